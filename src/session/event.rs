@@ -1,0 +1,198 @@
+//! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the program prints.
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// Something that happened, for people or scripts to hear of.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A channel is open under this code.
+    Channel(Channel),
+    /// Nobody is here yet.
+    Waiting,
+    /// Somebody is at the door: keys are being confirmed.
+    Paired,
+    /// The peer is who knows the code.
+    Connected(Path),
+    /// Four words that both sides should compare (`--verify`).
+    Verify {
+        /// The words, space-separated.
+        words: String,
+    },
+    /// No byte for 5 s although there is work.
+    Stalled,
+    /// The link is lost and another is being sought.
+    Reconnecting,
+    /// There is a link again.
+    Reconnected,
+    /// The channel ends soon unless something is said.
+    Expiring {
+        /// Time left.
+        left: Duration,
+    },
+    /// The peer has said goodbye.
+    PeerLeft(Reason),
+    /// The link is lost and nothing more can be done.
+    Disconnected,
+    /// Somebody used a wrong code; this code is dead.
+    HandshakeFailed {
+        /// Wrong codes tried against this invocation so far.
+        guesses: u32,
+    },
+    /// The channel is over.
+    Closed,
+    /// The peer sent a text.
+    Text {
+        /// The peer's number for it.
+        id: ItemId,
+        /// The text.
+        body: PeerText,
+        /// Where a long one was put instead of being printed, for scripts.
+        saved_to: Option<PathBuf>,
+    },
+    /// A file or folder of the peer's is complete, synced and under its final name.
+    File(Arrived),
+    /// A secret of the peer's is where it belongs.
+    Secret {
+        /// The peer's number for it.
+        id: ItemId,
+        /// What the peer calls it.
+        name: Option<PeerText>,
+        /// Its length in bytes.
+        size: u64,
+        /// Where it went.
+        stored: Stored,
+    },
+    /// The peer offers files or folders.
+    Offer {
+        /// The peer's number for the transfer.
+        id: ItemId,
+        /// The top-level names as they will be stored.
+        names: Vec<String>,
+        /// Bytes, at least; final if `counted`.
+        size: Option<u64>,
+        /// Entries, at least; final if `counted`.
+        count: Option<u32>,
+        /// Whether size and count are final.
+        counted: bool,
+    },
+    /// How far a transfer has come: at the sender what the receiver has written, at the receiver what is written here.
+    Progress {
+        /// Its number.
+        id: ItemId,
+        /// Which way it goes.
+        way: Way,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all, once known.
+        total: Option<u64>,
+    },
+    /// Something of ours waits to be sent.
+    Queued(Ours),
+    /// Something of ours is on its way.
+    Pending(Ours),
+    /// The peer says that something of ours is where DESIGN 3.3 says it must be.
+    Delivered(Ours),
+    /// Something went wrong that does not end the session, or that does: then `End` follows.
+    Trouble(Failure),
+    /// The last line, once.
+    End {
+        /// The process's exit status.
+        exit: Exit,
+        /// A fixed word: `done`, or the word of the failure.
+        reason: &'static str,
+    },
+}
+
+/// An open channel, as its host says it.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// The whole code. It is shown to the user of this process, which is what it is for, and to nobody else.
+    pub code: String,
+    /// Its public number.
+    pub number: u32,
+    /// What to run on the other machine: at most three, the most likely first.
+    pub join: Vec<Join>,
+    /// The code as a link, where a relay has an https address.
+    pub link: Option<String>,
+    /// When it ends if nobody comes.
+    pub expires_at: SystemTime,
+    /// What will be sent, in a few words ("report.pdf", "3 items"), for people.
+    pub offering: Option<String>,
+}
+
+/// A line for the other machine.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// For whom it is: "on this machine", "on this network", "on the tailnet", "by name".
+    pub place: &'static str,
+    /// The whole command.
+    pub command: String,
+}
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Inside one machine.
+    Loopback,
+    /// On one local network.
+    Lan,
+    /// Straight to the other machine.
+    Direct,
+    /// Through a relay.
+    Relay,
+}
+
+/// The direction of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Sent from here.
+    Out,
+    /// Received here.
+    In,
+}
+
+/// A received file or folder.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The peer's number for the transfer.
+    pub id: ItemId,
+    /// Its final name here.
+    pub name: String,
+    /// Its name at the peer, if that differs.
+    pub original_name: Option<PeerText>,
+    /// Where it is now; nothing if it went to standard output.
+    pub saved_to: Option<PathBuf>,
+    /// Bytes of content.
+    pub size: u64,
+    /// Files in it, 1 for a file.
+    pub files: u32,
+    /// File or folder.
+    pub folder: bool,
+}
+
+/// Where a received secret went.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// To a file that only this user can read.
+    File(PathBuf),
+    /// To the terminal, because the person there asked to see it. Only the human renderer ever sees this.
+    Shown,
+    /// Nowhere: it was declined.
+    Declined,
+}
+
+/// Something sent from here.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    /// Our number for it.
+    pub id: ItemId,
+    /// What it is, for people: a quoted name, "text", "secret", "3 items".
+    pub what: String,
+    /// Bytes, where that means something.
+    pub size: Option<u64>,
+    /// Files in it, for people.
+    pub files: Option<u32>,
+}

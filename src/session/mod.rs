@@ -1,0 +1,3 @@
+//! A running host or connect.
+
+pub mod event;
