@@ -9,8 +9,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod conversation;
 pub mod layout;
 pub mod limits;
+pub mod links;
+pub mod messages;
+pub mod ranges;
 pub mod secret;
 pub mod time;
+pub mod transfers;
 pub mod wire;

@@ -6,7 +6,16 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 use core::ops::Range;
 use minicbor::{Decode, Encode};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// `value` as CBOR in a vector with room for `room` bytes from the start, so that a secret is not left behind where it outgrew one.
+pub(crate) fn encoded(value: &impl Encode<()>, room: usize) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let written = minicbor::encode(value, &mut *bytes);
+    // A growing vector takes everything, and no type here has an encoder of its own that could fail.
+    debug_assert!(written.is_ok());
+    bytes
+}
 
 /// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from 1; "your item" and "my item" are told
 /// apart by the kind of message that names it.
@@ -60,6 +69,23 @@ pub enum Control {
         /// What is written, as ascending disjoint ranges of positions.
         #[n(3)]
         written: Vec<Span>,
+    },
+    /// How far a sender has counted what it offers (SPEC 7.1).
+    #[n(7)]
+    #[cbor(map)]
+    Counted {
+        /// The sender's transfer.
+        #[n(0)]
+        transfer: ItemId,
+        /// As in [`Offer`].
+        #[n(1)]
+        bytes: u64,
+        /// As in [`Offer`].
+        #[n(2)]
+        entries: u32,
+        /// As in [`Offer`].
+        #[n(3)]
+        counted: bool,
     },
     /// A sign of life.
     #[n(3)]

@@ -1,0 +1,122 @@
+//! A conversation's life: its hour, its heartbeats, and how it ends (SPEC 8).
+
+use super::{Actions, Conversation, Event, Outcome, Theirs};
+use crate::limits::{EXPIRING, LEAVE_PATIENCE};
+use crate::time::Instant;
+use crate::wire::{Control, Message, Reason};
+
+/// On the way out.
+pub(super) struct Leaving {
+    reason: Reason,
+    /// Our goodbye: its message number and when it was said.
+    said: Option<(u64, Instant)>,
+}
+
+impl Conversation {
+    /// Everything that time and the latest change bring about.
+    pub(super) fn live(&mut self, actions: &mut Actions) {
+        if self.links.never_heard(self.now).is_some() {
+            return self.end(Outcome::NeverHeard, actions);
+        }
+        let rested = self.now.since(self.last_word);
+        if rested >= self.ttl {
+            return self.end_now(Reason::Expired, Outcome::Expired, actions);
+        }
+        let left = self.ttl.saturating_sub(rested);
+        if left > EXPIRING {
+            self.warned = false;
+        } else if self.ttl > EXPIRING && self.peer.is_some() && !core::mem::replace(&mut self.warned, true) {
+            actions.events.push(Event::Expiring(left));
+        }
+        self.go(actions);
+        if self.over {
+            return;
+        }
+        let work = self.has_work();
+        if let Some(link) = self.links.beat(self.now, work) {
+            debug_assert_eq!(Some(link), self.links.in_use());
+            self.tell(&Control::Heartbeat { work }, actions);
+        }
+    }
+
+    /// Says goodbye once nothing is under way, and ends once it was heard.
+    fn go(&mut self, actions: &mut Actions) {
+        let Some(leaving) = &self.leaving else { return };
+        match leaving.said {
+            None if self.messages.all_acknowledged() && !self.has_unfinished() && self.theirs.is_empty() && self.peer.is_some() => {
+                let reason = leaving.reason;
+                self.leaving = Some(Leaving { reason, said: Some((self.messages.next_number(), self.now)) });
+                self.say(Message::Leave { reason }, actions);
+            }
+            None => {}
+            Some((number, when)) => {
+                let heard = self.messages.has(number) && self.peer_left;
+                if heard || self.now.since(when) >= LEAVE_PATIENCE {
+                    self.end(Outcome::Done, actions);
+                }
+            }
+        }
+    }
+
+    /// Begins to leave: new things are no longer begun, what is under way is finished.
+    pub(super) fn leave(&mut self, reason: Reason) {
+        if self.leaving.is_none() {
+            self.leaving = Some(Leaving { reason, said: None });
+        }
+    }
+
+    pub(super) fn peer_leaves(&mut self, reason: Reason, actions: &mut Actions) {
+        self.peer_left = true;
+        actions.events.push(Event::PeerLeft(reason));
+        if reason == Reason::Done {
+            // When one side has left, the channel is over for both (SPEC 5.5).
+            self.leave(Reason::Done);
+        } else {
+            self.fail_all(reason, actions);
+            self.end(Outcome::PeerLeft(reason), actions);
+        }
+    }
+
+    /// Says goodbye without waiting for anything, and ends.
+    pub(super) fn end_now(&mut self, reason: Reason, outcome: Outcome, actions: &mut Actions) {
+        self.fail_all(reason, actions);
+        self.say(Message::Leave { reason }, actions);
+        self.end(outcome, actions);
+    }
+
+    /// Everything under way has failed.
+    fn fail_all(&mut self, reason: Reason, actions: &mut Actions) {
+        let queued = core::mem::take(&mut self.queued);
+        for item in core::mem::take(&mut self.ours).into_keys().chain(queued.into_iter().map(|offer| offer.item)) {
+            actions.events.push(Event::Failed(item, reason));
+        }
+        for (item, _) in core::mem::take(&mut self.theirs) {
+            actions.events.push(Event::Cancelled(item, reason));
+        }
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome, actions: &mut Actions) {
+        self.over = true;
+        actions.grants.clear();
+        actions.events.push(Event::Over(outcome));
+    }
+
+    /// Whether the end of the last link is a good end: our goodbye is said, everything else was acknowledged before it.
+    pub(super) fn nothing_owed(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
+    }
+
+    /// Whether this side has an unacknowledged message, an unanswered offer or an unfinished transfer, in either direction (SPEC 6.4).
+    pub(super) fn has_work(&self) -> bool {
+        let theirs = self.theirs.values().any(|theirs| matches!(theirs, Theirs::Transfer(_)));
+        !self.messages.all_acknowledged() || self.has_unfinished() || theirs
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let expired = self.last_word.after(self.ttl);
+        let warn = self.last_word.after(self.ttl.saturating_sub(EXPIRING));
+        let warn = (self.ttl > EXPIRING && !self.warned && self.peer.is_some()).then_some(warn);
+        let left = self.leaving.as_ref().and_then(|leaving| leaving.said).map(|(_, when)| when.after(LEAVE_PATIENCE));
+        [Some(expired), warn, left, self.links.wake_at(self.has_work())].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,313 @@
+//! The protocol between two peers over one link or more: told what happened, answers what to do (SPEC 5 to 8).
+//!
+//! [`Conversation`] only routes. The work is in [`crate::messages`], [`crate::links`] and [`crate::transfers`].
+
+mod life;
+mod route;
+#[cfg(test)]
+mod simulation;
+
+use crate::links::{LinkId, Links};
+use crate::messages::{Body, Messages};
+use crate::time::Instant;
+use crate::transfers::{Incoming, Outgoing, Whole};
+use crate::wire::{Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
+use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, vec::Vec};
+use core::ops::Range;
+use core::time::Duration;
+use zeroize::Zeroizing;
+
+/// Which side of the code this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Made the code.
+    Host,
+    /// Was given it.
+    Joiner,
+}
+
+/// What a conversation needs to know from the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Which side this is.
+    pub role: Role,
+    /// What it came for.
+    pub want: Want,
+    /// How long the channel may rest, one minute to a day; the shorter of both sides' holds.
+    pub ttl: Duration,
+    /// `--verify`: hold everything of this side's back until [`Input::Verified`].
+    pub verify: bool,
+}
+
+/// Everything that a conversation can be told.
+pub enum Input<'a> {
+    /// A link's handshake is confirmed.
+    LinkUp(LinkId),
+    /// A link ended: nothing more will be read from it.
+    LinkDown(LinkId, LinkEnd),
+    /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not waiting (SPEC 6.4).
+    Quiet(LinkId, Duration),
+    /// A control record was opened on a link.
+    Control(LinkId, &'a [u8]),
+    /// Send a text or a secret, under a number from [`Conversation::next_item`].
+    Body(ItemId, Body),
+    /// Offer files or folders, under a number from [`Conversation::next_item`].
+    Offer(Offer),
+    /// How far an offer of ours has been counted.
+    Counted {
+        /// Our transfer.
+        transfer: ItemId,
+        /// Bytes so far.
+        bytes: u64,
+        /// Entries so far.
+        entries: u32,
+        /// Whether that is all.
+        counted: bool,
+    },
+    /// The next part of our transfer, in answer to [`Event::PartWanted`].
+    Part(ItemId, Vec<Entry>),
+    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], or at the end of a stream.
+    Total(ItemId, u64),
+    /// The source of our stream has been read up to a position.
+    Available(ItemId, u64),
+    /// A granted range of our transfer was sent.
+    Sent(LinkId, ItemId, Range<u64>),
+    /// No source of our transfer has changed, in answer to [`Event::AllRead`].
+    Unchanged(ItemId),
+    /// Our item is withdrawn.
+    Cancel(ItemId, Reason),
+    /// The peer's offer is wanted.
+    Accept(ItemId),
+    /// The peer's item is declined or has failed here.
+    Refuse(ItemId, Reason),
+    /// The peer's text or secret is where it belongs (SPEC 5.4).
+    Kept(ItemId),
+    /// The entries of a part are ready to be written, in answer to [`Event::Register`].
+    Registered(ItemId),
+    /// Bytes of the peer's transfer are written.
+    Wrote(ItemId, Range<u64>),
+    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`].
+    Committed(ItemId),
+    /// The person here has compared the verification words.
+    Verified,
+    /// Nothing more will be sent: finish and say goodbye.
+    Leave,
+    /// End now, for this reason: what is under way fails.
+    Abort(Reason),
+    /// Time has passed.
+    Tick,
+}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// Closed or cut.
+    Closed,
+    /// A record failed its authentication or could not be parsed.
+    Tampered,
+}
+
+/// What has to be done, in this order.
+#[derive(Default)]
+#[must_use]
+pub struct Actions {
+    /// Control records to seal and send, in order; each is the body of one record.
+    pub control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
+    /// Ranges of our transfers to read and send over a link.
+    pub grants: Vec<Grant>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// When to come back with [`Input::Tick`] if nothing else happens before.
+    pub wake_at: Option<Instant>,
+}
+
+/// Permission, and order, to send positions of a transfer over a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The link.
+    pub link: LinkId,
+    /// Our transfer.
+    pub transfer: ItemId,
+    /// The positions.
+    pub range: Range<u64>,
+}
+
+/// Something that the program has to act on or tell.
+#[derive(Debug)]
+pub enum Event {
+    /// The peer has proved that it holds the keys, and has said what it came for.
+    Connected(Want),
+    /// The peer's text. Answer with [`Input::Kept`] or [`Input::Refuse`].
+    Text(ItemId, PeerText),
+    /// The peer's secret: label and bytes. Answer with [`Input::Kept`] or [`Input::Refuse`].
+    Secret(ItemId, Option<PeerText>, PeerSecret),
+    /// The peer's offer. Answer with [`Input::Accept`] or [`Input::Refuse`].
+    Offered(Offer),
+    /// The peer has counted further.
+    Counted {
+        /// The peer's transfer.
+        transfer: ItemId,
+        /// Bytes so far.
+        bytes: u64,
+        /// Entries so far.
+        entries: u32,
+        /// Whether that is all.
+        counted: bool,
+    },
+    /// Our offer is accepted.
+    Accepted(ItemId),
+    /// Produce the next part of our transfer: [`Input::Part`] or [`Input::Total`].
+    PartWanted(ItemId),
+    /// All of our transfer was read and sent: check its sources, then [`Input::Unchanged`] or [`Input::Cancel`].
+    AllRead(ItemId),
+    /// The receiver has written `done` bytes of our transfer, and all below `frontier`.
+    Written {
+        /// Our transfer.
+        transfer: ItemId,
+        /// Bytes written.
+        done: u64,
+        /// The first position not written.
+        frontier: u64,
+    },
+    /// Check and prepare a part's entries, then [`Input::Registered`] or [`Input::Refuse`].
+    Register(Part),
+    /// So much of the peer's transfer is written here.
+    Progress(ItemId, u64),
+    /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or [`Input::Refuse`].
+    Whole(ItemId, Whole),
+    /// Our item is where it belongs.
+    Delivered(ItemId),
+    /// Our item was declined or has failed: the peer's reason, or ours.
+    Failed(ItemId, Reason),
+    /// The peer withdrew its item.
+    Cancelled(ItemId, Reason),
+    /// The person at the peer has compared the verification words.
+    PeerVerified,
+    /// No byte for 5 s although there is work.
+    Stalled,
+    /// Bytes again.
+    Flowing,
+    /// The channel ends in this time unless something is said.
+    Expiring(Duration),
+    /// The peer said goodbye.
+    PeerLeft(Reason),
+    /// The conversation is over; nothing comes after this.
+    Over(Outcome),
+}
+
+/// The bytes of a peer's secret. No `Debug` of them exists.
+pub struct PeerSecret(pub crate::secret::SecretVec);
+
+impl core::fmt::Debug for PeerSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("PeerSecret")
+    }
+}
+
+/// How a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Both sides are done: everything sent has its result.
+    Done,
+    /// The peer left before it, or we, were done.
+    PeerLeft(Reason),
+    /// This side ended it with [`Input::Abort`].
+    Aborted(Reason),
+    /// The last link is lost.
+    LinkLost,
+    /// A confirmed peer never sent a valid record.
+    NeverHeard,
+    /// Nothing was said for the channel's time.
+    Expired,
+    /// Both came to give, or both to take.
+    SameRole,
+    /// Records were tampered with.
+    Tampered,
+    /// The peer broke the protocol.
+    Violated(&'static str),
+}
+
+/// Something of ours that has no result yet.
+enum Ours {
+    /// A text or a secret.
+    Body,
+    /// An offer without an answer.
+    Offered,
+    /// An accepted transfer.
+    Running(Box<Outgoing>),
+}
+
+/// Something of the peer's that has no result yet.
+enum Theirs {
+    /// A text or a secret, and how much of the window it holds.
+    Body(u64),
+    /// An offer or a transfer.
+    Transfer(Box<Incoming>),
+}
+
+/// The protocol between two peers. See the module's description.
+pub struct Conversation {
+    setup: Setup,
+    /// The moment of the input being handled.
+    now: Instant,
+    messages: Messages,
+    links: Links,
+    ours: BTreeMap<ItemId, Ours>,
+    theirs: BTreeMap<ItemId, Theirs>,
+    /// Offers beyond the number that may be open at a time.
+    queued: VecDeque<Offer>,
+    /// What `--verify` holds back.
+    held: VecDeque<Message>,
+    verified: bool,
+    next_item: u32,
+    /// Said in a greeting: what the peer came for.
+    peer: Option<Want>,
+    ttl: Duration,
+    last_word: Instant,
+    warned: bool,
+    leaving: Option<life::Leaving>,
+    peer_left: bool,
+    /// The peer has to hear of our state once this input is handled.
+    state_changed: bool,
+    over: bool,
+}
+
+impl Conversation {
+    /// A conversation without links.
+    #[must_use]
+    pub fn new(now: Instant, setup: Setup) -> Self {
+        Self {
+            setup,
+            now,
+            messages: Messages::new(),
+            links: Links::new(),
+            ours: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            queued: VecDeque::new(),
+            held: VecDeque::new(),
+            verified: !setup.verify,
+            next_item: 1,
+            peer: None,
+            ttl: setup.ttl,
+            last_word: now,
+            warned: false,
+            leaving: None,
+            peer_left: false,
+            state_changed: false,
+            over: false,
+        }
+    }
+
+    /// A fresh number for a text, secret or transfer of ours.
+    pub const fn next_item(&mut self) -> ItemId {
+        let item = ItemId(self.next_item);
+        self.next_item = self.next_item.saturating_add(1);
+        item
+    }
+
+    /// Whether something of ours has no result yet.
+    #[must_use]
+    pub fn has_unfinished(&self) -> bool {
+        !self.ours.is_empty() || !self.queued.is_empty()
+    }
+}

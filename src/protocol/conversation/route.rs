@@ -1,0 +1,439 @@
+//! From each input to the part that it concerns.
+
+use super::{Actions, Conversation, Event, Grant, Input, LinkEnd, Ours, Outcome, PeerSecret, Role, Theirs};
+use crate::limits::{ITEMS, TRANSFERS};
+use crate::links::{LinkId, Silence};
+use crate::messages::{Violation, body_length};
+use crate::secret::SecretVec;
+use crate::time::Instant;
+use crate::transfers::{Incoming, IncomingNews, Outgoing, OutgoingNews};
+use crate::wire::{Control, Entry, EntryKind, Greeting, ItemId, Message, PeerText, Reason, encoded};
+use alloc::{boxed::Box, vec::Vec};
+use zeroize::Zeroizing;
+
+impl Conversation {
+    /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) -> Actions {
+        let mut actions = Actions::default();
+        if self.over {
+            return actions;
+        }
+        self.now = now;
+        if let Err(Violation(what)) = self.route(input, &mut actions) {
+            self.end_now(Reason::Protocol, Outcome::Violated(what), &mut actions);
+        }
+        if !self.over {
+            self.live(&mut actions);
+        }
+        if !self.over {
+            self.tell_state(&mut actions);
+            actions.wake_at = self.wake_at();
+        }
+        actions
+    }
+
+    fn route(&mut self, input: Input<'_>, actions: &mut Actions) -> Result<(), Violation> {
+        match input {
+            Input::LinkUp(link) => self.link_up(link, actions),
+            Input::LinkDown(link, end) => self.link_down(link, end, actions),
+            Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
+                Silence::Fine => {}
+                Silence::Stalled => actions.events.push(Event::Stalled),
+                Silence::Dead => self.link_down(link, LinkEnd::Closed, actions),
+            },
+            Input::Control(link, body) => {
+                if self.links.heard(link) {
+                    actions.events.push(Event::Flowing);
+                }
+                let control = minicbor::decode(body).map_err(|_| Violation("sent control that cannot be read"))?;
+                self.control(link, control, actions)?;
+            }
+            Input::Body(item, body) => {
+                self.last_word = self.now;
+                self.ours.insert(item, Ours::Body);
+                self.say_held(body.into_message(), actions);
+            }
+            Input::Offer(offer) => {
+                self.queued.push_back(offer);
+                self.open_offers(actions);
+            }
+            Input::Counted { transfer, bytes, entries, counted } => {
+                if self.ours.contains_key(&transfer) {
+                    self.tell(&Control::Counted { transfer, bytes, entries, counted }, actions);
+                }
+            }
+            Input::Part(item, entries) => self.our_part(item, entries, actions),
+            Input::Total(item, bytes) => self.our_transfer(item, actions, |transfer| transfer.total(bytes)),
+            Input::Available(item, position) => self.our_transfer(item, actions, |transfer| transfer.available(position)),
+            Input::Sent(link, item, range) => {
+                self.last_word = self.now;
+                self.our_transfer(item, actions, |transfer| transfer.sent(link, &range));
+            }
+            Input::Unchanged(item) => {
+                let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.end() } else { None };
+                if let Some((entries, bytes)) = end {
+                    self.say(Message::End { item, entries, bytes }, actions);
+                }
+            }
+            Input::Cancel(item, reason) => self.cancel(item, reason, actions),
+            Input::Accept(item) => {
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.accept();
+                    self.say_held(Message::Accept { item }, actions);
+                }
+            }
+            Input::Refuse(item, reason) => self.result(item, Some(reason), actions),
+            Input::Kept(item) | Input::Committed(item) => self.result(item, None, actions),
+            Input::Registered(item) => {
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.registered();
+                }
+                self.their_transfer(item, actions)?;
+            }
+            Input::Wrote(item, range) => {
+                self.last_word = self.now;
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.wrote(range)?;
+                    actions.events.push(Event::Progress(item, transfer.progress()));
+                }
+                if self.links.in_use().is_some_and(|link| self.links.heard(link)) {
+                    actions.events.push(Event::Flowing);
+                }
+                self.their_transfer(item, actions)?;
+            }
+            Input::Verified => self.verified_here(actions),
+            Input::Leave => self.leave(Reason::Done),
+            Input::Abort(reason) => self.end_now(reason, Outcome::Aborted(reason), actions),
+            Input::Tick => {}
+        }
+        Ok(())
+    }
+
+    fn link_up(&mut self, link: LinkId, actions: &mut Actions) {
+        if self.links.add(self.now, link) && self.setup.role == Role::Host {
+            // The host alone puts a link into use (SPEC 6.2), and this is its first record.
+            let greeting = self.greeting(link);
+            send(link, &Control::Use(greeting), actions);
+        }
+    }
+
+    fn greeting(&self, link: LinkId) -> Greeting {
+        let (next, window) = self.messages.state();
+        let code = link == LinkId::CODE;
+        let ttl = u32::try_from(self.setup.ttl.as_secs()).unwrap_or(u32::MAX);
+        Greeting { next, window, want: code.then_some(self.setup.want), ttl: code.then_some(ttl) }
+    }
+
+    fn link_down(&mut self, link: LinkId, end: LinkEnd, actions: &mut Actions) {
+        let heard = self.peer.is_some();
+        if !self.links.lost(link) {
+            return;
+        }
+        self.messages.link_lost();
+        for ours in self.ours.values_mut() {
+            if let Ours::Running(transfer) = ours {
+                transfer.link_lost(link);
+            }
+        }
+        let outcome = match end {
+            // One failure on the only kind of link there is (SPEC 4.5).
+            LinkEnd::Tampered => Outcome::Tampered,
+            LinkEnd::Closed if self.nothing_owed() => Outcome::Done,
+            LinkEnd::Closed if !heard => Outcome::NeverHeard,
+            LinkEnd::Closed => Outcome::LinkLost,
+        };
+        self.end(outcome, actions);
+    }
+
+    fn control(&mut self, link: LinkId, control: Control, actions: &mut Actions) -> Result<(), Violation> {
+        match control {
+            Control::Use(greeting) if self.setup.role == Role::Joiner => {
+                self.links.put_in_use(link);
+                let answer = self.greeting(link);
+                send(link, &Control::Using(answer), actions);
+                self.greeted(&greeting, actions)?;
+            }
+            Control::Using(greeting) if self.setup.role == Role::Host => {
+                self.links.put_in_use(link);
+                self.greeted(&greeting, actions)?;
+            }
+            Control::Use(_) | Control::Using(_) => return Err(Violation("put a link into use that is not its to use")),
+            _ if self.peer.is_none() => return Err(Violation("spoke before the link was in use")),
+            Control::Fragment { number, last, bytes } => {
+                let bytes = Zeroizing::new(bytes);
+                let message = self.messages.fragment(number, last, &bytes)?;
+                if let Some(message) = message {
+                    self.last_word = self.now;
+                    self.state_changed = true;
+                    self.message(message, actions)?;
+                }
+            }
+            Control::Received { next, window } => {
+                for control in self.messages.acknowledged(next, window)? {
+                    self.tell(&control, actions);
+                }
+            }
+            Control::Credit { transfer, limit, parts, written } => {
+                if let Some(Ours::Running(outgoing)) = self.ours.get_mut(&transfer) {
+                    outgoing.credit(limit, parts, &written)?;
+                    let (done, frontier) = outgoing.written();
+                    actions.events.push(Event::Written { transfer, done, frontier });
+                }
+                self.our_transfer(transfer, actions, |_| ());
+            }
+            Control::Counted { transfer, bytes, entries, counted } => {
+                if self.theirs.contains_key(&transfer) {
+                    actions.events.push(Event::Counted { transfer, bytes, entries, counted });
+                }
+            }
+            Control::Heartbeat { work } => self.links.peer_beat(link, work),
+            // With one link there is none to move to; its end is the end of the connection.
+            Control::Drop => {}
+        }
+        Ok(())
+    }
+
+    /// The other side's greeting: its state, and on the code's link what it came for.
+    fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
+        for control in self.messages.acknowledged(greeting.next, greeting.window)? {
+            self.tell(&control, actions);
+        }
+        if let (Some(want), None) = (greeting.want, self.peer) {
+            self.peer = Some(want);
+            self.last_word = self.now;
+            if let Some(ttl) = greeting.ttl {
+                self.ttl = self.ttl.min(core::time::Duration::from_secs(u64::from(ttl)).max(crate::limits::TTL_MIN));
+            }
+            if want == self.setup.want && want != crate::wire::Want::Both {
+                self.end(Outcome::SameRole, actions);
+                return Ok(());
+            }
+            actions.events.push(Event::Connected(want));
+        }
+        // What was said before there was a link, and what the old one may have lost.
+        for control in self.messages.again() {
+            self.tell(&control, actions);
+        }
+        self.open_offers(actions);
+        self.tell_credit(true, actions);
+        Ok(())
+    }
+
+    fn message(&mut self, mut message: Message, actions: &mut Actions) -> Result<(), Violation> {
+        let window = body_length(&message);
+        match &mut message {
+            Message::Text { item, body } => {
+                let body = PeerText::new(core::mem::take(body));
+                self.new_theirs(*item, Theirs::Body(window))?;
+                actions.events.push(Event::Text(*item, body));
+            }
+            Message::Secret { item, label, body } => {
+                let secret = PeerSecret(SecretVec::new(core::mem::take(body)));
+                self.new_theirs(*item, Theirs::Body(window))?;
+                actions.events.push(Event::Secret(*item, label.take().map(PeerText::new), secret));
+            }
+            Message::Offer(offer) => {
+                let open = self.theirs.values().filter(|theirs| matches!(theirs, Theirs::Transfer(_))).count();
+                if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > ITEMS {
+                    return Err(Violation("made an offer over the limits"));
+                }
+                self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer))))?;
+                actions.events.push(Event::Offered(offer.clone()));
+            }
+            Message::Entries(part) => {
+                let (item, empty) = (part.item, crate::wire::Part { item: part.item, first: 0, entries: Vec::new() });
+                let part = core::mem::replace(part, empty);
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.part(part)?;
+                }
+                self.their_transfer(item, actions)?;
+            }
+            Message::End { item, entries, bytes } => {
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(item) {
+                    transfer.end(*entries, *bytes)?;
+                }
+                self.their_transfer(*item, actions)?;
+            }
+            Message::Accept { item } => match self.ours.get_mut(item) {
+                Some(ours @ Ours::Offered) => {
+                    *ours = Ours::Running(Box::new(Outgoing::new()));
+                    actions.events.push(Event::Accepted(*item));
+                    self.our_transfer(*item, actions, |_| ());
+                }
+                Some(_) => return Err(Violation("accepted what it cannot accept")),
+                None => {} // Withdrawn meanwhile.
+            },
+            Message::Result { item, failed } => self.their_result(*item, *failed, actions)?,
+            Message::Cancel { item, reason } => {
+                if let Some(theirs) = self.theirs.remove(item) {
+                    if let Theirs::Body(window) = theirs {
+                        self.messages.collected(window);
+                    }
+                    actions.events.push(Event::Cancelled(*item, *reason));
+                }
+            }
+            Message::Verified => actions.events.push(Event::PeerVerified),
+            Message::Leave { reason } => self.peer_leaves(*reason, actions),
+        }
+        Ok(())
+    }
+
+    fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
+        if self.theirs.insert(item, theirs).is_some() { Err(Violation("used a number twice")) } else { Ok(()) }
+    }
+
+    fn their_result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) -> Result<(), Violation> {
+        let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
+        let possible = match &ours {
+            Ours::Body => true,
+            Ours::Offered => false,
+            Ours::Running(transfer) => transfer.end_said(),
+        };
+        actions.events.push(match failed {
+            Some(reason) => Event::Failed(item, reason),
+            None if possible => Event::Delivered(item),
+            None => return Err(Violation("said that it has what was not sent")),
+        });
+        self.open_offers(actions);
+        Ok(())
+    }
+
+    /// What became of the peer's item, said to it.
+    fn result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) {
+        let Some(theirs) = self.theirs.remove(&item) else { return };
+        if let Theirs::Body(window) = theirs {
+            self.messages.collected(window);
+            self.state_changed = true;
+        }
+        self.say(Message::Result { item, failed }, actions);
+    }
+
+    fn cancel(&mut self, item: ItemId, reason: Reason, actions: &mut Actions) {
+        if let Some(index) = self.queued.iter().position(|offer| offer.item == item) {
+            self.queued.remove(index);
+            actions.events.push(Event::Failed(item, reason));
+        } else if self.ours.remove(&item).is_some() {
+            self.held.retain(|message| !concerns(message, item));
+            self.say(Message::Cancel { item, reason }, actions);
+            actions.events.push(Event::Failed(item, reason));
+            self.open_offers(actions);
+        }
+    }
+
+    /// Offers as many of the queued as may be open at a time.
+    fn open_offers(&mut self, actions: &mut Actions) {
+        while self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
+            let Some(offer) = self.queued.pop_front() else { return };
+            self.last_word = self.now;
+            self.ours.insert(offer.item, Ours::Offered);
+            self.say_held(Message::Offer(offer), actions);
+        }
+    }
+
+    fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {
+        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
+        let stream = entries.iter().any(|entry| entry.kind == EntryKind::File && entry.size.is_none());
+        let bytes = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
+        let bytes = if stream { u64::MAX } else { bytes };
+        let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
+        self.say(Message::Entries(crate::wire::Part { item, first, entries }), actions);
+        self.our_transfer(item, actions, |_| ());
+    }
+
+    /// Changes a transfer of ours, then says what follows: parts wanted, ranges granted, all read.
+    fn our_transfer(&mut self, item: ItemId, actions: &mut Actions, change: impl FnOnce(&mut Outgoing)) {
+        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
+        change(transfer);
+        if let Some(link) = self.links.in_use() {
+            actions.grants.extend(transfer.grants(link).into_iter().map(|range| Grant { link, transfer: item, range }));
+        }
+        while let Some(news) = transfer.news() {
+            actions.events.push(match news {
+                OutgoingNews::PartWanted => Event::PartWanted(item),
+                OutgoingNews::AllRead => Event::AllRead(item),
+            });
+        }
+    }
+
+    /// What follows from a change to a transfer of the peer's.
+    fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) -> Result<(), Violation> {
+        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return Ok(()) };
+        while let Some(news) = transfer.news()? {
+            actions.events.push(match news {
+                IncomingNews::Register(part) => Event::Register(part),
+                IncomingNews::Whole(whole) => Event::Whole(item, whole),
+            });
+        }
+        Ok(())
+    }
+
+    /// Says what changed of this side's state, once for all that an input changed.
+    fn tell_state(&mut self, actions: &mut Actions) {
+        if self.links.in_use().is_none() {
+            return;
+        }
+        if core::mem::take(&mut self.state_changed) {
+            let (next, window) = self.messages.state();
+            self.tell(&Control::Received { next, window }, actions);
+        }
+        self.tell_credit(false, actions);
+    }
+
+    fn tell_credit(&mut self, again: bool, actions: &mut Actions) {
+        // Credit says that an offer is accepted, so it is held back like the acceptance itself.
+        let (Some(link), true) = (self.links.in_use(), self.verified) else { return };
+        for (item, theirs) in &mut self.theirs {
+            if let Theirs::Transfer(transfer) = theirs
+                && let Some(control) = transfer.credit(*item, again)
+            {
+                send(link, &control, actions);
+            }
+        }
+    }
+
+    /// Sends a message, or keeps it until the person here has compared the verification words.
+    fn say_held(&mut self, message: Message, actions: &mut Actions) {
+        if self.verified {
+            self.say(message, actions);
+        } else {
+            self.held.push_back(message);
+        }
+    }
+
+    fn verified_here(&mut self, actions: &mut Actions) {
+        if !core::mem::replace(&mut self.verified, true) {
+            self.say(Message::Verified, actions);
+            while let Some(message) = self.held.pop_front() {
+                self.say(message, actions);
+            }
+        }
+    }
+
+    pub(super) fn say(&mut self, message: Message, actions: &mut Actions) {
+        for control in self.messages.send(message) {
+            self.tell(&control, actions);
+        }
+    }
+
+    pub(super) fn tell(&self, control: &Control, actions: &mut Actions) {
+        if let (Some(link), true) = (self.links.in_use(), self.peer.is_some()) {
+            send(link, control, actions);
+        }
+    }
+}
+
+fn send(link: LinkId, control: &Control, actions: &mut Actions) {
+    actions.control.push((link, encoded(control, control_room(control))));
+}
+
+fn control_room(control: &Control) -> usize {
+    if let Control::Fragment { bytes, .. } = control { bytes.len().saturating_add(32) } else { 0 }
+}
+
+fn concerns(message: &Message, what: ItemId) -> bool {
+    match message {
+        Message::Text { item, .. } | Message::Secret { item, .. } => *item == what,
+        Message::Offer(offer) => offer.item == what,
+        _ => false,
+    }
+}

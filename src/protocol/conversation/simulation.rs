@@ -1,0 +1,488 @@
+//! Two conversations on a pretend network with a pretend clock: whole channels in microseconds.
+
+use super::*;
+use crate::messages::Body;
+use crate::wire::{EntryKind, Item, ItemKind};
+use alloc::string::{String, ToString};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::vec;
+
+const LATENCY: u64 = 20;
+
+/// What travels: a control record, or a chunk as positions of a transfer.
+enum Packet {
+    Control(Zeroizing<Vec<u8>>),
+    Chunk(ItemId, Range<u64>),
+}
+
+/// One side with an application that accepts and keeps everything, and a record of all that it was told.
+struct Side {
+    conversation: Conversation,
+    wake_at: Option<Instant>,
+    /// Our transfers: the parts still to be produced, and the bytes of all.
+    sources: BTreeMap<ItemId, (VecDeque<Vec<Entry>>, u64)>,
+    /// Packets on their way to this side, with the moment of arrival.
+    arriving: VecDeque<(Instant, Packet)>,
+    heard_at: Instant,
+    texts: Vec<String>,
+    received: BTreeMap<ItemId, u64>,
+    whole: Vec<(ItemId, u64, u32)>,
+    delivered: Vec<ItemId>,
+    failed: Vec<(ItemId, Reason)>,
+    told: Vec<&'static str>,
+    over: Option<Outcome>,
+}
+
+impl Side {
+    fn new(role: Role, want: Want, change: impl FnOnce(&mut Setup)) -> Self {
+        let mut setup = Setup { role, want, ttl: crate::limits::TTL, verify: false };
+        change(&mut setup);
+        Self {
+            conversation: Conversation::new(Instant::from_millis(0), setup),
+            wake_at: None,
+            sources: BTreeMap::new(),
+            arriving: VecDeque::new(),
+            heard_at: Instant::from_millis(0),
+            texts: Vec::new(),
+            received: BTreeMap::new(),
+            whole: Vec::new(),
+            delivered: Vec::new(),
+            failed: Vec::new(),
+            told: Vec::new(),
+            over: None,
+        }
+    }
+}
+
+/// Both sides and the clock.
+struct Pair {
+    sides: [Side; 2],
+    now: Instant,
+    /// Packets sent from now on never arrive.
+    cut: bool,
+}
+
+impl Pair {
+    fn new(host: Want, joiner: Want) -> Self {
+        Self::with(Side::new(Role::Host, host, |_| ()), Side::new(Role::Joiner, joiner, |_| ()))
+    }
+
+    fn with(host: Side, joiner: Side) -> Self {
+        let mut pair = Self { sides: [host, joiner], now: Instant::from_millis(0), cut: false };
+        pair.tell(0, Input::LinkUp(LinkId::CODE));
+        pair.tell(1, Input::LinkUp(LinkId::CODE));
+        pair
+    }
+
+    fn tell(&mut self, side: usize, input: Input<'_>) {
+        let mut actions = vec![self.sides[side].conversation.handle(self.now, input)];
+        while let Some(next) = actions.pop() {
+            let arrival = self.now.after(Duration::from_millis(LATENCY));
+            let mut packets: Vec<Packet> = next.control.into_iter().map(|(_, body)| Packet::Control(body)).collect();
+            packets.extend(next.grants.iter().map(|grant| Packet::Chunk(grant.transfer, grant.range.clone())));
+            if !self.cut {
+                self.sides[1 - side].arriving.extend(packets.into_iter().map(|packet| (arrival, packet)));
+            }
+            self.sides[side].wake_at = next.wake_at;
+            let answers = next.events.into_iter().flat_map(|event| self.app(side, event)).collect::<Vec<_>>();
+            let sent = next.grants.into_iter().map(|grant| Input::Sent(grant.link, grant.transfer, grant.range));
+            for input in sent.chain(answers) {
+                actions.insert(0, self.sides[side].conversation.handle(self.now, input));
+            }
+        }
+    }
+
+    fn app(&mut self, side: usize, event: Event) -> Option<Input<'static>> {
+        let side = &mut self.sides[side];
+        match event {
+            Event::Text(item, text) => {
+                side.texts.push(text.raw().to_string());
+                Some(Input::Kept(item))
+            }
+            Event::Secret(item, _, secret) => {
+                assert!(!std::format!("{secret:?}").contains('['));
+                Some(Input::Kept(item))
+            }
+            Event::Offered(offer) => Some(Input::Accept(offer.item)),
+            Event::PartWanted(item) => {
+                let (parts, bytes) = side.sources.get_mut(&item).unwrap();
+                Some(parts.pop_front().map_or(Input::Total(item, *bytes), |part| Input::Part(item, part)))
+            }
+            Event::AllRead(item) => Some(Input::Unchanged(item)),
+            Event::Register(part) => Some(Input::Registered(part.item)),
+            Event::Whole(item, whole) => {
+                side.whole.push((item, whole.bytes(), whole.entries()));
+                Some(Input::Committed(item))
+            }
+            Event::Delivered(item) => {
+                side.delivered.push(item);
+                None
+            }
+            Event::Failed(item, reason) => {
+                side.failed.push((item, reason));
+                None
+            }
+            Event::Stalled => {
+                side.told.push("stalled");
+                None
+            }
+            Event::Flowing => {
+                side.told.push("flowing");
+                None
+            }
+            Event::Expiring(_) => {
+                side.told.push("expiring");
+                None
+            }
+            Event::PeerLeft(_) => {
+                side.told.push("peer left");
+                None
+            }
+            Event::Connected(_) => {
+                side.told.push("connected");
+                None
+            }
+            Event::Over(outcome) => {
+                assert!(side.over.replace(outcome).is_none());
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets time pass until nothing is under way and no timer fires before `until`.
+    fn run(&mut self, until: Instant) {
+        loop {
+            let next = (0..2)
+                .filter_map(|side| {
+                    let this = &self.sides[side];
+                    let arrival = this.arriving.front().map(|(at, _)| (*at, side, true));
+                    let wake = this.wake_at.filter(|_| this.over.is_none()).map(|at| (at, side, false));
+                    arrival.into_iter().chain(wake).min()
+                })
+                .min();
+            let Some((at, side, packet)) = next.filter(|(at, ..)| *at <= until) else { break };
+            self.now = self.now.max(at);
+            if !packet {
+                let quiet = self.now.since(self.sides[side].heard_at);
+                self.tell(side, Input::Quiet(LinkId::CODE, quiet));
+                self.tell(side, Input::Tick);
+                continue;
+            }
+            self.sides[side].heard_at = self.now;
+            match self.sides[side].arriving.pop_front().unwrap().1 {
+                Packet::Control(body) => self.tell(side, Input::Control(LinkId::CODE, &body)),
+                Packet::Chunk(item, range) => {
+                    *self.sides[side].received.entry(item).or_default() += range.end - range.start;
+                    self.tell(side, Input::Wrote(item, range));
+                }
+            }
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn run_for(&mut self, seconds: u64) {
+        self.run(self.now.after(Duration::from_secs(seconds)));
+    }
+
+    fn text(&mut self, side: usize, body: &str) -> ItemId {
+        let item = self.sides[side].conversation.next_item();
+        self.tell(side, Input::Body(item, Body::text(item, body.to_string()).unwrap()));
+        item
+    }
+
+    /// Offers files of these sizes, in parts of this many.
+    fn offer(&mut self, side: usize, sizes: &[u64], part: usize) -> ItemId {
+        let item = self.sides[side].conversation.next_item();
+        let name = || PeerText::new("d".to_string());
+        let entry = |size: &u64| Entry {
+            path: vec![name()],
+            kind: EntryKind::File,
+            size: Some(*size),
+            executable: false,
+            modified: None,
+            modified_nanos: 0,
+        };
+        let parts = sizes.chunks(part).map(|sizes| sizes.iter().map(entry).collect()).collect();
+        self.sides[side].sources.insert(item, (parts, sizes.iter().sum()));
+        let items = vec![Item { name: name(), kind: ItemKind::Folder, size: None }];
+        self.tell(side, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false }));
+        item
+    }
+
+    fn over(&self) -> [Option<Outcome>; 2] {
+        [self.sides[0].over, self.sides[1].over]
+    }
+}
+
+#[test]
+fn a_channel_carries_texts_and_files_both_ways_and_ends_for_both() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    let first = pair.text(0, "before the link");
+    let file = pair.offer(0, &[0, 70_000_000, 5], 2);
+    pair.run_for(1);
+    let answer = pair.text(1, "an answer");
+    let folder = pair.offer(1, &[3; 2500], 1000);
+    pair.run_for(5);
+    assert_eq!(pair.sides[0].delivered, [first, file]);
+    assert_eq!(pair.sides[1].delivered, [answer, folder]);
+    assert_eq!(pair.sides[1].texts, ["before the link"]);
+    assert_eq!(pair.sides[1].whole, [(file, 70_000_005, 3)]);
+    assert_eq!(pair.sides[1].received[&file], 70_000_005);
+    assert_eq!(pair.sides[0].whole, [(folder, 7500, 2500)]);
+    pair.tell(0, Input::Leave);
+    pair.run_for(1);
+    assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
+    assert_eq!(pair.sides[1].told, ["connected", "peer left"]);
+}
+
+#[test]
+fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
+    let mut pair = Pair::new(Want::Give, Want::Take);
+    let empty = pair.offer(0, &[0, 0], 1);
+    pair.run_for(1);
+    assert_eq!((&pair.sides[0].delivered, &pair.sides[1].whole), (&vec![empty], &vec![(empty, 0, 2)]));
+
+    let item = pair.sides[0].conversation.next_item();
+    let name = PeerText::new("-".to_string());
+    let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None }];
+    let entry = Entry { path: vec![name], kind: EntryKind::File, size: None, executable: false, modified: None, modified_nanos: 0 };
+    pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), 0));
+    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false }));
+    pair.run_for(1);
+    pair.tell(0, Input::Available(item, 40_000_000));
+    pair.run_for(5);
+    assert_eq!(pair.sides[1].received[&item], 40_000_000);
+    pair.tell(0, Input::Available(item, 40_000_007));
+    pair.tell(0, Input::Total(item, 40_000_007));
+    pair.run_for(1);
+    assert_eq!(pair.sides[1].whole[1..], [(item, 40_000_007, 1)]);
+    assert_eq!(pair.sides[0].delivered, [empty, item]);
+}
+
+#[test]
+fn never_more_is_on_its_way_than_the_receiver_granted() {
+    let mut pair = Pair::new(Want::Give, Want::Take);
+    let item = pair.offer(0, &[1 << 40], 1);
+    for _ in 0..200 {
+        let until = pair.now.after(Duration::from_millis(7));
+        pair.run(until);
+        let flying = |side: &Side| {
+            side.arriving.iter().map(|(_, packet)| if let Packet::Chunk(_, r) = packet { r.end - r.start } else { 0 }).sum::<u64>()
+        };
+        assert!(flying(&pair.sides[1]) <= crate::limits::CREDIT);
+    }
+    assert!(pair.sides[1].received[&item] > 10 * crate::limits::CREDIT);
+}
+
+#[test]
+fn a_fifth_transfer_waits_for_one_of_four() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    let items: Vec<ItemId> = (0..9).map(|_| pair.offer(0, &[3_000_000], 1)).collect();
+    pair.run_for(9);
+    assert_eq!(pair.sides[0].delivered, items);
+    assert_eq!(pair.over(), [None, None]);
+}
+
+#[test]
+fn two_givers_and_two_takers_both_learn_it() {
+    for want in [Want::Give, Want::Take] {
+        let mut pair = Pair::new(want, want);
+        pair.run_for(1);
+        assert_eq!(pair.over(), [Some(Outcome::SameRole), Some(Outcome::SameRole)]);
+    }
+}
+
+#[test]
+fn verify_holds_back_payload_and_acceptance_of_the_side_that_asked() {
+    for asking in 0..2 {
+        let side = |index, role| Side::new(role, Want::Both, |setup| setup.verify = index == asking);
+        let mut pair = Pair::with(side(0, Role::Host), side(1, Role::Joiner));
+        pair.text(asking, "held");
+        pair.offer(asking, &[5], 1);
+        pair.offer(1 - asking, &[5], 1);
+        pair.run_for(3);
+        assert_eq!(pair.sides[1 - asking].texts.len(), 0);
+        assert!(pair.sides.iter().all(|side| side.delivered.is_empty() && side.received.is_empty()));
+        pair.tell(asking, Input::Verified);
+        pair.run_for(3);
+        assert_eq!(pair.sides[asking].delivered.len(), 2);
+        assert_eq!(pair.sides[1 - asking].delivered.len(), 1);
+    }
+}
+
+#[test]
+fn an_hour_of_heartbeats_ends_it_and_a_word_keeps_it() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.run_for(3599);
+    assert_eq!((pair.over(), &pair.sides[0].told[..]), ([None, None], &["connected", "expiring"][..]));
+    pair.text(1, "still here");
+    pair.run_for(3599);
+    assert_eq!(pair.over(), [None, None]);
+    pair.run_for(2);
+    assert_eq!(pair.over().map(|over| over.is_some()), [true, true]);
+    assert!(pair.over().contains(&Some(Outcome::Expired)));
+}
+
+#[test]
+fn the_shorter_of_two_ttls_holds_and_sleep_counts() {
+    let ttl = |role, minutes: u64| Side::new(role, Want::Both, |setup| setup.ttl = Duration::from_secs(minutes * 60));
+    let mut pair = Pair::with(ttl(Role::Host, 4 * 60), ttl(Role::Joiner, 10));
+    pair.run_for(1);
+    // The machine sleeps: nothing is handled until it wakes.
+    pair.now = pair.now.after(Duration::from_secs(601));
+    pair.tell(0, Input::Tick);
+    assert_eq!(pair.over()[0], Some(Outcome::Expired));
+}
+
+#[test]
+fn a_dead_link_is_said_aloud_then_given_up() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.offer(0, &[1 << 40], 1);
+    pair.run_for(1);
+    pair.cut = true;
+    pair.run_for(4);
+    assert_eq!(pair.sides[0].told, ["connected"]);
+    pair.run_for(4);
+    assert_eq!(pair.sides[0].told, ["connected", "stalled"]);
+    pair.cut = false;
+    pair.text(1, "again");
+    pair.run_for(1);
+    assert_eq!(pair.sides[0].told, ["connected", "stalled", "flowing"]);
+}
+
+#[test]
+fn silence_ends_a_channel_and_nothing_is_called_delivered() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.offer(0, &[1 << 40], 1);
+    pair.run_for(1);
+    pair.cut = true;
+    pair.run_for(60);
+    assert_eq!(pair.over(), [Some(Outcome::LinkLost), Some(Outcome::LinkLost)]);
+    assert!(pair.sides[0].delivered.is_empty() && pair.sides[1].whole.is_empty());
+}
+
+#[test]
+fn an_abort_reaches_the_other_side_with_its_reason() {
+    for side in 0..2 {
+        let mut pair = Pair::new(Want::Give, Want::Take);
+        let item = pair.offer(0, &[1 << 40], 1);
+        pair.run_for(1);
+        pair.tell(side, Input::Abort(Reason::Interrupted));
+        pair.run_for(1);
+        assert_eq!(pair.over()[side], Some(Outcome::Aborted(Reason::Interrupted)));
+        assert_eq!(pair.over()[1 - side], Some(Outcome::PeerLeft(Reason::Interrupted)));
+        assert_eq!(pair.sides[0].failed, [(item, Reason::Interrupted)]);
+    }
+}
+
+#[test]
+fn a_joiner_that_never_speaks_is_given_up_after_40_seconds() {
+    let mut pair = Pair::new(Want::Give, Want::Take);
+    pair.sides[1].arriving.clear();
+    pair.run_for(39);
+    assert_eq!(pair.over()[0], None);
+    pair.run_for(2);
+    assert_eq!(pair.over()[0], Some(Outcome::NeverHeard));
+}
+
+#[test]
+fn a_peer_that_breaks_the_rules_is_told_and_left() {
+    use crate::wire::{Control, Span, encoded};
+    let bad = [
+        Control::Received { next: 9, window: 0 },
+        Control::Credit { transfer: ItemId(1), limit: 9, parts: 7, written: vec![] },
+        Control::Credit { transfer: ItemId(1), limit: 9, parts: 0, written: vec![Span { start: 0, end: u64::MAX }] },
+        Control::Fragment { number: 99, last: true, bytes: vec![] },
+    ];
+    for control in bad {
+        let mut pair = Pair::new(Want::Both, Want::Both);
+        pair.offer(0, &[1 << 40], 1);
+        pair.run_for(1);
+        pair.tell(0, Input::Control(LinkId::CODE, &encoded(&control, 0)));
+        assert!(matches!(pair.over()[0], Some(Outcome::Violated(_))), "{control:?}");
+        pair.run_for(1);
+        assert_eq!(pair.over()[1], Some(Outcome::PeerLeft(Reason::Protocol)));
+    }
+}
+
+#[test]
+fn delivery_is_never_believed_before_the_end_was_said() {
+    use crate::wire::{Control, encoded};
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    let item = pair.offer(0, &[1 << 40], 1);
+    pair.run_for(1);
+    let lie = Message::Result { item, failed: None };
+    let number = pair.sides[1].conversation.messages.next_number();
+    let control = Control::Fragment { number, last: true, bytes: encoded(&lie, 0).to_vec() };
+    pair.tell(0, Input::Control(LinkId::CODE, &encoded(&control, 0)));
+    assert!(pair.sides[0].delivered.is_empty());
+    assert!(matches!(pair.over()[0], Some(Outcome::Violated(_))));
+}
+
+/// Something a side does.
+#[derive(Clone, Debug)]
+enum Act {
+    Text(usize, usize),
+    Offer(usize, Vec<u64>, usize),
+    Wait(u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (0usize..2, 0usize..200_000).prop_map(|(side, length)| Act::Text(side, length)),
+        (0usize..2, prop::collection::vec(prop_oneof![Just(0), 1u64..100, 1u64..9_000_000], 1..30), 1usize..9)
+            .prop_map(|(side, sizes, part)| Act::Offer(side, sizes, part)),
+        (0u64..3000).prop_map(Act::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn everything_arrives_once_and_in_order_or_the_loss_is_said(acts in prop::collection::vec(act(), 0..20), cut in prop::option::of(0usize..20)) {
+        let mut pair = Pair::new(Want::Both, Want::Both);
+        let (mut texts, mut items) = ([vec![], vec![]], [vec![], vec![]]);
+        for (index, act) in acts.into_iter().enumerate() {
+            if cut == Some(index) {
+                pair.cut = true;
+            }
+            match act {
+                Act::Text(side, length) => {
+                    texts[side].push("t".repeat(length));
+                    items[side].push(pair.text(side, &"t".repeat(length)));
+                }
+                Act::Offer(side, sizes, part) => items[side].push(pair.offer(side, &sizes, part)),
+                Act::Wait(millis) => pair.run(pair.now.after(Duration::from_millis(millis))),
+            }
+        }
+        pair.tell(0, Input::Leave);
+        pair.run_for(100);
+        let lost = pair.cut && cut.is_some();
+        for side in 0..2 {
+            let mut delivered = pair.sides[side].delivered.clone();
+            delivered.sort();
+            let sent = &texts[side];
+            let got = &pair.sides[1 - side].texts;
+            prop_assert!(got.len() <= sent.len() && got.iter().eq(&sent[..got.len()]));
+            if lost {
+                prop_assert!(delivered.iter().all(|item| items[side].contains(item)));
+                prop_assert!(pair.over()[side].is_some());
+            } else {
+                prop_assert_eq!(got.len(), sent.len());
+                prop_assert_eq!(&delivered, &items[side]);
+                prop_assert_eq!(pair.over()[side], Some(Outcome::Done));
+            }
+        }
+    }
+
+    #[test]
+    fn no_control_from_a_peer_can_make_it_panic(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20)) {
+        let mut pair = Pair::new(Want::Both, Want::Both);
+        pair.run_for(1);
+        for body in bodies {
+            pair.tell(0, Input::Control(LinkId::CODE, &body));
+        }
+    }
+}

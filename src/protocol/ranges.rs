@@ -1,0 +1,109 @@
+//! A set of positions, kept as disjoint ranges: what is written, what must be sent again.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::ops::Range;
+
+/// Positions, as ascending disjoint ranges that do not touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    /// Adds `range`, merging it with those it overlaps or touches.
+    pub fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let (mut start, mut end) = (range.start, range.end);
+        let touched: Vec<(u64, u64)> =
+            self.0.range(..=end).rev().take_while(|(_, other)| **other >= start).map(|(a, b)| (*a, *b)).collect();
+        for (other_start, other_end) in touched {
+            self.0.remove(&other_start);
+            start = start.min(other_start);
+            end = end.max(other_end);
+        }
+        self.0.insert(start, end);
+    }
+
+    /// Removes `range` from the set.
+    pub fn remove(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let touched: Vec<(u64, u64)> =
+            self.0.range(..range.end).rev().take_while(|(_, end)| **end > range.start).map(|(a, b)| (*a, *b)).collect();
+        for (start, end) in touched {
+            self.0.remove(&start);
+            if start < range.start {
+                self.0.insert(start, range.start);
+            }
+            if range.end < end {
+                self.0.insert(range.end, end);
+            }
+        }
+    }
+
+    /// The first position that is not in the set.
+    #[must_use]
+    pub fn frontier(&self) -> u64 {
+        self.0.get(&0).copied().unwrap_or(0)
+    }
+
+    /// Takes up to `most` positions from the start of the set.
+    pub fn take(&mut self, most: u64) -> Option<Range<u64>> {
+        let (start, end) = self.0.pop_first()?;
+        let cut = start.saturating_add(most).min(end);
+        if cut < end {
+            self.0.insert(cut, end);
+        }
+        Some(start..cut)
+    }
+
+    /// How many positions are in the set.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().fold(0, |sum: u64, (start, end)| sum.saturating_add(end.saturating_sub(*start)))
+    }
+
+    /// The first `most` ranges.
+    pub fn iter(&self, most: usize) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.0.iter().take(most).map(|(start, end)| *start..*end)
+    }
+
+    /// Whether there is nothing in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_plain_set(ops in prop::collection::vec((any::<bool>(), 0u64..60, 0u64..20), 0..40)) {
+            let mut ranges = Ranges::default();
+            let mut model = BTreeSet::new();
+            for (add, start, len) in ops {
+                if add {
+                    ranges.insert(start..start + len);
+                    model.extend(start..start + len);
+                } else {
+                    ranges.remove(start..start + len);
+                    model.retain(|p| !(start..start + len).contains(p));
+                }
+                let listed: Vec<u64> = ranges.iter(usize::MAX).flatten().collect();
+                prop_assert_eq!(&listed, &model.iter().copied().collect::<Vec<_>>());
+                prop_assert_eq!(ranges.count(), model.len() as u64);
+                prop_assert_eq!(ranges.frontier(), (0..).find(|p| !model.contains(p)).unwrap());
+                let spans: Vec<_> = ranges.iter(usize::MAX).collect();
+                prop_assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
+            }
+            let taken: Vec<u64> = core::iter::from_fn(|| ranges.take(7)).inspect(|r| assert!(r.end - r.start <= 7)).flatten().collect();
+            prop_assert_eq!(taken, model.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One transfer on its way in.
+
+use super::Whole;
+use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
+use crate::messages::Violation;
+use crate::ranges::Ranges;
+use crate::wire::{Control, Entry, EntryKind, ItemId, Offer, Part};
+use alloc::collections::VecDeque;
+use core::ops::Range;
+
+/// Credit is said again once this much more can be granted: an eighth, so that the sender never runs dry for want of a word.
+const CREDIT_STEP: u64 = CREDIT / 8;
+
+/// What the outside has to do for a transfer.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Check and prepare this part's entries.
+    Register(Part),
+    /// Everything is written: sync it and give it its name.
+    Whole(Whole),
+}
+
+/// A transfer in, from its offer.
+pub(crate) struct Incoming {
+    stream: bool,
+    accepted: bool,
+    /// Parts received that wait for those before them to be written.
+    waiting: VecDeque<Part>,
+    registering: bool,
+    registered: u32,
+    /// Entries of all parts received; positions of those registered or being so.
+    entries: u32,
+    end: u64,
+    /// Where the registered parts end that are not yet written, oldest first.
+    unwritten: VecDeque<u64>,
+    written: Ranges,
+    /// What the last credit said.
+    said: Option<(u64, u32)>,
+    total: Option<(u32, u64)>,
+    whole: bool,
+}
+
+impl Incoming {
+    pub(crate) fn new(offer: &Offer) -> Self {
+        Self {
+            stream: offer.items.iter().any(|item| item.kind == crate::wire::ItemKind::Stream),
+            accepted: false,
+            waiting: VecDeque::new(),
+            registering: false,
+            registered: 0,
+            entries: 0,
+            end: 0,
+            unwritten: VecDeque::new(),
+            written: Ranges::default(),
+            said: None,
+            total: None,
+            whole: false,
+        }
+    }
+
+    pub(crate) const fn accept(&mut self) {
+        self.accepted = true;
+    }
+
+    /// The sender's next part. Names are checked where they become files; numbers and sizes here.
+    pub(crate) fn part(&mut self, part: Part) -> Result<(), Violation> {
+        let count = u32::try_from(part.entries.len()).unwrap_or(u32::MAX);
+        if !self.accepted || self.total.is_some() {
+            return Err(Violation("sent entries outside a transfer"));
+        }
+        if part.entries.is_empty() || part.entries.len() > PART_ENTRIES || part.first != self.entries {
+            return Err(Violation("sent a part that does not follow"));
+        }
+        if self.waiting.len() >= PARTS_AHEAD as usize {
+            return Err(Violation("sent parts further ahead than allowed"));
+        }
+        self.entries = self.entries.saturating_add(count);
+        if self.entries > if self.stream { 1 } else { ENTRIES } {
+            return Err(Violation("sent more entries than allowed"));
+        }
+        if !part.entries.iter().all(|entry| self.size_fits(entry)) || bytes_of(&part.entries).is_none() {
+            return Err(Violation("sent an entry of an impossible size"));
+        }
+        self.waiting.push_back(part);
+        Ok(())
+    }
+
+    fn size_fits(&self, entry: &Entry) -> bool {
+        match entry.kind {
+            EntryKind::File => entry.size.is_none() == self.stream,
+            EntryKind::Folder => entry.size.is_none() && !self.stream,
+        }
+    }
+
+    /// The part last given out is registered.
+    pub(crate) fn registered(&mut self) {
+        if core::mem::take(&mut self.registering) {
+            self.registered = self.registered.saturating_add(1);
+        }
+    }
+
+    /// A range is written.
+    pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<(), Violation> {
+        if range.end > self.said.map_or(0, |(limit, _)| limit) || range.end > self.end {
+            return Err(Violation("sent bytes that were not asked for"));
+        }
+        self.written.insert(range);
+        let frontier = self.written.frontier();
+        while self.unwritten.front().is_some_and(|end| *end <= frontier) {
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The sender has said all: its totals.
+    pub(crate) fn end(&mut self, entries: u32, bytes: u64) -> Result<(), Violation> {
+        let sized = self.waiting.is_empty() && (self.stream || bytes == self.end);
+        if !self.accepted || self.total.is_some() || entries != self.entries || !sized || self.written.count() > bytes {
+            return Err(Violation("said totals that its entries do not add up to"));
+        }
+        self.total = Some((entries, bytes));
+        Ok(())
+    }
+
+    /// What the outside has to do next, each said once.
+    pub(crate) fn news(&mut self) -> Result<Option<News>, Violation> {
+        if !self.registering
+            && self.unwritten.len() < PARTS_AHEAD as usize
+            && let Some(part) = self.waiting.pop_front()
+        {
+            let bytes = if self.stream { Some(u64::MAX) } else { bytes_of(&part.entries) };
+            let end = bytes.and_then(|bytes| self.end.checked_add(bytes)).ok_or(Violation("sent an impossible total"))?;
+            self.end = end;
+            if self.written.frontier() < end {
+                self.unwritten.push_back(end);
+            }
+            self.registering = true;
+            return Ok(Some(News::Register(part)));
+        }
+        let Some((entries, bytes)) = self.total else { return Ok(None) };
+        let all = if bytes == 0 { self.written.is_empty() } else { self.written.iter(2).eq(core::iter::once(0..bytes)) };
+        if all && !self.registering && self.waiting.is_empty() && !core::mem::replace(&mut self.whole, true) {
+            return Ok(Some(News::Whole(Whole { bytes, entries })));
+        }
+        Ok(None)
+    }
+
+    /// What the sender should hear: when much more can be granted, or a part is registered, or `again` because the link is new.
+    pub(crate) fn credit(&mut self, transfer: ItemId, again: bool) -> Option<Control> {
+        let limit = self.written.frontier().saturating_add(CREDIT);
+        let news = match self.said {
+            Some((said, parts)) => limit >= said.saturating_add(CREDIT_STEP) || parts != self.registered,
+            None => true,
+        };
+        if !self.accepted || self.whole || !(news || again) {
+            return None;
+        }
+        self.said = Some((limit, self.registered));
+        let written = self.written.iter(RANGES).map(Into::into).collect();
+        Some(Control::Credit { transfer, limit, parts: self.registered, written })
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn progress(&self) -> u64 {
+        self.written.count()
+    }
+}
+
+/// The sum of a part's sizes, if it can be one.
+fn bytes_of(entries: &[Entry]) -> Option<u64> {
+    entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(entry.size.unwrap_or(0)))
+}

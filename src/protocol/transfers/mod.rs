@@ -1,0 +1,32 @@
+//! Files and folders on their way, in both directions: offers, parts, credit, grants, and the proof that all has arrived (SPEC 7).
+//!
+//! Nothing here holds a byte of a file. The program reads and writes; this module says which positions may be sent over which link,
+//! and knows which have been written.
+
+mod incoming;
+mod outgoing;
+
+pub(crate) use incoming::{Incoming, News as IncomingNews};
+pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
+
+/// The proof that every byte of a transfer, of which its sender said the totals, is written. Only this module can make one, and the
+/// program gives a received file its final name against nothing else, so a cut file cannot be taken for a whole one.
+#[derive(Debug)]
+pub struct Whole {
+    bytes: u64,
+    entries: u32,
+}
+
+impl Whole {
+    /// Bytes in all.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Entries in all.
+    #[must_use]
+    pub const fn entries(&self) -> u32 {
+        self.entries
+    }
+}

@@ -1,0 +1,190 @@
+//! One transfer on its way out.
+
+use crate::limits::{LINKS, PARTS_AHEAD};
+use crate::links::LinkId;
+use crate::messages::Violation;
+use crate::ranges::Ranges;
+use crate::wire::Span;
+use alloc::{collections::VecDeque, vec::Vec};
+use core::ops::Range;
+
+/// Positions in one grant: enough that a grant's way through the program does not count, small enough that links share a file evenly.
+const GRANT: u64 = 1 << 20;
+/// Positions granted to one link and not yet served: keeps the link's reading thread busy while the next grants come.
+const GRANTED: u64 = 4 << 20;
+
+/// What the outside has to do for a transfer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Produce the next part, or say the total.
+    PartWanted,
+    /// Everything was read and sent: check that no source changed.
+    AllRead,
+}
+
+/// A transfer out, from its acceptance.
+pub(crate) struct Outgoing {
+    /// Entries and positions of the parts said so far.
+    entries: u32,
+    end: u64,
+    /// Where the parts end that the receiver has not registered, oldest first.
+    unregistered: VecDeque<u64>,
+    registered: u32,
+    /// Positions below are in registered parts.
+    sendable: u64,
+    /// For a stream: positions below have been read from its source.
+    available: Option<u64>,
+    /// Positions below are covered by credit.
+    limit: u64,
+    /// Positions below were granted at least once; some of them must be again.
+    cursor: u64,
+    again: Ranges,
+    /// Granted and not known to be written, by link, and how many of them are unserved.
+    out: [Ranges; LINKS],
+    unserved: [u64; LINKS],
+    written: Ranges,
+    total: Option<u64>,
+    part_wanted: bool,
+    all_read: bool,
+    end_said: bool,
+}
+
+impl Outgoing {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: 0,
+            end: 0,
+            unregistered: VecDeque::new(),
+            registered: 0,
+            sendable: 0,
+            available: None,
+            limit: 0,
+            cursor: 0,
+            again: Ranges::default(),
+            out: Default::default(),
+            unserved: [0; LINKS],
+            written: Ranges::default(),
+            total: None,
+            part_wanted: false,
+            all_read: false,
+            end_said: false,
+        }
+    }
+
+    /// A part was produced: its number of entries, the sizes' sum, and whether it is a stream's one entry. Returns its first entry's
+    /// number.
+    pub(crate) fn part(&mut self, entries: u32, bytes: u64, stream: bool) -> u32 {
+        let first = self.entries;
+        self.part_wanted = false;
+        self.entries = first.saturating_add(entries);
+        self.end = self.end.saturating_add(bytes);
+        if stream {
+            self.available = Some(self.available.unwrap_or(0));
+        }
+        self.unregistered.push_back(self.end);
+        first
+    }
+
+    /// A stream's source has been read up to `position`.
+    pub(crate) fn available(&mut self, position: u64) {
+        self.available = Some(self.available.unwrap_or(0).max(position));
+    }
+
+    /// The source has no more parts: `bytes` in all.
+    pub(crate) fn total(&mut self, bytes: u64) {
+        self.total = Some(bytes);
+        self.part_wanted = false;
+    }
+
+    /// The receiver's state.
+    pub(crate) fn credit(&mut self, limit: u64, parts: u32, written: &[Span]) -> Result<(), Violation> {
+        while self.registered < parts {
+            self.sendable = self.unregistered.pop_front().ok_or(Violation("registered a part that was never sent"))?;
+            self.registered = self.registered.saturating_add(1);
+        }
+        self.limit = self.limit.max(limit);
+        for span in written {
+            if span.end > self.cursor {
+                return Err(Violation("wrote what was never sent"));
+            }
+            self.written.insert(span.start..span.end);
+            for out in &mut self.out {
+                out.remove(span.start..span.end);
+            }
+            self.again.remove(span.start..span.end);
+        }
+        Ok(())
+    }
+
+    /// Ranges to be sent over `link` now.
+    pub(crate) fn grants(&mut self, link: LinkId) -> Vec<Range<u64>> {
+        let index = usize::from(link.0);
+        let sendable = self.limit.min(self.sendable).min(self.available.unwrap_or(u64::MAX));
+        let mut granted = Vec::new();
+        let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index)) else { return granted };
+        while *unserved < GRANTED {
+            let range = match self.again.take(GRANT) {
+                Some(range) => range,
+                None if self.cursor < sendable => {
+                    let start = self.cursor;
+                    self.cursor = start.saturating_add(GRANT).min(sendable);
+                    start..self.cursor
+                }
+                None => break,
+            };
+            *unserved = unserved.saturating_add(range.end.saturating_sub(range.start));
+            out.insert(range.clone());
+            granted.push(range);
+        }
+        granted
+    }
+
+    /// A link has sent a range that it was granted.
+    pub(crate) fn sent(&mut self, link: LinkId, range: &Range<u64>) {
+        if let Some(unserved) = self.unserved.get_mut(usize::from(link.0)) {
+            *unserved = unserved.saturating_sub(range.end.saturating_sub(range.start));
+        }
+    }
+
+    /// A link is lost: what it was granted and the receiver has not written is to be sent again.
+    pub(crate) fn link_lost(&mut self, link: LinkId) {
+        let index = usize::from(link.0);
+        if let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index)) {
+            for range in core::mem::take(out).iter(usize::MAX) {
+                self.again.insert(range);
+            }
+            *unserved = 0;
+        }
+    }
+
+    /// What the outside has to do next, each said once.
+    pub(crate) fn news(&mut self) -> Option<News> {
+        let ahead = u32::try_from(self.unregistered.len()).unwrap_or(u32::MAX);
+        if self.total.is_none() && !self.part_wanted && ahead < PARTS_AHEAD && self.available.is_none() {
+            self.part_wanted = true;
+            return Some(News::PartWanted);
+        }
+        let sent = self.total == Some(self.cursor) && self.again.is_empty() && self.unserved.iter().all(|unserved| *unserved == 0);
+        if sent && self.unregistered.is_empty() && !self.all_read {
+            self.all_read = true;
+            return Some(News::AllRead);
+        }
+        None
+    }
+
+    /// The sources are unchanged: what the end says, entries and bytes.
+    pub(crate) fn end(&mut self) -> Option<(u32, u64)> {
+        self.end_said = true;
+        Some((self.entries, self.total?))
+    }
+
+    /// Whether a result "delivered" can be true.
+    pub(crate) const fn end_said(&self) -> bool {
+        self.end_said
+    }
+
+    /// Bytes that the receiver has written, and below which position it has them all.
+    pub(crate) fn written(&self) -> (u64, u64) {
+        (self.written.count(), self.written.frontier())
+    }
+}
