@@ -9,6 +9,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod aead;
 pub mod conversation;
 pub mod layout;
 pub mod limits;
