@@ -16,6 +16,7 @@ pub mod limits;
 pub mod links;
 pub mod messages;
 pub mod ranges;
+pub mod records;
 pub mod secret;
 pub mod time;
 pub mod transfers;
