@@ -9,6 +9,8 @@ mod epoch;
 mod plaintext;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use buffer::RecordBuf;
 pub use plaintext::{ChunkHead, Opened};

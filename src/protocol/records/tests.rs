@@ -10,8 +10,8 @@ use std::{vec, vec::Vec};
 
 const KEY: [u8; 32] = [7; 32];
 const LONGEST_CONTROL: usize = RECORD_PLAINTEXT - 5;
-const HEAD: ChunkHead = ChunkHead { transfer: ItemId(0x0102_0304), entry: 0x0506_0708, offset: 0x090a_0b0c_0d0e_0f10 };
-const BOTH: [Direction; 2] = [Direction::HostToJoiner, Direction::JoinerToHost];
+pub(super) const HEAD: ChunkHead = ChunkHead { transfer: ItemId(0x0102_0304), entry: 0x0506_0708, offset: 0x090a_0b0c_0d0e_0f10 };
+pub(super) const BOTH: [Direction; 2] = [Direction::HostToJoiner, Direction::JoinerToHost];
 
 fn sealer(direction: Direction) -> Sealer {
     Sealer::new(SecretBytes::new(KEY), direction)
@@ -35,14 +35,14 @@ fn short_epochs(direction: Direction) -> (Sealer, Opener) {
 
 /// What a record carries, owned.
 #[derive(Clone, Debug, PartialEq)]
-enum Said {
+pub(super) enum Said {
     Control(Vec<u8>),
     Chunk(ChunkHead, Vec<u8>),
 }
 
 impl Said {
     /// The sealed record without its length field.
-    fn sealed(&self, sealer: &mut Sealer, buf: &mut RecordBuf) -> Vec<u8> {
+    pub(super) fn sealed(&self, sealer: &mut Sealer, buf: &mut RecordBuf) -> Vec<u8> {
         match self {
             Self::Control(body) => sealer.seal_control(buf, body).unwrap(),
             Self::Chunk(head, data) => {
@@ -57,7 +57,7 @@ impl Said {
     }
 }
 
-fn open(opener: &mut Opener, frame: &[u8]) -> Result<Said, RecordError> {
+pub(super) fn open(opener: &mut Opener, frame: &[u8]) -> Result<Said, RecordError> {
     Ok(match opener.open(&mut frame.to_vec())? {
         Opened::Control(body) => Said::Control(body.to_vec()),
         Opened::Chunk(head, data) => Said::Chunk(head, data.to_vec()),
@@ -70,7 +70,7 @@ fn sealed(count: u8) -> Vec<Vec<u8>> {
     (0..count).map(|number| Said::Control(vec![number]).sealed(&mut sealer, &mut buf)).collect()
 }
 
-fn bytes(length: usize) -> Vec<u8> {
+pub(super) fn bytes(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
@@ -301,7 +301,7 @@ fn authentic_records_of_another_form_are_malformed() {
 }
 
 /// The key of epoch `e`, derived as RFC 5869 2.3 writes HKDF-Expand for one block, not by the code under test.
-fn epoch_key(mut key: [u8; 32], e: u32) -> [u8; 32] {
+pub(super) fn epoch_key(mut key: [u8; 32], e: u32) -> [u8; 32] {
     for _ in 0..e {
         let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
         key = mac.chain_update(b"pinhole/1 rekey\x01").finalize().into_bytes().into();
