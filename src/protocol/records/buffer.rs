@@ -55,7 +55,8 @@ impl RecordBuf {
     }
 }
 
-/// Lays out `length | plaintext | tag` from the beginning of `bytes`, and returns the bytes of all three.
+/// Lays out `length | plaintext | tag` from the beginning of `bytes`, where no longer record than the longest has room, and returns the bytes of
+/// all three.
 fn seal_in(bytes: &mut [u8], size: usize, keys: &mut Keys, content: &Content) -> Result<usize, RecordError> {
     let (length, rest) = bytes.split_first_chunk_mut::<LENGTH>().ok_or(RecordError::TooLong)?;
     let (plaintext, rest) = rest.split_at_mut_checked(size).ok_or(RecordError::TooLong)?;

@@ -1,7 +1,7 @@
 //! What is inside a record: `u8 kind | u32 BE body length | body | zero padding` (SPEC 4.3).
 
 use super::RecordError;
-use crate::limits::{CHUNK_DATA, PADDED, PADDING_STEP, RECORD_PLAINTEXT};
+use crate::limits::{CHUNK_DATA, PADDED, PADDING_STEP};
 use crate::wire::ItemId;
 
 /// Bytes before every body: kind and body length.
@@ -85,7 +85,7 @@ pub(super) enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// Bytes of the plaintext, padding included.
+    /// Bytes of the plaintext, padding included. Whether a record has room for them is for the buffer to say.
     pub(super) fn plaintext_size(&self) -> Result<usize, RecordError> {
         let body = match self {
             Self::Control([]) | Self::Chunk(_, 0) => return Err(RecordError::TooShort),
@@ -93,8 +93,7 @@ impl Content<'_> {
             Self::Chunk(_, len) if *len > CHUNK_DATA => return Err(RecordError::TooLong),
             Self::Chunk(_, len) => CHUNK_FRAME.saturating_add(*len),
         };
-        let size = padded(FRAME.saturating_add(body)).ok_or(RecordError::TooLong)?;
-        if size > RECORD_PLAINTEXT { Err(RecordError::TooLong) } else { Ok(size) }
+        padded(FRAME.saturating_add(body)).ok_or(RecordError::TooLong)
     }
 
     /// Writes all of `plaintext`, which has the size given by [`Content::plaintext_size`], except a chunk's data.

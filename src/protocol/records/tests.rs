@@ -273,8 +273,8 @@ fn authentic_records_of_another_form_are_malformed() {
         plaintext
     };
     for (name, plaintext) in [
-        ("kind 0", plain(0, 3, b"abc", 256)),
-        ("kind 3", plain(3, 3, b"abc", 256)),
+        ("kind 0", plain(0, 20, &[1; 20], 256)),
+        ("kind 3", plain(3, 20, &[1; 20], 256)),
         ("no body", plain(1, 0, b"", 256)),
         ("first byte of the padding", nonzero(8)),
         ("last byte of the padding", nonzero(255)),
