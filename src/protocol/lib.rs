@@ -10,6 +10,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod aead;
+pub mod code;
 pub mod conversation;
 pub mod layout;
 pub mod limits;
@@ -21,3 +22,4 @@ pub mod secret;
 pub mod time;
 pub mod transfers;
 pub mod wire;
+pub mod wordlist;
