@@ -18,6 +18,7 @@ pub mod links;
 pub mod messages;
 pub mod ranges;
 pub mod records;
+pub mod rendezvous;
 pub mod secret;
 pub mod time;
 pub mod transfers;
