@@ -12,6 +12,8 @@ extern crate std;
 pub mod aead;
 pub mod code;
 pub mod conversation;
+pub mod handshake;
+pub mod keys;
 pub mod layout;
 pub mod limits;
 pub mod links;

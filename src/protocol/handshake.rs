@@ -1,0 +1,39 @@
+//! The handshake: from the words both sides know, or a conversation's secret, to the keys of one link (SPEC 3).
+//!
+//! One type per state, named for what it holds and consumed by the step that ends it. Whoever has a `Sealer` has verified a tag. The
+//! code's words are a [`Password`](crate::code::Password), which the only two steps that risk it consume: a host's
+//! [`Judge::judge`] of a complete guess, and a joiner's [`Joiner::confirm`]. Bytes in, bytes out: nothing here waits or sends.
+
+mod frame;
+mod hello;
+mod host;
+mod joiner;
+mod link;
+mod share;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+pub use frame::{Frame, FrameError, Kind};
+pub use hello::{HelloError, Peer, Purpose, Role};
+pub use host::{Judge, NotAGuess, Pending, Verdict};
+pub use joiner::{JoinError, Joiner, Tagged};
+pub use link::{LinkError, LinkKeys, LinkPending, LinkTagged};
+pub use share::ShareFault;
+
+use crate::keys::{ResumeSecret, Verifier};
+use crate::records::{Opener, Sealer};
+
+/// What a confirmed code handshake gives, once; each part goes to one owner.
+pub struct Established {
+    /// Seals what this side sends on the link.
+    pub sealer: Sealer,
+    /// Opens what the other side sends on it.
+    pub opener: Opener,
+    /// Makes the conversation's later links.
+    pub resume: ResumeSecret,
+    /// The words both people may compare.
+    pub verifier: Verifier,
+    /// What the other side said of itself, now confirmed.
+    pub peer: Peer,
+}

@@ -1,0 +1,244 @@
+//! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No secrets, and nothing of what is wanted.
+
+use super::share::ShareFault;
+use crate::limits::VERSIONS;
+use alloc::vec::Vec;
+use rand_core::{CryptoRng, RngCore};
+
+/// Most versions that a hello names.
+const MOST_VERSIONS: usize = 16;
+/// Most bytes after the fields of today, for fields of tomorrow. They are ignored, but the transcript covers them.
+const MOST_RESERVED: usize = 64;
+
+/// Who made the code, whoever dials. The numbers are those of the wire and of the identities (SPEC 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// The side that made the code: SPAKE2's side A.
+    Host = 1,
+    /// The side that was told it: side B.
+    Joiner = 2,
+}
+
+impl Role {
+    /// The other side's.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Host => Self::Joiner,
+            Self::Joiner => Self::Host,
+        }
+    }
+}
+
+/// What a handshake is for; the numbers are those of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Purpose {
+    /// The first link of a conversation, from the code.
+    Code = 1,
+    /// A later one, from the conversation's secret.
+    Link = 2,
+}
+
+/// A hello. Its 16 random bytes and whatever follows the fields matter only as part of the transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    /// Ascending, 1 to 16 of them.
+    pub versions: Vec<u16>,
+    /// A bit each; none is defined in version 1, and unknown ones are ignored.
+    pub capabilities: u64,
+    pub role: Role,
+    pub random: [u8; 16],
+    pub purpose: Purpose,
+    /// Whether the sender, a joiner making a further link, still has one that works.
+    pub linked: bool,
+}
+
+/// What a confirmed peer said of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The highest version that both sides speak.
+    pub version: u16,
+    /// Its capabilities, a bit each; none is defined in version 1.
+    pub capabilities: u64,
+    /// Whether it is a joiner that still has a working link (SPEC 6).
+    pub linked: bool,
+}
+
+/// What is wrong with the other side's hello or share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelloError {
+    /// Not the message that belongs here, or not in its form.
+    Malformed,
+    /// No version in common: one side needs an update. Nothing was risked.
+    NoCommonVersion,
+    /// A share that no honest side sends.
+    Share(ShareFault),
+}
+
+impl Hello {
+    /// This side's hello.
+    pub(super) fn ours(role: Role, purpose: Purpose, linked: bool, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut random = [0; 16];
+        rng.fill_bytes(&mut random);
+        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked }
+    }
+
+    /// The canonical bytes, the length before them included: 29 and two a version.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64);
+        // At most 16 versions, so the length is at most 60.
+        bytes.push(self.versions.len() as u8);
+        for version in &self.versions {
+            bytes.extend_from_slice(&version.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.capabilities.to_be_bytes());
+        bytes.push(self.role as u8);
+        bytes.extend_from_slice(&self.random);
+        bytes.push(self.purpose as u8);
+        bytes.push(u8::from(self.linked));
+        bytes.insert(0, bytes.len() as u8);
+        bytes
+    }
+
+    /// Splits a message's bytes after its hello; the hello keeps its length byte.
+    pub(super) fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
+        body.split_at_checked(usize::from(*body.first()?).saturating_add(1))
+    }
+
+    /// Reads a hello with its length byte. Nothing if it is not canonical.
+    pub(super) fn parse(hello: &[u8]) -> Option<Self> {
+        let (length, rest) = hello.split_first()?;
+        let (count, rest) = rest.split_first()?;
+        let count = usize::from(*count);
+        if usize::from(*length).saturating_add(1) != hello.len() || !(1..=MOST_VERSIONS).contains(&count) {
+            return None;
+        }
+        let (versions, rest) = rest.split_at_checked(count.saturating_mul(2))?;
+        let versions: Vec<u16> = versions.as_chunks().0.iter().map(|version| u16::from_be_bytes(*version)).collect();
+        if !versions.is_sorted_by(|earlier, later| earlier < later) {
+            return None;
+        }
+        let (capabilities, rest) = rest.split_first_chunk()?;
+        let (role, rest) = rest.split_first()?;
+        let (random, rest) = rest.split_first_chunk()?;
+        let (purpose, rest) = rest.split_first()?;
+        let (linked, reserved) = rest.split_first()?;
+        if reserved.len() > MOST_RESERVED {
+            return None;
+        }
+        let role = match role {
+            1 => Role::Host,
+            2 => Role::Joiner,
+            _ => return None,
+        };
+        let purpose = match purpose {
+            1 => Purpose::Code,
+            2 => Purpose::Link,
+            _ => return None,
+        };
+        let linked = match (linked, role, purpose) {
+            (0, _, _) => false,
+            (1, Role::Joiner, Purpose::Link) => true,
+            _ => return None,
+        };
+        Some(Self { versions, capabilities: u64::from_be_bytes(*capabilities), role, random: *random, purpose, linked })
+    }
+
+    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`.
+    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<Peer, HelloError> {
+        let hello = Self::parse(hello).filter(|hello| hello.role == role && hello.purpose == purpose).ok_or(HelloError::Malformed)?;
+        let version = VERSIONS.iter().rev().find(|version| hello.versions.contains(version)).ok_or(HelloError::NoCommonVersion)?;
+        Ok(Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec;
+
+    fn hello() -> Hello {
+        Hello {
+            versions: vec![1, 0x0203],
+            capabilities: 0x0102_0304_0506_0708,
+            role: Role::Joiner,
+            random: [9; 16],
+            purpose: Purpose::Link,
+            linked: true,
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_fixed() {
+        let bytes = [&[32, 2, 0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 2][..], &[9; 16], &[2, 1]].concat();
+        assert_eq!(hello().encode(), bytes);
+        assert_eq!(Hello::parse(&bytes), Some(hello()));
+        assert_eq!(Hello::split(&[bytes.as_slice(), b"rest"].concat()), Some((bytes.as_slice(), b"rest".as_slice())));
+        assert_eq!(Hello::split(&bytes[..32]), None);
+        assert_eq!(Hello::split(&[]), None);
+    }
+
+    #[test]
+    fn what_is_not_canonical_is_refused() {
+        let with = |position: usize, byte: u8| {
+            let mut bytes = hello().encode();
+            bytes[position] = byte;
+            Hello::parse(&bytes)
+        };
+        for (position, byte) in [(0, 31), (0, 33), (1, 0), (1, 17), (1, 3), (14, 0), (14, 3), (31, 0), (31, 3), (32, 2)] {
+            assert_eq!(with(position, byte), None, "{position} {byte}");
+        }
+        let versions = |versions: &[u16]| Hello::parse(&Hello { versions: versions.to_vec(), ..hello() }.encode());
+        assert!(versions(&[]).is_none() && versions(&[1, 1]).is_none() && versions(&[2, 1]).is_none());
+        assert!(versions(&(0..16).collect::<Vec<u16>>()).is_some() && versions(&(0..17).collect::<Vec<u16>>()).is_none());
+        // Only a joiner of a further link can still have a link.
+        assert!(Hello::parse(&Hello { role: Role::Host, ..hello() }.encode()).is_none());
+        assert!(Hello::parse(&Hello { purpose: Purpose::Code, ..hello() }.encode()).is_none());
+        assert!(Hello::parse(&Hello { purpose: Purpose::Code, linked: false, ..hello() }.encode()).is_some());
+    }
+
+    #[test]
+    fn fields_of_tomorrow_are_passed_over() {
+        for reserved in [0, 1, 64, 65] {
+            let mut bytes = [hello().encode(), vec![7; reserved]].concat();
+            bytes[0] += reserved as u8;
+            assert_eq!(Hello::parse(&bytes), (reserved <= 64).then(hello), "{reserved}");
+        }
+    }
+
+    #[test]
+    fn the_highest_common_version_is_taken() {
+        let read = |versions: &[u16]| {
+            let hello = Hello { versions: versions.to_vec(), ..hello() }.encode();
+            Hello::read(&hello, Role::Joiner, Purpose::Link).map(|peer| peer.version)
+        };
+        assert_eq!(read(&[0, 1, 2]), Ok(1));
+        assert_eq!(read(&[0, 2]), Err(HelloError::NoCommonVersion));
+        let hello = hello().encode();
+        assert_eq!(Hello::read(&hello, Role::Host, Purpose::Link), Err(HelloError::Malformed));
+        assert_eq!(Hello::read(&hello, Role::Joiner, Purpose::Code), Err(HelloError::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn every_hello_is_read_back(versions in proptest::collection::btree_set(any::<u16>(), 1..=16), capabilities: u64, random: [u8; 16], linked: bool, host: bool) {
+            let role = if host { Role::Host } else { Role::Joiner };
+            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host };
+            prop_assert_eq!(Hello::parse(&hello.encode()), Some(hello));
+        }
+
+        #[test]
+        fn anything_may_be_said(flips in proptest::collection::vec((0..33_usize, any::<u8>()), 0..4), tail: Vec<u8>) {
+            let mut bytes = [hello().encode(), tail].concat();
+            for (position, byte) in flips {
+                bytes[position] = byte;
+            }
+            if let Some((raw, _)) = Hello::split(&bytes) && let Some(read) = Hello::parse(raw) {
+                let encoded = read.encode();
+                prop_assert_eq!(&encoded[1..], &raw[1..encoded.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The host's side of a code: one judge, and at most one guess (SPEC 3.6).
+
+use super::frame::{Frame, Kind, encode};
+use super::steps::{Confirmed, Context, Waiting, begin};
+use super::{Established, HelloError, LinkKeys};
+use crate::code::{Nameplate, Password};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use rand_core::{CryptoRng, RngCore};
+
+/// The one judge of a code, across all listeners, addresses and paths. It begins any number of handshakes and judges one tag: a wrong
+/// one burns the code, a right one ends it, and either consumes the words.
+pub struct Judge {
+    password: Password,
+    nameplate: Nameplate,
+}
+
+/// A handshake that a [`Judge`] has begun and nobody has answered. Dropping it costs nothing.
+pub struct Pending(Waiting);
+
+/// What became of a message 2.
+#[must_use]
+pub enum Verdict {
+    /// It was no guess: close that connection and go on with the judge. If [`NotAGuess::reply`] gives bytes, send them first.
+    NotAGuess(Judge, NotAGuess),
+    /// A wrong tag. The code is burned: send `refusal`, close every pending handshake, stop, and say so.
+    Burned {
+        /// The bytes of the refusal.
+        refusal: Vec<u8>,
+    },
+    /// The right tag. Close every other pending handshake unread, then send `confirmation`.
+    Confirmed {
+        /// The bytes of message 3.
+        confirmation: Vec<u8>,
+        /// The keys and what comes with them.
+        established: Box<Established>,
+    },
+}
+
+/// Why a message 2 was no guess: its tag was not looked at, however often it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAGuess {
+    /// It answers another message 1 than this judge's of this connection.
+    OtherHello,
+    /// Its form, hello or share is wrong.
+    Hello(HelloError),
+}
+
+impl NotAGuess {
+    /// What to tell the other side before closing: only that no version is common, so that its person learns who needs an update.
+    #[must_use]
+    pub fn reply(self) -> Option<Vec<u8>> {
+        (self == Self::Hello(HelloError::NoCommonVersion)).then(|| encode(Kind::NoCommonVersion, &[]))
+    }
+}
+
+impl Judge {
+    /// The judge of the code with these words and this number.
+    #[must_use]
+    pub const fn new(password: Password, nameplate: Nameplate) -> Self {
+        Self { password, nameplate }
+    }
+
+    /// Begins a handshake with fresh randomness: its state, and the bytes of message 1.
+    pub fn begin(&self, rng: &mut (impl RngCore + CryptoRng)) -> (Pending, Vec<u8>) {
+        let (waiting, message) = begin(Context::code(self.nameplate), self.password.canonical().as_bytes(), rng);
+        (Pending(waiting), message)
+    }
+
+    /// Judges what came in answer to `pending`'s message 1.
+    pub fn judge(self, pending: Pending, frame: &Frame) -> Verdict {
+        if pending.0.context != Context::code(self.nameplate) {
+            return Verdict::NotAGuess(self, NotAGuess::OtherHello);
+        }
+        match pending.0.read(frame).map(super::steps::Claim::verify) {
+            Err(fault) => Verdict::NotAGuess(self, fault),
+            Ok(None) => Verdict::Burned { refusal: encode(Kind::Refusal, &[]) },
+            Ok(Some((confirmed, confirmation))) => Verdict::Confirmed { confirmation, established: Box::new(confirmed.into()) },
+        }
+    }
+}
+
+impl From<Confirmed> for Established {
+    fn from(confirmed: Confirmed) -> Self {
+        let LinkKeys { sealer, opener, peer } = confirmed.link();
+        Self { sealer, opener, resume: confirmed.keys.resume(), verifier: confirmed.keys.verifier(), peer }
+    }
+}

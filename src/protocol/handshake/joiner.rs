@@ -1,0 +1,66 @@
+//! The joiner's side of a code: one tag (SPEC 3.6).
+
+use super::steps::{Answered, Context, answer};
+use super::{Established, Frame, HelloError};
+use crate::code::{Nameplate, Password};
+use crate::keys::{ResumeSecret, Verifier};
+use alloc::vec::Vec;
+use rand_core::{CryptoRng, RngCore};
+
+/// A joiner that has sent no tag. It may look at any number of hosts, and tags one.
+pub struct Joiner {
+    password: Password,
+    nameplate: Nameplate,
+}
+
+/// A joiner whose tag is made: its words are used up, whatever the host says or does not say.
+pub struct Tagged(Answered);
+
+/// Why a joiner that sent its tag is not connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// The host says that the tag was wrong, so the words were, or somebody is in between; the code is burned.
+    Refused,
+    /// The host's own tag is wrong: somebody answers in its place. Never tried again.
+    WrongConfirmation,
+    /// The host says that it speaks none of our versions.
+    NoCommonVersion,
+    /// What came is no answer to a tag.
+    Malformed,
+}
+
+impl Joiner {
+    /// The joiner with these words and this number.
+    #[must_use]
+    pub const fn new(password: Password, nameplate: Nameplate) -> Self {
+        Self { password, nameplate }
+    }
+
+    /// Answers a host's message 1: the state that waits for message 3, and the bytes of message 2.
+    ///
+    /// # Errors
+    /// What is wrong with message 1, and the joiner, who has risked nothing and may try another host.
+    pub fn confirm(self, frame: &Frame, rng: &mut (impl RngCore + CryptoRng)) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
+        match answer(&Context::code(self.nameplate), self.password.canonical().as_bytes(), false, frame, rng) {
+            Ok((answered, message)) => Ok((Tagged(answered), message)),
+            Err(fault) => Err((self, fault)),
+        }
+    }
+}
+
+impl Tagged {
+    /// Judges the host's reply.
+    ///
+    /// # Errors
+    /// [`JoinError`]; there is no second try with this code.
+    pub fn finish(self, frame: &Frame) -> Result<Established, JoinError> {
+        self.0.finish(frame).map(Established::from)
+    }
+
+    /// The connection died before the host's reply, which may have been yes. A link handshake with this secret finds out and confirms
+    /// both sides, without another word about the code (SPEC 3.7).
+    #[must_use]
+    pub fn cut(self) -> (ResumeSecret, Verifier) {
+        (self.0.keys.resume(), self.0.keys.verifier())
+    }
+}

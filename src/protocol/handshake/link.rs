@@ -1,0 +1,80 @@
+//! The handshake of a conversation's later links (SPEC 3.9). Its password has 256 bits, so a wrong tag only closes that connection.
+
+use super::frame::Frame;
+use super::steps::{Answered, Context, Waiting, answer, begin};
+use super::{HelloError, JoinError, NotAGuess, Peer};
+use crate::keys::ResumeSecret;
+use crate::records::{Opener, Sealer};
+use alloc::vec::Vec;
+use rand_core::{CryptoRng, RngCore};
+
+/// What a confirmed link handshake gives, once. The conversation keeps its secret and its verifier.
+pub struct LinkKeys {
+    /// Seals what this side sends on the link.
+    pub sealer: Sealer,
+    /// Opens what the other side sends on it.
+    pub opener: Opener,
+    /// What the other side said of itself, now confirmed; the host looks at `linked`.
+    pub peer: Peer,
+}
+
+/// A host's link handshake that nobody has answered.
+pub struct LinkPending(Waiting);
+
+/// A joiner's link handshake whose tag is made.
+pub struct LinkTagged(Answered);
+
+/// Why a link handshake gave the host no link. Close that connection; nothing else follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkError {
+    /// No tag was looked at.
+    NotAGuess(NotAGuess),
+    /// The tag was wrong.
+    WrongTag,
+}
+
+impl ResumeSecret {
+    /// The host begins link `index`: its state, and the bytes of message 1.
+    pub fn host(&self, index: u32, rng: &mut (impl RngCore + CryptoRng)) -> (LinkPending, Vec<u8>) {
+        let (waiting, message) = begin(Context::link(self, index), self.secret(), rng);
+        (LinkPending(waiting), message)
+    }
+
+    /// The joiner answers message 1 of link `index`, and says whether it still has a working link: the state that waits for message 3,
+    /// and the bytes of message 2.
+    ///
+    /// # Errors
+    /// What is wrong with message 1.
+    pub fn join(
+        &self,
+        index: u32,
+        linked: bool,
+        frame: &Frame,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(LinkTagged, Vec<u8>), HelloError> {
+        let (answered, message) = answer(&Context::link(self, index), self.secret(), linked, frame, rng)?;
+        Ok((LinkTagged(answered), message))
+    }
+}
+
+impl LinkPending {
+    /// Judges message 2: the link's keys and the bytes of message 3, which the host sends only if it wants this link (SPEC 6).
+    ///
+    /// # Errors
+    /// [`LinkError`]: close this connection.
+    pub fn judge(self, frame: &Frame) -> Result<(LinkKeys, Vec<u8>), LinkError> {
+        let claim = self.0.read(frame).map_err(LinkError::NotAGuess)?;
+        let (confirmed, message) = claim.verify().ok_or(LinkError::WrongTag)?;
+        Ok((confirmed.link(), message))
+    }
+}
+
+impl LinkTagged {
+    /// Judges message 3.
+    ///
+    /// # Errors
+    /// [`JoinError`]: close this connection and try again.
+    pub fn finish(self, frame: &Frame) -> Result<LinkKeys, JoinError> {
+        self.0.finish(frame).map(|confirmed| confirmed.link())
+    }
+}

@@ -1,0 +1,128 @@
+//! From one SPAKE2 result to every key of a link (SPEC 3.5).
+
+use crate::handshake::Role;
+use crate::records::Direction;
+use crate::rendezvous::SlotToken;
+use crate::secret::SecretBytes;
+use crate::wordlist;
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+/// The protocol's name in everything that is hashed.
+pub(crate) const APP: &[u8] = b"pinhole/1";
+
+/// SHA-256 over both sides' view of a handshake, each part behind its length as `u16` (SPEC 3.5). Sides that differ in one byte of it
+/// get keys that have nothing in common.
+pub(crate) fn transcript(context: &[u8], hello_host: &[u8], hello_joiner: &[u8], share_host: &[u8], share_joiner: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [APP, context, hello_host, hello_joiner, share_host, share_joiner] {
+        // Every part is at most a handshake body, 1 KiB.
+        hash.update((part.len() as u16).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// The root of one handshake's keys: HKDF's PRK (RFC 5869, 2.2).
+pub(crate) struct Keys(SecretBytes<32>);
+
+impl Keys {
+    /// HKDF-Extract with the transcript as salt and SPAKE2's output as input.
+    pub(crate) fn extract(transcript: &[u8; 32], shared: &[u8]) -> Self {
+        let (mut prk, _) = Hkdf::<Sha256>::extract(Some(transcript), shared);
+        let keys = Self(SecretBytes::new(prk.into()));
+        prk.as_mut_slice().zeroize();
+        keys
+    }
+
+    /// The tag by which `role` proves that it has these keys. No MAC is computed over anything: the transcript is in the keys.
+    pub(crate) fn confirmation(&self, role: Role) -> SecretBytes<32> {
+        match role {
+            Role::Host => expand(&self.0, &[b"confirm host"]),
+            Role::Joiner => expand(&self.0, &[b"confirm joiner"]),
+        }
+    }
+
+    /// The first key of the records of one direction.
+    pub(crate) fn records(&self, direction: Direction) -> SecretBytes<32> {
+        match direction {
+            Direction::HostToJoiner => expand(&self.0, &[b"host->joiner"]),
+            Direction::JoinerToHost => expand(&self.0, &[b"joiner->host"]),
+        }
+    }
+
+    /// What later links of the conversation are made with; only of the code's handshake.
+    pub(crate) fn resume(&self) -> ResumeSecret {
+        ResumeSecret { secret: expand(&self.0, &[b"resume"]), conversation: *expand(&self.0, &[b"conversation id"]).expose() }
+    }
+
+    /// What both people may compare; only of the code's handshake.
+    pub(crate) fn verifier(&self) -> Verifier {
+        Verifier(expand(&self.0, &[b"verifier"]))
+    }
+}
+
+/// HKDF-Expand (RFC 5869, 2.3) to `N` bytes, the info in pieces.
+pub(crate) fn expand<const N: usize>(key: &SecretBytes<32>, info: &[&[u8]]) -> SecretBytes<N> {
+    let mut output = [0; N];
+    let expanded = Hkdf::<Sha256>::from_prk(key.expose()).is_ok_and(|hkdf| hkdf.expand_multi_info(info, &mut output).is_ok());
+    // Only a key under 32 bytes or an N over 8,160 is refused, and neither exists; going on with zeros would be worse than ending.
+    assert!(expanded);
+    let secret = SecretBytes::new(output);
+    output.zeroize();
+    secret
+}
+
+/// The secret of a conversation, 256 bits, and its id. It comes from the code's handshake, makes every later link (SPEC 3.9), is never
+/// replaced and never stored.
+pub struct ResumeSecret {
+    secret: SecretBytes<32>,
+    conversation: [u8; 32],
+}
+
+/// Where a link's two sides look for each other. What is seen of a direct link is not what a relay knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// At a listener.
+    Direct,
+    /// At a relay.
+    Relay,
+}
+
+impl ResumeSecret {
+    /// The token under which the sides of link `index` meet.
+    #[must_use]
+    pub fn slot(&self, meeting: Meeting, index: u32) -> SlotToken {
+        let label: &[u8] = match meeting {
+            Meeting::Direct => b"slot direct",
+            Meeting::Relay => b"slot relay",
+        };
+        SlotToken::new(*expand(&self.secret, &[label, &index.to_be_bytes()]).expose())
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn of(secret: [u8; 32], conversation: [u8; 32]) -> Self {
+        Self { secret: SecretBytes::new(secret), conversation }
+    }
+
+    pub(crate) const fn secret(&self) -> &[u8; 32] {
+        self.secret.expose()
+    }
+
+    pub(crate) const fn conversation(&self) -> &[u8; 32] {
+        &self.conversation
+    }
+}
+
+/// What both ends of a confirmed code handshake have in common and nobody between them has: shown as words under `--verify`.
+pub struct Verifier(SecretBytes<32>);
+
+impl Verifier {
+    /// Four words, 41 bits: the big-endian `u64`s of the 32 bytes, modulo the word list (SPEC 3.5).
+    #[must_use]
+    pub fn words(&self) -> [&'static str; 4] {
+        let mut numbers = self.0.expose().as_chunks::<8>().0.iter().map(|bytes| wordlist::at(u64::from_be_bytes(*bytes)));
+        [(); 4].map(|()| numbers.next().unwrap_or_default())
+    }
+}
