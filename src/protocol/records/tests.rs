@@ -367,6 +367,20 @@ fn the_real_epoch_has_2_to_the_20_records() {
     }
 }
 
+/// Without the counter being set. Only with ring: 2 s instead of 90, unoptimised.
+#[cfg(feature = "ring")]
+#[test]
+fn a_whole_epoch_is_sealed_and_opened_record_by_record() {
+    let (mut sealer, mut opener) = pair();
+    let (mut buf, mut frame) = (RecordBuf::default(), [0; 272]);
+    for number in 0..=1_u32 << 20 {
+        sealer.seal_control(&mut buf, &number.to_be_bytes()).unwrap();
+        frame.copy_from_slice(buf.frame());
+        assert!(opener.open(&mut frame) == Ok(Opened::Control(&number.to_be_bytes())), "{number}");
+    }
+    assert!(open_as_specified(KEY, 1, Direction::HostToJoiner, 0, buf.frame()).is_some());
+}
+
 #[test]
 fn after_the_last_epoch_there_is_nothing() {
     let (mut sealer, mut opener) = short_epochs(Direction::HostToJoiner);
