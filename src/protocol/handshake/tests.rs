@@ -2,6 +2,7 @@
 
 mod attacks;
 mod links;
+mod vectors;
 
 use super::hello::Hello;
 use super::*;
