@@ -1,0 +1,3 @@
+//! Files: what is read to be sent.
+
+pub mod secret_source;

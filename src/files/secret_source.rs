@@ -1,0 +1,144 @@
+//! Where a secret to be sent comes from: never from the command line, which other users of the machine can read.
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::limits;
+use pinhole_protocol::secret::SecretVec;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+/// The longest secret, in bytes: what a message holds beside its label and framing.
+pub const LONGEST: usize = limits::MESSAGE - 1024;
+
+/// The place that holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The person at the terminal, without echo.
+    Prompt,
+    /// Standard input to its end.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+    /// The environment variable of this name.
+    Env(String),
+}
+
+impl SecretSource {
+    /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as they are; of a typed line the line's
+    /// end is not part. Every buffer in between is wiped.
+    ///
+    /// # Errors
+    /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; not readable: exit 8; no terminal to ask at: exit 10.
+    pub fn read(&self) -> Result<SecretVec, Failure> {
+        match self {
+            Self::Prompt => typed(rpassword::prompt_password("Secret (not shown): ")),
+            // Not through `io::stdin`, whose buffer would keep a copy.
+            Self::Stdin => match io::stdin().as_fd().try_clone_to_owned() {
+                Ok(stdin) => read_whole(File::from(stdin), "standard input"),
+                Err(error) => Err(unreadable("standard input", &error)),
+            },
+            Self::File(path) => {
+                let what = format!("{path:?}");
+                let file = File::open(path).map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                        usage("no-such-file", format!("{what} is not there")).next("check the spelling of the path")
+                    }
+                    _ => unreadable(&what, &error),
+                })?;
+                read_whole(file, &what)
+            }
+            Self::Env(name) => {
+                let Some(value) = std::env::var_os(name) else {
+                    return Err(usage("no-such-variable", format!("the environment variable {name:?} is not set"))
+                        .next(format!("export {name} before the command, or check the spelling")));
+                };
+                fitting(Zeroizing::new(value.into_vec()), &format!("the environment variable {name:?}"))
+            }
+        }
+    }
+}
+
+fn typed(line: io::Result<String>) -> Result<SecretVec, Failure> {
+    let line = line.map_err(|error| {
+        Failure::new(Exit::NoAnswer, "no-terminal", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
+            .next("take it from a file, an environment variable or standard input")
+    })?;
+    fitting(Zeroizing::new(line.into_bytes()), "what was typed")
+}
+
+/// Reads to the end, or one byte further than a secret may be long. The buffer never grows, so no copy is left behind by that.
+fn read_whole(input: impl Read, what: &str) -> Result<SecretVec, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    input.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(what, &error))?;
+    fitting(bytes, what)
+}
+
+/// The secret in a buffer of its own length; `bytes` is wiped.
+fn fitting(bytes: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretVec, Failure> {
+    match bytes.len() {
+        0 => Err(usage("empty-secret", format!("{what} is empty, so there is no secret to send")).next("put the secret there first")),
+        1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
+        _ => Err(usage("secret-too-long", format!("{what} is longer than {LONGEST} bytes, which is the longest secret"))
+            .next("send it as a file")),
+    }
+}
+
+fn usage(word: &'static str, detail: String) -> Failure {
+    Failure::new(Exit::Usage, word, detail)
+}
+
+fn unreadable(what: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::Disk, "source-unreadable", format!("{what} cannot be read: {error}")).next("check its permissions")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(secret: Result<SecretVec, Failure>) -> Failure {
+        secret.err().expect("a refusal")
+    }
+
+    #[test]
+    fn bytes_of_a_file_are_exact() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, b"\xffkey\r\n\n").unwrap();
+        assert_eq!(SecretSource::File(path).read().ok().unwrap().expose(), b"\xffkey\r\n\n");
+        let missing = refusal(SecretSource::File(dir.path().join("none")).read());
+        assert_eq!((missing.exit, missing.word), (Exit::Usage, "no-such-file"));
+        let folder = refusal(SecretSource::File(dir.path().into()).read());
+        assert_eq!((folder.exit, folder.word), (Exit::Disk, "source-unreadable"));
+    }
+
+    #[test]
+    fn neither_nothing_nor_too_much_is_a_secret() {
+        let longest = vec![7; LONGEST];
+        assert_eq!(read_whole(&*longest, "it").ok().unwrap().expose(), longest);
+        let endless = refusal(read_whole(io::repeat(7), "it"));
+        assert_eq!((endless.exit, endless.word), (Exit::Usage, "secret-too-long"));
+        assert_eq!(refusal(read_whole(io::empty(), "it")).word, "empty-secret");
+        assert_eq!(refusal(typed(Ok(String::new()))).word, "empty-secret");
+    }
+
+    #[test]
+    fn a_variable_must_be_set() {
+        // Cargo sets this one; the tests may not set any, for they share one environment.
+        let set = SecretSource::Env("CARGO_MANIFEST_DIR".into()).read().ok().unwrap();
+        assert_eq!(set.expose(), env!("CARGO_MANIFEST_DIR").as_bytes());
+        for name in ["PINHOLE_NOT_SET", "", "A=B", "A\0B"] {
+            let unset = refusal(SecretSource::Env(name.into()).read());
+            assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_nobody_can_be_asked() {
+        let refused = refusal(typed(Err(io::ErrorKind::NotFound.into())));
+        assert_eq!((refused.exit, refused.word), (Exit::NoAnswer, "no-terminal"));
+        assert_eq!(typed(Ok("typed words ".into())).ok().unwrap().expose(), b"typed words ");
+    }
+}
