@@ -1,0 +1,67 @@
+//! A source that cannot be sent as it was chosen: the end of its transfer.
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::wire::Reason;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a transfer cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceFailure {
+    /// The file is not what it was at the walk.
+    Changed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// There is nothing at the path any more.
+    Vanished {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is there and cannot be read.
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system said.
+        error: String,
+    },
+}
+
+impl SourceFailure {
+    /// What an error of the operating system about `path` means.
+    pub(super) fn of(path: &Path, error: &io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Vanished { path },
+            // A folder has become a file, or a file a link.
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Changed { path },
+            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Changed { path },
+            _ => Self::Unreadable { path, error: error.to_string() },
+        }
+    }
+
+    /// What the peer is told. To it a removed file is a changed one.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Changed { .. } | Self::Vanished { .. } => Reason::SourceChanged,
+            Self::Unreadable { .. } => Reason::SourceUnreadable,
+        }
+    }
+
+    /// What the user here is told. The path is quoted and escaped: names in a folder may be of a stranger's making.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let changed = |detail| Failure::new(Exit::SourceChanged, "source-changed", detail);
+        match self {
+            Self::Changed { path } => {
+                changed(format!("{path:?} changed while it was being sent")).next("send it again once nothing writes to it")
+            }
+            Self::Vanished { path } => {
+                changed(format!("{path:?} was removed or renamed before it was sent")).next("send again what is there now")
+            }
+            Self::Unreadable { path, error } => Failure::new(Exit::Disk, "source-unreadable", format!("{path:?} cannot be read: {error}"))
+                .next("check its permissions and its disk, then send it again"),
+        }
+    }
+}

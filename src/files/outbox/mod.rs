@@ -1,0 +1,68 @@
+//! The only code that reads files to send (DESIGN 3.5).
+//!
+//! A [`Selection`] is made before a code is shown: every named path is looked at, nothing is read and no folder is walked. Once the peer
+//! has accepted, [`Selection::open`] gives an [`Outgoing`], which walks, reads and watches the sources:
+//!
+//! * one thread asks for parts ([`Outgoing::next_part`]): folders are walked just ahead of their bytes, in the order of the names' bytes;
+//! * sealing threads ask for bytes at positions ([`Outgoing::read`]);
+//! * the driver says what is written at the receiver ([`Outgoing::release`]) and, before it says the end, asks whether every source is
+//!   still what it was ([`Outgoing::finish`]).
+//!
+//! **Nothing is sent that was not chosen.** The walk goes from one held directory to the next and follows no link (unless asked to). A
+//! file found there is opened later by its path, again without following a link, and each read is believed only if the file's size,
+//! mtime and ctime are then still those of the walk; no user can set a ctime. So no directory has to be held open for as long as its
+//! files are sent, and a thousand named folders need no thousand handles.
+
+mod count;
+mod failure;
+mod listing;
+mod outgoing;
+mod rules;
+mod selection;
+mod skipped;
+mod source;
+mod stream;
+mod table;
+mod tree;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use count::Counted;
+pub use failure::SourceFailure;
+pub use outgoing::{Next, Outgoing, Read};
+pub use selection::Selection;
+pub use skipped::{Skipped, Skips, Why};
+pub use stream::Available;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What of the named folders is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Patterns of what is left out, in the syntax of a `.gitignore`: one without a slash inside matches the name of anything at any
+    /// depth, one with a slash the path below the named folder; `**` crosses folders, a slash at the end matches folders only. A folder
+    /// that is left out is not entered. What is named on the command line itself is always sent.
+    pub exclude: Vec<String>,
+    /// Whether the `.gitignore` files hold: those in the folder, and those above it up to the root of its repository. `.git` is then
+    /// left out too.
+    pub gitignore: bool,
+    /// What becomes of links found inside folders.
+    pub links: Links,
+}
+
+/// What becomes of symbolic links found inside folders. Links named on the command line are always followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// They are left out, and said to be.
+    #[default]
+    Skip,
+    /// What they point to is sent in their place.
+    Follow,
+}
+
+/// Locks, also after a panic of another thread: nothing here is left half changed by one.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,118 @@
+//! An accepted transfer's sources, whatever they are.
+
+use super::SourceFailure;
+use super::skipped::Skips;
+use super::stream::Stream;
+use super::tree::Tree;
+use pinhole_protocol::wire::Entry;
+
+/// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a thread that waits in
+/// [`Outgoing::next_part`]; [`Outgoing::stop`] does.
+pub struct Outgoing(Kind);
+
+enum Kind {
+    Tree(Box<Tree>),
+    Stream(Stream),
+}
+
+/// What [`Outgoing::next_part`] comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The entries of the next part, at least one.
+    Part(Vec<Entry>),
+    /// There are no more.
+    End {
+        /// Entries in all.
+        entries: u32,
+        /// Bytes in all.
+        bytes: u64,
+    },
+    /// [`Outgoing::stop`] was called.
+    Stopped,
+}
+
+/// What [`Outgoing::read`] has put at the start of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The entry that it belongs to.
+    pub entry: u32,
+    /// Its place in the entry.
+    pub offset: u64,
+    /// Bytes, at least 1.
+    pub len: usize,
+}
+
+impl Outgoing {
+    pub(super) fn tree(tree: Tree) -> Self {
+        Self(Kind::Tree(Box::new(tree)))
+    }
+
+    pub(super) const fn stream(stream: Stream) -> Self {
+        Self(Kind::Stream(stream))
+    }
+
+    /// The next entries: at most [`PART_ENTRIES`](pinhole_protocol::limits::PART_ENTRIES) and
+    /// [`PART_BYTES`](pinhole_protocol::limits::PART_BYTES) encoded, fewer in the first part so that bytes can follow soon. May wait for
+    /// a disk; for a stream, after its one part, until its end is known.
+    ///
+    /// # Errors
+    /// A named source that is gone or unreadable, a stream that failed.
+    pub fn next_part(&self) -> Result<Next, SourceFailure> {
+        match &self.0 {
+            Kind::Tree(tree) => tree.next_part(),
+            Kind::Stream(stream) => stream.next_part(),
+        }
+    }
+
+    /// Reads once at `position`, at most to the end of the entry or of `buf` (which has room for at least a byte). Nothing if the
+    /// position lies in no part yet, is released, or is not yet read from a stream. What is returned was read from the file as it was at
+    /// the walk.
+    ///
+    /// # Errors
+    /// The file changed since the walk, is gone or cannot be read.
+    pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {
+        match &self.0 {
+            Kind::Tree(tree) => tree.read(position, buf),
+            Kind::Stream(stream) => Ok(stream.read(position, buf)),
+        }
+    }
+
+    /// Forgets what is only needed for positions below `below`, because the receiver has written them all.
+    pub fn release(&self, below: u64) {
+        match &self.0 {
+            Kind::Tree(tree) => tree.release(below),
+            Kind::Stream(stream) => stream.release(below),
+        }
+    }
+
+    /// The last look before the end is said: whether the files sent last, up to 10,000 of them, are still what they were at the walk. Each
+    /// read of every file has already answered that for itself; to keep a million paths for this would take more memory than the
+    /// program may use.
+    ///
+    /// # Errors
+    /// The first that changed, is gone or cannot be looked at.
+    pub fn finish(&self) -> Result<(), SourceFailure> {
+        match &self.0 {
+            Kind::Tree(tree) => tree.finish(),
+            // What was read from a stream is what it was.
+            Kind::Stream(_) => Ok(()),
+        }
+    }
+
+    /// What was left out of folders so far.
+    #[must_use]
+    pub fn skipped(&self) -> Skips {
+        match &self.0 {
+            Kind::Tree(tree) => tree.skipped(),
+            Kind::Stream(_) => Skips::default(),
+        }
+    }
+
+    /// Ends the walk or the stream's thread as soon as it can be: nothing more will be sent.
+    pub fn stop(&self) {
+        match &self.0 {
+            Kind::Tree(tree) => tree.stop(),
+            Kind::Stream(stream) => stream.stop(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What is left out of folders because the user said so: `--exclude` and `--gitignore`.
+
+use super::source::READ;
+use super::{Links, Options};
+use crate::failure::{Exit, Failure};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::fs::{CWD, Mode, OFlags};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// Bytes read of one `.gitignore`: far more than any real one, and a bound for what is no real one.
+const IGNORE_FILE: u64 = 1 << 20;
+
+/// The compiled options.
+pub(super) struct Rules {
+    exclude: Gitignore,
+    gitignore: bool,
+    pub links: Links,
+}
+
+impl Rules {
+    /// Compiles the options.
+    ///
+    /// # Errors
+    /// A pattern that is not one: exit 2.
+    pub fn new(options: &Options) -> Result<Self, Failure> {
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in &options.exclude {
+            let bad = |why: String| {
+                Failure::new(Exit::Usage, "bad-pattern", format!("--exclude {pattern:?} is not a pattern: {why}"))
+                    .next("quote the pattern for the shell and write it as in a .gitignore, such as '*.log' or 'build/'")
+            };
+            if pattern.trim_end().is_empty() {
+                return Err(bad("it is empty".into()));
+            }
+            let line = match pattern.strip_prefix('.') {
+                Some(rest) if rest.starts_with('/') => rest.to_owned(),
+                // In a file these would begin a comment or an exception; on the command line they are part of a name.
+                _ if pattern.starts_with(['#', '!']) => format!("\\{pattern}"),
+                _ => pattern.clone(),
+            };
+            builder.add_line(None, &line).map_err(|error| bad(error.to_string()))?;
+        }
+        let exclude = builder.build().map_err(|error| Failure::new(Exit::Usage, "bad-pattern", format!("--exclude: {error}")))?;
+        Ok(Self { exclude, gitignore: options.gitignore, links: options.links })
+    }
+
+    /// Whether something is left out. `path` is absolute, `below` the same from the named folder on; of `ignores` the last that has
+    /// an opinion decides, as with git.
+    pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: bool) -> bool {
+        if self.exclude.matched(below, folder).is_ignore() {
+            return true;
+        }
+        if !self.gitignore {
+            return false;
+        }
+        let decision = ignores.iter().rev().map(|ignore| ignore.matched(path, folder)).find(|found| !found.is_none());
+        path.file_name().is_some_and(|name| name == ".git") || decision.is_some_and(|found| found.is_ignore())
+    }
+
+    /// The `.gitignore` rules of the folders above the named folder `path`, outermost first: those of its repository, if it is in one.
+    pub fn above(&self, path: &Path) -> Vec<Gitignore> {
+        if !self.gitignore || is_repository(path) {
+            return Vec::new();
+        }
+        let parents: Vec<&Path> = path.ancestors().skip(1).collect();
+        let Some(root) = parents.iter().position(|parent| is_repository(parent)) else { return Vec::new() };
+        parents.iter().take(root.saturating_add(1)).rev().filter_map(|parent| parse(CWD, &parent.join(".gitignore"), parent)).collect()
+    }
+
+    /// The rules of the `.gitignore` in the directory `dir` at `path`, if there is one and it holds.
+    pub fn inside(&self, dir: impl AsFd, path: &Path) -> Option<Gitignore> {
+        if self.gitignore { parse(dir, Path::new(".gitignore"), path) } else { None }
+    }
+}
+
+fn is_repository(path: &Path) -> bool {
+    path.join(".git").symlink_metadata().is_ok()
+}
+
+/// Reads the ignore file `file`, relative to `dir`, whose rules hold in the folder `root`. What cannot be read or parsed is no rule, as
+/// with git.
+fn parse(dir: impl AsFd, file: &Path, root: &Path) -> Option<Gitignore> {
+    let file = File::from(rustix::fs::openat(dir, file, READ | OFlags::NOFOLLOW, Mode::empty()).ok()?);
+    let mut text = Vec::new();
+    file.take(IGNORE_FILE).read_to_end(&mut text).ok()?;
+    let mut builder = GitignoreBuilder::new(root);
+    for line in String::from_utf8_lossy(&text).trim_start_matches('\u{feff}').lines() {
+        let _unparsable = builder.add_line(None, line);
+    }
+    builder.build().ok()
+}
