@@ -2,6 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,8 @@ pub enum Event {
     Paired,
     /// The peer is who knows the code.
     Connected(Path),
+    /// The conversation goes on over a link of another kind.
+    Moved(Path),
     /// Four words that both sides should compare (`--verify`).
     Verify {
         /// The words, space-separated.
@@ -66,18 +69,7 @@ pub enum Event {
         stored: Stored,
     },
     /// The peer offers files or folders.
-    Offer {
-        /// The peer's number for the transfer.
-        id: ItemId,
-        /// The top-level names as they will be stored.
-        names: Vec<String>,
-        /// Bytes, at least; final if `counted`.
-        size: Option<u64>,
-        /// Entries, at least; final if `counted`.
-        count: Option<u32>,
-        /// Whether size and count are final.
-        counted: bool,
-    },
+    Offer(Offered),
     /// How far a transfer has come: at the sender what the receiver has written, at the receiver what is written here.
     Progress {
         /// Its number.
@@ -91,12 +83,19 @@ pub enum Event {
     },
     /// Something of ours waits to be sent.
     Queued(Ours),
-    /// Something of ours is on its way.
-    Pending(Ours),
+    /// Something of ours is on its way, and this process does not wait for it any longer.
+    Pending {
+        /// What it is.
+        ours: Ours,
+        /// The command that tells later what became of it.
+        next: String,
+    },
     /// The peer says that something of ours is where DESIGN 3.3 says it must be.
     Delivered(Ours),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),
+    /// One thing that `doctor` has looked at.
+    Check(Check),
     /// The last line, once.
     End {
         /// The process's exit status.
@@ -107,7 +106,7 @@ pub enum Event {
 }
 
 /// An open channel, as its host says it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Channel {
     /// The whole code. It is shown to the user of this process, which is what it is for, and to nobody else.
     pub code: String,
@@ -119,12 +118,21 @@ pub struct Channel {
     pub link: Option<String>,
     /// When it ends if nobody comes.
     pub expires_at: SystemTime,
+    /// The time until then, for people; beside `expires_at`, so that no renderer reads a clock.
+    pub lasts: Duration,
     /// What will be sent, in a few words ("report.pdf", "3 items"), for people.
     pub offering: Option<String>,
 }
 
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The number alone: code, lines and link hold the words.
+        f.debug_struct("Channel").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
 /// A line for the other machine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Join {
     /// For whom it is: "on this machine", "on this network", "on the tailnet", "by name".
     pub place: &'static str,
@@ -152,6 +160,23 @@ pub enum Way {
     Out,
     /// Received here.
     In,
+}
+
+/// What the peer offers.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// The peer's number for the transfer.
+    pub id: ItemId,
+    /// The top-level names as they will be stored.
+    pub names: Vec<String>,
+    /// Bytes, at least; final if `counted`.
+    pub size: Option<u64>,
+    /// Entries, at least; final if `counted`.
+    pub count: Option<u32>,
+    /// Whether size and count are final.
+    pub counted: bool,
+    /// Whether the person here is asked next: the question lists the offer, so for people the event says nothing.
+    pub asked: bool,
 }
 
 /// A received file or folder.
@@ -195,4 +220,17 @@ pub struct Ours {
     pub size: Option<u64>,
     /// Files in it, for people.
     pub files: Option<u32>,
+}
+
+/// What `doctor` found out about one thing.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// A fixed word for it.
+    pub name: &'static str,
+    /// Whether it works here.
+    pub ok: bool,
+    /// What was found, in one sentence without a full stop.
+    pub detail: String,
+    /// The step that would help.
+    pub next: Option<String>,
 }
