@@ -2,4 +2,5 @@
 
 pub mod failure;
 pub mod files;
+pub mod report;
 pub mod session;

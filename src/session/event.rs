@@ -35,7 +35,7 @@ pub enum Event {
         /// Time left.
         left: Duration,
     },
-    /// The peer has said goodbye.
+    /// The peer has said goodbye. What failed by that follows as [`Event::Trouble`].
     PeerLeft(Reason),
     /// The link is lost and nothing more can be done.
     Disconnected,

@@ -1,0 +1,356 @@
+use super::*;
+use crate::failure::{Exit, Failure};
+use crate::report::{Format, test_events as given};
+use crate::session::event::{Channel, Join, Offered};
+use pinhole_protocol::wire::{ItemId, Reason};
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// Output that the test can read while the renderer holds it.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+const ROOMY: Look = Look { cursor: true, colour: false, width: || 80 };
+const NARROW: Look = Look { cursor: true, colour: false, width: || 40 };
+const COLOURED: Look = Look { cursor: true, colour: true, width: || 80 };
+
+fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
+    let out = Captured::default();
+    let settings = Settings { format: Format::Human, look, once, progress_every: Some(Duration::from_secs(10)) };
+    (Human::new(out.clone(), settings), out)
+}
+
+/// All that is written when the events come 100 ms after one another.
+fn written(look: Look, once: bool, events: &[Event]) -> String {
+    let ((mut human, out), start) = (human(look, once), Instant::now());
+    for (tenth, event) in events.iter().enumerate() {
+        human.event(event, start + Duration::from_millis(100) * u32::try_from(tenth).unwrap()).unwrap();
+    }
+    out.text()
+}
+
+/// What stands on a screen of 80 columns in the end.
+fn on_screen(bytes: &str, columns: u16) -> String {
+    let mut screen = vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(columns).unwrap(), 0);
+    screen.process(bytes.replace('\n', "\r\n").as_bytes());
+    screen.screen().contents()
+}
+
+const DOWN: Option<u64> = Some(38_200_000);
+
+#[test]
+fn giving_a_file() {
+    let events = [
+        Event::Channel(given::channel()),
+        Event::Waiting,
+        Event::Paired,
+        Event::Connected(Path::Direct),
+        given::progress(Way::Out, 0, DOWN),
+        given::progress(Way::Out, 23_300_000, DOWN),
+        Event::Delivered(given::ours()),
+        Event::PeerLeft(Reason::Done),
+        Event::Closed,
+        Event::End { exit: Exit::Done, reason: "done" },
+    ];
+    let before = "\
+Giving report.pdf, 38.2 MB
+Code: 417-walrus-clipboard-mango
+
+On the other machine, run:
+
+  pinhole take 417-walrus-clipboard-mango
+
+Good for one guest and 1 hour.
+Waiting for the other side …
+Somebody is there; checking the code …
+Connected (direct). The code is used up now.
+";
+    let delivered = "✓ Delivered report.pdf, 38.2 MB in 0.2 s, direct";
+    assert_eq!(written(Look::PLAIN, true, &events), format!("{before}{delivered}\n"));
+    assert_eq!(on_screen(&written(ROOMY, true, &events), 80), format!("{before}{delivered}"));
+    let bar = " 60% ████████████████████▋              23.3 MB of 38.2 MB  233.0 MB/s  1 s left";
+    assert_eq!(on_screen(&written(ROOMY, true, &events[..6]), 80), format!("{before}{bar}"));
+}
+
+#[test]
+fn a_narrow_window() {
+    let events = [
+        Event::Channel(given::channel()),
+        Event::Connected(Path::Loopback),
+        given::progress(Way::Out, 0, DOWN),
+        given::progress(Way::Out, 23_300_000, DOWN),
+    ];
+    let screen = "\
+Giving report.pdf, 38.2 MB
+Code: 417-walrus-clipboard-mango
+
+On the other machine, run:
+
+  pinhole take 417-walrus-clipboard-mango
+
+Good for one guest and 1 hour.
+Connected (this machine). The code is
+  used up now.
+ 60% ████████▌      233.0 MB/s  1 s left";
+    assert_eq!(on_screen(&written(NARROW, true, &events), 40), screen);
+}
+
+#[test]
+fn a_host_without_a_relay() {
+    let join = |place, command: &str| Join { place, command: command.into() };
+    let channel = Channel {
+        number: 9_417,
+        code: "9417-walrus-clipboard-mango".into(),
+        join: vec![
+            join("on this network", "pinhole take 9417-walrus-clipboard-mango"),
+            join("on the tailnet", "pinhole take 9417-walrus-clipboard-mango@100.64.0.7"),
+        ],
+        ..given::channel()
+    };
+    let alone = Channel {
+        join: vec![join("on this machine", "pinhole take 9417-walrus-clipboard-mango")],
+        link: Some("https://relay.example/#417-a-b-c".into()),
+        offering: None,
+        ..channel.clone()
+    };
+    assert_eq!(
+        written(ROOMY, true, &[Event::Channel(channel)]),
+        "\
+Giving report.pdf, 38.2 MB
+No relay: this reaches only this machine and the local network.
+For someone elsewhere, start again with --relay URL or --tunnel.
+
+Code: 9417-walrus-clipboard-mango
+
+On the other machine, run:
+
+  on this network:
+    pinhole take 9417-walrus-clipboard-mango
+
+  on the tailnet:
+    pinhole take 9417-walrus-clipboard-mango@100.64.0.7
+
+Good for one guest and 1 hour.
+"
+    );
+    assert_eq!(
+        written(ROOMY, true, &[Event::Channel(alone)]),
+        "\
+No relay: this reaches only this machine.
+For someone elsewhere, start again with --relay URL or --tunnel.
+
+Code: 9417-walrus-clipboard-mango
+
+On this machine, run:
+
+  pinhole take 9417-walrus-clipboard-mango
+
+Or with this link. Who opens it in a browser trusts its relay with the whole
+  code.
+
+  https://relay.example/#417-a-b-c
+
+Good for one guest and 1 hour.
+"
+    );
+}
+
+fn arrived(name: &str) -> Arrived {
+    let (saved_to, original_name) = (Some(PathBuf::from(name)), None);
+    Arrived { id: ItemId(1), name: name.into(), original_name, saved_to, size: 38_200_000, files: 1, folder: false }
+}
+
+#[test]
+fn taking_files() {
+    let offer = Offered {
+        id: ItemId(1),
+        names: vec!["report.pdf".into(), "logs".into()],
+        size: Some(12_300_000_000),
+        count: Some(15),
+        counted: false,
+        asked: false,
+    };
+    let folder = Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
+    let renamed = Arrived { original_name: Some(PeerText::new("../\x1b[2J".into())), ..arrived("report (1).pdf") };
+    let events = [
+        Event::Connected(Path::Lan),
+        Event::Offer(offer),
+        given::progress(Way::In, 0, None),
+        given::progress(Way::In, 1_000, DOWN),
+        Event::File(arrived("report.pdf")),
+        Event::File(folder),
+        Event::File(renamed),
+        Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
+        Event::PeerLeft(Reason::Done),
+        Event::End { exit: Exit::Done, reason: "done" },
+    ];
+    assert_eq!(
+        written(Look::PLAIN, true, &events),
+        "\
+Connected (local network). The code is used up now.
+Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
+✓ Received report.pdf, 38.2 MB in 0.2 s, local network
+✓ Received logs, 13 files, 1.2 MB, local network
+✓ Received \"report (1).pdf\", 38.2 MB, local network
+  the other side calls it \"../\\u{1b}[2J\"
+✓ Received report.pdf, 38.2 MB, local network, to standard output
+"
+    );
+}
+
+#[test]
+fn taking_a_text() {
+    let events = [Event::Connected(Path::Relay), given::text("make test\n\tand \x1b[31mwait\n"), Event::PeerLeft(Reason::Done)];
+    assert_eq!(
+        written(ROOMY, true, &events),
+        "Connected (relay). The code is used up now.\nFrom the other side:\n\nmake test\n\tand \\u{1b}[31mwait\n"
+    );
+}
+
+#[test]
+fn talking_in_a_channel() {
+    let events = [given::text("hi\n✓ Received pwned\n"), Event::Delivered(Ours { what: "text".into(), size: Some(5), ..given::ours() })];
+    assert_eq!(written(ROOMY, false, &events), "> hi\n> ✓ Received pwned\n✓ Delivered text, 5 bytes\n");
+    let wide = format!("{} ✓ Received pwned", "全".repeat(19));
+    assert_eq!(written(NARROW, false, &[given::text(&wide)]), format!("> {}\n> ✓ Received pwned\n", "全".repeat(19)));
+}
+
+#[test]
+fn a_wrong_code_at_the_giver_and_at_the_taker() {
+    let giver = written(ROOMY, true, &[Event::Paired, Event::HandshakeFailed { guesses: 2 }]);
+    let detail = "the code is wrong, and it is used up now: codes work once";
+    let failure = Failure::new(Exit::Code, "code-wrong", detail).next("ask the other side for a new code");
+    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong" }]);
+    assert_eq!(
+        giver,
+        "\
+Somebody is there; checking the code …
+✗ a wrong code was used, by a slip or as a guess: this code is dead and nothing
+  was sent (2 wrong codes so far)
+"
+    );
+    assert_eq!(taker, "✗ the code is wrong, and it is used up now: codes work once\n  → ask the other side for a new code\n");
+}
+
+#[test]
+fn declined_and_out_of_space() {
+    let ended = |reason| {
+        let failure = crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
+        let end = Event::End { exit: failure.exit, reason: failure.word };
+        let progress = [0, 11_400_000].map(|done| given::progress(Way::Out, done, DOWN));
+        let events = progress.into_iter().chain([Event::PeerLeft(reason), Event::Trouble(failure), end]);
+        on_screen(&written(ROOMY, true, &events.collect::<Vec<_>>()), 80)
+    };
+    assert_eq!(ended(Reason::Declined), "✗ the other side said no");
+    assert_eq!(
+        ended(Reason::NoSpace),
+        "✗ the other side is out of disk space\n  → when there is room, give again with a new code: what has arrived is kept"
+    );
+}
+
+#[test]
+fn steps_of_several_lines_stay_under_their_failure() {
+    let failure = Failure::new(Exit::Usage, "ambiguous-argument", "`./a` could be a text or a file")
+        .next("pinhole send 9417 --text ./a\npinhole send 9417 --file ./a");
+    assert_eq!(
+        written(ROOMY, true, &[Event::Trouble(failure)]),
+        "✗ `./a` could be a text or a file\n  → pinhole send 9417 --text ./a\n    pinhole send 9417 --file ./a\n"
+    );
+}
+
+#[test]
+fn without_a_cursor_progress_is_a_line_now_and_then() {
+    let events: Vec<Event> = (0..210).map(|tenth| given::progress(Way::Out, tenth * 100_000, DOWN)).collect();
+    assert_eq!(
+        written(Look::PLAIN, true, &events),
+        "26 %, 10.0 MB of 38.2 MB, 1.0 MB/s, 28 s left\n52 %, 20.0 MB of 38.2 MB, 1.0 MB/s, 18 s left\n"
+    );
+}
+
+#[test]
+fn the_bar_of_a_stream_has_no_end() {
+    let events = [0, 1_000_000].map(|done| given::progress(Way::In, done, None));
+    assert_eq!(on_screen(&written(ROOMY, true, &events), 80).trim_end(), "1.0 MB  10.0 MB/s");
+}
+
+#[test]
+fn the_bar_stays_below_what_is_said_and_goes_for_a_question() {
+    let ((mut human, out), now) = (human(ROOMY, false), Instant::now());
+    human.event(&given::progress(Way::Out, 1, Some(2)), now).unwrap();
+    human.event(&given::text("one"), now).unwrap();
+    human.event(&given::text("two"), now).unwrap();
+    let screen = on_screen(&out.text(), 80);
+    assert!(screen.starts_with("> one\n> two\n 50% "), "{screen}");
+    human.suspend();
+    human.event(&given::progress(Way::Out, 2, Some(2)), now + Duration::from_secs(1)).unwrap();
+    assert_eq!(on_screen(&out.text(), 80), "> one\n> two");
+    human.resume();
+    human.event(&given::progress(Way::Out, 2, Some(2)), now + Duration::from_secs(2)).unwrap();
+    assert!(on_screen(&out.text(), 80).starts_with("> one\n> two\n100% "));
+}
+
+#[test]
+fn the_end_leaves_no_bar() {
+    for last in [Event::Disconnected, Event::Closed, Event::End { exit: Exit::Interrupted, reason: "interrupted" }] {
+        let screen = on_screen(&written(ROOMY, true, &[given::progress(Way::Out, 1, Some(2)), last]), 80);
+        assert!(!screen.contains('%'), "{screen}");
+    }
+}
+
+const HOSTILE: &str = "a\x1b[2J\x1b]0;title\x07\r\u{9b}31m\u{202e}\u{200b}\u{2028}b";
+
+#[test]
+fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
+    for (look, once) in [(Look::PLAIN, true), (Look::PLAIN, false), (NARROW, true), (NARROW, false)] {
+        let said = written(look, once, &given::every(HOSTILE));
+        let hidden: Vec<char> = said.chars().filter(|c| *c != '\n' && crate::report::escape::is_hidden(*c)).collect();
+        assert!(hidden.is_empty(), "{hidden:?} in {said}");
+    }
+}
+
+#[test]
+fn what_the_peer_says_cannot_begin_a_line() {
+    // A text that is taken once is bare, so that it can be copied; all else belongs visibly to a line of ours.
+    for length in 0..45 {
+        let said = written(NARROW, false, &given::every(&format!("{} PWNED\nPWNED", "x".repeat(length))));
+        assert!(said.contains("PWNED") && !said.lines().any(|line| line.starts_with("PWNED")), "{said}");
+    }
+}
+
+#[test]
+fn colours_only_where_they_are_welcome() {
+    let events = given::every("x");
+    assert!(written(COLOURED, true, &events).contains("\x1b[1m417-walrus-clipboard-mango\x1b[0m"));
+    assert!(!written(ROOMY, true, &events).contains('\x1b'));
+}
+
+#[test]
+fn in_a_narrow_window_only_codes_and_links_are_wider() {
+    for line in written(NARROW, false, &given::every("x")).lines().filter(|line| line.chars().count() > 40) {
+        assert!(line.contains("-walrus-"), "{line}");
+    }
+}
+
+#[test]
+fn all_of_it_is_only_all() {
+    assert_eq!(
+        [part(99, 100, 10), part(100, 100, 10), part(200, 100, 10), part(0, 0, 10), part(u64::MAX, u64::MAX, 10)],
+        [9, 10, 10, 10, 10]
+    );
+}

@@ -1,0 +1,101 @@
+//! The longer sentences for people.
+
+use crate::report::amounts::{count, roughly, size};
+use crate::report::escape::{name, terminal};
+use crate::report::look::{Ink, Look};
+use crate::report::sentences::{Side, sentence};
+use crate::session::event::{Channel, Offered, Ours, Path};
+use pinhole_protocol::wire::Reason;
+
+/// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
+pub fn channel(look: Look, channel: &Channel) -> String {
+    let mut lines = Vec::new();
+    lines.extend(channel.offering.as_ref().map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")));
+    // Numbers that are ports belong to a host that listens itself (DESIGN 1, "The code").
+    if (1_024..=65_535).contains(&channel.number) {
+        let reach = if channel.join.iter().all(|join| join.place == "on this machine") {
+            "No relay: this reaches only this machine."
+        } else {
+            "No relay: this reaches only this machine and the local network."
+        };
+        lines.push(look.fold(reach, "  "));
+        lines.push(look.fold("For someone elsewhere, start again with --relay URL or --tunnel.", "  ") + "\n");
+    }
+    lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
+    match channel.join.as_slice() {
+        [] => {}
+        [join] => {
+            let place = if join.place == "on this machine" { "On this machine" } else { "On the other machine" };
+            lines.push(format!("{place}, run:\n\n  {}\n", join.command));
+        }
+        joins => {
+            lines.push("On the other machine, run:\n".into());
+            lines.extend(joins.iter().map(|join| format!("  {}:\n    {}\n", join.place, join.command)));
+        }
+    }
+    if let Some(link) = &channel.link {
+        lines.push(look.fold("Or with this link. Who opens it in a browser trusts its relay with the whole code.", "  "));
+        lines.push(format!("\n  {link}\n"));
+    }
+    lines.push(look.fold(&format!("Good for one guest and {}.", roughly(channel.lasts)), "  "));
+    lines.join("\n")
+}
+
+/// Which way the bytes go.
+pub const fn path(path: Path) -> &'static str {
+    match path {
+        Path::Loopback => "this machine",
+        Path::Lan => "local network",
+        Path::Direct => "direct",
+        Path::Relay => "relay",
+    }
+}
+
+/// The peer's goodbye.
+pub fn left(reason: Reason) -> String {
+    match reason {
+        Reason::Done => "The other side has left.".into(),
+        reason => format!("Ended: {}.", sentence(reason, Side::There)),
+    }
+}
+
+/// Somebody used a wrong code.
+pub fn wrong_code(guesses: u32) -> String {
+    let sentence = "a wrong code was used, by a slip or as a guess: this code is dead and nothing was sent";
+    if guesses > 1 { format!("{sentence} ({guesses} wrong codes so far)") } else { sentence.to_owned() }
+}
+
+/// What is offered, in one line: `3 items (report.pdf, logs, …), at least 12.3 GB, still counting`.
+pub fn offer(offer: &Offered) -> String {
+    let what = match offer.names.as_slice() {
+        [one] => name(one),
+        names => {
+            let mut first: Vec<String> = names.iter().take(2).map(|name_| name(name_)).collect();
+            if names.len() > 2 {
+                first.push("…".into());
+            }
+            format!("{} ({})", count(names.len() as u64, "item"), first.join(", "))
+        }
+    };
+    format!("{what}, {}", total(offer))
+}
+
+/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `of unknown size`.
+pub fn total(offer: &Offered) -> String {
+    match (offer.size, offer.counted) {
+        (Some(bytes), true) => size(bytes),
+        (Some(bytes), false) => format!("at least {}, still counting", size(bytes)),
+        (None, _) => "of unknown size".into(),
+    }
+}
+
+/// Something of ours: `report.pdf, 38.2 MB`.
+pub fn ours(ours: &Ours) -> String {
+    amount(&terminal(&ours.what), ours.files.filter(|files| *files > 1), ours.size)
+}
+
+/// `logs, 13 files, 38.2 MB`.
+pub fn amount(what: &str, files: Option<u32>, bytes: Option<u64>) -> String {
+    let files = files.map(|files| count(files.into(), "file"));
+    [Some(what.to_owned()), files, bytes.map(size)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,167 @@
+//! JSON lines for scripts and agents: what EVENTS.md promises.
+
+mod line;
+#[cfg(test)]
+mod tests;
+
+use super::escape::Ascii;
+use super::meter::Meters;
+use super::sentences::{Side, sentence, word};
+use crate::session::event::{Channel, Check, Event, Ours, Path, Stored, Way};
+use line::{Body, Item, Join, Line, Peer, Status, Value};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Writes each event as one line.
+pub(super) struct Json<W> {
+    out: W,
+    /// The number of the last numbered line.
+    seq: u64,
+    progress_every: Option<Duration>,
+    meters: Meters,
+}
+
+impl<W: Write> Json<W> {
+    /// Lines to `out`; progress at most once in `progress_every` a transfer, or never.
+    pub(super) fn new(out: W, progress_every: Option<Duration>) -> Self {
+        Self { out, seq: 0, progress_every, meters: Meters::default() }
+    }
+
+    /// Writes the event's line, if it has one now, in one piece, and flushes it.
+    pub(super) fn event(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+        if !self.is_due(event, now) {
+            return Ok(());
+        }
+        let body = self.body(event);
+        let seq = body.is_numbered().then(|| self.seq.saturating_add(1));
+        self.seq = seq.unwrap_or(self.seq);
+        let mut line = Vec::with_capacity(256);
+        Line { v: 1, seq, body }.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Ascii))?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.out.flush()
+    }
+
+    /// Keeps the meters, and says whether the event is to be written: progress only from time to time.
+    fn is_due(&mut self, event: &Event, now: Instant) -> bool {
+        match event {
+            Event::Progress { id, way, done, total } => {
+                let meter = self.meters.note((*way, *id), *done, *total, now);
+                return self.progress_every.is_some_and(|every| meter.is_due(every, now));
+            }
+            Event::File(file) => self.meters.finish((Way::In, file.id), now),
+            Event::Delivered(ours) => self.meters.finish((Way::Out, ours.id), now),
+            _ => None,
+        };
+        true
+    }
+
+    fn body<'a>(&self, event: &'a Event) -> Body<'a> {
+        match event {
+            Event::Channel(it) => Body::Status(channel(it)),
+            Event::Waiting => Body::Status(Status::Waiting),
+            Event::Paired => Body::Status(Status::Paired),
+            Event::Connected(path) => Body::Status(Status::Connected { path: path_word(*path) }),
+            Event::Moved(path) => Body::Status(Status::Path { path: path_word(*path) }),
+            Event::Verify { words } => Body::Status(Status::Verify { words }),
+            Event::Stalled => Body::Status(Status::Stalled),
+            Event::Reconnecting => Body::Status(Status::Reconnecting),
+            Event::Reconnected => Body::Status(Status::Reconnected),
+            Event::Expiring { left } => Body::Status(Status::Expiring { seconds_left: left.as_secs() }),
+            Event::PeerLeft(reason) => Body::Status(Status::PeerLeft { reason: word(*reason), detail: sentence(*reason, Side::There) }),
+            Event::Disconnected => Body::Status(Status::Disconnected),
+            Event::HandshakeFailed { guesses } => Body::Status(Status::HandshakeFailed { guesses: *guesses }),
+            Event::Closed => Body::Status(Status::Closed),
+            Event::Text { id, body, saved_to } => match saved_to {
+                None => Body::Text { peer: Peer::new(id.0), body: Some(body.raw()), saved_to: None, size: None },
+                Some(path) => {
+                    let size = u64::try_from(body.raw().len()).ok();
+                    Body::Text { peer: Peer::new(id.0), body: None, saved_to: Some(spelt(path)), size }
+                }
+            },
+            Event::File(file) => Body::File {
+                peer: Peer::new(file.id.0),
+                name: &file.name,
+                original_name: file.original_name.as_ref().map(|name| name.raw()),
+                saved_to: file.saved_to.as_deref().map(spelt),
+                size: file.size,
+                kind: if file.folder { "folder" } else { "file" },
+                files: file.files,
+            },
+            Event::Secret { id, name, size, stored } => {
+                let (stored, saved_to) = match stored {
+                    Stored::File(path) => ("file", Some(spelt(path))),
+                    Stored::Shown => ("terminal", None),
+                    Stored::Declined => ("declined", None),
+                };
+                let name = name.as_ref().map(|name| name.raw());
+                Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, value: Value::Withheld }
+            }
+            Event::Offer(offer) => Body::Offer {
+                peer: Peer::new(offer.id.0),
+                names: &offer.names,
+                size: offer.size,
+                count: offer.count,
+                counted: offer.counted,
+            },
+            Event::Progress { id, way, done, total } => {
+                let way_word = if *way == Way::Out { "out" } else { "in" };
+                let rate = self.meters.rate((*way, *id));
+                Body::Progress { id: id.0, way: way_word, done: *done, total: *total, rate }
+            }
+            Event::Queued(ours) => Body::Queued(item(ours)),
+            Event::Pending { ours, next } => Body::Pending { item: item(ours), next },
+            Event::Delivered(ours) => Body::Delivered(item(ours)),
+            Event::Trouble(failure) => Body::Error { error: failure.word, detail: &failure.detail, next: failure.next.as_deref() },
+            Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
+            Event::End { exit, reason } => Body::End { exit: exit.code(), reason, last_seq: (self.seq > 0).then_some(self.seq) },
+        }
+    }
+}
+
+fn channel(channel: &Channel) -> Status<'_> {
+    Status::Channel {
+        code: &channel.code,
+        number: channel.number,
+        join: channel.join.first().map(|join| join.command.as_str()),
+        joins: channel.join.iter().map(|join| Join { place: join.place, command: &join.command }).collect(),
+        link: channel.link.as_deref(),
+        expires_at: timestamp(channel.expires_at),
+    }
+}
+
+fn item(ours: &Ours) -> Item<'_> {
+    Item { id: ours.id.0, what: &ours.what, size: ours.size }
+}
+
+/// A path as JSON can spell it: bytes that are not UTF-8 become U+FFFD (EVENTS.md says so).
+fn spelt(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+const fn path_word(path: Path) -> &'static str {
+    match path {
+        Path::Loopback => "loopback",
+        Path::Lan => "lan",
+        Path::Direct => "direct",
+        Path::Relay => "relay",
+    }
+}
+
+/// A moment as RFC 3339 has it, in UTC and whole seconds; before 1970 it is 1970.
+fn timestamp(moment: SystemTime) -> String {
+    let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days to a date of the Gregorian calendar, in years that begin in March so that the leap day is the last one:
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3_600, rest % 3_600 / 60, rest % 60)
+}

@@ -1,0 +1,429 @@
+use super::*;
+use crate::failure::{Exit, Failure};
+use crate::report::test_events;
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// The promise as a reader of EVENTS.md would write it down: a line that does not fit is a broken promise.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(dead_code, reason = "what matters is that lines fit")]
+enum Promised {
+    Status(PromisedStatus),
+    Text {
+        v: One,
+        seq: u64,
+        id: u32,
+        from: FromPeer,
+        trust: Untrusted,
+        body: Option<String>,
+        saved_to: Option<String>,
+        size: Option<u64>,
+    },
+    File {
+        v: One,
+        seq: u64,
+        id: u32,
+        from: FromPeer,
+        trust: Untrusted,
+        name: String,
+        original_name: Option<String>,
+        saved_to: Option<String>,
+        size: u64,
+        kind: Kind,
+        files: u32,
+    },
+    Secret {
+        v: One,
+        seq: u64,
+        id: u32,
+        from: FromPeer,
+        trust: Untrusted,
+        name: Option<String>,
+        size: u64,
+        stored: PromisedStored,
+        saved_to: Option<String>,
+        value: Withheld,
+    },
+    Offer {
+        v: One,
+        seq: u64,
+        id: u32,
+        from: FromPeer,
+        trust: Untrusted,
+        names: Vec<String>,
+        size: Option<u64>,
+        count: Option<u32>,
+        counted: bool,
+    },
+    Progress {
+        v: One,
+        id: u32,
+        way: PromisedWay,
+        done: u64,
+        total: Option<u64>,
+        rate: u64,
+    },
+    Queued {
+        v: One,
+        seq: u64,
+        id: u32,
+        what: String,
+        size: Option<u64>,
+    },
+    Pending {
+        v: One,
+        seq: u64,
+        id: u32,
+        what: String,
+        size: Option<u64>,
+        next: String,
+    },
+    Delivered {
+        v: One,
+        seq: u64,
+        id: u32,
+        what: String,
+        size: Option<u64>,
+    },
+    Error {
+        v: One,
+        error: String,
+        detail: String,
+        next: Option<String>,
+    },
+    Check {
+        v: One,
+        name: String,
+        ok: bool,
+        detail: String,
+        next: Option<String>,
+    },
+    End {
+        v: One,
+        exit: u8,
+        reason: String,
+        last_seq: Option<u64>,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(dead_code, reason = "what matters is that lines fit")]
+enum PromisedStatus {
+    Channel {
+        v: One,
+        seq: u64,
+        code: String,
+        number: u32,
+        join: Option<String>,
+        joins: Vec<PromisedJoin>,
+        link: Option<String>,
+        expires_at: String,
+    },
+    Waiting {
+        v: One,
+        seq: u64,
+    },
+    Paired {
+        v: One,
+        seq: u64,
+    },
+    Connected {
+        v: One,
+        seq: u64,
+        path: PromisedPath,
+    },
+    Path {
+        v: One,
+        seq: u64,
+        path: PromisedPath,
+    },
+    Verify {
+        v: One,
+        seq: u64,
+        words: String,
+    },
+    Stalled {
+        v: One,
+        seq: u64,
+    },
+    Reconnecting {
+        v: One,
+        seq: u64,
+    },
+    Reconnected {
+        v: One,
+        seq: u64,
+    },
+    Expiring {
+        v: One,
+        seq: u64,
+        seconds_left: u64,
+    },
+    PeerLeft {
+        v: One,
+        seq: u64,
+        reason: String,
+        detail: String,
+    },
+    Disconnected {
+        v: One,
+        seq: u64,
+    },
+    HandshakeFailed {
+        v: One,
+        seq: u64,
+        guesses: u32,
+    },
+    Closed {
+        v: One,
+        seq: u64,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what matters is that lines fit")]
+struct PromisedJoin {
+    place: String,
+    command: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u8")]
+struct One;
+impl TryFrom<u8> for One {
+    type Error = String;
+    fn try_from(v: u8) -> Result<Self, String> {
+        if v == 1 { Ok(Self) } else { Err(format!("version {v}")) }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+enum FromPeer {
+    #[serde(rename = "peer")]
+    Peer,
+}
+#[derive(Debug, Deserialize)]
+enum Untrusted {
+    #[serde(rename = "untrusted")]
+    Untrusted,
+}
+#[derive(Debug, Deserialize)]
+enum Withheld {
+    #[serde(rename = "<withheld>")]
+    Withheld,
+}
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PromisedPath {
+    Loopback,
+    Lan,
+    Direct,
+    Relay,
+}
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PromisedWay {
+    Out,
+    In,
+}
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    File,
+    Folder,
+}
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PromisedStored {
+    File,
+    Terminal,
+    Declined,
+}
+
+/// What is written when the events come one second after another.
+fn lines(events: &[Event], progress_every: Option<Duration>) -> Vec<String> {
+    let (mut json, start) = (Json::new(Vec::new(), progress_every), Instant::now());
+    for (second, event) in events.iter().enumerate() {
+        json.event(event, start + Duration::from_secs(second as u64)).unwrap();
+    }
+    String::from_utf8(json.out).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn line(event: Event) -> String {
+    lines(&[event], None).concat()
+}
+
+/// Reads a line as promised. The tags are told apart before the fields are, so that `status` is held to its own event's fields.
+fn promised(line: &str) -> Result<Promised, serde_json::Error> {
+    let mut value: serde_json::Value = serde_json::from_str(line)?;
+    if value["type"] == "status" {
+        value.as_object_mut().unwrap().remove("type");
+        return serde_json::from_value(value).map(Promised::Status);
+    }
+    serde_json::from_value(value)
+}
+
+const HOSTILE: &str = "\"}\n{\"type\":\"end\"}\u{1b}[2J\u{202e}\u{7f}é\u{1f600}";
+
+#[test]
+fn every_line_keeps_the_promise_whatever_the_peer_says() {
+    let mut events = test_events::every(HOSTILE);
+    events.extend([1, 2].map(|done| test_events::progress(Way::In, done, Some(9))));
+    events.push(Event::End { exit: Exit::Done, reason: "done" });
+    let lines = lines(&events, Some(Duration::ZERO));
+    assert_eq!(lines.len(), events.len());
+    for line in lines {
+        assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not plain ASCII: {line}");
+        if let Err(error) = promised(&line) {
+            panic!("{error}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_line_with_a_field_of_no_promise_is_noticed() {
+    assert!(promised(r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#).is_ok());
+    assert!(promised(r#"{"v":1,"seq":1,"type":"status","event":"waiting","extra":1}"#).is_err());
+    assert!(promised(r#"{"v":2,"seq":1,"type":"status","event":"waiting"}"#).is_err());
+    assert!(promised(r#"{"v":1,"type":"end","exit":0,"reason":"done","extra":1}"#).is_err());
+}
+
+#[test]
+fn the_examples_of_the_document_keep_the_promise() {
+    let examples: Vec<&str> = include_str!("../EVENTS.md").lines().filter_map(|line| line.strip_prefix("    {")).collect();
+    assert!(examples.len() >= 10);
+    for example in examples {
+        let example = format!("{{{example}");
+        if let Err(error) = promised(&example) {
+            panic!("{error}: {example}");
+        }
+    }
+}
+
+#[test]
+fn the_document_names_every_field_and_event() {
+    let document = include_str!("../EVENTS.md");
+    for line in lines(&test_events::every("x"), None) {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let object = line.as_object().unwrap();
+        let words = object.keys().chain(None).map(String::as_str).chain(["type", "event"].iter().filter_map(|tag| line[tag].as_str()));
+        for word in words.filter(|word| !["from", "trust"].contains(word)) {
+            assert!(document.contains(&format!("`{word}`")), "EVENTS.md does not say what {word} is");
+        }
+    }
+}
+
+#[test]
+fn giving_a_file() {
+    let events = [
+        Event::Channel(test_events::channel()),
+        Event::Waiting,
+        Event::Connected(Path::Direct),
+        Event::Delivered(test_events::ours()),
+        Event::PeerLeft(Reason::Done),
+        Event::Closed,
+        Event::End { exit: Exit::Done, reason: "done" },
+    ];
+    assert_eq!(
+        lines(&events, None),
+        [
+            r#"{"v":1,"seq":1,"type":"status","event":"channel","code":"417-walrus-clipboard-mango","number":417,"join":"pinhole take 417-walrus-clipboard-mango","joins":[{"place":"anywhere","command":"pinhole take 417-walrus-clipboard-mango"}],"expires_at":"2026-11-21T10:00:00Z"}"#,
+            r#"{"v":1,"seq":2,"type":"status","event":"waiting"}"#,
+            r#"{"v":1,"seq":3,"type":"status","event":"connected","path":"direct"}"#,
+            r#"{"v":1,"seq":4,"type":"delivered","id":1,"what":"report.pdf","size":38200000}"#,
+            r#"{"v":1,"seq":5,"type":"status","event":"peer_left","reason":"done","detail":"the other side has left"}"#,
+            r#"{"v":1,"seq":6,"type":"status","event":"closed"}"#,
+            r#"{"v":1,"type":"end","exit":0,"reason":"done","last_seq":6}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_code() {
+    let failure = Failure::new(Exit::Code, "code-wrong", "the code is wrong").next("ask the other side for a new code");
+    assert_eq!(
+        lines(&[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong" }], None),
+        [
+            r#"{"v":1,"type":"error","error":"code-wrong","detail":"the code is wrong","next":"ask the other side for a new code"}"#,
+            r#"{"v":1,"type":"end","exit":3,"reason":"code-wrong"}"#,
+        ]
+    );
+}
+
+#[test]
+fn what_the_peer_sent_is_marked_and_stays_one_line() {
+    assert_eq!(
+        line(test_events::text("hi\n{\"type\":\"end\"}")),
+        r#"{"v":1,"seq":1,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"hi\n{\"type\":\"end\"}"}"#
+    );
+}
+
+#[test]
+fn a_long_text_is_named_and_not_printed() {
+    let event = Event::Text { id: ItemId(3), body: PeerText::new("long ".repeat(300)), saved_to: Some(PathBuf::from("/in/text-3")) };
+    assert_eq!(
+        line(event),
+        r#"{"v":1,"seq":1,"type":"text","id":3,"from":"peer","trust":"untrusted","saved_to":"/in/text-3","size":1500}"#
+    );
+}
+
+#[test]
+fn a_secret_is_withheld() {
+    let event = Event::Secret { id: ItemId(3), name: None, size: 32, stored: Stored::File(PathBuf::from("/in/secret-3")) };
+    assert_eq!(
+        line(event),
+        r#"{"v":1,"seq":1,"type":"secret","id":3,"from":"peer","trust":"untrusted","size":32,"stored":"file","saved_to":"/in/secret-3","value":"<withheld>"}"#
+    );
+}
+
+#[test]
+fn progress_is_said_seldom_or_never() {
+    let events: Vec<Event> = (0..25).map(|second| test_events::progress(Way::Out, second * 1_000, None)).collect();
+    assert_eq!(
+        lines(&events, Some(Duration::from_secs(10))),
+        [
+            r#"{"v":1,"type":"progress","id":1,"way":"out","done":10000,"rate":1000}"#,
+            r#"{"v":1,"type":"progress","id":1,"way":"out","done":20000,"rate":1000}"#,
+        ]
+    );
+    assert_eq!(lines(&events, None), Vec::<String>::new());
+}
+
+#[test]
+fn dates_of_the_calendar() {
+    let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+    // From `date -u -d @SECONDS +%FT%TZ`.
+    assert_eq!(at(0), "1970-01-01T00:00:00Z");
+    assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
+    assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
+    assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59Z");
+    assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z");
+}
+
+/// Counts writes and flushes.
+#[derive(Default)]
+struct Counting(Vec<&'static str>);
+
+impl Write for Counting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push("write");
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.push("flush");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_is_one_write_and_flushed() {
+    let mut json = Json::new(Counting::default(), None);
+    json.event(&Event::Channel(test_events::channel()), Instant::now()).unwrap();
+    json.event(&Event::Waiting, Instant::now()).unwrap();
+    assert_eq!(json.out.0, ["write", "flush", "write", "flush"]);
+}

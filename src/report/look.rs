@@ -1,0 +1,165 @@
+//! Where the output goes and what may be written there: colours, cursor movement, how many columns.
+
+use std::io::{self, IsTerminal, Write};
+use unicode_width::UnicodeWidthStr;
+
+/// The stream that events go to: standard output, or standard error where `-o -` gives the other to the received bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Sink {
+    /// The stream itself.
+    #[must_use]
+    pub fn open(self) -> Box<dyn Write + Send> {
+        match self {
+            Self::Stdout => Box::new(io::stdout()),
+            Self::Stderr => Box::new(io::stderr()),
+        }
+    }
+
+    /// Whether a person looks at it.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+        }
+    }
+}
+
+/// What may be written for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether lines may be drawn over: without it there is no bar and no control function at all.
+    pub cursor: bool,
+    /// Whether colours are welcome.
+    pub colour: bool,
+    /// Columns, asked again for each line because windows change; 0 for no end.
+    pub width: fn() -> u16,
+}
+
+impl Look {
+    /// Plain lines without an end, for anything that is not a terminal.
+    pub const PLAIN: Self = Self { cursor: false, colour: false, width: || 0 };
+
+    /// The look of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without colours if `NO_COLOR` is set and not
+    /// empty (no-color.org).
+    #[must_use]
+    pub fn of(sink: Sink, is_terminal: bool, term: Option<&str>, no_color: Option<&str>) -> Self {
+        if !is_terminal || matches!(term, None | Some("" | "dumb")) {
+            return Self::PLAIN;
+        }
+        let width = match sink {
+            Sink::Stdout => || window(io::stdout()),
+            Sink::Stderr => || window(io::stderr()),
+        };
+        Self { cursor: true, colour: no_color.is_none_or(str::is_empty), width }
+    }
+
+    /// Text in a colour, if those are welcome. A text of several lines is coloured line by line.
+    pub(super) fn paint(self, ink: Ink, text: &str) -> String {
+        if !self.colour || text.is_empty() {
+            return text.to_owned();
+        }
+        let lines: Vec<String> = text.split('\n').map(|line| format!("\x1b[{}m{line}\x1b[0m", ink as u8)).collect();
+        lines.join("\n")
+    }
+
+    /// Text whose lines are broken between words so that none is wider than the window. All lines but the first begin with `indent`, which
+    /// says that they belong to it: nothing inside a text can pass for a line of its own.
+    pub(super) fn fold(self, text: &str, indent: &str) -> String {
+        let width = usize::from((self.width)());
+        let (mut folded, mut column) = (String::with_capacity(text.len() + indent.len()), 0);
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                column = turn(&mut folded, indent);
+            }
+            for piece in line.split_inclusive(char::is_whitespace) {
+                let word = piece.trim_end();
+                if width > 0 && !word.is_empty() && column > indent.width() && column + columns(word) > width {
+                    folded.truncate(folded.trim_end().len());
+                    column = turn(&mut folded, indent);
+                }
+                folded.push_str(piece);
+                column += columns(piece);
+            }
+        }
+        folded
+    }
+}
+
+fn turn(folded: &mut String, indent: &str) -> usize {
+    folded.push('\n');
+    folded.push_str(indent);
+    indent.width()
+}
+
+/// Columns that a text takes at most; a tab can take eight.
+fn columns(text: &str) -> usize {
+    text.width() + 8 * text.matches('\t').count()
+}
+
+/// Colours by what they say, as their SGR numbers (ECMA-48, 8.3.117).
+#[derive(Clone, Copy)]
+pub(super) enum Ink {
+    /// What matters most: the code.
+    Bold = 1,
+    /// What went wrong.
+    Red = 31,
+    /// What is done.
+    Green = 32,
+    /// What the peer wrote.
+    Cyan = 36,
+}
+
+fn window(stream: impl rustix::fd::AsFd) -> u16 {
+    // 80 where the terminal does not know, as everywhere.
+    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_terminal_gets_plain_lines() {
+        let look = |is_terminal, term, no_color| {
+            let look = Look::of(Sink::Stdout, is_terminal, term, no_color);
+            (look.cursor, look.colour)
+        };
+        assert_eq!(look(true, Some("xterm"), None), (true, true));
+        assert_eq!(look(true, Some("xterm"), Some("")), (true, true));
+        assert_eq!(look(true, Some("xterm"), Some("1")), (true, false));
+        assert_eq!(look(true, Some("dumb"), None), (false, false));
+        assert_eq!(look(true, None, None), (false, false));
+        assert_eq!(look(false, Some("xterm"), None), (false, false));
+    }
+
+    #[test]
+    fn lines_break_between_words_and_show_that_they_go_on() {
+        let narrow = Look { width: || 10, ..Look::PLAIN };
+        assert_eq!(narrow.fold("one two three four-words-long five", "  "), "one two\n  three\n  four-words-long\n  five");
+        assert_eq!(narrow.fold("> four-words-long  a\n\n  b\n", "> "), "> four-words-long\n> a\n> \n>   b\n> ");
+        assert_eq!(narrow.fold("> a\tb", "> "), "> a\n> b");
+        assert_eq!(Look::PLAIN.fold("one two  three four five", "  "), "one two  three four five");
+    }
+
+    #[test]
+    fn wide_letters_and_other_blanks_break_no_line_by_surprise() {
+        let narrow = Look { width: || 10, ..Look::PLAIN };
+        assert_eq!(narrow.fold("> 全全全全 ✓ a", "> "), "> 全全全全\n> ✓ a");
+        assert_eq!(narrow.fold("> aaaaaaaa\u{a0}✓\u{3000}b", "> "), "> aaaaaaaa\n> ✓\u{3000}b");
+    }
+
+    #[test]
+    fn colours_end_with_their_line() {
+        let look = Look { colour: true, ..Look::PLAIN };
+        assert_eq!(look.paint(Ink::Red, "a\nb"), "\x1b[31ma\x1b[0m\n\x1b[31mb\x1b[0m");
+        assert_eq!(Look::PLAIN.paint(Ink::Red, "a"), "a");
+    }
+}

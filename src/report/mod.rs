@@ -1,0 +1,131 @@
+//! Everything the program says: events in, lines for people or for programs out. Nothing else prints.
+//!
+//! `EVENTS.md` beside this file is the promise to scripts and agents.
+
+pub mod amounts;
+pub mod escape;
+mod human;
+mod json;
+pub mod look;
+mod meter;
+pub mod sentences;
+#[cfg(test)]
+mod test_events;
+
+use crate::failure::{Exit, Failure};
+use crate::session::event::Event;
+use human::Human;
+use json::Json;
+use look::Look;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md, `text`): what an agent reads costs.
+pub const LONGEST_TEXT_IN_A_LINE: usize = 1024;
+/// How often progress is written to what is no terminal, unless `--progress` says otherwise (EVENTS.md, `progress`).
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// For whom the output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// People.
+    Human,
+    /// Scripts and agents: JSON lines.
+    Json,
+}
+
+/// How to report.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// For whom.
+    pub format: Format,
+    /// What people's lines may contain.
+    pub look: Look,
+    /// Whether this process moves one thing and ends (`give`, `take`, `ask`): then a text is shown bare, and an expected goodbye is not said.
+    pub once: bool,
+    /// The least time between two lines about one transfer, where no bar is drawn; nothing for no such lines.
+    pub progress_every: Option<Duration>,
+}
+
+/// For whom the output is: `--json` or `--human`, else `PINHOLE_OUTPUT`, else people if the events go to a terminal.
+///
+/// # Errors
+/// If `PINHOLE_OUTPUT` is neither `human` nor `json` (empty counts as not set).
+pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_terminal: bool) -> Result<Format, Failure> {
+    match (json, human, variable) {
+        (true, _, _) | (false, false, Some("json")) => Ok(Format::Json),
+        (false, true, _) | (false, false, Some("human")) => Ok(Format::Human),
+        (false, false, None | Some("")) => Ok(if to_terminal { Format::Human } else { Format::Json }),
+        (false, false, Some(_)) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_OUTPUT is neither `human` nor `json`")),
+    }
+}
+
+/// Writes events, for people or for programs, to one stream.
+pub struct Reporter<W> {
+    renderer: Renderer<W>,
+    ended: bool,
+}
+
+enum Renderer<W> {
+    Human(Human<W>),
+    Json(Json<W>),
+}
+
+impl<W: Write + Send + 'static> Reporter<W> {
+    /// Reports to `out`.
+    pub fn new(out: W, settings: Settings) -> Self {
+        let renderer = match settings.format {
+            Format::Human => Renderer::Human(Human::new(out, settings)),
+            Format::Json => Renderer::Json(Json::new(out, settings.progress_every)),
+        };
+        Self { renderer, ended: false }
+    }
+
+    /// Writes what there is to say of `event`, flushed. After [`Event::End`] there is nothing more to say.
+    ///
+    /// # Errors
+    /// If it cannot be written. Whoever promised the peer that a text was printed must not say so then; a session that only tells its
+    /// progress goes on.
+    pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = matches!(event, Event::End { .. });
+        match &mut self.renderer {
+            Renderer::Human(human) => human.event(event, now),
+            Renderer::Json(json) => json.event(event, now),
+        }
+    }
+
+    /// Takes the bar off the screen while a question is asked.
+    pub fn suspend(&mut self) {
+        if let Renderer::Human(human) = &mut self.renderer {
+            human.suspend();
+        }
+    }
+
+    /// Lets the bar come back.
+    pub fn resume(&mut self) {
+        if let Renderer::Human(human) = &mut self.renderer {
+            human.resume();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_variable_and_that_over_the_terminal() {
+        let choice = |json, human, variable, terminal| format_choice(json, human, variable, terminal).ok();
+        assert_eq!(choice(true, false, Some("human"), true), Some(Format::Json));
+        assert_eq!(choice(false, true, Some("json"), false), Some(Format::Human));
+        assert_eq!(choice(false, false, Some("json"), true), Some(Format::Json));
+        assert_eq!(choice(false, false, Some("human"), false), Some(Format::Human));
+        assert_eq!(choice(false, false, None, true), Some(Format::Human));
+        assert_eq!(choice(false, false, Some(""), false), Some(Format::Json));
+        assert_eq!(choice(false, false, Some("xml"), true), None);
+        assert_eq!(choice(false, true, Some("xml"), true), Some(Format::Human));
+    }
+}

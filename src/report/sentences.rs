@@ -1,0 +1,166 @@
+//! What a [`Reason`] of the wire means to the people and scripts on this side: a fixed word, a sentence, the next step, and the exit
+//! status (EVENTS.md, "Reasons"). The sentences are ours: no text of the peer's choosing travels with a reason.
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::wire::Reason;
+
+/// Whose reason it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// This side's own: it is what the peer was told.
+    Here,
+    /// The peer's: it is what we were told.
+    There,
+}
+
+/// The fixed word of a reason, as `peer_left` carries it and as errors of this side do.
+#[must_use]
+pub const fn word(reason: Reason) -> &'static str {
+    here(reason).1
+}
+
+/// What a reason means, in one sentence without a capital and a full stop.
+#[must_use]
+pub const fn sentence(reason: Reason, side: Side) -> &'static str {
+    match side {
+        Side::Here => here(reason).2,
+        Side::There => there(reason).2,
+    }
+}
+
+/// The failure that a reason leads to on this side.
+#[must_use]
+pub fn failure_from(reason: Reason, side: Side) -> Failure {
+    let (exit, word, sentence) = match side {
+        Side::Here => here(reason),
+        Side::There => there(reason),
+    };
+    let failure = Failure::new(exit, word, sentence);
+    match next(reason, side) {
+        Some(step) => failure.next(step),
+        None => failure,
+    }
+}
+
+const fn here(reason: Reason) -> (Exit, &'static str, &'static str) {
+    match reason {
+        Reason::Done => (Exit::Done, "done", "everything is done"),
+        Reason::Declined => (Exit::Other, "declined", "you declined it"),
+        Reason::Interrupted => (Exit::Interrupted, "interrupted", "interrupted"),
+        Reason::NoSpace => (Exit::Disk, "no-space", "there is not enough space on the disk here"),
+        Reason::Disk => (Exit::Disk, "disk", "the disk or file system here failed"),
+        Reason::TooLarge => (Exit::Other, "too-large", "it is larger than allowed here"),
+        Reason::BadName => (Exit::Peer, "bad-name", "the other side sent a name that cannot be stored safely"),
+        Reason::Exists => (Exit::Disk, "exists", "something of that name is already here"),
+        Reason::SourceChanged => (Exit::SourceChanged, "source-changed", "the source changed while it was being sent"),
+        Reason::SourceUnreadable => (Exit::Disk, "source-unreadable", "the source could not be read"),
+        Reason::SecretToOutput => (Exit::Usage, "secret-to-output", "a secret does not go to standard output"),
+        Reason::SameRole => (Exit::Usage, "same-role", "both sides came for the same thing: one gives, the other takes"),
+        Reason::NotVerified => (Exit::Tampering, "not-verified", "the verification words were not confirmed here"),
+        Reason::Expired => (Exit::Expired, "expired", "the channel's time is over"),
+        Reason::Protocol => (Exit::Tampering, "protocol", "the other side broke the protocol"),
+        Reason::OutputClosed => (Exit::Other, "output-closed", "the program that was to get the bytes has stopped reading"),
+        Reason::NoAnswer => (Exit::NoAnswer, "no-answer", "an answer was needed and there is no terminal to ask at"),
+        Reason::NotWanted => (Exit::Other, "not-wanted", "this side takes one thing only, and something else came"),
+        Reason::Failed => (Exit::Other, "failed", "something failed here"),
+    }
+}
+
+const fn there(reason: Reason) -> (Exit, &'static str, &'static str) {
+    match reason {
+        Reason::Done => (Exit::Peer, "peer-left", "the other side has left"),
+        Reason::Declined => (Exit::Peer, "peer-declined", "the other side said no"),
+        Reason::Interrupted => (Exit::Peer, "peer-interrupted", "the other side was interrupted"),
+        Reason::NoSpace => (Exit::Peer, "peer-no-space", "the other side is out of disk space"),
+        Reason::Disk => (Exit::Peer, "peer-disk", "the disk or file system of the other side failed"),
+        Reason::TooLarge => (Exit::Peer, "peer-too-large", "it is larger than the other side allows"),
+        Reason::BadName => (Exit::Peer, "peer-bad-name", "the other side cannot store a name safely"),
+        Reason::Exists => (Exit::Peer, "peer-exists", "something of that name is already at the other side"),
+        Reason::SourceChanged => (Exit::SourceChanged, "source-changed", "the source changed at the other side while it was being sent"),
+        Reason::SourceUnreadable => (Exit::Peer, "peer-source-unreadable", "the other side could not read what it was sending"),
+        Reason::SecretToOutput => {
+            (Exit::Peer, "peer-secret-to-output", "the other side writes to its standard output, where secrets do not go")
+        }
+        Reason::SameRole => (Exit::Usage, "same-role", "both sides came for the same thing: one gives, the other takes"),
+        Reason::NotVerified => (Exit::Tampering, "not-verified", "the other side did not confirm the verification words"),
+        Reason::Expired => (Exit::Expired, "expired", "the channel's time is over"),
+        Reason::Protocol => (Exit::Peer, "peer-protocol", "the other side says that this one broke the protocol"),
+        Reason::OutputClosed => (Exit::Peer, "peer-output-closed", "the program that was to get the bytes there has stopped reading"),
+        Reason::NoAnswer => (Exit::Peer, "peer-no-answer", "the other side needed an answer and had nobody to ask"),
+        Reason::NotWanted => (Exit::Peer, "peer-not-wanted", "the other side takes one thing only, and this is not it"),
+        Reason::Failed => (Exit::Peer, "peer-failed", "something failed at the other side"),
+    }
+}
+
+const fn next(reason: Reason, side: Side) -> Option<&'static str> {
+    match (reason, side) {
+        (Reason::Done, Side::There) => Some("what was not reported as delivered has not arrived: start again with a new code"),
+        (Reason::NoSpace, Side::Here) => Some("make room and take again with a new code: what has arrived is kept"),
+        (Reason::NoSpace, Side::There) => Some("when there is room, give again with a new code: what has arrived is kept"),
+        (Reason::TooLarge, Side::Here) => Some("take again with a larger --max-size"),
+        (Reason::Exists, Side::Here) => Some("take again with --conflict rename"),
+        (Reason::SourceChanged, Side::Here) => Some("give again when nothing writes to it any longer"),
+        (Reason::SourceChanged, Side::There) => Some("ask for it again when nothing writes to it any longer"),
+        (Reason::SecretToOutput, Side::Here) => Some("take again without -o -"),
+        (Reason::SameRole, _) => Some("make a new code, with give on one side and take on the other"),
+        (Reason::NotVerified | Reason::Protocol, _) => Some("make a new code; if it happens again, do not send anything that matters"),
+        (Reason::Expired, _) => Some("make a new code, with a longer --ttl if need be"),
+        (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code: what has arrived is kept"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minicbor::data::Int;
+    use std::collections::BTreeSet;
+
+    /// Every reason there is, found by its number on the wire, so that a new one cannot be forgotten here.
+    fn reasons() -> Vec<Reason> {
+        (0..u32::MAX).map_while(|n| minicbor::decode(&minicbor::to_vec(Int::from(n)).ok()?).ok()).collect()
+    }
+
+    #[test]
+    fn each_reason_has_its_own_word_and_a_sentence_for_each_side() {
+        let all = reasons();
+        assert!(all.len() >= 19);
+        let words: BTreeSet<_> = all.iter().map(|reason| word(*reason)).collect();
+        assert_eq!(words.len(), all.len());
+        for side in [Side::Here, Side::There] {
+            let sentences: BTreeSet<_> = all.iter().map(|reason| sentence(*reason, side)).collect();
+            assert_eq!(sentences.len(), all.len());
+            assert!(sentences.iter().all(|s| !s.ends_with('.') && s.starts_with(char::is_lowercase)), "{sentences:?}");
+        }
+    }
+
+    #[test]
+    fn whose_disk_is_full_decides_the_status() {
+        assert_eq!(failure_from(Reason::NoSpace, Side::Here).exit, Exit::Disk);
+        assert_eq!(failure_from(Reason::NoSpace, Side::There).exit, Exit::Peer);
+        assert_eq!(failure_from(Reason::NoSpace, Side::There).word, "peer-no-space");
+    }
+
+    #[test]
+    fn what_concerns_both_ends_both_with_one_status() {
+        for reason in [Reason::SourceChanged, Reason::SameRole, Reason::NotVerified, Reason::Expired] {
+            let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
+            assert_eq!((here.exit, here.word), (there.exit, there.word));
+        }
+    }
+
+    #[test]
+    fn no_reason_of_the_peers_ends_well() {
+        assert!(reasons().into_iter().all(|reason| failure_from(reason, Side::There).exit != Exit::Done));
+    }
+
+    #[test]
+    fn every_word_and_status_is_in_the_public_table() {
+        let table = include_str!("EVENTS.md");
+        for reason in reasons() {
+            let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
+            let row = format!("| `{}` | {} | `{}` | {} |", here.word, here.exit.code(), there.word, there.exit.code());
+            assert!(table.contains(&row), "EVENTS.md lacks: {row}");
+        }
+    }
+}

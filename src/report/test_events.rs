@@ -1,0 +1,98 @@
+//! One of every event, for the tests of both renderers.
+
+use crate::failure::{Exit, Failure};
+use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Stored, Way};
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A channel at a relay, that gives `report.pdf`.
+pub fn channel() -> Channel {
+    Channel {
+        code: "417-walrus-clipboard-mango".into(),
+        number: 417,
+        join: vec![Join { place: "anywhere", command: "pinhole take 417-walrus-clipboard-mango".into() }],
+        link: None,
+        // 2026-11-21 10:00:00 UTC
+        expires_at: UNIX_EPOCH + Duration::from_secs(1_795_255_200),
+        lasts: Duration::from_secs(3_600),
+        offering: Some("report.pdf, 38.2 MB".into()),
+    }
+}
+
+/// `report.pdf`, as its sender calls it.
+pub fn ours() -> Ours {
+    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1) }
+}
+
+/// Progress of the transfer 1.
+pub fn progress(way: Way, done: u64, total: Option<u64>) -> Event {
+    Event::Progress { id: ItemId(1), way, done, total }
+}
+
+/// A received text.
+pub fn text(body: &str) -> Event {
+    Event::Text { id: ItemId(1), body: PeerText::new(body.into()), saved_to: None }
+}
+
+/// One of every event but `Progress` and `End`, with `peer` wherever a peer or a file name of its choosing has a say.
+pub fn every(peer: &str) -> Vec<Event> {
+    let id = ItemId(7);
+    let said = || PeerText::new(peer.into());
+    let file = |folder, saved_to: Option<&str>| {
+        let (saved_to, original_name) = (saved_to.map(PathBuf::from), Some(said()));
+        Event::File(Arrived { id, name: peer.into(), original_name, saved_to, size: 5, files: 1, folder })
+    };
+    let secret = |stored, name| Event::Secret { id, name, size: 32, stored };
+    let offer = |names, size, counted, asked| Event::Offer(Offered { id, names, size, count: Some(9), counted, asked });
+    let direct = Channel {
+        number: 9_417,
+        link: Some("https://relay.example/#417-walrus-clipboard-mango".into()),
+        join: vec![
+            Join { place: "on this network", command: "pinhole take 9417-walrus-clipboard-mango".into() },
+            Join { place: "by name", command: "pinhole take 9417-walrus-clipboard-mango@desk.example".into() },
+        ],
+        offering: Some(peer.into()),
+        ..channel()
+    };
+    let check = Check { name: "relay", ok: true, detail: "it answers".into(), next: None };
+    vec![
+        Event::Channel(channel()),
+        Event::Channel(direct),
+        Event::Channel(Channel { join: vec![], offering: None, ..channel() }),
+        Event::Waiting,
+        Event::Paired,
+        Event::Connected(Path::Loopback),
+        Event::Moved(Path::Lan),
+        Event::Moved(Path::Direct),
+        Event::Moved(Path::Relay),
+        Event::Verify { words: "apple river stone lamp".into() },
+        Event::Stalled,
+        Event::Reconnecting,
+        Event::Reconnected,
+        Event::Expiring { left: Duration::from_secs(300) },
+        Event::PeerLeft(Reason::Done),
+        Event::PeerLeft(Reason::NoSpace),
+        Event::Disconnected,
+        Event::HandshakeFailed { guesses: 1 },
+        Event::HandshakeFailed { guesses: 2 },
+        Event::Closed,
+        text(peer),
+        Event::Text { id, body: said(), saved_to: Some(peer.into()) },
+        file(false, Some(peer)),
+        file(true, Some(peer)),
+        file(false, None),
+        secret(Stored::File(peer.into()), Some(said())),
+        secret(Stored::Shown, None),
+        secret(Stored::Declined, Some(said())),
+        offer(vec![peer.into()], Some(5), true, false),
+        offer(vec![peer.into(), peer.into(), peer.into()], Some(5), false, false),
+        offer(vec![peer.into()], None, false, true),
+        Event::Queued(Ours { what: peer.into(), ..ours() }),
+        Event::Pending { ours: ours(), next: "pinhole status 417".into() },
+        Event::Delivered(Ours { what: peer.into(), files: Some(14), ..ours() }),
+        Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
+        Event::Check(check.clone()),
+        Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),
+    ]
+}
