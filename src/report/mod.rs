@@ -8,6 +8,7 @@ mod human;
 mod json;
 pub mod look;
 mod meter;
+pub mod prompt;
 pub mod sentences;
 #[cfg(test)]
 mod test_events;

@@ -1,0 +1,217 @@
+//! Questions to the person at the terminal. They go past standard input and output, which may be carrying data; what the peer named is
+//! escaped in them, and nothing of the peer's can answer one.
+
+mod code;
+#[cfg(test)]
+mod tests;
+
+pub use code::read_code;
+
+use super::amounts::count;
+use super::escape::{LONGEST, name, push_text, terminal};
+use super::human::words;
+use crate::failure::{Exit, Failure};
+use crate::session::event::Offered;
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::PeerText;
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use zeroize::Zeroizing;
+
+/// A terminal with somebody at it.
+pub struct Terminal<R, W> {
+    input: R,
+    output: W,
+}
+
+/// The terminal of this process.
+pub type OwnTerminal = Terminal<Box<dyn BufRead + Send>, Box<dyn Write + Send>>;
+
+/// What to do with a file whose name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// Store it under another name.
+    Rename,
+    /// Do without it.
+    Skip,
+    /// Replace what is there.
+    Overwrite,
+}
+
+/// What to do with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretTo {
+    /// Write it to a file that only this user can read.
+    File,
+    /// Show it here.
+    Terminal,
+    /// Do without it.
+    Nowhere,
+}
+
+/// Whether somebody can be asked: one of the three standard streams is a terminal. A process may have a controlling terminal that is not
+/// for it (an agent's commands run under the terminal of the agent's user), so `/dev/tty` alone does not count.
+#[must_use]
+pub fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
+}
+
+/// The failure of a question that nobody can be asked: exit 10, with what answers it instead.
+#[must_use]
+pub fn nobody_to_ask(question: &str, instead: &str) -> Failure {
+    Failure::new(Exit::NoAnswer, "no-answer", format!("{question} needs an answer and there is no terminal to ask at")).next(instead)
+}
+
+impl OwnTerminal {
+    /// Opens the terminal for a question. `question` names it in a few words ("the offer"), `instead` says what answers it without a
+    /// terminal ("run it again with --yes").
+    ///
+    /// # Errors
+    /// Exit 10 if there is no terminal.
+    pub fn open(question: &str, instead: &str) -> Result<Self, Failure> {
+        let terminal = if somebody_is_there() { Self::reach() } else { None };
+        terminal.ok_or_else(|| nobody_to_ask(question, instead))
+    }
+
+    fn reach() -> Option<Self> {
+        if let Ok(tty) = OpenOptions::new().read(true).write(true).open("/dev/tty") {
+            let input = tty.try_clone().ok()?;
+            return Some(Self { input: Box::new(BufReader::new(input)), output: Box::new(tty) });
+        }
+        let both = io::stdin().is_terminal() && io::stderr().is_terminal();
+        both.then(|| Self { input: Box::new(BufReader::new(io::stdin())), output: Box::new(io::stderr()) })
+    }
+}
+
+impl<R: BufRead, W: Write> Terminal<R, W> {
+    /// A terminal made of its two directions.
+    pub const fn new(input: R, output: W) -> Self {
+        Self { input, output }
+    }
+
+    /// Asks whether; Enter alone is `default`.
+    ///
+    /// # Errors
+    /// Exit 10 if the terminal ends or fails before there is an answer; so with all questions here.
+    pub fn yes(&mut self, question: &str, default: bool) -> Result<bool, Failure> {
+        let hint = if default { "[Y/n]" } else { "[y/N]" };
+        self.choose(&format!("{question} {hint} "), &[("yes", true), ("no", false)], default)
+    }
+
+    /// Asks whether to receive what is offered, and lists all of it. `into` says where it would go ("the current directory").
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn accept(&mut self, offer: &Offered, into: &str) -> Result<bool, Failure> {
+        if let [one] = offer.names.as_slice() {
+            self.say(&format!("The other side offers {}{}, {}.\n", name(one), entries(offer), words::total(offer)))?;
+        } else {
+            let items = count(offer.names.len() as u64, "item");
+            let mut list = format!("The other side offers {items}{}, {}:\n\n", entries(offer), words::total(offer));
+            offer.names.iter().for_each(|item| list.extend(["  ", &name(item), "\n"]));
+            self.say(&(list + "\n"))?;
+        }
+        self.yes(&format!("Receive into {}?", terminal(into)), true)
+    }
+
+    /// Asks what to do about a name that is taken.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn conflict(&mut self, taken: &str) -> Result<Conflict, Failure> {
+        let choices = [("rename", Conflict::Rename), ("skip", Conflict::Skip), ("overwrite", Conflict::Overwrite)];
+        self.choose(&format!("{} is already here. [Rename/skip/overwrite] ", name(taken)), &choices, Conflict::Rename)
+    }
+
+    /// Asks where a secret shall go.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn secret(&mut self, label: Option<&PeerText>, size: u64) -> Result<SecretTo, Failure> {
+        let label = label.map_or_else(|| "a secret".to_owned(), |label| format!("the secret {}", name(label.raw())));
+        let what = words::amount(&label, None, Some(size));
+        let choices = [("write", SecretTo::File), ("show", SecretTo::Terminal), ("decline", SecretTo::Nowhere)];
+        let question = format!("The other side sends {what}.\nWrite it to a file, show it here, or decline? [Write/show/decline] ");
+        self.choose(&question, &choices, SecretTo::File)
+    }
+
+    /// Asks whether both sides see the same words; there is no answer by habit, so Enter alone is no.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn same_words(&mut self, words: &str) -> Result<bool, Failure> {
+        self.yes(&format!("Does the other side see the same words, {}?", terminal(words)), false)
+    }
+
+    /// Asks, after a wrong guess has used the code up, whether to make another.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn new_code(&mut self) -> Result<bool, Failure> {
+        self.yes("Make a new code?", true)
+    }
+
+    /// Shows a secret on lines of its own and wipes it. Nothing is shown, and the answer is no, if it is not text: bytes that a terminal
+    /// cannot show cannot be copied from one either.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn show_secret(&mut self, secret: SecretVec) -> Result<bool, Failure> {
+        let Ok(text) = std::str::from_utf8(secret.expose()) else { return Ok(false) };
+        // Large enough from the start: a string that grows leaves copies behind that nobody wipes.
+        let mut shown = Zeroizing::new(String::with_capacity(text.len() * LONGEST + 2));
+        shown.push('\n');
+        push_text(&mut shown, text);
+        let changed = shown.get(1..) != Some(text);
+        if !text.ends_with('\n') {
+            shown.push('\n');
+        }
+        self.say(&shown)?;
+        self.say(if changed {
+            "\nWhat is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n"
+        } else {
+            "\n"
+        })?;
+        Ok(true)
+    }
+
+    fn choose<T: Copy>(&mut self, question: &str, choices: &[(&str, T)], default: T) -> Result<T, Failure> {
+        loop {
+            self.say(question)?;
+            let mut answer = String::new();
+            if self.input.read_line(&mut answer).map_err(|error| failed(&error))? == 0 {
+                // The cursor stands behind the question.
+                self.say("\n")?;
+                return Err(Failure::new(Exit::NoAnswer, "no-answer", "the question was not answered"));
+            }
+            let answer = answer.trim().to_lowercase();
+            if answer.is_empty() {
+                return Ok(default);
+            }
+            if let Some((_, choice)) = choices.iter().find(|(word, _)| word.starts_with(&answer)) {
+                return Ok(*choice);
+            }
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            self.say(&format!("Please answer {}.\n", words.join(" or ")))?;
+        }
+    }
+
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()).map_err(|error| failed(&error))
+    }
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(Exit::NoAnswer, "no-answer", format!("the terminal could not be used: {error}"))
+}
+
+/// ` (14 files and folders)`, where that is more than the names say.
+fn entries(offer: &Offered) -> String {
+    match offer.count {
+        Some(count) if count as usize > offer.names.len() => {
+            let least = if offer.counted { "" } else { "at least " };
+            format!(" ({least}{count} files and folders)")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,140 @@
+use super::*;
+use pinhole_protocol::wire::ItemId;
+use std::fmt::Debug;
+
+/// Asks with these lines typed; what was answered, and what stood on the terminal.
+fn asked<T>(typed: &str, ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> (Result<T, Failure>, String) {
+    let mut terminal = Terminal::new(typed.as_bytes(), Vec::new());
+    let answer = ask(&mut terminal);
+    (answer, String::from_utf8(terminal.output).unwrap())
+}
+
+/// The answer to each of several things typed.
+fn answers<T: Debug>(typed: &[&str], ask: impl Fn(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> Vec<T> {
+    typed.iter().map(|typed| asked(typed, &ask).0.unwrap()).collect()
+}
+
+fn offer(names: &[&str], size: u64, count: u32, counted: bool) -> Offered {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Offered { id: ItemId(1), names, size: Some(size), count: Some(count), counted, asked: true }
+}
+
+#[test]
+fn yes_and_no_and_enter() {
+    assert_eq!(answers(&["\n", "y\n", "YES\n", " n \n", "no\n", "no"], |t| t.yes("Sure?", true)), [true, true, true, false, false, false]);
+    assert_eq!(answers(&["\n", "y\n"], |t| t.yes("Sure?", false)), [false, true]);
+    assert_eq!(asked("\n", |t| t.yes("Sure?", true)).1, "Sure? [Y/n] ");
+    assert_eq!(asked("\n", |t| t.yes("Sure?", false)).1, "Sure? [y/N] ");
+}
+
+#[test]
+fn what_is_no_answer_is_asked_again() {
+    let (answer, shown) = asked("yess\nmaybe\ny\n", |t| t.yes("Sure?", false));
+    assert!(answer.unwrap());
+    assert_eq!(shown, "Sure? [y/N] Please answer yes or no.\nSure? [y/N] Please answer yes or no.\nSure? [y/N] ");
+}
+
+#[test]
+fn an_end_is_no_answer_and_never_the_default() {
+    let (answer, _) = asked("", |t| t.yes("Sure?", true));
+    assert_eq!(answer.unwrap_err().exit, Exit::NoAnswer);
+    let (answer, _) = asked("what\n", |t| t.accept(&offer(&["a"], 1, 1, true), "here"));
+    assert_eq!(answer.unwrap_err().word, "no-answer");
+}
+
+#[test]
+fn an_offer_is_listed_before_it_is_asked_about() {
+    assert_eq!(
+        asked("\n", |t| t.accept(&offer(&["report.pdf"], 38_200_000, 1, true), "the current directory")).1,
+        "The other side offers report.pdf, 38.2 MB.\nReceive into the current directory? [Y/n] "
+    );
+    assert_eq!(
+        asked("\n", |t| t.accept(&offer(&["report.pdf", "my logs"], 12_300_000_000, 15, false), "/in")).1,
+        "\
+The other side offers 2 items (at least 15 files and folders), at least 12.3 GB, still counting:
+
+  report.pdf
+  \"my logs\"
+
+Receive into /in? [Y/n] "
+    );
+}
+
+#[test]
+fn all_names_are_listed() {
+    let names: Vec<String> = (0..1_000).map(|n| format!("file-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (_, shown) = asked("\n", |t| t.accept(&offer(&names, 1, 1_000, true), "/in"));
+    assert!(names.iter().all(|name| shown.contains(&format!("  {name}\n"))));
+    assert!(shown.contains("1000 items, 1 byte:"));
+}
+
+#[test]
+fn names_cannot_paint_over_the_question() {
+    let hostile = "a\x1b[2J\r\n\u{202e}[Y/n] y\u{9b}";
+    let label = PeerText::new(hostile.to_owned());
+    let shown = [
+        asked("\n", |t| t.accept(&offer(&[hostile, hostile], 1, 2, true), hostile)).1,
+        asked("\n", |t| t.accept(&offer(&[hostile], 1, 1, true), hostile)).1,
+        asked("\n", |t| t.conflict(hostile)).1,
+        asked("\n", |t| t.secret(Some(&label), 1)).1,
+        asked("\n", |t| t.same_words(hostile)).1,
+    ];
+    for shown in shown {
+        assert!(shown.contains("\\u{1b}[2J\\u{d}\\u{a}\\u{202e}"), "{shown}");
+        assert!(!shown.chars().any(|c| c != '\n' && crate::report::escape::is_hidden(c)), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_taken_name() {
+    let typed = ["\n", "r\n", "s\n", "over\n"];
+    let expected = [Conflict::Rename, Conflict::Rename, Conflict::Skip, Conflict::Overwrite];
+    assert_eq!(answers(&typed, |t| t.conflict("a.txt")), expected);
+    assert_eq!(asked("\n", |t| t.conflict("a.txt")).1, "a.txt is already here. [Rename/skip/overwrite] ");
+}
+
+#[test]
+fn where_a_secret_goes() {
+    let expected = [SecretTo::File, SecretTo::File, SecretTo::Terminal, SecretTo::Nowhere];
+    assert_eq!(answers(&["\n", "w\n", "show\n", "d\n"], |t| t.secret(None, 32)), expected);
+    let label = PeerText::new("API_KEY".into());
+    assert_eq!(
+        asked("\n", |t| t.secret(Some(&label), 32)).1,
+        "The other side sends the secret API_KEY, 32 bytes.\nWrite it to a file, show it here, or decline? [Write/show/decline] "
+    );
+}
+
+#[test]
+fn words_to_compare_are_not_the_same_by_habit() {
+    assert_eq!(answers(&["\n", "y\n"], |t| t.same_words("apple river")), [false, true]);
+    assert_eq!(answers(&["\n", "n\n"], |t| t.new_code()), [true, false]);
+}
+
+#[test]
+fn a_secret_is_shown_on_its_own_line() {
+    let show = |secret: &[u8]| {
+        let (shown, text) = asked("", |t| t.show_secret(SecretVec::new(secret.to_vec())));
+        (shown.unwrap(), text)
+    };
+    assert_eq!(show(b"hunter2"), (true, "\nhunter2\n\n".into()));
+    assert_eq!(show(b"two\nlines\n"), (true, "\ntwo\nlines\n\n".into()));
+    let note = "What is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n";
+    assert_eq!(show(b"a\x1b[2Jb"), (true, format!("\na\\u{{1b}}[2Jb\n\n{note}")));
+    assert_eq!(show(b"\xff\xfe"), (false, String::new()));
+}
+
+#[test]
+fn a_broken_terminal_is_a_failure() {
+    let mut full = [0_u8; 3];
+    let mut terminal = Terminal::new(&b"y\n"[..], &mut full[..]);
+    assert_eq!(terminal.yes("Sure?", true).unwrap_err().exit, Exit::NoAnswer);
+}
+
+#[test]
+fn nobody_to_ask_says_what_answers_instead() {
+    let failure = nobody_to_ask("the offer", "run it again with --yes");
+    assert_eq!((failure.exit, failure.word), (Exit::NoAnswer, "no-answer"));
+    assert_eq!(failure.detail, "the offer needs an answer and there is no terminal to ask at");
+    assert_eq!(failure.next.as_deref(), Some("run it again with --yes"));
+}
