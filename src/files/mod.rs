@@ -1,4 +1,5 @@
-//! Files: what is read to be sent.
+//! Files: what comes in and what goes out.
 
+pub mod name;
 pub mod outbox;
 pub mod secret_source;
