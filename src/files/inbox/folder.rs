@@ -1,0 +1,175 @@
+//! A folder held by its handle, and what can be done to one name in it. No function here takes a path: each takes a single component
+//! and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened.
+
+use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use rand_core::{OsRng, RngCore};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// A held folder.
+#[derive(Debug)]
+pub(super) struct Folder(Dir);
+
+/// What a file or folder is, whatever its name: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+/// The disk under a folder, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Space {
+    /// Its size; 0 where the file system does not say.
+    pub(super) total: u64,
+    /// What an unprivileged user may still take.
+    pub(super) available: u64,
+    /// The longest name it holds, in bytes; 0 where it does not say.
+    pub(super) longest_name: u64,
+}
+
+const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Files are their owner's alone, to read and write; folders to enter as well.
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const FOLDER_MODE: Mode = Mode::RWXU;
+
+impl Folder {
+    /// Opens a folder of the user's own choice, through links if that is what the path says.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self(Dir::from_std_file(File::from(rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?))))
+    }
+
+    /// Opens the folder `name` in this one; a link there is an error.
+    pub(super) fn open_folder(&self, name: &str) -> io::Result<Self> {
+        let opened = rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(Self(Dir::from_std_file(File::from(opened))))
+    }
+
+    /// Creates the folder `name`, for its owner alone.
+    pub(super) fn create_folder(&self, name: &str) -> io::Result<()> {
+        rustix::fs::mkdirat(&self.0, name, FOLDER_MODE)?;
+        // A umask that takes the owner's own rights would leave a folder that nothing can be put into.
+        if self.0.symlink_metadata(name)?.mode() & 0o700 != 0o700 {
+            rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Creates the file `name` for writing, for its owner alone; anything of that name is an error, a dangling link too.
+    pub(super) fn create_file(&self, name: &str) -> io::Result<File> {
+        let file = self.0.open_with(name, OpenOptions::new().write(true).create_new(true).mode(0o600))?.into_std();
+        // As with folders. A file system without modes says no, and then there is nothing to set.
+        let _ = rustix::fs::fchmod(&file, FILE_MODE);
+        Ok(file)
+    }
+
+    /// Opens for writing the file `name` that was created before, and only that one.
+    pub(super) fn reopen_file(&self, name: &str, identity: Identity) -> io::Result<File> {
+        // Non-blocking, because opening a pipe that somebody put there would wait for its reader.
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
+        if Identity::of(&file)? == identity { Ok(file) } else { Err(io::Error::other("another program has replaced it")) }
+    }
+
+    /// What `name` is, if there is anything: a link is a link.
+    pub(super) fn kind(&self, name: &str) -> io::Result<Option<FileType>> {
+        match self.0.symlink_metadata(name) {
+            Ok(metadata) => Ok(Some(metadata.file_type())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which file or folder `name` is.
+    pub(super) fn identity(&self, name: &str) -> io::Result<Identity> {
+        Ok(Identity::from_metadata(&self.0.symlink_metadata(name)?))
+    }
+
+    /// Which folder this is.
+    pub(super) fn own_identity(&self) -> io::Result<Identity> {
+        Ok(Identity::from_metadata(&self.0.dir_metadata()?))
+    }
+
+    /// Removes the file `name`, or the folder with all that is in it; a link is removed itself.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        match self.kind(name)? {
+            Some(kind) if kind.is_dir() => self.0.remove_dir_all(name),
+            Some(_) => self.0.remove_file(name),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`].
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+            // NFS, 9p and others do not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, to),
+            result => Ok(result?),
+        }
+    }
+
+    /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
+    /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
+    pub(super) fn rename_plainly(&self, from: &str, to: &str) -> io::Result<()> {
+        if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
+            return match self.kind(to)? {
+                Some(_) => Err(Errno::EXIST.into()),
+                None => self.replace(from, to),
+            };
+        }
+        match rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()) {
+            Ok(()) => self.0.remove_file(from),
+            Err(Errno::EXIST) => Err(Errno::EXIST.into()),
+            Err(_) => self.create_file(to).and_then(|_| self.replace(from, to)),
+        }
+    }
+
+    /// Gives `from` the name `to`, replacing a file of that name.
+    pub(super) fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Waits until the names in this folder are on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.0)?)
+    }
+
+    /// Waits until everything written to this file system is on the disk.
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.0)?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::sync();
+        Ok(())
+    }
+
+    /// How much room there is.
+    pub(super) fn space(&self) -> io::Result<Space> {
+        let stat = rustix::fs::fstatvfs(&self.0)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { total: bytes(stat.f_blocks), available: bytes(stat.f_bavail), longest_name: stat.f_namemax })
+    }
+}
+
+impl Identity {
+    /// Which file this is.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::from_metadata(&Metadata::from_file(file)?))
+    }
+
+    fn from_metadata(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
+
+/// A name of our own for what is not complete. It begins with a dot, which no name of the peer's does.
+pub(super) fn hidden_name() -> io::Result<String> {
+    Ok(format!(".pinhole-{}.part", random_hex()?))
+}
+
+/// 64 random bits in hexadecimal, so that no two names meet.
+pub(super) fn random_hex() -> io::Result<String> {
+    let mut bytes = [0; 8];
+    OsRng.try_fill_bytes(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)))
+}

@@ -1,0 +1,184 @@
+//! The inbox: the only code that creates received files (DESIGN 3.5 and 5).
+//!
+//! A directory is opened once and held by its handle; everything after that is created through the handle, one safe name at a time,
+//! exclusively and for the owner alone. An [`Offer`] becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that
+//! keeps every top-level item under a hidden name, and only the proof that all is written gives the items their names.
+
+mod folder;
+mod incoming;
+mod naming;
+mod output;
+mod pending;
+mod plan;
+mod refusal;
+mod room;
+mod store;
+mod writing;
+
+pub use incoming::Incoming;
+pub use naming::Saved;
+pub use output::Output;
+pub use plan::{Plan, Planned};
+pub use refusal::Refusal;
+pub use store::store_secret_at;
+
+use crate::failure::{Exit, Failure};
+use folder::Folder;
+use pinhole_protocol::transfers::Whole;
+use pinhole_protocol::wire::Part;
+use room::Room;
+use std::fs::DirBuilder;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What happens when something already has an item's name (`--conflict`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The new one is stored as `name (1).ext`.
+    Rename,
+    /// The new one is dropped, and that is said.
+    Skip,
+    /// The new one replaces an old file; what is not a plain file is never replaced, then as `Rename`.
+    Overwrite,
+    /// A person says which.
+    Ask,
+}
+
+/// What may be received, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// What happens when something already has an item's name.
+    pub conflict: Conflict,
+    /// Bytes that one channel may bring (`--max-size`).
+    pub max_size: Option<u64>,
+    /// The fraction of the disk that stays free, 0 to 1.
+    pub keep_free: f64,
+}
+
+impl Default for Policy {
+    /// No limit but the disk, of which 5 % stay free (DESIGN 5).
+    fn default() -> Self {
+        Self { conflict: Conflict::Rename, max_size: None, keep_free: 0.05 }
+    }
+}
+
+/// A directory into which one channel's files are received.
+#[derive(Clone, Debug)]
+pub struct Inbox(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
+    folder: Folder,
+    path: PathBuf,
+    conflict: Conflict,
+    room: Room,
+}
+
+impl Inbox {
+    /// Opens the directory `dir` and holds it; it has to exist.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if it cannot be opened.
+    pub fn open(dir: &Path, policy: Policy) -> Result<Self, Failure> {
+        let cannot = |error: io::Error| {
+            let failure = Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be opened: {error}", dir.display()));
+            failure.next("create it first, or name another with -o DIR")
+        };
+        let folder = Folder::open(dir).map_err(cannot)?;
+        let path = dir.canonicalize().map_err(cannot)?;
+        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, room: Room::new(policy.max_size, policy.keep_free) })))
+    }
+
+    /// Makes a new directory below `base` that only its owner can enter, and opens it: for a channel that nobody watches. `base` is created
+    /// if need be.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if it cannot be made.
+    pub fn private(base: &Path, policy: Policy) -> Result<Self, Failure> {
+        let make = || -> io::Result<PathBuf> {
+            DirBuilder::new().recursive(true).mode(0o700).create(base)?;
+            let name = format!("received-{}", folder::random_hex()?);
+            Folder::open(base)?.create_folder(&name)?;
+            Ok(base.join(name))
+        };
+        let made = make().map_err(|error| {
+            let failure = Failure::new(Exit::Disk, "disk", format!("no private folder could be made in {}: {error}", base.display()));
+            failure.next("name a folder with -o DIR")
+        })?;
+        Self::open(&made, policy)
+    }
+
+    /// Where the files go.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+}
+
+/// Where one transfer's bytes go.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each transfer, and it is shared, not moved")]
+pub enum Receiving {
+    /// Into files.
+    Files(Incoming),
+    /// To standard output (`-o -`).
+    Output(Output),
+}
+
+/// What became of a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// These positions are written; empty for a chunk that was not wanted any more.
+    Now(Range<u64>),
+    /// The output says so itself once they are.
+    Later,
+}
+
+impl Receiving {
+    /// Checks and prepares the next part; on a thread that may block. See [`Incoming::register`] and [`Output::register`].
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the transfer is then to be discarded.
+    pub fn register(&self, part: &Part) -> Result<(), Refusal> {
+        match self {
+            Self::Files(incoming) => incoming.register(part),
+            Self::Output(output) => output.register(part),
+        }
+    }
+
+    /// Writes a chunk. See [`Incoming::write`] and [`Output::write`].
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the transfer is then to be discarded.
+    pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<Written, Refusal> {
+        match self {
+            Self::Files(incoming) => incoming.write(entry, offset, data).map(Written::Now),
+            Self::Output(output) => output.write(entry, offset, data).map(|()| Written::Later),
+        }
+    }
+
+    /// Delivers what is whole. See [`Incoming::commit`] and [`Output::commit`].
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the transfer is then to be discarded.
+    pub fn commit(&self, whole: &Whole) -> Result<Vec<Saved>, Refusal> {
+        match self {
+            Self::Files(incoming) => incoming.commit(whole),
+            Self::Output(output) => output.commit(whole).map(|saved| vec![saved]),
+        }
+    }
+
+    /// Removes what is not delivered; chunks that still come are ignored.
+    pub fn discard(&self) {
+        match self {
+            Self::Files(incoming) => incoming.discard(),
+            Self::Output(output) => output.discard(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The end of a transfer: synced, then under its names, then those synced; or removed.
+
+use super::incoming::{Item, Total};
+use super::{Conflict, Incoming, Place, Refusal};
+use crate::failure::{Exit, Failure};
+use crate::files::name::FileName;
+use pinhole_protocol::transfers::Whole;
+use pinhole_protocol::wire::{ItemKind, PeerText, Reason};
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+
+/// A top-level item that is delivered, or that was dropped because its name was taken.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Its final name.
+    pub name: FileName,
+    /// Its name at the peer, if that differs.
+    pub original: Option<PeerText>,
+    /// Where it is; nothing if it went to standard output.
+    pub path: Option<PathBuf>,
+    /// Bytes of content.
+    pub size: u64,
+    /// Files in it, 1 for a file.
+    pub files: u32,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Whether it was dropped: `path` is what was there before.
+    pub skipped: bool,
+}
+
+/// Numbered names that are tried; a directory that has them all has another problem.
+const NUMBERS: u32 = 9_999;
+
+impl Incoming {
+    /// Syncs the files, gives each item its name without replacing anything that the plan does not allow to be, and syncs the directory.
+    /// Call it where blocking does no harm; it waits for writing threads. It can be done once.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if not all that `whole` counts is here, or if the disk fails. Items that already have their names keep them.
+    pub fn commit(&self, whole: &Whole) -> Result<Vec<Saved>, Refusal> {
+        self.commit_counted(whole.entries(), whole.bytes())
+    }
+
+    pub(super) fn commit_counted(&self, entries: u32, bytes: u64) -> Result<Vec<Saved>, Refusal> {
+        let mut registering = self.registering();
+        let totals = &mut registering.totals;
+        self.end(entries, bytes, totals)?;
+        self.sync()?;
+        let mut names = HashSet::new();
+        let mut saved = Vec::with_capacity(self.items.len());
+        for (item, total) in self.items.iter().zip(totals) {
+            let given = self.place.give_name(&item.hidden, &item.planned.name, item.rule(&names));
+            let (name, skipped) = given.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
+            total.settled = true;
+            names.insert(name.folded());
+            let original = (name.as_str() != item.planned.offered.raw()).then(|| item.planned.offered.clone());
+            let path = Some(self.place.path.join(name.as_str()));
+            let folder = item.planned.kind == ItemKind::Folder;
+            saved.push(Saved { name, original, path, size: total.bytes, files: total.files, folder, skipped });
+        }
+        self.place.folder.sync().map_err(|error| Refusal::disk(&self.what, &error))?;
+        Ok(saved)
+    }
+
+    /// Ends the writing, if all is written.
+    fn end(&self, entries: u32, bytes: u64, totals: &mut [Total]) -> Result<(), Refusal> {
+        let mut underway = self.underway();
+        while underway.busy > 0 {
+            underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
+        }
+        if underway.over {
+            let failure = Failure::new(Exit::Other, "cancelled", format!("{} was not saved: its transfer had already ended", self.what));
+            return Err(Refusal { reason: Reason::Failed, failure });
+        }
+        let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);
+        let counted = underway.layout.entries() == entries && totals.iter().all(|total| total.seen);
+        // A stream is pending until its end is said, which is now.
+        if let ([Item { planned, hidden, identity }], [total], true) = (self.items.as_slice(), &mut *totals, written && counted)
+            && planned.kind == ItemKind::Stream
+            && let Some(stream) = underway.complete(0)
+        {
+            let cut = || stream.file.map_or_else(|| self.place.folder.reopen_file(hidden, *identity).map(Into::into), Ok)?.set_len(bytes);
+            cut().map_err(|error| Refusal::disk(&planned.name, &error))?;
+            total.bytes = bytes;
+        }
+        if !written || !counted || !underway.pending.is_empty() {
+            return Err(Refusal::protocol("ended a transfer before all of it was here"));
+        }
+        underway.over = true;
+        Ok(())
+    }
+
+    /// One sync, whatever the number of files.
+    fn sync(&self) -> Result<(), Refusal> {
+        let folder = &self.place.folder;
+        let synced = match self.items.as_slice() {
+            [Item { planned, hidden, identity }] if planned.kind != ItemKind::Folder => {
+                folder.reopen_file(hidden, *identity).and_then(|file| file.sync_all())
+            }
+            _ => folder.sync_all(),
+        };
+        synced.map_err(|error| Refusal::disk(&self.what, &error))
+    }
+
+    /// Removes every item that has not got its name, and ignores what still comes. It waits for threads that are writing or registering.
+    pub fn discard(&self) {
+        let mut registering = self.registering();
+        let mut underway = self.underway();
+        underway.over = true;
+        while underway.busy > 0 {
+            underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
+        }
+        underway.pending.clear();
+        let taken = std::mem::take(&mut underway.taken);
+        drop(underway);
+        let folder = &self.place.folder;
+        let kept = registering.totals.iter().any(|total| total.settled);
+        for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
+            total.settled = true;
+            // What another program has put in its place is not ours to remove, and nobody is left to hear of a failure.
+            if folder.identity(&item.hidden).is_ok_and(|identity| identity == item.identity) {
+                let _ = folder.remove(&item.hidden);
+            }
+        }
+        if !kept {
+            self.place.room.give_back(taken);
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+impl Item {
+    /// What to do if its name is taken: only a file can replace one, and never another item of the same transfer.
+    fn rule(&self, given: &HashSet<String>) -> Conflict {
+        match self.planned.conflict {
+            Conflict::Overwrite if self.planned.kind != ItemKind::Folder && !given.contains(&self.planned.name.folded()) => {
+                Conflict::Overwrite
+            }
+            Conflict::Skip => Conflict::Skip,
+            _ => Conflict::Rename,
+        }
+    }
+}
+
+impl Place {
+    /// Gives what is called `hidden` the name `wanted`, or a numbered one. Returns the name, and whether it was dropped for what has it.
+    pub(super) fn give_name(&self, hidden: &str, wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
+        for number in 0..=NUMBERS {
+            let name = if number == 0 { wanted.clone() } else { wanted.numbered(number) };
+            match (self.folder.rename(hidden, name.as_str()), rule) {
+                (Ok(()), _) => return Ok((name, false)),
+                (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                (Err(_), Conflict::Skip) => return self.folder.remove(hidden).map(|()| (name, true)),
+                (Err(_), Conflict::Overwrite) if number == 0 && self.folder.kind(name.as_str())?.is_some_and(|kind| kind.is_file()) => {
+                    return self.folder.replace(hidden, name.as_str()).map(|()| (name, false));
+                }
+                (Err(_), _) => {}
+            }
+        }
+        Err(io::Error::other("every numbered name is taken too"))
+    }
+}

@@ -1,0 +1,124 @@
+//! An offer, checked and named, before anything is on the disk.
+
+use super::{Conflict, Inbox, Refusal};
+use crate::failure::{Exit, Failure};
+use crate::files::name::FileName;
+use pinhole_protocol::limits::{ENTRIES, ITEMS};
+use pinhole_protocol::wire::{ItemKind, Offer, PeerText, Reason};
+use std::collections::{HashMap, HashSet};
+
+/// What an offer would become. It names everything to a person or a policy, and [`Inbox::begin`] carries it out.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) items: Vec<Planned>,
+    /// What the sender has counted, and may not exceed: entries and bytes.
+    pub(super) counted: Option<(u32, u64)>,
+}
+
+/// A top-level item of a plan.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What the peer calls it, which is how its entries name it.
+    pub offered: PeerText,
+    /// What it will be called here.
+    pub name: FileName,
+    /// File, folder or stream.
+    pub kind: ItemKind,
+    /// A file's size in bytes.
+    pub size: Option<u64>,
+    /// Whether something has that name now.
+    pub taken: bool,
+    /// What happens if something has it when the item is complete.
+    pub conflict: Conflict,
+}
+
+impl Inbox {
+    /// Checks an offer and says what would become of it; nothing is written. `rename` is the name that the user wants for the only item.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for a name that cannot be stored, for items of one name, for too much for `--max-size` or the disk, and for an
+    /// offer that contradicts itself.
+    pub fn plan(&self, offer: &Offer, rename: Option<FileName>) -> Result<Plan, Refusal> {
+        check_shape(offer)?;
+        if rename.is_some() && offer.items.len() != 1 {
+            let detail = "a new name was given here, and the other side offers several items";
+            return Err(Refusal::not_wanted(detail, "name a folder instead: -o DIR"));
+        }
+        let place = &*self.0;
+        let longest = place.folder.space().map_or(0, |space| space.longest_name);
+        let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
+        let (mut offered, mut names, mut numbers) = (HashSet::new(), HashSet::new(), HashMap::new());
+        for item in &offer.items {
+            if !offered.insert(item.name.raw()) {
+                return Err(Refusal::protocol("offered two items of the same name"));
+            }
+            let parsed = FileName::parse(&item.name).map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
+            let wanted = rename.clone().unwrap_or(parsed.name);
+            if longest != 0 && u64::try_from(wanted.as_str().len()).is_ok_and(|length| length > longest) {
+                return Err(Refusal::name(format!("{wanted} was not saved: the disk here holds no name longer than {longest} bytes")));
+            }
+            // Different names there may be one name here; two items of one offer never meet, whatever the policy.
+            let number: &mut u32 = numbers.entry(wanted.folded()).or_default();
+            let name = loop {
+                let name = if *number == 0 { wanted.clone() } else { wanted.numbered(*number) };
+                *number = number.saturating_add(1);
+                if names.insert(name.folded()) {
+                    break name;
+                }
+            };
+            let taken = place.folder.kind(name.as_str()).map_err(|error| Refusal::disk(&name, &error))?.is_some();
+            items.push(Planned { offered: item.name.clone(), name, kind: item.kind, size: item.size, taken, conflict: place.conflict });
+        }
+        let plan = Plan { items, counted: offer.counted.then_some((offer.entries, offer.bytes)) };
+        let bytes = plan.items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.size.unwrap_or(0))).max(offer.bytes);
+        place.room.check(&plan.what(), bytes, &place.folder, &place.path)?;
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    /// The items, in the order of the offer.
+    #[must_use]
+    pub fn items(&self) -> &[Planned] {
+        &self.items
+    }
+
+    /// The names that something already has and of which a person has to say what to do.
+    pub fn conflicts(&self) -> impl Iterator<Item = &FileName> {
+        self.items.iter().filter(|item| item.taken && item.conflict == Conflict::Ask).map(|item| &item.name)
+    }
+
+    /// What to do about the item called `name` here.
+    pub fn resolve(&mut self, name: &FileName, conflict: Conflict) {
+        if let Some(item) = self.items.iter_mut().find(|item| item.name == *name) {
+            item.conflict = conflict;
+        }
+    }
+
+    /// The whole in a few words: a name or a number of items.
+    pub(super) fn what(&self) -> String {
+        match self.items.as_slice() {
+            [item] => item.name.to_string(),
+            items => format!("{} items", items.len()),
+        }
+    }
+
+    /// Nobody is there to say what a question is about.
+    pub(super) fn check_answered(&self) -> Result<(), Refusal> {
+        self.conflicts().next().map_or(Ok(()), |name| {
+            let detail = format!("{name} is already here, and there is nobody to ask what to do");
+            let failure = Failure::new(Exit::NoAnswer, "no-answer", detail).next("say it with --conflict rename, skip or overwrite");
+            Err(Refusal { reason: Reason::NoAnswer, failure })
+        })
+    }
+}
+
+/// Whether the offer can be one: this many items, a size for each file, a stream alone.
+pub(super) fn check_shape(offer: &Offer) -> Result<(), Refusal> {
+    if offer.items.is_empty() || offer.items.len() > ITEMS || offer.entries > ENTRIES {
+        return Err(Refusal::protocol("offered nothing, or more than an offer can hold"));
+    }
+    let sized = offer.items.iter().all(|item| item.size.is_some() || item.kind != ItemKind::File);
+    let alone = offer.items.len() == 1 || offer.items.iter().all(|item| item.kind != ItemKind::Stream);
+    if sized && alone { Ok(()) } else { Err(Refusal::protocol("made an offer that contradicts itself")) }
+}

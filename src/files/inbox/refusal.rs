@@ -1,0 +1,82 @@
+//! Why something is not received: a word for the peer, and for the user here what happened, whose fault it is and what to do.
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::wire::Reason;
+use rustix::io::Errno;
+use std::fmt;
+use std::io;
+
+/// Something offered or sent that is not received.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What the peer is told.
+    pub reason: Reason,
+    /// What the user here is told.
+    pub failure: Failure,
+}
+
+/// What helps when the disk is full.
+pub(super) const FREE_SPACE: &str = "free some space, or take into another folder with -o DIR";
+
+impl Refusal {
+    /// The peer broke the protocol: `what` it did, read after "the other side".
+    pub(super) fn protocol(what: &str) -> Self {
+        let detail = format!("the other side {what}, so nothing more of this transfer is accepted");
+        Self { reason: Reason::Protocol, failure: Failure::new(Exit::Peer, "protocol", detail).next(SAME_VERSION) }
+    }
+
+    /// A name that cannot be stored.
+    pub(super) fn name(detail: impl Into<String>) -> Self {
+        let next = "ask the other side to rename it, or to send it in an archive";
+        Self { reason: Reason::BadName, failure: Failure::new(Exit::Other, "bad-name", detail).next(next) }
+    }
+
+    /// Over what `--max-size` allows.
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        let next = "allow more with --max-size, or ask for less";
+        Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
+    }
+
+    /// What arrives is not what was offered.
+    pub(super) fn changed(detail: impl Into<String>) -> Self {
+        let next = "ask the other side to send it again";
+        Self { reason: Reason::SourceChanged, failure: Failure::new(Exit::SourceChanged, "source-changed", detail).next(next) }
+    }
+
+    /// Not what this side came for.
+    pub(super) fn not_wanted(detail: impl Into<String>, next: &str) -> Self {
+        Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Usage, "not-wanted", detail).next(next) }
+    }
+
+    /// The disk has no room.
+    pub(super) fn no_space(detail: impl Into<String>) -> Self {
+        Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }
+    }
+
+    /// The operating system said no while `what` was being saved.
+    pub(super) fn disk(what: impl fmt::Display, error: &io::Error) -> Self {
+        let detail = format!("{what} was not saved: {error}");
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
+            Some(Errno::EXIST) => Self {
+                reason: Reason::Exists,
+                failure: Failure::new(Exit::Disk, "exists", format!("{what} was not saved: two names in it are one name on this disk"))
+                    .next("ask the other side to rename one, or to send an archive"),
+            },
+            _ => Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) },
+        }
+    }
+}
+
+/// What helps against a peer that does not keep to the protocol.
+const SAME_VERSION: &str = "check that both sides run the same version of pinhole, and try again with a new code";
+/// What helps against a disk that fails.
+pub(super) const OTHER_FOLDER: &str = "check that the folder can be written to, or take into another with -o DIR";
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}

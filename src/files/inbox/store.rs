@@ -1,0 +1,77 @@
+//! Secrets and long texts: small, complete when they come, never over anything that is there.
+
+use super::folder::{self, Folder};
+use super::refusal::OTHER_FOLDER;
+use super::{Conflict, Inbox};
+use crate::failure::{Exit, Failure};
+use crate::files::name::{FileName, NameError};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::{ItemId, PeerText};
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+impl Inbox {
+    /// Stores a secret in a file of its own that only its owner can read, called as the peer calls it or `secret`, with a number if that
+    /// name is taken. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
+    pub fn store_secret(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<PathBuf, Failure> {
+        let label = label.and_then(|label| FileName::parse(label).ok());
+        let name = label.map_or_else(|| own_name("secret".to_owned()), |parsed| Ok(parsed.name));
+        self.store("the secret", name, secret.expose())
+    }
+
+    /// Stores a text of the peer's that is too long to be printed for a script, as `text-ID.txt` or with a number after it.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
+    pub fn store_text(&self, id: ItemId, text: &str) -> Result<PathBuf, Failure> {
+        self.store("the text", own_name(format!("text-{}.txt", id.0)), text.as_bytes())
+    }
+
+    fn store(&self, what: &str, name: Result<FileName, NameError>, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        let place = &*self.0;
+        let stored = name.map_err(io::Error::other).and_then(|name| {
+            store_as(&place.folder, bytes, |hidden| place.give_name(hidden, &name, Conflict::Rename).map(|(name, _)| name))
+        });
+        let failed = |error| Failure::new(Exit::Disk, "disk", format!("{what} was not stored in {}: {error}", place.path.display()));
+        stored.map(|name| place.path.join(name.as_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
+    }
+}
+
+/// Stores a secret at `path`, a file that must not exist yet, readable by its owner alone (`--secret-to-file`). It is on the disk when this
+/// returns.
+///
+/// # Errors
+/// A [`Failure`] with exit 8 if something is there already or the disk fails; then nothing is left of it.
+pub fn store_secret_at(path: &Path, secret: &SecretVec) -> Result<(), Failure> {
+    let store = || {
+        let name = path.file_name().and_then(OsStr::to_str).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder = Folder::open(parent.unwrap_or(Path::new(".")))?;
+        store_as(&folder, secret.expose(), |hidden| folder.rename(hidden, name))
+    };
+    store().map_err(|error: io::Error| {
+        let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", path.display()));
+        failure.next("name a file that does not exist yet, in a folder that can be written to")
+    })
+}
+
+/// Writes `bytes` under a hidden name, syncs them, has `give` name them, and syncs the name.
+fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+    let hidden = folder::hidden_name()?;
+    let mut file = folder.create_file(&hidden)?;
+    let named = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| give(&hidden));
+    if named.is_err() {
+        let _ = folder.remove(&hidden);
+    }
+    let named = named?;
+    folder.sync()?;
+    Ok(named)
+}
+
+fn own_name(name: String) -> Result<FileName, NameError> {
+    Ok(FileName::parse(&PeerText::new(name))?.name)
+}

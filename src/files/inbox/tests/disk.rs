@@ -1,0 +1,186 @@
+//! A disk or directory that fails (TESTPLAN C5, C6).
+
+use super::*;
+use rustix::io::Errno;
+use std::fs::OpenOptions;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+use std::sync::Arc;
+
+#[test]
+fn a_full_disk_is_told_to_both_sides() {
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("f", ItemKind::File, Some(4))]).unwrap();
+    incoming.register(&part(0, [file("f", 4)])).unwrap();
+    // The one device that is always full stands in for the file.
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    incoming.underway().pending.get_mut(&0).unwrap().file = Some(Arc::new(full));
+    let refusal = incoming.write(0, 0, b"1234").unwrap_err();
+    assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::NoSpace, Exit::Disk, "no-space"));
+    assert_eq!(refusal.failure.detail, "f was not saved: No space left on device (os error 28)");
+    assert_eq!(reason(incoming.commit_counted(1, 4)), Reason::Protocol);
+    drop(incoming);
+    assert!(desk.is_empty());
+}
+
+#[test]
+fn what_the_system_says_becomes_the_reason() {
+    let of = |errno: Errno| Refusal::disk("f", &errno.into()).reason;
+    assert_eq!(
+        [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::ROFS, Errno::FBIG, Errno::EXIST].map(of),
+        [Reason::NoSpace, Reason::NoSpace, Reason::Disk, Reason::Disk, Reason::Disk, Reason::Exists]
+    );
+}
+
+/// TESTPLAN C5: a disk that is full after every 64 KiB of 4 MiB. It needs a file system of its own, which only root may mount.
+#[test]
+fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
+    let chunk = content(65_536);
+    let size = 64 * 65_536u64;
+    for kib in (64..=4096).step_by(448) {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(_mounted) = Mounted::tmpfs(dir.path(), kib) else {
+            println!("skipped: a tmpfs cannot be mounted here");
+            return;
+        };
+        let inbox = Inbox::open(dir.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+        // A stream, because a file of this size would be refused before it begins.
+        let incoming = inbox.begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None).unwrap()).unwrap();
+        incoming.register(&part(0, [stream("s")])).unwrap();
+        let refused = (0..64).find_map(|number| incoming.write(0, number * 65_536, &chunk).err());
+        assert_eq!(
+            refused.map(|refusal| (refusal.reason, refusal.failure.exit)),
+            (kib < 4096).then_some((Reason::NoSpace, Exit::Disk)),
+            "{kib}"
+        );
+        assert_eq!(incoming.commit_counted(1, size).is_ok(), kib >= 4096);
+        drop(incoming);
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left.len(), usize::from(kib >= 4096));
+
+        let too_large = inbox.plan(&offer(&[item("f", ItemKind::File, Some(size + 65_536))]), None);
+        assert_eq!(reason(too_large), Reason::NoSpace);
+    }
+}
+
+/// A mount that ends with the test.
+struct Mounted<'a>(&'a Path);
+
+impl<'a> Mounted<'a> {
+    fn tmpfs(at: &'a Path, kib: u32) -> Option<Self> {
+        let size = format!("size={kib}k");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).output();
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_there_or_not_one_is_named() {
+    let base = tempfile::tempdir().unwrap();
+    fs::write(base.path().join("file"), "").unwrap();
+    std::os::unix::fs::symlink(base.path().join("nowhere"), base.path().join("dangling")).unwrap();
+    for name in ["missing", "file", "dangling"] {
+        let path = base.path().join(name);
+        let failure = Inbox::open(&path, Policy::default()).unwrap_err();
+        assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
+        assert!(failure.detail.contains(path.to_str().unwrap()) && failure.next.is_some());
+    }
+    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
+    assert_eq!(Inbox::private(&base.path().join("file"), Policy::default()).unwrap_err().exit, Exit::Disk);
+}
+
+#[test]
+fn a_directory_that_goes_away_is_a_clean_failure_at_every_step() {
+    let steps = |until: usize| -> Result<(), Refusal> {
+        let desk = Desk::new();
+        let remove = |step| (step == until).then(|| fs::remove_dir_all(desk.dir.path()).unwrap());
+        remove(0);
+        let plan = desk.inbox.plan(&offer(&[item("f", ItemKind::Folder, None)]), None)?;
+        remove(1);
+        let incoming = desk.inbox.begin(plan)?;
+        remove(2);
+        incoming.register(&part(0, [folder("f"), file("f/a", 1)]))?;
+        remove(3);
+        incoming.write(1, 0, b"x")?;
+        remove(4);
+        incoming.commit_counted(2, 1).map(drop)
+    };
+    for until in 1..5 {
+        let refusal = steps(until).unwrap_err();
+        let expected = if until == 2 { Reason::BadName } else { Reason::Disk };
+        assert_eq!(refusal.reason, expected, "{until}: {refusal}");
+    }
+    steps(5).unwrap();
+}
+
+/// Root writes anywhere, so the directory here is one in which even root creates nothing.
+#[test]
+fn a_directory_that_cannot_be_written_to_is_found_out_before_the_offer_is_accepted() {
+    let inbox = Inbox::open(Path::new("/proc"), Policy::default()).unwrap();
+    let plan = inbox.plan(&offer(&[item("f", ItemKind::File, Some(1))]), None).unwrap();
+    let failure = inbox.begin(plan).unwrap_err().failure;
+    assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
+    assert!(failure.detail.starts_with("f was not saved: ") && failure.next.is_some(), "{failure}");
+}
+
+/// The umask belongs to the whole process, so this test runs itself in one of its own for each.
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    let wanted = std::env::var("PINHOLE_TEST_UMASK").is_ok();
+    if !wanted {
+        for umask in ["000", "022", "777"] {
+            let script = format!("umask {umask}; exec \"$0\" --exact files::inbox::tests::disk::modes_do_not_depend_on_the_umask");
+            let mut child = Command::new("sh");
+            child.args(["-c", &script]).arg(std::env::current_exe().unwrap()).env("PINHOLE_TEST_UMASK", umask);
+            let output = child.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && said.contains("1 passed"), "umask {umask}: {said}");
+        }
+        return;
+    }
+    let base = tempfile::tempdir().unwrap();
+    let _ = fs::set_permissions(base.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let inbox = Inbox::private(&base.path().join("state"), Policy::default());
+    // The intermediate folder is the system's to make, and useless under a umask that takes the owner's rights from everybody but root.
+    let Ok(inbox) = inbox else { return };
+    let items = [item("t", ItemKind::Folder, None), item("f", ItemKind::File, Some(1))];
+    let incoming = inbox.begin(inbox.plan(&offer(&items), None).unwrap()).unwrap();
+    let mut runnable = file("t/x", 1);
+    runnable.executable = true;
+    incoming.register(&part(0, [folder("t"), folder("t/d"), runnable, file("t/d/e", 0), file("f", 1)])).unwrap();
+    incoming.write(2, 0, b"x").unwrap();
+    incoming.write(4, 0, b"f").unwrap();
+    incoming.commit_counted(5, 2).unwrap();
+    for (name, mode) in [("", 0o700), ("t", 0o700), ("t/d", 0o700), ("t/x", 0o700), ("t/d/e", 0o600), ("f", 0o600)] {
+        assert_eq!(fs::metadata(inbox.path().join(name)).unwrap().mode() & 0o7777, mode, "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_replaced_plainly_is_taken_without_replacing() {
+    let desk = Desk::new();
+    let root = &desk.inbox.0.folder;
+    for kind in ["file", "folder"] {
+        let [from, to] = [format!("{kind} new"), format!("{kind} old")];
+        for name in [&from, &to] {
+            if kind == "file" {
+                drop(root.create_file(name).unwrap());
+            } else {
+                root.create_folder(name).unwrap();
+            }
+        }
+        let old = root.identity(&to).unwrap();
+        assert_eq!(root.rename_plainly(&from, &to).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(root.identity(&to).unwrap(), old);
+        let new = root.identity(&from).unwrap();
+        root.rename_plainly(&from, &format!("{kind} free")).unwrap();
+        assert_eq!(root.identity(&format!("{kind} free")).unwrap(), new);
+        assert!(root.kind(&from).unwrap().is_none());
+    }
+}

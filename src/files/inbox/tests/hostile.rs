@@ -1,0 +1,232 @@
+//! Parts that try to get out of the directory, or to break it (TESTPLAN C1, C3, C7, C9).
+
+use super::*;
+use proptest::prelude::*;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Registers entries of a folder `t`, and says why that was refused.
+fn refused(entries: impl IntoIterator<Item = Entry>) -> Reason {
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
+    incoming.register(&part(0, [folder("t")])).unwrap();
+    let before = desk.tree();
+    let reason = reason(incoming.register(&part(1, entries)));
+    // Checked as a whole before the first is created.
+    if !matches!(reason, Reason::Exists | Reason::BadName) {
+        assert_eq!(desk.tree(), before);
+    }
+    drop(incoming);
+    assert!(desk.is_empty());
+    reason
+}
+
+#[test]
+fn paths_that_lead_elsewhere_are_refused() {
+    for path in ["t/..", "t/../x", "t/./x", "t//x", "t/a\\b", "t/C:", "t/a\0b"] {
+        assert_eq!(refused([file(path, 1)]), Reason::BadName, "{path:?}");
+        assert_eq!(refused([folder(path)]), Reason::BadName, "{path:?}");
+    }
+    assert_eq!(refused([file(&format!("t/{}", "x".repeat(256)), 1)]), Reason::BadName);
+    for path in ["u/x", "../x", "/etc/passwd", "", "T/x"] {
+        assert_eq!(refused([file(path, 1)]), Reason::Protocol, "{path:?}");
+    }
+    let nowhere = Entry { path: Vec::new(), ..file("", 1) };
+    assert_eq!(refused([nowhere]), Reason::Protocol);
+}
+
+#[test]
+fn a_file_has_nothing_under_it_and_a_folder_comes_before_its_files() {
+    assert_eq!(refused([file("t/a", 0), file("t/a/b", 1)]), Reason::BadName);
+    assert_eq!(refused([file("t/a", 1), file("t/a/b", 1)]), Reason::BadName);
+    assert_eq!(refused([file("t/a/b", 1), folder("t/a")]), Reason::BadName);
+    assert_eq!(refused([file("t/a", 0), folder("t/a/b")]), Reason::BadName);
+}
+
+#[test]
+fn entries_that_become_one_name_fail_where_they_are_created() {
+    assert_eq!(refused([folder("t/a"), folder("t/a")]), Reason::Exists);
+    assert_eq!(refused([file("t/e\u{301}", 0), file("t/é", 0)]), Reason::Exists);
+    assert_eq!(refused([file("t/ab:c", 0), folder("t/ab?c")]), Reason::Exists);
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
+    incoming.register(&part(0, [folder("t"), file("t/a", 1), file("t/a", 1), file("t/d", 1), folder("t/d")])).unwrap();
+    incoming.write(1, 0, b"1").unwrap();
+    assert_eq!(reason(incoming.write(2, 0, b"2")), Reason::Exists);
+    assert_eq!(reason(incoming.write(3, 0, b"3")), Reason::Exists);
+}
+
+#[test]
+fn an_entry_must_fit_its_offer() {
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("f", ItemKind::File, Some(3)), item("t", ItemKind::Folder, None)]).unwrap();
+    let odd_time = Entry { modified_nanos: 1_000_000_000, ..file("f", 3) };
+    let unsized_file = entry("f", EntryKind::File, None);
+    let sized_folder = entry("t", EntryKind::Folder, Some(1));
+    for wrong in [folder("f"), file("f/x", 1), file("t", 3), file("t/x", 1), odd_time, unsized_file, sized_folder] {
+        assert_eq!(reason(incoming.register(&part(0, [wrong.clone()]))), Reason::Protocol, "{wrong:?}");
+    }
+    assert_eq!(reason(incoming.register(&part(0, [file("f", 3), file("f", 3)]))), Reason::Protocol);
+
+    let changed = desk.begin(&[item("f", ItemKind::File, Some(3))]).unwrap();
+    let refusal = changed.register(&part(0, [file("f", 4)])).unwrap_err();
+    assert_eq!((refusal.reason, refusal.failure.exit), (Reason::SourceChanged, Exit::SourceChanged));
+}
+
+#[test]
+fn offers_that_are_none_are_refused() {
+    let desk = Desk::new();
+    let sized = |name: &str| item(name, ItemKind::File, Some(1));
+    let offers: [Vec<Item>; 4] = [
+        vec![],
+        vec![item("f", ItemKind::File, None)],
+        vec![sized("a"), item("s", ItemKind::Stream, None)],
+        (0..1_001).map(|number| sized(&number.to_string())).collect(),
+    ];
+    for items in offers {
+        assert_eq!(reason(desk.begin(&items)), Reason::Protocol);
+    }
+    let claimed = Offer { entries: 1_000_001, ..offer(&[sized("a")]) };
+    assert_eq!(reason(desk.inbox.plan(&claimed, None)), Reason::Protocol);
+    for name in ["..", "a/b", "/etc/passwd", "", "C:x"] {
+        assert_eq!(reason(desk.begin(&[sized(name)])), Reason::BadName, "{name:?}");
+    }
+    assert!(desk.is_empty());
+}
+
+#[test]
+fn names_of_our_own_files_are_inert() {
+    let desk = Desk::new();
+    let other = desk.begin(&[item("other", ItemKind::File, Some(1))]).unwrap();
+    let hidden = desk.tree().into_keys().next().unwrap();
+    for name in [hidden.as_str(), ".pinhole-journal", ".pinhole.sock", "config.toml", "x.part"] {
+        desk.receive(name, b"theirs").unwrap();
+    }
+    other.register(&part(0, [file("other", 1)])).unwrap();
+    other.write(0, 0, b"1").unwrap();
+    other.commit_counted(1, 1).unwrap();
+    assert_eq!(fs::read(desk.dir.path().join("other")).unwrap(), b"1");
+    assert!(desk.tree().into_keys().all(|name| !name.starts_with('.')));
+}
+
+/// TESTPLAN C3, reduced: another process of the same user swaps folders of a transfer for links that lead outside, all the time.
+#[test]
+fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
+    let (desk, canary) = (Desk::new(), tempfile::tempdir().unwrap());
+    for number in 0..8 {
+        fs::create_dir_all(canary.path().join(format!("a/{number}"))).unwrap();
+        fs::create_dir(canary.path().join(number.to_string())).unwrap();
+    }
+    let root = desk.dir.path().to_owned();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for entry in fs::read_dir(&root).unwrap().filter_map(Result::ok) {
+                    for victim in [entry.path(), entry.path().join("a"), entry.path().join("a/3")] {
+                        let aside = victim.with_extension("aside");
+                        if fs::rename(&victim, &aside).is_ok() {
+                            let _ = symlink(canary.path(), &victim);
+                            let _ = fs::remove_file(&victim);
+                            let _ = fs::rename(&aside, &victim);
+                        }
+                    }
+                }
+            }
+        });
+        let mut foiled = 0;
+        for round in 0..400 {
+            let receive = || -> Result<(), Refusal> {
+                let name = format!("t{round}");
+                let incoming = desk.begin(&[item(&name, ItemKind::Folder, None)])?;
+                let folders = (0..8).map(|number| folder(&format!("{name}/a/{number}")));
+                let files = (0..8).map(|number| file(&format!("{name}/a/{number}/f"), 1));
+                incoming.register(&part(0, [folder(&name), folder(&format!("{name}/a"))].into_iter().chain(folders).chain(files)))?;
+                (10..18).try_for_each(|number| incoming.write(number, 0, b"x").map(drop))?;
+                // Syncing is slow, and nothing here is about it.
+                if round % 40 == 0 { incoming.commit_counted(18, 8).map(drop) } else { Ok(()) }
+            };
+            foiled += u32::from(receive().is_err());
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(foiled > 0, "the racer was never in the way");
+    });
+    let mut outside = vec![canary.path().to_owned()];
+    while let Some(path) = outside.pop() {
+        assert!(path.is_dir(), "{} was created outside", path.display());
+        outside.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+    }
+}
+
+#[test]
+fn a_link_or_pipe_in_place_of_our_own_file_is_not_written_to() {
+    for pipe in [false, true] {
+        let (desk, outside) = (Desk::new(), tempfile::tempdir().unwrap());
+        let kept = outside.path().join("kept");
+        fs::write(&kept, "old").unwrap();
+        let incoming = desk.begin(&[item("f", ItemKind::File, Some(3))]).unwrap();
+        incoming.register(&part(0, [file("f", 3)])).unwrap();
+        let hidden = desk.dir.path().join(desk.tree().into_keys().next().unwrap());
+        fs::remove_file(&hidden).unwrap();
+        if pipe {
+            rustix::fs::mkfifoat(rustix::fs::CWD, &hidden, rustix::fs::Mode::RWXU).unwrap();
+        } else {
+            fs::hard_link(&kept, &hidden).unwrap();
+        }
+        assert_eq!(reason(incoming.write(0, 0, b"new")), Reason::Disk);
+        assert_eq!(fs::read(&kept).unwrap(), b"old");
+    }
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let name = prop_oneof![
+        8 => proptest::sample::select(vec!["t", "a", "b", "A", "f"]).prop_map(str::to_owned),
+        1 => proptest::sample::select(vec!["..", ".", "", "a/b", "\u{202e}", ".git", "CON"]).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ];
+    let size = prop_oneof![Just(None), (0..4u64).prop_map(Some), Just(Some(u64::MAX)), Just(Some(1 << 63))];
+    let kind = prop_oneof![Just(EntryKind::File), Just(EntryKind::Folder)];
+    (proptest::collection::vec(name, 0..5), kind, size, any::<bool>(), any::<Option<i64>>(), any::<u32>()).prop_map(
+        |(path, kind, size, executable, modified, modified_nanos)| {
+            let path = path.into_iter().map(PeerText::new).collect();
+            Entry { path, kind, size, executable, modified, modified_nanos: modified_nanos % 1_100_000_000 }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever a peer says, nothing appears beside the directory and nothing under a final name before the commit.
+    #[test]
+    fn no_sequence_of_parts_and_chunks_gets_out(
+        entries in proptest::collection::vec(proptest::collection::vec(any_entry(), 1..4), 1..6),
+        chunks in proptest::collection::vec((0..8u32, any::<u64>(), 0..4usize), 0..12),
+    ) {
+        let outer = tempfile::tempdir().unwrap();
+        let root = outer.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let inbox = Inbox::open(&root, Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+        let plan = inbox.plan(&offer(&[item("t", ItemKind::Folder, None), item("f", ItemKind::File, Some(3))]), None).unwrap();
+        let incoming = inbox.begin(plan).unwrap();
+        incoming.register(&part(0, [folder("t")])).unwrap();
+        let mut first = 1;
+        for entries in entries {
+            let count = entries.len() as u32;
+            if incoming.register(&part(first, entries)).is_ok() {
+                first += count;
+            }
+        }
+        for (entry, offset, length) in chunks {
+            for offset in [offset, offset % 4] {
+                let _ = incoming.write(entry, offset, &[7; 4][..length]);
+            }
+        }
+        prop_assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 1);
+        let hidden = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().to_str().unwrap().starts_with(".pinhole-");
+        prop_assert!(fs::read_dir(&root).unwrap().all(hidden));
+        drop(incoming);
+        prop_assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! Writing a chunk at its place. The lock is held to find the file before and to count after, never over the writing itself.
+
+use super::pending::{Pending, Underway};
+use super::{Incoming, Refusal};
+use pinhole_protocol::limits;
+use pinhole_protocol::wire::ItemKind;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// How far the disk is asked for space ahead of what is written (DESIGN 3.5).
+const AHEAD: u64 = 256 << 20;
+/// Disjoint written ranges in one transfer: sixteen times what the links of an honest peer leave, so that one that scatters single bytes
+/// fills no memory.
+const RANGES: usize = 16 * limits::RANGES;
+
+/// A chunk that is to be written.
+struct Turn {
+    file: Arc<File>,
+    /// The positions of its entry, and of its own bytes.
+    span: Range<u64>,
+    range: Range<u64>,
+    /// Where to ask the disk for space first, and whether the file is sure to fill it.
+    allocate: Option<(Range<u64>, bool)>,
+    item: usize,
+}
+
+impl Incoming {
+    /// Writes `data` at `offset` of entry number `entry`, and returns its positions. Any number of threads may call it at the same time;
+    /// it blocks only on the disk. A chunk of a finished file, or after the end of the transfer, is ignored: then the positions are those
+    /// written before, or an empty range.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for bytes of no known entry or beyond its size, for too much, and when the disk fails; the transfer is then to be
+    /// discarded.
+    pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<Range<u64>, Refusal> {
+        let turn = match self.start(entry, offset, data.len())? {
+            Ok(turn) => turn,
+            Err(ignored) => return Ok(ignored),
+        };
+        let result = self.put(&turn, offset, data);
+        let mut underway = self.underway();
+        if let Some(pending) = underway.pending.get_mut(&entry) {
+            pending.writers = pending.writers.saturating_sub(1);
+        }
+        if result.is_ok() {
+            underway.written.insert(turn.range.clone());
+        }
+        let scattered = underway.written.iter(RANGES.saturating_add(1)).count() > RANGES;
+        let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
+        let complete = if idle && underway.covers(&turn.span) { underway.complete(entry) } else { None };
+        if let Some(pending) = complete {
+            drop(underway);
+            // The last handle goes with the turn: files are closed at their last byte.
+            pending.finish.apply(&turn.file);
+            underway = self.underway();
+        }
+        underway.forget_written();
+        underway.busy = underway.busy.saturating_sub(1);
+        if underway.busy == 0 {
+            self.idle.notify_all();
+        }
+        drop(underway);
+        result?;
+        if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(turn.range) }
+    }
+
+    /// Checks a chunk and opens its file; or the positions to answer for one that is ignored.
+    fn start(&self, entry: u32, offset: u64, length: usize) -> Result<Result<Turn, Range<u64>>, Refusal> {
+        let mut underway = self.underway();
+        if underway.over {
+            return Ok(Err(0..0));
+        }
+        let Some(span) = underway.layout.span(entry) else {
+            let forgotten = entry < underway.layout.entries();
+            return if forgotten { Ok(Err(0..0)) } else { Err(Refusal::protocol("sent bytes of a file that it has not named")) };
+        };
+        let start = span.start.checked_add(offset);
+        let end = start.and_then(|start| start.checked_add(u64::try_from(length).ok()?));
+        let range = match (start, end) {
+            (Some(start), Some(end)) if end <= span.end => start..end,
+            _ => return Err(Refusal::protocol("sent more of a file than it said there is")),
+        };
+        if underway.covers(&range) {
+            return Ok(Err(range));
+        }
+        let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Err(0..0)) };
+        let stream = self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
+        if stream && range.end > underway.taken {
+            let more = range.end.saturating_sub(underway.taken);
+            self.place.room.take(&self.what, more)?;
+            underway.taken = range.end;
+        }
+        let opened = underway.file(entry, &self.place.folder, &self.items);
+        let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
+        let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Err(0..0)) };
+        pending.writers = pending.writers.saturating_add(1);
+        let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
+        underway.busy = underway.busy.saturating_add(1);
+        Ok(Ok(Turn { file, span, range, allocate, item: index }))
+    }
+
+    /// The part of a turn that takes time.
+    fn put(&self, turn: &Turn, offset: u64, data: &[u8]) -> Result<(), Refusal> {
+        let name = self.items.get(turn.item).map_or(self.what.as_str(), |item| item.planned.name.as_str());
+        self.place.room.writing(name, turn.range.end.saturating_sub(turn.range.start), &self.place.folder, &self.place.path)?;
+        if let Some((range, sure)) = &turn.allocate {
+            let asked = rustix::fs::fallocate(&turn.file, FallocateFlags::empty(), range.start, range.end.saturating_sub(range.start));
+            // Where a file system cannot be asked, or asked for more than there may be, the write itself will tell.
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked
+                && *sure
+            {
+                return Err(Refusal::disk(name, &error.into()));
+            }
+        }
+        turn.file.write_all_at(data, offset).map_err(|error| Refusal::disk(name, &error))
+    }
+
+    fn what_of(&self, underway: &Underway, entry: u32) -> String {
+        let pending = underway.pending.get(&entry);
+        let item = pending.and_then(|pending| Some(self.items.get(pending.item)?.what(&pending.path)));
+        item.unwrap_or_else(|| self.what.clone())
+    }
+}
+
+impl Pending {
+    /// What to ask the disk for before bytes up to `end` of `size` are written, and whether the file is sure to fill it. A file that is one
+    /// chunk needs no asking. Of a stream nobody knows the end, so as much is asked for as has come.
+    fn ask_ahead(&mut self, offset: u64, end: u64, size: u64, stream: bool) -> Option<(Range<u64>, bool)> {
+        let ahead = if stream { offset.min(AHEAD) } else { AHEAD };
+        let until = offset.saturating_add(ahead).min(size);
+        if end <= self.allocated || until <= end {
+            return None;
+        }
+        self.allocated = until;
+        Some((offset..until, !stream))
+    }
+}
