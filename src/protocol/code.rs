@@ -154,7 +154,7 @@ impl Code {
 }
 
 /// Spaces and dashes of every kind: word processors and phones turn `-` into longer ones (U+2010 to U+2015, U+2212).
-const fn separates(letter: char) -> bool {
+fn separates(letter: char) -> bool {
     matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}') || letter.is_whitespace()
 }
 

@@ -122,7 +122,7 @@ impl Verifier {
     /// Four words, 41 bits: the big-endian `u64`s of the 32 bytes, modulo the word list (SPEC 3.5).
     #[must_use]
     pub fn words(&self) -> [&'static str; 4] {
-        let mut numbers = self.0.expose().as_chunks::<8>().0.iter().map(|bytes| wordlist::at(u64::from_be_bytes(*bytes)));
-        [(); 4].map(|()| numbers.next().unwrap_or_default())
+        let mut numbers = self.0.expose().chunks_exact(8).filter_map(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        [(); 4].map(|()| wordlist::at(numbers.next().unwrap_or_default()))
     }
 }

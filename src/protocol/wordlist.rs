@@ -94,7 +94,10 @@ const fn split(text: &str) -> [&str; COUNT] {
     let (mut count, mut start, mut end) = (0, 0, 0);
     while end < bytes.len() {
         if bytes[end] == b'\n' {
-            words[count] = text.split_at(end).0.split_at(start).1;
+            words[count] = match core::str::from_utf8(bytes.split_at(end).0.split_at(start).1) {
+                Ok(word) => word,
+                Err(_) => panic!(),
+            };
             count += 1;
             start = end + 1;
         }

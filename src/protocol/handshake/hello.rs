@@ -115,7 +115,7 @@ impl Hello {
             return None;
         }
         let (versions, rest) = rest.split_at_checked(count.saturating_mul(2))?;
-        let versions: Vec<u16> = versions.as_chunks().0.iter().map(|version| u16::from_be_bytes(*version)).collect();
+        let versions: Vec<u16> = versions.chunks_exact(2).filter_map(|version| version.try_into().ok()).map(u16::from_be_bytes).collect();
         if !versions.is_sorted_by(|earlier, later| earlier < later) {
             return None;
         }
