@@ -86,7 +86,6 @@ fn allowed(length: usize) -> Result<usize, RecordError> {
 pub struct Sealer(Keys);
 
 impl Sealer {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handshake makes it"))]
     pub(crate) fn new(key: SecretBytes<32>, direction: Direction) -> Self {
         Self(Keys::new(key, direction))
     }
@@ -115,7 +114,6 @@ pub struct Opener {
 }
 
 impl Opener {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the handshake makes it"))]
     pub(crate) fn new(key: SecretBytes<32>, direction: Direction) -> Self {
         Self { keys: Keys::new(key, direction), failed: None }
     }

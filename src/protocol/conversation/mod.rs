@@ -7,6 +7,7 @@ mod route;
 #[cfg(test)]
 mod simulation;
 
+pub use crate::handshake::Role;
 use crate::links::{LinkId, Links};
 use crate::messages::{Body, Messages};
 use crate::time::Instant;
@@ -16,15 +17,6 @@ use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, vec::Vec};
 use core::ops::Range;
 use core::time::Duration;
 use zeroize::Zeroizing;
-
-/// Which side of the code this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Made the code.
-    Host,
-    /// Was given it.
-    Joiner,
-}
 
 /// What a conversation needs to know from the start.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +58,7 @@ pub enum Input<'a> {
     },
     /// The next part of our transfer, in answer to [`Event::PartWanted`].
     Part(ItemId, Vec<Entry>),
-    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], or at the end of a stream.
+    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], which for a stream comes once it has ended.
     Total(ItemId, u64),
     /// The source of our stream has been read up to a position.
     Available(ItemId, u64),

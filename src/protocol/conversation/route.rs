@@ -383,9 +383,8 @@ impl Conversation {
         // Credit says that an offer is accepted, so it is held back like the acceptance itself.
         let (Some(link), true) = (self.links.in_use(), self.verified) else { return };
         for (item, theirs) in &mut self.theirs {
-            if let Theirs::Transfer(transfer) = theirs
-                && let Some(control) = transfer.credit(*item, again)
-            {
+            let credit = if let Theirs::Transfer(transfer) = theirs { transfer.credit(*item, again) } else { None };
+            if let Some(control) = credit {
                 send(link, &control, actions);
             }
         }

@@ -107,7 +107,9 @@ impl Pair {
             Event::Offered(offer) => Some(Input::Accept(offer.item)),
             Event::PartWanted(item) => {
                 let (parts, bytes) = side.sources.get_mut(&item).unwrap();
-                Some(parts.pop_front().map_or(Input::Total(item, *bytes), |part| Input::Part(item, part)))
+                // A stream says its end only when it is there.
+                let end = (*bytes != u64::MAX).then_some(Input::Total(item, *bytes));
+                parts.pop_front().map(|part| Input::Part(item, part)).or(end)
             }
             Event::AllRead(item) => Some(Input::Unchanged(item)),
             Event::Register(part) => Some(Input::Registered(part.item)),
@@ -248,7 +250,7 @@ fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
     let name = PeerText::new("-".to_string());
     let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None }];
     let entry = Entry { path: vec![name], kind: EntryKind::File, size: None, executable: false, modified: None, modified_nanos: 0 };
-    pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), 0));
+    pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), u64::MAX));
     pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false }));
     pair.run_for(1);
     pair.tell(0, Input::Available(item, 40_000_000));

@@ -124,10 +124,8 @@ impl Incoming {
 
     /// What the outside has to do next, each said once.
     pub(crate) fn news(&mut self) -> Result<Option<News>, Violation> {
-        if !self.registering
-            && self.unwritten.len() < PARTS_AHEAD as usize
-            && let Some(part) = self.waiting.pop_front()
-        {
+        let ready = !self.registering && self.unwritten.len() < PARTS_AHEAD as usize;
+        if let Some(part) = if ready { self.waiting.pop_front() } else { None } {
             let bytes = if self.stream { Some(u64::MAX) } else { bytes_of(&part.entries) };
             let end = bytes.and_then(|bytes| self.end.checked_add(bytes)).ok_or(Violation("sent an impossible total"))?;
             self.end = end;

@@ -160,7 +160,7 @@ impl Outgoing {
     /// What the outside has to do next, each said once.
     pub(crate) fn news(&mut self) -> Option<News> {
         let ahead = u32::try_from(self.unregistered.len()).unwrap_or(u32::MAX);
-        if self.total.is_none() && !self.part_wanted && ahead < PARTS_AHEAD && self.available.is_none() {
+        if self.total.is_none() && !self.part_wanted && ahead < PARTS_AHEAD {
             self.part_wanted = true;
             return Some(News::PartWanted);
         }

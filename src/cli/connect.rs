@@ -1,0 +1,30 @@
+//! `connect`: the other side of a channel that stays open.
+
+use super::options::{Channel, Output, Receive};
+use super::{Purpose, code, host};
+use crate::session::plan::Meet;
+
+#[derive(clap::Args)]
+#[command(after_help = "At a terminal, typed lines are sent as text; /help lists what else can be typed.")]
+pub(super) struct Args {
+    /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input
+    #[arg(value_name = "CODE")]
+    code: String,
+    #[command(flatten)]
+    receive: Receive,
+    #[command(flatten)]
+    channel: Channel,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn purpose(self, person: bool) -> Purpose {
+        let plan = host::open(&self.receive, &self.channel, person)?;
+        Ok((plan, Meet::Join(Box::new(code::given(&self.code)?))))
+    }
+}

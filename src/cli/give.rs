@@ -1,0 +1,159 @@
+//! `give`: files, folders, a text or a secret, once.
+
+use super::options::{Channel, Host, Output};
+use super::{Purpose, code};
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::{Links, Options, Selection};
+use crate::files::secret_source::SecretSource;
+use crate::session::plan::{Meet, Plan, Ware};
+use crate::settings::Network;
+use clap::ValueEnum;
+use pinhole_protocol::wire::Want;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(clap::Args)]
+#[command(after_help = "Shows a code at once, before anything is read; the other side runs `pinhole take CODE`.")]
+pub(super) struct Args {
+    /// Files and folders; "-" is standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub ware: Wares,
+    /// Give into the channel that a `pinhole take` has opened ("-" reads the code from standard input)
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    #[command(flatten)]
+    host: Host,
+    #[command(flatten)]
+    channel: Channel,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is given besides paths, and how folders are read.
+#[derive(clap::Args, Clone)]
+#[command(next_help_heading = "What to give")]
+pub(super) struct Wares {
+    /// Give this text ("-" reads it from standard input)
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Give a secret: asked for without an echo at a terminal, else read from standard input
+    #[arg(long)]
+    secret: bool,
+    /// Give the content of a file as a secret
+    #[arg(long, value_name = "FILE", conflicts_with = "secret")]
+    secret_file: Option<PathBuf>,
+    /// Give the value of an environment variable as a secret
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["secret", "secret_file"])]
+    secret_env: Option<String>,
+    /// What the secret is called at the other side
+    #[arg(long, value_name = "LABEL")]
+    secret_name: Option<String>,
+    /// Leave out what matches, as in a .gitignore; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// Leave out what .gitignore files say, and .git
+    #[arg(long)]
+    gitignore: bool,
+    /// What to do with links inside folders
+    #[arg(long, value_enum, value_name = "HOW", default_value = "skip")]
+    links: LinksArg,
+    /// Exit with 1 if anything inside a folder was left out
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LinksArg {
+    /// Leave them out and say so
+    Skip,
+    /// Give what they point to
+    Follow,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn purpose(self, person: bool) -> Purpose {
+        let wares = self.ware.wares(&self.paths)?;
+        self.purpose_with(wares, person)
+    }
+
+    /// The same, of wares that are read already.
+    pub(super) fn purpose_with(self, wares: Vec<Ware>, person: bool) -> Purpose {
+        if wares.is_empty() {
+            return Err(Failure::new(Exit::Usage, "nothing-to-give", "there is nothing to give")
+                .next("name a file or folder, or use --text, --secret or - for standard input"));
+        }
+        let typed = self.code.as_deref().map(code::given).transpose()?;
+        let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
+        let plan = Plan {
+            want: Want::Give,
+            network: Network::from_env()?,
+            ttl: self.channel.ttl(),
+            verify: self.channel.verify,
+            wares,
+            taking: None,
+            strict: self.ware.strict,
+            person,
+        };
+        Ok((plan, meet))
+    }
+}
+
+impl Wares {
+    /// Everything that was named, checked and, for texts and secrets, read.
+    pub(super) fn wares(&self, paths: &[PathBuf]) -> Result<Vec<Ware>, Failure> {
+        let at_terminal = std::io::stdin().is_terminal();
+        let stdin_uses = usize::from(paths.iter().any(|path| path.as_os_str() == "-"))
+            + usize::from(self.text.as_deref() == Some("-"))
+            + usize::from(self.secret && !at_terminal);
+        if stdin_uses > 1 {
+            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret"));
+        }
+        let mut wares = Vec::new();
+        if let Some(text) = &self.text {
+            wares.push(Ware::Text(if text == "-" { text_from_stdin()? } else { text.clone() }));
+        }
+        let source = match (&self.secret_file, &self.secret_env) {
+            (Some(path), _) => Some(SecretSource::File(path.clone())),
+            (None, Some(name)) => Some(SecretSource::Env(name.clone())),
+            (None, None) if self.secret && at_terminal => Some(SecretSource::Prompt),
+            (None, None) if self.secret => Some(SecretSource::Stdin),
+            (None, None) => None,
+        };
+        if let Some(source) = source {
+            let label = self.secret_name.clone().or_else(|| self.secret_env.clone());
+            wares.push(Ware::Secret(label, Arc::new(source.read()?)));
+        } else if self.secret_name.is_some() {
+            return Err(Failure::new(Exit::Usage, "usage", "--secret-name names a secret, and none is given")
+                .next("add --secret, --secret-file or --secret-env"));
+        }
+        if !paths.is_empty() {
+            let links = match self.links {
+                LinksArg::Skip => Links::Skip,
+                LinksArg::Follow => Links::Follow,
+            };
+            let options = Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links };
+            wares.push(Ware::Files(Arc::new(Selection::check(paths, &options, std::io::stdin())?)));
+        }
+        Ok(wares)
+    }
+}
+
+fn text_from_stdin() -> Result<String, Failure> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let most = pinhole_protocol::messages::Body::MAX as u64 + 1;
+    std::io::stdin()
+        .lock()
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::new(Exit::Other, "source-unreadable", format!("standard input cannot be read: {error}")))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(Exit::Usage, "not-text", "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
+}

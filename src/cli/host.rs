@@ -1,0 +1,49 @@
+//! `host`: a channel that stays open, and its code.
+
+use super::Purpose;
+use super::options::{Channel, Host, Output, Receive};
+use crate::session::plan::{Meet, Plan};
+use crate::settings::Network;
+use pinhole_protocol::wire::Want;
+
+#[derive(clap::Args)]
+#[command(after_help = "At a terminal, typed lines are sent as text; /help lists what else can be typed.")]
+pub(super) struct Args {
+    /// Listen for a direct connection, also where a relay is set
+    #[arg(long)]
+    direct: bool,
+    #[command(flatten)]
+    receive: Receive,
+    #[command(flatten)]
+    host: Host,
+    #[command(flatten)]
+    channel: Channel,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn purpose(self, person: bool) -> Purpose {
+        // The direct link is the only one so far, so the flag changes nothing; it is kept so that what is typed today goes on working.
+        let _ = self.direct;
+        Ok((open(&self.receive, &self.channel, person)?, Meet::Host(self.host.hosting())))
+    }
+}
+
+/// The purpose of a channel that stays open.
+pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, crate::failure::Failure> {
+    Ok(Plan {
+        want: Want::Both,
+        network: Network::from_env()?,
+        ttl: channel.ttl(),
+        verify: channel.verify,
+        wares: Vec::new(),
+        taking: Some(receive.taking(person)?),
+        strict: false,
+        person,
+    })
+}

@@ -1,0 +1,188 @@
+//! The command line: what was typed, then what it means. One file a command, each thin; only this folder knows clap.
+
+mod amounts;
+mod code;
+mod connect;
+mod give;
+mod host;
+mod options;
+mod receive;
+mod send;
+mod take;
+
+use crate::failure::{Exit, Failure};
+use crate::report::look::{Look, Sink};
+use crate::report::{Format, Reporter, Settings, format_choice};
+use crate::session::event::Event;
+use crate::session::plan::{Meet, Plan};
+use crate::session::{self, Report};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use options::Output;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Hand over a secret, a file or a few messages, once, with a short spoken code.
+#[derive(Parser)]
+#[command(name = "pinhole", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pinhole give report.pdf photos/          here: shows a code, such as 9471-walrus-clipboard-mango
+  pinhole take 9471-walrus-clipboard-mango there: receives it
+  pinhole give --secret                    asks for a secret without showing it
+  tar c . | pinhole give -                 gives standard input;  take CODE -o - | tar x
+  pinhole take                             opens a channel to receive; shows the line for the giver
+
+Exit status: 0 done, 1 other failure, 2 usage, 3 wrong or used code, 4 nobody came, 5 unreachable, 6 the other side
+declined or left, 7 tampering, 8 local disk, 9 the source changed, 10 an answer was needed, 11 not finished yet,
+130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Give files, folders, a text or a secret, once.
+    Give(Box<give::Args>),
+    /// Take what somebody gives, once.
+    Take(Box<take::Args>),
+    /// Open a channel that stays open, and show its code.
+    Host(Box<host::Args>),
+    /// Join a channel that stays open.
+    Connect(Box<connect::Args>),
+    /// Send into a channel, or give.
+    #[command(alias = "tx")]
+    Send(Box<send::Args>),
+    /// Receive from a channel, or take.
+    #[command(aliases = ["rx", "get", "recv"])]
+    Receive(Box<receive::Args>),
+}
+
+/// What a command comes to: a purpose and a way to meet.
+type Purpose = Result<(Plan, Meet), Failure>;
+
+impl Command {
+    fn output(&self) -> &Output {
+        match self {
+            Self::Give(args) => args.output(),
+            Self::Take(args) => args.output(),
+            Self::Host(args) => args.output(),
+            Self::Connect(args) => args.output(),
+            Self::Send(args) => args.output(),
+            Self::Receive(args) => args.output(),
+        }
+    }
+
+    /// Whether received bytes go to standard output, so that events cannot.
+    fn bytes_to_stdout(&self) -> bool {
+        match self {
+            Self::Take(args) => args.bytes_to_stdout(),
+            Self::Receive(args) => args.take.bytes_to_stdout(),
+            _ => false,
+        }
+    }
+
+    /// Whether one thing is moved and the process ends.
+    const fn once(&self) -> bool {
+        !matches!(self, Self::Host(_) | Self::Connect(_))
+    }
+
+    fn purpose(self, person: bool) -> Purpose {
+        match self {
+            Self::Give(args) => args.purpose(person),
+            Self::Take(args) => args.purpose(person),
+            Self::Host(args) => args.purpose(person),
+            Self::Connect(args) => args.purpose(person),
+            Self::Send(args) => args.purpose(person),
+            Self::Receive(args) => args.purpose(person),
+        }
+    }
+}
+
+/// The whole program: parses, runs, and returns the exit status.
+#[must_use]
+pub fn main() -> Ended {
+    // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be lowered, it was zero already.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    let command = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli.command,
+        Err(error) => return misused(&error),
+    };
+    let (mut report, person) = match reporter(&command) {
+        Ok(made) => made,
+        Err(failure) => {
+            eprintln!("{failure}");
+            return Ended(failure.exit);
+        }
+    };
+    let ended = match command.purpose(person) {
+        Ok((plan, meet)) => run(plan, meet, &mut report),
+        Err(failure) => end(&mut report, failure),
+    };
+    Ended(ended)
+}
+
+/// How the process ends. Threads that still wait for a disk or a terminal do not hold it up.
+pub struct Ended(Exit);
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        std::process::exit(i32::from(ended.0.code()))
+    }
+}
+
+fn run(plan: Plan, meet: Meet, report: &mut Report) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(session::run(plan, meet, report));
+            // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => end(report, Failure::new(Exit::Other, "internal", format!("the program cannot start its event loop: {error}"))),
+    }
+}
+
+/// Says a failure as the last thing.
+fn end(report: &mut Report, failure: Failure) -> Exit {
+    let (exit, reason) = (failure.exit, failure.word);
+    // Nobody reads any more if this fails; the exit status still says it.
+    let _ = report.event(&Event::Trouble(failure), Instant::now());
+    let _ = report.event(&Event::End { exit, reason }, Instant::now());
+    exit
+}
+
+/// The reporter that the command line asks for, and whether there is a person who can be asked.
+fn reporter(command: &Command) -> Result<(Report, bool), Failure> {
+    let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
+    let output = command.output();
+    let variable = |name: &str| std::env::var(name).ok();
+    let to_terminal = sink.is_terminal();
+    let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
+    let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+    let settings = Settings { format, look, once: command.once(), progress_every: output.progress()? };
+    let person = format == Format::Human && crate::report::prompt::somebody_is_there();
+    Ok((Reporter::new(sink.open(), settings), person))
+}
+
+/// A command line that clap does not take, or help and version, which it prints itself.
+fn misused(error: &clap::Error) -> Ended {
+    let to_terminal = Sink::Stdout.is_terminal();
+    let variable = std::env::var("PINHOLE_OUTPUT").ok();
+    let typed = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let format = format_choice(typed("--json"), typed("--human"), variable.as_deref(), to_terminal);
+    if !error.use_stderr() || !matches!(format, Ok(Format::Json)) {
+        // Where the terminal is gone there is nobody to tell.
+        let _ = error.print();
+        return Ended(if error.use_stderr() { Exit::Usage } else { Exit::Done });
+    }
+    let settings = Settings { format: Format::Json, look: Look::PLAIN, once: true, progress_every: Some(Duration::MAX) };
+    let mut report = Reporter::new(Sink::Stdout.open(), settings);
+    let rendered = error.render().to_string();
+    let first = rendered.lines().next().unwrap_or("the command line cannot be used").trim_start_matches("error: ").to_owned();
+    Ended(end(&mut report, Failure::new(Exit::Usage, "usage", first).next("pinhole --help")))
+}

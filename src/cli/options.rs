@@ -1,0 +1,179 @@
+//! Options that several commands share.
+
+use super::amounts::{duration, size, ttl};
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::{Conflict, Inbox, Policy};
+use crate::files::name::FileName;
+use crate::report::PROGRESS_EVERY;
+use crate::session::plan::{Destination, Hosting, SecretPlace, Taking};
+use clap::{Args, ValueEnum};
+use pinhole_protocol::limits::TTL;
+use pinhole_protocol::wire::PeerText;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
+const UNWATCHED: u64 = 10 << 30;
+
+/// How things are said.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// Print JSON lines, as when standard output is not a terminal
+    #[arg(long, conflicts_with = "human")]
+    pub json: bool,
+    /// Print lines for people, also when standard output is not a terminal
+    #[arg(long)]
+    pub human: bool,
+    /// Seconds between progress lines where there is no bar, or "off"
+    #[arg(long, value_name = "S|off")]
+    progress: Option<String>,
+}
+
+impl Output {
+    pub(super) fn progress(&self) -> Result<Option<Duration>, Failure> {
+        match self.progress.as_deref() {
+            None => Ok(Some(PROGRESS_EVERY)),
+            Some("off") => Ok(None),
+            Some(text) => duration(text).map(Some).map_err(|error| Failure::new(Exit::Usage, "usage", format!("--progress: {error}"))),
+        }
+    }
+}
+
+/// The channel itself.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Channel")]
+pub(super) struct Channel {
+    /// How long the channel waits and rests: 1m to 24h
+    #[arg(long, value_name = "TIME", value_parser = ttl)]
+    ttl: Option<Duration>,
+    /// Show four words on both ends and send nothing until you say that they match (both sides should ask for it)
+    #[arg(long)]
+    pub verify: bool,
+}
+
+impl Channel {
+    pub(super) fn ttl(&self) -> Duration {
+        self.ttl.unwrap_or(TTL)
+    }
+}
+
+/// How a host listens.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Hosting")]
+pub(super) struct Host {
+    /// Words of the code: 2 to 8. Each adds ten bits; three are 31 bits against one guess
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
+    words: u8,
+    /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the number, so somebody who still
+    /// has the old code counts as a guess
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+    port: Option<u16>,
+    /// Listen on this address only
+    #[arg(long, value_name = "ADDR")]
+    bind: Option<IpAddr>,
+    /// Make a new code after a wrong one, this many codes in all, without asking
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    tries: u32,
+}
+
+impl Host {
+    pub(super) fn hosting(&self) -> Hosting {
+        Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, tries: self.tries }
+    }
+}
+
+/// What becomes of what arrives.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Receiving")]
+pub(super) struct Receive {
+    /// Receive into this folder, under this name, or to standard output ("-")
+    #[arg(short, long = "output", value_name = "DIR|NAME|-")]
+    pub output: Option<PathBuf>,
+    /// Receive without asking
+    #[arg(short, long)]
+    yes: bool,
+    /// What to do when a name is taken
+    #[arg(long, value_enum, value_name = "HOW")]
+    conflict: Option<OnConflict>,
+    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
+    /// Write a secret to this file, for your eyes only (mode 0600); the file must not exist
+    #[arg(long, value_name = "PATH")]
+    secret_to_file: Option<PathBuf>,
+}
+
+/// `--conflict`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OnConflict {
+    /// Store the new one as "name (1).ext"
+    Rename,
+    /// Leave the new one out
+    Skip,
+    /// Replace the old one, if it is a file
+    Overwrite,
+    /// Ask at the terminal
+    Ask,
+}
+
+impl Receive {
+    /// Whether received bytes go to standard output.
+    pub(super) fn bytes_to_stdout(&self) -> bool {
+        self.output.as_deref() == Some(Path::new("-"))
+    }
+
+    /// What becomes of what arrives. Folders are opened here, so that a wrong one is said before a code is shown or used.
+    pub(super) fn taking(&self, person: bool) -> Result<Taking, Failure> {
+        let conflict = match self.conflict {
+            Some(OnConflict::Rename) => Conflict::Rename,
+            Some(OnConflict::Skip) => Conflict::Skip,
+            Some(OnConflict::Overwrite) => Conflict::Overwrite,
+            Some(OnConflict::Ask) => Conflict::Ask,
+            None if person && !self.yes => Conflict::Ask,
+            None => Conflict::Rename,
+        };
+        let max_size = self.max_size.or((!person).then_some(UNWATCHED));
+        let policy = Policy { conflict, max_size, ..Policy::default() };
+        let to = match &self.output {
+            Some(_) if self.bytes_to_stdout() => Destination::Output,
+            Some(path) => named(path, policy)?,
+            None if person => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
+            None => Destination::Private,
+        };
+        if let Some(path) = &self.secret_to_file
+            && path.symlink_metadata().is_ok()
+        {
+            return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
+                .next("name another file with --secret-to-file"));
+        }
+        let secret = match &self.secret_to_file {
+            Some(path) => SecretPlace::File(path.clone()),
+            None if self.bytes_to_stdout() => SecretPlace::Declined,
+            None if person => SecretPlace::Ask,
+            None => SecretPlace::Private,
+        };
+        Ok(Taking { ask: person && !self.yes, policy, to, secret, long_texts_to_file: !person })
+    }
+}
+
+/// `-o DIR` or `-o NAME`: a folder that is there, else the name of the single file.
+fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
+    let folder = path.is_dir() || path.to_string_lossy().ends_with('/');
+    if folder {
+        return Inbox::open(path, policy).map(|inbox| Destination::Folder(inbox, None));
+    }
+    let usage = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name a folder that exists, a file name, or -");
+    let name = path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
+    let text = name.to_str().ok_or_else(|| usage("the name after -o is not UTF-8".into()))?;
+    let parsed = FileName::parse(&PeerText::new(text.to_owned())).map_err(|error| usage(format!("-o: {error}")))?;
+    if parsed.changed {
+        return Err(usage(format!("-o: {text:?} is not a name that is safe on every system; {} would be", parsed.name)));
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Inbox::open(parent, policy).map(|inbox| Destination::Folder(inbox, Some(parsed.name)))
+}

@@ -1,0 +1,35 @@
+//! `receive`: from an open channel, else `take` where a person is.
+
+use super::options::Output;
+use super::send::not_open;
+use super::{Purpose, code, take};
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::code::{Shape, shape};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub take: take::Args,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        self.take.output()
+    }
+
+    pub(super) fn purpose(self, person: bool) -> Purpose {
+        let Some(first) = self.take.code.clone() else {
+            return Err(Failure::new(Exit::Usage, "nothing-open", "no channel is open here to receive from")
+                .next("pinhole take CODE, or pinhole take to open one"));
+        };
+        match shape(&first) {
+            Shape::Number => Err(not_open(&first, "a number alone names an open channel, and none is open here under it")),
+            // Read before anything else, so that a mistyped word is said and costs nothing.
+            _ => match code::parse(&first) {
+                Err(failure) => Err(failure),
+                Ok(_) if !person => Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command")),
+                Ok(_) => self.take.purpose(person),
+            },
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of other tools work").
+
+use super::options::Output;
+use super::{Purpose, code, give};
+use crate::failure::{Exit, Failure};
+use crate::session::plan::{Meet, Ware};
+use pinhole_protocol::code::{Shape, shape};
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+#[command(after_help = "`send CODE TEXT` sends into a channel; `send PATH...` is `give PATH...`.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    give: give::Args,
+    /// Send this file into the channel; may be repeated
+    #[arg(long, value_name = "PATH")]
+    file: Vec<PathBuf>,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        self.give.output()
+    }
+
+    pub(super) fn purpose(mut self, person: bool) -> Purpose {
+        let first = self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned();
+        match shape(&first) {
+            Shape::Other => {
+                self.give.paths.append(&mut self.file);
+                self.give.purpose(person)
+            }
+            Shape::Number => Err(not_open(&first, "a number alone names an open channel, and none is open here under it")),
+            Shape::Link | Shape::Code => {
+                // Read before anything else, so that a mistyped word is said and costs nothing.
+                let address = code::parse(&first)?;
+                if !person {
+                    return Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command"));
+                }
+                let mut paths = self.file.clone();
+                let mut text = None;
+                match self.give.paths.get(1..).unwrap_or_default() {
+                    [] => {}
+                    [one] if one.as_os_str() == "-" => paths.push(one.clone()),
+                    [one] => text = Some(one.to_str().ok_or_else(not_text)?.to_owned()),
+                    _ => return Err(usage("send CODE takes one text").next("put it in quotes, or name files with --file")),
+                }
+                if let Some(text) = &text {
+                    ambiguous(&first, text)?;
+                }
+                let mut wares = self.give.ware.wares(&paths)?;
+                wares.extend(text.map(Ware::Text));
+                let (plan, _) = self.give.purpose_with(wares, person)?;
+                Ok((plan, Meet::Join(Box::new(address))))
+            }
+        }
+    }
+}
+
+/// A text that could be a path is not guessed about.
+fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
+    let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix)) || Path::new(text).exists();
+    if like_a_path {
+        return Err(usage("it is not clear whether that is a text or a path")
+            .next(format!("pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
+    }
+    Ok(())
+}
+
+fn usage(detail: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", detail)
+}
+
+fn not_text() -> Failure {
+    usage("the text is not UTF-8")
+}
+
+pub(super) fn not_open(code: &str, detail: &str) -> Failure {
+    Failure::new(Exit::Code, "not-open", detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
+}

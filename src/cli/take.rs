@@ -1,0 +1,53 @@
+//! `take`: what somebody gives, once.
+
+use super::options::{Channel, Host, Output, Receive};
+use super::{Purpose, code};
+use crate::session::plan::{Meet, Plan};
+use crate::settings::Network;
+use pinhole_protocol::wire::Want;
+
+#[derive(clap::Args)]
+#[command(after_help = "Without a code it opens a channel itself and shows the line for the giver.")]
+pub(super) struct Args {
+    /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input, PINHOLE_CODE may hold it too
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+    #[command(flatten)]
+    receive: Receive,
+    #[command(flatten)]
+    host: Host,
+    #[command(flatten)]
+    channel: Channel,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn bytes_to_stdout(&self) -> bool {
+        self.receive.bytes_to_stdout()
+    }
+
+    pub(super) fn purpose(self, person: bool) -> Purpose {
+        let taking = self.receive.taking(person)?;
+        let typed = match &self.code {
+            Some(text) => Some(code::given(text)?),
+            None => code::asked(person)?,
+        };
+        let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
+        let plan = Plan {
+            want: Want::Take,
+            network: Network::from_env()?,
+            ttl: self.channel.ttl(),
+            verify: self.channel.verify,
+            wares: Vec::new(),
+            taking: Some(taking),
+            strict: false,
+            person,
+        };
+        Ok((plan, meet))
+    }
+}

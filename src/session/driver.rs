@@ -1,0 +1,329 @@
+//! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
+
+use super::event::{Event, Path};
+use super::meeting::Meeting;
+use super::plan::Plan;
+use super::receiving::Theirs;
+use super::sending::Ours;
+use super::{Report, tell};
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::Inbox;
+use crate::report::sentences::{Side, failure_from};
+use crate::transport::bulk::{Link, News, Tables};
+use crate::transport::direct::Joined;
+use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::wire::{ItemId, Reason, Want};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// News of links that may wait for the driver: enough that a reader rarely waits, few enough to bound memory.
+const NEWS: usize = 64;
+/// How long the last words may take to leave, and the other side's last words to come.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A sleep is never longer, because the timers here stand still while the machine sleeps and the channel's hour does not.
+const NAP: Duration = Duration::from_secs(30);
+
+/// Ctrl-C and the signals that mean the same.
+pub(super) struct Interrupt([Signal; 3]);
+
+impl Interrupt {
+    pub(super) fn new() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "internal", format!("signals cannot be heard: {error}")));
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
+    }
+
+    pub(super) async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Something that was done on another thread, and what the driver does about it.
+pub(super) type Done = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
+
+/// A way for other threads to have something done in the driver's loop.
+#[derive(Clone)]
+pub(super) struct Desk(mpsc::UnboundedSender<Done>);
+
+impl Desk {
+    /// Hands `done` to the driver; nothing happens if it has ended.
+    pub(super) fn put(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
+        let _ = self.0.send(Box::new(done));
+    }
+}
+
+pub(super) struct Driver<'a> {
+    pub(super) plan: Arc<Plan>,
+    pub(super) report: &'a mut Report,
+    pub(super) conversation: Conversation,
+    pub(super) tables: Tables,
+    pub(super) desk: Desk,
+    pub(super) ours: BTreeMap<ItemId, Ours>,
+    pub(super) theirs: BTreeMap<ItemId, Theirs>,
+    /// Where things are received, once something was.
+    pub(super) inbox: Option<Inbox>,
+    /// Inputs that follow from what is being handled.
+    pub(super) next: VecDeque<Input<'static>>,
+    /// Questions to the person here, one at a time.
+    pub(super) questions: VecDeque<super::answers::Question>,
+    pub(super) asking: bool,
+    /// What the peer came for.
+    pub(super) peer: Option<Want>,
+    /// Things of ours that arrived there, and things of the peer's that arrived here.
+    pub(super) delivered: usize,
+    pub(super) received: usize,
+    pub(super) failure: Option<Failure>,
+    verifier: String,
+    path: Path,
+    link: Link,
+    news: mpsc::Receiver<(LinkId, News)>,
+    done: mpsc::UnboundedReceiver<Done>,
+    wake_at: Option<pinhole_protocol::time::Instant>,
+    outcome: Option<Outcome>,
+}
+
+impl<'a> Driver<'a> {
+    /// Starts the link's threads and the conversation.
+    pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report) -> Result<Self, Failure> {
+        let Meeting { joined: Joined { socket, established }, path, role } = meeting;
+        let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
+        let cannot = |error| Failure::new(Exit::Other, "internal", format!("the connection cannot be used: {error}"));
+        let socket = socket.into_std().map_err(cannot)?;
+        let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
+        let setup = Setup { role, want: plan.want, ttl: plan.ttl, verify: plan.verify };
+        Ok(Self {
+            conversation: Conversation::new(clock::now(), setup),
+            plan,
+            report,
+            tables,
+            desk: Desk(desk),
+            ours: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            inbox: None,
+            next: VecDeque::new(),
+            questions: VecDeque::new(),
+            asking: false,
+            peer: None,
+            delivered: 0,
+            received: 0,
+            failure: None,
+            verifier: established.verifier.words().join(" "),
+            path,
+            link,
+            news,
+            done,
+            wake_at: None,
+            outcome: None,
+        })
+    }
+
+    /// Runs the conversation to its end: how it ended, and what is to be said of it if it did not go well.
+    pub(super) async fn run(mut self, interrupt: &mut Interrupt) -> (Outcome, Option<Failure>) {
+        self.input(Input::LinkUp(LinkId::CODE));
+        let outcome = loop {
+            if let Some(outcome) = self.outcome {
+                break outcome;
+            }
+            let wake = Instant::now() + self.wake_at.map_or(NAP, |at| at.since(clock::now()).min(NAP));
+            tokio::select! {
+                Some((link, news)) = self.news.recv() => self.news(link, news),
+                Some(done) = self.done.recv() => done(&mut self),
+                () = interrupt.wait() => self.input(Input::Abort(Reason::Interrupted)),
+                () = sleep_until(wake) => self.input(Input::Tick),
+            }
+            self.follow();
+        };
+        self.last_words(interrupt).await;
+        let failure = self.judge(outcome);
+        self.let_go();
+        (outcome, failure)
+    }
+
+    /// Tells the conversation and does what it says, and what follows from that.
+    pub(super) fn input(&mut self, input: Input<'_>) {
+        let actions = self.conversation.handle(clock::now(), input);
+        self.act(actions);
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        while let Some(input) = self.next.pop_front() {
+            let actions = self.conversation.handle(clock::now(), input);
+            self.act(actions);
+        }
+    }
+
+    fn act(&mut self, actions: Actions) {
+        let mut told = true;
+        for (_, body) in actions.control {
+            told &= self.link.control(body);
+        }
+        for grant in actions.grants {
+            told &= self.link.grant(grant.transfer, grant.range);
+        }
+        if !told {
+            self.next.push_back(Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
+        }
+        self.wake_at = actions.wake_at;
+        for event in actions.events {
+            self.event(event);
+        }
+    }
+
+    fn news(&mut self, link: LinkId, news: News) {
+        match news {
+            News::Control(body) => self.input(Input::Control(link, &body)),
+            News::Quiet(waited) => self.input(Input::Quiet(link, waited)),
+            News::Wrote(item, range) => self.input(Input::Wrote(item, range)),
+            News::Sent(item, range) => self.input(Input::Sent(link, item, range)),
+            News::Refused(item, refusal) => self.refuse(item, refusal.reason, Some(refusal.failure)),
+            News::Unread(item, failure) => self.withdraw(item, failure.reason(), Some(failure.failure())),
+            News::Down(end) => self.input(Input::LinkDown(link, end)),
+            // The reader hears of a broken connection too, and says how it broke.
+            News::Flushed => {}
+        }
+    }
+
+    fn event(&mut self, event: conversation::Event) {
+        use conversation::Event as Told;
+        match event {
+            Told::Connected(want) => {
+                self.peer = Some(want);
+                self.say(&Event::Connected(self.path));
+                if self.plan.verify {
+                    self.verify(self.verifier.clone());
+                }
+                self.send_wares();
+            }
+            Told::Text(item, body) => self.text(item, body),
+            Told::Secret(item, label, secret) => self.secret(item, label, secret.0),
+            Told::Offered(offer) => self.offered(offer),
+            Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
+            Told::Register(part) => self.register(part),
+            Told::Progress(item, done) => self.progress_in(item, done),
+            Told::Whole(item, whole) => self.commit(item, whole),
+            Told::Cancelled(item, reason) => self.cancelled(item, reason),
+            Told::Accepted(item) => self.accepted(item),
+            Told::PartWanted(item) => self.next_part(item),
+            Told::AllRead(item) => self.check_sources(item),
+            Told::Written { transfer, done, frontier } => self.progress_out(transfer, done, frontier),
+            Told::Delivered(item) => self.delivered(item),
+            Told::Failed(item, reason) => self.failed(item, reason),
+            // Only the side that asked is protected by the words; that the other has compared them changes nothing here.
+            Told::PeerVerified => {}
+            Told::Stalled => self.say(&Event::Stalled),
+            Told::Flowing => self.say(&Event::Reconnected),
+            Told::Expiring(left) => self.say(&Event::Expiring { left }),
+            Told::PeerLeft(reason) => self.say(&Event::PeerLeft(reason)),
+            Told::Over(outcome) => self.outcome = Some(outcome),
+        }
+    }
+
+    pub(super) fn say(&mut self, event: &Event) {
+        tell(self.report, event);
+    }
+
+    /// The failure that the session ends with, if it is the first: later ones follow from it.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Does work that may block on another thread, then `then` with what came of it here.
+    pub(super) fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        then: impl FnOnce(&mut Driver<'_>, T) + Send + 'static,
+    ) {
+        let desk = self.desk.clone();
+        tokio::task::spawn_blocking(move || {
+            let came = work();
+            desk.put(move |driver| then(driver, came));
+        });
+    }
+
+    /// Lets the last control leave and waits until the other side has closed too: a connection closed over unread bytes could take our
+    /// last words with it.
+    async fn last_words(&mut self, interrupt: &mut Interrupt) {
+        self.link.close();
+        let until = Instant::now() + LAST_WORDS;
+        let gone = async {
+            let (mut flushed, mut down) = (false, false);
+            while !(flushed && down) {
+                match self.news.recv().await {
+                    Some((_, News::Flushed)) => flushed = true,
+                    Some((_, News::Down(_))) => down = true,
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        };
+        tokio::select! {
+            _ = timeout_at(until, gone) => {}
+            () = interrupt.wait() => {}
+        }
+        self.link.cut();
+    }
+
+    /// What did not go well, in the order of what explains most.
+    fn judge(&mut self, outcome: Outcome) -> Option<Failure> {
+        let lost = || {
+            Failure::new(Exit::Peer, "disconnected", "the connection to the other side broke and what was under way is lost")
+                .next("start again with a new code")
+        };
+        let ended = match outcome {
+            Outcome::Done => None,
+            Outcome::Aborted(reason) => Some(failure_from(reason, Side::Here)),
+            Outcome::PeerLeft(reason) => Some(failure_from(reason, Side::There)),
+            Outcome::LinkLost => {
+                self.say(&Event::Disconnected);
+                Some(lost())
+            }
+            Outcome::NeverHeard => Some(
+                Failure::new(Exit::Peer, "disconnected", "the other side knew the code but was never heard of again; the code is dead")
+                    .next("start again with a new code"),
+            ),
+            Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
+            Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
+            Outcome::Tampered => Some(
+                Failure::new(Exit::Tampering, "tampering", "what arrived was changed on its way, so the channel was closed")
+                    .next("start again with a new code, over another network if this happens again"),
+            ),
+            Outcome::Violated(what) => Some(
+                Failure::new(Exit::Tampering, "protocol", format!("the other side broke the protocol: it {what}"))
+                    .next("update pinhole on both sides"),
+            ),
+        };
+        if let Some(failure) = self.failure.take() {
+            return Some(failure);
+        }
+        if ended.is_some() {
+            return ended;
+        }
+        if self.plan.want == Want::Take && self.received == 0 {
+            return Some(Failure::new(Exit::Peer, "nothing-received", "the other side left without sending anything"));
+        }
+        self.say(&Event::Closed);
+        None
+    }
+
+    /// Ends what other threads still do for this session.
+    fn let_go(&mut self) {
+        for ours in self.ours.values() {
+            ours.stop();
+        }
+        for theirs in self.theirs.values() {
+            theirs.discard();
+        }
+    }
+}

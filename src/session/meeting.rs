@@ -1,0 +1,154 @@
+//! Before the conversation: a code is made and waited under, or dialled.
+
+use super::driver::Interrupt;
+use super::event::{Channel, Event, Path};
+use super::plan::{Hosting, Plan};
+use super::{Report, tell};
+use crate::failure::{Exit, Failure};
+use crate::report::prompt::OwnTerminal;
+use crate::transport::addresses::{join_lines, path};
+use crate::transport::direct::{Candidates, JoinEnd, Joined, Listener, Met, join as dial, meet};
+use pinhole_protocol::code::{Code, CodeAddress, Nameplate, Place};
+use pinhole_protocol::conversation::Role;
+use pinhole_protocol::handshake::{Joiner, Judge};
+use pinhole_protocol::wire::Want;
+use rand_core::OsRng;
+use std::time::SystemTime;
+use tokio::time::timeout;
+
+/// Two sides that know the same code.
+pub(super) struct Meeting {
+    pub joined: Joined,
+    pub path: Path,
+    pub role: Role,
+}
+
+/// A host and the codes it has used up.
+pub(super) struct Host {
+    hosting: Hosting,
+    guesses: u32,
+}
+
+impl Host {
+    pub(super) const fn new(hosting: Hosting) -> Self {
+        Self { hosting, guesses: 0 }
+    }
+
+    /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
+    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+        loop {
+            let (listener, judge) = self.open(plan, report)?;
+            tell(report, &Event::Waiting);
+            let met = tokio::select! {
+                met = timeout(plan.ttl, meet(&listener, judge)) => met,
+                () = interrupt.wait() => return Err(interrupted()),
+            };
+            match met {
+                Ok(Met::Joined(joined)) => return meeting(*joined, Role::Host),
+                Ok(Met::Burned) => {
+                    self.guesses += 1;
+                    tell(report, &Event::HandshakeFailed { guesses: self.guesses });
+                    if !self.again(plan, report).await? {
+                        return Err(Failure::new(Exit::Code, "code-burned", "somebody used a wrong code, so this one is dead")
+                            .next("run the command again for a new code, or allow more with --tries"));
+                    }
+                }
+                Err(_) => {
+                    return Err(Failure::new(Exit::Expired, "expired", "nobody came in time, and the code is dead")
+                        .next("run the command again for a new code; --ttl makes it wait longer"));
+                }
+            }
+        }
+    }
+
+    /// Listens and shows the code.
+    fn open(&self, plan: &Plan, report: &mut Report) -> Result<(Listener, Judge), Failure> {
+        let listener = Listener::bind(plan.network, self.hosting.bind, self.hosting.port)?;
+        let number = u32::from(listener.port());
+        let made = Nameplate::new(number).and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
+        let code = made.map_err(|error| Failure::new(Exit::Usage, "usage", error.explain()))?;
+        let words = code.reveal();
+        let command = match plan.want {
+            Want::Give => format!("pinhole take {}", words.as_str()),
+            Want::Take => format!("pinhole give --code {}", words.as_str()),
+            Want::Both => format!("pinhole connect {}", words.as_str()),
+        };
+        let mut join = join_lines(&command, plan.network, self.hosting.bind);
+        if plan.want == Want::Take {
+            join.iter_mut().for_each(|line| line.command.push_str(" PATH..."));
+        }
+        let offering = match plan.wares.as_slice() {
+            [] => None,
+            [one] => Some(one.describe()),
+            several => Some(format!("{} things", several.len())),
+        };
+        tell(
+            report,
+            &Event::Channel(Channel {
+                code: words.to_string(),
+                number,
+                join,
+                link: None,
+                expires_at: SystemTime::now() + plan.ttl,
+                lasts: plan.ttl,
+                offering,
+            }),
+        );
+        let (nameplate, password) = code.split();
+        Ok((listener, Judge::new(password, nameplate)))
+    }
+
+    /// Whether another code is wanted: the person here says, or `--tries`.
+    pub(super) async fn again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
+        if !plan.wares.iter().all(super::plan::Ware::reusable) {
+            return Ok(false);
+        }
+        if self.guesses < self.hosting.tries {
+            return Ok(true);
+        }
+        if !plan.person || self.hosting.tries > 1 {
+            return Ok(false);
+        }
+        report.suspend();
+        let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code()).await;
+        report.resume();
+        asked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "internal", "the question ended unexpectedly")))
+    }
+}
+
+/// Dials the host of the code that this side was given.
+pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+    tell(report, &Event::Waiting);
+    let dialled = async {
+        let candidates = candidates(plan, &address).await?;
+        let (nameplate, password) = address.code.split();
+        dial(&candidates, Joiner::new(password, nameplate)).await.map_err(Failure::from)
+    };
+    tokio::select! {
+        joined = dialled => meeting(joined?, Role::Joiner),
+        () = interrupt.wait() => Err(interrupted()),
+    }
+}
+
+/// Where to dial: the place that the code names, else this machine.
+async fn candidates(plan: &Plan, address: &CodeAddress) -> Result<Candidates, Failure> {
+    let by_relay = || {
+        Failure::new(Exit::Usage, "no-relay", "this code's number is one that relays hand out, and this pinhole has no way through a relay")
+            .next("ask the other side to run the same version, and for a code of four digits")
+    };
+    match (&address.at, address.code.nameplate().port()) {
+        (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await,
+        (Some(Place::Relay(_)), _) | (None, None) => Err(by_relay()),
+        (None, Some(port)) => Ok(Candidates::here(port)),
+    }
+}
+
+fn meeting(joined: Joined, role: Role) -> Result<Meeting, Failure> {
+    let lost = |_| Failure::from(JoinEnd::CutAfterTag);
+    let path = path(joined.socket.local_addr().map_err(lost)?, joined.socket.peer_addr().map_err(lost)?);
+    Ok(Meeting { joined, path, role })
+}
+
+fn interrupted() -> Failure {
+    Failure::new(Exit::Interrupted, "interrupted", "interrupted before anybody came; the code is dead")
+}

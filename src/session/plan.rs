@@ -1,0 +1,138 @@
+//! What a process came to do, decided from its command line before anything is opened.
+
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::{Inbox, Policy};
+use crate::files::name::FileName;
+use crate::files::outbox::Selection;
+use crate::settings::Network;
+use pinhole_protocol::code::CodeAddress;
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::Want;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A session's purpose.
+pub struct Plan {
+    /// To send once, to receive once, or a channel that stays open.
+    pub want: Want,
+    /// Which addresses may be used.
+    pub network: Network,
+    /// How long the channel may rest.
+    pub ttl: Duration,
+    /// Whether the person here compares words before anything of this side's is sent.
+    pub verify: bool,
+    /// What is sent as soon as there is a channel.
+    pub wares: Vec<Ware>,
+    /// What becomes of what arrives; nothing to refuse it all.
+    pub taking: Option<Taking>,
+    /// Whether something left out of a folder is a failure (`--strict`).
+    pub strict: bool,
+    /// Whether a person can be asked.
+    pub person: bool,
+}
+
+/// How the two sides meet; used once, because a code is.
+pub enum Meet {
+    /// This side makes the code and listens.
+    Host(Hosting),
+    /// This side was given the code.
+    Join(Box<CodeAddress>),
+}
+
+/// How a host listens.
+#[derive(Clone, Debug)]
+pub struct Hosting {
+    /// Words of the code, 2 to 8.
+    pub words: usize,
+    /// Where to listen, if not everywhere.
+    pub bind: Option<IpAddr>,
+    /// The port, if not a free one.
+    pub port: Option<u16>,
+    /// Wrong codes after which this process ends, where nobody can be asked (`--tries`).
+    pub tries: u32,
+}
+
+/// Something to send.
+#[derive(Clone)]
+pub enum Ware {
+    /// A text.
+    Text(String),
+    /// A secret and what to call it.
+    Secret(Option<String>, Arc<SecretVec>),
+    /// Files, folders or a stream.
+    Files(Arc<Selection>),
+}
+
+impl Ware {
+    /// What it is, in a few words for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Text(_) => "a text".into(),
+            Self::Secret(..) => "a secret".into(),
+            Self::Files(selection) => selection.describe(),
+        }
+    }
+
+    /// Whether it can be sent on another channel.
+    #[must_use]
+    pub fn reusable(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Secret(..) => true,
+            Self::Files(selection) => selection.reusable(),
+        }
+    }
+}
+
+/// What becomes of what arrives.
+#[derive(Clone)]
+pub struct Taking {
+    /// Where files go.
+    pub to: Destination,
+    /// What is allowed.
+    pub policy: Policy,
+    /// Whether a person says yes to every offer first.
+    pub ask: bool,
+    /// Where secrets go.
+    pub secret: SecretPlace,
+    /// Whether long texts go to a file, because scripts and agents read the lines.
+    pub long_texts_to_file: bool,
+}
+
+/// Where received files go.
+#[derive(Clone)]
+pub enum Destination {
+    /// Into an open directory, the only item under this name if there is one.
+    Folder(Inbox, Option<FileName>),
+    /// Into a new private directory, made when the first thing arrives.
+    Private,
+    /// To standard output.
+    Output,
+}
+
+/// Where received secrets go.
+#[derive(Clone, Debug)]
+pub enum SecretPlace {
+    /// The person here is asked.
+    Ask,
+    /// To this file, which must not exist.
+    File(PathBuf),
+    /// To a file of its own in the private directory.
+    Private,
+    /// Nowhere: standard output is taken by the bytes of a file.
+    Declined,
+}
+
+/// The directory that private directories are made in.
+///
+/// # Errors
+/// If the machine does not say where this user's state belongs.
+pub fn private_base() -> Result<PathBuf, Failure> {
+    use etcetera::BaseStrategy;
+    let strategy = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::new(Exit::Disk, "disk", "this user has no home directory to keep received things in").next("name a folder with -o DIR")
+    })?;
+    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pinhole"))
+}

@@ -1,0 +1,343 @@
+//! The driver's side of what arrives: texts and secrets go where they belong, offers become files.
+
+use super::driver::Driver;
+use super::event::{Arrived, Event, Offered, Stored, Way};
+use super::plan::{Destination, SecretPlace, Taking, private_base};
+use crate::failure::Failure;
+use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved, store_secret_at};
+use crate::report::LONGEST_TEXT_IN_A_LINE;
+use crate::report::prompt::{self, SecretTo};
+use crate::report::sentences::{Side, failure_from};
+use pinhole_protocol::conversation::Input;
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::transfers::Whole;
+use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
+use std::sync::Arc;
+
+/// A transfer of the peer's.
+pub(super) struct Theirs {
+    offer: Offer,
+    bytes: Option<u64>,
+    receiving: Option<Arc<Receiving>>,
+}
+
+impl Theirs {
+    /// Removes what is not delivered.
+    pub(super) fn discard(&self) {
+        if let Some(receiving) = &self.receiving {
+            receiving.discard();
+        }
+    }
+}
+
+impl Driver<'_> {
+    /// A text has arrived: it is delivered once it is printed, or stored.
+    pub(super) fn text(&mut self, id: ItemId, body: PeerText) {
+        let Some(taking) = self.wanted(id) else { return };
+        let size = body.raw().len();
+        let saved = match (taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE, &taking.to) {
+            (true, _) => match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
+                Ok(path) => Some(path),
+                Err(failure) => return self.refuse(id, Reason::Disk, Some(failure)),
+            },
+            (false, Destination::Output) => {
+                use std::io::Write;
+                let mut output = std::io::stdout();
+                if output.write_all(body.raw().as_bytes()).and_then(|()| output.flush()).is_err() {
+                    return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
+                }
+                None
+            }
+            (false, _) => None,
+        };
+        let event = Event::Text { id, body, saved_to: saved };
+        if self.report.event(&event, std::time::Instant::now()).is_err() {
+            return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
+        }
+        self.kept(id);
+    }
+
+    /// A secret has arrived: it goes where the person here says, or to a file that only this user can read.
+    pub(super) fn secret(&mut self, id: ItemId, label: Option<PeerText>, secret: SecretVec) {
+        let Some(taking) = self.wanted(id) else { return };
+        match taking.secret.clone() {
+            SecretPlace::Declined => {
+                let size = secret.len() as u64;
+                self.say(&Event::Secret { id, name: label, size, stored: Stored::Declined });
+                self.refuse(id, Reason::SecretToOutput, Some(failure_from(Reason::SecretToOutput, Side::Here)));
+            }
+            SecretPlace::File(path) => {
+                let stored = store_secret_at(&path, &secret).map(|()| path);
+                self.secret_stored(id, label, secret.len(), stored.map(Stored::File));
+            }
+            SecretPlace::Private => {
+                let stored = self.inbox(&taking).and_then(|inbox| inbox.store_secret(label.as_ref(), &secret));
+                self.secret_stored(id, label, secret.len(), stored.map(Stored::File));
+            }
+            SecretPlace::Ask => {
+                let (size, asked) = (secret.len(), label.clone());
+                let ask = move |terminal: &mut prompt::OwnTerminal| match terminal.secret(asked.as_ref(), size as u64)? {
+                    SecretTo::Terminal => terminal.show_secret(secret).map(|shown| if shown { Ok(Stored::Shown) } else { Err(None) }),
+                    SecretTo::File => Ok(Err(Some(secret))),
+                    SecretTo::Nowhere => Ok(Ok(Stored::Declined)),
+                };
+                self.ask("the secret", "use --secret-to-file PATH", ask, move |driver, answer| match answer {
+                    Ok(Ok(Stored::Declined)) => driver.refuse(id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
+                    Ok(Ok(stored)) => driver.secret_stored(id, label, size, Ok(stored)),
+                    Ok(Err(Some(secret))) => {
+                        let stored = driver.inbox(&taking).and_then(|inbox| inbox.store_secret(label.as_ref(), &secret));
+                        driver.secret_stored(id, label, size, stored.map(Stored::File));
+                    }
+                    Ok(Err(None)) => {
+                        let failure =
+                            Failure::new(crate::failure::Exit::Other, "not-text", "the secret is not text and cannot be shown here")
+                                .next("ask for it again, and take it with --secret-to-file PATH");
+                        driver.refuse(id, Reason::Declined, Some(failure));
+                    }
+                    Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
+                });
+            }
+        }
+    }
+
+    fn secret_stored(&mut self, id: ItemId, name: Option<PeerText>, size: usize, stored: Result<Stored, Failure>) {
+        match stored {
+            Ok(stored) => {
+                self.say(&Event::Secret { id, name, size: size as u64, stored });
+                self.kept(id);
+            }
+            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
+        }
+    }
+
+    /// The peer offers files: they are planned, and accepted by a person or by the policy.
+    pub(super) fn offered(&mut self, offer: Offer) {
+        let id = offer.item;
+        let Some(taking) = self.wanted(id) else { return };
+        let bytes = offer.counted.then_some(offer.bytes);
+        self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
+        let (names, plan) = match &taking.to {
+            Destination::Output => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), None),
+            Destination::Folder(..) | Destination::Private => {
+                let rename = if let Destination::Folder(_, name) = &taking.to { name.clone() } else { None };
+                let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
+                match planned.and_then(|inbox| inbox.plan(&offer, rename)) {
+                    Ok(plan) => (plan.items().iter().map(|item| item.name.to_string()).collect(), Some(plan)),
+                    Err(refusal) => return self.refuse(id, refusal.reason, Some(refusal.failure)),
+                }
+            }
+        };
+        let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
+        let offered = Offered {
+            id,
+            names,
+            size: (!stream).then_some(offer.bytes),
+            count: (!stream).then_some(offer.entries),
+            counted: offer.counted,
+            asked: taking.ask,
+        };
+        self.say(&Event::Offer(offered.clone()));
+        let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).cloned().collect();
+        if !taking.ask && taken.is_empty() {
+            return self.accept(id, &taking, plan);
+        }
+        let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| inbox.path().display().to_string());
+        let asked = taking.ask;
+        let ask = move |terminal: &mut prompt::OwnTerminal| {
+            if asked && !terminal.accept(&offered, &into)? {
+                return Ok(None);
+            }
+            let answers: Result<Vec<_>, Failure> =
+                taken.into_iter().map(|name| terminal.conflict(name.as_str()).map(|answer| (name, answer))).collect();
+            answers.map(Some)
+        };
+        self.ask(
+            "the offer",
+            "run it again with --yes, and --conflict for names that are taken",
+            ask,
+            move |driver, answer| match answer {
+                Ok(Some(answers)) => {
+                    let plan = plan.map(|mut plan| {
+                        for (name, answer) in &answers {
+                            plan.resolve(name, conflict(*answer));
+                        }
+                        plan
+                    });
+                    driver.accept(id, &taking, plan);
+                }
+                Ok(None) => driver.refuse(id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
+                Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
+            },
+        );
+    }
+
+    fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<FilePlan>) {
+        // Withdrawn while the person here was thinking.
+        let Some(offer) = self.theirs.get(&id).map(|theirs| theirs.offer.clone()) else { return };
+        let begun = match plan {
+            Some(plan) => self
+                .inbox(taking)
+                .map_err(|failure| Refusal { reason: Reason::Disk, failure })
+                .and_then(|inbox| inbox.begin(plan))
+                .map(Receiving::Files),
+            None => {
+                let desk = self.desk.clone();
+                let told = move |wrote: Result<_, Refusal>| {
+                    desk.put(move |driver| match wrote {
+                        Ok(range) => driver.input(Input::Wrote(id, range)),
+                        Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
+                    });
+                };
+                Output::begin(&offer, taking.policy.max_size, std::io::stdout(), told).map(Receiving::Output)
+            }
+        };
+        match begun {
+            Ok(receiving) => {
+                let receiving = Arc::new(receiving);
+                self.tables.add_sink(id, Arc::clone(&receiving));
+                if let Some(theirs) = self.theirs.get_mut(&id) {
+                    theirs.receiving = Some(receiving);
+                }
+                self.input(Input::Accept(id));
+            }
+            Err(refusal) => self.refuse(id, refusal.reason, Some(refusal.failure)),
+        }
+    }
+
+    /// The peer has counted further.
+    pub(super) fn counted(&mut self, id: ItemId, bytes: u64, _entries: u32, counted: bool) {
+        if let Some(theirs) = self.theirs.get_mut(&id) {
+            theirs.bytes = counted.then_some(bytes);
+        }
+    }
+
+    /// Checks and prepares a part's entries.
+    pub(super) fn register(&mut self, part: Part) {
+        let id = part.item;
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        self.work(
+            move || receiving.register(&part),
+            move |driver, registered| match registered {
+                Ok(()) => driver.input(Input::Registered(id)),
+                Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
+            },
+        );
+    }
+
+    pub(super) fn progress_in(&mut self, id: ItemId, done: u64) {
+        let total = self.theirs.get(&id).and_then(|theirs| theirs.bytes);
+        self.say(&Event::Progress { id, way: Way::In, done, total });
+    }
+
+    /// Everything is written: it is synced and gets its name.
+    pub(super) fn commit(&mut self, id: ItemId, whole: Whole) {
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        self.work(
+            move || receiving.commit(&whole),
+            move |driver, committed| match committed {
+                Ok(saved) => driver.committed(id, saved),
+                Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
+            },
+        );
+    }
+
+    fn committed(&mut self, id: ItemId, saved: Vec<Saved>) {
+        self.tables.remove_sink(id);
+        self.theirs.remove(&id);
+        for saved in saved {
+            if saved.skipped {
+                let detail = format!("{} was already here and was left as it is", saved.name);
+                self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
+                continue;
+            }
+            self.say(&Event::File(Arrived {
+                id,
+                name: saved.name.to_string(),
+                original_name: saved.original,
+                saved_to: saved.path,
+                size: saved.size,
+                files: saved.files,
+                folder: saved.folder,
+            }));
+        }
+        self.received += 1;
+        self.next.push_back(Input::Committed(id));
+        self.enough();
+    }
+
+    /// The peer withdrew something.
+    pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
+        self.drop_theirs(id);
+        if self.plan.want == Want::Both {
+            self.say(&Event::Trouble(failure_from(reason, Side::There)));
+        } else {
+            self.fail(failure_from(reason, Side::There));
+        }
+        self.enough();
+    }
+
+    /// Something of the peer's is not taken, or could not be.
+    pub(super) fn refuse(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
+        self.drop_theirs(id);
+        match failure {
+            Some(failure) if self.plan.want == Want::Both => self.say(&Event::Trouble(failure)),
+            Some(failure) => self.fail(failure),
+            None => {}
+        }
+        self.next.push_back(Input::Refuse(id, reason));
+        self.enough();
+    }
+
+    fn drop_theirs(&mut self, id: ItemId) {
+        self.tables.remove_sink(id);
+        if let Some(theirs) = self.theirs.remove(&id) {
+            self.work(move || theirs.discard(), |_, ()| ());
+        }
+    }
+
+    fn kept(&mut self, id: ItemId) {
+        self.received += 1;
+        self.next.push_back(Input::Kept(id));
+        self.enough();
+    }
+
+    /// A `take` on a channel that stays open leaves after the first thing; on a `give` it stays until the giver leaves.
+    fn enough(&mut self) {
+        if self.plan.want == Want::Take && self.peer == Some(Want::Both) {
+            self.next.push_back(Input::Leave);
+        }
+    }
+
+    /// What to do with something new, or nothing if it is not taken and that has been said.
+    fn wanted(&mut self, id: ItemId) -> Option<Taking> {
+        let full = self.plan.want == Want::Take && self.peer == Some(Want::Both) && (self.received > 0 || !self.theirs.is_empty());
+        match &self.plan.taking {
+            Some(taking) if !full => Some(taking.clone()),
+            _ => {
+                self.next.push_back(Input::Refuse(id, Reason::NotWanted));
+                None
+            }
+        }
+    }
+
+    /// The directory that things are received in; a private one is made the first time.
+    fn inbox(&mut self, taking: &Taking) -> Result<Inbox, Failure> {
+        if let Some(inbox) = &self.inbox {
+            return Ok(inbox.clone());
+        }
+        let inbox = match &taking.to {
+            Destination::Folder(inbox, _) => inbox.clone(),
+            Destination::Private | Destination::Output => Inbox::private(&private_base()?, taking.policy)?,
+        };
+        self.inbox = Some(inbox.clone());
+        Ok(inbox)
+    }
+}
+
+const fn conflict(answer: prompt::Conflict) -> Conflict {
+    match answer {
+        prompt::Conflict::Rename => Conflict::Rename,
+        prompt::Conflict::Skip => Conflict::Skip,
+        prompt::Conflict::Overwrite => Conflict::Overwrite,
+    }
+}

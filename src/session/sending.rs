@@ -1,0 +1,230 @@
+//! The driver's side of what is sent: wares become texts, secrets and offers; grants are served elsewhere, from what is opened here.
+
+use super::driver::Driver;
+use super::event::{Event, Ours as Told, Way};
+use super::plan::Ware;
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::{Next, Outgoing, Selection};
+use crate::report::escape;
+use crate::report::sentences::{Side, failure_from};
+use pinhole_protocol::conversation::Input;
+use pinhole_protocol::messages::Body;
+use pinhole_protocol::wire::{ItemId, Reason, Want};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a folder's count is said while it grows.
+const COUNTING: Duration = Duration::from_millis(500);
+
+/// Something of ours that has no result yet.
+pub(super) struct Ours {
+    what: String,
+    size: Option<u64>,
+    files: Option<u32>,
+    selection: Option<Arc<Selection>>,
+    source: Option<Arc<Outgoing>>,
+}
+
+impl Ours {
+    /// Ends the threads that read for it.
+    pub(super) fn stop(&self) {
+        if let Some(source) = &self.source {
+            source.stop();
+        }
+    }
+
+    fn told(&self, id: ItemId) -> Told {
+        Told { id, what: self.what.clone(), size: self.size, files: self.files }
+    }
+}
+
+impl Driver<'_> {
+    /// Sends everything that this process came to send.
+    pub(super) fn send_wares(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        for ware in &plan.wares {
+            self.send(ware);
+        }
+        if plan.want == Want::Give {
+            self.next.push_back(Input::Leave);
+        }
+    }
+
+    /// Sends one thing.
+    pub(super) fn send(&mut self, ware: &Ware) {
+        let id = self.conversation.next_item();
+        let what = ware.describe();
+        let ours = |size| Ours { what: what.clone(), size, files: None, selection: None, source: None };
+        let body = match ware {
+            Ware::Text(text) => {
+                self.ours.insert(id, ours(Some(text.len() as u64)));
+                Body::text(id, text.clone())
+            }
+            Ware::Secret(label, secret) => {
+                self.ours.insert(id, ours(Some(secret.len() as u64)));
+                Body::secret(id, label.clone(), secret.expose())
+            }
+            Ware::Files(selection) => {
+                self.ours.insert(id, Ours { selection: Some(Arc::clone(selection)), ..ours(None) });
+                self.offer(id, selection);
+                return;
+            }
+        };
+        match body {
+            Ok(body) => self.next.push_back(Input::Body(id, body)),
+            Err(_) => {
+                self.ours.remove(&id);
+                self.fail(too_long(&what));
+            }
+        }
+    }
+
+    fn offer(&mut self, id: ItemId, selection: &Arc<Selection>) {
+        let offer = selection.offer(id);
+        self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes), offer.entries);
+        let counted = offer.counted;
+        self.next.push_back(Input::Offer(offer));
+        if counted {
+            return;
+        }
+        // Folders are counted while the other side already reads the offer.
+        if let Some(count) = selection.count_in_background() {
+            let (desk, selection) = (self.desk.clone(), Arc::clone(selection));
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(COUNTING).await;
+                    let (done, offer) = (count.done(), selection.offer(id));
+                    desk.put(move |driver| {
+                        driver.count(id, Some(offer.bytes), offer.entries);
+                        driver.input(Input::Counted { transfer: id, bytes: offer.bytes, entries: offer.entries, counted: offer.counted });
+                    });
+                    if done {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn count(&mut self, id: ItemId, size: Option<u64>, files: u32) {
+        if let Some(ours) = self.ours.get_mut(&id) {
+            ours.size = size;
+            ours.files = Some(files);
+        }
+    }
+
+    /// The peer wants it: opens the sources.
+    pub(super) fn accepted(&mut self, id: ItemId) {
+        let Some(ours) = self.ours.get_mut(&id) else { return };
+        let Some(selection) = &ours.selection else { return };
+        let desk = self.desk.clone();
+        let told = move |available: crate::files::outbox::Available| {
+            desk.put(move |driver| driver.input(Input::Available(id, available.bytes)));
+        };
+        match selection.open(told) {
+            Ok(source) => {
+                let source = Arc::new(source);
+                ours.source = Some(Arc::clone(&source));
+                self.tables.add_source(id, source);
+            }
+            Err(failure) => self.withdraw(id, Reason::SourceUnreadable, Some(failure)),
+        }
+    }
+
+    /// Produces the next part of a transfer.
+    pub(super) fn next_part(&mut self, id: ItemId) {
+        let Some(source) = self.ours.get(&id).and_then(|ours| ours.source.clone()) else { return };
+        self.work(
+            move || source.next_part(),
+            move |driver, next| match next {
+                Ok(Next::Part(entries)) => driver.input(Input::Part(id, entries)),
+                Ok(Next::End { entries, bytes }) => {
+                    driver.count(id, Some(bytes), entries);
+                    driver.input(Input::Total(id, bytes));
+                }
+                Ok(Next::Stopped) => {}
+                Err(failure) => driver.withdraw(id, failure.reason(), Some(failure.failure())),
+            },
+        );
+    }
+
+    /// The last look at the sources before the end is said.
+    pub(super) fn check_sources(&mut self, id: ItemId) {
+        let Some(source) = self.ours.get(&id).and_then(|ours| ours.source.clone()) else { return };
+        self.work(
+            move || source.finish(),
+            move |driver, checked| match checked {
+                Ok(()) => driver.input(Input::Unchanged(id)),
+                Err(failure) => driver.withdraw(id, failure.reason(), Some(failure.failure())),
+            },
+        );
+    }
+
+    /// The receiver has written more.
+    pub(super) fn progress_out(&mut self, id: ItemId, done: u64, frontier: u64) {
+        let Some(ours) = self.ours.get(&id) else { return };
+        let total = ours.size;
+        if let Some(source) = &ours.source {
+            source.release(frontier);
+        }
+        self.say(&Event::Progress { id, way: Way::Out, done, total });
+    }
+
+    /// Withdraws something of ours, for a reason of this side's.
+    pub(super) fn withdraw(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
+        if let Some(failure) = failure {
+            self.fail(failure);
+        }
+        self.input(Input::Cancel(id, reason));
+    }
+
+    /// The peer says that it has it.
+    pub(super) fn delivered(&mut self, id: ItemId) {
+        let Some(ours) = self.forget(id) else { return };
+        self.delivered += 1;
+        self.say(&Event::Delivered(ours.told(id)));
+        self.say_skipped(&ours);
+    }
+
+    /// The peer declined it, it failed there, or it was withdrawn here.
+    pub(super) fn failed(&mut self, id: ItemId, reason: Reason) {
+        if let Some(ours) = self.forget(id) {
+            let failure = failure_from(reason, Side::There);
+            let detail = format!("{} was not delivered: {}", ours.what, failure.detail);
+            let failure = Failure { detail, ..failure };
+            if self.plan.want == Want::Both {
+                self.say(&Event::Trouble(failure));
+            } else {
+                self.fail(failure);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: ItemId) -> Option<Ours> {
+        self.tables.remove_source(id);
+        let ours = self.ours.remove(&id)?;
+        ours.stop();
+        Some(ours)
+    }
+
+    /// Lists what was left out of folders.
+    fn say_skipped(&mut self, ours: &Ours) {
+        let Some(source) = &ours.source else { return };
+        let skips = source.skipped();
+        for skipped in &skips.first {
+            let detail = format!("{} was left out: {}", escape::name(&skipped.path.to_string_lossy()), skipped.why.text());
+            self.say(&Event::Trouble(Failure::new(Exit::Other, "skipped", detail)));
+        }
+        let more = skips.count.saturating_sub(skips.first.len() as u64);
+        if more > 0 {
+            self.say(&Event::Trouble(Failure::new(Exit::Other, "skipped", format!("{more} more were left out"))));
+        }
+        if self.plan.strict && skips.count > 0 {
+            self.fail(Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure"));
+        }
+    }
+}
+
+fn too_long(what: &str) -> Failure {
+    Failure::new(Exit::Usage, "too-long", format!("{what} is longer than the {} bytes of one message", Body::MAX)).next("send it as a file")
+}

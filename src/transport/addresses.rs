@@ -1,0 +1,128 @@
+//! This machine's addresses: what to print for the other side, and how far away a peer is.
+
+use crate::session::event::{Join, Path};
+use crate::settings::Network;
+use if_addrs::{IfAddr, get_if_addrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is everything before the code's
+/// `@`, such as `pinhole take 9471-…`; `bound` is where the host listens, if not everywhere.
+#[must_use]
+pub fn join_lines(command: &str, network: Network, bound: Option<IpAddr>) -> Vec<Join> {
+    let mut lines = vec![Join { place: "on this machine", command: command.to_owned() }];
+    if network == Network::Loopback || bound.is_some_and(|ip| ip.to_canonical().is_loopback()) {
+        return lines;
+    }
+    let addresses: Vec<IpAddr> = match bound {
+        Some(ip) if !ip.is_unspecified() => vec![ip],
+        _ => outside_addresses(),
+    };
+    let tailnet = addresses.iter().copied().find(|ip| is_tailnet(*ip));
+    let local = addresses.iter().copied().find(|ip| !is_tailnet(*ip));
+    lines.extend(local.map(|ip| Join { place: "on this network", command: format!("{command}@{}", bracketed(ip)) }));
+    lines.extend(tailnet.map(|ip| Join { place: "on the tailnet", command: format!("{command}@{}", bracketed(ip)) }));
+    if let (true, Some(name)) = (lines.len() < 3 && bound.is_none(), host_name()) {
+        lines.push(Join { place: "by name", command: format!("{command}@{name}") });
+    }
+    lines
+}
+
+/// IPv6 in brackets, as in `CODE@[addr]`.
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// Addresses another machine could dial, IPv4 first: none of a container's, loopback's or a link's own.
+fn outside_addresses() -> Vec<IpAddr> {
+    let interfaces = get_if_addrs().unwrap_or_default();
+    let mut found: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| !is_container(&interface.name))
+        .map(|interface| interface.ip())
+        .filter(|ip| is_outside(*ip))
+        .collect();
+    found.sort_by_key(IpAddr::is_ipv6);
+    found
+}
+
+/// Bridges and pairs that container engines and virtual machines make: nobody outside this machine can dial them.
+fn is_container(interface: &str) -> bool {
+    ["docker", "br-", "veth", "virbr", "podman", "cni", "lxc", "vmnet"].iter().any(|prefix| interface.starts_with(prefix))
+}
+
+fn is_outside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified() || ip.is_unicast_link_local()),
+    }
+}
+
+/// 100.64/10, where tailnets and carriers hand out addresses (RFC 6598).
+fn is_tailnet(ip: IpAddr) -> bool {
+    matches!(ip.to_canonical(), IpAddr::V4(ip) if u32::from(ip) >> 22 == u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22)
+}
+
+/// The machine's name, if it is one that could be typed and dialled.
+fn host_name() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    let sayable = !name.is_empty() && name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    (sayable && name != "localhost").then_some(name)
+}
+
+/// How far away the peer of a connection is.
+#[must_use]
+pub fn path(local: SocketAddr, peer: SocketAddr) -> Path {
+    let (local, peer) = (local.ip().to_canonical(), peer.ip().to_canonical());
+    if peer.is_loopback() || peer == local {
+        return Path::Loopback;
+    }
+    let near = get_if_addrs().unwrap_or_default().iter().any(|interface| match (&interface.addr, peer) {
+        (IfAddr::V4(own), IpAddr::V4(peer)) => u32::from(own.ip) & u32::from(own.netmask) == u32::from(peer) & u32::from(own.netmask),
+        (IfAddr::V6(own), IpAddr::V6(peer)) => u128::from(own.ip) & u128::from(own.netmask) == u128::from(peer) & u128::from(own.netmask),
+        _ => false,
+    });
+    if near && !is_tailnet(peer) { Path::Lan } else { Path::Direct }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_loopback_only_this_machine_is_named() {
+        let lines = join_lines("pinhole take 9471-x", Network::Loopback, None);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].command, "pinhole take 9471-x");
+        assert_eq!(join_lines("x", Network::Any, Some("127.0.0.1".parse().unwrap())).len(), 1);
+    }
+
+    #[test]
+    fn a_bound_address_is_the_one_named() {
+        let lines = join_lines("pinhole take 9471-x", Network::Any, Some("fd00::7".parse().unwrap()));
+        assert_eq!(lines.last().map(|line| line.command.as_str()), Some("pinhole take 9471-x@[fd00::7]"));
+        assert!(join_lines("x", Network::Any, None).len() <= 3);
+    }
+
+    #[test]
+    fn addresses_nobody_outside_can_dial_are_left_out() {
+        for bad in ["127.0.0.1", "169.254.1.1", "fe80::1", "::1", "0.0.0.0"] {
+            assert!(!is_outside(bad.parse().unwrap()), "{bad}");
+        }
+        assert!(is_outside("192.168.1.5".parse().unwrap()) && is_outside("fd00::1".parse().unwrap()));
+        assert!(is_tailnet("100.64.0.1".parse().unwrap()) && is_tailnet("100.127.255.254".parse().unwrap()));
+        assert!(!is_tailnet("100.128.0.1".parse().unwrap()) && !is_tailnet("100.63.0.1".parse().unwrap()));
+        assert!(is_container("docker0") && is_container("veth12ab") && !is_container("eth0"));
+    }
+
+    #[test]
+    fn a_peer_on_this_machine_is_on_loopback() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(path(at("127.0.0.1:1"), at("127.0.0.9:2")), Path::Loopback);
+        assert_eq!(path(at("[::ffff:127.0.0.1]:1"), at("[::ffff:127.0.0.1]:2")), Path::Loopback);
+        assert_eq!(path(at("192.0.2.1:1"), at("192.0.2.1:2")), Path::Loopback);
+        assert_eq!(path(at("192.0.2.1:1"), at("198.51.100.1:2")), Path::Direct);
+    }
+}

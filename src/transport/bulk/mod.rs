@@ -1,0 +1,155 @@
+//! The reader and the writer of a link: where file bytes meet the network.
+//!
+//! A direct link has three threads. One takes control and grants from the driver, reads file bytes into record buffers and seals them
+//! in place; one writes sealed batches to the socket while the next are made; one reads, opens in place and writes chunks to their
+//! files itself. Only control, and what was read and written, passes through the driver.
+
+mod reader;
+mod writer;
+
+use crate::files::inbox::{Receiving, Refusal};
+use crate::files::outbox::{Outgoing, SourceFailure};
+use pinhole_protocol::conversation::LinkEnd;
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::records::{Opener, Sealer};
+use pinhole_protocol::wire::ItemId;
+use std::collections::HashMap;
+use std::net::TcpStream;
+use std::ops::Range;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+/// Control records and grants that may wait for a writer. More than this waits only if the peer has stopped reading, and 16 MiB of
+/// texts make 280 records.
+const COMMANDS: usize = 4096;
+
+/// The transfers that the links of a session read from and write to, shared between the driver and every link.
+#[derive(Clone, Default)]
+pub struct Tables(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    sources: RwLock<HashMap<ItemId, Arc<Outgoing>>>,
+    sinks: RwLock<HashMap<ItemId, Arc<Receiving>>>,
+}
+
+impl Tables {
+    /// From now on grants for `item` are served from `source`.
+    pub fn add_source(&self, item: ItemId, source: Arc<Outgoing>) {
+        self.0.sources.write().unwrap_or_else(PoisonError::into_inner).insert(item, source);
+    }
+
+    /// From now on chunks of `item` are written to `sink`.
+    pub fn add_sink(&self, item: ItemId, sink: Arc<Receiving>) {
+        self.0.sinks.write().unwrap_or_else(PoisonError::into_inner).insert(item, sink);
+    }
+
+    /// The source of our transfer.
+    #[must_use]
+    pub fn source(&self, item: ItemId) -> Option<Arc<Outgoing>> {
+        self.0.sources.read().unwrap_or_else(PoisonError::into_inner).get(&item).cloned()
+    }
+
+    /// The place of the peer's transfer.
+    #[must_use]
+    pub fn sink(&self, item: ItemId) -> Option<Arc<Receiving>> {
+        self.0.sinks.read().unwrap_or_else(PoisonError::into_inner).get(&item).cloned()
+    }
+
+    /// Grants for `item` are no longer served.
+    pub fn remove_source(&self, item: ItemId) -> Option<Arc<Outgoing>> {
+        self.0.sources.write().unwrap_or_else(PoisonError::into_inner).remove(&item)
+    }
+
+    /// Chunks of `item` are ignored from now on.
+    pub fn remove_sink(&self, item: ItemId) -> Option<Arc<Receiving>> {
+        self.0.sinks.write().unwrap_or_else(PoisonError::into_inner).remove(&item)
+    }
+}
+
+/// What a link tells the driver.
+pub enum News {
+    /// A control record was opened.
+    Control(Zeroizing<Vec<u8>>),
+    /// A read has waited this long for its next byte.
+    Quiet(Duration),
+    /// Positions of the peer's transfer are written.
+    Wrote(ItemId, Range<u64>),
+    /// A chunk of the peer's transfer could not be written.
+    Refused(ItemId, Refusal),
+    /// A granted range was read, sealed and handed to the socket.
+    Sent(ItemId, Range<u64>),
+    /// A granted range could not be read.
+    Unread(ItemId, SourceFailure),
+    /// The reader has ended.
+    Down(LinkEnd),
+    /// The writer has ended: all that was to be sent is sent, or cannot be.
+    Flushed,
+}
+
+enum Command {
+    Control(Zeroizing<Vec<u8>>),
+    Grant(ItemId, Range<u64>),
+}
+
+/// The driver's hold of a link. Dropping it, or [`Link::close`], lets the writer finish what it was told and end.
+pub struct Link {
+    commands: Option<SyncSender<Command>>,
+    socket: TcpStream,
+}
+
+impl Link {
+    /// Starts the threads of a direct link over `socket`, whose handshake is confirmed. What they have to tell arrives in `news`
+    /// under `id`.
+    ///
+    /// # Errors
+    /// The operating system's, if the socket or a thread cannot be had.
+    pub fn start(
+        id: LinkId,
+        socket: TcpStream,
+        (sealer, opener): (Sealer, Opener),
+        tables: &Tables,
+        news: mpsc::Sender<(LinkId, News)>,
+    ) -> std::io::Result<Self> {
+        socket.set_nonblocking(false)?;
+        socket.set_nodelay(true)?;
+        // Texts and control overtake file bytes: little that is unsent stays in the kernel, where nothing can overtake it.
+        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
+        socket.set_read_timeout(Some(reader::PATIENCE))?;
+        let (commands, told) = sync_channel(COMMANDS);
+        writer::start(id, socket.try_clone()?, sealer, told, tables.clone(), news.clone())?;
+        reader::start(id, socket.try_clone()?, opener, tables.clone(), news)?;
+        Ok(Self { commands: Some(commands), socket })
+    }
+
+    /// Hands a control record's body to the writer; false if it has ended or is hopelessly behind.
+    pub fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
+        self.tell(Command::Control(body))
+    }
+
+    /// Lets the writer send positions of our transfer; false if it has ended or is hopelessly behind.
+    pub fn grant(&self, item: ItemId, range: Range<u64>) -> bool {
+        self.tell(Command::Grant(item, range))
+    }
+
+    fn tell(&self, command: Command) -> bool {
+        self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
+    }
+
+    /// Nothing more will be sent: the writer finishes, says [`News::Flushed`], and ends this direction of the connection.
+    pub fn close(&mut self) {
+        self.commands = None;
+    }
+
+    /// Cuts the connection.
+    pub fn cut(&self) {
+        // Already closed is as good.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+/// Unsent bytes that the kernel may hold: two batches, so that the socket never runs dry between two writes.
+const UNSENT: u32 = 512 << 10;

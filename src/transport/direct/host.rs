@@ -1,0 +1,270 @@
+//! The host's side: listening, up to 16 handshakes pending, and one judge.
+
+use super::{Joined, read_frame, say_and_close};
+use crate::failure::{Exit, Failure};
+use crate::settings::Network;
+use pinhole_protocol::handshake::{self, Frame, Judge, Verdict};
+use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
+use pinhole_protocol::rendezvous::{OPENING, Opening};
+use rand_core::{OsRng, RngCore};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+/// Ports of a host that was not told one: four digits to say, and one range to open in a firewall (DESIGN 1).
+const PORTS: std::ops::RangeInclusive<u16> = 9000..=9999;
+/// Ports tried before it is said that none is free. With half of the range taken, all of these fail once in 2^64.
+const TRIES: u32 = 64;
+/// Connections that the system queues while handshakes are computed.
+const BACKLOG: i32 = 128;
+
+/// A bound port, on IPv4 and IPv6 where the machine has both.
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+    port: u16,
+}
+
+impl Listener {
+    /// Listens on `port`, or on a free one of four digits.
+    ///
+    /// # Errors
+    /// If the address is not this machine's, not allowed here, or no port is to be had.
+    pub fn bind(network: Network, bind: Option<IpAddr>, port: Option<u16>) -> Result<Self, Failure> {
+        let addresses = match (bind, network) {
+            (Some(ip), network) if network.allows(ip) => vec![ip],
+            (Some(ip), _) => {
+                return Err(Failure::new(
+                    Exit::Unreachable,
+                    "forbidden",
+                    format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"),
+                )
+                .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
+            }
+            (None, Network::Any) => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            (None, Network::Loopback) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+        };
+        let fixed = port.is_some();
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        for _ in 0..if fixed { 1 } else { TRIES } {
+            let port = port.unwrap_or_else(random_port);
+            match Self::bind_all(&addresses, port) {
+                Ok(sockets) => return Ok(Self { sockets, port }),
+                Err(error) => last = error,
+            }
+            if last.kind() != io::ErrorKind::AddrInUse {
+                break;
+            }
+        }
+        let where_to = port.map_or_else(|| "on any port from 9000 to 9999".to_owned(), |port| format!("on port {port}"));
+        Err(Failure::new(Exit::Unreachable, "cannot-listen", format!("this machine does not let pinhole listen {where_to}: {last}"))
+            .next(if fixed { "choose another --port" } else { "let the other side host: run `take` there, and `give --code CODE` here" }))
+    }
+
+    /// One socket an address. A machine without IPv6 listens on IPv4 alone; a port taken on either is taken.
+    fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<Vec<TcpListener>> {
+        let mut sockets = Vec::new();
+        let mut missing = None;
+        for ip in addresses {
+            match listen(SocketAddr::new(*ip, port)) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+                Err(error) => missing = Some(error),
+            }
+        }
+        match missing {
+            Some(error) if sockets.is_empty() => Err(error),
+            _ => Ok(sockets),
+        }
+    }
+
+    /// The port, which is the code's number.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    async fn accept(&self) -> (TcpStream, IpAddr) {
+        let mut accepts: Vec<_> = self.sockets.iter().map(|socket| Box::pin(socket.accept())).collect();
+        std::future::poll_fn(|context| {
+            for accept in &mut accepts {
+                // An error is a connection that was gone before it was taken, or a momentary want of file handles.
+                if let std::task::Poll::Ready(Ok((socket, peer))) = accept.as_mut().poll(context) {
+                    return std::task::Poll::Ready((socket, peer.ip().to_canonical()));
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A port with connections of an earlier host still closing is free to be used again.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn random_port() -> u16 {
+    let width = u32::from(PORTS.end() - PORTS.start()) + 1;
+    // The bias of a remainder by 1,000 out of 2^32 is of no use to anybody: the number is public.
+    PORTS.start() + u16::try_from(OsRng.next_u32() % width).unwrap_or(0)
+}
+
+/// How waiting for a joiner ended.
+pub enum Met {
+    /// Somebody knew the code.
+    Joined(Box<Joined>),
+    /// Somebody did not: the code is dead.
+    Burned,
+}
+
+/// The one judge of a code: gone once a tag was judged.
+type SharedJudge = Arc<Mutex<Option<Judge>>>;
+
+/// A handshake under way.
+struct Pending {
+    source: IpAddr,
+    since: Instant,
+    task: AbortHandle,
+}
+
+/// Waits for a joiner. Strangers who connect and say nothing, or hang up, cost nothing and keep nobody out (SPEC 3.7).
+pub async fn meet(listener: &Listener, judge: Judge) -> Met {
+    let judge: SharedJudge = Arc::new(Mutex::new(Some(judge)));
+    let (met, mut meetings) = mpsc::unbounded_channel();
+    let mut pending: Vec<Pending> = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(end) = meetings.recv() => {
+                // All others are closed unread.
+                for other in &pending {
+                    other.task.abort();
+                }
+                return finish(end).await;
+            }
+            (socket, source) = listener.accept() => {
+                pending.retain(|other| !other.task.is_finished());
+                if let Some(crowded) = crowded_out(&pending, source) {
+                    let Some(oldest) = crowded else { continue };
+                    pending.remove(oldest).task.abort();
+                }
+                let (judge, met) = (Arc::clone(&judge), met.clone());
+                let task = tokio::spawn(async move {
+                    // Every way that this can fail is free for both sides.
+                    let _ = timeout(HANDSHAKE_TIME, handshake(socket, &judge, &met)).await;
+                });
+                pending.push(Pending { source, since: Instant::now(), task: task.abort_handle() });
+            }
+        }
+    }
+}
+
+/// Whether a newcomer needs another's place: whose, or nothing if nobody may be closed for it.
+fn crowded_out(pending: &[Pending], source: IpAddr) -> Option<Option<usize>> {
+    let from_source = pending.iter().filter(|other| other.source == source).count();
+    let alike: Box<dyn Fn(&Pending) -> bool> = if from_source >= PENDING_PER_SOURCE {
+        Box::new(move |other| other.source == source)
+    } else if pending.len() >= PENDING_HANDSHAKES {
+        Box::new(|_| true)
+    } else {
+        return None;
+    };
+    // They stand in the order in which they came.
+    Some(pending.iter().position(|other| alike(other) && other.since.elapsed() > PENDING_SPARED))
+}
+
+/// A verdict on its way to [`meet`], with what is still to be said on its connection.
+enum End {
+    Joined { joined: Box<Joined>, confirmation: Vec<u8> },
+    Burned { socket: TcpStream, refusal: Vec<u8> },
+}
+
+async fn finish(end: End) -> Met {
+    match end {
+        End::Joined { mut joined, confirmation } => {
+            // If the joiner is gone already, the session finds out as it would a moment later.
+            let _ = joined.socket.write_all(&confirmation).await;
+            Met::Joined(joined)
+        }
+        End::Burned { mut socket, refusal } => {
+            say_and_close(&mut socket, &refusal).await;
+            Met::Burned
+        }
+    }
+}
+
+async fn handshake(mut socket: TcpStream, judge: &SharedJudge, met: &mpsc::UnboundedSender<End>) -> io::Result<()> {
+    let mut arrived = Vec::with_capacity(OPENING);
+    let opening = loop {
+        match Opening::parse(&arrived) {
+            Ok(Some(opening)) => break opening,
+            Ok(None) => {}
+            // Not one of ours: closed without a word.
+            Err(_) => return Ok(()),
+        }
+        let mut bytes = [0; OPENING];
+        let wanted = bytes.get_mut(arrived.len()..).unwrap_or_default();
+        let read = socket.read(wanted).await?;
+        arrived.extend_from_slice(wanted.get(..read).unwrap_or_default());
+        if read == 0 {
+            return Ok(());
+        }
+    };
+    if opening != Opening::Code {
+        return Ok(());
+    }
+    let begun = lock(judge).as_ref().map(|judge| judge.begin(&mut OsRng));
+    let Some((pending, message1)) = begun else { return Ok(()) };
+    socket.write_all(&message1).await?;
+    let frame = read_frame(&mut socket).await?;
+    if let Some((mut socket, answer)) = decide(socket, judge, pending, &frame, met) {
+        say_and_close(&mut socket, &answer).await;
+    }
+    Ok(())
+}
+
+/// Judges a message 2. From the judging to the handing over of its outcome nothing waits, so no verdict is lost however the task ends.
+/// Returns what is still to be said on a connection that came to nothing.
+fn decide(
+    socket: TcpStream,
+    judge: &SharedJudge,
+    pending: handshake::Pending,
+    frame: &Frame,
+    met: &mpsc::UnboundedSender<End>,
+) -> Option<(TcpStream, Vec<u8>)> {
+    let mut place = lock(judge);
+    match place.take()?.judge(pending, frame) {
+        Verdict::NotAGuess(one_judge, why) => {
+            *place = Some(one_judge);
+            why.reply().map(|answer| (socket, answer))
+        }
+        Verdict::Burned { refusal } => {
+            // Whoever waits for a joiner has ended otherwise.
+            let _ = met.send(End::Burned { socket, refusal });
+            None
+        }
+        Verdict::Confirmed { confirmation, established } => {
+            let joined = Box::new(Joined { socket, established: *established });
+            let _ = met.send(End::Joined { joined, confirmation });
+            None
+        }
+    }
+}
+
+fn lock(judge: &SharedJudge) -> std::sync::MutexGuard<'_, Option<Judge>> {
+    judge.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,190 @@
+//! The joiner's side: dialling what the code names, and one tag in all.
+
+use super::{Joined, read_frame};
+use crate::failure::{Exit, Failure};
+use crate::settings::Network;
+use pinhole_protocol::handshake::{Frame, HelloError, JoinError, Joiner};
+use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
+use pinhole_protocol::rendezvous::Opening;
+use rand_core::OsRng;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a dial may take: enough for three lost SYNs on a slow line.
+const DIAL_TIME: Duration = Duration::from_secs(8);
+/// Between two rounds over all candidates.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Where the host of a code may be.
+pub struct Candidates {
+    addresses: Vec<SocketAddr>,
+    /// As the user named it; nothing for this machine.
+    host: Option<String>,
+    port: u16,
+}
+
+impl Candidates {
+    /// This machine: both loopback addresses.
+    #[must_use]
+    pub fn here(port: u16) -> Self {
+        let addresses = vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+        Self { addresses, host: None, port }
+    }
+
+    /// The addresses of a named host.
+    ///
+    /// # Errors
+    /// Unreachable, if the name has none or none that may be dialled here.
+    pub async fn named(host: &str, port: u16, network: Network) -> Result<Self, Failure> {
+        let unreachable = |detail| Failure::new(Exit::Unreachable, "host-unreachable", detail);
+        let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
+            Ok(found) => found.collect(),
+            Err(_) => {
+                return Err(unreachable(format!("this machine knows no address for {host:?}"))
+                    .next("check the name, or use the address that the other side's line shows"));
+            }
+        };
+        let addresses: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
+        if addresses.is_empty() {
+            return Err(Failure::new(Exit::Unreachable, "forbidden", format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"))
+                .next("unset PINHOLE_NETWORK"));
+        }
+        Ok(Self { addresses, host: Some(host.to_owned()), port })
+    }
+}
+
+/// How joining ended without a channel.
+pub enum JoinEnd {
+    /// The host said that the words are wrong; the code is dead.
+    WrongCode,
+    /// Nobody answers there, or nobody speaks the protocol.
+    Nobody(Failure),
+    /// The two programs have no version of the protocol in common.
+    NoCommonVersion,
+    /// The tag was sent and the connection died before the answer: the code may still be good.
+    CutAfterTag,
+    /// The host did not prove that it knows the code.
+    Impostor,
+}
+
+impl From<JoinEnd> for Failure {
+    fn from(end: JoinEnd) -> Self {
+        match end {
+            JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
+                .next("ask the other side for a new code"),
+            JoinEnd::Nobody(failure) => failure,
+            JoinEnd::NoCommonVersion => {
+                Self::new(Exit::Unreachable, "version", "the other side's pinhole is of another age: no protocol version in common")
+                    .next("update pinhole on both sides")
+            }
+            JoinEnd::CutAfterTag => {
+                Self::new(Exit::Peer, "disconnected", "the connection broke while keys were being confirmed; the code may still be good")
+                    .next("ask the other side whether it is still waiting, and try again")
+            }
+            JoinEnd::Impostor => {
+                Self::new(Exit::Tampering, "impostor", "whoever answered could not prove that it knows the code; nothing was sent to it")
+                    .next("ask the other side for a new code, and use another network if this happens again")
+            }
+        }
+    }
+}
+
+/// How one candidate disappointed.
+enum Miss {
+    Refused,
+    Unreachable,
+    /// Connected, but no handshake came of it.
+    Silent,
+    Cut,
+}
+
+/// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. A host that cuts before the tag is
+/// tried again for 15 s; after the tag nothing is (SPEC 3.6).
+///
+/// # Errors
+/// [`JoinEnd`].
+pub async fn join(candidates: &Candidates, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
+    let deadline = Instant::now() + JOINER_RETRIES;
+    loop {
+        let mut misses = Vec::new();
+        for address in &candidates.addresses {
+            let (mut socket, frame) = match first_message(*address).await {
+                Ok(found) => found,
+                Err(miss) => {
+                    misses.push(miss);
+                    continue;
+                }
+            };
+            match joiner.confirm(&frame, &mut OsRng) {
+                Ok((tagged, message2)) => {
+                    socket.write_all(&message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
+                    let answer = timeout(HANDSHAKE_TIME, read_frame(&mut socket)).await;
+                    let answer = answer.ok().and_then(Result::ok).ok_or(JoinEnd::CutAfterTag)?;
+                    let established = tagged.finish(&answer).map_err(|error| match error {
+                        JoinError::Refused => JoinEnd::WrongCode,
+                        JoinError::NoCommonVersion => JoinEnd::NoCommonVersion,
+                        JoinError::WrongConfirmation | JoinError::Malformed => JoinEnd::Impostor,
+                    })?;
+                    return Ok(Joined { socket, established });
+                }
+                Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
+                Err((unspent, _)) => {
+                    joiner = unspent;
+                    misses.push(Miss::Silent);
+                }
+            }
+        }
+        let cut = misses.iter().any(|miss| matches!(miss, Miss::Cut));
+        if !cut || Instant::now() + PAUSE >= deadline {
+            return Err(JoinEnd::Nobody(nobody(candidates, &misses)));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Connects, says what for, and waits for message 1.
+async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> {
+    let mut socket = match timeout(DIAL_TIME, TcpStream::connect(address)).await {
+        Ok(Ok(socket)) => socket,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(Miss::Refused),
+        _ => return Err(Miss::Unreachable),
+    };
+    let local = address.ip().is_loopback();
+    let patience = if local { LOOPBACK_PATIENCE } else { HANDSHAKE_TIME };
+    // A tag of a few bytes must not wait for an acknowledgement that waits for it.
+    socket.set_nodelay(true).map_err(|_| Miss::Cut)?;
+    socket.write_all(&Opening::Code.encode()).await.map_err(|_| Miss::Cut)?;
+    match timeout(patience, read_frame(&mut socket)).await {
+        Ok(Ok(frame)) => Ok((socket, frame)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(Miss::Silent),
+        Ok(Err(_)) => Err(Miss::Cut),
+        Err(_) => Err(Miss::Silent),
+    }
+}
+
+fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
+    let port = candidates.port;
+    let Some(host) = &candidates.host else {
+        return Failure::new(
+            Exit::Code,
+            "code-unknown",
+            format!("nobody is waiting under {port} on this machine: the number is wrong, or the code was used or has ended"),
+        )
+        .next("if the other side is on another machine, add its address: CODE@HOST; else ask it for a new code");
+    };
+    let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
+        format!("{host} answers, but nobody is waiting there under {port}: the code was used or has ended, or a firewall refuses")
+    } else if misses.iter().any(|miss| matches!(miss, Miss::Silent)) {
+        format!("what answers at {host} on port {port} is not a pinhole host")
+    } else if misses.iter().any(|miss| matches!(miss, Miss::Cut)) {
+        format!("{host} hung up on port {port}, again and again for {} s", JOINER_RETRIES.as_secs())
+    } else {
+        format!("{host} cannot be reached on port {port}")
+    };
+    Failure::new(Exit::Unreachable, "host-unreachable", detail)
+        .next("check that the other side is still waiting and that its firewall lets the port in; or let this side host")
+}

@@ -1,0 +1,45 @@
+//! The direct link's beginning: a host listens, a joiner dials, and a handshake decides (SPEC 3).
+
+mod host;
+mod join;
+
+pub use host::{Listener, Met, meet};
+pub use join::{Candidates, JoinEnd, join};
+
+use pinhole_protocol::handshake::{Established, Frame};
+use std::io;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A connection whose handshake is confirmed.
+pub struct Joined {
+    /// The connection, with nothing of a record read from it yet.
+    pub socket: TcpStream,
+    /// What the handshake yielded, once.
+    pub established: Established,
+}
+
+/// Reads one handshake message. Nothing beyond it is read, since records may follow.
+async fn read_frame(socket: &mut TcpStream) -> io::Result<Frame> {
+    let mut bytes = vec![0; HEADER];
+    socket.read_exact(&mut bytes).await?;
+    let bad = |_| io::Error::from(io::ErrorKind::InvalidData);
+    // A header that no message has ends it here, before anything is read or allocated for a body.
+    if let Some((frame, _)) = Frame::parse(&bytes).map_err(bad)? {
+        return Ok(frame);
+    }
+    let length = bytes.last_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    bytes.resize(HEADER + length, 0);
+    socket.read_exact(bytes.get_mut(HEADER..).unwrap_or_default()).await?;
+    Frame::parse(&bytes).map_err(bad)?.map(|(frame, _)| frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Kind and length of a handshake message (SPEC 3.1).
+const HEADER: usize = 3;
+
+/// Sends one last message and ends this direction, so that it arrives before the connection's end.
+async fn say_and_close(socket: &mut TcpStream, frame: &[u8]) {
+    // The other side may be gone; it then hears nothing, as it would have anyway.
+    let _ = socket.write_all(frame).await;
+    let _ = socket.shutdown().await;
+}

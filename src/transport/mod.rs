@@ -1,0 +1,5 @@
+//! Moves bytes and never looks inside: finding the peer, and the reader and writer of a link.
+
+pub mod addresses;
+pub mod bulk;
+pub mod direct;
