@@ -11,7 +11,7 @@ mod meter;
 pub mod prompt;
 pub mod sentences;
 #[cfg(test)]
-mod test_events;
+pub(crate) mod test_events;
 
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
@@ -116,6 +116,37 @@ impl<W: Write + Send + 'static> Reporter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A stream that is read after it was given away.
+    #[derive(Clone, Default)]
+    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_said() {
+        for (format, expected) in [
+            (Format::Human, "The channel is closed.\n"),
+            (Format::Json, "\"type\":\"end\",\"exit\":0,\"reason\":\"done\",\"last_seq\":1}\n"),
+        ] {
+            let out = Shared::default();
+            let mut reporter = Reporter::new(out.clone(), Settings { format, look: Look::PLAIN, once: false, progress_every: None });
+            let end = Event::End { exit: Exit::Done, reason: "done" };
+            for event in [&Event::Closed, &end, &end, &Event::Closed] {
+                reporter.event(event, Instant::now()).unwrap();
+            }
+            let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+            assert!(said.ends_with(expected), "{said}");
+            assert_eq!(said.matches(expected).count(), 1);
+        }
+    }
 
     #[test]
     fn flags_win_over_the_variable_and_that_over_the_terminal() {

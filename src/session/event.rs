@@ -234,3 +234,16 @@ pub struct Check {
     /// The step that would help.
     pub next: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_has_no_words_in_debug() {
+        let channel = crate::report::test_events::channel();
+        assert!(channel.code.contains("walrus"));
+        let debug = format!("{:?}", Event::Channel(channel));
+        assert!(debug.contains("417") && !debug.contains("walrus"), "{debug}");
+    }
+}

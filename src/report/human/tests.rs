@@ -215,6 +215,13 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
 }
 
 #[test]
+fn an_offer_that_is_asked_about_is_left_to_the_question() {
+    let offer = Offered { id: ItemId(1), names: vec!["a".into()], size: None, count: None, counted: false, asked: true };
+    assert_eq!(written(ROOMY, true, &[Event::Offer(offer.clone())]), "");
+    assert_eq!(written(ROOMY, true, &[Event::Offer(Offered { asked: false, ..offer })]), "Receiving a, of unknown size\n");
+}
+
+#[test]
 fn taking_a_text() {
     let events = [Event::Connected(Path::Relay), given::text("make test\n\tand \x1b[31mwait\n"), Event::PeerLeft(Reason::Done)];
     assert_eq!(
