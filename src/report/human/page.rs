@@ -53,18 +53,21 @@ impl<W: Write + Send + 'static> Page<W> {
             ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::term_like(Box::new(screen)))
         });
         let (done, total, _) = sum;
-        let template = if total.is_some() { "{prefix} {wide_bar} {msg}" } else { "{msg}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let thousandths = part(done, total.unwrap_or(0), 1_000);
+        let words = in_words(sum);
+        let template = match total {
+            None => words.join("  "),
+            Some(_) => {
+                // Without the amounts where there is no room for them.
+                let from = if width() < ROOMY { 1 } else { 0 };
+                format!("{:3}% {{wide_bar}} {}", thousandths / 10, words.get(from..).unwrap_or_default().join("  "))
+            }
+        };
+        // All words are in the template, because each change of a message would draw a picture of its own.
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
         }
-        let thousandths = part(done, total.unwrap_or(0), 1_000);
-        bar.set_prefix(format!("{:3}%", thousandths / 10));
-        let words = in_words(sum);
-        // Without the amounts where there is no room for them.
-        let from = if total.is_some() && width() < ROOMY { 1 } else { 0 };
-        bar.set_message(words.get(from..).unwrap_or_default().join("  "));
-        bar.set_position(thousandths);
-        bar.tick();
+        bar.update(|state| state.set_pos(thousandths));
     }
 
     /// Takes the bar away.

@@ -85,7 +85,9 @@ Connected (direct). The code is used up now.
     assert_eq!(written(Look::PLAIN, true, &events), format!("{before}{delivered}\n"));
     assert_eq!(on_screen(&written(ROOMY, true, &events), 80), format!("{before}{delivered}"));
     let bar = " 60% ████████████████████▋              23.3 MB of 38.2 MB  233.0 MB/s  1 s left";
-    assert_eq!(on_screen(&written(ROOMY, true, &events[..6]), 80), format!("{before}{bar}"));
+    let drawn = written(ROOMY, true, &events[..6]);
+    assert_eq!(on_screen(&drawn, 80), format!("{before}{bar}"));
+    assert_eq!(drawn.matches(" 60%").count(), 1, "one picture for each progress");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn read_code<C: Fn(&str) -> Vec<String>>(candidates: C) -> Result<Option<Zer
     // A history in memory, to which nothing is added.
     let line = Editor::<Words<C>, MemHistory>::with_history(config, MemHistory::new()).and_then(|mut editor| {
         editor.set_helper(Some(Words(candidates)));
-        editor.readline("Code (Tab completes words, Enter alone makes a code): ")
+        editor.readline("Code (Tab completes, Enter makes one): ")
     });
     match line.map(Zeroizing::new) {
         Ok(line) if line.trim().is_empty() => Ok(None),
