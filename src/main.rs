@@ -1,3 +1,5 @@
 //! Parses the command line, runs the command, ends with its status.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    pinhole::cli::main().into()
+}

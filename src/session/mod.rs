@@ -1,3 +1,79 @@
-//! A running host or connect.
+//! A running host or connect: the meeting, then one loop that owns the conversation.
 
+mod answers;
+mod driver;
 pub mod event;
+mod meeting;
+pub mod plan;
+mod receiving;
+mod sending;
+
+use crate::failure::{Exit, Failure};
+use crate::report::Reporter;
+use driver::{Driver, Interrupt};
+use event::Event;
+use meeting::{Host, Meeting};
+use pinhole_protocol::conversation::Outcome;
+use plan::{Meet, Plan};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where a session tells what happens.
+pub type Report = Reporter<Box<dyn Write + Send>>;
+
+/// Runs a session to its end, says how it ended, and returns the exit status.
+///
+/// Must be called on a tokio runtime with timers and I/O.
+pub async fn run(plan: Plan, meet: Meet, report: &mut Report) -> Exit {
+    let end = session(Arc::new(plan), meet, report).await;
+    let (exit, reason) = match &end {
+        Ok(()) => (Exit::Done, "done"),
+        Err(failure) => {
+            tell(report, &Event::Trouble(failure.clone()));
+            (failure.exit, failure.word)
+        }
+    };
+    tell(report, &Event::End { exit, reason });
+    exit
+}
+
+/// Says something. A stream that cannot be written ends nothing here: what matters is whether the peer got what it should.
+fn tell(report: &mut Report, event: &Event) {
+    let _ = report.event(event, Instant::now());
+}
+
+async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report) -> Result<(), Failure> {
+    let mut interrupt = Interrupt::new()?;
+    let mut host = match meet {
+        Meet::Join(address) => {
+            let meeting = meeting::join(&plan, *address, report, &mut interrupt).await?;
+            return converse(&plan, meeting, report, &mut interrupt).await.1.map_or(Ok(()), Err);
+        }
+        Meet::Host(hosting) => Host::new(hosting),
+    };
+    loop {
+        let meeting = host.meet(&plan, report, &mut interrupt).await?;
+        match converse(&plan, meeting, report, &mut interrupt).await {
+            // The joiner's tag was right, but it never spoke: a person may try again with a new code.
+            (Some(Outcome::NeverHeard), _) if host.again(&plan, report).await? => {}
+            (_, failure) => return failure.map_or(Ok(()), Err),
+        }
+    }
+}
+
+async fn converse(
+    plan: &Arc<Plan>,
+    meeting: Meeting,
+    report: &mut Report,
+    interrupt: &mut Interrupt,
+) -> (Option<Outcome>, Option<Failure>) {
+    tell(report, &Event::Paired);
+    match Driver::start(Arc::clone(plan), meeting, report) {
+        Ok(driver) => {
+            let (outcome, failure) = driver.run(interrupt).await;
+            (Some(outcome), failure)
+        }
+        Err(failure) => (None, Some(failure)),
+    }
+}
