@@ -1,0 +1,198 @@
+//! The real program as its users meet it: started in a directory of its own, on loopback, told what to do, and watched line by line.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up. Generous: the machines that run this are small and busy, and a test that
+/// passes never waits for it.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A machine of the test's own: a home and a working directory that go with it.
+pub struct Machine {
+    root: tempfile::TempDir,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("work")).unwrap();
+        std::fs::create_dir(root.path().join("home")).unwrap();
+        Self { root }
+    }
+
+    /// The working directory.
+    pub fn dir(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// A path below the working directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir().join(name)
+    }
+
+    /// Writes a file below the working directory.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The program with these arguments, not yet started.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinhole"));
+        command.args(args).current_dir(self.dir()).env_clear();
+        command.env("HOME", self.root.path().join("home")).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the program with these arguments.
+    pub fn start<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        Running::start(self.command(args))
+    }
+
+    /// Runs the program to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
+        self.start(args).end()
+    }
+}
+
+/// The program at work. Killed when dropped.
+pub struct Running {
+    pub child: Child,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+    /// Standard output's lines so far.
+    pub seen: Vec<String>,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let lines = child.stdout.take().map_or_else(|| channel().1, follow);
+        let errors = child.stderr.take().map_or_else(|| channel().1, follow);
+        Self { child, lines, errors, seen: Vec::new() }
+    }
+
+    /// The next line of standard output, without its end; nothing at its end.
+    pub fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line within {PATIENCE:?}; so far: {:#?}", self.seen),
+        }
+    }
+
+    /// Reads JSON lines until one of this type, and of this `event` if it is not empty.
+    pub fn until(&mut self, kind: &str, event: &str) -> Value {
+        loop {
+            let line = self.line().unwrap_or_else(|| panic!("ended before {kind} {event}: {:#?}, {:?}", self.seen, self.error_lines()));
+            let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            if value["type"] == kind && (event.is_empty() || value["event"] == event) {
+                return value;
+            }
+        }
+    }
+
+    /// Waits for the channel and returns its code.
+    pub fn code(&mut self) -> String {
+        self.until("status", "channel")["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes to its standard input, which must be piped.
+    pub fn feed(&mut self, bytes: impl AsRef<[u8]>) {
+        self.child.stdin.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Closes its standard input.
+    pub fn hang_up(&mut self) {
+        self.child.stdin = None;
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end and gathers everything that it said.
+    pub fn end(mut self) -> Ended {
+        while self.line().is_some() {}
+        let until = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "still running although its output has ended");
+            std::thread::yield_now();
+        };
+        let errors = self.error_lines();
+        Ended { status, lines: std::mem::take(&mut self.seen), errors }
+    }
+
+    fn error_lines(&self) -> Vec<String> {
+        self.errors.try_iter().collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What is left of a program that has ended.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub lines: Vec<String>,
+    pub errors: Vec<String>,
+}
+
+impl Ended {
+    /// Checks the exit status, and shows everything if it is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "stdout: {:#?}\nstderr: {:#?}", self.lines, self.errors);
+        self
+    }
+
+    /// The JSON lines of a type.
+    pub fn all(&self, kind: &str) -> Vec<Value> {
+        let values = self.lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not JSON: {line}")));
+        values.filter(|value| value["type"] == kind).collect()
+    }
+
+    /// The one JSON line of a type.
+    #[track_caller]
+    pub fn one(&self, kind: &str) -> Value {
+        let all = self.all(kind);
+        assert_eq!(all.len(), 1, "{:#?}", self.lines);
+        all.into_iter().next().unwrap()
+    }
+}
+
+fn follow(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (told, lines) = channel();
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
+            line.clear();
+            if told.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
