@@ -8,6 +8,7 @@ use super::hello::Hello;
 use super::*;
 use crate::code::{Code, Nameplate, Password};
 use crate::keys::Meeting;
+use crate::records::{Opened, RecordBuf};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use std::vec::Vec;
 
@@ -95,11 +96,29 @@ pub(super) fn same(host: &Established, joiner: &Established) -> bool {
         && host.verifier.words() == joiner.verifier.words()
 }
 
+/// What `sealer` says, as `opener` reads it; nothing if it does not open.
+fn carried(sealer: &mut Sealer, opener: &mut Opener) -> Option<Vec<u8>> {
+    let mut buf = RecordBuf::default();
+    sealer.seal_control(&mut buf, b"hello").unwrap();
+    match opener.open(&mut buf.frame().to_vec()) {
+        Ok(Opened::Control(body)) => Some(body.to_vec()),
+        _ => None,
+    }
+}
+
+/// Whether what either side seals opens at the other, and at no other end.
+pub(super) fn connected(host: (&mut Sealer, &mut Opener), joiner: (&mut Sealer, &mut Opener)) -> bool {
+    let there = carried(host.0, joiner.1).is_some_and(|body| body == b"hello");
+    let back = carried(joiner.0, host.1).is_some_and(|body| body == b"hello");
+    there && back && carried(host.0, host.1).is_none() && carried(joiner.0, joiner.1).is_none()
+}
+
 #[test]
 fn the_right_words_confirm_both_sides() {
     let met = meet();
-    let (confirmation, host) = confirmed(met.judge.judge(met.pending, &frame(&met.message2)));
-    let guest = met.tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
+    let (confirmation, mut host) = confirmed(met.judge.judge(met.pending, &frame(&met.message2)));
+    let mut guest = met.tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
+    assert!(connected((&mut host.sealer, &mut host.opener), (&mut guest.sealer, &mut guest.opener)));
     assert!(same(&host, &guest));
     assert_eq!(host.peer, Peer { version: 1, capabilities: 0, linked: false });
     assert_eq!(guest.peer, host.peer);
