@@ -238,3 +238,6 @@ impl fmt::Debug for Output {
         f.debug_struct("Output").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,3 +85,28 @@ pub(super) fn in_units(bytes: u64) -> String {
         None => format!("{bytes} bytes"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_said_in_decimal_units() {
+        let said = [0, 999, 1_000, 1_250_000, 38_200_000, 999_999_999, 1_000_000_000, 3_456_000_000_000, u64::MAX].map(in_units);
+        assert_eq!(said, ["0 bytes", "999 bytes", "1.0 kB", "1.2 MB", "38.2 MB", "999.9 MB", "1.0 GB", "3.4 TB", "18446744.0 TB"]);
+    }
+
+    #[test]
+    fn what_is_taken_counts_and_what_is_given_back_does_not() {
+        let room = Room::new(Some(10), 0.0);
+        room.take("f", 6).unwrap();
+        assert!(room.take("f", 5).is_err() && room.take("f", u64::MAX).is_err());
+        room.take("f", 4).unwrap();
+        room.give_back(3);
+        assert!(room.take("f", 4).is_err());
+        room.take("f", 3).unwrap();
+        let endless = Room::new(None, 0.0);
+        endless.take("f", u64::MAX).unwrap();
+        assert!(endless.take("f", 1).is_err());
+    }
+}

@@ -75,3 +75,6 @@ fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce(&str) -> io::Res
 fn own_name(name: String) -> Result<FileName, NameError> {
     Ok(FileName::parse(&PeerText::new(name))?.name)
 }
+
+#[cfg(test)]
+mod tests;

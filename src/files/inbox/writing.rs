@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// How far the disk is asked for space ahead of what is written (DESIGN 3.5).
 const AHEAD: u64 = 256 << 20;
+/// A chunk's most bytes, as a size.
+const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
 /// Disjoint written ranges in one transfer: sixteen times what the links of an honest peer leave, so that one that scatters single bytes
 /// fills no memory.
 const RANGES: usize = 16 * limits::RANGES;
@@ -127,12 +129,12 @@ impl Incoming {
 }
 
 impl Pending {
-    /// What to ask the disk for before bytes up to `end` of `size` are written, and whether the file is sure to fill it. A file that is one
-    /// chunk needs no asking. Of a stream nobody knows the end, so as much is asked for as has come.
+    /// What to ask the disk for before bytes up to `end` of `size` are written, and whether the file is sure to fill it. A file of one chunk
+    /// is not worth asking for. Of a stream nobody knows the end, so as much is asked for as has come.
     fn ask_ahead(&mut self, offset: u64, end: u64, size: u64, stream: bool) -> Option<(Range<u64>, bool)> {
         let ahead = if stream { offset.min(AHEAD) } else { AHEAD };
         let until = offset.saturating_add(ahead).min(size);
-        if end <= self.allocated || until <= end {
+        if end <= self.allocated || until <= end || size <= ONE_CHUNK {
             return None;
         }
         self.allocated = until;
