@@ -100,6 +100,7 @@ impl Args {
             taking: None,
             strict: self.ware.strict,
             person,
+            screen: None,
         };
         Ok((plan, meet))
     }

@@ -45,5 +45,6 @@ pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result
         taking: Some(receive.taking(person)?),
         strict: false,
         person,
+        screen: None,
     })
 }

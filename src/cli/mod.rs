@@ -12,12 +12,14 @@ mod take;
 
 use crate::failure::{Exit, Failure};
 use crate::report::look::{Look, Sink};
+use crate::report::screen::{Modes, Screen};
 use crate::report::{Format, Reporter, Settings, format_choice};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use options::Output;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -111,7 +113,8 @@ pub fn main() -> Ended {
         Ok(cli) => cli.command,
         Err(error) => return misused(&error),
     };
-    let (mut report, person) = match reporter(&command) {
+    let modes = Modes::now();
+    let (mut report, person, screen) = match reporter(&command) {
         Ok(made) => made,
         Err(failure) => {
             eprintln!("{failure}");
@@ -119,9 +122,10 @@ pub fn main() -> Ended {
         }
     };
     let ended = match command.purpose(person) {
-        Ok((plan, meet)) => run(plan, meet, &mut report),
+        Ok((plan, meet)) => run(Plan { screen, ..plan }, meet, &mut report),
         Err(failure) => end(&mut report, failure),
     };
+    modes.restore();
     Ended(ended)
 }
 
@@ -156,8 +160,8 @@ fn end(report: &mut Report, failure: Failure) -> Exit {
     exit
 }
 
-/// The reporter that the command line asks for, and whether there is a person who can be asked.
-fn reporter(command: &Command) -> Result<(Report, bool), Failure> {
+/// The reporter that the command line asks for, whether there is a person who can be asked, and the screen if that person types.
+fn reporter(command: &Command) -> Result<(Report, bool, Option<Screen>), Failure> {
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
     let output = command.output();
     let variable = |name: &str| std::env::var(name).ok();
@@ -166,7 +170,13 @@ fn reporter(command: &Command) -> Result<(Report, bool), Failure> {
     let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
     let settings = Settings { format, look, once: command.once(), progress_every: output.progress()? };
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();
-    Ok((Reporter::new(sink.open(), settings), person))
+    if format == Format::Human && !command.once() && to_terminal && std::io::stdin().is_terminal() {
+        // Lines are typed while events are printed, so nothing may draw over the line being typed.
+        let screen = Screen::default();
+        let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
+        return Ok((Reporter::new(Box::new(screen.clone()), settings), person, Some(screen)));
+    }
+    Ok((Reporter::new(sink.open(), settings), person, None))
 }
 
 /// A command line that clap does not take, or help and version, which it prints itself.

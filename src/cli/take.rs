@@ -47,6 +47,7 @@ impl Args {
             taking: Some(taking),
             strict: false,
             person,
+            screen: None,
         };
         Ok((plan, meet))
     }

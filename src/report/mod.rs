@@ -9,6 +9,7 @@ mod json;
 pub mod look;
 mod meter;
 pub mod prompt;
+pub mod screen;
 pub mod sentences;
 #[cfg(test)]
 pub(crate) mod test_events;

@@ -22,10 +22,14 @@ impl Driver<'_> {
         self.questions.push_back(Box::new(move |driver| {
             driver.asking = true;
             driver.report.suspend();
+            let typed = driver.typing.as_mut().map(super::typing::Typing::terminal);
             driver.work(
-                move || OwnTerminal::open(question, instead).and_then(|mut terminal| ask(&mut terminal)),
+                move || typed.map_or_else(|| OwnTerminal::open(question, instead), Ok).and_then(|mut terminal| ask(&mut terminal)),
                 move |driver, answer| {
                     driver.asking = false;
+                    if let Some(typing) = &mut driver.typing {
+                        typing.answered();
+                    }
                     driver.report.resume();
                     then(driver, answer);
                     driver.next_question();

@@ -5,6 +5,7 @@ use super::meeting::Meeting;
 use super::plan::Plan;
 use super::receiving::Theirs;
 use super::sending::Ours;
+use super::typing::Typing;
 use super::{Report, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -78,6 +79,8 @@ pub(super) struct Driver<'a> {
     /// Questions to the person here, one at a time.
     pub(super) questions: VecDeque<super::answers::Question>,
     pub(super) asking: bool,
+    /// Lines that the person here types into the channel.
+    pub(super) typing: Option<Typing>,
     /// What the peer came for.
     pub(super) peer: Option<Want>,
     /// Things of ours that arrived there, and things of the peer's that arrived here.
@@ -114,6 +117,7 @@ impl<'a> Driver<'a> {
             next: VecDeque::new(),
             questions: VecDeque::new(),
             asking: false,
+            typing: None,
             peer: None,
             delivered: 0,
             received: 0,
@@ -144,6 +148,9 @@ impl<'a> Driver<'a> {
             }
             self.follow();
         };
+        if let Some(typing) = &self.typing {
+            typing.end();
+        }
         self.last_words(interrupt).await;
         let failure = self.judge(outcome);
         self.let_go();
@@ -157,7 +164,7 @@ impl<'a> Driver<'a> {
         self.follow();
     }
 
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         while let Some(input) = self.next.pop_front() {
             let actions = self.conversation.handle(clock::now(), input);
             self.act(actions);
@@ -201,6 +208,7 @@ impl<'a> Driver<'a> {
             Told::Connected(want) => {
                 self.peer = Some(want);
                 self.say(&Event::Connected(self.path));
+                self.start_typing();
                 if self.plan.verify {
                     self.verify(self.verifier.clone());
                 }
@@ -227,6 +235,14 @@ impl<'a> Driver<'a> {
             Told::Expiring(left) => self.say(&Event::Expiring { left }),
             Told::PeerLeft(reason) => self.say(&Event::PeerLeft(reason)),
             Told::Over(outcome) => self.outcome = Some(outcome),
+        }
+    }
+
+    fn start_typing(&mut self) {
+        let Some(screen) = &self.plan.screen else { return };
+        match Typing::start(screen, self.desk.clone()) {
+            Ok(typing) => self.typing = Some(typing),
+            Err(failure) => self.say(&Event::Trouble(failure)),
         }
     }
 

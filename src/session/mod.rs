@@ -7,6 +7,7 @@ mod meeting;
 pub mod plan;
 mod receiving;
 mod sending;
+mod typing;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;

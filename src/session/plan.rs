@@ -4,6 +4,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::Selection;
+use crate::report::screen::Screen;
 use crate::settings::Network;
 use pinhole_protocol::code::CodeAddress;
 use pinhole_protocol::secret::SecretVec;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub strict: bool,
     /// Whether a person can be asked.
     pub person: bool,
+    /// The terminal, where lines are typed into the channel.
+    pub screen: Option<Screen>,
 }
 
 /// How the two sides meet; used once, because a code is.

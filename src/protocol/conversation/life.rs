@@ -58,6 +58,12 @@ impl Conversation {
         }
     }
 
+    /// How long the channel still lasts if nothing is said.
+    #[must_use]
+    pub fn rests(&self, now: Instant) -> core::time::Duration {
+        self.ttl.saturating_sub(now.since(self.last_word))
+    }
+
     /// Begins to leave: new things are no longer begun, what is under way is finished.
     pub(super) fn leave(&mut self, reason: Reason) {
         if self.leaving.is_none() {

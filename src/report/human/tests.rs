@@ -135,8 +135,8 @@ fn a_host_without_a_relay() {
         written(ROOMY, true, &[Event::Channel(channel)]),
         "\
 Giving report.pdf, 38.2 MB
-No relay: this reaches only this machine and the local network.
-For someone elsewhere, start again with --relay URL or --tunnel.
+The other side must be able to reach this machine: same network, a tailnet, or
+  an open port.
 
 Code: 9417-walrus-clipboard-mango
 
@@ -154,8 +154,7 @@ Good for one guest and 1 hour.
     assert_eq!(
         written(ROOMY, true, &[Event::Channel(alone)]),
         "\
-No relay: this reaches only this machine.
-For someone elsewhere, start again with --relay URL or --tunnel.
+This reaches only this machine.
 
 Code: 9417-walrus-clipboard-mango
 

@@ -14,12 +14,11 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     // Numbers that are ports belong to a host that listens itself (DESIGN 1, "The code").
     if (1_024..=65_535).contains(&channel.number) {
         let reach = if channel.join.iter().all(|join| join.place == "on this machine") {
-            "No relay: this reaches only this machine."
+            "This reaches only this machine."
         } else {
-            "No relay: this reaches only this machine and the local network."
+            "The other side must be able to reach this machine: same network, a tailnet, or an open port."
         };
-        lines.push(look.fold(reach, "  "));
-        lines.push(look.fold("For someone elsewhere, start again with --relay URL or --tunnel.", "  ") + "\n");
+        lines.push(look.fold(reach, "  ") + "\n");
     }
     lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
     match channel.join.as_slice() {
