@@ -65,3 +65,44 @@ impl Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::outbox::{Options, Selection};
+
+    /// A folder with a file of four bytes, and its selection.
+    fn folder() -> (tempfile::TempDir, Selection) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "0123").unwrap();
+        let selection = Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
+        (dir, selection)
+    }
+
+    #[test]
+    fn it_is_counted_once_however_often_that_is_asked_for() {
+        let (_dir, selection) = folder();
+        let (folders, rules) = selection.things().unwrap();
+        let counted = Arc::new(Counted::default());
+        counted.begin(Arc::clone(&folders), Arc::clone(&rules));
+        counted.begin(folders, rules);
+        // Each thread holds it until it ends.
+        while Arc::strong_count(&counted) > 1 {
+            std::thread::yield_now();
+        }
+        assert_eq!((counted.done(), counted.entries(), counted.bytes()), (true, 2, 4));
+    }
+
+    #[test]
+    fn what_is_stopped_is_not_done() {
+        let (_dir, selection) = folder();
+        let (folders, rules) = selection.things().unwrap();
+        let counted = selection.count_in_background().unwrap();
+        drop(selection);
+        assert!(counted.stop.load(Ordering::Relaxed), "the thread ends with the selection");
+        let counted = Counted::default();
+        counted.stop();
+        counted.count(Walk::new(folders, rules));
+        assert_eq!((counted.done(), counted.entries()), (false, 0));
+    }
+}

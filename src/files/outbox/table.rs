@@ -146,5 +146,9 @@ mod tests {
         table.release(3);
         assert_eq!((found(&table, 1), found(&table, 4)), (None, Some(("c".into(), 3, 1, 1))));
         assert_eq!(table.parts.len(), 1);
+        table.release(5);
+        table.release(0);
+        table.push(vec![source("d", 0), None]).unwrap();
+        assert!(table.parts.is_empty(), "what was released stays released");
     }
 }

@@ -146,3 +146,31 @@ impl OpenFiles {
         self.0.retain(|(of, _)| *of != entry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::outbox::{Options, Selection};
+
+    #[test]
+    fn few_files_are_open_and_none_that_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 10..30 {
+            std::fs::write(dir.path().join(n.to_string()), "0123").unwrap();
+        }
+        let selection = Selection::check(&[dir.path().into()], &Options::default(), io::empty()).unwrap();
+        let (chosen, rules) = selection.things().unwrap();
+        let tree = Tree::new(chosen, rules);
+        tree.next_part().unwrap();
+        let open = || held(&tree.open).0.iter().map(|(entry, _)| *entry).collect::<Vec<_>>();
+        let mut buf = [0; 3];
+        for file in 0..20 {
+            tree.read(file * 4, &mut buf).unwrap();
+        }
+        assert_eq!(open(), (13..=20).collect::<Vec<_>>());
+        tree.read(19 * 4 + 3, &mut buf).unwrap();
+        assert_eq!(open(), (13..=19).collect::<Vec<_>>());
+        tree.read(0, &mut [0; 4]).unwrap();
+        assert_eq!(open(), (13..=19).collect::<Vec<_>>(), "what is read at once is not kept");
+    }
+}

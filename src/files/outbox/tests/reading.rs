@@ -172,6 +172,27 @@ fn another_file_behind_a_swapped_link_is_never_sent() {
 }
 
 #[test]
+fn a_link_in_the_way_is_not_followed_even_to_the_same_file() {
+    let place = Place::new();
+    let file = place.file("top/file", "public");
+    let outgoing = open(&select(&[place.path("top")]));
+    parts(&outgoing).unwrap();
+    // Renaming a folder leaves the file's stamp alone.
+    fs::rename(place.path("top"), place.path("away")).unwrap();
+    place.link("away", "top");
+    assert_eq!(outgoing.read(0, &mut [0; 9]), Err(SourceFailure::Changed { path: file }));
+}
+
+#[test]
+fn a_file_that_ends_before_its_size_is_no_whole_file() {
+    // The kernel says 4,096 bytes of it, and never another time.
+    let outgoing = open(&select(&["/sys/devices/system/cpu/online".into()]));
+    parts(&outgoing).unwrap();
+    let failure = bytes_from(&outgoing, 0, 4_096).unwrap_err();
+    assert_eq!(failure, SourceFailure::Changed { path: "/sys/devices/system/cpu/online".into() });
+}
+
+#[test]
 fn what_is_written_there_is_forgotten_here() {
     let place = Place::new();
     for (name, content) in [("top/a", "0123"), ("top/b", ""), ("top/c", "45")] {

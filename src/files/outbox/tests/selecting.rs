@@ -25,8 +25,8 @@ fn what_is_not_there_is_a_usage_error_and_what_may_not_be_read_is_not() {
     assert!(dangling.exit == Exit::Usage && dangling.detail.contains("a link to something"), "{dangling}");
     assert_eq!(refusal(&[file.join("below")]).exit, Exit::Usage);
 
-    let folder = place.folder("folder");
-    for path in [&file, &folder] {
+    let (folder, pipe) = (place.folder("folder"), place.pipe("pipe"));
+    for path in [&file, &folder, &pipe] {
         permit(path, 0o000);
         let unreadable = as_nobody(|| refusal(std::slice::from_ref(path)));
         assert_eq!((unreadable.exit, unreadable.word), (Exit::Disk, "source-unreadable"), "{unreadable}");
@@ -116,7 +116,6 @@ fn the_offer_says_what_is_there_now_and_what_is_counted() {
     while !counted.done() {
         std::thread::yield_now();
     }
-    mixed.count_in_background();
     assert_eq!((counted.bytes(), counted.entries()), (5, 4));
     assert_eq!((offer(&mixed).bytes, offer(&mixed).entries, offer(&mixed).counted), (6, 5, true));
 }

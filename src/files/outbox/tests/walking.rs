@@ -100,6 +100,10 @@ fn what_is_no_file_or_folder_is_listed_and_left_out() {
     assert_eq!(left_out(&top, &excluding(&["l*", "pipe", "socket"])), []);
 
     assert_eq!(lines_with(&top, &following()), ["top/", "top/file", "top/link"]);
+    let outgoing = open(&select_with(&top, &following()).unwrap());
+    parts(&outgoing).unwrap();
+    assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), fs::read("/etc/passwd").unwrap());
+    outgoing.finish().unwrap();
     let [pipe, socket] = special;
     assert_eq!(left_out(&top, &following()), [("lost".into(), Why::Unreadable), pipe, socket]);
 }
@@ -245,6 +249,12 @@ fn gitignore_files_hold_where_they_are_and_below() {
     assert_eq!(lines_with(&[place.path("repo")], &options).len(), expected.len() + 2);
     assert_eq!(lines(&top).len(), 16);
     assert_eq!(left_out(&top, &options), []);
+    // What lies above a repository has no say in it either.
+    place.folder(".git");
+    place.file(".gitignore", "z.tmp\nabove");
+    assert_eq!(lines_with(&top, &options), expected);
+    assert_eq!(lines_with(&[place.path("repo")], &options).len(), expected.len() + 2);
+    fs::remove_dir(place.path(".git")).unwrap();
     // Without a repository around it, what lies above has no say.
     fs::remove_dir_all(place.path("repo/.git")).unwrap();
     assert!(lines_with(&top, &options).contains(&"top/a.o".into()));
@@ -252,6 +262,19 @@ fn gitignore_files_hold_where_they_are_and_below() {
     fs::rename(place.path("repo/top/.gitignore"), place.path("rules")).unwrap();
     place.link("../../rules", "repo/top/.gitignore");
     assert!(lines_with(&top, &options).contains(&"top/build/x".into()));
+}
+
+#[test]
+fn what_is_removed_before_the_walk_comes_to_it_was_never_there() {
+    let place = Place::new();
+    for n in 100..200 {
+        place.file(format!("top/{n}"), "");
+    }
+    let outgoing = open(&select(&[place.path("top")]));
+    assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
+    fs::remove_file(place.path("top/180")).unwrap();
+    let (rest, entries, _) = parts(&outgoing).unwrap();
+    assert_eq!((rest[0].len(), entries, outgoing.skipped().count), (36, 100, 0));
 }
 
 #[test]
