@@ -104,6 +104,8 @@ fn what_is_removed_or_closed_later_ends_the_transfer() {
     assert_eq!((closed.reason(), closed.failure().exit), (Reason::SourceUnreadable, Exit::Disk));
     assert!(closed.failure().detail.contains("Permission denied"), "{closed:?}");
 
+    permit(&path, 0o644);
+
     // While it is open it can be read on, but it is no longer what was chosen.
     let (path, outgoing) = walked(&place, b"0123");
     outgoing.read(0, &mut [0; 2]).unwrap();
