@@ -24,13 +24,19 @@ impl Screen {
         *self.held() = Some(Box::new(printer));
     }
 
-    /// Nobody types any more: waits until everything is printed and takes the line being typed off the screen.
+    /// Waits until everything written so far is on the screen.
+    pub fn settle(&self) {
+        if let Some(printer) = &mut *self.held() {
+            // The printer has room for one piece of text at a time, so two more have room only when all before them is printed. They show
+            // nothing: up a line and down again.
+            let _ = printer.print(NOTHING.into()).and_then(|()| printer.print(NOTHING.into()));
+        }
+    }
+
+    /// Nobody types any more: takes the line being typed off the screen. Some time after [`Screen::settle`], or its last redrawing of
+    /// that line may come later than this.
     pub fn take_back(&self) {
-        let Some(mut printer) = self.held().take() else { return };
-        // The printer has room for one piece of text at a time, so two more have room only when all before them is printed. They show
-        // nothing: up a line and down again.
-        let printed = printer.print(NOTHING.into()).and_then(|()| printer.print(NOTHING.into()));
-        if printed.is_ok() {
+        if self.held().take().is_some() {
             // Cursor to the line's start, line erased, pasted blocks no longer marked (xterm control sequences).
             let _ = io::stdout().write_all(b"\r\x1b[K\x1b[?2004l");
             let _ = io::stdout().flush();

@@ -149,9 +149,12 @@ impl<'a> Driver<'a> {
             self.follow();
         };
         if let Some(typing) = &self.typing {
-            typing.end();
+            typing.settle();
         }
         self.last_words(interrupt).await;
+        if let Some(typing) = &self.typing {
+            typing.end();
+        }
         let failure = self.judge(outcome);
         self.let_go();
         (outcome, failure)

@@ -36,6 +36,8 @@ pub(super) struct Typing {
     screen: Screen,
     /// Lines that answer a question go this way.
     answers: Option<Sender<String>>,
+    /// No more lines are read, so no question can be answered.
+    closed: bool,
 }
 
 impl Typing {
@@ -48,19 +50,24 @@ impl Typing {
             .name("typing".into())
             .spawn(move || while read_one(&mut editor, &desk) {})
             .map_err(|error| cannot(&error))?;
-        Ok(Self { screen: screen.clone(), answers: None })
+        Ok(Self { screen: screen.clone(), answers: None, closed: false })
     }
 
     /// A terminal for one question, answered by the next lines that are typed.
     pub(super) fn terminal(&mut self) -> OwnTerminal {
         let (answers, lines) = channel();
-        self.answers = Some(answers);
+        self.answers = (!self.closed).then_some(answers);
         Terminal::new(Box::new(Lines { lines, line: Vec::new(), read: 0 }), Box::new(self.screen.clone()))
     }
 
     /// The question is answered: lines are texts again.
     pub(super) fn answered(&mut self) {
         self.answers = None;
+    }
+
+    /// Waits until everything that was said is on the screen.
+    pub(super) fn settle(&self) {
+        self.screen.settle();
     }
 
     /// Nothing more is typed.
@@ -82,10 +89,12 @@ fn read_one(editor: &mut Editor<(), MemHistory>, desk: &Desk) -> bool {
                 let label = (!label.is_empty()).then(|| label.to_owned());
                 let secret = SecretSource::Prompt.read();
                 desk.put(move |driver| driver.typed_secret(label, secret));
-            } else {
-                desk.put(move |driver| driver.typed(&line));
+                return true;
             }
-            true
+            // Nothing is typed while a channel closes, so no prompt comes back over its last lines.
+            let closes = command(&line, "/close").is_some();
+            desk.put(move |driver| driver.typed(&line));
+            !closes
         }
         Err(ReadlineError::Interrupted) => {
             desk.put(|driver| driver.input(Input::Abort(pinhole_protocol::wire::Reason::Interrupted)));
@@ -126,6 +135,9 @@ impl Driver<'_> {
         } else if command(line, "/status").is_some() {
             self.typed_status();
         } else if command(line, "/close").is_some() {
+            if let Some(typing) = &mut self.typing {
+                typing.closed = true;
+            }
             self.next.push_back(Input::Leave);
         } else if command(line, "/help").is_some() {
             self.reply(HELP);
