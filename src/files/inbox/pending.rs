@@ -92,7 +92,7 @@ impl Underway {
         if let Some(file) = self.pending.get(&entry).and_then(|pending| pending.file.as_ref()) {
             return Ok(Arc::clone(file));
         }
-        self.close_idle()?;
+        self.close_oldest()?;
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let pending = self.pending.get_mut(&entry).ok_or_else(gone)?;
         let item = items.get(pending.item).ok_or_else(gone)?;
@@ -112,14 +112,13 @@ impl Underway {
         self.pending.remove(&entry)
     }
 
-    /// Makes room for one more open file.
-    fn close_idle(&mut self) -> io::Result<()> {
+    /// Makes room for one more open file. A thread that is writing keeps its handle until it is done.
+    fn close_oldest(&mut self) -> io::Result<()> {
         if self.open.len() < OPEN {
             return Ok(());
         }
-        let idle = self.open.iter().position(|entry| self.pending.get(entry).is_none_or(|pending| pending.writers == 0));
-        let closed = idle.and_then(|index| self.open.remove(index)).and_then(|entry| self.pending.get_mut(&entry));
-        if let Some(pending) = closed
+        let oldest = self.open.pop_front().and_then(|entry| self.pending.get_mut(&entry));
+        if let Some(pending) = oldest
             && let Some(file) = pending.file.take()
         {
             pending.identity = Some(Identity::of(&file)?);

@@ -19,6 +19,13 @@ const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
 /// fills no memory.
 const RANGES: usize = 16 * limits::RANGES;
 
+/// What is to be done with a chunk.
+enum Chunk {
+    Write(Turn),
+    /// Nothing; these are the positions to answer.
+    Ignore(Range<u64>),
+}
+
 /// A chunk that is to be written.
 struct Turn {
     file: Arc<File>,
@@ -40,8 +47,8 @@ impl Incoming {
     /// discarded.
     pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<Range<u64>, Refusal> {
         let turn = match self.start(entry, offset, data.len())? {
-            Ok(turn) => turn,
-            Err(ignored) => return Ok(ignored),
+            Chunk::Write(turn) => turn,
+            Chunk::Ignore(range) => return Ok(range),
         };
         let result = self.put(&turn, offset, data);
         let mut underway = self.underway();
@@ -70,15 +77,15 @@ impl Incoming {
         if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(turn.range) }
     }
 
-    /// Checks a chunk and opens its file; or the positions to answer for one that is ignored.
-    fn start(&self, entry: u32, offset: u64, length: usize) -> Result<Result<Turn, Range<u64>>, Refusal> {
+    /// Checks a chunk and opens its file.
+    fn start(&self, entry: u32, offset: u64, length: usize) -> Result<Chunk, Refusal> {
         let mut underway = self.underway();
         if underway.over {
-            return Ok(Err(0..0));
+            return Ok(Chunk::Ignore(0..0));
         }
         let Some(span) = underway.layout.span(entry) else {
             let forgotten = entry < underway.layout.entries();
-            return if forgotten { Ok(Err(0..0)) } else { Err(Refusal::protocol("sent bytes of a file that it has not named")) };
+            return if forgotten { Ok(Chunk::Ignore(0..0)) } else { Err(Refusal::protocol("sent bytes of a file that it has not named")) };
         };
         let start = span.start.checked_add(offset);
         let end = start.and_then(|start| start.checked_add(u64::try_from(length).ok()?));
@@ -87,9 +94,9 @@ impl Incoming {
             _ => return Err(Refusal::protocol("sent more of a file than it said there is")),
         };
         if underway.covers(&range) {
-            return Ok(Err(range));
+            return Ok(Chunk::Ignore(range));
         }
-        let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Err(0..0)) };
+        let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Chunk::Ignore(0..0)) };
         let stream = self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
         if stream && range.end > underway.taken {
             let more = range.end.saturating_sub(underway.taken);
@@ -98,11 +105,11 @@ impl Incoming {
         }
         let opened = underway.file(entry, &self.place.folder, &self.items);
         let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
-        let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Err(0..0)) };
+        let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
         pending.writers = pending.writers.saturating_add(1);
         let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
         underway.busy = underway.busy.saturating_add(1);
-        Ok(Ok(Turn { file, span, range, allocate, item: index }))
+        Ok(Chunk::Write(Turn { file, span, range, allocate, item: index }))
     }
 
     /// The part of a turn that takes time.

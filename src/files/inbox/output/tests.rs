@@ -125,7 +125,7 @@ fn more_or_less_than_declared_is_refused() {
         assert_eq!(output.write(0, offset, bytes).unwrap_err().reason, Reason::Protocol, "{offset}");
         assert_eq!(output.write(1, 0, b"1").unwrap_err().reason, Reason::Protocol);
     }
-    for (entries, bytes) in [(1, 3), (1, 2), (2, 4), (0, 0), (1, u64::MAX)] {
+    for (entries, bytes) in [(1, 4), (1, 3), (1, 2), (2, 4), (0, 0), (1, u64::MAX)] {
         let (output, reports) = begin(ItemKind::File, Some(4), None, io::sink());
         output.write(0, 0, b"12").unwrap();
         reports.recv().unwrap().unwrap();
@@ -149,6 +149,14 @@ fn what_is_discarded_goes_nowhere() {
     output.write(0, 0, b"12").unwrap();
     assert_eq!(output.commit_counted(1, 4).unwrap_err().reason, Reason::Protocol);
     assert!(out.recv().is_err());
+
+    // Nor what waits while the sink is busy with the chunk before.
+    let (sink, out) = mpsc::sync_channel(0);
+    let (output, _reports) = begin(ItemKind::File, Some(4), None, Pipe(sink));
+    output.write(0, 0, b"1").unwrap();
+    output.write(0, 1, b"234").unwrap();
+    output.discard();
+    assert!(out.iter().flatten().count() <= 1);
 }
 
 proptest! {

@@ -110,6 +110,15 @@ fn numbers_go_on_and_the_other_name_is_told() {
 }
 
 #[test]
+fn leave_to_replace_a_name_is_none_for_its_numbered_forms() {
+    let desk = desk(Conflict::Overwrite);
+    fs::create_dir(desk.dir.path().join("x")).unwrap();
+    fs::write(desk.dir.path().join("x (1)"), "old").unwrap();
+    assert_eq!(desk.receive("x", b"new").unwrap().name.as_str(), "x (2)");
+    assert_eq!(fs::read(desk.dir.path().join("x (1)")).unwrap(), b"old");
+}
+
+#[test]
 fn what_appears_while_the_file_arrives_is_not_replaced() {
     let desk = desk(Conflict::Rename);
     let incoming = desk.begin(&[item("x", ItemKind::File, Some(3))]).unwrap();
@@ -134,12 +143,12 @@ fn a_question_without_an_answer_ends_before_anything_is_written() {
 fn items_of_one_offer_never_replace_each_other() {
     for conflict in [Conflict::Rename, Conflict::Skip, Conflict::Overwrite] {
         let desk = desk(conflict);
-        let names = ["a", "A", "a?", "a*", "e\u{301}", "é"];
+        let names = ["a", "A", "a?", "a*", "e\u{301}", "é", "x (1)", "x", "X"];
         let incoming = desk.begin(&names.map(|name| item(name, ItemKind::File, Some(0)))).unwrap();
         incoming.register(&part(0, names.map(|name| file(name, 0)))).unwrap();
-        let saved = incoming.commit_counted(6, 0).unwrap();
+        let saved = incoming.commit_counted(9, 0).unwrap();
         let saved: Vec<_> = saved.iter().map(|saved| saved.name.as_str()).collect();
-        assert_eq!(saved, ["a", "A (1)", "a_", "a_ (1)", "é", "é (1)"], "{conflict:?}");
+        assert_eq!(saved, ["a", "A (1)", "a_", "a_ (1)", "é", "é (1)", "x (1)", "x", "X (2)"], "{conflict:?}");
     }
     // A folder holds the first one's name, so it becomes the second one's.
     let desk = desk(Conflict::Overwrite);

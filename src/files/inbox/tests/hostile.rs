@@ -179,6 +179,17 @@ fn a_link_or_pipe_in_place_of_our_own_file_is_not_written_to() {
     }
 }
 
+#[test]
+fn a_folder_in_place_of_our_own_is_not_entered() {
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
+    let hidden = desk.dir.path().join(desk.tree().into_keys().next().unwrap());
+    fs::rename(&hidden, desk.dir.path().join("aside")).unwrap();
+    fs::create_dir(&hidden).unwrap();
+    assert_eq!(reason(incoming.register(&part(0, [folder("t"), file("t/f", 0)]))), Reason::Disk);
+    assert_eq!(fs::read_dir(&hidden).unwrap().count(), 0);
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let name = prop_oneof![
         8 => proptest::sample::select(vec!["t", "a", "b", "A", "f"]).prop_map(str::to_owned),

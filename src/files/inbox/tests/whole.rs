@@ -103,6 +103,20 @@ fn eight_links_write_one_file_in_any_order_and_some_of_it_twice() {
 }
 
 #[test]
+fn what_is_written_is_not_written_again_nor_committed_again() {
+    let desk = Desk::new();
+    let incoming = desk.begin(&[item("f", ItemKind::File, Some(4))]).unwrap();
+    incoming.register(&part(0, [file("f", 4)])).unwrap();
+    incoming.write(0, 0, b"12").unwrap();
+    assert_eq!(incoming.write(0, 0, b"xx").unwrap(), 0..2);
+    incoming.write(0, 2, b"34").unwrap();
+    incoming.commit_counted(1, 4).unwrap();
+    assert_eq!(reason(incoming.commit_counted(1, 4)), Reason::Failed);
+    drop(incoming);
+    assert_eq!(desk.tree(), tree(&[("f", Some("1234"))]));
+}
+
+#[test]
 fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
     let desk = Desk::new();
     let incoming = desk.begin(&[item("many", ItemKind::Folder, None)]).unwrap();
@@ -148,7 +162,9 @@ fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
     incoming.discard();
     assert!(desk.is_empty());
     // What still comes is ignored, and makes nothing anew.
-    assert_eq!(incoming.write(3, 0, b"12").unwrap(), 0..0);
+    for entry in [2, 3, 99] {
+        assert_eq!(incoming.write(entry, 0, b"12").unwrap(), 0..0);
+    }
     incoming.register(&part(4, [folder("d/new")])).unwrap();
     assert_eq!(reason(incoming.commit_counted(4, 6)), Reason::Failed);
     drop(begin());
