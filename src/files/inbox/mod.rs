@@ -1,8 +1,8 @@
 //! The inbox: the only code that creates received files (DESIGN 3.5 and 5).
 //!
 //! A directory is opened once and held by its handle; everything after that is created through the handle, one safe name at a time,
-//! exclusively and for the owner alone. An offer becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that
-//! keeps every top-level item under a hidden name, and only the proof that all is written gives the items their names.
+//! exclusively and for the owner alone. An offer becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps
+//! every top-level item under a hidden name, and only the proof that all is written gives the items their names.
 
 mod folder;
 mod incoming;
