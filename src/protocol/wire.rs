@@ -456,3 +456,6 @@ impl fmt::Debug for PeerText {
         write!(f, "{:?}", self.0)
     }
 }
+
+#[cfg(test)]
+mod vectors;
