@@ -5,7 +5,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 use core::ops::Range;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// `value` as CBOR in a vector with room for `room` bytes from the start, so that a secret is not left behind where it outgrew one.
@@ -15,6 +15,14 @@ pub(crate) fn encoded(value: &impl Encode<()>, room: usize) -> Zeroizing<Vec<u8>
     // A growing vector takes everything, and no type here has an encoder of its own that could fail.
     debug_assert!(written.is_ok());
     bytes
+}
+
+/// Reads an optional field, and refuses a variant that is not known. Left to itself, minicbor takes such a one for an absent field, and
+/// "failed, for a reason that you do not know" would become "delivered".
+fn known<'b, C, T: Decode<'b, C>>(decoder: &mut Decoder<'b>, context: &mut C) -> Result<T, minicbor::decode::Error> {
+    T::decode(decoder, context).map_err(|error| {
+        if error.is_unknown_variant() { minicbor::decode::Error::message("unknown variant in an optional field") } else { error }
+    })
 }
 
 /// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from 1; "your item" and "my item" are told
@@ -118,6 +126,7 @@ pub struct Greeting {
     pub window: u64,
     /// What this side came for; only on the code's link.
     #[n(2)]
+    #[cbor(decode_with = "known")]
     pub want: Option<Want>,
     /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two holds.
     #[n(3)]
@@ -235,6 +244,7 @@ pub enum Message {
         item: ItemId,
         /// Nothing if it was delivered (SPEC 5.4), else why not.
         #[n(1)]
+        #[cbor(decode_with = "known")]
         #[zeroize(skip)]
         failed: Option<Reason>,
     },

@@ -164,3 +164,13 @@ fn what_a_later_version_may_add_is_skipped_and_nothing_else() {
     assert!(!read("820581a30003011a010000000203"));
     assert!(minicbor::decode::<Message>(&[0x82, 0, 0xa2, 0, 1, 1, 0x61, 0xff]).is_err());
 }
+
+#[test]
+fn an_unknown_reason_is_never_read_as_none() {
+    // A later version's reason 99, alone, before another field, and before a stray byte: none of them may become "delivered".
+    let results: [&[u8]; 3] =
+        [&[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99], &[0x82, 6, 0xa3, 0, 2, 1, 0x18, 99, 5, 6, 7], &[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99, 0]];
+    assert!(results.iter().all(|bytes| minicbor::decode::<Message>(bytes).is_err()));
+    // Nor may an unknown want become no want at all.
+    assert!(minicbor::decode::<Control>(&[0x82, 5, 0x81, 0xa4, 0, 3, 1, 4, 2, 3, 5, 6, 7]).is_err());
+}
