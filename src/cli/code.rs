@@ -2,7 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::read_code;
-use pinhole_protocol::code::CodeAddress;
+use pinhole_protocol::code::{CodeAddress, CodeFault};
 use pinhole_protocol::wordlist;
 use std::io::{BufRead, Read};
 use zeroize::Zeroizing;
@@ -43,8 +43,8 @@ pub(super) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
 pub(super) fn parse(text: &str) -> Result<CodeAddress, Failure> {
     CodeAddress::parse(text.trim()).map_err(|error| {
         // The sentence may hold the mistyped word; it is for the user who typed it, here and now.
-        Failure::new(Exit::Usage, "code-malformed", error.explain())
-            .next("check the code with the other side; nothing was sent, so it is still good")
+        let word = if error.fault() == CodeFault::UnknownWord { "code-unknown-word" } else { "code-malformed" };
+        Failure::new(Exit::Usage, word, error.explain()).next("check the code with the other side; nothing was sent, so it is still good")
     })
 }
 

@@ -154,7 +154,7 @@ fn text_from_stdin() -> Result<String, Failure> {
         .lock()
         .take(most)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(Exit::Other, "source-unreadable", format!("standard input cannot be read: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Disk, "source-unreadable", format!("standard input cannot be read: {error}")))?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::new(Exit::Usage, "not-text", "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
 }

@@ -147,7 +147,7 @@ fn run(plan: Plan, meet: Meet, report: &mut Report) -> Exit {
             runtime.shutdown_background();
             exit
         }
-        Err(error) => end(report, Failure::new(Exit::Other, "internal", format!("the program cannot start its event loop: {error}"))),
+        Err(error) => end(report, Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}"))),
     }
 }
 

@@ -19,7 +19,7 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let Some(first) = self.take.code.clone() else {
-            return Err(Failure::new(Exit::Usage, "nothing-open", "no channel is open here to receive from")
+            return Err(Failure::new(Exit::Usage, "not-open", "no channel is open here to receive from")
                 .next("pinhole take CODE, or pinhole take to open one"));
         };
         match shape(&first) {

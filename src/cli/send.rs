@@ -60,7 +60,7 @@ impl Args {
 fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
     let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix)) || Path::new(text).exists();
     if like_a_path {
-        return Err(usage("it is not clear whether that is a text or a path")
+        return Err(Failure::new(Exit::Usage, "ambiguous-argument", "it is not clear whether that is a text or a path")
             .next(format!("pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
     }
     Ok(())
@@ -75,5 +75,5 @@ fn not_text() -> Failure {
 }
 
 pub(super) fn not_open(code: &str, detail: &str) -> Failure {
-    Failure::new(Exit::Code, "not-open", detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
+    Failure::new(Exit::Code, "code-not-open", detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
 }

@@ -63,7 +63,7 @@ impl SecretSource {
 
 fn typed(line: io::Result<String>) -> Result<SecretVec, Failure> {
     let line = line.map_err(|error| {
-        Failure::new(Exit::NoAnswer, "no-terminal", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
+        Failure::new(Exit::NoAnswer, "no-answer", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
             .next("take it from a file, an environment variable or standard input")
     })?;
     fitting(Zeroizing::new(line.into_bytes()), "what was typed")
@@ -81,8 +81,9 @@ fn fitting(bytes: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretVec, Failure> 
     match bytes.len() {
         0 => Err(usage("empty-secret", format!("{what} is empty, so there is no secret to send")).next("put the secret there first")),
         1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
-        _ => Err(usage("secret-too-long", format!("{what} is longer than {LONGEST} bytes, which is the longest secret"))
-            .next("send it as a file")),
+        _ => {
+            Err(usage("too-long", format!("{what} is longer than {LONGEST} bytes, which is the longest secret")).next("send it as a file"))
+        }
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
         let longest = vec![7; LONGEST];
         assert_eq!(read_whole(&*longest, "it").ok().unwrap().expose(), longest);
         let endless = refusal(read_whole(io::repeat(7), "it"));
-        assert_eq!((endless.exit, endless.word), (Exit::Usage, "secret-too-long"));
+        assert_eq!((endless.exit, endless.word), (Exit::Usage, "too-long"));
         assert_eq!(refusal(read_whole(io::empty(), "it")).word, "empty-secret");
         assert_eq!(refusal(typed(Ok(String::new()))).word, "empty-secret");
     }
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn without_a_terminal_nobody_can_be_asked() {
         let refused = refusal(typed(Err(io::ErrorKind::NotFound.into())));
-        assert_eq!((refused.exit, refused.word), (Exit::NoAnswer, "no-terminal"));
+        assert_eq!((refused.exit, refused.word), (Exit::NoAnswer, "no-answer"));
         assert_eq!(typed(Ok("typed words ".into())).ok().unwrap().expose(), b"typed words ");
     }
 }

@@ -35,8 +35,7 @@ pub(super) struct Interrupt([Signal; 3]);
 
 impl Interrupt {
     pub(super) fn new() -> Result<Self, Failure> {
-        let listen =
-            |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "internal", format!("signals cannot be heard: {error}")));
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "failed", format!("signals cannot be heard: {error}")));
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }
 
@@ -101,7 +100,7 @@ impl<'a> Driver<'a> {
     pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report) -> Result<Self, Failure> {
         let Meeting { joined: Joined { socket, established }, path, role } = meeting;
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
-        let cannot = |error| Failure::new(Exit::Other, "internal", format!("the connection cannot be used: {error}"));
+        let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
         let socket = socket.into_std().map_err(cannot)?;
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
         let setup = Setup { role, want: plan.want, ttl: plan.ttl, verify: plan.verify };
@@ -297,7 +296,7 @@ impl<'a> Driver<'a> {
     /// What did not go well, in the order of what explains most.
     fn judge(&mut self, outcome: Outcome) -> Option<Failure> {
         let lost = || {
-            Failure::new(Exit::Peer, "disconnected", "the connection to the other side broke and what was under way is lost")
+            Failure::new(Exit::Peer, "peer-lost", "the connection to the other side broke and what was under way is lost")
                 .next("start again with a new code")
         };
         let ended = match outcome {
@@ -309,13 +308,13 @@ impl<'a> Driver<'a> {
                 Some(lost())
             }
             Outcome::NeverHeard => Some(
-                Failure::new(Exit::Peer, "disconnected", "the other side knew the code but was never heard of again; the code is dead")
+                Failure::new(Exit::Peer, "peer-lost", "the other side knew the code but was never heard of again; the code is dead")
                     .next("start again with a new code"),
             ),
             Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
             Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
             Outcome::Tampered => Some(
-                Failure::new(Exit::Tampering, "tampering", "what arrived was changed on its way, so the channel was closed")
+                Failure::new(Exit::Tampering, "tampered", "what arrived was changed on its way, so the channel was closed")
                     .next("start again with a new code, over another network if this happens again"),
             ),
             Outcome::Violated(what) => Some(
@@ -330,7 +329,7 @@ impl<'a> Driver<'a> {
             return ended;
         }
         if self.plan.want == Want::Take && self.received == 0 {
-            return Some(Failure::new(Exit::Peer, "nothing-received", "the other side left without sending anything"));
+            return Some(Failure::new(Exit::Peer, "peer-left", "the other side left without sending anything"));
         }
         self.say(&Event::Closed);
         None

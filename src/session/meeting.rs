@@ -49,12 +49,12 @@ impl Host {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report).await? {
-                        return Err(Failure::new(Exit::Code, "code-burned", "somebody used a wrong code, so this one is dead")
+                        return Err(Failure::new(Exit::Code, "code-guessed", "somebody used a wrong code, so this one is dead")
                             .next("run the command again for a new code, or allow more with --tries"));
                     }
                 }
                 Err(_) => {
-                    return Err(Failure::new(Exit::Expired, "expired", "nobody came in time, and the code is dead")
+                    return Err(Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"));
                 }
             }
@@ -112,7 +112,7 @@ impl Host {
         report.suspend();
         let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code()).await;
         report.resume();
-        asked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "internal", "the question ended unexpectedly")))
+        asked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))
     }
 }
 

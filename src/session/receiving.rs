@@ -90,7 +90,7 @@ impl Driver<'_> {
                     }
                     Ok(Err(None)) => {
                         let failure =
-                            Failure::new(crate::failure::Exit::Other, "not-text", "the secret is not text and cannot be shown here")
+                            Failure::new(crate::failure::Exit::Other, "declined", "the secret is not text and cannot be shown here")
                                 .next("ask for it again, and take it with --secret-to-file PATH");
                         driver.refuse(id, Reason::Declined, Some(failure));
                     }

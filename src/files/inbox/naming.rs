@@ -71,7 +71,7 @@ impl Incoming {
             underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
         }
         if underway.over {
-            let failure = Failure::new(Exit::Other, "cancelled", format!("{} was not saved: its transfer had already ended", self.what));
+            let failure = Failure::new(Exit::Other, "failed", format!("{} was not saved: its transfer had already ended", self.what));
             return Err(Refusal { reason: Reason::Failed, failure });
         }
         let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);

@@ -22,13 +22,13 @@ impl Refusal {
     /// The peer broke the protocol: `what` it did, read after "the other side".
     pub(super) fn protocol(what: &str) -> Self {
         let detail = format!("the other side {what}, so nothing more of this transfer is accepted");
-        Self { reason: Reason::Protocol, failure: Failure::new(Exit::Peer, "protocol", detail).next(SAME_VERSION) }
+        Self { reason: Reason::Protocol, failure: Failure::new(Exit::Tampering, "protocol", detail).next(SAME_VERSION) }
     }
 
     /// A name that cannot be stored.
     pub(super) fn name(detail: impl Into<String>) -> Self {
         let next = "ask the other side to rename it, or to send it in an archive";
-        Self { reason: Reason::BadName, failure: Failure::new(Exit::Other, "bad-name", detail).next(next) }
+        Self { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) }
     }
 
     /// Over what `--max-size` allows.
@@ -45,7 +45,7 @@ impl Refusal {
 
     /// Not what this side came for.
     pub(super) fn not_wanted(detail: impl Into<String>, next: &str) -> Self {
-        Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Usage, "not-wanted", detail).next(next) }
+        Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Other, "not-wanted", detail).next(next) }
     }
 
     /// The disk has no room.

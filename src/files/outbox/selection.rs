@@ -49,7 +49,7 @@ impl Selection {
     pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
-            return Err(usage("nothing-to-send", "no file or folder was named").next("name at least one"));
+            return Err(usage("nothing-to-give", "no file or folder was named").next("name at least one"));
         }
         if paths.len() > limits::ITEMS {
             return Err(usage("too-many-items", format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS))

@@ -63,7 +63,7 @@ impl Stream {
         std::thread::Builder::new()
             .name("stream".into())
             .spawn(move || reading.read_all(input, &path, told))
-            .map_err(|error| Failure::new(Exit::Other, "no-thread", format!("this machine gives no thread to read {name:?}: {error}")))?;
+            .map_err(|error| Failure::new(Exit::Other, "failed", format!("this machine gives no thread to read {name:?}: {error}")))?;
         Ok(Self { name, shared })
     }
 

@@ -41,7 +41,7 @@ impl Listener {
             (Some(ip), _) => {
                 return Err(Failure::new(
                     Exit::Unreachable,
-                    "forbidden",
+                    "network-forbidden",
                     format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"),
                 )
                 .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));

@@ -50,8 +50,12 @@ impl Candidates {
         };
         let addresses: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
         if addresses.is_empty() {
-            return Err(Failure::new(Exit::Unreachable, "forbidden", format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"))
-                .next("unset PINHOLE_NETWORK"));
+            return Err(Failure::new(
+                Exit::Unreachable,
+                "network-forbidden",
+                format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"),
+            )
+            .next("unset PINHOLE_NETWORK"));
         }
         Ok(Self { addresses, host: Some(host.to_owned()), port })
     }
@@ -77,18 +81,22 @@ impl From<JoinEnd> for Failure {
             JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
                 .next("ask the other side for a new code"),
             JoinEnd::Nobody(failure) => failure,
-            JoinEnd::NoCommonVersion => {
-                Self::new(Exit::Unreachable, "version", "the other side's pinhole is of another age: no protocol version in common")
-                    .next("update pinhole on both sides")
-            }
+            JoinEnd::NoCommonVersion => Self::new(
+                Exit::Unreachable,
+                "no-common-version",
+                "the other side's pinhole is of another age: no protocol version in common",
+            )
+            .next("update pinhole on both sides"),
             JoinEnd::CutAfterTag => {
-                Self::new(Exit::Peer, "disconnected", "the connection broke while keys were being confirmed; the code may still be good")
+                Self::new(Exit::Peer, "peer-lost", "the connection broke while keys were being confirmed; the code may still be good")
                     .next("ask the other side whether it is still waiting, and try again")
             }
-            JoinEnd::Impostor => {
-                Self::new(Exit::Tampering, "impostor", "whoever answered could not prove that it knows the code; nothing was sent to it")
-                    .next("ask the other side for a new code, and use another network if this happens again")
-            }
+            JoinEnd::Impostor => Self::new(
+                Exit::Tampering,
+                "key-mismatch",
+                "whoever answered could not prove that it knows the code; nothing was sent to it",
+            )
+            .next("ask the other side for a new code, and use another network if this happens again"),
         }
     }
 }
@@ -171,7 +179,7 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let Some(host) = &candidates.host else {
         return Failure::new(
             Exit::Code,
-            "code-unknown",
+            "code-unavailable",
             format!("nobody is waiting under {port} on this machine: the number is wrong, or the code was used or has ended"),
         )
         .next("if the other side is on another machine, add its address: CODE@HOST; else ask it for a new code");

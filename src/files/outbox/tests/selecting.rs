@@ -50,7 +50,7 @@ fn devices_sockets_and_the_whole_machine_are_refused() {
 fn nothing_too_much_and_bad_patterns_are_refused() {
     let place = Place::new();
     let file = place.file("file", "");
-    assert_eq!(refusal(&[]).word, "nothing-to-send");
+    assert_eq!(refusal(&[]).word, "nothing-to-give");
     assert_eq!(refusal(&vec![file.clone(); 1_001]).word, "too-many-items");
     assert_eq!(offer(&select(&vec![file.clone(); 1_000])).items.len(), 1_000);
     for pattern in ["", "  ", "a{b", "[z-a]"] {
