@@ -1,5 +1,10 @@
 //! The real program as its users meet it: started in a directory of its own, on loopback, told what to do, and watched line by line.
 
+pub mod content;
+pub mod contract;
+pub mod process;
+pub mod terminal;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,6 +30,11 @@ impl Machine {
         Self { root }
     }
 
+    /// The home directory, where private directories are.
+    pub fn home(&self) -> PathBuf {
+        self.root.path().join("home")
+    }
+
     /// The working directory.
     pub fn dir(&self) -> PathBuf {
         self.root.path().join("work")
@@ -47,7 +57,7 @@ impl Machine {
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinhole"));
         command.args(args).current_dir(self.dir()).env_clear();
-        command.env("HOME", self.root.path().join("home")).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
+        command.env("HOME", self.home()).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -68,19 +78,31 @@ pub struct Running {
     pub child: Child,
     lines: Receiver<String>,
     errors: Receiver<String>,
-    /// Standard output's lines so far.
+    /// The lines so far.
     pub seen: Vec<String>,
+    /// Whether they are the JSON lines of EVENTS.md.
+    json: bool,
 }
 
 impl Running {
+    /// Starts it and follows its lines: those of standard output, or of standard error where `-o -` leaves the other to what is received,
+    /// which is then for the test to read.
     pub fn start(mut command: Command) -> Self {
+        let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
+        let (bytes_out, human) = (args.windows(2).any(|pair| pair == ["-o", "-"]), args.iter().any(|arg| arg == "--human"));
         let mut child = command.spawn().unwrap();
-        let lines = child.stdout.take().map_or_else(|| channel().1, follow);
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
-        Self { child, lines, errors, seen: Vec::new() }
+        let (lines, errors) = match child.stdout.take() {
+            Some(output) if bytes_out => {
+                child.stdout = Some(output);
+                (errors, channel().1)
+            }
+            output => (output.map_or_else(|| channel().1, follow), errors),
+        };
+        Self { child, lines, errors, seen: Vec::new(), json: !human }
     }
 
-    /// The next line of standard output, without its end; nothing at its end.
+    /// The next line, without its end; nothing after the last.
     pub fn line(&mut self) -> Option<String> {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => {
@@ -124,8 +146,15 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for its end and gathers everything that it said.
+    /// Waits for its end and gathers everything that it said. What `-o -` received and the test has not read is read here.
     pub fn end(mut self) -> Ended {
+        let output = self.child.stdout.take().map(|mut output| {
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                output.read_to_end(&mut bytes).unwrap();
+                bytes
+            })
+        });
         while self.line().is_some() {}
         let until = Instant::now() + PATIENCE;
         let status = loop {
@@ -136,7 +165,8 @@ impl Running {
             std::thread::yield_now();
         };
         let errors = self.error_lines();
-        Ended { status, lines: std::mem::take(&mut self.seen), errors }
+        let output = output.map_or_else(Vec::new, |output| output.join().unwrap());
+        Ended { status, lines: std::mem::take(&mut self.seen), errors, output, json: self.json }
     }
 
     fn error_lines(&self) -> Vec<String> {
@@ -156,14 +186,33 @@ pub struct Ended {
     pub status: ExitStatus,
     pub lines: Vec<String>,
     pub errors: Vec<String>,
+    /// What `-o -` received.
+    pub output: Vec<u8>,
+    json: bool,
 }
 
 impl Ended {
-    /// Checks the exit status, and shows everything if it is another.
+    /// Checks the exit status, and shows everything if it is another; then holds the lines against the promise.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "stdout: {:#?}\nstderr: {:#?}", self.lines, self.errors);
+        if self.json {
+            contract::check(&self.lines, code);
+            assert!(self.errors.is_empty(), "{:#?}", self.errors);
+        }
         self
+    }
+
+    /// The error that it ended with: its word, sentence and next step.
+    #[track_caller]
+    pub fn failure(&self) -> Value {
+        let reason = self.one("end")["reason"].clone();
+        self.all("error").into_iter().find(|error| error["error"] == reason).unwrap_or_else(|| panic!("unexplained: {:#?}", self.lines))
+    }
+
+    /// Everything that it wrote.
+    pub fn everything(&self) -> String {
+        format!("{}\n{}\n{}", self.lines.join("\n"), self.errors.join("\n"), String::from_utf8_lossy(&self.output))
     }
 
     /// The JSON lines of a type.

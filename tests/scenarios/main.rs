@@ -5,4 +5,8 @@
 mod harness;
 
 mod channel;
+mod early;
 mod first;
+mod sizes;
+mod streams;
+mod words;

@@ -1,0 +1,328 @@
+//! What EVENTS.md promises about the lines of a whole run, in types of the tests' own that refuse unknown fields. Every run that a
+//! scenario ends is held against it.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const PROMISE: &str = include_str!("../../src/report/EVENTS.md");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Channel {
+    code: String,
+    number: u32,
+    join: Option<String>,
+    joins: Vec<Join>,
+    link: Option<String>,
+    expires_at: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Join {
+    place: String,
+    command: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct On {
+    path: Path,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Path {
+    Loopback,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Verify {
+    words: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expiring {
+    seconds_left: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeerLeft {
+    reason: String,
+    detail: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandshakeFailed {
+    guesses: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum From {
+    Peer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Trust {
+    Untrusted,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    id: u32,
+    from: From,
+    trust: Trust,
+    body: Option<String>,
+    saved_to: Option<String>,
+    size: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    File,
+    Folder,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    id: u32,
+    from: From,
+    trust: Trust,
+    name: String,
+    original_name: Option<String>,
+    saved_to: Option<String>,
+    size: u64,
+    kind: Kind,
+    files: u32,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Stored {
+    File,
+    Terminal,
+    Declined,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    id: u32,
+    from: From,
+    trust: Trust,
+    name: Option<String>,
+    size: u64,
+    stored: Stored,
+    saved_to: Option<String>,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Offer {
+    id: u32,
+    from: From,
+    trust: Trust,
+    names: Vec<String>,
+    size: Option<u64>,
+    count: Option<u32>,
+    counted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    id: u32,
+    what: String,
+    size: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    Out,
+    In,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    id: u32,
+    way: Way,
+    done: u64,
+    total: Option<u64>,
+    rate: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trouble {
+    error: String,
+    detail: String,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    exit: i32,
+    reason: String,
+    last_seq: Option<u64>,
+}
+
+/// Holds the lines of a whole run, and the status it ended with, against the promise.
+#[track_caller]
+pub fn check(lines: &[String], status: i32) {
+    let statuses = statuses();
+    let (mut last_seq, mut ends) = (None, 0);
+    for line in lines {
+        assert!(line.is_ascii() && !line.contains("null"), "neither beyond ASCII nor null: {line}");
+        assert_eq!(ends, 0, "after the end: {line}");
+        let mut fields: BTreeMap<String, Value> = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        assert_eq!(fields.remove("v"), Some(Value::from(1)), "{line}");
+        let kind = fields.remove("type").unwrap_or_else(|| panic!("no type: {line}"));
+        let kind = kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
+        let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
+        if matches!(kind.as_str(), "progress" | "error" | "check" | "end") {
+            assert_eq!(seq, None, "made by this process: {line}");
+        } else {
+            assert_eq!(seq, Some(last_seq.unwrap_or(0) + 1), "{line}");
+            last_seq = seq;
+        }
+        match kind.as_str() {
+            "status" => check_status(fields, line),
+            "error" => {
+                let it: Trouble = read(fields, line);
+                assert!(statuses.contains_key(it.error.as_str()), "EVENTS.md has no error {:?}", it.error);
+                sentence(&it.detail, line);
+                assert_ne!(it.next.as_deref(), Some(""), "{line}");
+            }
+            "end" => {
+                let it: End = read(fields, line);
+                assert_eq!((it.exit, it.last_seq), (status, last_seq), "{line}");
+                assert_eq!(statuses.get(it.reason.as_str()), Some(&it.exit), "EVENTS.md says otherwise: {line}");
+                ends += 1;
+            }
+            _ => check_item(&kind, fields, line),
+        }
+    }
+    assert_eq!(ends, 1, "no end: {lines:#?}");
+}
+
+#[track_caller]
+fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
+    let event = fields.remove("event").unwrap_or_else(|| panic!("no event: {line}"));
+    match event.as_str().unwrap_or_default() {
+        "waiting" | "paired" | "stalled" | "reconnecting" | "reconnected" | "disconnected" | "closed" => {
+            let Nothing {} = read(fields, line);
+        }
+        "channel" => {
+            let it: Channel = read(fields, line);
+            assert!(it.code.starts_with(&format!("{}-", it.number)), "{line}");
+            assert!((1..=3).contains(&it.joins.len()) && it.joins.iter().all(|join| !join.place.is_empty()), "{line}");
+            assert_eq!(it.join.as_ref(), it.joins.first().map(|join| &join.command), "{line}");
+            assert!(it.joins.iter().all(|join| join.command.contains(&it.code)) && it.link.is_none(), "{line}");
+            assert!(it.expires_at.len() == 20 && it.expires_at.ends_with('Z'), "{line}");
+        }
+        "connected" | "path" => {
+            let On { path: Path::Loopback } = read(fields, line);
+        }
+        "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),
+        "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
+        "peer_left" => {
+            let it: PeerLeft = read(fields, line);
+            assert!(PROMISE.contains(&format!("\n| `{}` | ", it.reason)), "{line}");
+            sentence(&it.detail, line);
+        }
+        "handshake_failed" => assert!(read::<HandshakeFailed>(fields, line).guesses > 0, "{line}"),
+        other => panic!("EVENTS.md has no event {other:?}: {line}"),
+    }
+}
+
+#[track_caller]
+fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
+    let id = match kind {
+        "text" => {
+            let Text { id, from: From::Peer, trust: Trust::Untrusted, body, saved_to, size } = read(fields, line);
+            assert_eq!((body.is_some(), size.is_some()), (saved_to.is_none(), saved_to.is_some()), "{line}");
+            id
+        }
+        "file" => {
+            let it: File = read(fields, line);
+            let File { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
+            assert!(!it.name.is_empty() && it.original_name.as_ref() != Some(&it.name), "{line}");
+            assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
+            assert!(matches!(it.kind, Kind::Folder) || it.files == 1 && it.size < u64::MAX, "{line}");
+            id
+        }
+        "secret" => {
+            let it: Secret = read(fields, line);
+            let Secret { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
+            assert_eq!(it.value, "<withheld>");
+            assert!(it.stored != Stored::Terminal && it.size > 0 && it.name.as_deref() != Some(""), "{line}");
+            assert_eq!(it.saved_to.is_some(), it.stored == Stored::File, "{line}");
+            id
+        }
+        "offer" => {
+            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, size, count, counted } = read(fields, line);
+            assert!(!names.is_empty() && size.is_some() == count.is_some(), "{line}");
+            assert!(size.is_some() || !counted, "of unknown size, and counted: {line}");
+            id
+        }
+        "queued" | "delivered" => {
+            let it: Item = read(fields, line);
+            assert!(!it.what.is_empty() && it.size != Some(u64::MAX), "{line}");
+            it.id
+        }
+        "progress" => {
+            let it: Progress = read(fields, line);
+            let (Way::Out | Way::In) = it.way;
+            assert!(it.total.is_none_or(|total| it.done <= total) && it.rate < u64::MAX, "{line}");
+            it.id
+        }
+        other => panic!("EVENTS.md has no type {other:?}: {line}"),
+    };
+    assert!(id > 0, "{line}");
+}
+
+#[track_caller]
+fn read<T: DeserializeOwned>(fields: BTreeMap<String, Value>, line: &str) -> T {
+    serde_json::from_value(fields.into_iter().collect()).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// One sentence, without its full stop, on one line.
+#[track_caller]
+fn sentence(text: &str, line: &str) {
+    assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "not a sentence: {line}");
+}
+
+/// The words of the tables of errors, each with its exit status.
+pub fn statuses() -> BTreeMap<&'static str, i32> {
+    let mut words = BTreeMap::new();
+    for row in PROMISE.lines().filter(|row| row.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        for pair in cells.windows(2) {
+            if let [word, status] = pair
+                && let Ok(status) = status.parse()
+            {
+                words.insert(*word, status);
+            }
+        }
+    }
+    words
+}

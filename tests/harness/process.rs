@@ -1,0 +1,54 @@
+//! What the system says of a running process.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The most that a process may hold in memory, in kB (TESTPLAN B6).
+const MOST: u64 = 64 << 10;
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Bytes that a process has read so far, from files and elsewhere.
+pub fn bytes_read(pid: u32) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+/// Watches how much memory a process has held at most. The system keeps the maximum itself, so nothing between two looks is missed, only
+/// what comes in the last moment before the end.
+pub struct Watch {
+    stop: Sender<()>,
+    seen: JoinHandle<u64>,
+}
+
+impl Watch {
+    pub fn start(pid: u32) -> Self {
+        let (stop, stopped) = channel();
+        let seen = std::thread::spawn(move || {
+            let mut most = 0;
+            loop {
+                // A process that has ended has no memory any more.
+                most = peak(pid).unwrap_or(most);
+                match stopped.recv_timeout(LOOK) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    _ => return most,
+                }
+            }
+        });
+        Self { stop, seen }
+    }
+
+    /// Checks that it was never more than it may be.
+    #[track_caller]
+    pub fn check(self) {
+        drop(self.stop);
+        let most = self.seen.join().unwrap();
+        assert!((1..=MOST).contains(&most), "held {most} kB, and {MOST} kB are allowed");
+    }
+}
+
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
+}

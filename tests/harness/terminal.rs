@@ -1,0 +1,128 @@
+//! A person's terminal: the program runs in it, keys are typed into it, and what stands on its screen is read.
+
+use super::{Machine, PATIENCE};
+use rustix::fs::{OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
+
+/// A running program with its terminal. Killed when dropped.
+pub struct Terminal {
+    pub child: Child,
+    keys: File,
+    shown: Receiver<Vec<u8>>,
+    /// All bytes that were shown.
+    pub bytes: Vec<u8>,
+    screen: vt100::Parser,
+}
+
+impl Terminal {
+    /// Starts the program in a terminal of 24 rows and this many columns.
+    pub fn start<S: AsRef<OsStr>>(machine: &Machine, columns: u16, args: impl IntoIterator<Item = S>) -> Self {
+        Self::start_with(machine, columns, args, |_| {})
+    }
+
+    /// The same with a change to its environment.
+    pub fn start_with<S: AsRef<OsStr>>(
+        machine: &Machine,
+        columns: u16,
+        args: impl IntoIterator<Item = S>,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&keys).unwrap();
+        unlockpt(&keys).unwrap();
+        tcsetwinsize(&keys, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let name = ptsname(&keys, Vec::new()).unwrap();
+        let line: File = open(&*name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, rustix::fs::Mode::empty()).unwrap().into();
+        let program = machine.command(args);
+        // `setsid` makes it the controlling terminal and then becomes the program, so the child is the program itself.
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").arg(program.get_program()).args(program.get_args()).current_dir(machine.dir()).env_clear();
+        command.envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value)))).env("TERM", "xterm-256color");
+        command.stdin(line.try_clone().unwrap()).stdout(line.try_clone().unwrap()).stderr(line);
+        change(&mut command);
+        let child = command.spawn().unwrap();
+        // The command holds this side's handles of the line; while they are open, its end is never seen.
+        drop(command);
+        let keys = File::from(keys);
+        let mut screen = keys.try_clone().unwrap();
+        let (told, shown) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // It ends with an error once no process holds the line any more.
+            while let Ok(read @ 1..) = screen.read(&mut bytes) {
+                if told.send(bytes[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, keys, shown, bytes: Vec::new(), screen: vt100::Parser::new(size(24), size(columns), 1000) }
+    }
+
+    /// Types keys.
+    pub fn keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// What stands on the screen.
+    pub fn screen(&self) -> String {
+        self.screen.screen().contents()
+    }
+
+    /// Waits until this stands on the screen.
+    #[track_caller]
+    pub fn see(&mut self, text: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.screen().contains(text) {
+            let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                panic!("no {text:?} on the screen:\n{}", self.screen());
+            };
+            self.show(&bytes);
+        }
+    }
+
+    /// Waits until a code stands on the screen and returns it.
+    #[track_caller]
+    pub fn code(&mut self) -> String {
+        self.see("Good for one guest");
+        let screen = self.screen();
+        let codes: Vec<&str> = screen.lines().filter_map(|line| line.strip_prefix("Code: ")).collect();
+        codes.last().unwrap_or_else(|| panic!("no code:\n{screen}")).trim().to_owned()
+    }
+
+    /// Waits for its end, and returns its exit status and the screen that it leaves.
+    #[track_caller]
+    pub fn end(&mut self, status: i32) -> String {
+        let until = Instant::now() + PATIENCE;
+        while let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.show(&bytes);
+        }
+        assert!(Instant::now() < until, "still running:\n{}", self.screen());
+        let ended = self.child.wait().unwrap();
+        assert_eq!(ended.code(), Some(status), "{}", self.screen());
+        self.screen()
+    }
+
+    fn show(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.screen.process(bytes);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn size(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).unwrap()
+}
