@@ -213,11 +213,11 @@ impl Driver<'_> {
         let skips = source.skipped();
         for skipped in &skips.first {
             let detail = format!("{} was left out: {}", escape::name(&skipped.path.to_string_lossy()), skipped.why.text());
-            self.say(&Event::Trouble(Failure::new(Exit::Other, "skipped", detail)));
+            self.say(&Event::Trouble(Failure::new(Exit::Done, "skipped", detail)));
         }
         let more = skips.count.saturating_sub(skips.first.len() as u64);
         if more > 0 {
-            self.say(&Event::Trouble(Failure::new(Exit::Other, "skipped", format!("{more} more were left out"))));
+            self.say(&Event::Trouble(Failure::new(Exit::Done, "skipped", format!("{more} more were left out"))));
         }
         if self.plan.strict && skips.count > 0 {
             self.fail(Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure"));

@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// `@`, such as `pinhole take 9471-…`; `bound` is where the host listens, if not everywhere.
 #[must_use]
 pub fn join_lines(command: &str, network: Network, bound: Option<IpAddr>) -> Vec<Join> {
-    let mut lines = vec![Join { place: "on this machine", command: command.to_owned() }];
+    let here = Join { place: "on this machine", command: command.to_owned() };
     if network == Network::Loopback || bound.is_some_and(|ip| ip.to_canonical().is_loopback()) {
-        return lines;
+        return vec![here];
     }
     let addresses: Vec<IpAddr> = match bound {
         Some(ip) if !ip.is_unspecified() => vec![ip],
@@ -19,11 +19,13 @@ pub fn join_lines(command: &str, network: Network, bound: Option<IpAddr>) -> Vec
     };
     let tailnet = addresses.iter().copied().find(|ip| is_tailnet(*ip));
     let local = addresses.iter().copied().find(|ip| !is_tailnet(*ip));
+    let mut lines = Vec::new();
     lines.extend(local.map(|ip| Join { place: "on this network", command: format!("{command}@{}", bracketed(ip)) }));
     lines.extend(tailnet.map(|ip| Join { place: "on the tailnet", command: format!("{command}@{}", bracketed(ip)) }));
-    if let (true, Some(name)) = (lines.len() < 3 && bound.is_none(), host_name()) {
+    if let (true, Some(name)) = (lines.len() < 2 && bound.is_none(), host_name()) {
         lines.push(Join { place: "by name", command: format!("{command}@{name}") });
     }
+    lines.push(here);
     lines
 }
 
@@ -102,7 +104,7 @@ mod tests {
     #[test]
     fn a_bound_address_is_the_one_named() {
         let lines = join_lines("pinhole take 9471-x", Network::Any, Some("fd00::7".parse().unwrap()));
-        assert_eq!(lines.last().map(|line| line.command.as_str()), Some("pinhole take 9471-x@[fd00::7]"));
+        assert_eq!(lines.first().map(|line| line.command.as_str()), Some("pinhole take 9471-x@[fd00::7]"));
         assert!(join_lines("x", Network::Any, None).len() <= 3);
     }
 

@@ -9,7 +9,7 @@ use super::Settings;
 use super::escape::{name, terminal_text};
 use super::look::{Ink, Look};
 use super::meter::Meters;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::session::event::{Arrived, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -115,6 +115,10 @@ impl<W: Write + Send + 'static> Human<W> {
                 Some(self.next(&look.fold(&format!("Still under way: {}", words::ours(ours)), "  "), Some(next)))
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
+            // Something to know, and no failure.
+            Event::Trouble(Failure { exit: Exit::Done, detail, .. }) => {
+                Some(self.look.fold(&format!("– {}", terminal_text(detail)), "  ") + "\n")
+            }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
             Event::Check(check) if check.ok => Some(self.tick(&format!("{}: {}", check.name, check.detail))),
             Event::Check(check) => Some(self.cross(&format!("{}: {}", check.name, check.detail), check.next.as_deref())),

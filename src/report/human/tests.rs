@@ -140,7 +140,7 @@ The other side must be able to reach this machine: same network, a tailnet, or
 
 Code: 9417-walrus-clipboard-mango
 
-On the other machine, run:
+The other side runs one of these:
 
   on this network:
     pinhole take 9417-walrus-clipboard-mango

@@ -28,7 +28,7 @@ pub fn channel(look: Look, channel: &Channel) -> String {
             lines.push(format!("{place}, run:\n\n  {}\n", join.command));
         }
         joins => {
-            lines.push("On the other machine, run:\n".into());
+            lines.push("The other side runs one of these:\n".into());
             lines.extend(joins.iter().map(|join| format!("  {}:\n    {}\n", join.place, join.command)));
         }
     }
