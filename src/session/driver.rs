@@ -307,10 +307,11 @@ impl<'a> Driver<'a> {
                 self.say(&Event::Disconnected);
                 Some(lost())
             }
-            Outcome::NeverHeard => Some(
-                Failure::new(Exit::Peer, "peer-lost", "the other side knew the code but was never heard of again; the code is dead")
-                    .next("start again with a new code"),
-            ),
+            Outcome::NeverHeard => {
+                self.say(&Event::Disconnected);
+                let detail = "the other side knew the code but was never heard of again; the code is dead";
+                Some(Failure::new(Exit::Peer, "peer-lost", detail).next("start again with a new code"))
+            }
             Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
             Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
             Outcome::Tampered => Some(

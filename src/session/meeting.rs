@@ -2,7 +2,7 @@
 
 use super::driver::Interrupt;
 use super::event::{Channel, Event, Path};
-use super::plan::{Hosting, Plan};
+use super::plan::{Hosting, Plan, Ware};
 use super::{Report, tell};
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
@@ -98,15 +98,17 @@ impl Host {
         Ok((listener, Judge::new(password, nameplate)))
     }
 
-    /// Whether another code is wanted: the person here says, or `--tries`.
-    pub(super) async fn again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
-        if !plan.wares.iter().all(super::plan::Ware::reusable) {
-            return Ok(false);
-        }
+    /// Whether another code is wanted after a guess: `--tries` says, or the person here.
+    async fn again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
         if self.guesses < self.hosting.tries {
-            return Ok(true);
+            return Ok(plan.wares.iter().all(Ware::reusable));
         }
-        if !plan.person || self.hosting.tries > 1 {
+        self.asked_again(plan, report).await
+    }
+
+    /// Whether the person here wants another code; nobody is asked who has said how many there may be.
+    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
+        if !plan.wares.iter().all(Ware::reusable) || !plan.person || self.hosting.tries > 1 {
             return Ok(false);
         }
         report.suspend();

@@ -130,8 +130,11 @@ pub async fn join(candidates: &Candidates, mut joiner: Joiner) -> Result<Joined,
             match joiner.confirm(&frame, &mut OsRng) {
                 Ok((tagged, message2)) => {
                     socket.write_all(&message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
-                    let answer = timeout(HANDSHAKE_TIME, read_frame(&mut socket)).await;
-                    let answer = answer.ok().and_then(Result::ok).ok_or(JoinEnd::CutAfterTag)?;
+                    let answer = match timeout(HANDSHAKE_TIME, read_frame(&mut socket)).await {
+                        Ok(Ok(answer)) => answer,
+                        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => return Err(JoinEnd::Impostor),
+                        _ => return Err(JoinEnd::CutAfterTag),
+                    };
                     let established = tagged.finish(&answer).map_err(|error| match error {
                         JoinError::Refused => JoinEnd::WrongCode,
                         JoinError::NoCommonVersion => JoinEnd::NoCommonVersion,
