@@ -2,6 +2,8 @@
 //!
 //! [`Conversation`] only routes. The work is in [`crate::messages`], [`crate::links`] and [`crate::transfers`].
 
+#[cfg(test)]
+mod greeting_tests;
 mod life;
 mod route;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::messages::{Violation, body_length};
 use crate::secret::SecretVec;
 use crate::time::Instant;
 use crate::transfers::{Incoming, IncomingNews, Outgoing, OutgoingNews};
-use crate::wire::{Control, Entry, EntryKind, Greeting, ItemId, Message, PeerText, Reason, encoded};
+use crate::wire::{Control, Entry, EntryKind, Greeting, ItemId, Message, Offer, PeerText, Reason, encoded};
 use alloc::{boxed::Box, vec::Vec};
 use zeroize::Zeroizing;
 
@@ -58,7 +58,9 @@ impl Conversation {
                 self.open_offers(actions);
             }
             Input::Counted { transfer, bytes, entries, counted } => {
-                if self.ours.contains_key(&transfer) {
+                if let Some(offer) = self.unsaid_offer(transfer) {
+                    (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+                } else if self.ours.contains_key(&transfer) {
                     self.tell(&Control::Counted { transfer, bytes, entries, counted }, actions);
                 }
             }
@@ -195,9 +197,8 @@ impl Conversation {
 
     /// The other side's greeting: its state, and on the code's link what it came for.
     fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
-        for control in self.messages.acknowledged(greeting.next, greeting.window)? {
-            self.tell(&control, actions);
-        }
+        // What the window admits now is among all that is said again below, in its order.
+        let _admitted = self.messages.acknowledged(greeting.next, greeting.window)?;
         if let (Some(want), None) = (greeting.want, self.peer) {
             self.peer = Some(want);
             self.last_word = self.now;
@@ -328,6 +329,12 @@ impl Conversation {
             self.ours.insert(offer.item, Ours::Offered);
             self.say_held(Message::Offer(offer), actions);
         }
+    }
+
+    /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.
+    fn unsaid_offer(&mut self, item: ItemId) -> Option<&mut Offer> {
+        let held = self.held.iter_mut().filter_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
+        held.chain(&mut self.queued).find(|offer| offer.item == item)
     }
 
     fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {

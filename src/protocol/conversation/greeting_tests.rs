@@ -1,0 +1,88 @@
+//! What is said before and at a greeting, record by record.
+
+use super::*;
+use crate::limits::{TTL, WINDOW};
+use crate::messages::Body;
+use crate::wire::{Control, Greeting, Item, ItemKind, encoded};
+use std::vec;
+
+const NOW: Instant = Instant::from_millis(0);
+
+fn conversation(role: Role, verify: bool) -> Conversation {
+    Conversation::new(NOW, Setup { role, want: Want::Both, ttl: TTL, verify })
+}
+
+fn greeting(next: u64, window: u64) -> Greeting {
+    Greeting { next, window, want: Some(Want::Both), ttl: None }
+}
+
+fn told(conversation: &mut Conversation, link: LinkId, control: &Control) -> Actions {
+    conversation.handle(NOW, Input::Control(link, &encoded(control, 0)))
+}
+
+fn controls(actions: &Actions) -> Vec<Control> {
+    actions.control.iter().map(|(_, body)| minicbor::decode(body).unwrap()).collect()
+}
+
+fn messages(actions: &Actions) -> Vec<Message> {
+    let read = |control| if let Control::Fragment { bytes, .. } = control { minicbor::decode(&bytes).ok() } else { None };
+    controls(actions).into_iter().filter_map(read).collect()
+}
+
+#[test]
+fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
+    let mut host = conversation(Role::Host, true);
+    let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    let (first, last) = (host.next_item(), ItemId(5));
+    for _ in 0..4 {
+        host.next_item();
+    }
+    for number in first.0..=last.0 {
+        let folder = Item { name: PeerText::new("logs".into()), kind: ItemKind::Folder, size: None };
+        let offer = Offer { item: ItemId(number), items: vec![folder], bytes: 0, entries: 0, counted: false };
+        assert!(messages(&host.handle(NOW, Input::Offer(offer))).is_empty());
+    }
+    // The fifth is not even held: it waits for one of four.
+    for transfer in [first, last] {
+        let counted = host.handle(NOW, Input::Counted { transfer, bytes: 7, entries: 2, counted: true });
+        assert!(controls(&counted).is_empty(), "how much there is was said before the words were compared");
+    }
+    let offered = |actions: &Actions, item: ItemId| {
+        let found = messages(actions).into_iter().find_map(|message| match &message {
+            Message::Offer(offer) if offer.item == item => Some((offer.bytes, offer.entries, offer.counted)),
+            _ => None,
+        });
+        found.unwrap()
+    };
+    let verified = host.handle(NOW, Input::Verified);
+    assert_eq!(offered(&verified, first), (7, 2, true));
+    assert_eq!(offered(&host.handle(NOW, Input::Cancel(first, Reason::Failed)), last), (7, 2, true));
+}
+
+#[test]
+fn a_new_link_gets_everything_unacknowledged_in_order() {
+    let mut joiner = conversation(Role::Joiner, false);
+    let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
+    let length = Body::MAX as u64;
+    for _ in 0..WINDOW / length + 1 {
+        let item = joiner.next_item();
+        let _ = joiner.handle(NOW, Input::Body(item, Body::text(item, "x".repeat(Body::MAX)).unwrap()));
+    }
+    // The last of them waited for the window, which the new link's greeting widens.
+    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(1)));
+    let greeted = told(&mut joiner, LinkId(1), &Control::Use(greeting(1, WINDOW + length)));
+    let mut numbers: Vec<u64> = Vec::new();
+    for control in controls(&greeted) {
+        if let Control::Fragment { number, .. } = control {
+            numbers.push(number);
+        }
+    }
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    numbers.dedup();
+    assert_eq!(numbers, (1..=WINDOW / length).collect::<Vec<_>>());
+    let pieces = Body::MAX.div_ceil(crate::limits::FRAGMENT);
+    let sent = controls(&greeted).iter().filter(|control| matches!(control, Control::Fragment { .. })).count();
+    assert_eq!(sent, pieces * numbers.len(), "each once");
+}
