@@ -1,12 +1,14 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
 use super::options::Output;
-use super::send::not_open;
+use super::send::{no_channel_of, not_open};
 use super::{Purpose, code, take};
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::code::{Shape, shape};
 
 #[derive(clap::Args)]
+// Its name is that of the arguments inside it, and clap wants each once.
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     pub take: take::Args,
@@ -23,7 +25,7 @@ impl Args {
                 .next("pinhole take CODE, or pinhole take to open one"));
         };
         match shape(&first) {
-            Shape::Number => Err(not_open(&first, "a number alone names an open channel, and none is open here under it")),
+            Shape::Number => Err(no_channel_of(&first)),
             // Read before anything else, so that a mistyped word is said and costs nothing.
             _ => match code::parse(&first) {
                 Err(failure) => Err(failure),

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(after_help = "`send CODE TEXT` sends into a channel; `send PATH...` is `give PATH...`.")]
+// Its name is that of the arguments inside it, and clap wants each once.
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     give: give::Args,
@@ -29,13 +31,10 @@ impl Args {
                 self.give.paths.append(&mut self.file);
                 self.give.purpose(person)
             }
-            Shape::Number => Err(not_open(&first, "a number alone names an open channel, and none is open here under it")),
+            Shape::Number => Err(no_channel_of(&first)),
             Shape::Link | Shape::Code => {
                 // Read before anything else, so that a mistyped word is said and costs nothing.
                 let address = code::parse(&first)?;
-                if !person {
-                    return Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command"));
-                }
                 let mut paths = self.file.clone();
                 let mut text = None;
                 match self.give.paths.get(1..).unwrap_or_default() {
@@ -46,6 +45,9 @@ impl Args {
                 }
                 if let Some(text) = &text {
                     ambiguous(&first, text)?;
+                }
+                if !person {
+                    return Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command"));
                 }
                 let mut wares = self.give.ware.wares(&paths)?;
                 wares.extend(text.map(Ware::Text));
@@ -72,6 +74,12 @@ fn usage(detail: &str) -> Failure {
 
 fn not_text() -> Failure {
     usage("the text is not UTF-8")
+}
+
+/// A number alone names a channel that is open here, and never joins one.
+pub(super) fn no_channel_of(number: &str) -> Failure {
+    Failure::new(Exit::Code, "code-not-open", format!("no channel is open here under {number}, and a number alone joins none"))
+        .next("with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
 }
 
 pub(super) fn not_open(code: &str, detail: &str) -> Failure {

@@ -1,0 +1,83 @@
+//! A wrong code costs the code, both sides hear of it, and nothing else costs anything.
+
+use crate::harness::Machine;
+use std::net::TcpStream;
+
+/// The code with another last word.
+fn slip(code: &str) -> String {
+    let (rest, last) = code.rsplit_once('-').unwrap();
+    format!("{rest}-{}", if last == "walrus" { "mango" } else { "walrus" })
+}
+
+#[test]
+fn tries_make_new_codes_without_asking() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("a", b"a");
+    let mut giver = here.start(["give", "a", "--tries", "3"]);
+    let first = giver.code();
+    there.run(["take", &slip(&first)]).expect(3);
+    assert_eq!(giver.until("status", "handshake_failed")["guesses"], 1);
+    let second = giver.code();
+    assert_ne!(first.split_once('-').unwrap().1, second.split_once('-').unwrap().1);
+    // The first is dead, whoever waits under its number now.
+    there.run(["take", &first]).expect(3);
+    there.run(["take", &second, "-o", "."]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(std::fs::read(there.path("a")).unwrap(), b"a");
+}
+
+#[test]
+fn after_the_last_try_it_is_over() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut giver = here.start(["give", "--text", "x", "--tries", "2"]);
+    for guesses in 1..=2 {
+        let code = giver.code();
+        let taker = there.run(["take", &slip(&code)]).expect(3);
+        let error = taker.failure();
+        assert_eq!(error["error"], "code-wrong");
+        assert!(error["next"].as_str().unwrap().contains("new code"));
+        assert_eq!(giver.until("status", "handshake_failed")["guesses"], guesses);
+    }
+    let giver = giver.end().expect(3);
+    assert_eq!(giver.failure()["error"], "code-guessed");
+}
+
+#[test]
+fn a_port_that_was_asked_for_keeps_its_number() {
+    let (here, there) = (Machine::new(), Machine::new());
+    // A port that is free now: bound, and let go.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut giver = here.start(["give", "--text", "x", "--tries", "2", "--port", &port.to_string()]);
+    let first = giver.code();
+    assert!(first.starts_with(&format!("{port}-")));
+    there.run(["take", &slip(&first)]).expect(3);
+    let second = giver.code();
+    assert!(second.starts_with(&format!("{port}-")) && second != first);
+    there.run(["take", &second]).expect(0);
+    giver.end().expect(0);
+}
+
+#[test]
+fn who_hangs_up_costs_nothing() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut giver = here.start(["give", "--text", "hello"]);
+    let code = giver.code();
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    for _ in 0..20 {
+        drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
+    }
+    let taker = there.run(["take", &code]).expect(0);
+    assert_eq!(taker.one("text")["body"], "hello");
+    let giver = giver.end().expect(0);
+    assert!(giver.all("status").iter().all(|status| status["event"] != "handshake_failed"));
+}
+
+#[test]
+fn a_code_works_once() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut giver = here.start(["give", "--text", "hello"]);
+    let code = giver.code();
+    there.run(["take", &code]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(there.run(["take", &code]).expect(3).failure()["error"], "code-unavailable");
+}
