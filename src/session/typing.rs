@@ -43,7 +43,7 @@ pub(super) struct Typing {
 impl Typing {
     /// Begins to read lines on a thread of its own.
     pub(super) fn start(screen: &Screen, desk: Desk) -> Result<Self, Failure> {
-        let cannot = |error: &dyn std::fmt::Display| Failure::new(Exit::Other, "internal", format!("lines cannot be typed here: {error}"));
+        let cannot = |error: &dyn std::fmt::Display| Failure::new(Exit::Other, "failed", format!("lines cannot be typed here: {error}"));
         let mut editor = Editor::<(), MemHistory>::with_history(Config::default(), MemHistory::new()).map_err(|error| cannot(&error))?;
         screen.share(editor.create_external_printer().map_err(|error| cannot(&error))?);
         std::thread::Builder::new()
