@@ -21,14 +21,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::timeout;
 
 /// News of links that may wait for the driver: enough that a reader rarely waits, few enough to bound memory.
 const NEWS: usize = 64;
 /// How long the last words may take to leave, and the other side's last words to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// A sleep is never longer, because the timers here stand still while the machine sleeps and the channel's hour does not.
-const NAP: Duration = Duration::from_secs(30);
 
 /// Ctrl-C and the signals that mean the same.
 pub(super) struct Interrupt([Signal; 3]);
@@ -138,12 +136,11 @@ impl<'a> Driver<'a> {
             if let Some(outcome) = self.outcome {
                 break outcome;
             }
-            let wake = Instant::now() + self.wake_at.map_or(NAP, |at| at.since(clock::now()).min(NAP));
             tokio::select! {
                 Some((link, news)) = self.news.recv() => self.news(link, news),
                 Some(done) = self.done.recv() => done(&mut self),
                 () = interrupt.wait() => self.input(Input::Abort(Reason::Interrupted)),
-                () = sleep_until(wake) => self.input(Input::Tick),
+                () = clock::sleep_until(self.wake_at) => self.input(Input::Tick),
             }
             self.follow();
         };
@@ -274,7 +271,6 @@ impl<'a> Driver<'a> {
     /// last words with it.
     async fn last_words(&mut self, interrupt: &mut Interrupt) {
         self.link.close();
-        let until = Instant::now() + LAST_WORDS;
         let gone = async {
             let (mut flushed, mut down) = (false, false);
             while !(flushed && down) {
@@ -287,7 +283,7 @@ impl<'a> Driver<'a> {
             }
         };
         tokio::select! {
-            _ = timeout_at(until, gone) => {}
+            _ = timeout(LAST_WORDS, gone) => {}
             () = interrupt.wait() => {}
         }
         self.link.cut();

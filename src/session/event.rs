@@ -81,7 +81,7 @@ pub enum Event {
         /// Bytes in all, once known.
         total: Option<u64>,
     },
-    /// Something of ours waits to be sent.
+    /// Something of ours is offered, and waits for the peer to accept it.
     Queued(Ours),
     /// Something of ours is on its way, and this process does not wait for it any longer.
     Pending {

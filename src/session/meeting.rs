@@ -4,6 +4,7 @@ use super::driver::Interrupt;
 use super::event::{Channel, Event, Path};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Report, tell};
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
 use crate::transport::addresses::{join_lines, path};
@@ -14,7 +15,6 @@ use pinhole_protocol::handshake::{Joiner, Judge};
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
 use std::time::SystemTime;
-use tokio::time::timeout;
 
 /// Two sides that know the same code.
 pub(super) struct Meeting {
@@ -40,22 +40,22 @@ impl Host {
             let (listener, judge) = self.open(plan, report)?;
             tell(report, &Event::Waiting);
             let met = tokio::select! {
-                met = timeout(plan.ttl, meet(&listener, judge)) => met,
-                () = interrupt.wait() => return Err(interrupted()),
+                met = meet(&listener, judge) => met,
+                () = clock::sleep_until(Some(clock::now().after(plan.ttl))) => {
+                    return Err(Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
+                        .next("run the command again for a new code; --ttl makes it wait longer"));
+                }
+                () = interrupt.wait() => return Err(interrupted("interrupted before anybody came; the code is dead")),
             };
             match met {
-                Ok(Met::Joined(joined)) => return meeting(*joined, Role::Host),
-                Ok(Met::Burned) => {
+                Met::Joined(joined) => return meeting(*joined, Role::Host),
+                Met::Burned => {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
-                    if !self.again(plan, report).await? {
+                    if !self.again(plan, report, interrupt).await? {
                         return Err(Failure::new(Exit::Code, "code-guessed", "somebody used a wrong code, so this one is dead")
                             .next("run the command again for a new code, or allow more with --tries"));
                     }
-                }
-                Err(_) => {
-                    return Err(Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
-                        .next("run the command again for a new code; --ttl makes it wait longer"));
                 }
             }
         }
@@ -99,22 +99,26 @@ impl Host {
     }
 
     /// Whether another code is wanted after a guess: `--tries` says, or the person here.
-    async fn again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
+    async fn again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
         if self.guesses < self.hosting.tries {
             return Ok(plan.wares.iter().all(Ware::reusable));
         }
-        self.asked_again(plan, report).await
+        self.asked_again(plan, report, interrupt).await
     }
 
     /// Whether the person here wants another code; nobody is asked who has said how many there may be.
-    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report) -> Result<bool, Failure> {
+    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
         if !plan.wares.iter().all(Ware::reusable) || !plan.person || self.hosting.tries > 1 {
             return Ok(false);
         }
         report.suspend();
-        let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code()).await;
+        let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code());
+        let answer = tokio::select! {
+            answer = asked => answer,
+            () = interrupt.wait() => return Err(interrupted("interrupted; the code is dead")),
+        };
         report.resume();
-        asked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))
+        answer.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))
     }
 }
 
@@ -128,7 +132,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     };
     tokio::select! {
         joined = dialled => meeting(joined?, Role::Joiner),
-        () = interrupt.wait() => Err(interrupted()),
+        () = interrupt.wait() => Err(interrupted("interrupted before there was a channel")),
     }
 }
 
@@ -151,6 +155,6 @@ fn meeting(joined: Joined, role: Role) -> Result<Meeting, Failure> {
     Ok(Meeting { joined, path, role })
 }
 
-fn interrupted() -> Failure {
-    Failure::new(Exit::Interrupted, "interrupted", "interrupted before anybody came; the code is dead")
+fn interrupted(detail: &str) -> Failure {
+    Failure::new(Exit::Interrupted, "interrupted", detail)
 }

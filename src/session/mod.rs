@@ -57,7 +57,7 @@ async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report) -> Result<(),
         let meeting = host.meet(&plan, report, &mut interrupt).await?;
         match converse(&plan, meeting, report, &mut interrupt).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person says whether there is to be a new code.
-            (Some(Outcome::NeverHeard), _) if host.asked_again(&plan, report).await? => {}
+            (Some(Outcome::NeverHeard), _) if host.asked_again(&plan, report, &mut interrupt).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
         }
     }

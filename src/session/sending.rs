@@ -83,6 +83,9 @@ impl Driver<'_> {
         let offer = selection.offer(id);
         self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes), offer.entries);
         let counted = offer.counted;
+        if let (Some(ours), false) = (self.ours.get(&id), self.plan.verify) {
+            self.say(&Event::Queued(ours.told(id)));
+        }
         self.next.push_back(Input::Offer(offer));
         if counted {
             return;

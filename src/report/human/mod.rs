@@ -98,7 +98,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Reconnected => say("Connected again."),
             Event::Expiring { left } => say(&format!("The channel ends in {} unless something is sent.", super::amounts::roughly(*left))),
             // A one-shot command is done by then, or the failure that follows says why it is not.
-            Event::PeerLeft(_) | Event::Closed | Event::Queued(_) if self.once => None,
+            Event::PeerLeft(_) | Event::Closed if self.once => None,
             Event::PeerLeft(reason) => say(&words::left(*reason)),
             Event::Disconnected => say("The connection is lost for good."),
             Event::HandshakeFailed { guesses } => Some(self.cross(&words::wrong_code(*guesses), None)),
@@ -110,7 +110,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Offer(offer) => say(&format!("Receiving {}", words::offer(offer))),
             // Drawn above, from all transfers together.
             Event::Progress { .. } => None,
-            Event::Queued(ours) => say(&format!("Queued {}", words::ours(ours))),
+            Event::Queued(_) => say("Offered; waiting for the other side to accept …"),
             Event::Pending { ours, next } => {
                 Some(self.next(&look.fold(&format!("Still under way: {}", words::ours(ours)), "  "), Some(next)))
             }
