@@ -95,8 +95,8 @@ const fn there(reason: Reason) -> (Exit, &'static str, &'static str) {
 const fn next(reason: Reason, side: Side) -> Option<&'static str> {
     match (reason, side) {
         (Reason::Done, Side::There) => Some("what was not reported as delivered has not arrived: start again with a new code"),
-        (Reason::NoSpace, Side::Here) => Some("make room and take again with a new code: what has arrived is kept"),
-        (Reason::NoSpace, Side::There) => Some("when there is room, give again with a new code: what has arrived is kept"),
+        (Reason::NoSpace, Side::Here) => Some("make room and take again with a new code"),
+        (Reason::NoSpace, Side::There) => Some("when there is room, give again with a new code"),
         (Reason::TooLarge, Side::Here) => Some("take again with a larger --max-size"),
         (Reason::Exists, Side::Here) => Some("take again with --conflict rename"),
         (Reason::SourceChanged, Side::Here) => Some("give again when nothing writes to it any longer"),
@@ -105,7 +105,7 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
         (Reason::SameRole, _) => Some("make a new code, with give on one side and take on the other"),
         (Reason::NotVerified | Reason::Protocol, _) => Some("make a new code; if it happens again, do not send anything that matters"),
         (Reason::Expired, _) => Some("make a new code, with a longer --ttl if need be"),
-        (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code: what has arrived is kept"),
+        (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code"),
         _ => None,
     }
 }

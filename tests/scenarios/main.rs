@@ -4,9 +4,13 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bad_input;
+mod changing;
 mod channel;
 mod early;
+mod existing;
 mod first;
+mod interrupts;
 mod pairings;
 mod routing;
 mod secrets;
