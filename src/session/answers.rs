@@ -56,10 +56,10 @@ impl Driver<'_> {
             move |terminal| terminal.same_words(&words),
             |driver, answer| match answer {
                 Ok(true) => driver.input(Input::Verified),
-                Ok(false) => driver.input(Input::Abort(Reason::NotVerified)),
+                Ok(false) => driver.abort(Reason::NotVerified),
                 Err(failure) => {
                     driver.fail(failure);
-                    driver.input(Input::Abort(Reason::NoAnswer));
+                    driver.abort(Reason::NoAnswer);
                 }
             },
         );

@@ -139,7 +139,7 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 Some((link, news)) = self.news.recv() => self.news(link, news),
                 Some(done) = self.done.recv() => done(&mut self),
-                () = interrupt.wait() => self.input(Input::Abort(Reason::Interrupted)),
+                () = interrupt.wait() => self.abort(Reason::Interrupted),
                 () = clock::sleep_until(self.wake_at) => self.input(Input::Tick),
             }
             self.follow();
@@ -154,6 +154,12 @@ impl<'a> Driver<'a> {
         let failure = self.judge(outcome);
         self.let_go();
         (outcome, failure)
+    }
+
+    /// Ends the conversation at once, for a reason of this side's: what fails by that is told before, or it would seem the other side's.
+    pub(super) fn abort(&mut self, reason: Reason) {
+        self.fail(failure_from(reason, Side::Here));
+        self.input(Input::Abort(reason));
     }
 
     /// Tells the conversation and does what it says, and what follows from that.
@@ -298,6 +304,8 @@ impl<'a> Driver<'a> {
         let ended = match outcome {
             Outcome::Done => None,
             Outcome::Aborted(reason) => Some(failure_from(reason, Side::Here)),
+            // Whatever became of the other side after that, what this one came to give is where it belongs.
+            Outcome::PeerLeft(_) if self.plan.want == Want::Give && self.delivered == self.plan.wares.len() => None,
             Outcome::PeerLeft(reason) => Some(failure_from(reason, Side::There)),
             Outcome::LinkLost => {
                 self.say(&Event::Disconnected);

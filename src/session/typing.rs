@@ -97,7 +97,7 @@ fn read_one(editor: &mut Editor<(), MemHistory>, desk: &Desk) -> bool {
             !closes
         }
         Err(ReadlineError::Interrupted) => {
-            desk.put(|driver| driver.input(Input::Abort(pinhole_protocol::wire::Reason::Interrupted)));
+            desk.put(|driver| driver.abort(pinhole_protocol::wire::Reason::Interrupted));
             false
         }
         Err(ReadlineError::Eof) => {

@@ -105,6 +105,8 @@ impl Conversation {
             }
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.leave(Reason::Done),
+            // Our goodbye is said already: a second one could only take back what the other side has.
+            Input::Abort(reason) if self.nothing_owed() => self.end(Outcome::Aborted(reason), actions),
             Input::Abort(reason) => self.end_now(reason, Outcome::Aborted(reason), actions),
             Input::Tick => {}
         }
