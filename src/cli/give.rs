@@ -114,7 +114,8 @@ impl Wares {
             + usize::from(self.text.as_deref() == Some("-"))
             + usize::from(self.secret && !at_terminal);
         if stdin_uses > 1 {
-            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret"));
+            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret")
+                .next("put the others in files: --secret-file, or a path"));
         }
         let mut wares = Vec::new();
         if let Some(text) = &self.text {

@@ -70,7 +70,7 @@ fn sources_that_cannot_be_given_are_refused_before_the_code() {
         (vec!["give", "--text", "-", "-"], 2, "usage"),
         (vec!["give", "--words", "9", "--text", "x"], 2, "usage"),
         (vec!["give", "--ttl", "59s", "--text", "x"], 2, "usage"),
-        (vec!["give", "--exclude", "[", "."], 2, "bad-pattern"),
+        (vec!["give", "--exclude", "a{b", "."], 2, "bad-pattern"),
         (vec!["take", "-o", "no/such/folder/"], 8, "disk"),
         (vec!["take", "-o", "no/such/name"], 8, "disk"),
         (vec!["no-such-command"], 2, "usage"),
@@ -91,7 +91,7 @@ fn a_source_that_vanishes_meanwhile_fails_on_both_sides() {
     std::fs::remove_file(path).unwrap();
     there.run(["take", &code, "-o", "."]).expect(9);
     let giver = giver.end().expect(9);
-    assert!(giver.failure()["detail"].as_str().unwrap().contains("\"a\""), "{}", giver.failure());
+    assert!(giver.failure()["detail"].as_str().unwrap().contains("was removed or renamed"), "{}", giver.failure());
     assert!(names(there.dir()).is_empty());
 }
 
