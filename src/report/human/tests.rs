@@ -266,10 +266,7 @@ fn declined_and_out_of_space() {
         on_screen(&written(ROOMY, true, &events.collect::<Vec<_>>()), 80)
     };
     assert_eq!(ended(Reason::Declined), "✗ the other side said no");
-    assert_eq!(
-        ended(Reason::NoSpace),
-        "✗ the other side is out of disk space\n  → when there is room, give again with a new code: what has arrived is kept"
-    );
+    assert_eq!(ended(Reason::NoSpace), "✗ the other side is out of disk space\n  → when there is room, give again with a new code");
 }
 
 #[test]
