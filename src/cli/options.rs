@@ -154,7 +154,9 @@ impl Receive {
             None if person => SecretPlace::Ask,
             None => SecretPlace::Private,
         };
-        Ok(Taking { ask: person && !self.yes, policy, to, secret, long_texts_to_file: !person })
+        // Who names standard output has a pipe waiting, and nothing is stored.
+        let ask = person && !self.yes && !self.bytes_to_stdout();
+        Ok(Taking { ask, policy, to, secret, long_texts_to_file: !person })
     }
 }
 
