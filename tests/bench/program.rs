@@ -1,0 +1,166 @@
+//! The pinhole that is measured, as its users run it.
+
+use crate::options::Options;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a process is looked at. The kernel keeps the peak, so only what it grows by in its last moment is missed.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The program.
+pub struct Program(PathBuf);
+
+/// A transfer from the start of `take` until both processes have ended.
+pub struct Moved {
+    pub time: Duration,
+    pub giver: Used,
+    pub taker: Used,
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, Default)]
+pub struct Used {
+    /// Peak of resident memory, in KiB.
+    memory: u64,
+    /// Processor time of user and system, in hundredths of a second.
+    user: u64,
+    system: u64,
+}
+
+impl Used {
+    /// The larger of both, in each respect.
+    pub fn max(self, other: Self) -> Self {
+        Self { memory: self.memory.max(other.memory), user: self.user.max(other.user), system: self.system.max(other.system) }
+    }
+
+    /// This process so far. Its memory says nothing: it is that of everything it measures.
+    pub fn here() -> Self {
+        Self { memory: 0, ..Self::of(std::process::id()).unwrap_or_default() }
+    }
+
+    /// The processor time since `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system), ..self }
+    }
+
+    /// As far as the kernel says it; a process that has ended says nothing.
+    fn of(process: u32) -> Option<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // Fields 14 and 15 of proc_pid_stat(5); the second, in brackets, may hold anything.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        Some(Self {
+            memory: peak.trim().strip_suffix(" kB")?.parse().ok()?,
+            user: fields.next()?.parse().ok()?,
+            system: fields.next()?.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Used {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |hundredths: u64| hundredths as f64 / 100.0;
+        if self.memory > 0 {
+            write!(f, "peak memory {:.1} MiB, ", self.memory as f64 / 1024.0)?;
+        }
+        write!(f, "processor {:.2} s user, {:.2} s system", seconds(self.user), seconds(self.system))
+    }
+}
+
+/// A `give` that has shown its code.
+pub struct Giving {
+    pub child: Child,
+    pub code: String,
+    /// From its start to the code.
+    pub time: Duration,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Program {
+    /// The one that the options name, or the release build of this workspace.
+    pub fn find(options: &Options) -> io::Result<Self> {
+        if let Some(path) = &options.program {
+            return path.canonicalize().map(Self);
+        }
+        // `cargo run` says which cargo it is; without it, what was built before has to do.
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            let built = Command::new(cargo).args(["build", "--release", "--quiet", "--package", "pinhole"]).status()?;
+            if !built.success() {
+                return Err(io::Error::other("the program could not be built"));
+            }
+        }
+        let here = std::env::current_exe()?;
+        let folder = here.parent().and_then(Path::parent).ok_or(io::ErrorKind::NotFound)?;
+        folder.join("release/pinhole").canonicalize().map(Self)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, place: &Path) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(args).env_clear().env("HOME", place).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
+        command.current_dir(place).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
+    }
+
+    /// Starts `give PATH` and waits for its code.
+    pub fn give(&self, path: &Path, place: &Path) -> io::Result<Giving> {
+        let begun = Instant::now();
+        let mut child = self.command([OsStr::new("give"), path.as_os_str()], place).spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut line = String::new();
+        while lines.read_line(&mut line)? > 0 {
+            if let Some(code) = serde_json::from_str::<Value>(&line).ok().and_then(|value| value["code"].as_str().map(str::to_owned)) {
+                return Ok(Giving { child, code, time: begun.elapsed(), lines });
+            }
+            line.clear();
+        }
+        Err(io::Error::other("give ended without a code"))
+    }
+
+    /// Moves `source` into the directory `target`.
+    pub fn transfer(&self, source: &Path, target: &Path) -> io::Result<Moved> {
+        let giving = self.give(source, target)?;
+        let begun = Instant::now();
+        let args = [OsStr::new("take"), OsStr::new(&giving.code), OsStr::new("-o"), target.as_os_str()];
+        let mut taker = self.command(args, target).spawn()?;
+        let lines = BufReader::new(taker.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let (giver, taker) = thread::scope(|threads| {
+            let giver = threads.spawn(move || finish(giving.child, giving.lines));
+            let taker = finish(taker, lines);
+            let giver = giver.join().map_err(|_| io::Error::other("a watching thread panicked"))?;
+            io::Result::Ok((giver?, taker?))
+        })?;
+        let time = begun.elapsed();
+        let name = source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        if target.join(name).metadata()?.len() != source.metadata()?.len() {
+            return Err(io::Error::other("what arrived is not as long as what was given"));
+        }
+        Ok(Moved { time, giver, taker })
+    }
+}
+
+/// Watches a process to its end, which has to be a good one.
+fn finish(mut child: Child, lines: BufReader<ChildStdout>) -> io::Result<Used> {
+    let reading = thread::spawn(move || lines.lines().map_while(Result::ok).last());
+    let mut used = Used::default();
+    let status = loop {
+        used = Used::of(child.id()).unwrap_or(used);
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        thread::sleep(LOOK);
+    };
+    let last = reading.join().ok().flatten().unwrap_or_default();
+    if status.success() { Ok(used) } else { Err(io::Error::other(format!("it ended with {status}: {last}"))) }
+}

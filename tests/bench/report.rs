@@ -1,0 +1,45 @@
+//! Numbers for people.
+
+use std::time::Duration;
+
+/// Bytes, in the largest unit of which there is a whole one.
+pub fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if value.fract() == 0.0 { format!("{value:.0} {}", units[unit]) } else { format!("{value:.1} {}", units[unit]) }
+}
+
+/// The time that bytes took, and their speed.
+pub fn speed(bytes: u64, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    format!("{seconds:.2} s ({:.0} MiB/s)", bytes as f64 / seconds / f64::from(1 << 20))
+}
+
+/// The middle one, or the mean of the two in the middle; of nothing, nothing.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => (values[middle - 1] + values[middle]) / 2.0,
+        _ => values[middle],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_people_say_them() {
+        assert_eq!((size(2 << 30), size(1536), size(7)), ("2 GiB".into(), "1.5 KiB".into(), "7 B".into()));
+        assert_eq!(speed(1 << 30, Duration::from_secs(2)), "2.00 s (512 MiB/s)");
+        assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
+        assert!(median(Vec::new()).is_nan());
+    }
+}
