@@ -3,6 +3,7 @@
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -34,7 +35,7 @@ impl SecretSource {
     /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; not readable: exit 8; no terminal to ask at: exit 10.
     pub fn read(&self) -> Result<SecretVec, Failure> {
         match self {
-            Self::Prompt => typed(rpassword::prompt_password("Secret (not shown): ")),
+            Self::Prompt => typed(prompt()),
             // Not through `io::stdin`, whose buffer would keep a copy.
             Self::Stdin => match io::stdin().as_fd().try_clone_to_owned() {
                 Ok(stdin) => read_whole(File::from(stdin), "standard input"),
@@ -59,6 +60,19 @@ impl SecretSource {
             }
         }
     }
+}
+
+/// Asks at the terminal. Its echo is off before the question is there: rpassword turns it off after, and what is pasted at once would be
+/// shown.
+fn prompt() -> io::Result<String> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    let before = tcgetattr(&terminal)?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Now, &quiet)?;
+    let line = rpassword::prompt_password("Secret (not shown): ");
+    tcsetattr(&terminal, OptionalActions::Now, &before)?;
+    line
 }
 
 fn typed(line: io::Result<String>) -> Result<SecretVec, Failure> {

@@ -32,10 +32,13 @@ pub fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// How long something took: `0.2 s`, `3.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`.
+/// How long something took: `less than 0.1 s`, `0.2 s`, `3.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`.
 #[must_use]
 pub fn took(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;
+    if tenths == 0 {
+        return "less than 0.1 s".to_owned();
+    }
     if tenths < 100 {
         return format!("{}.{} s", tenths / 10, tenths % 10);
     }
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn times_taken() {
         let said = [0, 249, 3_400, 9_949, 9_950, 59_499, 59_500, 200_000, 7_500_000].map(|ms| took(Duration::from_millis(ms)));
-        assert_eq!(said, ["0.0 s", "0.2 s", "3.4 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
+        assert_eq!(said, ["less than 0.1 s", "0.2 s", "3.4 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "3 min 20 s", "2 h 5 min"]);
         assert!(took(Duration::MAX).ends_with(" min"));
     }
 

@@ -119,6 +119,10 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Trouble(Failure { exit: Exit::Done, detail, .. }) => {
                 Some(self.look.fold(&format!("– {}", terminal_text(detail)), "  ") + "\n")
             }
+            // The terminal has shown ^C, perhaps behind a question.
+            Event::Trouble(failure) if failure.exit == Exit::Interrupted && look.cursor => {
+                Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
+            }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
             Event::Check(check) if check.ok => Some(self.tick(&format!("{}: {}", check.name, check.detail))),
             Event::Check(check) => Some(self.cross(&format!("{}: {}", check.name, check.detail), check.next.as_deref())),
