@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// News of links that may wait for the driver: enough that a reader rarely waits, few enough to bound memory.
@@ -69,6 +70,8 @@ pub(super) struct Driver<'a> {
     pub(super) desk: Desk,
     pub(super) ours: BTreeMap<ItemId, Ours>,
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
+    /// Parts of files being removed; the process does not end before they are gone.
+    pub(super) removals: Vec<JoinHandle<()>>,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
     /// Inputs that follow from what is being handled.
@@ -110,6 +113,7 @@ impl<'a> Driver<'a> {
             desk: Desk(desk),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
+            removals: Vec::new(),
             inbox: None,
             next: VecDeque::new(),
             questions: VecDeque::new(),
@@ -152,7 +156,7 @@ impl<'a> Driver<'a> {
             typing.end();
         }
         let failure = self.judge(outcome);
-        self.let_go();
+        self.let_go().await;
         (outcome, failure)
     }
 
@@ -340,13 +344,21 @@ impl<'a> Driver<'a> {
         None
     }
 
-    /// Ends what other threads still do for this session.
-    fn let_go(&mut self) {
+    /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered. A disk that does not
+    /// answer is not waited for.
+    async fn let_go(&mut self) {
         for ours in self.ours.values() {
             ours.stop();
         }
-        for theirs in self.theirs.values() {
-            theirs.discard();
+        for theirs in std::mem::take(&mut self.theirs).into_values() {
+            self.removals.push(tokio::task::spawn_blocking(move || theirs.discard()));
         }
+        let removed = async {
+            for removal in &mut self.removals {
+                // One that failed leaves a hidden part and nothing else to be done.
+                let _ = removal.await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, removed).await;
     }
 }

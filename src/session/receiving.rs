@@ -291,7 +291,7 @@ impl Driver<'_> {
     fn drop_theirs(&mut self, id: ItemId) {
         self.tables.remove_sink(id);
         if let Some(theirs) = self.theirs.remove(&id) {
-            self.work(move || theirs.discard(), |_, ()| ());
+            self.removals.push(tokio::task::spawn_blocking(move || theirs.discard()));
         }
     }
 
