@@ -79,22 +79,44 @@ impl Terminal {
     /// Waits until this stands on the screen.
     #[track_caller]
     pub fn see(&mut self, text: &str) {
-        let until = Instant::now() + PATIENCE;
-        while !self.screen().contains(text) {
-            let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) else {
-                panic!("no {text:?} on the screen:\n{}", self.screen());
-            };
-            self.show(&bytes);
-        }
+        self.wait(text, |screen| screen.contains(text).then_some(()));
+    }
+
+    /// Waits until a code stands on the screen, other than this one, and returns it.
+    #[track_caller]
+    pub fn code_after(&mut self, old: &str) -> String {
+        self.wait("new code", |screen| {
+            let last = screen.lines().filter_map(|line| line.strip_prefix("Code: ")).next_back()?.trim();
+            // The line below it is there, so it is whole.
+            (last != old && screen.rsplit_once(last)?.1.contains("Good for one guest")).then(|| last.to_owned())
+        })
     }
 
     /// Waits until a code stands on the screen and returns it.
     #[track_caller]
     pub fn code(&mut self) -> String {
-        self.see("Good for one guest");
-        let screen = self.screen();
-        let codes: Vec<&str> = screen.lines().filter_map(|line| line.strip_prefix("Code: ")).collect();
-        codes.last().unwrap_or_else(|| panic!("no code:\n{screen}")).trim().to_owned()
+        self.code_after("")
+    }
+
+    /// Whether anything was shown in a colour or another look.
+    pub fn painted(&self) -> bool {
+        let said = String::from_utf8_lossy(&self.bytes);
+        let mut functions = said.split("\u{1b}[").skip(1);
+        functions.any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
+    }
+
+    #[track_caller]
+    fn wait<T>(&mut self, what: &str, seen: impl Fn(&str) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = seen(&self.screen()) {
+                return found;
+            }
+            let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                panic!("no {what:?} on the screen:\n{}", self.screen());
+            };
+            self.show(&bytes);
+        }
     }
 
     /// Waits for its end, and returns its exit status and the screen that it leaves.

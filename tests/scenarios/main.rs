@@ -16,5 +16,6 @@ mod routing;
 mod secrets;
 mod sizes;
 mod streams;
+mod terminal;
 mod words;
 mod wrong_code;
