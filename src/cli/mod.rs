@@ -34,15 +34,20 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  pinhole give report.pdf photos/          here: shows a code, such as 9471-walrus-clipboard-mango
-  pinhole take 9471-walrus-clipboard-mango there: receives it
-  pinhole give --secret                    asks for a secret without showing it
-  tar c . | pinhole give -                 gives standard input;  take CODE -o - | tar x
-  pinhole take                             opens a channel to receive; shows the line for the giver
+  pinhole give report.pdf photos/        shows a code, such as 9471-walrus-clipboard-mango
+  pinhole take 9471-walrus-clipboard-mango@192.168.7.20    on the other machine: receives it
+  pinhole give --secret                  asks for a secret without showing it
+  tar c . | pinhole give -               gives standard input
+  pinhole take CODE -o - | tar x         takes it to standard output
+  pinhole take                           opens a channel to receive; shows the giver's line
 
-Exit status: 0 done, 1 other failure, 2 usage, 3 wrong or used code, 4 nobody came, 5 unreachable, 6 the other side
-declined or left, 7 tampering, 8 local disk, 9 the source changed, 10 an answer was needed, 11 not finished yet,
-130 interrupted.";
+Exit status:
+  0 done                       4 nobody came, or expired    8 local disk
+  1 other failure              5 unreachable                9 the source changed
+  2 usage                      6 the other side declined,   10 an answer was needed
+  3 wrong, used or unknown       left or broke off          11 not finished yet
+    code                       7 tampering                  130 interrupted
+";
 
 #[derive(Subcommand)]
 enum Command {

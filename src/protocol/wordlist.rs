@@ -41,11 +41,14 @@ pub(crate) fn find(typed: &str) -> Option<&'static str> {
 
 /// What `typed` was probably meant to be: the one word nearest by edits, or the one word that it begins.
 pub(crate) fn suggest(typed: &str) -> Option<&'static str> {
-    if typed.chars().count() > LONGEST_TYPO {
+    let letters = typed.chars().count();
+    if letters > LONGEST_TYPO {
         return None;
     }
+    // A letter at least is right, or there is nothing to go by.
+    let slips = SLIPS.min(letters.saturating_sub(1));
     let typed = typed.to_ascii_lowercase();
-    let near = WORDS.iter().map(|word| (distance(&typed, word), *word)).filter(|(edits, _)| *edits <= SLIPS);
+    let near = WORDS.iter().map(|word| (distance(&typed, word), *word)).filter(|(edits, _)| *edits <= slips);
     let mut nearest: Vec<(usize, &'static str)> = near.collect();
     nearest.sort_unstable();
     match nearest.as_slice() {
@@ -144,6 +147,12 @@ mod tests {
         for typed in ["qqqqqqq", "", "walrusandmuchmorethanthat", "\u{202e}"] {
             assert_eq!(suggest(typed), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_letter_alone_names_no_word() {
+        assert!(('a'..='z').all(|letter| suggest(letter.encode_utf8(&mut [0; 4])).is_none()));
+        assert_eq!(suggest(""), None);
     }
 
     #[test]
