@@ -7,15 +7,17 @@ use pinhole_protocol::handshake::{self, Frame, Judge, Verdict};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
 use rand_core::{OsRng, RngCore};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Ports of a host that was not told one: four digits to say, and one range to open in a firewall (DESIGN 1).
 const PORTS: std::ops::RangeInclusive<u16> = 9000..=9999;
@@ -23,6 +25,9 @@ const PORTS: std::ops::RangeInclusive<u16> = 9000..=9999;
 const TRIES: u32 = 64;
 /// Connections that the system queues while handshakes are computed.
 const BACKLOG: i32 = 128;
+
+/// Between two tries to take a connection when the system has no handle for it.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound port, on IPv4 and IPv6 where the machine has both.
 pub struct Listener {
@@ -89,18 +94,19 @@ impl Listener {
         self.port
     }
 
+    /// The next connection and its source. Errors are of connections that were gone before they were taken, or a want of file handles that
+    /// passes as other handshakes end.
     async fn accept(&self) -> (TcpStream, IpAddr) {
-        let mut accepts: Vec<_> = self.sockets.iter().map(|socket| Box::pin(socket.accept())).collect();
-        std::future::poll_fn(|context| {
-            for accept in &mut accepts {
-                // An error is a connection that was gone before it was taken, or a momentary want of file handles.
-                if let std::task::Poll::Ready(Ok((socket, peer))) = accept.as_mut().poll(context) {
-                    return std::task::Poll::Ready((socket, peer.ip().to_canonical()));
-                }
+        loop {
+            let accepted = poll_fn(|context| {
+                let ready = self.sockets.iter().map(|socket| socket.poll_accept(context)).find(Poll::is_ready);
+                ready.unwrap_or(Poll::Pending)
+            });
+            match accepted.await {
+                Ok((socket, peer)) => return (socket, peer.ip().to_canonical()),
+                Err(_) => sleep(ACCEPT_PAUSE).await,
             }
-            std::task::Poll::Pending
-        })
-        .await
+        }
     }
 }
 
