@@ -44,6 +44,7 @@ impl Watch {
     pub fn check(self) {
         drop(self.stop);
         let most = self.seen.join().unwrap();
+        println!("held {most} kB at most");
         assert!((1..=MOST).contains(&most), "held {most} kB, and {MOST} kB are allowed");
     }
 }

@@ -15,6 +15,7 @@ fn before_a_file_of_a_hundred_gibibytes_is_read() {
     let mut giver = here.start(["give", "vast"]);
     giver.code();
     let read = bytes_read(giver.child.id());
+    println!("{read} bytes read when the code appears");
     assert!(read < LITTLE, "{read}");
 }
 
@@ -28,5 +29,6 @@ fn before_a_folder_of_many_files_is_read() {
     let mut giver = here.start(["give", "folder"]);
     giver.code();
     let read = bytes_read(giver.child.id());
+    println!("{read} bytes read when the code appears");
     assert!(read < LITTLE, "{read}");
 }
