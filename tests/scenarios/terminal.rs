@@ -171,3 +171,19 @@ fn both_compare_words() {
         }
     }
 }
+
+#[test]
+fn a_folder_is_offered_before_it_is_counted_and_what_was_left_out_is_listed() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("folder/kept", b"kept");
+    for link in ["one", "two"] {
+        std::os::unix::fs::symlink("kept", here.path("folder").join(link)).unwrap();
+    }
+    let mut giver = Terminal::start(&here, 200, ["give", "folder"]);
+    let code = giver.code();
+    let taker = Terminal::start(&there, 200, ["take", &code, "--yes"]).end(0);
+    assert!(taker.contains("Receiving folder, ") && !taker.contains("at least 0 bytes"), "{taker}");
+    let giver = giver.end(0);
+    let after: Vec<&str> = giver.lines().skip_while(|line| !line.starts_with("✓ Delivered")).skip(1).collect();
+    assert!(after.len() == 2 && after.iter().all(|line| line.starts_with("– ") && line.contains("was left out")), "{giver}");
+}

@@ -116,9 +116,7 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
-            Event::Trouble(Failure { exit: Exit::Done, detail, .. }) => {
-                Some(self.look.fold(&format!("– {}", terminal_text(detail)), "  ") + "\n")
-            }
+            Event::Trouble(Failure { exit: Exit::Done, detail, .. }) => Some(look.fold(&format!("– {}", terminal_text(detail)), "  ")),
             // The terminal has shown ^C, perhaps behind a question.
             Event::Trouble(failure) if failure.exit == Exit::Interrupted && look.cursor => {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))

@@ -79,10 +79,11 @@ pub fn offer(offer: &Offered) -> String {
     format!("{what}, {}", total(offer))
 }
 
-/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `of unknown size`.
+/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `still counting`, `of unknown size`.
 pub fn total(offer: &Offered) -> String {
     match (offer.size, offer.counted) {
         (Some(bytes), true) => size(bytes),
+        (Some(0), false) => "still counting".into(),
         (Some(bytes), false) => format!("at least {}, still counting", size(bytes)),
         (None, _) => "of unknown size".into(),
     }
