@@ -9,7 +9,7 @@ use crate::report::escape;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
-use pinhole_protocol::wire::{ItemId, Reason, Want};
+use pinhole_protocol::wire::{EntryKind, ItemId, Reason, Want};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ const COUNTING: Duration = Duration::from_millis(500);
 pub(super) struct Ours {
     what: String,
     size: Option<u64>,
-    files: Option<u32>,
+    /// Files among the entries said so far; folders are not counted for people.
+    files: u32,
     selection: Option<Arc<Selection>>,
     source: Option<Arc<Outgoing>>,
 }
@@ -34,7 +35,7 @@ impl Ours {
     }
 
     fn told(&self, id: ItemId) -> Told {
-        Told { id, what: self.what.clone(), size: self.size, files: self.files }
+        Told { id, what: self.what.clone(), size: self.size, files: (self.files > 0).then_some(self.files) }
     }
 }
 
@@ -54,7 +55,7 @@ impl Driver<'_> {
     pub(super) fn send(&mut self, ware: &Ware) {
         let id = self.conversation.next_item();
         let what = ware.describe();
-        let ours = |size| Ours { what: what.clone(), size, files: None, selection: None, source: None };
+        let ours = |size| Ours { what: what.clone(), size, files: 0, selection: None, source: None };
         let body = match ware {
             Ware::Text(text) => {
                 self.ours.insert(id, ours(Some(text.len() as u64)));
@@ -81,7 +82,7 @@ impl Driver<'_> {
 
     fn offer(&mut self, id: ItemId, selection: &Arc<Selection>) {
         let offer = selection.offer(id);
-        self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes), offer.entries);
+        self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes));
         let counted = offer.counted;
         if let (Some(ours), false) = (self.ours.get(&id), self.plan.verify) {
             self.say(&Event::Queued(ours.told(id)));
@@ -98,7 +99,7 @@ impl Driver<'_> {
                     tokio::time::sleep(COUNTING).await;
                     let (done, offer) = (count.done(), selection.offer(id));
                     desk.put(move |driver| {
-                        driver.count(id, Some(offer.bytes), offer.entries);
+                        driver.count(id, Some(offer.bytes));
                         driver.input(Input::Counted { transfer: id, bytes: offer.bytes, entries: offer.entries, counted: offer.counted });
                     });
                     if done {
@@ -109,10 +110,9 @@ impl Driver<'_> {
         }
     }
 
-    fn count(&mut self, id: ItemId, size: Option<u64>, files: u32) {
+    fn count(&mut self, id: ItemId, size: Option<u64>) {
         if let Some(ours) = self.ours.get_mut(&id) {
             ours.size = size;
-            ours.files = Some(files);
         }
     }
 
@@ -140,9 +140,15 @@ impl Driver<'_> {
         self.work(
             move || source.next_part(),
             move |driver, next| match next {
-                Ok(Next::Part(entries)) => driver.input(Input::Part(id, entries)),
-                Ok(Next::End { entries, bytes }) => {
-                    driver.count(id, Some(bytes), entries);
+                Ok(Next::Part(entries)) => {
+                    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File).count();
+                    if let Some(ours) = driver.ours.get_mut(&id) {
+                        ours.files = ours.files.saturating_add(u32::try_from(files).unwrap_or(u32::MAX));
+                    }
+                    driver.input(Input::Part(id, entries));
+                }
+                Ok(Next::End { bytes, .. }) => {
+                    driver.count(id, Some(bytes));
                     driver.input(Input::Total(id, bytes));
                 }
                 Ok(Next::Stopped) => {}
