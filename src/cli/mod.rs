@@ -126,12 +126,18 @@ pub fn main() -> Ended {
             return Ended(failure.exit);
         }
     };
-    let ended = match command.purpose(person) {
-        Ok((plan, meet)) => run(Plan { screen, ..plan }, meet, &mut report),
-        Err(failure) => end(&mut report, failure),
+    let purpose = move || command.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
+    let exit = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(session::run(purpose, &mut report));
+            // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => end(&mut report, Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}"))),
     };
     modes.restore();
-    Ended(ended)
+    Ended(exit)
 }
 
 /// How the process ends. Threads that still wait for a disk or a terminal do not hold it up.
@@ -140,19 +146,6 @@ pub struct Ended(Exit);
 impl From<Ended> for ExitCode {
     fn from(ended: Ended) -> Self {
         std::process::exit(i32::from(ended.0.code()))
-    }
-}
-
-fn run(plan: Plan, meet: Meet, report: &mut Report) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => {
-            let exit = runtime.block_on(session::run(plan, meet, report));
-            // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(error) => end(report, Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}"))),
     }
 }
 

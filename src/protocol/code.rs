@@ -102,6 +102,9 @@ impl Code {
     /// # Errors
     /// Any [`CodeFault`] but those of an address. An unknown word is named, with what it was probably meant to be.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
+        if text.trim_end().ends_with(|letter: char| separates(letter) && !letter.is_whitespace()) {
+            return Err(CodeError::new(CodeFault::Unfinished));
+        }
         let mut parts = text.split(separates).filter(|part| !part.is_empty());
         let nameplate = Nameplate::parse(parts.next().unwrap_or_default())?;
         Self::new(nameplate, parts.map(|typed| wordlist::find(typed).ok_or_else(|| CodeError::unknown(typed))))

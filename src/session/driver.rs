@@ -1,6 +1,7 @@
 //! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
 
 use super::event::{Event, Path};
+use super::interrupt::Interrupt;
 use super::meeting::Meeting;
 use super::plan::Plan;
 use super::receiving::Theirs;
@@ -19,7 +20,6 @@ use pinhole_protocol::wire::{ItemId, Reason, Want};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -28,25 +28,6 @@ use tokio::time::timeout;
 const NEWS: usize = 64;
 /// How long the last words may take to leave, and the other side's last words to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Ctrl-C and the signals that mean the same.
-pub(super) struct Interrupt([Signal; 3]);
-
-impl Interrupt {
-    pub(super) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "failed", format!("signals cannot be heard: {error}")));
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    pub(super) async fn wait(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-}
 
 /// Something that was done on another thread, and what the driver does about it.
 pub(super) type Done = Box<dyn FnOnce(&mut Driver<'_>) + Send>;

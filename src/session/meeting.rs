@@ -1,7 +1,7 @@
 //! Before the conversation: a code is made and waited under, or dialled.
 
-use super::driver::Interrupt;
 use super::event::{Channel, Event, Path};
+use super::interrupt::{Interrupt, interrupted};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Report, tell};
 use crate::clock;
@@ -50,6 +50,8 @@ impl Host {
             match met {
                 Met::Joined(joined) => return meeting(*joined, Role::Host),
                 Met::Burned => {
+                    // Whoever comes now hears at once that nobody waits under this code any more.
+                    drop(listener);
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, interrupt).await? {
@@ -153,8 +155,4 @@ fn meeting(joined: Joined, role: Role) -> Result<Meeting, Failure> {
     let lost = |_| Failure::from(JoinEnd::CutAfterTag);
     let path = path(joined.socket.local_addr().map_err(lost)?, joined.socket.peer_addr().map_err(lost)?);
     Ok(Meeting { joined, path, role })
-}
-
-fn interrupted(detail: &str) -> Failure {
-    Failure::new(Exit::Interrupted, "interrupted", detail)
 }

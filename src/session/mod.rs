@@ -3,6 +3,7 @@
 mod answers;
 mod driver;
 pub mod event;
+mod interrupt;
 mod meeting;
 pub mod plan;
 mod receiving;
@@ -11,8 +12,9 @@ mod typing;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
-use driver::{Driver, Interrupt};
+use driver::Driver;
 use event::Event;
+use interrupt::{Interrupt, interrupted};
 use meeting::{Host, Meeting};
 use pinhole_protocol::conversation::Outcome;
 use plan::{Meet, Plan};
@@ -23,11 +25,11 @@ use std::time::Instant;
 /// Where a session tells what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
 
-/// Runs a session to its end, says how it ended, and returns the exit status.
+/// Finds out what to do, which may ask the person here, runs that session to its end, says how it ended, and returns the exit status.
 ///
 /// Must be called on a tokio runtime with timers and I/O.
-pub async fn run(plan: Plan, meet: Meet, report: &mut Report) -> Exit {
-    let end = session(Arc::new(plan), meet, report).await;
+pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Exit {
+    let end = heard(purpose, report).await;
     let (exit, reason) = match &end {
         Ok(()) => (Exit::Done, "done"),
         Err(failure) => {
@@ -44,8 +46,18 @@ fn tell(report: &mut Report, event: &Event) {
     let _ = report.event(event, Instant::now());
 }
 
-async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report) -> Result<(), Failure> {
+/// A session during which Ctrl-C is heard from the first question on.
+async fn heard(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Result<(), Failure> {
     let mut interrupt = Interrupt::new()?;
+    let purpose = tokio::task::spawn_blocking(purpose);
+    let (plan, meet) = tokio::select! {
+        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
+        () = interrupt.wait() => return Err(interrupted("interrupted")),
+    };
+    session(Arc::new(plan), meet, report, interrupt).await
+}
+
+async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut interrupt: Interrupt) -> Result<(), Failure> {
     let mut host = match meet {
         Meet::Join(address) => {
             let meeting = meeting::join(&plan, *address, report, &mut interrupt).await?;

@@ -14,6 +14,8 @@ pub enum CodeFault {
     Number,
     /// Fewer words than a code has.
     TooFewWords,
+    /// A dash at its end: a word is missing, and without it this would be a guess that ends the code.
+    Unfinished,
     /// More words than a code has.
     TooManyWords,
     /// A word that is not on the list.
@@ -32,6 +34,7 @@ impl fmt::Display for CodeFault {
             Self::NoNumber => "a code begins with its number, like 417-walrus-clipboard-mango",
             Self::Number => "no code has that number",
             Self::TooFewWords => "a code has at least two words after its number",
+            Self::Unfinished => "the code ends with a dash, so a word is missing",
             Self::TooManyWords => "a code has at most eight words after its number",
             Self::UnknownWord => "a word is not a code word",
             Self::Place => "what the code names is neither a host nor a relay",

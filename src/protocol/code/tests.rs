@@ -48,13 +48,20 @@ fn a_code_is_read_however_it_is_written() {
         " 417 walrus clipboard mango\n",
         "417-WALRUS-Clipboard - mango",
         "417–walrus—clipboard−mango",
-        "417\u{a0}walrus  clipboard--mango-",
+        "417\u{a0}walrus  clipboard--mango\u{a0}",
     ];
     for text in typed {
         let code = Code::parse(text).unwrap();
         assert_eq!(*code.reveal(), CODE, "{text}");
         let (nameplate, password) = code.split();
         assert_eq!((nameplate.number(), password.canonical()), (417, "walrus-clipboard-mango"));
+    }
+}
+
+#[test]
+fn a_code_that_ends_with_a_dash_lacks_a_word() {
+    for text in ["417-walrus-clipboard-", "417-walrus-clipboard – ", "417-"] {
+        assert_eq!(fault(text), CodeFault::Unfinished, "{text}");
     }
 }
 
