@@ -121,6 +121,11 @@ impl Messages {
         control
     }
 
+    /// Texts and secrets that the window does not admit yet.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Message> {
+        self.waiting.iter()
+    }
+
     /// Everything unacknowledged once more, for a new link.
     pub(crate) fn again(&self) -> Vec<Control> {
         let first = self.number.saturating_sub(self.unacknowledged.len() as u64);

@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod greeting_tests;
+#[cfg(test)]
+mod hostile_tests;
 mod life;
 mod route;
 #[cfg(test)]

@@ -257,6 +257,7 @@ impl Conversation {
                 }
                 self.their_transfer(*item, actions)?;
             }
+            Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
             Message::Accept { item } => match self.ours.get_mut(item) {
                 Some(ours @ Ours::Offered) => {
                     *ours = Ours::Running(Box::new(Outgoing::new()));
@@ -286,6 +287,9 @@ impl Conversation {
     }
 
     fn their_result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) -> Result<(), Violation> {
+        if self.unsaid(item) {
+            return Err(Violation("answered what it was not sent"));
+        }
         let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
         let possible = match &ours {
             Ours::Body => true,
@@ -331,6 +335,12 @@ impl Conversation {
             self.ours.insert(offer.item, Ours::Offered);
             self.say_held(Message::Offer(offer), actions);
         }
+    }
+
+    /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
+    /// `--verify` holds back.
+    fn unsaid(&self, item: ItemId) -> bool {
+        self.held.iter().chain(self.messages.waiting()).any(|message| concerns(message, item))
     }
 
     /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.

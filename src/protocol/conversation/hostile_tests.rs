@@ -1,0 +1,78 @@
+//! A peer that knows the code and breaks the rules: what it says of things that it has not seen moves nothing.
+
+use super::*;
+use crate::limits::{TTL, WINDOW};
+use crate::wire::{Control, Greeting, Item, ItemKind, encoded};
+use alloc::string::ToString;
+use std::vec;
+
+const NOW: Instant = Instant::from_millis(0);
+
+/// A host, and the messages that its hostile joiner has sent.
+struct Attacked {
+    host: Conversation,
+    number: u64,
+}
+
+impl Attacked {
+    fn new(verify: bool) -> Self {
+        let mut host = Conversation::new(NOW, Setup { role: Role::Host, want: Want::Both, ttl: TTL, verify });
+        let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+        let mut this = Self { host, number: 0 };
+        let _ = this.control(&greeting());
+        this
+    }
+
+    fn control(&mut self, control: &Control) -> Actions {
+        self.host.handle(NOW, Input::Control(LinkId::CODE, &encoded(control, 0)))
+    }
+
+    fn message(&mut self, message: &Message) -> Actions {
+        let bytes = encoded(message, 0).to_vec();
+        self.number += 1;
+        self.control(&Control::Fragment { number: self.number - 1, last: true, bytes })
+    }
+
+    fn offer(&mut self) -> ItemId {
+        let item = self.host.next_item();
+        let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5) }];
+        let _ = self.host.handle(NOW, Input::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true }));
+        item
+    }
+
+    fn text(&mut self) -> ItemId {
+        let item = self.host.next_item();
+        let _ = self.host.handle(NOW, Input::Body(item, Body::text(item, "words".to_string()).unwrap()));
+        item
+    }
+}
+
+fn greeting() -> Control {
+    Control::Using(Greeting { next: 0, window: WINDOW, want: Some(Want::Both), ttl: None })
+}
+
+fn violated(actions: &Actions) -> bool {
+    actions.events.iter().any(|event| matches!(event, Event::Over(Outcome::Violated(_))))
+}
+
+#[test]
+fn an_offer_held_for_the_words_cannot_be_accepted() {
+    let mut attacked = Attacked::new(true);
+    let item = attacked.offer();
+    let accepted = attacked.message(&Message::Accept { item });
+    assert!(violated(&accepted), "{:?}", accepted.events);
+    assert!(!accepted.events.iter().any(|event| matches!(event, Event::Accepted(_))));
+}
+
+#[test]
+fn what_is_held_for_the_words_cannot_be_called_delivered_or_refused() {
+    for failed in [None, Some(Reason::Declined)] {
+        for held in [Attacked::text, Attacked::offer] {
+            let mut attacked = Attacked::new(true);
+            let item = held(&mut attacked);
+            let answered = attacked.message(&Message::Result { item, failed });
+            assert!(violated(&answered), "{:?}", answered.events);
+            assert!(!answered.events.iter().any(|event| matches!(event, Event::Delivered(_))));
+        }
+    }
+}
