@@ -76,3 +76,32 @@ fn what_is_held_for_the_words_cannot_be_called_delivered_or_refused() {
         }
     }
 }
+
+#[test]
+fn a_link_is_put_into_use_once() {
+    let mut attacked = Attacked::new(false);
+    let _ = attacked.text();
+    let again = attacked.control(&greeting());
+    assert!(violated(&again), "everything unacknowledged was sent again for one small record");
+}
+
+#[test]
+fn a_greeting_says_what_its_side_came_for() {
+    let mut host = Conversation::new(NOW, Setup { role: Role::Host, want: Want::Give, ttl: TTL, verify: false });
+    let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let silent = Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None });
+    assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));
+}
+
+#[test]
+fn after_a_goodbye_nothing_new_begins_on_either_side() {
+    let mut attacked = Attacked::new(false);
+    let _ = attacked.host.handle(NOW, Input::Leave);
+    let item = attacked.host.next_item();
+    let late = attacked.host.handle(NOW, Input::Body(item, Body::text(item, "late".to_string()).unwrap()));
+    assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+    assert!(late.control.is_empty() && !attacked.host.has_unfinished());
+    let item = attacked.host.next_item();
+    let late = attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false }));
+    assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+}

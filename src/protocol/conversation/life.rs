@@ -49,6 +49,10 @@ impl Conversation {
                 self.say(Message::Leave { reason }, actions);
             }
             None => {}
+            // Something of the peer's has crossed our goodbye: it is finished first.
+            Some((number, _)) if !self.theirs.is_empty() => {
+                self.leaving = Some(Leaving { reason: leaving.reason, said: Some((number, self.now)) });
+            }
             Some((number, when)) => {
                 let heard = self.messages.has(number) && self.peer_left;
                 if heard || self.now.since(when) >= LEAVE_PATIENCE {
@@ -107,9 +111,10 @@ impl Conversation {
         actions.events.push(Event::Over(outcome));
     }
 
-    /// Whether the end of the last link is a good end: our goodbye is said, everything else was acknowledged before it.
+    /// Whether the end of the last link is a good end: our goodbye is said, everything else was acknowledged before it, and nothing of the
+    /// peer's has crossed it.
     pub(super) fn nothing_owed(&self) -> bool {
-        self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
+        self.theirs.is_empty() && self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
     }
 
     /// Whether this side has an unacknowledged message, an unanswered offer or an unfinished transfer, in either direction (SPEC 6.4).

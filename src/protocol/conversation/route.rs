@@ -48,6 +48,10 @@ impl Conversation {
                 let control = minicbor::decode(body).map_err(|_| Violation("sent control that cannot be read"))?;
                 self.control(link, control, actions)?;
             }
+            // Whoever has said goodbye is not listened to any more, and would be told that all is done.
+            Input::Body(item, _) | Input::Offer(Offer { item, .. }) if self.leaving.is_some() => {
+                actions.events.push(Event::Failed(item, Reason::Done));
+            }
             Input::Body(item, body) => {
                 self.last_word = self.now;
                 self.ours.insert(item, Ours::Body);
@@ -151,6 +155,9 @@ impl Conversation {
 
     fn control(&mut self, link: LinkId, control: Control, actions: &mut Actions) -> Result<(), Violation> {
         match control {
+            Control::Use(_) | Control::Using(_) if self.links.in_use() == Some(link) => {
+                return Err(Violation("put a link into use twice"));
+            }
             Control::Use(greeting) if self.setup.role == Role::Joiner => {
                 self.links.put_in_use(link);
                 let answer = self.greeting(link);
@@ -199,6 +206,9 @@ impl Conversation {
 
     /// The other side's greeting: its state, and on the code's link what it came for.
     fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
+        if greeting.want.is_none() && self.peer.is_none() {
+            return Err(Violation("did not say what it came for"));
+        }
         // What the window admits now is among all that is said again below, in its order.
         let _admitted = self.messages.acknowledged(greeting.next, greeting.window)?;
         if let (Some(want), None) = (greeting.want, self.peer) {

@@ -240,6 +240,23 @@ fn a_channel_carries_texts_and_files_both_ways_and_ends_for_both() {
 }
 
 #[test]
+fn an_offer_that_crosses_a_goodbye_is_finished_however_long_it_takes() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.run_for(1);
+    let file = pair.offer(1, &[5, 1 << 33], 1);
+    pair.tell(0, Input::Leave);
+    let until = pair.now.after(Duration::from_millis(LATENCY));
+    pair.run(until);
+    // Whoever said goodbye may not end now, and is not done if the link ends.
+    pair.sides[1].arriving.retain(|(_, packet)| matches!(packet, Packet::Control(_)));
+    pair.tell(0, Input::Tick);
+    assert!(!pair.sides[0].conversation.nothing_owed());
+    pair.run_for(60);
+    assert_eq!(pair.sides[1].delivered, [file]);
+    assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
+}
+
+#[test]
 fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
     let mut pair = Pair::new(Want::Give, Want::Take);
     let empty = pair.offer(0, &[0, 0], 1);
