@@ -1,0 +1,140 @@
+//! Control records: state, and pieces of messages (SPEC 5.2).
+
+use super::{ItemId, known};
+use alloc::vec::Vec;
+use core::ops::Range;
+use minicbor::{Decode, Encode};
+
+/// One control record's content. State is unnumbered and absolute, so the latest counts and a repetition does no harm (SPEC 5.2);
+/// a fragment belongs to a numbered message.
+#[derive(Debug, Encode, Decode)]
+pub enum Control {
+    /// A piece of a numbered message.
+    #[n(0)]
+    #[cbor(map)]
+    Fragment {
+        /// The message's number in its direction, from 0.
+        #[n(0)]
+        number: u64,
+        /// Whether this piece is the message's last.
+        #[n(1)]
+        last: bool,
+        /// The piece.
+        #[n(2)]
+        #[cbor(with = "minicbor::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// How far the other side's messages have arrived and how much of them may be on its way.
+    #[n(1)]
+    #[cbor(map)]
+    Received {
+        /// The number of the message expected next: all before it are acknowledged.
+        #[n(0)]
+        next: u64,
+        /// Bytes of the bodies of texts and secrets that the other side may have sent since the beginning (SPEC 5.3).
+        #[n(1)]
+        window: u64,
+    },
+    /// What a receiver allows for, and has of, one transfer.
+    #[n(2)]
+    #[cbor(map)]
+    Credit {
+        /// The other side's transfer.
+        #[n(0)]
+        transfer: ItemId,
+        /// Positions below this may be sent.
+        #[n(1)]
+        limit: u64,
+        /// Parts whose entries are registered: chunks of these only.
+        #[n(2)]
+        parts: u32,
+        /// What is written, as ascending disjoint ranges of positions.
+        #[n(3)]
+        written: Vec<Span>,
+    },
+    /// How far a sender has counted what it offers (SPEC 7.1).
+    #[n(7)]
+    #[cbor(map)]
+    Counted {
+        /// The sender's transfer.
+        #[n(0)]
+        transfer: ItemId,
+        /// As in [`Offer`](super::Offer).
+        #[n(1)]
+        bytes: u64,
+        /// As in [`Offer`](super::Offer).
+        #[n(2)]
+        entries: u32,
+        /// As in [`Offer`](super::Offer).
+        #[n(3)]
+        counted: bool,
+    },
+    /// A sign of life.
+    #[n(3)]
+    #[cbor(map)]
+    Heartbeat {
+        /// Whether its sender has work: it then beats every 2 s (SPEC 6.4).
+        #[n(0)]
+        work: bool,
+    },
+    /// The host puts this link into use.
+    #[n(4)]
+    Use(#[n(0)] Greeting),
+    /// The joiner's answer to `use`.
+    #[n(5)]
+    Using(#[n(0)] Greeting),
+    /// Nothing more will come on this link: the host says it first, the joiner answers (SPEC 6.3).
+    #[n(6)]
+    Drop,
+}
+
+/// What `use` and `using` carry.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Greeting {
+    /// As in [`Control::Received`].
+    #[n(0)]
+    pub next: u64,
+    /// As in [`Control::Received`].
+    #[n(1)]
+    pub window: u64,
+    /// What this side came for; only on the code's link.
+    #[n(2)]
+    #[cbor(decode_with = "known")]
+    pub want: Option<Want>,
+    /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two holds.
+    #[n(3)]
+    pub ttl: Option<u32>,
+}
+
+/// What a side came for. Two givers, or two takers, have nothing to say to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Want {
+    /// To send once.
+    #[n(0)]
+    Give,
+    /// To receive once.
+    #[n(1)]
+    Take,
+    /// A channel that stays open.
+    #[n(2)]
+    Both,
+}
+
+/// A range of positions in a transfer (SPEC 7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Span {
+    /// The first position.
+    #[n(0)]
+    pub start: u64,
+    /// The position after the last.
+    #[n(1)]
+    pub end: u64,
+}
+
+impl From<Range<u64>> for Span {
+    fn from(range: Range<u64>) -> Self {
+        Self { start: range.start, end: range.end }
+    }
+}

@@ -1,0 +1,116 @@
+//! Numbered messages (SPEC 5.1).
+
+use super::{ItemId, Offer, Part, Reason, known};
+use alloc::{string::String, vec::Vec};
+use minicbor::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A numbered message: received exactly once and in order (SPEC 5.1).
+#[derive(Encode, Decode, Zeroize, ZeroizeOnDrop)]
+pub enum Message {
+    /// A text.
+    #[n(0)]
+    #[cbor(map)]
+    Text {
+        /// The sender's number for it.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// The text itself.
+        #[n(1)]
+        body: String,
+    },
+    /// A secret.
+    #[n(1)]
+    #[cbor(map)]
+    Secret {
+        /// The sender's number for it.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// What its sender calls it, as a file name would be treated.
+        #[n(1)]
+        label: Option<String>,
+        /// The secret's bytes.
+        #[n(2)]
+        #[cbor(with = "minicbor::bytes")]
+        body: Vec<u8>,
+    },
+    /// Files and folders are there to be had.
+    #[n(2)]
+    Offer(
+        #[n(0)]
+        #[zeroize(skip)]
+        Offer,
+    ),
+    /// The next entries of a transfer.
+    #[n(3)]
+    Entries(
+        #[n(0)]
+        #[zeroize(skip)]
+        Part,
+    ),
+    /// The receiver wants your item.
+    #[n(4)]
+    #[cbor(map)]
+    Accept {
+        /// The offer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+    },
+    /// All of my item is said: its totals.
+    #[n(5)]
+    #[cbor(map)]
+    End {
+        /// The transfer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// Entries in all.
+        #[n(1)]
+        entries: u32,
+        /// Bytes in all.
+        #[n(2)]
+        bytes: u64,
+    },
+    /// What became of your item: the only ground on which its sender may say "delivered".
+    #[n(6)]
+    #[cbor(map)]
+    Result {
+        /// The other side's text, secret or transfer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// Nothing if it was delivered (SPEC 5.4), else why not.
+        #[n(1)]
+        #[cbor(decode_with = "known")]
+        #[zeroize(skip)]
+        failed: Option<Reason>,
+    },
+    /// My item is withdrawn.
+    #[n(7)]
+    #[cbor(map)]
+    Cancel {
+        /// The sender's own item.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// Why.
+        #[n(1)]
+        #[zeroize(skip)]
+        reason: Reason,
+    },
+    /// The person here has compared the verification words and said yes.
+    #[n(8)]
+    Verified,
+    /// I have nothing more to say (SPEC 5.5).
+    #[n(9)]
+    #[cbor(map)]
+    Leave {
+        /// Why.
+        #[n(0)]
+        #[zeroize(skip)]
+        reason: Reason,
+    },
+}
