@@ -17,5 +17,6 @@ mod secrets;
 mod sizes;
 mod streams;
 mod terminal;
+mod typing;
 mod words;
 mod wrong_code;

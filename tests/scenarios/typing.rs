@@ -1,0 +1,72 @@
+//! A channel that stays open, with a person at each end.
+
+use crate::harness::Machine;
+use crate::harness::terminal::Terminal;
+
+const ENTER: &str = "\r";
+const CTRL_C: &str = "\u{3}";
+const CTRL_D: &str = "\u{4}";
+
+/// Two people in one channel, each of whom can type.
+fn channel(here: &Machine, there: &Machine) -> (Terminal, Terminal) {
+    let mut host = Terminal::start(here, 80, ["host"]);
+    let code = host.code();
+    let mut guest = Terminal::start(there, 80, ["connect", &code]);
+    host.see("you>");
+    guest.see("you>");
+    (host, guest)
+}
+
+fn line(terminal: &mut Terminal, text: &str) {
+    terminal.keys(text);
+    terminal.keys(ENTER);
+}
+
+#[test]
+fn what_is_typed_is_sent_and_commands_are_not() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut guest) = channel(&here, &there);
+    line(&mut host, "hello from the host");
+    guest.see("> hello from the host");
+    line(&mut guest, "//etc is a folder");
+    host.see("> /etc is a folder");
+    // A pasted block, as terminals mark it, is one text.
+    line(&mut guest, "\u{1b}[200~one\rtwo\rthree\u{1b}[201~");
+    host.see("> one\n> two\n> three");
+    line(&mut host, "/status");
+    host.see("Connected; nothing is under way");
+    line(&mut host, "/nonsense");
+    host.see("There is no such command");
+    host.keys(CTRL_D);
+    host.see("To leave, type /close");
+    line(&mut host, "/close");
+    let (host, guest) = (host.end(0), guest.end(0));
+    assert!(host.trim_end().ends_with("The channel is closed."), "no prompt is left behind: {host}");
+    assert!(guest.contains("The other side has left."), "{guest}");
+    assert!(!guest.contains("nonsense") && !guest.contains("Connected; nothing"), "{guest}");
+}
+
+#[test]
+fn a_file_is_asked_about_in_the_same_place_and_a_secret_is_not_shown() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("a b.txt", b"content");
+    let (mut host, mut guest) = channel(&here, &there);
+    line(&mut host, "/file a b.txt");
+    guest.see("[Y/n]");
+    line(&mut guest, "y");
+    host.see("✓ Delivered a b.txt");
+    assert_eq!(std::fs::read(there.path("a b.txt")).unwrap(), b"content");
+    line(&mut host, "/file missing");
+    host.see("is not there");
+    line(&mut guest, "/secret token");
+    guest.see("Secret (not shown)");
+    line(&mut guest, "typed-unseen");
+    host.see("[Write/show/decline]");
+    line(&mut host, "show");
+    host.see("typed-unseen");
+    guest.see("✓ Delivered a secret");
+    assert!(!guest.screen().contains("typed-unseen"), "{}", guest.screen());
+    guest.keys(CTRL_C);
+    guest.end(130);
+    host.end(6);
+}
