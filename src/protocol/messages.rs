@@ -1,14 +1,18 @@
 //! Numbered messages: each received exactly once and in order, kept until acknowledged (SPEC 5).
 
-use crate::limits::{FRAGMENT, MESSAGE, WINDOW};
+use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, WINDOW};
 use crate::wire::{Control, ItemId, Message, encoded};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
+use minicbor::Decoder;
 use zeroize::Zeroizing;
 
 /// Room that a text's or secret's encoding needs beside its body and label: the message's own framing.
 const FRAMING: usize = 64;
 /// Largest label of a secret, in bytes: a file name.
 const LABEL: usize = 255;
+
+/// The number of [`Message::Entries`] on the wire.
+const ENTRIES: u32 = 3;
 
 /// The body of a text or secret is too long for one message, or its label for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +171,9 @@ impl Messages {
             return Ok(None);
         }
         let encoded = core::mem::take(&mut self.assembling);
+        if is_part(&encoded) && encoded.len() > PART_BYTES {
+            return Err(Violation("sent a part over its limit"));
+        }
         let message: Message = minicbor::decode(&encoded).map_err(|_| Violation("sent a message that cannot be read"))?;
         self.received = self.received.saturating_add(body_length(&message));
         if self.received > self.collected.saturating_add(WINDOW) {
@@ -214,6 +221,12 @@ pub(crate) fn body_length(message: &Message) -> u64 {
         Message::Secret { body, .. } => (body.len() as u64).max(1),
         _ => 0,
     }
+}
+
+/// Whether a message is a part, seen before it is decoded: a part of names without content would be many times as long in memory.
+fn is_part(encoded: &[u8]) -> bool {
+    let mut decoder = Decoder::new(encoded);
+    decoder.array().and_then(|_| decoder.u32()).is_ok_and(|kind| kind == ENTRIES)
 }
 
 fn encoded_room(message: &Message) -> usize {
@@ -304,6 +317,28 @@ mod tests {
             .map(|message| if let Message::Text { item, .. } = message { item.0 } else { 0 })
             .collect();
         assert_eq!(items, [count as u32 - 1, count as u32]);
+    }
+
+    #[test]
+    fn a_part_over_its_bytes_is_refused_undecoded() {
+        let part = |names: usize| {
+            let path = (0..names).map(|_| crate::wire::PeerText::new(String::new())).collect();
+            let entry = crate::wire::Entry {
+                path,
+                kind: crate::wire::EntryKind::File,
+                size: Some(0),
+                executable: false,
+                modified: None,
+                modified_nanos: 0,
+            };
+            encoded(&Message::Entries(crate::wire::Part { item: ItemId(1), first: 0, entries: alloc::vec![entry] }), 0)
+        };
+        let around = part(PART_BYTES / 2).len() - PART_BYTES / 2;
+        let longest = part(PART_BYTES - around);
+        assert_eq!(longest.len(), PART_BYTES);
+        assert!(matches!(Messages::new().fragment(0, true, &longest), Ok(Some(Message::Entries(_)))));
+        let refused = Messages::new().fragment(0, true, &part(PART_BYTES - around + 1)).err();
+        assert_eq!(refused, Some(Violation("sent a part over its limit")));
     }
 
     #[test]

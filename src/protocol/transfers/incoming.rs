@@ -1,7 +1,7 @@
 //! One transfer on its way in.
 
 use super::Whole;
-use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
+use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, PATH_LEVELS, RANGES};
 use crate::messages::Violation;
 use crate::ranges::Ranges;
 use crate::wire::{Control, Entry, EntryKind, ItemId, Offer, Part};
@@ -62,7 +62,7 @@ impl Incoming {
         self.accepted = true;
     }
 
-    /// The sender's next part. Names are checked where they become files; numbers and sizes here.
+    /// The sender's next part. Names are checked where they become files; numbers and sizes here, so that what waits is bounded.
     pub(crate) fn part(&mut self, part: Part) -> Result<(), Violation> {
         let count = u32::try_from(part.entries.len()).unwrap_or(u32::MAX);
         if !self.accepted || self.total.is_some() {
@@ -70,6 +70,9 @@ impl Incoming {
         }
         if part.entries.is_empty() || part.entries.len() > PART_ENTRIES || part.first != self.entries {
             return Err(Violation("sent a part that does not follow"));
+        }
+        if part.entries.iter().any(|entry| entry.path.len() > PATH_LEVELS) {
+            return Err(Violation("sent a path deeper than allowed"));
         }
         if self.waiting.len() >= PARTS_AHEAD as usize {
             return Err(Violation("sent parts further ahead than allowed"));
