@@ -173,6 +173,10 @@ impl<'a> Driver<'a> {
             self.next.push_back(Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
         }
         self.wake_at = actions.wake_at;
+        // The other side's breach is told before what fails by it, or it would seem that the other side complained of this one.
+        if let Some(conversation::Event::Over(Outcome::Violated(what))) = actions.events.last() {
+            self.fail(violated(what));
+        }
         for event in actions.events {
             self.event(event);
         }
@@ -307,10 +311,7 @@ impl<'a> Driver<'a> {
                 Failure::new(Exit::Tampering, "tampered", "what arrived was changed on its way, so the channel was closed")
                     .next("start again with a new code, over another network if this happens again"),
             ),
-            Outcome::Violated(what) => Some(
-                Failure::new(Exit::Tampering, "protocol", format!("the other side broke the protocol: it {what}"))
-                    .next("update pinhole on both sides"),
-            ),
+            Outcome::Violated(what) => Some(violated(what)),
         };
         if let Some(failure) = self.failure.take() {
             return Some(failure);
@@ -342,4 +343,8 @@ impl<'a> Driver<'a> {
         };
         let _ = timeout(LAST_WORDS, removed).await;
     }
+}
+
+fn violated(what: &str) -> Failure {
+    Failure::new(Exit::Tampering, "protocol", format!("the other side broke the protocol: it {what}")).next("update pinhole on both sides")
 }
