@@ -1,0 +1,181 @@
+//! Files that are larger, more or other than was said, and what would become too large in memory (B14, C7).
+
+use crate::sender::{ITEM, Sender, entry, file, item};
+use pinhole_protocol::records::ChunkHead;
+use pinhole_protocol::wire::{Entry, ItemId, ItemKind, Message, Offer, Reason};
+
+/// A thousand files of a byte each in the folder "gift".
+fn thousand(first: u32) -> Vec<Entry> {
+    (first..first + 1000).map(|number| entry(&["gift", &number.to_string()], Some(1))).collect()
+}
+
+#[test]
+fn bytes_that_were_not_declared_end_the_transfer() {
+    for (entry, offset) in [(0, 10), (0, 9), (0, u64::MAX), (0, 1 << 63), (1, 0), (u32::MAX, 0)] {
+        let mut sender = Sender::one_file(10);
+        sender.chunk(0, 0, 8);
+        sender.chunk(entry, offset, 2);
+        sender.ends(7);
+    }
+}
+
+#[test]
+fn bytes_beyond_the_credit_end_the_channel() {
+    let mut sender = Sender::one_file(1 << 30);
+    sender.chunk(0, 16 << 20, 65_536);
+    sender.ends(7);
+}
+
+#[test]
+fn bytes_without_acceptance_are_ignored() {
+    let mut sender = Sender::new();
+    for transfer in 0..3 {
+        sender.peer.chunk(ChunkHead { transfer: ItemId(transfer), entry: 0, offset: 0 }, &[7; 1000]);
+    }
+    sender.peer.say(&Message::Leave { reason: Reason::Done });
+    sender.ends(6);
+}
+
+#[test]
+fn what_came_before_the_breach_is_removed_before_the_end() {
+    let mut sender = Sender::new();
+    sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["gift"], None)]);
+    for part in 0..4 {
+        let files = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0))).collect();
+        sender.entries(1 + part * 1000, files);
+        sender.registered(2 + part);
+    }
+    sender.peer.tell_bytes(b"not cbor");
+    sender.ends(7);
+}
+
+#[test]
+fn an_end_before_all_is_there_delivers_nothing() {
+    for (entries, bytes) in [(1, 11), (1, 9), (2, 10), (0, 0), (u32::MAX, u64::MAX)] {
+        let mut sender = Sender::one_file(10);
+        sender.chunk(0, 0, 10);
+        sender.peer.say(&Message::End { item: ITEM, entries, bytes });
+        sender.ends(7);
+    }
+    let mut sender = Sender::one_file(10);
+    sender.chunk(0, 0, 9);
+    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 10 });
+    sender.peer.say(&Message::Leave { reason: Reason::Failed });
+    sender.ends(6);
+}
+
+#[test]
+fn an_offer_of_more_than_can_be_is_refused_before_anything_is_allocated() {
+    let huge = [1 << 63, u64::MAX, 11 << 30];
+    for size in huge {
+        let mut sender = Sender::new();
+        sender.offer(vec![file("gift", size)], size, 1, true);
+        sender.ends(1);
+        let mut sender = Sender::new();
+        sender.offer(vec![file("a", size), file("b", size)], 2, 2, false);
+        sender.ends(1);
+    }
+    let many = (0..1001).map(|number| file(&number.to_string(), 0)).collect();
+    for (items, entries) in [(vec![item("gift", ItemKind::Folder, None)], 1_000_001), (many, 1001), (Vec::new(), 0)] {
+        let mut sender = Sender::new();
+        sender.offer(items, 0, entries, false);
+        sender.ends(7);
+    }
+}
+
+#[test]
+fn what_the_entries_add_up_to_is_held_against_the_offer() {
+    let declared = [(1, 10, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(11))]), (0, 10, vec![entry(&["gift"], None)])];
+    for (entries, bytes, said) in declared {
+        let mut sender = Sender::new();
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], bytes, entries, true);
+        sender.accepted();
+        sender.entries(0, said);
+        sender.ends(9);
+    }
+    // Nothing was counted, so only --max-size and the disk speak against it.
+    let mut sender = Sender::new();
+    sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(1 << 62)), entry(&["gift", "b"], Some(1 << 62))]);
+    sender.ends(1);
+}
+
+#[test]
+fn parts_without_end_are_not_waited_for() {
+    let mut sender = Sender::new();
+    sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["gift"], None)]);
+    for part in 0..1000 {
+        if !sender.entries(1 + part * 1000, thousand(part * 1000)) {
+            break;
+        }
+    }
+    sender.ends(7);
+}
+
+#[test]
+fn a_part_over_its_limits_is_refused_whatever_it_would_become_in_memory() {
+    let long = "x".repeat(255);
+    let bombs: [Vec<Entry>; 5] = [
+        vec![],
+        (0..1001).map(|number| entry(&["gift", &number.to_string()], Some(0))).collect(),
+        // A path of a million names, and many of them: twenty times what they are on the wire.
+        vec![entry(&vec![""; 1_000_000], Some(0))],
+        (0..900).map(|_| entry(&vec![""; 1_000], Some(0))).collect(),
+        (0..500).map(|_| entry(&[long.as_str(); 8], Some(0))).collect(),
+    ];
+    for bomb in bombs {
+        let mut sender = Sender::new();
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+        sender.accepted();
+        sender.entries(0, vec![entry(&["gift"], None)]);
+        let mut first = 1;
+        for _ in 0..5 {
+            if !sender.entries(first, bomb.clone()) {
+                break;
+            }
+            first += u32::try_from(bomb.len()).unwrap();
+        }
+        // The first may be refused for its names before the next are too many.
+        sender.ends_with_one_of(&[6, 7]);
+    }
+}
+
+#[test]
+fn parts_that_wait_hold_little_whatever_they_would_become_in_memory() {
+    let deep = vec![""; 64];
+    let bombs: [Vec<Entry>; 2] = [vec![entry(&vec![""; 1_000_000], Some(1))], (0..1000).map(|_| entry(&deep, Some(1))).collect()];
+    for bomb in bombs {
+        let mut sender = Sender::new();
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+        sender.accepted();
+        sender.entries(0, vec![entry(&["gift"], None)]);
+        // Four parts whose bytes never come keep the next four waiting.
+        for part in 0..4 {
+            sender.entries(1 + part, vec![entry(&["gift", &part.to_string()], Some(1))]);
+        }
+        sender.registered(5);
+        let mut first = 5;
+        for _ in 0..5 {
+            if !sender.entries(first, bomb.clone()) {
+                break;
+            }
+            first += u32::try_from(bomb.len()).unwrap();
+        }
+        sender.ends(7);
+    }
+}
+
+#[test]
+fn an_offer_as_long_as_a_message_can_be_is_refused_within_memory() {
+    let mut sender = Sender::new();
+    for number in 0..4 {
+        let items = (0..130_000).map(|_| item("", ItemKind::Folder, None)).collect();
+        sender.peer.say(&Message::Offer(Offer { item: ItemId(1 + number), items, bytes: 0, entries: 0, counted: false }));
+    }
+    sender.ends(7);
+}

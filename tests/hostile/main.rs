@@ -1,0 +1,26 @@
+//! The real program against peers, joiners, hosts and networks that mean it harm, all on loopback.
+//!
+//! `PINHOLE_FULL=1` runs the counts of the test plan; without it they are reduced to what a small machine does in seconds.
+
+#[allow(dead_code, reason = "each test target uses its own part")]
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bombs;
+mod door;
+mod fake_hosts;
+mod guesses;
+mod line;
+mod man_in_the_middle;
+mod names;
+mod peer;
+mod records;
+mod secrecy;
+mod sender;
+mod takers;
+mod turns;
+
+/// How often something is done: `full` times if all is asked for, else `reduced` times.
+fn count(full: usize, reduced: usize) -> usize {
+    if std::env::var_os("PINHOLE_FULL").is_some() { full } else { reduced }
+}

@@ -1,0 +1,262 @@
+//! A peer of ours that can do everything the protocol can, and everything it forbids: the handshake in single steps, then records with
+//! whatever content a test wants.
+
+use crate::harness::PATIENCE;
+use minicbor::Encode;
+use pinhole_protocol::code::{Code, Nameplate};
+use pinhole_protocol::handshake::{Established, Frame, Joiner, Judge, Kind, Tagged, Verdict};
+use pinhole_protocol::limits::WINDOW;
+use pinhole_protocol::records::{ChunkHead, Opened, Opener, RecordBuf, Sealer, record_length};
+use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::wire::{Control, Greeting, Message, Reason, Want};
+use rand_core::OsRng;
+use socket2::{Domain, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+/// The port of a code, which is its number.
+pub fn port(code: &str) -> u16 {
+    code.split('-').next().unwrap().parse().unwrap()
+}
+
+/// The code with its last word replaced by another of the list.
+pub fn wrong(code: &str) -> String {
+    let (rest, last) = code.rsplit_once('-').unwrap();
+    format!("{rest}-{}", if last == "walrus" { "mango" } else { "walrus" })
+}
+
+/// A connection to the loopback port from 127.0.0.0/8 address number `source`.
+pub fn dial_from(source: u32, port: u16) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    let from = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + source);
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    let stream = TcpStream::from(socket);
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Reads one handshake message, as bytes.
+pub fn read_frame(socket: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 3];
+    socket.read_exact(&mut bytes)?;
+    let length = usize::from(u16::from_be_bytes([bytes[1], bytes[2]]));
+    bytes.resize(3 + length, 0);
+    socket.read_exact(&mut bytes[3..])?;
+    Ok(bytes)
+}
+
+/// Those bytes as a message.
+pub fn frame(bytes: &[u8]) -> Frame {
+    Frame::parse(bytes).unwrap().unwrap().0
+}
+
+/// Everything that still comes, however the connection ends.
+pub fn rest(socket: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = socket.read(&mut buffer) {
+        bytes.extend_from_slice(&buffer[..read]);
+    }
+    bytes
+}
+
+/// A joiner that has message 2 ready and has not sent it.
+pub struct Ready {
+    pub socket: TcpStream,
+    tagged: Tagged,
+    pub message2: Vec<u8>,
+}
+
+impl Ready {
+    /// Dials the code's port from a source and answers its message 1 with the code's words.
+    pub fn dial(source: u32, code: &str) -> io::Result<Self> {
+        let mut socket = dial_from(source, port(code))?;
+        socket.write_all(&Opening::Code.encode())?;
+        Self::answer(socket, code)
+    }
+
+    /// Reads message 1 and makes message 2.
+    pub fn answer(mut socket: TcpStream, code: &str) -> io::Result<Self> {
+        let message1 = read_frame(&mut socket)?;
+        let (nameplate, password) = Code::parse(code).unwrap().split();
+        let confirmed = Joiner::new(password, nameplate).confirm(&frame(&message1), &mut OsRng);
+        let Ok((tagged, message2)) = confirmed else { panic!("message 1 is no good") };
+        Ok(Self { socket, tagged, message2 })
+    }
+
+    /// Sends the tag and returns the kind of what comes back; nothing if the connection was closed.
+    pub fn guess(mut self) -> Option<Kind> {
+        self.socket.write_all(&self.message2).ok()?;
+        read_frame(&mut self.socket).ok().map(|bytes| frame(&bytes).kind)
+    }
+
+    /// Sends the tag, which must be right.
+    pub fn join(mut self) -> Peer {
+        self.socket.write_all(&self.message2).unwrap();
+        let message3 = read_frame(&mut self.socket).unwrap();
+        Peer::new(self.socket, self.tagged.finish(&frame(&message3)).unwrap_or_else(|error| panic!("{error:?}")))
+    }
+}
+
+/// A host of ours that has a code and listens.
+pub struct FakeHost {
+    pub listener: TcpListener,
+    pub code: String,
+}
+
+impl FakeHost {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let nameplate = Nameplate::new(u32::from(listener.local_addr().unwrap().port())).unwrap();
+        let code = Code::generate(nameplate, 3, &mut OsRng).unwrap().reveal().to_string();
+        Self { listener, code }
+    }
+
+    /// The judge of the code.
+    pub fn judge(&self) -> Judge {
+        let (nameplate, password) = Code::parse(&self.code).unwrap().split();
+        Judge::new(password, nameplate)
+    }
+
+    /// The next connection, after its message 0.
+    pub fn accept(&self) -> TcpStream {
+        let mut socket = self.listener.accept().unwrap().0;
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut opening = [0; OPENING];
+        socket.read_exact(&mut opening).unwrap();
+        assert_eq!(Opening::parse(&opening), Ok(Some(Opening::Code)));
+        socket
+    }
+
+    /// Waits for the joiner and confirms it, honestly.
+    pub fn meet(&self) -> Peer {
+        let mut socket = self.accept();
+        let judge = self.judge();
+        let (pending, message1) = judge.begin(&mut OsRng);
+        socket.write_all(&message1).unwrap();
+        let message2 = read_frame(&mut socket).unwrap();
+        let Verdict::Confirmed { confirmation, established } = judge.judge(pending, &frame(&message2)) else {
+            panic!("the joiner's tag is wrong")
+        };
+        socket.write_all(&confirmation).unwrap();
+        Peer::new(socket, *established)
+    }
+}
+
+/// What came in one record.
+#[derive(Debug)]
+pub enum Said {
+    Control(Control),
+    Chunk,
+}
+
+/// A confirmed peer.
+pub struct Peer {
+    pub socket: TcpStream,
+    pub sealer: Sealer,
+    opener: Opener,
+    /// The number of the next message out.
+    pub number: u64,
+    assembling: Vec<u8>,
+    buffer: RecordBuf,
+}
+
+impl Peer {
+    fn new(socket: TcpStream, established: Established) -> Self {
+        let Established { sealer, opener, .. } = established;
+        Self { socket, sealer, opener, number: 0, assembling: Vec::new(), buffer: RecordBuf::default() }
+    }
+
+    /// Seals and sends a control record with this body; false if the other side has closed.
+    pub fn tell_bytes(&mut self, body: &[u8]) -> bool {
+        self.sealer.seal_control(&mut self.buffer, body).unwrap();
+        self.socket.write_all(self.buffer.wire()).is_ok()
+    }
+
+    /// Sends control; false if the other side has closed.
+    pub fn tell(&mut self, control: &Control) -> bool {
+        self.tell_bytes(&minicbor::to_vec(control).unwrap())
+    }
+
+    /// Sends what is, or is like, a message under the next number, in as many pieces as it needs; false if the other side has closed.
+    pub fn say(&mut self, message: &impl Encode<()>) -> bool {
+        let encoded = minicbor::to_vec(message).unwrap();
+        let number = self.number;
+        self.number += 1;
+        let last = encoded.len().div_ceil(60_000);
+        (1..)
+            .zip(encoded.chunks(60_000))
+            .all(|(index, piece)| self.tell(&Control::Fragment { number, last: index == last, bytes: piece.to_vec() }))
+    }
+
+    /// Sends file bytes; false if the other side has closed.
+    pub fn chunk(&mut self, head: ChunkHead, data: &[u8]) -> bool {
+        self.buffer.data_mut()[..data.len()].copy_from_slice(data);
+        self.sealer.seal_chunk(&mut self.buffer, head, data.len()).unwrap();
+        self.socket.write_all(self.buffer.wire()).is_ok()
+    }
+
+    /// What a host says first.
+    pub fn put_in_use(&mut self, want: Want) {
+        assert!(self.tell(&Control::Use(Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600) })));
+    }
+
+    /// What a joiner answers.
+    pub fn answer_use(&mut self, want: Want) {
+        loop {
+            if let Some(Said::Control(Control::Use(_))) = self.hear() {
+                break;
+            }
+        }
+        assert!(self.tell(&Control::Using(Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600) })));
+    }
+
+    /// The next record, acknowledged if it completes a message; nothing once the other side has closed.
+    pub fn hear(&mut self) -> Option<Said> {
+        let mut header = [0; 4];
+        self.socket.read_exact(&mut header).ok()?;
+        let mut record = vec![0; record_length(header).unwrap()];
+        self.socket.read_exact(&mut record).ok()?;
+        let said = match self.opener.open(&mut record).unwrap_or_else(|error| panic!("{error}")) {
+            Opened::Control(body) => Said::Control(minicbor::decode(body).unwrap()),
+            Opened::Chunk(..) => Said::Chunk,
+        };
+        if let Said::Control(Control::Fragment { number, last: true, .. }) = said {
+            self.tell(&Control::Received { next: number + 1, window: WINDOW });
+        }
+        Some(said)
+    }
+
+    /// The next message, all else skipped; nothing once the other side has closed.
+    pub fn message(&mut self) -> Option<Message> {
+        loop {
+            if let Said::Control(Control::Fragment { last, bytes, .. }) = self.hear()? {
+                self.assembling.extend_from_slice(&bytes);
+                if last {
+                    return Some(minicbor::decode(&std::mem::take(&mut self.assembling)).unwrap());
+                }
+            }
+        }
+    }
+
+    /// Reads until `wanted` gives something, or the other side closes.
+    pub fn until<T>(&mut self, mut wanted: impl FnMut(Message) -> Option<T>) -> Option<T> {
+        loop {
+            if let Some(found) = wanted(self.message()?) {
+                return Some(found);
+            }
+        }
+    }
+
+    /// Reads until the other side closes, and says goodbye to what it refuses.
+    pub fn hear_out(&mut self) {
+        while let Some(message) = self.message() {
+            if matches!(message, Message::Result { failed: Some(_), .. }) {
+                self.say(&Message::Leave { reason: Reason::Done });
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A giver of ours against the real `take`: it knows the code, hosts, and sends what nobody should. However that goes, the taker ends with
+//! the right status, keeps its memory, and leaves nothing behind.
+
+use crate::harness::{Machine, Running};
+use crate::peer::{FakeHost, Peer, Said};
+use pinhole_protocol::records::ChunkHead;
+use pinhole_protocol::wire::{Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerText, Want};
+use std::path::Path;
+
+/// Our one transfer.
+pub const ITEM: ItemId = ItemId(1);
+
+/// The real taker, connected to a sender of ours that has said nothing but what for it came.
+pub struct Sender {
+    pub there: Machine,
+    pub taker: Running,
+    pub peer: Peer,
+}
+
+impl Sender {
+    pub fn new() -> Self {
+        let (host, there) = (FakeHost::new(), Machine::new());
+        let taker = there.start(["take", &host.code, "-o", "."]);
+        let mut peer = host.meet();
+        peer.put_in_use(Want::Give);
+        while !matches!(peer.hear(), Some(Said::Control(Control::Using(_)))) {}
+        Self { there, taker, peer }
+    }
+
+    pub fn offer(&mut self, items: Vec<Item>, bytes: u64, entries: u32, counted: bool) {
+        self.peer.say(&Message::Offer(Offer { item: ITEM, items, bytes, entries, counted }));
+    }
+
+    pub fn accepted(&mut self) {
+        let accepted = self.peer.until(|message| matches!(message, Message::Accept { .. }).then_some(()));
+        assert!(accepted.is_some(), "not accepted");
+    }
+
+    pub fn entries(&mut self, first: u32, entries: Vec<Entry>) -> bool {
+        self.peer.say(&Message::Entries(Part { item: ITEM, first, entries }))
+    }
+
+    /// Waits until so many parts are registered, so that their chunks are wanted.
+    pub fn registered(&mut self, wanted: u32) {
+        while !matches!(self.peer.hear().expect("closed"), Said::Control(Control::Credit { parts, .. }) if parts >= wanted) {}
+    }
+
+    /// One file of `size` bytes, offered, accepted and registered.
+    pub fn one_file(size: u64) -> Self {
+        let mut sender = Self::new();
+        sender.offer(vec![file("gift", size)], size, 1, true);
+        sender.accepted();
+        sender.entries(0, vec![entry(&["gift"], Some(size))]);
+        sender.registered(1);
+        sender
+    }
+
+    pub fn chunk(&mut self, entry: u32, offset: u64, length: usize) {
+        self.peer.chunk(ChunkHead { transfer: ITEM, entry, offset }, &vec![7; length]);
+    }
+
+    /// The taker ends with this status and has kept to its memory; nothing is where it was to go, or anywhere else.
+    #[track_caller]
+    pub fn ends(self, exit: i32) {
+        self.ends_with_one_of(&[exit]);
+    }
+
+    /// As [`Sender::ends`], where it is a matter of time which status it is.
+    #[track_caller]
+    pub fn ends_with_one_of(mut self, exits: &[i32]) {
+        self.peer.hear_out();
+        // It has said its last words and waits for ours.
+        within_memory(&self.taker);
+        drop(self.peer);
+        let taker = self.taker.end();
+        assert!(taker.status.code().is_some_and(|exit| exits.contains(&exit)), "{:?} {:#?}", taker.status, taker.lines);
+        assert!(taker.all("file").is_empty(), "{:#?}", taker.lines);
+        assert_eq!(tree(&self.there), Vec::<String>::new());
+    }
+}
+
+/// Checks that a process has never had more than 64 MiB in memory.
+#[track_caller]
+pub fn within_memory(process: &Running) {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("no longer running");
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    eprintln!("memory: at most {} MiB in memory", peak >> 10);
+    assert!(peak < 64 << 10, "{} MiB", peak >> 10);
+}
+
+/// Every file and folder of the machine, its home included, by its path from the machine's root; not the two that it begins with.
+pub fn tree(machine: &Machine) -> Vec<String> {
+    fn walk(root: &Path, dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            if path.is_dir() && !path.is_symlink() {
+                walk(root, &path, found);
+            }
+        }
+    }
+    let (work, mut found) = (machine.dir(), Vec::new());
+    let root = work.parent().unwrap();
+    walk(root, root, &mut found);
+    found.retain(|path| path != "work" && path != "home");
+    found
+}
+
+pub fn item(name: &str, kind: ItemKind, size: Option<u64>) -> Item {
+    Item { name: PeerText::new(name.into()), kind, size }
+}
+
+pub fn file(name: &str, size: u64) -> Item {
+    item(name, ItemKind::File, Some(size))
+}
+
+pub fn entry(path: &[&str], size: Option<u64>) -> Entry {
+    let kind = if size.is_some() { EntryKind::File } else { EntryKind::Folder };
+    let path = path.iter().map(|name| PeerText::new((*name).into())).collect();
+    Entry { path, kind, size, executable: false, modified: None, modified_nanos: 0 }
+}
