@@ -8,6 +8,8 @@ use crate::files::secret_source::SecretSource;
 use crate::session::plan::{Meet, Plan, Ware};
 use crate::settings::Network;
 use clap::ValueEnum;
+use pinhole_protocol::limits::NAME_BYTES;
+use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::Want;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -119,7 +121,11 @@ impl Wares {
         }
         let mut wares = Vec::new();
         if let Some(text) = &self.text {
-            wares.push(Ware::Text(if text == "-" { text_from_stdin()? } else { text.clone() }));
+            let text = if text == "-" { text_from_stdin()? } else { text.clone() };
+            if text.len() > Body::MAX {
+                return Err(too_long("the text", Body::MAX).next("give it as a file"));
+            }
+            wares.push(Ware::Text(text));
         }
         let source = match (&self.secret_file, &self.secret_env) {
             (Some(path), _) => Some(SecretSource::File(path.clone())),
@@ -130,6 +136,9 @@ impl Wares {
         };
         if let Some(source) = source {
             let label = self.secret_name.clone().or_else(|| self.secret_env.clone());
+            if label.as_ref().is_some_and(|label| label.len() > NAME_BYTES) {
+                return Err(too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name"));
+            }
             wares.push(Ware::Secret(label, Arc::new(source.read()?)));
         } else if self.secret_name.is_some() {
             return Err(Failure::new(Exit::Usage, "usage", "--secret-name names a secret, and none is given")
@@ -150,12 +159,20 @@ impl Wares {
 fn text_from_stdin() -> Result<String, Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    let most = pinhole_protocol::messages::Body::MAX as u64 + 1;
+    let most = Body::MAX as u64 + 1;
     std::io::stdin()
         .lock()
         .take(most)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::new(Exit::Disk, "source-unreadable", format!("standard input cannot be read: {error}")))?;
+    if bytes.len() > Body::MAX {
+        // Said before it is looked at as text: the limit may have cut a letter.
+        return Err(too_long("the text", Body::MAX).next("give it as a file: pinhole give -"));
+    }
     String::from_utf8(bytes)
         .map_err(|_| Failure::new(Exit::Usage, "not-text", "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
+}
+
+fn too_long(what: &str, most: usize) -> Failure {
+    Failure::new(Exit::Usage, "too-long", format!("{what} is longer than the {most} bytes that it may have"))
 }
