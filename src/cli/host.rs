@@ -2,6 +2,7 @@
 
 use super::Purpose;
 use super::options::{Channel, Host, Output, Receive};
+use crate::failure::{Exit, Failure};
 use crate::session::plan::{Meet, Plan};
 use crate::settings::Network;
 use pinhole_protocol::wire::Want;
@@ -35,7 +36,12 @@ impl Args {
 }
 
 /// The purpose of a channel that stays open.
-pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, crate::failure::Failure> {
+pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+    if receive.bytes_to_stdout() {
+        // Several files at once would be mixed there, with each other and with the events.
+        return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
+            .next("take one file with: pinhole take CODE -o -; or name a folder"));
+    }
     Ok(Plan {
         want: Want::Both,
         network: Network::from_env()?,
