@@ -244,6 +244,8 @@ impl Driver<'_> {
     fn committed(&mut self, id: ItemId, saved: Vec<Saved>) {
         self.tables.remove_sink(id);
         self.theirs.remove(&id);
+        // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to remove it.
+        let left_out = saved.iter().any(|saved| saved.skipped);
         for saved in saved {
             if saved.skipped {
                 let detail = format!("{} was already here and was left as it is", saved.name);
@@ -261,17 +263,18 @@ impl Driver<'_> {
             }));
         }
         self.received += 1;
-        self.next.push_back(Input::Committed(id));
+        self.next.push_back(if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id) });
         self.enough();
     }
 
     /// The peer withdrew something.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
         self.drop_theirs(id);
+        let failure = failure_from(reason, Side::There);
         if self.plan.want == Want::Both {
-            self.say(&Event::Trouble(failure_from(reason, Side::There)));
+            self.say(&Event::Trouble(failure));
         } else {
-            self.fail(failure_from(reason, Side::There));
+            self.fail(failure);
         }
         self.enough();
     }
