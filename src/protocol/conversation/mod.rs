@@ -6,6 +6,7 @@
 mod greeting_tests;
 #[cfg(test)]
 mod hostile_tests;
+mod items;
 mod life;
 mod route;
 #[cfg(test)]

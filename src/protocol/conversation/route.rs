@@ -1,14 +1,10 @@
 //! From each input to the part that it concerns.
 
-use super::{Actions, Conversation, Event, Grant, Input, LinkEnd, Ours, Outcome, PeerSecret, Role, Theirs};
-use crate::limits::{ITEMS, TRANSFERS};
+use super::{Actions, Conversation, Event, Input, LinkEnd, Ours, Outcome, Role, Theirs};
 use crate::links::{LinkId, Silence};
-use crate::messages::{Violation, body_length};
-use crate::secret::SecretVec;
+use crate::messages::Violation;
 use crate::time::Instant;
-use crate::transfers::{Incoming, IncomingNews, Outgoing, OutgoingNews};
-use crate::wire::{Control, Entry, EntryKind, Greeting, ItemId, Message, Offer, PeerText, Reason, encoded};
-use alloc::{boxed::Box, vec::Vec};
+use crate::wire::{Control, Greeting, Message, Offer, Reason, encoded};
 use zeroize::Zeroizing;
 
 impl Conversation {
@@ -232,170 +228,6 @@ impl Conversation {
         Ok(())
     }
 
-    fn message(&mut self, mut message: Message, actions: &mut Actions) -> Result<(), Violation> {
-        let window = body_length(&message);
-        match &mut message {
-            Message::Text { item, body } => {
-                let body = PeerText::new(core::mem::take(body));
-                self.new_theirs(*item, Theirs::Body(window))?;
-                actions.events.push(Event::Text(*item, body));
-            }
-            Message::Secret { item, label, body } => {
-                let secret = PeerSecret(SecretVec::new(core::mem::take(body)));
-                self.new_theirs(*item, Theirs::Body(window))?;
-                actions.events.push(Event::Secret(*item, label.take().map(PeerText::new), secret));
-            }
-            Message::Offer(offer) => {
-                let open = self.theirs.values().filter(|theirs| matches!(theirs, Theirs::Transfer(_))).count();
-                if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > ITEMS {
-                    return Err(Violation("made an offer over the limits"));
-                }
-                self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer))))?;
-                actions.events.push(Event::Offered(offer.clone()));
-            }
-            Message::Entries(part) => {
-                let (item, empty) = (part.item, crate::wire::Part { item: part.item, first: 0, entries: Vec::new() });
-                let part = core::mem::replace(part, empty);
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    transfer.part(part)?;
-                }
-                self.their_transfer(item, actions)?;
-            }
-            Message::End { item, entries, bytes } => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(item) {
-                    transfer.end(*entries, *bytes)?;
-                }
-                self.their_transfer(*item, actions)?;
-            }
-            Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
-            Message::Accept { item } => match self.ours.get_mut(item) {
-                Some(ours @ Ours::Offered) => {
-                    *ours = Ours::Running(Box::new(Outgoing::new()));
-                    actions.events.push(Event::Accepted(*item));
-                    self.our_transfer(*item, actions, |_| ());
-                }
-                Some(_) => return Err(Violation("accepted what it cannot accept")),
-                None => {} // Withdrawn meanwhile.
-            },
-            Message::Result { item, failed } => self.their_result(*item, *failed, actions)?,
-            Message::Cancel { item, reason } => {
-                if let Some(theirs) = self.theirs.remove(item) {
-                    if let Theirs::Body(window) = theirs {
-                        self.messages.collected(window);
-                    }
-                    actions.events.push(Event::Cancelled(*item, *reason));
-                }
-            }
-            Message::Verified => actions.events.push(Event::PeerVerified),
-            Message::Leave { reason } => self.peer_leaves(*reason, actions),
-        }
-        Ok(())
-    }
-
-    fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
-        if self.theirs.insert(item, theirs).is_some() { Err(Violation("used a number twice")) } else { Ok(()) }
-    }
-
-    fn their_result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) -> Result<(), Violation> {
-        if self.unsaid(item) {
-            return Err(Violation("answered what it was not sent"));
-        }
-        let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
-        let possible = match &ours {
-            Ours::Body => true,
-            Ours::Offered => false,
-            Ours::Running(transfer) => transfer.end_said(),
-        };
-        actions.events.push(match failed {
-            Some(reason) => Event::Failed(item, reason),
-            None if possible => Event::Delivered(item),
-            None => return Err(Violation("said that it has what was not sent")),
-        });
-        self.open_offers(actions);
-        Ok(())
-    }
-
-    /// What became of the peer's item, said to it.
-    fn result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) {
-        let Some(theirs) = self.theirs.remove(&item) else { return };
-        if let Theirs::Body(window) = theirs {
-            self.messages.collected(window);
-            self.state_changed = true;
-        }
-        self.say(Message::Result { item, failed }, actions);
-    }
-
-    fn cancel(&mut self, item: ItemId, reason: Reason, actions: &mut Actions) {
-        if let Some(index) = self.queued.iter().position(|offer| offer.item == item) {
-            self.queued.remove(index);
-            actions.events.push(Event::Failed(item, reason));
-        } else if self.ours.remove(&item).is_some() {
-            self.held.retain(|message| !concerns(message, item));
-            self.say(Message::Cancel { item, reason }, actions);
-            actions.events.push(Event::Failed(item, reason));
-            self.open_offers(actions);
-        }
-    }
-
-    /// Offers as many of the queued as may be open at a time.
-    fn open_offers(&mut self, actions: &mut Actions) {
-        while self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
-            let Some(offer) = self.queued.pop_front() else { return };
-            self.last_word = self.now;
-            self.ours.insert(offer.item, Ours::Offered);
-            self.say_held(Message::Offer(offer), actions);
-        }
-    }
-
-    /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
-    /// `--verify` holds back.
-    fn unsaid(&self, item: ItemId) -> bool {
-        self.held.iter().chain(self.messages.waiting()).any(|message| concerns(message, item))
-    }
-
-    /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.
-    fn unsaid_offer(&mut self, item: ItemId) -> Option<&mut Offer> {
-        let held = self.held.iter_mut().filter_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
-        held.chain(&mut self.queued).find(|offer| offer.item == item)
-    }
-
-    fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {
-        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
-        let stream = entries.iter().any(|entry| entry.kind == EntryKind::File && entry.size.is_none());
-        let bytes = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
-        let bytes = if stream { u64::MAX } else { bytes };
-        let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
-        self.say(Message::Entries(crate::wire::Part { item, first, entries }), actions);
-        self.our_transfer(item, actions, |_| ());
-    }
-
-    /// Changes a transfer of ours, then says what follows: parts wanted, ranges granted, all read.
-    fn our_transfer(&mut self, item: ItemId, actions: &mut Actions, change: impl FnOnce(&mut Outgoing)) {
-        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
-        change(transfer);
-        if let Some(link) = self.links.in_use() {
-            actions.grants.extend(transfer.grants(link).into_iter().map(|range| Grant { link, transfer: item, range }));
-        }
-        while let Some(news) = transfer.news() {
-            actions.events.push(match news {
-                OutgoingNews::PartWanted => Event::PartWanted(item),
-                OutgoingNews::AllRead => Event::AllRead(item),
-            });
-        }
-    }
-
-    /// What follows from a change to a transfer of the peer's.
-    fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) -> Result<(), Violation> {
-        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return Ok(()) };
-        while let Some(news) = transfer.news()? {
-            actions.events.push(match news {
-                IncomingNews::Register(part) => Event::Register(part),
-                IncomingNews::Whole(whole) => Event::Whole(item, whole),
-            });
-        }
-        Ok(())
-    }
-
     /// Says what changed of this side's state, once for all that an input changed.
     fn tell_state(&mut self, actions: &mut Actions) {
         if self.links.in_use().is_none() {
@@ -420,7 +252,7 @@ impl Conversation {
     }
 
     /// Sends a message, or keeps it until the person here has compared the verification words.
-    fn say_held(&mut self, message: Message, actions: &mut Actions) {
+    pub(super) fn say_held(&mut self, message: Message, actions: &mut Actions) {
         if self.verified {
             self.say(message, actions);
         } else {
@@ -456,12 +288,4 @@ fn send(link: LinkId, control: &Control, actions: &mut Actions) {
 
 fn control_room(control: &Control) -> usize {
     if let Control::Fragment { bytes, .. } = control { bytes.len().saturating_add(32) } else { 0 }
-}
-
-fn concerns(message: &Message, what: ItemId) -> bool {
-    match message {
-        Message::Text { item, .. } | Message::Secret { item, .. } => *item == what,
-        Message::Offer(offer) => offer.item == what,
-        _ => false,
-    }
 }
