@@ -68,6 +68,8 @@ pub(super) struct Driver<'a> {
     pub(super) delivered: usize,
     pub(super) received: usize,
     pub(super) failure: Option<Failure>,
+    /// Whose reason it is if something fails or is withdrawn now.
+    pub(super) side: Side,
     verifier: String,
     path: Path,
     link: Link,
@@ -104,6 +106,7 @@ impl<'a> Driver<'a> {
             delivered: 0,
             received: 0,
             failure: None,
+            side: Side::There,
             verifier: established.verifier.words().join(" "),
             path,
             link,
@@ -176,6 +179,14 @@ impl<'a> Driver<'a> {
         // The other side's breach is told before what fails by it, or it would seem that the other side complained of this one.
         if let Some(conversation::Event::Over(Outcome::Violated(what))) = actions.events.last() {
             self.fail(violated(what));
+        }
+        let ends_here = |event: &conversation::Event| {
+            use Outcome::{Aborted, Expired, Violated};
+            matches!(event, conversation::Event::Over(Aborted(_) | Expired | Violated(_)))
+        };
+        // What is under way when this side ends the conversation fails by that, not by the other side's doing.
+        if actions.events.iter().any(ends_here) {
+            self.side = Side::Here;
         }
         for event in actions.events {
             self.event(event);

@@ -270,7 +270,7 @@ impl Driver<'_> {
     /// The peer withdrew something.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
         self.drop_theirs(id);
-        let failure = failure_from(reason, Side::There);
+        let failure = failure_from(reason, self.side);
         if self.plan.want == Want::Both {
             self.say(&Event::Trouble(failure));
         } else {

@@ -6,7 +6,7 @@ use super::plan::Ware;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Next, Outgoing, Selection};
 use crate::report::escape;
-use crate::report::sentences::{Side, failure_from};
+use crate::report::sentences::failure_from;
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::{EntryKind, ItemId, Reason, Want};
@@ -75,7 +75,11 @@ impl Driver<'_> {
             Ok(body) => self.next.push_back(Input::Body(id, body)),
             Err(_) => {
                 self.ours.remove(&id);
-                self.fail(too_long(&what));
+                if self.plan.want == Want::Both {
+                    self.say(&Event::Trouble(too_long(&what)));
+                } else {
+                    self.fail(too_long(&what));
+                }
             }
         }
     }
@@ -181,8 +185,12 @@ impl Driver<'_> {
 
     /// Withdraws something of ours, for a reason of this side's.
     pub(super) fn withdraw(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
-        if let Some(failure) = failure {
-            self.fail(failure);
+        // Forgotten before it fails, or it would seem to have failed at the other side.
+        self.forget(id);
+        match failure {
+            Some(failure) if self.plan.want == Want::Both => self.say(&Event::Trouble(failure)),
+            Some(failure) => self.fail(failure),
+            None => {}
         }
         self.input(Input::Cancel(id, reason));
     }
@@ -198,7 +206,7 @@ impl Driver<'_> {
     /// The peer declined it, it failed there, or it was withdrawn here.
     pub(super) fn failed(&mut self, id: ItemId, reason: Reason) {
         if let Some(ours) = self.forget(id) {
-            let failure = failure_from(reason, Side::There);
+            let failure = failure_from(reason, self.side);
             let detail = format!("{} was not delivered: {}", ours.what, failure.detail);
             let failure = Failure { detail, ..failure };
             if self.plan.want == Want::Both {
