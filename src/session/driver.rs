@@ -3,7 +3,7 @@
 use super::event::{Event, Path};
 use super::interrupt::Interrupt;
 use super::meeting::Meeting;
-use super::plan::Plan;
+use super::plan::{Destination, Plan};
 use super::receiving::Theirs;
 use super::sending::Ours;
 use super::typing::Typing;
@@ -353,6 +353,9 @@ impl<'a> Driver<'a> {
             }
         };
         let _ = timeout(LAST_WORDS, removed).await;
+        if let (Some(inbox), Some(Destination::Private)) = (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to)) {
+            inbox.remove_if_empty();
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod channel;
 mod early;
 mod existing;
 mod first;
+mod found;
 mod interrupts;
 mod pairings;
 mod routing;

@@ -111,6 +111,12 @@ impl Inbox {
         Self::open(&made, policy)
     }
 
+    /// Removes a private directory again in which nothing was received.
+    pub fn remove_if_empty(&self) {
+        // Refused where there is anything in it, which is then a delivery.
+        let _ = std::fs::remove_dir(&self.0.path);
+    }
+
     /// Where the files go.
     #[must_use]
     pub fn path(&self) -> &Path {
