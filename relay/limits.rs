@@ -1,0 +1,101 @@
+//! Every limit of a relay, with its default (SPEC 10.7). They delay or refuse, and never discard.
+
+use core::time::Duration;
+
+/// What one relay allows. The defaults are those of SPEC 10.7.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How long a released number is not handed out again.
+    pub rest: Duration,
+    /// How long a number is kept for a host whose connection dropped, and how long after its own start a relay gives numbers back that
+    /// it does not remember.
+    pub absence: Duration,
+    /// How long a host may take to send a message 1 that it was asked for.
+    pub first_message: Duration,
+    /// How long a joiner may hold a number.
+    pub hold: Duration,
+    /// The same while others wait and it has not answered.
+    pub hold_contested: Duration,
+    /// Places of the queue of one number.
+    pub queue: usize,
+    /// How long a joiner waits in it.
+    pub queue_time: Duration,
+    /// How long a waiting connection, or a pair, lives without a frame.
+    pub inactivity: Duration,
+    /// How long a host or a link waits at most, whatever it sends.
+    pub longest: Duration,
+    /// Whether `longest` holds for pairs too.
+    pub public: bool,
+    /// Numbers that are waiting or resting at one time: what bounds the memory of an hour's rest.
+    pub numbers: usize,
+    /// What each source may do.
+    pub quotas: QuotaLimits,
+}
+
+/// What one source may do, an IPv4 address or the first 64 bits of an IPv6 address.
+#[derive(Clone, Debug)]
+pub struct QuotaLimits {
+    /// Connections at a time, whatever they are for.
+    pub connections: u32,
+    /// Hosts that wait at a time, those that are away included.
+    pub waiting_hosts: u32,
+    /// New hosts a minute. Each number rests an hour, so without this one source could use them all up.
+    pub hosts_a_minute: u32,
+    /// Joins a minute.
+    pub joins_a_minute: u32,
+    /// Joins a minute that ended without `confirmed`, before joins are refused.
+    pub misses_a_minute: u32,
+    /// How long they are refused then.
+    pub refusal: Duration,
+    /// Sources remembered without a connection of theirs; beyond it the others are forgotten.
+    pub sources: usize,
+}
+
+/// How much one source may send a minute. More is delayed.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimits {
+    /// Bytes of frames a minute.
+    pub bytes: u64,
+    /// Control messages a minute.
+    pub control: u64,
+    /// Sources remembered; beyond it those that have their whole minute's worth left, then all others, are forgotten.
+    pub sources: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rest: Duration::from_secs(3600),
+            absence: Duration::from_secs(120),
+            first_message: Duration::from_secs(5),
+            hold: Duration::from_secs(10),
+            hold_contested: Duration::from_secs(3),
+            queue: 8,
+            queue_time: Duration::from_secs(30),
+            inactivity: Duration::from_secs(3600),
+            longest: Duration::from_secs(24 * 3600),
+            public: false,
+            numbers: 1_000_000,
+            quotas: QuotaLimits::default(),
+        }
+    }
+}
+
+impl Default for QuotaLimits {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            waiting_hosts: 20,
+            hosts_a_minute: 60,
+            joins_a_minute: 30,
+            misses_a_minute: 10,
+            refusal: Duration::from_secs(600),
+            sources: 100_000,
+        }
+    }
+}
+
+impl RateLimits {
+    /// What a relay allows that anybody may use.
+    pub const PUBLIC: Self = Self { bytes: 50_000_000, control: 60, sources: 100_000 };
+}

@@ -1,0 +1,267 @@
+//! Hosts and their numbers: from the number to the pair, or to the end of it (SPEC 10.2, 10.4).
+
+use super::deadlines::Key;
+use super::joins::Taken;
+use super::line::Line;
+use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, OwnerToken, Pairing, Reply, Seat, Why};
+use crate::limits::Limits;
+use crate::quotas::Source;
+use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::time::Instant;
+use rand_core::{CryptoRng, RngCore};
+
+/// A number and who waits with it.
+pub(super) struct Host {
+    owner: OwnerToken,
+    /// Among whose waiting hosts it counts.
+    source: Source,
+    pub(super) stage: Stage,
+    /// The attempt whose message 1 is wanted, here, or with a joiner. Those before it are over.
+    pub(super) attempt: u32,
+    pub(super) line: Line,
+    began: Instant,
+    pub(super) active: Instant,
+}
+
+/// Where a host is, and its message 1.
+pub(super) enum Stage {
+    /// Its connection dropped.
+    Away { since: Instant },
+    /// It has been asked for message 1.
+    Asked { host: Connection, since: Instant },
+    /// Message 1 waits for a joiner.
+    Ready { host: Connection, message: Vec<u8> },
+    /// A joiner has had it.
+    Taken { host: Connection, by: Taken },
+}
+
+impl Host {
+    fn connection(&self) -> Option<Connection> {
+        match self.stage {
+            Stage::Away { .. } => None,
+            Stage::Asked { host, .. } | Stage::Ready { host, .. } | Stage::Taken { host, .. } => Some(host),
+        }
+    }
+
+    /// When its own time is over.
+    fn ends(&self, limits: &Limits) -> Instant {
+        let resting = match self.stage {
+            Stage::Away { since } => since.after(limits.absence),
+            _ => self.active.after(limits.inactivity),
+        };
+        resting.min(self.began.after(limits.longest))
+    }
+
+    /// When its attempt is over.
+    fn attempt_ends(&self, limits: &Limits) -> Option<Instant> {
+        match &self.stage {
+            Stage::Away { .. } | Stage::Ready { .. } => None,
+            Stage::Asked { since, .. } => Some(since.after(limits.first_message)),
+            Stage::Taken { by, .. } => Some(by.ends(!self.line.is_empty(), limits)),
+        }
+    }
+
+    fn deadline(&self, limits: &Limits) -> Instant {
+        let others = [self.attempt_ends(limits), self.line.wake_at(limits.queue_time)];
+        others.into_iter().flatten().fold(self.ends(limits), Instant::min)
+    }
+}
+
+impl Pairing {
+    /// A new host.
+    pub(super) fn host(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        rng: &mut (impl RngCore + CryptoRng),
+        actions: &mut Actions,
+    ) {
+        let waiting = self.hosts.len().saturating_add(1);
+        let drawn = if self.has_room() { self.numbers.draw(waiting, |number| self.hosts.contains_key(&number), rng) } else { None };
+        let Some(nameplate) = drawn else { return actions.list.push(Action::Close(connection, Why::Full)) };
+        let mut owner = [0; 16];
+        rng.fill_bytes(&mut owner);
+        self.seat_host(now, connection, source, nameplate, OwnerToken::new(owner), actions);
+    }
+
+    /// A host that had a number before.
+    pub(super) fn host_back(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        nameplate: Nameplate,
+        owner: OwnerToken,
+        actions: &mut Actions,
+    ) {
+        let Some(host) = self.hosts.get(&nameplate) else {
+            // A relay that has just started knows no numbers, but its hosts have read theirs out.
+            let young = now.since(self.started) < self.limits.absence;
+            if young && nameplate.is_relay() && !self.numbers.rests(nameplate) && self.has_room() {
+                return self.seat_host(now, connection, source, nameplate, owner, actions);
+            }
+            return actions.list.push(Action::Close(connection, Why::Unavailable));
+        };
+        if !host.owner.is(&owner) {
+            return actions.list.push(Action::Close(connection, Why::Unavailable));
+        }
+        let before = host.source;
+        if before != source {
+            if self.quotas.host(now, source).is_err() {
+                return actions.list.push(Action::Close(connection, Why::Limit));
+            }
+            self.quotas.host_ended(before);
+        }
+        // Its old connection may not have noticed yet that it is dead.
+        if let Some(old) = host.connection() {
+            self.close(old, Why::Replaced, actions);
+            self.host_gone(now, nameplate, actions);
+        }
+        if let Some(host) = self.hosts.get_mut(&nameplate) {
+            host.source = source;
+            host.active = now;
+            host.stage = Stage::Asked { host: connection, since: now };
+            actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: host.attempt }));
+            self.seats.insert(connection, Seat::Host(nameplate));
+            self.settle(now, nameplate, actions);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.hosts.len().saturating_add(self.numbers.resting()) < self.limits.numbers
+    }
+
+    fn seat_host(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        nameplate: Nameplate,
+        owner: OwnerToken,
+        actions: &mut Actions,
+    ) {
+        if self.quotas.host(now, source).is_err() {
+            return actions.list.push(Action::Close(connection, Why::Limit));
+        }
+        let stage = Stage::Asked { host: connection, since: now };
+        let host = Host { owner, source, stage, attempt: 1, line: Line::default(), began: now, active: now };
+        self.hosts.insert(nameplate, host);
+        self.seats.insert(connection, Seat::Host(nameplate));
+        actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: 1 }));
+        self.settle(now, nameplate, actions);
+    }
+
+    /// What a host sends in an attempt: its message 1, or what else it has to say to the joiner who took that.
+    pub(super) fn host_message(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, bytes: &[u8], actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        let Some((attempt, message)) = bytes.split_first_chunk::<ATTEMPT>().filter(|(_, message)| message.len() <= MESSAGE) else {
+            return self.broke(now, connection, actions);
+        };
+        let attempt = u32::from_be_bytes(*attempt);
+        let next = attempt == host.attempt.saturating_add(1);
+        match &mut host.stage {
+            // It crossed with the end of its attempt.
+            _ if attempt < host.attempt => {}
+            Stage::Asked { .. } if attempt == host.attempt => {
+                host.stage = Stage::Ready { host: connection, message: message.to_vec() };
+            }
+            Stage::Taken { by, .. } if attempt == host.attempt => {
+                actions.list.push(Action::Send(by.connection, message.to_vec()));
+            }
+            // The host is through with this joiner.
+            Stage::Taken { by, .. } if next => {
+                let taken = *by;
+                host.attempt = attempt;
+                host.stage = Stage::Ready { host: connection, message: message.to_vec() };
+                self.turn_away(now, taken.connection, taken.source, Why::Done, actions);
+            }
+            _ => return self.broke(now, connection, actions),
+        }
+        self.settle(now, nameplate, actions);
+    }
+
+    /// The host says that a joiner's tag is right: its number has done its work, whichever attempt that was.
+    pub(super) fn confirmed(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, attempt: u32, actions: &mut Actions) {
+        let Some(host) = self.hosts.get(&nameplate) else { return };
+        match host.stage {
+            // That joiner's connection has ended meanwhile. Its host has nothing left to judge with; they meet as a link (SPEC 3.7).
+            _ if attempt < host.attempt => self.retire(now, nameplate, Why::Gone, actions),
+            Stage::Taken { by, .. } if attempt == host.attempt && by.answered => {
+                self.release(now, nameplate, actions);
+                self.pair(now, connection, by.connection, actions);
+            }
+            _ => self.broke(now, connection, actions),
+        }
+    }
+
+    /// A host's connection has ended: its number waits for it.
+    pub(super) fn host_gone(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        host.attempt = host.attempt.saturating_add(1);
+        let stage = core::mem::replace(&mut host.stage, Stage::Away { since: now });
+        if let Stage::Taken { by, .. } = stage {
+            self.turn_away(now, by.connection, by.source, Why::Gone, actions);
+        }
+        self.settle(now, nameplate, actions);
+    }
+
+    /// Ends a number: its host hears why, everybody else that it is unavailable.
+    pub(super) fn retire(&mut self, now: Instant, nameplate: Nameplate, why: Why, actions: &mut Actions) {
+        let Some(host) = self.release(now, nameplate, actions) else { return };
+        if let Stage::Taken { by, .. } = host {
+            self.turn_away(now, by.connection, by.source, Why::Unavailable, actions);
+        }
+        if let Stage::Asked { host, .. } | Stage::Ready { host, .. } | Stage::Taken { host, .. } = host {
+            self.close(host, why, actions);
+        }
+    }
+
+    /// A number is given back and rests. Those in its line wait for nothing; where its host was is the caller's to end.
+    fn release(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) -> Option<Stage> {
+        let host = self.hosts.remove(&nameplate)?;
+        self.deadlines.clear(Key::Number(nameplate));
+        self.numbers.rest(nameplate, now.after(self.limits.rest));
+        self.quotas.host_ended(host.source);
+        for place in host.line.into_places() {
+            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+        }
+        Some(host.stage)
+    }
+
+    /// Something of a number may be due.
+    pub(super) fn host_due(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        if host.ends(&self.limits) <= now {
+            return self.retire(now, nameplate, Why::Expired, actions);
+        }
+        // The holder's time depends on whether others wait, so it is looked at before any of them is sent away.
+        let over = host.attempt_ends(&self.limits).is_some_and(|ends| ends <= now);
+        let weary: Vec<_> = core::iter::from_fn(|| host.line.weary(now, self.limits.queue_time)).collect();
+        let connection = host.connection();
+        let asked = matches!(host.stage, Stage::Asked { .. });
+        for place in weary {
+            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+        }
+        match connection {
+            Some(connection) if over && asked => {
+                self.close(connection, Why::Late, actions);
+                self.host_gone(now, nameplate, actions);
+            }
+            _ if over => self.attempt_over(now, nameplate, Some(Why::Late), actions),
+            _ => self.settle(now, nameplate, actions),
+        }
+    }
+
+    /// After every change of a host: message 1 goes to the first in line, and the next deadline is noted.
+    pub(super) fn settle(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        if let Stage::Ready { host: connection, message } = &mut host.stage
+            && let Some(place) = host.line.next()
+        {
+            actions.list.push(Action::Send(place.connection, core::mem::take(message)));
+            host.stage = Stage::Taken { host: *connection, by: Taken::new(now, &place) };
+        }
+        self.deadlines.set(Key::Number(nameplate), host.deadline(&self.limits));
+    }
+}

@@ -1,0 +1,107 @@
+//! Joiners: one at a time holds a number, the others wait in its line (SPEC 10.2).
+
+use super::hosts::Stage;
+use super::line::Place;
+use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, Pairing, Reply, Seat, Why};
+use crate::limits::Limits;
+use crate::quotas::Source;
+use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::time::Instant;
+
+/// A joiner that has had message 1.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) connection: Connection,
+    pub(super) source: Source,
+    since: Instant,
+    /// It has sent message 2.
+    pub(super) answered: bool,
+}
+
+impl Taken {
+    pub(super) const fn new(now: Instant, place: &Place) -> Self {
+        Self { connection: place.connection, source: place.source, since: now, answered: false }
+    }
+
+    /// When its time is over. Once it has answered, the host judges, and whoever waits is served by waiting for that.
+    pub(super) fn ends(&self, contested: bool, limits: &Limits) -> Instant {
+        self.since.after(if contested && !self.answered { limits.hold_contested } else { limits.hold })
+    }
+}
+
+impl Pairing {
+    pub(super) fn join(&mut self, now: Instant, connection: Connection, source: Source, nameplate: Nameplate, actions: &mut Actions) {
+        if self.quotas.join(now, source).is_err() {
+            return actions.list.push(Action::Close(connection, Why::Limit));
+        }
+        let entered = self.hosts.get_mut(&nameplate).and_then(|host| {
+            let holds = matches!(&host.stage, Stage::Taken { by, .. } if by.source == source);
+            if holds { None } else { host.line.enter(now, connection, source, self.limits.queue).ok() }
+        });
+        let Some(loses) = entered else {
+            self.quotas.missed(now, source);
+            return actions.list.push(Action::Close(connection, Why::Unavailable));
+        };
+        if let Some(place) = loses {
+            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+        }
+        self.seats.insert(connection, Seat::Joiner(nameplate));
+        actions.list.push(Action::Tell(connection, Reply::Waiting));
+        self.settle(now, nameplate, actions);
+    }
+
+    /// A joiner sends message 2, once, when it has had message 1.
+    pub(super) fn joiner_message(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        nameplate: Nameplate,
+        bytes: &[u8],
+        actions: &mut Actions,
+    ) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        match &mut host.stage {
+            Stage::Taken { host: to, by } if by.connection == connection && !by.answered && bytes.len() <= MESSAGE => {
+                by.answered = true;
+                let mut message = Vec::with_capacity(bytes.len().saturating_add(ATTEMPT));
+                message.extend_from_slice(&host.attempt.to_be_bytes());
+                message.extend_from_slice(bytes);
+                actions.list.push(Action::Send(*to, message));
+                self.settle(now, nameplate, actions);
+            }
+            _ => self.broke(now, connection, actions),
+        }
+    }
+
+    /// A joiner's connection has ended by itself.
+    pub(super) fn joiner_gone(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        if let Some(place) = host.line.leave(connection) {
+            self.quotas.missed(now, place.source);
+            self.settle(now, nameplate, actions);
+        } else {
+            self.attempt_over(now, nameplate, None, actions);
+        }
+    }
+
+    /// An attempt has come to nothing: its joiner is told why, if it is still there, and the host is asked for the next message 1.
+    pub(super) fn attempt_over(&mut self, now: Instant, nameplate: Nameplate, why: Option<Why>, actions: &mut Actions) {
+        let Some(host) = self.hosts.get_mut(&nameplate) else { return };
+        if let Stage::Taken { host: connection, by } = host.stage {
+            host.attempt = host.attempt.saturating_add(1);
+            host.stage = Stage::Asked { host: connection, since: now };
+            actions.list.push(Action::Tell(connection, Reply::Next { attempt: host.attempt }));
+            match why {
+                Some(why) => self.turn_away(now, by.connection, by.source, why, actions),
+                None => self.quotas.missed(now, by.source),
+            }
+        }
+        self.settle(now, nameplate, actions);
+    }
+
+    /// Closes a joiner's connection: its join has ended without `confirmed`.
+    pub(super) fn turn_away(&mut self, now: Instant, connection: Connection, source: Source, why: Why, actions: &mut Actions) {
+        self.quotas.missed(now, source);
+        self.close(connection, why, actions);
+    }
+}

@@ -1,0 +1,352 @@
+//! A relay with pretend connections, and what must hold of everything it does, checked after each step of every test.
+
+use super::super::{Action, Connection, Input, OwnerToken, Pairing, Reply, Side, Why};
+use crate::limits::Limits;
+use crate::quotas::Source;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::rendezvous::SlotToken;
+use pinhole_protocol::time::Instant;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{CryptoRng, RngCore, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one connection has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Number(Nameplate, u32),
+    Waiting,
+    Next(u32),
+    Paired,
+    /// A frame as a joiner gets it.
+    Frame(Vec<u8>),
+    /// A frame as a host gets it, with the attempt before it.
+    Attempt(u32, Vec<u8>),
+    /// Frames pass to and from that connection.
+    With(u64),
+    Closed(Why),
+}
+
+/// What a connection is, as far as can be seen from outside.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Role {
+    /// A host, with its number and the attempt it was last asked for.
+    Host(Option<(Nameplate, u32)>),
+    Joiner(Nameplate),
+    Link([u8; 16], Side),
+    Paired(Connection),
+}
+
+/// What is known of a number from outside.
+struct Known {
+    owner: [u8; 16],
+    /// Its host was last seen to have it then.
+    seen: Instant,
+    /// The joiner that has had its message 1 and is still there, and whether it has answered.
+    holder: Option<(Connection, bool)>,
+}
+
+/// A generator that draws few different numbers, so that they are wanted again and again.
+struct Narrow(ChaCha8Rng, u64);
+
+impl RngCore for Narrow {
+    fn next_u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+    fn next_u64(&mut self) -> u64 {
+        self.0.next_u64() % self.1
+    }
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.0.try_fill_bytes(bytes)
+    }
+}
+
+impl CryptoRng for Narrow {}
+
+pub(super) struct World {
+    pub(super) pairing: Pairing,
+    pub(super) limits: Limits,
+    pub(super) now: Instant,
+    pub(super) wake_at: Option<Instant>,
+    pub(super) open: BTreeMap<Connection, Role>,
+    heard: BTreeMap<u64, Vec<Heard>>,
+    numbers: BTreeMap<Nameplate, Known>,
+    handed: BTreeSet<Vec<u8>>,
+    rng: Narrow,
+}
+
+pub(super) fn source(number: u64) -> Source {
+    IpAddr::from(Ipv4Addr::from_bits(0x7f00_0000 | number as u32)).into()
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(Limits::default(), u64::MAX)
+    }
+
+    /// A relay with these limits, and `spread` different numbers in each of its spaces.
+    pub(super) fn with(limits: Limits, spread: u64) -> Self {
+        let now = Instant::from_millis(1_000_000);
+        Self {
+            pairing: Pairing::new(now, limits.clone()),
+            limits,
+            now,
+            wake_at: None,
+            open: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            handed: BTreeSet::new(),
+            rng: Narrow(ChaCha8Rng::seed_from_u64(7), spread),
+        }
+    }
+
+    pub(super) fn host(&mut self, connection: u64, from: u64) -> Nameplate {
+        self.tell(Input::Host { connection: Connection(connection), source: source(from), back: None });
+        match self.heard(connection)[..] {
+            [Heard::Number(nameplate, 1)] => nameplate,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn back(&mut self, connection: u64, from: u64, nameplate: Nameplate, owner: OwnerToken) {
+        self.tell(Input::Host { connection: Connection(connection), source: source(from), back: Some((nameplate, owner)) });
+    }
+
+    pub(super) fn owner(&self, nameplate: Nameplate) -> OwnerToken {
+        OwnerToken::new(self.numbers[&nameplate].owner)
+    }
+
+    /// Numbers that were ever seen.
+    pub(super) fn seen(&self) -> Vec<Nameplate> {
+        self.numbers.keys().copied().collect()
+    }
+
+    /// A host sends a message of that attempt.
+    pub(super) fn say(&mut self, host: u64, attempt: u32, message: &[u8]) {
+        self.message(host, &[&attempt.to_be_bytes(), message].concat());
+    }
+
+    /// A host sends message 1 of that attempt.
+    pub(super) fn first(&mut self, host: u64, attempt: u32, number: u32) {
+        self.say(host, attempt, &super::one(number));
+    }
+
+    pub(super) fn message(&mut self, connection: u64, bytes: &[u8]) {
+        self.tell(Input::Message(Connection(connection), bytes));
+    }
+
+    pub(super) fn join(&mut self, connection: u64, from: u64, nameplate: Nameplate) {
+        self.tell(Input::Join { connection: Connection(connection), source: source(from), nameplate });
+    }
+
+    pub(super) fn link(&mut self, connection: u64, token: u8, side: Side) {
+        self.tell(Input::Link { connection: Connection(connection), token: SlotToken::new([token; 16]), side });
+    }
+
+    pub(super) fn confirmed(&mut self, host: u64, attempt: u32) {
+        self.tell(Input::Confirmed(Connection(host), attempt));
+    }
+
+    pub(super) fn burn(&mut self, connection: u64) {
+        self.tell(Input::Burn(Connection(connection)));
+    }
+
+    pub(super) fn gone(&mut self, connection: u64) {
+        self.tell(Input::Gone(Connection(connection)));
+    }
+
+    /// What a connection has heard since it was last asked for.
+    pub(super) fn heard(&mut self, connection: u64) -> Vec<Heard> {
+        self.heard.remove(&connection).unwrap_or_default()
+    }
+
+    /// Lets time pass, with a tick whenever the relay wants one, and one just before, which must change nothing.
+    pub(super) fn wait(&mut self, wait: Duration) {
+        let until = self.now.after(wait);
+        while let Some(wake_at) = self.wake_at.filter(|wake_at| *wake_at <= until) {
+            self.now = self.now.max(Instant::from_millis(wake_at.as_millis() - 1));
+            self.idle();
+            self.now = wake_at;
+            self.tell(Input::Tick);
+        }
+        self.now = until;
+        self.idle();
+    }
+
+    pub(super) fn wait_millis(&mut self, millis: u64) {
+        self.wait(Duration::from_millis(millis));
+    }
+
+    pub(super) fn wait_seconds(&mut self, seconds: u64) {
+        self.wait(Duration::from_secs(seconds));
+    }
+
+    fn idle(&mut self) {
+        let actions = self.pairing.handle(self.now, Input::Tick, &mut self.rng);
+        assert!(actions.list.is_empty(), "early, or twice: {:?}", actions.list);
+    }
+
+    pub(super) fn tell(&mut self, input: Input<'_>) {
+        match input {
+            Input::Host { connection, .. } => self.enters(connection, Role::Host(None)),
+            Input::Join { connection, nameplate, .. } => self.enters(connection, Role::Joiner(nameplate)),
+            Input::Link { connection, token, side } => self.enters(connection, Role::Link(token.bytes(), side)),
+            Input::Gone(connection) => self.leaves(connection),
+            Input::Message(connection, bytes) => self.says(connection, bytes),
+            _ => {}
+        }
+        let actions = self.pairing.handle(self.now, input.clone(), &mut self.rng);
+        for action in actions.list {
+            self.act(action, &input);
+        }
+        self.wake_at = actions.wake_at;
+        assert!(self.wake_at.is_none_or(|wake_at| wake_at > self.now), "due, and not done");
+        self.check();
+        self.idle();
+    }
+
+    fn enters(&mut self, connection: Connection, role: Role) {
+        self.open.entry(connection).or_insert(role);
+    }
+
+    fn leaves(&mut self, connection: Connection) {
+        self.open.remove(&connection);
+        for known in self.numbers.values_mut() {
+            known.holder = known.holder.filter(|(holder, _)| *holder != connection);
+        }
+    }
+
+    /// A host that sends the next message 1 while a joiner has this one goes on to that attempt unasked.
+    fn says(&mut self, connection: Connection, bytes: &[u8]) {
+        if let (Some(Role::Host(Some((nameplate, attempt)))), Some(of)) = (self.open.get_mut(&connection), bytes.first_chunk())
+            && u32::from_be_bytes(*of) == *attempt + 1
+            && self.numbers[nameplate].holder.is_some()
+        {
+            *attempt += 1;
+        }
+    }
+
+    fn hears(&mut self, connection: Connection, what: Heard) -> Role {
+        self.heard.entry(connection.0).or_default().push(what);
+        *self.open.get(&connection).expect("a closed connection is left alone")
+    }
+
+    fn act(&mut self, action: Action, input: &Input<'_>) {
+        match action {
+            Action::Tell(connection, Reply::Number { nameplate, owner, attempt }) => {
+                let role = self.hears(connection, Heard::Number(nameplate, attempt));
+                assert_eq!(role, Role::Host(None));
+                self.takes(nameplate, owner.bytes(), matches!(input, Input::Host { back: None, .. }));
+                self.open.insert(connection, Role::Host(Some((nameplate, attempt))));
+            }
+            Action::Tell(connection, Reply::Next { attempt }) => {
+                let role = self.hears(connection, Heard::Next(attempt));
+                let Role::Host(Some((nameplate, before))) = role else { panic!("{role:?}") };
+                assert!(attempt > before);
+                self.open.insert(connection, Role::Host(Some((nameplate, attempt))));
+                self.numbers.get_mut(&nameplate).unwrap().holder = None;
+            }
+            Action::Tell(connection, Reply::Waiting) => {
+                let role = self.hears(connection, Heard::Waiting);
+                assert!(matches!(role, Role::Joiner(_) | Role::Link(..)));
+            }
+            Action::Tell(connection, Reply::Paired) => {
+                let role = self.hears(connection, Heard::Paired);
+                assert!(matches!(role, Role::Link(..)));
+            }
+            Action::Send(connection, bytes) => self.sent(connection, bytes, input),
+            Action::Pair(a, b) => self.paired(a, b, input),
+            Action::Close(connection, why) => {
+                self.hears(connection, Heard::Closed(why));
+                self.leaves(connection);
+            }
+        }
+    }
+
+    /// A host has a number: one that nobody else has, and that nobody had within the time of its rest.
+    fn takes(&mut self, nameplate: Nameplate, owner: [u8; 16], fresh: bool) {
+        assert!(nameplate.is_relay());
+        let had = |role: &Role| matches!(role, Role::Host(Some((other, _))) if *other == nameplate);
+        assert!(!self.open.values().any(had), "two hosts with one number");
+        if let Some(known) = self.numbers.get(&nameplate).filter(|known| known.owner != owner) {
+            assert!(self.now.since(known.seen) >= self.limits.rest, "handed out again too soon");
+        }
+        if fresh {
+            let space = 9 * 10_usize.pow(nameplate.number().ilog10());
+            assert!(space >= 100 * self.pairing.population().hosts, "too dense");
+        }
+        self.numbers.insert(nameplate, Known { owner, seen: self.now, holder: None });
+    }
+
+    fn sent(&mut self, connection: Connection, bytes: Vec<u8>, input: &Input<'_>) {
+        match self.open.get(&connection) {
+            Some(Role::Joiner(nameplate)) => {
+                let known = self.numbers.get_mut(nameplate).unwrap();
+                // Its first frame is message 1; what follows are the host's other words to it.
+                if known.holder.is_none_or(|(holder, _)| holder != connection) {
+                    assert!(known.holder.is_none(), "two joiners with one number");
+                    assert!(self.handed.insert(bytes.clone()), "a message 1 was handed out twice");
+                    known.holder = Some((connection, false));
+                }
+                self.hears(connection, Heard::Frame(bytes));
+            }
+            Some(Role::Host(Some((nameplate, attempt)))) => {
+                let (from, message) = bytes.split_first_chunk().unwrap();
+                assert_eq!(u32::from_be_bytes(*from), *attempt, "an answer of another attempt");
+                let holder = &mut self.numbers.get_mut(nameplate).unwrap().holder;
+                let Input::Message(sender, sent) = input else { panic!("nobody sent this") };
+                assert_eq!(*holder, Some((*sender, false)), "an answer of somebody else");
+                assert_eq!(message, *sent);
+                *holder = Some((*sender, true));
+                self.hears(connection, Heard::Attempt(*attempt, message.to_vec()));
+            }
+            Some(Role::Paired(other)) => {
+                assert!(matches!(input, Input::Message(sender, sent) if sender == other && *sent == bytes));
+                self.hears(connection, Heard::Frame(bytes));
+            }
+            other => panic!("a frame to {other:?}"),
+        }
+    }
+
+    fn paired(&mut self, a: Connection, b: Connection, input: &Input<'_>) {
+        match (self.open[&a], self.open[&b]) {
+            (Role::Host(Some((nameplate, attempt))), Role::Joiner(joined)) => {
+                assert_eq!(nameplate, joined);
+                assert!(matches!(input, Input::Confirmed(by, of) if *by == a && *of == attempt), "only the host confirms");
+                assert_eq!(self.numbers[&nameplate].holder, Some((b, true)), "confirmed who had not answered");
+                self.numbers.get_mut(&nameplate).unwrap().seen = self.now;
+            }
+            (Role::Link(first, one_side), Role::Link(second, other_side)) => {
+                assert_eq!(first, second);
+                assert_ne!(one_side, other_side, "alike sides");
+            }
+            (one_role, other_role) => panic!("{one_role:?} with {other_role:?}"),
+        }
+        for (end, other) in [(a, b), (b, a)] {
+            self.hears(end, Heard::With(other.0));
+            self.open.insert(end, Role::Paired(other));
+        }
+    }
+
+    /// What must hold between any two steps.
+    fn check(&mut self) {
+        assert_eq!(self.pairing.seats.len(), self.open.len(), "what is remembered is what is there");
+        let population = self.pairing.population();
+        assert!(population.hosts + population.resting <= self.limits.numbers);
+        assert!(population.slots + 2 * population.pairs <= population.connections);
+        for host in self.pairing.hosts.values() {
+            let sources: BTreeSet<Source> = host.line.places().map(|place| place.source).collect();
+            assert_eq!(sources.len(), host.line.places().count(), "one place a source");
+            assert!(sources.len() <= self.limits.queue);
+        }
+        for role in self.open.values() {
+            if let Role::Host(Some((nameplate, _))) = role {
+                self.numbers.get_mut(nameplate).unwrap().seen = self.now;
+            }
+        }
+    }
+}

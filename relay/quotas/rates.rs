@@ -1,0 +1,167 @@
+//! How fast each source may send: asked before a frame is forwarded, it says how long to wait first. Nothing is ever dropped.
+
+use super::sources::{Account, Source, Sources};
+use crate::limits::RateLimits;
+use core::time::Duration;
+use pinhole_protocol::time::Instant;
+
+/// A token bucket that holds a minute's worth. What was taken is counted, in units that trickle away one a millisecond for each that may
+/// be taken a minute, so that no rounding favours anybody however often it is asked.
+struct Bucket {
+    a_minute: u64,
+    taken: u64,
+    at: Instant,
+}
+
+/// Units of [`Bucket::taken`] for one byte or message: the milliseconds of a minute.
+const UNITS: u64 = 60_000;
+
+impl Bucket {
+    const fn new(now: Instant, a_minute: u64) -> Self {
+        // A rate of nothing would never let a frame through, and a limit delays.
+        let a_minute = if a_minute == 0 { 1 } else { a_minute };
+        Self { a_minute, taken: 0, at: now }
+    }
+
+    /// Takes that many, and says how long they have to wait.
+    fn take(&mut self, now: Instant, count: u64) -> Duration {
+        let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        self.taken = self.taken.saturating_sub(passed.saturating_mul(self.a_minute)).saturating_add(count.saturating_mul(UNITS));
+        self.at = self.at.max(now);
+        self.empties(self.taken.saturating_sub(self.a_minute.saturating_mul(UNITS)))
+    }
+
+    /// The time in which so many units trickle away.
+    fn empties(&self, units: u64) -> Duration {
+        Duration::from_millis(units.checked_div(self.a_minute).unwrap_or(0).saturating_add(u64::from(!units.is_multiple_of(self.a_minute))))
+    }
+
+    fn full_again(&self) -> Instant {
+        self.at.after(self.empties(self.taken))
+    }
+}
+
+struct Buckets {
+    bytes: Bucket,
+    control: Bucket,
+}
+
+impl Account for Buckets {
+    fn spent(&self) -> Option<Instant> {
+        Some(self.bytes.full_again().max(self.control.full_again()))
+    }
+}
+
+/// The buckets of all sources.
+pub struct Rates {
+    limits: RateLimits,
+    sources: Sources<Buckets>,
+}
+
+impl Rates {
+    /// Nobody has sent anything yet.
+    #[must_use]
+    pub const fn new(limits: RateLimits) -> Self {
+        Self { limits, sources: Sources::new(limits.sources) }
+    }
+
+    /// A frame of that many bytes has come: how long to wait before it is forwarded and more is read from its sender.
+    #[must_use]
+    pub fn bytes(&mut self, now: Instant, source: Source, bytes: u64) -> Duration {
+        self.buckets(now, source).bytes.take(now, bytes)
+    }
+
+    /// A control message has come: how long to wait before it is acted on and more is read from its sender.
+    #[must_use]
+    pub fn control(&mut self, now: Instant, source: Source) -> Duration {
+        self.buckets(now, source).control.take(now, 1)
+    }
+
+    fn buckets(&mut self, now: Instant, source: Source) -> &mut Buckets {
+        let limits = self.limits;
+        self.sources.forget(now);
+        self.sources.account(now, source, || Buckets { bytes: Bucket::new(now, limits.bytes), control: Bucket::new(now, limits.control) })
+    }
+
+    /// Sources of which something is remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.sources.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{IpAddr, Ipv4Addr};
+    use proptest::prelude::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn source(number: u32) -> Source {
+        IpAddr::from(Ipv4Addr::from_bits(number)).into()
+    }
+
+    #[test]
+    fn a_minutes_worth_goes_at_once_and_then_as_fast_as_the_rate() {
+        let mut rates = Rates::new(RateLimits::PUBLIC);
+        assert_eq!(rates.bytes(at(0), source(1), 50_000_000), Duration::ZERO);
+        assert_eq!(rates.bytes(at(0), source(1), 50_000_000), Duration::from_secs(60));
+        assert_eq!(rates.bytes(at(0), source(2), 1), Duration::ZERO);
+        assert_eq!(rates.bytes(at(120_000), source(1), 50_000_000), Duration::ZERO);
+    }
+
+    #[test]
+    fn control_messages_have_a_rate_of_their_own() {
+        let mut rates = Rates::new(RateLimits::PUBLIC);
+        let waits: Vec<Duration> = (0..62).map(|_| rates.control(at(0), source(1))).collect();
+        assert!(waits[..60].iter().all(Duration::is_zero));
+        assert_eq!(waits[60..], [Duration::from_secs(1), Duration::from_secs(2)]);
+        assert_eq!(rates.bytes(at(0), source(1), 1), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_thousand_sources_are_forgotten_when_their_buckets_are_full_again() {
+        let mut rates = Rates::new(RateLimits { sources: 100, ..RateLimits::PUBLIC });
+        for index in 0..1000 {
+            assert_eq!(rates.bytes(at(0), source(index), 1000), Duration::ZERO);
+            assert!(rates.remembered() <= 100);
+        }
+        assert_eq!(rates.control(at(60_000), source(5000)), Duration::ZERO);
+        assert_eq!(rates.remembered(), 1);
+    }
+
+    #[test]
+    fn no_number_is_too_large_or_too_small() {
+        for a_minute in [0, 1, u64::MAX] {
+            let mut rates = Rates::new(RateLimits { bytes: a_minute, control: a_minute, sources: 1 });
+            for bytes in [0, 1, u64::MAX, u64::MAX] {
+                let _wait = rates.bytes(at(5), source(1), bytes);
+                let _wait = rates.control(at(0), source(1));
+            }
+        }
+    }
+
+    proptest! {
+        /// A sender that waits as told, however it cuts its bytes, gets its rate: a minute's worth more than that at most, and no less.
+        #[test]
+        fn whoever_waits_as_told_gets_the_rate(a_minute in 1_u64..1_000_000, frames in prop::collection::vec((1_u64..70_000, 0_u64..50), 1..200)) {
+            let mut rates = Rates::new(RateLimits { bytes: a_minute, control: 1, sources: 9 });
+            let (mut now, mut sent, mut idle) = (0, 0, 0);
+            for (bytes, pause) in frames {
+                let wait = u64::try_from(rates.bytes(at(now), source(1), bytes).as_millis()).unwrap();
+                sent += bytes;
+                let allowed = |millis: u64| a_minute + millis * a_minute / 60_000;
+                prop_assert!(sent <= allowed(now + wait) + 1, "too fast");
+                if wait > 0 {
+                    // Each wait ends at most a millisecond too late, and only idle time beyond the bucket's size is lost.
+                    prop_assert!(sent + a_minute * idle / 60_000 + 1 >= allowed(now + wait - 1), "too slow");
+                }
+                now += wait + pause;
+                idle += pause;
+            }
+        }
+    }
+}
