@@ -5,6 +5,7 @@ mod hosts;
 mod joins;
 mod links;
 mod sequences;
+mod spec;
 mod world;
 
 use super::{Side, Why};
