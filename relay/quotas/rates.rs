@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn asking_often_costs_nothing() {
+        let mut rates = Rates::new(RateLimits { bytes: 60, control: 1, sources: 9 });
+        assert_eq!(rates.bytes(at(0), source(1), 60), Duration::ZERO);
+        assert!((1..=60_000).all(|millis| rates.bytes(at(millis), source(1), 0).is_zero()));
+        assert_eq!(rates.bytes(at(60_000), source(1), 60), Duration::ZERO);
+    }
+
+    #[test]
     fn a_thousand_sources_are_forgotten_when_their_buckets_are_full_again() {
         let mut rates = Rates::new(RateLimits { sources: 100, ..RateLimits::PUBLIC });
         for index in 0..1000 {

@@ -19,6 +19,19 @@ fn a_number_is_kept_two_minutes_for_its_owner() {
 }
 
 #[test]
+fn what_was_due_while_nothing_was_handled_has_happened_first() {
+    let mut world = World::new();
+    let nameplate = waiting(&mut world, 1);
+    let owner = world.owner(nameplate);
+    world.gone(1);
+    world.join(2, 2, nameplate);
+    world.now = world.now.after(core::time::Duration::from_secs(120));
+    world.back(3, 1, nameplate, owner);
+    assert_eq!(world.heard(3), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(2), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
+}
+
+#[test]
 fn nobody_else_gets_it() {
     let mut world = World::new();
     let nameplate = waiting(&mut world, 1);

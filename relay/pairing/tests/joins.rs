@@ -150,6 +150,20 @@ fn hang_ups_cost_a_stranger_its_joins_and_the_host_nothing() {
 }
 
 #[test]
+fn who_leaves_the_line_has_missed_too() {
+    let mut world = World::new();
+    let nameplate = waiting(&mut world, 1);
+    world.gone(1);
+    for index in 2..=11 {
+        world.join(index, 2, nameplate);
+        world.gone(index);
+        assert_eq!(world.heard(index), [Heard::Waiting]);
+    }
+    world.join(12, 2, nameplate);
+    assert_eq!(world.heard(12), [Heard::Closed(Why::Limit)]);
+}
+
+#[test]
 fn a_scan_is_refused_after_ten_misses_for_ten_minutes_and_a_confirmed_join_is_none() {
     let mut world = World::new();
     let absent = pinhole_protocol::code::Nameplate::new(999_999).unwrap();
