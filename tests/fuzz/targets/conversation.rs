@@ -1,0 +1,94 @@
+//! A conversation that is told anything: control and the program's answers in any order. It ends once, and says nothing after.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pinhole_protocol::conversation::{Conversation, Event, Input, LinkEnd, Role, Setup};
+use pinhole_protocol::limits::TTL;
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::messages::Body;
+use pinhole_protocol::time::Instant;
+use pinhole_protocol::wire::{Control, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want};
+
+/// A step is a byte that says what, one that says of which item or how long, and for control its bytes.
+fn step<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u8, &'a [u8])> {
+    let (head, rest) = bytes.split_first_chunk::<2>()?;
+    let length = if head[0] % 16 < 8 { usize::from(head[1]).min(rest.len()) } else { 0 };
+    let (body, rest) = rest.split_at(length);
+    *bytes = rest;
+    Some((head[0] % 16, head[1], body))
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut bytes = bytes;
+    let Some((first, rest)) = bytes.split_first() else { return };
+    bytes = rest;
+    let (role, want) = if first & 1 == 0 { (Role::Joiner, Want::Take) } else { (Role::Host, Want::Give) };
+    let mut now = 0;
+    let mut conversation = Conversation::new(Instant::from_millis(now), Setup { role, want, ttl: TTL, verify: first & 2 != 0 });
+    let theirs = Greeting { next: 0, window: 1 << 24, want: Some(if want == Want::Take { Want::Give } else { Want::Take }), ttl: Some(60) };
+    let greeting = if role == Role::Joiner { Control::Use(theirs) } else { Control::Using(theirs) };
+    let greeting = minicbor::to_vec(&greeting).unwrap();
+    let mut number = 0;
+    let mut over = false;
+    let mut whole = 0;
+    let mut tell = |conversation: &mut Conversation, now: u64, input: Input<'_>| {
+        let actions = conversation.handle(Instant::from_millis(now), input);
+        assert!(!over || (actions.control.is_empty() && actions.events.is_empty() && actions.grants.is_empty()));
+        let ends = actions.events.iter().filter(|event| matches!(event, Event::Over(_))).count();
+        assert!(ends == 0 || (ends == 1 && matches!(actions.events.last(), Some(Event::Over(_))) && actions.grants.is_empty()));
+        over |= ends == 1;
+        whole += actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
+        for (_, body) in &actions.control {
+            assert!(minicbor::decode::<Control>(body).is_ok());
+        }
+    };
+    tell(&mut conversation, now, Input::LinkUp(LinkId::CODE));
+    if first & 4 == 0 {
+        tell(&mut conversation, now, Input::Control(LinkId::CODE, &greeting));
+    }
+    while let Some((what, which, body)) = step(&mut bytes) {
+        let item = ItemId(u32::from(which % 4));
+        match what {
+            // A message with the number that is expected, which no mutation would find.
+            0..4 => {
+                let control = Control::Fragment { number, last: what != 3, bytes: body.to_vec() };
+                number += u64::from(what != 3);
+                tell(&mut conversation, now, Input::Control(LinkId::CODE, &minicbor::to_vec(&control).unwrap()));
+            }
+            4..8 => tell(&mut conversation, now, Input::Control(LinkId::CODE, body)),
+            8 => tell(&mut conversation, now, Input::Accept(item)),
+            9 => tell(&mut conversation, now, Input::Registered(item)),
+            10 => tell(&mut conversation, now, Input::Wrote(item, u64::from(which >> 4)..u64::from(which))),
+            11 => tell(&mut conversation, now, Input::Committed(item)),
+            12 => {
+                let ours = conversation.next_item();
+                if which & 1 == 0 {
+                    tell(&mut conversation, now, Input::Body(ours, Body::text(ours, "text".into()).unwrap()));
+                } else {
+                    let item = Item { name: PeerText::new("name".into()), kind: ItemKind::File, size: Some(9) };
+                    let offer = Offer { item: ours, items: vec![item], bytes: 9, entries: 1, counted: true };
+                    tell(&mut conversation, now, Input::Offer(offer));
+                }
+            }
+            13 => {
+                now += u64::from(which) * 1000;
+                tell(&mut conversation, now, Input::Tick);
+            }
+            14 => match which % 6 {
+                0 => tell(&mut conversation, now, Input::Leave),
+                1 => tell(&mut conversation, now, Input::Verified),
+                2 => tell(&mut conversation, now, Input::Refuse(item, Reason::Declined)),
+                3 => tell(&mut conversation, now, Input::Cancel(item, Reason::Declined)),
+                4 => tell(&mut conversation, now, Input::Unchanged(item)),
+                _ => tell(&mut conversation, now, Input::Total(item, u64::from(which))),
+            },
+            _ => match which % 3 {
+                0 => tell(&mut conversation, now, Input::LinkDown(LinkId::CODE, LinkEnd::Closed)),
+                1 => tell(&mut conversation, now, Input::Abort(Reason::Interrupted)),
+                _ => tell(&mut conversation, now, Input::Quiet(LinkId::CODE, std::time::Duration::from_secs(which.into()))),
+            },
+        }
+    }
+    // Nothing is whole of which no end was said.
+    assert!(whole <= number as usize);
+});

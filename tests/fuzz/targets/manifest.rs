@@ -1,0 +1,80 @@
+//! Offers and parts, with their names: what a receiver registers follows from what came before, and no path leads out (SPEC 7.1, 7.3).
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use name::FileName;
+use pinhole_protocol::conversation::{Conversation, Event, Input, Role, Setup};
+use pinhole_protocol::limits::{PART_ENTRIES, PATH_LEVELS, TTL};
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::time::Instant;
+use pinhole_protocol::wire::{Control, Entry, Greeting, Item, ItemId, Message, Offer, Part, Want};
+
+// The file itself, because the whole program around it would take minutes to build for libFuzzer.
+#[allow(dead_code, reason = "the program uses more of it")]
+#[rustfmt::skip] // It would look for the tests of that file beside it.
+#[path = "../../../src/files/name.rs"]
+mod name;
+
+const ITEM: ItemId = ItemId(1);
+
+/// The bytes up to the next two that no name has, and what follows them.
+fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.windows(2).position(|pair| pair == [0xff, 0xfe]);
+    end.map_or((bytes, &[]), |end| (&bytes[..end], &bytes[end + 2..]))
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let now = Instant::from_millis(0);
+    let mut taker = Conversation::new(now, Setup { role: Role::Joiner, want: Want::Take, ttl: TTL, verify: false });
+    let mut events = taker.handle(now, Input::LinkUp(LinkId::CODE)).events;
+    let greeting = Greeting { next: 0, window: 0, want: Some(Want::Give), ttl: None };
+    events.extend(taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(Control::Use(greeting)).unwrap())).events);
+    assert!(matches!(events.as_slice(), [Event::Connected(Want::Give)]));
+
+    let (items, mut rest) = split(bytes);
+    let Ok(items) = minicbor::decode::<Vec<Item>>(items) else { return };
+    let mut messages = vec![Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false })];
+    let mut first = 0;
+    while !rest.is_empty() {
+        let part;
+        (part, rest) = split(rest);
+        let Ok(entries) = minicbor::decode::<Vec<Entry>>(part) else { continue };
+        let count = entries.len() as u32;
+        messages.push(Message::Entries(Part { item: ITEM, first, entries }));
+        first += count;
+    }
+    let mut registered = 0;
+    for (number, message) in (0..).zip(&messages) {
+        let fragment = Control::Fragment { number, last: true, bytes: minicbor::to_vec(message).unwrap() };
+        let mut events = taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(&fragment).unwrap())).events;
+        while !events.is_empty() {
+            let mut next = Vec::new();
+            for event in events {
+                match event {
+                    Event::Offered(offer) => {
+                        assert!((1..=1000).contains(&offer.items.len()));
+                        for item in &offer.items {
+                            let _ = FileName::parse(&item.name);
+                        }
+                        next.extend(taker.handle(now, Input::Accept(ITEM)).events);
+                    }
+                    Event::Register(part) => {
+                        assert!(part.first == registered && (1..=PART_ENTRIES).contains(&part.entries.len()));
+                        registered += part.entries.len() as u32;
+                        for entry in &part.entries {
+                            assert!(entry.path.len() <= PATH_LEVELS);
+                            for name in entry.path.iter().filter_map(|name| FileName::parse(name).ok()) {
+                                assert!(!name.name.as_str().contains(['/', '\\']) && name.name.as_str() != "..");
+                            }
+                        }
+                        next.extend(taker.handle(now, Input::Registered(ITEM)).events);
+                    }
+                    Event::Over(_) => return,
+                    Event::Whole(..) => panic!("nothing said that this is all"),
+                    _ => {}
+                }
+            }
+            events = next;
+        }
+    }
+});
