@@ -33,6 +33,10 @@ impl Inbox {
 
     fn store(&self, what: &str, name: Result<FileName, NameError>, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let place = &*self.0;
+        // Small as each is, a channel can bring any number of them.
+        let bytes_more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let room = place.room.check(what, bytes_more, &place.folder, &place.path).and_then(|()| place.room.take(what, bytes_more));
+        room.map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
             store_as(&place.folder, bytes, |hidden| place.give_name(hidden, &name, Conflict::Rename).map(|(name, _)| name))
         });
