@@ -241,7 +241,7 @@ fn fragments(number: u64, encoded: &[u8]) -> Vec<Control> {
     let count = encoded.len().div_ceil(FRAGMENT);
     (1..=count)
         .zip(encoded.chunks(FRAGMENT))
-        .map(|(index, piece)| Control::Fragment { number, last: index == count, bytes: piece.to_vec() })
+        .map(|(index, piece)| Control::Fragment { number, last: index == count, bytes: piece.to_vec().into() })
         .collect()
 }
 
@@ -272,6 +272,14 @@ mod tests {
         assert!(Body::text(ItemId(1), "x".repeat(Body::MAX + 1)).is_err());
         assert!(Body::secret(ItemId(1), None, &[7; Body::MAX + 1]).is_err());
         assert!(Body::secret(ItemId(1), Some(label + "l"), &[7]).is_err());
+    }
+
+    #[test]
+    fn a_piece_of_a_secret_cannot_be_printed() {
+        let secret = Body::secret(ItemId(1), None, b"s3cr3t").unwrap();
+        let control = Messages::new().send(secret.into_message());
+        let shown = std::format!("{control:?}");
+        assert!(shown.contains("bytes: 13 bytes") && !shown.contains("115, 51"), "{shown}");
     }
 
     #[test]

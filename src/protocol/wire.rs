@@ -9,7 +9,7 @@ mod reason;
 #[cfg(test)]
 mod vectors;
 
-pub use control::{Control, Greeting, Span, Want};
+pub use control::{Control, Greeting, Piece, Span, Want};
 pub use message::Message;
 pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, Part};
 pub use reason::Reason;

@@ -189,7 +189,7 @@ impl Peer {
         let last = encoded.len().div_ceil(60_000);
         (1..)
             .zip(encoded.chunks(60_000))
-            .all(|(index, piece)| self.tell(&Control::Fragment { number, last: index == last, bytes: piece.to_vec() }))
+            .all(|(index, piece)| self.tell(&Control::Fragment { number, last: index == last, bytes: piece.to_vec().into() }))
     }
 
     /// Sends file bytes; false if the other side has closed.

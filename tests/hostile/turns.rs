@@ -14,7 +14,7 @@ fn text(body: &str) -> impl Encode<()> {
 fn a_message_without_an_end_is_not_gathered() {
     let mut sender = Sender::new();
     for _ in 0..30 {
-        sender.peer.tell(&Control::Fragment { number: 0, last: false, bytes: vec![0; 60_000] });
+        sender.peer.tell(&Control::Fragment { number: 0, last: false, bytes: vec![0; 60_000].into() });
     }
     sender.ends(7);
 }

@@ -28,7 +28,7 @@ impl Attacked {
     }
 
     fn message(&mut self, message: &Message) -> Actions {
-        let bytes = encoded(message, 0).to_vec();
+        let bytes = encoded(message, 0).to_vec().into();
         self.number += 1;
         self.control(&Control::Fragment { number: self.number - 1, last: true, bytes })
     }

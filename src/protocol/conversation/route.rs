@@ -5,7 +5,6 @@ use crate::links::{LinkId, Silence};
 use crate::messages::Violation;
 use crate::time::Instant;
 use crate::wire::{Control, Greeting, Message, Offer, Reason, encoded};
-use zeroize::Zeroizing;
 
 impl Conversation {
     /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
@@ -167,7 +166,6 @@ impl Conversation {
             Control::Use(_) | Control::Using(_) => return Err(Violation("put a link into use that is not its to use")),
             _ if self.peer.is_none() => return Err(Violation("spoke before the link was in use")),
             Control::Fragment { number, last, bytes } => {
-                let bytes = Zeroizing::new(bytes);
                 let message = self.messages.fragment(number, last, &bytes)?;
                 if let Some(message) = message {
                     self.last_word = self.now;

@@ -413,7 +413,7 @@ fn a_peer_that_breaks_the_rules_is_told_and_left() {
         Control::Received { next: 9, window: 0 },
         Control::Credit { transfer: ItemId(1), limit: 9, parts: 7, written: vec![] },
         Control::Credit { transfer: ItemId(1), limit: 9, parts: 0, written: vec![Span { start: 0, end: u64::MAX }] },
-        Control::Fragment { number: 99, last: true, bytes: vec![] },
+        Control::Fragment { number: 99, last: true, bytes: vec![].into() },
     ];
     for control in bad {
         let mut pair = Pair::new(Want::Both, Want::Both);
@@ -434,7 +434,7 @@ fn delivery_is_never_believed_before_the_end_was_said() {
     pair.run_for(1);
     let lie = Message::Result { item, failed: None };
     let number = pair.sides[1].conversation.messages.next_number();
-    let control = Control::Fragment { number, last: true, bytes: encoded(&lie, 0).to_vec() };
+    let control = Control::Fragment { number, last: true, bytes: encoded(&lie, 0).to_vec().into() };
     pair.tell(0, Input::Control(LinkId::CODE, &encoded(&control, 0)));
     assert!(pair.sides[0].delivered.is_empty());
     assert!(matches!(pair.over()[0], Some(Outcome::Violated(_))));

@@ -2,8 +2,11 @@
 
 use super::{ItemId, known};
 use alloc::vec::Vec;
-use core::ops::Range;
-use minicbor::{Decode, Encode};
+use core::fmt;
+use core::ops::{Deref, Range};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use zeroize::Zeroizing;
 
 /// One control record's content. State is unnumbered and absolute, so the latest counts and a repetition does no harm (SPEC 5.2);
 /// a fragment belongs to a numbered message.
@@ -21,8 +24,7 @@ pub enum Control {
         last: bool,
         /// The piece.
         #[n(2)]
-        #[cbor(with = "minicbor::bytes")]
-        bytes: Vec<u8>,
+        bytes: Piece,
     },
     /// How far the other side's messages have arrived and how much of them may be on its way.
     #[n(1)]
@@ -86,6 +88,41 @@ pub enum Control {
     /// Nothing more will come on this link: the host says it first, the joiner answers (SPEC 6.3).
     #[n(6)]
     Drop,
+}
+
+/// A piece of an encoded message, which may be a secret's: wiped when dropped, and not shown.
+pub struct Piece(Zeroizing<Vec<u8>>);
+
+impl From<Vec<u8>> for Piece {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl<C> Encode<C> for Piece {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.bytes(self)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Piece {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(decoder.bytes()?.to_vec().into())
+    }
 }
 
 /// What `use` and `using` carry.

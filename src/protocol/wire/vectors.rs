@@ -21,7 +21,7 @@ fn example<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &'static str, value: &T
 fn controls() -> Vec<Example> {
     let id = ItemId(2);
     let greeting = Greeting { next: 0, window: 16_777_216, want: Some(Want::Give), ttl: Some(3_600) };
-    let bytes = encoded(&Message::Verified, 0).to_vec();
+    let bytes = encoded(&Message::Verified, 0).to_vec().into();
     vec![
         example("fragment", &Control::Fragment { number: 7, last: true, bytes }, r#"[0, {"0": 7, "1": true, "2": {"bytes": "820880"}}]"#),
         example("received", &Control::Received { next: 8, window: 16_777_221 }, r#"[1, {"0": 8, "1": 16777221}]"#),

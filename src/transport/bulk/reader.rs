@@ -52,7 +52,8 @@ struct Reading {
 
 impl Reading {
     fn run(&mut self, mut socket: &TcpStream) -> Result<(), Ended> {
-        let mut buffer = vec![0; BUFFER];
+        // Records are opened where they lie, secrets among them.
+        let mut buffer = Zeroizing::new(vec![0; BUFFER]);
         let mut filled = 0;
         let mut waiting_since = None::<Instant>;
         loop {
