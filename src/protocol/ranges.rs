@@ -58,6 +58,12 @@ impl Ranges {
         Some(start..cut)
     }
 
+    /// How many ranges the set is made of.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many positions are in the set.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -98,6 +104,7 @@ mod tests {
                 let listed: Vec<u64> = ranges.iter(usize::MAX).flatten().collect();
                 prop_assert_eq!(&listed, &model.iter().copied().collect::<Vec<_>>());
                 prop_assert_eq!(ranges.count(), model.len() as u64);
+                prop_assert_eq!(ranges.pieces(), ranges.iter(usize::MAX).count());
                 prop_assert_eq!(ranges.frontier(), (0..).find(|p| !model.contains(p)).unwrap());
                 let spans: Vec<_> = ranges.iter(usize::MAX).collect();
                 prop_assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));

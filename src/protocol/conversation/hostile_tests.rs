@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::{TTL, WINDOW};
-use crate::wire::{Control, Greeting, Item, ItemKind, encoded};
+use crate::wire::{Control, Greeting, Item, ItemKind, Span, encoded};
 use alloc::string::ToString;
 use std::vec;
 
@@ -104,4 +104,25 @@ fn after_a_goodbye_nothing_new_begins_on_either_side() {
     let item = attacked.host.next_item();
     let late = attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false }));
     assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+}
+
+#[test]
+fn a_receiver_that_names_single_positions_fills_no_memory() {
+    let mut attacked = Attacked::new(false);
+    let item = attacked.offer();
+    let _ = attacked.message(&Message::Accept { item });
+    let entry = Entry {
+        path: vec![PeerText::new("key".to_string())],
+        kind: crate::wire::EntryKind::File,
+        size: Some(1 << 20),
+        executable: false,
+        modified: None,
+        modified_nanos: 0,
+    };
+    let _ = attacked.host.handle(NOW, Input::Part(item, vec![entry]));
+    let written = |from: u64| (from..from + 1_000).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
+    let credit = |written| Control::Credit { transfer: item, limit: 1 << 20, parts: 1, written };
+    assert!(!violated(&attacked.control(&credit(vec![]))));
+    assert!(!violated(&attacked.control(&credit(written(0)))));
+    assert!(violated(&attacked.control(&credit(written(1_000)))));
 }

@@ -1,6 +1,6 @@
 //! One transfer on its way out.
 
-use crate::limits::{LINKS, PARTS_AHEAD};
+use crate::limits::{LINKS, PARTS_AHEAD, RANGES};
 use crate::links::LinkId;
 use crate::messages::Violation;
 use crate::ranges::Ranges;
@@ -12,6 +12,10 @@ use core::ops::Range;
 const GRANT: u64 = 1 << 20;
 /// Positions granted to one link and not yet served: keeps the link's reading thread busy while the next grants come.
 const GRANTED: u64 = 4 << 20;
+
+/// Disjoint written ranges of one transfer: sixteen times what the links of an honest receiver leave, so that one that names single
+/// positions fills no memory.
+const PIECES: usize = 16 * RANGES;
 
 /// What the outside has to do for a transfer.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,6 +116,9 @@ impl Outgoing {
                 out.remove(span.start..span.end);
             }
             self.again.remove(span.start..span.end);
+            if self.written.pieces() > PIECES {
+                return Err(Violation("wrote a transfer in too many pieces"));
+            }
         }
         Ok(())
     }
