@@ -43,6 +43,11 @@ pub const MESSAGE: usize = 1 << 20;
 pub const FRAGMENT: usize = 60_000;
 /// Bodies of texts and secrets that may be on their way or uncollected (SPEC 5.3).
 pub const WINDOW: u64 = 16 << 20;
+/// What each text or secret takes of the window beside its body, so that a flood of empty ones is bounded too: one step of padding.
+pub const WINDOW_SHARE: u64 = 256;
+/// Messages that may go unacknowledged: twice what the smallest texts of a whole window are. A peer that takes them and never says so is
+/// broken.
+pub const UNACKNOWLEDGED: usize = 1 << 17;
 
 /// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4).
 pub const CREDIT: u64 = 16 << 20;
@@ -54,6 +59,9 @@ pub const PART_ENTRIES: usize = 1_000;
 pub const PART_BYTES: usize = 256 << 10;
 /// Parts that run ahead of the last registered one.
 pub const PARTS_AHEAD: u32 = 4;
+/// Parts said and not written to their end; the next is asked of the source only below this, so that a receiver that registers and never
+/// writes costs its sender little.
+pub const PARTS_UNWRITTEN: usize = 8;
 /// Entries of one transfer.
 pub const ENTRIES: u32 = 1_000_000;
 /// Levels of folders in a path.

@@ -1,6 +1,6 @@
 //! Numbered messages: each received exactly once and in order, kept until acknowledged (SPEC 5).
 
-use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, WINDOW};
+use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW, WINDOW_SHARE};
 use crate::wire::{Control, ItemId, Message, encoded};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use minicbor::Decoder;
@@ -92,7 +92,7 @@ impl Messages {
 
     /// Takes a message to send and returns the control that carries it now: none if it waits for the window.
     pub(crate) fn send(&mut self, message: Message) -> Vec<Control> {
-        if body_length(&message) > 0 {
+        if window_bytes(&message) > 0 {
             self.waiting.push_back(message);
             self.admit()
         } else {
@@ -104,7 +104,7 @@ impl Messages {
     fn admit(&mut self) -> Vec<Control> {
         let mut out = Vec::new();
         while let Some(next) = self.waiting.front() {
-            let sent = self.sent.saturating_add(body_length(next));
+            let sent = self.sent.saturating_add(window_bytes(next));
             if sent > self.allowed {
                 break;
             }
@@ -175,7 +175,7 @@ impl Messages {
             return Err(Violation("sent a part over its limit"));
         }
         let message: Message = minicbor::decode(&encoded).map_err(|_| Violation("sent a message that cannot be read"))?;
-        self.received = self.received.saturating_add(body_length(&message));
+        self.received = self.received.saturating_add(window_bytes(&message));
         if self.received > self.collected.saturating_add(WINDOW) {
             return Err(Violation("sent more than the window allows"));
         }
@@ -203,6 +203,11 @@ impl Messages {
         self.unacknowledged.is_empty() && self.waiting.is_empty()
     }
 
+    /// Whether the peer acknowledges so little that keeping messages for it has to end.
+    pub(crate) fn ignored(&self) -> bool {
+        self.unacknowledged.len() > UNACKNOWLEDGED
+    }
+
     /// Number that the next message out will get; the peer has it once it expects a later one.
     pub(crate) fn next_number(&self) -> u64 {
         self.number
@@ -214,11 +219,11 @@ impl Messages {
     }
 }
 
-/// Bytes that count against the window: the bodies of texts and secrets, an empty one as one byte so that it is not overlooked.
-pub(crate) fn body_length(message: &Message) -> u64 {
+/// Bytes that count against the window: those of the bodies of texts and secrets, and a share for each (SPEC 5.3).
+pub(crate) fn window_bytes(message: &Message) -> u64 {
     match message {
-        Message::Text { body, .. } => (body.len() as u64).max(1),
-        Message::Secret { body, .. } => (body.len() as u64).max(1),
+        Message::Text { body, .. } => WINDOW_SHARE.saturating_add(body.len() as u64),
+        Message::Secret { body, .. } => WINDOW_SHARE.saturating_add(body.len() as u64),
         _ => 0,
     }
 }
@@ -325,6 +330,19 @@ mod tests {
             .map(|message| if let Message::Text { item, .. } = message { item.0 } else { 0 })
             .collect();
         assert_eq!(items, [count as u32 - 1, count as u32]);
+    }
+
+    #[test]
+    fn empty_texts_fill_the_window_too() {
+        let mut a = Messages::new();
+        let sent = (0..).take_while(|item| !a.send(text(*item, 0)).is_empty()).count();
+        assert_eq!(sent as u64, WINDOW / WINDOW_SHARE);
+        assert!(!a.ignored());
+        let results = |a: &mut Messages| a.send(Message::Result { item: ItemId(1), failed: None });
+        while !a.ignored() {
+            assert!(a.unacknowledged.len() <= UNACKNOWLEDGED);
+            results(&mut a);
+        }
     }
 
     #[test]

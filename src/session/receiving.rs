@@ -114,6 +114,10 @@ impl Driver<'_> {
     pub(super) fn offered(&mut self, offer: Offer) {
         let id = offer.item;
         let Some(taking) = self.wanted(id) else { return };
+        if matches!(taking.to, Destination::Output) && !self.theirs.is_empty() {
+            // Two transfers would mix their bytes.
+            return self.refuse(id, Reason::NotWanted, None);
+        }
         let bytes = offer.counted.then_some(offer.bytes);
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
         let (names, plan) = match &taking.to {

@@ -12,7 +12,9 @@ const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
 
 /// What `ps` and the like can see of a process.
 fn seen_from_outside(process: &Running) -> (String, String) {
-    let read = |name: &str| String::from_utf8_lossy(&std::fs::read(format!("/proc/{}/{name}", process.child.id())).unwrap()).into_owned();
+    // A process that has just ended shows nothing any more.
+    let shown = |name: &str| std::fs::read(format!("/proc/{}/{name}", process.child.id())).unwrap_or_default();
+    let read = |name: &str| String::from_utf8_lossy(&shown(name)).into_owned();
     (read("cmdline"), read("environ"))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
 use crate::limits::{ITEMS, TRANSFERS};
-use crate::messages::{Violation, body_length};
+use crate::messages::{Violation, window_bytes};
 use crate::secret::SecretVec;
 use crate::transfers::{Incoming, IncomingNews, Outgoing, OutgoingNews};
 use crate::wire::{Entry, EntryKind, ItemId, Message, Offer, PeerText, Reason};
@@ -11,7 +11,7 @@ use alloc::{boxed::Box, vec::Vec};
 impl Conversation {
     /// A message of the peer's is whole.
     pub(super) fn message(&mut self, mut message: Message, actions: &mut Actions) -> Result<(), Violation> {
-        let window = body_length(&message);
+        let window = window_bytes(&message);
         match &mut message {
             Message::Text { item, body } => {
                 let body = PeerText::new(core::mem::take(body));

@@ -18,6 +18,9 @@ impl Conversation {
         if self.links.never_heard(self.now).is_some() {
             return self.end(Outcome::NeverHeard, actions);
         }
+        if self.messages.ignored() {
+            return self.end_now(Reason::Protocol, Outcome::Violated("acknowledges nothing"), actions);
+        }
         let rested = self.now.since(self.last_word);
         if rested >= self.ttl {
             return self.end_now(Reason::Expired, Outcome::Expired, actions);

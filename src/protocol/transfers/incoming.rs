@@ -34,8 +34,8 @@ pub(crate) struct Incoming {
     /// Where the registered parts end that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
     written: Ranges,
-    /// What the last credit said.
-    said: Option<(u64, u32)>,
+    /// What the last credit said: its limit, and how many parts were registered, and registered but unwritten, then.
+    said: Option<(u64, (u32, usize))>,
     total: Option<(u32, u64)>,
     whole: bool,
 }
@@ -146,17 +146,18 @@ impl Incoming {
         Ok(None)
     }
 
-    /// What the sender should hear: when much more can be granted, or a part is registered, or `again` because the link is new.
+    /// What the sender should hear: when much more can be granted, a part is registered or written, or `again` because the link is new.
     pub(crate) fn credit(&mut self, transfer: ItemId, again: bool) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);
+        let parts = (self.registered, self.unwritten.len());
         let news = match self.said {
-            Some((said, parts)) => limit >= said.saturating_add(CREDIT_STEP) || parts != self.registered,
+            Some((said, before)) => limit >= said.saturating_add(CREDIT_STEP) || parts != before,
             None => true,
         };
         if !self.accepted || self.whole || !(news || again) {
             return None;
         }
-        self.said = Some((limit, self.registered));
+        self.said = Some((limit, parts));
         let written = self.written.iter(RANGES).map(Into::into).collect();
         Some(Control::Credit { transfer, limit, parts: self.registered, written })
     }

@@ -1,6 +1,6 @@
 //! One transfer on its way out.
 
-use crate::limits::{LINKS, PARTS_AHEAD, RANGES};
+use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, RANGES};
 use crate::links::LinkId;
 use crate::messages::Violation;
 use crate::ranges::Ranges;
@@ -34,6 +34,8 @@ pub(crate) struct Outgoing {
     /// Where the parts end that the receiver has not registered, oldest first.
     unregistered: VecDeque<u64>,
     registered: u32,
+    /// Where the parts end that the receiver has not written, oldest first.
+    unwritten: VecDeque<u64>,
     /// Positions below are in registered parts.
     sendable: u64,
     /// For a stream: positions below have been read from its source.
@@ -60,6 +62,7 @@ impl Outgoing {
             end: 0,
             unregistered: VecDeque::new(),
             registered: 0,
+            unwritten: VecDeque::new(),
             sendable: 0,
             available: None,
             limit: 0,
@@ -86,6 +89,9 @@ impl Outgoing {
             self.available = Some(self.available.unwrap_or(0));
         }
         self.unregistered.push_back(self.end);
+        if self.written.frontier() < self.end {
+            self.unwritten.push_back(self.end);
+        }
         first
     }
 
@@ -119,6 +125,10 @@ impl Outgoing {
             if self.written.pieces() > PIECES {
                 return Err(Violation("wrote a transfer in too many pieces"));
             }
+        }
+        let frontier = self.written.frontier();
+        while self.unwritten.front().is_some_and(|end| *end <= frontier) {
+            self.unwritten.pop_front();
         }
         Ok(())
     }
@@ -167,7 +177,8 @@ impl Outgoing {
     /// What the outside has to do next, each said once.
     pub(crate) fn news(&mut self) -> Option<News> {
         let ahead = u32::try_from(self.unregistered.len()).unwrap_or(u32::MAX);
-        if self.total.is_none() && !self.part_wanted && ahead < PARTS_AHEAD {
+        let kept = self.unwritten.len() < PARTS_UNWRITTEN;
+        if self.total.is_none() && !self.part_wanted && kept && ahead < PARTS_AHEAD {
             self.part_wanted = true;
             return Some(News::PartWanted);
         }
@@ -193,5 +204,26 @@ impl Outgoing {
     /// Bytes that the receiver has written, and below which position it has them all.
     pub(crate) fn written(&self) -> (u64, u64) {
         (self.written.count(), self.written.frontier())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_is_asked_of_the_source_while_too_many_are_unwritten() {
+        let mut transfer = Outgoing::new();
+        let mut parts = 0;
+        while transfer.news() == Some(News::PartWanted) {
+            transfer.part(1, 1, false);
+            parts += 1;
+            // Each is registered, and its byte may be sent, but nothing is ever written.
+            transfer.credit(100, parts, &[]).unwrap();
+            assert_eq!(transfer.grants(LinkId::CODE).len(), 1);
+        }
+        assert_eq!(parts as usize, PARTS_UNWRITTEN);
+        transfer.credit(100, parts, &[Span { start: 0, end: 1 }]).unwrap();
+        assert_eq!(transfer.news(), Some(News::PartWanted));
     }
 }

@@ -121,7 +121,9 @@ impl Sealing {
                 let sealer = &mut self.sealer;
                 let record = Self::record(&mut self.batch, &self.to_fill)?;
                 sealer.seal_control(record, &body).map_err(|_| Ended)?;
-                self.sealed()
+                self.sealed()?;
+                // It does not wait for file bytes, whose disk may be slow.
+                self.flush()
             }
             Command::Grant(item, range) => {
                 self.grants.push_back((item, range.clone(), range.start));
