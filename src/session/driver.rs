@@ -51,7 +51,7 @@ pub(super) struct Driver<'a> {
     pub(super) desk: Desk,
     pub(super) ours: BTreeMap<ItemId, Ours>,
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
-    /// Parts of files being removed; the process does not end before they are gone.
+    /// Parts of files being removed, or made; the process does not end before they are gone.
     pub(super) removals: Vec<JoinHandle<()>>,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
@@ -222,7 +222,7 @@ impl<'a> Driver<'a> {
             Told::Text(item, body) => self.text(item, body),
             Told::Secret(item, label, secret) => self.secret(item, label, secret.0),
             Told::Offered(offer) => self.offered(offer),
-            Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
+            Told::Counted { transfer, bytes, counted, .. } => self.counted(transfer, bytes, counted),
             Told::Register(part) => self.register(part),
             Told::Progress(item, done) => self.progress_in(item, done),
             Told::Whole(item, whole) => self.commit(item, whole),
@@ -265,12 +265,12 @@ impl<'a> Driver<'a> {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
         then: impl FnOnce(&mut Driver<'_>, T) + Send + 'static,
-    ) {
+    ) -> JoinHandle<()> {
         let desk = self.desk.clone();
         tokio::task::spawn_blocking(move || {
             let came = work();
             desk.put(move |driver| then(driver, came));
-        });
+        })
     }
 
     /// Lets the last control leave and waits until the other side has closed too: a connection closed over unread bytes could take our

@@ -178,30 +178,41 @@ impl Driver<'_> {
     fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<FilePlan>) {
         // Withdrawn while the person here was thinking.
         let Some(offer) = self.theirs.get(&id).map(|theirs| theirs.offer.clone()) else { return };
-        let begun = match plan {
-            Some(plan) => self
-                .inbox(taking)
-                .map_err(|failure| Refusal { reason: Reason::Disk, failure })
-                .and_then(|inbox| inbox.begin(plan))
-                .map(Receiving::Files),
-            None => {
-                let desk = self.desk.clone();
-                let told = move |wrote: Result<_, Refusal>| {
-                    desk.put(move |driver| match wrote {
-                        Ok(range) => driver.input(Input::Wrote(id, range)),
-                        Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
-                    });
-                };
-                Output::begin(&offer, taking.policy.max_size, std::io::stdout(), told).map(Receiving::Output)
-            }
+        let Some(plan) = plan else {
+            let desk = self.desk.clone();
+            let told = move |wrote: Result<_, Refusal>| {
+                desk.put(move |driver| match wrote {
+                    Ok(range) => driver.input(Input::Wrote(id, range)),
+                    Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
+                });
+            };
+            let begun = Output::begin(&offer, taking.policy.max_size, std::io::stdout(), told);
+            return self.begun(id, begun.map(Receiving::Output));
         };
+        match self.inbox(taking) {
+            Ok(inbox) => {
+                // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
+                // for a session that is over is removed again.
+                let begin = move || inbox.begin(plan).map(Receiving::Files);
+                let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
+                self.removals.push(begins);
+            }
+            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
+        }
+    }
+
+    /// The place of a transfer is made, or cannot be.
+    fn begun(&mut self, id: ItemId, begun: Result<Receiving, Refusal>) {
         match begun {
             Ok(receiving) => {
                 let receiving = Arc::new(receiving);
-                self.tables.add_sink(id, Arc::clone(&receiving));
-                if let Some(theirs) = self.theirs.get_mut(&id) {
-                    theirs.receiving = Some(receiving);
-                }
+                let Some(theirs) = self.theirs.get_mut(&id) else {
+                    // Withdrawn meanwhile.
+                    self.removals.push(tokio::task::spawn_blocking(move || receiving.discard()));
+                    return;
+                };
+                theirs.receiving = Some(Arc::clone(&receiving));
+                self.tables.add_sink(id, receiving);
                 self.input(Input::Accept(id));
             }
             Err(refusal) => self.refuse(id, refusal.reason, Some(refusal.failure)),
@@ -209,7 +220,7 @@ impl Driver<'_> {
     }
 
     /// The peer has counted further.
-    pub(super) fn counted(&mut self, id: ItemId, bytes: u64, _entries: u32, counted: bool) {
+    pub(super) fn counted(&mut self, id: ItemId, bytes: u64, counted: bool) {
         if let Some(theirs) = self.theirs.get_mut(&id) {
             theirs.bytes = counted.then_some(bytes);
         }
