@@ -7,6 +7,7 @@ mod harness;
 mod bad_input;
 mod changing;
 mod channel;
+mod choosing;
 mod early;
 mod existing;
 mod first;
