@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut registered = 0;
     for (number, message) in (0..).zip(&messages) {
-        let fragment = Control::Fragment { number, last: true, bytes: minicbor::to_vec(message).unwrap() };
+        let fragment = Control::Fragment { number, last: true, bytes: minicbor::to_vec(message).unwrap().into() };
         let mut events = taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(&fragment).unwrap())).events;
         while !events.is_empty() {
             let mut next = Vec::new();
