@@ -51,7 +51,7 @@ fuzz_target!(|bytes: &[u8]| {
         match what {
             // A message with the number that is expected, which no mutation would find.
             0..4 => {
-                let control = Control::Fragment { number, last: what != 3, bytes: body.to_vec() };
+                let control = Control::Fragment { number, last: what != 3, bytes: body.to_vec().into() };
                 number += u64::from(what != 3);
                 tell(&mut conversation, now, Input::Control(LinkId::CODE, &minicbor::to_vec(&control).unwrap()));
             }
