@@ -6,7 +6,6 @@ use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Links, Options, Selection};
 use crate::files::secret_source::SecretSource;
 use crate::session::plan::{Meet, Plan, Ware};
-use crate::settings::Network;
 use clap::ValueEnum;
 use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::messages::Body;
@@ -93,18 +92,7 @@ impl Args {
         }
         let typed = self.code.as_deref().map(code::given).transpose()?;
         let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
-        let plan = Plan {
-            want: Want::Give,
-            network: Network::from_env()?,
-            ttl: self.channel.ttl(),
-            verify: self.channel.verify,
-            wares,
-            taking: None,
-            strict: self.ware.strict,
-            person,
-            screen: None,
-        };
-        Ok((plan, meet))
+        Ok((Plan { wares, strict: self.ware.strict, ..self.channel.plan(Want::Give, person)? }, meet))
     }
 }
 

@@ -4,7 +4,6 @@ use super::Purpose;
 use super::options::{Channel, Host, Output, Receive};
 use crate::failure::{Exit, Failure};
 use crate::session::plan::{Meet, Plan};
-use crate::settings::Network;
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
@@ -42,15 +41,5 @@ pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result
         return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
-    Ok(Plan {
-        want: Want::Both,
-        network: Network::from_env()?,
-        ttl: channel.ttl(),
-        verify: channel.verify,
-        wares: Vec::new(),
-        taking: Some(receive.taking(person)?),
-        strict: false,
-        person,
-        screen: None,
-    })
+    Ok(Plan { taking: Some(receive.taking(person)?), ..channel.plan(Want::Both, person)? })
 }

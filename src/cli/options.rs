@@ -5,10 +5,11 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::PROGRESS_EVERY;
-use crate::session::plan::{Destination, Hosting, SecretPlace, Taking};
+use crate::session::plan::{Destination, Hosting, Plan, SecretPlace, Taking};
+use crate::settings::Network;
 use clap::{Args, ValueEnum};
 use pinhole_protocol::limits::TTL;
-use pinhole_protocol::wire::PeerText;
+use pinhole_protocol::wire::{PeerText, Want};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -50,12 +51,23 @@ pub(super) struct Channel {
     ttl: Option<Duration>,
     /// Show four words on both ends and send nothing until you say that they match (both sides should ask for it)
     #[arg(long)]
-    pub verify: bool,
+    verify: bool,
 }
 
 impl Channel {
-    pub(super) fn ttl(&self) -> Duration {
-        self.ttl.unwrap_or(TTL)
+    /// The purpose of a session in this channel, with nothing to send and nothing taken yet.
+    pub(super) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
+        Ok(Plan {
+            want,
+            network: Network::from_env()?,
+            ttl: self.ttl.unwrap_or(TTL),
+            verify: self.verify,
+            wares: Vec::new(),
+            taking: None,
+            strict: false,
+            person,
+            screen: None,
+        })
     }
 }
 

@@ -3,7 +3,6 @@
 use super::options::{Channel, Host, Output, Receive};
 use super::{Purpose, code};
 use crate::session::plan::{Meet, Plan};
-use crate::settings::Network;
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
@@ -38,17 +37,6 @@ impl Args {
             None => code::asked(person)?,
         };
         let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
-        let plan = Plan {
-            want: Want::Take,
-            network: Network::from_env()?,
-            ttl: self.channel.ttl(),
-            verify: self.channel.verify,
-            wares: Vec::new(),
-            taking: Some(taking),
-            strict: false,
-            person,
-            screen: None,
-        };
-        Ok((plan, meet))
+        Ok((Plan { taking: Some(taking), ..self.channel.plan(Want::Take, person)? }, meet))
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Driver<'a> {
     pub(super) ours: BTreeMap<ItemId, Ours>,
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
     /// Parts of files being removed, or made; the process does not end before they are gone.
-    pub(super) removals: Vec<JoinHandle<()>>,
+    removals: Vec<JoinHandle<()>>,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
     /// Inputs that follow from what is being handled.
@@ -260,6 +260,21 @@ impl<'a> Driver<'a> {
         self.failure.get_or_insert(failure);
     }
 
+    /// Something of this session went wrong: in a channel that stays open it is told and the channel goes on, else the session ends with it.
+    pub(super) fn trouble(&mut self, failure: Failure) {
+        if self.plan.want == Want::Both {
+            self.say(&Event::Trouble(failure));
+        } else {
+            self.fail(failure);
+        }
+    }
+
+    /// Work on hidden parts that the process waits for at its end. What is done already is forgotten, however long a channel lives.
+    pub(super) fn wait_for(&mut self, work: JoinHandle<()>) {
+        self.removals.retain(|earlier| !earlier.is_finished());
+        self.removals.push(work);
+    }
+
     /// Does work that may block on another thread, then `then` with what came of it here.
     pub(super) fn work<T: Send + 'static>(
         &self,
@@ -344,7 +359,7 @@ impl<'a> Driver<'a> {
             ours.stop();
         }
         for theirs in std::mem::take(&mut self.theirs).into_values() {
-            self.removals.push(tokio::task::spawn_blocking(move || theirs.discard()));
+            self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
         }
         let removed = async {
             for removal in &mut self.removals {

@@ -195,7 +195,7 @@ impl Driver<'_> {
                 // for a session that is over is removed again.
                 let begin = move || inbox.begin(plan).map(Receiving::Files);
                 let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
-                self.removals.push(begins);
+                self.wait_for(begins);
             }
             Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
         }
@@ -208,7 +208,7 @@ impl Driver<'_> {
                 let receiving = Arc::new(receiving);
                 let Some(theirs) = self.theirs.get_mut(&id) else {
                     // Withdrawn meanwhile.
-                    self.removals.push(tokio::task::spawn_blocking(move || receiving.discard()));
+                    self.wait_for(tokio::task::spawn_blocking(move || receiving.discard()));
                     return;
                 };
                 theirs.receiving = Some(Arc::clone(&receiving));
@@ -285,22 +285,15 @@ impl Driver<'_> {
     /// The peer withdrew something.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
         self.drop_theirs(id);
-        let failure = failure_from(reason, self.side);
-        if self.plan.want == Want::Both {
-            self.say(&Event::Trouble(failure));
-        } else {
-            self.fail(failure);
-        }
+        self.trouble(failure_from(reason, self.side));
         self.enough();
     }
 
     /// Something of the peer's is not taken, or could not be.
     pub(super) fn refuse(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
         self.drop_theirs(id);
-        match failure {
-            Some(failure) if self.plan.want == Want::Both => self.say(&Event::Trouble(failure)),
-            Some(failure) => self.fail(failure),
-            None => {}
+        if let Some(failure) = failure {
+            self.trouble(failure);
         }
         self.next.push_back(Input::Refuse(id, reason));
         self.enough();
@@ -309,7 +302,7 @@ impl Driver<'_> {
     fn drop_theirs(&mut self, id: ItemId) {
         self.tables.remove_sink(id);
         if let Some(theirs) = self.theirs.remove(&id) {
-            self.removals.push(tokio::task::spawn_blocking(move || theirs.discard()));
+            self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
         }
     }
 

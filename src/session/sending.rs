@@ -75,11 +75,7 @@ impl Driver<'_> {
             Ok(body) => self.next.push_back(Input::Body(id, body)),
             Err(_) => {
                 self.ours.remove(&id);
-                if self.plan.want == Want::Both {
-                    self.say(&Event::Trouble(too_long(&what)));
-                } else {
-                    self.fail(too_long(&what));
-                }
+                self.trouble(too_long(&what));
             }
         }
     }
@@ -187,10 +183,8 @@ impl Driver<'_> {
     pub(super) fn withdraw(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
         // Forgotten before it fails, or it would seem to have failed at the other side.
         self.forget(id);
-        match failure {
-            Some(failure) if self.plan.want == Want::Both => self.say(&Event::Trouble(failure)),
-            Some(failure) => self.fail(failure),
-            None => {}
+        if let Some(failure) = failure {
+            self.trouble(failure);
         }
         self.input(Input::Cancel(id, reason));
     }
@@ -208,12 +202,7 @@ impl Driver<'_> {
         if let Some(ours) = self.forget(id) {
             let failure = failure_from(reason, self.side);
             let detail = format!("{} was not delivered: {}", ours.what, failure.detail);
-            let failure = Failure { detail, ..failure };
-            if self.plan.want == Want::Both {
-                self.say(&Event::Trouble(failure));
-            } else {
-                self.fail(failure);
-            }
+            self.trouble(Failure { detail, ..failure });
         }
     }
 
