@@ -12,8 +12,8 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Inbox;
 use crate::report::sentences::{Side, failure_from};
+use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
-use crate::transport::direct::Joined;
 use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::{ItemId, Reason, Want};
@@ -82,10 +82,9 @@ pub(super) struct Driver<'a> {
 impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
     pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report) -> Result<Self, Failure> {
-        let Meeting { joined: Joined { socket, established }, path, role } = meeting;
+        let Meeting { joined: Joined { socket, path, established }, role } = meeting;
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
         let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
-        let socket = socket.into_std().map_err(cannot)?;
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
         let setup = Setup { role, want: plan.want, ttl: plan.ttl, verify: plan.verify };
         Ok(Self {

@@ -1,14 +1,15 @@
 //! Before the conversation: a code is made and waited under, or dialled.
 
-use super::event::{Channel, Event, Path};
+use super::event::{Channel, Event};
 use super::interrupt::{Interrupt, interrupted};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Report, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
-use crate::transport::addresses::{join_lines, path};
-use crate::transport::direct::{Candidates, JoinEnd, Joined, Listener, Met, join as dial, meet};
+use crate::transport::addresses::join_lines;
+use crate::transport::direct::{Candidates, Listener, join as dial, meet};
+use crate::transport::{Joined, Met};
 use pinhole_protocol::code::{Code, CodeAddress, Nameplate, Place};
 use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::{Joiner, Judge};
@@ -19,7 +20,6 @@ use std::time::SystemTime;
 /// Two sides that know the same code.
 pub(super) struct Meeting {
     pub joined: Joined,
-    pub path: Path,
     pub role: Role,
 }
 
@@ -47,8 +47,8 @@ impl Host {
                 }
                 () = interrupt.wait() => return Err(interrupted("interrupted before anybody came; the code is dead")),
             };
-            match met {
-                Met::Joined(joined) => return meeting(*joined, Role::Host),
+            match met? {
+                Met::Joined(joined) => return Ok(Meeting { joined: *joined, role: Role::Host }),
                 Met::Burned => {
                     // Whoever comes now hears at once that nobody waits under this code any more.
                     drop(listener);
@@ -133,7 +133,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
         dial(&candidates, Joiner::new(password, nameplate)).await.map_err(Failure::from)
     };
     tokio::select! {
-        joined = dialled => meeting(joined?, Role::Joiner),
+        joined = dialled => Ok(Meeting { joined: joined?, role: Role::Joiner }),
         () = interrupt.wait() => Err(interrupted("interrupted before there was a channel")),
     }
 }
@@ -149,10 +149,4 @@ async fn candidates(plan: &Plan, address: &CodeAddress) -> Result<Candidates, Fa
         (Some(Place::Relay(_)), _) | (None, None) => Err(by_relay()),
         (None, Some(port)) => Ok(Candidates::here(port)),
     }
-}
-
-fn meeting(joined: Joined, role: Role) -> Result<Meeting, Failure> {
-    let lost = |_| Failure::from(JoinEnd::CutAfterTag);
-    let path = path(joined.socket.local_addr().map_err(lost)?, joined.socket.peer_addr().map_err(lost)?);
-    Ok(Meeting { joined, path, role })
 }

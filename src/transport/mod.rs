@@ -3,3 +3,6 @@
 pub mod addresses;
 pub mod bulk;
 pub mod direct;
+mod met;
+
+pub use met::{JoinEnd, Joined, Met};

@@ -1,6 +1,6 @@
 //! The reader and the writer of a link: where file bytes meet the network.
 //!
-//! A direct link has three threads. One takes control and grants from the driver, reads file bytes into record buffers and seals them
+//! A link has three threads, over a connection or over the near end of a relay's ([`super::relay`]). One takes control and grants from the driver, reads file bytes into record buffers and seals them
 //! in place; one writes sealed batches to the socket while the next are made; one reads, opens in place and writes chunks to their
 //! files itself. Only control, and what was read and written, passes through the driver.
 
@@ -13,8 +13,8 @@ use pinhole_protocol::conversation::LinkEnd;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{Opener, Sealer};
 use pinhole_protocol::wire::ItemId;
+use socket2::Socket;
 use std::collections::HashMap;
-use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -98,26 +98,23 @@ enum Command {
 /// The driver's hold of a link. Dropping it, or [`Link::close`], lets the writer finish what it was told and end.
 pub struct Link {
     commands: Option<SyncSender<Command>>,
-    socket: TcpStream,
+    socket: Socket,
 }
 
 impl Link {
-    /// Starts the threads of a direct link over `socket`, whose handshake is confirmed. What they have to tell arrives in `news`
-    /// under `id`.
+    /// Starts the threads of a link over `socket`, a stream whose handshake is confirmed. What they have to tell arrives in `news` under
+    /// `id`.
     ///
     /// # Errors
     /// The operating system's, if the socket or a thread cannot be had.
     pub fn start(
         id: LinkId,
-        socket: TcpStream,
+        socket: Socket,
         (sealer, opener): (Sealer, Opener),
         tables: &Tables,
         news: mpsc::Sender<(LinkId, News)>,
     ) -> std::io::Result<Self> {
         socket.set_nonblocking(false)?;
-        socket.set_nodelay(true)?;
-        // Texts and control overtake file bytes: little that is unsent stays in the kernel, where nothing can overtake it.
-        socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
         socket.set_read_timeout(Some(reader::PATIENCE))?;
         let (commands, told) = sync_channel(COMMANDS);
         writer::start(id, socket.try_clone()?, sealer, told, tables.clone(), news.clone())?;
@@ -150,6 +147,3 @@ impl Link {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 }
-
-/// Unsent bytes that the kernel may hold: two batches, so that the socket never runs dry between two writes.
-const UNSENT: u32 = 512 << 10;

@@ -7,8 +7,8 @@ use pinhole_protocol::limits::RECORD_CIPHERTEXT;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{ChunkHead, Opened, Opener, record_length};
 use pinhole_protocol::wire::ItemId;
+use socket2::Socket;
 use std::io::{self, Read};
-use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const REPORT: u64 = 1 << 20;
 const HEADER: usize = 4;
 
 /// Starts the thread.
-pub(super) fn start(id: LinkId, socket: TcpStream, opener: Opener, tables: Tables, news: mpsc::Sender<(LinkId, News)>) -> io::Result<()> {
+pub(super) fn start(id: LinkId, socket: Socket, opener: Opener, tables: Tables, news: mpsc::Sender<(LinkId, News)>) -> io::Result<()> {
     let mut reading = Reading { id, opener, tables, news, sink: None, wrote: None };
     std::thread::Builder::new().name("link reader".into()).spawn(move || {
         if let Err(Ended(Some(end))) = reading.run(&socket) {
@@ -51,7 +51,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn run(&mut self, mut socket: &TcpStream) -> Result<(), Ended> {
+    fn run(&mut self, mut socket: &Socket) -> Result<(), Ended> {
         // Records are opened where they lie, secrets among them.
         let mut buffer = Zeroizing::new(vec![0; BUFFER]);
         let mut filled = 0;

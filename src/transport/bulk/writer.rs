@@ -6,9 +6,10 @@ use pinhole_protocol::limits::CHUNK_DATA;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{ChunkHead, RecordBuf, Sealer};
 use pinhole_protocol::wire::ItemId;
+use socket2::Socket;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
@@ -28,7 +29,7 @@ struct Batch {
 /// Starts both threads.
 pub(super) fn start(
     id: LinkId,
-    socket: TcpStream,
+    socket: Socket,
     sealer: Sealer,
     commands: Receiver<Command>,
     tables: Tables,
@@ -55,7 +56,7 @@ pub(super) fn start(
     Ok(())
 }
 
-fn write_batches(mut socket: &TcpStream, batches: &Receiver<Batch>, empty: &SyncSender<Batch>) -> io::Result<()> {
+fn write_batches(mut socket: &Socket, batches: &Receiver<Batch>, empty: &SyncSender<Batch>) -> io::Result<()> {
     while let Ok(mut batch) = batches.recv() {
         let mut slices: Vec<IoSlice<'_>> = batch.records.iter().take(batch.filled).map(|record| IoSlice::new(record.wire())).collect();
         let mut rest: &mut [IoSlice<'_>] = &mut slices;

@@ -1,9 +1,10 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
-use super::{Joined, read_frame, say_and_close};
+use super::{confirmed, read_frame, say_and_close};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
-use pinhole_protocol::handshake::{self, Frame, Judge, Verdict};
+use crate::transport::Met;
+use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
 use rand_core::{OsRng, RngCore};
@@ -129,14 +130,6 @@ fn random_port() -> u16 {
     PORTS.start() + u16::try_from(OsRng.next_u32() % width).unwrap_or(0)
 }
 
-/// How waiting for a joiner ended.
-pub enum Met {
-    /// Somebody knew the code.
-    Joined(Box<Joined>),
-    /// Somebody did not: the code is dead.
-    Burned,
-}
-
 /// The one judge of a code: gone once a tag was judged.
 type SharedJudge = Arc<Mutex<Option<Judge>>>;
 
@@ -148,7 +141,10 @@ struct Pending {
 }
 
 /// Waits for a joiner. Strangers who connect and say nothing, or hang up, cost nothing and keep nobody out (SPEC 3.7).
-pub async fn meet(listener: &Listener, judge: Judge) -> Met {
+///
+/// # Errors
+/// The operating system's, if the connection that the guest came by cannot be used.
+pub async fn meet(listener: &Listener, judge: Judge) -> Result<Met, Failure> {
     let judge: SharedJudge = Arc::new(Mutex::new(Some(judge)));
     let (met, mut meetings) = mpsc::unbounded_channel();
     let mut pending: Vec<Pending> = Vec::new();
@@ -195,20 +191,21 @@ fn crowded_out(pending: &[Pending], source: IpAddr) -> Option<Option<usize>> {
 
 /// A verdict on its way to [`meet`], with what is still to be said on its connection.
 enum End {
-    Joined { joined: Box<Joined>, confirmation: Vec<u8> },
+    Joined { socket: TcpStream, established: Box<Established>, confirmation: Vec<u8> },
     Burned { socket: TcpStream, refusal: Vec<u8> },
 }
 
-async fn finish(end: End) -> Met {
+async fn finish(end: End) -> Result<Met, Failure> {
     match end {
-        End::Joined { mut joined, confirmation } => {
+        End::Joined { mut socket, established, confirmation } => {
             // If the joiner is gone already, the session finds out as it would a moment later.
-            let _ = joined.socket.write_all(&confirmation).await;
-            Met::Joined(joined)
+            let _ = socket.write_all(&confirmation).await;
+            let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
+            confirmed(socket, *established).map(|joined| Met::Joined(Box::new(joined))).map_err(cannot)
         }
         End::Burned { mut socket, refusal } => {
             say_and_close(&mut socket, &refusal).await;
-            Met::Burned
+            Ok(Met::Burned)
         }
     }
 }
@@ -264,8 +261,7 @@ fn decide(
             None
         }
         Verdict::Confirmed { confirmation, established } => {
-            let joined = Box::new(Joined { socket, established: *established });
-            let _ = met.send(End::Joined { joined, confirmation });
+            let _ = met.send(End::Joined { socket, established, confirmation });
             None
         }
     }

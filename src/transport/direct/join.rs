@@ -1,9 +1,10 @@
 //! The joiner's side: dialling what the code names, and one tag in all.
 
-use super::{Joined, read_frame};
+use super::{confirmed, read_frame};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
-use pinhole_protocol::handshake::{Frame, HelloError, JoinError, Joiner};
+use crate::transport::{JoinEnd, Joined};
+use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
 use pinhole_protocol::rendezvous::Opening;
 use rand_core::OsRng;
@@ -61,46 +62,6 @@ impl Candidates {
     }
 }
 
-/// How joining ended without a channel.
-pub enum JoinEnd {
-    /// The host said that the words are wrong; the code is dead.
-    WrongCode,
-    /// Nobody answers there, or nobody speaks the protocol.
-    Nobody(Failure),
-    /// The two programs have no version of the protocol in common.
-    NoCommonVersion,
-    /// The tag was sent and the connection died before the answer: the code may still be good.
-    CutAfterTag,
-    /// The host did not prove that it knows the code.
-    Impostor,
-}
-
-impl From<JoinEnd> for Failure {
-    fn from(end: JoinEnd) -> Self {
-        match end {
-            JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
-                .next("ask the other side for a new code"),
-            JoinEnd::Nobody(failure) => failure,
-            JoinEnd::NoCommonVersion => Self::new(
-                Exit::Unreachable,
-                "no-common-version",
-                "the other side's pinhole is of another age: no protocol version in common",
-            )
-            .next("update pinhole on both sides"),
-            JoinEnd::CutAfterTag => {
-                Self::new(Exit::Peer, "peer-lost", "the connection broke while keys were being confirmed; the code may still be good")
-                    .next("ask the other side whether it is still waiting, and try again")
-            }
-            JoinEnd::Impostor => Self::new(
-                Exit::Tampering,
-                "key-mismatch",
-                "whoever answered could not prove that it knows the code; nothing was sent to it",
-            )
-            .next("ask the other side for a new code, and use another network if this happens again"),
-        }
-    }
-}
-
 /// How one candidate disappointed.
 enum Miss {
     Refused,
@@ -135,12 +96,7 @@ pub async fn join(candidates: &Candidates, mut joiner: Joiner) -> Result<Joined,
                         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => return Err(JoinEnd::Impostor),
                         _ => return Err(JoinEnd::CutAfterTag),
                     };
-                    let established = tagged.finish(&answer).map_err(|error| match error {
-                        JoinError::Refused => JoinEnd::WrongCode,
-                        JoinError::NoCommonVersion => JoinEnd::NoCommonVersion,
-                        JoinError::WrongConfirmation | JoinError::Malformed => JoinEnd::Impostor,
-                    })?;
-                    return Ok(Joined { socket, established });
+                    return confirmed(socket, tagged.finish(&answer)?).map_err(|_| JoinEnd::CutAfterTag);
                 }
                 Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
                 Err((unspent, _)) => {

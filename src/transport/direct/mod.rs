@@ -3,20 +3,27 @@
 mod host;
 mod join;
 
-pub use host::{Listener, Met, meet};
-pub use join::{Candidates, JoinEnd, join};
+pub use host::{Listener, meet};
+pub use join::{Candidates, join};
 
+use crate::transport::Joined;
+use crate::transport::addresses::path;
 use pinhole_protocol::handshake::{Established, Frame};
+use socket2::SockRef;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection whose handshake is confirmed.
-pub struct Joined {
-    /// The connection, with nothing of a record read from it yet.
-    pub socket: TcpStream,
-    /// What the handshake yielded, once.
-    pub established: Established,
+/// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket never runs dry between two writes.
+const UNSENT: u32 = 512 << 10;
+
+/// A connection whose handshake is confirmed, as its link will use it.
+fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> {
+    let path = path(socket.local_addr()?, socket.peer_addr()?);
+    socket.set_nodelay(true)?;
+    // Texts and control overtake file bytes: little that is unsent stays in the kernel, where nothing can overtake it.
+    SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
+    Ok(Joined { socket: socket.into_std()?.into(), path, established })
 }
 
 /// Reads one handshake message. Nothing beyond it is read, since records may follow.

@@ -1,0 +1,74 @@
+//! How a meeting with somebody who should know the code ends, on every kind of way.
+
+use crate::failure::{Exit, Failure};
+use crate::session::event::Path;
+use pinhole_protocol::handshake::{Established, JoinError};
+use socket2::Socket;
+
+/// A stream of records whose handshake is confirmed.
+pub struct Joined {
+    /// The stream, with nothing of a record read from it yet.
+    pub socket: Socket,
+    /// Which way it goes.
+    pub path: Path,
+    /// What the handshake yielded, once.
+    pub established: Established,
+}
+
+/// How waiting for a joiner ended.
+pub enum Met {
+    /// Somebody knew the code.
+    Joined(Box<Joined>),
+    /// Somebody did not: the code is dead.
+    Burned,
+}
+
+/// How joining ended without a channel.
+pub enum JoinEnd {
+    /// The host said that the words are wrong; the code is dead.
+    WrongCode,
+    /// Nobody answers there, or nobody speaks the protocol.
+    Nobody(Failure),
+    /// The two programs have no version of the protocol in common.
+    NoCommonVersion,
+    /// The tag was sent and the connection died before the answer: the code may still be good.
+    CutAfterTag,
+    /// The host did not prove that it knows the code.
+    Impostor,
+}
+
+impl From<JoinError> for JoinEnd {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Refused => Self::WrongCode,
+            JoinError::NoCommonVersion => Self::NoCommonVersion,
+            JoinError::WrongConfirmation | JoinError::Malformed => Self::Impostor,
+        }
+    }
+}
+
+impl From<JoinEnd> for Failure {
+    fn from(end: JoinEnd) -> Self {
+        match end {
+            JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
+                .next("ask the other side for a new code"),
+            JoinEnd::Nobody(failure) => failure,
+            JoinEnd::NoCommonVersion => Self::new(
+                Exit::Unreachable,
+                "no-common-version",
+                "the other side's pinhole is of another age: no protocol version in common",
+            )
+            .next("update pinhole on both sides"),
+            JoinEnd::CutAfterTag => {
+                Self::new(Exit::Peer, "peer-lost", "the connection broke while keys were being confirmed; the code may still be good")
+                    .next("ask the other side whether it is still waiting, and try again")
+            }
+            JoinEnd::Impostor => Self::new(
+                Exit::Tampering,
+                "key-mismatch",
+                "whoever answered could not prove that it knows the code; nothing was sent to it",
+            )
+            .next("ask the other side for a new code, and use another network if this happens again"),
+        }
+    }
+}
