@@ -2,9 +2,11 @@
 
 mod address;
 mod error;
+mod relay_url;
 
 pub use address::{CodeAddress, Place, Shape, shape};
 pub use error::{CodeError, CodeFault};
+pub use relay_url::{RelayUrl, RelayUrlFault};
 
 use crate::wordlist;
 use alloc::string::{String, ToString};

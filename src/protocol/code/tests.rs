@@ -19,7 +19,9 @@ fn host(name: &str, port: u16) -> Place {
 }
 
 fn relay(url: &str) -> Place {
-    Place::Relay(url.into())
+    let read = RelayUrl::parse(url).unwrap();
+    assert_eq!(read.to_string(), url);
+    Place::Relay(read)
 }
 
 #[test]
@@ -113,6 +115,7 @@ fn a_code_may_name_its_place() {
     assert_eq!(place(&format!("{CODE}@10.0.0.7:4000")), relay("wss://10.0.0.7:4000/"));
     assert_eq!(place(&format!("{CODE}@WSS://relay.example/")), relay("wss://relay.example/"));
     assert_eq!(place(&format!("{CODE}@ws://10.0.0.7")), relay("ws://10.0.0.7/"));
+    assert_eq!(place(&format!("{CODE}@https://relay.example/p")), relay("wss://relay.example/p"));
     assert_eq!(place(&format!(" https://relay.example/#{CODE}\n")), relay("wss://relay.example/"));
     assert_eq!(place(&format!("HTTP://[2001:db8::7]:81/p#{CODE}")), relay("ws://[2001:db8::7]:81/p"));
     assert_eq!(*CodeAddress::parse(&format!("https://relay.example#{CODE}")).unwrap().code.reveal(), CODE);
