@@ -105,6 +105,18 @@ impl RelayUrl {
         self.tls.then(|| alloc::format!("https://{}#{code}", self.after_scheme()))
     }
 
+    /// How it is written behind a code's `@`: without a scheme where that means the same.
+    #[must_use]
+    pub fn beside_code(&self) -> String {
+        let after = self.after_scheme();
+        let short = if self.path.is_empty() { after.trim_end_matches('/') } else { &after };
+        if self.tls == is_loopback(&self.host) { alloc::format!("{}://{short}", self.scheme()) } else { short.to_string() }
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.tls { "wss" } else { "ws" }
+    }
+
     fn after_scheme(&self) -> String {
         let port = self.port.map(|port| alloc::format!(":{port}")).unwrap_or_default();
         if self.host.contains(':') {
@@ -117,7 +129,7 @@ impl RelayUrl {
 
 impl fmt::Display for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.tls { "wss" } else { "ws" }, self.after_scheme())
+        write!(f, "{}://{}", self.scheme(), self.after_scheme())
     }
 }
 
@@ -236,6 +248,23 @@ mod tests {
         assert_eq!(url("wss://a:1/p/").link("417-x").as_deref(), Some("https://a:1/p/#417-x"));
         assert_eq!(url("wss://[::1]").link("417-x").as_deref(), Some("https://[::1]/#417-x"));
         assert_eq!(url("ws://a").link("417-x"), None);
+    }
+
+    #[test]
+    fn what_stands_beside_a_code_is_short_and_means_the_same() {
+        for (url, short) in [
+            ("wss://relay.example/", "relay.example"),
+            ("wss://relay.example:8443/a/", "relay.example:8443/a/"),
+            ("ws://127.0.0.1:7000/", "127.0.0.1:7000"),
+            ("ws://[::1]:7000/", "[::1]:7000"),
+            ("wss://127.0.0.1:7000/", "wss://127.0.0.1:7000"),
+            ("ws://localhost:7000/", "ws://localhost:7000"),
+            ("ws://relay.example/", "ws://relay.example"),
+        ] {
+            let read = RelayUrl::parse(url).unwrap();
+            assert_eq!(read.beside_code(), short);
+            assert_eq!(RelayUrl::parse(short), Ok(read));
+        }
     }
 
     #[test]
