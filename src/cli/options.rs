@@ -52,6 +52,9 @@ pub(super) struct Channel {
     /// Show four words on both ends and send nothing until you say that they match (both sides should ask for it)
     #[arg(long)]
     verify: bool,
+    /// Neither announce the code on the local network nor look for it there
+    #[arg(long)]
+    no_lan: bool,
 }
 
 impl Channel {
@@ -60,6 +63,7 @@ impl Channel {
         Ok(Plan {
             want,
             network: Network::from_env()?,
+            lan: !self.no_lan,
             ttl: self.ttl.unwrap_or(TTL),
             verify: self.verify,
             wares: Vec::new(),

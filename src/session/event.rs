@@ -112,6 +112,8 @@ pub struct Channel {
     pub code: String,
     /// Its public number.
     pub number: u32,
+    /// Who finds a host that listens itself by the code alone.
+    pub nearby: Nearby,
     /// What to run on the other machine: at most three, the most likely first.
     pub join: Vec<Join>,
     /// The code as a link, where a relay has an https address.
@@ -129,6 +131,17 @@ impl fmt::Debug for Channel {
         // The number alone: code, lines and link hold the words.
         f.debug_struct("Channel").field("number", &self.number).finish_non_exhaustive()
     }
+}
+
+/// Who finds a host that listens itself by its code alone, without its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nearby {
+    /// This machine, which nobody else reaches.
+    Machine,
+    /// This machine and the local network, where the number is announced.
+    Announced,
+    /// This machine; others reach it at its address. Why the number is not announced, for people, if that was not asked for.
+    Silent(Option<String>),
 }
 
 /// A line for the other machine.

@@ -1,20 +1,23 @@
 //! Before the conversation: a code is made and waited under, or dialled.
 
-use super::event::{Channel, Event};
+use super::event::{Channel, Event, Nearby};
 use super::interrupt::{Interrupt, interrupted};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Report, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
+use crate::settings::Network;
 use crate::transport::addresses::join_lines;
 use crate::transport::direct::{Candidates, Listener, join as dial, meet};
+use crate::transport::lan::Announcement;
 use crate::transport::{Joined, Met};
 use pinhole_protocol::code::{Code, CodeAddress, Nameplate, Place};
 use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::{Joiner, Judge};
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
+use std::io;
 use std::time::SystemTime;
 
 /// Two sides that know the same code.
@@ -37,7 +40,7 @@ impl Host {
     /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
     pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
         loop {
-            let (listener, judge) = self.open(plan, report)?;
+            let (listener, judge, announcement) = self.open(plan, report)?;
             tell(report, &Event::Waiting);
             let met = tokio::select! {
                 met = meet(&listener, judge) => met,
@@ -51,7 +54,7 @@ impl Host {
                 Met::Joined(joined) => return Ok(Meeting { joined: *joined, role: Role::Host }),
                 Met::Burned => {
                     // Whoever comes now hears at once that nobody waits under this code any more.
-                    drop(listener);
+                    drop((listener, announcement));
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, interrupt).await? {
@@ -63,8 +66,8 @@ impl Host {
         }
     }
 
-    /// Listens and shows the code.
-    fn open(&self, plan: &Plan, report: &mut Report) -> Result<(Listener, Judge), Failure> {
+    /// Listens, announces the number and shows the code.
+    fn open(&self, plan: &Plan, report: &mut Report) -> Result<(Listener, Judge, Option<Announcement>), Failure> {
         let listener = Listener::bind(plan.network, self.hosting.bind, self.hosting.port)?;
         let number = u32::from(listener.port());
         let made = Nameplate::new(number).and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
@@ -75,7 +78,8 @@ impl Host {
             Want::Take => format!("pinhole give --code {}", words.as_str()),
             Want::Both => format!("pinhole connect {}", words.as_str()),
         };
-        let mut join = join_lines(&command, plan.network, self.hosting.bind);
+        let (nearby, announcement) = self.announce(plan, listener.port());
+        let mut join = join_lines(&command, &nearby, self.hosting.bind);
         if plan.want == Want::Take {
             join.iter_mut().for_each(|line| line.command.push_str(" PATH..."));
         }
@@ -89,6 +93,7 @@ impl Host {
             &Event::Channel(Channel {
                 code: words.to_string(),
                 number,
+                nearby,
                 join,
                 link: None,
                 expires_at: SystemTime::now() + plan.ttl,
@@ -97,7 +102,23 @@ impl Host {
             }),
         );
         let (nameplate, password) = code.split();
-        Ok((listener, Judge::new(password, nameplate)))
+        Ok((listener, Judge::new(password, nameplate), announcement))
+    }
+
+    /// Announces the number on the local network, where that is wanted and can be; a host goes on without.
+    fn announce(&self, plan: &Plan, port: u16) -> (Nearby, Option<Announcement>) {
+        let bind = self.hosting.bind;
+        if plan.network == Network::Loopback || bind.is_some_and(|ip| ip.to_canonical().is_loopback()) {
+            return (Nearby::Machine, None);
+        }
+        if !plan.lan {
+            return (Nearby::Silent(None), None);
+        }
+        match Announcement::start(port, bind) {
+            Ok(announcement) => (Nearby::Announced, Some(announcement)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Nearby::Silent(Some("it has no local network".into())), None),
+            Err(error) => (Nearby::Silent(Some(error.to_string())), None),
+        }
     }
 
     /// Whether another code is wanted after a guess: `--tries` says, or the person here.
@@ -130,7 +151,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     let dialled = async {
         let candidates = candidates(plan, &address).await?;
         let (nameplate, password) = address.code.split();
-        dial(&candidates, Joiner::new(password, nameplate)).await.map_err(Failure::from)
+        dial(candidates, Joiner::new(password, nameplate)).await.map_err(Failure::from)
     };
     tokio::select! {
         joined = dialled => Ok(Meeting { joined: joined?, role: Role::Joiner }),
@@ -138,7 +159,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     }
 }
 
-/// Where to dial: the place that the code names, else this machine.
+/// Where to dial: the place that the code names, else this machine and its local network.
 async fn candidates(plan: &Plan, address: &CodeAddress) -> Result<Candidates, Failure> {
     let by_relay = || {
         Failure::new(Exit::Usage, "no-relay", "this code's number is one that relays hand out, and this pinhole has no way through a relay")
@@ -147,6 +168,6 @@ async fn candidates(plan: &Plan, address: &CodeAddress) -> Result<Candidates, Fa
     match (&address.at, address.code.nameplate().port()) {
         (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await,
         (Some(Place::Relay(_)), _) | (None, None) => Err(by_relay()),
-        (None, Some(port)) => Ok(Candidates::here(port)),
+        (None, Some(port)) => Ok(Candidates::near(port, plan.lan && plan.network == Network::Any)),
     }
 }

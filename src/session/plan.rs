@@ -20,6 +20,8 @@ pub struct Plan {
     pub want: Want,
     /// Which addresses may be used.
     pub network: Network,
+    /// Whether the local network may be told of this side's code, and asked for the other's.
+    pub lan: bool,
     /// How long the channel may rest.
     pub ttl: Duration,
     /// Whether the person here compares words before anything of this side's is sent.

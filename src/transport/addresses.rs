@@ -1,52 +1,52 @@
 //! This machine's addresses: what to print for the other side, and how far away a peer is.
 
-use crate::session::event::{Join, Path};
-use crate::settings::Network;
-use if_addrs::{IfAddr, get_if_addrs};
+use crate::session::event::{Join, Nearby, Path};
+use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is everything before the code's
-/// `@`, such as `pinhole take 9471-…`; `bound` is where the host listens, if not everywhere.
+/// `@`, such as `pinhole take 9471-…`; `nearby` says where that alone is enough; `bound` is where the host listens, if not everywhere.
 #[must_use]
-pub fn join_lines(command: &str, network: Network, bound: Option<IpAddr>) -> Vec<Join> {
-    let here = Join { place: "on this machine", command: command.to_owned() };
-    if network == Network::Loopback || bound.is_some_and(|ip| ip.to_canonical().is_loopback()) {
-        return vec![here];
+pub fn join_lines(command: &str, nearby: &Nearby, bound: Option<IpAddr>) -> Vec<Join> {
+    let alone = |place| Join { place, command: command.to_owned() };
+    if *nearby == Nearby::Machine {
+        return vec![alone("on this machine")];
     }
     let addresses: Vec<IpAddr> = match bound {
         Some(ip) if !ip.is_unspecified() => vec![ip],
-        _ => outside_addresses(),
+        _ => outside_interfaces().iter().map(Interface::ip).collect(),
     };
     let tailnet = addresses.iter().copied().find(|ip| is_tailnet(*ip));
     let local = addresses.iter().copied().find(|ip| !is_tailnet(*ip));
     let mut lines = Vec::new();
-    lines.extend(local.map(|ip| Join { place: "on this network", command: format!("{command}@{}", bracketed(ip)) }));
+    if *nearby == Nearby::Announced {
+        lines.push(alone("on this network"));
+    }
+    let place = if lines.is_empty() { "on this network" } else { "by address" };
+    lines.extend(local.map(|ip| Join { place, command: format!("{command}@{}", bracketed(ip)) }));
     lines.extend(tailnet.map(|ip| Join { place: "on the tailnet", command: format!("{command}@{}", bracketed(ip)) }));
     if let (true, Some(name)) = (lines.len() < 2 && bound.is_none(), host_name()) {
         lines.push(Join { place: "by name", command: format!("{command}@{name}") });
     }
-    lines.push(here);
+    if *nearby != Nearby::Announced {
+        lines.push(alone("on this machine"));
+    }
     lines
 }
 
 /// IPv6 in brackets, as in `CODE@[addr]`.
-fn bracketed(ip: IpAddr) -> String {
+pub(super) fn bracketed(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 
-/// Addresses another machine could dial, IPv4 first: none of a container's, loopback's or a link's own.
-fn outside_addresses() -> Vec<IpAddr> {
-    let interfaces = get_if_addrs().unwrap_or_default();
-    let mut found: Vec<IpAddr> = interfaces
-        .iter()
-        .filter(|interface| !is_container(&interface.name))
-        .map(|interface| interface.ip())
-        .filter(|ip| is_outside(*ip))
-        .collect();
-    found.sort_by_key(IpAddr::is_ipv6);
+/// Interfaces and their addresses that another machine could dial, IPv4 first: none of a container's, loopback's or a link's own.
+pub(super) fn outside_interfaces() -> Vec<Interface> {
+    let mut found = get_if_addrs().unwrap_or_default();
+    found.retain(|interface| !is_container(&interface.name) && is_outside(interface.ip()));
+    found.sort_by_key(|interface| interface.ip().is_ipv6());
     found
 }
 
@@ -95,17 +95,22 @@ mod tests {
 
     #[test]
     fn on_loopback_only_this_machine_is_named() {
-        let lines = join_lines("pinhole take 9471-x", Network::Loopback, None);
-        assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].command, "pinhole take 9471-x");
-        assert_eq!(join_lines("x", Network::Any, Some("127.0.0.1".parse().unwrap())).len(), 1);
+        let lines = join_lines("pinhole take 9471-x", &Nearby::Machine, None);
+        let [line] = &lines[..] else { panic!("{} lines", lines.len()) };
+        assert_eq!((line.place, &*line.command), ("on this machine", "pinhole take 9471-x"));
     }
 
     #[test]
     fn a_bound_address_is_the_one_named() {
-        let lines = join_lines("pinhole take 9471-x", Network::Any, Some("fd00::7".parse().unwrap()));
-        assert_eq!(lines.first().map(|line| line.command.as_str()), Some("pinhole take 9471-x@[fd00::7]"));
-        assert!(join_lines("x", Network::Any, None).len() <= 3);
+        let bound = Some("fd00::7".parse().unwrap());
+        let lines =
+            |nearby| join_lines("take 9471-x", nearby, bound).into_iter().map(|line| (line.place, line.command)).collect::<Vec<_>>();
+        let (alone, at) = ("take 9471-x".to_owned(), "take 9471-x@[fd00::7]".to_owned());
+        assert_eq!(lines(&Nearby::Silent(None)), [("on this network", at.clone()), ("on this machine", alone.clone())]);
+        assert_eq!(lines(&Nearby::Announced), [("on this network", alone), ("by address", at)]);
+        for nearby in [Nearby::Announced, Nearby::Silent(None)] {
+            assert!(join_lines("x", &nearby, None).len() <= 3);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod bulk;
 pub mod direct;
+pub mod lan;
 mod met;
 
 pub use met::{JoinEnd, Joined, Met};

@@ -1,7 +1,7 @@
 use super::*;
 use crate::failure::{Exit, Failure};
 use crate::report::{Format, test_events as given};
-use crate::session::event::{Channel, Join, Offered};
+use crate::session::event::{Channel, Join, Nearby, Offered};
 use pinhole_protocol::wire::{ItemId, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -126,6 +126,7 @@ fn a_host_without_a_relay() {
         ..given::channel()
     };
     let alone = Channel {
+        nearby: Nearby::Machine,
         join: vec![join("on this machine", "pinhole take 9417-walrus-clipboard-mango")],
         link: Some("https://relay.example/#417-a-b-c".into()),
         offering: None,
@@ -135,8 +136,8 @@ fn a_host_without_a_relay() {
         written(ROOMY, true, &[Event::Channel(channel)]),
         "\
 Giving report.pdf, 38.2 MB
-The other side must be able to reach this machine: same network, a tailnet, or
-  an open port.
+The code works on this machine and this local network.
+For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.
 
 Code: 9417-walrus-clipboard-mango
 
@@ -169,6 +170,25 @@ Or with this link. Who opens it in a browser trusts its relay with the whole
 
 Good for one guest and 1 hour.
 "
+    );
+}
+
+#[test]
+fn a_host_that_is_not_announced() {
+    let reach = |nearby| {
+        let channel = Channel { number: 9_417, nearby, offering: None, ..given::channel() };
+        written(ROOMY, true, &[Event::Channel(channel)]).split_once("\n\nCode:").unwrap().0.to_owned()
+    };
+    let elsewhere = "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.";
+    assert_eq!(
+        reach(Nearby::Silent(None)),
+        format!("The code alone works on this machine; others need its address, and must be able\n  to reach it.\n{elsewhere}")
+    );
+    assert_eq!(
+        reach(Nearby::Silent(Some("no\u{1b}way".into()))),
+        format!(
+            "The code alone works on this machine; others need its address: the local network\n  cannot be told of it (no\\u{{1b}}way).\n{elsewhere}"
+        )
     );
 }
 

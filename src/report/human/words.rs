@@ -4,7 +4,7 @@ use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
 use crate::report::sentences::{Side, sentence};
-use crate::session::event::{Channel, Offered, Ours, Path};
+use crate::session::event::{Channel, Nearby, Offered, Ours, Path};
 use pinhole_protocol::wire::Reason;
 
 /// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
@@ -13,12 +13,8 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     lines.extend(channel.offering.as_ref().map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")));
     // Numbers that are ports belong to a host that listens itself (DESIGN 1, "The code").
     if (1_024..=65_535).contains(&channel.number) {
-        let reach = if channel.join.iter().all(|join| join.place == "on this machine") {
-            "This reaches only this machine."
-        } else {
-            "The other side must be able to reach this machine: same network, a tailnet, or an open port."
-        };
-        lines.push(look.fold(reach, "  ") + "\n");
+        lines.extend(reach(&channel.nearby).iter().map(|sentence| look.fold(sentence, "  ")));
+        lines.push(String::new());
     }
     lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
     match channel.join.as_slice() {
@@ -38,6 +34,20 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     }
     lines.push(look.fold(&format!("Good for one guest and {}.", roughly(channel.lasts)), "  "));
     lines.join("\n")
+}
+
+/// Who reaches a host that listens itself, and the two ways for everybody else.
+fn reach(nearby: &Nearby) -> Vec<String> {
+    let first = match nearby {
+        Nearby::Machine => return vec!["This reaches only this machine.".into()],
+        Nearby::Announced => "The code works on this machine and this local network.".into(),
+        Nearby::Silent(None) => "The code alone works on this machine; others need its address, and must be able to reach it.".into(),
+        Nearby::Silent(Some(why)) => format!(
+            "The code alone works on this machine; others need its address: the local network cannot be told of it ({}).",
+            terminal(why)
+        ),
+    };
+    vec![first, "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.".into()]
 }
 
 /// Which way the bytes go.

@@ -3,6 +3,8 @@
 use super::{confirmed, read_frame};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
+use crate::transport::addresses::bracketed;
+use crate::transport::lan::{self, Found};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
@@ -23,17 +25,34 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Where the host of a code may be.
 pub struct Candidates {
     addresses: Vec<SocketAddr>,
-    /// As the user named it; nothing for this machine.
+    /// As the user named it, or as it was found; nothing for this machine.
     host: Option<String>,
     port: u16,
+    /// Whether the local network is asked once it is clear that nobody is here.
+    lan: bool,
 }
 
 impl Candidates {
-    /// This machine: both loopback addresses.
+    /// This machine: both loopback addresses. With `lan`, then who answers to the number on the local network.
     #[must_use]
-    pub fn here(port: u16) -> Self {
+    pub fn near(port: u16, lan: bool) -> Self {
         let addresses = vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
-        Self { addresses, host: None, port }
+        Self { addresses, host: None, port, lan }
+    }
+
+    /// The one host that answers to the number on the local network, if there is one.
+    ///
+    /// # Errors
+    /// No answer, if there are several: which one is meant is for people to say.
+    async fn on_the_network(&self) -> Result<Option<Self>, Failure> {
+        let mut found = lan::find(self.port).await;
+        if found.len() > 1 {
+            return Err(several(self.port, &found));
+        }
+        Ok(found.pop().map(|Found { addresses, .. }| {
+            let host = addresses.first().map(|address| address.ip().to_string());
+            Self { addresses, host, port: self.port, lan: false }
+        }))
     }
 
     /// The addresses of a named host.
@@ -58,7 +77,7 @@ impl Candidates {
             )
             .next("unset PINHOLE_NETWORK"));
         }
-        Ok(Self { addresses, host: Some(host.to_owned()), port })
+        Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false })
     }
 }
 
@@ -71,13 +90,14 @@ enum Miss {
     Cut,
 }
 
-/// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. A host that cuts before the tag is
-/// tried again for 15 s; after the tag nothing is (SPEC 3.6).
+/// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. If none does, the local network is asked
+/// once, where that is allowed. A host that cuts before the tag is tried again for 15 s; after the tag nothing is (SPEC 3.6).
 ///
 /// # Errors
 /// [`JoinEnd`].
-pub async fn join(candidates: &Candidates, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
-    let deadline = Instant::now() + JOINER_RETRIES;
+pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
+    let mut deadline = Instant::now() + JOINER_RETRIES;
+    let mut ask = candidates.lan;
     loop {
         let mut misses = Vec::new();
         for address in &candidates.addresses {
@@ -105,9 +125,16 @@ pub async fn join(candidates: &Candidates, mut joiner: Joiner) -> Result<Joined,
                 }
             }
         }
+        if ask {
+            ask = false;
+            if let Some(found) = candidates.on_the_network().await.map_err(JoinEnd::Nobody)? {
+                (candidates, deadline) = (found, Instant::now() + JOINER_RETRIES);
+                continue;
+            }
+        }
         let cut = misses.iter().any(|miss| matches!(miss, Miss::Cut));
         if !cut || Instant::now() + PAUSE >= deadline {
-            return Err(JoinEnd::Nobody(nobody(candidates, &misses)));
+            return Err(JoinEnd::Nobody(nobody(&candidates, &misses)));
         }
         sleep(PAUSE).await;
     }
@@ -133,15 +160,23 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
     }
 }
 
+/// Several hosts on the local network wait under the same number.
+fn several(port: u16, found: &[Found]) -> Failure {
+    let places = found.iter().filter_map(|host| host.addresses.first()).map(|address| format!("CODE@{}", bracketed(address.ip())));
+    let detail = format!("{} hosts on this local network answer to {port}; none was tried", found.len());
+    Failure::new(Exit::NoAnswer, "several-hosts", detail)
+        .next(format!("ask the other side for its address and use one of: {}", places.collect::<Vec<_>>().join(", ")))
+}
+
 fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let port = candidates.port;
     let Some(host) = &candidates.host else {
-        return Failure::new(
-            Exit::Code,
-            "code-unavailable",
-            format!("nobody is waiting under {port} on this machine: the number is wrong, or the code was used or has ended"),
-        )
-        .next("if the other side is on another machine, add its address: CODE@HOST; else ask it for a new code");
+        let place = if candidates.lan { "on this machine or this local network" } else { "on this machine" };
+        let detail = format!("nobody is waiting under {port} {place}: the number is wrong, or the code was used or has ended");
+        return Failure::new(Exit::Code, "code-unavailable", detail).next(
+            "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or both use a relay of your own (--relay URL or \
+             PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST",
+        );
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
         format!("{host} answers, but nobody is waiting there under {port}: the code was used or has ended, or a firewall refuses")

@@ -1,0 +1,110 @@
+//! The joiner's side: who on the local network says that it waits under this number. An answer is a hint and never an identity.
+
+use super::group::{Group, LONGEST, networks};
+use super::message::{Message, Name, query};
+use super::{ADDRESSES, HOSTS};
+use crate::transport::addresses::outside_interfaces;
+use if_addrs::{IfAddr, Interface};
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How long somebody is looked for: two questions, a second apart, and as long again for the answer to the second, which a host that has
+/// just answered somebody else gives up to a second late (RFC 6762, 5.2 and 6).
+const PATIENCE: Duration = Duration::from_millis(2_200);
+/// Between the two questions.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long others may still answer after the first: the 120 ms that an answer is held back (RFC 6762, 6), and a wireless network's
+/// beacon interval or two, at which it sends multicast.
+const SETTLED: Duration = Duration::from_millis(350);
+
+/// A host that answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    instance: Name,
+    /// Where it says it is, on networks of this machine: 1 to 8 addresses.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Asks the networks of this machine who waits under `port`, for 2.2 s or until the answers have settled. At most 16 hosts.
+pub async fn find(port: u16) -> Vec<Found> {
+    let interfaces = outside_interfaces();
+    // Where it cannot be asked nobody is found.
+    let groups: Vec<Group> = networks(&interfaces).filter_map(|interface| Group::join(interface).ok()).collect();
+    let ask = || {
+        for group in &groups {
+            // A network that takes no question has no answer; the others may.
+            let _ = group.say(&query());
+        }
+    };
+    ask();
+    let (mut again, mut end) = (Some(Instant::now() + AGAIN), Instant::now() + PATIENCE);
+    let mut found = Vec::new();
+    let mut buffer = vec![0; LONGEST];
+    while !groups.is_empty() {
+        tokio::select! {
+            biased;
+            () = sleep_until(end) => break,
+            () = sleep_until(again.unwrap_or(end)), if again.is_some() => {
+                ask();
+                again = None;
+            }
+            message = poll_fn(|context| {
+                // A network that goes down meanwhile says nothing more.
+                let mut heard = groups.iter().filter_map(|group| match group.poll_hear(context, &mut buffer) {
+                    Poll::Ready(Ok(bytes)) => Some(Message::parse(bytes)),
+                    Poll::Ready(Err(_)) | Poll::Pending => None,
+                });
+                heard.next().map_or(Poll::Pending, Poll::Ready)
+            }) => {
+                let first = found.is_empty();
+                note(&mut found, message.map(|message| message.hosts(port)).unwrap_or_default(), port, &interfaces);
+                if first && !found.is_empty() {
+                    end = end.min(Instant::now() + SETTLED);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Takes in what one response says, as far as it may be dialled, within the bounds.
+fn note(found: &mut Vec<Found>, hosts: Vec<(Name, Vec<IpAddr>)>, port: u16, interfaces: &[Interface]) {
+    for (instance, addresses) in hosts {
+        let dialable = addresses.into_iter().map(|ip| ip.to_canonical()).filter(|ip| interfaces.iter().any(|own| is_neighbour(*ip, own)));
+        for address in dialable.map(|ip| SocketAddr::new(ip, port)) {
+            if found.len() < HOSTS && found.iter().all(|host| host.instance != instance) {
+                found.push(Found { instance: instance.clone(), addresses: Vec::new() });
+            }
+            let host = found.iter_mut().find(|host| host.instance == instance);
+            if let Some(host) = host.filter(|host| host.addresses.len() < ADDRESSES && !host.addresses.contains(&address)) {
+                host.addresses.push(address);
+            }
+        }
+    }
+}
+
+/// Whether `ip` may be a machine on the network of `own`: in its subnet, and no address of many or of none.
+fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
+    if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
+        return false;
+    }
+    match (ip, &own.addr) {
+        (IpAddr::V4(ip), IfAddr::V4(own)) => {
+            let (address, mask) = (u32::from(ip), u32::from(own.netmask));
+            // A network's first and last address are its own and everybody's, where it has more than two (RFC 3021).
+            let of_all = !mask > 1 && (address & !mask == 0 || address | mask == u32::MAX);
+            mask != 0 && u32::from(own.ip) & mask == address & mask && !of_all && !ip.is_broadcast() && !ip.is_link_local()
+        }
+        (IpAddr::V6(ip), IfAddr::V6(own)) => {
+            let mask = u128::from(own.netmask);
+            mask != 0 && u128::from(own.ip) & mask == u128::from(ip) & mask && !ip.is_unicast_link_local()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
