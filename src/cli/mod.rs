@@ -2,6 +2,7 @@
 
 mod amounts;
 mod code;
+mod config;
 mod connect;
 mod give;
 mod host;
@@ -51,6 +52,15 @@ Exit status:
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Session(Session),
+    /// Show what is set and where that comes from, or change it.
+    Config(config::Args),
+}
+
+/// The commands that meet another side.
+#[derive(Subcommand)]
+enum Session {
     /// Give files, folders, a text or a secret, once.
     Give(Box<give::Args>),
     /// Take what somebody gives, once.
@@ -70,7 +80,7 @@ enum Command {
 /// What a command comes to: a purpose and a way to meet.
 type Purpose = Result<(Plan, Meet), Failure>;
 
-impl Command {
+impl Session {
     fn output(&self) -> &Output {
         match self {
             Self::Give(args) => args.output(),
@@ -114,19 +124,20 @@ pub fn main() -> Ended {
     // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be lowered, it was zero already.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    let command = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli.command,
+    let session = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(Cli { command: Command::Session(session) }) => session,
+        Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
         Err(error) => return misused(&error),
     };
     let modes = Modes::now();
-    let (mut report, person, screen) = match reporter(&command) {
+    let (mut report, person, screen) = match reporter(&session) {
         Ok(made) => made,
         Err(failure) => {
             eprintln!("{failure}");
             return Ended(failure.exit);
         }
     };
-    let purpose = move || command.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
+    let purpose = move || session.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
     let exit = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(session::run(purpose, &mut report));
@@ -149,6 +160,16 @@ impl From<Ended> for ExitCode {
     }
 }
 
+/// The end of a command that prints what it prints, and says only failures as the others do: for people, on standard error.
+fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
+    let Err(failure) = done else { return Ended(Exit::Done) };
+    let (sink, format) = if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
+    let variable = |name: &str| std::env::var(name).ok();
+    let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+    let mut report = Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
+    Ended(end(&mut report, failure))
+}
+
 /// Says a failure as the last thing.
 fn end(report: &mut Report, failure: Failure) -> Exit {
     let (exit, reason) = (failure.exit, failure.word);
@@ -159,7 +180,7 @@ fn end(report: &mut Report, failure: Failure) -> Exit {
 }
 
 /// The reporter that the command line asks for, whether there is a person who can be asked, and the screen if that person types.
-fn reporter(command: &Command) -> Result<(Report, bool, Option<Screen>), Failure> {
+fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure> {
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
     let output = command.output();
     let variable = |name: &str| std::env::var(name).ok();

@@ -6,8 +6,10 @@ use crate::files::inbox::{Conflict, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::PROGRESS_EVERY;
 use crate::session::plan::{Destination, Hosting, Plan, SecretPlace, Taking};
-use crate::settings::Network;
+use crate::settings::{Config, Network, Origin, RelayChoice, Setting, insecure_relay};
+use crate::transport::relay::dial::Trust;
 use clap::{Args, ValueEnum};
+use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::{PeerText, Want};
 use std::net::IpAddr;
@@ -72,6 +74,60 @@ impl Channel {
             person,
             screen: None,
         })
+    }
+}
+
+/// Where two machines meet that cannot reach each other.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Relay")]
+#[allow(dead_code, reason = "the link through a relay is what will use it")]
+pub(super) struct Relay {
+    /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Else PINHOLE_RELAY says where, or the configuration file
+    /// (`pinhole config`). A relay that the code or the link names wins
+    #[arg(long, value_name = "URL")]
+    relay: Option<String>,
+    /// Trust the certificates in this PEM file too, for a relay that has its own
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Use a relay without TLS (ws://) also where it is not on this machine: whoever is in between sees the code's number and
+    /// both addresses, and can stand in for the relay
+    #[arg(long)]
+    insecure_relay: bool,
+    /// Let everything go through the relay: no direct connection is tried, so the other side does not learn this machine's
+    /// addresses
+    #[arg(long)]
+    relay_only: bool,
+}
+
+#[allow(dead_code, reason = "the link through a relay is what will use it")]
+impl Relay {
+    /// The relay that is set, if one is.
+    ///
+    /// # Errors
+    /// Usage, if a setting cannot be followed, or names a relay without TLS elsewhere and that is not allowed.
+    pub(super) fn choice(&self) -> Result<Option<RelayChoice>, Failure> {
+        let Setting { value, from } = Setting::relay(self.relay.as_deref(), &Config::read()?)?;
+        value.map(|url| RelayChoice::new(url, from, self.insecure()?)).transpose()
+    }
+
+    /// The relay that a code or a link names.
+    ///
+    /// # Errors
+    /// Usage, if it is one without TLS elsewhere and that is not allowed.
+    pub(super) fn named(&self, url: RelayUrl) -> Result<RelayChoice, Failure> {
+        RelayChoice::new(url, Origin::Code, self.insecure()?)
+    }
+
+    /// The certificates that a relay may have.
+    ///
+    /// # Errors
+    /// Usage, if the file that is set cannot be read or holds none.
+    pub(super) fn trust(&self) -> Result<Trust, Failure> {
+        Trust::of(&Config::read()?.ca_file(self.ca_file.as_deref()))
+    }
+
+    fn insecure(&self) -> Result<bool, Failure> {
+        Ok(self.insecure_relay || insecure_relay()?)
     }
 }
 

@@ -5,5 +5,9 @@ pub mod bulk;
 pub mod direct;
 pub mod lan;
 mod met;
+pub mod relay;
 
 pub use met::{JoinEnd, Joined, Met};
+
+/// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket never runs dry between two writes.
+const UNSENT: u32 = 512 << 10;

@@ -6,16 +6,13 @@ mod join;
 pub use host::{Listener, meet};
 pub use join::{Candidates, join};
 
-use crate::transport::Joined;
 use crate::transport::addresses::path;
+use crate::transport::{Joined, UNSENT};
 use pinhole_protocol::handshake::{Established, Frame};
 use socket2::SockRef;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-/// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket never runs dry between two writes.
-const UNSENT: u32 = 512 << 10;
 
 /// A connection whose handshake is confirmed, as its link will use it.
 fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> {

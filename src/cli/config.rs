@@ -1,0 +1,151 @@
+//! `config`: what is set, who set it, and changing it.
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{self, Config, Key, RelayChoice, Setting, insecure_relay};
+use crate::transport::relay::dial::Trust;
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::Path;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Settings:
+  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. --relay and PINHOLE_RELAY win over it
+  ca-file   certificates (PEM) that a relay may have besides those that this machine trusts. --ca-file wins over it
+  lan       true or false: whether hosts of the local network are looked for and announced. --no-lan wins over it
+
+Examples:
+  pinhole config set relay wss://relay.example
+  pinhole config get relay
+  pinhole config unset relay")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Print a setting, whoever set it.
+    Get {
+        #[arg(value_name = "SETTING", value_parser = key())]
+        key: Key,
+    },
+    /// Write a setting into the file; what else is there stays.
+    Set {
+        #[arg(value_name = "SETTING", value_parser = key())]
+        key: Key,
+        #[arg(value_name = "VALUE")]
+        value: String,
+    },
+    /// Take a setting out of the file.
+    Unset {
+        #[arg(value_name = "SETTING", value_parser = key())]
+        key: Key,
+    },
+}
+
+fn key() -> impl TypedValueParser<Value = Key> {
+    PossibleValuesParser::new(Key::ALL.map(Key::name)).try_map(|name| Key::of(&name).ok_or("no setting"))
+}
+
+impl Args {
+    /// Does it, and prints what there is to print.
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let text = match self.verb {
+            None => all(&Config::read()?, self.json)?,
+            Some(Verb::Get { key }) => one(key, self.json, |shown| shown.value.clone())?,
+            Some(Verb::Set { key, value }) => {
+                if key == Key::CaFile {
+                    Trust::of(&Setting { value: Some(value.clone().into()), from: settings::Origin::Flag("config set") })?;
+                }
+                settings::set(key, &value)?;
+                one(key, self.json, Shown::line)?
+            }
+            Some(Verb::Unset { key }) => {
+                settings::unset(key)?;
+                one(key, self.json, Shown::line)?
+            }
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+            Failure::new(Exit::Other, "output-closed", format!("what there is to say cannot be written to standard output: {error}"))
+        })
+    }
+}
+
+/// A setting as it is shown.
+struct Shown {
+    name: &'static str,
+    value: String,
+    from: String,
+    /// What stands in the way of using it.
+    but: Option<String>,
+}
+
+impl Shown {
+    fn of(key: Key, config: &Config) -> Result<Self, Failure> {
+        let (value, from, but) = match key {
+            Key::Relay => {
+                let Setting { value, from } = Setting::relay(None, config)?;
+                let shown = value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+                let insecure = insecure_relay()?;
+                let refused = value.and_then(|url| RelayChoice::new(url, from.clone(), insecure).err());
+                (shown, from, refused.map(|failure| failure.detail))
+            }
+            Key::CaFile => {
+                let setting = config.ca_file(None);
+                let but = Trust::of(&setting).err().map(|failure| failure.detail);
+                (
+                    setting.value.as_deref().map_or_else(|| "none".into(), |path: &Path| path.to_string_lossy().into_owned()),
+                    setting.from,
+                    but,
+                )
+            }
+            Key::Lan => {
+                let Setting { value, from } = config.lan();
+                (value.to_string(), from, None)
+            }
+        };
+        Ok(Self { name: key.name(), value, from: from.to_string(), but })
+    }
+
+    fn line(&self) -> String {
+        let but = self.but.as_ref().map(|why| format!("\n          but {why}")).unwrap_or_default();
+        format!("{:<7} = {}   ({}){but}", self.name, self.value, self.from)
+    }
+
+    fn json(&self) -> Value {
+        let mut object = json!({ "name": self.name, "value": self.value, "from": self.from });
+        if let (Some(why), Some(fields)) = (&self.but, object.as_object_mut()) {
+            fields.insert("but".into(), why.as_str().into());
+        }
+        object
+    }
+}
+
+fn one(key: Key, as_json: bool, line: impl Fn(&Shown) -> String) -> Result<String, Failure> {
+    let shown = Shown::of(key, &Config::read()?)?;
+    Ok(if as_json { shown.json().to_string() } else { line(&shown) })
+}
+
+fn all(config: &Config, as_json: bool) -> Result<String, Failure> {
+    let shown = Key::ALL.into_iter().map(|key| Shown::of(key, config)).collect::<Result<Vec<_>, _>>()?;
+    let file = config.path().map(|path| (path.to_string_lossy().into_owned(), path.exists()));
+    if as_json {
+        let settings: Vec<Value> = shown.iter().map(Shown::json).collect();
+        let (path, there) = file.map_or((Value::Null, false), |(path, there)| (path.into(), there));
+        return Ok(json!({ "file": path, "file_exists": there, "settings": settings }).to_string());
+    }
+    let mut lines: Vec<String> = shown.iter().map(Shown::line).collect();
+    lines.push(match file {
+        Some((path, true)) => format!("\nThe file is {path}"),
+        Some((path, false)) => format!("\nThe file would be {path}; it is not there yet"),
+        None => "\nThis user has no home directory, and so no file".to_owned(),
+    });
+    Ok(lines.join("\n"))
+}

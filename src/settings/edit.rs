@@ -1,0 +1,164 @@
+//! Changes to the configuration file, which keep what its owner wrote there.
+
+use super::file::{path, text};
+use super::relay::relay_or_none;
+use super::{Config, Key};
+use crate::failure::{Exit, Failure};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use toml_edit::{DocumentMut, Item, RawString, Value};
+
+/// Sets `key` to what `text` says, in this user's file, which is made if it is not there.
+///
+/// # Errors
+/// Usage, if `text` is no value for `key`, or the file could not be followed then: nothing is written; disk, if it cannot be written.
+pub fn set(key: Key, text: &str) -> Result<(), Failure> {
+    let wrong = |why: String| {
+        Failure::new(Exit::Usage, "usage", format!("{} cannot be set to that: {why}", key.name())).next(format!(
+            "write it without the file's quotes: {} is {}",
+            key.name(),
+            key.kind()
+        ))
+    };
+    let value = match key {
+        Key::Relay => relay_or_none(text).map_err(|fault| wrong(fault.to_string()))?.map_or("none".into(), |url| url.to_string().into()),
+        // As the command line means it; in the file it would be relative to the file.
+        Key::CaFile => match std::path::absolute(text).map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
+            Ok(Ok(path)) => path.into(),
+            _ => return Err(wrong("it is no path".into())),
+        },
+        Key::Lan => text.parse::<bool>().map_err(|_| wrong("it is neither true nor false".into()))?.into(),
+    };
+    edit(|document| put(document, key, value))
+}
+
+/// Removes `key` from this user's file.
+///
+/// # Errors
+/// As for [`set`].
+pub fn unset(key: Key) -> Result<(), Failure> {
+    edit(|document| drop_key(document, key))
+}
+
+fn edit(change: impl FnOnce(&mut DocumentMut)) -> Result<(), Failure> {
+    let path = path().ok_or_else(|| {
+        Failure::new(Exit::Disk, "disk", "this user has no home directory to keep a configuration in").next("set HOME, or XDG_CONFIG_HOME")
+    })?;
+    let before = text(&path)?.unwrap_or_default();
+    let mut document: DocumentMut = match before.parse() {
+        Ok(document) => document,
+        // The other reader says the same with its line.
+        Err(_) => return Config::parse(&before, &path).map(drop),
+    };
+    change(&mut document);
+    let after = document.to_string();
+    // Only what is set may be wrong in what is there.
+    Config::parse(&after, &path)?;
+    if after != before {
+        write(&path, &after).map_err(|error| {
+            Failure::new(Exit::Disk, "disk", format!("{} cannot be written: {error}", path.display())).next("check who may write there")
+        })?;
+    }
+    Ok(())
+}
+
+/// A comment behind the old value stays.
+fn put(document: &mut DocumentMut, key: Key, mut value: Value) {
+    if let Some(Item::Value(old)) = document.get_mut(key.name()) {
+        *value.decor_mut() = old.decor().clone();
+        *old = value;
+    } else {
+        document.insert(key.name(), Item::Value(value));
+    }
+}
+
+/// Comments above the line that goes stay, above what follows.
+fn drop_key(document: &mut DocumentMut, key: Key) {
+    let next = document.iter().map(|(name, _)| name.to_owned()).skip_while(|name| name != key.name()).nth(1);
+    let Some((gone, _)) = document.remove_entry(key.name()) else { return };
+    let said = |text: Option<&RawString>| text.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let above = said(gone.leaf_decor().prefix());
+    match next.and_then(|next| document.key_mut(&next)) {
+        Some(mut next) => {
+            let both = above + &said(next.leaf_decor().prefix());
+            next.leaf_decor_mut().set_prefix(both);
+        }
+        None => {
+            let both = above + &said(Some(document.trailing()));
+            document.set_trailing(both);
+        }
+    }
+}
+
+/// Whoever reads meanwhile finds the old file or the new one, whole, and after a crash too. A link is followed, so that a file that is
+/// kept elsewhere stays there.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    // The XDG Base Directory Specification wants 0700 for a directory that is made.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let new = folder.join(format!(".config.toml.{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // It was not there, or it is in the way the next time.
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn changed(text: &str, change: impl FnOnce(&mut DocumentMut)) -> String {
+        let mut document = text.parse().unwrap();
+        change(&mut document);
+        document.to_string()
+    }
+
+    const MINE: &str = "# of mine\n\n# the office\nrelay = 'wss://a' # since May\n\n# no\nlan = false\n# end\n";
+
+    #[test]
+    fn what_its_owner_wrote_stays() {
+        let relay = |document: &mut DocumentMut| put(document, Key::Relay, "wss://b/".into());
+        assert_eq!(changed(MINE, relay), MINE.replace("'wss://a'", "\"wss://b/\""));
+        assert_eq!(changed("", relay), "relay = \"wss://b/\"\n");
+        assert_eq!(changed("# x\nlan = true", relay), "# x\nlan = true\nrelay = \"wss://b/\"\n");
+        assert_eq!(changed("# only this\n", relay), "relay = \"wss://b/\"\n# only this\n");
+        let gone = changed(MINE, |document| drop_key(document, Key::Relay));
+        assert_eq!(gone, "# of mine\n\n# the office\n\n# no\nlan = false\n# end\n");
+        assert_eq!(
+            changed(MINE, |document| drop_key(document, Key::Lan)),
+            "# of mine\n\n# the office\nrelay = 'wss://a' # since May\n\n# no\n# end\n"
+        );
+        assert_eq!(changed(MINE, |document| drop_key(document, Key::CaFile)), MINE);
+    }
+
+    #[test]
+    fn the_new_file_takes_the_place_of_the_old_one_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/config.toml");
+        write(&path, "one").unwrap();
+        let held = File::open(&path).unwrap();
+        write(&path, "two").unwrap();
+        assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        write(&link, "three").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert!(write(Path::new("/dev/null/config.toml"), "x").is_err());
+    }
+}

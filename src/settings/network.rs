@@ -1,0 +1,55 @@
+//! Which addresses this process may bind and dial.
+
+use crate::failure::{Exit, Failure};
+use std::net::IpAddr;
+
+/// Which addresses this process may bind and dial (`PINHOLE_NETWORK`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Any.
+    Any,
+    /// 127.0.0.0/8 and ::1 only: tests, and people who want to be sure.
+    Loopback,
+}
+
+impl Network {
+    /// Reads `PINHOLE_NETWORK`.
+    ///
+    /// # Errors
+    /// Usage, if it is set to anything but `loopback` or nothing: a typo must not open the machine.
+    pub fn from_env() -> Result<Self, Failure> {
+        match std::env::var_os("PINHOLE_NETWORK") {
+            None => Ok(Self::Any),
+            Some(value) if value.is_empty() => Ok(Self::Any),
+            Some(value) if value == "loopback" => Ok(Self::Loopback),
+            Some(_) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_NETWORK is set to something other than \"loopback\"")
+                .next("unset PINHOLE_NETWORK, or set it to loopback")),
+        }
+    }
+
+    /// Whether `address` may be bound or dialled.
+    #[must_use]
+    pub fn allows(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Loopback => address.to_canonical().is_loopback(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_means_loopback_however_it_is_written() {
+        let allowed = ["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1"];
+        let refused = ["0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "169.254.0.1"];
+        for address in allowed {
+            assert!(Network::Loopback.allows(address.parse().unwrap()), "{address}");
+        }
+        for address in refused {
+            assert!(!Network::Loopback.allows(address.parse().unwrap()) && Network::Any.allows(address.parse().unwrap()), "{address}");
+        }
+    }
+}

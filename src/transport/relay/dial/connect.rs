@@ -1,0 +1,91 @@
+//! TCP to a host by name: its addresses one after another, without waiting for each to fail (RFC 8305).
+
+use super::STEP;
+use crate::settings::Network;
+use crate::transport::UNSENT;
+use socket2::SockRef;
+use std::future::pending;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How long an address is tried alone before the next is tried beside it (RFC 8305, 5).
+const AHEAD: Duration = Duration::from_millis(250);
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// The name has no address.
+    Unknown,
+    /// None of its addresses may be dialled here.
+    Forbidden,
+    /// An address refuses, and no other answers.
+    Refused,
+    /// Nothing answers.
+    Late,
+    /// Anything else.
+    Failed(io::Error),
+}
+
+/// Connects to `host`, a name or an IP literal.
+pub(super) async fn connect(host: &str, port: u16, network: Network) -> Result<TcpStream, Missed> {
+    let addresses = addresses(host, port, network).await?;
+    let stream = match timeout(STEP, first(addresses)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(Missed::of(error)),
+        Err(_) => return Err(Missed::Late),
+    };
+    // A frame of a few bytes must not wait for an acknowledgement; and little that is unsent stays where nothing can overtake it.
+    let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT));
+    set.map_err(Missed::Failed)?;
+    Ok(stream)
+}
+
+/// The addresses of `host` that may be dialled; at least one.
+pub(super) async fn addresses(host: &str, port: u16, network: Network) -> Result<Vec<SocketAddr>, Missed> {
+    let found: Vec<SocketAddr> = match timeout(STEP, lookup_host((host, port))).await {
+        Ok(Ok(found)) => found.collect(),
+        Ok(Err(_)) | Err(_) => return Err(Missed::Unknown),
+    };
+    if found.is_empty() {
+        return Err(Missed::Unknown);
+    }
+    let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
+    if allowed.is_empty() { Err(Missed::Forbidden) } else { Ok(allowed) }
+}
+
+/// The first connection that comes about; in the order that the resolver gave (RFC 6724).
+async fn first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let (mut waiting, mut tries) = (addresses.into_iter(), JoinSet::new());
+    let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
+    loop {
+        if let Some(address) = waiting.next() {
+            tries.spawn(TcpStream::connect(address));
+        }
+        let more = !waiting.as_slice().is_empty();
+        let ahead = async { if more { sleep(AHEAD).await } else { pending().await } };
+        tokio::select! {
+            tried = tries.join_next() => match tried {
+                Some(Ok(Ok(stream))) => return Ok(stream),
+                // That something is there and refuses says more than that there is no way to another.
+                Some(Ok(Err(error))) if failed.kind() != ErrorKind::ConnectionRefused => failed = error,
+                Some(_) => {}
+                None => return Err(failed),
+            },
+            () = ahead => {}
+        }
+    }
+}
+
+impl Missed {
+    fn of(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::TimedOut => Self::Late,
+            _ => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How a byte stream to a relay comes about: TCP, through a proxy if the environment names one, in TLS.
+
+mod connect;
+mod proxy;
+mod socks;
+mod tls;
+mod tunnel;
+
+pub use tls::Trust;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{Network, RelayChoice};
+use connect::{Missed, connect};
+use proxy::Proxy;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How long each step may take: finding the address, connecting, the proxy's answer, TLS. Enough for three lost packets on a slow line.
+const STEP: Duration = Duration::from_secs(10);
+
+/// Bytes both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A stream to a relay, ready for HTTP.
+pub type Stream = Box<dyn Duplex>;
+
+/// Connects to a relay, the way that the environment's proxy settings say (`HTTPS_PROXY` and its like).
+///
+/// # Errors
+/// Unreachable, each with the relay or the proxy and which setting named it: `relay-unreachable`, `relay-certificate`,
+/// `proxy-unreachable`, `proxy-refused`, `network-forbidden`. Usage, if a variable names no proxy.
+pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    dial_through(Proxy::of(&choice.url, variable)?, choice, trust, network).await
+}
+
+async fn dial_through(proxy: Option<Proxy>, choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+    let (url, relay) = (&choice.url, Place::Relay(choice));
+    let stream: Stream = match &proxy {
+        None => Box::new(connect(url.host(), url.port(), network).await.map_err(|missed| relay.missed(&missed))?),
+        // A proxy looks names up itself, so what it then dials can be known only of these.
+        Some(_) if !url.is_here() && network == Network::Loopback => return Err(relay.missed(&Missed::Forbidden)),
+        Some(proxy) => proxy.reach(url, trust, network).await?,
+    };
+    if url.tls() { tls::start(stream, url.host(), trust, &relay).await } else { Ok(stream) }
+}
+
+/// Whom a step is about, for what is said when it fails.
+enum Place<'a> {
+    Relay(&'a RelayChoice),
+    Proxy(&'a Proxy),
+}
+
+impl Place<'_> {
+    fn named(&self) -> String {
+        match self {
+            Self::Relay(choice) => choice.named(),
+            Self::Proxy(proxy) => proxy.named(),
+        }
+    }
+
+    /// It is not reached: `why` is what was found instead, as the end of a sentence about it.
+    fn unreachable(&self, why: &str) -> Failure {
+        let (word, next) = match self {
+            Self::Relay(_) => ("relay-unreachable", "check the network and the relay's address; --relay URL uses another one".to_owned()),
+            Self::Proxy(proxy) => ("proxy-unreachable", proxy.check()),
+        };
+        Failure::new(Exit::Unreachable, word, format!("{} {why}", self.named())).next(next)
+    }
+
+    fn missed(&self, missed: &Missed) -> Failure {
+        let why = match missed {
+            Missed::Forbidden => {
+                let detail = format!("PINHOLE_NETWORK=loopback does not allow dialling {}", self.named());
+                return Failure::new(Exit::Unreachable, "network-forbidden", detail).next("unset PINHOLE_NETWORK");
+            }
+            Missed::Unknown => "cannot be found: this machine knows no address for its name".to_owned(),
+            Missed::Refused => "cannot be reached: nothing listens there, or a firewall refuses".to_owned(),
+            Missed::Late => format!("does not answer within {} s", STEP.as_secs()),
+            Missed::Failed(error) => format!("cannot be reached: {error}"),
+        };
+        self.unreachable(&why)
+    }
+}
+
+#[cfg(test)]
+mod tests;

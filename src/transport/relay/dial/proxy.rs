@@ -1,0 +1,159 @@
+//! Which proxy the environment wants between here and a relay: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
+
+use super::connect::{addresses, connect};
+use super::tunnel::Refusal;
+use super::{Place, STEP, Stream, Trust, socks, tls, tunnel};
+use crate::failure::{Exit, Failure};
+use crate::settings::Network;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use pinhole_protocol::code::RelayUrl;
+use std::net::IpAddr;
+use tokio::time::timeout;
+
+/// A proxy.
+pub(super) struct Proxy {
+    kind: Kind,
+    /// A name, or an IP literal without brackets.
+    host: String,
+    port: u16,
+    /// Which variable names it, and how to reach it.
+    variable: &'static str,
+    intercept: Intercept,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `http://` and `https://`: a tunnel by CONNECT.
+    Http { tls: bool },
+    /// `socks5://` is given addresses, `socks5h://` names.
+    Socks { names: bool },
+}
+
+/// The variables for each kind of relay, in the order in which they decide. The small letters win, as with curl.
+const FOR_TLS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const FOR_PLAIN: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+impl Proxy {
+    /// The proxy for a relay, if one is set; `variable` reads the environment.
+    ///
+    /// # Errors
+    /// Usage, if what is set is no proxy that can be used: going without it could be what it is there to prevent.
+    pub(super) fn of(url: &RelayUrl, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Failure> {
+        let set = |name: &&'static str| Some((*name, variable(name).filter(|value| !value.is_empty())?));
+        let Some((name, value)) = (if url.tls() { FOR_TLS } else { FOR_PLAIN }).iter().find_map(set) else { return Ok(None) };
+        let exceptions = EXCEPTIONS.iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
+        // What the matcher calls https is TLS from here to the relay.
+        let host = bracketed(url.host().split_once('%').map_or(url.host(), |(address, _)| address));
+        let scheme = if url.tls() { "https" } else { "http" };
+        let asks = |matcher: Matcher| format!("{scheme}://{host}/").parse().ok().and_then(|uri| matcher.intercept(&uri));
+        let Some(intercept) = asks(Matcher::builder().all(value.trim()).build()) else { return Err(unusable(name)) };
+        if asks(Matcher::builder().all(value.trim()).no(exceptions).build()).is_none() {
+            return Ok(None);
+        }
+        Self::new(name, intercept).map(Some).ok_or_else(|| unusable(name))
+    }
+
+    fn new(variable: &'static str, intercept: Intercept) -> Option<Self> {
+        let uri = intercept.uri();
+        // Ports that are not named are curl's.
+        let (kind, port) = match uri.scheme_str()? {
+            "http" => (Kind::Http { tls: false }, 1080),
+            "https" => (Kind::Http { tls: true }, 443),
+            "socks5" => (Kind::Socks { names: false }, 1080),
+            "socks5h" => (Kind::Socks { names: true }, 1080),
+            _ => return None,
+        };
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(port);
+        Some(Self { kind, host, port, variable, intercept })
+    }
+
+    /// What to call it in a sentence. Its user name and password are not part of that.
+    pub(super) fn named(&self) -> String {
+        format!("the proxy {}:{} (from {})", bracketed(&self.host), self.port, self.variable)
+    }
+
+    /// What to do about it.
+    pub(super) fn check(&self) -> String {
+        format!("check {}; NO_PROXY names hosts that are reached without a proxy", self.variable)
+    }
+
+    /// A stream to a relay, through this proxy.
+    pub(super) async fn reach(&self, url: &RelayUrl, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+        let place = Place::Proxy(self);
+        let stream = connect(&self.host, self.port, network).await.map_err(|missed| place.missed(&missed))?;
+        let mut stream: Stream = Box::new(stream);
+        if self.kind == (Kind::Http { tls: true }) {
+            stream = tls::start(stream, &self.host, trust, &place).await?;
+        }
+        match timeout(STEP, self.ask(&mut stream, url, network)).await {
+            Ok(Ok(())) => Ok(stream),
+            Ok(Err(refusal)) => Err(self.refused(url, &refusal)),
+            Err(_) => Err(place.unreachable(&format!("took the connection and says nothing for {} s", STEP.as_secs()))),
+        }
+    }
+
+    async fn ask(&self, stream: &mut Stream, url: &RelayUrl, network: Network) -> Result<(), Refusal> {
+        let (host, port) = (url.host(), url.port());
+        match self.kind {
+            Kind::Http { .. } => {
+                let authorization = self.intercept.basic_auth().map(|value| value.as_bytes());
+                tunnel::ask(stream, &format!("{}:{port}", bracketed(host)), authorization).await
+            }
+            Kind::Socks { names } => {
+                let target = match host.parse::<IpAddr>() {
+                    Ok(address) => socks::Target::Address((address, port).into()),
+                    Err(_) if names => socks::Target::Name(host, port),
+                    Err(_) => match addresses(host, port, network).await.map(|found| found.into_iter().next()) {
+                        Ok(Some(address)) => socks::Target::Address(address),
+                        _ => return Err(Refusal::NoAddress),
+                    },
+                };
+                socks::ask(stream, &target, self.intercept.raw_auth()).await
+            }
+        }
+    }
+
+    fn refused(&self, url: &RelayUrl, refusal: &Refusal) -> Failure {
+        let (proxy, variable) = (self.named(), self.variable);
+        let target = format!("{}:{}", bracketed(url.host()), url.port());
+        let (detail, next) = match refusal {
+            Refusal::Credentials if self.intercept.basic_auth().is_some() || self.intercept.raw_auth().is_some() => (
+                format!("{proxy} does not accept the user name and password in its address"),
+                format!("correct them in {variable}, with %40 for @ and %3A for : in them"),
+            ),
+            Refusal::Credentials => (
+                format!("{proxy} wants a user name and a password, and its address has none"),
+                format!("write them into {variable}: SCHEME://USER:PASSWORD@{}:{}", bracketed(&self.host), self.port),
+            ),
+            Refusal::Forbidden(why) => (
+                format!("{proxy} does not let {target} through ({why})"),
+                "ask whoever runs it to allow that relay, or use a relay that it allows; many allow port 443 only".to_owned(),
+            ),
+            Refusal::NotReached(why) => {
+                (format!("{proxy} cannot reach {target} ({why})"), "check the relay's address, and that the proxy can reach it".to_owned())
+            }
+            Refusal::NoAddress => (
+                format!("this machine knows no address for {:?}, and {proxy} is to be given one", url.host()),
+                format!("check the relay's address; or write socks5h:// in {variable}, then the proxy looks names up"),
+            ),
+            Refusal::NoProxy => {
+                return Place::Proxy(self).unreachable("does not answer as the kind of proxy does that its address says");
+            }
+            Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a connection"),
+        };
+        Failure::new(Exit::Unreachable, "proxy-refused", detail).next(next)
+    }
+}
+
+fn unusable(variable: &str) -> Failure {
+    // What it is set to may hold a password.
+    Failure::new(Exit::Usage, "usage", format!("{variable} is set to something that is no proxy's address"))
+        .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
+}
+
+/// IPv6 in brackets, as before a port.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
