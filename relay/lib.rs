@@ -3,6 +3,15 @@
 //! [`pairing`] and [`quotas`] are values that are told things: they read no clock, open no socket and draw no randomness of their own.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+pub mod counters;
+mod forward;
+mod frames;
 pub mod limits;
+mod page;
 pub mod pairing;
+mod pool;
 pub mod quotas;
+mod request;
+pub mod server;
+pub mod settings;
+mod source;

@@ -5,6 +5,8 @@ use core::time::Duration;
 /// What one relay allows. The defaults are those of SPEC 10.7.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// How long a connection may take from its first byte to the end of its upgrade request, TLS included.
+    pub upgrade: Duration,
     /// How long a released number is not handed out again.
     pub rest: Duration,
     /// How long a number is kept for a host whose connection dropped, and how long after its own start a relay gives numbers back that
@@ -65,6 +67,7 @@ pub struct RateLimits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            upgrade: Duration::from_secs(5),
             rest: Duration::from_secs(3600),
             absence: Duration::from_secs(120),
             first_message: Duration::from_secs(5),

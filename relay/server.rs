@@ -1,0 +1,265 @@
+//! The relay as a server: sockets around [`crate::pairing`].
+//!
+//! One task a connection. A connection that waits holds its socket and a few hundred bytes; two that are paired are one task, which
+//! forwards. What they decide about each other goes through the hall.
+
+mod bind;
+pub(crate) mod connection;
+pub(crate) mod hall;
+mod http;
+pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use bind::BindError;
+
+use crate::counters::Counters;
+use crate::forward::FRAME;
+use crate::frames::{HEAD, Kind};
+use crate::pairing::Side;
+use crate::pool::Pool;
+use crate::quotas::{Rates, Source};
+use crate::request::{Asked, Refusal, Verb};
+use crate::settings::{HostToken, Settings};
+use crate::source::Proxies;
+use axum::Router;
+use connection::LINGER;
+use core::future::{Future, poll_fn};
+use core::net::{IpAddr, SocketAddr};
+use core::pin::pin;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Poll;
+use core::time::Duration;
+use hall::Hall;
+use socket::Stream;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// How long a server that cannot accept, having no file descriptor left, waits for one.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+/// Connections of sources over their limits that are served at a time, so that they can be told. Beyond that they are cut.
+const TOLD: usize = 64;
+/// In how many parts of the time without a frame that ends a pair its frames are reported: once a minute for an hour.
+const BEATS: u32 = 60;
+
+/// What all connections share.
+pub struct Relay {
+    pub(crate) hall: Arc<Hall>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) counters: Counters,
+    pub(crate) proxies: Proxies,
+    /// How long a pair may take nothing.
+    pub(crate) inactivity: Duration,
+    /// How long a connection may take for a message of a handshake.
+    pub(crate) patience: Duration,
+    upgrade: Duration,
+    rates: Option<Mutex<Rates>>,
+    host_tokens: Vec<HostToken>,
+    own: bool,
+    warned: AtomicBool,
+}
+
+/// A relay that listens.
+pub struct Server {
+    doors: Vec<Door>,
+    tls: Option<TlsAcceptor>,
+    relay: Arc<Relay>,
+    drain: Duration,
+}
+
+/// One address, and what is served there.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    routes: Router,
+    metrics: bool,
+}
+
+impl Server {
+    /// Listens, and accepts once it runs. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If it cannot listen, or the certificate cannot be used.
+    pub fn bind(settings: Settings) -> Result<Self, BindError> {
+        let tls = settings.tls.as_ref().map(bind::tls).transpose()?;
+        let relay = Arc::new(Relay {
+            hall: Arc::new(Hall::new(settings.limits.clone())),
+            pool: Pool::new(FRAME + HEAD),
+            counters: Counters::default(),
+            proxies: Proxies::new(settings.trusted_proxies),
+            inactivity: settings.limits.inactivity,
+            patience: settings.limits.hold,
+            upgrade: settings.limits.upgrade,
+            rates: settings.rates.map(|limits| Mutex::new(Rates::new(limits))),
+            host_tokens: settings.host_tokens,
+            own: settings.own,
+            warned: AtomicBool::new(false),
+        });
+        // On a relay that anybody may use, metrics are the operator's.
+        let everywhere = http::routes(&relay, settings.metrics.is_none() && !settings.limits.public);
+        let metrics = http::metrics_routes(&relay);
+        let mut doors = Vec::new();
+        let all = settings.listen.iter().map(|address| (address, &everywhere, false));
+        for (address, routes, is_metrics) in all.chain(settings.metrics.iter().map(|address| (address, &metrics, true))) {
+            let listener = bind::listen(*address, &settings.listen)?;
+            let address = listener.local_addr().map_err(|error| BindError::Listen(*address, error))?;
+            doors.push(Door { listener, address, routes: routes.clone(), metrics: is_metrics });
+        }
+        Ok(Self { doors, tls, relay, drain: settings.drain })
+    }
+
+    /// Where it listens, with the ports that it has.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().filter(|door| !door.metrics).map(|door| door.address).collect()
+    }
+
+    /// Where its metrics have a port of their own.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.doors.iter().find(|door| door.metrics).map(|door| door.address)
+    }
+
+    /// Serves until `stop` is over; then who waits is sent away, pairs may go on for a while, and everybody who is left is sent away too.
+    /// If the future is dropped, all connections are.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = self.serve(&mut connections, false) => {}
+            () = stop => {}
+        }
+        // Whoever comes now may already reach the relay after this one. Metrics go on to the end.
+        self.doors.retain(|door| door.metrics);
+        self.relay.hall.drain();
+        let _ = timeout(self.drain, self.serve(&mut connections, true)).await;
+        self.relay.hall.end();
+        // Paired sides have some time to take what is left for them, and then some to go.
+        let _ = timeout(LINGER.saturating_mul(2), self.serve(&mut connections, true)).await;
+    }
+
+    /// Serves for ever, or until the last connection has ended.
+    async fn serve(&self, connections: &mut JoinSet<()>, ending: bool) {
+        let told = Arc::new(Semaphore::new(TOLD));
+        let mut tick = pin!(self.relay.hall.tick());
+        while !(ending && connections.is_empty()) {
+            tokio::select! {
+                () = &mut tick => {}
+                Some(_) = connections.join_next() => {}
+                accepted = accept(&self.doors) => match accepted {
+                    Ok((stream, peer, door)) => self.greet(connections, &told, stream, peer.ip().to_canonical(), door),
+                    Err(error) if is_exhausted(&error) => {
+                        tracing::warn!(target: "pinhole_relay", event = "exhausted", "nothing is left for another connection");
+                        sleep(EXHAUSTED).await;
+                    }
+                    // That connection was gone before it was accepted.
+                    Err(_) => {}
+                },
+            }
+        }
+    }
+
+    /// Begins to serve a connection.
+    fn greet(&self, connections: &mut JoinSet<()>, told: &Arc<Semaphore>, stream: TcpStream, peer: IpAddr, door: &Door) {
+        let relay = Arc::clone(&self.relay);
+        relay.counters.connections.add(1);
+        // Whom a proxy speaks for is known from the request.
+        let admission = if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
+        let (admission, permit) = match admission {
+            None => (None, None),
+            Some(Ok(admission)) => (Some(admission), None),
+            Some(Err(_)) => match Arc::clone(told).try_acquire_owned() {
+                Ok(permit) => (None, Some(permit)),
+                Err(_) => return,
+            },
+        };
+        bind::prepare(&stream);
+        let (tls, routes) = (self.tls.clone().filter(|_| !door.metrics), door.routes.clone());
+        connections.spawn(async move {
+            // In a box, so that it takes no room from there on.
+            let request = Box::pin(timeout(relay.upgrade, async {
+                let stream = match tls {
+                    Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await.ok()?)),
+                    None => Stream::Plain(stream),
+                };
+                http::serve(&relay, routes, stream, peer, admission).await
+            }));
+            let side = request.await.ok().flatten();
+            drop((permit, relay));
+            if let Some(side) = side {
+                side.live().await;
+            }
+        });
+    }
+}
+
+/// The next connection at any of the doors.
+async fn accept(doors: &[Door]) -> io::Result<(TcpStream, SocketAddr, &Door)> {
+    poll_fn(|cx| {
+        for door in doors {
+            if let Poll::Ready(accepted) = door.listener.poll_accept(cx) {
+                return Poll::Ready(accepted.map(|(stream, peer)| (stream, peer, door)));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Whether accepting failed for want of something, not because of that connection.
+fn is_exhausted(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+impl Relay {
+    /// How long to wait before a frame, or frames together, of that many bytes are acted on.
+    pub(crate) fn delay(&self, source: Source, kind: Kind, bytes: u64) -> Duration {
+        let Some(rates) = &self.rates else { return Duration::ZERO };
+        let now = self.hall.now();
+        let mut rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let delay = rates.bytes(now, source, bytes);
+        let delay = if kind == Kind::Text { delay.max(rates.control(now, source)) } else { delay };
+        if !delay.is_zero() {
+            self.counters.delayed.add(1);
+        }
+        delay
+    }
+
+    /// Whether the pairing has to hear again that a connection is alive, `told` being when it last did.
+    pub(crate) fn is_time(&self, told: &mut Instant) -> bool {
+        let due = told.elapsed() >= self.inactivity.checked_div(BEATS).unwrap_or_default();
+        if due {
+            *told = Instant::now();
+        }
+        due
+    }
+
+    /// Whether who asks for this may have it (SPEC 10.1).
+    pub(crate) fn admits(&self, asked: &Asked) -> Result<(), Refusal> {
+        let shows = match asked.verb {
+            Verb::Host | Verb::Back(..) => self.own || !self.host_tokens.is_empty(),
+            Verb::Link(_, Side::Host) => self.own,
+            Verb::Link(_, Side::Joiner) | Verb::Join(_) => false,
+        };
+        // All are compared, so that the time says nothing of which it is.
+        let known = asked.token.as_ref().is_some_and(|token| self.host_tokens.iter().fold(false, |known, other| known | other.is(token)));
+        if known || !shows { Ok(()) } else { Err(Refusal::Token) }
+    }
+
+    /// Says once that there is a proxy which is not trusted.
+    pub(crate) fn warn_of_proxy(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: "pinhole_relay",
+                event = "untrusted_proxy",
+                "requests come through a proxy that is not trusted: everybody behind it shares one source's limits; name it with --trusted-proxy"
+            );
+        }
+    }
+}

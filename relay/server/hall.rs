@@ -1,0 +1,246 @@
+//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task what it has to do.
+
+use crate::limits::Limits;
+use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population, Reply, Why};
+use crate::quotas::{OverLimit, Source};
+use crate::request::Verb;
+use pinhole_protocol::time::Instant;
+use rand_core::OsRng;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant as Clock, sleep_until};
+
+/// What a connection's task has to do, in this order.
+pub enum Command {
+    /// Send a control message.
+    Tell(Reply),
+    /// Send a binary frame.
+    Send(Vec<u8>),
+    /// It is paired: it brings its connection to the other's task.
+    Bring(oneshot::Sender<super::connection::Side>),
+    /// It is paired: its task awaits the other's connection, and forwards.
+    Await(oneshot::Receiver<super::connection::Side>),
+    /// Close it; nothing comes after this.
+    Close(Ending),
+}
+
+/// Why the relay closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// For a reason of the pairing's.
+    Why(Why),
+    /// The relay itself ends.
+    Away,
+}
+
+impl Ending {
+    /// The code and reason of the close frame (SPEC 10.5).
+    pub const fn close(self) -> (u16, &'static str) {
+        match self {
+            Self::Why(why) => (why.code(), why.word()),
+            Self::Away => (1001, "away"),
+        }
+    }
+}
+
+struct Seat {
+    commands: mpsc::UnboundedSender<Command>,
+    paired: bool,
+}
+
+struct State {
+    pairing: Pairing,
+    seats: BTreeMap<Connection, Seat>,
+    next: u64,
+    wake_at: Option<Instant>,
+    draining: bool,
+}
+
+/// The one place where connections meet. See the module's description.
+pub struct Hall {
+    state: Mutex<State>,
+    /// The next deadline is another.
+    rescheduled: Notify,
+    /// Time is counted from here. It stands still while the machine sleeps, and so do the connections.
+    origin: Clock,
+}
+
+impl Hall {
+    /// Nobody is here.
+    pub fn new(limits: Limits) -> Self {
+        let now = Instant::from_millis(0);
+        let state = State { pairing: Pairing::new(now, limits), seats: BTreeMap::new(), next: 0, wake_at: None, draining: false };
+        Self { state: Mutex::new(state), rescheduled: Notify::new(), origin: Clock::now() }
+    }
+
+    /// The time, as the pairing counts it.
+    pub fn now(&self) -> Instant {
+        Instant::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much there is of everything.
+    pub fn population(&self) -> Population {
+        self.state().pairing.population()
+    }
+
+    /// Whether the relay is about to end.
+    pub fn is_draining(&self) -> bool {
+        self.state().draining
+    }
+
+    /// Counts a connection of that source, until what this returns is dropped.
+    pub fn admit(self: &Arc<Self>, source: Source) -> Result<Admission, OverLimit> {
+        self.state().pairing.quotas().connect(self.now(), source)?;
+        Ok(Admission { hall: Arc::clone(self), source })
+    }
+
+    /// A connection says what it wants. What it has to do comes through the receiver.
+    pub fn enter(self: &Arc<Self>, verb: Verb, source: Source) -> (Ticket, mpsc::UnboundedReceiver<Command>) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let mut state = self.state();
+        let connection = Connection(state.next);
+        state.next = state.next.saturating_add(1);
+        if state.draining {
+            let _ = commands.send(Command::Close(Ending::Away));
+        } else {
+            state.seats.insert(connection, Seat { commands, paired: false });
+            let input = match verb {
+                Verb::Host => Input::Host { connection, source, back: None },
+                Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)) },
+                Verb::Join(nameplate) => Input::Join { connection, source, nameplate },
+                Verb::Link(token, side) => Input::Link { connection, token, side },
+            };
+            self.handle(&mut state, input);
+        }
+        (Ticket { hall: Arc::clone(self), connection }, receiver)
+    }
+
+    /// Tells the pairing what happened.
+    pub fn tell(&self, input: Input<'_>) {
+        self.handle(&mut self.state(), input);
+    }
+
+    fn handle(&self, state: &mut State, input: Input<'_>) {
+        let Actions { list, wake_at } = state.pairing.handle(self.now(), input, &mut OsRng);
+        for action in list {
+            match action {
+                Action::Tell(connection, reply) => state.command(connection, Command::Tell(reply)),
+                Action::Send(connection, bytes) => state.command(connection, Command::Send(bytes)),
+                Action::Close(connection, why) => state.command(connection, Command::Close(Ending::Why(why))),
+                Action::Pair(one, other) => {
+                    let (bring, receive) = oneshot::channel();
+                    // In this order: if the other has gone, nothing was brought yet that would end here, under the lock.
+                    for (connection, command) in [(other, Command::Await(receive)), (one, Command::Bring(bring))] {
+                        state.command(connection, command);
+                        if let Some(seat) = state.seats.get_mut(&connection) {
+                            seat.paired = true;
+                        }
+                    }
+                }
+            }
+        }
+        if state.wake_at != wake_at {
+            state.wake_at = wake_at;
+            self.rescheduled.notify_one();
+        }
+    }
+
+    /// Tells the pairing that time has passed, whenever something is due; never returns.
+    pub async fn tick(&self) {
+        loop {
+            let wake_at = self.state().wake_at;
+            let due = async {
+                match wake_at.and_then(|at| self.origin.checked_add(at.since(Instant::from_millis(0)))) {
+                    Some(at) => sleep_until(at).await,
+                    None => core::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => self.tell(Input::Tick),
+                () = self.rescheduled.notified() => {}
+            }
+        }
+    }
+
+    /// The relay is about to end: who waits is sent away, and nobody comes in any more.
+    pub fn drain(&self) {
+        let mut state = self.state();
+        state.draining = true;
+        state.send_away(|seat| !seat.paired);
+    }
+
+    /// The relay ends: everybody is sent away.
+    pub fn end(&self) {
+        self.state().send_away(|_| true);
+    }
+}
+
+impl State {
+    /// Its task may have ended meanwhile, and is about to say so.
+    fn command(&self, connection: Connection, command: Command) {
+        if let Some(seat) = self.seats.get(&connection) {
+            let _ = seat.commands.send(command);
+        }
+    }
+
+    fn send_away(&self, who: impl Fn(&Seat) -> bool) {
+        for seat in self.seats.values().filter(|seat| who(seat)) {
+            let _ = seat.commands.send(Command::Close(Ending::Away));
+        }
+    }
+}
+
+/// A connection that is counted.
+pub struct Admission {
+    hall: Arc<Hall>,
+    source: Source,
+}
+
+impl Admission {
+    /// Where it comes from.
+    pub const fn source(&self) -> Source {
+        self.source
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.hall.state().pairing.quotas().disconnect(self.source);
+    }
+}
+
+/// A connection that is here, until this is dropped.
+pub struct Ticket {
+    hall: Arc<Hall>,
+    connection: Connection,
+}
+
+impl Ticket {
+    /// Its name.
+    pub const fn connection(&self) -> Connection {
+        self.connection
+    }
+
+    /// It broke the rules. What it has to do now is among its commands.
+    pub fn broke(&self) {
+        self.hall.tell(Input::Broke(self.connection));
+    }
+
+    /// It has ended.
+    pub fn gone(&self) {
+        self.hall.tell(Input::Gone(self.connection));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.hall.state();
+        self.hall.handle(&mut state, Input::Gone(self.connection));
+        state.seats.remove(&self.connection);
+    }
+}

@@ -1,0 +1,52 @@
+//! Hosts, joiners and links meet, and what they send reaches the other.
+
+use super::Running;
+use super::client::{BINARY, CLOSE, Client, Heard, PING};
+use crate::settings::Settings;
+
+#[tokio::test]
+async fn a_host_and_a_joiner_meet_and_frames_pass_both_ways() {
+    let relay = Running::start(Settings::default());
+    let (mut host, mut joiner) = relay.pair(1, 2).await;
+    for length in [0, 1, 125, 126, 1027, 4082, 4083, 4096, 65_535, 65_536, 66_048] {
+        let payload: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+        host.send(BINARY, &payload).await;
+        assert_eq!(joiner.binary().await, payload);
+        joiner.send(BINARY, &payload).await;
+        assert_eq!(host.binary().await, payload);
+    }
+    host.send(PING, b"alive?").await;
+    assert_eq!(host.hear().await, Heard::Pong(b"alive?".to_vec()));
+    host.send(BINARY, b"last").await;
+    host.send(CLOSE, &1000_u16.to_be_bytes()).await;
+    assert_eq!(host.closed().await, 1000);
+    assert_eq!(joiner.binary().await, b"last");
+    assert_eq!(joiner.hear().await, Heard::Close(4006, "gone".into()));
+}
+
+#[tokio::test]
+async fn the_first_reply_names_the_address_seen() {
+    let relay = Running::start(Settings::default());
+    let mut host = Client::ask(relay.address, 7, "host", None).await;
+    let number = host.text().await;
+    assert_eq!(number["seen"], "127.0.0.7");
+    let mut joiner = Client::ask(relay.address, 8, &format!("join-{}", number["number"]), None).await;
+    assert_eq!(joiner.text().await, serde_json::json!({"type": "waiting", "seen": "127.0.0.8"}));
+}
+
+#[tokio::test]
+async fn both_ends_of_a_link_meet_whichever_comes_first() {
+    let relay = Running::start(Settings::default());
+    let token = "00112233445566778899aabbccddeeff";
+    for (first, second) in [("host", "joiner"), ("joiner", "host")] {
+        let mut one = Client::ask(relay.address, 1, &format!("link-{first}-{token}"), None).await;
+        assert_eq!(one.text().await["type"], "waiting");
+        let mut two = Client::ask(relay.address, 2, &format!("link-{second}-{token}"), None).await;
+        assert_eq!((&two.text().await["type"], &two.text().await["type"]), (&"waiting".into(), &"paired".into()));
+        assert_eq!(one.text().await["type"], "paired");
+        one.send(BINARY, b"here").await;
+        assert_eq!(two.binary().await, b"here");
+        two.send(BINARY, b"there").await;
+        assert_eq!(one.binary().await, b"there");
+    }
+}
