@@ -51,7 +51,9 @@ pub async fn serve(
         routes.call(request)
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.keep_alive(false).max_buf_size(REQUEST);
+    // Connections are kept, for as long as the upgrade may take: without that hyper adds `close` to the 101, and clients take nothing but
+    // `Upgrade` there.
+    http.max_buf_size(REQUEST);
     // What breaks here is the other side's or the network's, and it has seen it.
     http.serve_connection(TokioIo::new(stream), service).with_upgrades().await.ok()?;
     let Upgraded { upgrade, verb, admission, seen } = arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
