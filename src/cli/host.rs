@@ -9,9 +9,6 @@ use pinhole_protocol::wire::Want;
 #[derive(clap::Args)]
 #[command(after_help = "At a terminal, typed lines are sent as text; /help lists what else can be typed.")]
 pub(super) struct Args {
-    /// Listen for a direct connection, also where a relay is set
-    #[arg(long)]
-    direct: bool,
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
@@ -28,8 +25,6 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        // The direct link is the only one so far, so the flag changes nothing; it is kept so that what is typed today goes on working.
-        let _ = self.direct;
         Ok((open(&self.receive, &self.channel, person)?, Meet::Host(self.host.hosting())))
     }
 }

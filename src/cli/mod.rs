@@ -138,7 +138,7 @@ pub fn main() -> Ended {
         }
     };
     let purpose = move || session.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
-    let exit = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let exit = match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(session::run(purpose, &mut report));
             // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
@@ -149,6 +149,11 @@ pub fn main() -> Ended {
     };
     modes.restore();
     Ended(exit)
+}
+
+/// One thread for what runs beside the session: a link over a relay goes on while the session is busy with something else.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
 /// How the process ends. Threads that still wait for a disk or a terminal do not hold it up.

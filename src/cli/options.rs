@@ -5,16 +5,17 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::PROGRESS_EVERY;
-use crate::session::plan::{Destination, Hosting, Plan, SecretPlace, Taking};
-use crate::settings::{Config, Network, Origin, RelayChoice, Setting, insecure_relay};
+use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, Taking};
+use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
+use crate::transport::relay::HostToken;
 use crate::transport::relay::dial::Trust;
 use clap::{Args, ValueEnum};
-use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::{PeerText, Want};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
 const UNWATCHED: u64 = 10 << 30;
@@ -57,15 +58,19 @@ pub(super) struct Channel {
     /// Neither announce the code on the local network nor look for it there
     #[arg(long)]
     no_lan: bool,
+    #[command(flatten)]
+    relay: Relay,
 }
 
 impl Channel {
     /// The purpose of a session in this channel, with nothing to send and nothing taken yet.
     pub(super) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
+        let config = Config::read()?;
         Ok(Plan {
             want,
             network: Network::from_env()?,
-            lan: !self.no_lan,
+            lan: !self.no_lan && config.lan().value,
+            relays: self.relay.relays(&config)?,
             ttl: self.ttl.unwrap_or(TTL),
             verify: self.verify,
             wares: Vec::new(),
@@ -80,8 +85,7 @@ impl Channel {
 /// Where two machines meet that cannot reach each other.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
-#[allow(dead_code, reason = "the link through a relay is what will use it")]
-pub(super) struct Relay {
+struct Relay {
     /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Else PINHOLE_RELAY says where, or the configuration file
     /// (`pinhole config`). A relay that the code or the link names wins
     #[arg(long, value_name = "URL")]
@@ -93,42 +97,39 @@ pub(super) struct Relay {
     /// both addresses, and can stand in for the relay
     #[arg(long)]
     insecure_relay: bool,
+    /// Show this relay the token in this file when hosting, if its operator wants one from hosts (else PINHOLE_HOST_TOKEN)
+    #[arg(long, value_name = "FILE")]
+    host_token_file: Option<PathBuf>,
     /// Let everything go through the relay: no direct connection is tried, so the other side does not learn this machine's
     /// addresses
     #[arg(long)]
     relay_only: bool,
 }
 
-#[allow(dead_code, reason = "the link through a relay is what will use it")]
 impl Relay {
-    /// The relay that is set, if one is.
-    ///
-    /// # Errors
-    /// Usage, if a setting cannot be followed, or names a relay without TLS elsewhere and that is not allowed.
-    pub(super) fn choice(&self) -> Result<Option<RelayChoice>, Failure> {
-        let Setting { value, from } = Setting::relay(self.relay.as_deref(), &Config::read()?)?;
-        value.map(|url| RelayChoice::new(url, from, self.insecure()?)).transpose()
+    /// Which relay is used, and how one that a code names would be.
+    fn relays(&self, config: &Config) -> Result<Relays, Failure> {
+        let insecure = self.insecure_relay || insecure_relay()?;
+        let Setting { value, from } = Setting::relay(self.relay.as_deref(), config)?;
+        Ok(Relays {
+            choice: value.map(|url| RelayChoice::new(url, from, insecure)).transpose()?,
+            trust: Trust::of(&config.ca_file(self.ca_file.as_deref()))?,
+            insecure,
+            host_token: host_token(self.host_token_file.as_deref())?,
+            only: self.relay_only,
+        })
     }
+}
 
-    /// The relay that a code or a link names.
-    ///
-    /// # Errors
-    /// Usage, if it is one without TLS elsewhere and that is not allowed.
-    pub(super) fn named(&self, url: RelayUrl) -> Result<RelayChoice, Failure> {
-        RelayChoice::new(url, Origin::Code, self.insecure()?)
-    }
-
-    /// The certificates that a relay may have.
-    ///
-    /// # Errors
-    /// Usage, if the file that is set cannot be read or holds none.
-    pub(super) fn trust(&self) -> Result<Trust, Failure> {
-        Trust::of(&Config::read()?.ca_file(self.ca_file.as_deref()))
-    }
-
-    fn insecure(&self) -> Result<bool, Failure> {
-        Ok(self.insecure_relay || insecure_relay()?)
-    }
+/// The token of `--host-token-file`, else of `PINHOLE_HOST_TOKEN`. It is on no command line, where others of this machine could read it.
+fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
+    let text = match file {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Usage, "no-such-file", format!("{} cannot be read as a host token: {error}", path.display()))
+        })?),
+        None => std::env::var("PINHOLE_HOST_TOKEN").ok().filter(|token| !token.is_empty()),
+    };
+    text.map(|text| HostToken::parse(&Zeroizing::new(text))).transpose()
 }
 
 /// How a host listens.
@@ -138,6 +139,9 @@ pub(super) struct Host {
     /// Words of the code: 2 to 8. Each adds ten bits; three are 31 bits against one guess
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
     words: u8,
+    /// Listen for a direct connection, also where a relay is set; --port and --bind mean that too
+    #[arg(long)]
+    direct: bool,
     /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the number, so somebody who still
     /// has the old code counts as a guess
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
@@ -152,7 +156,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn hosting(&self) -> Hosting {
-        Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, tries: self.tries }
+        Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, direct: self.direct, tries: self.tries }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
 
+use super::Meeting;
 use super::event::{Event, Path};
 use super::interrupt::Interrupt;
-use super::meeting::Meeting;
 use super::plan::{Destination, Plan};
 use super::receiving::Theirs;
 use super::sending::Ours;

@@ -112,8 +112,8 @@ pub struct Channel {
     pub code: String,
     /// Its public number.
     pub number: u32,
-    /// Who finds a host that listens itself by the code alone.
-    pub nearby: Nearby,
+    /// Who finds a host that listens itself by the code alone; nothing where it waits at a relay.
+    pub nearby: Option<Nearby>,
     /// What to run on the other machine: at most three, the most likely first.
     pub join: Vec<Join>,
     /// The code as a link, where a relay has an https address.

@@ -1,10 +1,12 @@
 //! A running host or connect: the meeting, then one loop that owns the conversation.
 
 mod answers;
+mod door;
 mod driver;
 pub mod event;
+mod hosting;
 mod interrupt;
-mod meeting;
+mod joining;
 pub mod plan;
 mod receiving;
 mod sending;
@@ -12,15 +14,22 @@ mod typing;
 
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
+use crate::transport::Joined;
 use driver::Driver;
 use event::Event;
+use hosting::Host;
 use interrupt::{Interrupt, interrupted};
-use meeting::{Host, Meeting};
-use pinhole_protocol::conversation::Outcome;
+use pinhole_protocol::conversation::{Outcome, Role};
 use plan::{Meet, Plan};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Two sides that know the same code.
+struct Meeting {
+    joined: Joined,
+    role: Role,
+}
 
 /// Where a session tells what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
@@ -60,7 +69,7 @@ async fn heard(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 
 async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut interrupt: Interrupt) -> Result<(), Failure> {
     let mut host = match meet {
         Meet::Join(address) => {
-            let meeting = meeting::join(&plan, *address, report, &mut interrupt).await?;
+            let meeting = joining::join(&plan, *address, report, &mut interrupt).await?;
             return converse(&plan, meeting, report, &mut interrupt).await.1.map_or(Ok(()), Err);
         }
         Meet::Host(hosting) => Host::new(hosting),

@@ -5,8 +5,10 @@ use crate::files::inbox::{Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::Selection;
 use crate::report::screen::Screen;
-use crate::settings::Network;
-use pinhole_protocol::code::CodeAddress;
+use crate::settings::{Network, Origin, RelayChoice};
+use crate::transport::relay::dial::Trust;
+use crate::transport::relay::{HostToken, Way};
+use pinhole_protocol::code::{CodeAddress, RelayUrl};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Want;
 use std::net::IpAddr;
@@ -22,6 +24,8 @@ pub struct Plan {
     pub network: Network,
     /// Whether the local network may be told of this side's code, and asked for the other's.
     pub lan: bool,
+    /// Which relay is used, and how.
+    pub relays: Relays,
     /// How long the channel may rest.
     pub ttl: Duration,
     /// Whether the person here compares words before anything of this side's is sent.
@@ -36,6 +40,41 @@ pub struct Plan {
     pub person: bool,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
+}
+
+/// Which relay is used, and how one that a code names would be.
+pub struct Relays {
+    /// The relay that is set, if one is.
+    pub choice: Option<RelayChoice>,
+    /// Whom relays are believed to be.
+    pub trust: Trust,
+    /// Whether `ws://` may leave this machine.
+    pub insecure: bool,
+    /// What hosts show to a relay that wants to see it.
+    pub host_token: Option<HostToken>,
+    /// Whether everything goes through the relay, so that no addresses are told.
+    pub only: bool,
+}
+
+impl Plan {
+    /// The way through the relay that is set, if one is.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        self.relays.choice.clone().map(|choice| self.way_of(choice))
+    }
+
+    /// The way through the relay that a code names.
+    ///
+    /// # Errors
+    /// Usage, if what is said to it could be read on the way and nobody allowed that.
+    pub fn way_to(&self, url: &RelayUrl) -> Result<Way, Failure> {
+        RelayChoice::new(url.clone(), Origin::Code, self.relays.insecure).map(|choice| self.way_of(choice))
+    }
+
+    fn way_of(&self, choice: RelayChoice) -> Way {
+        let Relays { trust, host_token, .. } = &self.relays;
+        Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() }
+    }
 }
 
 /// How the two sides meet; used once, because a code is.
@@ -55,8 +94,18 @@ pub struct Hosting {
     pub bind: Option<IpAddr>,
     /// The port, if not a free one.
     pub port: Option<u16>,
+    /// To listen although a relay is set.
+    pub direct: bool,
     /// Wrong codes after which this process ends, where nobody can be asked (`--tries`).
     pub tries: u32,
+}
+
+impl Hosting {
+    /// Whether this host listens itself also where a relay is set: who names a port or an address wants that too.
+    #[must_use]
+    pub const fn listens(&self) -> bool {
+        self.direct || self.port.is_some() || self.bind.is_some()
+    }
 }
 
 /// Something to send.

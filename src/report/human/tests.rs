@@ -126,7 +126,7 @@ fn a_host_without_a_relay() {
         ..given::channel()
     };
     let alone = Channel {
-        nearby: Nearby::Machine,
+        nearby: Some(Nearby::Machine),
         join: vec![join("on this machine", "pinhole take 9417-walrus-clipboard-mango")],
         link: Some("https://relay.example/#417-a-b-c".into()),
         offering: None,
@@ -176,7 +176,7 @@ Good for one guest and 1 hour.
 #[test]
 fn a_host_that_is_not_announced() {
     let reach = |nearby| {
-        let channel = Channel { number: 9_417, nearby, offering: None, ..given::channel() };
+        let channel = Channel { number: 9_417, nearby: Some(nearby), offering: None, ..given::channel() };
         written(ROOMY, true, &[Event::Channel(channel)]).split_once("\n\nCode:").unwrap().0.to_owned()
     };
     let elsewhere = "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.";

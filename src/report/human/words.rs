@@ -11,9 +11,8 @@ use pinhole_protocol::wire::Reason;
 pub fn channel(look: Look, channel: &Channel) -> String {
     let mut lines = Vec::new();
     lines.extend(channel.offering.as_ref().map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")));
-    // Numbers that are ports belong to a host that listens itself (DESIGN 1, "The code").
-    if (1_024..=65_535).contains(&channel.number) {
-        lines.extend(reach(&channel.nearby).iter().map(|sentence| look.fold(sentence, "  ")));
+    if let Some(nearby) = &channel.nearby {
+        lines.extend(reach(nearby).iter().map(|sentence| look.fold(sentence, "  ")));
         lines.push(String::new());
     }
     lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));

@@ -1,0 +1,107 @@
+//! Where a host waits: at a port of its own, announced on the local network, or at a relay.
+
+use super::event::{Event, Join, Nearby};
+use super::plan::{Hosting, Plan};
+use super::{Report, tell};
+use crate::failure::Failure;
+use crate::settings::Network;
+use crate::transport::Met;
+use crate::transport::addresses::join_lines;
+use crate::transport::direct::{Listener, meet};
+use crate::transport::lan::Announcement;
+use crate::transport::relay::{self, Meanwhile, Way};
+use pinhole_protocol::code::{CodeError, Nameplate};
+use pinhole_protocol::handshake::Judge;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+
+/// Where a host waits. Whoever comes after it was dropped hears at once that nobody waits there any more.
+pub(super) enum Door {
+    /// It listens itself.
+    Direct {
+        listener: Listener,
+        bind: Option<IpAddr>,
+        nearby: Nearby,
+        /// Announces the number until it is dropped.
+        _announcement: Option<Announcement>,
+    },
+    /// It has a number at a relay.
+    Relay(Box<relay::Host>, Way),
+}
+
+impl Door {
+    /// Listens, or asks the relay that is set for a number.
+    pub(super) async fn open(plan: &Plan, hosting: &Hosting) -> Result<Self, Failure> {
+        if let (Some(way), false) = (plan.way(), hosting.listens()) {
+            return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way));
+        }
+        let listener = Listener::bind(plan.network, hosting.bind, hosting.port)?;
+        let (nearby, announcement) = announce(plan, hosting.bind, listener.port());
+        Ok(Self::Direct { listener, bind: hosting.bind, nearby, _announcement: announcement })
+    }
+
+    /// The number of the code that is waited under.
+    pub(super) fn nameplate(&self) -> Result<Nameplate, CodeError> {
+        match self {
+            Self::Direct { listener, .. } => Nameplate::new(u32::from(listener.port())),
+            Self::Relay(host, _) => Ok(host.nameplate()),
+        }
+    }
+
+    /// Who finds a host that listens itself.
+    pub(super) fn nearby(&self) -> Option<Nearby> {
+        match self {
+            Self::Direct { nearby, .. } => Some(nearby.clone()),
+            Self::Relay(..) => None,
+        }
+    }
+
+    /// The lines for the other machine.
+    pub(super) fn join_lines(&self, command: &str) -> Vec<Join> {
+        match self {
+            Self::Direct { nearby, bind, .. } => join_lines(command, nearby, *bind),
+            Self::Relay(_, way) => way.join_lines(command),
+        }
+    }
+
+    /// The code as a link, where a relay has an address that begins with https.
+    pub(super) fn link(&self, code: &str) -> Option<String> {
+        match self {
+            Self::Direct { .. } => None,
+            Self::Relay(_, way) => way.choice.url.link(code),
+        }
+    }
+
+    /// Waits for a joiner until `stop` says why not any longer.
+    pub(super) async fn meet(self, judge: Judge, report: &mut Report, stop: impl Future<Output = Failure>) -> Result<Met, Failure> {
+        match self {
+            Self::Direct { listener, .. } => tokio::select! {
+                met = meet(&listener, judge) => met,
+                failure = stop => Err(failure),
+            },
+            Self::Relay(host, _) => {
+                let told = |meanwhile| match meanwhile {
+                    Meanwhile::Reconnecting => tell(report, &Event::Reconnecting),
+                    Meanwhile::Reconnected => tell(report, &Event::Reconnected),
+                };
+                host.meet(judge, told, stop).await
+            }
+        }
+    }
+}
+
+/// Announces the number on the local network, where that is wanted and can be; a host goes on without.
+fn announce(plan: &Plan, bind: Option<IpAddr>, port: u16) -> (Nearby, Option<Announcement>) {
+    if plan.network == Network::Loopback || bind.is_some_and(|ip| ip.to_canonical().is_loopback()) {
+        return (Nearby::Machine, None);
+    }
+    if !plan.lan {
+        return (Nearby::Silent(None), None);
+    }
+    match Announcement::start(port, bind) {
+        Ok(announcement) => (Nearby::Announced, Some(announcement)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Nearby::Silent(Some("it has no local network".into())), None),
+        Err(error) => (Nearby::Silent(Some(error.to_string())), None),
+    }
+}

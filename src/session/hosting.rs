@@ -1,0 +1,120 @@
+//! A host before its conversation: a code is made and waited under, and after a wrong one perhaps another.
+
+use super::door::Door;
+use super::event::{Channel, Event};
+use super::interrupt::{Interrupt, interrupted};
+use super::plan::{Hosting, Plan, Ware};
+use super::{Meeting, Report, tell};
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::report::prompt::OwnTerminal;
+use crate::transport::Met;
+use pinhole_protocol::code::Code;
+use pinhole_protocol::conversation::Role;
+use pinhole_protocol::handshake::Judge;
+use pinhole_protocol::wire::Want;
+use rand_core::OsRng;
+use std::time::SystemTime;
+
+/// A host and the codes it has used up.
+pub(super) struct Host {
+    hosting: Hosting,
+    guesses: u32,
+}
+
+impl Host {
+    pub(super) const fn new(hosting: Hosting) -> Self {
+        Self { hosting, guesses: 0 }
+    }
+
+    /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
+    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+        loop {
+            let door = tokio::select! {
+                door = Door::open(plan, &self.hosting) => door?,
+                () = interrupt.wait() => return Err(interrupted("interrupted before there was a code")),
+            };
+            let judge = self.show(&door, plan, report)?;
+            tell(report, &Event::Waiting);
+            let until = clock::now().after(plan.ttl);
+            let stop = async {
+                tokio::select! {
+                    () = clock::sleep_until(Some(until)) => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
+                        .next("run the command again for a new code; --ttl makes it wait longer"),
+                    () = interrupt.wait() => interrupted("interrupted before anybody came; the code is dead"),
+                }
+            };
+            match door.meet(judge, report, stop).await? {
+                Met::Joined(joined) => return Ok(Meeting { joined: *joined, role: Role::Host }),
+                // Whoever comes now hears at once that nobody waits under this code any more.
+                Met::Burned => {
+                    self.guesses += 1;
+                    tell(report, &Event::HandshakeFailed { guesses: self.guesses });
+                    if !self.again(plan, report, interrupt).await? {
+                        return Err(Failure::new(Exit::Code, "code-guessed", "somebody used a wrong code, so this one is dead")
+                            .next("run the command again for a new code, or allow more with --tries"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a code and shows it.
+    fn show(&self, door: &Door, plan: &Plan, report: &mut Report) -> Result<Judge, Failure> {
+        let made = door.nameplate().and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
+        let code = made.map_err(|error| Failure::new(Exit::Usage, "usage", error.explain()))?;
+        let words = code.reveal();
+        let command = match plan.want {
+            Want::Give => format!("pinhole take {}", words.as_str()),
+            Want::Take => format!("pinhole give --code {}", words.as_str()),
+            Want::Both => format!("pinhole connect {}", words.as_str()),
+        };
+        let mut join = door.join_lines(&command);
+        if plan.want == Want::Take {
+            join.iter_mut().for_each(|line| line.command.push_str(" PATH..."));
+        }
+        let offering = match plan.wares.as_slice() {
+            [] => None,
+            [one] => Some(one.describe()),
+            several => Some(format!("{} things", several.len())),
+        };
+        tell(
+            report,
+            &Event::Channel(Channel {
+                code: words.to_string(),
+                number: code.nameplate().number(),
+                nearby: door.nearby(),
+                join,
+                link: door.link(words.as_str()),
+                expires_at: SystemTime::now() + plan.ttl,
+                lasts: plan.ttl,
+                offering,
+            }),
+        );
+        let (nameplate, password) = code.split();
+        Ok(Judge::new(password, nameplate))
+    }
+
+    /// Whether another code is wanted after a guess: `--tries` says, or the person here.
+    async fn again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        if self.guesses < self.hosting.tries {
+            return Ok(plan.wares.iter().all(Ware::reusable));
+        }
+        self.asked_again(plan, report, interrupt).await
+    }
+
+    /// Whether the person here wants another code; nobody is asked who has said how many there may be.
+    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        if !plan.wares.iter().all(Ware::reusable) || !plan.person || self.hosting.tries > 1 {
+            return Ok(false);
+        }
+        report.suspend();
+        let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code());
+        let answer = tokio::select! {
+            answer = asked => answer,
+            () = interrupt.wait() => return Err(interrupted("interrupted; the code is dead")),
+        };
+        report.resume();
+        answer.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))
+    }
+}

@@ -1,0 +1,52 @@
+//! A joiner before its conversation: the host of its code is found and dialled.
+
+use super::event::Event;
+use super::interrupt::{Interrupt, interrupted};
+use super::plan::Plan;
+use super::{Meeting, Report, tell};
+use crate::failure::{Exit, Failure};
+use crate::settings::Network;
+use crate::transport::direct::{Candidates, join as dial};
+use crate::transport::relay;
+use pinhole_protocol::code::{CodeAddress, Place};
+use pinhole_protocol::conversation::Role;
+use pinhole_protocol::handshake::Joiner;
+
+/// Meets the host of the code that this side was given.
+pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+    tell(report, &Event::Waiting);
+    let met = async {
+        let route = route(plan, &address).await?;
+        let (nameplate, password) = address.code.split();
+        let joiner = Joiner::new(password, nameplate);
+        let joined = match route {
+            Route::Direct(candidates) => dial(candidates, joiner).await,
+            Route::Relay(way) => relay::join(&way, nameplate, joiner).await,
+        };
+        joined.map_err(Failure::from)
+    };
+    tokio::select! {
+        joined = met => Ok(Meeting { joined: joined?, role: Role::Joiner }),
+        () = interrupt.wait() => Err(interrupted("interrupted before there was a channel")),
+    }
+}
+
+/// How a joiner gets to its host.
+enum Route {
+    Direct(Candidates),
+    Relay(relay::Way),
+}
+
+/// The place that the code names, else the relay that is set, or this machine and its local network, as its number
+/// says.
+async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
+    match (&address.at, address.code.nameplate().port()) {
+        (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await.map(Route::Direct),
+        (Some(Place::Relay(url)), _) => plan.way_to(url).map(Route::Relay),
+        (None, Some(port)) => Ok(Route::Direct(Candidates::near(port, plan.lan && plan.network == Network::Any))),
+        (None, None) => plan.way().map(Route::Relay).ok_or_else(|| {
+            Failure::new(Exit::Usage, "no-relay", "this code's number is one that relays hand out, and no relay is set here")
+                .next("take the other side's whole line or link, which names its relay; or set it: --relay URL, PINHOLE_RELAY, pinhole config set relay URL")
+        }),
+    }
+}

@@ -1,0 +1,249 @@
+//! A host at a relay: it has a number, waits there for a joiner, and comes back for the number if its connection drops (SPEC 10.2, 10.4).
+
+use super::replies::{Ending, Reply};
+use super::socket::{Heard, Socket, ended};
+use super::verb::{Owner, Verb};
+use super::{Way, link};
+use crate::failure::Failure;
+use crate::transport::Met;
+use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::handshake::{Established, Frame, Judge, Verdict};
+use rand_core::OsRng;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a relay keeps a number for a host whose connection dropped (SPEC 10.7). No longer is tried.
+const KEPT: Duration = Duration::from_secs(120);
+/// Before the second try to come back; each further pause is twice as long, up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(250);
+/// Long enough to spare a relay that starts again the rush of all its hosts, short enough to find it while it gives numbers back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How long a relay may take to say the number once it has taken the connection.
+const NUMBER_TIME: Duration = Duration::from_secs(15);
+/// How long it may take to hear that the number is given up.
+const GOODBYE_TIME: Duration = Duration::from_secs(2);
+
+/// The number is given back (SPEC 10.3).
+const BURN: &str = r#"{"type":"burn"}"#;
+
+/// A host that has a number at a relay.
+pub struct Host {
+    way: Way,
+    socket: Socket,
+    nameplate: Nameplate,
+    owner: Owner,
+    /// The attempt whose message 1 is sent next, or was sent last.
+    attempt: u32,
+}
+
+/// What a waiting host tells meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// The connection to the relay is lost and another is being sought.
+    Reconnecting,
+    /// There is one, and the number is still this host's.
+    Reconnected,
+}
+
+/// How waiting on one connection ended.
+enum Waited {
+    Confirmed(Box<Established>),
+    Burned,
+    /// The connection ended; the code is as good as before.
+    Ended(Judge, Ending),
+}
+
+/// What one message 1 came to.
+enum Answer {
+    /// A message 2, if it has the form of one.
+    Message(Option<Frame>),
+    /// Nothing: message 1 of this attempt is wanted.
+    Next(u32),
+}
+
+impl Host {
+    /// Asks the relay for a number.
+    ///
+    /// # Errors
+    /// Unreachable, or what the relay refuses.
+    pub async fn open(way: &Way) -> Result<Self, Failure> {
+        let mut socket = Socket::open(way, &Verb::Host).await?;
+        let (nameplate, owner, attempt) = number(&mut socket).await.map_err(|ending| ended(way, ending))?;
+        Ok(Self { way: way.clone(), socket, nameplate, owner, attempt })
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn nameplate(&self) -> Nameplate {
+        self.nameplate
+    }
+
+    /// Waits for a joiner until `stop` says why not any longer. Strangers who take the number and say nothing, or hang up, cost nothing
+    /// (SPEC 3.7, 10.2).
+    ///
+    /// # Errors
+    /// What `stop` says, or if the relay gives the number up or cannot be reached any more.
+    pub async fn meet(
+        mut self,
+        mut judge: Judge,
+        mut tell: impl FnMut(Meanwhile),
+        stop: impl Future<Output = Failure>,
+    ) -> Result<Met, Failure> {
+        let mut stop = pin!(stop);
+        loop {
+            let waited = tokio::select! {
+                waited = self.wait(judge) => waited,
+                failure = &mut stop => {
+                    self.give_up().await;
+                    return Err(failure);
+                }
+            };
+            match waited {
+                Waited::Confirmed(established) => {
+                    return link::start(self.socket, *established).map(|joined| Met::Joined(Box::new(joined)));
+                }
+                Waited::Burned => {
+                    self.give_up().await;
+                    return Ok(Met::Burned);
+                }
+                Waited::Ended(kept, Ending::Lost | Ending::Restart | Ending::Again | Ending::Done) => judge = kept,
+                Waited::Ended(_, ending) => return Err(ended(&self.way, ending)),
+            }
+            tell(Meanwhile::Reconnecting);
+            tokio::select! {
+                back = self.come_back() => back?,
+                failure = &mut stop => return Err(failure),
+            }
+            tell(Meanwhile::Reconnected);
+        }
+    }
+
+    /// Waits on this connection for as long as it lasts, an attempt after the other.
+    async fn wait(&mut self, mut judge: Judge) -> Waited {
+        loop {
+            let (pending, message1) = judge.begin(&mut OsRng);
+            let answer = match self.say(&message1).await {
+                Ok(()) => self.answer().await,
+                Err(ending) => Err(ending),
+            };
+            let verdict = match answer {
+                Ok(Answer::Message(Some(frame))) => judge.judge(pending, &frame),
+                Ok(Answer::Message(None)) => {
+                    self.attempt = self.attempt.saturating_add(1);
+                    continue;
+                }
+                Ok(Answer::Next(attempt)) => {
+                    self.attempt = attempt;
+                    continue;
+                }
+                Err(ending) => return Waited::Ended(judge, ending),
+            };
+            // A verdict stands whether or not it is heard: the session finds a dead connection a moment later.
+            match verdict {
+                Verdict::NotAGuess(kept, why) => {
+                    judge = kept;
+                    if let Some(reply) = why.reply() {
+                        // If this is not heard, the next message 1 is not either.
+                        let _ = self.say(&reply).await;
+                    }
+                    self.attempt = self.attempt.saturating_add(1);
+                }
+                Verdict::Burned { refusal } => {
+                    let _ = self.say(&refusal).await;
+                    return Waited::Burned;
+                }
+                Verdict::Confirmed { confirmation, established } => {
+                    let _ = self.confirm(confirmation).await;
+                    return Waited::Confirmed(established);
+                }
+            }
+        }
+    }
+
+    /// Says something to the joiner of the current attempt, or message 1 for the next.
+    async fn say(&mut self, message: &[u8]) -> Result<(), Ending> {
+        self.socket.send([&self.attempt.to_be_bytes(), message].concat()).await
+    }
+
+    /// Says that the tag of the current attempt is right, then message 3: from there on frames pass as they are.
+    async fn confirm(&mut self, message3: Vec<u8>) -> Result<(), Ending> {
+        self.socket.say(format!(r#"{{"type":"confirmed","attempt":{}}}"#, self.attempt)).await?;
+        self.socket.send(message3).await
+    }
+
+    /// What comes of the message 1 that was sent last.
+    async fn answer(&mut self) -> Result<Answer, Ending> {
+        loop {
+            match self.socket.hear().await {
+                Heard::Reply(Reply::Next(attempt)) if attempt > self.attempt => return Ok(Answer::Next(attempt)),
+                // It crossed with this host's going on by itself, or says nothing to a host.
+                Heard::Reply(_) => {}
+                Heard::Frame(bytes) => match bytes.split_first_chunk() {
+                    Some((attempt, message)) if u32::from_be_bytes(*attempt) == self.attempt => return Ok(Answer::Message(whole(message))),
+                    // Of an attempt that is over.
+                    Some(_) => {}
+                    None => return Err(Ending::Foreign),
+                },
+                Heard::Ended(ending) => return Err(ending),
+            }
+        }
+    }
+
+    /// Gets the number back on a new connection, for as long as the relay keeps it.
+    async fn come_back(&mut self) -> Result<(), Failure> {
+        let until = Instant::now() + KEPT;
+        let mut pause = PAUSE;
+        loop {
+            let again = Verb::HostAgain(self.nameplate, &self.owner);
+            let came = match Socket::open(&self.way, &again).await {
+                Ok(mut socket) => number(&mut socket).await.map(|number| (socket, number)).map_err(|ending| ended(&self.way, ending)),
+                Err(failure) => Err(failure),
+            };
+            match came {
+                Ok((socket, (nameplate, owner, attempt))) if nameplate == self.nameplate => {
+                    (self.socket, self.owner, self.attempt) = (socket, owner, attempt);
+                    return Ok(());
+                }
+                Ok(_) => return Err(ended(&self.way, Ending::Foreign)),
+                // A refusal does not change by waiting.
+                Err(failure) if failure.word != "relay-unreachable" || Instant::now() + pause >= until => return Err(failure),
+                Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Gives the number up, so that nobody waits under it in vain.
+    async fn give_up(mut self) {
+        let goodbye = async {
+            if self.socket.say(BURN.into()).await.is_ok() {
+                self.socket.finish().await;
+            }
+        };
+        // A relay that does not hear it gives the number up by itself, later.
+        let _ = timeout(GOODBYE_TIME, goodbye).await;
+    }
+}
+
+/// The number that a relay says first.
+async fn number(socket: &mut Socket) -> Result<(Nameplate, Owner, u32), Ending> {
+    let first = async {
+        loop {
+            match socket.hear().await {
+                Heard::Reply(Reply::Number(nameplate, owner, attempt)) => return Ok((nameplate, owner, attempt)),
+                Heard::Reply(_) => {}
+                Heard::Frame(_) => return Err(Ending::Foreign),
+                Heard::Ended(ending) => return Err(ending),
+            }
+        }
+    };
+    timeout(NUMBER_TIME, first).await.unwrap_or(Err(Ending::Lost))
+}
+
+/// A handshake message that is the whole of `bytes`.
+pub(super) fn whole(bytes: &[u8]) -> Option<Frame> {
+    let (frame, length) = Frame::parse(bytes).ok()??;
+    (length == bytes.len()).then_some(frame)
+}

@@ -1,0 +1,112 @@
+//! A joiner at a relay: it names the number, gets message 1 as its turn comes, and spends its one tag (SPEC 3.6, 10.2).
+
+use super::host::whole;
+use super::replies::Ending;
+use super::socket::{Heard, Socket, ended};
+use super::verb::Verb;
+use super::{Way, link};
+use crate::failure::{Exit, Failure};
+use crate::transport::{JoinEnd, Joined};
+use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
+use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES};
+use rand_core::OsRng;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the relay says when it is over.
+const TURN_TIME: Duration = Duration::from_secs(180);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Meets the host of a number. A joiner that is cut before its tag tries again for 15 s (SPEC 3.7); after the tag nothing is tried.
+///
+/// # Errors
+/// [`JoinEnd`].
+pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
+    // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable" means "not yet".
+    let mut until: Option<Instant> = None;
+    loop {
+        let (mut socket, message1) = match first_message(way, nameplate).await {
+            Ok(first) => first,
+            Err(Miss { failure, held }) => {
+                if held {
+                    until.get_or_insert(Instant::now() + JOINER_RETRIES);
+                }
+                if until.is_none_or(|until| Instant::now() + PAUSE >= until) {
+                    return Err(JoinEnd::Nobody(failure));
+                }
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let until = *until.get_or_insert(Instant::now() + JOINER_RETRIES);
+        match joiner.confirm(&message1, &mut OsRng) {
+            Ok((tagged, message2)) => {
+                let sent = Instant::now();
+                socket.send(message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
+                let answer = loop {
+                    match timeout_at(sent + HANDSHAKE_TIME, socket.hear()).await {
+                        Ok(Heard::Reply(_)) => {}
+                        Ok(Heard::Frame(bytes)) => break whole(&bytes).ok_or(JoinEnd::Impostor)?,
+                        Ok(Heard::Ended(_)) | Err(_) => return Err(JoinEnd::CutAfterTag),
+                    }
+                };
+                return link::start(socket, tagged.finish(&answer)?).map_err(JoinEnd::Nobody);
+            }
+            Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
+            Err((unspent, _)) => {
+                // Only somebody in the host's place says that, or a host whose words were mangled: nothing was sent to it.
+                joiner = unspent;
+                if Instant::now() + PAUSE >= until {
+                    return Err(JoinEnd::Impostor);
+                }
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// No message 1.
+struct Miss {
+    failure: Failure,
+    /// Whether this joiner held the number and may try again at once.
+    held: bool,
+}
+
+/// Connects, waits for its turn, and gets message 1.
+async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
+    let free = |failure| Miss { failure, held: false };
+    let mut socket = Socket::open(way, &Verb::Join(nameplate)).await.map_err(free)?;
+    let first = async {
+        loop {
+            match socket.hear().await {
+                Heard::Reply(_) => {}
+                Heard::Frame(bytes) => return Ok(bytes),
+                Heard::Ended(ending) => return Err(ending),
+            }
+        }
+    };
+    let bytes = match timeout(TURN_TIME, first).await.unwrap_or(Err(Ending::Unavailable)) {
+        Ok(bytes) => bytes,
+        Err(Ending::Unavailable) => return Err(free(unavailable(way, nameplate))),
+        // The connection ended with nothing said of the host.
+        Err(ending) => {
+            return Err(Miss { failure: ended(way, ending), held: matches!(ending, Ending::Lost | Ending::Restart | Ending::Again) });
+        }
+    };
+    match whole(&bytes) {
+        Some(frame) => Ok((socket, frame)),
+        None => Err(free(ended(way, Ending::Foreign))),
+    }
+}
+
+fn unavailable(way: &Way, nameplate: Nameplate) -> Failure {
+    let detail = format!(
+        "nobody is waiting under {} at {}: the number is wrong, or the code was used or has ended",
+        nameplate.number(),
+        way.choice.named()
+    );
+    Failure::new(Exit::Code, "code-unavailable", detail)
+        .next("check the code, and that the other side uses the same relay; else ask it for a new code")
+}

@@ -1,0 +1,75 @@
+//! Carries records between a link's own end of a pair of sockets and the WebSocket to the relay, one binary message each (SPEC 4.1).
+
+use super::dial::Stream;
+use super::socket::Socket;
+use crate::failure::{Exit, Failure};
+use crate::session::event::Path;
+use crate::transport::Joined;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use pinhole_protocol::handshake::Established;
+use pinhole_protocol::records::record_length;
+use std::io;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Bytes taken from the link's writer at once: one of its batches.
+const BUFFER: usize = 256 << 10;
+/// Length field of a record in the stream; a WebSocket message has a length of its own.
+const HEADER: usize = 4;
+
+type Web = WebSocketStream<Stream>;
+
+/// A connection whose handshake is confirmed, as its link will use it.
+pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, Failure> {
+    let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection to the relay cannot be used: {error}"));
+    let (near, far) = std::os::unix::net::UnixStream::pair().map_err(cannot)?;
+    far.set_nonblocking(true).map_err(cannot)?;
+    let (from_link, to_link) = UnixStream::from_std(far).map_err(cannot)?.into_split();
+    let (to_relay, from_relay) = socket.into_inner().split();
+    // Each ends with its own direction, and both with the link: whoever reads sees an end, and whoever writes an error.
+    tokio::spawn(outward(from_link, to_relay));
+    tokio::spawn(inward(from_relay, to_link));
+    Ok(Joined { socket: near.into(), path: Path::Relay, established })
+}
+
+/// Records of this side's, until its writer has ended; then the relay is told that nothing more will come.
+async fn outward(from_link: OwnedReadHalf, mut to_relay: SplitSink<Web, Message>) {
+    let mut records = BufReader::with_capacity(BUFFER, from_link);
+    // A relay that is gone is noticed by the other direction, which tells the link.
+    while let Ok(Some(record)) = next_record(&mut records).await {
+        if to_relay.feed(Message::binary(record)).await.is_err() {
+            return;
+        }
+        // What was sealed together leaves together.
+        if records.buffer().is_empty() && to_relay.flush().await.is_err() {
+            return;
+        }
+    }
+    let _ = to_relay.close().await;
+}
+
+async fn next_record(records: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
+    let mut header = [0; HEADER];
+    if let Err(error) = records.read_exact(&mut header).await {
+        return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+    }
+    let length = record_length(header).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    let mut record = vec![0; length];
+    records.read_exact(&mut record).await?;
+    Ok(Some(record))
+}
+
+/// Records of the other side's. Its end, and the relay's, are the end of what the link reads.
+async fn inward(mut from_relay: SplitStream<Web>, mut to_link: OwnedWriteHalf) {
+    while let Some(Ok(message)) = from_relay.next().await {
+        let Message::Binary(record) = message else { continue };
+        let Ok(length) = u32::try_from(record.len()) else { return };
+        if to_link.write_all(&length.to_be_bytes()).await.is_err() || to_link.write_all(&record).await.is_err() {
+            return;
+        }
+    }
+}

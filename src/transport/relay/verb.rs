@@ -1,0 +1,107 @@
+//! What a side wants of a relay, said in its upgrade request (SPEC 10.1).
+
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::code::Nameplate;
+use zeroize::Zeroizing;
+
+/// This protocol between a side and a relay.
+pub(super) const PROTOCOL: &str = "pinhole.1";
+
+/// What a relay wants to see from hosts, if its operator does: 16 to 128 letters, digits, `-`, `.`, `_` and `~`.
+#[derive(Clone)]
+pub struct HostToken(Zeroizing<String>);
+
+impl HostToken {
+    /// Reads a token as its operator hands it out.
+    ///
+    /// # Errors
+    /// Usage, if no relay could have given it.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let text = text.trim();
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        if (16..=128).contains(&text.len()) && text.bytes().all(allowed) {
+            return Ok(Self(Zeroizing::new(text.to_owned())));
+        }
+        Err(Failure::new(Exit::Usage, "usage", "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not")
+            .next("ask whoever runs the relay for the token again"))
+    }
+}
+
+/// What gets a number back after its host's connection was lost.
+#[derive(Clone)]
+pub(super) struct Owner(Zeroizing<String>);
+
+impl Owner {
+    /// 32 lower-case hexadecimal digits.
+    pub(super) fn parse(text: String) -> Option<Self> {
+        let text = Zeroizing::new(text);
+        let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 32 && text.bytes().all(hexadecimal)).then_some(Self(text))
+    }
+}
+
+/// What is wanted.
+pub(super) enum Verb<'a> {
+    /// A number for a new host.
+    Host,
+    /// The number that this host had.
+    HostAgain(Nameplate, &'a Owner),
+    /// To meet the host of a number.
+    Join(Nameplate),
+}
+
+impl Verb<'_> {
+    /// The tokens of `Sec-WebSocket-Protocol`.
+    pub(super) fn protocols(&self) -> String {
+        match self {
+            Self::Host => format!("{PROTOCOL}, host"),
+            Self::HostAgain(nameplate, _) => format!("{PROTOCOL}, host-{}", nameplate.number()),
+            Self::Join(nameplate) => format!("{PROTOCOL}, join-{}", nameplate.number()),
+        }
+    }
+
+    /// The value of `Authorization`, if there is anything to prove.
+    pub(super) fn authorization(&self, host: Option<&HostToken>) -> Option<Zeroizing<String>> {
+        let owner = match self {
+            Self::HostAgain(_, owner) => Some(format!("owner={}", owner.0.as_str())),
+            Self::Host => None,
+            Self::Join(_) => return None,
+        };
+        let host = host.map(|token| format!("host={}", token.0.as_str()));
+        let parts: Vec<String> = [owner, host].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| Zeroizing::new(format!("Pinhole {}", parts.join(", "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_is_what_the_specification_says() {
+        let number = Nameplate::new(417).unwrap();
+        let owner = Owner::parse("5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b".into()).unwrap();
+        let token = HostToken::parse(" a-token.of_16~bytes\n").ok().unwrap();
+        let again = Verb::HostAgain(number, &owner);
+        assert_eq!([Verb::Host, Verb::Join(number)].map(|verb| verb.protocols()), ["pinhole.1, host", "pinhole.1, join-417"]);
+        assert_eq!(again.protocols(), "pinhole.1, host-417");
+        let shown = |verb: &Verb<'_>, token| verb.authorization(token).map(|value| value.to_string());
+        assert_eq!(shown(&Verb::Host, None), None);
+        assert_eq!(shown(&Verb::Host, Some(&token)).as_deref(), Some("Pinhole host=a-token.of_16~bytes"));
+        let both = "Pinhole owner=5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b, host=a-token.of_16~bytes";
+        assert_eq!(shown(&again, Some(&token)).as_deref(), Some(both));
+        // Only hosts show a token.
+        assert_eq!(shown(&Verb::Join(number), Some(&token)), None);
+    }
+
+    #[test]
+    fn tokens_that_no_relay_gives_are_refused() {
+        for bad in ["", "short", "fifteen--letters".get(..15).unwrap(), "a token with spaces", "sixteen,letters,", &"x".repeat(129)] {
+            assert!(HostToken::parse(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "5e0c", "5E0C41D20B9F4F7D8A6B3C2D1E0F9A8B", "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b0", "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8g"]
+        {
+            assert!(Owner::parse(bad.into()).is_none(), "{bad}");
+        }
+    }
+}
