@@ -1,7 +1,7 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::failure::{Exit, Failure};
-use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Stored, Way};
+use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, Stored, Way};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +11,7 @@ pub fn channel() -> Channel {
     Channel {
         code: "417-walrus-clipboard-mango".into(),
         number: 417,
-        nearby: None,
+        reach: Reach::Relay("the relay wss://relay.example/ (from --relay)".into()),
         join: vec![Join { place: "anywhere", command: "pinhole take 417-walrus-clipboard-mango".into() }],
         link: None,
         // 2026-11-21 10:00:00 UTC

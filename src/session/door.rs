@@ -1,6 +1,6 @@
 //! Where a host waits: at a port of its own, announced on the local network, or at a relay.
 
-use super::event::{Event, Join, Nearby};
+use super::event::{Event, Join, Reach};
 use super::plan::{Hosting, Plan};
 use super::{Report, tell};
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ pub(super) enum Door {
     Direct {
         listener: Listener,
         bind: Option<IpAddr>,
-        nearby: Nearby,
+        reach: Reach,
         /// Announces the number until it is dropped.
         _announcement: Option<Announcement>,
     },
@@ -37,8 +37,8 @@ impl Door {
             return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way));
         }
         let listener = Listener::bind(plan.network, hosting.bind, hosting.port)?;
-        let (nearby, announcement) = announce(plan, hosting.bind, listener.port());
-        Ok(Self::Direct { listener, bind: hosting.bind, nearby, _announcement: announcement })
+        let (reach, announcement) = announce(plan, hosting.bind, listener.port());
+        Ok(Self::Direct { listener, bind: hosting.bind, reach, _announcement: announcement })
     }
 
     /// The number of the code that is waited under.
@@ -49,18 +49,18 @@ impl Door {
         }
     }
 
-    /// Who finds a host that listens itself.
-    pub(super) fn nearby(&self) -> Option<Nearby> {
+    /// Who finds this host by the code alone.
+    pub(super) fn reach(&self) -> Reach {
         match self {
-            Self::Direct { nearby, .. } => Some(nearby.clone()),
-            Self::Relay(..) => None,
+            Self::Direct { reach, .. } => reach.clone(),
+            Self::Relay(_, way) => Reach::Relay(way.choice.named()),
         }
     }
 
     /// The lines for the other machine.
     pub(super) fn join_lines(&self, command: &str) -> Vec<Join> {
         match self {
-            Self::Direct { nearby, bind, .. } => join_lines(command, nearby, *bind),
+            Self::Direct { reach, bind, .. } => join_lines(command, reach, *bind),
             Self::Relay(_, way) => way.join_lines(command),
         }
     }
@@ -92,16 +92,16 @@ impl Door {
 }
 
 /// Announces the number on the local network, where that is wanted and can be; a host goes on without.
-fn announce(plan: &Plan, bind: Option<IpAddr>, port: u16) -> (Nearby, Option<Announcement>) {
+fn announce(plan: &Plan, bind: Option<IpAddr>, port: u16) -> (Reach, Option<Announcement>) {
     if plan.network == Network::Loopback || bind.is_some_and(|ip| ip.to_canonical().is_loopback()) {
-        return (Nearby::Machine, None);
+        return (Reach::Machine, None);
     }
     if !plan.lan {
-        return (Nearby::Silent(None), None);
+        return (Reach::Silent(None), None);
     }
     match Announcement::start(port, bind) {
-        Ok(announcement) => (Nearby::Announced, Some(announcement)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Nearby::Silent(Some("it has no local network".into())), None),
-        Err(error) => (Nearby::Silent(Some(error.to_string())), None),
+        Ok(announcement) => (Reach::Announced, Some(announcement)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Reach::Silent(Some("it has no local network".into())), None),
+        Err(error) => (Reach::Silent(Some(error.to_string())), None),
     }
 }

@@ -112,8 +112,8 @@ pub struct Channel {
     pub code: String,
     /// Its public number.
     pub number: u32,
-    /// Who finds a host that listens itself by the code alone; nothing where it waits at a relay.
-    pub nearby: Option<Nearby>,
+    /// Who finds the host by the code alone.
+    pub reach: Reach,
     /// What to run on the other machine: at most three, the most likely first.
     pub join: Vec<Join>,
     /// The code as a link, where a relay has an https address.
@@ -133,15 +133,17 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// Who finds a host that listens itself by its code alone, without its address.
+/// Who finds a host by its code alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Nearby {
+pub enum Reach {
     /// This machine, which nobody else reaches.
     Machine,
     /// This machine and the local network, where the number is announced.
     Announced,
     /// This machine; others reach it at its address. Why the number is not announced, for people, if that was not asked for.
     Silent(Option<String>),
+    /// Everybody who uses the same relay: what to call it in a sentence.
+    Relay(String),
 }
 
 /// A line for the other machine.

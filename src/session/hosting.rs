@@ -83,7 +83,7 @@ impl Host {
             &Event::Channel(Channel {
                 code: words.to_string(),
                 number: code.nameplate().number(),
-                nearby: door.nearby(),
+                reach: door.reach(),
                 join,
                 link: door.link(words.as_str()),
                 expires_at: SystemTime::now() + plan.ttl,

@@ -1,15 +1,15 @@
 //! This machine's addresses: what to print for the other side, and how far away a peer is.
 
-use crate::session::event::{Join, Nearby, Path};
+use crate::session::event::{Join, Path, Reach};
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is everything before the code's
-/// `@`, such as `pinhole take 9471-…`; `nearby` says where that alone is enough; `bound` is where the host listens, if not everywhere.
+/// `@`, such as `pinhole take 9471-…`; `reach` says where that alone is enough; `bound` is where the host listens, if not everywhere.
 #[must_use]
-pub fn join_lines(command: &str, nearby: &Nearby, bound: Option<IpAddr>) -> Vec<Join> {
+pub fn join_lines(command: &str, reach: &Reach, bound: Option<IpAddr>) -> Vec<Join> {
     let alone = |place| Join { place, command: command.to_owned() };
-    if *nearby == Nearby::Machine {
+    if *reach == Reach::Machine {
         return vec![alone("on this machine")];
     }
     let addresses: Vec<IpAddr> = match bound {
@@ -19,7 +19,7 @@ pub fn join_lines(command: &str, nearby: &Nearby, bound: Option<IpAddr>) -> Vec<
     let tailnet = addresses.iter().copied().find(|ip| is_tailnet(*ip));
     let local = addresses.iter().copied().find(|ip| !is_tailnet(*ip));
     let mut lines = Vec::new();
-    if *nearby == Nearby::Announced {
+    if *reach == Reach::Announced {
         lines.push(alone("on this network"));
     }
     let place = if lines.is_empty() { "on this network" } else { "by address" };
@@ -28,7 +28,7 @@ pub fn join_lines(command: &str, nearby: &Nearby, bound: Option<IpAddr>) -> Vec<
     if let (true, Some(name)) = (lines.len() < 2 && bound.is_none(), host_name()) {
         lines.push(Join { place: "by name", command: format!("{command}@{name}") });
     }
-    if *nearby != Nearby::Announced {
+    if *reach != Reach::Announced {
         lines.push(alone("on this machine"));
     }
     lines
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn on_loopback_only_this_machine_is_named() {
-        let lines = join_lines("pinhole take 9471-x", &Nearby::Machine, None);
+        let lines = join_lines("pinhole take 9471-x", &Reach::Machine, None);
         let [line] = &lines[..] else { panic!("{} lines", lines.len()) };
         assert_eq!((line.place, &*line.command), ("on this machine", "pinhole take 9471-x"));
     }
@@ -103,13 +103,12 @@ mod tests {
     #[test]
     fn a_bound_address_is_the_one_named() {
         let bound = Some("fd00::7".parse().unwrap());
-        let lines =
-            |nearby| join_lines("take 9471-x", nearby, bound).into_iter().map(|line| (line.place, line.command)).collect::<Vec<_>>();
+        let lines = |reach| join_lines("take 9471-x", reach, bound).into_iter().map(|line| (line.place, line.command)).collect::<Vec<_>>();
         let (alone, at) = ("take 9471-x".to_owned(), "take 9471-x@[fd00::7]".to_owned());
-        assert_eq!(lines(&Nearby::Silent(None)), [("on this network", at.clone()), ("on this machine", alone.clone())]);
-        assert_eq!(lines(&Nearby::Announced), [("on this network", alone), ("by address", at)]);
-        for nearby in [Nearby::Announced, Nearby::Silent(None)] {
-            assert!(join_lines("x", &nearby, None).len() <= 3);
+        assert_eq!(lines(&Reach::Silent(None)), [("on this network", at.clone()), ("on this machine", alone.clone())]);
+        assert_eq!(lines(&Reach::Announced), [("on this network", alone), ("by address", at)]);
+        for reach in [Reach::Announced, Reach::Silent(None)] {
+            assert!(join_lines("x", &reach, None).len() <= 3);
         }
     }
 

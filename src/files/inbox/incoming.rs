@@ -1,7 +1,7 @@
 //! A transfer on its way into files: its items under hidden names, its entries as they are said, its bytes at their places.
 
 use super::folder::{self, Identity};
-use super::pending::{Finish, Nearby, Pending, Underway};
+use super::pending::{Finish, Pending, Reach, Underway};
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, PART_BYTES, PART_ENTRIES, PARTS_AHEAD, PATH_BYTES, PATH_LEVELS};
@@ -42,7 +42,7 @@ pub(super) struct Item {
 #[derive(Debug, Default)]
 pub(super) struct Registering {
     pub(super) totals: Vec<Total>,
-    nearby: Nearby,
+    reach: Reach,
 }
 
 /// What is known of an item.
@@ -129,7 +129,7 @@ impl Incoming {
         drop(underway);
         let mut pending = Vec::new();
         for (number, entry) in (first..).zip(&entries) {
-            if let Some(waiting) = self.create(entry, &mut registering.nearby)? {
+            if let Some(waiting) = self.create(entry, &mut registering.reach)? {
                 pending.push((number, waiting));
             }
         }
@@ -209,10 +209,10 @@ impl Incoming {
     }
 
     /// Creates what an entry needs now: a folder, an empty file, or nothing but the knowledge that its folder is there.
-    fn create(&self, entry: &Checked, nearby: &mut Nearby) -> Result<Option<Pending>, Refusal> {
+    fn create(&self, entry: &Checked, reach: &mut Reach) -> Result<Option<Pending>, Refusal> {
         let Some(item) = self.items.get(entry.item) else { return Ok(None) };
         let what = || item.what(&entry.path);
-        let (parent, name) = nearby.parent(&self.place.folder, item, entry.item, &entry.path).map_err(|error| {
+        let (parent, name) = reach.parent(&self.place.folder, item, entry.item, &entry.path).map_err(|error| {
             let missing = format!("{} was not saved: a folder on the way to it was not sent, or is a file", what());
             if is_no_folder(&error) { Refusal::name(missing) } else { Refusal::disk(what(), &error) }
         })?;

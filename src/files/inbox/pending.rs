@@ -60,7 +60,7 @@ pub(super) struct Underway {
     pub(super) pending: HashMap<u32, Pending>,
     /// The entries whose files are open, the longest open first.
     open: VecDeque<u32>,
-    nearby: Nearby,
+    reach: Reach,
     /// Parts of which all is written, and that the layout has forgotten.
     forgotten: u32,
     /// Threads inside `write`.
@@ -96,7 +96,7 @@ impl Underway {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let pending = self.pending.get_mut(&entry).ok_or_else(gone)?;
         let item = items.get(pending.item).ok_or_else(gone)?;
-        let (parent, name) = self.nearby.parent(root, item, pending.item, &pending.path)?;
+        let (parent, name) = self.reach.parent(root, item, pending.item, &pending.path)?;
         let file = Arc::new(match pending.identity {
             Some(identity) => parent.reopen_file(name, identity)?,
             None => parent.create_file(name)?,
@@ -129,9 +129,9 @@ impl Underway {
 
 /// The folder used last, which is most often the one that is wanted next.
 #[derive(Debug, Default)]
-pub(super) struct Nearby(Option<(usize, Box<str>, Folder)>);
+pub(super) struct Reach(Option<(usize, Box<str>, Folder)>);
 
-impl Nearby {
+impl Reach {
     /// The folder in which `path` of an item lies, and its name there. Each component is opened for itself, so no link is followed.
     pub(super) fn parent<'a>(
         &'a mut self,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::failure::{Exit, Failure};
 use crate::report::{Format, test_events as given};
-use crate::session::event::{Channel, Join, Nearby, Offered};
+use crate::session::event::{Channel, Join, Offered, Reach};
 use pinhole_protocol::wire::{ItemId, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -70,6 +70,8 @@ fn giving_a_file() {
     ];
     let before = "\
 Giving report.pdf, 38.2 MB
+Through the relay wss://relay.example/ (from --relay).
+
 Code: 417-walrus-clipboard-mango
 
 On the other machine, run:
@@ -100,6 +102,9 @@ fn a_narrow_window() {
     ];
     let screen = "\
 Giving report.pdf, 38.2 MB
+Through the relay wss://relay.example/
+  (from --relay).
+
 Code: 417-walrus-clipboard-mango
 
 On the other machine, run:
@@ -123,10 +128,11 @@ fn a_host_without_a_relay() {
             join("on this network", "pinhole take 9417-walrus-clipboard-mango"),
             join("on the tailnet", "pinhole take 9417-walrus-clipboard-mango@100.64.0.7"),
         ],
+        reach: Reach::Announced,
         ..given::channel()
     };
     let alone = Channel {
-        nearby: Some(Nearby::Machine),
+        reach: Reach::Machine,
         join: vec![join("on this machine", "pinhole take 9417-walrus-clipboard-mango")],
         link: Some("https://relay.example/#417-a-b-c".into()),
         offering: None,
@@ -175,17 +181,17 @@ Good for one guest and 1 hour.
 
 #[test]
 fn a_host_that_is_not_announced() {
-    let reach = |nearby| {
-        let channel = Channel { number: 9_417, nearby: Some(nearby), offering: None, ..given::channel() };
+    let reach = |reach| {
+        let channel = Channel { number: 9_417, reach, offering: None, ..given::channel() };
         written(ROOMY, true, &[Event::Channel(channel)]).split_once("\n\nCode:").unwrap().0.to_owned()
     };
     let elsewhere = "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.";
     assert_eq!(
-        reach(Nearby::Silent(None)),
+        reach(Reach::Silent(None)),
         format!("The code alone works on this machine; others need its address, and must be able\n  to reach it.\n{elsewhere}")
     );
     assert_eq!(
-        reach(Nearby::Silent(Some("no\u{1b}way".into()))),
+        reach(Reach::Silent(Some("no\u{1b}way".into()))),
         format!(
             "The code alone works on this machine; others need its address: the local network\n  cannot be told of it (no\\u{{1b}}way).\n{elsewhere}"
         )

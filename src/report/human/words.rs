@@ -4,17 +4,15 @@ use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
 use crate::report::sentences::{Side, sentence};
-use crate::session::event::{Channel, Nearby, Offered, Ours, Path};
+use crate::session::event::{Channel, Offered, Ours, Path, Reach};
 use pinhole_protocol::wire::Reason;
 
 /// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
 pub fn channel(look: Look, channel: &Channel) -> String {
     let mut lines = Vec::new();
     lines.extend(channel.offering.as_ref().map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")));
-    if let Some(nearby) = &channel.nearby {
-        lines.extend(reach(nearby).iter().map(|sentence| look.fold(sentence, "  ")));
-        lines.push(String::new());
-    }
+    lines.extend(reach(&channel.reach).iter().map(|sentence| look.fold(sentence, "  ")));
+    lines.push(String::new());
     lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
     match channel.join.as_slice() {
         [] => {}
@@ -35,13 +33,14 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     lines.join("\n")
 }
 
-/// Who reaches a host that listens itself, and the two ways for everybody else.
-fn reach(nearby: &Nearby) -> Vec<String> {
-    let first = match nearby {
-        Nearby::Machine => return vec!["This reaches only this machine.".into()],
-        Nearby::Announced => "The code works on this machine and this local network.".into(),
-        Nearby::Silent(None) => "The code alone works on this machine; others need its address, and must be able to reach it.".into(),
-        Nearby::Silent(Some(why)) => format!(
+/// Who reaches the host, and the two ways for everybody else.
+fn reach(reach: &Reach) -> Vec<String> {
+    let first = match reach {
+        Reach::Relay(relay) => return vec![format!("Through {relay}.")],
+        Reach::Machine => return vec!["This reaches only this machine.".into()],
+        Reach::Announced => "The code works on this machine and this local network.".into(),
+        Reach::Silent(None) => "The code alone works on this machine; others need its address, and must be able to reach it.".into(),
+        Reach::Silent(Some(why)) => format!(
             "The code alone works on this machine; others need its address: the local network cannot be told of it ({}).",
             terminal(why)
         ),
