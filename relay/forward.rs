@@ -196,8 +196,8 @@ impl Way<'_> {
                 return Some(over);
             }
             self.frames.forwarded();
-            self.relay.counters.frames.add(gathered.frames);
-            self.relay.counters.bytes.add(gathered.bytes);
+            self.relay.counters.frames.inc_by(gathered.frames);
+            self.relay.counters.bytes.inc_by(gathered.bytes);
         }
         if (pinged || gathered.frames > 0) && self.relay.is_time(told) {
             self.relay.hall.tell(Input::Frame(self.sender.connection()));

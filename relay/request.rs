@@ -50,6 +50,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Malformed, Self::Token, Self::Upgrade, Self::Limit, Self::Ending];
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(self) -> StatusCode {

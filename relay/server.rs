@@ -52,7 +52,7 @@ const BEATS: u32 = 60;
 pub struct Relay {
     pub(crate) hall: Arc<Hall>,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) proxies: Proxies,
     /// How long a pair may take nothing.
     pub(crate) inactivity: Duration,
@@ -88,10 +88,11 @@ impl Server {
     /// If it cannot listen, or the certificate cannot be used.
     pub fn bind(settings: Settings) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(bind::tls).transpose()?;
+        let counters = Arc::new(Counters::default());
         let relay = Arc::new(Relay {
-            hall: Arc::new(Hall::new(settings.limits.clone())),
+            hall: Arc::new(Hall::new(settings.limits.clone(), Arc::clone(&counters))),
             pool: Pool::new(FRAME + HEAD),
-            counters: Counters::default(),
+            counters,
             proxies: Proxies::new(settings.trusted_proxies),
             inactivity: settings.limits.inactivity,
             patience: settings.limits.hold,
@@ -167,7 +168,7 @@ impl Server {
     /// Begins to serve a connection.
     fn greet(&self, connections: &mut JoinSet<()>, told: &Arc<Semaphore>, stream: TcpStream, peer: IpAddr, door: &Door) {
         let relay = Arc::clone(&self.relay);
-        relay.counters.connections.add(1);
+        relay.counters.accepted.inc();
         // Whom a proxy speaks for is known from the request.
         let admission = if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
         let (admission, permit) = match admission {
@@ -226,7 +227,7 @@ impl Relay {
         let delay = rates.bytes(now, source, bytes);
         let delay = if kind == Kind::Text { delay.max(rates.control(now, source)) } else { delay };
         if !delay.is_zero() {
-            self.counters.delayed.add(1);
+            self.counters.delayed.inc();
         }
         delay
     }

@@ -1,9 +1,11 @@
 //! Where all connections are known: tells [`Pairing`] what happened, and each connection's task what it has to do.
 
+use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population, Reply, Why};
 use crate::quotas::{OverLimit, Source};
 use crate::request::Verb;
+use core::time::Duration;
 use pinhole_protocol::time::Instant;
 use rand_core::OsRng;
 use std::collections::BTreeMap;
@@ -64,19 +66,25 @@ pub struct Hall {
     rescheduled: Notify,
     /// Time is counted from here. It stands still while the machine sleeps, and so do the connections.
     origin: Clock,
+    counters: Arc<Counters>,
 }
 
 impl Hall {
     /// Nobody is here.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, counters: Arc<Counters>) -> Self {
         let now = Instant::from_millis(0);
         let state = State { pairing: Pairing::new(now, limits), seats: BTreeMap::new(), next: 0, wake_at: None, draining: false };
-        Self { state: Mutex::new(state), rescheduled: Notify::new(), origin: Clock::now() }
+        Self { state: Mutex::new(state), rescheduled: Notify::new(), origin: Clock::now(), counters }
     }
 
     /// The time, as the pairing counts it.
     pub fn now(&self) -> Instant {
         Instant::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The time since the relay's start.
+    pub fn uptime(&self) -> Duration {
+        self.origin.elapsed()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,7 +120,10 @@ impl Hall {
             let input = match verb {
                 Verb::Host => Input::Host { connection, source, back: None },
                 Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)) },
-                Verb::Join(nameplate) => Input::Join { connection, source, nameplate },
+                Verb::Join(nameplate) => {
+                    self.counters.joins.inc();
+                    Input::Join { connection, source, nameplate }
+                }
                 Verb::Link(token, side) => Input::Link { connection, token, side },
             };
             self.handle(&mut state, input);
@@ -126,8 +137,10 @@ impl Hall {
     }
 
     fn handle(&self, state: &mut State, input: Input<'_>) {
+        let confirmed = matches!(input, Input::Confirmed(..));
         let Actions { list, wake_at } = state.pairing.handle(self.now(), input, &mut OsRng);
         for action in list {
+            self.count(&action, confirmed);
             match action {
                 Action::Tell(connection, reply) => state.command(connection, Command::Tell(reply)),
                 Action::Send(connection, bytes) => state.command(connection, Command::Send(bytes)),
@@ -147,6 +160,16 @@ impl Hall {
         if state.wake_at != wake_at {
             state.wake_at = wake_at;
             self.rescheduled.notify_one();
+        }
+    }
+
+    /// Counts what is about to be done, because a host has confirmed or for another reason.
+    fn count(&self, action: &Action, confirmed: bool) {
+        match action {
+            Action::Tell(_, Reply::Number { .. }) => drop(self.counters.hosts.inc()),
+            Action::Pair(..) => drop(if confirmed { self.counters.confirmed.inc() } else { self.counters.links.inc() }),
+            Action::Close(_, why) => self.counters.closed(*why),
+            Action::Tell(..) | Action::Send(..) => {}
         }
     }
 

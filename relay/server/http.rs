@@ -3,6 +3,7 @@
 use super::Relay;
 use super::hall::Admission;
 use super::socket::{Socket, Stream};
+use crate::counters::{self, Moment};
 use crate::request::{self, Refusal, Verb};
 use crate::source::is_forwarded;
 use axum::body::Body;
@@ -83,8 +84,11 @@ async fn health(State(relay): State<Arc<Relay>>) -> Response<Body> {
 }
 
 async fn metrics(State(relay): State<Arc<Relay>>) -> Response<Body> {
-    let text = relay.counters.text(&relay.hall.population(), relay.pool.held());
-    answer(StatusCode::OK, &[(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"))], text)
+    let moment = Moment { population: relay.hall.population(), buffered: relay.pool.held(), uptime: relay.hall.uptime() };
+    match relay.counters.text(&moment) {
+        Ok(text) => answer(StatusCode::OK, &[(header::CONTENT_TYPE, HeaderValue::from_static(counters::CONTENT_TYPE))], text),
+        Err(_) => answer(StatusCode::INTERNAL_SERVER_ERROR, &[], ""),
+    }
 }
 
 /// An upgrade on any path, because a proxy may have left some of its own; for everybody else the page.
@@ -95,7 +99,7 @@ async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc
     match upgrade(&relay, &arrival, request) {
         Ok(response) => response,
         Err(refusal) => {
-            relay.counters.refused.add(1);
+            relay.counters.refused(refusal);
             let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             answer(refusal.status(), if refusal == Refusal::Upgrade { core::slice::from_ref(&version) } else { &[] }, "")
         }
@@ -120,7 +124,6 @@ fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Re
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refusal::Upgrade)?;
     let accept = HeaderValue::from_str(&asked.accept).map_err(|_| Refusal::Malformed)?;
     *arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Upgraded { upgrade, verb: asked.verb, admission, seen });
-    relay.counters.upgrades.add(1);
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
