@@ -189,8 +189,16 @@ mod tests {
     #[test]
     fn each_counter_counts_what_it_is_for() {
         let counters = Counters::default();
-        let all =
-            [&counters.hosts, &counters.joins, &counters.confirmed, &counters.links, &counters.frames, &counters.bytes, &counters.delayed];
+        let all = [
+            &counters.accepted,
+            &counters.hosts,
+            &counters.joins,
+            &counters.confirmed,
+            &counters.links,
+            &counters.frames,
+            &counters.bytes,
+            &counters.delayed,
+        ];
         for (count, counter) in (1..).zip(all) {
             counter.inc_by(count);
         }

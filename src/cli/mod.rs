@@ -8,6 +8,7 @@ mod give;
 mod host;
 mod options;
 mod receive;
+mod relay;
 mod send;
 mod take;
 
@@ -54,6 +55,8 @@ Exit status:
 enum Command {
     #[command(flatten)]
     Session(Session),
+    /// Run a relay, at which two machines meet that cannot reach each other.
+    Relay(Box<relay::Args>),
     /// Show what is set and where that comes from, or change it.
     Config(config::Args),
 }
@@ -126,6 +129,7 @@ pub fn main() -> Ended {
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     let session = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(Cli { command: Command::Session(session) }) => session,
+        Ok(Cli { command: Command::Relay(args) }) => return args.main(),
         Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
         Err(error) => return misused(&error),
     };

@@ -150,7 +150,7 @@ const fn path_word(path: Path) -> &'static str {
 }
 
 /// A moment as RFC 3339 has it, in UTC and whole seconds; before 1970 it is 1970.
-fn timestamp(moment: SystemTime) -> String {
+pub(super) fn timestamp(moment: SystemTime) -> String {
     let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Days to a date of the Gregorian calendar, in years that begin in March so that the leap day is the last one:

@@ -6,6 +6,7 @@ pub mod amounts;
 pub mod escape;
 mod human;
 mod json;
+pub mod log;
 pub mod look;
 mod meter;
 pub mod prompt;

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ctrl-C and the signals that mean the same.
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     interrupt: Signal,
     terminate: Signal,
     /// Nothing where it was ignored from the start, as under `nohup`.
@@ -13,13 +13,13 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "failed", format!("signals cannot be heard: {error}")));
         let hangup = if hangup_ignored() { None } else { Some(listen(SignalKind::hangup())?) };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())?, hangup })
     }
 
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         let Self { interrupt, terminate, hangup } = self;
         let hung_up = async {
             match hangup {

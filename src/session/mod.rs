@@ -5,7 +5,7 @@ mod door;
 mod driver;
 pub mod event;
 mod hosting;
-mod interrupt;
+pub(crate) mod interrupt;
 mod joining;
 pub mod plan;
 mod receiving;

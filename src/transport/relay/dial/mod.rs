@@ -36,6 +36,14 @@ pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Resu
     dial_through(Proxy::of(&choice.url, variable)?, choice, trust, network).await
 }
 
+/// Connects to a relay without a proxy, whatever the environment says.
+///
+/// # Errors
+/// As [`dial`], those of a proxy aside.
+pub async fn dial_directly(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+    dial_through(None, choice, trust, network).await
+}
+
 async fn dial_through(proxy: Option<Proxy>, choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
     let (url, relay) = (&choice.url, Place::Relay(choice));
     let stream: Stream = match &proxy {
