@@ -61,7 +61,7 @@ impl Args {
             Some(Verb::Get { key }) => one(key, self.json, |shown| shown.value.clone())?,
             Some(Verb::Set { key, value }) => {
                 if key == Key::CaFile {
-                    Trust::of(&Setting { value: Some(value.clone().into()), from: settings::Origin::Flag("config set") })?;
+                    Trust::of(&Setting { value: Some(value.clone().into()), from: settings::Origin::Flag("the command line") })?;
                 }
                 settings::set(key, &value)?;
                 one(key, self.json, Shown::line)?

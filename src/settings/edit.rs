@@ -17,9 +17,9 @@ use toml_edit::{DocumentMut, Item, RawString, Value};
 pub fn set(key: Key, text: &str) -> Result<(), Failure> {
     let wrong = |why: String| {
         Failure::new(Exit::Usage, "usage", format!("{} cannot be set to that: {why}", key.name())).next(format!(
-            "write it without the file's quotes: {} is {}",
+            "write it as in: pinhole config set {} {}",
             key.name(),
-            key.kind()
+            key.example()
         ))
     };
     let value = match key {

@@ -47,18 +47,15 @@ impl Config {
         };
         let document = Document::parse(text).map_err(|error| {
             let what: String = error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
-            at(error.span(), what).next("correct that line: settings are written as in: relay = \"wss://relay.example\"")
+            at(error.span(), what).next(format!("write that line as in: {}", Key::Relay.line()))
         })?;
         let mut config = Self { path: Some(path.to_owned()), ..Self::default() };
         for (name, item) in document.iter() {
             let span = document.as_table().key(name).and_then(toml_edit::Key::span);
             let Some(key) = Key::of(name) else { return Err(unknown(name, |what| at(span, what))) };
             config.take(key, item).map_err(|why| {
-                at(item.span().or(span), format!("{} cannot be that: {why}", key.name())).next(format!(
-                    "correct that line: {} is {}",
-                    key.name(),
-                    key.kind()
-                ))
+                at(item.span().or(span), format!("{} cannot be that: {why}", key.name()))
+                    .next(format!("write that line as in: {}", key.line()))
             })?;
         }
         Ok(config)

@@ -34,14 +34,21 @@ impl Key {
         Self::ALL.into_iter().find(|key| key.name() == name)
     }
 
-    /// What its value is, in a few words.
+    /// A value of its kind, as it is typed.
     #[must_use]
-    pub const fn kind(self) -> &'static str {
+    pub const fn example(self) -> &'static str {
         match self {
-            Self::Relay => "an address in quotes, such as \"wss://relay.example\", or \"none\"",
-            Self::CaFile => "a path in quotes",
-            Self::Lan => "true or false",
+            Self::Relay => "wss://relay.example",
+            Self::CaFile => "/etc/ssl/relay.pem",
+            Self::Lan => "false",
         }
+    }
+
+    /// A line of the file that sets it.
+    #[must_use]
+    pub fn line(self) -> String {
+        let quote = if self == Self::Lan { "" } else { "\"" };
+        format!("{} = {quote}{}{quote}", self.name(), self.example())
     }
 }
 

@@ -64,8 +64,13 @@ impl Proxy {
             "socks5h" => (Kind::Socks { names: true }, 1080),
             _ => return None,
         };
-        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = uri.port_u16().unwrap_or(port);
+        let host = uri.host()?;
+        // A port that is none is no reason to take another.
+        let port = match uri.authority()?.as_str().strip_prefix(host)? {
+            "" => port,
+            _ => uri.port_u16()?,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Some(Self { kind, host, port, variable, intercept })
     }
 

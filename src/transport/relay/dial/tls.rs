@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, OtherError};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
 
 /// The certificates that a relay may have: those that the platform trusts, and those of `--ca-file`.
 #[derive(Clone, Default)]
@@ -37,8 +37,11 @@ impl Trust {
                 .next("name a PEM file: text with -----BEGIN CERTIFICATE----- in it")
         };
         let text = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let extra: Vec<_> =
-            CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|_| wrong("has a broken certificate in it".into()))?;
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        let extra = read.map_err(|_| wrong("has something broken in it".into()))?;
+        if extra.iter().any(|certificate| RootCertStore::empty().add(certificate.clone()).is_err()) {
+            return Err(wrong("has a broken certificate in it".into()));
+        }
         if extra.is_empty() {
             return Err(wrong("has no certificate in it".into()));
         }
@@ -113,7 +116,8 @@ fn speaks_no_tls(place: &Place<'_>, what: &str) -> Failure {
 fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
     let named = place.named();
     let (what, next) = match why {
-        CertificateError::UnknownIssuer => (
+        // A signature is wrong where an authority was made anew under its old name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "has a certificate of an issuer that this machine does not know",
             "if the relay, or a company's proxy that reads along, has a certificate of its own: --ca-file FILE, or pinhole config set ca-file FILE; \
              else somebody may stand in between",

@@ -58,7 +58,8 @@ pub(super) async fn ask(stream: &mut Stream, target: &str, authorization: Option
     // Only its number is repeated: the words beside it are the proxy's.
     match status(&head) {
         Some(200..=299) => Ok(()),
-        Some(407) => Err(Refusal::Credentials),
+        // tinyproxy says 401 for it.
+        Some(407 | 401) => Err(Refusal::Credentials),
         Some(status @ 400..=499) => Err(Refusal::Forbidden(format!("HTTP status {status}"))),
         Some(status @ 500..=599) => Err(Refusal::NotReached(format!("HTTP status {status}"))),
         _ => Err(Refusal::NoProxy),
