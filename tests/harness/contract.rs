@@ -40,6 +40,7 @@ struct On {
 #[serde(rename_all = "lowercase")]
 enum Path {
     Loopback,
+    Lan,
 }
 
 #[derive(Deserialize)]
@@ -240,7 +241,7 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
             assert!(it.expires_at.len() == 20 && it.expires_at.ends_with('Z'), "{line}");
         }
         "connected" | "path" => {
-            let On { path: Path::Loopback } = read(fields, line);
+            let On { path: Path::Loopback | Path::Lan } = read(fields, line);
         }
         "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
