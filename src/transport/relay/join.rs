@@ -92,7 +92,10 @@ async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame
         Err(Ending::Unavailable) => return Err(free(unavailable(way, nameplate))),
         // The connection ended with nothing said of the host.
         Err(ending) => {
-            return Err(Miss { failure: ended(way, ending), held: matches!(ending, Ending::Lost | Ending::Restart | Ending::Again) });
+            return Err(Miss {
+                failure: ended(way, ending),
+                held: matches!(ending, Ending::Lost | Ending::Restart | Ending::Again | Ending::Done),
+            });
         }
     };
     match whole(&bytes) {
