@@ -41,6 +41,7 @@ struct On {
 enum Path {
     Loopback,
     Lan,
+    Relay,
 }
 
 #[derive(Deserialize)]
@@ -237,11 +238,16 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
             assert!(it.code.starts_with(&format!("{}-", it.number)), "{line}");
             assert!((1..=3).contains(&it.joins.len()) && it.joins.iter().all(|join| !join.place.is_empty()), "{line}");
             assert_eq!(it.join.as_ref(), it.joins.first().map(|join| &join.command), "{line}");
-            assert!(it.joins.iter().all(|join| join.command.contains(&it.code)) && it.link.is_none(), "{line}");
+            assert!(it.joins.iter().all(|join| join.command.contains(&it.code)), "{line}");
+            let at_relay = !(1024..=65535).contains(&it.number);
+            assert!(
+                it.link.is_none_or(|link| at_relay && link.starts_with("https://") && link.ends_with(&format!("/#{}", it.code))),
+                "{line}"
+            );
             assert!(it.expires_at.len() == 20 && it.expires_at.ends_with('Z'), "{line}");
         }
         "connected" | "path" => {
-            let On { path: Path::Loopback | Path::Lan } = read(fields, line);
+            let On { path: Path::Loopback | Path::Lan | Path::Relay } = read(fields, line);
         }
         "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),

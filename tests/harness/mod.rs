@@ -3,6 +3,8 @@
 pub mod content;
 pub mod contract;
 pub mod process;
+pub mod relay;
+pub mod tap;
 pub mod terminal;
 
 use serde_json::Value;
@@ -114,6 +116,14 @@ impl Running {
         }
     }
 
+    /// The next line of standard error, without its end; nothing after the last.
+    pub fn error_line(&mut self) -> Option<String> {
+        match self.errors.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) => panic!("no line on standard error within {PATIENCE:?}"),
+            line => line.ok(),
+        }
+    }
+
     /// Reads JSON lines until one of this type, and of this `event` if it is not empty.
     pub fn until(&mut self, kind: &str, event: &str) -> Value {
         loop {
@@ -123,6 +133,13 @@ impl Running {
                 return value;
             }
         }
+    }
+
+    /// The line that it prints for the other machine, as arguments of the program.
+    pub fn join_line(&mut self) -> Vec<String> {
+        let channel = self.until("status", "channel");
+        let line = channel["join"].as_str().unwrap();
+        line.strip_prefix("pinhole ").unwrap().split(' ').filter(|word| *word != "PATH...").map(str::to_owned).collect()
     }
 
     /// Waits for the channel and returns its code.

@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod between;
 mod bombs;
 mod door;
 mod fake_hosts;
@@ -15,6 +16,7 @@ mod man_in_the_middle;
 mod names;
 mod peer;
 mod records;
+mod relays;
 mod secrecy;
 mod sender;
 mod takers;

@@ -1,0 +1,55 @@
+//! The real relay at work.
+
+use super::{Machine, Running};
+use serde_json::Value;
+
+/// `pinhole relay` on a loopback port that the system chose. Ended when dropped.
+pub struct Relay {
+    pub port: u16,
+    pub running: Running,
+    machine: Machine,
+}
+
+impl Relay {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these options.
+    pub fn with(options: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", options)
+    }
+
+    /// At this address.
+    pub fn at(listen: &str, options: &[&str]) -> Self {
+        let machine = Machine::new();
+        let mut running = machine.start(["relay", "--listen", listen].iter().chain(options));
+        let port = listening(&mut running);
+        Self { port, running, machine }
+    }
+
+    /// The address that clients are given.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it at once, as a crash would, and starts another in its place.
+    pub fn crash_and_restart(&mut self, options: &[&str]) {
+        self.running.child.kill().unwrap();
+        self.running.child.wait().unwrap();
+        let listen = format!("127.0.0.1:{}", self.port);
+        self.running = self.machine.start(["relay", "--listen", &listen].iter().chain(options));
+        listening(&mut self.running);
+    }
+}
+
+/// Waits for the line that says where it listens.
+fn listening(running: &mut Running) -> u16 {
+    loop {
+        let line = running.error_line().unwrap_or_else(|| panic!("it ended: {:?}", running.seen));
+        let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        if value["event"] == "listening" {
+            return u16::try_from(value["port"].as_u64().unwrap()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A host that waits keeps its number, whatever becomes of its connection or of the relay.
+
+use crate::harness::relay::Relay;
+use crate::harness::{Machine, Running};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+
+/// A line that can be cut: the connections that go through it.
+fn line(relay: u16) -> (u16, Receiver<TcpStream>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, passing) = channel();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect((Ipv4Addr::LOCALHOST, relay)).unwrap());
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client.try_clone().unwrap())] {
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = from.read(&mut buffer) {
+                        if to.write_all(&buffer[..read]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+            if told.send(client).is_err() {
+                return;
+            }
+        }
+    });
+    (port, passing)
+}
+
+fn arrives(giver: Running, code: &str, relay: &Relay) {
+    let there = Machine::new();
+    there.run(["take", code, "--relay", &relay.url(), "-o", "."]).expect(0);
+    assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+    giver.end().expect(0);
+}
+
+#[test]
+fn a_host_whose_connection_drops_comes_back_for_its_number() {
+    let (relay, here) = (Relay::start(), Machine::new());
+    here.write("gift", b"the gift");
+    let (port, passing) = line(relay.port);
+    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let code = giver.code();
+    for _ in 0..3 {
+        passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+        giver.until("status", "reconnecting");
+        giver.until("status", "reconnected");
+    }
+    arrives(giver, &code, &relay);
+}
+
+#[test]
+fn a_relay_that_is_killed_and_started_again_gives_the_number_back() {
+    let (mut relay, here) = (Relay::start(), Machine::new());
+    here.write("gift", b"the gift");
+    let mut giver = here.start(["give", "--relay", &relay.url(), "gift"]);
+    let code = giver.code();
+    relay.crash_and_restart(&[]);
+    giver.until("status", "reconnected");
+    arrives(giver, &code, &relay);
+}
+
+#[test]
+fn a_joiner_may_come_while_the_host_is_away() {
+    let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
+    here.write("gift", b"the gift");
+    let (port, passing) = line(relay.port);
+    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let code = giver.code();
+    giver.signal(rustix::process::Signal::STOP);
+    passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+    let taker = there.start(["take", &code, "--relay", &relay.url(), "-o", "."]);
+    giver.signal(rustix::process::Signal::CONT);
+    taker.end().expect(0);
+    giver.end().expect(0);
+    assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+}
