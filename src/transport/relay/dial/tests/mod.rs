@@ -1,6 +1,5 @@
 //! Dialling relays that a test plays, on ports of its own on loopback.
 
-mod programs;
 mod proxies;
 mod relays;
 mod variables;
@@ -135,4 +134,9 @@ fn assert_fails(dialled: Result<Stream, Failure>, word: &str, says: &[&str]) {
         assert!(all.contains(part), "no {part:?} in: {all}");
     }
     assert!(!all.contains("hunter2") && !all.contains("aHVudGVyMg") && !all.ends_with('.'), "{all}");
+}
+
+/// A port that nothing listens on, unless by a rare accident.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,6 +1,5 @@
 //! Proxies that a test plays, and what they may answer.
 
-use super::relays::free_port;
 use super::*;
 use std::sync::Mutex;
 

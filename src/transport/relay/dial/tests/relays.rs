@@ -147,8 +147,3 @@ async fn nothing_but_loopback_is_dialled_where_that_is_forbidden() {
     let dialled = dial("wss://localhost:1", &trust, &[("https_proxy", "http://192.0.2.1:3128")]).await;
     assert_fails(dialled, "network-forbidden", &["the proxy 192.0.2.1:3128 (from https_proxy)"]);
 }
-
-/// A port that nothing listens on, unless by a rare accident.
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
