@@ -122,6 +122,7 @@ impl Hall {
                 Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)) },
                 Verb::Join(nameplate) => {
                     self.counters.joins.inc();
+                    tracing::debug!(target: "pinhole_relay", event = "join");
                     Input::Join { connection, source, nameplate }
                 }
                 Verb::Link(token, side) => Input::Link { connection, token, side },
@@ -163,12 +164,25 @@ impl Hall {
         }
     }
 
-    /// Counts what is about to be done, because a host has confirmed or for another reason.
+    /// Counts what is about to be done, because a host has confirmed or for another reason, and logs that it happened: to whom is in no log.
     fn count(&self, action: &Action, confirmed: bool) {
         match action {
-            Action::Tell(_, Reply::Number { .. }) => drop(self.counters.hosts.inc()),
-            Action::Pair(..) => drop(if confirmed { self.counters.confirmed.inc() } else { self.counters.links.inc() }),
-            Action::Close(_, why) => self.counters.closed(*why),
+            Action::Tell(_, Reply::Number { .. }) => {
+                self.counters.hosts.inc();
+                tracing::debug!(target: "pinhole_relay", event = "host");
+            }
+            Action::Pair(..) => {
+                if confirmed {
+                    self.counters.confirmed.inc()
+                } else {
+                    self.counters.links.inc()
+                };
+                tracing::debug!(target: "pinhole_relay", event = "pair", by = if confirmed { "code" } else { "link" });
+            }
+            Action::Close(_, why) => {
+                self.counters.closed(*why);
+                tracing::debug!(target: "pinhole_relay", event = "closed", reason = why.word());
+            }
             Action::Tell(..) | Action::Send(..) => {}
         }
     }

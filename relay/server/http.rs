@@ -100,6 +100,7 @@ async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc
         Ok(response) => response,
         Err(refusal) => {
             relay.counters.refused(refusal);
+            tracing::debug!(target: "pinhole_relay", event = "refused", status = refusal.status().as_u16());
             let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             answer(refusal.status(), if refusal == Refusal::Upgrade { core::slice::from_ref(&version) } else { &[] }, "")
         }

@@ -442,4 +442,21 @@ mod tests {
             sources::with_environment(command(), &ONCE, |name| (name == "PINHOLE_RELAY_HOLD").then(|| "soon".into())).unwrap_err();
         assert!(failure.detail.contains("PINHOLE_RELAY_HOLD") && failure.detail.contains("soon"), "{failure}");
     }
+
+    /// relay/README.md names each setting, and beside it its default.
+    #[test]
+    fn the_readme_has_every_setting_and_its_default() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/relay/README.md")).unwrap();
+        let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `--")).collect();
+        for arg in command().get_arguments() {
+            let flag = arg.get_long().unwrap();
+            let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_str().unwrap()).collect();
+            if ["config", "health", "json", "help"].contains(&flag) {
+                continue;
+            }
+            let row = rows.iter().find(|row| row.contains(&format!("`--{flag}`"))).unwrap_or_else(|| panic!("{flag} is missing"));
+            let shown: Vec<&str> = row.split('|').nth(2).unwrap().split_whitespace().collect();
+            assert!(default.iter().all(|default| *default == "false" || shown.contains(default)), "--{flag}, {default:?}: {row}");
+        }
+    }
 }
