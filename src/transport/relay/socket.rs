@@ -49,14 +49,17 @@ impl Socket {
     pub(super) async fn open(way: &Way, verb: &Verb<'_>) -> Result<Self, Failure> {
         let request = request(way, verb)?;
         let stream = dial(&way.choice, &way.trust, way.network).await?;
-        let config = WebSocketConfig::default().max_message_size(Some(RECORD_CIPHERTEXT)).max_frame_size(Some(RECORD_CIPHERTEXT));
-        let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+        let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(limits()));
         match timeout(UPGRADE_TIME, upgrade).await {
-            Ok(Ok((web, _))) => Ok(Self { web, said: Instant::now(), asked: None }),
+            Ok(Ok((web, _))) => Ok(Self::new(web)),
             Ok(Err(Error::Http(response))) => Err(refused(way, response.status())),
             Ok(Err(_)) => Err(no_relay(way, "does not speak the protocol of a pinhole relay")),
             Err(_) => Err(no_relay(way, "took the connection and does not answer")),
         }
+    }
+
+    fn new(web: WebSocketStream<Stream>) -> Self {
+        Self { web, said: Instant::now(), asked: None }
     }
 
     /// Waits for what comes next, and keeps the connection alive meanwhile. Nothing is lost if the wait is given up.
@@ -125,6 +128,11 @@ impl Socket {
     }
 }
 
+/// Nothing longer than a record comes from a relay.
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default().max_message_size(Some(RECORD_CIPHERTEXT)).max_frame_size(Some(RECORD_CIPHERTEXT))
+}
+
 fn request(way: &Way, verb: &Verb<'_>) -> Result<Request<()>, Failure> {
     let cannot = || Failure::new(Exit::Usage, "usage", format!("{} has no address that can be asked for", way.choice.named()));
     let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
@@ -180,3 +188,6 @@ pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
