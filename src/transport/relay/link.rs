@@ -5,6 +5,7 @@ use super::socket::Socket;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Path;
 use crate::transport::Joined;
+use bytes::Buf;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::handshake::Established;
@@ -68,7 +69,8 @@ async fn inward(mut from_relay: SplitStream<Web>, mut to_link: OwnedWriteHalf) {
     while let Some(Ok(message)) = from_relay.next().await {
         let Message::Binary(record) = message else { continue };
         let Ok(length) = u32::try_from(record.len()) else { return };
-        if to_link.write_all(&length.to_be_bytes()).await.is_err() || to_link.write_all(&record).await.is_err() {
+        // Both in one call of the system.
+        if to_link.write_all_buf(&mut Buf::chain(&length.to_be_bytes()[..], record)).await.is_err() {
             return;
         }
     }
