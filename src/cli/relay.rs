@@ -133,5 +133,6 @@ fn read(setting: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
         let word = if error.kind() == std::io::ErrorKind::NotFound { "no-such-file" } else { "usage" };
         Failure::new(Exit::Usage, word, format!("{} ({setting}) cannot be read: {error}", path.display()))
+            .next("name a file that can be read")
     })
 }

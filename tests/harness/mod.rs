@@ -181,7 +181,7 @@ impl Running {
             assert!(Instant::now() < until, "still running although its output has ended");
             std::thread::yield_now();
         };
-        let errors = self.error_lines();
+        let errors = std::iter::from_fn(|| self.error_line()).collect();
         let output = output.map_or_else(Vec::new, |output| output.join().unwrap());
         Ended { status, lines: std::mem::take(&mut self.seen), errors, output, json: self.json }
     }

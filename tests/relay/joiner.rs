@@ -6,7 +6,7 @@ use pinhole_protocol::handshake::{Frame, Joiner, Kind};
 use rand_core::OsRng;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use tungstenite::client::IntoClientRequest;
-use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use tungstenite::{Message, WebSocket};
 
 /// A connection to a relay, from 127.0.0.0/8 address number `source`.
@@ -21,8 +21,17 @@ pub enum Heard {
 }
 
 impl Socket {
-    /// Says a verb of SPEC 10.1.
+    /// Says a verb of SPEC 10.1; the status if the answer is not 101.
     pub fn open(source: u32, relay: u16, verb: &str) -> Result<Self, u16> {
+        Self::with(source, relay, verb, None)
+    }
+
+    /// Asks for a number, and shows a token of the relay's operator.
+    pub fn host(source: u32, relay: u16, token: &str) -> Result<Self, u16> {
+        Self::with(source, relay, "host", Some(format!("Pinhole host={token}")))
+    }
+
+    fn with(source: u32, relay: u16, verb: &str, authorization: Option<String>) -> Result<Self, u16> {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         let from = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + source);
         socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
@@ -32,6 +41,9 @@ impl Socket {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://127.0.0.1:{relay}/").into_client_request().unwrap();
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, format!("pinhole.1, {verb}").parse().unwrap());
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value.parse().unwrap());
+        }
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => Err(response.status().as_u16()),

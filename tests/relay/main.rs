@@ -6,8 +6,11 @@ mod harness;
 
 mod joiner;
 mod meeting;
+mod nginx;
+mod operator;
 mod returns;
 mod secrecy;
+mod silence;
 
 /// The code with its last word replaced by another of the list.
 fn wrong(code: &str) -> String {
