@@ -71,6 +71,8 @@ struct Gauges {
 pub struct Moment {
     /// What the pairing has.
     pub population: Population,
+    /// Connections, those included that have not said what they want.
+    pub connections: usize,
     /// Bytes held for sides that have not read them yet.
     pub buffered: usize,
     /// Time since the relay's start.
@@ -84,7 +86,7 @@ impl Default for Counters {
         registry.register("build", "Which relay this is", version);
         let now = Gauges::default();
         for (name, help, gauge) in [
-            ("connections", "Connections that wait or are paired", &now.connections),
+            ("connections", "Connections, whatever they are for", &now.connections),
             ("waiting_hosts", "Numbers that have a host, here or away", &now.hosts),
             ("resting_numbers", "Numbers that are not handed out for now", &now.resting),
             ("link_slots", "Links of which one end waits", &now.slots),
@@ -134,9 +136,9 @@ impl Counters {
     /// # Errors
     /// If the text cannot be made, which takes a name that Prometheus does not allow.
     pub fn text(&self, moment: &Moment) -> Result<String, fmt::Error> {
-        let Moment { population, buffered, uptime } = *moment;
+        let Moment { population, connections, buffered, uptime } = *moment;
         let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.now.connections.set(whole(population.connections));
+        self.now.connections.set(whole(connections));
         self.now.hosts.set(whole(population.hosts));
         self.now.resting.set(whole(population.resting));
         self.now.slots.set(whole(population.slots));
@@ -155,7 +157,7 @@ mod tests {
 
     fn moment() -> Moment {
         let population = Population { connections: 1, hosts: 2, resting: 3, slots: 4, pairs: 5 };
-        Moment { population, buffered: 4096, uptime: Duration::from_millis(61_500) }
+        Moment { population, connections: 7, buffered: 4096, uptime: Duration::from_millis(61_500) }
     }
 
     fn lines(counters: &Counters) -> Vec<String> {
@@ -168,7 +170,7 @@ mod tests {
         let version = concat!("pinhole_relay_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1");
         for line in [
             version,
-            "pinhole_relay_connections 1",
+            "pinhole_relay_connections 7",
             "pinhole_relay_waiting_hosts 2",
             "pinhole_relay_resting_numbers 3",
             "pinhole_relay_link_slots 4",

@@ -9,7 +9,7 @@ use crate::server::socket::Socket;
 use core::time::Duration;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// The longest frame between paired sides (SPEC 10.7).
 pub const FRAME: usize = 66_048;
@@ -186,10 +186,9 @@ impl Way<'_> {
             }
         };
         if gathered.frames > 0 {
-            let delay = self.relay.delay(self.admission.source(), Kind::Binary, gathered.bytes);
             tokio::select! {
                 biased;
-                () = sleep(delay) => {}
+                () = self.relay.pace(self.admission.source(), Kind::Binary, gathered.bytes) => {}
                 _ = self.stop.changed() => return Some(Over::Stopped),
             }
             if let Err(over) = put(&mut self.to, self.frames.gathered(), self.relay.inactivity).await {

@@ -7,7 +7,7 @@ pub mod counters;
 mod forward;
 mod frames;
 pub mod limits;
-mod page;
+pub mod page;
 pub mod pairing;
 mod pool;
 pub mod quotas;

@@ -129,7 +129,7 @@ fn word(headers: &HeaderMap) -> Result<String, Refusal> {
         match element.ok_or(Refusal::Malformed)? {
             VERSION => ours = ours.saturating_add(1),
             // A later version of a side that also knows this one.
-            later if later.strip_prefix("pinhole.").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) => {}
+            later if is_version(later) => {}
             word => words.push(word.to_owned()),
         }
     }
@@ -138,6 +138,11 @@ fn word(headers: &HeaderMap) -> Result<String, Refusal> {
         (1, Some(word), true) => Ok(word),
         _ => Err(Refusal::Malformed),
     }
+}
+
+fn is_version(word: &str) -> bool {
+    let number = word.strip_prefix("pinhole.");
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn verb(word: &str, owner: Option<[u8; 16]>) -> Option<Verb> {
@@ -190,3 +195,6 @@ fn authorization(headers: &HeaderMap) -> Result<Authorization, Refusal> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ mod words;
 
 pub use bind::BindError;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Moment};
 use crate::forward::FRAME;
 use crate::frames::{HEAD, Kind};
 use crate::pairing::Side;
@@ -53,6 +53,9 @@ pub struct Relay {
     pub(crate) hall: Arc<Hall>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
+    /// Each connection has one of it.
+    open: Arc<()>,
+    started: Instant,
     pub(crate) proxies: Proxies,
     /// How long a pair may take nothing.
     pub(crate) inactivity: Duration,
@@ -93,6 +96,8 @@ impl Server {
             hall: Arc::new(Hall::new(settings.limits.clone(), Arc::clone(&counters))),
             pool: Pool::new(FRAME + HEAD),
             counters,
+            open: Arc::default(),
+            started: Instant::now(),
             proxies: Proxies::new(settings.trusted_proxies),
             inactivity: settings.limits.inactivity,
             patience: settings.limits.hold,
@@ -137,30 +142,37 @@ impl Server {
         }
         // Whoever comes now may already reach the relay after this one. Metrics go on to the end.
         self.doors.retain(|door| door.metrics);
+        tracing::info!(target: "pinhole_relay", event = "draining", "who waits is sent away, pairs may end");
         self.relay.hall.drain();
         let _ = timeout(self.drain, self.serve(&mut connections, true)).await;
         self.relay.hall.end();
         // Paired sides have some time to take what is left for them, and then some to go.
         let _ = timeout(LINGER.saturating_mul(2), self.serve(&mut connections, true)).await;
+        tracing::info!(target: "pinhole_relay", event = "stopped", "everybody has gone");
     }
 
     /// Serves for ever, or until the last connection has ended.
     async fn serve(&self, connections: &mut JoinSet<()>, ending: bool) {
         let told = Arc::new(Semaphore::new(TOLD));
         let mut tick = pin!(self.relay.hall.tick());
+        let mut exhausted = false;
         while !(ending && connections.is_empty()) {
             tokio::select! {
                 () = &mut tick => {}
                 Some(_) = connections.join_next() => {}
-                accepted = accept(&self.doors) => match accepted {
-                    Ok((stream, peer, door)) => self.greet(connections, &told, stream, peer.ip().to_canonical(), door),
-                    Err(error) if is_exhausted(&error) => {
-                        tracing::warn!(target: "pinhole_relay", event = "exhausted", "nothing is left for another connection");
+                accepted = accept(&self.doors) => {
+                    let was = exhausted;
+                    exhausted = accepted.as_ref().is_err_and(is_exhausted);
+                    if let Ok((stream, peer, door)) = accepted {
+                        self.greet(connections, &told, stream, peer.ip().to_canonical(), door);
+                    }
+                    if exhausted {
+                        if !was {
+                            tracing::warn!(target: "pinhole_relay", event = "exhausted", "the system has nothing left for another connection");
+                        }
                         sleep(EXHAUSTED).await;
                     }
-                    // That connection was gone before it was accepted.
-                    Err(_) => {}
-                },
+                }
             }
         }
     }
@@ -168,6 +180,7 @@ impl Server {
     /// Begins to serve a connection.
     fn greet(&self, connections: &mut JoinSet<()>, told: &Arc<Semaphore>, stream: TcpStream, peer: IpAddr, door: &Door) {
         let relay = Arc::clone(&self.relay);
+        let open = Arc::clone(&relay.open);
         relay.counters.accepted.inc();
         // Whom a proxy speaks for is known from the request.
         let admission = if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
@@ -188,7 +201,7 @@ impl Server {
                     Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await.ok()?)),
                     None => Stream::Plain(stream),
                 };
-                http::serve(&relay, routes, stream, peer, admission).await
+                http::serve(&relay, routes, stream, peer, admission, open).await
             }));
             let side = request.await.ok().flatten();
             drop((permit, relay));
@@ -219,17 +232,28 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 impl Relay {
-    /// How long to wait before a frame, or frames together, of that many bytes are acted on.
-    pub(crate) fn delay(&self, source: Source, kind: Kind, bytes: u64) -> Duration {
-        let Some(rates) = &self.rates else { return Duration::ZERO };
-        let now = self.hall.now();
-        let mut rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let delay = rates.bytes(now, source, bytes);
-        let delay = if kind == Kind::Text { delay.max(rates.control(now, source)) } else { delay };
+    /// What there is now.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            population: self.hall.population(),
+            connections: Arc::strong_count(&self.open).saturating_sub(1),
+            buffered: self.pool.held(),
+            uptime: self.started.elapsed(),
+        }
+    }
+
+    /// Waits before a frame, or frames together, of that many bytes are acted on, if their source sends too much.
+    pub(crate) async fn pace(&self, source: Source, kind: Kind, bytes: u64) {
+        let delay = self.rates.as_ref().map_or(Duration::ZERO, |rates| {
+            let (now, mut rates) = (self.hall.now(), rates.lock().unwrap_or_else(PoisonError::into_inner));
+            let delay = rates.bytes(now, source, bytes);
+            if kind == Kind::Text { delay.max(rates.control(now, source)) } else { delay }
+        });
+        // A sleep of no time is one of up to a millisecond.
         if !delay.is_zero() {
             self.counters.delayed.inc();
+            sleep(delay).await;
         }
-        delay
     }
 
     /// Whether the pairing has to hear again that a connection is alive, `told` being when it last did.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// How long a side has to take what is left for it and to end its connection (SPEC 8.5).
 pub const LINGER: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub struct Side {
     pub(crate) ticket: Ticket,
     pub(crate) admission: Admission,
     pub(crate) relay: Arc<Relay>,
+    /// It is counted as long as this is there.
+    _open: Arc<()>,
     seen: IpAddr,
     told: Instant,
 }
@@ -45,11 +47,11 @@ enum Then {
 
 impl Side {
     /// A connection that has just been upgraded, seen at this address.
-    pub fn new(relay: Arc<Relay>, socket: Socket, verb: Verb, admission: Admission, seen: IpAddr) -> Self {
+    pub fn new(relay: Arc<Relay>, socket: Socket, verb: Verb, admission: Admission, seen: IpAddr, open: Arc<()>) -> Self {
         let longest = if matches!(verb, Verb::Host | Verb::Back(..)) { MESSAGE + ATTEMPT } else { MESSAGE };
         let frames = Frames::new(Arc::clone(&relay.pool), longest);
         let (ticket, commands) = relay.hall.enter(verb, admission.source());
-        Self { socket, frames, commands, ticket, admission, relay, seen, told: Instant::now() }
+        Self { socket, frames, commands, ticket, admission, relay, _open: open, seen, told: Instant::now() }
     }
 
     /// The whole life of a connection.
@@ -86,7 +88,7 @@ impl Side {
             }
             match self.frames.next() {
                 Ok(Some((kind, payload))) => {
-                    sleep(self.relay.delay(self.admission.source(), kind, payload.len() as u64)).await;
+                    self.relay.pace(self.admission.source(), kind, payload.len() as u64).await;
                     let connection = self.ticket.connection();
                     match kind {
                         Kind::Binary => self.relay.hall.tell(Input::Message(connection, payload)),

@@ -5,7 +5,6 @@ use crate::limits::Limits;
 use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population, Reply, Why};
 use crate::quotas::{OverLimit, Source};
 use crate::request::Verb;
-use core::time::Duration;
 use pinhole_protocol::time::Instant;
 use rand_core::OsRng;
 use std::collections::BTreeMap;
@@ -80,11 +79,6 @@ impl Hall {
     /// The time, as the pairing counts it.
     pub fn now(&self) -> Instant {
         Instant::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// The time since the relay's start.
-    pub fn uptime(&self) -> Duration {
-        self.origin.elapsed()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

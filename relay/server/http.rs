@@ -3,12 +3,13 @@
 use super::Relay;
 use super::hall::Admission;
 use super::socket::{Socket, Stream};
-use crate::counters::{self, Moment};
+use crate::counters::CONTENT_TYPE;
+use crate::page;
 use crate::request::{self, Refusal, Verb};
 use crate::source::is_forwarded;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use axum::{Router, body::Bytes};
 use core::net::IpAddr;
@@ -44,23 +45,30 @@ pub async fn serve(
     stream: Stream,
     peer: IpAddr,
     admission: Option<Admission>,
+    open: Arc<()>,
 ) -> Option<super::connection::Side> {
     let arrival = Arc::new(Arrival { peer, admission: Mutex::new(admission), upgraded: Mutex::default() });
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Arc::clone(&arrival));
-        routes.call(request)
+        let answer = routes.call(request);
+        async {
+            let mut answer = answer.await?;
+            if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, core::convert::Infallible>(answer)
+        }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    // Connections are kept, for as long as the upgrade may take: without that hyper adds `close` to the 101, and clients take nothing but
-    // `Upgrade` there.
+    // Were this to end each connection, hyper would add `close` to the 101 too, where clients take nothing but `Upgrade`.
     http.max_buf_size(REQUEST);
     // What breaks here is the other side's or the network's, and it has seen it.
     http.serve_connection(TokioIo::new(stream), service).with_upgrades().await.ok()?;
     let Upgraded { upgrade, verb, admission, seen } = arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
     let socket = Socket::new(parts.io.into_inner(), parts.read_buf);
-    Some(super::connection::Side::new(Arc::clone(relay), socket, verb, admission, seen))
+    Some(super::connection::Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
 }
 
 /// What is served where everybody comes.
@@ -84,9 +92,8 @@ async fn health(State(relay): State<Arc<Relay>>) -> Response<Body> {
 }
 
 async fn metrics(State(relay): State<Arc<Relay>>) -> Response<Body> {
-    let moment = Moment { population: relay.hall.population(), buffered: relay.pool.held(), uptime: relay.hall.uptime() };
-    match relay.counters.text(&moment) {
-        Ok(text) => answer(StatusCode::OK, &[(header::CONTENT_TYPE, HeaderValue::from_static(counters::CONTENT_TYPE))], text),
+    match relay.counters.text(&relay.moment()) {
+        Ok(text) => answer(StatusCode::OK, &[(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], text),
         Err(_) => answer(StatusCode::INTERNAL_SERVER_ERROR, &[], ""),
     }
 }
@@ -94,7 +101,7 @@ async fn metrics(State(relay): State<Arc<Relay>>) -> Response<Body> {
 /// An upgrade on any path, because a proxy may have left some of its own; for everybody else the page.
 async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc<Arrival>>, request: Request) -> Response<Body> {
     if !request::wants_upgrade(request.headers()) {
-        return crate::page::answer(request.method());
+        return page::answer(request.method());
     }
     match upgrade(&relay, &arrival, request) {
         Ok(response) => response,
@@ -112,7 +119,7 @@ fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Re
         return Err(Refusal::Ending);
     }
     let seen = relay.proxies.source(arrival.peer, request.headers());
-    if seen == arrival.peer && is_forwarded(request.headers()) {
+    if !relay.proxies.contain(arrival.peer) && is_forwarded(request.headers()) {
         relay.warn_of_proxy();
     }
     let admission = match arrival.admission.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -135,7 +142,7 @@ fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Re
 }
 
 /// A response with these headers.
-fn answer(status: StatusCode, headers: &[(header::HeaderName, HeaderValue)], body: impl Into<Bytes>) -> Response<Body> {
+fn answer(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().extend(headers.iter().cloned());

@@ -1,24 +1,36 @@
 //! The relay from outside, over real sockets on loopback.
 
 mod client;
+mod ending;
+mod malformed;
 mod meeting;
+mod pressure;
+mod upgrade;
 
 use super::Server;
 use crate::settings::Settings;
-use client::{BINARY, Client};
+use client::{BINARY, Client, SOON};
 use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 /// A relay that runs.
 struct Running {
     address: SocketAddr,
+    relay: Arc<super::Relay>,
+    stop: Arc<Notify>,
+    done: JoinHandle<()>,
 }
 
 impl Running {
     fn start(settings: Settings) -> Self {
         let server = Server::bind(settings).unwrap();
-        let address = server.addresses()[0];
-        tokio::spawn(server.run(core::future::pending()));
-        Self { address }
+        let (address, relay, stop) = (server.addresses()[0], Arc::clone(&server.relay), Arc::new(Notify::new()));
+        let told = Arc::clone(&stop);
+        Self { address, relay, stop, done: tokio::spawn(server.run(async move { told.notified().await })) }
     }
 
     /// A host and a joiner that forward to each other.
@@ -33,5 +45,31 @@ impl Running {
         host.send(BINARY, b"three").await;
         assert_eq!(joiner.binary().await, b"three");
         (host, joiner)
+    }
+
+    /// The relay works for others: two of them meet.
+    async fn serves(&self) {
+        let (mut host, mut joiner) = self.pair(201, 202).await;
+        joiner.send(BINARY, b"and on").await;
+        assert_eq!(host.binary().await, b"and on");
+    }
+
+    /// Waits until that holds of the relay.
+    async fn until(&self, holds: impl Fn(&super::Relay) -> bool) {
+        let wait = async {
+            while !holds(&self.relay) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, wait).await.expect("it to come to that");
+    }
+
+    /// Until everybody has gone and nothing is held for them.
+    async fn empty(&self) {
+        self.until(|relay| {
+            let moment = relay.moment();
+            (moment.connections, moment.population.connections, moment.buffered) == (0, 0, 0)
+        })
+        .await;
     }
 }
