@@ -3,6 +3,7 @@
 pub mod content;
 pub mod contract;
 pub mod process;
+pub mod proxy;
 pub mod relay;
 pub mod tap;
 pub mod terminal;
@@ -72,6 +73,14 @@ impl Machine {
     /// Runs the program to its end.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
         self.start(args).end()
+    }
+
+    /// Runs a command that prints what it prints, such as `config`, to its good end, and returns that.
+    #[track_caller]
+    pub fn run_plain<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> String {
+        let ended = self.command(args).output().unwrap();
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+        String::from_utf8(ended.stdout).unwrap()
     }
 }
 

@@ -8,9 +8,12 @@ mod joiner;
 mod meeting;
 mod nginx;
 mod operator;
+mod proxies;
 mod returns;
 mod secrecy;
+mod settings;
 mod silence;
+mod tls;
 
 /// The code with its last word replaced by another of the list.
 fn wrong(code: &str) -> String {

@@ -8,6 +8,7 @@ mod bad_input;
 mod changing;
 mod channel;
 mod choosing;
+mod config;
 mod early;
 mod existing;
 mod first;

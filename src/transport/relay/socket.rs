@@ -164,8 +164,10 @@ fn refused(way: &Way, status: StatusCode) -> Failure {
 }
 
 fn no_relay(way: &Way, what: &str) -> Failure {
-    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", way.choice.named()))
-        .next("check its address and port with whoever runs it; `curl ADDRESS/health` shows whether a relay is there")
+    // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of HTTP's.
+    let tls = if way.choice.url.tls() { "" } else { "; if it speaks TLS there, its address begins with wss://" };
+    let next = format!("check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether a relay is there");
+    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", way.choice.named())).next(next)
 }
 
 /// What it means for this side that the relay ended the connection, where nothing better is known.

@@ -1,0 +1,87 @@
+//! `pinhole config`: what is set, who set it, and changing the file without losing what its owner wrote there.
+
+use crate::harness::Machine;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_setting_is_set_shown_and_unset() {
+    let here = Machine::new();
+    let path = here.home().join(".config/pinhole/config.toml");
+    let shown = here.run_plain(["config"]);
+    assert!(shown.contains("relay   = none   (default)\n") && shown.contains("lan     = true   (default)\n"), "{shown}");
+    assert!(shown.contains(&format!("The file would be {}", path.display())), "{shown}");
+    assert_eq!(here.run_plain(["config", "get", "relay"]), "none\n");
+
+    let line = format!("relay   = wss://relay.example/   (from {})\n", path.display());
+    assert_eq!(here.run_plain(["config", "set", "relay", "https://relay.example"]), line);
+    assert!(here.run_plain(["config"]).contains(&line));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "relay = \"wss://relay.example/\"\n");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    std::fs::write(&path, "# the office's\nrelay = 'wss://a' # since May\n\n# quiet\nlan = false\n").unwrap();
+    here.run_plain(["config", "set", "relay", "wss://b"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# the office's\nrelay = \"wss://b/\" # since May\n\n# quiet\nlan = false\n");
+    assert_eq!(here.run_plain(["config", "unset", "relay"]), "relay   = none   (default)\n");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# the office's\n\n# quiet\nlan = false\n");
+    assert_eq!(here.run_plain(["config", "get", "lan"]), "false\n");
+    here.run_plain(["config", "unset", "relay"]);
+}
+
+#[test]
+fn who_set_what_is_one_json_object() {
+    let here = Machine::new();
+    here.run_plain(["config", "set", "lan", "false"]);
+    let mut command = here.command(["config", "--json"]);
+    command.env("PINHOLE_RELAY", "wss://relay.example");
+    let shown: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let path = here.home().join(".config/pinhole/config.toml");
+    assert_eq!((&shown["file"], &shown["file_exists"]), (&Value::from(path.to_str().unwrap()), &Value::from(true)));
+    let settings = shown["settings"].as_array().unwrap();
+    assert_eq!((&settings[0]["value"], &settings[0]["from"]), (&"wss://relay.example/".into(), &"from PINHOLE_RELAY".into()));
+    assert_eq!((&settings[2]["value"], &settings[2]["from"]), (&"false".into(), &format!("from {}", path.display()).into()));
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_and_nothing_is_written() {
+    let here = Machine::new();
+    here.write("text", "no certificate");
+    for (args, says) in [
+        (["set", "relay", "wss://me:hunter2@relay.example"], "user name"),
+        (["set", "lan", "maybe"], "neither true nor false"),
+        (["set", "ca-file", "text"], "has no certificate in it"),
+        (["set", "ca-file", "missing"], "cannot be read"),
+    ] {
+        let ended = here.command([&["config", "--json"], &args[..]].concat()).output().unwrap();
+        let all = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{all}");
+        assert!(all.contains(says) && all.contains("\"error\":\"usage\"") && !all.contains("hunter2"), "{all}");
+    }
+    assert!(!here.home().join(".config").exists());
+    assert_eq!(here.command(["config", "set", "realy", "x"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_file_that_cannot_be_followed_stops_every_command_and_is_not_touched() {
+    let here = Machine::new();
+    let path = here.home().join(".config/pinhole/config.toml");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    for (text, says) in [("# mine\nrealy = 'wss://a'\n", "line 2: `realy` is no setting; did you mean `relay`?"), ("relay = [", "line 1: ")]
+    {
+        std::fs::write(&path, text).unwrap();
+        let error = here.run(["give", "--text", "x"]).expect(2).failure();
+        assert_eq!(error["error"], "usage");
+        let detail = error["detail"].as_str().unwrap();
+        assert!(detail.contains(path.to_str().unwrap()) && detail.contains(says) && error["next"].is_string(), "{error}");
+        for args in [&["config"][..], &["config", "set", "lan", "true"], &["config", "unset", "lan"]] {
+            let ended = here.command(args).output().unwrap();
+            assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0));
+            assert!(String::from_utf8(ended.stderr).unwrap().contains(says));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+    // What is set anew may have been what was wrong.
+    std::fs::write(&path, "relay = 7\n").unwrap();
+    here.run_plain(["config", "set", "relay", "none"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "relay = \"none\"\n");
+}
