@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pinhole_protocol::code::{Code, CodeAddress, Nameplate, shape};
+use pinhole_protocol::code::{Code, CodeAddress, Nameplate, RelayUrl, shape};
 
 fuzz_target!(|text: &str| {
     let _ = (shape(text), Nameplate::parse(text));
@@ -13,6 +13,9 @@ fuzz_target!(|text: &str| {
             assert!(again.reveal() == said);
         }
         Err(error) => assert!(!error.explain().is_empty()),
+    }
+    if let Ok(url) = RelayUrl::parse(text) {
+        assert_eq!(RelayUrl::parse(&url.to_string()), Ok(url));
     }
     match Code::parse(text) {
         Ok(code) => assert!((2..=8).contains(&(code.reveal().split('-').count() - 1))),

@@ -89,3 +89,54 @@ impl Missed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::TcpListener;
+
+    /// An address that answers nothing: its queue is full.
+    fn hole() -> (SocketAddr, Vec<Socket>) {
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let listener = socket();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut held = vec![listener];
+        for _ in 0..4 {
+            let guest = socket();
+            guest.set_nonblocking(true).unwrap();
+            // In progress; the first are queued, the others wait as all who come after.
+            let _ = guest.connect(&address);
+            held.push(guest);
+        }
+        (address.as_socket().unwrap(), held)
+    }
+
+    fn closed() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_holds_up_no_other() {
+        let (silent, _held) = hole();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        let stream = timeout(STEP, first(vec![silent, closed(), open])).await.unwrap().unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open);
+        // Nor does it end before all have been tried.
+        assert!(timeout(AHEAD * 2, first(vec![closed(), silent])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_more_than_a_missing_way() {
+        // TCP has no way to everybody: the kernel says so and sends nothing.
+        let nowhere = SocketAddr::from(([255, 255, 255, 255], 9));
+        assert_ne!(first(vec![nowhere]).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        for addresses in [vec![closed(), nowhere], vec![nowhere, closed()]] {
+            assert_eq!(first(addresses).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        }
+        assert!(first(Vec::new()).await.is_err());
+    }
+}
