@@ -37,7 +37,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   pinhole give report.pdf photos/        shows a code, such as 9471-walrus-clipboard-mango
-  pinhole take 9471-walrus-clipboard-mango@192.168.7.20    on the other machine: receives it
+  pinhole take 9471-walrus-clipboard-mango    on the other machine: receives it
   pinhole give --secret                  asks for a secret without showing it
   tar c . | pinhole give -               gives standard input
   pinhole take CODE -o - | tar x         takes it to standard output

@@ -110,3 +110,14 @@ fn this_machine_comes_first_and_what_is_no_host_there_is_passed_over() {
         drop(listener);
     });
 }
+
+#[test]
+fn a_question_that_may_be_lost_is_asked_again() {
+    apart("finding::a_question_that_may_be_lost_is_asked_again", || {
+        let mut world = World::new();
+        let (here, there) = (world.machine(&["10.9.0.1/24"]), world.machine(&["10.9.0.2/24"]));
+        let ear = here.ear();
+        there.run(&["take", "9471-walrus-mango-zebra"]).expect(3);
+        assert_eq!(ear.quiet().len(), 2);
+    });
+}

@@ -102,6 +102,7 @@ fn what_is_said_to_a_waiting_host_is_not_kept() {
         let far = there.there(|| UdpSocket::bind("10.9.0.2:0").unwrap());
         far.connect("10.9.0.1:5353").unwrap();
         far.send(&response(b"far", &[])).unwrap();
+        far.set_read_timeout(Some(crate::harness::PATIENCE)).unwrap();
         assert_eq!(far.recv(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         let ear = there.ear();
         let full = if crate::harness::content::in_full() { 200_000 } else { 20_000 };

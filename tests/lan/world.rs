@@ -35,6 +35,9 @@ pub fn apart(name: &str, test: fn()) {
     assert!(inside.status.success() && said.contains("1 passed"), "{name} apart (may this user make user namespaces?): {said}");
 }
 
+/// Nothing more comes after as much silence: twice the second that hosts leave between two messages, for a machine that is busy.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// A network, and the namespaces on it. They end with it.
 pub struct World {
     bridge: Holder,
@@ -150,17 +153,20 @@ impl Neighbour {
         })
     }
 
-    /// Hears, and can say, what is said to the group of multicast DNS over IPv4.
+    /// Hears, and can say, what is said to the group of multicast DNS, at its first address.
     pub fn ear(&self) -> Ear {
-        let own = self.first.parse().expect("a machine whose first address is IPv4");
+        self.ear_at(&self.first)
+    }
+
+    /// The same at another IPv4 address of its own.
+    pub fn ear_at(&self, own: &str) -> Ear {
+        let own = own.parse().expect("an IPv4 address");
         Ear(self.there(|| {
             let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
             socket.set_reuse_address(true).unwrap();
             socket.bind(&GROUP.into()).unwrap();
             socket.join_multicast_v4(GROUP.ip(), &own).unwrap();
             socket.set_multicast_if_v4(&own).unwrap();
-            // What it says itself it does not hear.
-            socket.set_multicast_loop_v4(false).unwrap();
             socket.into()
         }))
     }
@@ -192,10 +198,9 @@ impl Ear {
         }
     }
 
-    /// Listens until the hosts have announced themselves twice and may answer again: until a second has been silent. Returns all that was
-    /// said.
+    /// Listens until the hosts have announced themselves twice, a second apart, and may answer again. Returns all that was said.
     pub fn quiet(&self) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| self.hear(Duration::from_millis(1_100))).collect()
+        std::iter::from_fn(|| self.hear(SILENCE)).collect()
     }
 
     pub fn say(&self, message: &[u8]) {

@@ -49,9 +49,11 @@ impl Candidates {
         if found.len() > 1 {
             return Err(several(self.port, &found));
         }
-        Ok(found.pop().map(|Found { addresses, .. }| {
-            let host = addresses.first().map(|address| address.ip().to_string());
-            Self { addresses, host, port: self.port, lan: false }
+        Ok(found.pop().map(|Found { addresses, .. }| Self {
+            addresses,
+            host: Some("the host on this local network".into()),
+            port: self.port,
+            lan: false,
         }))
     }
 

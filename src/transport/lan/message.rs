@@ -61,7 +61,7 @@ impl Name {
 }
 
 /// A host's instance of the service, as it is announced.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Service {
     pub instance: Name,
     pub host: Name,
@@ -127,21 +127,19 @@ fn record(out: &mut Vec<u8>, name: &Name, kind: u16, class: u16, kept: u32, data
 }
 
 /// What is read of a message.
-#[derive(Debug)]
 pub(super) struct Message {
     response: bool,
     questions: Vec<(Name, u16)>,
     records: Vec<Record>,
 }
 
-#[derive(Debug)]
 struct Record {
     name: Name,
     kept: u32,
     data: Data,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Data {
     Pointer(Name),
     Place { port: u16, host: Name },

@@ -21,7 +21,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const SETTLED: Duration = Duration::from_millis(350);
 
 /// A host that answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Found {
     instance: Name,
     /// Where it says it is, on networks of this machine: 1 to 8 addresses.
