@@ -43,6 +43,13 @@ struct Service {
     health: Option<String>,
 }
 
+impl Service {
+    /// Whether a person reads what is said.
+    fn plain(&self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
+    }
+}
+
 /// The flags of one call, which neither a variable nor a file gives; `--config` has its variable from clap.
 const ONCE: [&str; 2] = ["config", "health"];
 
@@ -67,13 +74,12 @@ says more. Exit status: 0 after it was told to stop, 2 usage, 5 it cannot listen
 impl Args {
     /// Runs a relay until it is told to stop, or asks one.
     pub(super) fn main(self) -> Ended {
-        let json = self.service.json;
         if let Some(url) = &self.service.health {
-            return plainly(json, health::ask(url));
+            return plainly(self.service.json, health::ask(url));
         }
-        let plain = !json && std::io::stderr().is_terminal();
+        let plain = self.service.plain();
         match self.complete() {
-            Ok(args) => args.run(plain),
+            Ok(args) => args.run(),
             Err(failure) => said(failure, plain),
         }
     }
@@ -94,7 +100,8 @@ impl Args {
         }
     }
 
-    fn run(self, plain: bool) -> Ended {
+    fn run(self) -> Ended {
+        let plain = self.service.plain();
         let log = Log::new(self.service.log_level, !plain, Box::new(std::io::stderr()));
         // Nobody has set another before: this is the only place.
         let _ = tracing::subscriber::set_global_default(log);

@@ -4,6 +4,7 @@ use crate::harness::relay::Relay;
 use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine, PATIENCE, Running};
 use crate::joiner::{Heard, Socket};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -132,6 +133,13 @@ fn a_person_reads_how_to_use_it_and_ends_it_with_ctrl_c() {
     relay.keys("\u{3}");
     let screen = relay.end(0);
     assert!(screen.contains("info  draining") && screen.contains("info  stopped") && !screen.contains('{'), "{screen}");
+    let json = |command: &mut std::process::Command| {
+        command.env("PINHOLE_RELAY_JSON", "1");
+    };
+    let mut relay = Terminal::start_with(&machine, 100, ["relay", "--listen", "127.0.0.1:0"], json);
+    relay.see("\"event\":\"listening\"");
+    assert!(!relay.screen().contains("Ctrl-C"), "{}", relay.screen());
+    drop(relay);
     let mut relay = Terminal::start(&machine, 100, ["relay", "--listen", "127.0.0.1:0", "--connections", "none"]);
     assert!(relay.end(2).contains("--connections"));
 }
@@ -173,6 +181,27 @@ fn metrics_are_where_the_operator_wants_them() {
     let port = u16::try_from(until(&mut apart.running, "metrics")["port"].as_u64().unwrap()).unwrap();
     assert!(get(port, "/metrics").2.contains("pinhole_relay_pairs 0\n"));
     assert!(!get(apart.port, "/metrics").2.contains("pinhole_relay_"));
+}
+
+#[test]
+fn with_a_certificate_of_its_own_it_needs_no_proxy() {
+    let (operator, here, there) = (Machine::new(), Machine::new(), Machine::new());
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let chain = operator.write("chain.pem", cert.pem()).display().to_string();
+    let key = operator.write("key.pem", signing_key.serialize_pem()).display().to_string();
+    let mut relay = Relay::with(&["--tls-cert", &chain, "--tls-key", &key, "--metrics-bind", "127.0.0.1:0"]);
+    let metrics = until(&mut relay.running, "metrics")["port"].to_string();
+    let url = format!("wss://localhost:{}", relay.port);
+    here.write("gift", b"the gift");
+    let mut giver = here.start(["give", "--relay", &url, "--ca-file", &chain, "gift"]);
+    let code = giver.code();
+    there.run(["take", &code, "--relay", &url, "--ca-file", &chain, "-o", "."]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+    // Its keeper asks where there is no TLS: no certificate is for 127.0.0.1.
+    let ask = |url: String| operator.run(["relay", "--json", "--health", &url]);
+    assert_eq!(ask(format!("http://127.0.0.1:{metrics}")).status.code(), Some(0));
+    assert_eq!(ask(format!("https://localhost:{}", relay.port)).expect(5).failure()["error"], "relay-certificate");
 }
 
 #[test]
