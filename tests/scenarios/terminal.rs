@@ -19,12 +19,12 @@ fn the_first_screen_is_the_code_and_the_line_for_the_other_side() {
     here.write("report.pdf", b"r");
     let mut giver = Terminal::start(&here, 80, ["give", "report.pdf"]);
     let code = giver.code();
+    giver.see("Waiting for the other side");
     let screen = giver.screen();
     assert!(screen.starts_with("Giving report.pdf\n"), "{screen}");
     assert!(screen.contains(&format!("On this machine, run:\n\n  pinhole take {code}\n\n")), "{screen}");
     assert!(screen.contains("Good for one guest and 1 hour."), "{screen}");
     assert!(giver.painted(), "the code stands out");
-    giver.see("Waiting for the other side");
     giver.keys(CTRL_C);
     let screen = giver.end(130);
     assert!(screen.contains("\n✗ interrupted before anybody came"), "on a line of its own: {screen}");
