@@ -107,8 +107,8 @@ impl Server {
             own: settings.own,
             warned: AtomicBool::new(false),
         });
-        // On a relay that anybody may use, metrics are the operator's.
-        let everywhere = http::routes(&relay, settings.metrics.is_none() && !settings.limits.public);
+        // On a relay that anybody may use, metrics are the operator's; on a host's own they are about one channel.
+        let everywhere = http::routes(&relay, settings.metrics.is_none() && !settings.limits.public && !settings.own);
         let metrics = http::metrics_routes(&relay);
         let mut doors = Vec::new();
         let all = settings.listen.iter().map(|address| (address, &everywhere, false));

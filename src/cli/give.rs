@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[command(flatten)]
     pub ware: Wares,
     /// Give into the channel that a `pinhole take` has opened ("-" reads the code from standard input)
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     code: Option<String>,
     #[command(flatten)]
     host: Host,
@@ -91,7 +91,10 @@ impl Args {
                 .next("name a file or folder, or use --text, --secret or - for standard input"));
         }
         let typed = self.code.as_deref().map(code::given).transpose()?;
-        let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
+        let meet = match typed {
+            Some(address) => Meet::Join(Box::new(address)),
+            None => Meet::Host(self.host.hosting()?),
+        };
         Ok((Plan { wares, strict: self.ware.strict, ..self.channel.plan(Want::Give, person)? }, meet))
     }
 }

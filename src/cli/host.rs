@@ -25,7 +25,7 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        Ok((open(&self.receive, &self.channel, person)?, Meet::Host(self.host.hosting())))
+        Ok((open(&self.receive, &self.channel, person)?, Meet::Host(self.host.hosting()?)))
     }
 }
 

@@ -1,15 +1,18 @@
 //! Options that several commands share.
 
 use super::amounts::{duration, size, ttl};
+use super::relay::Place;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::PROGRESS_EVERY;
 use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, Taking};
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
-use crate::transport::relay::HostToken;
 use crate::transport::relay::dial::Trust;
+use crate::transport::relay::{HostToken, Serving};
+use crate::transport::tunnel::Program;
 use clap::{Args, ValueEnum};
+use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::{PeerText, Want};
 use std::net::IpAddr;
@@ -152,11 +155,58 @@ pub(super) struct Host {
     /// Make a new code after a wrong one, this many codes in all, without asking
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     tries: u32,
+    #[command(flatten)]
+    reached: Reached,
 }
 
 impl Host {
-    pub(super) fn hosting(&self) -> Hosting {
-        Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, direct: self.direct, tries: self.tries }
+    pub(super) fn hosting(&self) -> Result<Hosting, Failure> {
+        let own = self.reached.serving()?;
+        Ok(Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, direct: self.direct, own, tries: self.tries })
+    }
+}
+
+/// How somebody elsewhere reaches a host without a relay that is there already.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Being reached from elsewhere")]
+struct Reached {
+    /// Be reached through a tunnel program that is installed here: cloudflared, which needs no account, tailscale, or a command
+    /// line of your own ("{port}" and "{url}" in it are what the tunnel has to lead to; it prints its https address and stays).
+    /// It is started for this channel and ends with it (a killed pinhole cannot end it), and sees the code's number, sizes and
+    /// times, but neither words nor content. A value needs the "=": --tunnel=tailscale
+    #[arg(
+        long, value_name = "auto|cloudflared|tailscale|CMD", num_args = 0..=1, require_equals = true, default_missing_value = "auto",
+        conflicts_with_all = ["relay", "direct", "port", "bind", "listen", "public_url"]
+    )]
+    tunnel: Option<String>,
+    /// Serve the relay for this channel, and for no other, in this process: for machines that reach this one, or a proxy on it
+    #[arg(long, conflicts_with_all = ["relay", "direct", "port", "bind"])]
+    serve_relay: bool,
+    /// Where that relay listens besides loopback: an address, a port, or both; the port is 7667 if none is named. Without a proxy
+    /// in front the other side needs --insecure-relay: whoever is in between sees the code's number, sizes and times, but
+    /// neither words nor content
+    #[arg(long, value_name = "ADDR", requires = "serve_relay")]
+    listen: Option<Place>,
+    /// What others use to reach that relay, such as the https address of a proxy in front of it
+    #[arg(long, value_name = "URL", requires = "serve_relay")]
+    public_url: Option<String>,
+}
+
+impl Reached {
+    /// How this host serves a relay itself, if it does.
+    fn serving(&self) -> Result<Option<Serving>, Failure> {
+        if let Some(program) = &self.tunnel {
+            return Program::parse(program).map(|program| Some(Serving::Tunnel(program)));
+        }
+        if !self.serve_relay {
+            return Ok(None);
+        }
+        let wrong = |why| {
+            Failure::new(Exit::Usage, "usage", format!("what --public-url names is no relay's address: {why}"))
+                .next("write it as https://relay.example")
+        };
+        let public = self.public_url.as_deref().map(RelayUrl::parse).transpose().map_err(wrong)?;
+        Ok(Some(Serving::At { listen: self.listen.map(Place::address), public }))
     }
 }
 

@@ -6,6 +6,8 @@ mod run;
 mod sources;
 mod values;
 
+pub(super) use values::Place;
+
 use super::{Cli, Command, Ended, plainly};
 use crate::failure::{Exit, Failure};
 use crate::report::log::Log;

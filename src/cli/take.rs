@@ -9,7 +9,7 @@ use pinhole_protocol::wire::Want;
 #[command(after_help = "Without a code it opens a channel itself and shows the line for the giver.")]
 pub(super) struct Args {
     /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input, PINHOLE_CODE may hold it too
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     pub code: Option<String>,
     #[command(flatten)]
     receive: Receive,
@@ -36,7 +36,10 @@ impl Args {
             Some(text) => Some(code::given(text)?),
             None => code::asked(person)?,
         };
-        let meet = typed.map_or_else(|| Meet::Host(self.host.hosting()), |address| Meet::Join(Box::new(address)));
+        let meet = match typed {
+            Some(address) => Meet::Join(Box::new(address)),
+            None => Meet::Host(self.host.hosting()?),
+        };
         Ok((Plan { taking: Some(taking), ..self.channel.plan(Want::Take, person)? }, meet))
     }
 }

@@ -9,7 +9,7 @@ use crate::transport::Met;
 use crate::transport::addresses::join_lines;
 use crate::transport::direct::{Listener, meet};
 use crate::transport::lan::Announcement;
-use crate::transport::relay::{self, Meanwhile, Way};
+use crate::transport::relay::{self, Meanwhile, Own, Public};
 use pinhole_protocol::code::{CodeError, Nameplate};
 use pinhole_protocol::handshake::Judge;
 use std::future::Future;
@@ -27,14 +27,17 @@ pub(super) enum Door {
         _announcement: Option<Announcement>,
     },
     /// It has a number at a relay.
-    Relay(Box<relay::Host>, Way),
+    Relay(Box<relay::Host>, Public),
 }
 
 impl Door {
-    /// Listens, or asks the relay that is set for a number.
-    pub(super) async fn open(plan: &Plan, hosting: &Hosting) -> Result<Self, Failure> {
+    /// Asks its own relay, or the one that is set, for a number; or listens.
+    pub(super) async fn open(plan: &Plan, hosting: &Hosting, own: Option<&Own>) -> Result<Self, Failure> {
+        if let Some(own) = own {
+            return Ok(Self::Relay(Box::new(relay::Host::open(own.way()).await?), own.public()));
+        }
         if let (Some(way), false) = (plan.way(), hosting.listens()) {
-            return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way));
+            return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way.public()));
         }
         let listener = Listener::bind(plan.network, hosting.bind, hosting.port)?;
         let (reach, announcement) = announce(plan, hosting.bind, listener.port());
@@ -53,7 +56,7 @@ impl Door {
     pub(super) fn reach(&self) -> Reach {
         match self {
             Self::Direct { reach, .. } => reach.clone(),
-            Self::Relay(_, way) => Reach::Relay(way.choice.named()),
+            Self::Relay(_, public) => Reach::Relay(public.name.clone()),
         }
     }
 
@@ -61,7 +64,7 @@ impl Door {
     pub(super) fn join_lines(&self, command: &str) -> Vec<Join> {
         match self {
             Self::Direct { reach, bind, .. } => join_lines(command, reach, *bind),
-            Self::Relay(_, way) => way.join_lines(command),
+            Self::Relay(_, public) => public.join_lines(command),
         }
     }
 
@@ -69,7 +72,7 @@ impl Door {
     pub(super) fn link(&self, code: &str) -> Option<String> {
         match self {
             Self::Direct { .. } => None,
-            Self::Relay(_, way) => way.choice.url.link(code),
+            Self::Relay(_, public) => public.url.link(code),
         }
     }
 

@@ -9,36 +9,48 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
 use crate::transport::Met;
+use crate::transport::relay::Own;
 use pinhole_protocol::code::Code;
 use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
+use std::future::pending;
 use std::time::SystemTime;
 
 /// A host and the codes it has used up.
 pub(super) struct Host {
     hosting: Hosting,
+    /// The relay that it serves itself, from its first code to the end of its channel.
+    own: Option<Own>,
     guesses: u32,
 }
 
 impl Host {
     pub(super) const fn new(hosting: Hosting) -> Self {
-        Self { hosting, guesses: 0 }
+        Self { hosting, own: None, guesses: 0 }
     }
 
     /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
     pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
         loop {
             let door = tokio::select! {
-                door = Door::open(plan, &self.hosting) => door?,
+                door = self.open(plan) => door?,
                 () = interrupt.wait() => return Err(interrupted("interrupted before there was a code")),
             };
             let judge = self.show(&door, plan, report)?;
             tell(report, &Event::Waiting);
             let until = clock::now().after(plan.ttl);
+            let own = &mut self.own;
             let stop = async {
+                let broken = async {
+                    match own {
+                        Some(own) => own.broken().await,
+                        None => pending().await,
+                    }
+                };
                 tokio::select! {
+                    failure = broken => failure,
                     () = clock::sleep_until(Some(until)) => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"),
                     () = interrupt.wait() => interrupted("interrupted before anybody came; the code is dead"),
@@ -56,6 +68,21 @@ impl Host {
                     }
                 }
             }
+        }
+    }
+
+    /// Opens a door for another code.
+    async fn open(&mut self, plan: &Plan) -> Result<Door, Failure> {
+        if let (Some(serving), None) = (&self.hosting.own, &self.own) {
+            self.own = Some(Own::start(serving, plan.network, &plan.relays.trust).await?);
+        }
+        Door::open(plan, &self.hosting, self.own.as_ref()).await
+    }
+
+    /// Ends the relay of this host, if it serves one.
+    pub(super) async fn close(self) {
+        if let Some(own) = self.own {
+            own.close().await;
         }
     }
 

@@ -67,18 +67,26 @@ async fn heard(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 
 }
 
 async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut interrupt: Interrupt) -> Result<(), Failure> {
-    let mut host = match meet {
+    match meet {
         Meet::Join(address) => {
             let meeting = joining::join(&plan, *address, report, &mut interrupt).await?;
-            return converse(&plan, meeting, report, &mut interrupt).await.1.map_or(Ok(()), Err);
+            converse(&plan, meeting, report, &mut interrupt).await.1.map_or(Ok(()), Err)
         }
-        Meet::Host(hosting) => Host::new(hosting),
-    };
+        Meet::Host(hosting) => {
+            let mut host = Host::new(hosting);
+            let end = hosted(&plan, &mut host, report, &mut interrupt).await;
+            host.close().await;
+            end
+        }
+    }
+}
+
+async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, interrupt: &mut Interrupt) -> Result<(), Failure> {
     loop {
-        let meeting = host.meet(&plan, report, &mut interrupt).await?;
-        match converse(&plan, meeting, report, &mut interrupt).await {
+        let meeting = host.meet(plan, report, interrupt).await?;
+        match converse(plan, meeting, report, interrupt).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person says whether there is to be a new code.
-            (Some(Outcome::NeverHeard), _) if host.asked_again(&plan, report, &mut interrupt).await? => {}
+            (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, interrupt).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
         }
     }

@@ -7,7 +7,7 @@ use crate::files::outbox::Selection;
 use crate::report::screen::Screen;
 use crate::settings::{Network, Origin, RelayChoice};
 use crate::transport::relay::dial::Trust;
-use crate::transport::relay::{HostToken, Way};
+use crate::transport::relay::{HostToken, Serving, Way};
 use pinhole_protocol::code::{CodeAddress, RelayUrl};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Want;
@@ -86,7 +86,7 @@ pub enum Meet {
 }
 
 /// How a host listens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Hosting {
     /// Words of the code, 2 to 8.
     pub words: usize,
@@ -96,6 +96,8 @@ pub struct Hosting {
     pub port: Option<u16>,
     /// To listen although a relay is set.
     pub direct: bool,
+    /// To serve the relay of its channel itself.
+    pub own: Option<Serving>,
     /// Wrong codes after which this process ends, where nobody can be asked (`--tries`).
     pub tries: u32,
 }

@@ -63,6 +63,8 @@ pub enum Origin {
     File(PathBuf),
     /// Whoever built the program.
     BuiltIn,
+    /// The relay that this process serves for its own channel.
+    Own,
     /// The code or the link.
     #[allow(dead_code, reason = "the link through a relay is what will use it")]
     Code,
@@ -77,6 +79,7 @@ impl fmt::Display for Origin {
             Self::Flag(name) | Self::Environment(name) => write!(f, "from {name}"),
             Self::File(path) => write!(f, "from {}", path.display()),
             Self::BuiltIn => f.write_str("built in"),
+            Self::Own => f.write_str("in this process"),
             Self::Code => f.write_str("named by the code"),
             Self::Default => f.write_str("default"),
         }

@@ -6,6 +6,7 @@ pub mod direct;
 pub mod lan;
 mod met;
 pub mod relay;
+pub mod tunnel;
 
 pub use met::{JoinEnd, Joined, Met};
 

@@ -54,7 +54,7 @@ impl FromStr for Size {
 
 /// An address and a port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     /// Nothing for every address of this machine.
     ip: Option<IpAddr>,
     port: u16,
@@ -67,7 +67,7 @@ impl Place {
     const PORT: u16 = 7667;
 
     /// What to bind. A socket of every IPv6 address takes IPv4 too, but not every machine has IPv6.
-    pub(super) fn address(self) -> SocketAddr {
+    pub(in crate::cli) fn address(self) -> SocketAddr {
         let every = || {
             let ipv6 = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).is_ok();
             if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }

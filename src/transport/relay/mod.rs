@@ -4,20 +4,26 @@
 //! carries records between it and the WebSocket, one message each, so that reader and writer are the same on every way.
 
 pub mod dial;
+mod health;
 mod host;
 mod join;
 mod link;
+mod own;
+mod public;
 mod replies;
 mod socket;
 mod verb;
 
+pub use health::health;
 pub use host::{Host, Meanwhile};
 pub use join::join;
+pub use own::{Own, Serving};
+pub use public::{Known, Public};
 pub use verb::HostToken;
 
-use crate::session::event::Join;
+use crate::failure::Failure;
 use crate::settings::{Network, Origin, RelayChoice};
-use dial::Trust;
+use dial::{Stream, Trust, dial, dial_directly};
 
 /// A relay, and what is needed to reach it.
 #[derive(Clone)]
@@ -33,16 +39,22 @@ pub struct Way {
 }
 
 impl Way {
-    /// The lines for the other machine. `command` is everything before the code's `@`, such as `pinhole take 417-…`.
+    /// The relay, as others are told of it.
     #[must_use]
-    pub fn join_lines(&self, command: &str) -> Vec<Join> {
-        let url = &self.choice.url;
-        let place = if url.is_here() { "on this machine" } else { "anywhere" };
-        let named = Join { place, command: format!("{command}@{}", url.beside_code()) };
+    pub fn public(&self) -> Public {
+        let choice = &self.choice;
+        Public {
+            url: choice.url.clone(),
+            name: choice.named(),
+            known: if choice.from == Origin::BuiltIn { Known::Everywhere } else { Known::WhereSet },
+        }
+    }
+
+    /// A stream to the relay. To one of this process it never goes through a proxy.
+    async fn connect(&self) -> Result<Stream, Failure> {
         match self.choice.from {
-            // Every pinhole of this make knows it.
-            Origin::BuiltIn => vec![Join { place, command: command.to_owned() }],
-            _ => vec![named, Join { place: "where this relay is set", command: command.to_owned() }],
+            Origin::Own => dial_directly(&self.choice, &self.trust, self.network).await,
+            _ => dial(&self.choice, &self.trust, self.network).await,
         }
     }
 }

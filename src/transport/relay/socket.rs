@@ -1,7 +1,7 @@
 //! One WebSocket to a relay: the upgrade that says what is wanted, then frames (SPEC 10.1 to 10.5).
 
 use super::Way;
-use super::dial::{Stream, dial};
+use super::dial::Stream;
 use super::replies::{Ending, Reply};
 use super::verb::{PROTOCOL, Verb};
 use crate::failure::{Exit, Failure};
@@ -48,7 +48,7 @@ impl Socket {
     /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
     pub(super) async fn open(way: &Way, verb: &Verb<'_>) -> Result<Self, Failure> {
         let request = request(way, verb)?;
-        let stream = dial(&way.choice, &way.trust, way.network).await?;
+        let stream = way.connect().await?;
         let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(limits()));
         match timeout(UPGRADE_TIME, upgrade).await {
             Ok(Ok((web, _))) => Ok(Self::new(web)),

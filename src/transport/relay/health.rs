@@ -1,0 +1,91 @@
+//! Asks a relay whether it works.
+
+use super::dial::{Stream, Trust, dial, dial_directly};
+use crate::failure::{Exit, Failure};
+use crate::settings::{Network, RelayChoice};
+use pinhole_protocol::code::RelayUrl;
+use serde_json::Value;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How long a relay may take to say that it is well. Docker's own limit is 30 s, systemd's watchdogs are longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of its answer that are read; it has some hundred.
+const ANSWER: u64 = 4096;
+
+/// Asks the relay for its `/health`.
+///
+/// # Errors
+/// Unreachable, if nothing answers there, something else does, or the relay is about to end.
+pub async fn health(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<(), Failure> {
+    let answer = async {
+        // No proxy leads to this machine.
+        let here = choice.url.is_here();
+        let stream = if here { dial_directly(choice, trust, network).await } else { dial(choice, trust, network).await };
+        answer(stream?, &choice.url).await.map_err(|error| ill(choice, format!("does not answer: {error}")))
+    };
+    let late = |_| ill(choice, format!("does not answer within {} s", PATIENCE.as_secs()));
+    match said(&tokio::time::timeout(PATIENCE, answer).await.map_err(late)??) {
+        Some((200, status)) if status == "ok" => Ok(()),
+        Some((503, _)) => {
+            let detail = format!("{} is about to end", choice.named());
+            Err(Failure::new(Exit::Unreachable, "relay-refused", detail).next("ask again in a moment, when it has been started again"))
+        }
+        _ => Err(ill(choice, "answers, but not as a relay that works does".into())),
+    }
+}
+
+async fn answer(mut stream: Stream, url: &RelayUrl) -> io::Result<Vec<u8>> {
+    let shown = url.to_string();
+    let after = shown.split_once("://").map_or(&*shown, |(_, rest)| rest);
+    let (host, path) = after.split_once('/').unwrap_or((after, ""));
+    let path = path.trim_end_matches('/');
+    let slash = if path.is_empty() { "" } else { "/" };
+    let request = format!("GET /{path}{slash}health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER).read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+/// The status of an HTTP answer, and the `status` of the object in its body.
+fn said(answer: &[u8]) -> Option<(u16, String)> {
+    let text = std::str::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let (version, rest) = head.split_once(' ')?;
+    let status = rest.get(..3)?.parse().ok().filter(|_| version.starts_with("HTTP/1."))?;
+    // A proxy may have put it into chunks, whose sizes are around it.
+    let object = body.find('{').zip(body.rfind('}')).and_then(|(from, to)| body.get(from..=to));
+    let object: Option<Value> = object.and_then(|object| serde_json::from_str(object).ok());
+    Some((status, object.and_then(|object| object["status"].as_str().map(str::to_owned)).unwrap_or_default()))
+}
+
+fn ill(choice: &RelayChoice, why: String) -> Failure {
+    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {why}", choice.named())).next("see what the relay logs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_a_relay_that_is_well_says_ok() {
+        let answer = |text: &str| said(text.as_bytes());
+        assert_eq!(answer("HTTP/1.1 200 OK\r\nA: b\r\n\r\n{\"status\":\"ok\",\"more\":1}\n"), Some((200, "ok".into())));
+        assert_eq!(answer("HTTP/1.1 200 OK\r\n\r\n10\r\n{\"status\":\"ok\"}\n\r\n0\r\n\r\n"), Some((200, "ok".into())));
+        assert_eq!(answer("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"draining\"}"), Some((503, "draining".into())));
+        assert_eq!(answer("HTTP/1.0 200 OK\r\n\r\n<html>"), Some((200, String::new())));
+        for other in ["", "200 OK\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "SSH-2.0-x 200\r\n\r\n{\"status\":\"ok\"}", "HTTP/1.1 200 OK\r\n"] {
+            assert_eq!(answer(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(bytes in any::<Vec<u8>>(), near in "HTTP/1.1 [0-9é]{0,4} \r\n\r\n[{}\"a-zé:]{0,20}") {
+            let _ = (said(&bytes), said(near.as_bytes()));
+        }
+    }
+}

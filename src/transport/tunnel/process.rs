@@ -1,0 +1,168 @@
+//! A program at work: its process group, its output, its end.
+
+use super::address::Search;
+use super::program::Line;
+use pinhole_protocol::code::RelayUrl;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Bytes of a line that are kept; the rest is dropped.
+const LINE: usize = 64 << 10;
+/// Bytes of output in which an address is looked for: cloudflared says it within 4 KiB, and what prints this much is no tunnel program.
+const ALL: usize = 1 << 20;
+/// How long a program has to end when it is asked to, and its output to come after its end. cloudflared would wait up to 30 s for requests
+/// that are under way; when this is asked, none is that matters.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How a program ended.
+pub(super) type Ended = io::Result<ExitStatus>;
+
+/// A program in a process group of its own. Dropped, all of the group is killed.
+pub(super) struct Process {
+    child: Child,
+    /// Nothing once it has ended and was waited for: its number may be another's from then on.
+    group: Option<Pid>,
+    /// Held open, because some programs end with their input.
+    input: Option<ChildStdin>,
+    heard: watch::Receiver<Heard>,
+}
+
+/// Why there is no address.
+pub(super) enum Silence {
+    /// It ended.
+    Ended(Ended),
+    /// It said too much else.
+    TooMuch,
+}
+
+/// What a program has said so far.
+#[derive(Default)]
+struct Heard {
+    url: Option<RelayUrl>,
+    /// The last line that is not blank.
+    last: Vec<u8>,
+    bytes: usize,
+}
+
+impl Process {
+    /// Starts it, for a tunnel to `port`.
+    pub(super) fn start(line: &Line, port: u16) -> io::Result<Self> {
+        let (program, arguments) = line.0.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command.args(arguments).env("PORT", port.to_string()).process_group(0);
+        // Codes and tokens are for this program.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PINHOLE_")) {
+            command.env_remove(name);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let (told, heard) = watch::channel(Heard::default());
+        let search = Arc::new(Mutex::new(Search::of(line.name())));
+        if let Some(stream) = child.stdout.take() {
+            tokio::spawn(follow(stream, Arc::clone(&search), told.clone()));
+        }
+        if let Some(stream) = child.stderr.take() {
+            tokio::spawn(follow(stream, search, told));
+        }
+        Ok(Self { input: child.stdin.take(), child, group, heard })
+    }
+
+    /// Waits for the address in what it says, for as long as it goes on without one.
+    pub(super) async fn address(&mut self) -> Result<RelayUrl, Silence> {
+        let Self { child, heard, .. } = self;
+        let said = async {
+            match heard.wait_for(|heard| heard.url.is_some() || heard.bytes > ALL).await {
+                Ok(heard) => heard.url.clone(),
+                // All of its output has ended, and its end is about to be seen; or it never says anything any more.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let status = tokio::select! {
+            biased;
+            url = said => return url.ok_or(Silence::TooMuch),
+            status = child.wait() => status,
+        };
+        Err(Silence::Ended(self.after(status).await))
+    }
+
+    /// Waits until it has ended and everything that it said was read. Nothing is lost if the wait is given up.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let status = self.child.wait().await;
+        self.after(status).await
+    }
+
+    /// It has ended.
+    async fn after(&mut self, status: Ended) -> Ended {
+        // What it may have started does not outlive it.
+        self.kill();
+        let _ = timeout(GOODBYE, self.heard.wait_for(|_| false)).await;
+        status
+    }
+
+    /// Its last line so far.
+    pub(super) fn last_line(&self) -> String {
+        String::from_utf8_lossy(&self.heard.borrow().last).trim().to_owned()
+    }
+
+    /// Asks it to end, then makes it.
+    pub(super) async fn end(mut self) {
+        drop(self.input.take());
+        if let Some(group) = self.group {
+            // It may have ended just now.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+        let _ = timeout(GOODBYE, self.child.wait()).await;
+        self.kill();
+        let _ = self.child.wait().await;
+    }
+
+    /// Kills what is left of the group.
+    fn kill(&mut self) {
+        if let Some(group) = self.group.take() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Reads a stream to its end, whatever becomes of what it says, so that whoever writes it never waits.
+async fn follow(mut stream: impl AsyncRead + Unpin, search: Arc<Mutex<Search>>, told: watch::Sender<Heard>) {
+    let (mut chunk, mut line) = ([0; 4096], Vec::new());
+    while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+        for part in chunk.get(..read).unwrap_or_default().split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            let room = LINE.saturating_sub(line.len());
+            line.extend(part.iter().take(room));
+            if part.ends_with(b"\n") || part.ends_with(b"\r") {
+                hear(std::mem::take(&mut line), &search, &told);
+            }
+        }
+        told.send_modify(|heard| heard.bytes = heard.bytes.saturating_add(read));
+    }
+    hear(line, &search, &told);
+}
+
+/// Takes note of a line.
+fn hear(line: Vec<u8>, search: &Mutex<Search>, told: &watch::Sender<Heard>) {
+    if line.trim_ascii().is_empty() {
+        return;
+    }
+    let url = search.lock().unwrap_or_else(PoisonError::into_inner).line(&String::from_utf8_lossy(&line));
+    told.send_modify(|heard| {
+        heard.last = line;
+        if heard.url.is_none() && heard.bytes <= ALL {
+            heard.url = url;
+        }
+    });
+}
