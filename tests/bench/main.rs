@@ -1,13 +1,14 @@
-//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory.
+//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; and its relay.
 
 mod options;
 mod plain;
 mod program;
+mod relay;
 mod report;
 mod start;
 
 use clap::Parser;
-use options::Options;
+use options::{Options, What};
 use program::{Program, Used};
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,6 +20,9 @@ fn main() -> io::Result<()> {
     let program = Program::find(&options)?;
     let place = tempfile::tempdir_in(options.dir.clone().unwrap_or_else(std::env::temp_dir))?;
     println!("pinhole: {}, in {}", program.path().display(), place.path().display());
+    if let Some(What::Relay(relay)) = &options.what {
+        return relay::measure(&options, relay, &program, place.path());
+    }
     if !options.no_transfer {
         transfers(&options, &program, place.path())?;
     }
@@ -96,7 +100,7 @@ fn plain_round(source: &Path, place: &Path) -> io::Result<(Duration, Used)> {
 }
 
 fn program_round(program: &Program, source: &Path, place: &Path) -> io::Result<program::Moved> {
-    fresh(place, |target| program.transfer(source, &target))
+    fresh(place, |target| program.transfer(source, &target, None))
 }
 
 /// Does `work` in an empty directory, with nothing left to be written from before, and removes it.

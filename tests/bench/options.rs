@@ -6,26 +6,31 @@ const HELP: &str = "\
 Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room for the file twice.
 
   cargo run --release -p pinhole-bench
-  cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start";
+  cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start
+  cargo run --release -p pinhole-bench -- relay
+  cargo run --release -p pinhole-bench -- relay --only waiting";
 
 /// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory.
 #[derive(clap::Parser)]
 #[command(name = "pinhole-bench", max_term_width = 100, after_help = HELP)]
 pub struct Options {
+    /// What is measured; transfers and starts unless given
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// Bytes of the file that is moved; K, M, G for powers of 1024
-    #[arg(long, default_value = "2G", value_parser = bytes)]
+    #[arg(long, default_value = "2G", value_parser = bytes, global = true)]
     pub size: u64,
     /// Rounds, each with one copy of both kinds
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, global = true)]
     pub rounds: usize,
     /// Go on with rounds for at least so many seconds
     #[arg(long)]
     pub seconds: Option<u64>,
     /// Where the files are; a temporary directory unless given
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     /// The pinhole to measure; the release build of this workspace, which is built first, unless given
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub program: Option<PathBuf>,
     /// Bytes of the sparse file, and files of the folder, of which only the code is waited for
     #[arg(long, default_value = "100G", value_parser = bytes, value_name = "SIZE")]
@@ -39,6 +44,52 @@ pub struct Options {
     /// Leave the times until the code out
     #[arg(long)]
     pub no_start: bool,
+}
+
+/// What else can be measured.
+#[derive(clap::Subcommand)]
+pub enum What {
+    /// One relay, in a process of its own, with thousands of connections
+    Relay(Relay),
+}
+
+/// How many of everything.
+#[derive(clap::Args)]
+pub struct Relay {
+    /// Measure only these
+    #[arg(long, value_delimiter = ',', value_name = "PART")]
+    pub only: Vec<Part>,
+    /// Hosts that wait
+    #[arg(long, default_value_t = 10_000)]
+    pub hosts: u32,
+    /// Joins while they wait, one after another and eight at a time
+    #[arg(long, default_value_t = 2_000)]
+    pub joins: u32,
+    /// Seconds for which the processor is watched while nothing happens
+    #[arg(long, default_value_t = 30)]
+    pub idle: u64,
+    /// Pairs that are idle and then move 1 MiB each
+    #[arg(long, default_value_t = 9_900)]
+    pub pairs: u32,
+    /// Pairs that move data while others do not read
+    #[arg(long, default_value_t = 1_000)]
+    pub good: u32,
+    /// Pairs of which one side reads a byte a second
+    #[arg(long, default_value_t = 100)]
+    pub slow: u32,
+}
+
+/// A part of what is measured of a relay.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Hosts that wait, and joins meanwhile
+    Waiting,
+    /// Idle pairs, before and after each has moved data
+    Paired,
+    /// Slow readers among others
+    Slow,
+    /// One pair, and a file through the relay beside the direct way
+    Through,
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

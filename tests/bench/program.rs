@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,10 @@ pub struct Moved {
 /// What a process has used.
 #[derive(Clone, Copy, Default)]
 pub struct Used {
-    /// Peak of resident memory, in KiB.
-    memory: u64,
+    /// Resident memory now, in KiB.
+    pub resident: u64,
+    /// Its peak.
+    pub memory: u64,
     /// Processor time of user and system, in hundredths of a second.
     user: u64,
     system: u64,
@@ -36,7 +38,12 @@ pub struct Used {
 impl Used {
     /// The larger of both, in each respect.
     pub fn max(self, other: Self) -> Self {
-        Self { memory: self.memory.max(other.memory), user: self.user.max(other.user), system: self.system.max(other.system) }
+        Self {
+            resident: self.resident.max(other.resident),
+            memory: self.memory.max(other.memory),
+            user: self.user.max(other.user),
+            system: self.system.max(other.system),
+        }
     }
 
     /// This process so far. Its memory says nothing: it is that of everything it measures.
@@ -49,15 +56,21 @@ impl Used {
         Self { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system), ..self }
     }
 
+    /// Seconds of processor time.
+    pub fn processor(self) -> f64 {
+        (self.user + self.system) as f64 / 100.0
+    }
+
     /// As far as the kernel says it; a process that has ended says nothing.
-    fn of(process: u32) -> Option<Self> {
+    pub fn of(process: u32) -> Option<Self> {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let memory = |name| status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.parse().ok();
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         // Fields 14 and 15 of proc_pid_stat(5); the second, in brackets, may hold anything.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         Some(Self {
-            memory: peak.trim().strip_suffix(" kB")?.parse().ok()?,
+            resident: memory("VmRSS:")?,
+            memory: memory("VmHWM:")?,
             user: fields.next()?.parse().ok()?,
             system: fields.next()?.parse().ok()?,
         })
@@ -83,6 +96,37 @@ pub struct Giving {
     lines: BufReader<ChildStdout>,
 }
 
+/// A relay that listens. Ended when dropped.
+pub struct Relay {
+    child: Child,
+    pub port: u16,
+    _log: BufReader<ChildStderr>,
+}
+
+impl Relay {
+    /// What it has used so far.
+    pub fn used(&self) -> io::Result<Used> {
+        Used::of(self.child.id()).ok_or_else(|| io::Error::other("the relay has ended"))
+    }
+
+    /// The address that clients are given.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What names the relay to both sides.
+fn by_relay(url: &str) -> (&'static str, &str) {
+    ("PINHOLE_RELAY", url)
+}
+
 impl Program {
     /// The one that the options name, or the release build of this workspace.
     pub fn find(options: &Options) -> io::Result<Self> {
@@ -106,6 +150,24 @@ impl Program {
         &self.0
     }
 
+    /// Starts `relay` with these options besides and waits until it listens.
+    pub fn relay(&self, options: &[&str], place: &Path) -> io::Result<Relay> {
+        let args = ["relay", "--listen", "127.0.0.1:0"].iter().chain(options);
+        let mut child = self.command(args, place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut log = BufReader::new(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut line = String::new();
+        while log.read_line(&mut line)? > 0 {
+            if let Ok(said) = serde_json::from_str::<Value>(&line)
+                && said["event"] == "listening"
+                && let Some(port) = said["port"].as_u64().and_then(|port| port.try_into().ok())
+            {
+                return Ok(Relay { child, port, _log: log });
+            }
+            line.clear();
+        }
+        Err(io::Error::other("the relay ended before it listened"))
+    }
+
     fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, place: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command.args(args).env_clear().env("HOME", place).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
@@ -113,10 +175,10 @@ impl Program {
         command
     }
 
-    /// Starts `give PATH` and waits for its code.
-    pub fn give(&self, path: &Path, place: &Path) -> io::Result<Giving> {
+    /// Starts `give PATH`, through a relay if one is named, and waits for its code.
+    pub fn give(&self, path: &Path, place: &Path, relay: Option<&str>) -> io::Result<Giving> {
         let begun = Instant::now();
-        let mut child = self.command([OsStr::new("give"), path.as_os_str()], place).spawn()?;
+        let mut child = self.command([OsStr::new("give"), path.as_os_str()], place).envs(relay.map(by_relay)).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut line = String::new();
         while lines.read_line(&mut line)? > 0 {
@@ -128,12 +190,12 @@ impl Program {
         Err(io::Error::other("give ended without a code"))
     }
 
-    /// Moves `source` into the directory `target`.
-    pub fn transfer(&self, source: &Path, target: &Path) -> io::Result<Moved> {
-        let giving = self.give(source, target)?;
+    /// Moves `source` into the directory `target`, directly or through a relay.
+    pub fn transfer(&self, source: &Path, target: &Path, relay: Option<&str>) -> io::Result<Moved> {
+        let giving = self.give(source, target, relay)?;
         let begun = Instant::now();
         let args = [OsStr::new("take"), OsStr::new(&giving.code), OsStr::new("-o"), target.as_os_str()];
-        let mut taker = self.command(args, target).spawn()?;
+        let mut taker = self.command(args, target).envs(relay.map(by_relay)).spawn()?;
         let lines = BufReader::new(taker.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let (giver, taker) = thread::scope(|threads| {
             let giver = threads.spawn(move || finish(giving.child, giving.lines));

@@ -32,7 +32,7 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
 fn one(program: &Program, path: &Path, place: &Path, what: &str) -> io::Result<()> {
     let (mut times, mut most_read) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
-        let mut giving = program.give(path, place)?;
+        let mut giving = program.give(path, place, None)?;
         // At once: what is read later is not read for the code.
         let io = std::fs::read_to_string(format!("/proc/{}/io", giving.child.id()))?;
         giving.child.kill()?;
