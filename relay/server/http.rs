@@ -67,7 +67,7 @@ pub async fn serve(
     http.serve_connection(TokioIo::new(stream), service).with_upgrades().await.ok()?;
     let Upgraded { upgrade, verb, admission, seen } = arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
-    let socket = Socket::new(parts.io.into_inner(), parts.read_buf);
+    let socket = Socket::new(parts.io.into_inner(), &parts.read_buf);
     Some(super::connection::Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
 }
 

@@ -24,9 +24,10 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// The connection on which `ahead` came after the request.
-    pub const fn new(stream: Stream, ahead: Bytes) -> Self {
-        Self { ahead, stream }
+    /// The connection on which `ahead` came after the request. It is copied, because it is a part of the buffer of the whole request,
+    /// which would be kept for as long as any part of it is, an empty one included.
+    pub fn new(stream: Stream, ahead: &[u8]) -> Self {
+        Self { ahead: Bytes::copy_from_slice(ahead), stream }
     }
 }
 
@@ -66,10 +67,6 @@ impl AsyncRead for Socket {
         }
         let count = buf.remaining().min(self.ahead.len());
         buf.put_slice(&self.ahead.split_to(count));
-        if self.ahead.is_empty() {
-            // A part of it keeps the whole of what it was cut from.
-            self.ahead = Bytes::new();
-        }
         Poll::Ready(Ok(()))
     }
 }

@@ -41,6 +41,26 @@ async fn when_a_side_ends_the_other_has_all_that_was_sent_to_it() {
 }
 
 #[tokio::test]
+async fn what_a_side_says_too_late_costs_it_nothing_that_was_sent_to_it() {
+    let relay = Running::start(Settings::default());
+    let (mut host, mut joiner) = relay.pair(1, 2).await;
+    // More than the joiner's kernel takes at once, less than the relay's has room for besides.
+    let payload = vec![5; 60_000];
+    for _ in 0..3 {
+        host.send(BINARY, &payload).await;
+    }
+    host.send(CLOSE, &1000_u16.to_be_bytes()).await;
+    relay.until(|relay| relay.moment().population.pairs == 0).await;
+    // Were the relay to close its socket with this unread, or before this comes, the joiner's connection would be reset.
+    joiner.send(BINARY, &payload).await;
+    assert_eq!(host.closed().await, 1000);
+    for index in 0..3 {
+        assert!(joiner.binary().await == payload, "{index}");
+    }
+    assert_eq!(joiner.closed().await, 4006);
+}
+
+#[tokio::test]
 async fn a_half_frame_is_no_frame() {
     let relay = Running::start(Settings::default());
     let (mut host, mut joiner) = relay.pair(1, 2).await;

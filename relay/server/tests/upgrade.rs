@@ -133,7 +133,11 @@ async fn a_source_has_so_many_connections_and_others_are_not_its_business() {
 
 #[tokio::test]
 async fn beyond_its_limit_a_source_is_told_only_so_often_at_a_time() {
-    let relay = Running::start(limited(|limits| limits.quotas.connections = 1));
+    let relay = Running::start(limited(|limits| {
+        limits.quotas.connections = 1;
+        // So that nothing here ends because of its time.
+        limits.upgrade = SOON.saturating_mul(2);
+    }));
     let _one = Client::host(relay.address, 1).await;
     let mut silent = Vec::new();
     for _ in 0..super::super::TOLD {
@@ -165,6 +169,7 @@ async fn behind_a_trusted_proxy_sources_are_told_apart() {
     assert_eq!((status, &*seen), (101, "198.51.100.2"));
     let (status, ..) = ask(&relay, "203.0.113.5, 198.51.100.2").await;
     assert_eq!(status, 429);
+    assert!(!relay.relay.warned.load(super::super::Ordering::Relaxed));
     // To a relay that does not trust it, the proxy is the source, and it is warned.
     let relay = Running::start(proxies("127.0.0.8/32"));
     let (status, seen, _three) = ask(&relay, "198.51.100.1").await;
