@@ -8,12 +8,14 @@ mod joiner;
 mod meeting;
 mod nginx;
 mod operator;
+mod own;
 mod proxies;
 mod returns;
 mod secrecy;
 mod settings;
 mod silence;
 mod tls;
+mod tunnel;
 
 /// The code with its last word replaced by another of the list.
 fn wrong(code: &str) -> String {

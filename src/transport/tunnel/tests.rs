@@ -136,6 +136,31 @@ async fn megabytes_after_the_address_never_hold_the_program_up() {
 }
 
 #[tokio::test]
+async fn known_programs_are_understood_by_their_names() {
+    let said = [
+        (
+            "cloudflared",
+            "echo https://www.cloudflare.com/website-terms/; echo https://a-b.trycloudflare.com; echo Registered tunnel connection",
+        ),
+        ("tailscale", "echo https://login.tailscale.com/f/funnel; echo https://a-b.ts.net/"),
+    ];
+    for (name, script) in said {
+        let stand_in = StandIn::new(name, &format!("{script} >&2; exec sleep 600"));
+        let mut process = Process::start(&program::Line(vec![stand_in.path(name).to_str().unwrap().into()]), 1).unwrap();
+        assert!(process.address().await.ok().unwrap().host().starts_with("a-b."));
+        process.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_asked_before_it_is_made_to_end() {
+    let stand_in =
+        StandIn::new("lt", "trap 'echo > \"${0%/*}/asked\"; exit' TERM; echo https://a.example; while :; do sleep 600 & wait; done");
+    stand_in.open().await.ok().unwrap().close().await;
+    assert!(stand_in.path("asked").exists());
+}
+
+#[tokio::test]
 async fn what_it_started_ends_with_it_and_who_ignores_that_is_killed() {
     // The first ends when it is asked to; the second, and what it started, do not.
     for trap in ["", "trap '' TERM;"] {
