@@ -59,6 +59,7 @@ impl<W: Write> Json<W> {
 
     fn body<'a>(&self, event: &'a Event) -> Body<'a> {
         match event {
+            Event::Opening { tunnel } => Body::Status(Status::Opening { tunnel }),
             Event::Channel(it) => Body::Status(channel(it)),
             Event::Waiting => Body::Status(Status::Waiting),
             Event::Paired => Body::Status(Status::Paired),

@@ -58,6 +58,7 @@ pub fn every(peer: &str) -> Vec<Event> {
     };
     let check = Check { name: "relay", ok: true, detail: "it answers".into(), next: None };
     vec![
+        Event::Opening { tunnel: peer.into() },
         Event::Channel(channel()),
         Event::Channel(direct),
         Event::Channel(Channel { join: vec![], offering: None, ..channel() }),

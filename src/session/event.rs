@@ -9,6 +9,11 @@ use std::time::{Duration, SystemTime};
 /// Something that happened, for people or scripts to hear of.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Before there is a code, a tunnel is being made.
+    Opening {
+        /// The program that makes it.
+        tunnel: String,
+    },
     /// A channel is open under this code.
     Channel(Channel),
     /// Nobody is here yet.

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
 use crate::transport::Met;
-use crate::transport::relay::Own;
+use crate::transport::relay::{Own, Serving};
 use pinhole_protocol::code::Code;
 use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::Judge;
@@ -35,7 +35,7 @@ impl Host {
     pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
         loop {
             let door = tokio::select! {
-                door = self.open(plan) => door?,
+                door = self.open(plan, report) => door?,
                 () = interrupt.wait() => return Err(interrupted("interrupted before there was a code")),
             };
             let judge = self.show(&door, plan, report)?;
@@ -72,8 +72,11 @@ impl Host {
     }
 
     /// Opens a door for another code.
-    async fn open(&mut self, plan: &Plan) -> Result<Door, Failure> {
+    async fn open(&mut self, plan: &Plan, report: &mut Report) -> Result<Door, Failure> {
         if let (Some(serving), None) = (&self.hosting.own, &self.own) {
+            if let Serving::Tunnel(program) = serving {
+                tell(report, &Event::Opening { tunnel: program.name() });
+            }
             self.own = Some(Own::start(serving, plan.network, &plan.relays.trust).await?);
         }
         Door::open(plan, &self.hosting, self.own.as_ref()).await

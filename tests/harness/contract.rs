@@ -46,6 +46,12 @@ enum Path {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Opening {
+    tunnel: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Verify {
     words: String,
 }
@@ -249,6 +255,7 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
         "connected" | "path" => {
             let On { path: Path::Loopback | Path::Lan | Path::Relay } = read(fields, line);
         }
+        "opening" => assert!(!read::<Opening>(fields, line).tunnel.is_empty(), "{line}"),
         "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
         "peer_left" => {

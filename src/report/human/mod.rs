@@ -6,7 +6,7 @@ mod tests;
 pub(super) mod words;
 
 use super::Settings;
-use super::escape::{name, terminal_text};
+use super::escape::{name, terminal, terminal_text};
 use super::look::{Ink, Look};
 use super::meter::Meters;
 use crate::failure::{Exit, Failure};
@@ -85,6 +85,7 @@ impl<W: Write + Send + 'static> Human<W> {
         let look = self.look;
         let say = |sentence: &str| Some(look.fold(sentence, "  "));
         match event {
+            Event::Opening { tunnel } => say(&format!("Opening a tunnel with {} …", terminal(tunnel))),
             Event::Channel(channel) => Some(words::channel(look, channel)),
             Event::Waiting => say("Waiting for the other side …"),
             Event::Paired => say("Somebody is there; checking the code …"),

@@ -115,6 +115,9 @@ impl Body<'_> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Status<'a> {
+    Opening {
+        tunnel: &'a str,
+    },
     Channel {
         code: &'a str,
         number: u32,

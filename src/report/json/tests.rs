@@ -112,6 +112,11 @@ enum Promised {
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(dead_code, reason = "what matters is that lines fit")]
 enum PromisedStatus {
+    Opening {
+        v: One,
+        seq: u64,
+        tunnel: String,
+    },
     Channel {
         v: One,
         seq: u64,

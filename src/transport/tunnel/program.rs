@@ -41,6 +41,13 @@ impl Program {
         }
     }
 
+    /// What it is called; of several, the first that is installed is meant.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let names: Vec<String> = self.candidates(0).iter().map(|line| line.name().to_owned()).collect();
+        names.join(" or ")
+    }
+
     /// The command lines for a tunnel to `port`: the first whose program is installed is the one.
     ///
     /// cloudflared and tailscale as their manuals have it (developers.cloudflare.com, "TryCloudflare"; tailscale.com/kb/1311, since 1.52).

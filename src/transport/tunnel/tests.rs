@@ -71,7 +71,7 @@ fn what_is_named_is_a_known_program_or_a_command_line() {
     assert_eq!(line("auto"), known);
     assert_eq!([line("cloudflared"), line("tailscale")].concat(), known);
     assert_eq!(line("/opt/x -R 80:{url} {port}{port}"), ["/opt/x -R 80:http://127.0.0.1:8765 87658765"]);
-    assert_eq!(parsed("/opt/x y").unwrap().candidates(1)[0].name(), "x");
+    assert_eq!(["auto", "tailscale", "/opt/x y"].map(|text| parsed(text).unwrap().name()), ["cloudflared or tailscale", "tailscale", "x"]);
 }
 
 #[tokio::test]
