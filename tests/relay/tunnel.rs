@@ -184,6 +184,8 @@ fn a_channel_that_stays_open_and_who_takes_have_tunnels_too() {
     assert_eq!(std::fs::read(tunnelled.here.path("taken")).unwrap(), b"the gift");
     let mut host = start(&tunnelled.here, &["host", tunnel[0], tunnel[1], tunnel[2]]);
     assert!(host.until("status", "channel")["link"].as_str().unwrap().starts_with("https://"));
+    host.signal(Signal::INT);
+    host.end().expect(130);
 }
 
 #[test]
