@@ -1,8 +1,11 @@
 //! Buffers for what is being forwarded: none for an idle connection, a large one while data flows, all of them within a bound.
+//!
+//! Large ones are pages of the system's: given back, they are gone from the process, and what of one was never filled never was there.
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicUsize, Ordering};
+use memmap2::MmapMut;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Enough for everything before two sides are paired, and for what idle pairs say.
@@ -18,15 +21,32 @@ const KEPT: usize = 16;
 pub struct Pool {
     /// A buffer beyond the bound holds one frame, as long as it may be.
     frame: usize,
-    free: Mutex<Vec<Box<[u8]>>>,
+    free: Mutex<Vec<MmapMut>>,
     large: AtomicUsize,
     held: AtomicUsize,
 }
 
 /// A buffer that goes back when it is dropped.
 pub struct Buffer {
-    bytes: Box<[u8]>,
+    bytes: Bytes,
     pool: Arc<Pool>,
+}
+
+/// Where the bytes of a buffer are.
+enum Bytes {
+    Heap(Box<[u8]>),
+    Pages(MmapMut),
+}
+
+impl Bytes {
+    fn heap(length: usize) -> Self {
+        Self::Heap(vec![0; length].into())
+    }
+
+    /// On the heap if the system has no pages for us.
+    fn pages(length: usize) -> Self {
+        MmapMut::map_anon(length).map_or_else(|_| Self::heap(length), Self::Pages)
+    }
 }
 
 impl Pool {
@@ -45,7 +65,7 @@ impl Pool {
     /// A buffer of [`SMALL`] bytes.
     #[must_use]
     pub fn small(self: &Arc<Self>) -> Buffer {
-        self.lend(vec![0; SMALL].into())
+        self.lend(Bytes::heap(SMALL))
     }
 
     /// A buffer of [`LARGE`] bytes, or one for a single frame if too many are in use.
@@ -53,26 +73,31 @@ impl Pool {
     pub fn large(self: &Arc<Self>) -> Buffer {
         if self.large.fetch_add(1, Ordering::Relaxed) >= MOST {
             self.large.fetch_sub(1, Ordering::Relaxed);
-            return self.lend(vec![0; self.frame].into());
+            return self.lend(Bytes::pages(self.frame));
         }
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        self.lend(kept.unwrap_or_else(|| vec![0; LARGE].into()))
+        self.lend(kept.map_or_else(|| Bytes::pages(LARGE), Bytes::Pages))
     }
 
-    fn lend(self: &Arc<Self>, bytes: Box<[u8]>) -> Buffer {
-        self.held.fetch_add(bytes.len(), Ordering::Relaxed);
-        Buffer { bytes, pool: Arc::clone(self) }
+    fn lend(self: &Arc<Self>, bytes: Bytes) -> Buffer {
+        let buffer = Buffer { bytes, pool: Arc::clone(self) };
+        self.held.fetch_add(buffer.len(), Ordering::Relaxed);
+        buffer
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.pool.held.fetch_sub(self.bytes.len(), Ordering::Relaxed);
-        if self.bytes.len() == LARGE {
-            self.pool.large.fetch_sub(1, Ordering::Relaxed);
+        let length = self.len();
+        self.pool.held.fetch_sub(length, Ordering::Relaxed);
+        if length != LARGE {
+            return;
+        }
+        self.pool.large.fetch_sub(1, Ordering::Relaxed);
+        if let Bytes::Pages(pages) = core::mem::replace(&mut self.bytes, Bytes::Heap(Box::default())) {
             let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < KEPT {
-                free.push(core::mem::take(&mut self.bytes));
+                free.push(pages);
             }
         }
     }
@@ -82,13 +107,19 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        match &self.bytes {
+            Bytes::Heap(bytes) => bytes,
+            Bytes::Pages(pages) => pages,
+        }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        match &mut self.bytes {
+            Bytes::Heap(bytes) => bytes,
+            Bytes::Pages(pages) => pages,
+        }
     }
 }
 
@@ -110,6 +141,15 @@ mod tests {
         assert_eq!((small.len(), large.len(), pool.held()), (SMALL, LARGE, SMALL + LARGE));
         drop((small, large));
         assert_eq!(pool.held(), 0);
+    }
+
+    #[test]
+    fn what_is_large_goes_back_to_the_system() {
+        let pool = Pool::new(70_000);
+        // On a heap it would stay, split and kept, for as long as the process lives.
+        assert!(matches!(pool.large().bytes, Bytes::Pages(_)) && matches!(pool.small().bytes, Bytes::Heap(_)));
+        pool.large.store(MOST, Ordering::Relaxed);
+        assert!(matches!(pool.large().bytes, Bytes::Pages(_)));
     }
 
     #[test]
