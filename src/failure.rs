@@ -35,6 +35,23 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, ascending.
+    pub const ALL: [Self; 13] = [
+        Self::Done,
+        Self::Other,
+        Self::Usage,
+        Self::Code,
+        Self::Expired,
+        Self::Unreachable,
+        Self::Peer,
+        Self::Tampering,
+        Self::Disk,
+        Self::SourceChanged,
+        Self::NoAnswer,
+        Self::Unfinished,
+        Self::Interrupted,
+    ];
+
     /// The number the process ends with.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -1,12 +1,11 @@
 //! `config`: what is set, who set it, and changing it.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::settings::{self, Config, Key, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::Path;
 
 #[derive(clap::Args)]
@@ -71,10 +70,7 @@ impl Args {
                 one(key, self.json, Shown::line)?
             }
         };
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
-            Failure::new(Exit::Other, "output-closed", format!("what there is to say cannot be written to standard output: {error}"))
-        })
+        super::print(&text)
     }
 }
 

@@ -2,13 +2,16 @@
 
 mod amounts;
 mod code;
+mod completions;
 mod config;
 mod connect;
 mod give;
 mod host;
+mod man;
 mod options;
 mod receive;
 mod relay;
+mod schema;
 mod send;
 mod take;
 
@@ -21,7 +24,7 @@ use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use options::Output;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -59,6 +62,12 @@ enum Command {
     Relay(Box<relay::Args>),
     /// Show what is set and where that comes from, or change it.
     Config(config::Args),
+    /// Print the JSON Schema of the lines that scripts and agents read.
+    Schema(schema::Args),
+    /// Print the completions for a shell.
+    Completions(completions::Args),
+    /// Print a manual page.
+    Man(man::Args),
 }
 
 /// The commands that meet another side.
@@ -131,6 +140,9 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Session(session) }) => session,
         Ok(Cli { command: Command::Relay(args) }) => return args.main(),
         Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
+        Ok(Cli { command: Command::Schema(args) }) => return plainly(false, args.run()),
+        Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
+        Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
         Err(error) => return misused(&error),
     };
     let modes = Modes::now();
@@ -177,6 +189,14 @@ fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
     let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
     let mut report = Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
     Ended(end(&mut report, failure))
+}
+
+/// Prints what a command was asked for.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+        Failure::new(Exit::Other, "output-closed", format!("what there is to say cannot be written to standard output: {error}"))
+    })
 }
 
 /// Says a failure as the last thing.

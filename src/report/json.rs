@@ -1,6 +1,7 @@
 //! JSON lines for scripts and agents: what EVENTS.md promises.
 
 mod line;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +9,8 @@ use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, sentence, word};
 use crate::session::event::{Channel, Check, Event, Ours, Path, Stored, Way};
-use line::{Body, Item, Join, Line, Peer, Status, Value};
+use line::{Body, Item, Join, Kind, Line, Peer, Status, Value};
+pub use schema::schema;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -87,14 +89,14 @@ impl<W: Write> Json<W> {
                 original_name: file.original_name.as_ref().map(|name| name.raw()),
                 saved_to: file.saved_to.as_deref().map(spelt),
                 size: file.size,
-                kind: if file.folder { "folder" } else { "file" },
+                kind: if file.folder { Kind::Folder } else { Kind::File },
                 files: file.files,
             },
             Event::Secret { id, name, size, stored } => {
                 let (stored, saved_to) = match stored {
-                    Stored::File(path) => ("file", Some(spelt(path))),
-                    Stored::Shown => ("terminal", None),
-                    Stored::Declined => ("declined", None),
+                    Stored::File(path) => (line::Stored::File, Some(spelt(path))),
+                    Stored::Shown => (line::Stored::Terminal, None),
+                    Stored::Declined => (line::Stored::Declined, None),
                 };
                 let name = name.as_ref().map(|name| name.raw());
                 Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, value: Value::Withheld }
@@ -107,7 +109,7 @@ impl<W: Write> Json<W> {
                 counted: offer.counted,
             },
             Event::Progress { id, way, done, total } => {
-                let way_word = if *way == Way::Out { "out" } else { "in" };
+                let way_word = if *way == Way::Out { line::Way::Out } else { line::Way::In };
                 let rate = self.meters.rate((*way, *id));
                 Body::Progress { id: id.0, way: way_word, done: *done, total: *total, rate }
             }
@@ -141,12 +143,12 @@ fn spelt(path: &std::path::Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-const fn path_word(path: Path) -> &'static str {
+const fn path_word(path: Path) -> line::Path {
     match path {
-        Path::Loopback => "loopback",
-        Path::Lan => "lan",
-        Path::Direct => "direct",
-        Path::Relay => "relay",
+        Path::Loopback => line::Path::Loopback,
+        Path::Lan => line::Path::Lan,
+        Path::Direct => line::Path::Direct,
+        Path::Relay => line::Path::Relay,
     }
 }
 

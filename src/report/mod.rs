@@ -15,6 +15,8 @@ pub mod sentences;
 #[cfg(test)]
 pub(crate) mod test_events;
 
+pub use json::schema;
+
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
 use human::Human;

@@ -1,5 +1,5 @@
 //! What EVENTS.md promises about the lines of a whole run, in types of the tests' own that refuse unknown fields. Every run that a
-//! scenario ends is held against it.
+//! scenario ends is held against it, and against the schema that the program itself prints.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -201,7 +201,11 @@ pub fn check(lines: &[String], status: i32) {
     for line in lines {
         assert!(line.is_ascii() && !line.contains(":null"), "neither beyond ASCII nor null: {line}");
         assert_eq!(ends, 0, "after the end: {line}");
-        let mut fields: BTreeMap<String, Value> = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        if let Some(fault) = super::schema::fault(&value) {
+            panic!("not of the schema that the program prints: {fault}: {line}");
+        }
+        let mut fields: BTreeMap<String, Value> = serde_json::from_value(value).unwrap_or_else(|_| panic!("no object: {line}"));
         assert_eq!(fields.remove("v"), Some(Value::from(1)), "{line}");
         let kind = fields.remove("type").unwrap_or_else(|| panic!("no type: {line}"));
         let kind = kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
@@ -339,4 +343,16 @@ pub fn statuses() -> BTreeMap<&'static str, i32> {
         }
     }
     words
+}
+
+/// The fields of a type or event beside those of every line, as the tables of the document name them, and whether they may be absent.
+#[track_caller]
+pub fn fields(name: &str) -> BTreeMap<&'static str, bool> {
+    let rows = PROMISE.lines().filter_map(|row| row.strip_prefix(&format!("| `{name}` |")));
+    // The tables of single fields and of errors have something else in their second column.
+    let mut cells = rows.map(|row| row.split('|').next().unwrap().trim()).filter(|cell| cell.is_empty() || cell.starts_with('`'));
+    let cell = cells.next().unwrap_or_else(|| panic!("EVENTS.md has no line {name:?}"));
+    let optional = cell.contains(", or ");
+    let words = cell.split('`').zip(cell.split('`').skip(1)).enumerate().filter(|(place, _)| place % 2 == 0);
+    words.map(|(place, (_, word))| (word, optional || cell.split('`').nth(place + 2).unwrap().starts_with('?'))).collect()
 }
