@@ -40,16 +40,17 @@ pub(super) struct Wares {
     /// Give this text ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Give a secret: asked for without an echo at a terminal, else read from standard input
+    /// Give a secret: asked for without an echo at a terminal, else read from standard input. It takes no value: others could read
+    /// that
     #[arg(long)]
     secret: bool,
-    /// Give the content of a file as a secret
-    #[arg(long, value_name = "FILE", conflicts_with = "secret")]
-    secret_file: Option<PathBuf>,
-    /// Give the value of an environment variable as a secret
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["secret", "secret_file"])]
-    secret_env: Option<String>,
-    /// What the secret is called at the other side
+    /// Give the content of a file as a secret, called as the file is; may be repeated
+    #[arg(long, value_name = "FILE")]
+    secret_file: Vec<PathBuf>,
+    /// Give the value of an environment variable as a secret, called as the variable is; may be repeated
+    #[arg(long, value_name = "NAME")]
+    secret_env: Vec<String>,
+    /// What the secret is called at the other side, where one is given
     #[arg(long, value_name = "LABEL")]
     secret_name: Option<String>,
     /// Leave out what matches, as in a .gitignore; may be repeated
@@ -118,32 +119,46 @@ impl Wares {
             }
             wares.push(Ware::Text(text));
         }
-        let source = match (&self.secret_file, &self.secret_env) {
-            (Some(path), _) => Some(SecretSource::File(path.clone())),
-            (None, Some(name)) => Some(SecretSource::Env(name.clone())),
-            (None, None) if self.secret && at_terminal => Some(SecretSource::Prompt),
-            (None, None) if self.secret => Some(SecretSource::Stdin),
-            (None, None) => None,
-        };
-        if let Some(source) = source {
-            let label = self.secret_name.clone().or_else(|| self.secret_env.clone());
-            if label.as_ref().is_some_and(|label| label.len() > NAME_BYTES) {
-                return Err(too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name"));
-            }
-            wares.push(Ware::Secret(label, Arc::new(source.read()?)));
-        } else if self.secret_name.is_some() {
-            return Err(Failure::new(Exit::Usage, "usage", "--secret-name names a secret, and none is given")
-                .next("add --secret, --secret-file or --secret-env"));
-        }
+        wares.extend(self.secrets(at_terminal)?);
         if !paths.is_empty() {
             let links = match self.links {
                 LinksArg::Skip => Links::Skip,
                 LinksArg::Follow => Links::Follow,
             };
             let options = Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links };
-            wares.push(Ware::Files(Arc::new(Selection::check(paths, &options, std::io::stdin())?)));
+            let selection = Selection::check(paths, &options, std::io::stdin()).map_err(|failure| self.slip(failure))?;
+            wares.push(Ware::Files(Arc::new(selection)));
         }
         Ok(wares)
+    }
+
+    /// The secrets that were named, read: nothing is sent if one is not there.
+    fn secrets(&self, at_terminal: bool) -> Result<Vec<Ware>, Failure> {
+        let mut sources: Vec<_> = self.secret_file.iter().cloned().map(SecretSource::File).collect();
+        sources.extend(self.secret_env.iter().cloned().map(SecretSource::Env));
+        sources.extend(self.secret.then_some(if at_terminal { SecretSource::Prompt } else { SecretSource::Stdin }));
+        if self.secret_name.is_some() && sources.len() != 1 {
+            let detail = format!("--secret-name names one secret, and {} are given", sources.len());
+            return Err(Failure::new(Exit::Usage, "usage", detail)
+                .next("name one with --secret, --secret-file or --secret-env; several are called as their files and variables"));
+        }
+        let ware = |source: &SecretSource| {
+            let label = self.secret_name.clone().or_else(|| source.label());
+            if label.as_ref().is_some_and(|label| label.len() > NAME_BYTES) {
+                return Err(too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name"));
+            }
+            Ok(Ware::Secret(label, Arc::new(source.read()?)))
+        };
+        sources.iter().map(ware).collect()
+    }
+
+    /// Who types a secret after `--secret` has named a path with it: what is not there is then not repeated.
+    fn slip(&self, failure: Failure) -> Failure {
+        if self.secret && failure.word == "no-such-file" {
+            return Failure::new(failure.exit, failure.word, "there is no such path, and --secret takes no value: it asks for it")
+                .next("pinhole give --secret, and nothing after it; if a secret was typed here, it is in this shell's history");
+        }
+        failure
     }
 }
 

@@ -22,6 +22,7 @@ use crate::report::{Format, Reporter, Settings, format_choice};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use options::Output;
 use std::io::{IsTerminal, Write};
@@ -143,7 +144,7 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Schema(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
-        Err(error) => return misused(&error),
+        Err(error) => return misused(error),
     };
     let modes = Modes::now();
     let (mut report, person, screen) = match reporter(&session) {
@@ -228,7 +229,11 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
 }
 
 /// A command line that clap does not take, or help and version, which it prints itself.
-fn misused(error: &clap::Error) -> Ended {
+fn misused(mut error: clap::Error) -> Ended {
+    if error.kind() == ErrorKind::TooManyValues {
+        // As in --secret=VALUE, which has been said to too many already.
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
+    }
     let to_terminal = Sink::Stdout.is_terminal();
     let variable = std::env::var("PINHOLE_OUTPUT").ok();
     let typed = |flag: &str| std::env::args().any(|argument| argument == flag);
@@ -243,4 +248,32 @@ fn misused(error: &clap::Error) -> Ended {
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or("the command line cannot be used").trim_start_matches("error: ").to_owned();
     Ended(end(&mut report, Failure::new(Exit::Usage, "usage", first).next("pinhole --help")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every option of every command, with the command it belongs to.
+    fn options(command: &clap::Command) -> Vec<(String, clap::Arg)> {
+        let own = command.get_opts().map(|option| (format!("{} --{}", command.get_name(), option.get_id()), option.clone()));
+        own.chain(command.get_subcommands().flat_map(options)).collect()
+    }
+
+    #[test]
+    fn no_option_takes_the_value_of_a_secret() {
+        // What is typed is in the shell's history, and in a list of processes that others read.
+        let places = ["FILE", "PATH", "NAME", "LABEL", "FILE[:NAME]"];
+        let secret = |text: &str| ["secret", "token", "password", "passphrase"].iter().any(|word| text.to_lowercase().contains(word));
+        let mut seen = 0;
+        for (name, option) in options(&Cli::command()) {
+            if !secret(&name) || !option.get_action().takes_values() {
+                continue;
+            }
+            seen += 1;
+            let said: Vec<_> = option.get_value_names().unwrap_or_default().iter().map(clap::builder::Str::as_str).collect();
+            assert!(!said.is_empty() && said.iter().all(|value| places.contains(value)), "{name} takes {said:?}");
+        }
+        assert!(seen >= 6, "{seen}");
+    }
 }

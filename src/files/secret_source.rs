@@ -28,6 +28,18 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
+    /// What the secret is called if nothing else is said: a variable's name, or that of a file that has one of its own.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        match self {
+            Self::Prompt | Self::Stdin => None,
+            // A pipe's name (`<(…)`) says nothing.
+            Self::File(path) if path.is_file() => path.file_name()?.to_str().map(str::to_owned),
+            Self::File(_) => None,
+            Self::Env(name) => Some(name.clone()),
+        }
+    }
+
     /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as they are; of a typed line the line's
     /// end is not part. Every buffer in between is wiped.
     ///
@@ -51,6 +63,11 @@ impl SecretSource {
                 })?;
                 read_whole(file, &what)
             }
+            Self::Env(name) if !is_variable(name) => {
+                // Not repeated: it may be the value itself.
+                Err(usage("no-such-variable", "what was given to --secret-env is no name of an environment variable".into())
+                    .next("name it as in --secret-env API_KEY, without $ and without a value"))
+            }
             Self::Env(name) => {
                 let Some(value) = std::env::var_os(name) else {
                     return Err(usage("no-such-variable", format!("the environment variable {name:?} is not set"))
@@ -60,6 +77,13 @@ impl SecretSource {
             }
         }
     }
+}
+
+/// Whether a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and `_`, no digit first (POSIX XBD 3.216).
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    word && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 /// Asks at the terminal. Its echo is off before the question is there: rpassword turns it off after, and what is pasted at once would be
@@ -144,9 +168,25 @@ mod tests {
         // Cargo sets this one; the tests may not set any, for they share one environment.
         let set = SecretSource::Env("CARGO_MANIFEST_DIR".into()).read().ok().unwrap();
         assert_eq!(set.expose(), env!("CARGO_MANIFEST_DIR").as_bytes());
-        for name in ["PINHOLE_NOT_SET", "", "A=B", "A\0B"] {
+        let unset = refusal(SecretSource::Env("PINHOLE_NOT_SET".into()).read());
+        assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
+        assert!(unset.detail.contains("PINHOLE_NOT_SET"), "{unset}");
+        for name in ["", "A=B", "A\0B", "sk-5up3rs3cr3t", "7UP", "\u{e9}"] {
             let unset = refusal(SecretSource::Env(name.into()).read());
             assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
+            assert!(name.is_empty() || !unset.detail.contains(name), "{unset}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_called_as_its_file_or_variable_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token.txt");
+        std::fs::write(&path, "x").unwrap();
+        assert_eq!(SecretSource::File(path).label().as_deref(), Some("token.txt"));
+        assert_eq!(SecretSource::Env("API_KEY".into()).label().as_deref(), Some("API_KEY"));
+        for nameless in [SecretSource::Prompt, SecretSource::Stdin, SecretSource::File("/dev/stdin".into())] {
+            assert_eq!(nameless.label(), None);
         }
     }
 

@@ -75,6 +75,62 @@ fn a_secret_comes_from_a_file_or_a_variable_that_must_be_there() {
 }
 
 #[test]
+fn several_secrets_keep_their_names_and_one_that_is_missing_stops_all() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("token", VALUE);
+    here.write("empty", "");
+    let with_variables = |args: &[&str]| {
+        let mut command = here.command(args);
+        command.env("API_KEY", "abc").env("UNFILLED", "").stdin(Stdio::piped());
+        Running::start(command)
+    };
+    let mut giver = with_variables(&["give", "--secret-env", "API_KEY", "--secret-file", "token", "--secret"]);
+    giver.feed("typed");
+    giver.hang_up();
+    let code = giver.code();
+    let taker = there.run(["take", &code]).expect(0);
+    giver.end().expect(0);
+    let came = taker.all("secret").into_iter().map(|event| {
+        let path = PathBuf::from(event["saved_to"].as_str().unwrap());
+        (event["name"].as_str().map(str::to_owned), std::fs::read_to_string(path).unwrap())
+    });
+    let named = |name: &str, value: &str| (Some(name.to_owned()), value.to_owned());
+    assert_eq!(came.collect::<Vec<_>>(), [named("token", VALUE), named("API_KEY", "abc"), (None, "typed".into())]);
+
+    for (missing, error, named) in [
+        (["--secret-file", "empty"], "empty-secret", "empty"),
+        (["--secret-file", "none"], "no-such-file", "none"),
+        (["--secret-env", "UNFILLED"], "empty-secret", "UNFILLED"),
+        (["--secret-env", "UNSET"], "no-such-variable", "UNSET"),
+    ] {
+        let ended = with_variables(&[&["give", "--secret-env", "API_KEY"], &missing[..]].concat()).end().expect(2);
+        assert_eq!(ended.failure()["error"], error);
+        assert!(ended.failure()["detail"].as_str().unwrap().contains(named), "{:?}", ended.lines);
+        assert!(ended.all("status").is_empty(), "a code was shown: {:?}", ended.lines);
+    }
+    with_variables(&["give", "--secret-env", "API_KEY", "--secret-file", "token", "--secret-name", "both"]).end().expect(2);
+}
+
+#[test]
+fn a_value_that_slips_onto_the_command_line_is_refused_and_not_repeated() {
+    let here = Machine::new();
+    for slip in [
+        vec!["--secret=VALUE".to_owned()],
+        vec!["--secret".to_owned(), "VALUE".to_owned()],
+        vec!["--secret-env".to_owned(), "VALUE".to_owned()],
+        vec!["--secret-env".to_owned(), "API_KEY=VALUE".to_owned()],
+        vec!["--secret-value=VALUE".to_owned()],
+        vec!["--token=VALUE".to_owned()],
+    ] {
+        for format in ["--json", "--human"] {
+            let args: Vec<_> = slip.iter().map(|word| word.replace("VALUE", VALUE)).collect();
+            let ended = here.run(["give".to_owned(), format.to_owned()].into_iter().chain(args)).expect(2);
+            assert!(!ended.everything().contains(VALUE), "{slip:?}: {}", ended.everything());
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_there_is_not_overwritten_by_a_secret() {
     let (here, there) = (Machine::new(), Machine::new());
     there.write("mine", "already here");
