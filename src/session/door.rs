@@ -39,6 +39,7 @@ impl Door {
         if let (Some(way), false) = (plan.way(), hosting.listens()) {
             return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way.public()));
         }
+        plan.may_be_direct()?;
         let listener = Listener::bind(plan.network, hosting.bind, hosting.port)?;
         let (reach, announcement) = announce(plan, hosting.bind, listener.port());
         Ok(Self::Direct { listener, bind: hosting.bind, reach, _announcement: announcement })

@@ -40,6 +40,9 @@ enum Route {
 /// The place that the code names, else the relay that is set, or this machine and its local network, as its number
 /// says.
 async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
+    if !matches!(address.at, Some(Place::Relay(_))) && address.code.nameplate().port().is_some() {
+        plan.may_be_direct()?;
+    }
     match (&address.at, address.code.nameplate().port()) {
         (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await.map(Route::Direct),
         (Some(Place::Relay(url)), _) => plan.way_to(url).map(Route::Relay),

@@ -71,6 +71,24 @@ impl Plan {
         RelayChoice::new(url.clone(), Origin::Code, self.relays.insecure).map(|choice| self.way_of(choice))
     }
 
+    /// Refuses a direct connection where everything is to go through a relay (`--relay-only`).
+    ///
+    /// # Errors
+    /// Usage, if it is.
+    pub fn may_be_direct(&self) -> Result<(), Failure> {
+        if !self.relays.only {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            "usage",
+            "--relay-only lets nothing but a relay see this machine's addresses, and this would be a direct connection",
+        )
+        .next(
+            "name a relay (--relay URL, or in the code: CODE@RELAY) and leave --direct, --port and --bind out; or leave --relay-only out",
+        ))
+    }
+
     fn way_of(&self, choice: RelayChoice) -> Way {
         let Relays { trust, host_token, .. } = &self.relays;
         Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() }
