@@ -1,6 +1,7 @@
 //! The command line: what was typed, then what it means. One file a command, each thin; only this folder knows clap.
 
 mod amounts;
+mod capabilities;
 mod code;
 mod completions;
 mod config;
@@ -65,6 +66,8 @@ enum Command {
     Config(config::Args),
     /// Print the JSON Schema of the lines that scripts and agents read.
     Schema(schema::Args),
+    /// Print what this program can do, as JSON: commands, lines, errors, exit statuses, limits.
+    Capabilities(capabilities::Args),
     /// Print the completions for a shell.
     Completions(completions::Args),
     /// Print a manual page.
@@ -142,6 +145,7 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Relay(args) }) => return args.main(),
         Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
         Ok(Cli { command: Command::Schema(args) }) => return plainly(false, args.run()),
+        Ok(Cli { command: Command::Capabilities(args) }) => return plainly(args.json, args.run()),
         Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
         Err(error) => return misused(error),

@@ -21,7 +21,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
-const UNWATCHED: u64 = 10 << 30;
+pub(super) const UNWATCHED: u64 = 10 << 30;
 
 /// How things are said.
 #[derive(Args, Clone, Debug)]

@@ -9,6 +9,7 @@ mod json;
 pub mod log;
 pub mod look;
 mod meter;
+pub mod promise;
 pub mod prompt;
 pub mod screen;
 pub mod sentences;

@@ -113,17 +113,11 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use minicbor::data::Int;
     use std::collections::BTreeSet;
-
-    /// Every reason there is, found by its number on the wire, so that a new one cannot be forgotten here.
-    fn reasons() -> Vec<Reason> {
-        (0..u32::MAX).map_while(|n| minicbor::decode(&minicbor::to_vec(Int::from(n)).ok()?).ok()).collect()
-    }
 
     #[test]
     fn each_reason_has_its_own_word_and_a_sentence_for_each_side() {
-        let all = reasons();
+        let all: Vec<_> = Reason::all().collect();
         assert!(all.len() >= 19);
         let words: BTreeSet<_> = all.iter().map(|reason| word(*reason)).collect();
         assert_eq!(words.len(), all.len());
@@ -151,13 +145,13 @@ mod tests {
 
     #[test]
     fn no_reason_of_the_peers_ends_well() {
-        assert!(reasons().into_iter().all(|reason| failure_from(reason, Side::There).exit != Exit::Done));
+        assert!(Reason::all().all(|reason| failure_from(reason, Side::There).exit != Exit::Done));
     }
 
     #[test]
     fn every_word_and_status_is_in_the_public_table() {
         let table = include_str!("EVENTS.md");
-        for reason in reasons() {
+        for reason in Reason::all() {
             let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
             let row = format!("| `{}` | {} | `{}` | {} |", here.word, here.exit.code(), there.word, there.exit.code());
             assert!(table.contains(&row), "EVENTS.md lacks: {row}");

@@ -332,7 +332,8 @@ fn sentence(text: &str, line: &str) {
 /// The words of the tables of errors, each with its exit status.
 pub fn statuses() -> BTreeMap<&'static str, i32> {
     let mut words = BTreeMap::new();
-    for row in PROMISE.lines().filter(|row| row.starts_with("| `")) {
+    let (_, tables) = PROMISE.split_once("\n## Reasons").unwrap();
+    for row in tables.lines().filter(|row| row.starts_with("| `")) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         for pair in cells.windows(2) {
             if let [word, status] = pair
@@ -355,4 +356,11 @@ pub fn fields(name: &str) -> BTreeMap<&'static str, bool> {
     let optional = cell.contains(", or ");
     let words = cell.split('`').zip(cell.split('`').skip(1)).enumerate().filter(|(place, _)| place % 2 == 0);
     words.map(|(place, (_, word))| (word, optional || cell.split('`').nth(place + 2).unwrap().starts_with('?'))).collect()
+}
+
+/// The types and events of the document's tables.
+pub fn lines() -> std::collections::BTreeSet<&'static str> {
+    let rows = PROMISE.lines().filter_map(|row| row.strip_prefix("| `")?.split_once("` |"));
+    let lines = rows.filter(|(_, rest)| rest.starts_with(" | ") || rest.starts_with(" `"));
+    lines.map(|(name, _)| name).collect()
 }

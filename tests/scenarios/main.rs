@@ -5,6 +5,7 @@
 mod harness;
 
 mod bad_input;
+mod capabilities;
 mod changing;
 mod channel;
 mod choosing;

@@ -65,3 +65,10 @@ pub enum Reason {
     #[n(18)]
     Failed,
 }
+
+impl Reason {
+    /// Every reason of this version, by its number on the wire.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..=u32::MAX).map_while(|number| minicbor::decode(&minicbor::to_vec(number).ok()?).ok())
+    }
+}

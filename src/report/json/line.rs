@@ -166,7 +166,7 @@ impl Body<'_> {
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Status<'a> {
-    /// A tunnel is being opened, which takes some seconds; the code comes when it has been tried.
+    /// Before there is a code, a tunnel is being made.
     Opening {
         /// The tunnel program.
         tunnel: &'a str,

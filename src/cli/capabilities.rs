@@ -1,0 +1,187 @@
+//! `capabilities`: what this program can do, for a program to read. Everything is taken from where it is decided.
+
+use super::options::UNWATCHED;
+use super::{Cli, print};
+use crate::failure::{Exit, Failure};
+use crate::files::secret_source;
+use crate::report::{self, LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use pinhole_protocol::code::WORDS;
+use pinhole_protocol::limits;
+use pinhole_protocol::messages::Body;
+use serde_json::{Map, Value, json};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Parts:
+  commands   each with its arguments and options; the name of a command for that one alone
+  lines      the types and events of JSON lines, with the fields that each has and may have
+  errors     the words of errors, with the exit status of each
+  exits      the exit statuses
+  limits     in bytes, seconds or numbers
+
+Examples:
+  pinhole capabilities errors
+  pinhole capabilities give
+  pinhole capabilities commands | jq -r '.commands[].command'")]
+pub(super) struct Args {
+    /// Only this part
+    #[arg(value_name = "PART")]
+    part: Option<String>,
+    /// Print JSON, which it does anyway
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let mut program = Cli::command();
+        program.build();
+        let mut all = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "protocol_versions": limits::VERSIONS,
+            "commands": commands(&program),
+            "lines": lines(&report::schema()),
+            "errors": promise::errors(),
+            "exits": promise::exits(),
+            "limits": limits(),
+        });
+        let Some(part) = &self.part else { return print(&all.to_string()) };
+        if let Some(command) = program.find_subcommand(part) {
+            return print(&described(command).to_string());
+        }
+        if let Some(content) = all.get_mut(part).map(Value::take) {
+            return print(&json!({ part: content }).to_string());
+        }
+        Err(Failure::new(Exit::Usage, "usage", format!("there is neither a part nor a command {part:?}"))
+            .next("pinhole capabilities --help lists the parts"))
+    }
+}
+
+fn limits() -> Value {
+    json!({
+        "text_bytes": Body::MAX,
+        "text_in_line_bytes": LONGEST_TEXT_IN_A_LINE,
+        "secret_bytes": secret_source::LONGEST,
+        "name_bytes": limits::NAME_BYTES,
+        "path_bytes": limits::PATH_BYTES,
+        "path_levels": limits::PATH_LEVELS,
+        "items_of_an_offer": limits::ITEMS,
+        "entries_of_a_transfer": limits::ENTRIES,
+        "transfers_at_a_time": limits::TRANSFERS,
+        "received_bytes_unless_max_size": UNWATCHED,
+        "code_words_min": WORDS.start(),
+        "code_words_max": WORDS.end(),
+        "ttl_seconds": limits::TTL.as_secs(),
+        "ttl_seconds_min": limits::TTL_MIN.as_secs(),
+        "ttl_seconds_max": limits::TTL_MAX.as_secs(),
+        "expiring_seconds": limits::EXPIRING.as_secs(),
+        "progress_seconds": PROGRESS_EVERY.as_secs(),
+    })
+}
+
+/// The commands below this one.
+fn commands(command: &Command) -> Vec<Value> {
+    command.get_subcommands().filter(|command| !command.is_hide_set()).map(described).collect()
+}
+
+fn described(command: &Command) -> Value {
+    let visible: Vec<&Arg> =
+        command.get_arguments().filter(|arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")).collect();
+    let (arguments, options): (Vec<&Arg>, Vec<&Arg>) = visible.into_iter().partition(|arg| arg.is_positional());
+    let mut fields = Map::new();
+    let mut field = |name: &str, value: Value| {
+        // What there is none of is left out.
+        if !matches!(&value, Value::Array(items) if items.is_empty()) {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    field("command", command.get_name().into());
+    field("about", command.get_about().map(ToString::to_string).into());
+    field("aliases", command.get_all_aliases().collect());
+    field("arguments", arguments.into_iter().map(argument).collect());
+    field("options", options.into_iter().map(option).collect());
+    field("commands", commands(command).into());
+    fields.into()
+}
+
+fn argument(arg: &Arg) -> Value {
+    let mut fields = values(arg);
+    if arg.is_required_set() {
+        fields.insert("required".to_owned(), true.into());
+    }
+    fields.into()
+}
+
+fn option(arg: &Arg) -> Value {
+    let mut fields = values(arg);
+    if let Some(long) = arg.get_long() {
+        fields.insert("option".to_owned(), format!("--{long}").into());
+    }
+    if let Some(short) = arg.get_short() {
+        fields.insert("short".to_owned(), format!("-{short}").into());
+    }
+    fields.into()
+}
+
+/// What an argument and an option have in common: what it is for, and which values it takes.
+fn values(arg: &Arg) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if let Some(help) = arg.get_help() {
+        fields.insert("about".to_owned(), help.to_string().into());
+    }
+    if !arg.get_action().takes_values() {
+        return fields;
+    }
+    if let Some([name, ..]) = arg.get_value_names() {
+        fields.insert("value".to_owned(), name.as_str().into());
+    }
+    let possible: Vec<Value> = arg.get_possible_values().iter().map(|value| value.get_name().into()).collect();
+    if !possible.is_empty() {
+        fields.insert("values".to_owned(), possible.into());
+    }
+    if let [default] = arg.get_default_values() {
+        fields.insert("default".to_owned(), default.to_string_lossy().into());
+    }
+    if matches!(arg.get_action(), ArgAction::Append) {
+        fields.insert("repeatable".to_owned(), true.into());
+    }
+    fields
+}
+
+/// Each type and, of `status`, each event, with the fields that it has and those that it may have.
+fn lines(schema: &Value) -> Vec<Value> {
+    let variants = |of: &Value| of["oneOf"].as_array().cloned().unwrap_or_default();
+    variants(schema)
+        .into_iter()
+        .flat_map(|body| {
+            // What a type consists of may be written once for several, or for all events together.
+            let named = body["$ref"].as_str().and_then(|place| place.strip_prefix('#')).and_then(|place| schema.pointer(place)).cloned();
+            let events = named.as_ref().map(variants).unwrap_or_default();
+            if events.is_empty() {
+                return vec![line(&[schema, &body, named.as_ref().unwrap_or(&Value::Null)])];
+            }
+            events.iter().map(|event| line(&[schema, &body, event])).collect()
+        })
+        .collect()
+}
+
+/// A line from the parts of the schema that it consists of, the general ones first.
+fn line(parts: &[&Value]) -> Value {
+    let names = |part: &&Value| part["properties"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let required: Vec<&Value> = parts.iter().filter_map(|part| part["required"].as_array()).flatten().collect();
+    let (has, may_have): (Vec<Value>, Vec<Value>) =
+        parts.iter().flat_map(names).map(Value::from).partition(|name| required.contains(&name));
+    let constant = |name: &str| parts.iter().map(|part| &part["properties"][name]["const"]).find(|word| !word.is_null());
+    let about = parts.iter().rev().map(|part| &part["description"]).find(|about| !about.is_null());
+    let mut fields = Map::new();
+    for name in ["type", "event"] {
+        if let Some(word) = constant(name) {
+            fields.insert(name.to_owned(), word.clone());
+        }
+    }
+    fields.insert("about".to_owned(), about.cloned().into());
+    fields.insert("fields".to_owned(), has.into());
+    fields.insert("optional".to_owned(), may_have.into());
+    fields.into()
+}
