@@ -15,6 +15,11 @@ pub fn bytes_read(pid: u32) -> u64 {
     io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }
 
+/// What a process holds in memory now, in kB.
+pub fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:").unwrap()
+}
+
 /// Watches how much memory a process has held at most. The system keeps the maximum itself, so nothing between two looks is missed, only
 /// what comes in the last moment before the end.
 pub struct Watch {
@@ -29,7 +34,7 @@ impl Watch {
             let mut most = 0;
             loop {
                 // A process that has ended has no memory any more.
-                most = peak(pid).unwrap_or(most);
+                most = status(pid, "VmHWM:").unwrap_or(most);
                 match stopped.recv_timeout(LOOK) {
                     Err(RecvTimeoutError::Timeout) => {}
                     _ => return most,
@@ -49,7 +54,7 @@ impl Watch {
     }
 }
 
-fn peak(pid: u32) -> Option<u64> {
+fn status(pid: u32, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
+    status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.parse().ok()
 }

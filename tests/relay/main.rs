@@ -4,18 +4,26 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod ending;
 mod joiner;
 mod meeting;
 mod nginx;
 mod operator;
 mod own;
+mod pressure;
 mod proxies;
 mod returns;
+mod scans;
 mod secrecy;
 mod settings;
 mod silence;
 mod tls;
 mod tunnel;
+
+/// How often something is done: `full` times if all is asked for, else `reduced` times.
+fn count(full: usize, reduced: usize) -> usize {
+    if std::env::var_os("PINHOLE_FULL").is_some() { full } else { reduced }
+}
 
 /// The code with its last word replaced by another of the list.
 fn wrong(code: &str) -> String {
