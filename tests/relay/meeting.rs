@@ -151,6 +151,22 @@ fn a_code_of_a_relay_needs_one() {
 }
 
 #[test]
+fn with_relay_only_nothing_is_direct() {
+    let (relay, here) = (Relay::start(), Machine::new());
+    here.write("gift", b"the gift");
+    for direct in [&["give", "--relay-only", "gift"][..], &["take", "9471-walrus-clipboard-mango", "--relay-only"]] {
+        assert_eq!(here.run(direct).expect(2).failure()["error"], "usage");
+    }
+    let listening = ["give", "--relay-only", "--relay", &relay.url(), "--direct", "gift"];
+    assert_eq!(here.run(listening).expect(2).failure()["error"], "usage");
+    let mut giver = here.start(["give", "--relay-only", "--relay", &relay.url(), "gift"]);
+    let code = giver.code();
+    let there = Machine::new();
+    there.run(["take", &code, "--relay-only", "--relay", &relay.url(), "-o", "."]).expect(0);
+    giver.end().expect(0);
+}
+
+#[test]
 fn meeting_takes_as_few_round_trips_as_can_be() {
     let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
     let tap = Tap::new(relay.port);
