@@ -5,7 +5,13 @@ use super::{Purpose, code, host};
 use crate::session::plan::Meet;
 
 #[derive(clap::Args)]
-#[command(after_help = "At a terminal, typed lines are sent as text; /help lists what else can be typed.")]
+#[command(after_help = "\
+At a terminal, typed lines are sent as text; /help lists what else can be typed.
+
+Examples:
+  pinhole connect 9471-walrus-clipboard-mango
+  pinhole connect 9471-walrus-clipboard-mango@192.0.2.7    a host that is not found by its number
+  pinhole connect - < code.txt               the code is on no command line")]
 pub(super) struct Args {
     /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input
     #[arg(value_name = "CODE")]

@@ -15,7 +15,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(clap::Args)]
-#[command(after_help = "Shows a code at once, before anything is read; the other side runs `pinhole take CODE`.")]
+#[command(after_help = "\
+Shows a code at once, before anything is read; the other side runs `pinhole take CODE`.
+
+Examples:
+  pinhole give report.pdf photos/
+  pinhole give --secret-env API_KEY          a secret, without its value on the command line
+  tar c . | pinhole give -                   what another program writes
+  pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this code")]
 pub(super) struct Args {
     /// Files and folders; "-" is standard input
     #[arg(value_name = "PATH")]

@@ -7,7 +7,13 @@ use crate::session::plan::{Meet, Plan};
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
-#[command(after_help = "At a terminal, typed lines are sent as text; /help lists what else can be typed.")]
+#[command(after_help = "\
+At a terminal, typed lines are sent as text; /help lists what else can be typed.
+
+Examples:
+  pinhole host
+  pinhole host --direct --port 9000          where a firewall opens that port
+  pinhole host --ttl 8h --words 4 --verify")]
 pub(super) struct Args {
     #[command(flatten)]
     receive: Receive,

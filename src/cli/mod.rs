@@ -6,6 +6,8 @@ mod code;
 mod completions;
 mod config;
 mod connect;
+#[cfg(test)]
+mod examples;
 mod give;
 mod host;
 mod man;

@@ -7,6 +7,11 @@ use crate::failure::{Exit, Failure};
 use pinhole_protocol::code::{Shape, shape};
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  pinhole receive 9471-walrus-clipboard-mango
+  pinhole receive 9471-walrus-clipboard-mango -o .
+  pinhole receive CODE -o - | less           to another program")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
 pub(super) struct Args {

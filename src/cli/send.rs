@@ -8,7 +8,13 @@ use pinhole_protocol::code::{Shape, shape};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
-#[command(after_help = "`send CODE TEXT` sends into a channel; `send PATH...` is `give PATH...`.")]
+#[command(after_help = "\
+`send CODE TEXT` sends into a channel; `send PATH...` is `give PATH...`.
+
+Examples:
+  pinhole send 9471-walrus-clipboard-mango \"on my way\"
+  pinhole send 9471-walrus-clipboard-mango --file report.pdf
+  pinhole send report.pdf                    shows a new code, as `pinhole give` does")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
 pub(super) struct Args {

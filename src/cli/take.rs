@@ -6,7 +6,14 @@ use crate::session::plan::{Meet, Plan};
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
-#[command(after_help = "Without a code it opens a channel itself and shows the line for the giver.")]
+#[command(after_help = "\
+Without a code it opens a channel itself and shows the line for the giver.
+
+Examples:
+  pinhole take 9471-walrus-clipboard-mango
+  pinhole take 9471-walrus-clipboard-mango -o . --max-size 2GiB
+  pinhole take CODE -o - | tar x             to another program
+  pinhole take CODE --secret-to-file key     a secret, without a look at it")]
 pub(super) struct Args {
     /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input, PINHOLE_CODE may hold it too
     #[arg(value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]

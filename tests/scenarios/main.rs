@@ -14,6 +14,7 @@ mod early;
 mod existing;
 mod first;
 mod found;
+mod help;
 mod interrupts;
 mod pages;
 mod pairings;

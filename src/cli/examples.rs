@@ -1,0 +1,49 @@
+//! What the help pages show can be typed.
+
+use super::*;
+use pinhole_protocol::code::{CodeAddress, Shape, shape};
+
+/// The commands that a help page shows under "Examples".
+fn examples(page: &str) -> Vec<Vec<String>> {
+    let (_, shown) = page.split_once("Examples:\n").unwrap_or_default();
+    shown.lines().map_while(|line| line.strip_prefix("  ")).filter_map(ours).collect()
+}
+
+/// The words of our command in a line, without other programs, redirections and the note that stands two spaces after it.
+fn ours(line: &str) -> Option<Vec<String>> {
+    let command = line.split(" | ").find(|part| part.starts_with("pinhole "))?;
+    let end = ["  ", " > ", " < "].into_iter().filter_map(|end| command.find(end)).min();
+    shlex::split(&command[..end.unwrap_or(command.len())])
+}
+
+#[test]
+fn clap_finds_nothing_wrong() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_help_page_shows_three_commands_that_can_be_typed() {
+    let mut program = Cli::command();
+    program.build();
+    for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let page = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let examples = examples(&page);
+        assert!(examples.len() >= 3, "{} shows {examples:?}", command.get_name());
+        let name = command.get_name();
+        assert!(name == "pinhole" || examples.iter().any(|example| example[1] == name), "{name} shows others only: {examples:?}");
+        for example in examples {
+            let parsed = Cli::command().try_get_matches_from(&example).and_then(|matches| Cli::from_arg_matches(&matches));
+            assert!(parsed.is_ok(), "{example:?}: {}", parsed.err().unwrap());
+            for word in example.iter().filter(|word| shape(word) == Shape::Code) {
+                assert!(CodeAddress::parse(word).is_ok(), "{example:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_example_that_cannot_be_typed_would_be_noticed() {
+    let page = "Examples:\n  cat a | pinhole give -   a note\n  pinhole take CODE -o - > \"a b\"\n  pinhole send 'x y' | less\n\n  pinhole not this";
+    let words = [vec!["pinhole", "give", "-"], vec!["pinhole", "take", "CODE", "-o", "-"], vec!["pinhole", "send", "x y"]];
+    assert_eq!(examples(page), words);
+}
