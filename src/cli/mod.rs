@@ -6,6 +6,7 @@ mod code;
 mod completions;
 mod config;
 mod connect;
+mod doctor;
 #[cfg(test)]
 mod examples;
 mod give;
@@ -74,6 +75,8 @@ enum Command {
     Completions(completions::Args),
     /// Print a manual page.
     Man(man::Args),
+    /// Say what works here, and what would help where something does not.
+    Doctor(doctor::Args),
 }
 
 /// The commands that meet another side.
@@ -150,6 +153,7 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Capabilities(args) }) => return plainly(args.json, args.run()),
         Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
+        Ok(Cli { command: Command::Doctor(args) }) => return args.main(),
         Err(error) => return misused(error),
     };
     let modes = Modes::now();
@@ -168,7 +172,10 @@ pub fn main() -> Ended {
             runtime.shutdown_background();
             exit
         }
-        Err(error) => end(&mut report, Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}"))),
+        Err(error) => end(
+            &mut report,
+            Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor"),
+        ),
     };
     modes.restore();
     Ended(exit)
@@ -176,6 +183,8 @@ pub fn main() -> Ended {
 
 /// One thread for what runs beside the session: a link over a relay goes on while the session is busy with something else.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    // It makes such a pair for signals, and does not survive it if that is refused.
+    std::os::unix::net::UnixStream::pair()?;
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 

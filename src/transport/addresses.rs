@@ -43,7 +43,8 @@ pub(super) fn bracketed(ip: IpAddr) -> String {
 }
 
 /// Interfaces and their addresses that another machine could dial, IPv4 first: none of a container's, loopback's or a link's own.
-pub(super) fn outside_interfaces() -> Vec<Interface> {
+#[must_use]
+pub fn outside_interfaces() -> Vec<Interface> {
     let mut found = get_if_addrs().unwrap_or_default();
     found.retain(|interface| !is_container(&interface.name) && is_outside(interface.ip()));
     found.sort_by_key(|interface| interface.ip().is_ipv6());

@@ -187,6 +187,15 @@ struct Trouble {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Check {
+    name: String,
+    ok: bool,
+    detail: String,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct End {
     exit: i32,
     reason: String,
@@ -223,6 +232,12 @@ pub fn check(lines: &[String], status: i32) {
                 assert!(statuses.contains_key(it.error.as_str()), "EVENTS.md has no error {:?}", it.error);
                 sentence(&it.detail, line);
                 assert_ne!(it.next.as_deref(), Some(""), "{line}");
+            }
+            "check" => {
+                let it: Check = read(fields, line);
+                assert!(PROMISE.contains(&format!("\n| `{}` | ", it.name)), "EVENTS.md has no check {:?}", it.name);
+                sentence(&it.detail, line);
+                assert!(it.next.as_deref().map_or(it.ok, |next| !next.is_empty()), "what is wrong has a next: {line}");
             }
             "end" => {
                 let it: End = read(fields, line);

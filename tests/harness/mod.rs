@@ -5,6 +5,7 @@ pub mod contract;
 pub mod process;
 pub mod proxy;
 pub mod relay;
+pub mod sandbox;
 pub mod schema;
 pub mod tap;
 pub mod terminal;

@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod doctor;
 mod ending;
 mod joiner;
 mod meeting;

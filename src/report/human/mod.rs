@@ -10,11 +10,14 @@ use super::escape::{name, terminal, terminal_text};
 use super::look::{Ink, Look};
 use super::meter::Meters;
 use crate::failure::{Exit, Failure};
-use crate::session::event::{Arrived, Event, Ours, Path, Stored, Way};
+use crate::session::event::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
+
+/// Columns before the sentence of a check: the mark, and the longest name, `unix-sockets`.
+const CHECK: usize = 16;
 
 /// Writes events as lines for people.
 pub(super) struct Human<W> {
@@ -123,8 +126,7 @@ impl<W: Write + Send + 'static> Human<W> {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
             }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
-            Event::Check(check) if check.ok => Some(self.tick(&format!("{}: {}", check.name, check.detail))),
-            Event::Check(check) => Some(self.cross(&format!("{}: {}", check.name, check.detail), check.next.as_deref())),
+            Event::Check(check) => Some(self.check(check)),
             Event::End { .. } => None,
         }
     }
@@ -182,6 +184,16 @@ impl<W: Write + Send + 'static> Human<W> {
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
             Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
         }
+    }
+
+    /// A line whose sentence begins where those of the other checks do.
+    fn check(&self, check: &Check) -> String {
+        let (mark, ink) = if check.ok { ("✓", Ink::Green) } else { ("✗", Ink::Red) };
+        let next = check.next.as_ref().map(|next| format!("\n→ {}", terminal_text(next))).unwrap_or_default();
+        let said = self
+            .look
+            .fold(&format!("{mark} {:<width$}{}{next}", check.name, terminal_text(&check.detail), width = CHECK - 2), &" ".repeat(CHECK));
+        said.replacen(mark, &self.look.paint(ink, mark), 1)
     }
 
     fn tick(&self, line: &str) -> String {

@@ -32,37 +32,7 @@ impl Group {
     /// # Errors
     /// Of the system: the port belongs to one program, or this environment has no multicast.
     pub(super) fn join(interface: &Interface) -> io::Result<Self> {
-        let (to, domain) = match interface.ip() {
-            IpAddr::V4(_) => (SocketAddr::from((IPV4, PORT)), Domain::IPV4),
-            IpAddr::V6(_) => (SocketAddrV6::new(IPV6, PORT, 0, index(interface)?).into(), Domain::IPV6),
-        };
-        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        // The port is shared with the system's own responder, and with other hosts and joiners here (RFC 6762, 15.1).
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(true)?;
-        socket.set_nonblocking(true)?;
-        match interface.ip() {
-            IpAddr::V4(ip) => {
-                // Linux else hands over what arrives on other interfaces, where other programs have joined.
-                #[cfg(target_os = "linux")]
-                socket.set_multicast_all_v4(false)?;
-                socket.bind(&to.into())?;
-                socket.join_multicast_v4(&IPV4, &ip)?;
-                socket.set_multicast_if_v4(&ip)?;
-                socket.set_multicast_ttl_v4(HOPS)?;
-            }
-            IpAddr::V6(_) => {
-                let index = index(interface)?;
-                socket.set_only_v6(true)?;
-                #[cfg(target_os = "linux")]
-                socket.set_multicast_all_v6(false)?;
-                socket.bind(&to.into())?;
-                socket.join_multicast_v6(&IPV6, index)?;
-                socket.set_multicast_if_v6(index)?;
-                socket.set_multicast_hops_v6(HOPS)?;
-            }
-        }
-        let saying = UdpSocket::from(socket);
+        let (saying, to) = member(interface)?;
         Ok(Self { hearing: tokio::net::UdpSocket::from_std(saying.try_clone()?)?, saying, to })
     }
 
@@ -81,6 +51,41 @@ impl Group {
         let length = free.filled().len();
         Poll::Ready(heard.map(|()| buffer.get(..length).unwrap_or_default()))
     }
+}
+
+/// A socket that is in the group on the interface, and the group's address.
+pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr)> {
+    let (to, domain) = match interface.ip() {
+        IpAddr::V4(_) => (SocketAddr::from((IPV4, PORT)), Domain::IPV4),
+        IpAddr::V6(_) => (SocketAddrV6::new(IPV6, PORT, 0, index(interface)?).into(), Domain::IPV6),
+    };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    // The port is shared with the system's own responder, and with other hosts and joiners here (RFC 6762, 15.1).
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    match interface.ip() {
+        IpAddr::V4(ip) => {
+            // Linux else hands over what arrives on other interfaces, where other programs have joined.
+            #[cfg(target_os = "linux")]
+            socket.set_multicast_all_v4(false)?;
+            socket.bind(&to.into())?;
+            socket.join_multicast_v4(&IPV4, &ip)?;
+            socket.set_multicast_if_v4(&ip)?;
+            socket.set_multicast_ttl_v4(HOPS)?;
+        }
+        IpAddr::V6(_) => {
+            let index = index(interface)?;
+            socket.set_only_v6(true)?;
+            #[cfg(target_os = "linux")]
+            socket.set_multicast_all_v6(false)?;
+            socket.bind(&to.into())?;
+            socket.join_multicast_v6(&IPV6, index)?;
+            socket.set_multicast_if_v6(index)?;
+            socket.set_multicast_hops_v6(HOPS)?;
+        }
+    }
+    Ok((socket.into(), to))
 }
 
 /// Each interface of `interfaces` once for each version of IP. A line between two machines is no network to ask on.

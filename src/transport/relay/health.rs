@@ -14,19 +14,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of its answer that are read; it has some hundred.
 const ANSWER: u64 = 4096;
 
-/// Asks the relay for its `/health`.
+/// Asks the relay for its `/health`. No proxy leads to one on this machine.
 ///
 /// # Errors
 /// Unreachable, if nothing answers there, something else does, or the relay is about to end.
 pub async fn health(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<(), Failure> {
-    let answer = async {
-        // No proxy leads to this machine.
-        let here = choice.url.is_here();
-        let stream = if here { dial_directly(choice, trust, network).await } else { dial(choice, trust, network).await };
-        answer(stream?, &choice.url).await.map_err(|error| ill(choice, format!("does not answer: {error}")))
-    };
-    let late = |_| ill(choice, format!("does not answer within {} s", PATIENCE.as_secs()));
-    match said(&tokio::time::timeout(PATIENCE, answer).await.map_err(late)??) {
+    if choice.url.is_here() {
+        return well(choice, dial_directly(choice, trust, network), PATIENCE).await;
+    }
+    well(choice, dial(choice, trust, network), PATIENCE).await
+}
+
+/// The same by the way that `give` and `take` go, through whatever proxy is set, for no longer than `patience`.
+///
+/// # Errors
+/// As [`health`].
+pub async fn health_as_used(choice: &RelayChoice, trust: &Trust, network: Network, patience: Duration) -> Result<(), Failure> {
+    well(choice, dial(choice, trust, network), patience).await
+}
+
+async fn well(choice: &RelayChoice, stream: impl Future<Output = Result<Stream, Failure>>, patience: Duration) -> Result<(), Failure> {
+    let answer = async { answer(stream.await?, &choice.url).await.map_err(|error| ill(choice, format!("does not answer: {error}"))) };
+    let late = |_| ill(choice, format!("does not answer within {} s", patience.as_secs()));
+    match said(&tokio::time::timeout(patience, answer).await.map_err(late)??) {
         Some((200, status)) if status == "ok" => Ok(()),
         Some((503, _)) => {
             let detail = format!("{} is about to end", choice.named());

@@ -14,7 +14,7 @@ mod replies;
 mod socket;
 mod verb;
 
-pub use health::health;
+pub use health::{health, health_as_used};
 pub use host::{Host, Meanwhile};
 pub use join::join;
 pub use own::{Own, Serving};

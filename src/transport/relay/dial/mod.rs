@@ -11,6 +11,7 @@ pub use tls::Trust;
 use crate::failure::{Exit, Failure};
 use crate::settings::{Network, RelayChoice};
 use connect::{Missed, connect};
+use pinhole_protocol::code::RelayUrl;
 use proxy::Proxy;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,8 +33,7 @@ pub type Stream = Box<dyn Duplex>;
 /// Unreachable, each with the relay or the proxy and which setting named it: `relay-unreachable`, `relay-certificate`,
 /// `proxy-unreachable`, `proxy-refused`, `network-forbidden`. Usage, if a variable names no proxy.
 pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
-    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    dial_through(Proxy::of(&choice.url, variable)?, choice, trust, network).await
+    dial_through(Proxy::of(&choice.url, environment)?, choice, trust, network).await
 }
 
 /// Connects to a relay without a proxy, whatever the environment says.
@@ -42,6 +42,20 @@ pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Resu
 /// As [`dial`], those of a proxy aside.
 pub async fn dial_directly(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
     dial_through(None, choice, trust, network).await
+}
+
+/// What to call the proxy that the environment wants before this relay, if it wants one, after a connection to it. Nothing is said to it.
+///
+/// # Errors
+/// `proxy-unreachable`, `network-forbidden`; usage, if a variable names no proxy.
+pub async fn proxy(url: &RelayUrl, network: Network) -> Result<Option<String>, Failure> {
+    let Some(proxy) = Proxy::of(url, environment)? else { return Ok(None) };
+    connect(&proxy.host, proxy.port, network).await.map_err(|missed| Place::Proxy(&proxy).missed(&missed))?;
+    Ok(Some(proxy.named()))
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 async fn dial_through(proxy: Option<Proxy>, choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {

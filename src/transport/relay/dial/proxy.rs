@@ -14,8 +14,8 @@ use tokio::time::timeout;
 pub(super) struct Proxy {
     kind: Kind,
     /// A name, or an IP literal without brackets.
-    host: String,
-    port: u16,
+    pub(super) host: String,
+    pub(super) port: u16,
     /// Which variable names it, and how to reach it.
     variable: &'static str,
     intercept: Intercept,

@@ -1,0 +1,89 @@
+//! Whose sandbox this may be, by the variables that agents set for their commands, and where its owner allows more.
+
+/// An agent that runs commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agent {
+    /// Codex sets `CODEX_SANDBOX` on macOS, and `CODEX_SANDBOX_NETWORK_DISABLED=1` everywhere while the network is off.
+    Codex {
+        /// Whether the network is off.
+        offline: bool,
+    },
+    /// Claude Code sets `CLAUDECODE`, and in its sandbox `SANDBOX_RUNTIME=1`.
+    Claude {
+        /// Whether its sandbox is on.
+        sandboxed: bool,
+    },
+    /// Cursor sets `CURSOR_AGENT`.
+    Cursor,
+    /// Some other, which says so in `PINHOLE_AGENT`.
+    Other,
+}
+
+impl Agent {
+    /// The one that runs this command, if it says so.
+    pub(super) fn here() -> Option<Self> {
+        Self::of(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"))
+    }
+
+    fn of(set: impl Fn(&str) -> bool) -> Option<Self> {
+        let offline = set("CODEX_SANDBOX_NETWORK_DISABLED");
+        if offline || set("CODEX_SANDBOX") {
+            return Some(Self::Codex { offline });
+        }
+        let sandboxed = set("SANDBOX_RUNTIME");
+        if sandboxed || set("CLAUDECODE") {
+            return Some(Self::Claude { sandboxed });
+        }
+        set("CURSOR_AGENT").then_some(Self::Cursor).or_else(|| set("PINHOLE_AGENT").then_some(Self::Other))
+    }
+
+    /// A short word for it, part of a file's name.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Codex { .. } => "codex",
+            Self::Claude { .. } => "claude",
+            Self::Cursor => "cursor",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What allows network, listening and sockets to commands here: the agent's own setting, where that is known.
+pub(super) fn allow(agent: Option<Agent>) -> String {
+    match agent {
+        // developers.openai.com/codex/agent-approvals-security.
+        Some(Agent::Codex { .. }) => {
+            "set network_access = true under [sandbox_workspace_write] in ~/.codex/config.toml, or run it outside the sandbox"
+        }
+        // code.claude.com/docs/en/sandboxing.
+        Some(Agent::Claude { .. }) => {
+            "add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, or run it outside the sandbox"
+        }
+        _ => "run it outside the sandbox, container or policy that forbids this, or have that allow it",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_are_known_by_their_variables() {
+        let of = |names: &[&str]| Agent::of(|name| names.contains(&name));
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["CODEX_SANDBOX"]), Some(Agent::Codex { offline: false }));
+        assert_eq!(of(&["CODEX_SANDBOX_NETWORK_DISABLED", "CLAUDECODE"]), Some(Agent::Codex { offline: true }));
+        assert_eq!(of(&["CLAUDECODE"]), Some(Agent::Claude { sandboxed: false }));
+        assert_eq!(of(&["SANDBOX_RUNTIME", "CURSOR_AGENT"]), Some(Agent::Claude { sandboxed: true }));
+        assert_eq!(of(&["CURSOR_AGENT", "PINHOLE_AGENT"]), Some(Agent::Cursor));
+        assert_eq!(of(&["PINHOLE_AGENT"]), Some(Agent::Other));
+    }
+
+    #[test]
+    fn the_setting_that_allows_more_is_named_where_it_is_known() {
+        assert!(allow(Some(Agent::Codex { offline: true })).contains("network_access = true under [sandbox_workspace_write]"));
+        assert!(allow(Some(Agent::Claude { sandboxed: true })).contains("sandbox.excludedCommands"));
+        assert!(allow(None).contains("outside the sandbox") && allow(Some(Agent::Cursor)) == allow(None));
+    }
+}

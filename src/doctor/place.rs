@@ -1,0 +1,59 @@
+//! Where the program runs: by whom it is run, whether somebody can be asked, what time it is.
+
+use super::agent::{Agent, allow};
+use super::{Finding, Setup};
+use crate::report::prompt::somebody_is_there;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// 2026-11-01T00:00:00Z, the month in which this was written: no clock that is right is before it.
+const WRITTEN: Duration = Duration::from_secs(1_793_491_200);
+
+/// The agent that runs this command.
+pub(super) fn agent(_: &Setup) -> Finding {
+    let agent = Agent::here();
+    match agent {
+        None => Finding::fine("no agent's variable is set"),
+        Some(Agent::Codex { offline: true }) => {
+            Finding::wrong("Codex runs this command with its network off (CODEX_SANDBOX_NETWORK_DISABLED)", allow(agent))
+        }
+        Some(Agent::Codex { offline: false }) => Finding::fine("Codex runs this command, in its sandbox (CODEX_SANDBOX)"),
+        Some(Agent::Claude { sandboxed: true }) => Finding::fine("Claude Code's sandbox runs this command (SANDBOX_RUNTIME)"),
+        Some(Agent::Claude { sandboxed: false }) => Finding::fine("Claude Code runs this command (CLAUDECODE)"),
+        Some(Agent::Cursor) => Finding::fine("Cursor runs this command (CURSOR_AGENT)"),
+        Some(Agent::Other) => Finding::fine("an agent runs this command (PINHOLE_AGENT)"),
+    }
+}
+
+/// Whether somebody can be asked.
+pub(super) fn terminal(_: &Setup) -> Finding {
+    if somebody_is_there() {
+        return Finding::fine("somebody can be asked");
+    }
+    Finding::wrong(
+        "there is none, so nobody is asked: what a code brings is taken (into -o DIR, or a new private folder)",
+        "say beforehand what would be asked: -o DIR, --conflict; a secret comes from --secret-file or --secret-env",
+    )
+}
+
+/// Whether certificates and times can be believed.
+pub(super) fn clock(_: &Setup) -> Finding {
+    told(SystemTime::now())
+}
+
+fn told(now: SystemTime) -> Finding {
+    if now.duration_since(UNIX_EPOCH).is_ok_and(|since| since >= WRITTEN) {
+        return Finding::fine("it is set");
+    }
+    Finding::wrong("it says a time before this program was written, so no certificate of a relay can be checked", "set the clock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_is_noticed() {
+        assert!(told(UNIX_EPOCH + WRITTEN).ok && told(SystemTime::now()).ok);
+        assert!(!told(UNIX_EPOCH).ok && !told(UNIX_EPOCH - WRITTEN).ok && !told(UNIX_EPOCH + WRITTEN - Duration::from_secs(1)).ok);
+    }
+}

@@ -1,0 +1,201 @@
+//! A process that is left behind to see whether it lives on: in a session of its own, for less than a minute, holding a lock on a small
+//! file in which it counts the seconds. The next `doctor` reads that.
+
+use super::private::runtime_directory;
+use crate::failure::{Exit, Failure};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long it lives: what kills background processes does so at once, or when it looks after them after some seconds.
+const SECONDS: u32 = 55;
+/// Bytes of its file, so that each beat covers the one before.
+const LENGTH: usize = 128;
+/// The variables by which it finds that file.
+const PLACES: [&str; 3] = ["HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+/// When files of probes in places that nobody has come back to are removed.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
+
+/// What it has written last.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+struct Beat {
+    /// During which run of the system.
+    boot: String,
+    /// Seconds since it was left.
+    lived: u32,
+}
+
+/// What became of the last probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// There was none, or the system was started again since.
+    Unknown,
+    /// It lives, or has lived for as long as it should.
+    Lived,
+    /// Something ended it after so many seconds.
+    Ended(u32),
+}
+
+/// What became of the probe of this name.
+pub(super) fn fate(directory: &Path, name: &str) -> Fate {
+    let Ok(mut file) = open(directory, name, OFlags::RDWR) else { return Fate::Unknown };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => return Fate::Lived,
+        Err(_) => return Fate::Unknown,
+        Ok(()) => {}
+    }
+    let mut bytes = Vec::new();
+    let read = (&mut file).take(LENGTH as u64).read_to_end(&mut bytes);
+    judge(read.ok().and_then(|_| serde_json::from_slice(&bytes).ok()).as_ref(), &boot())
+}
+
+fn judge(beat: Option<&Beat>, boot: &str) -> Fate {
+    match beat {
+        Some(beat) if beat.boot != boot => Fate::Unknown,
+        Some(beat) if beat.lived >= SECONDS => Fate::Lived,
+        Some(beat) => Fate::Ended(beat.lived),
+        None => Fate::Unknown,
+    }
+}
+
+/// Leaves a probe of this name behind, and returns when it has begun.
+///
+/// # Errors
+/// Of the system, if no process can be started, or it ends at once.
+pub(super) fn leave(name: &str) -> io::Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["doctor", "--probe", name]).current_dir("/").env_clear();
+    command.envs(PLACES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let begun = child.stdout.take().map_or(Ok(()), |mut output| output.read_exact(&mut [0]));
+    begun.map_err(|_| {
+        // It has ended or is about to, and nobody else asks for its status.
+        let _ = child.wait();
+        io::Error::other("it ends at once")
+    })
+}
+
+/// The probe itself, as a command of its own.
+///
+/// # Errors
+/// Usage, if the name is none that `doctor` gives; of the disk; of the system, if it may not have a session of its own.
+pub fn probe(name: &str) -> Result<(), Failure> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Err(Failure::new(Exit::Usage, "usage", "only `pinhole doctor` starts a probe").next("pinhole doctor"));
+    }
+    let directory = runtime_directory()?;
+    beat(&directory, name).map_err(|error| Failure::new(Exit::Disk, "disk", format!("the probe cannot do its work: {error}")))
+}
+
+fn beat(directory: &Path, name: &str) -> io::Result<()> {
+    rustix::process::setsid()?;
+    let file = open(directory, name, OFlags::RDWR | OFlags::CREATE)?;
+    let alone = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    if alone {
+        sweep(directory);
+        write(&file, 0)?;
+        file.set_len(LENGTH as u64)?;
+    }
+    let mut out = io::stdout();
+    out.write_all(b"\n").and_then(|()| out.flush())?;
+    // Another that lives already is as good.
+    if !alone {
+        return Ok(());
+    }
+    for lived in 1..=SECONDS {
+        std::thread::sleep(Duration::from_secs(1));
+        // Its place is gone, and with it whoever could ask.
+        if file.metadata()?.nlink() == 0 {
+            break;
+        }
+        write(&file, lived)?;
+    }
+    Ok(())
+}
+
+fn write(file: &File, lived: u32) -> io::Result<()> {
+    let line = serde_json::to_string(&Beat { boot: boot(), lived })?;
+    file.write_all_at(format!("{line:<width$}\n", width = LENGTH - 1).as_bytes(), 0)
+}
+
+fn open(directory: &Path, name: &str, flags: OFlags) -> io::Result<File> {
+    let path = directory.join(format!("probe-{name}"));
+    Ok(rustix::fs::open(path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Removes what probes have left a day ago or earlier.
+fn sweep(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
+        if entry.file_name().to_string_lossy().starts_with("probe-") && age.is_some_and(|age| age > FORGOTTEN) {
+            // It is in nobody's way if it stays.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Which run of the system this is; the same for all where it does not say.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    // 36 of them on Linux.
+    id.trim().chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_a_probe_that_was_cut_short_was_ended() {
+        let beat = |lived| Beat { boot: "now".into(), lived };
+        assert_eq!(judge(None, "now"), Fate::Unknown);
+        assert_eq!(judge(Some(&beat(0)), "now"), Fate::Ended(0));
+        assert_eq!(judge(Some(&beat(SECONDS - 1)), "now"), Fate::Ended(SECONDS - 1));
+        assert_eq!(judge(Some(&beat(SECONDS)), "now"), Fate::Lived);
+        assert_eq!(judge(Some(&beat(7)), "later"), Fate::Unknown);
+    }
+
+    #[test]
+    fn a_probe_is_known_by_its_lock_and_by_its_last_beat() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(fate(root.path(), "x"), Fate::Unknown);
+        let file = open(root.path(), "x", OFlags::RDWR | OFlags::CREATE).unwrap();
+        for lived in [3, 12] {
+            write(&file, lived).unwrap();
+            assert_eq!(file.metadata().unwrap().len(), LENGTH as u64);
+            assert_eq!(fate(root.path(), "x"), Fate::Ended(lived));
+        }
+        flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert_eq!(fate(root.path(), "x"), Fate::Lived);
+        std::os::unix::fs::symlink(root.path().join("probe-x"), root.path().join("probe-y")).unwrap();
+        assert_eq!(fate(root.path(), "y"), Fate::Unknown);
+    }
+
+    #[test]
+    fn files_of_a_day_ago_are_removed_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::now() - FORGOTTEN * 2;
+        for name in ["probe-old", "other"] {
+            File::create(root.path().join(name)).unwrap().set_modified(old).unwrap();
+        }
+        File::create(root.path().join("probe-new")).unwrap();
+        sweep(root.path());
+        assert_eq!(["probe-old", "other", "probe-new"].map(|name| root.path().join(name).exists()), [false, true, true]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(bytes in any::<Vec<u8>>()) {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::write(root.path().join("probe-x"), bytes).unwrap();
+            prop_assert_eq!(fate(root.path(), "x"), Fate::Unknown);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! In the sandboxes of agents: `doctor` says what is forbidden there, and what it names instead works.
+
+use crate::doctor::{probes_are_gone, said};
+use crate::harness::sandbox::{Refused, Sandbox};
+use crate::harness::{Ended, Machine, Running};
+
+fn doctor(sandbox: Sandbox, here: &Machine, status: i32) -> Ended {
+    Running::start(sandbox.command(here, ["doctor"])).end().expect(status)
+}
+
+/// A text goes from a `give` to a `take`, of which either may be in a sandbox.
+fn hand_over(mut host: Running, joiner: impl FnOnce(&str) -> Running) {
+    let code = host.code();
+    let ends = [joiner(&code).end().expect(0), host.end().expect(0)];
+    assert_eq!(ends.iter().filter(|end| end.all("text").iter().any(|text| text["body"] == "x")).count(), 1);
+}
+
+#[test]
+fn one_command_in_namespaces_of_its_own() {
+    let here = Machine::new();
+    let sandbox = Sandbox { brief: true, offline: true, ..Sandbox::default() };
+    let mut command = sandbox.command(&here, ["doctor"]);
+    // There is nothing that could be reached from there.
+    command.env_remove("PINHOLE_NETWORK");
+    let ended = Running::start(command).end().expect(5);
+    let (ok, detail, next) = said(&ended, "dial");
+    assert!(!ok && detail.contains("no network but loopback") && next.contains("outside the sandbox"), "{detail}");
+    let (ok, detail, next) = said(&ended, "background");
+    assert!(!ok && detail.contains("PID namespace began with this very command") && next.contains("in the foreground"), "{detail}");
+    assert!(!said(&ended, "discovery").0);
+    assert!(["listen", "unix-sockets", "files"].into_iter().all(|name| said(&ended, name).0), "{:#?}", ended.lines);
+    assert_eq!(ended.failure()["error"], "not-working");
+    // The probe ended with it, and the next command's doctor knows.
+    probes_are_gone(&here.home().join(".local/state/pinhole/run"));
+    let (ok, detail, _) = said(&doctor(sandbox, &here, 0), "background");
+    assert!(!ok && detail.contains("an earlier call's probe was, "), "{detail}");
+}
+
+#[test]
+fn what_is_in_the_foreground_is_done_where_nothing_lives_on() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let sandbox = Sandbox { brief: true, ..Sandbox::default() };
+    let ended = doctor(sandbox, &here, 0);
+    assert!(said(&ended, "summary").1.ends_with("each in one command; nothing lives on in the background"), "{:#?}", ended.lines);
+    let giver = Running::start(sandbox.command(&here, ["give", "--text", "x"]));
+    hand_over(giver, |code| there.start(["take", code]));
+}
+
+#[test]
+fn where_unix_sockets_are_refused_give_and_take_need_none() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let sandbox = Sandbox { refused: &[Refused::UnixSocket], ..Sandbox::default() };
+    let ended = doctor(sandbox, &here, 0);
+    let (ok, detail, next) = said(&ended, "unix-sockets");
+    assert!(!ok && detail.contains("not permitted") && next.contains("use `give` and `take`"), "{detail}");
+    assert!(said(&ended, "summary").1.contains("other commands cannot reach a running session"));
+    let giver = Running::start(sandbox.command(&here, ["give", "--text", "x"]));
+    hand_over(giver, |code| Running::start(sandbox.command(&there, ["take", code])));
+}
+
+#[test]
+fn where_nobody_may_listen_the_other_side_hosts() {
+    for refused in [&[Refused::Bind][..], &[Refused::Listen], &[Refused::Bind, Refused::Listen, Refused::UnixSocket]] {
+        let (here, there) = (Machine::new(), Machine::new());
+        let sandbox = Sandbox { refused, ..Sandbox::default() };
+        let ended = doctor(sandbox, &here, 5);
+        let (ok, detail, next) = said(&ended, "listen");
+        assert!(!ok && detail.contains("not permitted") && next.contains("run `take` there, and `give --code CODE` here"), "{next}");
+        assert!(said(&ended, "dial").0 && !said(&ended, "unix-sockets").0, "{:#?}", ended.lines);
+        assert!(ended.failure()["next"].as_str().unwrap().contains("give --code CODE"));
+        hand_over(there.start(["take"]), |code| Running::start(sandbox.command(&here, ["give", "--code", code, "--text", "x"])));
+    }
+}
+
+#[test]
+fn where_not_even_a_pair_of_sockets_is_to_be_had_commands_fail_at_once() {
+    let here = Machine::new();
+    let sandbox = Sandbox { refused: &[Refused::SocketPair, Refused::UnixSocket], ..Sandbox::default() };
+    let given = Running::start(sandbox.command(&here, ["give", "--text", "x"])).end().expect(1).failure();
+    assert!(given["detail"].as_str().unwrap().contains("not permitted") && given["next"] == "pinhole doctor", "{given}");
+    let mut command = sandbox.command(&here, ["doctor"]);
+    command.env("PINHOLE_RELAY", "ws://127.0.0.1:1");
+    let (ok, detail, _) = said(&Running::start(command).end().expect(5), "relay");
+    assert!(!ok && detail.contains("needs a pair of Unix sockets"), "{detail}");
+}
+
+#[test]
+fn where_nothing_can_be_written_it_is_said_where_received_things_can_go() {
+    let here = Machine::new();
+    let sandbox = Sandbox { read_only: true, ..Sandbox::default() };
+    let ended = doctor(sandbox, &here, 5);
+    let (ok, detail, next) = said(&ended, "files");
+    assert!(!ok && detail.contains(".local/state/pinhole") && next.contains("-o DIR"), "{detail}");
+    assert!(!said(&ended, "unix-sockets").0 && !said(&ended, "background").0);
+    assert!(ended.failure()["detail"].as_str().unwrap().contains("what goes out is served"));
+    assert!(!here.home().join(".local").exists());
+}
