@@ -52,7 +52,8 @@ fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
     let read = std::io::stdin().lock().take(LONGEST).read_line(&mut line);
     match read {
-        Ok(0) => Err(Failure::new(Exit::Usage, "code-malformed", "standard input holds no code")),
+        Ok(0) => Err(Failure::new(Exit::Usage, "code-malformed", "standard input holds no code")
+            .next("write the code to standard input, or name it in place of the -")),
         Ok(_) => Ok(line),
         Err(error) => Err(Failure::new(Exit::Usage, "code-malformed", format!("no code can be read from standard input: {error}"))),
     }

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::PROGRESS_EVERY;
+use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, Taking};
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
@@ -68,6 +69,10 @@ pub(super) struct Channel {
 impl Channel {
     /// The purpose of a session in this channel, with nothing to send and nothing taken yet.
     pub(super) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
+        if self.verify && !person {
+            // Said before a code is shown or used: the words could be compared by nobody.
+            return Err(nobody_to_ask("--verify", WITHOUT_VERIFY));
+        }
         let config = Config::read()?;
         Ok(Plan {
             want,
@@ -256,6 +261,9 @@ impl Receive {
             Some(OnConflict::Rename) => Conflict::Rename,
             Some(OnConflict::Skip) => Conflict::Skip,
             Some(OnConflict::Overwrite) => Conflict::Overwrite,
+            Some(OnConflict::Ask) if !person => {
+                return Err(nobody_to_ask("--conflict ask", "say it with --conflict rename, skip or overwrite"));
+            }
             Some(OnConflict::Ask) => Conflict::Ask,
             None if person && !self.yes => Conflict::Ask,
             None => Conflict::Rename,

@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use super::event::Event;
 use crate::failure::{Exit, Failure};
-use crate::report::prompt::OwnTerminal;
+use crate::report::prompt::{OwnTerminal, WITHOUT_VERIFY};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{Reason, Want};
 
@@ -52,7 +52,7 @@ impl Driver<'_> {
         self.say(&Event::Verify { words: words.clone() });
         self.ask(
             "--verify",
-            "leave --verify out, or run it at a terminal",
+            WITHOUT_VERIFY,
             move |terminal| terminal.same_words(&words),
             |driver, answer| match answer {
                 Ok(true) => driver.input(Input::Verified),

@@ -96,27 +96,6 @@ fn a_source_that_vanishes_meanwhile_fails_on_both_sides() {
 }
 
 #[test]
-fn no_terminal_where_an_answer_is_needed() {
-    let (here, there) = (Machine::new(), Machine::new());
-    here.write("a", b"a");
-    there.write("a", b"other");
-    let mut giver = here.start(["give", "a", "--verify"]);
-    let code = giver.code();
-    let taker = there.run(["take", &code, "-o", "."]).expect(6);
-    assert_eq!(taker.failure()["error"], "peer-no-answer");
-    let giver = giver.end().expect(10);
-    assert_eq!(giver.failure()["error"], "no-answer");
-    assert!(giver.failure()["next"].is_string());
-
-    let mut giver = here.start(["give", "a"]);
-    let code = giver.code();
-    let taker = there.run(["take", &code, "-o", ".", "--conflict", "ask"]).expect(10);
-    assert!(taker.failure()["next"].as_str().unwrap().contains("--conflict"), "{:?}", taker.failure());
-    assert_eq!(giver.end().expect(6).failure()["error"], "peer-no-answer");
-    assert_eq!(std::fs::read(there.path("a")).unwrap(), b"other");
-}
-
-#[test]
 fn more_than_allowed_is_not_begun() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("a", vec![0; 2000]);

@@ -27,5 +27,6 @@ mod sizes;
 mod streams;
 mod terminal;
 mod typing;
+mod unattended;
 mod words;
 mod wrong_code;

@@ -18,6 +18,9 @@ use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use zeroize::Zeroizing;
 
+/// What to do instead of comparing words where nobody is.
+pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
+
 /// A terminal with somebody at it.
 pub struct Terminal<R, W> {
     input: R,
