@@ -22,7 +22,9 @@ pub(super) fn background(_: &Setup) -> Finding {
     let brief = began_with_this_command(Path::new("/proc"));
     let name = name(agent, brief);
     let fate = fate(&directory, &name);
-    if let Err(error) = leave(&name) {
+    if fate != Fate::Lives
+        && let Err(error) = leave(&name)
+    {
         return Finding::wrong(format!("no process can be left in the background: {error}"), instead(agent));
     }
     found(fate, brief, agent)
@@ -30,7 +32,7 @@ pub(super) fn background(_: &Setup) -> Finding {
 
 fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
     match (fate, brief) {
-        (Fate::Lived, _) => Finding::fine("what is left in the background lives on, as the probe of an earlier call did"),
+        (Fate::Lives | Fate::Lived, _) => Finding::fine("what is left in the background lives on, as the probe of an earlier call did"),
         (Fate::Ended(seconds), _) => Finding::wrong(
             format!("what is left in the background is ended: an earlier call's probe was, {seconds} s after it began"),
             instead(agent),
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn what_was_seen_counts_more_than_what_is_guessed() {
         let ok = |fate, brief| found(fate, brief, None).ok;
-        assert!(ok(Fate::Lived, true) && ok(Fate::Lived, false) && ok(Fate::Unknown, false));
+        assert!(ok(Fate::Lived, true) && ok(Fate::Lives, false) && ok(Fate::Unknown, false));
         assert!(!ok(Fate::Unknown, true) && !ok(Fate::Ended(3), false));
         assert!(found(Fate::Unknown, false, None).next.is_some());
     }

@@ -36,7 +36,9 @@ struct Beat {
 pub(super) enum Fate {
     /// There was none, or the system was started again since.
     Unknown,
-    /// It lives, or has lived for as long as it should.
+    /// It lives.
+    Lives,
+    /// It has lived for as long as it should.
     Lived,
     /// Something ended it after so many seconds.
     Ended(u32),
@@ -46,7 +48,7 @@ pub(super) enum Fate {
 pub(super) fn fate(directory: &Path, name: &str) -> Fate {
     let Ok(mut file) = open(directory, name, OFlags::RDWR) else { return Fate::Unknown };
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => return Fate::Lived,
+        Err(Errno::WOULDBLOCK) => return Fate::Lives,
         Err(_) => return Fate::Unknown,
         Ok(()) => {}
     }
@@ -104,7 +106,7 @@ fn beat(directory: &Path, name: &str) -> io::Result<()> {
     }
     let mut out = io::stdout();
     out.write_all(b"\n").and_then(|()| out.flush())?;
-    // Another that lives already is as good.
+    // Another that was left at the same moment is as good.
     if !alone {
         return Ok(());
     }
@@ -173,7 +175,7 @@ mod tests {
             assert_eq!(fate(root.path(), "x"), Fate::Ended(lived));
         }
         flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(fate(root.path(), "x"), Fate::Lived);
+        assert_eq!(fate(root.path(), "x"), Fate::Lives);
         std::os::unix::fs::symlink(root.path().join("probe-x"), root.path().join("probe-y")).unwrap();
         assert_eq!(fate(root.path(), "y"), Fate::Unknown);
     }

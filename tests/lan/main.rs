@@ -7,6 +7,7 @@
 mod harness;
 
 mod announcing;
+mod doctor;
 mod finding;
 mod hostile;
 mod world;

@@ -2,10 +2,10 @@
 
 use crate::harness::{Ended, Machine, PATIENCE, Running};
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The line about one thing.
 #[track_caller]
@@ -33,17 +33,21 @@ pub fn probes_are_gone(run: &Path) {
     }
 }
 
-/// Ends every probe with this home, as what looks after a command's processes would.
-fn end_probes(home: &Path) {
+/// Every probe with this home that lives.
+fn probes(home: &Path) -> Vec<Pid> {
     let home = format!("HOME={}\0", home.display());
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-        let of = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
-        let (environment, line) = (of("environ"), of("cmdline"));
-        let probe = String::from_utf8_lossy(&line).contains("--probe") && String::from_utf8_lossy(&environment).contains(&home);
-        if let (true, Some(pid)) = (probe, Pid::from_raw(pid)) {
-            kill_process(pid, Signal::KILL).unwrap();
-        }
+    let process = |entry: std::fs::DirEntry| {
+        let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
+        let of = |file: &str| std::fs::read(entry.path().join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (of("cmdline").ok()?.contains("--probe") && of("environ").ok()?.contains(&home)).then_some(pid)
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
+}
+
+/// Ends them, as what looks after a command's processes would.
+fn end_probes(home: &Path) {
+    for pid in probes(home) {
+        kill_process(pid, Signal::KILL).unwrap();
     }
 }
 
@@ -94,6 +98,30 @@ fn the_next_call_says_what_became_of_the_probe() {
     assert!(!ok && detail.contains("probe was, ") && next.contains("in the foreground"), "{detail}");
     assert!(said(&ended, "summary").1.contains("nothing lives on in the background"));
     end_probes(&here.home());
+}
+
+#[test]
+fn the_probe_is_no_part_of_its_command_and_ends_with_its_place() {
+    use std::os::unix::process::CommandExt;
+    let here = Machine::new();
+    let mut command = here.command(["doctor"]);
+    command.process_group(0);
+    let running = Running::start(command);
+    let group = Pid::from_child(&running.child);
+    running.end().expect(0);
+    // Whoever ends what is left of the command's group finds nothing.
+    assert!(kill_process_group(group, Signal::KILL).is_err());
+    let home = here.home();
+    assert_eq!(probes(&home).len(), 1);
+    here.run(["doctor"]).expect(0);
+    assert_eq!(probes(&home).len(), 1, "one is enough");
+    drop(here);
+    // Half of the time for which it would live on by itself.
+    let until = Instant::now() + Duration::from_secs(27);
+    while !probes(&home).is_empty() {
+        assert!(Instant::now() < until, "it outlives its place");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
