@@ -1,8 +1,9 @@
 //! The local network: a waiting host announces the number of its code, and a joiner looks for it (SPEC 11).
 //!
-//! Multicast DNS is spoken by this folder itself, in the two sentences that are needed. The library for it keeps every record that anybody
-//! sends, also what comes from beyond the local network: 13 MB a second of it made a waiting host hold 760 MB after a quarter of a minute.
-//! Here nothing that was heard outlives its datagram but at most [`HOSTS`] answers to the number that is looked for.
+//! Multicast DNS is spoken by this folder itself, in the two sentences that are needed; a library reads and writes only their bytes. The
+//! library that speaks it whole keeps every record that anybody sends, also what comes from beyond the local network: 13 MB a second of it
+//! made a waiting host hold 760 MB after a quarter of a minute. Here nothing that was heard outlives its datagram but at most [`HOSTS`]
+//! answers to the number that is looked for.
 
 mod announcement;
 mod group;

@@ -2,7 +2,7 @@
 
 use super::ADDRESSES;
 use super::group::{Group, LONGEST, networks};
-use super::message::{KEPT, Message, Name, Service};
+use super::message::{self, KEPT, Message, Service};
 use crate::transport::addresses::outside_interfaces;
 use if_addrs::Interface;
 use rand_core::{OsRng, RngCore};
@@ -44,7 +44,7 @@ impl Announcement {
     /// Of the system, if no network takes it; not found, if this machine has none.
     pub fn start(port: u16, bound: Option<IpAddr>) -> io::Result<Self> {
         let interfaces: Vec<Interface> = outside_interfaces().into_iter().filter(|interface| listens_at(bound, interface.ip())).collect();
-        let (instance, host) = (Name::instance(&random_label()), Name::host(&random_label()));
+        let (instance, host) = (message::instance(&random_label()), message::host(&random_label()));
         let mut announced = Vec::new();
         let mut refused = io::Error::from(io::ErrorKind::NotFound);
         for interface in networks(&interfaces) {
@@ -118,8 +118,8 @@ fn listens_at(bound: Option<IpAddr>, ip: IpAddr) -> bool {
 }
 
 /// 16 hexadecimal digits.
-fn random_label() -> Vec<u8> {
-    format!("{:016x}", OsRng.next_u64()).into_bytes()
+fn random_label() -> String {
+    format!("{:016x}", OsRng.next_u64())
 }
 
 #[cfg(test)]

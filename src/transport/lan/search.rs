@@ -1,10 +1,11 @@
 //! The joiner's side: who on the local network says that it waits under this number. An answer is a hint and never an identity.
 
 use super::group::{Group, LONGEST, networks};
-use super::message::{Message, Name, query};
+use super::message::{Message, query};
 use super::{ADDRESSES, HOSTS};
 use crate::transport::addresses::outside_interfaces;
 use if_addrs::{IfAddr, Interface};
+use simple_dns::Name;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
@@ -23,7 +24,7 @@ const SETTLED: Duration = Duration::from_millis(350);
 /// A host that answered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
-    instance: Name,
+    instance: Name<'static>,
     /// Where it says it is, on networks of this machine: 1 to 8 addresses.
     pub addresses: Vec<SocketAddr>,
 }
@@ -51,16 +52,16 @@ pub async fn find(port: u16) -> Vec<Found> {
                 ask();
                 again = None;
             }
-            message = poll_fn(|context| {
+            hosts = poll_fn(|context| {
                 // A network that goes down meanwhile says nothing more.
                 let mut heard = groups.iter().filter_map(|group| match group.poll_hear(context, &mut buffer) {
-                    Poll::Ready(Ok(bytes)) => Some(Message::parse(bytes)),
+                    Poll::Ready(Ok(bytes)) => Some(Message::parse(bytes).map(|message| message.hosts(port)).unwrap_or_default()),
                     Poll::Ready(Err(_)) | Poll::Pending => None,
                 });
                 heard.next().map_or(Poll::Pending, Poll::Ready)
             }) => {
                 let first = found.is_empty();
-                note(&mut found, message.map(|message| message.hosts(port)).unwrap_or_default(), port, &interfaces);
+                note(&mut found, hosts, port, &interfaces);
                 if first && !found.is_empty() {
                     end = end.min(Instant::now() + SETTLED);
                 }
@@ -71,7 +72,7 @@ pub async fn find(port: u16) -> Vec<Found> {
 }
 
 /// Takes in what one response says, as far as it may be dialled, within the bounds.
-fn note(found: &mut Vec<Found>, hosts: Vec<(Name, Vec<IpAddr>)>, port: u16, interfaces: &[Interface]) {
+fn note(found: &mut Vec<Found>, hosts: Vec<(Name<'static>, Vec<IpAddr>)>, port: u16, interfaces: &[Interface]) {
     for (instance, addresses) in hosts {
         let dialable = addresses.into_iter().map(|ip| ip.to_canonical()).filter(|ip| interfaces.iter().any(|own| is_neighbour(*ip, own)));
         for address in dialable.map(|ip| SocketAddr::new(ip, port)) {

@@ -1,3 +1,4 @@
+use super::super::message;
 use super::*;
 use if_addrs::{IfOperStatus, Ifv4Addr, Ifv6Addr};
 use proptest::prelude::*;
@@ -26,7 +27,7 @@ fn interface(address: &str, bits: u32) -> Interface {
 /// What is found when one host answers with these addresses.
 fn noted(addresses: &[&str], own: &[Interface]) -> Vec<String> {
     let mut found = Vec::new();
-    note(&mut found, vec![(Name::host(b"a"), addresses.iter().copied().map(ip).collect())], PORT, own);
+    note(&mut found, vec![(message::host("a"), addresses.iter().copied().map(ip).collect())], PORT, own);
     found.iter().flat_map(|host| &host.addresses).map(ToString::to_string).collect()
 }
 
@@ -75,11 +76,11 @@ fn one_host_with_several_addresses_is_one_host_and_keeps_their_order() {
     let own = [interface("10.0.0.1", 8)];
     let mut found = Vec::new();
     for addresses in [["10.0.0.5", "10.0.0.3"], ["10.0.0.5", "10.0.0.4"]] {
-        note(&mut found, vec![(Name::host(b"a"), addresses.map(ip).to_vec())], PORT, &own);
+        note(&mut found, vec![(message::host("a"), addresses.map(ip).to_vec())], PORT, &own);
     }
     let [host] = &found[..] else { panic!("{} hosts", found.len()) };
     assert_eq!(host.addresses.iter().map(SocketAddr::ip).collect::<Vec<_>>(), ["10.0.0.5", "10.0.0.3", "10.0.0.4"].map(ip));
-    note(&mut found, vec![(Name::host(b"b"), vec![ip("10.0.0.5")])], PORT, &own);
+    note(&mut found, vec![(message::host("b"), vec![ip("10.0.0.5")])], PORT, &own);
     assert_eq!(found.len(), 2);
 }
 
@@ -88,7 +89,7 @@ proptest! {
     fn however_much_is_answered_little_is_kept(answers in proptest::collection::vec((0_u8..40, any::<[u8; 4]>()), 0..400)) {
         let mut found = Vec::new();
         for (host, address) in answers {
-            note(&mut found, vec![(Name::host(&[host + b'!']), vec![address.into()])], PORT, &[interface("10.0.0.1", 1)]);
+            note(&mut found, vec![(message::host(&host.to_string()), vec![address.into()])], PORT, &[interface("10.0.0.1", 1)]);
         }
         prop_assert!(found.len() <= HOSTS);
         prop_assert!(found.iter().all(|host| (1..=ADDRESSES).contains(&host.addresses.len())));
