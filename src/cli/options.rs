@@ -3,11 +3,12 @@
 use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::failure::{Exit, Failure};
-use crate::files::inbox::{Conflict, Inbox, Policy};
+use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
+use crate::files::secret_exec::SecretExec;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
-use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, Taking};
+use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, SecretSink, Taking};
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::{PeerText, Want};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -231,9 +233,51 @@ pub(super) struct Receive {
     /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Write a secret to this file, for your eyes only (mode 0600); the file must not exist
-    #[arg(long, value_name = "PATH")]
+    #[command(flatten)]
+    secret: SecretTo,
+}
+
+/// Where received secrets go, so that no program between reads them. One secret goes there, the first; the next go where they would
+/// without it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Receiving")]
+struct SecretTo {
+    /// Write the first secret to this file, for your eyes only (mode 0600); the file must not exist
+    #[arg(long, value_name = "PATH", group = "sink")]
     secret_to_file: Option<PathBuf>,
+    /// Set the first secret as the variable NAME in this dotenv file, which sh and programs read (mode 0600, made if it is not
+    /// there); one line end behind the secret is left out. Without NAME each secret is added under the name that the other side
+    /// gave it, and replaces nothing
+    #[arg(long, value_name = "FILE[:NAME]", group = "sink")]
+    secret_to_env_file: Option<OsString>,
+    /// Run the program after "--", without a shell, with the first secret on its standard input, or with =NAME in that variable
+    /// of its environment (there without one line end behind it). It counts as received when the program has ended with 0; what
+    /// the program prints goes to standard error
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "", group = "sink")]
+    secret_exec: Option<String>,
+    /// The program of --secret-exec and its arguments: always last
+    #[arg(last = true, value_name = "PROG", requires = "secret_exec")]
+    program: Vec<OsString>,
+}
+
+impl SecretTo {
+    /// What the command line says, checked before a code is used.
+    fn sink(&self) -> Result<Option<SecretSink>, Failure> {
+        if let Some(path) = &self.secret_to_file {
+            if path.symlink_metadata().is_ok() {
+                return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
+                    .next("name another file with --secret-to-file"));
+            }
+            return Ok(Some(SecretSink::File(path.clone())));
+        }
+        if let Some(text) = &self.secret_to_env_file {
+            let file = EnvFile::parse(text.clone())?;
+            file.check()?;
+            return Ok(Some(SecretSink::EnvFile(file)));
+        }
+        let exec = self.secret_exec.as_deref().map(|variable| SecretExec::new(variable, &self.program));
+        Ok(exec.transpose()?.map(SecretSink::Exec))
+    }
 }
 
 /// `--conflict`.
@@ -276,21 +320,15 @@ impl Receive {
             None if person => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
-        if let Some(path) = &self.secret_to_file
-            && path.symlink_metadata().is_ok()
-        {
-            return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
-                .next("name another file with --secret-to-file"));
-        }
-        let secret = match &self.secret_to_file {
-            Some(path) => SecretPlace::File(path.clone()),
-            None if self.bytes_to_stdout() => SecretPlace::Declined,
-            None if person => SecretPlace::Ask,
-            None => SecretPlace::Private,
+        let sink = self.secret.sink()?;
+        let secret = match self.bytes_to_stdout() {
+            true => SecretPlace::Declined,
+            false if person => SecretPlace::Ask,
+            false => SecretPlace::Private,
         };
         // Who names standard output has a pipe waiting, and nothing is stored.
         let ask = person && !self.yes && !self.bytes_to_stdout();
-        Ok(Taking { ask, policy, to, secret, long_texts_to_file: !person })
+        Ok(Taking { ask, policy, to, sink, secret, long_texts_to_file: !person })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Files: what comes in and what goes out.
 
+pub mod dotenv;
 pub mod inbox;
 pub mod name;
 pub mod outbox;
+pub mod secret_exec;
 pub mod secret_source;

@@ -93,13 +93,15 @@ impl<W: Write> Json<W> {
                 files: file.files,
             },
             Event::Secret { id, name, size, stored } => {
-                let (stored, saved_to) = match stored {
-                    Stored::File(path) => (line::Stored::File, Some(spelt(path))),
-                    Stored::Shown => (line::Stored::Terminal, None),
-                    Stored::Declined => (line::Stored::Declined, None),
+                let (stored, saved_to, variable) = match stored {
+                    Stored::File(path) => (line::Stored::File, Some(spelt(path)), None),
+                    Stored::EnvFile(path, variable) => (line::Stored::EnvFile, Some(spelt(path)), Some(variable.as_str())),
+                    Stored::Program(variable) => (line::Stored::Exec, None, variable.as_deref()),
+                    Stored::Shown => (line::Stored::Terminal, None, None),
+                    Stored::Declined => (line::Stored::Declined, None, None),
                 };
                 let name = name.as_ref().map(|name| name.raw());
-                Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, value: Value::Withheld }
+                Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, variable, value: Value::Withheld }
             }
             Event::Offer(offer) => Body::Offer {
                 peer: Peer::new(offer.id.0),

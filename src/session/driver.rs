@@ -55,6 +55,10 @@ pub(super) struct Driver<'a> {
     removals: Vec<JoinHandle<()>>,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
+    /// Whether a secret has gone where the command line says.
+    pub(super) sink_used: bool,
+    /// The program that a secret is handed to.
+    pub(super) program: Option<JoinHandle<()>>,
     /// Inputs that follow from what is being handled.
     pub(super) next: VecDeque<Input<'static>>,
     /// Questions to the person here, one at a time.
@@ -97,6 +101,8 @@ impl<'a> Driver<'a> {
             theirs: BTreeMap::new(),
             removals: Vec::new(),
             inbox: None,
+            sink_used: false,
+            program: None,
             next: VecDeque::new(),
             questions: VecDeque::new(),
             asking: false,
@@ -359,6 +365,11 @@ impl<'a> Driver<'a> {
         }
         for theirs in std::mem::take(&mut self.theirs).into_values() {
             self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
+        }
+        if let Some(program) = self.program.take() {
+            // Killed by that, if it still runs.
+            program.abort();
+            let _ = program.await;
         }
         let removed = async {
             for removal in &mut self.removals {

@@ -223,6 +223,10 @@ pub struct Arrived {
 pub enum Stored {
     /// To a file that only this user can read.
     File(PathBuf),
+    /// Into this dotenv file, as this variable.
+    EnvFile(PathBuf, String),
+    /// To a program, in this variable or on its standard input.
+    Program(Option<String>),
     /// To the terminal, because the person there asked to see it. Only the human renderer ever sees this.
     Shown,
     /// Nowhere: it was declined.

@@ -9,6 +9,7 @@ pub(crate) mod interrupt;
 mod joining;
 pub mod plan;
 mod receiving;
+mod secrets;
 mod sending;
 mod typing;
 

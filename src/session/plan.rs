@@ -1,9 +1,10 @@
 //! What a process came to do, decided from its command line before anything is opened.
 
 use crate::failure::{Exit, Failure};
-use crate::files::inbox::{Inbox, Policy};
+use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::Selection;
+use crate::files::secret_exec::SecretExec;
 use crate::report::screen::Screen;
 use crate::settings::{Network, Origin, RelayChoice};
 use crate::transport::relay::dial::Trust;
@@ -169,7 +170,9 @@ pub struct Taking {
     pub policy: Policy,
     /// Whether a person says yes to every offer first.
     pub ask: bool,
-    /// Where secrets go.
+    /// Where the first secret goes, or each, if the command line says so.
+    pub sink: Option<SecretSink>,
+    /// Where the others go.
     pub secret: SecretPlace,
     /// Whether long texts go to a file, because scripts and agents read the lines.
     pub long_texts_to_file: bool,
@@ -186,13 +189,33 @@ pub enum Destination {
     Output,
 }
 
-/// Where received secrets go.
+/// Where the command line says that a received secret goes.
 #[derive(Clone, Debug)]
+pub enum SecretSink {
+    /// To this file, which must not exist.
+    File(PathBuf),
+    /// Into a dotenv file, as a variable.
+    EnvFile(EnvFile),
+    /// To a program.
+    Exec(SecretExec),
+}
+
+impl SecretSink {
+    /// Whether it is for one secret, the first.
+    #[must_use]
+    pub const fn takes_one(&self) -> bool {
+        match self {
+            Self::File(_) | Self::Exec(_) => true,
+            Self::EnvFile(file) => file.takes_one(),
+        }
+    }
+}
+
+/// Where received secrets go of which the command line says nothing.
+#[derive(Clone, Copy, Debug)]
 pub enum SecretPlace {
     /// The person here is asked.
     Ask,
-    /// To this file, which must not exist.
-    File(PathBuf),
     /// To a file of its own in the private directory.
     Private,
     /// Nowhere: standard output is taken by the bytes of a file.

@@ -1,15 +1,14 @@
-//! The driver's side of what arrives: texts and secrets go where they belong, offers become files.
+//! The driver's side of what arrives: texts go where they belong, offers become files.
 
 use super::driver::Driver;
-use super::event::{Arrived, Event, Offered, Stored, Way};
-use super::plan::{Destination, SecretPlace, Taking, private_base};
+use super::event::{Arrived, Event, Offered, Way};
+use super::plan::{Destination, Taking, private_base};
 use crate::failure::Failure;
-use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved, store_secret_at};
+use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
 use crate::report::LONGEST_TEXT_IN_A_LINE;
-use crate::report::prompt::{self, SecretTo};
+use crate::report::prompt;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
-use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
 use std::sync::Arc;
@@ -55,59 +54,6 @@ impl Driver<'_> {
             return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
         }
         self.kept(id);
-    }
-
-    /// A secret has arrived: it goes where the person here says, or to a file that only this user can read.
-    pub(super) fn secret(&mut self, id: ItemId, label: Option<PeerText>, secret: SecretVec) {
-        let Some(taking) = self.wanted(id) else { return };
-        match taking.secret.clone() {
-            SecretPlace::Declined => {
-                let size = secret.len() as u64;
-                self.say(&Event::Secret { id, name: label, size, stored: Stored::Declined });
-                self.refuse(id, Reason::SecretToOutput, Some(failure_from(Reason::SecretToOutput, Side::Here)));
-            }
-            SecretPlace::File(path) => {
-                let stored = store_secret_at(&path, &secret).map(|()| path);
-                self.secret_stored(id, label, secret.len(), stored.map(Stored::File));
-            }
-            SecretPlace::Private => {
-                let stored = self.inbox(&taking).and_then(|inbox| inbox.store_secret(label.as_ref(), &secret));
-                self.secret_stored(id, label, secret.len(), stored.map(Stored::File));
-            }
-            SecretPlace::Ask => {
-                let (size, asked) = (secret.len(), label.clone());
-                let ask = move |terminal: &mut prompt::OwnTerminal| match terminal.secret(asked.as_ref(), size as u64)? {
-                    SecretTo::Terminal => terminal.show_secret(secret).map(|shown| if shown { Ok(Stored::Shown) } else { Err(None) }),
-                    SecretTo::File => Ok(Err(Some(secret))),
-                    SecretTo::Nowhere => Ok(Ok(Stored::Declined)),
-                };
-                self.ask("the secret", "use --secret-to-file PATH", ask, move |driver, answer| match answer {
-                    Ok(Ok(Stored::Declined)) => driver.refuse(id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
-                    Ok(Ok(stored)) => driver.secret_stored(id, label, size, Ok(stored)),
-                    Ok(Err(Some(secret))) => {
-                        let stored = driver.inbox(&taking).and_then(|inbox| inbox.store_secret(label.as_ref(), &secret));
-                        driver.secret_stored(id, label, size, stored.map(Stored::File));
-                    }
-                    Ok(Err(None)) => {
-                        let failure =
-                            Failure::new(crate::failure::Exit::Other, "declined", "the secret is not text and cannot be shown here")
-                                .next("ask for it again, and take it with --secret-to-file PATH");
-                        driver.refuse(id, Reason::Declined, Some(failure));
-                    }
-                    Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
-                });
-            }
-        }
-    }
-
-    fn secret_stored(&mut self, id: ItemId, name: Option<PeerText>, size: usize, stored: Result<Stored, Failure>) {
-        match stored {
-            Ok(stored) => {
-                self.say(&Event::Secret { id, name, size: size as u64, stored });
-                self.kept(id);
-            }
-            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
-        }
     }
 
     /// The peer offers files: they are planned, and accepted by a person or by the policy.
@@ -306,7 +252,7 @@ impl Driver<'_> {
         }
     }
 
-    fn kept(&mut self, id: ItemId) {
+    pub(super) fn kept(&mut self, id: ItemId) {
         self.received += 1;
         self.next.push_back(Input::Kept(id));
         self.enough();
@@ -320,7 +266,7 @@ impl Driver<'_> {
     }
 
     /// What to do with something new, or nothing if it is not taken and that has been said.
-    fn wanted(&mut self, id: ItemId) -> Option<Taking> {
+    pub(super) fn wanted(&mut self, id: ItemId) -> Option<Taking> {
         let full = self.plan.want == Want::Take && self.peer == Some(Want::Both) && (self.received > 0 || !self.theirs.is_empty());
         match &self.plan.taking {
             Some(taking) if !full => Some(taking.clone()),
@@ -332,7 +278,7 @@ impl Driver<'_> {
     }
 
     /// The directory that things are received in; a private one is made the first time.
-    fn inbox(&mut self, taking: &Taking) -> Result<Inbox, Failure> {
+    pub(super) fn inbox(&mut self, taking: &Taking) -> Result<Inbox, Failure> {
         if let Some(inbox) = &self.inbox {
             return Ok(inbox.clone());
         }

@@ -120,9 +120,11 @@ struct File {
 }
 
 #[derive(Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum Stored {
     File,
+    EnvFile,
+    Exec,
     Terminal,
     Declined,
 }
@@ -137,6 +139,7 @@ struct Secret {
     size: u64,
     stored: Stored,
     saved_to: Option<String>,
+    variable: Option<String>,
     value: String,
 }
 
@@ -308,7 +311,8 @@ fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
             let Secret { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
             assert_eq!(it.value, "<withheld>");
             assert!(it.stored != Stored::Terminal && it.size > 0 && it.name.as_deref() != Some(""), "{line}");
-            assert_eq!(it.saved_to.is_some(), it.stored == Stored::File, "{line}");
+            assert_eq!(it.saved_to.is_some(), matches!(it.stored, Stored::File | Stored::EnvFile), "{line}");
+            assert!(it.variable.is_some() == (it.stored == Stored::EnvFile) || it.stored == Stored::Exec, "{line}");
             id
         }
         "offer" => {

@@ -23,6 +23,7 @@ mod routing;
 mod sandboxed;
 mod schema;
 mod secrets;
+mod sinks;
 mod sizes;
 mod streams;
 mod terminal;

@@ -3,11 +3,13 @@
 
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A held folder.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Space {
 }
 
 const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Between two looks at a lock: a file is changed in some milliseconds.
+const LOCK_LOOK: Duration = Duration::from_millis(5);
 /// Files are their owner's alone, to read and write; folders to enter as well.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER_MODE: Mode = Mode::RWXU;
@@ -69,6 +73,44 @@ impl Folder {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
         if Identity::of(&file)? == identity { Ok(file) } else { Err(io::Error::other("another program has replaced it")) }
+    }
+
+    /// A new file for writing that has no name, for its owner alone. It is gone with its handle unless [`Folder::name_file`] names it, even
+    /// if the process is killed.
+    ///
+    /// # Errors
+    /// Also where the file system or the operating system knows no such files.
+    pub(super) fn create_unnamed(&self) -> io::Result<File> {
+        #[cfg(target_os = "linux")]
+        return Ok(File::from(rustix::fs::openat(&self.0, ".", OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE)?));
+        #[cfg(not(target_os = "linux"))]
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Names a file of [`Folder::create_unnamed`], unless something has that name.
+    pub(super) fn name_file(&self, file: &File, name: &str) -> io::Result<()> {
+        // The way for those who are not root (open(2), O_TMPFILE).
+        let handle = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(rustix::fs::linkat(rustix::fs::CWD, handle, &self.0, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    /// Opens the file `name` for reading; a link there is an error.
+    pub(super) fn read_file(&self, name: &str) -> io::Result<File> {
+        // Non-blocking, because opening a pipe that somebody put there would wait for its writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    /// Locks the folder until this handle is closed, against others of this program that change a file in it. Waits for them no longer
+    /// than `longest`: anybody who may read the folder can hold the lock.
+    pub(super) fn lock(&self, longest: Duration) -> io::Result<()> {
+        let until = Instant::now() + longest;
+        loop {
+            match rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOCK_LOOK),
+                locked => return Ok(locked?),
+            }
+        }
     }
 
     /// What `name` is, if there is anything: a link is a link.

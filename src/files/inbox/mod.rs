@@ -4,6 +4,7 @@
 //! exclusively and for the owner alone. An offer becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps
 //! every top-level item under a hidden name, and only the proof that all is written gives the items their names.
 
+mod env_file;
 mod folder;
 mod incoming;
 mod naming;
@@ -15,6 +16,8 @@ mod room;
 mod store;
 mod writing;
 
+pub use env_file::EnvFile;
+pub(crate) use env_file::unfit;
 pub use incoming::Incoming;
 pub use naming::Saved;
 pub use output::Output;

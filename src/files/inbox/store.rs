@@ -8,6 +8,7 @@ use crate::files::name::{FileName, NameError};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,17 +64,25 @@ pub fn store_secret_at(path: &Path, secret: &SecretVec) -> Result<(), Failure> {
     })
 }
 
-/// Writes `bytes` under a hidden name, syncs them, has `give` name them, and syncs the name.
-fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+/// Writes `bytes` to a file that has no name yet, so that a process that is killed leaves no copy, syncs them, gives the file a hidden name,
+/// has `give` name it, and syncs the name. Where there are no such files it has the hidden name from the start.
+pub(super) fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
     let hidden = folder::hidden_name()?;
-    let mut file = folder.create_file(&hidden)?;
-    let named = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| give(&hidden));
-    if named.is_err() {
+    let unnamed = || folder.create_unnamed().and_then(|file| write(file, bytes)).and_then(|file| folder.name_file(&file, &hidden));
+    let named = || folder.create_file(&hidden).and_then(|file| write(file, bytes)).map(drop);
+    let given = unnamed().or_else(|_| named()).and_then(|()| give(&hidden));
+    if given.is_err() {
         let _ = folder.remove(&hidden);
     }
-    let named = named?;
+    let given = given?;
     folder.sync()?;
-    Ok(named)
+    Ok(given)
+}
+
+fn write(mut file: File, bytes: &[u8]) -> io::Result<File> {
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 fn own_name(name: String) -> Result<FileName, NameError> {

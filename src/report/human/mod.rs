@@ -181,6 +181,8 @@ impl<W: Write + Send + 'static> Human<W> {
         let what = words::amount(&label, None, Some(size));
         match stored {
             Stored::File(path) => self.tick(&format!("Received {what}, in {}", name(&path.to_string_lossy()))),
+            Stored::EnvFile(path, variable) => self.tick(&format!("Received {what}, as {variable} in {}", name(&path.to_string_lossy()))),
+            Stored::Program(_) => self.tick(&format!("Received {what}, handed to the program")),
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
             Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
         }

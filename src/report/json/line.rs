@@ -78,6 +78,9 @@ pub enum Body<'a> {
         /// The file, where that is where it went.
         #[serde(skip_serializing_if = "Option::is_none")]
         saved_to: Option<String>,
+        /// What it is called in a dotenv file or a program's environment.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        variable: Option<&'a str>,
         /// The value is in no line.
         value: Value,
     },
@@ -252,10 +255,12 @@ pub enum Kind {
 
 /// Where a secret went.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Stored {
     File,
+    EnvFile,
+    Exec,
     Terminal,
     Declined,
 }

@@ -44,6 +44,7 @@ enum Promised {
         size: u64,
         stored: PromisedStored,
         saved_to: Option<String>,
+        variable: Option<String>,
         value: Withheld,
     },
     Offer {
@@ -242,9 +243,11 @@ enum Kind {
     Folder,
 }
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 enum PromisedStored {
     File,
+    EnvFile,
+    Exec,
     Terminal,
     Declined,
 }
@@ -382,6 +385,11 @@ fn a_secret_is_withheld() {
     assert_eq!(
         line(event),
         r#"{"v":1,"seq":1,"type":"secret","id":3,"from":"peer","trust":"untrusted","size":32,"stored":"file","saved_to":"/in/secret-3","value":"<withheld>"}"#
+    );
+    let event = Event::Secret { id: ItemId(3), name: None, size: 32, stored: Stored::EnvFile(".env".into(), "KEY".into()) };
+    assert_eq!(
+        line(event),
+        r#"{"v":1,"seq":1,"type":"secret","id":3,"from":"peer","trust":"untrusted","size":32,"stored":"env-file","saved_to":".env","variable":"KEY","value":"<withheld>"}"#
     );
 }
 

@@ -1,0 +1,119 @@
+use super::*;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+const OLD: &str = "# mine\nexport A='one\ntwo'\nAPI_KEY=old\n";
+
+fn file(path: &Path, name: &str) -> EnvFile {
+    let name = if name.is_empty() { String::new() } else { format!(":{name}") };
+    EnvFile::parse(format!("{}{name}", path.display()).into()).unwrap()
+}
+
+fn set(file: &EnvFile, label: Option<&str>, secret: &[u8]) -> Result<String, Refusal> {
+    file.set(label.map(|label| PeerText::new(label.to_owned())).as_ref(), &SecretVec::new(secret.to_vec()))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_name_is_what_follows_the_last_colon() {
+    let parsed = |text: &str| EnvFile::parse(text.into()).map(|file| (file.path.to_str().unwrap().to_owned(), file.name)).ok();
+    let some = |path: &str, name: Option<&str>| Some((path.to_owned(), name.map(str::to_owned)));
+    assert_eq!(parsed(".env"), some(".env", None));
+    assert_eq!(parsed(".env:API_KEY"), some(".env", Some("API_KEY")));
+    assert_eq!(parsed("a:b/.env"), some("a:b/.env", None));
+    assert_eq!(parsed("a:b/.env:K"), some("a:b/.env", Some("K")));
+    for wrong in ["", ":K", ".env:", ".env:7K", ".env:A-B", ".env:A=B", ".env:\u{e9}"] {
+        assert_eq!(parsed(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_variable_is_added_or_replaced_and_the_file_becomes_its_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".env");
+    assert_eq!(set(&file(&path, ""), Some("API_KEY"), b"k 1\n").unwrap(), "API_KEY");
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("API_KEY='k 1'\n", 0o600));
+
+    fs::write(&path, OLD).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(set(&file(&path, "B"), Some("API_KEY"), b"two").unwrap(), "B");
+    assert_eq!(set(&file(&path, "API_KEY"), None, b"new").unwrap(), "API_KEY");
+    assert_eq!((fs::read_to_string(&path).unwrap(), mode(&path)), (OLD.replace("old", "new") + "B=two\n", 0o600));
+    assert_eq!(names(dir.path()), [".env"]);
+}
+
+#[test]
+fn what_the_peer_calls_a_secret_replaces_nothing_and_starts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".env");
+    fs::write(&path, OLD).unwrap();
+    let peers = file(&path, "");
+    assert!(!peers.takes_one() && file(&path, "K").takes_one());
+    for (label, word) in [
+        (None, "bad-name"),
+        (Some("my key"), "bad-name"),
+        (Some("K\nPATH"), "bad-name"),
+        (Some("LD_PRELOAD"), "bad-name"),
+        (Some("PATH"), "bad-name"),
+        (Some("NODE_OPTIONS"), "bad-name"),
+        (Some("A"), "exists"),
+        (Some("API_KEY"), "exists"),
+    ] {
+        let refusal = set(&peers, label, b"s3cr3t").unwrap_err();
+        assert_eq!(refusal.failure.word, word, "{label:?}");
+        assert!(!refusal.failure.detail.contains("s3cr3t") && !refusal.failure.detail.contains('\n'));
+        assert!(refusal.failure.next.unwrap().contains(".env:"), "{label:?}");
+    }
+    for unfit in [&b"a\nb"[..], b"a\xff", b"'\"", b"\n"] {
+        assert_eq!(set(&peers, Some("NEW"), unfit).unwrap_err().failure.word, "secret-unfit");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), OLD);
+    assert_eq!(names(dir.path()), [".env"]);
+}
+
+#[test]
+fn what_is_no_file_of_ones_own_is_left_and_said_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("real"), OLD).unwrap();
+    symlink(path("real"), path("link")).unwrap();
+    symlink(path("nowhere"), path("dangling")).unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    fs::write(path("read-only"), OLD).unwrap();
+    fs::set_permissions(path("read-only"), fs::Permissions::from_mode(0o400)).unwrap();
+    fs::write(path("large"), vec![b'#'; LONGEST as usize + 1]).unwrap();
+    fs::write(path("open"), "A='never closed\n").unwrap();
+    let before = names(dir.path());
+    for name in ["link", "dangling", "folder", "read-only", "large", "open", "missing/.env", "real/.env"] {
+        let file = file(&path(name), "K");
+        let (checked, set) = (file.check().unwrap_err(), set(&file, None, b"s3cr3t").unwrap_err());
+        assert_eq!((checked.exit, checked.word, set.reason), (Exit::Disk, "disk", Reason::Disk), "{name}");
+    }
+    assert_eq!(fs::read_to_string(path("real")).unwrap(), OLD);
+    assert_eq!(names(dir.path()), before);
+    file(&path("new"), "K").check().unwrap();
+    file(&path("real"), "K").check().unwrap();
+}
+
+#[test]
+fn many_that_write_at_once_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".env");
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let file = file(&path, "");
+            scope.spawn(move || set(&file, Some(&format!("K{n}")), b"x").unwrap());
+        }
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    assert!((0..16).all(|n| text.contains(&format!("K{n}=x\n"))), "{text}");
+}

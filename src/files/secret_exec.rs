@@ -1,0 +1,171 @@
+//! A received secret handed to a program (`--secret-exec`): on its standard input, or in a variable of its environment. No shell is asked.
+
+use super::dotenv::as_variable;
+use super::inbox::{Refusal, unfit};
+use super::secret_source::is_variable;
+use crate::failure::{Exit, Failure};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::Reason;
+use rustix::fs::{Access, access};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Variables of ours that hold a code's words or a token: no business of the program's.
+const OURS: [&str; 2] = ["PINHOLE_CODE", "PINHOLE_HOST_TOKEN"];
+
+/// A program that a secret is handed to.
+#[derive(Clone, Debug)]
+pub struct SecretExec {
+    program: OsString,
+    args: Vec<OsString>,
+    variable: Option<String>,
+}
+
+impl SecretExec {
+    /// The program and its arguments, which get the secret in `variable`, or on standard input if that is empty.
+    ///
+    /// # Errors
+    /// Exit 2 if no program is named or found, or `variable` can be no variable's name.
+    pub fn new(variable: &str, command: &[OsString]) -> Result<Self, Failure> {
+        let usage = |detail: &str| {
+            Failure::new(Exit::Usage, "usage", detail)
+                .next("write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG ARG...")
+        };
+        if !variable.is_empty() && !is_variable(variable) {
+            return Err(usage("what follows --secret-exec= is no name of a variable"));
+        }
+        let Some((program, args)) = command.split_first() else {
+            return Err(usage("--secret-exec names no program"));
+        };
+        if !found(program) {
+            let detail = format!("there is no program {program:?} that can be run here");
+            return Err(Failure::new(Exit::Usage, "no-such-file", detail).next("check its spelling and PATH; no shell looks for it"));
+        }
+        let variable = (!variable.is_empty()).then(|| variable.to_owned());
+        Ok(Self { program: program.clone(), args: args.to_vec(), variable })
+    }
+
+    /// The variable that the program finds the secret in, if not on its standard input.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        self.variable.as_deref()
+    }
+
+    /// Runs the program and waits until it has ended with status 0. Standard input is exactly the secret; a variable lacks one line end
+    /// behind it. What the program prints goes to standard error, because standard output has the events. Given up, the program is
+    /// killed.
+    ///
+    /// # Errors
+    /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
+    pub async fn run(&self, secret: SecretVec) -> Result<(), Refusal> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).kill_on_drop(true);
+        OURS.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        if let Some(name) = &self.variable {
+            let value = as_variable(secret.expose());
+            if value.contains(&0) {
+                return Err(unfit("a variable: it has a NUL in it"));
+            }
+            command.env(name, OsStr::from_bytes(value)).stdin(Stdio::null());
+        } else {
+            command.stdin(Stdio::piped());
+        }
+        match self.ended(command, &secret).await {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(self.failed(&format!("ended with {status}"))),
+            Err(error) => Err(self.failed(&format!("could not be run: {error}"))),
+        }
+    }
+
+    async fn ended(&self, mut command: Command, secret: &SecretVec) -> io::Result<ExitStatus> {
+        let errors = io::stderr().as_fd().try_clone_to_owned()?;
+        let mut child = command.stdout(Stdio::from(errors)).spawn()?;
+        // It holds the environment, and with it the secret.
+        drop(command);
+        if let Some(mut input) = child.stdin.take() {
+            match input.write_all(secret.expose()).await {
+                // Its status says whether it had enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                written => written?,
+            }
+        }
+        child.wait().await
+    }
+
+    fn failed(&self, what: &str) -> Refusal {
+        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not delivered", self.program);
+        let failure = Failure::new(Exit::Other, "exec-failed", detail).next("put that right, and ask for the secret again");
+        Refusal { reason: Reason::Failed, failure }
+    }
+}
+
+/// Whether there is such a program: at this path if there is a `/` in it, else in one of the folders of `PATH`.
+fn found(program: &OsStr) -> bool {
+    let runs = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if program.as_bytes().contains(&b'/') {
+        return runs(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    !program.is_empty() && std::env::split_paths(&path).any(|folder: PathBuf| runs(&folder.join(program)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exec(variable: &str, command: &[&str]) -> Result<SecretExec, Failure> {
+        SecretExec::new(variable, &command.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    async fn run(variable: &str, command: &[&str], secret: &[u8]) -> Result<(), Refusal> {
+        exec(variable, command).unwrap().run(SecretVec::new(secret.to_vec())).await
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_command_line_is_said_before_a_code_is_used() {
+        for (variable, command, word) in [
+            ("", &[][..], "usage"),
+            ("A-B", &["cat"], "usage"),
+            ("", &["pinhole-has-no-such-program"], "no-such-file"),
+            ("", &["/etc/passwd"], "no-such-file"),
+            ("", &["/"], "no-such-file"),
+            ("", &[""], "no-such-file"),
+        ] {
+            let failure = exec(variable, command).unwrap_err();
+            assert_eq!((failure.exit, failure.word), (Exit::Usage, word), "{command:?}");
+        }
+        assert_eq!(exec("", &["/bin/cat"]).unwrap().variable(), None);
+        assert_eq!(exec("KEY", &["cat"]).unwrap().variable(), Some("KEY"));
+    }
+
+    #[tokio::test]
+    async fn the_secret_is_on_standard_input_or_in_the_environment() {
+        let is = r#"test "$(od -An -c | tr -d ' ')" = 'a\0b\n'"#;
+        run("", &["sh", "-c", is], b"a\0b\n").await.unwrap();
+        let is = r#"test "$KEY" = 'a
+b' && test -z "$(cat)" && test -z "$PINHOLE_CODE""#;
+        run("KEY", &["sh", "-c", is], b"a\nb\n").await.unwrap();
+        assert_eq!(run("KEY", &["true"], b"a\0b").await.unwrap_err().failure.word, "secret-unfit");
+    }
+
+    #[tokio::test]
+    async fn the_programs_status_decides() {
+        let refusal = run("", &["sh", "-c", "exit 3"], b"s3cr3t").await.unwrap_err();
+        assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::Failed, Exit::Other, "exec-failed"));
+        assert!(refusal.failure.detail.contains('3') && !refusal.failure.detail.contains("s3cr3t"), "{refusal}");
+        assert!(run("", &["sh", "-c", "kill -9 $$"], b"x").await.is_err());
+        // More than a pipe holds, and nobody reads it.
+        run("", &["true"], &vec![7; 1 << 19]).await.unwrap();
+        assert!(run("", &["false"], &vec![7; 1 << 19]).await.is_err());
+        // Longer than one variable may be (128 KiB).
+        assert!(run("KEY", &["true"], &vec![b'a'; 1 << 19]).await.is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! The driver's side of a secret that arrives: where it goes, and what is said of it, which is never its value.
+
+use super::driver::Driver;
+use super::event::{Event, Stored};
+use super::plan::{SecretPlace, SecretSink, Taking};
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::{Refusal, store_secret_at};
+use crate::files::secret_exec::SecretExec;
+use crate::report::prompt::{OwnTerminal, SecretTo};
+use crate::report::sentences::{Side, failure_from};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+
+/// What is said of a secret, beside where it went.
+struct Told {
+    id: ItemId,
+    name: Option<PeerText>,
+    size: u64,
+}
+
+impl Driver<'_> {
+    /// A secret has arrived: it goes where the command line says, as the person here says, or to a file that only this user can read.
+    pub(super) fn secret(&mut self, id: ItemId, label: Option<PeerText>, secret: SecretVec) {
+        let Some(taking) = self.wanted(id) else { return };
+        let told = Told { id, name: label, size: secret.len() as u64 };
+        // A sink for one secret has the first that comes, and the next go where they would without it.
+        match &taking.sink {
+            Some(sink) if !(std::mem::replace(&mut self.sink_used, true) && sink.takes_one()) => self.sink(told, secret, sink.clone()),
+            _ => self.place(told, secret, taking),
+        }
+    }
+
+    fn sink(&mut self, told: Told, secret: SecretVec, sink: SecretSink) {
+        match sink {
+            SecretSink::File(path) => {
+                let stored = store_secret_at(&path, &secret).map(|()| Stored::File(path));
+                self.secret_stored(told, stored.map_err(disk));
+            }
+            SecretSink::EnvFile(file) => {
+                let stored = file.set(told.name.as_ref(), &secret).map(|variable| Stored::EnvFile(file.path().into(), variable));
+                self.secret_stored(told, stored);
+            }
+            SecretSink::Exec(program) => self.hand_over(told, secret, program),
+        }
+    }
+
+    /// Runs the program that gets the secret, while the session goes on. It is killed if the session ends before it.
+    fn hand_over(&mut self, told: Told, secret: SecretVec, program: SecretExec) {
+        let desk = self.desk.clone();
+        self.program = Some(tokio::spawn(async move {
+            let ran = program.run(secret).await;
+            let stored = ran.map(|()| Stored::Program(program.variable().map(str::to_owned)));
+            desk.put(move |driver| driver.secret_stored(told, stored));
+        }));
+    }
+
+    fn place(&mut self, told: Told, secret: SecretVec, taking: Taking) {
+        match taking.secret {
+            SecretPlace::Declined => {
+                let Told { id, name, size } = told;
+                self.say(&Event::Secret { id, name, size, stored: Stored::Declined });
+                self.refuse(id, Reason::SecretToOutput, Some(failure_from(Reason::SecretToOutput, Side::Here)));
+            }
+            SecretPlace::Private => self.keep(told, &secret, &taking),
+            SecretPlace::Ask => {
+                let (asked, size) = (told.name.clone(), told.size);
+                let ask = move |terminal: &mut OwnTerminal| match terminal.secret(asked.as_ref(), size)? {
+                    SecretTo::Terminal => terminal.show_secret(secret).map(|shown| if shown { Ok(Stored::Shown) } else { Err(None) }),
+                    SecretTo::File => Ok(Err(Some(secret))),
+                    SecretTo::Nowhere => Ok(Ok(Stored::Declined)),
+                };
+                self.ask("the secret", "use --secret-to-file PATH", ask, move |driver, answer| match answer {
+                    Ok(Ok(Stored::Declined)) => driver.refuse(told.id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
+                    Ok(Ok(stored)) => driver.secret_stored(told, Ok(stored)),
+                    Ok(Err(Some(secret))) => driver.keep(told, &secret, &taking),
+                    Ok(Err(None)) => {
+                        let failure = Failure::new(Exit::Other, "declined", "the secret is not text and cannot be shown here")
+                            .next("ask for it again, and take it with --secret-to-file PATH");
+                        driver.refuse(told.id, Reason::Declined, Some(failure));
+                    }
+                    Err(failure) => driver.refuse(told.id, Reason::NoAnswer, Some(failure)),
+                });
+            }
+        }
+    }
+
+    /// Stores a secret in a file of its own among what is received.
+    fn keep(&mut self, told: Told, secret: &SecretVec, taking: &Taking) {
+        let stored = self.inbox(taking).and_then(|inbox| inbox.store_secret(told.name.as_ref(), secret));
+        self.secret_stored(told, stored.map(Stored::File).map_err(disk));
+    }
+
+    fn secret_stored(&mut self, told: Told, stored: Result<Stored, Refusal>) {
+        let Told { id, name, size } = told;
+        match stored {
+            Ok(stored) => {
+                self.say(&Event::Secret { id, name, size, stored });
+                self.kept(id);
+            }
+            Err(Refusal { reason, failure }) => self.refuse(id, reason, Some(failure)),
+        }
+    }
+}
+
+const fn disk(failure: Failure) -> Refusal {
+    Refusal { reason: Reason::Disk, failure }
+}

@@ -1,0 +1,180 @@
+//! Received secrets go into dotenv files and to programs, and nobody in between reads them.
+
+use crate::harness::content::names;
+use crate::harness::{Ended, Machine, PATIENCE, Running, contract};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Instant;
+
+const VALUE: &str = "correct horse #7 $battery";
+
+/// Gives secrets from variables of these names, each with its value.
+fn give(here: &Machine, secrets: &[(&str, &str)]) -> Running {
+    let mut command = here.command(["give"]);
+    for (name, value) in secrets {
+        command.args(["--secret-env", name]).env(name, value);
+    }
+    Running::start(command)
+}
+
+/// Gives the secrets to a `take` with these further arguments: how both ended.
+fn hand_over(secrets: &[(&str, &str)], there: &Machine, args: &[&str]) -> (Ended, Ended) {
+    let mut giver = give(&Machine::new(), secrets);
+    let code = giver.code();
+    let taker = there.run([&["take", &code], args].concat());
+    (giver.end(), taker)
+}
+
+/// What sh has in these variables after it has read a dotenv file.
+fn sh(there: &Machine, variables: &str) -> String {
+    let script = format!(". ./.env; printf '%s' \"{variables}\"");
+    String::from_utf8(Command::new("sh").args(["-c", &script]).current_dir(there.dir()).output().unwrap().stdout).unwrap()
+}
+
+fn places(taker: &Ended) -> Vec<(Value, Value, Value)> {
+    taker.all("secret").iter().map(|it| (it["stored"].clone(), it["saved_to"].clone(), it["variable"].clone())).collect()
+}
+
+#[test]
+fn secrets_become_variables_of_a_dotenv_file() {
+    let there = Machine::new();
+    there.write(".env", "# mine\nOLD=1\n");
+    let (giver, taker) = hand_over(&[("API_KEY", VALUE), ("DB_URL", "db://x")], &there, &["--secret-to-env-file", ".env"]);
+    giver.expect(0);
+    let place = |name: &str| ("env-file".into(), ".env".into(), name.into());
+    assert_eq!(places(&taker.expect(0)), [place("API_KEY"), place("DB_URL")]);
+    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_URL"), format!("1|{VALUE}|db://x"));
+    assert_eq!(there.path(".env").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    // Under a name of the peer's nothing is replaced; under one's own it is, by the first secret alone.
+    let (giver, taker) = hand_over(&[("API_KEY", "other")], &there, &["--secret-to-env-file", ".env"]);
+    assert_eq!((&taker.expect(8).failure()["error"], &giver.expect(6).failure()["error"]), (&"exists".into(), &"peer-exists".into()));
+    let (giver, taker) = hand_over(&[("DB_URL", "other"), ("MORE", "more")], &there, &["--secret-to-env-file", ".env:API_KEY"]);
+    giver.expect(0);
+    let taker = taker.expect(0);
+    assert_eq!(places(&taker)[0], place("API_KEY"));
+    assert_eq!(std::fs::read_to_string(places(&taker)[1].1.as_str().unwrap()).unwrap(), "more");
+    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_URL|$MORE"), "1|other|db://x|");
+    assert_eq!(names(there.dir()), [".env"]);
+}
+
+#[test]
+fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
+    let there = Machine::new();
+    there.write(".env", "OLD=1\n");
+    for (name, value, args, error, told) in
+        [("KEY", "two\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
+    {
+        let (giver, taker) = hand_over(&[(name, value)], &there, &["--secret-to-env-file", args]);
+        let code = if error == "bad-name" { 6 } else { 1 };
+        let taker = taker.expect(code);
+        assert_eq!(taker.failure()["error"], error);
+        assert!(taker.failure()["next"].is_string() && taker.all("secret").is_empty());
+        assert_eq!(giver.expect(6).failure()["error"], told);
+    }
+    assert_eq!(std::fs::read_to_string(there.path(".env")).unwrap(), "OLD=1\n");
+    assert_eq!(names(there.dir()), [".env"]);
+}
+
+#[test]
+fn a_program_gets_the_secret_on_its_standard_input_or_in_a_variable() {
+    let there = Machine::new();
+    let (giver, taker) = hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "tee", "-a", "got"]);
+    giver.expect(0);
+    // What it prints is its own, and not among the lines.
+    contract::check(&taker.lines, 0);
+    assert_eq!((taker.status.code(), taker.errors.as_slice()), (Some(0), &[VALUE.to_owned()][..]));
+    assert_eq!(places(&taker), [("exec".into(), Value::Null, Value::Null)]);
+    assert_eq!(std::fs::read_to_string(there.path("got")).unwrap(), VALUE);
+
+    let script = "printf %s \"$TOKEN-$PINHOLE_CODE\" > got; cat >> got";
+    let mut giver = give(&Machine::new(), &[("API_KEY", VALUE)]);
+    let mut command = there.command(["take", "--secret-exec=TOKEN", "--", "sh", "-c", script]);
+    command.env("PINHOLE_CODE", giver.code());
+    let taker = Running::start(command).end().expect(0);
+    giver.end().expect(0);
+    assert_eq!(places(&taker), [("exec".into(), Value::Null, "TOKEN".into())]);
+    assert_eq!(std::fs::read_to_string(there.path("got")).unwrap(), format!("{VALUE}-"));
+}
+
+#[test]
+fn a_program_that_fails_has_not_received_and_both_sides_hear_of_it() {
+    let there = Machine::new();
+    let (giver, taker) = hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "sh", "-c", "exit 3"]);
+    let taker = taker.expect(1);
+    assert_eq!(taker.failure()["error"], "exec-failed");
+    assert!(taker.failure()["detail"].as_str().unwrap().contains('3') && taker.all("secret").is_empty());
+    assert_eq!(giver.expect(6).failure()["error"], "peer-failed");
+}
+
+#[test]
+fn the_first_secret_goes_to_the_one_place_and_the_next_where_they_always_go() {
+    for sink in [&["--secret-to-file", "mine"][..], &["--secret-exec", "--", "sh", "-c", "cat > mine"]] {
+        let there = Machine::new();
+        let (giver, taker) = hand_over(&[("ONE", "1"), ("TWO", "2"), ("THREE", "3")], &there, sink);
+        giver.expect(0);
+        let taker = taker.expect(0);
+        assert_eq!(std::fs::read_to_string(there.path("mine")).unwrap(), "1");
+        let stored = |name: &str| taker.all("secret").into_iter().find(|event| event["name"] == name).unwrap();
+        for (name, value) in [("TWO", "2"), ("THREE", "3")] {
+            assert_eq!(std::fs::read_to_string(stored(name)["saved_to"].as_str().unwrap()).unwrap(), value);
+        }
+    }
+}
+
+#[test]
+fn a_channel_that_stays_open_outlives_a_program_that_fails() {
+    let there = Machine::new();
+    let mut giver = give(&Machine::new(), &[("ONE", "1"), ("TWO", "2")]);
+    let code = giver.code();
+    let taker = there.run(["connect", &code, "--secret-exec", "--", "false"]);
+    assert_eq!(taker.all("error")[0]["error"], "exec-failed", "{:#?}", taker.lines);
+    assert_eq!(taker.one("secret")["name"], "TWO");
+    assert_eq!(giver.end().expect(6).failure()["error"], "peer-failed");
+}
+
+#[test]
+fn an_interrupted_session_ends_the_program_too() {
+    let there = Machine::new();
+    let mut giver = give(&Machine::new(), &[("API_KEY", VALUE)]);
+    let code = giver.code();
+    let mut taker = there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; exec tail -f /dev/null"]);
+    let program = format!("/proc/{}/cmdline", taker.error_line().unwrap());
+    assert!(!std::fs::read(&program).unwrap().is_empty());
+    taker.signal(Signal::INT);
+    assert_eq!(taker.end().status.code(), Some(130));
+    assert_eq!(giver.end().expect(6).failure()["error"], "peer-interrupted");
+    let until = Instant::now() + PATIENCE;
+    // One that nobody has waited for yet has no command line any more.
+    while std::fs::read(&program).is_ok_and(|line| !line.is_empty()) {
+        assert!(Instant::now() < until, "the program still runs");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_is_said_before_the_code_is_used() {
+    let there = Machine::new();
+    there.write("file", "x");
+    let mut giver = give(&Machine::new(), &[("API_KEY", VALUE)]);
+    let code = giver.code();
+    for (args, exit, error) in [
+        (&["--secret-exec"][..], 2, "usage"),
+        (&["--secret-exec=A-B", "--", "cat"], 2, "usage"),
+        (&["--secret-exec", "--", "pinhole-has-no-such-program"], 2, "no-such-file"),
+        (&["--", "cat"], 2, "usage"),
+        (&["--secret-to-env-file", ".env:"], 2, "usage"),
+        (&["--secret-to-env-file", "."], 8, "disk"),
+        (&["--secret-to-env-file", "missing/.env"], 8, "disk"),
+        (&["--secret-to-env-file", ".env", "--secret-to-file", "other"], 2, "usage"),
+        (&["--secret-to-env-file", ".env", "--secret-exec", "--", "cat"], 2, "usage"),
+    ] {
+        let taker = there.run([&["take", &code], args].concat()).expect(exit);
+        assert_eq!(taker.failure()["error"], error, "{args:?}");
+    }
+    there.run(["take", &code]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(names(there.dir()), ["file"]);
+}
