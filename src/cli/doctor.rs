@@ -19,6 +19,7 @@ Exit status 5 if something is missing without which `give` and `take` cannot wor
 Examples:
   pinhole doctor
   pinhole doctor --json
+  pinhole doctor --human > report.txt
   PINHOLE_RELAY=wss://relay.example pinhole doctor")]
 pub(super) struct Args {
     /// Print JSON lines, as when standard output is not a terminal
