@@ -5,13 +5,13 @@
 
 pub mod counters;
 mod forward;
-mod frames;
+pub mod frames;
 pub mod limits;
 pub mod page;
 pub mod pairing;
-mod pool;
+pub mod pool;
 pub mod quotas;
-mod request;
+pub mod request;
 pub mod server;
 pub mod settings;
 mod source;

@@ -1,0 +1,28 @@
+//! Whatever a relay says, or closes a connection with: what a side can use, or nothing (SPEC 10.3, 10.5).
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use replies::{Ending, Reply};
+
+// The files themselves, because the whole program around them would take minutes to build for libFuzzer.
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../../src/failure.rs"]
+mod failure;
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../../src/transport/relay/replies.rs"]
+mod replies;
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../../src/transport/relay/verb.rs"]
+mod verb;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(code) = bytes.first_chunk() {
+        let code = u16::from_be_bytes(*code);
+        assert_eq!(Ending::of(code) == Ending::Foreign, code >= 4008);
+    }
+    // Text frames are UTF-8 before anybody reads them.
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(Reply::Number(nameplate, ..)) = Reply::parse(text) {
+        assert!(text.len() <= 512 && nameplate.is_relay());
+    }
+});
