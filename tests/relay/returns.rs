@@ -2,6 +2,9 @@
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running};
+use crate::joiner::{Heard, Socket};
+use crate::operator::until;
+use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -73,11 +76,25 @@ fn a_joiner_may_come_while_the_host_is_away() {
     let (port, passing) = line(relay.port);
     let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
     let code = giver.code();
-    giver.signal(rustix::process::Signal::STOP);
+    giver.signal(Signal::STOP);
     passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
     let taker = there.start(["take", &code, "--relay", &relay.url(), "-o", "."]);
-    giver.signal(rustix::process::Signal::CONT);
+    giver.signal(Signal::CONT);
     taker.end().expect(0);
     giver.end().expect(0);
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+}
+
+#[test]
+fn a_joiner_that_was_cut_tries_again_and_not_so_often_that_it_is_refused() {
+    let mut relay = Relay::with(&["--log-level", "debug"]);
+    // A host that never says message 1, so that the joiner waits in line.
+    let mut host = Socket::open(1, relay.port, "host").unwrap();
+    let Heard::Text(number) = host.hear() else { panic!("no number") };
+    let number = serde_json::from_str::<serde_json::Value>(&number).unwrap()["number"].to_string();
+    let taker = Machine::new().start(["take", &format!("{number}-walrus-clipboard-mango"), "--relay", &relay.url()]);
+    until(&mut relay.running, "join");
+    relay.crash_and_restart(&[]);
+    assert_eq!(taker.end().expect(3).failure()["error"], "code-unavailable");
+    assert_eq!(Socket::open(0, relay.port, "join-101").unwrap().hear(), Heard::Closed(Some(4001)));
 }

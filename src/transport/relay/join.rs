@@ -16,8 +16,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the relay says when it is over.
 const TURN_TIME: Duration = Duration::from_secs(180);
-/// Between two tries.
+/// Before the second try; each further pause is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(300);
+/// So eight tries fit in the time for them: a relay refuses whoever joins ten times in a minute for nothing (SPEC 10.7).
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Meets the host of a number. A joiner that is cut before its tag tries again for 15 s (SPEC 3.7); after the tag nothing is tried.
 ///
@@ -26,17 +28,20 @@ const PAUSE: Duration = Duration::from_millis(300);
 pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
     // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable" means "not yet".
     let mut until: Option<Instant> = None;
+    let mut next_pause = PAUSE;
     loop {
+        let pause = next_pause;
+        next_pause = (pause * 2).min(LONGEST_PAUSE);
         let (mut socket, message1) = match first_message(way, nameplate).await {
             Ok(first) => first,
             Err(Miss { failure, held }) => {
                 if held {
                     until.get_or_insert(Instant::now() + JOINER_RETRIES);
                 }
-                if until.is_none_or(|until| Instant::now() + PAUSE >= until) {
+                if until.is_none_or(|until| Instant::now() + pause >= until) {
                     return Err(JoinEnd::Nobody(failure));
                 }
-                sleep(PAUSE).await;
+                sleep(pause).await;
                 continue;
             }
         };
@@ -58,10 +63,12 @@ pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result
             Err((unspent, _)) => {
                 // Only somebody in the host's place says that, or a host whose words were mangled: nothing was sent to it.
                 joiner = unspent;
-                if Instant::now() + PAUSE >= until {
+                // It holds the number, and a source has one place.
+                drop(socket);
+                if Instant::now() + pause >= until {
                     return Err(JoinEnd::Impostor);
                 }
-                sleep(PAUSE).await;
+                sleep(pause).await;
             }
         }
     }
