@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 /// A line that can be cut: the connections that go through it.
 fn line(relay: u16) -> (u16, Receiver<TcpStream>) {
@@ -83,6 +84,18 @@ fn a_joiner_may_come_while_the_host_is_away() {
     taker.end().expect(0);
     giver.end().expect(0);
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+}
+
+#[test]
+fn a_relay_that_ends_is_not_held_up_by_who_waits() {
+    let (mut relay, here) = (Relay::start(), Machine::new());
+    let mut giver = here.start(["give", "--relay", &relay.url(), "--text", "x"]);
+    giver.code();
+    let began = Instant::now();
+    relay.running.signal(Signal::TERM);
+    assert!(relay.running.child.wait().unwrap().success());
+    // That long it would wait for a side that does not go.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]

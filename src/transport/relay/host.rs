@@ -112,10 +112,10 @@ impl Host {
                 Waited::Ended(_, ending) => return Err(ended(&self.way, ending)),
             }
             tell(Meanwhile::Reconnecting);
-            tokio::select! {
+            self = tokio::select! {
                 back = self.come_back() => back?,
                 failure = &mut stop => return Err(failure),
-            }
+            };
             tell(Meanwhile::Reconnected);
         }
     }
@@ -192,21 +192,20 @@ impl Host {
     }
 
     /// Gets the number back on a new connection, for as long as the relay keeps it.
-    async fn come_back(&mut self) -> Result<(), Failure> {
+    async fn come_back(self) -> Result<Self, Failure> {
+        let Self { way, socket: old, nameplate, owner, .. } = self;
+        // A relay that ends waits for its sides to go, and the next one for its port.
+        drop(old);
         let until = Instant::now() + KEPT;
         let mut pause = PAUSE;
         loop {
-            let again = Verb::HostAgain(self.nameplate, &self.owner);
-            let came = match Socket::open(&self.way, &again).await {
-                Ok(mut socket) => number(&mut socket).await.map(|number| (socket, number)).map_err(|ending| ended(&self.way, ending)),
+            let came = match Socket::open(&way, &Verb::HostAgain(nameplate, &owner)).await {
+                Ok(mut socket) => number(&mut socket).await.map(|number| (socket, number)).map_err(|ending| ended(&way, ending)),
                 Err(failure) => Err(failure),
             };
             match came {
-                Ok((socket, (nameplate, owner, attempt))) if nameplate == self.nameplate => {
-                    (self.socket, self.owner, self.attempt) = (socket, owner, attempt);
-                    return Ok(());
-                }
-                Ok(_) => return Err(ended(&self.way, Ending::Foreign)),
+                Ok((socket, (given, owner, attempt))) if given == nameplate => return Ok(Self { way, socket, nameplate, owner, attempt }),
+                Ok(_) => return Err(ended(&way, Ending::Foreign)),
                 // A refusal does not change by waiting.
                 Err(failure) if failure.word != "relay-unreachable" || Instant::now() + pause >= until => return Err(failure),
                 Err(_) => sleep(pause).await,
