@@ -160,7 +160,7 @@ fn who_waits_is_sent_away_and_a_pair_goes_on_until_a_second_signal() {
     let (status, _, health) = get(metrics, "/health");
     assert_eq!((status, health.trim_end()), (503, r#"{"status":"draining"}"#));
     let asked = Machine::new().run(["relay", "--json", "--health", &format!("http://127.0.0.1:{metrics}")]).expect(5);
-    assert_eq!(asked.failure()["error"], "relay-refused");
+    assert_eq!(asked.failure()["error"], "relay-busy");
     let [mut host, mut joiner] = pair;
     host.send(b"still here");
     assert_eq!(joiner.message().unwrap(), b"still here");

@@ -10,14 +10,21 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// A line that can be cut: the connections that go through it.
-fn line(relay: u16) -> (u16, Receiver<TcpStream>) {
+/// A line that can be cut: the connections that go through it. Those after the first get these answers instead, one each, until there is
+/// none left.
+fn line(relay: u16, instead: &'static [&str]) -> (u16, Receiver<TcpStream>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (told, passing) = channel();
     std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, server) = (client.unwrap(), TcpStream::connect((Ipv4Addr::LOCALHOST, relay)).unwrap());
+        for (index, client) in listener.incoming().enumerate() {
+            let mut client = client.unwrap();
+            if let Some(answer) = index.checked_sub(1).and_then(|index| instead.get(index)) {
+                let _ = client.read(&mut [0; 4096]).unwrap();
+                write!(client, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+                continue;
+            }
+            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, relay)).unwrap();
             for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client.try_clone().unwrap())] {
                 std::thread::spawn(move || {
                     let mut buffer = [0; 4096];
@@ -48,7 +55,7 @@ fn arrives(giver: Running, code: &str, relay: &Relay) {
 fn a_host_whose_connection_drops_comes_back_for_its_number() {
     let (relay, here) = (Relay::start(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) = line(relay.port);
+    let (port, passing) = line(relay.port, &[]);
     let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
     let code = giver.code();
     for _ in 0..3 {
@@ -74,7 +81,7 @@ fn a_relay_that_is_killed_and_started_again_gives_the_number_back() {
 fn a_joiner_may_come_while_the_host_is_away() {
     let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) = line(relay.port);
+    let (port, passing) = line(relay.port, &[]);
     let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
     let code = giver.code();
     giver.signal(Signal::STOP);
@@ -84,6 +91,18 @@ fn a_joiner_may_come_while_the_host_is_away() {
     taker.end().expect(0);
     giver.end().expect(0);
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+}
+
+#[test]
+fn what_answers_in_place_of_a_relay_that_starts_again_costs_no_number() {
+    let (relay, here) = (Relay::start(), Machine::new());
+    here.write("gift", b"the gift");
+    let (port, passing) = line(relay.port, &["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"]);
+    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let code = giver.code();
+    passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+    giver.until("status", "reconnected");
+    arrives(giver, &code, &relay);
 }
 
 #[test]

@@ -40,7 +40,7 @@ async fn well(choice: &RelayChoice, stream: impl Future<Output = Result<Stream, 
         Some((200, status)) if status == "ok" => Ok(()),
         Some((503, _)) => {
             let detail = format!("{} is about to end", choice.named());
-            Err(Failure::new(Exit::Unreachable, "relay-refused", detail).next("ask again in a moment, when it has been started again"))
+            Err(Failure::new(Exit::Unreachable, "relay-busy", detail).next("ask again in a moment, when it has been started again"))
         }
         _ => Err(ill(choice, "answers, but not as a relay that works does".into())),
     }

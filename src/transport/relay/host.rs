@@ -206,8 +206,7 @@ impl Host {
             match came {
                 Ok((socket, (given, owner, attempt))) if given == nameplate => return Ok(Self { way, socket, nameplate, owner, attempt }),
                 Ok(_) => return Err(ended(&way, Ending::Foreign)),
-                // A refusal does not change by waiting.
-                Err(failure) if failure.word != "relay-unreachable" || Instant::now() + pause >= until => return Err(failure),
+                Err(failure) if !passes(&failure) || Instant::now() + pause >= until => return Err(failure),
                 Err(_) => sleep(pause).await,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -224,6 +223,12 @@ impl Host {
         // A relay that does not hear it gives the number up by itself, later.
         let _ = timeout(GOODBYE_TIME, goodbye).await;
     }
+}
+
+/// Whether what keeps a host from its relay may be over in a moment: while a relay starts again, what is in front of it, or on the way,
+/// answers in its place. All else does not change by waiting.
+fn passes(failure: &Failure) -> bool {
+    matches!(failure.word, "relay-unreachable" | "relay-busy" | "proxy-unreachable" | "proxy-refused")
 }
 
 /// The number that a relay says first.

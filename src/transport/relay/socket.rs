@@ -152,13 +152,14 @@ fn request(way: &Way, verb: &Verb<'_>) -> Result<Request<()>, Failure> {
 fn refused(way: &Way, status: StatusCode) -> Failure {
     let relay = way.choice.named();
     let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
+    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
     match status.as_u16() {
         401 => refused(format!("{relay} wants a token from hosts, and {}", if way.host_token.is_some() { "this is not one of its" } else { "none was given" }))
             .next("ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining needs none, so the other side could host elsewhere"),
         426 => Failure::new(Exit::Unreachable, "no-common-version", format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
             .next("update pinhole here, or the relay"),
-        429 => refused(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again, or use another relay"),
-        503 => refused(format!("{relay} is about to end, or has no room")).next("try again in a minute"),
+        429 => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again, or use another relay"),
+        503 => busy(format!("{relay} is about to end, or has no room")).next("try again in a minute"),
         status => no_relay(way, &format!("answers with HTTP status {status} and not as a pinhole relay does")),
     }
 }
@@ -174,9 +175,10 @@ fn no_relay(way: &Way, what: &str) -> Failure {
 pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
     let relay = way.choice.named();
     let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
+    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
     match ending {
-        Ending::Limit => refused(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again"),
-        Ending::Full => refused(format!("{relay} has no number left")).next("try again later, or use another relay"),
+        Ending::Limit => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again"),
+        Ending::Full => busy(format!("{relay} has no number left")).next("try again later, or use another relay"),
         Ending::Foreign => {
             refused(format!("{relay} and this pinhole do not understand each other")).next("update pinhole here, or the relay")
         }
