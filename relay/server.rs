@@ -142,13 +142,11 @@ impl Server {
         }
         // Whoever comes now may already reach the relay after this one. Metrics go on to the end.
         self.doors.retain(|door| door.metrics);
-        tracing::info!(target: "pinhole_relay", event = "draining", "who waits is sent away, pairs may end");
         self.relay.hall.drain();
         let _ = timeout(self.drain, self.serve(&mut connections, true)).await;
         self.relay.hall.end();
         // Paired sides have some time to take what is left for them, and then some to go.
         let _ = timeout(LINGER.saturating_mul(2), self.serve(&mut connections, true)).await;
-        tracing::info!(target: "pinhole_relay", event = "stopped", "everybody has gone");
     }
 
     /// Serves for ever, or until the last connection has ended.

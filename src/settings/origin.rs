@@ -66,7 +66,6 @@ pub enum Origin {
     /// The relay that this process serves for its own channel.
     Own,
     /// The code or the link.
-    #[allow(dead_code, reason = "the link through a relay is what will use it")]
     Code,
     /// Nobody.
     Default,

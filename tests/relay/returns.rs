@@ -107,14 +107,19 @@ fn what_answers_in_place_of_a_relay_that_starts_again_costs_no_number() {
 
 #[test]
 fn a_relay_that_ends_is_not_held_up_by_who_waits() {
-    let (mut relay, here) = (Relay::start(), Machine::new());
+    let (relay, here) = (Relay::start(), Machine::new());
     let mut giver = here.start(["give", "--relay", &relay.url(), "--text", "x"]);
     giver.code();
     let began = Instant::now();
     relay.running.signal(Signal::TERM);
-    assert!(relay.running.child.wait().unwrap().success());
+    let ended = relay.running.end();
+    assert!(ended.status.success());
     // That long it would wait for a side that does not go.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for event in ["draining", "stopped"] {
+        let said = ended.errors.iter().filter(|line| line.contains(&format!("\"event\":\"{event}\""))).count();
+        assert_eq!(said, 1, "{:#?}", ended.errors);
+    }
 }
 
 #[test]

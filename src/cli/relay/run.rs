@@ -52,7 +52,7 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
         () = &mut serving => return,
         () = interrupt.wait() => {}
     }
-    tracing::info!(target: "pinhole_relay", event = "draining", seconds = drain, "nobody comes in any more; a second signal ends it at once");
+    tracing::info!(target: "pinhole_relay", event = "draining", seconds = drain, "who waits is sent away, pairs may end; a second signal ends it at once");
     stop.notify_one();
     tokio::select! {
         () = serving => {}
