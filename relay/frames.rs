@@ -199,6 +199,7 @@ impl Frames {
     ///
     /// # Errors
     /// [`Broken`] as soon as a head cannot be that of a frame that may be sent.
+    #[expect(clippy::should_implement_trait, reason = "what it returns is lent, which no iterator can")]
     pub fn next(&mut self) -> Result<Option<(Kind, &mut [u8])>, Broken> {
         let Some(buffer) = self.buffer.as_mut() else { return Ok(None) };
         let Some(come) = buffer.get_mut(self.start..self.end) else { return Ok(None) };

@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Records that each good pair moves in a round: 256 KiB.
+/// Records that each good pair moves in a round: 256 KiB. Short rounds and many, so that what else the machine does meets both alike.
 const RECORDS: usize = 4;
+/// Rounds for each that is asked for.
+const TIMES: usize = 4;
 /// Nothing more is taken if none is for this long.
 const FULL: Duration = Duration::from_millis(500);
 
@@ -27,10 +29,11 @@ pub fn measure(rounds: usize, counts: &options::Relay, program: &Program, place:
     let held = busy.used()?.resident.saturating_sub(before);
     let each = held as f64 / f64::from(slow.max(1));
     println!("  the slow ones' senders were taken {} by relay and kernel; resident {each:.0} KiB more for each", report::size(taken));
+    let used = [quiet.used()?, busy.used()?];
     let over = AtomicBool::new(false);
-    let ratios = thread::scope(|threads| {
+    let rounds = thread::scope(|threads| {
         let trickling = threads.spawn(|| trickle(&mut stuck, &over));
-        let ratios = (0..rounds).map(|round| {
+        let rounds = (0..rounds * TIMES).map(|round| {
             let time = |pairs: &mut Vec<_>| {
                 let begun = Instant::now();
                 move_records(pairs, RECORDS)?;
@@ -43,17 +46,21 @@ pub fn measure(rounds: usize, counts: &options::Relay, program: &Program, place:
                 let among = time(&mut among)?;
                 (time(&mut alone)?, among)
             };
-            let bytes = u64::from(good) * (RECORD * RECORDS) as u64;
-            let speed = |seconds| report::speed(bytes, Duration::from_secs_f64(seconds));
-            println!("  round {}: without {}, among them {}, ratio {:.2}", round + 1, speed(alone), speed(among), alone / among);
-            Ok(alone / among)
+            Ok((alone, among))
         });
-        let ratios = ratios.collect::<io::Result<Vec<f64>>>();
+        let rounds = rounds.collect::<io::Result<Vec<(f64, f64)>>>();
         over.store(true, Ordering::Relaxed);
         trickling.join().map_err(|_| io::Error::other("the trickling thread panicked"))??;
-        ratios
+        rounds
     })?;
-    println!("  median ratio {:.2}", report::median(ratios));
+    let bytes = u64::from(good) * (RECORD * RECORDS) as u64;
+    let (alone, among): (Vec<f64>, Vec<f64>) = rounds.iter().copied().unzip();
+    for (what, relay, used, times) in [("without", &quiet, used[0], alone), ("among them", &busy, used[1], among)] {
+        let processor = relay.used()?.since(used).processor() * f64::from(1 << 30) / (bytes * times.len() as u64) as f64;
+        let median = Duration::from_secs_f64(report::median(times));
+        println!("  {what}: median of {} rounds {}, {processor:.2} s of processor a GiB", rounds.len(), report::speed(bytes, median));
+    }
+    println!("  median ratio {:.2}", report::median(rounds.iter().map(|(alone, among)| alone / among).collect()));
     let peak = |relay: &Relay| io::Result::Ok(report::size(relay.used()?.memory << 10));
     println!("  peak memory: without {}, among them {}", peak(&quiet)?, peak(&busy)?);
     Ok(())
