@@ -9,7 +9,7 @@ use crate::files::secret_exec::SecretExec;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, SecretSink, Taking};
-use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
+use crate::settings::{Config, Network, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
 use crate::transport::tunnel::Program;
@@ -120,9 +120,8 @@ impl Relay {
     /// Which relay is used, and how one that a code names would be.
     fn relays(&self, config: &Config) -> Result<Relays, Failure> {
         let insecure = self.insecure_relay || insecure_relay()?;
-        let Setting { value, from } = Setting::relay(self.relay.as_deref(), config)?;
         Ok(Relays {
-            choice: value.map(|url| RelayChoice::new(url, from, insecure)).transpose()?,
+            set: Setting::relay(self.relay.as_deref(), config)?,
             trust: Trust::of(&config.ca_file(self.ca_file.as_deref()))?,
             insecure,
             host_token: host_token(self.host_token_file.as_deref())?,

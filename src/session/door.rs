@@ -36,7 +36,9 @@ impl Door {
         if let Some(own) = own {
             return Ok(Self::Relay(Box::new(relay::Host::open(own.way()).await?), own.public()));
         }
-        if let (Some(way), false) = (plan.way(), hosting.listens()) {
+        if !hosting.listens()
+            && let Some(way) = plan.way()?
+        {
             return Ok(Self::Relay(Box::new(relay::Host::open(&way).await?), way.public()));
         }
         plan.may_be_direct()?;

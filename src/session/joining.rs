@@ -47,7 +47,7 @@ async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
         (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await.map(Route::Direct),
         (Some(Place::Relay(url)), _) => plan.way_to(url).map(Route::Relay),
         (None, Some(port)) => Ok(Route::Direct(Candidates::near(port, plan.lan && plan.network == Network::Any))),
-        (None, None) => plan.way().map(Route::Relay).ok_or_else(|| {
+        (None, None) => plan.way()?.map(Route::Relay).ok_or_else(|| {
             Failure::new(Exit::Usage, "no-relay", "this code's number is one that relays hand out, and no relay is set here")
                 .next("take the other side's whole line or link, which names its relay; or set it: --relay URL, PINHOLE_RELAY, pinhole config set relay URL")
         }),

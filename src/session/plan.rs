@@ -6,7 +6,7 @@ use crate::files::name::FileName;
 use crate::files::outbox::Selection;
 use crate::files::secret_exec::SecretExec;
 use crate::report::screen::Screen;
-use crate::settings::{Network, Origin, RelayChoice};
+use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving, Way};
 use pinhole_protocol::code::{CodeAddress, RelayUrl};
@@ -45,8 +45,8 @@ pub struct Plan {
 
 /// Which relay is used, and how one that a code names would be.
 pub struct Relays {
-    /// The relay that is set, if one is.
-    pub choice: Option<RelayChoice>,
+    /// The relay that is set, if one is. Whether it may be used is asked only where it is.
+    pub set: Setting<Option<RelayUrl>>,
     /// Whom relays are believed to be.
     pub trust: Trust,
     /// Whether `ws://` may leave this machine.
@@ -59,9 +59,12 @@ pub struct Relays {
 
 impl Plan {
     /// The way through the relay that is set, if one is.
-    #[must_use]
-    pub fn way(&self) -> Option<Way> {
-        self.relays.choice.clone().map(|choice| self.way_of(choice))
+    ///
+    /// # Errors
+    /// As [`Plan::way_to`].
+    pub fn way(&self) -> Result<Option<Way>, Failure> {
+        let Setting { value, from } = &self.relays.set;
+        value.as_ref().map(|url| self.way_by(url, from.clone())).transpose()
     }
 
     /// The way through the relay that a code names.
@@ -69,7 +72,7 @@ impl Plan {
     /// # Errors
     /// Usage, if what is said to it could be read on the way and nobody allowed that.
     pub fn way_to(&self, url: &RelayUrl) -> Result<Way, Failure> {
-        RelayChoice::new(url.clone(), Origin::Code, self.relays.insecure).map(|choice| self.way_of(choice))
+        self.way_by(url, Origin::Code)
     }
 
     /// Refuses a direct connection where everything is to go through a relay (`--relay-only`).
@@ -90,9 +93,10 @@ impl Plan {
         ))
     }
 
-    fn way_of(&self, choice: RelayChoice) -> Way {
-        let Relays { trust, host_token, .. } = &self.relays;
-        Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() }
+    fn way_by(&self, url: &RelayUrl, from: Origin) -> Result<Way, Failure> {
+        let Relays { trust, host_token, insecure, .. } = &self.relays;
+        let choice = RelayChoice::new(url.clone(), from, *insecure)?;
+        Ok(Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() })
     }
 }
 

@@ -34,6 +34,11 @@ fn the_first_who_names_a_relay_decides_and_is_named() {
     let address = format!("417-walrus-clipboard-mango@{code}");
     let named = &[says(&code, "named by the code")];
     failure(here.command(["take", &address, "--relay", &flag]), 5, "relay-unreachable", &[&named[0]]);
+    // What is not used is in nobody's way, though it could not be.
+    let mut command = here.command(["take", &address]);
+    command.env("PINHOLE_RELAY", "ws://192.0.2.1");
+    failure(command, 5, "relay-unreachable", &[&named[0]]);
+    Running::start(give(&["--direct"], Some("ws://192.0.2.1"))).until("status", "channel");
     // None of them is something to say, too: this host listens.
     for (args, set) in [(&["--relay", "none"][..], Some(variable.as_str())), (&[], Some(""))] {
         let channel = Running::start(give(args, set)).until("status", "channel");
