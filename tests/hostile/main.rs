@@ -19,6 +19,7 @@ mod records;
 mod relays;
 mod secrecy;
 mod sender;
+mod sinks;
 mod takers;
 mod turns;
 

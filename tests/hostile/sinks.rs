@@ -1,0 +1,159 @@
+//! Where a secret can be read while it is handed over: for each source and each place, every output, every file, and what the system
+//! shows of both processes (C10).
+
+use crate::count;
+use crate::harness::{Machine, Running};
+use crate::sender::tree;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
+
+/// The looks at a folder by which the last visit is longer than the first: as long as all takes, and longer.
+const STEPS: usize = 100_000;
+
+/// The files of a machine, its home included, that have these bytes in their content or name, by their paths from the machine's root.
+fn holding(machine: &Machine, value: &str) -> BTreeSet<String> {
+    let root = machine.dir().parent().unwrap().to_owned();
+    let has = |bytes: &[u8]| bytes.windows(value.len()).any(|window| window == value.as_bytes());
+    // Reading a pipe would wait for its writer.
+    let content = |path: &Path| if path.is_file() { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+    let holds = |path: &String| has(path.as_bytes()) || has(&content(&root.join(path)));
+    tree(machine).into_iter().filter(holds).collect()
+}
+
+/// What everybody, or the same user, can read of a process: its command line, its environment, and the files that it has open.
+fn shown(pid: u32) -> Vec<(String, Vec<u8>)> {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let mut all: Vec<_> =
+        ["cmdline", "environ"].map(|name| (name.to_owned(), std::fs::read(process.join(name)).unwrap_or_default())).into();
+    for entry in std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
+        let target = std::fs::read_link(entry.path()).unwrap_or_default();
+        // A pipe or socket cannot be looked into without taking from it.
+        let content = if is_plain(&target) { std::fs::read(entry.path()).unwrap_or_default() } else { Vec::new() };
+        all.push((format!("fd {}", target.display()), [target.as_os_str().as_encoded_bytes(), &content].concat()));
+    }
+    all
+}
+
+fn is_plain(target: &Path) -> bool {
+    target.to_string_lossy().ends_with(" (deleted)") || target.is_file()
+}
+
+#[track_caller]
+fn nowhere(process: &Running, but: &str) {
+    for (place, content) in shown(process.child.id()) {
+        assert!(place == but || !String::from_utf8_lossy(&content).contains(SECRET), "the secret is in {place}");
+    }
+}
+
+/// A giver of the secret from this source, and the place of `/proc` in which its own user has put it.
+fn giver(here: &Machine, source: &str) -> (Running, &'static str) {
+    let mut command = here.command(["give"]);
+    command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+    match source {
+        "file" => {
+            here.write("token", SECRET);
+            command.args(["--secret-file", "token"]);
+        }
+        "variable" => {
+            command.args(["--secret-env", "TOKEN"]).env("TOKEN", SECRET);
+        }
+        _ => {
+            command.args(["--secret", "--secret-name", "TOKEN"]).stdin(Stdio::piped());
+        }
+    }
+    let mut giver = Running::start(command);
+    if source == "input" {
+        giver.feed(SECRET);
+        giver.hang_up();
+    }
+    (giver, if source == "variable" { "environ" } else { "" })
+}
+
+#[test]
+fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
+    // What the program does beside storing it: it waits until the test has looked at the taker, and shows what it has open itself.
+    let exec = "read -r go < gate; ls -l /proc/$$/fd >&2; cat > exec; printf %s \"$TOKEN\" >> exec";
+    for source in ["file", "variable", "input"] {
+        for (args, place) in [
+            (&[][..], ""),
+            (&["--secret-to-file", "mine"], "work/mine"),
+            (&["--secret-to-env-file", ".env:TOKEN"], "work/.env"),
+            (&["--secret-exec", "--", "sh", "-c", exec], "work/exec"),
+            (&["--secret-exec=TOKEN", "--", "sh", "-c", exec], "work/exec"),
+        ] {
+            let (here, there) = (Machine::new(), Machine::new());
+            let (mut giver, own) = giver(&here, source);
+            let code = giver.code();
+            nowhere(&giver, own);
+            let gate = there.path("gate");
+            rustix::fs::mkfifoat(rustix::fs::CWD, &gate, 0o600.into()).unwrap();
+            let mut command = there.command([&["take", &code], args].concat());
+            command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+            let mut taker = Running::start(command);
+            if place == "work/exec" {
+                taker.until("status", "connected");
+                // Opens when the program has opened it too.
+                let opened = std::fs::OpenOptions::new().write(true).open(&gate).unwrap();
+                nowhere(&taker, "");
+                nowhere(&giver, own);
+                assert!(holding(&there, SECRET).is_empty());
+                std::io::Write::write_all(&mut { opened }, b"go\n").unwrap();
+            }
+            std::fs::remove_file(&gate).unwrap();
+            let (taker, giver) = (taker.end(), giver.end());
+            assert_eq!((taker.status.code(), giver.status.code()), (Some(0), Some(0)), "{:#?} {:#?}", taker.lines, taker.errors);
+            assert!(!taker.everything().contains(SECRET) && !giver.everything().contains(SECRET), "{source} {args:?}");
+            // The program has not the connection to the peer.
+            assert!(!taker.errors.iter().any(|line| line.contains("socket:")), "{:#?}", taker.errors);
+
+            let found = holding(&there, SECRET);
+            let event = &taker.one("secret");
+            let expected = match event["saved_to"].as_str() {
+                Some(path) => there.path(path).strip_prefix(there.dir().parent().unwrap()).unwrap().to_str().unwrap().to_owned(),
+                None => place.to_owned(),
+            };
+            assert_eq!(found, BTreeSet::from([expected.clone()]), "{source} {args:?}");
+            assert!(place.is_empty() || expected == place, "{expected}");
+            let own = if source == "file" { BTreeSet::from(["work/token".to_owned()]) } else { BTreeSet::new() };
+            assert_eq!(holding(&here, SECRET), own, "{source} {args:?}");
+        }
+    }
+}
+
+#[test]
+fn a_taker_that_is_killed_leaves_no_copy() {
+    // Long enough that writing it takes a while.
+    let long = format!("{SECRET}\n").repeat(20_000);
+    let (mut early, mut late) = (0, 0);
+    let visits = count(200, 20);
+    for visit in 0..visits {
+        let (here, there) = (Machine::new(), Machine::new());
+        here.write("token", &long);
+        let mut giver = here.start(["give", "--secret-file", "token"]);
+        let code = giver.code();
+        let args: &[&str] = if visit % 2 == 0 { &["--secret-to-file", "mine"] } else { &["-o", "."] };
+        let mut taker = there.start([&["take", &code], args].concat());
+        taker.until("status", "connected");
+        // Not at once, so that it is killed at each step of what it does: the number of visits to the disk stands for the time.
+        for _ in 0..visit * STEPS / visits {
+            std::fs::read_dir(there.dir()).unwrap().for_each(drop);
+        }
+        taker.child.kill().unwrap();
+        taker.child.wait().unwrap();
+        let found = holding(&there, SECRET);
+        match found.iter().next().map(String::as_str) {
+            None => early += 1,
+            // Whole, under the name that was asked for.
+            Some("work/mine" | "work/token") if found.len() == 1 => {
+                let name = found.first().unwrap().strip_prefix("work/").unwrap();
+                assert_eq!(std::fs::read_to_string(there.path(name)).unwrap().len(), long.len());
+                late += 1;
+            }
+            _ => panic!("{found:?}"),
+        }
+    }
+    println!("{early} killed before, {late} after the secret was stored");
+}
