@@ -140,7 +140,7 @@ fn an_interrupted_session_ends_the_program_too() {
     let there = Machine::new();
     let mut giver = give(&Machine::new(), &[("API_KEY", VALUE)]);
     let code = giver.code();
-    let mut taker = there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; exec tail -f /dev/null"]);
+    let mut taker = there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; kill -STOP $$"]);
     let program = format!("/proc/{}/cmdline", taker.error_line().unwrap());
     assert!(!std::fs::read(&program).unwrap().is_empty());
     taker.signal(Signal::INT);
