@@ -56,9 +56,10 @@ fn nothing_of_machine_or_person_is_said_and_no_name_twice() {
     apart("announcing::nothing_of_machine_or_person_is_said_and_no_name_twice", || {
         let mut world = World::new();
         let (here, there) = (world.machine(&["10.9.0.1/24"]), world.machine(&["10.9.0.2/24"]));
-        let ear = there.ear();
         let mut names = Vec::new();
         for _ in 0..2 {
+            // A new one each time: what the first host said last may come late.
+            let ear = there.ear();
             let mut host = here.start(&["give", "--text", "hello"]);
             let code = host.code();
             // Announced twice, and nobody has asked.
