@@ -8,7 +8,8 @@ use std::net::UdpSocket;
 const QUESTION: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\0\x08_pinhole\x04_tcp\x05local\0\0\x0c\0\x01";
 
 fn has(message: &[u8], text: &[u8]) -> bool {
-    message.to_ascii_lowercase().windows(text.len()).any(|part| part == text)
+    // Letters in either case; a number's bytes may be letters too.
+    message.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
 /// The instance's name in a response: the label after the first record's name, type, class, TTL and length.
