@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod clock;
+mod control;
 mod doctor;
 pub mod failure;
 pub mod files;

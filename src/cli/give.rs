@@ -87,6 +87,11 @@ impl Args {
         &self.output
     }
 
+    /// `--label`.
+    pub(super) fn label(&self) -> Option<String> {
+        self.channel.label.clone()
+    }
+
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let wares = self.ware.wares(&self.paths)?;
         self.purpose_with(wares, person)
@@ -95,8 +100,7 @@ impl Args {
     /// The same, of wares that are read already.
     pub(super) fn purpose_with(self, wares: Vec<Ware>, person: bool) -> Purpose {
         if wares.is_empty() {
-            return Err(Failure::new(Exit::Usage, "nothing-to-give", "there is nothing to give")
-                .next("name a file or folder, or use --text, --secret or - for standard input"));
+            return Err(nothing());
         }
         let typed = self.code.as_deref().map(code::given).transpose()?;
         let meet = match typed {
@@ -107,7 +111,22 @@ impl Args {
     }
 }
 
+/// That nothing was named.
+pub(super) fn nothing() -> Failure {
+    Failure::new(Exit::Usage, "nothing-to-give", "there is nothing to give")
+        .next("name a file or folder, or use --text, --secret or - for standard input")
+}
+
 impl Wares {
+    /// How folders are read.
+    pub(super) fn options(&self) -> Options {
+        let links = match self.links {
+            LinksArg::Skip => Links::Skip,
+            LinksArg::Follow => Links::Follow,
+        };
+        Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links }
+    }
+
     /// Everything that was named, checked and, for texts and secrets, read.
     pub(super) fn wares(&self, paths: &[PathBuf]) -> Result<Vec<Ware>, Failure> {
         let at_terminal = std::io::stdin().is_terminal();
@@ -128,12 +147,7 @@ impl Wares {
         }
         wares.extend(self.secrets(at_terminal)?);
         if !paths.is_empty() {
-            let links = match self.links {
-                LinksArg::Skip => Links::Skip,
-                LinksArg::Follow => Links::Follow,
-            };
-            let options = Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links };
-            let selection = Selection::check(paths, &options, std::io::stdin()).map_err(|failure| self.slip(failure))?;
+            let selection = Selection::check(paths, &self.options(), std::io::stdin()).map_err(|failure| self.slip(failure))?;
             wares.push(Ware::Files(Arc::new(selection)));
         }
         Ok(wares)

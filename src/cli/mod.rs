@@ -2,6 +2,7 @@
 
 mod amounts;
 mod capabilities;
+mod close;
 mod code;
 mod completions;
 mod config;
@@ -17,18 +18,22 @@ mod receive;
 mod relay;
 mod schema;
 mod send;
+mod status;
 mod take;
+mod which;
 
 use crate::failure::{Exit, Failure};
 use crate::report::look::{Look, Sink};
 use crate::report::screen::{Modes, Screen};
 use crate::report::{Format, Reporter, Settings, format_choice};
 use crate::session::event::Event;
+use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use options::Output;
+use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -63,6 +68,8 @@ Exit status:
 enum Command {
     #[command(flatten)]
     Session(Session),
+    #[command(flatten)]
+    Here(Here),
     /// Run a relay, at which two machines meet that cannot reach each other.
     Relay(Box<relay::Args>),
     /// Show what is set and where that comes from, or change it.
@@ -79,7 +86,7 @@ enum Command {
     Doctor(doctor::Args),
 }
 
-/// The commands that meet another side.
+/// The commands that meet another side, or reach one that has.
 #[derive(Subcommand)]
 enum Session {
     /// Give files, folders, a text or a secret, once.
@@ -100,6 +107,59 @@ enum Session {
 
 /// What a command comes to: a purpose and a way to meet.
 type Purpose = Result<(Plan, Meet), Failure>;
+
+/// What a command about a channel that is open here comes to: whether there is more to receive.
+type Done = Result<bool, Failure>;
+
+/// The commands about channels that are open on this machine.
+#[derive(Subcommand)]
+enum Here {
+    /// Show the channels that are open on this machine.
+    Status(status::Args),
+    /// End a channel that is open on this machine.
+    Close(close::Args),
+}
+
+impl Here {
+    const fn output(&self) -> &Output {
+        match self {
+            Self::Status(args) => args.output(),
+            Self::Close(args) => args.output(),
+        }
+    }
+
+    async fn run(self, report: &mut Report) -> Result<(), Failure> {
+        match self {
+            Self::Status(args) => args.run(report).await,
+            Self::Close(args) => args.run().await,
+        }
+    }
+
+    /// The command to its end.
+    fn main(self) -> Ended {
+        let mut report = match settings(self.output(), Sink::Stdout, true) {
+            Ok((settings, _)) => Reporter::new(Sink::Stdout.open(), settings),
+            Err(failure) => return misunderstood(&failure),
+        };
+        match runtime() {
+            Ok(runtime) => {
+                let done = runtime.block_on(async { heard(self.run(&mut report)).await });
+                runtime.shutdown_background();
+                Ended(end(&mut report, done.map(|()| false)))
+            }
+            Err(error) => Ended(end(&mut report, Err(no_runtime(&error)))),
+        }
+    }
+}
+
+/// Does something during which Ctrl-C is heard. It ends this command and no session.
+async fn heard<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut interrupt = Interrupt::new()?;
+    tokio::select! {
+        done = doing => done,
+        () = interrupt.wait() => Err(interrupted("interrupted; the channel goes on")),
+    }
+}
 
 impl Session {
     fn output(&self) -> &Output {
@@ -127,6 +187,23 @@ impl Session {
         !matches!(self, Self::Host(_) | Self::Connect(_))
     }
 
+    /// Does what is meant for a channel that is open here; else it is a session itself.
+    async fn reach(self, report: &mut Report) -> Result<Done, Self> {
+        match self {
+            Self::Send(args) => match args.found().await {
+                Ok(Some(found)) => Ok(heard(args.send_into(found, report)).await.map(|()| false)),
+                Ok(None) => Err(Self::Send(args)),
+                Err(failure) => Ok(Err(failure)),
+            },
+            Self::Receive(args) => match args.found().await {
+                Ok(Some(found)) => Ok(heard(args.receive_from(found, report)).await),
+                Ok(None) => Err(Self::Receive(args)),
+                Err(failure) => Ok(Err(failure)),
+            },
+            session => Err(session),
+        }
+    }
+
     fn purpose(self, person: bool) -> Purpose {
         match self {
             Self::Give(args) => args.purpose(person),
@@ -147,6 +224,7 @@ pub fn main() -> Ended {
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     let session = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(Cli { command: Command::Session(session) }) => session,
+        Ok(Cli { command: Command::Here(here) }) => return here.main(),
         Ok(Cli { command: Command::Relay(args) }) => return args.main(),
         Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
         Ok(Cli { command: Command::Schema(args) }) => return plainly(false, args.run()),
@@ -159,23 +237,24 @@ pub fn main() -> Ended {
     let modes = Modes::now();
     let (mut report, person, screen) = match reporter(&session) {
         Ok(made) => made,
-        Err(failure) => {
-            eprintln!("{failure}");
-            return Ended(failure.exit);
-        }
+        Err(failure) => return misunderstood(&failure),
     };
-    let purpose = move || session.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
     let exit = match runtime() {
         Ok(runtime) => {
-            let exit = runtime.block_on(session::run(purpose, &mut report));
+            let exit = runtime.block_on(async {
+                match session.reach(&mut report).await {
+                    Ok(done) => end(&mut report, done),
+                    Err(session) => {
+                        let purpose = move || session.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
+                        session::run(purpose, &mut report).await
+                    }
+                }
+            });
             // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
             runtime.shutdown_background();
             exit
         }
-        Err(error) => end(
-            &mut report,
-            Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor"),
-        ),
+        Err(error) => end(&mut report, Err(no_runtime(&error))),
     };
     modes.restore();
     Ended(exit)
@@ -204,7 +283,7 @@ fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
     let variable = |name: &str| std::env::var(name).ok();
     let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
     let mut report = Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
-    Ended(end(&mut report, failure))
+    Ended(end(&mut report, Err(failure)))
 }
 
 /// Prints what a command was asked for.
@@ -215,24 +294,44 @@ fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Says a failure as the last thing.
-fn end(report: &mut Report, failure: Failure) -> Exit {
-    let (exit, reason) = (failure.exit, failure.word);
+/// Says how it ended as the last thing.
+fn end(report: &mut Report, done: Done) -> Exit {
+    let (exit, reason, more) = match &done {
+        Ok(more) => (Exit::Done, "done", *more),
+        Err(failure) => (failure.exit, failure.word, false),
+    };
     // Nobody reads any more if this fails; the exit status still says it.
-    let _ = report.event(&Event::Trouble(failure), Instant::now());
-    let _ = report.event(&Event::End { exit, reason }, Instant::now());
+    if let Err(failure) = done {
+        let _ = report.event(&Event::Trouble(failure), Instant::now());
+    }
+    let _ = report.event(&Event::End { exit, reason, more }, Instant::now());
     exit
+}
+
+fn no_runtime(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor")
+}
+
+/// It is not even clear for whom the output is.
+fn misunderstood(failure: &Failure) -> Ended {
+    eprintln!("{failure}");
+    Ended(failure.exit)
+}
+
+/// How a command reports, and whether to a terminal.
+fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool), Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let to_terminal = sink.is_terminal();
+    let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
+    let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+    Ok((Settings { format, look, once, progress_every: output.progress()? }, to_terminal))
 }
 
 /// The reporter that the command line asks for, whether there is a person who can be asked, and the screen if that person types.
 fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure> {
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
-    let output = command.output();
-    let variable = |name: &str| std::env::var(name).ok();
-    let to_terminal = sink.is_terminal();
-    let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
-    let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
-    let settings = Settings { format, look, once: command.once(), progress_every: output.progress()? };
+    let (settings, to_terminal) = settings(command.output(), sink, command.once())?;
+    let Settings { format, look, .. } = settings;
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();
     if format == Format::Human && !command.once() && to_terminal && std::io::stdin().is_terminal() {
         // Lines are typed while events are printed, so nothing may draw over the line being typed.
@@ -262,7 +361,7 @@ fn misused(mut error: clap::Error) -> Ended {
     let mut report = Reporter::new(Sink::Stdout.open(), settings);
     let rendered = error.render().to_string();
     let first = rendered.lines().next().unwrap_or("the command line cannot be used").trim_start_matches("error: ").to_owned();
-    Ended(end(&mut report, Failure::new(Exit::Usage, "usage", first).next("pinhole --help")))
+    Ended(end(&mut report, Err(Failure::new(Exit::Usage, "usage", first).next("pinhole --help"))))
 }
 
 #[cfg(test)]

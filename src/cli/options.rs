@@ -61,6 +61,9 @@ pub(super) struct Channel {
     /// Show four words on both ends and send nothing until you say that they match (both sides should ask for it)
     #[arg(long)]
     verify: bool,
+    /// What other commands of this machine may call the channel
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
     /// Neither announce the code on the local network nor look for it there
     #[arg(long)]
     no_lan: bool,
@@ -87,6 +90,7 @@ impl Channel {
             taking: None,
             strict: false,
             person,
+            label: self.label.clone(),
             screen: None,
         })
     }
@@ -293,6 +297,14 @@ enum OnConflict {
 }
 
 impl Receive {
+    /// Whether it is said where things go.
+    pub(super) const fn is_placed(&self) -> bool {
+        self.output.is_some()
+            || self.secret.secret_to_file.is_some()
+            || self.secret.secret_to_env_file.is_some()
+            || self.secret.secret_exec.is_some()
+    }
+
     /// Whether received bytes go to standard output.
     pub(super) fn bytes_to_stdout(&self) -> bool {
         self.output.as_deref() == Some(Path::new("-"))

@@ -1,10 +1,17 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
+use super::amounts::duration;
 use super::options::Output;
 use super::send::{no_channel_of, not_open};
+use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
+use crate::control::client::{Found, find, one};
 use crate::failure::{Exit, Failure};
+use crate::report::sentences::{Side, failure_from};
+use crate::session::Report;
 use pinhole_protocol::code::{Shape, shape};
+use pinhole_protocol::wire::Reason;
+use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -17,11 +24,46 @@ Examples:
 pub(super) struct Args {
     #[command(flatten)]
     pub take: take::Args,
+    /// From a channel that is open here: wait this long for something to receive
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    wait: Duration,
+    /// From a channel that is open here: everything after the event of this number, also what was received before
+    #[arg(long, value_name = "N")]
+    after: Option<u64>,
+    /// From a channel that is open here: print no more than this, in whole lines but at least one
+    #[arg(long, value_name = "BYTES", default_value_t = 20_000)]
+    max_bytes: usize,
+    /// Which side of the channel receives, if both are on this machine
+    #[arg(long, value_enum, value_name = "ROLE")]
+    role: Option<RoleArg>,
 }
 
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         self.take.output()
+    }
+
+    /// The channel that is named, or the only one that is open here.
+    pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
+        one(find(&which(self.take.code.as_deref(), self.take.label(), self.role)?).await?)
+    }
+
+    /// Prints what the channel has to tell; whether there is more.
+    pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
+        if self.take.is_placed() {
+            return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where things go was decided when it was opened")
+                .next("leave -o and --secret-to... out; each event says where its file is"));
+        }
+        // A line that cannot be printed was not received: the next receive gets it.
+        let mut printed = Ok(());
+        let told = found.receive(self.after, self.wait, self.max_bytes, |line| {
+            if printed.is_ok() {
+                printed = report.relay(line, Instant::now());
+            }
+            printed.is_ok()
+        });
+        let more = told.await?;
+        printed.map(|()| more).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {

@@ -1,11 +1,18 @@
 //! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of other tools work").
 
+use super::amounts::duration;
 use super::options::Output;
+use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
+use crate::control::client::{Found, Told, find, one};
+use crate::control::wares::Parcel;
 use crate::failure::{Exit, Failure};
+use crate::session::Report;
 use crate::session::plan::{Meet, Ware};
 use pinhole_protocol::code::{Shape, shape};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -23,15 +30,93 @@ pub(super) struct Args {
     /// Send this file into the channel; may be repeated
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
+    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is sent all the same
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    wait: Option<Duration>,
+    /// Which side of the channel sends, if both are on this machine
+    #[arg(long, value_enum, value_name = "ROLE")]
+    role: Option<RoleArg>,
 }
+
+/// How long a command of an agent waits (DESIGN 4: none needs more than 50 s).
+const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         self.give.output()
     }
 
+    fn first(&self) -> String {
+        self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned()
+    }
+
+    /// The channel that the first word names, if it is open here.
+    pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
+        let first = self.first();
+        if shape(&first) == Shape::Other {
+            return Ok(None);
+        }
+        one(find(&which(Some(&first), self.give.label(), self.role)?).await?)
+    }
+
+    /// Sends into a channel that is open here.
+    pub(super) async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        let wait = self.wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
+        let read = tokio::task::spawn_blocking(move || self.parcels()).await;
+        let parcels = read.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?;
+        let tell = |told: Told<'_>| {
+            // What cannot be printed is sent all the same; the exit status says what became of it.
+            let _ = match told {
+                Told::Line(line) => report.relay(line, Instant::now()),
+                Told::Event(event) => report.event(event, Instant::now()),
+            };
+        };
+        found.send(parcels, wait, tell).await
+    }
+
+    /// What was named, read as far as the channel's process cannot.
+    fn parcels(self) -> Result<Vec<Parcel>, Failure> {
+        let (text, mut paths) = self.named(&self.first())?;
+        if paths.iter().any(|path| path.as_os_str() == "-") {
+            return Err(usage("standard input is given, not sent into a channel that is open in another process")
+                .next("put it in a file: pinhole send CODE --file PATH"));
+        }
+        for path in &mut paths {
+            *path = std::path::absolute(&*path).map_err(|error| usage(&format!("{}: {error}", path.display())))?;
+        }
+        let mut parcels: Vec<Parcel> = Vec::new();
+        for ware in self.give.ware.wares(&[])? {
+            match ware {
+                Ware::Text(text) => parcels.push(Parcel::Text(text)),
+                Ware::Secret(label, secret) => parcels.push(Parcel::Secret(label, secret)),
+                Ware::Files(_) => {}
+            }
+        }
+        parcels.extend(text.map(Parcel::Text));
+        if !paths.is_empty() {
+            parcels.push(Parcel::Files(paths, self.give.ware.options()));
+        }
+        if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
+    }
+
+    /// The text and the files after the code.
+    fn named(&self, code: &str) -> Result<(Option<String>, Vec<PathBuf>), Failure> {
+        let mut paths = self.file.clone();
+        let mut text = None;
+        match self.give.paths.get(1..).unwrap_or_default() {
+            [] => {}
+            [one] if one.as_os_str() == "-" => paths.push(one.clone()),
+            [one] => text = Some(one.to_str().ok_or_else(not_text)?.to_owned()),
+            _ => return Err(usage("send CODE takes one text").next("put it in quotes, or name files with --file")),
+        }
+        if let Some(text) = &text {
+            ambiguous(code, text)?;
+        }
+        Ok((text, paths))
+    }
+
     pub(super) fn purpose(mut self, person: bool) -> Purpose {
-        let first = self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned();
+        let first = self.first();
         match shape(&first) {
             Shape::Other => {
                 self.give.paths.append(&mut self.file);
@@ -41,17 +126,7 @@ impl Args {
             Shape::Link | Shape::Code => {
                 // Read before anything else, so that a mistyped word is said and costs nothing.
                 let address = code::parse(&first)?;
-                let mut paths = self.file.clone();
-                let mut text = None;
-                match self.give.paths.get(1..).unwrap_or_default() {
-                    [] => {}
-                    [one] if one.as_os_str() == "-" => paths.push(one.clone()),
-                    [one] => text = Some(one.to_str().ok_or_else(not_text)?.to_owned()),
-                    _ => return Err(usage("send CODE takes one text").next("put it in quotes, or name files with --file")),
-                }
-                if let Some(text) = &text {
-                    ambiguous(&first, text)?;
-                }
+                let (text, paths) = self.named(&first)?;
                 if !person {
                     return Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command"));
                 }

@@ -37,6 +37,16 @@ impl Args {
         self.receive.bytes_to_stdout()
     }
 
+    /// `--label`.
+    pub(super) fn label(&self) -> Option<String> {
+        self.channel.label.clone()
+    }
+
+    /// Whether it is said where things go, which a channel that is open has decided already.
+    pub(super) const fn is_placed(&self) -> bool {
+        self.receive.is_placed()
+    }
+
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let taking = self.receive.taking(person)?;
         let typed = match &self.code {

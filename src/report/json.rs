@@ -1,6 +1,7 @@
 //! JSON lines for scripts and agents: what EVENTS.md promises.
 
 mod line;
+mod read;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -8,32 +9,39 @@ mod tests;
 use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, sentence, word};
+use crate::control::wire::About;
 use crate::session::event::{Channel, Check, Event, Ours, Path, Stored, Way};
-use line::{Body, Item, Join, Kind, Line, Peer, Status, Value};
+use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
 pub use schema::schema;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Writes each event as one line.
-pub(super) struct Json<W> {
-    out: W,
+/// Makes each event one line.
+pub(super) struct Lines {
     /// The number of the last numbered line.
     seq: u64,
     progress_every: Option<Duration>,
     meters: Meters,
 }
 
-impl<W: Write> Json<W> {
-    /// Lines to `out`; progress at most once in `progress_every` a transfer, or never.
-    pub(super) fn new(out: W, progress_every: Option<Duration>) -> Self {
-        Self { out, seq: 0, progress_every, meters: Meters::default() }
+/// A line with its end.
+pub(super) struct Made {
+    /// Its number, if it is the session's.
+    pub(super) seq: Option<u64>,
+    pub(super) text: String,
+}
+
+impl Lines {
+    /// Progress at most once in `progress_every` a transfer, or never.
+    pub(super) fn new(progress_every: Option<Duration>) -> Self {
+        Self { seq: 0, progress_every, meters: Meters::default() }
     }
 
-    /// Writes the event's line, if it has one now, in one piece, and flushes it.
-    pub(super) fn event(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+    /// The event's line, if it has one now.
+    pub(super) fn line(&mut self, event: &Event, now: Instant) -> io::Result<Option<Made>> {
         if !self.is_due(event, now) {
-            return Ok(());
+            return Ok(None);
         }
         let body = self.body(event);
         let seq = body.is_numbered().then(|| self.seq.saturating_add(1));
@@ -41,8 +49,16 @@ impl<W: Write> Json<W> {
         let mut line = Vec::with_capacity(256);
         Line { v: 1, seq, body }.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Ascii))?;
         line.push(b'\n');
-        self.out.write_all(&line)?;
-        self.out.flush()
+        // ASCII, so that nothing is lost.
+        let text = String::from_utf8_lossy(&line).into_owned();
+        Ok(Some(Made { seq, text }))
+    }
+
+    /// A line of a session of this machine goes out: what it says, as far as people need it; nothing at all if it is no line.
+    pub(super) fn relay(&mut self, line: &str) -> Option<Option<Event>> {
+        let (seq, event) = read::line(line)?;
+        self.seq = seq;
+        Some(event)
     }
 
     /// Keeps the meters, and says whether the event is to be written: progress only from time to time.
@@ -116,11 +132,14 @@ impl<W: Write> Json<W> {
                 Body::Progress { id: id.0, way: way_word, done: *done, total: *total, rate }
             }
             Event::Queued(ours) => Body::Queued(item(ours)),
-            Event::Pending { ours, next } => Body::Pending { item: item(ours), next },
+            Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
             Event::Delivered(ours) => Body::Delivered(item(ours)),
             Event::Trouble(failure) => Body::Error { error: failure.word, detail: &failure.detail, next: failure.next.as_deref() },
+            Event::Session(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
-            Event::End { exit, reason } => Body::End { exit: exit.code(), reason, last_seq: (self.seq > 0).then_some(self.seq) },
+            Event::End { exit, reason, more } => {
+                Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: (self.seq > 0).then_some(self.seq) }
+            }
         }
     }
 }
@@ -133,6 +152,20 @@ fn channel(channel: &Channel) -> Status<'_> {
         joins: channel.join.iter().map(|join| Join { place: join.place, command: &join.command }).collect(),
         link: channel.link.as_deref(),
         expires_at: timestamp(channel.expires_at),
+    }
+}
+
+fn open(about: &About) -> Open<'_> {
+    Open {
+        session: &about.session,
+        number: about.number,
+        role: about.role.word(),
+        label: about.label.as_deref(),
+        state: about.state.word(),
+        want: about.want.word(),
+        path: about.path.as_deref(),
+        expires_at: about.expires_at.map(|seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds))),
+        unreceived: about.unreceived,
     }
 }
 

@@ -21,7 +21,7 @@ pub use json::schema;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
 use human::Human;
-use json::Json;
+use json::Lines;
 use look::Look;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -69,22 +69,33 @@ pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_termina
 /// Writes events, for people or for programs, to one stream.
 pub struct Reporter<W> {
     renderer: Renderer<W>,
+    /// Every line for programs, also where people read.
+    lines: Lines,
+    listener: Option<Listener>,
     ended: bool,
 }
 
 enum Renderer<W> {
     Human(Human<W>),
-    Json(Json<W>),
+    Json(W),
 }
+
+/// Hears each event, with its line and that one's number if it has one.
+pub type Listener = Box<dyn FnMut(&Event, Option<(u64, &str)>) + Send>;
 
 impl<W: Write + Send + 'static> Reporter<W> {
     /// Reports to `out`.
     pub fn new(out: W, settings: Settings) -> Self {
-        let renderer = match settings.format {
-            Format::Human => Renderer::Human(Human::new(out, settings)),
-            Format::Json => Renderer::Json(Json::new(out, settings.progress_every)),
+        let (renderer, progress_every) = match settings.format {
+            Format::Human => (Renderer::Human(Human::new(out, settings)), None),
+            Format::Json => (Renderer::Json(out), settings.progress_every),
         };
-        Self { renderer, ended: false }
+        Self { renderer, lines: Lines::new(progress_every), listener: None, ended: false }
+    }
+
+    /// From now on `listener` hears everything, just before it is written.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
     }
 
     /// Writes what there is to say of `event`, flushed. After [`Event::End`] there is nothing more to say.
@@ -97,9 +108,27 @@ impl<W: Write + Send + 'static> Reporter<W> {
             return Ok(());
         }
         self.ended = matches!(event, Event::End { .. });
-        match &mut self.renderer {
-            Renderer::Human(human) => human.event(event, now),
-            Renderer::Json(json) => json.event(event, now),
+        let line = self.lines.line(event, now)?;
+        if let Some(listener) = &mut self.listener {
+            listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
+        }
+        match (&mut self.renderer, line) {
+            (Renderer::Human(human), _) => human.event(event, now),
+            (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush()),
+            (Renderer::Json(_), None) => Ok(()),
+        }
+    }
+
+    /// Writes a line that a session of this machine has made, as it is, or for people what it says. What is no such line is left out.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
+        let Some(event) = self.lines.relay(line) else { return Ok(()) };
+        match (&mut self.renderer, event) {
+            (Renderer::Human(human), Some(event)) => human.event(&event, now),
+            (Renderer::Human(_), None) => Ok(()),
+            (Renderer::Json(out), _) => out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()),
         }
     }
 
@@ -135,6 +164,64 @@ mod tests {
         }
     }
 
+    /// What is done to a stream.
+    #[derive(Clone, Default)]
+    struct Counting(std::sync::Arc<std::sync::Mutex<Vec<&'static str>>>);
+
+    impl Write for Counting {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push("write");
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.lock().unwrap().push("flush");
+            Ok(())
+        }
+    }
+
+    const JSON: Settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+
+    #[test]
+    fn a_line_is_one_write_and_flushed() {
+        let out = Counting::default();
+        let mut reporter = Reporter::new(out.clone(), JSON);
+        reporter.event(&Event::Channel(test_events::channel()), Instant::now()).unwrap();
+        reporter.relay("{\"v\":1,\"seq\":2,\"type\":\"status\",\"event\":\"waiting\"}", Instant::now()).unwrap();
+        assert_eq!(*out.0.lock().unwrap(), ["write", "flush", "write", "flush"]);
+    }
+
+    #[test]
+    fn a_listener_hears_the_same_line_whoever_reads() {
+        for format in [Format::Human, Format::Json] {
+            let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            let mut reporter = Reporter::new(Shared::default(), Settings { format, ..JSON });
+            let told = std::sync::Arc::clone(&heard);
+            reporter.listen(Box::new(move |_, line| told.lock().unwrap().push(line.map(|(seq, line)| (seq, line.to_owned())))));
+            for event in [Event::Waiting, Event::Trouble(Failure::new(Exit::Other, "failed", "x")), test_events::text("hello")] {
+                reporter.event(&event, Instant::now()).unwrap();
+            }
+            let heard = heard.lock().unwrap();
+            let text = r#"{"v":1,"seq":2,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"hello"}"#;
+            assert_eq!(
+                heard.as_slice(),
+                [Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#.into())), None, Some((2, text.into()))]
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_relayed_keeps_its_number_and_what_is_none_is_left_out() {
+        let out = Shared::default();
+        let mut reporter = Reporter::new(out.clone(), JSON);
+        let line = r#"{"v":1,"seq":7,"type":"status","event":"waiting"}"#;
+        for line in [line, "{}", "no line", "{\"seq\":9}\n{\"type\":\"end\"}"] {
+            reporter.relay(line, Instant::now()).unwrap();
+        }
+        reporter.event(&Event::End { exit: Exit::Done, reason: "done", more: true }, Instant::now()).unwrap();
+        let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(said, format!("{line}\n{}\n", r#"{"v":1,"type":"end","exit":0,"reason":"done","more":true,"last_seq":7}"#));
+    }
+
     #[test]
     fn after_the_end_nothing_is_said() {
         for (format, expected) in [
@@ -143,7 +230,7 @@ mod tests {
         ] {
             let out = Shared::default();
             let mut reporter = Reporter::new(out.clone(), Settings { format, look: Look::PLAIN, once: false, progress_every: None });
-            let end = Event::End { exit: Exit::Done, reason: "done" };
+            let end = Event::End { exit: Exit::Done, reason: "done", more: false };
             for event in [&Event::Closed, &end, &end, &Event::Closed] {
                 reporter.event(event, Instant::now()).unwrap();
             }

@@ -19,6 +19,12 @@ pub const fn word(reason: Reason) -> &'static str {
     here(reason).1
 }
 
+/// The reason of a word.
+#[must_use]
+pub fn reason(text: &str) -> Option<Reason> {
+    Reason::all().find(|reason| word(*reason) == text)
+}
+
 /// What a reason means, in one sentence without a capital and a full stop.
 #[must_use]
 pub const fn sentence(reason: Reason, side: Side) -> &'static str {

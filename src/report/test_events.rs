@@ -1,5 +1,6 @@
 //! One of every event, for the tests of both renderers.
 
+use crate::control::wire::{About, Role, State, Want};
 use crate::failure::{Exit, Failure};
 use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, Stored, Way};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
@@ -18,6 +19,22 @@ pub fn channel() -> Channel {
         expires_at: UNIX_EPOCH + Duration::from_secs(1_795_255_200),
         lasts: Duration::from_secs(3_600),
         offering: Some("report.pdf, 38.2 MB".into()),
+    }
+}
+
+/// A session that is connected.
+pub fn about() -> About {
+    About {
+        session: "0123abcd".into(),
+        number: Some(417),
+        role: Role::Host,
+        label: None,
+        state: State::Connected,
+        want: Want::Channel,
+        path: Some("direct".into()),
+        expires_at: Some(1_795_255_200),
+        unreceived: 2,
+        matches: true,
     }
 }
 
@@ -94,9 +111,16 @@ pub fn every(peer: &str) -> Vec<Event> {
         offer(vec![peer.into(), peer.into(), peer.into()], Some(5), false, false),
         offer(vec![peer.into()], None, false, true),
         Event::Queued(Ours { what: peer.into(), ..ours() }),
-        Event::Pending { ours: ours(), next: "pinhole status 417".into() },
+        Event::Pending {
+            id: Some(ItemId(1)),
+            what: "report.pdf".into(),
+            size: Some(38_200_000),
+            next: "pinhole receive 417 --wait 45".into(),
+        },
         Event::Delivered(Ours { what: peer.into(), files: Some(14), ..ours() }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
+        Event::Session(about()),
+        Event::Session(About { number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),
     ]

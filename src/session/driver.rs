@@ -9,6 +9,7 @@ use super::sending::Ours;
 use super::typing::Typing;
 use super::{Report, tell};
 use crate::clock;
+use crate::control::Control;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Inbox;
 use crate::report::sentences::{Side, failure_from};
@@ -46,6 +47,8 @@ impl Desk {
 pub(super) struct Driver<'a> {
     pub(super) plan: Arc<Plan>,
     pub(super) report: &'a mut Report,
+    /// How other commands reach this session.
+    pub(super) control: Control,
     pub(super) conversation: Conversation,
     pub(super) tables: Tables,
     pub(super) desk: Desk,
@@ -85,7 +88,7 @@ pub(super) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
-    pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report) -> Result<Self, Failure> {
+    pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
         let Meeting { joined: Joined { socket, path, established }, role } = meeting;
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
         let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
@@ -95,6 +98,7 @@ impl<'a> Driver<'a> {
             conversation: Conversation::new(clock::now(), setup),
             plan,
             report,
+            control: control.clone(),
             tables,
             desk: Desk(desk),
             ours: BTreeMap::new(),
@@ -223,6 +227,7 @@ impl<'a> Driver<'a> {
                     self.verify(self.verifier.clone());
                 }
                 self.send_wares();
+                self.take_errands();
             }
             Told::Text(item, body) => self.text(item, body),
             Told::Secret(item, label, secret) => self.secret(item, label, secret.0),

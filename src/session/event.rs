@@ -1,5 +1,6 @@
 //! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the program prints.
 
+use crate::control::wire::About;
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use std::fmt;
@@ -90,8 +91,12 @@ pub enum Event {
     Queued(Ours),
     /// Something of ours is on its way, and this process does not wait for it any longer.
     Pending {
-        /// What it is.
-        ours: Ours,
+        /// Our number for it, once the other side is there.
+        id: Option<ItemId>,
+        /// What it is, as in [`Ours`].
+        what: String,
+        /// Bytes, where that means something.
+        size: Option<u64>,
         /// The command that tells later what became of it.
         next: String,
     },
@@ -99,6 +104,8 @@ pub enum Event {
     Delivered(Ours),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),
+    /// A session of this machine, for `status`.
+    Session(About),
     /// One thing that `doctor` has looked at.
     Check(Check),
     /// The last line, once.
@@ -107,6 +114,8 @@ pub enum Event {
         exit: Exit,
         /// A fixed word: `done`, or the word of the failure.
         reason: &'static str,
+        /// Whether a `receive` has left more to receive.
+        more: bool,
     },
 }
 
@@ -171,6 +180,19 @@ pub enum Path {
     Direct,
     /// Through a relay.
     Relay,
+}
+
+impl Path {
+    /// Its word for programs (EVENTS.md).
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Lan => "lan",
+            Self::Direct => "direct",
+            Self::Relay => "relay",
+        }
+    }
 }
 
 /// The direction of a transfer.

@@ -2,9 +2,8 @@
 
 use super::door::Door;
 use super::event::{Channel, Event};
-use super::interrupt::{Interrupt, interrupted};
 use super::plan::{Hosting, Plan, Ware};
-use super::{Meeting, Report, tell};
+use super::{Ending, Meeting, Report, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
@@ -32,11 +31,11 @@ impl Host {
     }
 
     /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
-    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<Meeting, Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
-                () = interrupt.wait() => return Err(interrupted("interrupted before there was a code")),
+                failure = ending.wait("before there was a code") => return Err(failure),
             };
             let judge = self.show(&door, plan, report)?;
             tell(report, &Event::Waiting);
@@ -53,7 +52,7 @@ impl Host {
                     failure = broken => failure,
                     () = clock::sleep_until(Some(until)) => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"),
-                    () = interrupt.wait() => interrupted("interrupted before anybody came; the code is dead"),
+                    failure = ending.wait("before anybody came; the code is dead") => failure,
                 }
             };
             match door.meet(judge, report, stop).await? {
@@ -62,7 +61,7 @@ impl Host {
                 Met::Burned => {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
-                    if !self.again(plan, report, interrupt).await? {
+                    if !self.again(plan, report, ending).await? {
                         return Err(Failure::new(Exit::Code, "code-guessed", "somebody used a wrong code, so this one is dead")
                             .next("run the command again for a new code, or allow more with --tries"));
                     }
@@ -126,15 +125,15 @@ impl Host {
     }
 
     /// Whether another code is wanted after a guess: `--tries` says, or the person here.
-    async fn again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+    async fn again(&self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
         if self.guesses < self.hosting.tries {
             return Ok(plan.wares.iter().all(Ware::reusable));
         }
-        self.asked_again(plan, report, interrupt).await
+        self.asked_again(plan, report, ending).await
     }
 
     /// Whether the person here wants another code; nobody is asked who has said how many there may be.
-    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
         if !plan.wares.iter().all(Ware::reusable) || !plan.person || self.hosting.tries > 1 {
             return Ok(false);
         }
@@ -142,7 +141,7 @@ impl Host {
         let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code());
         let answer = tokio::select! {
             answer = asked => answer,
-            () = interrupt.wait() => return Err(interrupted("interrupted; the code is dead")),
+            failure = ending.wait("and the code is dead") => return Err(failure),
         };
         report.resume();
         answer.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))

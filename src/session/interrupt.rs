@@ -45,6 +45,6 @@ fn hangup_ignored() -> bool {
 }
 
 /// The failure that an interrupt is.
-pub(super) fn interrupted(detail: &str) -> Failure {
+pub(crate) fn interrupted(detail: &str) -> Failure {
     Failure::new(Exit::Interrupted, "interrupted", detail)
 }

@@ -1,9 +1,8 @@
 //! A joiner before its conversation: the host of its code is found and dialled.
 
 use super::event::Event;
-use super::interrupt::{Interrupt, interrupted};
 use super::plan::Plan;
-use super::{Meeting, Report, tell};
+use super::{Ending, Meeting, Report, tell};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
 use crate::transport::direct::{Candidates, join as dial};
@@ -13,7 +12,7 @@ use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::Joiner;
 
 /// Meets the host of the code that this side was given.
-pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, interrupt: &mut Interrupt) -> Result<Meeting, Failure> {
+pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, ending: &mut Ending) -> Result<Meeting, Failure> {
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
@@ -27,7 +26,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     };
     tokio::select! {
         joined = met => Ok(Meeting { joined: joined?, role: Role::Joiner }),
-        () = interrupt.wait() => Err(interrupted("interrupted before there was a channel")),
+        failure = ending.wait("before there was a channel") => Err(failure),
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod door;
 mod driver;
+mod errands;
 pub mod event;
 mod hosting;
 pub(crate) mod interrupt;
@@ -13,6 +14,7 @@ mod secrets;
 mod sending;
 mod typing;
 
+use crate::control::{Closing, Control, Server, wire};
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
 use crate::transport::Joined;
@@ -21,6 +23,7 @@ use event::Event;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted};
 use pinhole_protocol::conversation::{Outcome, Role};
+use pinhole_protocol::wire::Want;
 use plan::{Meet, Plan};
 use std::io::Write;
 use std::sync::Arc;
@@ -39,7 +42,8 @@ pub type Report = Reporter<Box<dyn Write + Send>>;
 ///
 /// Must be called on a tokio runtime with timers and I/O.
 pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Exit {
-    let end = heard(purpose, report).await;
+    let mut server = None;
+    let end = heard(purpose, report, &mut server).await;
     let (exit, reason) = match &end {
         Ok(()) => (Exit::Done, "done"),
         Err(failure) => {
@@ -47,7 +51,10 @@ pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send 
             (failure.exit, failure.word)
         }
     };
-    tell(report, &Event::End { exit, reason });
+    tell(report, &Event::End { exit, reason, more: false });
+    if let Some(server) = server {
+        server.finish().await;
+    }
     exit
 }
 
@@ -57,52 +64,104 @@ fn tell(report: &mut Report, event: &Event) {
 }
 
 /// A session during which Ctrl-C is heard from the first question on.
-async fn heard(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Result<(), Failure> {
+async fn heard(
+    purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static,
+    report: &mut Report,
+    server: &mut Option<Server>,
+) -> Result<(), Failure> {
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
     let (plan, meet) = tokio::select! {
         purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
-    session(Arc::new(plan), meet, report, interrupt).await
+    let (control, promises) = (reachable(&plan, &meet, report, server), plan.want != Want::Both);
+    let end = session(Arc::new(plan), meet, report, Ending { interrupt, control: control.clone() }).await;
+    match end {
+        Err(failure) if failure.word == CLOSED && control.closing() == Some(Closing::Peace) && !promises => {
+            tell(report, &Event::Closed);
+            Ok(())
+        }
+        Err(failure) if failure.word == CLOSED => Err(interrupted(&failure.detail)),
+        end => end,
+    }
 }
 
-async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut interrupt: Interrupt) -> Result<(), Failure> {
+/// Lets other commands of this user reach the session, if this environment does; what was asked for by name and cannot be is said.
+fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, server: &mut Option<Server>) -> Control {
+    let (role, code) = match meet {
+        Meet::Host(_) => (wire::Role::Host, None),
+        Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
+    };
+    let want = match plan.want {
+        Want::Give => wire::Want::Give,
+        Want::Take => wire::Want::Take,
+        Want::Both => wire::Want::Channel,
+    };
+    let control = Control::new(role, want, plan.label.clone(), code);
+    match Server::start(&control) {
+        Ok(started) => {
+            *server = Some(started);
+            let listener = control.clone();
+            report.listen(Box::new(move |event, line| listener.heard(event, line)));
+        }
+        Err(failure) if plan.label.is_some() => tell(report, &Event::Trouble(failure)),
+        Err(_) => {}
+    }
+    control
+}
+
+/// What can end a session from outside the conversation, before there is one.
+struct Ending {
+    interrupt: Interrupt,
+    control: Control,
+}
+
+/// The word of the failure that a session ends with which another command closes before there is a conversation. It is never said.
+const CLOSED: &str = "closed";
+
+impl Ending {
+    /// Waits for Ctrl-C or for another command that closes this session. `when` says what it interrupted.
+    async fn wait(&mut self, when: &str) -> Failure {
+        tokio::select! {
+            () = self.interrupt.wait() => interrupted(&format!("interrupted {when}")),
+            () = self.control.closed() => Failure::new(Exit::Interrupted, CLOSED, format!("closed {when}, by another command")),
+        }
+    }
+}
+
+async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
-            let meeting = joining::join(&plan, *address, report, &mut interrupt).await?;
-            converse(&plan, meeting, report, &mut interrupt).await.1.map_or(Ok(()), Err)
+            let meeting = joining::join(&plan, *address, report, &mut ending).await?;
+            converse(&plan, meeting, report, &mut ending).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
             let mut host = Host::new(hosting);
-            let end = hosted(&plan, &mut host, report, &mut interrupt).await;
+            let end = hosted(&plan, &mut host, report, &mut ending).await;
             host.close().await;
             end
         }
     }
 }
 
-async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, interrupt: &mut Interrupt) -> Result<(), Failure> {
+async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
     loop {
-        let meeting = host.meet(plan, report, interrupt).await?;
-        match converse(plan, meeting, report, interrupt).await {
+        let meeting = host.meet(plan, report, ending).await?;
+        match converse(plan, meeting, report, ending).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person says whether there is to be a new code.
-            (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, interrupt).await? => {}
+            (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, ending).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
         }
     }
 }
 
-async fn converse(
-    plan: &Arc<Plan>,
-    meeting: Meeting,
-    report: &mut Report,
-    interrupt: &mut Interrupt,
-) -> (Option<Outcome>, Option<Failure>) {
+async fn converse(plan: &Arc<Plan>, meeting: Meeting, report: &mut Report, ending: &mut Ending) -> (Option<Outcome>, Option<Failure>) {
     tell(report, &Event::Paired);
-    match Driver::start(Arc::clone(plan), meeting, report) {
+    match Driver::start(Arc::clone(plan), meeting, report, &ending.control) {
         Ok(driver) => {
-            let (outcome, failure) = driver.run(interrupt).await;
+            let (outcome, failure) = driver.run(&mut ending.interrupt).await;
+            ending.control.detach();
             (Some(outcome), failure)
         }
         Err(failure) => (None, Some(failure)),

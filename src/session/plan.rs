@@ -39,6 +39,8 @@ pub struct Plan {
     pub strict: bool,
     /// Whether a person can be asked.
     pub person: bool,
+    /// What other commands of this machine may call the session.
+    pub label: Option<String>,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
 }

@@ -3,6 +3,7 @@
 use super::driver::Driver;
 use super::event::{Event, Ours as Told, Way};
 use super::plan::Ware;
+use crate::control::Follower;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Next, Outgoing, Selection};
 use crate::report::escape;
@@ -24,6 +25,8 @@ pub(super) struct Ours {
     files: u32,
     selection: Option<Arc<Selection>>,
     source: Option<Arc<Outgoing>>,
+    /// Another command, which wants to know what becomes of it.
+    follower: Option<Follower>,
 }
 
 impl Ours {
@@ -31,6 +34,13 @@ impl Ours {
     pub(super) fn stop(&self) {
         if let Some(source) = &self.source {
             source.stop();
+        }
+    }
+
+    /// Tells whoever wants to know that it failed.
+    fn fail(&self, failure: &Failure) {
+        if let Some(follower) = &self.follower {
+            follower.failed(failure.clone());
         }
     }
 
@@ -53,9 +63,17 @@ impl Driver<'_> {
 
     /// Sends one thing.
     pub(super) fn send(&mut self, ware: &Ware) {
+        self.send_for(ware, None);
+    }
+
+    /// Sends one thing for another command.
+    pub(super) fn send_for(&mut self, ware: &Ware, follower: Option<Follower>) {
         let id = self.conversation.next_item();
+        if let Some(follower) = &follower {
+            follower.sent(id);
+        }
         let what = ware.describe();
-        let ours = |size| Ours { what: what.clone(), size, files: 0, selection: None, source: None };
+        let ours = |size| Ours { what: what.clone(), size, files: 0, selection: None, source: None, follower: follower.clone() };
         let body = match ware {
             Ware::Text(text) => {
                 self.ours.insert(id, ours(Some(text.len() as u64)));
@@ -74,7 +92,9 @@ impl Driver<'_> {
         match body {
             Ok(body) => self.next.push_back(Input::Body(id, body)),
             Err(_) => {
-                self.ours.remove(&id);
+                if let Some(ours) = self.ours.remove(&id) {
+                    ours.fail(&too_long(&what));
+                }
                 self.trouble(too_long(&what));
             }
         }
@@ -85,7 +105,9 @@ impl Driver<'_> {
         self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes));
         let counted = offer.counted;
         if let (Some(ours), false) = (self.ours.get(&id), self.plan.verify) {
+            let follower = ours.follower.clone();
             self.say(&Event::Queued(ours.told(id)));
+            follower.inspect(Follower::queued);
         }
         self.next.push_back(Input::Offer(offer));
         if counted {
@@ -182,8 +204,11 @@ impl Driver<'_> {
     /// Withdraws something of ours, for a reason of this side's.
     pub(super) fn withdraw(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) {
         // Forgotten before it fails, or it would seem to have failed at the other side.
-        self.forget(id);
+        let ours = self.forget(id);
         if let Some(failure) = failure {
+            if let Some(ours) = ours {
+                ours.fail(&failure);
+            }
             self.trouble(failure);
         }
         self.input(Input::Cancel(id, reason));
@@ -194,6 +219,7 @@ impl Driver<'_> {
         let Some(ours) = self.forget(id) else { return };
         self.delivered += 1;
         self.say(&Event::Delivered(ours.told(id)));
+        ours.follower.as_ref().inspect(|follower| follower.delivered());
         self.say_skipped(&ours);
     }
 
@@ -202,7 +228,9 @@ impl Driver<'_> {
         if let Some(ours) = self.forget(id) {
             let failure = failure_from(reason, self.side);
             let detail = format!("{} was not delivered: {}", ours.what, failure.detail);
-            self.trouble(Failure { detail, ..failure });
+            let failure = Failure { detail, ..failure };
+            ours.fail(&failure);
+            self.trouble(failure);
         }
     }
 

@@ -164,6 +164,29 @@ struct Item {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pending {
+    id: Option<u32>,
+    what: String,
+    size: Option<u64>,
+    next: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Session {
+    session: String,
+    number: Option<u32>,
+    role: String,
+    label: Option<String>,
+    state: String,
+    want: String,
+    path: Option<String>,
+    expires_at: Option<String>,
+    unreceived: u64,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Way {
     Out,
@@ -202,12 +225,14 @@ struct Check {
 struct End {
     exit: i32,
     reason: String,
+    more: Option<bool>,
     last_seq: Option<u64>,
 }
 
-/// Holds the lines of a whole run, and the status it ended with, against the promise.
+/// Holds the lines of a whole run, and the status it ended with, against the promise. A command that reads the lines of a session may
+/// begin and leave out where it likes; a session itself counts.
 #[track_caller]
-pub fn check(lines: &[String], status: i32) {
+pub fn check(lines: &[String], status: i32, reads: bool) {
     let statuses = statuses();
     let (mut last_seq, mut ends) = (None, 0);
     for line in lines {
@@ -222,8 +247,11 @@ pub fn check(lines: &[String], status: i32) {
         let kind = fields.remove("type").unwrap_or_else(|| panic!("no type: {line}"));
         let kind = kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
         let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
-        if matches!(kind.as_str(), "progress" | "error" | "check" | "end") {
+        if matches!(kind.as_str(), "progress" | "pending" | "session" | "error" | "check" | "end") {
             assert_eq!(seq, None, "made by this process: {line}");
+        } else if reads {
+            assert!(seq > last_seq, "{line}");
+            last_seq = seq;
         } else {
             assert_eq!(seq, Some(last_seq.unwrap_or(0) + 1), "{line}");
             last_seq = seq;
@@ -242,8 +270,14 @@ pub fn check(lines: &[String], status: i32) {
                 sentence(&it.detail, line);
                 assert!(it.next.as_deref().map_or(it.ok, |next| !next.is_empty()), "what is wrong has a next: {line}");
             }
+            "pending" => {
+                let it: Pending = read(fields, line);
+                assert!(it.id != Some(0) && !it.what.is_empty() && it.size != Some(0) && it.next.starts_with("pinhole "), "{line}");
+            }
+            "session" => check_session(&read(fields, line), line),
             "end" => {
                 let it: End = read(fields, line);
+                assert!(it.more.is_none_or(|more| more && reads), "{line}");
                 assert_eq!((it.exit, it.last_seq), (status, last_seq), "{line}");
                 assert_eq!(statuses.get(it.reason.as_str()), Some(&it.exit), "EVENTS.md says otherwise: {line}");
                 ends += 1;
@@ -288,6 +322,18 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
         "handshake_failed" => assert!(read::<HandshakeFailed>(fields, line).guesses > 0, "{line}"),
         other => panic!("EVENTS.md has no event {other:?}: {line}"),
     }
+}
+
+#[track_caller]
+fn check_session(it: &Session, line: &str) {
+    let of = |word: &str, words: &[&str]| assert!(words.contains(&word), "{word}: {line}");
+    of(&it.role, &["host", "peer"]);
+    of(&it.state, &["waiting", "paired", "connected", "leaving"]);
+    of(&it.want, &["give", "take", "channel"]);
+    it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
+    assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");
+    assert!(it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < u64::MAX, "{line}");
+    assert!(it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')), "{line}");
 }
 
 #[track_caller]

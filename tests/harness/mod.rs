@@ -95,6 +95,8 @@ pub struct Running {
     pub seen: Vec<String>,
     /// Whether they are the JSON lines of EVENTS.md.
     json: bool,
+    /// Whether it may print the lines of another session.
+    reads: bool,
 }
 
 impl Running {
@@ -103,6 +105,7 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
         let (bytes_out, human) = (args.windows(2).any(|pair| pair == ["-o", "-"]), args.iter().any(|arg| arg == "--human"));
+        let reads = args.first().is_some_and(|verb| verb == "receive" || verb == "send");
         let mut child = command.spawn().unwrap();
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
         let (lines, errors) = match child.stdout.take() {
@@ -112,7 +115,7 @@ impl Running {
             }
             output => (output.map_or_else(|| channel().1, follow), errors),
         };
-        Self { child, lines, errors, seen: Vec::new(), json: !human }
+        Self { child, lines, errors, seen: Vec::new(), json: !human, reads }
     }
 
     /// The next line, without its end; nothing after the last.
@@ -194,7 +197,7 @@ impl Running {
         };
         let errors = std::iter::from_fn(|| self.error_line()).collect();
         let output = output.map_or_else(Vec::new, |output| output.join().unwrap());
-        Ended { status, lines: std::mem::take(&mut self.seen), errors, output, json: self.json }
+        Ended { status, lines: std::mem::take(&mut self.seen), errors, output, json: self.json, reads: self.reads }
     }
 
     fn error_lines(&self) -> Vec<String> {
@@ -217,6 +220,7 @@ pub struct Ended {
     /// What `-o -` received.
     pub output: Vec<u8>,
     json: bool,
+    reads: bool,
 }
 
 impl Ended {
@@ -225,7 +229,7 @@ impl Ended {
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "stdout: {:#?}\nstderr: {:#?}", self.lines, self.errors);
         if self.json {
-            contract::check(&self.lines, code);
+            contract::check(&self.lines, code, self.reads);
             assert!(self.errors.is_empty(), "{:#?}", self.errors);
         }
         self

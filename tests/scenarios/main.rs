@@ -10,6 +10,7 @@ mod changing;
 mod channel;
 mod choosing;
 mod config;
+mod control;
 mod doctor;
 mod early;
 mod existing;

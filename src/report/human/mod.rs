@@ -14,7 +14,7 @@ use crate::session::event::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Columns before the sentence of a check: the mark, and the longest name, `unix-sockets`.
 const CHECK: usize = 16;
@@ -115,8 +115,9 @@ impl<W: Write + Send + 'static> Human<W> {
             // Drawn above, from all transfers together.
             Event::Progress { .. } => None,
             Event::Queued(_) => say("Offered; waiting for the other side to accept …"),
-            Event::Pending { ours, next } => {
-                Some(self.next(&look.fold(&format!("Still under way: {}", words::ours(ours)), "  "), Some(next)))
+            Event::Pending { what, size, next, .. } => {
+                let what = words::amount(&super::escape::terminal(what), None, *size);
+                Some(self.next(&look.fold(&format!("Still under way: {what}"), "  "), Some(next)))
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
@@ -126,6 +127,7 @@ impl<W: Write + Send + 'static> Human<W> {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
             }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
+            Event::Session(about) => say(&words::session(about, SystemTime::now())),
             Event::Check(check) => Some(self.check(check)),
             Event::End { .. } => None,
         }

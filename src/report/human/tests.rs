@@ -66,7 +66,7 @@ fn giving_a_file() {
         Event::Delivered(given::ours()),
         Event::PeerLeft(Reason::Done),
         Event::Closed,
-        Event::End { exit: Exit::Done, reason: "done" },
+        Event::End { exit: Exit::Done, reason: "done", more: false },
     ];
     let before = "\
 Giving report.pdf, 38.2 MB
@@ -225,7 +225,7 @@ fn taking_files() {
         Event::File(renamed),
         Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
         Event::PeerLeft(Reason::Done),
-        Event::End { exit: Exit::Done, reason: "done" },
+        Event::End { exit: Exit::Done, reason: "done", more: false },
     ];
     assert_eq!(
         written(Look::PLAIN, true, &events),
@@ -270,7 +270,7 @@ fn a_wrong_code_at_the_giver_and_at_the_taker() {
     let giver = written(ROOMY, true, &[Event::Paired, Event::HandshakeFailed { guesses: 2 }]);
     let detail = "the code is wrong, and it is used up now: codes work once";
     let failure = Failure::new(Exit::Code, "code-wrong", detail).next("ask the other side for a new code");
-    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong" }]);
+    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong", more: false }]);
     assert_eq!(
         giver,
         "\
@@ -286,7 +286,7 @@ Somebody is there; checking the code …
 fn declined_and_out_of_space() {
     let ended = |reason| {
         let failure = crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
-        let end = Event::End { exit: failure.exit, reason: failure.word };
+        let end = Event::End { exit: failure.exit, reason: failure.word, more: false };
         let progress = [0, 11_400_000].map(|done| given::progress(Way::Out, done, DOWN));
         let events = progress.into_iter().chain([Event::PeerLeft(reason), Event::Trouble(failure), end]);
         on_screen(&written(ROOMY, true, &events.collect::<Vec<_>>()), 80)
@@ -338,7 +338,7 @@ fn the_bar_stays_below_what_is_said_and_goes_for_a_question() {
 
 #[test]
 fn the_end_leaves_no_bar() {
-    for last in [Event::Disconnected, Event::Closed, Event::End { exit: Exit::Interrupted, reason: "interrupted" }] {
+    for last in [Event::Disconnected, Event::Closed, Event::End { exit: Exit::Interrupted, reason: "interrupted", more: false }] {
         let screen = on_screen(&written(ROOMY, true, &[given::progress(Way::Out, 1, Some(2)), last]), 80);
         assert!(!screen.contains('%'), "{screen}");
     }

@@ -1,11 +1,13 @@
 //! The longer sentences for people.
 
+use crate::control::wire::About;
 use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
 use crate::report::sentences::{Side, sentence};
-use crate::session::event::{Channel, Offered, Ours, Path, Reach};
+use crate::session::event::{Channel, Offered, Path, Reach};
 use pinhole_protocol::wire::Reason;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
 pub fn channel(look: Look, channel: &Channel) -> String {
@@ -46,6 +48,16 @@ fn reach(reach: &Reach) -> Vec<String> {
         ),
     };
     vec![first, "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.".into()]
+}
+
+/// A session of this machine.
+pub fn session(about: &About, now: SystemTime) -> String {
+    let number = about.number.map_or_else(|| "no number yet".to_owned(), |number| number.to_string());
+    let label = about.label.as_ref().map(|label| format!(" {}", name(label))).unwrap_or_default();
+    let expires_at = about.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    let left = expires_at.and_then(|end| end.duration_since(now).ok()).map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
+    let unreceived = if about.unreceived > 0 { format!(", {} not received", about.unreceived) } else { String::new() };
+    format!("{number}{label}: {} ({}), {}{left}{unreceived}", about.want.word(), about.role.word(), about.state.word())
 }
 
 /// Which way the bytes go.
@@ -95,11 +107,6 @@ pub fn total(offer: &Offered) -> String {
         (Some(bytes), false) => format!("at least {}, still counting", size(bytes)),
         (None, _) => "of unknown size".into(),
     }
-}
-
-/// Something of ours: `report.pdf, 38.2 MB`.
-pub fn ours(ours: &Ours) -> String {
-    amount(&terminal(&ours.what), ours.files.filter(|files| *files > 1), ours.size)
 }
 
 /// `logs, 13 files, 38.2 MB`.

@@ -19,7 +19,8 @@ pub struct Line<'a> {
     /// The version of the promise.
     #[schemars(extend("const" = 1))]
     pub v: u8,
-    /// The number of the event in its session, from 1. `progress`, `error`, `check` and `end` have none.
+    /// The number of the event in its session, from 1. `progress`, `pending`, `session`, `error`, `check` and
+    /// `end` have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub seq: Option<u64>,
@@ -116,8 +117,14 @@ pub enum Body<'a> {
     Queued(Item<'a>),
     /// Something of this side's is on its way, and this process does not wait for it any longer.
     Pending {
-        #[serde(flatten)]
-        item: Item<'a>,
+        /// Its number, once the other side is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<u32>,
+        /// What it is.
+        what: &'a str,
+        /// Its bytes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
         /// The command that tells what became of it.
         next: &'a str,
     },
@@ -145,6 +152,8 @@ pub enum Body<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
     },
+    /// A session of this user on this machine.
+    Session(Open<'a>),
     /// The last line, once.
     End {
         /// The exit status.
@@ -152,6 +161,9 @@ pub enum Body<'a> {
         exit: u8,
         /// `done`, or the word of the error that ended it.
         reason: &'static str,
+        /// Whether `receive` has left something for its next call.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        more: Option<bool>,
         /// The last `seq` written, if any was.
         #[serde(skip_serializing_if = "Option::is_none")]
         last_seq: Option<u64>,
@@ -161,7 +173,10 @@ pub enum Body<'a> {
 impl Body<'_> {
     /// Whether the line is the session's, with a number, and not one made by the process that reads it.
     pub const fn is_numbered(&self) -> bool {
-        !matches!(self, Self::Progress { .. } | Self::Error { .. } | Self::Check { .. } | Self::End { .. })
+        !matches!(
+            self,
+            Self::Progress { .. } | Self::Pending { .. } | Self::Error { .. } | Self::Check { .. } | Self::Session(_) | Self::End { .. }
+        )
     }
 }
 
@@ -313,4 +328,35 @@ pub struct Item<'a> {
     /// Its bytes, where that means something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+}
+
+/// A session of this user on this machine.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Open<'a> {
+    /// Its id.
+    pub session: &'a str,
+    /// The public number of its code, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Whether it made the code.
+    #[schemars(extend("enum" = ["host", "peer"]))]
+    pub role: &'static str,
+    /// That of `--label`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<&'a str>,
+    /// How far it has come.
+    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving"]))]
+    pub state: &'static str,
+    /// What it came for.
+    #[schemars(extend("enum" = ["give", "take", "channel"]))]
+    pub want: &'static str,
+    /// Over what kind of link it speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<&'a str>,
+    /// When it ends if nothing happens: RFC 3339, in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// Lines that no `receive` has returned.
+    pub unreceived: u64,
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::failure::{Exit, Failure};
 use crate::report::test_events;
+use crate::session::event::Path;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -75,8 +76,7 @@ enum Promised {
     },
     Pending {
         v: One,
-        seq: u64,
-        id: u32,
+        id: Option<u32>,
         what: String,
         size: Option<u64>,
         next: String,
@@ -101,10 +101,23 @@ enum Promised {
         detail: String,
         next: Option<String>,
     },
+    Session {
+        v: One,
+        session: String,
+        number: Option<u32>,
+        role: String,
+        label: Option<String>,
+        state: String,
+        want: String,
+        path: Option<String>,
+        expires_at: Option<String>,
+        unreceived: u64,
+    },
     End {
         v: One,
         exit: u8,
         reason: String,
+        more: Option<bool>,
         last_seq: Option<u64>,
     },
 }
@@ -254,11 +267,12 @@ enum PromisedStored {
 
 /// What is written when the events come one second after another.
 fn lines(events: &[Event], progress_every: Option<Duration>) -> Vec<String> {
-    let (mut json, start) = (Json::new(Vec::new(), progress_every), Instant::now());
+    let (mut lines, start) = (Lines::new(progress_every), Instant::now());
+    let mut written = String::new();
     for (second, event) in events.iter().enumerate() {
-        json.event(event, start + Duration::from_secs(second as u64)).unwrap();
+        written += &lines.line(event, start + Duration::from_secs(second as u64)).unwrap().map(|made| made.text).unwrap_or_default();
     }
-    String::from_utf8(json.out).unwrap().lines().map(str::to_owned).collect()
+    written.lines().map(str::to_owned).collect()
 }
 
 fn line(event: Event) -> String {
@@ -281,7 +295,7 @@ const HOSTILE: &str = "\"}\n{\"type\":\"end\"}\u{1b}[2J\u{202e}\u{7f}é\u{1f600}
 fn every_line_keeps_the_promise_whatever_the_peer_says() {
     let mut events = test_events::every(HOSTILE);
     events.extend([1, 2].map(|done| test_events::progress(Way::In, done, Some(9))));
-    events.push(Event::End { exit: Exit::Done, reason: "done" });
+    events.push(Event::End { exit: Exit::Done, reason: "done", more: false });
     let lines = lines(&events, Some(Duration::ZERO));
     assert_eq!(lines.len(), events.len());
     for line in lines {
@@ -334,7 +348,7 @@ fn giving_a_file() {
         Event::Delivered(test_events::ours()),
         Event::PeerLeft(Reason::Done),
         Event::Closed,
-        Event::End { exit: Exit::Done, reason: "done" },
+        Event::End { exit: Exit::Done, reason: "done", more: false },
     ];
     assert_eq!(
         lines(&events, None),
@@ -354,7 +368,7 @@ fn giving_a_file() {
 fn a_wrong_code() {
     let failure = Failure::new(Exit::Code, "code-wrong", "the code is wrong").next("ask the other side for a new code");
     assert_eq!(
-        lines(&[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong" }], None),
+        lines(&[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong", more: false }], None),
         [
             r#"{"v":1,"type":"error","error":"code-wrong","detail":"the code is wrong","next":"ask the other side for a new code"}"#,
             r#"{"v":1,"type":"end","exit":3,"reason":"code-wrong"}"#,
@@ -416,27 +430,4 @@ fn dates_of_the_calendar() {
     assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59Z");
     assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
     assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z");
-}
-
-/// Counts writes and flushes.
-#[derive(Default)]
-struct Counting(Vec<&'static str>);
-
-impl Write for Counting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push("write");
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.push("flush");
-        Ok(())
-    }
-}
-
-#[test]
-fn a_line_is_one_write_and_flushed() {
-    let mut json = Json::new(Counting::default(), None);
-    json.event(&Event::Channel(test_events::channel()), Instant::now()).unwrap();
-    json.event(&Event::Waiting, Instant::now()).unwrap();
-    assert_eq!(json.out.0, ["write", "flush", "write", "flush"]);
 }

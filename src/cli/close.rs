@@ -1,0 +1,42 @@
+//! `close`: ends a channel that is open on this machine.
+
+use super::options::Output;
+use super::which;
+use crate::control::client::{find, nothing_open, one};
+use crate::failure::Failure;
+use std::time::Duration;
+
+/// How long a channel may take to finish what is under way: an agent's command has 50 s (DESIGN 4).
+const PATIENCE: Duration = Duration::from_secs(40);
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C.
+
+Examples:
+  pinhole close              the one channel that is open
+  pinhole close 9471         the one of this number
+  pinhole close 9471 --now   breaks off what is under way")]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: which::Args,
+    /// Break off what is under way
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let which = self.which.which()?;
+        match one(find(&which).await?)? {
+            Some(found) => found.close(self.now, PATIENCE).await,
+            None => Err(nothing_open(&which).await),
+        }
+    }
+}

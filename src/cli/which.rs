@@ -1,0 +1,57 @@
+//! Which of the channels that are open on this machine is meant.
+
+use super::code;
+use crate::control::client::Which;
+use crate::control::wire::Role;
+use crate::failure::{Exit, Failure};
+use clap::ValueEnum;
+use pinhole_protocol::code::{Nameplate, Shape, shape};
+use zeroize::Zeroizing;
+
+/// `--role`: which side of a code, where both are on this machine.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleArg {
+    /// The side that made the code
+    Host,
+    /// The side that was given it
+    Peer,
+}
+
+/// `CODE`, `--label` and `--role`.
+#[derive(clap::Args, Clone, Debug)]
+// Its name is that of the arguments around it, and clap wants each once.
+#[group(skip)]
+pub(super) struct Args {
+    /// The channel: its code, its number, or nothing if only one is open
+    #[arg(value_name = "CODE")]
+    code: Option<String>,
+    /// The channel of this label
+    #[arg(long, value_name = "NAME")]
+    label: Option<String>,
+    /// Which side of it, if both are on this machine
+    #[arg(long, value_enum, value_name = "ROLE")]
+    role: Option<RoleArg>,
+}
+
+impl Args {
+    pub(super) fn which(&self) -> Result<Which, Failure> {
+        which(self.code.as_deref(), self.label.clone(), self.role)
+    }
+}
+
+/// The channel that is meant by what was typed.
+pub(super) fn which(code: Option<&str>, label: Option<String>, role: Option<RoleArg>) -> Result<Which, Failure> {
+    let code = match code {
+        Some(text) if shape(text) == Shape::Number => {
+            let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Exit::Usage, "code-malformed", error.explain());
+            Some(Zeroizing::new(Nameplate::parse(text).map_err(wrong)?.to_string()))
+        }
+        Some(text) => Some(code::given(text)?.code.reveal()),
+        None => None,
+    };
+    let role = role.map(|role| match role {
+        RoleArg::Host => Role::Host,
+        RoleArg::Peer => Role::Peer,
+    });
+    Ok(Which { code, label, role })
+}

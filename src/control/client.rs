@@ -1,0 +1,256 @@
+//! The commands' end: finds the sessions of this user and asks them.
+
+use super::runtime::Runtime;
+use super::wares::Parcel;
+use super::wire::{self, About, Reply, Request, Role, Unsettled, VERSION, What};
+use crate::failure::{Exit, Failure};
+use crate::session::event::Event;
+use pinhole_protocol::wire::ItemId;
+use rustix::process::geteuid;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// How long a session may take to say what it is, on a machine that is busy. One that is stopped says nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A session that was found.
+pub struct Found {
+    /// What it is.
+    pub about: About,
+    socket: PathBuf,
+    /// The directory of `socket`, held open, because that path may lead through it.
+    _runtime: Arc<Runtime>,
+}
+
+/// Which session is meant.
+#[derive(Default)]
+pub struct Which {
+    /// Its code, canonical, or its number.
+    pub code: Option<Zeroizing<String>>,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// Which side of a code it is, where both are here.
+    pub role: Option<Role>,
+}
+
+/// The sessions that are meant, ordered by number.
+///
+/// # Errors
+/// If the directory of the sessions cannot be used.
+pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
+    let Some(runtime) = Runtime::existing()? else { return Ok(Vec::new()) };
+    let runtime = Arc::new(runtime);
+    let mut asked = JoinSet::new();
+    for id in runtime.sessions()? {
+        let (runtime, code) = (Arc::clone(&runtime), which.code.clone());
+        asked.spawn(async move { ask_about(runtime, &id, code).await });
+    }
+    let mut found: Vec<Found> = asked.join_all().await.into_iter().flatten().collect();
+    found.retain(|found| {
+        found.about.matches
+            && which.role.is_none_or(|role| role == found.about.role)
+            && which.label.as_ref().is_none_or(|label| found.about.label.as_ref() == Some(label))
+    });
+    found.sort_by(|a, b| {
+        (a.about.number, a.about.role.word(), &a.about.session).cmp(&(b.about.number, b.about.role.word(), &b.about.session))
+    });
+    Ok(found)
+}
+
+/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
+async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<String>>) -> Option<Found> {
+    let socket = runtime.socket(id);
+    let code = code.map(|code| code.to_string());
+    match timeout(PATIENCE, async {
+        let mut asking = Asking::begin(&socket, What::About { code }).await?;
+        asking.next().await
+    })
+    .await
+    {
+        Ok(Ok(Some(Reply::About(about)))) => Some(Found { about, socket, _runtime: runtime }),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            runtime.remove(id);
+            None
+        }
+        _ => None,
+    }
+}
+
+/// The one session that is meant, if one is.
+///
+/// # Errors
+/// `several-open` if several are meant.
+pub fn one(mut found: Vec<Found>) -> Result<Option<Found>, Failure> {
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        _ => {
+            let lines: Vec<String> = found.iter().map(|found| line(&found.about)).collect();
+            let same = found.iter().all(|other| other.about.number == found.first().and_then(|first| first.about.number));
+            let how = if same { "say which with --role host or --role peer" } else { "say which with its number or --label" };
+            Err(Failure::new(Exit::Usage, "several-open", format!("several channels are open here: {}", lines.join(", "))).next(how))
+        }
+    }
+}
+
+/// A session in a few words.
+fn line(about: &About) -> String {
+    let number = about.number.map_or_else(|| format!("session {}", about.session), |number| number.to_string());
+    let label = about.label.as_ref().map(|label| format!(" {label:?}")).unwrap_or_default();
+    format!("{number} ({}{label})", about.role.word())
+}
+
+/// That no session is the one that was asked for.
+///
+/// # Errors
+/// `not-open` where none was named, else `code-not-open`.
+pub async fn nothing_open(which: &Which) -> Failure {
+    if which.code.is_none() && which.label.is_none() {
+        return Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE");
+    }
+    let open = find(&Which::default()).await.unwrap_or_default();
+    let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
+    let (detail, next) = match open.as_slice() {
+        [] => ("no channel is open here".to_owned(), "pinhole host, or pinhole connect CODE"),
+        _ => (format!("that channel is not open here; open are {}", open.join(", ")), "pinhole status"),
+    };
+    Failure::new(Exit::Code, "code-not-open", detail).next(next)
+}
+
+impl Found {
+    /// Closes it and waits until its process has gone, for `patience` at most.
+    ///
+    /// # Errors
+    /// `unfinished` if it is not gone by then.
+    pub async fn close(&self, now: bool, patience: Duration) -> Result<(), Failure> {
+        let mut asking = self.ask(What::Close { now }).await?;
+        match timeout(patience, asking.next()).await {
+            Ok(Ok(Some(Reply::Failed(fault)))) => Err(fault.into()),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let number = self.about.number.map(|number| format!(" {number}")).unwrap_or_default();
+                Err(Failure::new(Exit::Unfinished, "unfinished", "it is still finishing what is under way, and ends after that")
+                    .next(format!("pinhole close{number} --now, which breaks that off")))
+            }
+        }
+    }
+
+    /// What it has said after the number `after`, or what no command has received before, waiting up to `wait` for the first line; `tell`
+    /// gets each line and says whether it could be printed, or else they will be returned again. Whether there is more.
+    ///
+    /// # Errors
+    /// If the session ends meanwhile.
+    pub async fn receive(
+        &self,
+        after: Option<u64>,
+        wait: Duration,
+        max_bytes: usize,
+        mut tell: impl FnMut(&str) -> bool,
+    ) -> Result<bool, Failure> {
+        let mut asking = self.ask(What::Receive { after, wait: millis(wait), max_bytes }).await?;
+        let mut told = true;
+        loop {
+            match asking.next().await.map_err(|error| gone(&error))? {
+                Some(Reply::Line(line)) => told &= tell(&line),
+                Some(Reply::Done { more }) if !told => return Ok(more),
+                Some(Reply::Done { more }) => {
+                    asking.acknowledge().await.map_err(|error| gone(&error))?;
+                    return Ok(more);
+                }
+                Some(Reply::Failed(fault)) => return Err(fault.into()),
+                _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// Sends things and tells what becomes of them, for as long as `wait` says, until all is known.
+    ///
+    /// # Errors
+    /// The first failure; `unfinished` if something is still on its way.
+    pub async fn send(&self, parcels: Vec<Parcel>, wait: Option<Duration>, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
+        let (things, bytes): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
+        let mut asking = self.ask(What::Send { things, wait: wait.map(millis) }).await?;
+        for bytes in bytes {
+            asking.bring(&bytes).await.map_err(|error| gone(&error))?;
+        }
+        let number = self.about.number.map(|number| format!(" {number}")).unwrap_or_default();
+        let mut failed: Option<Failure> = None;
+        loop {
+            match asking.next().await.map_err(|error| gone(&error))? {
+                Some(Reply::Line(line)) => tell(Told::Line(&line)),
+                Some(Reply::Failed(fault)) => {
+                    // Each is told, the last by whoever gets it as the end of the command.
+                    if let Some(earlier) = failed.replace(fault.into()) {
+                        tell(Told::Event(&Event::Trouble(earlier)));
+                    }
+                }
+                Some(Reply::Pending(Unsettled { id, what, size })) => {
+                    let next = format!("pinhole receive{number} --wait 45");
+                    tell(Told::Event(&Event::Pending { id: id.map(ItemId), what, size, next: next.clone() }));
+                    failed.get_or_insert_with(|| {
+                        Failure::new(Exit::Unfinished, "unfinished", "it is on its way and not yet delivered").next(next)
+                    });
+                }
+                Some(Reply::Done { .. }) => return failed.map_or(Ok(()), Err),
+                None if failed.is_some() => return failed.map_or(Ok(()), Err),
+                _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    async fn ask(&self, what: What) -> Result<Asking, Failure> {
+        Asking::begin(&self.socket, what).await.map_err(|error| gone(&error))
+    }
+}
+
+fn gone(error: &io::Error) -> Failure {
+    Failure::new(Exit::Peer, "session-gone", format!("the session has ended meanwhile: {error}")).next("pinhole status")
+}
+
+/// Something that a command has to tell.
+pub enum Told<'a> {
+    /// A line that the session has made.
+    Line(&'a str),
+    /// Something that the command says itself.
+    Event(&'a Event),
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A request that is being answered.
+struct Asking(BufReader<UnixStream>);
+
+impl Asking {
+    async fn begin(socket: &std::path::Path, what: What) -> io::Result<Self> {
+        let mut stream = UnixStream::connect(socket).await?;
+        if stream.peer_cred()?.uid() != geteuid().as_raw() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        stream.write_all(&wire::spelt(&Request { v: VERSION, what })?).await?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Brings along what the request has announced.
+    async fn bring(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.get_mut().write_all(bytes).await
+    }
+
+    /// Says that all has arrived.
+    async fn acknowledge(&mut self) -> io::Result<()> {
+        self.bring(b"\n").await
+    }
+
+    /// The next line of the answer; nothing at its end.
+    async fn next(&mut self) -> io::Result<Option<Reply>> {
+        let line = wire::line(&mut self.0).await?;
+        line.map(|line| serde_json::from_slice(&line).map_err(io::Error::from)).transpose()
+    }
+}

@@ -1,0 +1,181 @@
+//! What a session has said so far: every numbered line of EVENTS.md, as it was or would have been printed, for other commands to receive.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Bytes of lines that a session keeps (DESIGN 3.3, the window): texts beyond 1 KiB are in files, so these are thousands of lines.
+const MOST: usize = 16 << 20;
+
+/// A numbered line.
+#[derive(Clone, Debug)]
+pub(super) struct Numbered {
+    pub(super) seq: u64,
+    pub(super) line: Arc<str>,
+}
+
+/// The lines of a session.
+#[derive(Default)]
+pub(super) struct Journal {
+    kept: Mutex<Kept>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<Numbered>,
+    bytes: usize,
+    last_seq: u64,
+    /// The number up to which lines were returned.
+    returned: u64,
+    /// Nothing more will be said.
+    ended: bool,
+}
+
+/// Some lines.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) lines: Vec<Numbered>,
+    /// There are more after them.
+    pub(super) more: bool,
+}
+
+impl Journal {
+    /// Keeps a line. The oldest go when there are too many: those that were returned, or else would be missing from the sequence of numbers
+    /// that a reader gets.
+    pub(super) fn keep(&self, seq: u64, line: &str) {
+        let mut kept = self.kept();
+        kept.bytes += line.len();
+        kept.last_seq = seq;
+        kept.lines.push_back(Numbered { seq, line: line.into() });
+        while kept.bytes > MOST
+            && let Some(oldest) = kept.lines.pop_front()
+        {
+            kept.bytes -= oldest.line.len();
+        }
+        drop(kept);
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing more will be said: whoever waits need not any longer.
+    pub(super) fn end(&self) {
+        self.kept().ended = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Lines that were never returned.
+    pub(super) fn unreturned(&self) -> u64 {
+        let kept = self.kept();
+        kept.last_seq.saturating_sub(kept.returned)
+    }
+
+    /// The last line with its number.
+    pub(super) fn last(&self) -> Option<Numbered> {
+        self.kept().lines.back().cloned()
+    }
+
+    /// Waits until there is a line after the number `after`, or else after those that were returned, or there will be none.
+    pub(super) async fn wait(&self, after: Option<u64>) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // From now on no change is missed.
+            changed.as_mut().enable();
+            if self.has(after) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn has(&self, after: Option<u64>) -> bool {
+        let kept = self.kept();
+        kept.ended || kept.last_seq > after.unwrap_or(kept.returned)
+    }
+
+    /// The lines after the number `after`, or else after those that were returned: as many as `bytes` hold with their ends, and at least
+    /// one. Also whether there will be no more.
+    pub(super) fn piece(&self, after: Option<u64>, bytes: usize) -> (Piece, bool) {
+        let kept = self.kept();
+        let after = after.unwrap_or(kept.returned);
+        let first = kept.lines.partition_point(|line| line.seq <= after);
+        let mut piece = Piece::default();
+        let mut room = bytes;
+        for line in kept.lines.range(first..) {
+            let size = line.line.len() + 1;
+            if size > room && !piece.lines.is_empty() {
+                piece.more = true;
+                break;
+            }
+            room = room.saturating_sub(size);
+            piece.lines.push(line.clone());
+        }
+        (piece, kept.ended)
+    }
+
+    /// Lines up to the number `seq` have reached who asked for them.
+    pub(super) fn returned(&self, seq: u64) {
+        let mut kept = self.kept();
+        kept.returned = kept.returned.max(seq);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(lines: u64) -> Journal {
+        let journal = Journal::default();
+        (1..=lines).for_each(|seq| journal.keep(seq, &format!("line {seq}")));
+        journal
+    }
+
+    fn numbers(piece: &Piece) -> Vec<u64> {
+        piece.lines.iter().map(|line| line.seq).collect()
+    }
+
+    #[test]
+    fn what_was_returned_is_not_returned_again_unless_asked_for() {
+        let journal = journal(3);
+        assert_eq!(numbers(&journal.piece(None, 1_000).0), [1, 2, 3]);
+        // It may not have arrived.
+        assert_eq!(journal.unreturned(), 3);
+        journal.returned(2);
+        assert_eq!((numbers(&journal.piece(None, 1_000).0), journal.unreturned()), (vec![3], 1));
+        assert_eq!(numbers(&journal.piece(Some(0), 1_000).0), [1, 2, 3]);
+        assert_eq!(numbers(&journal.piece(Some(9), 1_000).0), [0; 0]);
+        journal.returned(1);
+        assert_eq!(journal.unreturned(), 1);
+    }
+
+    #[test]
+    fn an_answer_holds_whole_lines_and_at_least_one() {
+        let journal = journal(3);
+        // Six letters and an end each.
+        for (bytes, expected) in [(0, 1), (7, 1), (13, 1), (14, 2), (20, 2), (21, 3)] {
+            let (piece, _) = journal.piece(None, bytes);
+            assert_eq!((piece.lines.len(), piece.more), (expected, expected < 3), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_lines_go_when_there_are_too_many() {
+        let journal = Journal::default();
+        let long = "x".repeat(MOST / 4);
+        (1..=6).for_each(|seq| journal.keep(seq, &long));
+        assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [3, 4, 5, 6]);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_a_line_and_of_the_end() {
+        let journal = journal(0);
+        let nobody_yet = tokio::time::timeout(std::time::Duration::ZERO, journal.wait(None)).await;
+        assert!(nobody_yet.is_err());
+        tokio::join!(journal.wait(None), async { journal.keep(1, "one") });
+        tokio::join!(journal.wait(Some(1)), async { journal.end() });
+    }
+}

@@ -1,0 +1,287 @@
+//! How other commands reach a running session: a Unix socket in a private directory, on which it tells what it is and what happened, and
+//! takes what is to be sent.
+
+pub mod client;
+mod journal;
+mod runtime;
+mod server;
+pub mod wares;
+pub mod wire;
+
+use crate::failure::{Exit, Failure};
+use crate::report::sentences::{Side, failure_from};
+use crate::session::event::{Event, Path};
+use crate::session::plan::Ware;
+use journal::Journal;
+use pinhole_protocol::wire::{ItemId, Reason};
+pub use server::Server;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, mpsc, oneshot};
+use wire::{About, Role, State, Want};
+use zeroize::Zeroizing;
+
+/// Something that another command wants of a session.
+pub enum Errand {
+    /// That something is sent.
+    Send(Sending),
+    /// That it finishes what is under way and leaves.
+    Leave,
+    /// That it ends at once.
+    Abort,
+    /// How long it lasts if nothing happens.
+    Rests(oneshot::Sender<Duration>),
+}
+
+/// Something to send, and who wants to know what becomes of it.
+pub struct Sending {
+    /// What it is.
+    pub ware: Ware,
+    /// Who wants to know.
+    pub follower: Follower,
+}
+
+/// Hears what becomes of something that is sent. When it is dropped, nothing more will be heard.
+#[derive(Clone)]
+pub struct Follower {
+    /// Which it is of the things that came with one request.
+    index: usize,
+    told: mpsc::UnboundedSender<(usize, Fate)>,
+    control: Control,
+}
+
+/// What became of something that is sent.
+enum Fate {
+    /// It has this number.
+    Sent(ItemId),
+    /// A line of the session about it; the last one if it is delivered.
+    Said { line: Arc<str>, delivered: bool },
+    /// It was not delivered.
+    Failed(Failure),
+}
+
+impl Follower {
+    /// It is on its way, under this number.
+    pub fn sent(&self, id: ItemId) {
+        self.tell(Fate::Sent(id));
+    }
+
+    /// It is offered, and the session has just said so.
+    pub fn queued(&self) {
+        self.said(false);
+    }
+
+    /// It is where it belongs, and the session has just said so.
+    pub fn delivered(&self) {
+        self.said(true);
+    }
+
+    /// It was not delivered.
+    pub fn failed(&self, failure: Failure) {
+        self.tell(Fate::Failed(failure));
+    }
+
+    fn said(&self, delivered: bool) {
+        if let Some(said) = self.control.0.journal.last() {
+            self.tell(Fate::Said { line: said.line, delivered });
+        }
+    }
+
+    fn tell(&self, fate: Fate) {
+        // Whoever asked may have gone; that changes nothing.
+        let _ = self.told.send((self.index, fate));
+    }
+}
+
+/// What a session lets other commands see and do: shared by the session and its server.
+#[derive(Clone)]
+pub struct Control(Arc<Shared>);
+
+struct Shared {
+    role: Role,
+    want: Want,
+    label: Option<String>,
+    journal: Journal,
+    seen: Mutex<Seen>,
+    closing: Notify,
+    /// Held by the `receive` whose lines are on their way, so that no other returns the same.
+    receiving: tokio::sync::Mutex<()>,
+}
+
+/// Takes errands to the conversation.
+type Desk = Box<dyn Fn(Errand) + Send>;
+
+/// How far the session has come, from what it has said.
+struct Seen {
+    number: Option<u32>,
+    /// The code, to tell it from another with the same number. It is used up or on the screen.
+    code: Option<Zeroizing<String>>,
+    state: State,
+    path: Option<Path>,
+    expires_at: Option<SystemTime>,
+    desk: Option<Desk>,
+    /// What came before the other side did.
+    waiting: Vec<Sending>,
+    /// Whether another command has closed it, and how.
+    closed: Option<Closing>,
+}
+
+/// How a session was closed by another command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// In peace.
+    Peace,
+    /// At once.
+    Now,
+}
+
+impl Control {
+    /// That of a session which has not begun; a joiner knows its code.
+    #[must_use]
+    pub fn new(role: Role, want: Want, label: Option<String>, code: Option<(u32, Zeroizing<String>)>) -> Self {
+        let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
+        let seen =
+            Seen { number, code, state: State::Waiting, path: None, expires_at: None, desk: None, waiting: Vec::new(), closed: None };
+        let (journal, closing, receiving) = (Journal::default(), Notify::new(), tokio::sync::Mutex::default());
+        Self(Arc::new(Shared { role, want, label, journal, seen: Mutex::new(seen), closing, receiving }))
+    }
+
+    /// The session says something: a numbered line is kept.
+    pub fn heard(&self, event: &Event, line: Option<(u64, &str)>) {
+        let mut seen = self.seen();
+        match event {
+            Event::Channel(channel) => {
+                (seen.number, seen.code) = (Some(channel.number), Some(Zeroizing::new(channel.code.clone())));
+                (seen.state, seen.expires_at) = (State::Waiting, Some(channel.expires_at));
+            }
+            Event::Waiting => seen.state = State::Waiting,
+            Event::Paired => seen.state = State::Paired,
+            Event::Connected(path) => (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None),
+            Event::Moved(path) => seen.path = Some(*path),
+            Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
+            _ => {}
+        }
+        drop(seen);
+        if let Some((seq, line)) = line {
+            self.0.journal.keep(seq, line);
+        }
+    }
+
+    /// There is a conversation: errands go to `desk` from now on, as do those that came before.
+    pub fn attach(&self, desk: impl Fn(Errand) + Send + 'static) {
+        let mut seen = self.seen();
+        for sending in std::mem::take(&mut seen.waiting) {
+            desk(Errand::Send(sending));
+        }
+        if let Some(closing) = seen.closed {
+            desk(closing.errand());
+        }
+        seen.desk = Some(Box::new(desk));
+    }
+
+    /// The conversation is over: what was to be sent and is not delivered never will be.
+    pub fn detach(&self) {
+        let mut seen = self.seen();
+        seen.desk = None;
+        seen.waiting.clear();
+    }
+
+    /// Waits until another command closes this session.
+    pub async fn closed(&self) {
+        loop {
+            let closing = self.0.closing.notified();
+            tokio::pin!(closing);
+            closing.as_mut().enable();
+            if self.closing().is_some() {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    /// Whether another command has closed this session, and how.
+    #[must_use]
+    pub fn closing(&self) -> Option<Closing> {
+        self.seen().closed
+    }
+
+    /// Another command closes it.
+    fn close(&self, closing: Closing) {
+        let mut seen = self.seen();
+        if seen.closed != Some(Closing::Now) {
+            seen.closed = Some(closing);
+        }
+        seen.state = State::Leaving;
+        if let Some(desk) = &seen.desk {
+            desk(closing.errand());
+        }
+        drop(seen);
+        self.0.closing.notify_waiters();
+    }
+
+    /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index.
+    fn send(&self, wares: Vec<Ware>) -> Result<mpsc::UnboundedReceiver<(usize, Fate)>, Failure> {
+        let mut seen = self.seen();
+        if self.0.want != Want::Channel {
+            let detail = "that is a give or take, which moves what it was started for and nothing else";
+            return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole host opens a channel that stays open"));
+        }
+        if seen.state == State::Leaving || seen.closed.is_some() {
+            return Err(failure_from(Reason::Done, Side::There));
+        }
+        let (told, fates) = mpsc::unbounded_channel();
+        for (index, ware) in wares.into_iter().enumerate() {
+            let follower = Follower { index, told: told.clone(), control: self.clone() };
+            let sending = Sending { ware, follower };
+            match &seen.desk {
+                Some(desk) => desk(Errand::Send(sending)),
+                None => seen.waiting.push(sending),
+            }
+        }
+        Ok(fates)
+    }
+
+    /// What this session is to a command that asks for `code`, or a number alone.
+    async fn about(&self, session: &str, code: Option<&str>) -> About {
+        let (rests, answer) = oneshot::channel();
+        match &self.seen().desk {
+            Some(desk) => desk(Errand::Rests(rests)),
+            None => drop(rests),
+        }
+        // Nothing if there is no conversation, or it is busy with a slow disk.
+        let rests = tokio::time::timeout(Duration::from_secs(1), answer).await.ok().and_then(Result::ok);
+        let seen = self.seen();
+        let expires_at = rests.map(|rests| SystemTime::now() + rests).or(seen.expires_at);
+        About {
+            session: session.to_owned(),
+            number: seen.number,
+            role: self.0.role,
+            label: self.0.label.clone(),
+            state: seen.state,
+            want: self.0.want,
+            path: seen.path.map(|path| path.word().to_owned()),
+            expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
+            unreceived: self.0.journal.unreturned(),
+            matches: code.is_none_or(|code| seen.is_of(code)),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn is_of(&self, code: &str) -> bool {
+        self.code.as_deref().is_some_and(|own| own == code) || self.number.is_some_and(|own| code.parse() == Ok(own))
+    }
+}
+
+impl Closing {
+    const fn errand(self) -> Errand {
+        match self {
+            Self::Peace => Errand::Leave,
+            Self::Now => Errand::Abort,
+        }
+    }
+}

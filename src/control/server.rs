@@ -1,0 +1,230 @@
+//! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
+
+use super::runtime::Runtime;
+use super::wire::{self, Fault, Reply, Request, Unsettled, VERSION, What};
+use super::{Closing, Control, Fate, wares};
+use crate::failure::{Exit, Failure};
+use rustix::process::geteuid;
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+/// Commands served at a time; others wait.
+const CLIENTS: usize = 8;
+/// How often the directory may be removed by other sessions that end just before this one listens.
+const TRIES: usize = 10;
+/// How long a command may take to say what it wants, and to take an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer would be no moment of the clock.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the end of a session waits for its last answers to be written.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// A session that can be reached. When it is dropped, its socket is gone.
+pub struct Server {
+    runtime: Runtime,
+    id: String,
+    control: Control,
+    accepting: JoinHandle<()>,
+    /// Ends when no answer is being written any more.
+    answering: mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Listens for other commands of this user. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// If the private directory is not what it should be, or this environment has no Unix sockets.
+    pub fn start(control: &Control) -> Result<Self, Failure> {
+        let (runtime, id, listener) = listen()?;
+        let (answers, answering) = mpsc::channel(1);
+        let (own, name, clients) = (control.clone(), id.clone(), Arc::new(Semaphore::new(CLIENTS)));
+        let accepting = tokio::spawn(async move {
+            loop {
+                // The semaphore is never closed.
+                let Ok(place) = Arc::clone(&clients).acquire_owned().await else { return };
+                let Ok((stream, _)) = listener.accept().await else {
+                    // Out of descriptors, perhaps: the next one may have more luck, but not at once.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
+                let (control, name, answer) = (own.clone(), name.clone(), answers.clone());
+                tokio::spawn(async move {
+                    // A command that has gone has no use for an answer.
+                    let _ = serve(stream, &control, &name, answer).await;
+                    drop(place);
+                });
+            }
+        });
+        Ok(Self { runtime, id, control: control.clone(), accepting, answering })
+    }
+
+    /// The session is over: nobody finds it any more, and who has asked gets an answer.
+    pub async fn finish(mut self) {
+        self.runtime.remove(&self.id);
+        self.accepting.abort();
+        self.control.detach();
+        self.control.0.journal.end();
+        let _ = timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
+    }
+}
+
+/// Listens in the private directory.
+fn listen() -> Result<(Runtime, String, UnixListener), Failure> {
+    let mut tries = 0;
+    loop {
+        let runtime = Runtime::make()?;
+        match runtime.listen() {
+            Ok((id, listener)) => return Ok((runtime, id, listener)),
+            // The last session before this one has just removed the directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
+            Err(error) => {
+                let detail = format!("no other command can reach this session: {error}");
+                return Err(
+                    Failure::new(Exit::Unreachable, "no-control", detail).next("do it all in one command: pinhole give, pinhole take")
+                );
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.runtime.remove(&self.id);
+    }
+}
+
+/// Serves one command; `answer` is held for as long as the end of the session waits for it.
+async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Sender<()>) -> io::Result<()> {
+    if stream.peer_cred()?.uid() != geteuid().as_raw() {
+        return Ok(());
+    }
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let Some(line) = timeout(PATIENCE, wire::line(&mut read)).await?? else { return Ok(()) };
+    let request = match serde_json::from_slice::<Request>(&line) {
+        Ok(request) if request.v == VERSION => request.what,
+        _ => {
+            let failure = Failure::new(Exit::Usage, "usage", "the session does not understand this command")
+                .next("use the pinhole that the session was started with");
+            return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
+        }
+    };
+    match request {
+        What::About { code } => say(&mut write, &Reply::About(control.about(id, code.as_deref()).await)).await,
+        What::Close { now } => {
+            drop(answer);
+            control.close(if now { Closing::Now } else { Closing::Peace });
+            // The connection ends with the process, which is how the command knows.
+            pending().await
+        }
+        What::Receive { after, wait, max_bytes } => {
+            let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
+            receive(&mut read, &mut write, control, (after, max_bytes), deadline).await
+        }
+        What::Send { things, wait } => {
+            let deadline = wait.map(|wait| Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT));
+            let wares = timeout(PATIENCE, wares::read(&mut read, things)).await?;
+            let sent = wares.and_then(|(wares, about)| Ok((control.send(wares)?, about)));
+            match sent {
+                Ok((fates, about)) => follow(&mut read, &mut write, fates, about, deadline).await,
+                Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
+            }
+        }
+    }
+}
+
+/// Returns lines; they count as returned once the command has said that it has them.
+async fn receive(
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+    control: &Control,
+    (after, max_bytes): (Option<u64>, usize),
+    deadline: Instant,
+) -> io::Result<()> {
+    let journal = &control.0.journal;
+    loop {
+        tokio::select! {
+            waited = timeout_at(deadline, journal.wait(after)) => { let _ = waited; }
+            // It has gone.
+            _ = read.fill_buf() => return Ok(()),
+        }
+        let _turn = control.0.receiving.lock().await;
+        let (piece, ended) = journal.piece(after, max_bytes);
+        if piece.lines.is_empty() && !ended && Instant::now() < deadline {
+            continue;
+        }
+        for numbered in &piece.lines {
+            say(write, &Reply::Line(numbered.line.to_string())).await?;
+        }
+        say(write, &Reply::Done { more: piece.more }).await?;
+        if let (Some(last), Ok(Ok(Some(_)))) = (piece.lines.last(), timeout(PATIENCE, wire::line(read)).await) {
+            journal.returned(last.seq);
+        }
+        return Ok(());
+    }
+}
+
+/// Tells what becomes of things that are sent, until all is known of all of them or the deadline has come.
+async fn follow(
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+    mut fates: mpsc::UnboundedReceiver<(usize, Fate)>,
+    mut about: Vec<Option<Unsettled>>,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
+    let overdue = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    };
+    tokio::pin!(overdue);
+    while about.iter().any(Option::is_some) {
+        let (index, fate) = tokio::select! {
+            biased;
+            fate = fates.recv() => match fate {
+                Some(fate) => fate,
+                // Whoever would have told has ended.
+                None => {
+                    let failure = Failure::new(Exit::Peer, "peer-lost", "the channel ended before that was delivered")
+                        .next("start again with a new code");
+                    return say(write, &Reply::Failed(Fault::from(&failure))).await;
+                }
+            },
+            () = &mut overdue => break,
+            // The command has gone; what it sent has not.
+            _ = read.fill_buf() => return Ok(()),
+        };
+        let Some(about) = about.get_mut(index) else { continue };
+        match fate {
+            Fate::Sent(id) => about.iter_mut().for_each(|about| about.id = Some(id.0)),
+            Fate::Said { line, delivered } => {
+                if delivered {
+                    *about = None;
+                }
+                say(write, &Reply::Line(line.to_string())).await?;
+            }
+            Fate::Failed(failure) => {
+                *about = None;
+                say(write, &Reply::Failed(Fault::from(&failure))).await?;
+            }
+        }
+    }
+    for unsettled in about.into_iter().flatten() {
+        say(write, &Reply::Pending(unsettled)).await?;
+    }
+    say(write, &Reply::Done { more: false }).await
+}
+
+async fn say(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+    timeout(PATIENCE, write.write_all(&wire::spelt(reply)?)).await?
+}

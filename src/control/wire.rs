@@ -1,0 +1,254 @@
+//! What is said over a session's socket: one line with a request, what it brings along, then lines until the end. Both ends are this
+//! program, run by the same user, but perhaps of different versions.
+
+use crate::failure::{Exit, Failure};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+/// The version of what is said here; another is answered with a failure and nothing else.
+pub(super) const VERSION: u8 = 1;
+/// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in escapes, and then quoted.
+pub(super) const LONGEST_LINE: u64 = 8 << 20;
+
+/// A request.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Request {
+    pub(super) v: u8,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+/// What is wanted, its `do`.
+#[derive(Deserialize, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub(super) enum What {
+    /// What this session is, and whether it is the one of this code or number.
+    About { code: Option<String> },
+    /// That it ends: in peace, or at once.
+    Close { now: bool },
+    /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
+    /// that arrive are acknowledged with a line, whatever is in it.
+    Receive { after: Option<u64>, wait: u64, max_bytes: usize },
+    /// That these things are sent, whose bytes follow; nothing is heard of them after `wait` milliseconds.
+    Send { things: Vec<Thing>, wait: Option<u64> },
+}
+
+/// Something to send. Its bytes follow the request, in the order of the things.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Thing {
+    /// How many bytes follow.
+    pub(super) bytes: usize,
+    pub(super) kind: Kind,
+}
+
+/// What the bytes are.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Text,
+    Secret {
+        label: Option<String>,
+    },
+    /// Absolute paths, a zero after each, and how folders are read.
+    Files {
+        exclude: Vec<String>,
+        gitignore: bool,
+        follow_links: bool,
+    },
+}
+
+/// Something that is still on its way when nobody waits for it any longer.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Unsettled {
+    /// The session's number for it, once the other side is there.
+    pub(super) id: Option<u32>,
+    pub(super) what: String,
+    pub(super) size: Option<u64>,
+}
+
+/// A line of the answer.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    /// What the session is.
+    About(About),
+    /// A numbered line of the session.
+    Line(String),
+    /// It, or a part of it, cannot be done.
+    Failed(Fault),
+    /// This is still on its way.
+    Pending(Unsettled),
+    /// That is all; there is more to receive.
+    Done { more: bool },
+}
+
+/// What a session is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct About {
+    /// Its id, eight hexadecimal digits.
+    pub session: String,
+    /// The public number of its code, once there is one.
+    pub number: Option<u32>,
+    /// Whether it made the code.
+    pub role: Role,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// How far it has come.
+    pub state: State,
+    /// What it came for.
+    pub want: Want,
+    /// Which way its bytes go, once it is connected: a word of EVENTS.md.
+    pub path: Option<String>,
+    /// When it ends if nothing happens, in seconds since 1970.
+    pub expires_at: Option<u64>,
+    /// Numbered lines that no `receive` has returned.
+    pub unreceived: u64,
+    /// Whether it is the one that was asked for.
+    pub matches: bool,
+}
+
+/// Who made the code.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// This session.
+    Host,
+    /// The other side.
+    Peer,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody is there yet.
+    Waiting,
+    /// Keys are being confirmed.
+    Paired,
+    /// The other side is there.
+    Connected,
+    /// One side has said goodbye, or is about to.
+    Leaving,
+}
+
+/// What a session came for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Want {
+    /// To give once.
+    Give,
+    /// To take once.
+    Take,
+    /// A channel that stays open.
+    Channel,
+}
+
+impl Role {
+    /// Its word in EVENTS.md.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Peer => "peer",
+        }
+    }
+}
+
+impl State {
+    /// Its word in EVENTS.md.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Paired => "paired",
+            Self::Connected => "connected",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+impl Want {
+    /// Its word in EVENTS.md.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Give => "give",
+            Self::Take => "take",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+/// A failure on its way to the process that asked.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Fault {
+    exit: u8,
+    word: String,
+    detail: String,
+    next: Option<String>,
+}
+
+impl From<&Failure> for Fault {
+    fn from(failure: &Failure) -> Self {
+        let Failure { exit, word, detail, next } = failure.clone();
+        Self { exit: exit.code(), word: word.to_owned(), detail, next }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(Fault { exit, word, detail, next }: Fault) -> Self {
+        // It ends the process that asked, so the word is kept for ever once and not more.
+        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: word.leak(), detail, next }
+    }
+}
+
+/// The next line without its end; nothing at the end.
+///
+/// # Errors
+/// If it is longer than [`LONGEST_LINE`] or breaks off.
+pub(super) async fn line(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+    match line.pop() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) => Err(std::io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// A request or reply as its line.
+pub(super) fn spelt(what: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(what)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_arrives_as_it_was() {
+        let failure = Failure::new(Exit::Peer, "peer-declined", "the other side said no").next("ask");
+        let Failure { exit, word, detail, next } = Failure::from(Fault::from(&failure));
+        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", failure.detail, failure.next));
+        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), next: None };
+        assert_eq!(Failure::from(unknown).exit, Exit::Other);
+    }
+
+    #[tokio::test]
+    async fn a_line_is_whole_and_bounded() {
+        assert_eq!(line(&mut &b"one\ntwo"[..]).await.unwrap().unwrap(), b"one");
+        assert!(line(&mut &b"two"[..]).await.is_err());
+        assert!(line(&mut &b""[..]).await.unwrap().is_none());
+        let endless = vec![b'x'; usize::try_from(LONGEST_LINE).unwrap() + 9];
+        assert!(line(&mut &endless[..]).await.is_err());
+    }
+
+    #[test]
+    fn a_request_of_another_kind_is_told_from_garbage() {
+        let request: Request = serde_json::from_slice(br#"{"v":1,"do":"about","more":1}"#).unwrap();
+        assert!(matches!(request.what, What::About { code: None }));
+        assert!(serde_json::from_slice::<Request>(br#"{"v":1,"do":"dance"}"#).is_err());
+    }
+}

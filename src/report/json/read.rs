@@ -1,0 +1,124 @@
+//! A numbered line read again, for people who ask for it at a terminal.
+
+use crate::report::sentences::reason;
+use crate::session::event::{Arrived, Event, Offered, Ours, Path, Stored};
+use pinhole_protocol::wire::{ItemId, PeerText};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The number of a line and what it says; nothing if it is no numbered line. People are not told again what has a code in it.
+pub(super) fn line(line: &str) -> Option<(u64, Option<Event>)> {
+    let value: Value = if line.is_ascii() && !line.contains(char::is_control) { serde_json::from_str(line).ok()? } else { return None };
+    Some((value.get("seq")?.as_u64()?, event(&value)))
+}
+
+fn event(line: &Value) -> Option<Event> {
+    let word = |field: &str| line.get(field).and_then(Value::as_str);
+    let text = |field: &str| word(field).map(str::to_owned);
+    let number = |field: &str| line.get(field).and_then(Value::as_u64);
+    let said = |field: &str| text(field).map(PeerText::new);
+    let path =
+        || word("path").and_then(|path| [Path::Loopback, Path::Lan, Path::Direct, Path::Relay].into_iter().find(|it| it.word() == path));
+    let id = || number("id").and_then(|id| u32::try_from(id).ok()).map(ItemId);
+    let saved_to = || word("saved_to").map(PathBuf::from);
+    let files = || number("files").and_then(|files| u32::try_from(files).ok());
+    let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None });
+    Some(match (word("type")?, word("event").unwrap_or_default()) {
+        ("status", "opening") => Event::Opening { tunnel: text("tunnel")? },
+        ("status", "waiting") => Event::Waiting,
+        ("status", "paired") => Event::Paired,
+        ("status", "connected") => Event::Connected(path()?),
+        ("status", "path") => Event::Moved(path()?),
+        ("status", "verify") => Event::Verify { words: text("words")? },
+        ("status", "stalled") => Event::Stalled,
+        ("status", "reconnecting") => Event::Reconnecting,
+        ("status", "reconnected") => Event::Reconnected,
+        ("status", "expiring") => Event::Expiring { left: Duration::from_secs(number("seconds_left")?) },
+        ("status", "peer_left") => Event::PeerLeft(reason(word("reason")?)?),
+        ("status", "disconnected") => Event::Disconnected,
+        ("status", "handshake_failed") => Event::HandshakeFailed { guesses: u32::try_from(number("guesses")?).ok()? },
+        ("status", "closed") => Event::Closed,
+        ("text", _) => match (said("body"), saved_to()) {
+            (Some(body), None) => Event::Text { id: id()?, body, saved_to: None },
+            (_, Some(path)) => Event::File(Arrived {
+                id: id()?,
+                name: "a text".into(),
+                original_name: None,
+                saved_to: Some(path),
+                size: number("size")?,
+                files: 1,
+                folder: false,
+            }),
+            (None, None) => return None,
+        },
+        ("file", _) => Event::File(Arrived {
+            id: id()?,
+            name: text("name")?,
+            original_name: said("original_name"),
+            saved_to: saved_to(),
+            size: number("size")?,
+            files: files()?,
+            folder: word("kind")? == "folder",
+        }),
+        ("secret", _) => {
+            let stored = match (word("stored")?, saved_to()) {
+                ("file", Some(path)) => Stored::File(path),
+                ("env-file", Some(path)) => Stored::EnvFile(path, text("variable")?),
+                ("exec", _) => Stored::Program(text("variable")),
+                ("terminal", _) => Stored::Shown,
+                _ => Stored::Declined,
+            };
+            Event::Secret { id: id()?, name: said("name"), size: number("size")?, stored }
+        }
+        ("offer", _) => Event::Offer(Offered {
+            id: id()?,
+            names: line.get("names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            size: number("size"),
+            count: number("count").and_then(|count| u32::try_from(count).ok()),
+            counted: line.get("counted")?.as_bool()?,
+            asked: false,
+        }),
+        ("queued", _) => Event::Queued(ours()?),
+        ("delivered", _) => Event::Delivered(ours()?),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Lines;
+    use super::*;
+    use crate::report::test_events;
+    use std::time::Instant;
+
+    #[test]
+    fn what_was_written_is_read_as_what_it_was() {
+        let hostile = "a\n{\"v\":1,\"seq\":9,\"type\":\"text\"}\u{1b}[2J\u{202e}b";
+        for told in test_events::every(hostile) {
+            let written = |event: &Event| Lines::new(None).line(event, Instant::now()).unwrap().unwrap();
+            let first = written(&told);
+            let read = line(first.text.trim_end());
+            let Some(seq) = first.seq else {
+                assert!(read.is_none(), "{}", first.text);
+                continue;
+            };
+            let (number, again) = read.unwrap();
+            assert_eq!(number, seq);
+            match (again, &told) {
+                (None, Event::Channel(_)) => {}
+                (Some(Event::File(_)), Event::Text { saved_to: Some(_), .. }) => {}
+                (Some(again), _) => assert_eq!(written(&again).text, first.text),
+                (None, _) => panic!("{}", first.text),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_line_is_left_out() {
+        for bad in ["", "{}", "[]", "{\"seq\":\"1\"}", "{\"seq\":1}\n{\"seq\":2}", "{\"seq\":1,\"x\":\"\u{e9}\"}", "text"] {
+            assert!(line(bad).is_none(), "{bad:?}");
+        }
+        assert!(line("{\"seq\":1,\"type\":\"new\"}").unwrap().1.is_none());
+    }
+}
