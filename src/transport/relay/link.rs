@@ -10,15 +10,22 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::handshake::Established;
 use pinhole_protocol::records::record_length;
+use std::future::Future;
 use std::io;
+use std::pin::pin;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::select;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Bytes taken from the link's writer at once: one of its batches.
 const BUFFER: usize = 256 << 10;
+/// How long one direction goes on after the other: twice what the link gives to last words.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Length field of a record in the stream; a WebSocket message has a length of its own.
 const HEADER: usize = 4;
 
@@ -31,10 +38,19 @@ pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, 
     far.set_nonblocking(true).map_err(cannot)?;
     let (from_link, to_link) = UnixStream::from_std(far).map_err(cannot)?.into_split();
     let (to_relay, from_relay) = socket.into_inner().split();
-    // Each ends with its own direction, and both with the link: whoever reads sees an end, and whoever writes an error.
-    tokio::spawn(outward(from_link, to_relay));
-    tokio::spawn(inward(from_relay, to_link));
+    tokio::spawn(carry(outward(from_link, to_relay), inward(from_relay, to_link)));
     Ok(Joined { socket: near.into(), path: Path::Relay, established })
+}
+
+/// Carries both ways. Each ends with its own direction; the link, which has then said or heard its last, has closed the other soon after.
+/// A relay that neither reads nor closes keeps nothing here.
+async fn carry(outward: impl Future<Output = ()>, inward: impl Future<Output = ()>) {
+    let (mut outward, mut inward) = (pin!(outward), pin!(inward));
+    // Cut in the middle, a direction is one whose end the link hears of, or has asked for.
+    let _ = select! {
+        () = &mut outward => timeout(LAST_WORDS, inward).await,
+        () = &mut inward => timeout(LAST_WORDS, outward).await,
+    };
 }
 
 /// Records of this side's, until its writer has ended; then the relay is told that nothing more will come.
@@ -73,5 +89,23 @@ async fn inward(mut from_relay: SplitStream<Web>, mut to_link: OwnedWriteHalf) {
         if to_link.write_all_buf(&mut Buf::chain(&length.to_be_bytes()[..], record)).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_other_direction_is_not_waited_for_for_ever() {
+        let started = Instant::now();
+        carry(ready(()), pending()).await;
+        assert_eq!(started.elapsed(), LAST_WORDS);
+        carry(pending(), ready(())).await;
+        assert_eq!(started.elapsed(), LAST_WORDS * 2);
+        carry(ready(()), ready(())).await;
+        assert_eq!(started.elapsed(), LAST_WORDS * 2);
     }
 }
