@@ -5,7 +5,9 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipnet::IpNet;
+use rand_core::{CryptoRng, RngCore};
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// How one relay runs. [`Settings::default`] is a relay for everybody who reaches it, on a port of the system's choice on loopback.
 #[derive(Clone, Debug)]
@@ -58,14 +60,27 @@ pub struct TlsFiles {
 
 /// What a host shows on a relay that is not for everybody (SPEC 10.1).
 #[derive(Clone)]
-pub struct HostToken(String);
+pub struct HostToken(Zeroizing<String>);
 
 impl HostToken {
     /// The token that `text` is: 16 to 128 letters, digits, `-`, `.`, `_` and `~`; nothing if it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        ((16..=128).contains(&text.len()) && text.bytes().all(known)).then(|| Self(text.to_owned()))
+        ((16..=128).contains(&text.len()) && text.bytes().all(known)).then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// A new one of 128 random bits.
+    #[must_use]
+    pub fn draw(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let (high, low) = (rng.next_u64(), rng.next_u64());
+        Self(Zeroizing::new(format!("{high:016x}{low:016x}")))
+    }
+
+    /// The token itself, for the request in which it is shown.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// Whether both are one, in a time that says nothing of where they differ.
@@ -106,5 +121,8 @@ mod tests {
         assert!(!token("0123456789abcdef").is(&token("0123456789abcdefg")));
         assert!(!token("0123456789abcdefg").is(&token("0123456789abcdef")));
         assert_eq!(format!("{:?}", token("0123456789abcdef")), "HostToken");
+        let drawn = HostToken::draw(&mut rand_core::OsRng);
+        assert!(token(drawn.expose()).is(&drawn) && drawn.expose().len() == 32);
+        assert!(!drawn.is(&HostToken::draw(&mut rand_core::OsRng)));
     }
 }

@@ -142,7 +142,11 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
         })?),
         None => std::env::var("PINHOLE_HOST_TOKEN").ok().filter(|token| !token.is_empty()),
     };
-    text.map(|text| HostToken::parse(&Zeroizing::new(text))).transpose()
+    let Some(text) = text.map(Zeroizing::new) else { return Ok(None) };
+    HostToken::parse(text.trim()).map(Some).ok_or_else(|| {
+        Failure::new(Exit::Usage, "usage", "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not")
+            .next("ask whoever runs the relay for the token again")
+    })
 }
 
 /// How a host listens.

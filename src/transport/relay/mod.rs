@@ -18,8 +18,8 @@ pub use health::{health, health_as_used};
 pub use host::{Host, Meanwhile};
 pub use join::join;
 pub use own::{Own, Serving};
+pub use pinhole_relay::settings::HostToken;
 pub use public::{Known, Public};
-pub use verb::HostToken;
 
 use crate::failure::Failure;
 use crate::settings::{Network, Origin, RelayChoice};

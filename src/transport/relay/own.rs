@@ -1,7 +1,7 @@
 //! A relay inside the host's own process, for its one channel: reached at an address of this machine, or through a tunnel.
 
+use super::HostToken;
 use super::dial::Trust;
-use super::verb::HostToken;
 use super::{Known, Public, Way, health};
 use crate::failure::{Exit, Failure};
 use crate::settings::{Network, Origin, RelayChoice};
@@ -10,8 +10,8 @@ use crate::transport::tunnel::{Program, Tunnel};
 use ipnet::IpNet;
 use pinhole_protocol::code::RelayUrl;
 use pinhole_relay::server::Server;
-use pinhole_relay::settings::{self, Settings};
-use rand_core::{OsRng, RngCore};
+use pinhole_relay::settings::Settings;
+use rand_core::OsRng;
 use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -130,10 +130,7 @@ impl Own {
 
 /// A relay for one host, and what that has to show. `outside` is where it listens besides loopback.
 fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
-    let mut secret = [0; 16];
-    OsRng.fill_bytes(&mut secret);
-    let text = zeroize::Zeroizing::new(secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let token = HostToken::parse(&text)?;
+    let token = HostToken::draw(&mut OsRng);
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     // An address of every interface is one of loopback too.
     let listen = match outside {
@@ -144,7 +141,7 @@ fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
     let settings = Settings {
         listen,
         own: true,
-        host_tokens: settings::HostToken::parse(&text).into_iter().collect(),
+        host_tokens: vec![token.clone()],
         // Tunnel programs and proxies of this machine say for whom they speak; without that all guests would share one source's limits.
         trusted_proxies: vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST)), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))],
         drain: DRAIN,

@@ -6,9 +6,6 @@ use replies::{Ending, Reply};
 
 // The files themselves, because the whole program around them would take minutes to build for libFuzzer.
 #[allow(dead_code, reason = "the program uses more of it")]
-#[path = "../../../src/failure.rs"]
-mod failure;
-#[allow(dead_code, reason = "the program uses more of it")]
 #[path = "../../../src/transport/relay/replies.rs"]
 mod replies;
 #[allow(dead_code, reason = "the program uses more of it")]
