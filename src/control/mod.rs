@@ -3,7 +3,7 @@
 
 pub mod client;
 mod journal;
-mod runtime;
+pub mod runtime;
 mod server;
 pub mod wares;
 pub mod wire;

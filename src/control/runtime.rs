@@ -8,9 +8,9 @@ use rustix::process::geteuid;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use tokio::net::UnixListener;
 
 /// What a socket's name ends with once its session listens.
 const READY: &str = ".sock";
@@ -23,7 +23,7 @@ const STILL_NEW: Duration = Duration::from_secs(60);
 
 /// The directory, held open: it is this user's own and nobody else may enter it.
 #[derive(Debug)]
-pub(super) struct Runtime {
+pub struct Runtime {
     path: PathBuf,
     held: OwnedFd,
 }
@@ -33,7 +33,7 @@ impl Runtime {
     ///
     /// # Errors
     /// `not-private` if it is another's, or open to others, or no directory; `disk` if it cannot be made.
-    pub(super) fn make() -> Result<Self, Failure> {
+    pub fn make() -> Result<Self, Failure> {
         let (base, name) = place()?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&base).map_err(|error| cannot(&base, &error))?;
         Self::at(&base, name, true)?.ok_or_else(|| cannot(&base, &io::Error::from(io::ErrorKind::NotFound)))
@@ -82,8 +82,17 @@ impl Runtime {
         Ok(Some(Self { path, held }))
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Listens under a new name: its session's id of eight hexadecimal digits.
-    pub(super) fn listen(&self) -> io::Result<(String, UnixListener)> {
+    ///
+    /// # Errors
+    /// Of the system, if there are no Unix sockets here.
+    pub fn listen(&self) -> io::Result<(String, UnixListener)> {
         let id = format!("{:08x}", OsRng.next_u32());
         let (new, ready) = (format!("{id}{NEW}"), format!("{id}{READY}"));
         let listener = UnixListener::bind(self.address(&new))?;
@@ -92,12 +101,13 @@ impl Runtime {
     }
 
     /// Where to connect to the session `id`.
-    pub(super) fn socket(&self, id: &str) -> PathBuf {
+    #[must_use]
+    pub fn socket(&self, id: &str) -> PathBuf {
         self.address(&format!("{id}{READY}"))
     }
 
     /// Removes the socket of the session `id`, which has ended, and the directory after the last one.
-    pub(super) fn remove(&self, id: &str) {
+    pub fn remove(&self, id: &str) {
         // Gone already is as good, and a directory with another session in it stays.
         let _ = unlinkat(&self.held, format!("{id}{READY}"), AtFlags::empty());
         let _ = rustix::fs::rmdir(&self.path);
@@ -148,11 +158,13 @@ fn place() -> Result<(PathBuf, &'static str), Failure> {
 
 fn not_private(path: &Path, why: &str) -> Failure {
     let detail = format!("{} is not used to find sessions: {why}", path.display());
-    Failure::new(Exit::Disk, "not-private", detail).next("set XDG_RUNTIME_DIR to a directory of your own, mode 0700, or unset it")
+    let next = format!("make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another", path.display());
+    Failure::new(Exit::Disk, "not-private", detail).next(next)
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Disk, "disk", format!("{} cannot be used to find sessions: {error}", path.display()))
+        .next("set XDG_RUNTIME_DIR to a directory of yours that can be written")
 }
 
 #[cfg(test)]
@@ -205,6 +217,8 @@ mod tests {
         std::fs::create_dir_all(&long).unwrap();
         let runtime = at(&long).unwrap().unwrap();
         let (id, listener) = runtime.listen().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::UnixListener::from_std(listener).unwrap();
         let connected = tokio::net::UnixStream::connect(runtime.socket(&id));
         let (connected, accepted) = tokio::join!(connected, listener.accept());
         connected.unwrap();

@@ -81,7 +81,11 @@ fn listen() -> Result<(Runtime, String, UnixListener), Failure> {
     let mut tries = 0;
     loop {
         let runtime = Runtime::make()?;
-        match runtime.listen() {
+        let listening = runtime.listen().and_then(|(id, listener)| {
+            listener.set_nonblocking(true)?;
+            Ok((id, UnixListener::from_std(listener)?))
+        });
+        match listening {
             Ok((id, listener)) => return Ok((runtime, id, listener)),
             // The last session before this one has just removed the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,

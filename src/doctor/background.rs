@@ -1,9 +1,9 @@
 //! Whether a process lives on after the command that started it.
 
 use super::agent::{Agent, allow};
-use super::private::runtime_directory;
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
+use crate::control::runtime::Runtime;
 use std::path::Path;
 
 /// Clock ticks in a second, as `/proc` counts them (`USER_HZ`, proc(5)).
@@ -14,14 +14,14 @@ const AT_ONCE: u64 = 2 * TICKS;
 
 /// Whether a session that is left in the background lives on: what is known at once, and what became of the last probe.
 pub(super) fn background(_: &Setup) -> Finding {
-    let directory = match runtime_directory() {
-        Ok(directory) => directory,
+    let runtime = match Runtime::make() {
+        Ok(runtime) => runtime,
         Err(failure) => return failure.into(),
     };
     let agent = Agent::here();
     let brief = began_with_this_command(Path::new("/proc"));
     let name = name(agent, brief);
-    let fate = fate(&directory, &name);
+    let fate = fate(runtime.path(), &name);
     if fate != Fate::Lives
         && let Err(error) = leave(&name)
     {

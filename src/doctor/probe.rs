@@ -1,7 +1,7 @@
 //! A process that is left behind to see whether it lives on: in a session of its own, for less than a minute, holding a lock on a small
 //! file in which it counts the seconds. The next `doctor` reads that.
 
-use super::private::runtime_directory;
+use crate::control::runtime::Runtime;
 use crate::failure::{Exit, Failure};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
@@ -91,8 +91,8 @@ pub fn probe(name: &str) -> Result<(), Failure> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
         return Err(Failure::new(Exit::Usage, "usage", "only `pinhole doctor` starts a probe").next("pinhole doctor"));
     }
-    let directory = runtime_directory()?;
-    beat(&directory, name).map_err(|error| Failure::new(Exit::Disk, "disk", format!("the probe cannot do its work: {error}")))
+    let runtime = Runtime::make()?;
+    beat(runtime.path(), name).map_err(|error| Failure::new(Exit::Disk, "disk", format!("the probe cannot do its work: {error}")))
 }
 
 fn beat(directory: &Path, name: &str) -> io::Result<()> {

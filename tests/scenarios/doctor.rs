@@ -155,7 +155,7 @@ fn a_runtime_directory_that_is_open_to_others_is_not_used() {
     let ended = Running::start(command).end().expect(0);
     for name in ["unix-sockets", "background"] {
         let (ok, detail, next) = said(&ended, name);
-        assert!(!ok && detail.contains("is open to others") && next.contains("XDG_RUNTIME_DIR"), "{detail}");
+        assert!(!ok && detail.contains("other users may enter it") && next.contains("XDG_RUNTIME_DIR"), "{detail}");
     }
     assert_eq!(std::fs::read_dir(runtime.join("pinhole")).unwrap().count(), 0);
     // What helps: another one.
