@@ -1,5 +1,8 @@
 //! The program: sessions, transports, files and reports around the protocol core.
 
+#[cfg(not(unix))]
+compile_error!("pinhole is not on this platform yet: private directories, sockets and safe renames are those of Unix");
+
 pub mod cli;
 mod clock;
 mod control;
