@@ -1,6 +1,5 @@
 //! `doctor`: what works here. Each thing is looked at on a thread of its own and has the same few seconds, whatever else hangs.
 
-mod agent;
 mod background;
 mod network;
 mod place;

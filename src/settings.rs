@@ -1,5 +1,6 @@
 //! What is decided outside the command line: by the environment, the configuration file, and what was built in.
 
+pub mod agent;
 mod edit;
 mod file;
 mod network;

@@ -1,9 +1,9 @@
 //! Whether a process lives on after the command that started it.
 
-use super::agent::{Agent, allow};
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
+use crate::settings::agent::{Agent, allow};
 use std::path::Path;
 
 /// Clock ticks in a second, as `/proc` counts them (`USER_HZ`, proc(5)).

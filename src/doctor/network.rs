@@ -1,8 +1,8 @@
 //! Waiting for somebody, going to somebody, and finding somebody on the local network.
 
-use super::agent::{Agent, allow};
 use super::{Finding, Setup};
 use crate::settings::Network;
+use crate::settings::agent::{Agent, allow};
 use crate::transport::{addresses, lan};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

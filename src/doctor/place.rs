@@ -1,8 +1,8 @@
 //! Where the program runs: by whom it is run, whether somebody can be asked, what time it is.
 
-use super::agent::{Agent, allow};
 use super::{Finding, Setup};
 use crate::report::prompt::somebody_is_there;
+use crate::settings::agent::{Agent, allow};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// 2026-11-01T00:00:00Z, the month in which this was written: no clock that is right is before it.
@@ -16,7 +16,7 @@ pub(super) fn agent(_: &Setup) -> Finding {
         Some(Agent::Codex { offline: true }) => {
             Finding::wrong("Codex runs this command with its network off (CODEX_SANDBOX_NETWORK_DISABLED)", allow(agent))
         }
-        Some(Agent::Codex { offline: false }) => Finding::fine("Codex runs this command, in its sandbox (CODEX_SANDBOX)"),
+        Some(Agent::Codex { offline: false }) => Finding::fine("Codex runs this command (CODEX_THREAD_ID or CODEX_SANDBOX)"),
         Some(Agent::Claude { sandboxed: true }) => Finding::fine("Claude Code's sandbox runs this command (SANDBOX_RUNTIME)"),
         Some(Agent::Claude { sandboxed: false }) => Finding::fine("Claude Code runs this command (CLAUDECODE)"),
         Some(Agent::Cursor) => Finding::fine("Cursor runs this command (CURSOR_AGENT)"),

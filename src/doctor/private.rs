@@ -1,11 +1,11 @@
 //! This user's own directories: where running sessions are found, where received things go, and how much room there is.
 
-use super::agent::{Agent, allow};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
 use crate::files::inbox::Policy;
 use crate::report::amounts::size;
 use crate::session::plan::private_base;
+use crate::settings::agent::{Agent, allow};
 use rand_core::{OsRng, RngCore};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;

@@ -3,6 +3,7 @@
 use super::{Finding, Setup};
 use crate::failure::{Exit, Failure};
 use crate::report::amounts::took;
+use crate::settings::agent::{Agent, allow};
 use crate::settings::{Network, RelayChoice};
 use crate::transport::relay::dial::{self, Trust};
 use crate::transport::relay::health_as_used;
@@ -67,7 +68,7 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<
 fn look<T>(at: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let cannot = |error| {
         Failure::new(Exit::Other, "internal", format!("this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"))
-            .next(super::agent::allow(super::agent::Agent::here()))
+            .next(allow(Agent::here()))
     };
     // The loop makes one for signals, and does not survive it if that is refused.
     UnixStream::pair().map_err(cannot)?;

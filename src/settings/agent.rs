@@ -1,9 +1,9 @@
-//! Whose sandbox this may be, by the variables that agents set for their commands, and where its owner allows more.
+//! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
 
 /// An agent that runs commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Agent {
-    /// Codex sets `CODEX_SANDBOX` on macOS, and `CODEX_SANDBOX_NETWORK_DISABLED=1` everywhere while the network is off.
+pub enum Agent {
+    /// Codex sets `CODEX_THREAD_ID`, on macOS `CODEX_SANDBOX`, and `CODEX_SANDBOX_NETWORK_DISABLED=1` while the network is off.
     Codex {
         /// Whether the network is off.
         offline: bool,
@@ -20,14 +20,15 @@ pub(super) enum Agent {
 }
 
 impl Agent {
-    /// The one that runs this command, if it says so.
-    pub(super) fn here() -> Option<Self> {
+    /// The one that runs this command, if it says so. A variable that is empty or `0` says nothing.
+    #[must_use]
+    pub fn here() -> Option<Self> {
         Self::of(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"))
     }
 
     fn of(set: impl Fn(&str) -> bool) -> Option<Self> {
         let offline = set("CODEX_SANDBOX_NETWORK_DISABLED");
-        if offline || set("CODEX_SANDBOX") {
+        if offline || set("CODEX_SANDBOX") || set("CODEX_THREAD_ID") {
             return Some(Self::Codex { offline });
         }
         let sandboxed = set("SANDBOX_RUNTIME");
@@ -38,7 +39,8 @@ impl Agent {
     }
 
     /// A short word for it, part of a file's name.
-    pub(super) const fn word(self) -> &'static str {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Codex { .. } => "codex",
             Self::Claude { .. } => "claude",
@@ -49,7 +51,8 @@ impl Agent {
 }
 
 /// What allows network, listening and sockets to commands here: the agent's own setting, where that is known.
-pub(super) fn allow(agent: Option<Agent>) -> String {
+#[must_use]
+pub fn allow(agent: Option<Agent>) -> String {
     match agent {
         // developers.openai.com/codex/agent-approvals-security.
         Some(Agent::Codex { .. }) => {
@@ -72,7 +75,9 @@ mod tests {
     fn agents_are_known_by_their_variables() {
         let of = |names: &[&str]| Agent::of(|name| names.contains(&name));
         assert_eq!(of(&[]), None);
-        assert_eq!(of(&["CODEX_SANDBOX"]), Some(Agent::Codex { offline: false }));
+        for name in ["CODEX_SANDBOX", "CODEX_THREAD_ID"] {
+            assert_eq!(of(&[name]), Some(Agent::Codex { offline: false }));
+        }
         assert_eq!(of(&["CODEX_SANDBOX_NETWORK_DISABLED", "CLAUDECODE"]), Some(Agent::Codex { offline: true }));
         assert_eq!(of(&["CLAUDECODE"]), Some(Agent::Claude { sandboxed: false }));
         assert_eq!(of(&["SANDBOX_RUNTIME", "CURSOR_AGENT"]), Some(Agent::Claude { sandboxed: true }));
