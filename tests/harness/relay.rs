@@ -2,6 +2,8 @@
 
 use super::{Machine, Running};
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 
 /// `pinhole relay` on a loopback port that the system chose. Ended when dropped.
 pub struct Relay {
@@ -31,6 +33,17 @@ impl Relay {
     /// The address that clients are given.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// A number among its metrics.
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("pinhole_relay_{name} ")));
+        line.unwrap_or_else(|| panic!("no {name}: {text}")).parse().unwrap()
     }
 
     /// Ends it at once, as a crash would, and starts another in its place.

@@ -5,7 +5,6 @@ use crate::count;
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, PATIENCE, content, process};
 use crate::joiner::{Heard, Socket, Waiting};
-use crate::operator::get;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
@@ -18,18 +17,11 @@ const RECORD: usize = 64 << 10;
 /// Connections when nobody is there but who asks.
 const ASKING: u64 = 1;
 
-/// A number among the metrics.
-fn metric(relay: &Relay, name: &str) -> u64 {
-    let text = get(relay.port, "/metrics").2;
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("pinhole_relay_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name}: {text}")).parse().unwrap()
-}
-
 /// Until a metric has this value.
 fn until(relay: &Relay, name: &str, value: u64) {
     let begun = Instant::now();
-    while metric(relay, name) != value {
-        assert!(begun.elapsed() < PATIENCE, "{name} is {}, not {value}", metric(relay, name));
+    while relay.metric(name) != value {
+        assert!(begun.elapsed() < PATIENCE, "{name} is {}, not {value}", relay.metric(name));
         std::thread::yield_now();
     }
 }
@@ -63,7 +55,7 @@ fn fill(relay: &Relay, sender: &mut Socket) -> usize {
         match sender.stream().write(&record[sent % record.len()..]) {
             Ok(count) => sent += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let held = metric(relay, "forwarded_bytes_total");
+                let held = relay.metric("forwarded_bytes_total");
                 // What was told apart as whole is on its way; only if nothing is between two looks, it is stuck.
                 let begun = Instant::now();
                 while begun.elapsed() < Duration::from_millis(200) {
@@ -72,7 +64,7 @@ fn fill(relay: &Relay, sender: &mut Socket) -> usize {
                 let stuck = sender.stream().write(&record[sent % record.len()..]);
                 match stuck {
                     Ok(count) => sent += count,
-                    Err(_) if metric(relay, "forwarded_bytes_total") == held => return sent,
+                    Err(_) if relay.metric("forwarded_bytes_total") == held => return sent,
                     Err(_) => {}
                 }
             }
@@ -90,14 +82,14 @@ fn readers_that_do_not_read_hold_one_buffer_each_and_others_go_on() {
     let mut pairs: Vec<_> = (0..slow).map(|_| Waiting::start(8, relay.port).pair(9, relay.port)).collect();
     let sent: Vec<usize> = pairs.iter_mut().map(|(host, _)| fill(&relay, host)).collect();
     assert!(sent.iter().all(|sent| *sent > 1 << 20), "{sent:?}");
-    let held = metric(&relay, "buffered_bytes");
+    let held = relay.metric("buffered_bytes");
     assert!((1..=BUFFERED * slow as u64).contains(&held), "{held} for {slow}");
     passes(&relay, 3_000_000);
     // A byte now and then changes nothing of it.
     for (_, joiner) in &mut pairs {
         joiner.stream().read_exact(&mut [0]).unwrap();
     }
-    assert!(metric(&relay, "buffered_bytes") <= BUFFERED * slow as u64);
+    assert!(relay.metric("buffered_bytes") <= BUFFERED * slow as u64);
     // Beside its buffer a pair takes a few KiB, and so does a transfer that ended.
     let (now, each, room) = (process::resident(relay.running.child.id()), (BUFFERED >> 10) + 64, 4 << 10);
     assert!(now <= before + each * slow as u64 + room, "{before} kB, then {now} kB with {slow}");
@@ -151,8 +143,8 @@ fn a_channel_over_its_rate_is_slowed_and_everything_arrives() {
     let begun = Instant::now();
     passes(&relay, 3_100_000);
     assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
-    assert!(metric(&relay, "delayed_total") > 0);
-    assert!(metric(&relay, "forwarded_bytes_total") > 3_100_000);
+    assert!(relay.metric("delayed_total") > 0);
+    assert!(relay.metric("forwarded_bytes_total") > 3_100_000);
 }
 
 #[test]

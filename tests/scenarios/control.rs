@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// A host here and its peer there, connected; and the number between them.
-fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
+pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
     let mut host = here.start(["host"]);
     let code = host.code();
     let mut peer = there.start(["connect", &code]);
@@ -20,7 +20,7 @@ fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
 }
 
 /// Where the sockets of a machine are.
-fn runtime(machine: &Machine) -> PathBuf {
+pub fn runtime(machine: &Machine) -> PathBuf {
     machine.home().join(".local/state/pinhole/run")
 }
 

@@ -20,6 +20,7 @@ mod help;
 mod interrupts;
 mod pages;
 mod pairings;
+mod predecessor;
 mod routing;
 mod sandboxed;
 mod schema;
