@@ -7,6 +7,7 @@ pub mod proxy;
 pub mod relay;
 pub mod sandbox;
 pub mod schema;
+pub mod socket;
 pub mod tap;
 pub mod terminal;
 

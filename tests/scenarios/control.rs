@@ -1,13 +1,13 @@
 //! Other commands at a session that runs: `status`, `receive`, `send`, `close`, from another shell of the same machine.
 
 use crate::harness::content::{bytes as random, in_full};
+use crate::harness::socket::{runtime, socket};
 use crate::harness::{Machine, Running};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
 /// A host here and its peer there, connected; and the number between them.
 pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
@@ -17,19 +17,6 @@ pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
     host.until("status", "connected");
     peer.until("status", "connected");
     (host, peer, code[..4].to_owned())
-}
-
-/// Where the sockets of a machine are.
-pub fn runtime(machine: &Machine) -> PathBuf {
-    machine.home().join(".local/state/pinhole/run")
-}
-
-/// The socket of the only session of a machine.
-fn socket(machine: &Machine) -> PathBuf {
-    let mut all = std::fs::read_dir(runtime(machine)).unwrap().map(|entry| entry.unwrap().path());
-    let only = all.next().unwrap();
-    assert!(all.next().is_none());
-    only
 }
 
 fn seqs(lines: &[String]) -> Vec<u64> {

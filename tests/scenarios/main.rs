@@ -18,6 +18,7 @@ mod first;
 mod found;
 mod help;
 mod interrupts;
+mod messages;
 mod pages;
 mod pairings;
 mod predecessor;
