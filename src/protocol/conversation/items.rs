@@ -97,10 +97,23 @@ impl Conversation {
     pub(super) fn result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) {
         let Some(theirs) = self.theirs.remove(&item) else { return };
         if let Theirs::Body(window) = theirs {
-            self.messages.collected(window);
-            self.state_changed = true;
+            self.collected(window);
         }
         self.say(Message::Result { item, failed }, actions);
+    }
+
+    /// The peer's text or secret is delivered, and its part of the window stays taken.
+    pub(super) fn hold(&mut self, item: ItemId, actions: &mut Actions) {
+        if let Some(Theirs::Body(window)) = self.theirs.get_mut(&item) {
+            self.uncollected.insert(item, core::mem::take(window));
+        }
+        self.result(item, None, actions);
+    }
+
+    /// So much of the window is free again.
+    pub(super) fn collected(&mut self, window: u64) {
+        self.messages.collected(window);
+        self.state_changed = true;
     }
 
     pub(super) fn cancel(&mut self, item: ItemId, reason: Reason, actions: &mut Actions) {

@@ -79,6 +79,11 @@ pub enum Input<'a> {
     Refuse(ItemId, Reason),
     /// The peer's text or secret is where it belongs (SPEC 5.4).
     Kept(ItemId),
+    /// The peer's text or secret is held until somebody collects it: it is delivered, and takes its part of the window until
+    /// [`Input::Collected`] (SPEC 5.3).
+    Held(ItemId),
+    /// What was held is collected.
+    Collected(ItemId),
     /// The entries of a part are ready to be written, in answer to [`Event::Register`].
     Registered(ItemId),
     /// Bytes of the peer's transfer are written.
@@ -251,6 +256,8 @@ pub struct Conversation {
     links: Links,
     ours: BTreeMap<ItemId, Ours>,
     theirs: BTreeMap<ItemId, Theirs>,
+    /// How much of the window the peer's items take that are delivered and not collected.
+    uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.
     queued: VecDeque<Offer>,
     /// What `--verify` holds back.
@@ -280,6 +287,7 @@ impl Conversation {
             links: Links::new(),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
+            uncollected: BTreeMap::new(),
             queued: VecDeque::new(),
             held: VecDeque::new(),
             verified: !setup.verify,

@@ -85,6 +85,12 @@ impl Conversation {
             }
             Input::Refuse(item, reason) => self.result(item, Some(reason), actions),
             Input::Kept(item) | Input::Committed(item) => self.result(item, None, actions),
+            Input::Held(item) => self.hold(item, actions),
+            Input::Collected(item) => {
+                if let Some(window) = self.uncollected.remove(&item) {
+                    self.collected(window);
+                }
+            }
             Input::Registered(item) => {
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.registered();

@@ -32,6 +32,8 @@ struct Side {
     failed: Vec<(ItemId, Reason)>,
     told: Vec<&'static str>,
     over: Option<Outcome>,
+    /// Whether its texts are held until they are collected.
+    holds: bool,
 }
 
 impl Side {
@@ -51,6 +53,7 @@ impl Side {
             failed: Vec::new(),
             told: Vec::new(),
             over: None,
+            holds: false,
         }
     }
 }
@@ -98,7 +101,7 @@ impl Pair {
         match event {
             Event::Text(item, text) => {
                 side.texts.push(text.raw().to_string());
-                Some(Input::Kept(item))
+                Some(if side.holds { Input::Held(item) } else { Input::Kept(item) })
             }
             Event::Secret(item, _, secret) => {
                 assert!(!std::format!("{secret:?}").contains('['));
@@ -237,6 +240,32 @@ fn a_channel_carries_texts_and_files_both_ways_and_ends_for_both() {
     pair.run_for(1);
     assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
     assert_eq!(pair.sides[1].told, ["connected", "peer left"]);
+}
+
+#[test]
+fn what_nobody_collects_is_delivered_and_holds_up_only_more_of_its_kind() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.sides[1].holds = true;
+    pair.run_for(1);
+    let body = "x".repeat(Body::MAX);
+    let fit = crate::limits::WINDOW as usize / (Body::MAX + crate::limits::WINDOW_SHARE as usize);
+    let items: Vec<ItemId> = (0..fit + 2).map(|_| pair.text(0, &body)).collect();
+    pair.run_for(5);
+    assert_eq!(pair.sides[0].delivered, items[..fit]);
+    // Files and the other direction go on.
+    let (file, answer) = (pair.offer(0, &[70_000_000], 1), pair.text(1, "an answer"));
+    pair.run_for(5);
+    assert_eq!(pair.sides[0].delivered[fit..], [file]);
+    assert_eq!(pair.sides[1].delivered, [answer]);
+    for collected in 1..=2 {
+        pair.tell(1, Input::Collected(items[collected - 1]));
+        pair.tell(1, Input::Collected(items[collected - 1]));
+        pair.run_for(5);
+        assert_eq!(pair.sides[1].texts.len(), fit + collected, "one for one");
+    }
+    pair.tell(0, Input::Leave);
+    pair.run_for(1);
+    assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
 }
 
 #[test]
