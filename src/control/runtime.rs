@@ -8,7 +8,7 @@ use rustix::process::geteuid;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -92,7 +92,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Of the system, if there are no Unix sockets here.
-    pub fn listen(&self) -> io::Result<(String, UnixListener)> {
+    pub(super) fn listen(&self) -> io::Result<(String, UnixListener)> {
         let id = format!("{:08x}", OsRng.next_u32());
         let (new, ready) = (format!("{id}{NEW}"), format!("{id}{READY}"));
         let listener = UnixListener::bind(self.address(&new))?;
@@ -101,16 +101,32 @@ impl Runtime {
     }
 
     /// Where to connect to the session `id`.
-    #[must_use]
-    pub fn socket(&self, id: &str) -> PathBuf {
+    pub(super) fn socket(&self, id: &str) -> PathBuf {
         self.address(&format!("{id}{READY}"))
     }
 
     /// Removes the socket of the session `id`, which has ended, and the directory after the last one.
-    pub fn remove(&self, id: &str) {
-        // Gone already is as good, and a directory with another session in it stays.
-        let _ = unlinkat(&self.held, format!("{id}{READY}"), AtFlags::empty());
+    pub(super) fn remove(&self, id: &str) {
+        self.unlink(id);
+        // One with another session in it stays.
         let _ = rustix::fs::rmdir(&self.path);
+    }
+
+    fn unlink(&self, id: &str) {
+        // Gone already is as good.
+        let _ = unlinkat(&self.held, format!("{id}{READY}"), AtFlags::empty());
+    }
+
+    /// Tries whether a session could be reached here.
+    ///
+    /// # Errors
+    /// Of the system, if it could not.
+    pub fn try_out(&self) -> io::Result<()> {
+        let (id, listener) = self.listen()?;
+        let reached = UnixStream::connect(self.socket(&id));
+        drop(listener);
+        self.unlink(&id);
+        reached.map(drop)
     }
 
     /// The ids of the sessions that have a socket here, alive or not.

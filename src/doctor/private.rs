@@ -10,7 +10,6 @@ use rand_core::{OsRng, RngCore};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// Whether other commands can reach a running session.
@@ -19,14 +18,8 @@ pub(super) fn unix_sockets(_: &Setup) -> Finding {
         Ok(runtime) => runtime,
         Err(failure) => return failure.into(),
     };
-    let reached = runtime.listen().and_then(|(id, listener)| {
-        let connected = UnixStream::connect(runtime.socket(&id));
-        drop(listener);
-        runtime.remove(&id);
-        connected
-    });
-    match reached {
-        Ok(_) => Finding::fine("other commands can reach a running session"),
+    match runtime.try_out() {
+        Ok(()) => Finding::fine("other commands can reach a running session"),
         Err(error) => Finding::wrong(
             format!("other commands cannot reach a running session, since Unix sockets are refused here: {error}"),
             format!("use `give` and `take`, which need none; or {}", allow(Agent::here())),

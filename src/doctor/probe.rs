@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// How long it lives: what kills background processes does so at once, or when it looks after them after some seconds.
 const SECONDS: u32 = 55;
+/// How often the directory may be removed by sessions that end just before this begins.
+const TRIES: usize = 10;
 /// Bytes of its file, so that each beat covers the one before.
 const LENGTH: usize = 128;
 /// The variables by which it finds that file.
@@ -91,17 +93,25 @@ pub fn probe(name: &str) -> Result<(), Failure> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
         return Err(Failure::new(Exit::Usage, "usage", "only `pinhole doctor` starts a probe").next("pinhole doctor"));
     }
-    let runtime = Runtime::make()?;
-    beat(runtime.path(), name).map_err(|error| Failure::new(Exit::Disk, "disk", format!("the probe cannot do its work: {error}")))
+    let cannot = |error: io::Error| Failure::new(Exit::Disk, "disk", format!("the probe cannot do its work: {error}"));
+    rustix::process::setsid().map_err(|error| cannot(error.into()))?;
+    for _ in 0..TRIES {
+        let runtime = Runtime::make()?;
+        match open(runtime.path(), name, OFlags::RDWR | OFlags::CREATE) {
+            // A session has just ended and removed the directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened.and_then(|file| beat(&file, runtime.path())).map_err(cannot),
+        }
+    }
+    Err(cannot(io::ErrorKind::NotFound.into()))
 }
 
-fn beat(directory: &Path, name: &str) -> io::Result<()> {
-    rustix::process::setsid()?;
-    let file = open(directory, name, OFlags::RDWR | OFlags::CREATE)?;
-    let alone = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+/// Counts the seconds in `file`, in this directory.
+fn beat(file: &File, directory: &Path) -> io::Result<()> {
+    let alone = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
     if alone {
         sweep(directory);
-        write(&file, 0)?;
+        write(file, 0)?;
         file.set_len(LENGTH as u64)?;
     }
     let mut out = io::stdout();
@@ -116,7 +126,7 @@ fn beat(directory: &Path, name: &str) -> io::Result<()> {
         if file.metadata()?.nlink() == 0 {
             break;
         }
-        write(&file, lived)?;
+        write(file, lived)?;
     }
     Ok(())
 }

@@ -142,7 +142,8 @@ fn defect_05_stray_connections_to_a_direct_host_do_no_harm() {
             2 => stray.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap(),
             3 => {
                 stray.write_all(b"\x16\x03\x01").unwrap();
-                stray.shutdown(Shutdown::Write).unwrap();
+                // It may have been closed already, without a word.
+                let _ = stray.shutdown(Shutdown::Write);
             }
             _ => held.push(stray),
         }
