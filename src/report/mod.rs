@@ -126,7 +126,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (Renderer::Human(human), Some(event)) => human.event(&event, now),
+            (Renderer::Human(human), Some(event)) => human.relay(&event, now),
             (Renderer::Human(_), None) => Ok(()),
             (Renderer::Json(out), _) => out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()),
         }

@@ -68,6 +68,12 @@ impl<W: Write + Send + 'static> Human<W> {
         }
     }
 
+    /// Writes what a session of this machine has said before: one of many things in a channel, in which no text may pass for another.
+    pub(super) fn relay(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+        self.once = false;
+        self.event(event, now)
+    }
+
     fn progress(&mut self, key: (Way, ItemId), done: u64, total: Option<u64>, now: Instant) -> io::Result<()> {
         let meter = self.meters.note(key, done, total, now);
         if self.look.cursor {
