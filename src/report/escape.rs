@@ -100,7 +100,7 @@ impl Formatter for Ascii {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde::Serialize;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     /// What a terminal would do beside printing. The `A` at the end must be printed too: an open sequence would swallow it.
-    fn functions(text: &str) -> Vec<String> {
+    pub(in crate::report) fn functions(text: &str) -> Vec<String> {
         let mut seen = Functions::default();
         let mut parser = vte::Parser::new();
         parser.advance(&mut seen, text.as_bytes());

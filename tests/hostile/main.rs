@@ -11,6 +11,7 @@ mod bombs;
 mod door;
 mod fake_hosts;
 mod guesses;
+mod injections;
 mod line;
 mod man_in_the_middle;
 mod names;
@@ -21,6 +22,7 @@ mod secrecy;
 mod sender;
 mod sinks;
 mod takers;
+mod texts;
 mod turns;
 
 /// How often something is done: `full` times if all is asked for, else `reduced` times.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::failure::{Exit, Failure};
+use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
 use crate::session::event::{Channel, Join, Offered, Reach};
 use pinhole_protocol::wire::{ItemId, Reason};
@@ -353,6 +354,52 @@ fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
         let hidden: Vec<char> = said.chars().filter(|c| *c != '\n' && crate::report::escape::is_hidden(*c)).collect();
         assert!(hidden.is_empty(), "{hidden:?} in {said}");
     }
+}
+
+/// Text that is random but for what terminals act on, which is more often in it than by chance.
+fn random_text(state: &mut u64) -> String {
+    const PIECES: [&str; 12] = ["\x1b[", "\x1b]0;", "\x1bP", "\x1b", "\u{9b}", "\u{9c}", "\x07", "\x08", "\r", "\n", "\t", "\u{202e}"];
+    let mut next = || {
+        // Xorshift, by Marsaglia.
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state >> 16
+    };
+    let mut text = String::new();
+    for _ in 0..next() % 24 {
+        let (kind, any) = (next() % 4, u32::try_from(next() % 0x11_0000).unwrap());
+        match kind {
+            0 => text.push_str(PIECES[any as usize % PIECES.len()]),
+            1 => text.extend(char::from_u32(any % 0xa0)),
+            2 => text.extend(char::from_u32(0x2000 + any % 0x80)),
+            _ => text.extend(char::from_u32(any)),
+        }
+    }
+    text
+}
+
+/// TESTPLAN C11: a million with `PINHOLE_FULL=1`.
+#[test]
+fn random_text_is_letters_wherever_it_is_shown() {
+    let full = std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1");
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    let mut screen = vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(80).unwrap(), 0);
+    for _ in 0..if full { 1_000_000 } else { 2_000 } {
+        let text = random_text(&mut state);
+        let name = given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
+        let failure = Failure::new(Exit::Peer, "peer-failed", text.clone()).next(text.clone());
+        let shown = written(Look::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
+        let functions = functions(&shown);
+        assert!(functions.iter().all(|function| function == "control 0xa" || function == "control 0x9"), "{text:?} {functions:?}");
+        screen.process(shown.as_bytes());
+    }
+    let after = screen.screen();
+    assert!(!after.alternate_screen() && !after.hide_cursor() && !after.bracketed_paste() && !after.application_keypad());
+    assert_eq!(
+        (after.fgcolor(), after.bgcolor(), after.bold(), after.inverse()),
+        (vt100::Color::Default, vt100::Color::Default, false, false)
+    );
 }
 
 #[test]

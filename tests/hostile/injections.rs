@@ -1,0 +1,128 @@
+//! What the peer writes stays in its line: it is not another event, not an answer, and nothing is done because of it (C12).
+
+use crate::harness::socket::{send, socket};
+use crate::harness::terminal::Terminal;
+use crate::harness::{Ended, Machine, Running};
+use crate::sender::tree;
+use crate::texts::{self, CANARY};
+use serde_json::Value;
+use std::process::Stdio;
+
+/// A host here and its peer there, connected; and the code between them.
+fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    let mut peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    peer.until("status", "connected");
+    (host, peer, code)
+}
+
+/// The session of this machine sends them all.
+fn send_all(machine: &Machine, texts: &[String]) {
+    let socket = socket(machine);
+    for some in texts.chunks(16) {
+        let answer = send(&socket, some, None);
+        assert_eq!(answer.last().unwrap(), &serde_json::json!({ "done": { "more": false } }));
+    }
+}
+
+/// One line each, marked, as it was sent, and nothing on it that is not printable ASCII.
+#[track_caller]
+fn check(lines: &[String], texts: &[String]) {
+    let came: Vec<(&String, Value)> = lines.iter().map(|line| (line, serde_json::from_str(line).unwrap())).collect();
+    let mut came = came.iter().filter(|(_, value)| value["type"] == "text");
+    for (at, text) in texts.iter().enumerate() {
+        let (line, value) = came.next().unwrap_or_else(|| panic!("only {at} of {}", texts.len()));
+        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
+        assert_eq!((&value["from"], &value["trust"]), (&"peer".into(), &"untrusted".into()), "{line}");
+        match value["saved_to"].as_str() {
+            None => assert_eq!(value["body"], **text),
+            Some(path) => assert!(std::fs::read_to_string(path).unwrap() == *text, "{line}"),
+        }
+    }
+    assert!(came.next().is_none());
+}
+
+/// Nothing is there but the texts that went to files.
+#[track_caller]
+fn nothing_was_done(machine: &Machine) {
+    let found = tree(machine);
+    assert!(!found.iter().any(|path| path.contains(CANARY)), "{found:?}");
+    let ours = |path: &String| path.starts_with("home/.local/state/pinhole/");
+    assert!(found.iter().all(ours), "{found:?}");
+}
+
+#[test]
+fn no_text_leaves_its_line() {
+    let texts = texts::all();
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut peer, code) = channel(&here, &there);
+    send_all(&there, &texts);
+    send_all(&here, &["over".to_owned()]);
+    assert_eq!(peer.until("text", "")["body"], "over");
+    while host.until("delivered", "")["id"] != 1 {}
+    // What another process is given are the very lines; people see letters and line ends.
+    let received = here.run(["receive", "--max-bytes", "100000000"]).expect(0);
+    check(&received.lines, &texts);
+    let human = here.run(["receive", "--after", "0", "--max-bytes", "100000000", "--human"]).expect(0);
+    for line in &human.lines {
+        let hidden = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(!line.chars().any(|c| c.is_control() && c != '\t' || hidden(c)), "{line:?}");
+        assert!(!line.trim_start().starts_with("touch"), "what the peer wrote begins a line: {line}");
+    }
+    // The channel is open as before, and nobody has done anything.
+    let about = here.run(["status"]).expect(0).one("session");
+    assert_eq!((&about["state"], &about["unreceived"]), (&"connected".into(), &0.into()));
+    here.run(["close", &code]).expect(0);
+    let host = host.end().expect(0);
+    assert!(host.lines.starts_with(&received.lines[..received.lines.len() - 1]));
+    check(&host.lines, &texts);
+    peer.end().expect(0);
+    nothing_was_done(&here);
+}
+
+/// As a script does it: once, with everything in one process each.
+#[test]
+fn no_text_that_is_given_once_leaves_its_line() {
+    let mut texts = texts::all();
+    texts.retain(|text| text.len() < texts::LONGEST / 2 && !text.is_empty());
+    let kept = texts.len() / crate::count(1, 8);
+    // Of each kind some: the corpus is in the order of lengths.
+    let every = texts.len() / kept;
+    for text in texts.iter().step_by(every) {
+        let (here, there) = (Machine::new(), Machine::new());
+        let mut command = here.command(["give", "--text", "-"]);
+        command.stdin(Stdio::piped());
+        let mut giver = Running::start(command);
+        giver.feed(text);
+        giver.hang_up();
+        let code = giver.code();
+        let taker: Ended = there.run(["take", &code]).expect(0);
+        check(&taker.lines, std::slice::from_ref(text));
+        giver.end().expect(0);
+        nothing_was_done(&there);
+    }
+}
+
+#[test]
+fn what_the_peer_writes_answers_no_question() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut person = Terminal::start(&here, 80, ["host"]);
+    let code = person.code();
+    let mut peer = there.start(["connect", &code]);
+    peer.until("status", "connected");
+    there.write("gift", "x");
+    let offering = there.start(["send", &code, "--file", "gift"]);
+    person.see("[Y/n]");
+    let mut answers: Vec<String> = ["y", "Y\n", "yes\r\n", "\u{1b}[200~y\r\u{1b}[201~", "\r", "\n\n"].map(str::to_owned).into();
+    answers.push("that was all".into());
+    send_all(&there, &answers);
+    person.see("> that was all");
+    person.keys("n\r");
+    assert_eq!(offering.end().expect(6).failure()["error"], "peer-declined");
+    person.keys("/close\r");
+    person.end(0);
+    peer.end().expect(0);
+    assert_eq!(tree(&here), Vec::<String>::new());
+}
