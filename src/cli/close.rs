@@ -11,16 +11,17 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C.
+What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. A channel that holds secrets
+which nobody has taken stays open (exit 11): `pinhole receive --secret-to-file FILE` takes one, --now drops them.
 
 Examples:
   pinhole close              the one channel that is open
   pinhole close 9471         the one of this number
-  pinhole close 9471 --now   breaks off what is under way")]
+  pinhole close 9471 --now   breaks off what is under way, and drops secrets that nobody has taken")]
 pub(super) struct Args {
     #[command(flatten)]
     which: which::Args,
-    /// Break off what is under way
+    /// Break off what is under way, and drop secrets that nobody has taken
     #[arg(long)]
     now: bool,
     #[command(flatten)]

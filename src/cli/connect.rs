@@ -6,7 +6,8 @@ use crate::session::plan::Meet;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed.
+At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can be asked, received secrets are
+held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other side has left.
 
 Examples:
   pinhole connect 9471-walrus-clipboard-mango

@@ -3,12 +3,13 @@
 use super::Purpose;
 use super::options::{Channel, Host, Output, Receive};
 use crate::failure::{Exit, Failure};
-use crate::session::plan::{Meet, Plan};
+use crate::session::plan::{Meet, Plan, SecretPlace};
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed.
+At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can be asked, received secrets are
+held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other side has left.
 
 Examples:
   pinhole host
@@ -42,5 +43,9 @@ pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result
         return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
-    Ok(Plan { taking: Some(receive.taking(person)?), ..channel.plan(Want::Both, person)? })
+    let mut taking = receive.taking(person)?;
+    if !person {
+        taking.secret = SecretPlace::Held;
+    }
+    Ok(Plan { taking: Some(taking), ..channel.plan(Want::Both, person)? })
 }

@@ -8,7 +8,7 @@ use crate::files::name::FileName;
 use crate::files::secret_exec::SecretExec;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
-use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretPlace, SecretSink, Taking};
+use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
 use crate::settings::{Config, Network, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
@@ -275,12 +275,12 @@ impl SecretTo {
                 return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
                     .next("name another file with --secret-to-file"));
             }
-            return Ok(Some(SecretSink::File(path.clone())));
+            return Ok(Some(SecretSink::File(SecretFile::New(path.clone()))));
         }
         if let Some(text) = &self.secret_to_env_file {
             let file = EnvFile::parse(text.clone())?;
             file.check()?;
-            return Ok(Some(SecretSink::EnvFile(file)));
+            return Ok(Some(SecretSink::File(SecretFile::Env(file))));
         }
         let exec = self.secret_exec.as_deref().map(|variable| SecretExec::new(variable, &self.program));
         Ok(exec.transpose()?.map(SecretSink::Exec))
@@ -301,12 +301,9 @@ enum OnConflict {
 }
 
 impl Receive {
-    /// Whether it is said where things go.
-    pub(super) const fn is_placed(&self) -> bool {
-        self.output.is_some()
-            || self.secret.secret_to_file.is_some()
-            || self.secret.secret_to_env_file.is_some()
-            || self.secret.secret_exec.is_some()
+    /// Where a secret goes, if the command line says so.
+    pub(super) fn sink(&self) -> Result<Option<SecretSink>, Failure> {
+        self.secret.sink()
     }
 
     /// Whether received bytes go to standard output.

@@ -9,16 +9,25 @@ use crate::control::client::{Found, find, one};
 use crate::failure::{Exit, Failure};
 use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
+use crate::session::event::Stored;
+use crate::session::plan::SecretSink;
 use pinhole_protocol::code::{Shape, shape};
-use pinhole_protocol::wire::Reason;
+use pinhole_protocol::wire::{PeerText, Reason};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
+From a channel that is open here it returns what has happened since the last `receive`. Secrets that the channel holds are only named;
+--secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a look at it. If that fails it is still
+held; if there is none, and none comes while --wait lasts, the exit status is 11.
+
 Examples:
-  pinhole receive 9471-walrus-clipboard-mango
-  pinhole receive 9471-walrus-clipboard-mango -o .
-  pinhole receive CODE -o - | less           to another program")]
+  pinhole receive 9471 --wait 45
+  pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the other side calls it
+  pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has it in $TOKEN
+  pinhole receive 9471-walrus-clipboard-mango -o .  not open here: as `pinhole take`
+  pinhole receive CODE -o - | less                  to another program")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
 pub(super) struct Args {
@@ -28,10 +37,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     wait: Duration,
     /// From a channel that is open here: everything after the event of this number, also what was received before
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "sink")]
     after: Option<u64>,
     /// From a channel that is open here: print no more than this, in whole lines but at least one
-    #[arg(long, value_name = "BYTES", default_value_t = 20_000)]
+    #[arg(long, value_name = "BYTES", default_value_t = 20_000, conflicts_with = "sink")]
     max_bytes: usize,
     /// Which side of the channel receives, if both are on this machine
     #[arg(long, value_enum, value_name = "ROLE")]
@@ -50,9 +59,12 @@ impl Args {
 
     /// Prints what the channel has to tell; whether there is more.
     pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
-        if self.take.is_placed() {
-            return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where things go was decided when it was opened")
-                .next("leave -o and --secret-to... out; each event says where its file is"));
+        if self.take.receive().output.is_some() {
+            return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where files go was decided when it was opened")
+                .next("leave -o out; each event says where its file is"));
+        }
+        if let Some(sink) = self.take.receive().sink()? {
+            return collect(&found, sink, self.wait, report).await.map(|()| false);
         }
         // A line that cannot be printed was not received: the next receive gets it.
         let mut printed = Ok(());
@@ -81,4 +93,19 @@ impl Args {
             },
         }
     }
+}
+
+/// Takes the oldest secret that a channel holds, and prints where it is now.
+async fn collect(found: &Found, sink: SecretSink, wait: Duration, report: &mut Report) -> Result<(), Failure> {
+    let store = async |name: Option<PeerText>, secret| match &sink {
+        SecretSink::File(file) => file.store(name.as_ref(), &secret),
+        SecretSink::Exec(program) => {
+            let ran = program.run(secret, Stdio::inherit()).await;
+            ran.map(|()| Stored::Program(program.variable().map(str::to_owned)))
+        }
+    };
+    let line = found.collect(wait, async |name, secret| store(name, secret).await.map_err(|refusal| refusal.failure)).await?;
+    // It is where it belongs, whether that can be printed or not.
+    let _ = report.relay(&line, Instant::now());
+    Ok(())
 }

@@ -42,9 +42,9 @@ impl Args {
         self.channel.label.clone()
     }
 
-    /// Whether it is said where things go, which a channel that is open has decided already.
-    pub(super) const fn is_placed(&self) -> bool {
-        self.receive.is_placed()
+    /// What becomes of what arrives.
+    pub(super) const fn receive(&self) -> &Receive {
+        &self.receive
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {

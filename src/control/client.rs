@@ -2,16 +2,18 @@
 
 use super::runtime::Runtime;
 use super::wares::Parcel;
-use super::wire::{self, About, Reply, Request, Role, Unsettled, VERSION, What};
+use super::wire::{self, About, Put, Reply, Request, Role, Unsettled, VERSION, What};
 use crate::failure::{Exit, Failure};
-use crate::session::event::Event;
-use pinhole_protocol::wire::ItemId;
+use crate::files::secret_source;
+use crate::session::event::{Event, Stored};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::{ItemId, PeerText};
 use rustix::process::geteuid;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -134,7 +136,7 @@ impl Found {
             Ok(Ok(Some(Reply::Failed(fault)))) => Err(fault.into()),
             Ok(_) => Ok(()),
             Err(_) => {
-                let number = self.about.number.map(|number| format!(" {number}")).unwrap_or_default();
+                let number = self.number();
                 Err(Failure::new(Exit::Unfinished, "unfinished", "it is still finishing what is under way, and ends after that")
                     .next(format!("pinhole close{number} --now, which breaks that off")))
             }
@@ -169,6 +171,45 @@ impl Found {
         }
     }
 
+    /// Takes the oldest secret that it holds, or one that comes within `wait`: `store` puts it somewhere and says where. Only then is it
+    /// gone from there. The session's line about that.
+    ///
+    /// # Errors
+    /// `no-secret` if none is held; what `store` says, with the secret still held; `session-gone` if the session ends meanwhile.
+    pub async fn collect(
+        &self,
+        wait: Duration,
+        store: impl AsyncFnOnce(Option<PeerText>, SecretVec) -> Result<Stored, Failure>,
+    ) -> Result<String, Failure> {
+        let mut asking = self.ask(What::Collect { wait: millis(wait) }).await?;
+        let (name, bytes) = match asking.next().await.map_err(|error| gone(&error))? {
+            Some(Reply::Secret { name, bytes }) if bytes <= secret_source::LONGEST => (name, bytes),
+            Some(Reply::Failed(fault)) => return Err(fault.into()),
+            _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+        };
+        let secret = asking.secret(bytes).await.map_err(|error| gone(&error))?;
+        let again = |failure: Failure| {
+            let number = self.number();
+            Failure { detail: format!("{}; the secret stays in the channel", failure.detail), ..failure }
+                .next(format!("pinhole receive{number} --secret-to-file FILE, or another way that works"))
+        };
+        let stored = store(name.map(PeerText::new), secret).await.map_err(again)?;
+        let told = async {
+            asking.bring(&wire::spelt(&Put::from(&stored))?).await?;
+            match asking.next().await? {
+                Some(Reply::Line(line)) => Ok(line),
+                _ => Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        };
+        told.await.map_err(|error: io::Error| {
+            let place = match &stored {
+                Stored::File(path) | Stored::EnvFile(path, _) => format!("the secret is in {}", path.display()),
+                _ => "the secret has been handed over".to_owned(),
+            };
+            Failure::new(Exit::Peer, "session-gone", format!("{place}, but the session ended before it heard so: {error}"))
+        })
+    }
+
     /// Sends things and tells what becomes of them, for as long as `wait` says, until all is known.
     ///
     /// # Errors
@@ -179,7 +220,7 @@ impl Found {
         for bytes in bytes {
             asking.bring(&bytes).await.map_err(|error| gone(&error))?;
         }
-        let number = self.about.number.map(|number| format!(" {number}")).unwrap_or_default();
+        let number = self.number();
         let mut failed: Option<Failure> = None;
         loop {
             match asking.next().await.map_err(|error| gone(&error))? {
@@ -202,6 +243,11 @@ impl Found {
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
             }
         }
+    }
+
+    /// Its number, as it follows a command's name; nothing before it has one.
+    fn number(&self) -> String {
+        self.about.number.map(|number| format!(" {number}")).unwrap_or_default()
     }
 
     async fn ask(&self, what: What) -> Result<Asking, Failure> {
@@ -241,6 +287,17 @@ impl Asking {
     /// Brings along what the request has announced.
     async fn bring(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.get_mut().write_all(bytes).await
+    }
+
+    /// Asks for a secret of this many bytes. They come only now, so that none is left in a buffer that is not wiped.
+    async fn secret(&mut self, bytes: usize) -> io::Result<SecretVec> {
+        if !self.0.buffer().is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.acknowledge().await?;
+        let mut secret = Zeroizing::new(vec![0; bytes]);
+        self.0.get_mut().read_exact(&mut secret).await?;
+        Ok(SecretVec::new(std::mem::take(&mut *secret)))
     }
 
     /// Says that all has arrived.

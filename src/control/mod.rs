@@ -2,6 +2,7 @@
 //! takes what is to be sent.
 
 pub mod client;
+mod held;
 mod journal;
 pub mod runtime;
 mod server;
@@ -9,11 +10,14 @@ pub mod wares;
 pub mod wire;
 
 use crate::failure::{Exit, Failure};
-use crate::report::sentences::{Side, failure_from};
+use crate::report::sentences::{Side, failure_from, untaken};
 use crate::session::event::{Event, Path};
 use crate::session::plan::Ware;
+pub use held::Taken;
+use held::{Held, Loan};
 use journal::Journal;
-use pinhole_protocol::wire::{ItemId, Reason};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 pub use server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -102,6 +106,7 @@ struct Shared {
     want: Want,
     label: Option<String>,
     journal: Journal,
+    held: Arc<Held>,
     seen: Mutex<Seen>,
     closing: Notify,
     /// Held by the `receive` whose lines are on their way, so that no other returns the same.
@@ -142,8 +147,9 @@ impl Control {
         let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
         let seen =
             Seen { number, code, state: State::Waiting, path: None, expires_at: None, desk: None, waiting: Vec::new(), closed: None };
-        let (journal, closing, receiving) = (Journal::default(), Notify::new(), tokio::sync::Mutex::default());
-        Self(Arc::new(Shared { role, want, label, journal, seen: Mutex::new(seen), closing, receiving }))
+        let (journal, held) = (Journal::default(), Arc::default());
+        let (closing, receiving) = (Notify::new(), tokio::sync::Mutex::default());
+        Self(Arc::new(Shared { role, want, label, journal, held, seen: Mutex::new(seen), closing, receiving }))
     }
 
     /// The session says something: a numbered line is kept.
@@ -159,6 +165,7 @@ impl Control {
             Event::Connected(path) => (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None),
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
+            Event::Holding { left, .. } => seen.expires_at = SystemTime::now().checked_add(*left),
             _ => {}
         }
         drop(seen);
@@ -188,11 +195,20 @@ impl Control {
 
     /// Waits until another command closes this session.
     pub async fn closed(&self) {
+        self.closes(|closing| closing.is_some()).await;
+    }
+
+    /// Waits until another command closes this session at once.
+    pub async fn closed_now(&self) {
+        self.closes(|closing| closing == Some(Closing::Now)).await;
+    }
+
+    async fn closes(&self, enough: impl Fn(Option<Closing>) -> bool) {
         loop {
             let closing = self.0.closing.notified();
             tokio::pin!(closing);
             closing.as_mut().enable();
-            if self.closing().is_some() {
+            if enough(self.closing()) {
                 return;
             }
             closing.await;
@@ -205,9 +221,39 @@ impl Control {
         self.seen().closed
     }
 
-    /// Another command closes it.
-    fn close(&self, closing: Closing) {
+    /// Holds a secret until a `receive` takes it.
+    pub fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
+        self.0.held.hold(id, name, secret);
+    }
+
+    /// How many secrets nobody has taken.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.0.held.count()
+    }
+
+    /// Whether something is here for which another command has yet to come, so that the session lives on when its conversation is over.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.0.held.is_empty()
+    }
+
+    /// Waits until a command has taken a secret, which the session then says.
+    pub async fn taken(&self) -> Taken {
+        self.0.held.taken().await
+    }
+
+    /// Another command closes it; in peace only if no secret is lost by that.
+    fn close(&self, closing: Closing) -> Result<(), Failure> {
         let mut seen = self.seen();
+        let held = self.held();
+        if closing == Closing::Peace && held > 0 {
+            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let detail = format!("{} would be lost, so the channel stays open", untaken(held));
+            return Err(Failure::new(Exit::Unfinished, "secrets-held", detail).next(format!(
+                "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
+            )));
+        }
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);
         }
@@ -217,6 +263,16 @@ impl Control {
         }
         drop(seen);
         self.0.closing.notify_waiters();
+        Ok(())
+    }
+
+    /// Waits for a secret that is held, or for the end of the session; nothing then.
+    async fn lend(&self) -> Result<Option<Loan>, Failure> {
+        if self.0.want != Want::Channel {
+            let detail = "that is a give or take, which holds no secrets for others: it puts them where its own command line says";
+            return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole status"));
+        }
+        Ok(self.0.held.lend().await)
     }
 
     /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index.
@@ -262,6 +318,7 @@ impl Control {
             path: seen.path.map(|path| path.word().to_owned()),
             expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
             unreceived: self.0.journal.unreturned(),
+            secrets_held: self.held() as u64,
             matches: code.is_none_or(|code| seen.is_of(code)),
         }
     }

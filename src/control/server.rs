@@ -1,7 +1,7 @@
 //! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
 
 use super::runtime::Runtime;
-use super::wire::{self, Fault, Reply, Request, Unsettled, VERSION, What};
+use super::wire::{self, Fault, Put, Reply, Request, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate, wares};
 use crate::failure::{Exit, Failure};
 use rustix::process::geteuid;
@@ -72,6 +72,7 @@ impl Server {
         self.accepting.abort();
         self.control.detach();
         self.control.0.journal.end();
+        self.control.0.held.end();
         let _ = timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
     }
 }
@@ -125,14 +126,20 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
     match request {
         What::About { code } => say(&mut write, &Reply::About(control.about(id, code.as_deref()).await)).await,
         What::Close { now } => {
+            if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }) {
+                return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
+            }
             drop(answer);
-            control.close(if now { Closing::Now } else { Closing::Peace });
             // The connection ends with the process, which is how the command knows.
             pending().await
         }
         What::Receive { after, wait, max_bytes } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             receive(&mut read, &mut write, control, (after, max_bytes), deadline).await
+        }
+        What::Collect { wait } => {
+            let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
+            collect(&mut read, &mut write, control, deadline).await
         }
         What::Send { things, wait } => {
             let deadline = wait.map(|wait| Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT));
@@ -175,6 +182,37 @@ async fn receive(
         }
         return Ok(());
     }
+}
+
+/// Hands a secret over; it is gone from here once the command has said where it put it.
+async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf, control: &Control, deadline: Instant) -> io::Result<()> {
+    let lent = tokio::select! {
+        lent = timeout_at(deadline, control.lend()) => lent,
+        // It has gone.
+        _ = read.fill_buf() => return Ok(()),
+    };
+    let nothing = || {
+        Failure::new(Exit::Unfinished, "no-secret", "that channel holds no secret now").next("the same with --wait 45, which waits for one")
+    };
+    let loan = match lent.unwrap_or(Ok(None)).and_then(|loan| loan.ok_or_else(nothing)) {
+        Ok(loan) => loan,
+        Err(failure) => return say(write, &Reply::Failed(Fault::from(&failure))).await,
+    };
+    let name = loan.about.name.as_ref().map(|name| name.raw().to_owned());
+    say(write, &Reply::Secret { name, bytes: loan.secret.expose().len() }).await?;
+    let Some(_) = timeout(PATIENCE, wire::line(read)).await?? else { return Ok(()) };
+    timeout(PATIENCE, write.write_all(loan.secret.expose())).await??;
+    let put = tokio::select! {
+        // A program may have it for as long as it runs.
+        put = wire::line(read) => put?,
+        () = control.0.held.ended() => return Ok(()),
+    };
+    let Some(put) = put else { return Ok(()) };
+    let stored = serde_json::from_slice::<Put>(&put)?.into();
+    if let Ok(line) = loan.stored(stored).await {
+        say(write, &Reply::Line(line.to_string())).await?;
+    }
+    say(write, &Reply::Done { more: false }).await
 }
 
 /// Tells what becomes of things that are sent, until all is known of all of them or the deadline has come.

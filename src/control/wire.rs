@@ -2,7 +2,9 @@
 //! program, run by the same user, but perhaps of different versions.
 
 use crate::failure::{Exit, Failure};
+use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// The version of what is said here; another is answered with a failure and nothing else.
@@ -29,6 +31,9 @@ pub(super) enum What {
     /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
     /// that arrive are acknowledged with a line, whatever is in it.
     Receive { after: Option<u64>, wait: u64, max_bytes: usize },
+    /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, whatever is in it, asks for its bytes; another,
+    /// a [`Put`], says where it is then. Without that it stays.
+    Collect { wait: u64 },
     /// That these things are sent, whose bytes follow; nothing is heard of them after `wait` milliseconds.
     Send { things: Vec<Thing>, wait: Option<u64> },
 }
@@ -57,6 +62,37 @@ pub(super) enum Kind {
     },
 }
 
+/// Where a command has put a secret that it collected: a file, a variable in one, or else a program, in a variable or on its standard input.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Put {
+    /// Absolute; what is not UTF-8 in it is spelt as EVENTS.md says.
+    path: Option<String>,
+    variable: Option<String>,
+}
+
+impl From<&Stored> for Put {
+    fn from(stored: &Stored) -> Self {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy().into_owned();
+        match stored {
+            Stored::File(path) => Self { path: Some(absolute(path)), variable: None },
+            Stored::EnvFile(path, variable) => Self { path: Some(absolute(path)), variable: Some(variable.clone()) },
+            Stored::Program(variable) => Self { path: None, variable: variable.clone() },
+            // Where no command puts one.
+            Stored::Shown | Stored::Held | Stored::Declined => Self { path: None, variable: None },
+        }
+    }
+}
+
+impl From<Put> for Stored {
+    fn from(Put { path, variable }: Put) -> Self {
+        match (path, variable) {
+            (Some(path), None) => Self::File(path.into()),
+            (Some(path), Some(variable)) => Self::EnvFile(path.into(), variable),
+            (None, variable) => Self::Program(variable),
+        }
+    }
+}
+
 /// Something that is still on its way when nobody waits for it any longer.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Unsettled {
@@ -74,6 +110,8 @@ pub(super) enum Reply {
     About(About),
     /// A numbered line of the session.
     Line(String),
+    /// A secret of this many bytes, which follow when they are asked for.
+    Secret { name: Option<String>, bytes: usize },
     /// It, or a part of it, cannot be done.
     Failed(Fault),
     /// This is still on its way.
@@ -103,6 +141,9 @@ pub struct About {
     pub expires_at: Option<u64>,
     /// Numbered lines that no `receive` has returned.
     pub unreceived: u64,
+    /// Secrets that wait for somebody to take them.
+    #[serde(default)]
+    pub secrets_held: u64,
     /// Whether it is the one that was asked for.
     pub matches: bool,
 }

@@ -57,13 +57,13 @@ impl SecretExec {
         self.variable.as_deref()
     }
 
-    /// Runs the program and waits until it has ended with status 0. Standard input is exactly the secret; a variable lacks one line end
-    /// behind it. What the program prints goes to standard error, because standard output has the events. Given up, the program is
-    /// killed.
+    /// Runs the program and waits until it has ended with status 0. Standard input is exactly the secret, or `input` where a variable has
+    /// it, which lacks one line end behind it. What the program prints goes to standard error, because standard output has the events.
+    /// Given up, the program is killed.
     ///
     /// # Errors
     /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
-    pub async fn run(&self, secret: SecretVec) -> Result<(), Refusal> {
+    pub async fn run(&self, secret: SecretVec, input: Stdio) -> Result<(), Refusal> {
         let mut command = Command::new(&self.program);
         command.args(&self.args).kill_on_drop(true);
         OURS.iter().for_each(|name| {
@@ -74,7 +74,7 @@ impl SecretExec {
             if value.contains(&0) {
                 return Err(unfit("a variable: it has a NUL in it"));
             }
-            command.env(name, OsStr::from_bytes(value)).stdin(Stdio::null());
+            command.env(name, OsStr::from_bytes(value)).stdin(input);
         } else {
             command.stdin(Stdio::piped());
         }
@@ -101,7 +101,7 @@ impl SecretExec {
     }
 
     fn failed(&self, what: &str) -> Refusal {
-        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not delivered", self.program);
+        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not handed over", self.program);
         let failure = Failure::new(Exit::Other, "exec-failed", detail).next("put that right, and ask for the secret again");
         Refusal { reason: Reason::Failed, failure }
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     async fn run(variable: &str, command: &[&str], secret: &[u8]) -> Result<(), Refusal> {
-        exec(variable, command).unwrap().run(SecretVec::new(secret.to_vec())).await
+        exec(variable, command).unwrap().run(SecretVec::new(secret.to_vec()), Stdio::null()).await
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod tests;
 
 use super::escape::Ascii;
 use super::meter::Meters;
-use super::sentences::{Side, sentence, word};
+use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::About;
 use crate::session::event::{Channel, Check, Event, Ours, Path, Stored, Way};
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
@@ -92,6 +92,7 @@ impl Lines {
             Event::Disconnected => Body::Status(Status::Disconnected),
             Event::HandshakeFailed { guesses } => Body::Status(Status::HandshakeFailed { guesses: *guesses }),
             Event::Closed => Body::Status(Status::Closed),
+            Event::Holding { secrets, left } => Body::Status(Status::Holding { secrets: *secrets, seconds_left: left.as_secs() }),
             Event::Text { id, body, saved_to } => match saved_to {
                 None => Body::Text { peer: Peer::new(id.0), body: Some(body.raw()), saved_to: None, size: None },
                 Some(path) => {
@@ -113,11 +114,13 @@ impl Lines {
                     Stored::File(path) => (line::Stored::File, Some(spelt(path)), None),
                     Stored::EnvFile(path, variable) => (line::Stored::EnvFile, Some(spelt(path)), Some(variable.as_str())),
                     Stored::Program(variable) => (line::Stored::Exec, None, variable.as_deref()),
+                    Stored::Held => (line::Stored::Held, None, None),
                     Stored::Shown => (line::Stored::Terminal, None, None),
                     Stored::Declined => (line::Stored::Declined, None, None),
                 };
                 let name = name.as_ref().map(|name| name.raw());
-                Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, variable, value: Value::Withheld }
+                let next = matches!(stored, line::Stored::Held).then_some(TAKE_SECRET);
+                Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, variable, value: Value::Withheld, next }
             }
             Event::Offer(offer) => Body::Offer {
                 peer: Peer::new(offer.id.0),
@@ -166,6 +169,7 @@ fn open(about: &About) -> Open<'_> {
         path: about.path.as_deref(),
         expires_at: about.expires_at.map(|seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds))),
         unreceived: about.unreceived,
+        secrets_held: about.secrets_held,
     }
 }
 

@@ -48,6 +48,15 @@ pub fn failure_from(reason: Reason, side: Side) -> Failure {
     }
 }
 
+/// The command that takes a secret that a session holds.
+pub const TAKE_SECRET: &str = "pinhole receive --secret-to-file FILE";
+
+/// So many secrets that are held for somebody who has not come.
+#[must_use]
+pub fn untaken(secrets: usize) -> String {
+    if secrets == 1 { "a secret that nobody has taken".into() } else { format!("{secrets} secrets that nobody has taken") }
+}
+
 const fn here(reason: Reason) -> (Exit, &'static str, &'static str) {
     match reason {
         Reason::Done => (Exit::Done, "done", "everything is done"),

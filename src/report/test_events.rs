@@ -34,6 +34,7 @@ pub fn about() -> About {
         path: Some("direct".into()),
         expires_at: Some(1_795_255_200),
         unreceived: 2,
+        secrets_held: 0,
         matches: true,
     }
 }
@@ -96,6 +97,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::HandshakeFailed { guesses: 1 },
         Event::HandshakeFailed { guesses: 2 },
         Event::Closed,
+        Event::Holding { secrets: 2, left: Duration::from_secs(3_600) },
         text(peer),
         Event::Text { id, body: said(), saved_to: Some(peer.into()) },
         file(false, Some(peer)),
@@ -105,6 +107,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         secret(Stored::EnvFile(peer.into(), "API_KEY".into()), Some(said())),
         secret(Stored::Program(None), None),
         secret(Stored::Program(Some("API_KEY".into())), Some(said())),
+        secret(Stored::Held, Some(said())),
         secret(Stored::Shown, None),
         secret(Stored::Declined, Some(said())),
         offer(vec![peer.into()], Some(5), true, false),
@@ -120,7 +123,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::Delivered(Ours { what: peer.into(), files: Some(14), ..ours() }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),
-        Event::Session(About { number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
+        Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),
     ]

@@ -136,6 +136,7 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 Some((link, news)) = self.news.recv() => self.news(link, news),
                 Some(done) = self.done.recv() => done(&mut self),
+                taken = self.control.taken() => self.secret_taken(taken),
                 () = interrupt.wait() => self.abort(Reason::Interrupted),
                 () = clock::sleep_until(self.wake_at) => self.input(Input::Tick),
             }

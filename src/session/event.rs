@@ -52,6 +52,13 @@ pub enum Event {
     },
     /// The channel is over.
     Closed,
+    /// The conversation is over, and the session lives on for what another command has yet to take.
+    Holding {
+        /// Secrets that nobody has taken.
+        secrets: usize,
+        /// Time until it ends all the same.
+        left: Duration,
+    },
     /// The peer sent a text.
     Text {
         /// The peer's number for it.
@@ -63,7 +70,7 @@ pub enum Event {
     },
     /// A file or folder of the peer's is complete, synced and under its final name.
     File(Arrived),
-    /// A secret of the peer's is where it belongs.
+    /// A secret of the peer's is where it belongs, or held until another command takes it, and then told again.
     Secret {
         /// The peer's number for it.
         id: ItemId,
@@ -249,6 +256,8 @@ pub enum Stored {
     EnvFile(PathBuf, String),
     /// To a program, in this variable or on its standard input.
     Program(Option<String>),
+    /// Nowhere yet: the session holds it until another command takes it.
+    Held,
     /// To the terminal, because the person there asked to see it. Only the human renderer ever sees this.
     Shown,
     /// Nowhere: it was declined.

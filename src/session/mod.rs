@@ -8,6 +8,7 @@ pub mod event;
 mod hosting;
 pub(crate) mod interrupt;
 mod joining;
+mod lingering;
 pub mod plan;
 mod receiving;
 mod secrets;
@@ -22,6 +23,7 @@ use driver::Driver;
 use event::Event;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted};
+use lingering::linger;
 use pinhole_protocol::conversation::{Outcome, Role};
 use pinhole_protocol::wire::Want;
 use plan::{Meet, Plan};
@@ -71,14 +73,19 @@ async fn heard(
 ) -> Result<(), Failure> {
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
-    let (plan, meet) = tokio::select! {
+    let (mut plan, meet) = tokio::select! {
         purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
-    let (control, promises) = (reachable(&plan, &meet, report, server), plan.want != Want::Both);
-    let end = session(Arc::new(plan), meet, report, Ending { interrupt, control: control.clone() }).await;
-    match end {
-        Err(failure) if failure.word == CLOSED && control.closing() == Some(Closing::Peace) && !promises => {
+    let control = reachable(&plan, &meet, report, server);
+    if let (None, Some(taking)) = (&server, &mut plan.taking) {
+        taking.secret = taking.secret.unreachable();
+    }
+    let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
+    let mut ending = Ending { interrupt, control };
+    let end = session(Arc::new(plan), meet, report, &mut ending).await;
+    match linger(end, ttl, report, &mut ending).await {
+        Err(failure) if failure.word == CLOSED && ending.control.closing() == Some(Closing::Peace) && !promises => {
             tell(report, &Event::Closed);
             Ok(())
         }
@@ -130,15 +137,15 @@ impl Ending {
     }
 }
 
-async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
+async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
-            let meeting = joining::join(&plan, *address, report, &mut ending).await?;
-            converse(&plan, meeting, report, &mut ending).await.1.map_or(Ok(()), Err)
+            let meeting = joining::join(&plan, *address, report, ending).await?;
+            converse(&plan, meeting, report, ending).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
             let mut host = Host::new(hosting);
-            let end = hosted(&plan, &mut host, report, &mut ending).await;
+            let end = hosted(&plan, &mut host, report, ending).await;
             host.close().await;
             end
         }

@@ -198,12 +198,19 @@ pub enum Destination {
 /// Where the command line says that a received secret goes.
 #[derive(Clone, Debug)]
 pub enum SecretSink {
-    /// To this file, which must not exist.
-    File(PathBuf),
-    /// Into a dotenv file, as a variable.
-    EnvFile(EnvFile),
+    /// Into a file.
+    File(SecretFile),
     /// To a program.
     Exec(SecretExec),
+}
+
+/// A file that a received secret goes into.
+#[derive(Clone, Debug)]
+pub enum SecretFile {
+    /// This one, which must not exist.
+    New(PathBuf),
+    /// A dotenv file, as a variable.
+    Env(EnvFile),
 }
 
 impl SecretSink {
@@ -211,8 +218,8 @@ impl SecretSink {
     #[must_use]
     pub const fn takes_one(&self) -> bool {
         match self {
-            Self::File(_) | Self::Exec(_) => true,
-            Self::EnvFile(file) => file.takes_one(),
+            Self::File(SecretFile::New(_)) | Self::Exec(_) => true,
+            Self::File(SecretFile::Env(file)) => file.takes_one(),
         }
     }
 }
@@ -222,10 +229,23 @@ impl SecretSink {
 pub enum SecretPlace {
     /// The person here is asked.
     Ask,
+    /// It stays in the session until another command takes it.
+    Held,
     /// To a file of its own in the private directory.
     Private,
     /// Nowhere: standard output is taken by the bytes of a file.
     Declined,
+}
+
+impl SecretPlace {
+    /// The place where no other command can reach the session: nobody could take what it holds.
+    #[must_use]
+    pub const fn unreachable(self) -> Self {
+        match self {
+            Self::Held => Self::Private,
+            place => place,
+        }
+    }
 }
 
 /// The directory that private directories are made in.

@@ -2,14 +2,18 @@
 
 use super::driver::Driver;
 use super::event::{Event, Stored};
-use super::plan::{SecretPlace, SecretSink, Taking};
+use super::lingering::say_taken;
+use super::plan::{SecretFile, SecretPlace, SecretSink, Taking};
+use crate::control::Taken;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Refusal, store_secret_at};
 use crate::files::secret_exec::SecretExec;
 use crate::report::prompt::{OwnTerminal, SecretTo};
 use crate::report::sentences::{Side, failure_from};
+use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use std::process::Stdio;
 
 /// What is said of a secret, beside where it went.
 struct Told {
@@ -32,12 +36,8 @@ impl Driver<'_> {
 
     fn sink(&mut self, told: Told, secret: SecretVec, sink: SecretSink) {
         match sink {
-            SecretSink::File(path) => {
-                let stored = store_secret_at(&path, &secret).map(|()| Stored::File(path));
-                self.secret_stored(told, stored.map_err(disk));
-            }
-            SecretSink::EnvFile(file) => {
-                let stored = file.set(told.name.as_ref(), &secret).map(|variable| Stored::EnvFile(file.path().into(), variable));
+            SecretSink::File(file) => {
+                let stored = file.store(told.name.as_ref(), &secret);
                 self.secret_stored(told, stored);
             }
             SecretSink::Exec(program) => self.hand_over(told, secret, program),
@@ -48,7 +48,8 @@ impl Driver<'_> {
     fn hand_over(&mut self, told: Told, secret: SecretVec, program: SecretExec) {
         let desk = self.desk.clone();
         self.program = Some(tokio::spawn(async move {
-            let ran = program.run(secret).await;
+            // Standard input is for answers of the person here.
+            let ran = program.run(secret, Stdio::null()).await;
             let stored = ran.map(|()| Stored::Program(program.variable().map(str::to_owned)));
             desk.put(move |driver| driver.secret_stored(told, stored));
         }));
@@ -62,6 +63,13 @@ impl Driver<'_> {
                 self.refuse(id, Reason::SecretToOutput, Some(failure_from(Reason::SecretToOutput, Side::Here)));
             }
             SecretPlace::Private => self.keep(told, &secret, &taking),
+            SecretPlace::Held => {
+                let Told { id, name, size } = told;
+                self.control.hold(id, name.clone(), secret);
+                self.say(&Event::Secret { id, name, size, stored: Stored::Held });
+                self.received += 1;
+                self.next.push_back(Input::Held(id));
+            }
             SecretPlace::Ask => {
                 let (asked, size) = (told.name.clone(), told.size);
                 let ask = move |terminal: &mut OwnTerminal| match terminal.secret(asked.as_ref(), size)? {
@@ -90,6 +98,13 @@ impl Driver<'_> {
         self.secret_stored(told, stored.map(Stored::File).map_err(disk));
     }
 
+    /// Another command has taken one that was held: it is told where it is, and its place in the window is free.
+    pub(super) fn secret_taken(&mut self, taken: Taken) {
+        let id = taken.id;
+        say_taken(self.report, &self.control, taken);
+        self.next.push_back(Input::Collected(id));
+    }
+
     fn secret_stored(&mut self, told: Told, stored: Result<Stored, Refusal>) {
         let Told { id, name, size } = told;
         match stored {
@@ -98,6 +113,19 @@ impl Driver<'_> {
                 self.kept(id);
             }
             Err(Refusal { reason, failure }) => self.refuse(id, reason, Some(failure)),
+        }
+    }
+}
+
+impl SecretFile {
+    /// Puts a secret there that the peer calls `name`, and says where that is.
+    ///
+    /// # Errors
+    /// If it cannot be there, or the disk fails; then nothing has changed.
+    pub fn store(&self, name: Option<&PeerText>, secret: &SecretVec) -> Result<Stored, Refusal> {
+        match self {
+            Self::New(path) => store_secret_at(path, secret).map(|()| Stored::File(path.clone())).map_err(disk),
+            Self::Env(file) => file.set(name, secret).map(|variable| Stored::EnvFile(file.path().into(), variable)),
         }
     }
 }

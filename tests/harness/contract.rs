@@ -64,6 +64,13 @@ struct Expiring {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Holding {
+    secrets: u64,
+    seconds_left: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PeerLeft {
     reason: String,
     detail: String,
@@ -125,6 +132,7 @@ enum Stored {
     File,
     EnvFile,
     Exec,
+    Held,
     Terminal,
     Declined,
 }
@@ -141,6 +149,7 @@ struct Secret {
     saved_to: Option<String>,
     variable: Option<String>,
     value: String,
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -184,6 +193,7 @@ struct Session {
     path: Option<String>,
     expires_at: Option<String>,
     unreceived: u64,
+    secrets_held: u64,
 }
 
 #[derive(Deserialize)]
@@ -315,6 +325,10 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
         "opening" => assert!(!read::<Opening>(fields, line).tunnel.is_empty(), "{line}"),
         "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
+        "holding" => {
+            let it: Holding = read(fields, line);
+            assert!(it.secrets > 0 && it.seconds_left > 0, "{line}");
+        }
         "peer_left" => {
             let it: PeerLeft = read(fields, line);
             assert!(PROMISE.contains(&format!("\n| `{}` | ", it.reason)), "{line}");
@@ -333,7 +347,7 @@ fn check_session(it: &Session, line: &str) {
     of(&it.want, &["give", "take", "channel"]);
     it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
     assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");
-    assert!(it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < u64::MAX, "{line}");
+    assert!(it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < u64::MAX && it.secrets_held < 1_000, "{line}");
     assert!(it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')), "{line}");
 }
 
@@ -359,6 +373,7 @@ fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
             assert_eq!(it.value, "<withheld>");
             assert!(it.stored != Stored::Terminal && it.size > 0 && it.name.as_deref() != Some(""), "{line}");
             assert_eq!(it.saved_to.is_some(), matches!(it.stored, Stored::File | Stored::EnvFile), "{line}");
+            assert_eq!(it.next.is_some_and(|next| next.starts_with("pinhole receive ")), it.stored == Stored::Held, "{line}");
             assert!(it.variable.is_some() == (it.stored == Stored::EnvFile) || it.stored == Stored::Exec, "{line}");
             id
         }

@@ -123,6 +123,68 @@ fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
     }
 }
 
+/// What everybody, or the same user, can read of every process of this machine, as far as this value is in it: its command line or its
+/// environment.
+fn processes_with(value: &str) -> Vec<(u32, &'static str)> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let has = |pid: u32, place: &str| {
+        std::fs::read(format!("/proc/{pid}/{place}")).is_ok_and(|seen| String::from_utf8_lossy(&seen).contains(value))
+    };
+    all.flat_map(|pid| ["cmdline", "environ"].map(|place| (pid, place))).filter(|(pid, place)| has(*pid, place)).collect()
+}
+
+#[test]
+fn a_secret_that_is_held_is_in_memory_and_then_where_it_was_taken_to() {
+    // Of its own, because other tests put theirs into environments meanwhile.
+    const HELD: &str = "held-horse-51c0ffee-battery-staple";
+    let exec = "echo $$ >&2; read -r go < gate; cat > exec; printf %s \"$TOKEN\" >> exec";
+    for (args, place, stays) in [
+        (&["--secret-to-file", "mine"][..], "work/mine", false),
+        (&["--secret-to-env-file", ".env:TOKEN"], "work/.env", false),
+        (&["--secret-exec", "--", "sh", "-c", exec], "work/exec", false),
+        (&["--secret-exec=TOKEN", "--", "sh", "-c", exec], "work/exec", true),
+    ] {
+        let (here, there) = (Machine::new(), Machine::new());
+        there.write("token", HELD);
+        let start = |machine: &Machine, args: &[&str]| {
+            let mut command = machine.command(args);
+            command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
+            Running::start(command)
+        };
+        let mut host = start(&here, &["host"]);
+        let code = host.code();
+        let mut peer = start(&there, &["connect", &code]);
+        peer.until("status", "connected");
+        let sent = start(&there, &["send", &code, "--secret-file", "token"]).end().expect(0);
+        let told = start(&here, &["receive"]).end().expect(0);
+        assert_eq!(told.one("secret")["stored"], "held");
+        assert!(holding(&here, HELD).is_empty());
+        let open = |process: &Running| shown(process.child.id()).iter().any(|(_, seen)| String::from_utf8_lossy(seen).contains(HELD));
+        assert!(!open(&host) && !open(&peer) && processes_with(HELD).is_empty());
+
+        let gate = here.path("gate");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &gate, 0o600.into()).unwrap();
+        let mut taker = start(&here, &[&["receive"], args].concat());
+        if place == "work/exec" {
+            let program: u32 = taker.error_line().unwrap().parse().unwrap();
+            let opened = std::fs::OpenOptions::new().write(true).open(&gate).unwrap();
+            let expected = if stays { vec![(program, "environ")] } else { Vec::new() };
+            assert_eq!(processes_with(HELD), expected);
+            assert!(!open(&host) && !open(&taker) && holding(&here, HELD).is_empty());
+            std::io::Write::write_all(&mut { opened }, b"go\n").unwrap();
+        }
+        let taker = taker.end();
+        assert_eq!(taker.status.code(), Some(0), "{:#?} {:#?}", taker.lines, taker.errors);
+        std::fs::remove_file(&gate).unwrap();
+        assert_eq!(holding(&here, HELD), BTreeSet::from([place.to_owned()]));
+        start(&here, &["close"]).end().expect(0);
+        for ended in [taker, sent, told, host.end().expect(0), peer.end().expect(0)] {
+            assert!(!ended.everything().contains(HELD), "{:#?}", ended.lines);
+        }
+        assert_eq!(holding(&here, HELD), BTreeSet::from([place.to_owned()]));
+    }
+}
+
 #[test]
 fn a_taker_that_is_killed_leaves_no_copy() {
     // Long enough that writing it takes a while.

@@ -68,8 +68,9 @@ fn what_is_sent_from_elsewhere_arrives_and_is_told() {
     there.write("key", "hush-hush");
     let sent = there.run(["send", &number, "--secret-file", "key", "--secret-name", "KEY"]).expect(0);
     let secret = host.until("secret", "");
-    assert_eq!((&secret["name"], &secret["value"]), (&"KEY".into(), &"<withheld>".into()));
-    assert_eq!(std::fs::read(secret["saved_to"].as_str().unwrap()).unwrap(), b"hush-hush");
+    assert_eq!((&secret["name"], &secret["stored"], &secret["value"]), (&"KEY".into(), &"held".into(), &"<withheld>".into()));
+    here.run(["receive", "--secret-to-file", "mine"]).expect(0);
+    assert_eq!(std::fs::read(here.path("mine")).unwrap(), b"hush-hush");
     assert!(!sent.everything().contains("hush"));
     let missing = there.run(["send", &number, "--file", "missing"]).expect(2).failure();
     assert_eq!(missing["error"], "no-such-file");

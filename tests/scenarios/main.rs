@@ -9,6 +9,7 @@ mod capabilities;
 mod changing;
 mod channel;
 mod choosing;
+mod collect;
 mod config;
 mod control;
 mod doctor;

@@ -129,10 +129,14 @@ fn a_channel_that_stays_open_outlives_a_program_that_fails() {
     let there = Machine::new();
     let mut giver = give(&Machine::new(), &[("ONE", "1"), ("TWO", "2")]);
     let code = giver.code();
-    let taker = there.run(["connect", &code, "--secret-exec", "--", "false"]);
-    assert_eq!(taker.all("error")[0]["error"], "exec-failed", "{:#?}", taker.lines);
-    assert_eq!(taker.one("secret")["name"], "TWO");
+    let mut taker = there.start(["connect", &code, "--secret-exec", "--", "false"]);
+    taker.until("status", "holding");
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-failed");
+    there.run(["receive", "--secret-to-file", "two"]).expect(0);
+    let taker = taker.end();
+    assert_eq!(taker.all("error")[0]["error"], "exec-failed", "{:#?}", taker.lines);
+    assert!(taker.all("secret").iter().all(|secret| secret["name"] == "TWO"), "{:#?}", taker.lines);
+    assert_eq!(std::fs::read_to_string(there.path("two")).unwrap(), "2");
 }
 
 #[test]

@@ -50,6 +50,12 @@ fn reach(reach: &Reach) -> Vec<String> {
     vec![first, "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.".into()]
 }
 
+/// A session that lives on for its secrets.
+pub fn holding(secrets: usize, left: Duration) -> String {
+    let (what, they) = if secrets == 1 { ("A secret is".to_owned(), "it") } else { (format!("{secrets} secrets are"), "they") };
+    format!("{what} held here for {}, or until {they} {} taken:", roughly(left), if secrets == 1 { "is" } else { "are" })
+}
+
 /// A session of this machine.
 pub fn session(about: &About, now: SystemTime) -> String {
     let number = about.number.map_or_else(|| "no number yet".to_owned(), |number| number.to_string());
@@ -57,7 +63,12 @@ pub fn session(about: &About, now: SystemTime) -> String {
     let expires_at = about.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     let left = expires_at.and_then(|end| end.duration_since(now).ok()).map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
     let unreceived = if about.unreceived > 0 { format!(", {} not received", about.unreceived) } else { String::new() };
-    format!("{number}{label}: {} ({}), {}{left}{unreceived}", about.want.word(), about.role.word(), about.state.word())
+    let held = match about.secrets_held {
+        0 => String::new(),
+        1 => ", a secret held".into(),
+        several => format!(", {several} secrets held"),
+    };
+    format!("{number}{label}: {} ({}), {}{left}{unreceived}{held}", about.want.word(), about.role.word(), about.state.word())
 }
 
 /// Which way the bytes go.

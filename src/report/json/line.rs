@@ -66,7 +66,7 @@ pub enum Body<'a> {
         /// Files in it, 1 for a file.
         files: u32,
     },
-    /// A secret of the other side's is where it belongs.
+    /// A secret of the other side's is where it belongs, or held by the session until a command takes it, and then told again.
     Secret {
         #[serde(flatten)]
         peer: Peer,
@@ -84,6 +84,9 @@ pub enum Body<'a> {
         variable: Option<&'a str>,
         /// The value is in no line.
         value: Value,
+        /// The command that takes it, while it is held.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<&'static str>,
     },
     /// Files or folders are offered.
     Offer {
@@ -246,6 +249,13 @@ pub enum Status<'a> {
     },
     /// The channel is over.
     Closed,
+    /// The channel is over, and the session lives on until its secrets are taken.
+    Holding {
+        /// Secrets that nobody has taken.
+        secrets: usize,
+        /// The time until they are lost.
+        seconds_left: u64,
+    },
 }
 
 /// Over what kind of link the two sides speak.
@@ -276,6 +286,7 @@ pub enum Stored {
     File,
     EnvFile,
     Exec,
+    Held,
     Terminal,
     Declined,
 }
@@ -359,4 +370,6 @@ pub struct Open<'a> {
     pub expires_at: Option<String>,
     /// Lines that no `receive` has returned.
     pub unreceived: u64,
+    /// Secrets that nobody has taken.
+    pub secrets_held: u64,
 }

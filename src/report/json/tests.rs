@@ -47,6 +47,7 @@ enum Promised {
         saved_to: Option<String>,
         variable: Option<String>,
         value: Withheld,
+        next: Option<String>,
     },
     Offer {
         v: One,
@@ -112,6 +113,7 @@ enum Promised {
         path: Option<String>,
         expires_at: Option<String>,
         unreceived: u64,
+        secrets_held: u64,
     },
     End {
         v: One,
@@ -200,6 +202,12 @@ enum PromisedStatus {
         v: One,
         seq: u64,
     },
+    Holding {
+        v: One,
+        seq: u64,
+        secrets: u64,
+        seconds_left: u64,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -261,6 +269,7 @@ enum PromisedStored {
     File,
     EnvFile,
     Exec,
+    Held,
     Terminal,
     Declined,
 }

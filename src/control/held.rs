@@ -1,0 +1,237 @@
+//! Secrets that wait in a session for a `receive` that takes them (DESIGN 4): in memory only, the oldest first, wiped when they go.
+
+use super::Control;
+use crate::session::event::{Event, Stored};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::{ItemId, PeerText};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, oneshot};
+
+/// The secrets of a session.
+#[derive(Default)]
+pub(super) struct Held {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order in which they came.
+    secrets: VecDeque<Waiting>,
+    /// Of all secrets so far: the next one's key.
+    count: u64,
+    /// Those that have gone, as far as the session has not said so.
+    taken: VecDeque<Taken>,
+    /// The session is over: nothing is taken any more.
+    ended: bool,
+}
+
+struct Waiting {
+    /// Its own, because a peer may use a number twice.
+    key: u64,
+    about: About,
+    secret: Arc<SecretVec>,
+    /// A command has it and has not said yet what became of it.
+    lent: bool,
+}
+
+/// What may be said of a secret.
+#[derive(Clone)]
+pub(super) struct About {
+    pub(super) id: ItemId,
+    pub(super) name: Option<PeerText>,
+    pub(super) size: u64,
+}
+
+/// A secret that a command has taken.
+pub struct Taken {
+    /// The peer's number for it.
+    pub id: ItemId,
+    /// What the session has to say of it.
+    pub event: Event,
+    /// Who gets the line of that.
+    told: oneshot::Sender<Arc<str>>,
+}
+
+impl Taken {
+    /// The session has just said it: whoever took it hears the line.
+    pub fn said(self, control: &Control) {
+        if let Some(said) = control.0.journal.last() {
+            // Who took it may have gone; it is stored all the same.
+            let _ = self.told.send(said.line);
+        }
+    }
+}
+
+impl Held {
+    /// Holds one more. How much that can come to is bounded by the window of those that are not collected (SPEC 5.3).
+    pub(super) fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
+        let mut state = self.state();
+        let (key, about) = (state.count, About { id, name, size: secret.len() as u64 });
+        state.count = key.saturating_add(1);
+        state.secrets.push_back(Waiting { key, about, secret: Arc::new(secret), lent: false });
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// How many there are, those included that a command is just taking.
+    pub(super) fn count(&self) -> usize {
+        self.state().secrets.len()
+    }
+
+    /// Whether there is nothing that somebody has to come for, or that the session has to say.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.secrets.is_empty() && state.taken.is_empty()
+    }
+
+    /// Waits for one that no command has, and lends the oldest; nothing when the session is over.
+    pub(super) async fn lend(self: &Arc<Self>) -> Option<Loan> {
+        self.when(|state| {
+            if state.ended {
+                return Some(None);
+            }
+            let waiting = state.secrets.iter_mut().find(|waiting| !waiting.lent)?;
+            waiting.lent = true;
+            let (key, about, secret) = (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
+            Some(Some(Loan { held: Arc::clone(self), key, about, secret }))
+        })
+        .await
+    }
+
+    /// Waits for one that has gone, for the session to say so.
+    pub(super) async fn taken(&self) -> Taken {
+        self.when(|state| state.taken.pop_front()).await
+    }
+
+    /// Waits for the end of the session.
+    pub(super) async fn ended(&self) {
+        self.when(|state| state.ended.then_some(())).await;
+    }
+
+    /// The session is over: what is here is lost.
+    pub(super) fn end(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        state.secrets.clear();
+        state.taken.clear();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // From now on no change is missed.
+            changed.as_mut().enable();
+            if let Some(found) = look(&mut self.state()) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A secret that a command has. Unless it says where it went, it is as if nobody had taken it.
+pub(super) struct Loan {
+    held: Arc<Held>,
+    key: u64,
+    pub(super) about: About,
+    pub(super) secret: Arc<SecretVec>,
+}
+
+impl Loan {
+    /// It is where it belongs and goes from here. The line that the session says about it, unless that ends before.
+    pub(super) fn stored(self, stored: Stored) -> oneshot::Receiver<Arc<str>> {
+        let (told, line) = oneshot::channel();
+        let About { id, name, size } = self.about.clone();
+        let mut state = self.held.state();
+        state.secrets.retain(|waiting| waiting.key != self.key);
+        state.taken.push_back(Taken { id, event: Event::Secret { id, name, size, stored }, told });
+        drop(state);
+        self.held.changed.notify_waiters();
+        line
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let mut state = self.held.state();
+        if let Some(waiting) = state.secrets.iter_mut().find(|waiting| waiting.key == self.key) {
+            waiting.lent = false;
+        }
+        drop(state);
+        self.held.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    fn held(values: &[&str]) -> Arc<Held> {
+        let held = Arc::new(Held::default());
+        for (id, value) in (1..).zip(values) {
+            held.hold(ItemId(id), None, SecretVec::new(value.as_bytes().to_vec()));
+        }
+        held
+    }
+
+    async fn lend(held: &Arc<Held>) -> Option<Loan> {
+        timeout(Duration::ZERO, held.lend()).await.ok().flatten()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_goes_first_and_each_to_one_command() {
+        let held = held(&["one", "two"]);
+        let (first, second) = (lend(&held).await.unwrap(), lend(&held).await.unwrap());
+        assert_eq!((first.secret.expose(), second.secret.expose()), (&b"one"[..], &b"two"[..]));
+        assert!(lend(&held).await.is_none());
+        // It comes back to its place in front.
+        drop((second, first));
+        assert_eq!(lend(&held).await.unwrap().secret.expose(), b"one");
+        assert_eq!(held.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn it_is_gone_only_when_it_is_stored_and_the_session_hears_of_it() {
+        let held = held(&["one"]);
+        let line = lend(&held).await.unwrap().stored(Stored::Program(None));
+        assert!(held.count() == 0 && !held.is_empty() && lend(&held).await.is_none());
+        let taken = held.taken().await;
+        assert!(matches!(taken.event, Event::Secret { id: ItemId(1), size: 3, .. }));
+        taken.told.send("it".into()).unwrap();
+        assert_eq!(&*line.await.unwrap(), "it");
+        assert!(held.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_uses_a_number_twice_gets_nothing_for_it() {
+        let held = Arc::new(Held::default());
+        for value in ["one", "two"] {
+            held.hold(ItemId(7), None, SecretVec::new(value.as_bytes().to_vec()));
+        }
+        drop(lend(&held).await.unwrap().stored(Stored::Program(None)));
+        assert_eq!(lend(&held).await.unwrap().secret.expose(), b"two");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_a_secret_of_one_that_came_back_and_of_the_end() {
+        let held = held(&[]);
+        let hold = async { held.hold(ItemId(1), None, SecretVec::new(b"x".to_vec())) };
+        let (loan, _) = tokio::join!(held.lend(), hold);
+        let (again, ()) = tokio::join!(held.lend(), async { drop(loan) });
+        assert!(again.is_some());
+        let (none, ()) = tokio::join!(held.lend(), async { held.end() });
+        assert!(none.is_none() && held.is_empty());
+        held.ended().await;
+    }
+}

@@ -1,0 +1,93 @@
+//! What is left of a session when its conversation is over: it lives on for what another command has yet to take.
+
+use super::event::Event;
+use super::{Ending, Report, tell};
+use crate::clock;
+use crate::control::{Control, Taken};
+use crate::failure::{Exit, Failure};
+use crate::report::sentences::untaken;
+use std::time::Duration;
+
+/// Lives on until everything is taken, for `ttl` at most. What is lost makes a failure of a good end, and is told with any other.
+pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
+    let ended_here = |failure: &Failure| matches!(failure.exit, Exit::Interrupted | Exit::Expired);
+    let end = match end {
+        Err(failure) if ended_here(&failure) => Err(failure),
+        end if ending.control.is_awaited() => {
+            tell(report, &Event::Holding { secrets: ending.control.held(), left: ttl });
+            let over = clock::now().after(ttl);
+            loop {
+                let cut = tokio::select! {
+                    taken = ending.control.taken() => {
+                        say_taken(report, &ending.control, taken);
+                        None
+                    }
+                    () = ending.interrupt.wait() => Some((Exit::Interrupted, "interrupted", "interrupted")),
+                    () = ending.control.closed_now() => Some((Exit::Interrupted, "interrupted", "closed by another command")),
+                    () = clock::sleep_until(Some(over)) => Some((Exit::Expired, "expired", "the channel's time is over")),
+                };
+                match cut {
+                    Some((exit, word, detail)) => break end.and(Err(Failure::new(exit, word, detail))),
+                    None if ending.control.is_awaited() => {}
+                    None => break end,
+                }
+            }
+        }
+        end => end,
+    };
+    match (end, ending.control.held()) {
+        (Err(failure), secrets @ 1..) => {
+            Err(Failure { detail: format!("{}; gone with it: {}", failure.detail, untaken(secrets)), ..failure })
+        }
+        (end, _) => end,
+    }
+}
+
+/// Says where a secret went that another command has taken.
+pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
+    tell(report, &taken.event);
+    taken.said(control);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::wire::{Role, Want};
+    use crate::report::look::Look;
+    use crate::report::{Format, Reporter, Settings};
+    use crate::session::interrupt::Interrupt;
+    use pinhole_protocol::secret::SecretVec;
+    use pinhole_protocol::wire::ItemId;
+
+    /// How a session with so many secrets ends that nobody takes, after a conversation that ended so.
+    async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
+        let control = Control::new(Role::Host, Want::Channel, None, None);
+        (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
+        let settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+        let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
+        let mut ending = Ending { interrupt: Interrupt::new().unwrap(), control };
+        linger(end, ttl, &mut report, &mut ending).await
+    }
+
+    #[tokio::test]
+    async fn the_time_of_what_is_held_is_bounded() {
+        let short = Duration::from_millis(1);
+        let failure = ended(2, Ok(()), short).await.unwrap_err();
+        assert_eq!((failure.exit, failure.word), (Exit::Expired, "expired"));
+        assert!(failure.detail.ends_with("2 secrets that nobody has taken"), "{failure}");
+        // What went wrong before is the failure all the same.
+        let left = ended(1, Err(Failure::new(Exit::Peer, "peer-left", "it has left")), short).await.unwrap_err();
+        assert_eq!(left.word, "peer-left");
+        assert!(left.detail.contains("it has left") && left.detail.ends_with("a secret that nobody has taken"), "{left}");
+    }
+
+    #[tokio::test]
+    async fn what_ends_here_or_holds_nothing_ends_at_once() {
+        let long = Duration::from_secs(3_600);
+        assert!(ended(0, Ok(()), long).await.is_ok());
+        assert_eq!(ended(0, Err(Failure::new(Exit::Peer, "peer-left", "it has left")), long).await.unwrap_err().detail, "it has left");
+        for exit in [Exit::Interrupted, Exit::Expired] {
+            assert!(ended(1, Err(Failure::new(exit, "x", "x")), long).await.unwrap_err().detail.contains("nobody has taken"));
+        }
+    }
+}
