@@ -1,6 +1,6 @@
 //! Other commands at a session that runs: `status`, `receive`, `send`, `close`, from another shell of the same machine.
 
-use crate::harness::content::{bytes as random, in_full};
+use crate::harness::content::bytes as random;
 use crate::harness::socket::{runtime, socket};
 use crate::harness::{Machine, Running};
 use rustix::process::Signal;
@@ -298,21 +298,4 @@ fn garbage_at_the_socket_harms_nothing() {
     assert_eq!(here.run(["status"]).expect(0).all("session").len(), 1);
     here.run(["close"]).expect(0);
     host.end().expect(0);
-}
-
-#[test]
-fn many_sessions_at_once() {
-    let here = Machine::new();
-    let many = if in_full() { 100 } else { 20 };
-    let mut hosts: Vec<Running> = (0..many).map(|_| here.start(["host"])).collect();
-    let numbers: Vec<Value> = hosts.iter_mut().map(|host| host.until("status", "channel")["number"].clone()).collect();
-    let listed = here.run(["status"]).expect(0).all("session");
-    assert_eq!(listed.len(), many);
-    assert!(numbers.iter().all(|number| listed.iter().any(|session| session["number"] == *number)));
-    for number in numbers {
-        here.run(["close", &number.to_string()]).expect(0);
-    }
-    hosts.into_iter().for_each(|host| {
-        host.end().expect(0);
-    });
 }

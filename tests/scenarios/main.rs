@@ -12,6 +12,7 @@ mod choosing;
 mod collect;
 mod config;
 mod control;
+mod crowd;
 mod doctor;
 mod early;
 mod existing;
