@@ -1,5 +1,7 @@
-//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; and its relay.
+//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; its
+//! relay; and commands at an open channel.
 
+mod control;
 mod options;
 mod plain;
 mod program;
@@ -20,8 +22,10 @@ fn main() -> io::Result<()> {
     let program = Program::find(&options)?;
     let place = tempfile::tempdir_in(options.dir.clone().unwrap_or_else(std::env::temp_dir))?;
     println!("pinhole: {}, in {}", program.path().display(), place.path().display());
-    if let Some(What::Relay(relay)) = &options.what {
-        return relay::measure(&options, relay, &program, place.path());
+    match &options.what {
+        Some(What::Relay(relay)) => return relay::measure(&options, relay, &program, place.path()),
+        Some(What::Control(control)) => return control::measure(control, &program, place.path()),
+        None => {}
     }
     if !options.no_transfer {
         transfers(&options, &program, place.path())?;

@@ -8,7 +8,8 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
   cargo run --release -p pinhole-bench
   cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start
   cargo run --release -p pinhole-bench -- relay
-  cargo run --release -p pinhole-bench -- relay --only waiting";
+  cargo run --release -p pinhole-bench -- relay --only waiting
+  cargo run --release -p pinhole-bench -- control";
 
 /// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory.
 #[derive(clap::Parser)]
@@ -51,6 +52,8 @@ pub struct Options {
 pub enum What {
     /// One relay, in a process of its own, with thousands of connections
     Relay(Relay),
+    /// Commands at a channel that is open in another process
+    Control(Control),
 }
 
 /// How many of everything.
@@ -77,6 +80,14 @@ pub struct Relay {
     /// Pairs of which one side reads a byte a second
     #[arg(long, default_value_t = 100)]
     pub slow: u32,
+}
+
+/// How many.
+#[derive(clap::Args)]
+pub struct Control {
+    /// Commands of each kind
+    #[arg(long, default_value_t = 200)]
+    pub commands: usize,
 }
 
 /// A part of what is measured of a relay.

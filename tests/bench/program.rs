@@ -122,6 +122,44 @@ impl Drop for Relay {
     }
 }
 
+/// A `host` or `connect` that has its channel. Ended when dropped.
+pub struct Session {
+    child: Child,
+    pub code: String,
+}
+
+impl Session {
+    /// Starts it at home in `place`: a host waits for its code, a peer until it is connected.
+    pub fn start(program: &Program, args: &[&str], place: &Path) -> io::Result<Self> {
+        let mut child = program.command(args, place).spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut line = String::new();
+        while lines.read_line(&mut line)? > 0 {
+            let said: Value = serde_json::from_str(&line)?;
+            let code = said["code"].as_str().unwrap_or_default().to_owned();
+            if !code.is_empty() || said["event"] == "connected" {
+                // It waits for whoever reads what it says.
+                thread::spawn(move || io::copy(&mut lines, &mut io::sink()));
+                return Ok(Self { child, code });
+            }
+            line.clear();
+        }
+        Err(io::Error::other("it ended before it had a channel"))
+    }
+
+    /// The public part of the code.
+    pub fn number(&self) -> &str {
+        self.code.split_once('-').map_or("", |(number, _)| number)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// What names the relay to both sides.
 fn by_relay(url: &str) -> (&'static str, &str) {
     ("PINHOLE_RELAY", url)
@@ -168,7 +206,8 @@ impl Program {
         Err(io::Error::other("the relay ended before it listened"))
     }
 
-    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, place: &Path) -> Command {
+    /// The program with these arguments, at home in `place`.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, place: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command.args(args).env_clear().env("HOME", place).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
         command.current_dir(place).stdin(Stdio::null()).stdout(Stdio::piped());

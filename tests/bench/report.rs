@@ -31,11 +31,11 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The middle of many times, the time within which 99 of 100 are, and the longest.
-pub fn spread(mut times: Vec<Duration>) -> String {
+/// The middle of many times, the time within which `most` of 100 are, and the longest.
+pub fn spread(mut times: Vec<Duration>, most: usize) -> String {
     times.sort();
     let at = |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).map_or(f64::NAN, ms);
-    format!("median {:.1} ms, 99 of 100 within {:.1} ms, longest {:.1} ms", at(50), at(99), at(100))
+    format!("median {:.1} ms, {most} of 100 within {:.1} ms, longest {:.1} ms", at(50), at(most), at(100))
 }
 
 fn ms(time: &Duration) -> f64 {
@@ -53,6 +53,6 @@ mod tests {
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
         assert!(median(Vec::new()).is_nan());
         let times = (1..=200).rev().map(Duration::from_millis).collect();
-        assert_eq!(spread(times), "median 100.0 ms, 99 of 100 within 198.0 ms, longest 200.0 ms");
+        assert_eq!(spread(times, 99), "median 100.0 ms, 99 of 100 within 198.0 ms, longest 200.0 ms");
     }
 }

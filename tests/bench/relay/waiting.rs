@@ -31,7 +31,7 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
     })?;
     idle(&relay, "each pings every 25 s", counts.idle, || ping(&mut hosts, Duration::from_secs(counts.idle)))?;
     let one_by_one = joins(relay.port, &mut hosts, counts.joins as usize)?;
-    println!("  {} joins one by one, from dialling to message 1: {}", one_by_one.len(), report::spread(one_by_one));
+    println!("  {} joins one by one, from dialling to message 1: {}", one_by_one.len(), report::spread(one_by_one, 99));
     let share = hosts.len().div_ceil(AT_ONCE);
     let at_once = thread::scope(|threads| {
         let shares: Vec<_> =
@@ -39,7 +39,7 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
         shares.into_iter().map(|share| share.join().map_err(|_| io::Error::other("a joining thread panicked"))?).collect()
     });
     let at_once: Vec<Duration> = io::Result::<Vec<Vec<_>>>::from(at_once)?.concat();
-    println!("  {} joins, {AT_ONCE} at a time: {}", at_once.len(), report::spread(at_once));
+    println!("  {} joins, {AT_ONCE} at a time: {}", at_once.len(), report::spread(at_once, 99));
     println!("  {} afterwards", memory(relay.used()?, before, counts.hosts, "host"));
     Ok(())
 }
