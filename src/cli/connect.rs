@@ -1,5 +1,6 @@
 //! `connect`: the other side of a channel that stays open.
 
+use super::fencing::Fencing;
 use super::options::{Channel, Output, Receive};
 use super::{Purpose, code, host};
 use crate::session::plan::Meet;
@@ -20,6 +21,8 @@ pub(super) struct Args {
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
+    fencing: Fencing,
+    #[command(flatten)]
     channel: Channel,
     #[command(flatten)]
     output: Output,
@@ -31,7 +34,7 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        let plan = host::open(&self.receive, &self.channel, person)?;
+        let plan = host::open(&self.receive, &self.fencing, &self.channel, person)?;
         Ok((plan, Meet::Join(Box::new(code::given(&self.code)?))))
     }
 }

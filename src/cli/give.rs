@@ -1,9 +1,10 @@
 //! `give`: files, folders, a text or a secret, once.
 
+use super::fencing::Fencing;
 use super::options::{Channel, Host, Output};
 use super::{Purpose, code};
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Links, Options, Selection};
+use crate::files::outbox::{Fence, Keeper, Links, Options, Selection};
 use crate::files::secret_source::SecretSource;
 use crate::session::plan::{Meet, Plan, Ware};
 use clap::ValueEnum;
@@ -72,6 +73,8 @@ pub(super) struct Wares {
     /// Exit with 1 if anything inside a folder was left out
     #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
+    fencing: Fencing,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -118,13 +121,14 @@ pub(super) fn nothing() -> Failure {
 }
 
 impl Wares {
-    /// How folders are read.
-    pub(super) fn options(&self) -> Options {
+    /// How folders are read, and what is kept in.
+    pub(super) fn options(&self) -> Result<Options, Failure> {
         let links = match self.links {
             LinksArg::Skip => Links::Skip,
             LinksArg::Follow => Links::Follow,
         };
-        Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links }
+        let fence = self.fencing.fence(Keeper::Command)?;
+        Ok(Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links, fence })
     }
 
     /// Everything that was named, checked and, for texts and secrets, read.
@@ -137,6 +141,7 @@ impl Wares {
             return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret")
                 .next("put the others in files: --secret-file, or a path"));
         }
+        let options = self.options()?;
         let mut wares = Vec::new();
         if let Some(text) = &self.text {
             let text = if text == "-" { text_from_stdin()? } else { text.clone() };
@@ -145,16 +150,16 @@ impl Wares {
             }
             wares.push(Ware::Text(text));
         }
-        wares.extend(self.secrets(at_terminal)?);
+        wares.extend(self.secrets(at_terminal, options.fence.as_ref())?);
         if !paths.is_empty() {
-            let selection = Selection::check(paths, &self.options(), std::io::stdin()).map_err(|failure| self.slip(failure))?;
+            let selection = Selection::check(paths, &options, std::io::stdin()).map_err(|failure| self.slip(failure))?;
             wares.push(Ware::Files(Arc::new(selection)));
         }
         Ok(wares)
     }
 
     /// The secrets that were named, read: nothing is sent if one is not there.
-    fn secrets(&self, at_terminal: bool) -> Result<Vec<Ware>, Failure> {
+    fn secrets(&self, at_terminal: bool, fence: Option<&Fence>) -> Result<Vec<Ware>, Failure> {
         let mut sources: Vec<_> = self.secret_file.iter().cloned().map(SecretSource::File).collect();
         sources.extend(self.secret_env.iter().cloned().map(SecretSource::Env));
         sources.extend(self.secret.then_some(if at_terminal { SecretSource::Prompt } else { SecretSource::Stdin }));
@@ -168,7 +173,7 @@ impl Wares {
             if label.as_ref().is_some_and(|label| label.len() > NAME_BYTES) {
                 return Err(too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name"));
             }
-            Ok(Ware::Secret(label, Arc::new(source.read()?)))
+            Ok(Ware::Secret(label, Arc::new(source.read(fence)?)))
         };
         sources.iter().map(ware).collect()
     }

@@ -1,8 +1,10 @@
 //! `host`: a channel that stays open, and its code.
 
 use super::Purpose;
+use super::fencing::Fencing;
 use super::options::{Channel, Host, Output, Receive};
 use crate::failure::{Exit, Failure};
+use crate::files::outbox::Keeper;
 use crate::session::plan::{Meet, Plan, SecretPlace};
 use pinhole_protocol::wire::Want;
 
@@ -19,6 +21,8 @@ pub(super) struct Args {
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
+    fencing: Fencing,
+    #[command(flatten)]
     host: Host,
     #[command(flatten)]
     channel: Channel,
@@ -32,12 +36,12 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        Ok((open(&self.receive, &self.channel, person)?, Meet::Host(self.host.hosting()?)))
+        Ok((open(&self.receive, &self.fencing, &self.channel, person)?, Meet::Host(self.host.hosting()?)))
     }
 }
 
 /// The purpose of a channel that stays open.
-pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+pub(super) fn open(receive: &Receive, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
     if receive.bytes_to_stdout() {
         // Several files at once would be mixed there, with each other and with the events.
         return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
@@ -47,5 +51,6 @@ pub(super) fn open(receive: &Receive, channel: &Channel, person: bool) -> Result
     if !person {
         taking.secret = SecretPlace::Held;
     }
-    Ok(Plan { taking: Some(taking), ..channel.plan(Want::Both, person)? })
+    let fence = fencing.fence(Keeper::Channel)?;
+    Ok(Plan { taking: Some(taking), fence, ..channel.plan(Want::Both, person)? })
 }

@@ -10,6 +10,7 @@ mod connect;
 mod doctor;
 #[cfg(test)]
 mod examples;
+mod fencing;
 mod give;
 mod host;
 mod man;

@@ -89,6 +89,7 @@ impl Channel {
             wares: Vec::new(),
             taking: None,
             strict: false,
+            fence: None,
             person,
             label: self.label.clone(),
             screen: None,

@@ -94,7 +94,7 @@ impl Args {
         }
         parcels.extend(text.map(Parcel::Text));
         if !paths.is_empty() {
-            parcels.push(Parcel::Files(paths, self.give.ware.options()));
+            parcels.push(Parcel::Files(paths, self.give.ware.options()?));
         }
         if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
     }

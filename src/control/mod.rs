@@ -10,6 +10,7 @@ pub mod wares;
 pub mod wire;
 
 use crate::failure::{Exit, Failure};
+use crate::files::outbox::Fence;
 use crate::report::sentences::{Side, failure_from, untaken};
 use crate::session::event::{Event, Path};
 use crate::session::plan::Ware;
@@ -105,6 +106,8 @@ struct Shared {
     role: Role,
     want: Want,
     label: Option<String>,
+    /// What keeps in what other commands bring.
+    fence: Option<Fence>,
     journal: Journal,
     held: Arc<Held>,
     seen: Mutex<Seen>,
@@ -141,15 +144,15 @@ pub enum Closing {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code.
+    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring.
     #[must_use]
-    pub fn new(role: Role, want: Want, label: Option<String>, code: Option<(u32, Zeroizing<String>)>) -> Self {
+    pub fn new(role: Role, want: Want, label: Option<String>, code: Option<(u32, Zeroizing<String>)>, fence: Option<Fence>) -> Self {
         let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
         let seen =
             Seen { number, code, state: State::Waiting, path: None, expires_at: None, desk: None, waiting: Vec::new(), closed: None };
         let (journal, held) = (Journal::default(), Arc::default());
         let (closing, receiving) = (Notify::new(), tokio::sync::Mutex::default());
-        Self(Arc::new(Shared { role, want, label, journal, held, seen: Mutex::new(seen), closing, receiving }))
+        Self(Arc::new(Shared { role, want, label, fence, journal, held, seen: Mutex::new(seen), closing, receiving }))
     }
 
     /// The session says something: a numbered line is kept.

@@ -143,7 +143,7 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
         }
         What::Send { things, wait } => {
             let deadline = wait.map(|wait| Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT));
-            let wares = timeout(PATIENCE, wares::read(&mut read, things)).await?;
+            let wares = timeout(PATIENCE, wares::read(&mut read, things, control.0.fence.as_ref())).await?;
             let sent = wares.and_then(|(wares, about)| Ok((control.send(wares)?, about)));
             match sent {
                 Ok((fates, about)) => follow(&mut read, &mut write, fates, about, deadline).await,

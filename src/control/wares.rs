@@ -1,8 +1,8 @@
 //! What is sent through a session's socket: its bytes, never a copy that is not wiped.
 
-use super::wire::{Kind, Thing, Unsettled};
+use super::wire::{Bounds, Kind, Thing, Unsettled};
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Links, Options, Selection};
+use crate::files::outbox::{Fence, Links, Options, Selection};
 use crate::files::secret_source;
 use crate::session::plan::Ware;
 use pinhole_protocol::limits::ITEMS;
@@ -39,16 +39,32 @@ impl Parcel {
             Self::Secret(label, secret) => (Kind::Secret { label }, secret.expose().to_vec()),
             Self::Files(paths, options) => {
                 let bytes = paths.iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect();
-                let Options { exclude, gitignore, links } = options;
-                (Kind::Files { exclude, gitignore, follow_links: links == Links::Follow }, bytes)
+                let Options { exclude, gitignore, links, fence } = options;
+                (Kind::Files { exclude, gitignore, follow_links: links == Links::Follow, fence: fence.as_ref().map(Bounds::of) }, bytes)
             }
         };
         (Thing { bytes: bytes.len(), kind }, Zeroizing::new(bytes))
     }
 }
 
-/// Reads things that were announced: the wares, and what to say of each while it is on its way.
-pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
+impl Bounds {
+    fn of(fence: &Fence) -> Self {
+        let (roots, sensitive, why) = fence.tell();
+        Self { roots: roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect(), sensitive, why: why.to_owned() }
+    }
+
+    fn fence(self) -> Fence {
+        Fence::told(self.roots.into_iter().map(|root| OsString::from_vec(root).into()).collect(), self.sensitive, self.why)
+    }
+}
+
+/// Reads things that were announced: the wares, and what to say of each while it is on its way. `own` is this session's fence, which holds
+/// for files besides that of the command that brings them.
+pub(super) async fn read(
+    from: &mut (impl AsyncRead + Unpin),
+    things: Vec<Thing>,
+    own: Option<&Fence>,
+) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
     if things.len() > THINGS {
         return Err(Failure::new(Exit::Usage, "usage", format!("more than {THINGS} things are sent at once")));
     }
@@ -64,7 +80,7 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
         from.read_exact(&mut held).await.map_err(|error| Failure::new(Exit::Other, "failed", format!("the command broke off: {error}")))?;
-        wares.push(ware(kind, &mut held).await?);
+        wares.push(ware(kind, &mut held, own).await?);
     }
     let unsettled = |ware: &Ware| {
         let size = match ware {
@@ -78,7 +94,7 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
     Ok((wares, about))
 }
 
-async fn ware(kind: Kind, bytes: &mut Vec<u8>) -> Result<Ware, Failure> {
+async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>) -> Result<Ware, Failure> {
     let bytes = std::mem::take(bytes);
     match kind {
         Kind::Text => match String::from_utf8(bytes) {
@@ -86,7 +102,7 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>) -> Result<Ware, Failure> {
             Err(_) => Err(Failure::new(Exit::Usage, "not-text", "the text is not UTF-8")),
         },
         Kind::Secret { label } => Ok(Ware::Secret(label, Arc::new(SecretVec::new(bytes)))),
-        Kind::Files { exclude, gitignore, follow_links } => {
+        Kind::Files { exclude, gitignore, follow_links, fence } => {
             let paths: Vec<PathBuf> = bytes
                 .split(|byte| *byte == 0)
                 .filter(|path| !path.is_empty())
@@ -97,7 +113,11 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>) -> Result<Ware, Failure> {
                 return Err(Failure::new(Exit::Usage, "usage", format!("{} is not an absolute path", Path::display(relative))));
             }
             let links = if follow_links { Links::Follow } else { Links::Skip };
-            let options = Options { exclude, gitignore, links };
+            let fence = match fence {
+                Some(told) => Some(told.fence().inside(own.cloned())),
+                None => own.cloned(),
+            };
+            let options = Options { exclude, gitignore, links, fence };
             let checked = tokio::task::spawn_blocking(move || Selection::check(&paths, &options, io::empty())).await;
             let selection = checked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the files could not be looked at")))?;
             Ok(Ware::Files(Arc::new(selection)))
@@ -111,7 +131,7 @@ mod tests {
 
     async fn arrive(parcel: Parcel) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
         let (thing, bytes) = parcel.packed();
-        read(&mut &bytes[..], vec![thing]).await
+        read(&mut &bytes[..], vec![thing], None).await
     }
 
     #[tokio::test]
@@ -136,10 +156,10 @@ mod tests {
             assert_eq!(word(arrive(Parcel::Files(vec![path.into()], Options::default())).await), "usage");
         }
         let long = Thing { bytes: Body::MAX + 1, kind: Kind::Text };
-        assert_eq!(word(read(&mut &[][..], vec![long]).await), "too-long");
+        assert_eq!(word(read(&mut &[][..], vec![long], None).await), "too-long");
         let cut = Thing { bytes: 5, kind: Kind::Text };
-        assert_eq!(word(read(&mut &b"four"[..], vec![cut]).await), "failed");
+        assert_eq!(word(read(&mut &b"four"[..], vec![cut], None).await), "failed");
         let many = (0..=THINGS).map(|_| Thing { bytes: 0, kind: Kind::Text }).collect();
-        assert_eq!(word(read(&mut &[][..], many).await), "usage");
+        assert_eq!(word(read(&mut &[][..], many, None).await), "usage");
     }
 }

@@ -59,6 +59,8 @@ pub(super) enum Kind {
         exclude: Vec<String>,
         gitignore: bool,
         follow_links: bool,
+        #[serde(default)]
+        fence: Option<Bounds>,
     },
 }
 
@@ -91,6 +93,15 @@ impl From<Put> for Stored {
             (None, variable) => Self::Program(variable),
         }
     }
+}
+
+/// The fence of the command that brings files.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Bounds {
+    /// Paths, as bytes: they need not be UTF-8.
+    pub(super) roots: Vec<Vec<u8>>,
+    pub(super) sensitive: bool,
+    pub(super) why: String,
 }
 
 /// Something that is still on its way when nobody waits for it any longer.

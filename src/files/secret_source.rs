@@ -1,5 +1,6 @@
 //! Where a secret to be sent comes from: never from the command line, which other users of the machine can read.
 
+use super::outbox::Fence;
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
@@ -41,11 +42,12 @@ impl SecretSource {
     }
 
     /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as they are; of a typed line the line's
-    /// end is not part. Every buffer in between is wiped.
+    /// end is not part. Every buffer in between is wiped. A file must be one that the fence lets out, if there is a fence.
     ///
     /// # Errors
-    /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; not readable: exit 8; no terminal to ask at: exit 10.
-    pub fn read(&self) -> Result<SecretVec, Failure> {
+    /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; kept in: exit 5; not readable: exit 8; no terminal to
+    /// ask at: exit 10.
+    pub fn read(&self, fence: Option<&Fence>) -> Result<SecretVec, Failure> {
         match self {
             Self::Prompt => typed(prompt()),
             // Not through `io::stdin`, whose buffer would keep a copy.
@@ -61,6 +63,9 @@ impl SecretSource {
                     }
                     _ => unreadable(&what, &error),
                 })?;
+                if let Some(fence) = fence {
+                    fence.admit(&file, path).map_err(|barred| barred.failure())?;
+                }
                 read_whole(file, &what)
             }
             Self::Env(name) if !is_variable(name) => {
@@ -146,10 +151,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         std::fs::write(&path, b"\xffkey\r\n\n").unwrap();
-        assert_eq!(SecretSource::File(path).read().ok().unwrap().expose(), b"\xffkey\r\n\n");
-        let missing = refusal(SecretSource::File(dir.path().join("none")).read());
+        assert_eq!(SecretSource::File(path).read(None).ok().unwrap().expose(), b"\xffkey\r\n\n");
+        let missing = refusal(SecretSource::File(dir.path().join("none")).read(None));
         assert_eq!((missing.exit, missing.word), (Exit::Usage, "no-such-file"));
-        let folder = refusal(SecretSource::File(dir.path().into()).read());
+        let folder = refusal(SecretSource::File(dir.path().into()).read(None));
         assert_eq!((folder.exit, folder.word), (Exit::Disk, "source-unreadable"));
     }
 
@@ -166,13 +171,13 @@ mod tests {
     #[test]
     fn a_variable_must_be_set() {
         // Cargo sets this one; the tests may not set any, for they share one environment.
-        let set = SecretSource::Env("CARGO_MANIFEST_DIR".into()).read().ok().unwrap();
+        let set = SecretSource::Env("CARGO_MANIFEST_DIR".into()).read(None).ok().unwrap();
         assert_eq!(set.expose(), env!("CARGO_MANIFEST_DIR").as_bytes());
-        let unset = refusal(SecretSource::Env("PINHOLE_NOT_SET".into()).read());
+        let unset = refusal(SecretSource::Env("PINHOLE_NOT_SET".into()).read(None));
         assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
         assert!(unset.detail.contains("PINHOLE_NOT_SET"), "{unset}");
         for name in ["", "A=B", "A\0B", "sk-5up3rs3cr3t", "7UP", "\u{e9}"] {
-            let unset = refusal(SecretSource::Env(name.into()).read());
+            let unset = refusal(SecretSource::Env(name.into()).read(None));
             assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
             assert!(name.is_empty() || !unset.detail.contains(name), "{unset}");
         }

@@ -105,7 +105,7 @@ fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, server: &mut Option<
         Want::Take => wire::Want::Take,
         Want::Both => wire::Want::Channel,
     };
-    let control = Control::new(role, want, plan.label.clone(), code);
+    let control = Control::new(role, want, plan.label.clone(), code, plan.fence.clone());
     match Server::start(&control) {
         Ok(started) => {
             *server = Some(started);

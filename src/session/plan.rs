@@ -3,7 +3,7 @@
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
-use crate::files::outbox::Selection;
+use crate::files::outbox::{Fence, Selection};
 use crate::files::secret_exec::SecretExec;
 use crate::report::screen::Screen;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
@@ -37,6 +37,8 @@ pub struct Plan {
     pub taking: Option<Taking>,
     /// Whether something left out of a folder is a failure (`--strict`).
     pub strict: bool,
+    /// What keeps in what is sent later: typed here, or brought by other commands.
+    pub fence: Option<Fence>,
     /// Whether a person can be asked.
     pub person: bool,
     /// What other commands of this machine may call the session.

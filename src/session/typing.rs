@@ -87,7 +87,7 @@ fn read_one(editor: &mut Editor<(), MemHistory>, desk: &Desk) -> bool {
         Ok(line) => {
             if let Some(label) = command(&line, "/secret") {
                 let label = (!label.is_empty()).then(|| label.to_owned());
-                let secret = SecretSource::Prompt.read();
+                let secret = SecretSource::Prompt.read(None);
                 desk.put(move |driver| driver.typed_secret(label, secret));
                 return true;
             }
@@ -153,7 +153,8 @@ impl Driver<'_> {
         if path.is_empty() {
             return self.reply("Which file? /file PATH\n");
         }
-        match Selection::check(&[PathBuf::from(path)], &Options::default(), io::empty()) {
+        let options = Options { fence: self.plan.fence.clone(), ..Options::default() };
+        match Selection::check(&[PathBuf::from(path)], &options, io::empty()) {
             Ok(selection) => self.send(&Ware::Files(Arc::new(selection))),
             Err(failure) => self.say(&super::event::Event::Trouble(failure)),
         }

@@ -38,6 +38,17 @@ impl Agent {
         set("CURSOR_AGENT").then_some(Self::Cursor).or_else(|| set("PINHOLE_AGENT").then_some(Self::Other))
     }
 
+    /// Its name, as the subject of a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Codex { .. } => "Codex",
+            Self::Claude { .. } => "Claude Code",
+            Self::Cursor => "Cursor",
+            Self::Other => "an agent",
+        }
+    }
+
     /// A short word for it, part of a file's name.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -16,6 +16,7 @@ mod crowd;
 mod doctor;
 mod early;
 mod existing;
+mod fence;
 mod first;
 mod found;
 mod help;

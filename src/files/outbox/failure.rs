@@ -1,5 +1,6 @@
 //! A source that cannot be sent as it was chosen: the end of its transfer.
 
+use super::fence::Barred;
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::wire::Reason;
 use std::io;
@@ -25,6 +26,8 @@ pub enum SourceFailure {
         /// What the operating system said.
         error: String,
     },
+    /// Something that the fence keeps in has come in its place.
+    Fenced(Barred),
 }
 
 impl SourceFailure {
@@ -45,7 +48,7 @@ impl SourceFailure {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Changed { .. } | Self::Vanished { .. } => Reason::SourceChanged,
-            Self::Unreadable { .. } => Reason::SourceUnreadable,
+            Self::Unreadable { .. } | Self::Fenced(_) => Reason::SourceUnreadable,
         }
     }
 
@@ -62,6 +65,7 @@ impl SourceFailure {
             }
             Self::Unreadable { path, error } => Failure::new(Exit::Disk, "source-unreadable", format!("{path:?} cannot be read: {error}"))
                 .next("check its permissions and its disk, then send it again"),
+            Self::Fenced(barred) => barred.failure(),
         }
     }
 }

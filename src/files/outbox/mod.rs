@@ -12,13 +12,17 @@
 //! file found there is opened later by its path, again without following a link, and each read is believed only if the file's size,
 //! mtime and ctime are then still those of the walk; no user can set a ctime. So no directory has to be held open for as long as its
 //! files are sent, and a thousand named folders need no thousand handles.
+//!
+//! Behind a [`Fence`] each of these openings is followed by the question where the opened file really is: see there.
 
 mod count;
 mod failure;
+mod fence;
 mod listing;
 mod outgoing;
 mod rules;
 mod selection;
+mod sensitive;
 mod skipped;
 mod source;
 mod stream;
@@ -31,6 +35,7 @@ mod tests;
 
 pub use count::Counted;
 pub use failure::SourceFailure;
+pub use fence::{Barred, Fence, Keeper};
 pub use outgoing::{Next, Outgoing, Read};
 pub use selection::Selection;
 pub use skipped::{Skipped, Skips, Why};
@@ -50,6 +55,8 @@ pub struct Options {
     pub gitignore: bool,
     /// What becomes of links found inside folders.
     pub links: Links,
+    /// What keeps things in, if anything does. What is named itself is refused, what lies in folders is left out.
+    pub fence: Option<Fence>,
 }
 
 /// What becomes of symbolic links found inside folders. Links named on the command line are always followed.

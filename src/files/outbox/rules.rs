@@ -1,7 +1,7 @@
-//! What is left out of folders because the user said so: `--exclude` and `--gitignore`.
+//! What is left out of folders because the user said so: `--exclude` and `--gitignore`, and what the fence keeps in.
 
 use super::source::READ;
-use super::{Links, Options};
+use super::{Barred, Fence, Links, Options};
 use crate::failure::{Exit, Failure};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -18,6 +18,7 @@ pub(super) struct Rules {
     exclude: Gitignore,
     gitignore: bool,
     pub links: Links,
+    pub fence: Option<Fence>,
 }
 
 impl Rules {
@@ -44,7 +45,12 @@ impl Rules {
             builder.add_line(None, &line).map_err(|error| bad(error.to_string()))?;
         }
         let exclude = builder.build().map_err(|error| Failure::new(Exit::Usage, "bad-pattern", format!("--exclude: {error}")))?;
-        Ok(Self { exclude, gitignore: options.gitignore, links: options.links })
+        Ok(Self { exclude, gitignore: options.gitignore, links: options.links, fence: options.fence.clone() })
+    }
+
+    /// Whether the fence lets out what is open at `handle`; `named` is the path that led there.
+    pub fn admit(&self, handle: impl AsFd, named: &Path) -> Result<(), Barred> {
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.admit(handle, named))
     }
 
     /// Whether something is left out. `path` is absolute, `below` the same from the named folder on; of `ignores` the last that has

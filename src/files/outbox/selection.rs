@@ -3,16 +3,17 @@
 use super::count::Counted;
 use super::outgoing::Outgoing;
 use super::rules::Rules;
-use super::source::READ;
+use super::source::{READ, open_resolved};
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
 use super::{Options, held};
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerText};
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags};
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +46,7 @@ impl Selection {
     ///
     /// # Errors
     /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something else, for names over 255 bytes, for
-    /// over 1,000 paths and for a pattern that is none; exit 8 for what this user may not read.
+    /// over 1,000 paths and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
     pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
@@ -59,7 +60,7 @@ impl Selection {
         let mut chosen = Vec::new();
         let mut input = Some(input);
         for path in paths {
-            match look(path)? {
+            match look(path, &rules)? {
                 Look::Thing(mut thing) => {
                     thing.name = distinct(thing.name, thing.folder, &mut names);
                     if thing.name.len() > limits::NAME_BYTES {
@@ -92,16 +93,6 @@ impl Selection {
                 several => format!("{} items", several.len()),
             },
         }
-    }
-
-    /// Where the named files and folders really are: absolute, links resolved. What is opened later is opened at these paths without
-    /// following a link, so a check of them holds. Empty for a stream.
-    pub fn resolved(&self) -> impl Iterator<Item = &Path> {
-        let chosen: &[Chosen] = match &self.0 {
-            What::Things { chosen, .. } => chosen,
-            What::Stream { .. } => &[],
-        };
-        chosen.iter().map(|thing| thing.path.as_path())
     }
 
     /// Begins to count what is in the folders, on a thread of its own, unless that was begun before. It ends with the selection.
@@ -198,7 +189,7 @@ enum Look {
 }
 
 /// Finds out what one path of the command line is, and that it can be read.
-fn look(path: &Path) -> Result<Look, Failure> {
+fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
     if path == Path::new("-") {
         return Ok(Look::Stream(stream::STDIN.into(), None));
     }
@@ -211,9 +202,14 @@ fn look(path: &Path) -> Result<Look, Failure> {
         FileType::Fifo => {
             // Opening it here would wait for a writer, or take the reader from one.
             rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|error| refuse(error.into()))?;
+            let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| refuse(error.into()))?;
+            rules.admit(seen, path).map_err(|barred| barred.failure())?;
             // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no path to be resolved to.
             let path = std::path::absolute(path).map_err(refuse)?;
-            return Ok(Look::Stream(given_name.unwrap_or_else(|| stream::STDIN.into()), Some(Box::new(stream::Pipe::new(path)))));
+            return Ok(Look::Stream(
+                given_name.unwrap_or_else(|| stream::STDIN.into()),
+                Some(Box::new(stream::Pipe::new(path, rules.fence.clone()))),
+            ));
         }
         _ => {
             return Err(usage("not-sendable", format!("{path:?} is a device or a socket, which cannot be sent"))
@@ -225,16 +221,17 @@ fn look(path: &Path) -> Result<Look, Failure> {
         return Err(usage("not-sendable", "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
     };
     let name = given_name.unwrap_or_else(|| own_name.to_string_lossy().into_owned());
-    let size = readable(&resolved, folder).map_err(refuse)?;
+    let opened = readable(&resolved, folder).map_err(refuse)?;
+    rules.admit(&opened, path).map_err(|barred| barred.failure())?;
+    let size = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?.st_size;
+    let size = u64::try_from(size).unwrap_or(0);
     Ok(Look::Thing(Chosen { name, path: resolved, folder, size }))
 }
 
-/// Opens a file or folder to see that it can be read, and returns its size.
-fn readable(path: &Path, folder: bool) -> io::Result<u64> {
+/// Opens a file or folder, at its path without links, to see that it can be read.
+fn readable(path: &Path, folder: bool) -> io::Result<OwnedFd> {
     let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-    let opened = rustix::fs::openat(CWD, path, READ | kind, Mode::empty())?;
-    let stat: Stat = rustix::fs::fstat(&opened)?;
-    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+    open_resolved(path, READ | kind)
 }
 
 /// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", …

@@ -33,6 +33,10 @@ pub enum Why {
     TooDeep,
     /// There are more entries than a transfer carries.
     TooMany,
+    /// It is reached through a link and lies where the fence lets nothing out.
+    Outside,
+    /// It commonly holds secrets, and the fence lets that not out.
+    Sensitive,
 }
 
 impl Why {
@@ -47,6 +51,8 @@ impl Why {
             Self::TooLong => "its name or path is too long",
             Self::TooDeep => "it lies too deep",
             Self::TooMany => "there are more than a million entries",
+            Self::Outside => "it is outside of what the sending fence lets out (--allow PATH)",
+            Self::Sensitive => "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A file as the walk found it, and whether it is still that.
 
+use super::rules::Rules;
 use super::{Links, SourceFailure};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -42,13 +43,16 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Opens the file. That it is the one of the walk is not yet known: [`Source::unchanged`] says so after a read.
-    pub fn open(&self) -> Result<File, SourceFailure> {
+    /// Opens the file, if the fence of `rules` lets it out. That it is the one of the walk is not yet known: [`Source::unchanged`] says so
+    /// after a read.
+    pub fn open(&self, rules: &Rules) -> Result<File, SourceFailure> {
         let opened = match self.links {
             Links::Skip => open_resolved(&self.path, READ),
             Links::Follow => rustix::fs::open(&self.path, READ, Mode::empty()).map_err(Into::into),
         };
-        opened.map(File::from).map_err(|error| SourceFailure::of(&self.path, &error))
+        let file = opened.map(File::from).map_err(|error| SourceFailure::of(&self.path, &error))?;
+        rules.admit(&file, &self.path).map_err(SourceFailure::Fenced)?;
+        Ok(file)
     }
 
     /// Whether the open file is the one of the walk, unchanged.

@@ -1,6 +1,7 @@
 //! Bytes of unknown number: standard input or a named pipe, read ahead by a thread of its own as far as a transfer's credit reaches.
 
 use super::failure::SourceFailure;
+use super::fence::Fence;
 use super::held;
 use super::outgoing::{Next, Read};
 use super::source::READ;
@@ -179,21 +180,30 @@ impl Shared {
 /// A named pipe, opened at the first read: opening it waits for its writer.
 pub(super) struct Pipe {
     path: PathBuf,
+    fence: Option<Fence>,
     file: Option<File>,
 }
 
 impl Pipe {
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path, file: None }
+    pub const fn new(path: PathBuf, fence: Option<Fence>) -> Self {
+        Self { path, fence, file: None }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let file = File::from(rustix::fs::open(&self.path, READ.difference(OFlags::NONBLOCK), Mode::empty())?);
+        if let Some(fence) = &self.fence {
+            // Something else may have come in the pipe's place.
+            fence.admit(&file, &self.path).map_err(|barred| io::Error::other(barred.failure()))?;
+        }
+        Ok(file)
     }
 }
 
 impl io::Read for Pipe {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            closed => closed.insert(rustix::fs::open(&self.path, READ.difference(OFlags::NONBLOCK), Mode::empty())?.into()),
-        };
-        file.read(buf)
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        self.file.as_mut().map_or(Ok(0), |file| file.read(buf))
     }
 }

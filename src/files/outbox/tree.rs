@@ -35,6 +35,7 @@ pub(super) struct Tree {
     walk: Mutex<Walk>,
     table: Mutex<Table>,
     open: Mutex<OpenFiles>,
+    rules: Arc<Rules>,
     skips: SkipList,
     stop: AtomicBool,
 }
@@ -42,9 +43,10 @@ pub(super) struct Tree {
 impl Tree {
     pub fn new(chosen: Arc<[Chosen]>, rules: Arc<Rules>) -> Self {
         Self {
-            walk: Mutex::new(Walk::new(chosen, rules)),
+            walk: Mutex::new(Walk::new(chosen, Arc::clone(&rules))),
             table: Mutex::default(),
             open: Mutex::default(),
+            rules,
             skips: SkipList::default(),
             stop: AtomicBool::new(false),
         }
@@ -79,7 +81,7 @@ impl Tree {
         let kept = held(&self.open).find(place.entry);
         let file = match &kept {
             Some(file) => Arc::clone(file),
-            None => Arc::new(source.open()?),
+            None => Arc::new(source.open(&self.rules)?),
         };
         let most = usize::try_from(place.left).unwrap_or(usize::MAX).min(buf.len());
         let buf = buf.get_mut(..most).unwrap_or_default();

@@ -102,6 +102,7 @@ impl Walk {
         let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
         let opened = open_resolved(&self.path, READ | kind).map_err(failed)?;
         let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
+        self.rules.admit(&opened, &self.path).map_err(SourceFailure::Fenced)?;
         if folder {
             let names = Listing::read(&opened).map_err(failed)?;
             self.ignores = self.rules.above(&self.path);
@@ -167,7 +168,7 @@ impl Walk {
         if self.entries >= limits::ENTRIES {
             return Err(Why::TooMany);
         }
-        if !folder {
+        if !folder && self.rules.fence.is_none() {
             // Asked now, because once its entry is sent an unreadable file ends the transfer. Other errors are left to the opening.
             return match rustix::fs::accessat(&level.dir, name, Access::READ_OK, AtFlags::EACCESS) {
                 Err(Errno::ACCESS | Errno::PERM) => Err(Why::Unreadable),
@@ -175,11 +176,18 @@ impl Walk {
             };
         }
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let opened = match rustix::fs::openat(&level.dir, name, READ | OFlags::DIRECTORY | links, Mode::empty()) {
+        let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
+        let opened = match rustix::fs::openat(&level.dir, name, READ | kind | links, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             opened => opened.map_err(|_| Why::Unreadable)?,
         };
+        // Before the fence looks at what is in it: what is written after that look changes the stamp.
         let stat = rustix::fs::fstat(&opened).map_err(|_| Why::Unreadable)?;
+        self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
+        if !folder {
+            let file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            return if file { Ok(Some(Found::new(false, &stat))) } else { Err(Why::Special) };
+        }
         if self.levels.iter().any(|level| level.identity == (stat.st_dev, stat.st_ino)) {
             return Err(Why::Loop);
         }

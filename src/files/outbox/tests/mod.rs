@@ -1,5 +1,6 @@
 //! What the tests share: a directory of their own, and a look at everything a selection sends.
 
+mod fencing;
 mod reading;
 mod selecting;
 mod streaming;

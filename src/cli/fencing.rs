@@ -1,0 +1,46 @@
+//! The sending fence, as commands that send have it (DESIGN 5).
+
+use crate::failure::Failure;
+use crate::files::outbox::{Fence, Keeper};
+use crate::settings::agent::Agent;
+use clap::Args;
+use std::path::PathBuf;
+
+/// What may be sent.
+///
+/// There is no variable and no setting for it: what is allowed stands on the command line, where the rules of the program that runs an
+/// agent see it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sending fence")]
+pub(super) struct Fencing {
+    /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
+    /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX, CURSOR_AGENT or PINHOLE_AGENT is
+    /// set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
+    /// line, and not for texts and standard input
+    #[arg(long)]
+    fence: bool,
+    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on
+    #[arg(long, value_name = "PATH")]
+    allow: Vec<PathBuf>,
+    /// Behind the fence: send also what commonly holds secrets
+    #[arg(long)]
+    allow_sensitive: bool,
+}
+
+impl Fencing {
+    /// The fence, if it is asked for or an agent runs this.
+    pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
+        let why = match Agent::here() {
+            Some(agent) if keeper == Keeper::Channel => format!("{} opened it", agent.name()),
+            Some(agent) => format!("{} runs this command", agent.name()),
+            None if self.fence || !self.allow.is_empty() => "--fence".to_owned(),
+            None => return Ok(None),
+        };
+        self.always(why, keeper).map(Some)
+    }
+
+    /// The fence of what is never without one.
+    pub(super) fn always(&self, why: impl Into<String>, keeper: Keeper) -> Result<Fence, Failure> {
+        Fence::new(why, &self.allow, self.allow_sensitive, keeper)
+    }
+}

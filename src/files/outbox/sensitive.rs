@@ -1,0 +1,253 @@
+//! What commonly holds secrets: by where it is, by its name, and by the private key in its first bytes.
+
+use rustix::io::{Errno, pread};
+use std::os::fd::AsFd;
+use std::path::{Component, Path};
+
+/// Names that hold secrets wherever they are, alone or below others; with a slash in front, from the root on. Each with all that is in it.
+const PLACES: [&str; 32] = [
+    // Keys and passwords: ssh(1), gpg(1), pass(1), Secret Service and KeePassXC.
+    ".ssh",
+    ".gnupg",
+    ".password-store",
+    ".local/share/keyrings",
+    // Logins of clouds and services, each where its own program keeps it.
+    ".aws",
+    ".azure",
+    ".config/gcloud",
+    ".config/gh",
+    ".kube",
+    ".docker/config.json",
+    ".vault-token",
+    ".terraform.d/credentials.tfrc.json",
+    // Passwords in the text: netrc(5), npm, twine, git-credential-store(1), libpq, MySQL, Cargo, RubyGems, Apache.
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".pgpass",
+    ".my.cnf",
+    ".cargo/credentials.toml",
+    ".gem/credentials",
+    ".htpasswd",
+    // Logins of the agents themselves.
+    ".claude/.credentials.json",
+    ".codex/auth.json",
+    // Browsers: cookies are logins.
+    ".mozilla",
+    ".config/google-chrome",
+    ".config/chromium",
+    // The system: hashes of passwords, environments and memory of processes, secrets mounted into containers.
+    "/etc/shadow",
+    "/proc",
+    "/run/secrets",
+    // Our own: the configuration; received secrets, and the sockets of sessions.
+    ".config/pinhole",
+    ".local/state/pinhole",
+];
+
+/// Keys of ssh-keygen(1) under the names that it gives them.
+const KEYS: [&str; 6] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+
+/// Ends of the names of keys and of stores of keys and passwords; what else is PEM is known by its content.
+const ENDS: [&str; 8] = [".key", ".ppk", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".env"];
+
+/// What of the `.env` files is written to be shared.
+const EXAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
+
+/// Bytes in which a private key is looked for: room for a chain of certificates before it.
+const FIRST: usize = 16 << 10;
+
+/// What at this path commonly holds secrets, as a few words, if its name or that of a folder around it says so.
+pub(super) fn by_path(path: &Path) -> Option<String> {
+    let names: Vec<_> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(folded(&name.to_string_lossy())),
+            _ => None,
+        })
+        .collect();
+    let whole = format!("/{}/", names.join("/"));
+    let is_in = |place: &&str| match place.strip_prefix('/') {
+        Some(rest) => path.is_absolute() && whole.starts_with(&format!("/{rest}/")),
+        None => whole.contains(&format!("/{place}/")),
+    };
+    let place = PLACES.into_iter().find(is_in).map(str::to_owned);
+    place.or_else(|| names.into_iter().find(|name| is_telling(name)))
+}
+
+/// Whether a name alone says that secrets are in it.
+fn is_telling(name: &str) -> bool {
+    let environment = name.starts_with(".env") && !EXAMPLES.contains(&name);
+    let history = name.starts_with('.') && name.ends_with("_history");
+    environment || history || KEYS.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// A name as file systems that ignore case, or letters without a shape, may read it: `.ſSH` and `.ss\u{200d}h` open `.ssh` there.
+fn folded(name: &str) -> String {
+    name.to_uppercase().to_lowercase().chars().filter(char::is_ascii).collect()
+}
+
+/// Whether the file holds a private key near its beginning.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn by_content(file: impl AsFd) -> Result<bool, Errno> {
+    let mut bytes = vec![0; FIRST];
+    let mut read = 0;
+    while let Some(room) = bytes.get_mut(read..).filter(|room| !room.is_empty()) {
+        match pread(&file, room, read as u64) {
+            Ok(0) => break,
+            Ok(more) => read = read.saturating_add(more),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(holds_key(bytes.get(..read).unwrap_or_default()))
+}
+
+/// Whether there is a private key in these bytes, in a form that says so: PEM with a body (RFC 7468, OpenSSH, OpenPGP; also inside a JSON
+/// string), PuTTY's, age's. Source code that only names the forms has none.
+fn holds_key(bytes: &[u8]) -> bool {
+    let pem = |rest: &[u8]| {
+        let label = rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ').count();
+        let (label, rest) = rest.split_at(label);
+        let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
+        private && rest.strip_prefix(b"-----").is_some_and(has_body)
+    };
+    // Bech32 in capitals; 16 letters are more than any text about these keys has there.
+    let age = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count() >= 16;
+    bytes.starts_with(b"PuTTY-User-Key-File-") || after(bytes, b"-----BEGIN ").any(pem) || after(bytes, b"AGE-SECRET-KEY-1").any(age)
+}
+
+/// Whether a line ends here, perhaps as an escape, and the next one begins with a letter or digit.
+fn has_body(mut rest: &[u8]) -> bool {
+    let mut ended = false;
+    loop {
+        rest = match rest {
+            [b'\n' | b'\r', more @ ..] | [b'\\', b'n' | b'r', more @ ..] => {
+                ended = true;
+                more
+            }
+            [b' ' | b'\t' | b'\\', more @ ..] => more,
+            [next, ..] => return ended && next.is_ascii_alphanumeric(),
+            [] => return false,
+        };
+    }
+}
+
+/// What follows each `mark` in `bytes`.
+fn after<'a>(bytes: &'a [u8], mark: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    (0..bytes.len()).filter_map(move |at| bytes.get(at..)?.strip_prefix(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn says(path: &str) -> Option<String> {
+        by_path(Path::new(path))
+    }
+
+    #[test]
+    fn places_and_names_are_known_however_they_are_written() {
+        let telling = [
+            ("/home/mo/.ssh/config", ".ssh"),
+            ("/backup/home/mo/.SSH", ".ssh"),
+            ("/home/mo/.\u{17f}s\u{200d}h/config", ".ssh"),
+            ("/home/mo/.\u{df}h/config", ".ssh"),
+            (".aws/credentials", ".aws"),
+            ("/home/mo/.config/gcloud/x", ".config/gcloud"),
+            ("/home/mo/.Docker/Config.json", ".docker/config.json"),
+            ("/etc/shadow", "/etc/shadow"),
+            ("/proc/1/environ", "/proc"),
+            ("/home/mo/.local/state/pinhole/in/API_KEY", ".local/state/pinhole"),
+            ("/work/.env", ".env"),
+            ("/work/.env.production", ".env.production"),
+            ("/work/.envrc", ".envrc"),
+            ("/work/prod.ENV", "prod.env"),
+            ("/work/id_rsa", "id_rsa"),
+            ("/work/ID_ED25519", "id_ed25519"),
+            ("/work/server.key", "server.key"),
+            ("/home/mo/.bash_history", ".bash_history"),
+        ];
+        for (path, what) in telling {
+            assert_eq!(says(path).as_deref(), Some(what), "{path}");
+        }
+        let harmless = [
+            "/work/.env.example",
+            "/work/.env.sample",
+            "/work/.env.template",
+            "/work/ssh/config",
+            "/work/.sshd",
+            "/work/id_rsa.pub",
+            "/work/monkey",
+            "/work/environment",
+            "/work/etc/shadow",
+            "etc/shadow",
+            "/work/.docker/daemon.json",
+            "/work/.config/other",
+            "/work/proc/cpuinfo",
+            "/",
+            "",
+        ];
+        for path in harmless {
+            assert_eq!(says(path), None, "{path}");
+        }
+    }
+
+    /// A key's text that is nobody's key, in pieces, so that this file holds none.
+    fn pem(label: &str, end: &str) -> String {
+        format!("-----BEGIN {label}-----{end}bm9ib2R5cyBrZXk{end}")
+    }
+
+    #[test]
+    fn a_private_key_is_known_by_its_text() {
+        let labels =
+            ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"];
+        for label in labels {
+            for end in ["\n", "\r\n", "\\n", "\\\\n", " \n\t  "] {
+                assert!(holds_key(pem(label, end).as_bytes()), "{label} {end:?}");
+            }
+        }
+        assert!(holds_key(format!("{}{}", "x".repeat(9_000), pem("PRIVATE KEY", "\n")).as_bytes()), "behind certificates");
+        assert!(holds_key(b"PuTTY-User-Key-File-3: ssh-ed25519"));
+        assert!(holds_key(format!("# a comment\nAGE-SECRET-KEY-1{}", "Q".repeat(58)).as_bytes()));
+        for other in ["PUBLIC KEY", "CERTIFICATE", "PRIVATE KEYS"] {
+            assert!(!holds_key(pem(other, "\n").as_bytes()), "{other}");
+        }
+        // What names a key's form and is none.
+        for text in ["lines of -----BEGIN PRIVATE KEY----- and so on", "\"-----BEGIN PRIVATE KEY-----\\n\" + body", "AGE-SECRET-KEY-1..."] {
+            assert!(!holds_key(text.as_bytes()), "{text}");
+        }
+        assert!(!holds_key(include_bytes!("sensitive.rs")), "this file would not be sent");
+    }
+
+    #[test]
+    fn the_content_is_looked_at_as_far_as_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let holds = |before: usize| {
+            let path = dir.path().join("file");
+            std::fs::write(&path, format!("{}{}", " ".repeat(before), pem("PRIVATE KEY", "\n"))).unwrap();
+            by_content(std::fs::File::open(path).unwrap()).unwrap()
+        };
+        assert_eq!((holds(0), holds(FIRST - 40), holds(FIRST)), (true, true, false));
+        assert!(by_content(std::fs::File::open(dir.path()).unwrap()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_and_any_path_are_looked_at(bytes: Vec<u8>, at in 0..200usize, path: String, end in r"(\\n|\\r|[ \n\r\t])*") {
+            let mut bytes = bytes;
+            let _ = holds_key(&bytes);
+            let key = format!("-----BEGIN RSA PRIVATE KEY-----{end}\nb");
+            bytes.splice(at.min(bytes.len())..at.min(bytes.len()), key.bytes());
+            prop_assert!(holds_key(&bytes));
+            let _ = says(&path);
+            let below = says(&format!("/{}/.ssh/x", path.replace('\0', "")));
+            prop_assert!(below.is_some());
+        }
+    }
+}

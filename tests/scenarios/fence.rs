@@ -1,0 +1,179 @@
+//! The sending fence: what a command that an agent runs sends, and what it does not.
+
+use crate::harness::{Machine, Running};
+use serde_json::Value;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// What must never get out.
+const CANARY: &str = "canary-3141592653";
+
+/// A machine with something to send in its working directory, and something to keep in its home.
+fn machine() -> Machine {
+    let here = Machine::new();
+    here.write("report", "report");
+    here.write(".env", CANARY);
+    here.write("folder/plain", "plain");
+    here.write("folder/.env", CANARY);
+    std::fs::create_dir(here.home().join(".ssh")).unwrap();
+    std::fs::write(here.home().join(".ssh/id_rsa"), CANARY).unwrap();
+    std::fs::write(here.home().join("notes"), CANARY).unwrap();
+    symlink("../home/notes", here.path("link")).unwrap();
+    symlink("../../home", here.path("folder/home")).unwrap();
+    here
+}
+
+/// Starts the program as an agent does.
+fn start(here: &Machine, args: &[&str]) -> Running {
+    let mut command = here.command(args);
+    command.env("CLAUDECODE", "1");
+    Running::start(command)
+}
+
+fn refused(running: Running) -> Value {
+    let ended = running.end().expect(5);
+    assert!(!ended.everything().contains(CANARY) && ended.all("status").is_empty(), "refused before a code is shown");
+    let failure = ended.failure();
+    assert_eq!(failure["error"], "fenced");
+    failure
+}
+
+/// What a take gets of what `giver` gives: the names of the files below the private directory.
+fn taken(mut giver: Running) -> Vec<String> {
+    let there = Machine::new();
+    let code = giver.code();
+    let saved = there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
+    giver.end().expect(0);
+    let top = Path::new(&saved);
+    if top.is_file() {
+        return vec![std::fs::read_to_string(top).unwrap()];
+    }
+    let mut names: Vec<_> = top.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
+    let here = machine();
+    let home = here.home();
+    let through_root = Path::new("/proc/self/root").join(home.join("notes").strip_prefix("/").unwrap());
+    let (key, notes) = (home.join(".ssh/id_rsa"), home.join("notes"));
+    let outside = [&*key, &notes, &home, &through_root, Path::new("../home/notes"), Path::new("link"), Path::new("folder/home/notes")];
+    for path in outside {
+        let path = path.to_str().unwrap();
+        for args in [vec!["give", path], vec!["send", path], vec!["give", "--secret-file", path], vec!["give", "report", path]] {
+            if path == home.to_str().unwrap() && args.contains(&"--secret-file") {
+                continue;
+            }
+            let failure = refused(start(&here, &args));
+            assert!(failure["detail"].as_str().unwrap().contains("Claude Code runs this command"), "{failure}");
+            assert!(failure["next"].as_str().unwrap().contains("--allow /"), "{failure}");
+        }
+    }
+    for args in [["give", ".env"], ["give", "./folder/.env"], ["send", "../work/.env"]] {
+        assert!(refused(start(&here, &args))["next"].as_str().unwrap().ends_with("add --allow-sensitive"));
+    }
+    refused(start(&here, &["give", "--secret-file", ".env"]));
+}
+
+#[test]
+fn what_is_allowed_is_sent() {
+    let here = machine();
+    let (home, notes, key) = (here.home(), here.home().join("notes"), here.home().join(".ssh/id_rsa"));
+    let (home, notes, key) = (home.to_str().unwrap(), notes.to_str().unwrap(), key.to_str().unwrap());
+    assert_eq!(taken(start(&here, &["give", "report"])), ["report"]);
+    assert_eq!(taken(start(&here, &["give", notes, "--allow", "../home"])), [CANARY]);
+    assert_eq!(taken(start(&here, &["give", "link", "--allow", notes])), [CANARY]);
+    assert_eq!(taken(start(&here, &["give", ".env", "--allow-sensitive"])), [CANARY]);
+    assert_eq!(taken(start(&here, &["give", key, "--allow", home, "--allow-sensitive"])), [CANARY]);
+    refused(start(&here, &["give", key, "--allow", home]));
+    refused(start(&here, &["give", key, "--allow-sensitive"]));
+    // Only that file, although another beside it is named as well.
+    refused(start(&here, &["give", notes, key, "--allow", notes]));
+    let missing = start(&here, &["give", "report", "--allow", "nowhere"]).end().expect(2).failure();
+    assert_eq!(missing["error"], "no-such-file");
+}
+
+#[test]
+fn in_a_folder_it_is_left_out_and_said() {
+    let here = machine();
+    let mut giver = start(&here, &["give", "folder", "--links", "follow", "--strict"]);
+    let code = giver.code();
+    let there = Machine::new();
+    let saved = there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
+    let given = giver.end().expect(1);
+    assert_eq!(given.failure()["error"], "skipped");
+    let said: Vec<_> = given.all("error").iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect();
+    let left_out = |name: &str, why: &str| said.iter().any(|detail| detail.contains(name) && detail.contains(why));
+    assert!(left_out("folder/.env", "--allow-sensitive") && left_out("folder/home", "--allow PATH"), "{said:#?}");
+    assert_eq!(std::fs::read_dir(&saved).unwrap().count(), 1, "the plain file alone");
+    assert_eq!(taken(start(&here, &["give", "folder", "--allow-sensitive"])), [".env", "plain"].map(|name| name.replace('.', "_")));
+}
+
+#[test]
+fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
+    let here = machine();
+    for variable in ["CLAUDECODE", "CODEX_SANDBOX", "CODEX_THREAD_ID", "CURSOR_AGENT", "PINHOLE_AGENT"] {
+        let mut command = here.command(["give", "link"]);
+        command.env(variable, "1");
+        refused(Running::start(command));
+    }
+    for args in [["give", "link", "--fence"].as_slice(), &["give", "link", "--allow", "report"]] {
+        assert!(refused(here.start(args))["detail"].as_str().unwrap().contains("(--fence)"));
+    }
+    // There is no terminal here either.
+    assert_eq!(taken(here.start(["give", "link"])), [CANARY]);
+    let mut command = here.command(["give", "link"]);
+    command.env("CLAUDECODE", "").env("PINHOLE_AGENT", "0").env("CURSOR_AGENT", "");
+    assert_eq!(taken(Running::start(command)), [CANARY]);
+    // Where everything lies below the working directory, it is no fence.
+    let mut command = here.command(["give", here.path("report").to_str().unwrap()]);
+    command.env("CLAUDECODE", "1").current_dir("/");
+    let failure = refused(Running::start(command));
+    assert!(failure["detail"].as_str().unwrap().contains("is nowhere that is allowed"), "{failure}");
+}
+
+#[test]
+fn standard_input_and_what_a_shell_has_opened_are_not_looked_at() {
+    let here = machine();
+    let mut command = here.command(["give", "-"]);
+    command.env("CLAUDECODE", "1").stdin(std::fs::File::open(here.path("link")).unwrap());
+    assert_eq!(taken(Running::start(command)), [CANARY]);
+}
+
+#[test]
+fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
+    let (here, there) = (machine(), machine());
+    let mut host = start(&here, &["host"]);
+    let code = host.code();
+    let mut peer = there.start(["connect", &code]);
+    for side in [&mut host, &mut peer] {
+        side.until("status", "connected");
+    }
+    let number = &code[..4];
+    let notes = here.home().join("notes");
+    let notes = notes.to_str().unwrap();
+    // Its own: whoever sends, and whatever that command allows.
+    for allow in [vec![], vec!["--allow", notes]] {
+        let args = [vec!["send", number, "--file", "link"], allow].concat();
+        let failure = refused(here.start(&args));
+        assert!(failure["detail"].as_str().unwrap().contains("this channel was opened with"), "{failure}");
+        assert!(failure["next"].as_str().unwrap().contains(&format!("open one with --allow {notes}")), "{failure}");
+    }
+    // That of the sender, whose working directory it is, into a channel without one.
+    for path in ["link", "../home/notes", ".env"] {
+        let failure = refused(start(&there, &["send", number, "--file", path]));
+        assert!(failure["next"].as_str().unwrap().contains(": add --allow"), "{failure}");
+    }
+    refused(start(&there, &["send", number, "--secret-file", ".env"]));
+    there.run(["send", number, "--file", "link"]).expect(0);
+    let notes = there.home().join("notes");
+    start(&there, &["send", number, "--file", "link", "--allow", notes.to_str().unwrap()]).end().expect(0);
+    start(&there, &["send", number, "--file", "report"]).end().expect(0);
+    // The channel is none the worse.
+    start(&here, &["send", number, "--file", "report", "--text", "hello"]).end().expect(0);
+    assert_eq!(peer.until("text", "")["body"], "hello");
+    here.run(["close", number]).expect(0);
+    assert!(!peer.end().expect(0).everything().contains(CANARY));
+}
