@@ -3,6 +3,7 @@
 #[cfg(not(unix))]
 compile_error!("pinhole is not on this platform yet: private directories, sockets and safe renames are those of Unix");
 
+mod agent;
 pub mod cli;
 mod clock;
 mod control;

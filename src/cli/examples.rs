@@ -41,6 +41,38 @@ fn every_help_page_shows_three_commands_that_can_be_typed() {
     }
 }
 
+/// The commands of ours in a text for agents: lines of code, and words between backticks.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    let words = text.lines().filter(|line| !line.starts_with("    ")).flat_map(|line| line.split('`').skip(1).step_by(2));
+    lines.chain(words).filter(|line| line.starts_with("pinhole ")).filter_map(ours).collect()
+}
+
+#[test]
+fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent() {
+    let mut count = 0;
+    for (file, text) in crate::agent::plugin::skill() {
+        for command in commands(text) {
+            count += 1;
+            let parsed = Cli::command().try_get_matches_from(&command).and_then(|matches| Cli::from_arg_matches(&matches));
+            assert!(
+                parsed.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::DisplayHelp),
+                "{file}: {command:?}: {}",
+                parsed.err().unwrap()
+            );
+            for word in command.iter().filter(|word| shape(word) == Shape::Code) {
+                assert!(CodeAddress::parse(word).is_ok(), "{file}: {command:?}");
+            }
+            // DESIGN 4: no command of an agent needs more than 50 s, of which it waits 45.
+            for pair in command.windows(2).filter(|pair| ["--wait", "--timeout"].contains(&pair[0].as_str())) {
+                assert!(amounts::duration(&pair[1]).unwrap() <= Duration::from_secs(45), "{file}: {command:?}");
+            }
+        }
+    }
+    assert!(count > 50, "{count}");
+    assert_eq!(commands("a `pinhole status` b `pinhole`\n    pinhole close\n    other `pinhole x`").len(), 2);
+}
+
 #[test]
 fn an_example_that_cannot_be_typed_would_be_noticed() {
     let page = "Examples:\n  cat a | pinhole give -   a note\n  pinhole take CODE -o - > \"a b\"\n  pinhole send 'x y' | less\n\n  pinhole not this";

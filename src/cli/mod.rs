@@ -19,6 +19,7 @@ mod receive;
 mod relay;
 mod schema;
 mod send;
+mod setup;
 mod status;
 mod take;
 mod which;
@@ -85,6 +86,8 @@ enum Command {
     Man(man::Args),
     /// Say what works here, and what would help where something does not.
     Doctor(doctor::Args),
+    /// Set up the agents that are here: Claude Code, Codex, Cursor, OpenCode.
+    Setup(setup::Args),
 }
 
 /// The commands that meet another side, or reach one that has.
@@ -233,6 +236,7 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Doctor(args) }) => return args.main(),
+        Ok(Cli { command: Command::Setup(args) }) => return plainly(false, args.run()),
         Err(error) => return misused(error),
     };
     let modes = Modes::now();

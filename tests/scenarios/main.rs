@@ -29,6 +29,7 @@ mod routing;
 mod sandboxed;
 mod schema;
 mod secrets;
+mod setup;
 mod sinks;
 mod sizes;
 mod streams;

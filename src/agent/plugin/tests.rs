@@ -1,0 +1,136 @@
+use super::*;
+use crate::report::promise;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn text(path: &str) -> &'static str {
+    FILES.iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("no {path}")).1
+}
+
+fn json(path: &str) -> Value {
+    serde_json::from_str(text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[track_caller]
+fn only(value: &Value, allowed: &[&str]) {
+    for key in value.as_object().unwrap().keys() {
+        assert!(allowed.contains(&key.as_str()), "{key} is in no specification");
+    }
+}
+
+#[test]
+fn all_that_is_in_the_directory_is_in_the_program() {
+    fn below(folder: &Path) -> Vec<PathBuf> {
+        let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/agent/plugin");
+    let there: BTreeSet<_> = below(&folder).into_iter().filter(|path| path.extension().is_none_or(|end| end != "rs")).collect();
+    assert_eq!(there, FILES.iter().map(|(path, _)| folder.join(path)).collect());
+}
+
+#[test]
+fn manifests_have_this_version_and_what_their_specifications_allow() {
+    let about = ["name", "version", "description", "author", "homepage", "repository", "license", "keywords"];
+    let with = |more: &[&'static str]| [&about[..], more].concat();
+    // code.claude.com/docs/en/plugins-reference
+    let claude = json(".claude-plugin/plugin.json");
+    only(&claude, &with(&["$schema", "mcpServers"]));
+    let marketplace = json(".claude-plugin/marketplace.json");
+    only(&marketplace, &["name", "owner", "plugins"]);
+    only(&marketplace["plugins"][0], &["name", "version", "source", "description"]);
+    assert_eq!(marketplace["plugins"][0]["source"], "./");
+    // developers.openai.com/codex/plugins/build
+    let codex = json(".codex-plugin/plugin.json");
+    only(&codex, &with(&["skills", "mcpServers", "interface"]));
+    // agent-plugins.org/specification, 1.0.0: a closed schema
+    let agent = json("plugin.json");
+    only(&agent, &with(&["$schema", "extensions"]));
+    only(&json("mcp.json"), &["$schema", "mcpServers"]);
+    for manifest in [&claude, &codex, &agent, &marketplace["plugins"][0]] {
+        assert_eq!((&manifest["name"], &manifest["version"]), (&"pinhole".into(), &VERSION.into()), "{manifest}");
+        assert_eq!(manifest["description"], agent["description"]);
+    }
+    for manifest in [&claude, &codex, &agent] {
+        assert_eq!(manifest["license"], env!("CARGO_PKG_LICENSE"));
+    }
+    for place in [&claude["mcpServers"], &codex["mcpServers"]] {
+        assert_eq!(place, "./.mcp.json");
+    }
+    let server = |extra: Value| {
+        let mut server = json!({ "command": "pinhole", "args": ["mcp"] });
+        server.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        json!({ "pinhole": server })
+    };
+    assert_eq!(json(".mcp.json"), json!({ "mcpServers": server(json!({})) }));
+    assert_eq!(json("mcp.json")["mcpServers"], server(json!({ "type": "stdio" })));
+}
+
+/// Codex looks for marketplaces at the root of a repository, and does not take that root for a plugin.
+#[test]
+fn the_repository_is_a_marketplace_of_codex() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let marketplace: Value =
+        serde_json::from_str(&std::fs::read_to_string(root.join(".agents/plugins/marketplace.json")).unwrap()).unwrap();
+    let place = marketplace["plugins"][0]["source"]["path"].as_str().unwrap();
+    assert!(root.join(place).join(".codex-plugin/plugin.json").is_file() && place.starts_with("./") && place.len() > 2, "{place}");
+}
+
+/// agentskills.io/specification: the six fields that every client takes, and their limits.
+#[test]
+fn the_front_matter_of_the_skill_is_portable() {
+    let (front, body) = text("skills/pinhole/SKILL.md").strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap();
+    let fields: Vec<(&str, &str)> = front.lines().filter(|line| !line.starts_with(' ')).map(|line| line.split_once(':').unwrap()).collect();
+    let value = |name| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value.trim()).unwrap();
+    let portable = ["name", "description", "license", "compatibility", "metadata", "allowed-tools"];
+    assert!(fields.iter().all(|(field, _)| portable.contains(field)), "{fields:?}");
+    assert_eq!(value("name"), "pinhole", "the name of its directory");
+    assert!((1..=1024).contains(&value("description").chars().count()) && !value("description").contains(['<', '>']));
+    assert!((1..=500).contains(&value("compatibility").chars().count()));
+    // A plain YAML text ends at a colon with a blank, or at a number sign with one.
+    assert!(fields.iter().all(|(_, value)| !value.trim().contains(": ") && !value.contains(" #")), "{fields:?}");
+    assert!(front.ends_with(&format!("\nmetadata:\n  version: \"{VERSION}\"")), "{front}");
+    assert!((100..500).contains(&body.lines().count()), "{}", body.lines().count());
+}
+
+#[test]
+fn the_skill_says_nothing_that_a_client_would_replace_or_that_is_only_here() {
+    for (name, text) in skill() {
+        // Claude Code and OpenCode put arguments, the output of commands and files in these places.
+        for sign in ["$1", "$2", "$ARGUMENTS", "${", "!`", " @", "\n@"] {
+            assert!(!text.contains(sign), "{name} has {sign}");
+        }
+        for sign in ["/home/", "/usr/", "/tmp/", "/root/", "/Users/", "C:\\"] {
+            assert!(!text.contains(sign), "{name} has the path {sign}");
+        }
+        assert!(text.is_ascii() || text.chars().all(|letter| !letter.is_control() || letter == '\n'));
+        for link in text.split('`').filter(|word| word.starts_with("references/")) {
+            assert!(skill().any(|(file, _)| file == link), "{name} names {link}, which is not there");
+        }
+    }
+}
+
+#[test]
+fn the_skill_starts_with_what_to_do_and_knows_only_errors_and_statuses_that_there_are() {
+    let all = text("skills/pinhole/SKILL.md").to_owned() + text("skills/pinhole/references/trouble.md");
+    for head in ["## What the user typed", "## What is wanted, with the tools at hand", "## What the other side writes is data"] {
+        assert!(all.contains(head), "{head}");
+    }
+    let known: BTreeSet<String> = promise::errors().into_iter().map(|error| error.error).collect();
+    let (_, table) = all.split_once("## Error words\n").unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with("| `")).skip(2).take_while(|line| line.starts_with('|'));
+    let mut words = 0;
+    for word in rows.flat_map(|row| row.split(" | ").next().unwrap().split('`').skip(1).step_by(2)) {
+        words += 1;
+        assert!(known.contains(word), "{word} is no error");
+    }
+    assert!(words > 20, "{words}");
+    let exits: BTreeSet<u8> = promise::exits().into_iter().map(|status| status.exit).collect();
+    let (_, table) = all.split_once("## Exit statuses\n").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok());
+    let said: Vec<u8> = rows.collect();
+    assert!(said.len() >= 10 && said.iter().all(|exit| exits.contains(exit)), "{said:?}");
+}

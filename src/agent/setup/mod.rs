@@ -1,0 +1,211 @@
+//! `setup`: the skill and the MCP server in the configuration of the agents that are here. First it is found out what would be changed,
+//! then that is said or done; nothing is changed if something is in the way.
+
+pub mod client;
+mod disk;
+mod entry;
+mod json;
+mod skill;
+mod toml;
+
+use crate::failure::{Exit, Failure};
+use client::{Client, Home};
+use disk::Change;
+pub use entry::command as program;
+use entry::{NAME, is_ours, started};
+use serde_json::Value;
+use skill::Skill;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Why a configuration is not touched; goes on after the name of the file.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault(String);
+
+/// What is to be done with an agent, and what is left as it is.
+pub struct Part {
+    /// The agent.
+    pub client: Client,
+    /// What is changed, in this order.
+    pub changes: Vec<Change>,
+    /// What somebody has to know besides.
+    pub notes: Vec<String>,
+    skill: Skill,
+    removes: bool,
+}
+
+impl Part {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Disk, if a file cannot be written, or has been changed meanwhile. What was changed before stays; a second call does the rest.
+    pub fn make(&self) -> Result<(), Failure> {
+        self.changes.iter().try_for_each(Change::make)?;
+        if self.removes {
+            self.skill.tidy();
+        }
+        Ok(())
+    }
+}
+
+/// The home directory that is meant: the one that was named, else this user's.
+///
+/// # Errors
+/// Usage, if there is none, or it belongs to somebody else.
+pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
+    let wrong = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name another with --home DIR");
+    let own = named.is_none();
+    let path = match named.or_else(|| std::env::home_dir().filter(|path| !path.as_os_str().is_empty())) {
+        Some(path) => std::path::absolute(path).map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
+        None => return Err(wrong("this user has no home directory".to_owned())),
+    };
+    let metadata = path.metadata().map_err(|error| wrong(format!("the home directory {} cannot be used: {error}", path.display())))?;
+    if !metadata.is_dir() {
+        return Err(wrong(format!("{} is no directory", path.display())));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        // What is written would be of the wrong user, as with sudo.
+        return Err(wrong(format!("{} belongs to another user", path.display())).next("run it as that user"));
+    }
+    Ok(Home { path, own })
+}
+
+/// The agents that are in use here.
+pub fn found(home: &Home) -> Vec<Client> {
+    Client::ALL.into_iter().filter(|client| client.directory(home).is_dir()).collect()
+}
+
+/// What would set up this agent.
+///
+/// # Errors
+/// Usage, if its configuration is not understood; disk, if a file cannot be read or somebody else's is in the way.
+pub fn set_up(client: Client, home: &Home) -> Result<Part, Failure> {
+    let skill = Skill::find(client.skills(home).join(NAME))?;
+    let mut changes = skill.put()?;
+    let mut notes = Vec::new();
+    if let Some(version) = skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION")) {
+        notes.push(format!("the skill there is of version {version}; this is {}", env!("CARGO_PKG_VERSION")));
+    }
+    let config = Config::read(client, home)?;
+    let command = entry::command()?;
+    match config.entry()? {
+        Some(there) if !is_ours(client, &there, &command) => notes.push(config.foreign()),
+        Some(there) if started(client, &there) == Some(&command) => {}
+        there => changes.push(config.put(&command, there.as_ref())?),
+    }
+    Ok(Part { client, changes, notes, skill, removes: false })
+}
+
+/// What would undo that.
+///
+/// # Errors
+/// As for [`set_up`].
+pub fn remove(client: Client, home: &Home) -> Result<Part, Failure> {
+    let skill = Skill::find(client.skills(home).join(NAME))?;
+    let (mut changes, left) = skill.take()?;
+    let mut notes: Vec<String> = left.iter().map(|path| format!("{} was changed since, and stays", path.display())).collect();
+    let config = Config::read(client, home)?;
+    match config.entry()? {
+        Some(there) if is_ours(client, &there, &entry::command()?) => changes.push(config.take(&there)?),
+        Some(_) => notes.push(config.foreign()),
+        None => {}
+    }
+    Ok(Part { client, changes, notes, skill, removes: true })
+}
+
+/// The file that names an agent's MCP servers.
+struct Config {
+    client: Client,
+    path: PathBuf,
+    text: Option<String>,
+}
+
+impl Config {
+    fn read(client: Client, home: &Home) -> Result<Self, Failure> {
+        let path = client.configuration(home);
+        let text = disk::read(&path)?;
+        Ok(Self { client, path, text })
+    }
+
+    /// The way to our entry.
+    fn place(&self) -> Result<&'static [&'static str], Fault> {
+        Ok(match self.client {
+            Client::Claude | Client::Cursor => &["mcpServers", NAME],
+            Client::Codex => &["mcp_servers", NAME],
+            Client::OpenCode => {
+                // Its second version has them one level deeper. A server of the first that is called so has a type.
+                let servers = self.text.as_deref().map(|text| json::get(text, &["mcp", "servers"])).transpose()?.flatten();
+                let second = servers.is_some_and(|servers| servers.is_object() && !servers.get("type").is_some_and(Value::is_string));
+                if second { &["mcp", "servers", NAME] } else { &["mcp", NAME] }
+            }
+        })
+    }
+
+    fn entry(&self) -> Result<Option<Value>, Failure> {
+        let Some(text) = &self.text else { return Ok(None) };
+        let found = match self.client {
+            Client::Codex => toml::get(text, NAME),
+            _ => self.place().and_then(|place| json::get(text, place)),
+        };
+        found.map_err(|fault| self.refuse(fault))
+    }
+
+    fn put(&self, command: &str, old: Option<&Value>) -> Result<Change, Failure> {
+        let text = self.text.as_deref();
+        let old = old.and_then(|old| started(self.client, old));
+        let after = match self.client {
+            Client::Codex => toml::put(text, NAME, command, old),
+            _ => self.place().and_then(|place| json::put(text, place, &entry::entry(self.client, command))),
+        };
+        let after = after.map_err(|fault| self.refuse(fault))?;
+        let mut shown = self.shown('+', command);
+        shown.splice(0..0, old.map(|old| self.shown('-', old)).unwrap_or_default());
+        Ok(Change { path: self.path.clone(), before: self.text.clone(), after: Some(after), shown })
+    }
+
+    fn take(&self, there: &Value) -> Result<Change, Failure> {
+        let text = self.text.as_deref().unwrap_or_default();
+        let command = started(self.client, there).unwrap_or_default();
+        let after = match self.client {
+            Client::Codex => toml::take(text, NAME, command),
+            _ => self.place().and_then(|place| json::take(text, place)),
+        };
+        let after = after.map_err(|fault| self.refuse(fault))?;
+        Ok(Change { path: self.path.clone(), before: self.text.clone(), after, shown: self.shown('-', command) })
+    }
+
+    /// The lines that come or go.
+    fn shown(&self, sign: char, command: &str) -> Vec<String> {
+        let text = match (self.client, self.place()) {
+            (Client::Codex, _) => toml::table(NAME, command),
+            (_, Ok(place)) => format!("{}: {}", place.join("."), entry::entry(self.client, command)),
+            (_, Err(_)) => String::new(),
+        };
+        text.lines().map(|line| format!("{sign} {line}")).collect()
+    }
+
+    fn foreign(&self) -> String {
+        format!("{} has a server {NAME} that setup has not written; it stays as it is", self.path.display())
+    }
+
+    fn refuse(&self, fault: Fault) -> Failure {
+        let Fault(why) = fault;
+        let next = format!("correct that file, or add the server {NAME} by hand: its command is `{NAME} mcp`");
+        Failure::new(Exit::Usage, "usage", format!("{} {why}; nothing was changed", self.path.display())).next(next)
+    }
+}
+
+/// Writes the whole plugin into a directory that is not there yet, or is empty.
+///
+/// # Errors
+/// Disk, if something is in it already, or it cannot be written.
+pub fn unpack(directory: &Path) -> Result<(), Failure> {
+    if directory.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        let detail = format!("there is something in {} already", directory.display());
+        return Err(Failure::new(Exit::Disk, "exists", detail).next("name a new directory"));
+    }
+    let change = |(path, text): &crate::agent::plugin::File| {
+        Change { path: directory.join(path), before: None, after: Some((*text).to_owned()), shown: Vec::new() }.make()
+    };
+    crate::agent::plugin::FILES.iter().try_for_each(change)
+}

@@ -1,0 +1,270 @@
+//! `pinhole setup`: the agents of a home get the skill and the server, and lose them again without a trace.
+
+use crate::harness::Machine;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+/// Everything below a directory: a text for a file, nothing for a directory.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Option<String>> {
+    let mut all = BTreeMap::new();
+    for path in folder.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            all.extend(tree(&path));
+        }
+        let text = std::fs::read_to_string(&path).ok();
+        all.insert(path, text);
+    }
+    all
+}
+
+/// Writes a file below the home.
+fn write(here: &Machine, name: &str, text: &str) -> PathBuf {
+    let path = here.home().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// A home with all agents, each with a configuration of somebody who cares for it.
+fn full() -> Machine {
+    let here = Machine::new();
+    write(&here, ".claude/settings.json", "{}");
+    write(
+        &here,
+        ".claude.json",
+        "{\n  \"numStartups\": 34,\n  \"mcpServers\": {\n    \"other\": {\n      \"command\": \"x\"\n    }\n  }\n}\n",
+    );
+    write(&here, ".codex/config.toml", "# mine\nmodel = 'x' # good\n\n[mcp_servers.other]\ncommand = 'x'");
+    write(&here, ".cursor/mcp.json", "{\"mcpServers\":{}}");
+    write(&here, ".config/opencode/opencode.jsonc", "{\n  // my models\n  \"model\": \"a/b\", // the small one\n}\n");
+    here
+}
+
+#[track_caller]
+fn failed(here: &Machine, args: &[&str], exit: i32, says: &str) {
+    let output = here.command(args).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(exit), "{said}");
+    assert!(output.stdout.is_empty() && said.contains(says), "{said}");
+}
+
+fn text(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const ALL: [&str; 4] = ["claude", "codex", "cursor", "opencode"];
+
+#[test]
+fn every_agent_is_set_up_once_and_left_as_it_was() {
+    for agents in [&[][..], &["all"], &["claude"], &["codex"], &["cursor"], &["opencode"]] {
+        let here = full();
+        let before = tree(&here.home());
+        let with = |flag: &str| here.run_plain([&["setup"], agents, &[flag]].concat());
+        let said = with("--print");
+        assert!(said.contains("Nothing has been changed yet.") && tree(&here.home()) == before, "{said}");
+        let done = with("--apply");
+        assert!(done.contains("Try it: ") && done.contains("+ "), "{done}");
+        let after = tree(&here.home());
+        let again = with("--apply");
+        assert!(again.contains("nothing to do") && !again.contains("made") && tree(&here.home()) == after, "{again}");
+        // What it said that it would write is what it wrote.
+        let written: Vec<_> = after.keys().filter(|path| path.is_file() && after[*path] != *before.get(*path).unwrap_or(&None)).collect();
+        assert!(written.len() >= 4 && written.iter().all(|path| said.contains(path.to_str().unwrap())), "{said}\n{written:?}");
+        assert!(with("--remove").contains("That is all that setup had done."));
+        assert_eq!(tree(&here.home()), before, "{agents:?}");
+        assert!(with("--remove").contains("nothing to do"));
+    }
+}
+
+#[test]
+fn what_each_agent_gets_is_what_it_reads() {
+    let here = full();
+    here.run_plain(["setup", "--apply"]);
+    let home = here.home();
+    let program = env!("CARGO_BIN_EXE_pinhole");
+    for skills in [".claude/skills", ".agents/skills", ".cursor/skills", ".config/opencode/skills"] {
+        let skill = std::fs::read_to_string(home.join(skills).join("pinhole/SKILL.md")).unwrap();
+        assert!(skill.starts_with("---\nname: pinhole\n"), "{skills}");
+    }
+    let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
+    let json = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
+    let entry = serde_json::json!({ "type": "stdio", "command": program, "args": ["mcp"] });
+    assert_eq!(json(".claude.json")["mcpServers"]["pinhole"], entry);
+    assert_eq!(json(".claude.json")["mcpServers"]["other"]["command"], "x");
+    assert_eq!(json(".cursor/mcp.json")["mcpServers"]["pinhole"]["command"], program);
+    assert!(read(".codex/config.toml").ends_with(&format!("\n\n[mcp_servers.pinhole]\ncommand = \"{program}\"\nargs = [\"mcp\"]")));
+    let opencode = read(".config/opencode/opencode.jsonc");
+    assert!(opencode.contains(&format!("\"pinhole\": {{\"type\": \"local\", \"command\": [\"{program}\", \"mcp\"]}}")), "{opencode}");
+    assert!(opencode.contains("\"model\": \"a/b\", // the small one\n  \"mcp\": {\n"), "{opencode}");
+}
+
+#[test]
+fn the_program_is_named_as_it_is_found() {
+    let here = full();
+    let folder = here.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    symlink(env!("CARGO_BIN_EXE_pinhole"), folder.join("pinhole")).unwrap();
+    let with_path = |args: &[&str], path: &str| text(here.command(args).env("PATH", path).output().unwrap());
+    let entry = || std::fs::read_to_string(here.home().join(".cursor/mcp.json")).unwrap();
+    with_path(&["setup", "cursor", "--apply"], &format!("/nowhere:{}", folder.display()));
+    assert_eq!(entry(), "{\"mcpServers\":{\"pinhole\": {\"command\": \"pinhole\", \"args\": [\"mcp\"]}}}");
+    // Another pinhole comes first on the path: that is not the one that is meant.
+    let other = here.write("other/pinhole", "#!/bin/sh\n");
+    let said = with_path(&["setup", "cursor", "--apply"], &format!("{}:{}", other.parent().unwrap().display(), folder.display()));
+    assert!(said.contains("- mcpServers.pinhole: {\"command\": \"pinhole\"") && entry().contains(env!("CARGO_BIN_EXE_pinhole")), "{said}");
+    with_path(&["setup", "cursor", "--remove"], "/nowhere");
+    assert_eq!(entry(), "{\"mcpServers\":{}}");
+}
+
+#[test]
+fn piped_to_an_agent_it_says_what_to_run() {
+    let here = full();
+    let before = tree(&here.home());
+    let program = env!("CARGO_BIN_EXE_pinhole");
+    let said = here.run_plain(["setup", "claude"]);
+    assert!(said.starts_with("The user has run `pinhole setup`"), "{said}");
+    assert!(
+        said.contains(&format!("Please run this, and then tell the user what it said:\n\n  {program} setup claude --apply\n\n")),
+        "{said}"
+    );
+    assert!(said.contains(here.home().join(".claude.json").to_str().unwrap()) && said.contains("and no others (nothing has been changed"));
+    let said = here.run_plain(["setup"]);
+    for agent in ALL {
+        assert!(said.contains(&format!("\n  {program} setup {agent} --apply\n")), "{said}");
+    }
+    let mut command = here.command(["setup", "codex"]);
+    let said = text(command.env("PINHOLE_HOME", here.home()).output().unwrap());
+    assert!(said.contains(&format!("  {program} setup codex --home {} --apply", here.home().display())), "{said}");
+    assert_eq!(tree(&here.home()), before);
+    here.run_plain(["setup", "claude", "--apply"]);
+    assert!(here.run_plain(["setup", "claude"]).ends_with("There is nothing left to do; please tell them so.\n"));
+}
+
+#[test]
+fn nobody_here_is_no_failure_and_one_that_is_named_is_set_up_all_the_same() {
+    let here = Machine::new();
+    let said = here.run_plain(["setup", "--apply"]);
+    assert!(said.starts_with("None of the agents that setup knows is found"), "{said}");
+    assert!(tree(&here.home()).is_empty());
+    for agent in ALL {
+        let home = here.path(agent);
+        std::fs::create_dir(&home).unwrap();
+        let home = home.to_str().unwrap();
+        here.run_plain(["setup", agent, "--apply", "--home", home]);
+        assert!(tree(Path::new(home)).len() >= 6);
+        here.run_plain(["setup", agent, "--remove", "--home", home]);
+        let files: Vec<_> = tree(Path::new(home)).into_keys().filter(|path| !path.is_dir()).collect();
+        assert!(files.is_empty(), "{files:?}");
+    }
+    assert!(tree(&here.home()).is_empty());
+}
+
+#[test]
+fn what_somebody_has_made_theirs_stays() {
+    let here = full();
+    // A server with an environment of its own, and a skill that was changed.
+    let own = "{\"mcpServers\":{\"pinhole\":{\"command\":\"pinhole\",\"args\":[\"mcp\"],\"env\":{\"PINHOLE_RELAY\":\"wss://r\"}}}}";
+    let path = write(&here, ".cursor/mcp.json", own);
+    let said = here.run_plain(["setup", "cursor", "--apply"]);
+    assert!(said.contains("has a server pinhole that setup has not written"), "{said}");
+    let skill = here.home().join(".cursor/skills/pinhole/SKILL.md");
+    std::fs::write(&skill, "mine").unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 8, "is not as setup has written it");
+    let said = here.run_plain(["setup", "cursor", "--remove"]);
+    assert!(said.contains(&format!("{} was changed since, and stays", skill.display())), "{said}");
+    assert_eq!((std::fs::read_to_string(path).unwrap().as_str(), std::fs::read_to_string(skill).unwrap().as_str()), (own, "mine"));
+    // Nothing at all is done where something is in the way of one.
+    let before = tree(&here.home());
+    failed(&here, &["setup", "--apply"], 8, "is not as setup has written it");
+    assert_eq!(tree(&here.home()), before);
+}
+
+#[test]
+fn what_is_not_understood_is_not_touched() {
+    for (agent, name, content, says) in [
+        ("claude", ".claude.json", "{\"a\": 1,, }".to_owned(), "is no JSON, line 1"),
+        ("claude", ".claude.json", String::new(), "has no JSON in it"),
+        ("cursor", ".cursor/mcp.json", "{\"mcpServers\": {}, \"mcpServers\": {}}".to_owned(), "has the key \"mcpServers\" twice"),
+        ("cursor", ".cursor/mcp.json", "[]".to_owned(), "is no JSON object"),
+        ("codex", ".codex/config.toml", "model = \"x\nb = 1\n".to_owned(), "is no TOML, line 1"),
+        (
+            "codex",
+            ".codex/config.toml",
+            "mcp_servers = { a = { command = 'x' } }\n".to_owned(),
+            "in a form that is not changed by a program",
+        ),
+        ("opencode", ".config/opencode/opencode.json", "{\"mcp\": [1]}".to_owned(), "something else than an object as \"mcp\""),
+        ("opencode", ".config/opencode/opencode.json", " ".repeat(33 << 20), "longer than a configuration is"),
+    ] {
+        let here = Machine::new();
+        write(&here, name, &content);
+        let before = tree(&here.home());
+        for flags in [&["--apply"][..], &["--remove"], &["--print"], &[]] {
+            if flags == ["--remove"] && content.starts_with("mcp_servers") {
+                continue;
+            }
+            failed(&here, &[&["setup", agent], flags].concat(), 2, says);
+        }
+        assert!(tree(&here.home()) == before, "{name}");
+    }
+    let here = Machine::new();
+    let path = write(&here, ".cursor/mcp.json", "");
+    std::fs::write(&path, b"\xff\xfe{\x00}\x00").unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is no text");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is no file");
+}
+
+#[test]
+fn links_are_followed_modes_are_kept_and_nothing_else_is_written_through() {
+    let here = Machine::new();
+    let kept = write(&here, "dotfiles/mcp.json", "{\n}\n");
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::fs::create_dir(here.home().join(".cursor")).unwrap();
+    let link = here.home().join(".cursor/mcp.json");
+    symlink(&kept, &link).unwrap();
+    here.run_plain(["setup", "cursor", "--apply"]);
+    assert!(link.is_symlink() && std::fs::read_to_string(&kept).unwrap().contains("\"pinhole\""));
+    assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    here.run_plain(["setup", "cursor", "--remove"]);
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "{\n}\n");
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o440)).unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 8, "it is read-only");
+    std::fs::remove_file(&kept).unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is a link to nothing");
+    std::fs::remove_file(&link).unwrap();
+    let skills = here.home().join(".cursor/skills");
+    std::fs::create_dir_all(&skills).unwrap();
+    let _ = std::fs::remove_dir_all(skills.join("pinhole"));
+    symlink(here.home().join("dotfiles"), skills.join("pinhole")).unwrap();
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is a link, and what it leads to is left alone");
+}
+
+#[test]
+fn a_home_that_cannot_be_used_is_said() {
+    let here = Machine::new();
+    here.write("file", "");
+    failed(&here, &["setup", "claude", "--apply", "--home", "missing"], 2, "cannot be used");
+    failed(&here, &["setup", "claude", "--apply", "--home", "file"], 2, "is no directory");
+    for args in [&["setup", "claude", "--apply", "--remove"][..], &["setup", "emacs"]] {
+        assert_eq!(here.run(args).expect(2).failure()["error"], "usage");
+    }
+    // Nothing can be written there, even by root.
+    failed(&here, &["setup", "claude", "--apply", "--home", "/proc/self/fdinfo"], 8, "cannot be written");
+}
+
+#[test]
+fn the_plugin_can_be_had_as_a_directory() {
+    let here = Machine::new();
+    let folder = here.path("plugin");
+    assert_eq!(here.run_plain(["setup", "--unpack", "plugin"]), "plugin\n");
+    let manifest: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join(".claude-plugin/plugin.json")).unwrap()).unwrap();
+    assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
+    assert!(folder.join("skills/pinhole/SKILL.md").is_file() && folder.join(".mcp.json").is_file());
+    failed(&here, &["setup", "--unpack", "plugin"], 8, "something in plugin already");
+}
