@@ -47,11 +47,15 @@ pub async fn find(port: u16) -> Vec<Found> {
     while !groups.is_empty() {
         tokio::select! {
             biased;
-            () = sleep_until(end) => break,
             () = sleep_until(again.unwrap_or(end)), if again.is_some() => {
                 ask();
                 again = None;
+                // It is late on a busy machine, and is to be answered all the same.
+                if found.is_empty() {
+                    end = end.max(Instant::now() + PATIENCE.saturating_sub(AGAIN));
+                }
             }
+            () = sleep_until(end) => break,
             hosts = poll_fn(|context| {
                 // A network that goes down meanwhile says nothing more.
                 let mut heard = groups.iter().filter_map(|group| match group.poll_hear(context, &mut buffer) {
