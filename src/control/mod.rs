@@ -269,13 +269,15 @@ impl Control {
         Ok(())
     }
 
-    /// Waits for a secret that is held, or for the end of the session; nothing then.
-    async fn lend(&self) -> Result<Option<Loan>, Failure> {
+    /// Waits for a secret that is held.
+    async fn lend(&self) -> Result<Loan, Failure> {
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which holds no secrets for others: it puts them where its own command line says";
             return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole status"));
         }
-        Ok(self.0.held.lend().await)
+        self.0.held.lend().await.ok_or_else(|| {
+            Failure::new(Exit::Peer, "session-gone", "the session has ended, and no secret was left in it").next("pinhole status")
+        })
     }
 
     /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index.

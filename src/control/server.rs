@@ -191,10 +191,11 @@ async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf
         // It has gone.
         _ = read.fill_buf() => return Ok(()),
     };
-    let nothing = || {
-        Failure::new(Exit::Unfinished, "no-secret", "that channel holds no secret now").next("the same with --wait 45, which waits for one")
+    let none = |_| {
+        let failure = Failure::new(Exit::Unfinished, "no-secret", "that channel holds no secret now");
+        Err(failure.next("the same with --wait 45, which waits for one"))
     };
-    let loan = match lent.unwrap_or(Ok(None)).and_then(|loan| loan.ok_or_else(nothing)) {
+    let loan = match lent.unwrap_or_else(none) {
         Ok(loan) => loan,
         Err(failure) => return say(write, &Reply::Failed(Fault::from(&failure))).await,
     };

@@ -4,7 +4,9 @@ use crate::harness::content::names;
 use crate::harness::{Ended, Machine, Running};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 const VALUE: &str = "correct horse #7 $battery";
@@ -101,6 +103,15 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
     it.send(&[("KEY", VALUE)]);
     taker.end().expect(0);
     assert_eq!(std::fs::read_to_string(it.here.path("mine")).unwrap(), VALUE);
+    // Whoever waits hears of the end. Spoken to by hand, because a command may not have come yet.
+    let mut socket = std::fs::read_dir(it.here.home().join(".local/state/pinhole/run")).unwrap();
+    let mut waiting = UnixStream::connect(socket.next().unwrap().unwrap().path()).unwrap();
+    waiting.write_all(b"{\"v\":1,\"do\":\"collect\",\"wait\":60000}\n").unwrap();
+    it.here.run(["close"]).expect(0);
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("session-gone"), "{answer}");
+    let it = Channel::open(&[]);
     // A give or take holds nothing for others.
     let machine = Machine::new();
     let mut taker = machine.start(["take"]);
