@@ -1,5 +1,8 @@
 //! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
 
+use crate::failure::{Exit, Failure};
+use std::io;
+
 /// An agent that runs commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
@@ -78,9 +81,46 @@ pub fn allow(agent: Option<Agent>) -> String {
     .to_owned()
 }
 
+/// The failure that this environment forbids something, such as "listen", if that is what the system's `error` says: a refusal, or in an
+/// agent's sandbox that there is no network.
+#[must_use]
+pub fn forbidden(what: &str, error: &io::Error) -> Option<Failure> {
+    forbidden_to(Agent::here(), what, error)
+}
+
+fn forbidden_to(agent: Option<Agent>, what: &str, error: &io::Error) -> Option<Failure> {
+    let no_network = agent.is_some() && error.kind() == io::ErrorKind::NetworkUnreachable;
+    (no_network || error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+        Failure::new(Exit::Unreachable, "network-forbidden", format!("this environment does not let pinhole {what}: {error}"))
+            .next(allow(agent))
+    })
+}
+
+/// What to do after a connection that failed, behind the setting that switches the network on if an agent says that it is off.
+#[must_use]
+pub fn online_first(next: String) -> String {
+    match Agent::here() {
+        agent @ Some(Agent::Codex { offline: true }) => format!("{}; with the network on: {next}", allow(agent)),
+        _ => next,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_the_system_refuses_is_forbidden_and_what_fails_is_not() {
+        let word =
+            |agent, errno: Errno| forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.exit, failure.word, failure.next));
+        for agent in [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })] {
+            let expected = Some((Exit::Unreachable, "network-forbidden", Some(allow(agent))));
+            assert_eq!((word(agent, Errno::PERM), word(agent, Errno::ACCESS)), (expected.clone(), expected.clone()));
+            assert_eq!(word(agent, Errno::NETUNREACH), expected.filter(|_| agent.is_some()), "without an agent there is just no network");
+            assert_eq!((word(agent, Errno::CONNREFUSED), word(agent, Errno::TIMEDOUT)), (None, None));
+        }
+    }
 
     #[test]
     fn agents_are_known_by_their_variables() {

@@ -24,6 +24,7 @@ pub enum Refused {
     SocketPair,
     Bind,
     Listen,
+    Connect,
 }
 
 impl Sandbox {
@@ -48,11 +49,11 @@ impl Sandbox {
     }
 }
 
-/// The numbers of socket, socketpair, bind and listen, and of the architecture (linux/audit.h).
+/// The numbers of socket, socketpair, bind, listen and connect, and of the architecture (linux/audit.h).
 #[cfg(target_arch = "x86_64")]
-const NUMBERS: ([u32; 4], u32) = ([41, 53, 49, 50], 0xC000_003E);
+const NUMBERS: ([u32; 5], u32) = ([41, 53, 49, 50, 42], 0xC000_003E);
 #[cfg(target_arch = "aarch64")]
-const NUMBERS: ([u32; 4], u32) = ([198, 199, 200, 201], 0xC000_00B7);
+const NUMBERS: ([u32; 5], u32) = ([198, 199, 200, 201, 203], 0xC000_00B7);
 
 /// A filter as the kernel takes it (linux/filter.h, linux/seccomp.h): eight bytes an instruction.
 fn filter(refused: &[Refused]) -> Vec<u8> {
@@ -66,7 +67,7 @@ fn filter(refused: &[Refused]) -> Vec<u8> {
     const ALLOW: u32 = 0x7FFF_0000;
     const EPERM: u32 = 0x0005_0001;
     const AF_UNIX: u32 = 1;
-    let ([socket, pair, bind, listen], architecture) = NUMBERS;
+    let ([socket, pair, bind, listen, connect], architecture) = NUMBERS;
     // Each: what to do, how many instructions to skip if it is not equal, with what.
     let mut program = vec![(LOAD, 0, ARCHITECTURE), (IF_EQUAL, 1, architecture), (LOAD, 0, NUMBER)];
     for call in refused {
@@ -77,6 +78,7 @@ fn filter(refused: &[Refused]) -> Vec<u8> {
             Refused::SocketPair => program.extend([(IF_EQUAL, 1, pair), (RETURN, 0, EPERM)]),
             Refused::Bind => program.extend([(IF_EQUAL, 1, bind), (RETURN, 0, EPERM)]),
             Refused::Listen => program.extend([(IF_EQUAL, 1, listen), (RETURN, 0, EPERM)]),
+            Refused::Connect => program.extend([(IF_EQUAL, 1, connect), (RETURN, 0, EPERM)]),
         }
     }
     program.push((RETURN, 0, ALLOW));

@@ -95,3 +95,47 @@ fn where_nothing_can_be_written_it_is_said_where_received_things_can_go() {
     assert!(ended.failure()["detail"].as_str().unwrap().contains("what goes out is served"));
     assert!(!here.home().join(".local").exists());
 }
+
+#[test]
+fn where_the_network_is_off_the_setting_that_allows_it_is_named() {
+    const SETTING: &str = "network_access = true under [sandbox_workspace_write]";
+    const CODE: &str = "9471-walrus-clipboard-mango";
+    let here = Machine::new();
+    let run = |sandbox: Sandbox, args: &[&str], agent: Option<&str>, exit: i32| {
+        let mut command = sandbox.command(&here, args);
+        command.env_remove("PINHOLE_NETWORK").envs(agent.map(|variable| (variable, "1")));
+        let failure = Running::start(command).end().expect(exit).failure();
+        (failure["error"].as_str().unwrap().to_owned(), failure["next"].as_str().unwrap().to_owned())
+    };
+    let offline = Some("CODEX_SANDBOX_NETWORK_DISABLED");
+    let deaf = Sandbox { refused: &[Refused::Bind], offline: true, ..Sandbox::default() };
+    let dumb = Sandbox { refused: &[Refused::Connect], offline: true, ..Sandbox::default() };
+    let alone = Sandbox { offline: true, ..Sandbox::default() };
+    let elsewhere = format!("{CODE}@192.0.2.1");
+    let relay = ["give", "--text", "x", "--insecure-relay", "--relay", "ws://192.0.2.1"];
+    let cases = [
+        (deaf, ["give", "--text", "x"].as_slice()),
+        (deaf, &["host"]),
+        (deaf, &["take"]),
+        (dumb, &["take", CODE, "--no-lan"]),
+        (dumb, &["connect", CODE, "--no-lan"]),
+        (dumb, &relay),
+        (alone, &["take", &elsewhere]),
+        (alone, &["give", "--code", &elsewhere, "--text", "x"]),
+        (alone, &relay),
+    ];
+    for (sandbox, args) in cases {
+        let (word, next) = run(sandbox, args, offline, 5);
+        assert!(word == "network-forbidden" && next.contains(SETTING), "{args:?}: {word}, {next}");
+    }
+    // What fails for another reason perhaps, with the network off.
+    let (word, next) = run(alone, &["take", CODE, "--no-lan"], offline, 3);
+    assert!(word == "code-unavailable" && next.contains(SETTING) && next.contains("a new code"), "{word}, {next}");
+    let (word, next) = run(alone, &["take", &format!("{CODE}@nowhere.invalid")], offline, 5);
+    assert!(word == "host-unreachable" && next.contains(SETTING), "{word}, {next}");
+    // Where no agent says that it runs this, it is known only of what is refused.
+    let (word, next) = run(dumb, &["take", CODE, "--no-lan"], None, 5);
+    assert!(word == "network-forbidden" && next.contains("outside the sandbox"), "{word}, {next}");
+    let (word, next) = run(alone, &["take", &elsewhere], None, 5);
+    assert!(word == "host-unreachable" && !next.contains("sandbox"), "{word}, {next}");
+}

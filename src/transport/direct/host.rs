@@ -3,6 +3,7 @@
 use super::{confirmed, read_frame, say_and_close};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
+use crate::settings::agent::forbidden;
 use crate::transport::Met;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
@@ -68,6 +69,10 @@ impl Listener {
             }
         }
         let where_to = port.map_or_else(|| "on any port from 9000 to 9999".to_owned(), |port| format!("on port {port}"));
+        if let Some(failure) = forbidden(&format!("listen {where_to}"), &last) {
+            let allow = failure.next.clone().unwrap_or_default();
+            return Err(failure.next(format!("{allow}; or let the other side host: run `take` there, and `give --code CODE` here")));
+        }
         Err(Failure::new(Exit::Unreachable, "cannot-listen", format!("this machine does not let pinhole listen {where_to}: {last}"))
             .next(if fixed { "choose another --port" } else { "let the other side host: run `take` there, and `give --code CODE` here" }))
     }

@@ -3,6 +3,7 @@
 use super::{confirmed, read_frame};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
+use crate::settings::agent::{forbidden, online_first};
 use crate::transport::addresses::bracketed;
 use crate::transport::lan::{self, Found};
 use crate::transport::{JoinEnd, Joined};
@@ -66,8 +67,8 @@ impl Candidates {
         let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
             Ok(found) => found.collect(),
             Err(_) => {
-                return Err(unreachable(format!("this machine knows no address for {host:?}"))
-                    .next("check the name, or use the address that the other side's line shows"));
+                let next = "check the name, or use the address that the other side's line shows";
+                return Err(unreachable(format!("this machine knows no address for {host:?}")).next(online_first(next.into())));
             }
         };
         let addresses: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
@@ -87,6 +88,8 @@ impl Candidates {
 enum Miss {
     Refused,
     Unreachable,
+    /// Not even tried, because this environment forbids it.
+    Forbidden(Failure),
     /// Connected, but no handshake came of it.
     Silent,
     Cut,
@@ -147,7 +150,8 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
     let mut socket = match timeout(DIAL_TIME, TcpStream::connect(address)).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(Miss::Refused),
-        _ => return Err(Miss::Unreachable),
+        Ok(Err(error)) => return Err(forbidden("open connections", &error).map_or(Miss::Unreachable, Miss::Forbidden)),
+        Err(_) => return Err(Miss::Unreachable),
     };
     let local = address.ip().is_loopback();
     let patience = if local { LOOPBACK_PATIENCE } else { HANDSHAKE_TIME };
@@ -172,13 +176,18 @@ fn several(port: u16, found: &[Found]) -> Failure {
 
 fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let port = candidates.port;
+    // An address that answered says more than one that there is no way to.
+    let answered = misses.iter().any(|miss| matches!(miss, Miss::Refused | Miss::Silent | Miss::Cut));
+    let forbidden = misses.iter().find_map(|miss| if let Miss::Forbidden(failure) = miss { Some(failure) } else { None });
+    if let (Some(failure), false) = (forbidden, answered) {
+        return failure.clone();
+    }
     let Some(host) = &candidates.host else {
         let place = if candidates.lan { "on this machine or this local network" } else { "on this machine" };
         let detail = format!("nobody is waiting under {port} {place}: the number is wrong, or the code was used or has ended");
-        return Failure::new(Exit::Code, "code-unavailable", detail).next(
-            "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or both use a relay of your own (--relay URL or \
-             PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST",
-        );
+        let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or both use a relay of your own (--relay URL or \
+                    PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST";
+        return Failure::new(Exit::Code, "code-unavailable", detail).next(online_first(next.into()));
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
         format!("{host} answers, but nobody is waiting there under {port}: the code was used or has ended, or a firewall refuses")
@@ -189,6 +198,6 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     } else {
         format!("{host} cannot be reached on port {port}")
     };
-    Failure::new(Exit::Unreachable, "host-unreachable", detail)
-        .next("check that the other side is still waiting and that its firewall lets the port in; or let this side host")
+    let next = "check that the other side is still waiting and that its firewall lets the port in; or let this side host";
+    Failure::new(Exit::Unreachable, "host-unreachable", detail).next(online_first(next.into()))
 }

@@ -9,6 +9,7 @@ mod tunnel;
 pub use tls::Trust;
 
 use crate::failure::{Exit, Failure};
+use crate::settings::agent::{forbidden, online_first};
 use crate::settings::{Network, RelayChoice};
 use connect::{Missed, connect};
 use pinhole_protocol::code::RelayUrl;
@@ -89,7 +90,7 @@ impl Place<'_> {
             Self::Relay(_) => ("relay-unreachable", "check the network and the relay's address; --relay URL uses another one".to_owned()),
             Self::Proxy(proxy) => ("proxy-unreachable", proxy.check()),
         };
-        Failure::new(Exit::Unreachable, word, format!("{} {why}", self.named())).next(next)
+        Failure::new(Exit::Unreachable, word, format!("{} {why}", self.named())).next(online_first(next))
     }
 
     fn missed(&self, missed: &Missed) -> Failure {
@@ -101,7 +102,10 @@ impl Place<'_> {
             Missed::Unknown => "cannot be found: this machine knows no address for its name".to_owned(),
             Missed::Refused => "cannot be reached: nothing listens there, or a firewall refuses".to_owned(),
             Missed::Late => format!("does not answer within {} s", STEP.as_secs()),
-            Missed::Failed(error) => format!("cannot be reached: {error}"),
+            Missed::Failed(error) => match forbidden(&format!("open a connection to {}", self.named()), error) {
+                Some(failure) => return failure,
+                None => format!("cannot be reached: {error}"),
+            },
         };
         self.unreachable(&why)
     }
