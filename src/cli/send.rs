@@ -7,8 +7,9 @@ use super::{Purpose, code, give};
 use crate::control::client::{Found, Told, find, one};
 use crate::control::wares::Parcel;
 use crate::failure::{Exit, Failure};
-use crate::session::Report;
+use crate::session::event::Event;
 use crate::session::plan::{Meet, Ware};
+use crate::session::{Report, left_out_strictly};
 use pinhole_protocol::code::{Shape, shape};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -62,16 +63,19 @@ impl Args {
     /// Sends into a channel that is open here.
     pub(super) async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         let wait = self.wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
+        let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;
         let parcels = read.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?;
         let tell = |told: Told<'_>| {
+            whole &= !matches!(&told, Told::Event(Event::Trouble(failure)) if failure.word == "skipped");
             // What cannot be printed is sent all the same; the exit status says what became of it.
             let _ = match told {
                 Told::Line(line) => report.relay(line, Instant::now()),
                 Told::Event(event) => report.event(event, Instant::now()),
             };
         };
-        found.send(parcels, wait, tell).await
+        found.send(parcels, wait, tell).await?;
+        if strict && !whole { Err(left_out_strictly()) } else { Ok(()) }
     }
 
     /// What was named, read as far as the channel's process cannot.

@@ -6,6 +6,7 @@ use super::wire::{self, About, Put, Reply, Request, Role, Unsettled, VERSION, Wh
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
 use crate::session::event::{Event, Stored};
+use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use rustix::process::geteuid;
@@ -225,6 +226,7 @@ impl Found {
         loop {
             match asking.next().await.map_err(|error| gone(&error))? {
                 Some(Reply::Line(line)) => tell(Told::Line(&line)),
+                Some(Reply::LeftOut(detail)) => tell(Told::Event(&Event::Trouble(left_out(detail)))),
                 Some(Reply::Failed(fault)) => {
                     // Each is told, the last by whoever gets it as the end of the command.
                     if let Some(earlier) = failed.replace(fault.into()) {

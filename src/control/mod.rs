@@ -61,6 +61,8 @@ enum Fate {
     Sent(ItemId),
     /// A line of the session about it; the last one if it is delivered.
     Said { line: Arc<str>, delivered: bool },
+    /// Something was left out of a folder, which this says.
+    LeftOut(String),
     /// It was not delivered.
     Failed(Failure),
 }
@@ -79,6 +81,11 @@ impl Follower {
     /// It is where it belongs, and the session has just said so.
     pub fn delivered(&self) {
         self.said(true);
+    }
+
+    /// Something is left out of a folder, which `detail` says.
+    pub fn left_out(&self, detail: String) {
+        self.tell(Fate::LeftOut(detail));
     }
 
     /// It was not delivered.

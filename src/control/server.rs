@@ -256,6 +256,7 @@ async fn follow(
                 }
                 say(write, &Reply::Line(line.to_string())).await?;
             }
+            Fate::LeftOut(detail) => say(write, &Reply::LeftOut(detail)).await?,
             Fate::Failed(failure) => {
                 *about = None;
                 say(write, &Reply::Failed(Fault::from(&failure))).await?;

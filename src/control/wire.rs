@@ -125,6 +125,8 @@ pub(super) enum Reply {
     Secret { name: Option<String>, bytes: usize },
     /// It, or a part of it, cannot be done.
     Failed(Fault),
+    /// Something was left out of a folder, which this says.
+    LeftOut(String),
     /// This is still on its way.
     Pending(Unsettled),
     /// That is all; there is more to receive.

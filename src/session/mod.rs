@@ -27,6 +27,7 @@ use lingering::linger;
 use pinhole_protocol::conversation::{Outcome, Role};
 use pinhole_protocol::wire::Want;
 use plan::{Meet, Plan};
+pub(crate) use sending::{left_out, left_out_strictly};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;

@@ -44,6 +44,15 @@ impl Ours {
         }
     }
 
+    /// What was left out of folders: a sentence each.
+    fn left_out(&self) -> Vec<String> {
+        let Some(source) = &self.source else { return Vec::new() };
+        let skips = source.skipped();
+        let each = skips.first.iter().map(|one| format!("{} was left out: {}", escape::name(&one.path.to_string_lossy()), one.why.text()));
+        let more = skips.count.saturating_sub(skips.first.len() as u64);
+        each.chain((more > 0).then(|| format!("{more} more were left out"))).collect()
+    }
+
     fn told(&self, id: ItemId) -> Told {
         Told { id, what: self.what.clone(), size: self.size, files: (self.files > 0).then_some(self.files) }
     }
@@ -218,9 +227,18 @@ impl Driver<'_> {
     pub(super) fn delivered(&mut self, id: ItemId) {
         let Some(ours) = self.forget(id) else { return };
         self.delivered += 1;
+        let details = ours.left_out();
+        if let Some(follower) = &ours.follower {
+            // Before "delivered", which is the last that it hears.
+            details.iter().for_each(|detail| follower.left_out(detail.clone()));
+        }
         self.say(&Event::Delivered(ours.told(id)));
         ours.follower.as_ref().inspect(|follower| follower.delivered());
-        self.say_skipped(&ours);
+        let strict = self.plan.strict && !details.is_empty();
+        details.into_iter().for_each(|detail| self.say(&Event::Trouble(left_out(detail))));
+        if strict {
+            self.fail(left_out_strictly());
+        }
     }
 
     /// The peer declined it, it failed there, or it was withdrawn here.
@@ -240,23 +258,16 @@ impl Driver<'_> {
         ours.stop();
         Some(ours)
     }
+}
 
-    /// Lists what was left out of folders.
-    fn say_skipped(&mut self, ours: &Ours) {
-        let Some(source) = &ours.source else { return };
-        let skips = source.skipped();
-        for skipped in &skips.first {
-            let detail = format!("{} was left out: {}", escape::name(&skipped.path.to_string_lossy()), skipped.why.text());
-            self.say(&Event::Trouble(Failure::new(Exit::Done, "skipped", detail)));
-        }
-        let more = skips.count.saturating_sub(skips.first.len() as u64);
-        if more > 0 {
-            self.say(&Event::Trouble(Failure::new(Exit::Done, "skipped", format!("{more} more were left out"))));
-        }
-        if self.plan.strict && skips.count > 0 {
-            self.fail(Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure"));
-        }
-    }
+/// That something was left out of a folder, which ends no command by itself.
+pub(crate) fn left_out(detail: String) -> Failure {
+    Failure::new(Exit::Done, "skipped", detail)
+}
+
+/// That it does, with `--strict`.
+pub(crate) fn left_out_strictly() -> Failure {
+    Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure")
 }
 
 fn too_long(what: &str) -> Failure {

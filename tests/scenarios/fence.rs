@@ -171,6 +171,13 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     let notes = there.home().join("notes");
     start(&there, &["send", number, "--file", "link", "--allow", notes.to_str().unwrap()]).end().expect(0);
     start(&there, &["send", number, "--file", "report"]).end().expect(0);
+    // What is left out of a folder is said to its sender, for whom it may be a failure.
+    for (strict, exit) in [(None, 0), (Some("--strict"), 1)] {
+        let args = ["send", number, "--file", "folder"].into_iter().chain(strict).collect::<Vec<_>>();
+        let sent = start(&here, &args).end().expect(exit);
+        assert!(sent.all("error")[0]["detail"].as_str().unwrap().contains("folder/.env was left out"), "{:#?}", sent.lines);
+        assert_eq!((sent.all("delivered").len(), sent.all("error").len()), (1, 2 + usize::from(strict.is_some())));
+    }
     // The channel is none the worse.
     start(&here, &["send", number, "--file", "report", "--text", "hello"]).end().expect(0);
     assert_eq!(peer.until("text", "")["body"], "hello");
