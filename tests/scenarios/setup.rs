@@ -253,6 +253,12 @@ fn a_home_that_cannot_be_used_is_said() {
     for args in [&["setup", "claude", "--apply", "--remove"][..], &["setup", "emacs"]] {
         assert_eq!(here.run(args).expect(2).failure()["error"], "usage");
     }
+    // A home of somebody else: root can give one away, and anybody else meets root's.
+    let theirs = here.path("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    let given = std::os::unix::fs::chown(&theirs, Some(65_534), None).is_ok();
+    let theirs = if given { theirs.to_str().unwrap() } else { "/" };
+    failed(&here, &["setup", "claude", "--apply", "--home", theirs], 2, "belongs to another user");
     // Nothing can be written there, even by root.
     failed(&here, &["setup", "claude", "--apply", "--home", "/proc/self/fdinfo"], 8, "cannot be written");
 }

@@ -97,3 +97,6 @@ fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {
     let next = "check who may read and write there";
     Failure::new(Exit::Disk, "disk", format!("{} cannot be {what}: {error}", path.display())).next(next)
 }
+
+#[cfg(test)]
+mod tests;
