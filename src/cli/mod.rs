@@ -25,6 +25,7 @@ mod take;
 mod which;
 
 use crate::failure::{Exit, Failure};
+use crate::report::behind::Behind;
 use crate::report::look::{Look, Sink};
 use crate::report::screen::{Modes, Screen};
 use crate::report::{Format, Reporter, Settings, format_choice};
@@ -344,7 +345,9 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
         return Ok((Reporter::new(Box::new(screen.clone()), settings), person, Some(screen)));
     }
-    Ok((Reporter::new(sink.open(), settings), person, None))
+    // A channel goes on whether its lines are read or not. What moves one thing has few to say, or is read as it is printed.
+    let out = if command.once() { sink.open() } else { Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out)) };
+    Ok((Reporter::new(out, settings), person, None))
 }
 
 /// A command line that clap does not take, or help and version, which it prints itself.

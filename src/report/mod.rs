@@ -3,6 +3,7 @@
 //! `EVENTS.md` beside this file is the promise to scripts and agents.
 
 pub mod amounts;
+pub mod behind;
 pub mod escape;
 mod human;
 mod json;

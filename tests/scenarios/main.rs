@@ -36,5 +36,6 @@ mod streams;
 mod terminal;
 mod typing;
 mod unattended;
+mod unread;
 mod words;
 mod wrong_code;
