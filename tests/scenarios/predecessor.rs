@@ -304,13 +304,18 @@ fn defect_09_everything_can_be_asked_for_when_nobody_watches() {
 #[test]
 fn defect_10_claude_code_is_known_by_the_variable_that_it_sets() {
     let here = Machine::new();
-    let agent = |name: &str| {
-        let mut command = here.command(["doctor"]);
+    let outside = here.home().join("outside");
+    std::fs::write(&outside, "x").unwrap();
+    let running = |name: &str, args: &[&str]| {
+        let mut command = here.command(args);
         command.env(name, "1");
-        said(&Running::start(command).end().expect(0), "agent").1
+        Running::start(command)
     };
-    assert!(agent("CLAUDECODE").contains("Claude Code"));
-    assert!(!agent("CLAUDE_CODE").contains("Claude Code"));
+    let give = ["give", outside.to_str().unwrap()];
+    assert_eq!(running("CLAUDECODE", &give).end().expect(5).failure()["error"], "fenced");
+    running("CLAUDE_CODE", &give).code();
+    let agent = |name: &str| said(&running(name, &["doctor"]).end().expect(0), "agent").1;
+    assert!(agent("CLAUDECODE").contains("Claude Code") && !agent("CLAUDE_CODE").contains("Claude Code"));
 }
 
 // 34 packages and 105 MB, two seconds for `--help`, and a directory in /tmp whose name everybody knew.
