@@ -149,7 +149,8 @@ impl Links {
 
 impl Link {
     fn pace(&self, work: bool) -> Duration {
-        if work || self.peer_works { BEAT_FAST } else { BEAT_SLOW }
+        // Having said work, the next beat that says none is expected as soon as one that says it again.
+        if work || self.said_work || self.peer_works { BEAT_FAST } else { BEAT_SLOW }
     }
 }
 
@@ -177,6 +178,8 @@ mod tests {
         assert_eq!(links.beat(at(25), false), Some(LinkId::CODE));
         assert_eq!(links.beat(at(25), true), Some(LinkId::CODE));
         assert_eq!((links.beat(at(26), true), links.beat(at(27), true)), (None, Some(LinkId::CODE)));
+        // The end of the work is said in time: the other side gives a link up soon whose last beat said work.
+        assert_eq!((links.beat(at(28), false), links.wake_at(false)), (None, Some(at(29))));
         links.peer_beat(LinkId::CODE, true);
         assert_eq!((links.beat(at(29), false), links.wake_at(false)), (Some(LinkId::CODE), Some(at(31))));
         links.peer_beat(LinkId::CODE, false);
