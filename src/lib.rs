@@ -10,6 +10,8 @@ mod control;
 mod doctor;
 pub mod failure;
 pub mod files;
+pub mod handler;
+pub mod program;
 pub mod report;
 pub mod session;
 mod settings;

@@ -4,6 +4,7 @@ use super::options::UNWATCHED;
 use super::{Cli, print};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
+use crate::handler;
 use crate::report::{self, LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use pinhole_protocol::code::WORDS;
@@ -77,6 +78,9 @@ fn limits() -> Value {
         "ttl_seconds_max": limits::TTL_MAX.as_secs(),
         "expiring_seconds": limits::EXPIRING.as_secs(),
         "progress_seconds": PROGRESS_EVERY.as_secs(),
+        "handler_seconds": handler::PATIENCE.as_secs(),
+        "handler_runs_a_minute": handler::A_MINUTE,
+        "handler_max_turns": handler::TURNS,
     })
 }
 

@@ -1,8 +1,10 @@
 //! `connect`: the other side of a channel that stays open.
 
 use super::fencing::Fencing;
+use super::handler::Answering;
 use super::options::{Channel, Output, Receive};
 use super::{Purpose, code, host};
+use crate::failure::{Exit, Failure};
 use crate::session::plan::Meet;
 
 #[derive(clap::Args)]
@@ -13,7 +15,8 @@ held until `pinhole receive --secret-to-file FILE` or the like takes them, also 
 Examples:
   pinhole connect 9471-walrus-clipboard-mango
   pinhole connect 9471-walrus-clipboard-mango@192.0.2.7    a host that is not found by its number
-  pinhole connect - < code.txt               the code is on no command line")]
+  pinhole connect - < code.txt               the code is on no command line
+  pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers")]
 pub(super) struct Args {
     /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input
     #[arg(value_name = "CODE")]
@@ -22,6 +25,8 @@ pub(super) struct Args {
     receive: Receive,
     #[command(flatten)]
     fencing: Fencing,
+    #[command(flatten)]
+    handler: Answering,
     #[command(flatten)]
     channel: Channel,
     #[command(flatten)]
@@ -34,7 +39,12 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        let plan = host::open(&self.receive, &self.fencing, &self.channel, person)?;
-        Ok((plan, Meet::Join(Box::new(code::given(&self.code)?))))
+        if self.code == "-" && self.handler.reads_stdin() {
+            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the first text")
+                .next("write the text on the command line: --first TEXT"));
+        }
+        let address = code::given(&self.code)?;
+        let plan = host::open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?;
+        Ok((plan, Meet::Join(Box::new(address))))
     }
 }

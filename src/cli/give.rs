@@ -188,7 +188,7 @@ impl Wares {
     }
 }
 
-fn text_from_stdin() -> Result<String, Failure> {
+pub(super) fn text_from_stdin() -> Result<String, Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
     let most = Body::MAX as u64 + 1;

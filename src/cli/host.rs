@@ -2,6 +2,7 @@
 
 use super::Purpose;
 use super::fencing::Fencing;
+use super::handler::Answering;
 use super::options::{Channel, Host, Output, Receive};
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Keeper;
@@ -16,12 +17,15 @@ held until `pinhole receive --secret-to-file FILE` or the like takes them, also 
 Examples:
   pinhole host
   pinhole host --direct --port 9000          where a firewall opens that port
-  pinhole host --ttl 8h --words 4 --verify")]
+  pinhole host --ttl 8h --words 4 --verify
+  pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers the other side")]
 pub(super) struct Args {
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
     fencing: Fencing,
+    #[command(flatten)]
+    handler: Answering,
     #[command(flatten)]
     host: Host,
     #[command(flatten)]
@@ -36,21 +40,22 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        Ok((open(&self.receive, &self.fencing, &self.channel, person)?, Meet::Host(self.host.hosting()?)))
+        let hosting = self.host.hosting()?;
+        Ok((open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?, Meet::Host(hosting)))
     }
 }
 
 /// The purpose of a channel that stays open.
-pub(super) fn open(receive: &Receive, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
     if receive.bytes_to_stdout() {
         // Several files at once would be mixed there, with each other and with the events.
         return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
-    let mut taking = receive.taking(person)?;
+    let (program, mut taking) = (handler.handler(receive.program())?, receive.taking(person)?);
     if !person {
         taking.secret = SecretPlace::Held;
     }
-    let fence = fencing.fence(Keeper::Channel)?;
-    Ok(Plan { taking: Some(taking), fence, ..channel.plan(Want::Both, person)? })
+    let (fence, first) = (fencing.fence(Keeper::Channel)?, handler.first()?);
+    Ok(Plan { taking: Some(taking), fence, handler: program, wares: first.into_iter().collect(), ..channel.plan(Want::Both, person)? })
 }

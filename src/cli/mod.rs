@@ -12,6 +12,7 @@ mod doctor;
 mod examples;
 mod fencing;
 mod give;
+mod handler;
 mod host;
 mod man;
 mod options;

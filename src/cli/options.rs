@@ -93,6 +93,7 @@ impl Channel {
             person,
             label: self.label.clone(),
             screen: None,
+            handler: None,
         })
     }
 }
@@ -261,10 +262,10 @@ struct SecretTo {
     /// Run the program after "--", without a shell, with the first secret on its standard input, or with =NAME in that variable
     /// of its environment (there without one line end behind it). It counts as received when the program has ended with 0; what
     /// the program prints goes to standard error
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "", group = "sink")]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "", groups = ["sink", "runs"])]
     secret_exec: Option<String>,
-    /// The program of --secret-exec and its arguments: always last
-    #[arg(last = true, value_name = "PROG", requires = "secret_exec")]
+    /// The program of an option that runs one, and its arguments: always last
+    #[arg(last = true, value_name = "PROG", requires = "runs")]
     program: Vec<OsString>,
 }
 
@@ -310,6 +311,11 @@ impl Receive {
     /// Whether received bytes go to standard output.
     pub(super) fn bytes_to_stdout(&self) -> bool {
         self.output.as_deref() == Some(Path::new("-"))
+    }
+
+    /// What is behind "--": a program and its arguments.
+    pub(super) fn program(&self) -> &[OsString] {
+        &self.secret.program
     }
 
     /// What becomes of what arrives. Folders are opened here, so that a wrong one is said before a code is shown or used.

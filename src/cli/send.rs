@@ -71,7 +71,7 @@ impl Args {
             // What cannot be printed is sent all the same; the exit status says what became of it.
             let _ = match told {
                 Told::Line(line) => report.relay(line, Instant::now()),
-                Told::Event(event) => report.event(event, Instant::now()),
+                Told::Event(event) => report.event(event, Instant::now()).map(drop),
             };
         };
         found.send(parcels, wait, tell).await?;

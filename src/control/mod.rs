@@ -184,6 +184,18 @@ impl Control {
         }
     }
 
+    /// The number of its channel, once it is known.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        self.seen().number
+    }
+
+    /// Whether it made the code: `host` or `peer`.
+    #[must_use]
+    pub fn role(&self) -> &'static str {
+        self.0.role.word()
+    }
+
     /// There is a conversation: errands go to `desk` from now on, as do those that came before.
     pub fn attach(&self, desk: impl Fn(Errand) + Send + 'static) {
         let mut seen = self.seen();

@@ -4,26 +4,21 @@ use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
 use super::secret_source::is_variable;
 use crate::failure::{Exit, Failure};
+use crate::program::Program;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Reason;
-use rustix::fs::{Access, access};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// Variables of ours that hold a code's words or a token: no business of the program's.
-const OURS: [&str; 2] = ["PINHOLE_CODE", "PINHOLE_HOST_TOKEN"];
-
 /// A program that a secret is handed to.
 #[derive(Clone, Debug)]
 pub struct SecretExec {
-    program: OsString,
-    args: Vec<OsString>,
+    program: Program,
     variable: Option<String>,
 }
 
@@ -40,15 +35,11 @@ impl SecretExec {
         if !variable.is_empty() && !is_variable(variable) {
             return Err(usage("what follows --secret-exec= is no name of a variable"));
         }
-        let Some((program, args)) = command.split_first() else {
+        let Some(program) = Program::named(command)? else {
             return Err(usage("--secret-exec names no program"));
         };
-        if !found(program) {
-            let detail = format!("there is no program {program:?} that can be run here");
-            return Err(Failure::new(Exit::Usage, "no-such-file", detail).next("check its spelling and PATH; no shell looks for it"));
-        }
         let variable = (!variable.is_empty()).then(|| variable.to_owned());
-        Ok(Self { program: program.clone(), args: args.to_vec(), variable })
+        Ok(Self { program, variable })
     }
 
     /// The variable that the program finds the secret in, if not on its standard input.
@@ -64,11 +55,7 @@ impl SecretExec {
     /// # Errors
     /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
     pub async fn run(&self, secret: SecretVec, input: Stdio) -> Result<(), Refusal> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.args).kill_on_drop(true);
-        OURS.iter().for_each(|name| {
-            command.env_remove(name);
-        });
+        let mut command = self.program.command();
         if let Some(name) = &self.variable {
             let value = as_variable(secret.expose());
             if value.contains(&0) {
@@ -101,20 +88,10 @@ impl SecretExec {
     }
 
     fn failed(&self, what: &str) -> Refusal {
-        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not handed over", self.program);
+        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not handed over", self.program.name());
         let failure = Failure::new(Exit::Other, "exec-failed", detail).next("put that right, and ask for the secret again");
         Refusal { reason: Reason::Failed, failure }
     }
-}
-
-/// Whether there is such a program: at this path if there is a `/` in it, else in one of the folders of `PATH`.
-fn found(program: &OsStr) -> bool {
-    let runs = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if program.as_bytes().contains(&b'/') {
-        return runs(Path::new(program));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    !program.is_empty() && std::env::split_paths(&path).any(|folder: PathBuf| runs(&folder.join(program)))
 }
 
 #[cfg(test)]

@@ -99,25 +99,27 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.listener = Some(listener);
     }
 
-    /// Writes what there is to say of `event`, flushed. After [`Event::End`] there is nothing more to say.
+    /// Writes what there is to say of `event`, flushed, and returns its line for programs, with its end, if it has one now. After
+    /// [`Event::End`] there is nothing more to say.
     ///
     /// # Errors
     /// If it cannot be written. Whoever promised the peer that a text was printed must not say so then; a session that only tells its
     /// progress goes on.
-    pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+    pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<Option<String>> {
         if self.ended {
-            return Ok(());
+            return Ok(None);
         }
         self.ended = matches!(event, Event::End { .. });
         let line = self.lines.line(event, now)?;
         if let Some(listener) = &mut self.listener {
             listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
         }
-        match (&mut self.renderer, line) {
-            (Renderer::Human(human), _) => human.event(event, now),
-            (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush()),
-            (Renderer::Json(_), None) => Ok(()),
+        match (&mut self.renderer, &line) {
+            (Renderer::Human(human), _) => human.event(event, now)?,
+            (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
+            (Renderer::Json(_), None) => {}
         }
+        Ok(line.map(|line| line.text))
     }
 
     /// Writes a line that a session of this machine has made, as it is, or for people what it says. What is no such line is left out.

@@ -2,6 +2,7 @@
 
 use super::Meeting;
 use super::event::{Event, Path};
+use super::handling::Handling;
 use super::interrupt::Interrupt;
 use super::plan::{Destination, Plan};
 use super::receiving::Theirs;
@@ -62,6 +63,8 @@ pub(super) struct Driver<'a> {
     pub(super) sink_used: bool,
     /// The program that a secret is handed to.
     pub(super) program: Option<JoinHandle<()>>,
+    /// Texts on their way to the program that answers them.
+    pub(super) handling: Handling,
     /// Inputs that follow from what is being handled.
     pub(super) next: VecDeque<Input<'static>>,
     /// Questions to the person here, one at a time.
@@ -107,6 +110,7 @@ impl<'a> Driver<'a> {
             inbox: None,
             sink_used: false,
             program: None,
+            handling: Handling::default(),
             next: VecDeque::new(),
             questions: VecDeque::new(),
             asking: false,
@@ -158,6 +162,12 @@ impl<'a> Driver<'a> {
     pub(super) fn abort(&mut self, reason: Reason) {
         self.fail(failure_from(reason, Side::Here));
         self.input(Input::Abort(reason));
+    }
+
+    /// Finishes what is under way and says goodbye.
+    pub(super) fn leave(&mut self) {
+        self.answer_no_more();
+        self.next.push_back(Input::Leave);
     }
 
     /// Tells the conversation and does what it says, and what follows from that.
@@ -249,7 +259,11 @@ impl<'a> Driver<'a> {
             Told::Stalled => self.say(&Event::Stalled),
             Told::Flowing => self.say(&Event::Reconnected),
             Told::Expiring(left) => self.say(&Event::Expiring { left }),
-            Told::PeerLeft(reason) => self.say(&Event::PeerLeft(reason)),
+            Told::PeerLeft(reason) => {
+                self.say(&Event::PeerLeft(reason));
+                // Nobody is there to hear.
+                self.answer_no_more();
+            }
             Told::Over(outcome) => self.outcome = Some(outcome),
         }
     }
@@ -372,7 +386,7 @@ impl<'a> Driver<'a> {
         for theirs in std::mem::take(&mut self.theirs).into_values() {
             self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
         }
-        if let Some(program) = self.program.take() {
+        for program in [self.program.take(), self.handling.end()].into_iter().flatten() {
             // Killed by that, if it still runs.
             program.abort();
             let _ = program.await;

@@ -3,7 +3,6 @@
 use super::driver::Driver;
 use crate::clock;
 use crate::control::{Errand, Sending};
-use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{Reason, Want};
 
 impl Driver<'_> {
@@ -16,7 +15,7 @@ impl Driver<'_> {
     fn errand(&mut self, errand: Errand) {
         match errand {
             Errand::Send(Sending { ware, follower }) => self.send_for(&ware, Some(follower)),
-            Errand::Leave if self.plan.want == Want::Both => self.next.push_back(Input::Leave),
+            Errand::Leave if self.plan.want == Want::Both => self.leave(),
             // What gives or takes once leaves by itself when that is done; before, it is broken off.
             Errand::Leave | Errand::Abort => self.abort(Reason::Interrupted),
             Errand::Rests(answer) => {

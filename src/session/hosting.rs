@@ -103,6 +103,8 @@ impl Host {
             join.iter_mut().for_each(|line| line.command.push_str(" PATH..."));
         }
         let offering = match plan.wares.as_slice() {
+            // What is said first in a channel is not what the channel is for.
+            _ if plan.want != Want::Give => None,
             [] => None,
             [one] => Some(one.describe()),
             several => Some(format!("{} things", several.len())),

@@ -5,6 +5,7 @@ mod door;
 mod driver;
 mod errands;
 pub mod event;
+mod handling;
 mod hosting;
 pub(crate) mod interrupt;
 mod joining;

@@ -5,6 +5,7 @@ use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::{Fence, Selection};
 use crate::files::secret_exec::SecretExec;
+use crate::handler::Handler;
 use crate::report::screen::Screen;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub label: Option<String>,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
+    /// The program that answers the other side's texts.
+    pub handler: Option<Handler>,
 }
 
 /// Which relay is used, and how one that a code names would be.

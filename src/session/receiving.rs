@@ -50,10 +50,13 @@ impl Driver<'_> {
             (false, _) => None,
         };
         let event = Event::Text { id, body, saved_to: saved };
-        if self.report.event(&event, std::time::Instant::now()).is_err() {
+        let Ok(line) = self.report.event(&event, std::time::Instant::now()) else {
             return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
+        };
+        self.turn();
+        if let Event::Text { body, .. } = event {
+            self.answer(id, body, line);
         }
-        self.kept(id);
     }
 
     /// The peer offers files: they are planned, and accepted by a person or by the policy.

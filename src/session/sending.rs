@@ -99,7 +99,12 @@ impl Driver<'_> {
             }
         };
         match body {
-            Ok(body) => self.next.push_back(Input::Body(id, body)),
+            Ok(body) => {
+                self.next.push_back(Input::Body(id, body));
+                if let Ware::Text(_) = ware {
+                    self.turn();
+                }
+            }
             Err(_) => {
                 if let Some(ours) = self.ours.remove(&id) {
                     ours.fail(&too_long(&what));

@@ -8,7 +8,6 @@ use crate::files::secret_source::SecretSource;
 use crate::report::amounts::roughly;
 use crate::report::prompt::{OwnTerminal, Terminal};
 use crate::report::screen::Screen;
-use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use rustyline::Config;
 use rustyline::Editor;
@@ -138,7 +137,7 @@ impl Driver<'_> {
             if let Some(typing) = &mut self.typing {
                 typing.closed = true;
             }
-            self.next.push_back(Input::Leave);
+            self.leave();
         } else if command(line, "/help").is_some() {
             self.reply(HELP);
         } else if line.starts_with('/') {

@@ -19,6 +19,7 @@ mod existing;
 mod fence;
 mod first;
 mod found;
+mod handlers;
 mod help;
 mod interrupts;
 mod messages;

@@ -2,8 +2,9 @@
 
 use super::address::Search;
 use super::program::Line;
+use crate::program::Group;
 use pinhole_protocol::code::RelayUrl;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,8 +28,8 @@ pub(super) type Ended = io::Result<ExitStatus>;
 /// A program in a process group of its own. Dropped, all of the group is killed.
 pub(super) struct Process {
     child: Child,
-    /// Nothing once it has ended and was waited for: its number may be another's from then on.
-    group: Option<Pid>,
+    /// Nothing once it has ended and was waited for.
+    group: Option<Group>,
     /// Held open, because some programs end with their input.
     input: Option<ChildStdin>,
     heard: watch::Receiver<Heard>,
@@ -62,7 +63,7 @@ impl Process {
             command.env_remove(name);
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let group = Group::of(&child);
         let (told, heard) = watch::channel(Heard::default());
         let search = Arc::new(Mutex::new(Search::of(line.name())));
         if let Some(stream) = child.stdout.take() {
@@ -101,7 +102,7 @@ impl Process {
     /// It has ended.
     async fn after(&mut self, status: Ended) -> Ended {
         // What it may have started does not outlive it.
-        self.kill();
+        drop(self.group.take());
         let _ = timeout(GOODBYE, self.heard.wait_for(|_| false)).await;
         status
     }
@@ -114,26 +115,12 @@ impl Process {
     /// Asks it to end, then makes it.
     pub(super) async fn end(mut self) {
         drop(self.input.take());
-        if let Some(group) = self.group {
-            // It may have ended just now.
-            let _ = kill_process_group(group, Signal::TERM);
+        if let Some(group) = &self.group {
+            group.signal(Signal::TERM);
         }
         let _ = timeout(GOODBYE, self.child.wait()).await;
-        self.kill();
+        drop(self.group.take());
         let _ = self.child.wait().await;
-    }
-
-    /// Kills what is left of the group.
-    fn kill(&mut self) {
-        if let Some(group) = self.group.take() {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 

@@ -1,0 +1,112 @@
+//! A program of this side's that answers the other side's texts (`--on-message`): started anew for each, without a shell.
+//!
+//! A text is on its standard input and never in an argument or a variable. What it prints is the answer.
+
+mod pace;
+mod run;
+
+use crate::failure::{Exit, Failure};
+use crate::files::secret_source::is_variable;
+use crate::program::{OURS, Program};
+pub use pace::{A_MINUTE, Pace};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// How long a handler may take unless `--handler-timeout` says otherwise: an agent thinks for a minute or two (issue of the handlers,
+/// DESIGN 4).
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their answers. Two agents that thank each other
+/// end soon.
+pub const TURNS: u32 = 20;
+
+/// Variables of the caller's environment that a handler gets: where it finds programs and its own settings, and how it shows text.
+/// Beside these, those that begin with `LC_` or `XDG_`, and `PINHOLE_NETWORK`, so that its network is no larger than ours.
+const PASSED: [&str; 10] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL", "PINHOLE_NETWORK"];
+
+/// What a handler reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The text, as it was sent.
+    Text,
+    /// Its line of EVENTS.md.
+    Json,
+}
+
+/// What the command line says of it.
+#[derive(Clone, Debug)]
+pub struct Handler {
+    program: Program,
+    /// What it reads.
+    pub form: Form,
+    timeout: Duration,
+    /// Messages of both sides together after which the channel is closed.
+    pub turns: u32,
+    /// Whether the channel is closed after the first message and its answer.
+    pub once: bool,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// How it is limited.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long one run may take.
+    pub timeout: Duration,
+    /// Messages of both sides together.
+    pub turns: u32,
+    /// Whether one message is enough.
+    pub once: bool,
+}
+
+/// What a handler may know of its channel, none of it a secret.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The number of the channel, where other commands can reach it.
+    pub number: Option<u32>,
+    /// Which side it works for: `host` or `peer`.
+    pub role: &'static str,
+    /// Messages of both sides so far, with the one that it reads.
+    pub turn: u32,
+}
+
+impl Handler {
+    /// The program of this command line, which gets the variables `names` of our environment beside those that all get.
+    ///
+    /// # Errors
+    /// Exit 2 if no program is named or found, or a variable is not set, or is one that nobody gets.
+    pub fn new(command: &[OsString], form: Form, limits: Limits, names: &[String]) -> Result<Self, Failure> {
+        let Some(program) = Program::named(command)? else {
+            return Err(
+                Failure::new(Exit::Usage, "usage", "--on-message names no program").next("write it last: --on-message -- PROG ARG...")
+            );
+        };
+        let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| passed(name)).collect();
+        for name in names {
+            environment.push(asked_for(name)?);
+        }
+        let Limits { timeout, turns, once } = limits;
+        Ok(Self { program, form, timeout, turns, once, environment })
+    }
+}
+
+fn passed(name: &OsString) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    PASSED.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")
+}
+
+/// A variable of `--handler-env`.
+fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
+    let wrong = |word, detail: String| Failure::new(Exit::Usage, word, detail);
+    if !is_variable(name) {
+        // Not repeated: it may be NAME=VALUE.
+        return Err(wrong("no-such-variable", "what was given to --handler-env is no name of an environment variable".into())
+            .next("name it as in --handler-env API_KEY, without $ and without a value"));
+    }
+    if OURS.contains(&name) {
+        return Err(wrong("usage", format!("{name} is no business of a handler's")).next("leave it out"));
+    }
+    let value = std::env::var_os(name).ok_or_else(|| {
+        wrong("no-such-variable", format!("the environment variable {name:?} is not set"))
+            .next(format!("export {name} before the command, or check the spelling"))
+    })?;
+    Ok((name.into(), value))
+}
