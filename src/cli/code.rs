@@ -48,7 +48,7 @@ pub(super) fn parse(text: &str) -> Result<CodeAddress, Failure> {
     })
 }
 
-fn from_stdin() -> Result<Zeroizing<String>, Failure> {
+pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
     let read = std::io::stdin().lock().take(LONGEST).read_line(&mut line);
     match read {

@@ -1,6 +1,7 @@
 //! The command line: what was typed, then what it means. One file a command, each thin; only this folder knows clap.
 
 mod amounts;
+mod ask;
 mod capabilities;
 mod close;
 mod code;
@@ -26,6 +27,7 @@ mod take;
 mod which;
 
 use crate::failure::{Exit, Failure};
+use crate::report::bare::Bare;
 use crate::report::behind::Behind;
 use crate::report::look::{Look, Sink};
 use crate::report::screen::{Modes, Screen};
@@ -106,6 +108,8 @@ enum Session {
     /// Send into a channel, or give.
     #[command(alias = "tx")]
     Send(Box<send::Args>),
+    /// Ask the other side something, and print its answer.
+    Ask(Box<ask::Args>),
     /// Receive from a channel, or take.
     #[command(aliases = ["rx", "get", "recv"])]
     Receive(Box<receive::Args>),
@@ -175,6 +179,7 @@ impl Session {
             Self::Host(args) => args.output(),
             Self::Connect(args) => args.output(),
             Self::Send(args) => args.output(),
+            Self::Ask(args) => args.output(),
             Self::Receive(args) => args.output(),
         }
     }
@@ -201,6 +206,11 @@ impl Session {
                 Ok(None) => Err(Self::Send(args)),
                 Err(failure) => Ok(Err(failure)),
             },
+            Self::Ask(mut args) => match args.found().await {
+                Ok(Some(found)) => Ok(heard(args.ask_in(found, report)).await.map(|()| false)),
+                Ok(None) => Err(Self::Ask(args)),
+                Err(failure) => Ok(Err(failure)),
+            },
             Self::Receive(args) => match args.found().await {
                 Ok(Some(found)) => Ok(heard(args.receive_from(found, report)).await),
                 Ok(None) => Err(Self::Receive(args)),
@@ -210,13 +220,15 @@ impl Session {
         }
     }
 
-    fn purpose(self, person: bool) -> Purpose {
+    /// `for_people`: whether the events are.
+    fn purpose(self, person: bool, for_people: bool) -> Purpose {
         match self {
             Self::Give(args) => args.purpose(person),
             Self::Take(args) => args.purpose(person),
             Self::Host(args) => args.purpose(person),
             Self::Connect(args) => args.purpose(person),
             Self::Send(args) => args.purpose(person),
+            Self::Ask(args) => args.purpose(person, for_people),
             Self::Receive(args) => args.purpose(person),
         }
     }
@@ -252,7 +264,8 @@ pub fn main() -> Ended {
                 match session.reach(&mut report).await {
                     Ok(done) => end(&mut report, done),
                     Err(session) => {
-                        let purpose = move || session.purpose(person).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
+                        let for_people = report.is_bare();
+                        let purpose = move || session.purpose(person, for_people).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
                         session::run(purpose, &mut report).await
                     }
                 }
@@ -339,6 +352,15 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
     let (settings, to_terminal) = settings(command.output(), sink, command.once())?;
     let Settings { format, look, .. } = settings;
+    if let (Session::Ask(_), Format::Human) = (command, format) {
+        // The answer alone goes to standard output, as it would in a pipe.
+        let sink = Sink::Stderr;
+        let variable = |name: &str| std::env::var(name).ok();
+        let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+        let mut report = Reporter::new(sink.open(), Settings { look, ..settings });
+        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal));
+        return Ok((report, crate::report::prompt::somebody_is_there(), None));
+    }
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();
     if format == Format::Human && !command.once() && to_terminal && std::io::stdin().is_terminal() {
         // Lines are typed while events are printed, so nothing may draw over the line being typed.

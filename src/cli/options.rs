@@ -93,6 +93,7 @@ impl Channel {
             person,
             label: self.label.clone(),
             screen: None,
+            question: None,
             handler: None,
         })
     }

@@ -132,7 +132,7 @@ impl Found {
     /// # Errors
     /// `unfinished` if it is not gone by then.
     pub async fn close(&self, now: bool, patience: Duration) -> Result<(), Failure> {
-        let mut asking = self.ask(What::Close { now }).await?;
+        let mut asking = self.ask_for(What::Close { now }).await?;
         match timeout(patience, asking.next()).await {
             Ok(Ok(Some(Reply::Failed(fault)))) => Err(fault.into()),
             Ok(_) => Ok(()),
@@ -156,7 +156,7 @@ impl Found {
         max_bytes: usize,
         mut tell: impl FnMut(&str) -> bool,
     ) -> Result<bool, Failure> {
-        let mut asking = self.ask(What::Receive { after, wait: millis(wait), max_bytes }).await?;
+        let mut asking = self.ask_for(What::Receive { after, wait: millis(wait), max_bytes }).await?;
         let mut told = true;
         loop {
             match asking.next().await.map_err(|error| gone(&error))? {
@@ -182,7 +182,7 @@ impl Found {
         wait: Duration,
         store: impl AsyncFnOnce(Option<PeerText>, SecretVec) -> Result<Stored, Failure>,
     ) -> Result<String, Failure> {
-        let mut asking = self.ask(What::Collect { wait: millis(wait) }).await?;
+        let mut asking = self.ask_for(What::Collect { wait: millis(wait) }).await?;
         let (name, bytes) = match asking.next().await.map_err(|error| gone(&error))? {
             Some(Reply::Secret { name, bytes }) if bytes <= secret_source::LONGEST => (name, bytes),
             Some(Reply::Failed(fault)) => return Err(fault.into()),
@@ -211,13 +211,40 @@ impl Found {
         })
     }
 
+    /// Puts a question and waits up to `wait` for its answer, the first text that comes once the other side has the question; `tell` gets
+    /// its line and says whether it could be printed, or else it will be received.
+    ///
+    /// # Errors
+    /// `unfinished` if there is none yet: the question is not taken back.
+    pub async fn ask(&self, question: String, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
+        let mut asking = self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
+        asking.bring(question.as_bytes()).await.map_err(|error| gone(&error))?;
+        match asking.next().await.map_err(|error| gone(&error))? {
+            Some(Reply::Line(line)) => {
+                // All of the answer is read before it is acknowledged, or its end could find nobody there.
+                asking.next().await.map_err(|error| gone(&error))?;
+                if tell(&line) {
+                    asking.acknowledge().await.map_err(|error| gone(&error))?;
+                }
+                Ok(())
+            }
+            Some(Reply::Failed(fault)) => Err(fault.into()),
+            Some(Reply::Done { .. }) => {
+                let number = self.number();
+                Err(Failure::new(Exit::Unfinished, "unfinished", "there is no answer yet, and the channel goes on")
+                    .next(format!("pinhole receive{number} --wait 45")))
+            }
+            _ => Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
     /// Sends things and tells what becomes of them, for as long as `wait` says, until all is known.
     ///
     /// # Errors
     /// The first failure; `unfinished` if something is still on its way.
     pub async fn send(&self, parcels: Vec<Parcel>, wait: Option<Duration>, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
         let (things, bytes): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
-        let mut asking = self.ask(What::Send { things, wait: wait.map(millis) }).await?;
+        let mut asking = self.ask_for(What::Send { things, wait: wait.map(millis) }).await?;
         for bytes in bytes {
             asking.bring(&bytes).await.map_err(|error| gone(&error))?;
         }
@@ -252,7 +279,7 @@ impl Found {
         self.about.number.map(|number| format!(" {number}")).unwrap_or_default()
     }
 
-    async fn ask(&self, what: What) -> Result<Asking, Failure> {
+    async fn ask_for(&self, what: What) -> Result<Asking, Failure> {
         Asking::begin(&self.socket, what).await.map_err(|error| gone(&error))
     }
 }

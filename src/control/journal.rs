@@ -12,6 +12,15 @@ const MOST: usize = 16 << 20;
 pub(super) struct Numbered {
     pub(super) seq: u64,
     pub(super) line: Arc<str>,
+    /// Whether it is a text of the other side's, and if so whether it is the answer to a question already.
+    answer: Option<bool>,
+}
+
+impl Numbered {
+    /// Whether whoever asked has it, so that it is not returned.
+    fn is_answer(&self) -> bool {
+        self.answer == Some(true)
+    }
 }
 
 /// The lines of a session.
@@ -32,6 +41,14 @@ struct Kept {
     ended: bool,
 }
 
+impl Kept {
+    /// The lines after the number `after`, or else after those that were returned.
+    fn after(&self, after: Option<u64>) -> impl Iterator<Item = &Numbered> {
+        let after = after.unwrap_or(self.returned);
+        self.lines.range(self.lines.partition_point(|line| line.seq <= after)..)
+    }
+}
+
 /// Some lines.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
@@ -41,13 +58,13 @@ pub(super) struct Piece {
 }
 
 impl Journal {
-    /// Keeps a line. The oldest go when there are too many: those that were returned, or else would be missing from the sequence of numbers
+    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were returned, or else would be missing from the sequence of numbers
     /// that a reader gets.
-    pub(super) fn keep(&self, seq: u64, line: &str) {
+    pub(super) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept();
         kept.bytes += line.len();
         kept.last_seq = seq;
-        kept.lines.push_back(Numbered { seq, line: line.into() });
+        kept.lines.push_back(Numbered { seq, line: line.into(), answer: text.then_some(false) });
         while kept.bytes > MOST
             && let Some(oldest) = kept.lines.pop_front()
         {
@@ -66,7 +83,8 @@ impl Journal {
     /// Lines that were never returned.
     pub(super) fn unreturned(&self) -> u64 {
         let kept = self.kept();
-        kept.last_seq.saturating_sub(kept.returned)
+        let answers = kept.after(None).filter(|line| line.is_answer()).count() as u64;
+        kept.last_seq.saturating_sub(kept.returned).saturating_sub(answers)
     }
 
     /// The last line with its number.
@@ -90,18 +108,16 @@ impl Journal {
 
     fn has(&self, after: Option<u64>) -> bool {
         let kept = self.kept();
-        kept.ended || kept.last_seq > after.unwrap_or(kept.returned)
+        kept.ended || kept.after(after).any(|line| after.is_some() || !line.is_answer())
     }
 
     /// The lines after the number `after`, or else after those that were returned: as many as `bytes` hold with their ends, and at least
     /// one. Also whether there will be no more.
     pub(super) fn piece(&self, after: Option<u64>, bytes: usize) -> (Piece, bool) {
         let kept = self.kept();
-        let after = after.unwrap_or(kept.returned);
-        let first = kept.lines.partition_point(|line| line.seq <= after);
         let mut piece = Piece::default();
         let mut room = bytes;
-        for line in kept.lines.range(first..) {
+        for line in kept.after(after).filter(|line| after.is_some() || !line.is_answer()) {
             let size = line.line.len() + 1;
             if size > room && !piece.lines.is_empty() {
                 piece.more = true;
@@ -119,6 +135,42 @@ impl Journal {
         kept.returned = kept.returned.max(seq);
     }
 
+    /// The first text of the other side's after the number `after` that answers no other question, once there is one; nothing if there
+    /// will be none.
+    pub(super) async fn answer(&self, after: u64) -> Option<Numbered> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(found) = self.take_answer(after) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    fn take_answer(&self, after: u64) -> Option<Option<Numbered>> {
+        let mut kept = self.kept();
+        let first = kept.lines.partition_point(|line| line.seq <= after);
+        match kept.lines.range_mut(first..).find(|line| line.answer == Some(false)) {
+            Some(line) => {
+                line.answer = Some(true);
+                Some(Some(line.clone()))
+            }
+            None => kept.ended.then_some(None),
+        }
+    }
+
+    /// Whoever asked does not have the text of this number after all.
+    pub(super) fn unanswer(&self, seq: u64) {
+        let mut kept = self.kept();
+        if let Some(line) = kept.lines.iter_mut().find(|line| line.seq == seq) {
+            line.answer = Some(false);
+        }
+        drop(kept);
+        self.changed.notify_waiters();
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +182,7 @@ mod tests {
 
     fn journal(lines: u64) -> Journal {
         let journal = Journal::default();
-        (1..=lines).for_each(|seq| journal.keep(seq, &format!("line {seq}")));
+        (1..=lines).for_each(|seq| journal.keep(seq, &format!("line {seq}"), false));
         journal
     }
 
@@ -166,7 +218,7 @@ mod tests {
     fn the_oldest_lines_go_when_there_are_too_many() {
         let journal = Journal::default();
         let long = "x".repeat(MOST / 4);
-        (1..=6).for_each(|seq| journal.keep(seq, &long));
+        (1..=6).for_each(|seq| journal.keep(seq, &long, false));
         assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [3, 4, 5, 6]);
     }
 
@@ -175,7 +227,30 @@ mod tests {
         let journal = journal(0);
         let nobody_yet = tokio::time::timeout(std::time::Duration::ZERO, journal.wait(None)).await;
         assert!(nobody_yet.is_err());
-        tokio::join!(journal.wait(None), async { journal.keep(1, "one") });
+        tokio::join!(journal.wait(None), async { journal.keep(1, "one", false) });
         tokio::join!(journal.wait(Some(1)), async { journal.end() });
+    }
+
+    #[tokio::test]
+    async fn a_text_answers_one_question_and_is_not_returned_as_well() {
+        let journal = journal(2);
+        journal.keep(3, "before", true);
+        let (first, second) = tokio::join!(journal.answer(3), async {
+            journal.keep(4, "no text", false);
+            journal.keep(5, "one", true);
+            journal.keep(6, "two", true);
+            journal.answer(3).await
+        });
+        assert_eq!([first, second].map(|answer| answer.unwrap().seq).iter().sum::<u64>(), 11);
+        assert_eq!((numbers(&journal.piece(None, 1_000).0), journal.unreturned()), (vec![1, 2, 3, 4], 4));
+        assert_eq!(numbers(&journal.piece(Some(4), 1_000).0), [5, 6]);
+        // Whoever waits for more is not woken by them.
+        journal.returned(4);
+        assert!(!journal.has(None) && journal.unreturned() == 0);
+        journal.unanswer(6);
+        assert_eq!((numbers(&journal.piece(None, 1_000).0), journal.unreturned()), (vec![6], 1));
+        journal.end();
+        assert_eq!(journal.answer(5).await.unwrap().seq, 6);
+        assert!(journal.answer(5).await.is_none());
     }
 }

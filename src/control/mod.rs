@@ -1,6 +1,7 @@
 //! How other commands reach a running session: a Unix socket in a private directory, on which it tells what it is and what happened, and
 //! takes what is to be sent.
 
+mod asking;
 pub mod client;
 mod held;
 mod journal;
@@ -14,9 +15,10 @@ use crate::files::outbox::Fence;
 use crate::report::sentences::{Side, failure_from, untaken};
 use crate::session::event::{Event, Path};
 use crate::session::plan::Ware;
+pub use asking::{Answer, unanswered};
 pub use held::Taken;
 use held::{Held, Loan};
-use journal::Journal;
+use journal::{Journal, Numbered};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 pub use server::Server;
@@ -60,7 +62,7 @@ enum Fate {
     /// It has this number.
     Sent(ItemId),
     /// A line of the session about it; the last one if it is delivered.
-    Said { line: Arc<str>, delivered: bool },
+    Said { said: Numbered, delivered: bool },
     /// Something was left out of a folder, which this says.
     LeftOut(String),
     /// It was not delivered.
@@ -95,7 +97,7 @@ impl Follower {
 
     fn said(&self, delivered: bool) {
         if let Some(said) = self.control.0.journal.last() {
-            self.tell(Fate::Said { line: said.line, delivered });
+            self.tell(Fate::Said { said, delivered });
         }
     }
 
@@ -180,7 +182,7 @@ impl Control {
         }
         drop(seen);
         if let Some((seq, line)) = line {
-            self.0.journal.keep(seq, line);
+            self.0.journal.keep(seq, line, matches!(event, Event::Text { .. }));
         }
     }
 
@@ -213,6 +215,13 @@ impl Control {
         let mut seen = self.seen();
         seen.desk = None;
         seen.waiting.clear();
+    }
+
+    /// The session is over: nothing more will be said.
+    pub fn over(&self) {
+        self.detach();
+        self.0.journal.end();
+        self.0.held.end();
     }
 
     /// Waits until another command closes this session.
@@ -265,8 +274,11 @@ impl Control {
         self.0.held.taken().await
     }
 
-    /// Another command closes it; in peace only if no secret is lost by that.
-    fn close(&self, closing: Closing) -> Result<(), Failure> {
+    /// Another command closes it, or whoever has the answer that it was for; in peace only if no secret is lost by that.
+    ///
+    /// # Errors
+    /// `secrets-held` if one would be.
+    pub fn close(&self, closing: Closing) -> Result<(), Failure> {
         let mut seen = self.seen();
         let held = self.held();
         if closing == Closing::Peace && held > 0 {

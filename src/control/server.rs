@@ -1,9 +1,11 @@
 //! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
 
+use super::asking::{Answer, unanswered};
 use super::runtime::Runtime;
-use super::wire::{self, Fault, Put, Reply, Request, Unsettled, VERSION, What};
+use super::wire::{self, Fault, Kind, Put, Reply, Request, Thing, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate, wares};
 use crate::failure::{Exit, Failure};
+use crate::session::plan::Ware;
 use rustix::process::geteuid;
 use std::future::pending;
 use std::io;
@@ -70,9 +72,7 @@ impl Server {
     pub async fn finish(mut self) {
         self.runtime.remove(&self.id);
         self.accepting.abort();
-        self.control.detach();
-        self.control.0.journal.end();
-        self.control.0.held.end();
+        self.control.over();
         let _ = timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
     }
 }
@@ -140,6 +140,15 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
         What::Collect { wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             collect(&mut read, &mut write, control, deadline).await
+        }
+        What::Ask { bytes, wait } => {
+            let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
+            let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: Kind::Text }], None)).await?;
+            match wares.map(|(wares, _)| wares.into_iter().next()) {
+                Ok(Some(Ware::Text(question))) => ask(&mut read, &mut write, control, question, deadline).await,
+                Ok(_) => Ok(()),
+                Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
+            }
         }
         What::Send { things, wait } => {
             let deadline = wait.map(|wait| Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT));
@@ -216,6 +225,37 @@ async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf
     say(write, &Reply::Done { more: false }).await
 }
 
+/// Puts a question and returns its answer; that counts as returned once the command has said that it has it.
+async fn ask(
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+    control: &Control,
+    question: String,
+    deadline: Instant,
+) -> io::Result<()> {
+    let answer = tokio::select! {
+        answer = control.ask(question, deadline) => answer,
+        // The command has gone; its question has not.
+        _ = read.fill_buf() => return Ok(()),
+    };
+    match answer {
+        Ok(Answer::Came(reply)) => {
+            let told = async {
+                say(write, &Reply::Line(reply.0.line.to_string())).await?;
+                say(write, &Reply::Done { more: false }).await?;
+                timeout(PATIENCE, wire::line(read)).await?
+            };
+            if !matches!(told.await, Ok(Some(_))) {
+                control.unheard(&reply);
+            }
+            Ok(())
+        }
+        Ok(Answer::Late) => say(write, &Reply::Done { more: false }).await,
+        Ok(Answer::Over) => say(write, &Reply::Failed(Fault::from(&unanswered()))).await,
+        Err(failure) => say(write, &Reply::Failed(Fault::from(&failure))).await,
+    }
+}
+
 /// Tells what becomes of things that are sent, until all is known of all of them or the deadline has come.
 async fn follow(
     read: &mut BufReader<OwnedReadHalf>,
@@ -250,11 +290,11 @@ async fn follow(
         let Some(about) = about.get_mut(index) else { continue };
         match fate {
             Fate::Sent(id) => about.iter_mut().for_each(|about| about.id = Some(id.0)),
-            Fate::Said { line, delivered } => {
+            Fate::Said { said, delivered } => {
                 if delivered {
                     *about = None;
                 }
-                say(write, &Reply::Line(line.to_string())).await?;
+                say(write, &Reply::Line(said.line.to_string())).await?;
             }
             Fate::LeftOut(detail) => say(write, &Reply::LeftOut(detail)).await?,
             Fate::Failed(failure) => {

@@ -34,6 +34,9 @@ pub(super) enum What {
     /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, whatever is in it, asks for its bytes; another,
     /// a [`Put`], says where it is then. Without that it stays.
     Collect { wait: u64 },
+    /// That a text is sent, whose bytes follow, and what the other side says to it within `wait` milliseconds, which is acknowledged as in
+    /// `receive`.
+    Ask { bytes: usize, wait: u64 },
     /// That these things are sent, whose bytes follow; nothing is heard of them after `wait` milliseconds.
     Send { things: Vec<Thing>, wait: Option<u64> },
 }

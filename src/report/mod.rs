@@ -3,6 +3,7 @@
 //! `EVENTS.md` beside this file is the promise to scripts and agents.
 
 pub mod amounts;
+pub mod bare;
 pub mod behind;
 pub mod escape;
 mod human;
@@ -21,6 +22,7 @@ pub use json::schema;
 
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
+use bare::Bare;
 use human::Human;
 use json::Lines;
 use look::Look;
@@ -73,6 +75,8 @@ pub struct Reporter<W> {
     /// Every line for programs, also where people read.
     lines: Lines,
     listener: Option<Listener>,
+    /// Where people get the other side's texts, if not among the lines.
+    bare: Option<Bare>,
     ended: bool,
 }
 
@@ -91,7 +95,18 @@ impl<W: Write + Send + 'static> Reporter<W> {
             Format::Human => (Renderer::Human(Human::new(out, settings)), None),
             Format::Json => (Renderer::Json(out), settings.progress_every),
         };
-        Self { renderer, lines: Lines::new(progress_every), listener: None, ended: false }
+        Self { renderer, lines: Lines::new(progress_every), listener: None, bare: None, ended: false }
+    }
+
+    /// From now on people get the other side's texts through `bare`, and not among the lines.
+    pub fn texts_to(&mut self, bare: Bare) {
+        self.bare = matches!(self.renderer, Renderer::Human(_)).then_some(bare);
+    }
+
+    /// Whether people get them so.
+    #[must_use]
+    pub const fn is_bare(&self) -> bool {
+        self.bare.is_some()
     }
 
     /// From now on `listener` hears everything, just before it is written.
@@ -115,7 +130,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
             listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
         }
         match (&mut self.renderer, &line) {
-            (Renderer::Human(human), _) => human.event(event, now)?,
+            (Renderer::Human(human), _) => people(human, &mut self.bare, event, now)?,
             (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
             (Renderer::Json(_), None) => {}
         }
@@ -129,7 +144,10 @@ impl<W: Write + Send + 'static> Reporter<W> {
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (Renderer::Human(human), Some(event)) => human.relay(&event, now),
+            (Renderer::Human(human), Some(event)) => match (&mut self.bare, &event) {
+                (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
+                _ => human.relay(&event, now),
+            },
             (Renderer::Human(_), None) => Ok(()),
             (Renderer::Json(out), _) => out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()),
         }
@@ -147,6 +165,13 @@ impl<W: Write + Send + 'static> Reporter<W> {
         if let Renderer::Human(human) = &mut self.renderer {
             human.resume();
         }
+    }
+}
+
+fn people<W: Write + Send + 'static>(human: &mut Human<W>, bare: &mut Option<Bare>, event: &Event, now: Instant) -> io::Result<()> {
+    match (bare, event) {
+        (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
+        _ => human.event(event, now),
     }
 }
 

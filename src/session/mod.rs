@@ -1,6 +1,7 @@
 //! A running host or connect: the meeting, then one loop that owns the conversation.
 
 mod answers;
+mod asking;
 mod door;
 mod driver;
 mod errands;
@@ -20,6 +21,7 @@ use crate::control::{Closing, Control, Server, wire};
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
 use crate::transport::Joined;
+use asking::asked;
 use driver::Driver;
 use event::Event;
 use hosting::Host;
@@ -84,10 +86,14 @@ async fn heard(
         taking.secret = taking.secret.unreachable();
     }
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
-    let mut ending = Ending { interrupt, control };
-    let end = session(Arc::new(plan), meet, report, &mut ending).await;
+    let (plan, mut ending) = (Arc::new(plan), Ending { interrupt, control: control.clone() });
+    let session = session(Arc::clone(&plan), meet, report, &mut ending);
+    let end = match &plan.question {
+        Some(question) => asked(session, &control, question).await,
+        None => session.await,
+    };
     match linger(end, ttl, report, &mut ending).await {
-        Err(failure) if failure.word == CLOSED && ending.control.closing() == Some(Closing::Peace) && !promises => {
+        Err(failure) if failure.word == CLOSED && control.closing() == Some(Closing::Peace) && !promises => {
             tell(report, &Event::Closed);
             Ok(())
         }
@@ -108,12 +114,10 @@ fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, server: &mut Option<
         Want::Both => wire::Want::Channel,
     };
     let control = Control::new(role, want, plan.label.clone(), code, plan.fence.clone());
+    let listener = control.clone();
+    report.listen(Box::new(move |event, line| listener.heard(event, line)));
     match Server::start(&control) {
-        Ok(started) => {
-            *server = Some(started);
-            let listener = control.clone();
-            report.listen(Box::new(move |event, line| listener.heard(event, line)));
-        }
+        Ok(started) => *server = Some(started),
         Err(failure) if plan.label.is_some() => tell(report, &Event::Trouble(failure)),
         Err(_) => {}
     }

@@ -1,5 +1,6 @@
 //! What a process came to do, decided from its command line before anything is opened.
 
+pub use super::asking::Question;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub label: Option<String>,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
+    /// A question, with whose answer the session ends.
+    pub question: Option<Question>,
     /// The program that answers the other side's texts.
     pub handler: Option<Handler>,
 }

@@ -51,7 +51,12 @@ impl Driver<'_> {
         };
         let event = Event::Text { id, body, saved_to: saved };
         let Ok(line) = self.report.event(&event, std::time::Instant::now()) else {
-            return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
+            let failure = failure_from(Reason::OutputClosed, Side::Here);
+            if self.plan.question.is_some() {
+                // An answer that nobody sees is none.
+                self.fail(failure.clone());
+            }
+            return self.refuse(id, Reason::OutputClosed, Some(failure));
         };
         self.turn();
         if let Event::Text { body, .. } = event {

@@ -17,6 +17,7 @@ fn commands(here: &Machine) -> Vec<(String, Vec<String>, Value)> {
         let needs: &[&str] = match name {
             "give" => &["--text", "x"],
             "send" => &[CODE, "x"],
+            "ask" => &[CODE, "x"],
             "connect" | "receive" => &[CODE],
             _ => &[],
         };

@@ -1,0 +1,133 @@
+//! `ask`: one text to the other side, and what it says to it.
+
+use super::Purpose;
+use super::amounts::duration;
+use super::code::{self, from_stdin};
+use super::give::text_from_stdin;
+use super::options::{Channel, Output, UNWATCHED};
+use super::which::{RoleArg, which};
+use crate::control::client::{Found, find, one};
+use crate::control::wire::{Role, State};
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::Policy;
+use crate::report::sentences::{Side, failure_from};
+use crate::session::Report;
+use crate::session::event::Event;
+use crate::session::plan::{Destination, Meet, Plan, Question, SecretPlace, Taking};
+use pinhole_protocol::code::{Shape, shape};
+use pinhole_protocol::messages::Body;
+use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+In a channel that is open here the answer is the next text that comes once the other side has the question. A whole code that is not
+open here, or waits here for the other side, is joined for the question and closed after the answer.
+
+Examples:
+  pinhole ask 9471 \"which branch is it?\"
+  pinhole ask 9471-walrus-clipboard-mango \"are you there?\" --timeout 10s
+  git diff | pinhole ask 9471 - > review.txt     a long question, its answer alone in a file")]
+pub(super) struct Args {
+    /// The channel: its number if it is open here, else its code or link; "-" reads that from standard input
+    #[arg(value_name = "CODE")]
+    code: String,
+    /// The question; "-" reads it from standard input
+    #[arg(value_name = "QUESTION", allow_hyphen_values = true)]
+    question: String,
+    /// How long to wait for the answer
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// Which side of the channel asks, if both are on this machine
+    #[arg(long, value_enum, value_name = "ROLE")]
+    role: Option<RoleArg>,
+    #[command(flatten)]
+    channel: Channel,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// How long a command of an agent waits unless it is said (DESIGN 4: none needs more than 50 s).
+const PATIENCE: Duration = Duration::from_secs(45);
+
+impl Args {
+    pub(super) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The channel that is meant, if it is open here.
+    pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
+        if self.code == "-" {
+            if self.question == "-" {
+                return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the question")
+                    .next("write the question on the command line"));
+            }
+            self.code = from_stdin()?.trim().to_owned();
+        }
+        let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?).await?;
+        if shape(&self.code) != Shape::Number && self.role.is_none() {
+            // Who has the whole code of a host that waits here is the one whom it waits for.
+            found.retain(|found| found.about.role != Role::Host || found.about.state != State::Waiting);
+        }
+        one(found)
+    }
+
+    /// Asks in a channel that is open here.
+    pub(super) async fn ask_in(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        let (question, timeout) = (self.question()?, self.timeout.unwrap_or(PATIENCE));
+        let mut printed = Ok(());
+        let asked = found.ask(question, timeout, |line| {
+            printed = reply(report, line);
+            printed.is_ok()
+        });
+        asked.await?;
+        printed.map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+    }
+
+    fn question(&self) -> Result<String, Failure> {
+        let text = if self.question == "-" { text_from_stdin()? } else { self.question.clone() };
+        let wrong = |word, what: String| Err(Failure::new(Exit::Usage, word, format!("the question {what}")));
+        match text.len() {
+            0 => wrong("usage", "is empty".into()).map_err(|failure| failure.next("pinhole ask CODE \"QUESTION\"")),
+            1..=Body::MAX => Ok(text),
+            _ => wrong("too-long", format!("is longer than the {} bytes of one message", Body::MAX))
+                .map_err(|failure| failure.next("send the long part as a file before: pinhole send CODE --file PATH")),
+        }
+    }
+
+    pub(super) fn purpose(self, person: bool, for_people: bool) -> Purpose {
+        if shape(&self.code) == Shape::Number {
+            let detail = format!("no channel is open here under {}, and a number alone joins none", self.code);
+            return Err(Failure::new(Exit::Code, "code-not-open", detail).next("with the whole code: pinhole ask CODE QUESTION"));
+        }
+        let address = code::parse(&self.code)?;
+        let question = Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };
+        // What comes besides the answer is kept, and asks nobody anything.
+        let taking = Taking {
+            to: Destination::Private,
+            policy: Policy { max_size: Some(UNWATCHED), ..Policy::default() },
+            ask: false,
+            sink: None,
+            secret: SecretPlace::Private,
+            long_texts_to_file: !for_people,
+        };
+        let plan = Plan { taking: Some(taking), question: Some(question), ..self.channel.plan(Want::Both, person)? };
+        Ok((plan, Meet::Join(Box::new(address))))
+    }
+}
+
+/// Prints the answer; for people all of it, also where its line names a file.
+fn reply(report: &mut Report, line: &str) -> std::io::Result<()> {
+    let long = serde_json::from_str::<Value>(line).ok().and_then(|line| {
+        let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
+        Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
+    });
+    match long {
+        Some((id, path)) if report.is_bare() => {
+            let body = PeerText::new(std::fs::read_to_string(path)?);
+            report.event(&Event::Text { id, body, saved_to: None }, Instant::now()).map(drop)
+        }
+        _ => report.relay(line, Instant::now()),
+    }
+}
