@@ -75,6 +75,7 @@ impl Args {
 
     /// Asks in a channel that is open here.
     pub(super) async fn ask_in(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        self.channel.is_another()?;
         let (question, timeout) = (self.question()?, self.timeout.unwrap_or(PATIENCE));
         let mut printed = Ok(());
         let asked = found.ask(question, timeout, |line| {

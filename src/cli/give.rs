@@ -90,6 +90,11 @@ impl Args {
         &self.output
     }
 
+    /// Refuses what only the process of a channel can do, where the channel is another's.
+    pub(super) fn is_another(&self) -> Result<(), Failure> {
+        self.channel.is_another()
+    }
+
     /// `--label`.
     pub(super) fn label(&self) -> Option<String> {
         self.channel.label.clone()

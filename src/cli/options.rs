@@ -8,6 +8,7 @@ use crate::files::name::FileName;
 use crate::files::secret_exec::SecretExec;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
+use crate::report::transcript::Transcript;
 use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
 use crate::settings::{Config, Network, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
@@ -64,6 +65,10 @@ pub(super) struct Channel {
     /// What other commands of this machine may call the channel
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
+    /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown, or as the lines of EVENTS.md with what is
+    /// sent. Secrets and the code are left out
+    #[arg(long, value_name = "FILE.md|.jsonl")]
+    transcript: Option<PathBuf>,
     /// Neither announce the code on the local network nor look for it there
     #[arg(long)]
     no_lan: bool,
@@ -72,6 +77,15 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    /// Refuses what only the process of a channel can do, where the channel is another's.
+    pub(super) fn is_another(&self) -> Result<(), Failure> {
+        match self.transcript {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(Exit::Usage, "usage", "that channel is open, and its transcript was decided when it was opened")
+                .next("leave --transcript out; pinhole receive --after 0 prints what was said")),
+        }
+    }
+
     /// The purpose of a session in this channel, with nothing to send and nothing taken yet.
     pub(super) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
         if self.verify && !person {
@@ -93,6 +107,8 @@ impl Channel {
             person,
             label: self.label.clone(),
             screen: None,
+            // Made last, so that what cannot be begins none.
+            transcript: self.transcript.as_deref().map(Transcript::create).transpose()?,
             question: None,
             handler: None,
         })

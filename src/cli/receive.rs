@@ -59,6 +59,7 @@ impl Args {
 
     /// Prints what the channel has to tell; whether there is more.
     pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
+        self.take.is_another()?;
         if self.take.receive().output.is_some() {
             return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where files go was decided when it was opened")
                 .next("leave -o out; each event says where its file is"));

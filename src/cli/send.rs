@@ -62,6 +62,7 @@ impl Args {
 
     /// Sends into a channel that is open here.
     pub(super) async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        self.give.is_another()?;
         let wait = self.wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
         let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;

@@ -2,6 +2,7 @@
 
 use super::options::{Channel, Host, Output, Receive};
 use super::{Purpose, code};
+use crate::failure::Failure;
 use crate::session::plan::{Meet, Plan};
 use pinhole_protocol::wire::Want;
 
@@ -35,6 +36,11 @@ impl Args {
 
     pub(super) fn bytes_to_stdout(&self) -> bool {
         self.receive.bytes_to_stdout()
+    }
+
+    /// Refuses what only the process of a channel can do, where the channel is another's.
+    pub(super) fn is_another(&self) -> Result<(), Failure> {
+        self.channel.is_another()
     }
 
     /// `--label`.

@@ -10,7 +10,7 @@ use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::About;
-use crate::session::event::{Channel, Check, Event, Ours, Path, Stored, Way};
+use crate::session::event::{Channel, Check, Event, Ours, Path, Sent, Stored, Way};
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
 pub use schema::schema;
 use serde::Serialize;
@@ -46,12 +46,13 @@ impl Lines {
         let body = self.body(event);
         let seq = body.is_numbered().then(|| self.seq.saturating_add(1));
         self.seq = seq.unwrap_or(self.seq);
-        let mut line = Vec::with_capacity(256);
-        Line { v: 1, seq, body }.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Ascii))?;
-        line.push(b'\n');
-        // ASCII, so that nothing is lost.
-        let text = String::from_utf8_lossy(&line).into_owned();
-        Ok(Some(Made { seq, text }))
+        Ok(Some(Made { seq, text: spell(seq, body)? }))
+    }
+
+    /// The line of a transcript about something that is sent.
+    pub(super) fn sent(&self, sent: &Sent<'_>) -> io::Result<String> {
+        let item = Item { id: sent.id.0, what: &sent.what, size: sent.size };
+        spell(None, Body::Sent { item, body: sent.body })
     }
 
     /// A line of a session of this machine goes out: what it says, as far as people need it; nothing at all if it is no line.
@@ -145,6 +146,15 @@ impl Lines {
             }
         }
     }
+}
+
+/// A line with its end.
+fn spell(seq: Option<u64>, body: Body<'_>) -> io::Result<String> {
+    let mut line = Vec::with_capacity(256);
+    Line { v: 1, seq, body }.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Ascii))?;
+    line.push(b'\n');
+    // ASCII, so that nothing is lost.
+    Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
 fn channel(channel: &Channel) -> Status<'_> {

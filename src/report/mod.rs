@@ -17,17 +17,19 @@ pub mod screen;
 pub mod sentences;
 #[cfg(test)]
 pub(crate) mod test_events;
+pub mod transcript;
 
 pub use json::schema;
 
 use crate::failure::{Exit, Failure};
-use crate::session::event::Event;
+use crate::session::event::{Event, Sent};
 use bare::Bare;
 use human::Human;
 use json::Lines;
 use look::Look;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+use transcript::Transcript;
 
 /// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md, `text`): what an agent reads costs.
 pub const LONGEST_TEXT_IN_A_LINE: usize = 1024;
@@ -77,6 +79,7 @@ pub struct Reporter<W> {
     listener: Option<Listener>,
     /// Where people get the other side's texts, if not among the lines.
     bare: Option<Bare>,
+    transcript: Option<Transcript>,
     ended: bool,
 }
 
@@ -95,7 +98,43 @@ impl<W: Write + Send + 'static> Reporter<W> {
             Format::Human => (Renderer::Human(Human::new(out, settings)), None),
             Format::Json => (Renderer::Json(out), settings.progress_every),
         };
-        Self { renderer, lines: Lines::new(progress_every), listener: None, bare: None, ended: false }
+        Self { renderer, lines: Lines::new(progress_every), listener: None, bare: None, transcript: None, ended: false }
+    }
+
+    /// From now on everything is written into `transcript` too.
+    pub fn transcribe(&mut self, transcript: Transcript) {
+        self.transcript = Some(transcript);
+    }
+
+    /// Something is sent from here, which is for a transcript alone: what becomes of it follows as events.
+    pub fn sent(&mut self, sent: &Sent<'_>, now: Instant) {
+        let Some(transcript) = &mut self.transcript else { return };
+        let written = self.lines.sent(sent).and_then(|line| transcript.sent(sent, &line, SystemTime::now()));
+        self.transcribed(written, now);
+    }
+
+    /// A transcript that cannot be written ends, and that is said.
+    fn transcribed(&mut self, written: io::Result<()>, now: Instant) {
+        if let Err(error) = written
+            && let Some(transcript) = self.transcript.take()
+        {
+            // Where that cannot be said either, nobody reads.
+            let _ = self.event(&Event::Trouble(transcript.failed(&error)), now);
+        }
+    }
+
+    /// What the transcript has of an event whose line is `line`: what would help may name a code, and helps nobody afterwards.
+    fn keep(&mut self, event: &Event, line: Option<&str>, now: Instant) {
+        let Some(transcript) = &mut self.transcript else { return };
+        let at = SystemTime::now();
+        let written = match event {
+            Event::Trouble(failure) if failure.next.is_some() => {
+                let event = Event::Trouble(Failure { next: None, ..failure.clone() });
+                self.lines.line(&event, now).and_then(|line| transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at))
+            }
+            event => transcript.heard(event, line, at),
+        };
+        self.transcribed(written, now);
     }
 
     /// From now on people get the other side's texts through `bare`, and not among the lines.
@@ -124,16 +163,17 @@ impl<W: Write + Send + 'static> Reporter<W> {
         if self.ended {
             return Ok(None);
         }
-        self.ended = matches!(event, Event::End { .. });
         let line = self.lines.line(event, now)?;
         if let Some(listener) = &mut self.listener {
             listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
         }
+        self.keep(event, line.as_ref().map(|line| line.text.as_str()), now);
         match (&mut self.renderer, &line) {
             (Renderer::Human(human), _) => people(human, &mut self.bare, event, now)?,
             (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
             (Renderer::Json(_), None) => {}
         }
+        self.ended = matches!(event, Event::End { .. });
         Ok(line.map(|line| line.text))
     }
 
@@ -178,6 +218,7 @@ fn people<W: Write + Send + 'static>(human: &mut Human<W>, bare: &mut Option<Bar
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinhole_protocol::wire::ItemId;
 
     /// A stream that is read after it was given away.
     #[derive(Clone, Default)]
@@ -248,6 +289,37 @@ mod tests {
         reporter.event(&Event::End { exit: Exit::Done, reason: "done", more: true }, Instant::now()).unwrap();
         let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         assert_eq!(said, format!("{line}\n{}\n", r#"{"v":1,"type":"end","exit":0,"reason":"done","more":true,"last_seq":7}"#));
+    }
+
+    #[test]
+    fn a_transcript_has_what_was_said_and_sent_but_nothing_that_would_help() {
+        let page = Shared::default();
+        let mut reporter = Reporter::new(Shared::default(), Settings { format: Format::Human, ..JSON });
+        reporter.transcribe(Transcript::lines(page.clone()));
+        reporter.sent(&Sent { id: ItemId(1), what: "a text".into(), size: Some(2), body: Some("hi") }, Instant::now());
+        for event in [Event::Waiting, Event::Trouble(Failure::new(Exit::Other, "failed", "x").next("pinhole take 1-walrus"))] {
+            reporter.event(&event, Instant::now()).unwrap();
+        }
+        let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let lines = [
+            r#"{"v":1,"type":"sent","id":1,"what":"a text","size":2,"body":"hi"}"#,
+            r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#,
+            r#"{"v":1,"type":"error","error":"failed","detail":"x"}"#,
+        ];
+        assert_eq!(page.lines().collect::<Vec<_>>(), lines);
+    }
+
+    #[test]
+    fn a_transcript_that_cannot_be_written_ends_and_that_is_said_once() {
+        let out = Shared::default();
+        let mut reporter = Reporter::new(out.clone(), JSON);
+        // A full disk (full(4)).
+        reporter.transcribe(Transcript::lines(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()));
+        for event in [Event::Waiting, Event::Paired] {
+            reporter.event(&event, Instant::now()).unwrap();
+        }
+        let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        assert_eq!((said.lines().count(), said.matches(r#""error":"disk""#).count()), (3, 1), "{said}");
     }
 
     #[test]

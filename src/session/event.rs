@@ -277,6 +277,18 @@ pub struct Ours {
     pub files: Option<u32>,
 }
 
+/// Something that is sent from here, for a transcript.
+pub struct Sent<'a> {
+    /// Our number for it.
+    pub id: ItemId,
+    /// What it is, for people.
+    pub what: String,
+    /// Bytes, where that is known.
+    pub size: Option<u64>,
+    /// What it says, if it is a text.
+    pub body: Option<&'a str>,
+}
+
 /// What `doctor` found out about one thing.
 #[derive(Clone, Debug)]
 pub struct Check {

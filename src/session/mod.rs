@@ -81,6 +81,9 @@ async fn heard(
         purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
+    if let Some(transcript) = plan.transcript.take() {
+        report.transcribe(transcript);
+    }
     let control = reachable(&plan, &meet, report, server);
     if let (None, Some(taking)) = (&server, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();

@@ -8,6 +8,7 @@ use crate::files::outbox::{Fence, Selection};
 use crate::files::secret_exec::SecretExec;
 use crate::handler::Handler;
 use crate::report::screen::Screen;
+use crate::report::transcript::Transcript;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving, Way};
@@ -47,6 +48,8 @@ pub struct Plan {
     pub label: Option<String>,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
+    /// Where everything that is said is written down.
+    pub transcript: Option<Transcript>,
     /// A question, with whose answer the session ends.
     pub question: Option<Question>,
     /// The program that answers the other side's texts.

@@ -1,7 +1,7 @@
 //! The driver's side of what is sent: wares become texts, secrets and offers; grants are served elsewhere, from what is opened here.
 
 use super::driver::Driver;
-use super::event::{Event, Ours as Told, Way};
+use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
 use crate::failure::{Exit, Failure};
@@ -81,6 +81,7 @@ impl Driver<'_> {
         if let Some(follower) = &follower {
             follower.sent(id);
         }
+        self.report.sent(&sent(id, ware), std::time::Instant::now());
         let what = ware.describe();
         let ours = |size| Ours { what: what.clone(), size, files: 0, selection: None, source: None, follower: follower.clone() };
         let body = match ware {
@@ -273,6 +274,18 @@ pub(crate) fn left_out(detail: String) -> Failure {
 /// That it does, with `--strict`.
 pub(crate) fn left_out_strictly() -> Failure {
     Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure")
+}
+
+/// What a transcript has of a ware: a text whole, a secret never.
+fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
+    match ware {
+        Ware::Text(text) => Sent { id, what: ware.describe(), size: Some(text.len() as u64), body: Some(text) },
+        Ware::Secret(label, secret) => {
+            let what = label.as_ref().map_or_else(|| ware.describe(), |label| format!("the secret {}", escape::name(label)));
+            Sent { id, what, size: Some(secret.len() as u64), body: None }
+        }
+        Ware::Files(_) => Sent { id, what: ware.describe(), size: None, body: None },
+    }
 }
 
 fn too_long(what: &str) -> Failure {

@@ -36,6 +36,7 @@ mod sinks;
 mod sizes;
 mod streams;
 mod terminal;
+mod transcripts;
 mod typing;
 mod unattended;
 mod unread;

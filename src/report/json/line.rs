@@ -19,7 +19,7 @@ pub struct Line<'a> {
     /// The version of the promise.
     #[schemars(extend("const" = 1))]
     pub v: u8,
-    /// The number of the event in its session, from 1. `progress`, `pending`, `session`, `error`, `check` and
+    /// The number of the event in its session, from 1. `progress`, `pending`, `sent`, `session`, `error`, `check` and
     /// `end` have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -133,6 +133,14 @@ pub enum Body<'a> {
     },
     /// The other side has said that something of this side's is where it belongs.
     Delivered(Item<'a>),
+    /// In a transcript alone: something of this side's is sent.
+    Sent {
+        #[serde(flatten)]
+        item: Item<'a>,
+        /// What it says, if it is a text.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body: Option<&'a str>,
+    },
     /// Something went wrong.
     Error {
         /// A fixed word: `pinhole capabilities` lists them all.
@@ -178,7 +186,13 @@ impl Body<'_> {
     pub const fn is_numbered(&self) -> bool {
         !matches!(
             self,
-            Self::Progress { .. } | Self::Pending { .. } | Self::Error { .. } | Self::Check { .. } | Self::Session(_) | Self::End { .. }
+            Self::Progress { .. }
+                | Self::Pending { .. }
+                | Self::Sent { .. }
+                | Self::Error { .. }
+                | Self::Check { .. }
+                | Self::Session(_)
+                | Self::End { .. }
         )
     }
 }

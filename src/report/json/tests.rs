@@ -89,6 +89,13 @@ enum Promised {
         what: String,
         size: Option<u64>,
     },
+    Sent {
+        v: One,
+        id: u32,
+        what: String,
+        size: Option<u64>,
+        body: Option<String>,
+    },
     Error {
         v: One,
         error: String,
