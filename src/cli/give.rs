@@ -136,16 +136,22 @@ impl Wares {
         Ok(Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links, fence })
     }
 
-    /// Everything that was named, checked and, for texts and secrets, read.
-    pub(super) fn wares(&self, paths: &[PathBuf]) -> Result<Vec<Ware>, Failure> {
+    /// Refuses to take standard input for more than one thing. Whether it is a terminal, where a secret is typed.
+    pub(super) fn one_stdin(&self, paths: &[PathBuf]) -> Result<bool, Failure> {
         let at_terminal = std::io::stdin().is_terminal();
-        let stdin_uses = usize::from(paths.iter().any(|path| path.as_os_str() == "-"))
+        let uses = usize::from(paths.iter().any(|path| path.as_os_str() == "-"))
             + usize::from(self.text.as_deref() == Some("-"))
             + usize::from(self.secret && !at_terminal);
-        if stdin_uses > 1 {
+        if uses > 1 {
             return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret")
                 .next("put the others in files: --secret-file, or a path"));
         }
+        Ok(at_terminal)
+    }
+
+    /// Everything that was named, checked and, for texts and secrets, read.
+    pub(super) fn wares(&self, paths: &[PathBuf]) -> Result<Vec<Ware>, Failure> {
+        let at_terminal = self.one_stdin(paths)?;
         let options = self.options()?;
         let mut wares = Vec::new();
         if let Some(text) = &self.text {

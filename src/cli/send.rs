@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 Examples:
   pinhole send 9471-walrus-clipboard-mango \"on my way\"
   pinhole send 9471-walrus-clipboard-mango --file report.pdf
+  tar c . | pinhole send 9471 -              what another program writes
   pinhole send report.pdf                    shows a new code, as `pinhole give` does")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
@@ -31,7 +32,8 @@ pub(super) struct Args {
     /// Send this file into the channel; may be repeated
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
-    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is sent all the same
+    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is sent all the same. With "-" that
+    /// time begins at the end of standard input: until then the command stays, and if it is ended nothing of that is received
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
     /// Which side of the channel sends, if both are on this machine
@@ -82,9 +84,14 @@ impl Args {
     /// What was named, read as far as the channel's process cannot.
     fn parcels(self) -> Result<Vec<Parcel>, Failure> {
         let (text, mut paths) = self.named(&self.first())?;
-        if paths.iter().any(|path| path.as_os_str() == "-") {
-            return Err(usage("standard input is given, not sent into a channel that is open in another process")
-                .next("put it in a file: pinhole send CODE --file PATH"));
+        self.give.ware.one_stdin(&paths)?;
+        let stream = paths.iter().any(|path| path.as_os_str() == "-");
+        if stream && paths.len() > 1 {
+            return Err(Failure::new(Exit::Usage, "stream-alone", "standard input has no known end, so it is sent without other files")
+                .next("send those with a command of its own"));
+        }
+        if stream {
+            paths.clear();
         }
         for path in &mut paths {
             *path = std::path::absolute(&*path).map_err(|error| usage(&format!("{}: {error}", path.display())))?;
@@ -100,6 +107,9 @@ impl Args {
         parcels.extend(text.map(Parcel::Text));
         if !paths.is_empty() {
             parcels.push(Parcel::Files(paths, self.give.ware.options()?));
+        }
+        if stream {
+            parcels.push(Parcel::Stream(Box::new(std::io::stdin())));
         }
         if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
     }

@@ -1,7 +1,8 @@
 //! The commands' end: finds the sessions of this user and asks them.
 
+use super::feed::{self, Input};
 use super::runtime::Runtime;
-use super::wares::Parcel;
+use super::wares::{Content, Parcel};
 use super::wire::{self, About, Put, Reply, Request, Role, Unsettled, VERSION, What};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
@@ -10,11 +11,12 @@ use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use rustix::process::geteuid;
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -238,20 +240,46 @@ impl Found {
         }
     }
 
-    /// Sends things and tells what becomes of them, for as long as `wait` says, until all is known.
+    /// Sends things and tells what becomes of them, until all is known, or for as long as `wait` says after the end of a stream among them.
     ///
     /// # Errors
-    /// The first failure; `unfinished` if something is still on its way.
-    pub async fn send(&self, parcels: Vec<Parcel>, wait: Option<Duration>, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
-        let (things, bytes): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
+    /// The first failure; `unfinished` if something is still on its way. Dropped, or if a stream cannot be read, it cancels that and
+    /// nothing else.
+    pub async fn send(&self, parcels: Vec<Parcel>, wait: Option<Duration>, tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
+        let (things, contents): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
         let mut asking = self.ask_for(What::Send { things, wait: wait.map(millis) }).await?;
-        for bytes in bytes {
-            asking.bring(&bytes).await.map_err(|error| gone(&error))?;
+        let mut stream: Option<Input> = None;
+        for content in contents {
+            match content {
+                Content::Bytes(bytes) => asking.bring(&bytes).await.map_err(|error| gone(&error))?,
+                Content::Stream(input) => stream = Some(input),
+            }
         }
+        let Asking { mut replies, mut requests } = asking;
+        let fed = async {
+            match stream {
+                Some(input) => feed::hand_over(input, &mut requests).await,
+                None => Ok(()),
+            }
+        };
+        let broken = async {
+            match fed.await {
+                Ok(()) => pending().await,
+                Err(failure) => failure,
+            }
+        };
+        tokio::select! {
+            sent = self.follow(&mut replies, tell) => sent,
+            failure = broken => Err(failure),
+        }
+    }
+
+    /// Tells what becomes of what was sent.
+    async fn follow(&self, replies: &mut Replies, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
         let number = self.number();
         let mut failed: Option<Failure> = None;
         loop {
-            match asking.next().await.map_err(|error| gone(&error))? {
+            match next(replies).await.map_err(|error| gone(&error))? {
                 Some(Reply::Line(line)) => tell(Told::Line(&line)),
                 Some(Reply::LeftOut(detail)) => tell(Told::Event(&Event::Trouble(left_out(detail)))),
                 Some(Reply::Failed(fault)) => {
@@ -301,7 +329,12 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// A request that is being answered.
-struct Asking(BufReader<UnixStream>);
+struct Asking {
+    replies: Replies,
+    requests: WriteHalf<UnixStream>,
+}
+
+type Replies = BufReader<ReadHalf<UnixStream>>;
 
 impl Asking {
     async fn begin(socket: &std::path::Path, what: What) -> io::Result<Self> {
@@ -310,22 +343,23 @@ impl Asking {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         stream.write_all(&wire::spelt(&Request { v: VERSION, what })?).await?;
-        Ok(Self(BufReader::new(stream)))
+        let (replies, requests) = tokio::io::split(stream);
+        Ok(Self { replies: BufReader::new(replies), requests })
     }
 
     /// Brings along what the request has announced.
     async fn bring(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.get_mut().write_all(bytes).await
+        self.requests.write_all(bytes).await
     }
 
     /// Asks for a secret of this many bytes. They come only now, so that none is left in a buffer that is not wiped.
     async fn secret(&mut self, bytes: usize) -> io::Result<SecretVec> {
-        if !self.0.buffer().is_empty() {
+        if !self.replies.buffer().is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.acknowledge().await?;
         let mut secret = Zeroizing::new(vec![0; bytes]);
-        self.0.get_mut().read_exact(&mut secret).await?;
+        self.replies.get_mut().read_exact(&mut secret).await?;
         Ok(SecretVec::new(std::mem::take(&mut *secret)))
     }
 
@@ -336,7 +370,11 @@ impl Asking {
 
     /// The next line of the answer; nothing at its end.
     async fn next(&mut self) -> io::Result<Option<Reply>> {
-        let line = wire::line(&mut self.0).await?;
-        line.map(|line| serde_json::from_slice(&line).map_err(io::Error::from)).transpose()
+        next(&mut self.replies).await
     }
+}
+
+async fn next(replies: &mut Replies) -> io::Result<Option<Reply>> {
+    let line = wire::line(replies).await?;
+    line.map(|line| serde_json::from_slice(&line).map_err(io::Error::from)).transpose()
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 pub mod client;
+mod feed;
 mod held;
 mod journal;
 pub mod runtime;

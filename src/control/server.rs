@@ -1,9 +1,11 @@
 //! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
 
 use super::asking::{Answer, unanswered};
+use super::feed::Feed;
 use super::runtime::Runtime;
+use super::wares::{self, Brought};
 use super::wire::{self, Fault, Kind, Put, Reply, Request, Thing, Unsettled, VERSION, What};
-use super::{Closing, Control, Fate, wares};
+use super::{Closing, Control, Fate};
 use crate::failure::{Exit, Failure};
 use crate::session::plan::Ware;
 use rustix::process::geteuid;
@@ -144,18 +146,17 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
         What::Ask { bytes, wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: Kind::Text }], None)).await?;
-            match wares.map(|(wares, _)| wares.into_iter().next()) {
+            match wares.map(|brought| brought.wares.into_iter().next()) {
                 Ok(Some(Ware::Text(question))) => ask(&mut read, &mut write, control, question, deadline).await,
                 Ok(_) => Ok(()),
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
             }
         }
         What::Send { things, wait } => {
-            let deadline = wait.map(|wait| Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT));
-            let wares = timeout(PATIENCE, wares::read(&mut read, things, control.0.fence.as_ref())).await?;
-            let sent = wares.and_then(|(wares, about)| Ok((control.send(wares)?, about)));
+            let brought = timeout(PATIENCE, wares::read(&mut read, things, control.0.fence.as_ref())).await?;
+            let sent = brought.and_then(|Brought { wares, about, feed }| Ok((control.send(wares)?, about, feed)));
             match sent {
-                Ok((fates, about)) => follow(&mut read, &mut write, fates, about, deadline).await,
+                Ok((fates, about, feed)) => follow(&mut write, fates, about, attend(&mut read, feed, wait)).await,
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
             }
         }
@@ -256,21 +257,41 @@ async fn ask(
     }
 }
 
-/// Tells what becomes of things that are sent, until all is known of all of them or the deadline has come.
-async fn follow(
-    read: &mut BufReader<OwnedReadHalf>,
-    write: &mut OwnedWriteHalf,
-    mut fates: mpsc::UnboundedReceiver<(usize, Fate)>,
-    mut about: Vec<Option<Unsettled>>,
-    deadline: Option<Instant>,
-) -> io::Result<()> {
+/// Why a command is told no more of what it sends.
+enum Parting {
+    /// It has waited long enough.
+    Overdue,
+    /// It has gone.
+    Gone,
+}
+
+/// Takes what a command still brings, and waits until it has gone, or has waited so many milliseconds after that.
+async fn attend(read: &mut BufReader<OwnedReadHalf>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
+    if let Some(feed) = feed
+        && !feed.bring(read).await
+    {
+        return Parting::Gone;
+    }
     let overdue = async {
-        match deadline {
-            Some(deadline) => sleep_until(deadline).await,
+        match wait {
+            Some(wait) => sleep_until(Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT)).await,
             None => pending().await,
         }
     };
-    tokio::pin!(overdue);
+    tokio::select! {
+        () = overdue => Parting::Overdue,
+        _ = read.fill_buf() => Parting::Gone,
+    }
+}
+
+/// Tells what becomes of things that are sent, until all is known of all of them or `parting`.
+async fn follow(
+    write: &mut OwnedWriteHalf,
+    mut fates: mpsc::UnboundedReceiver<(usize, Fate)>,
+    mut about: Vec<Option<Unsettled>>,
+    parting: impl Future<Output = Parting>,
+) -> io::Result<()> {
+    tokio::pin!(parting);
     while about.iter().any(Option::is_some) {
         let (index, fate) = tokio::select! {
             biased;
@@ -283,9 +304,11 @@ async fn follow(
                     return say(write, &Reply::Failed(Fault::from(&failure))).await;
                 }
             },
-            () = &mut overdue => break,
-            // The command has gone; what it sent has not.
-            _ = read.fill_buf() => return Ok(()),
+            parting = &mut parting => match parting {
+                Parting::Overdue => break,
+                // What it sent has not gone.
+                Parting::Gone => return Ok(()),
+            },
         };
         let Some(about) = about.get_mut(index) else { continue };
         match fate {

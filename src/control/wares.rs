@@ -1,5 +1,6 @@
 //! What is sent through a session's socket: its bytes, never a copy that is not wiped.
 
+use super::feed::{self, Feed, Input};
 use super::wire::{Bounds, Kind, Thing, Unsettled};
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Fence, Links, Options, Selection};
@@ -29,11 +30,30 @@ pub enum Parcel {
     Secret(Option<String>, Arc<SecretVec>),
     /// Absolute paths, and how folders are read.
     Files(Vec<PathBuf>, Options),
+    /// What this process reads while it is sent.
+    Stream(Input),
+}
+
+/// What follows the announcement of a parcel.
+pub(super) enum Content {
+    /// At once.
+    Bytes(Zeroizing<Vec<u8>>),
+    /// After everything else.
+    Stream(Input),
+}
+
+/// What a request has brought.
+pub(super) struct Brought {
+    pub(super) wares: Vec<Ware>,
+    /// What to say of each while it is on its way.
+    pub(super) about: Vec<Option<Unsettled>>,
+    /// Where the pieces of a stream go that is among them.
+    pub(super) feed: Option<Feed>,
 }
 
 impl Parcel {
-    /// How it is announced, and its bytes.
-    pub(super) fn packed(self) -> (Thing, Zeroizing<Vec<u8>>) {
+    /// How it is announced, and what it is.
+    pub(super) fn packed(self) -> (Thing, Content) {
         let (kind, bytes) = match self {
             Self::Text(text) => (Kind::Text, text.into_bytes()),
             Self::Secret(label, secret) => (Kind::Secret { label }, secret.expose().to_vec()),
@@ -42,8 +62,9 @@ impl Parcel {
                 let Options { exclude, gitignore, links, fence } = options;
                 (Kind::Files { exclude, gitignore, follow_links: links == Links::Follow, fence: fence.as_ref().map(Bounds::of) }, bytes)
             }
+            Self::Stream(input) => return (Thing { bytes: 0, kind: Kind::Stream }, Content::Stream(input)),
         };
-        (Thing { bytes: bytes.len(), kind }, Zeroizing::new(bytes))
+        (Thing { bytes: bytes.len(), kind }, Content::Bytes(Zeroizing::new(bytes)))
     }
 }
 
@@ -58,29 +79,26 @@ impl Bounds {
     }
 }
 
-/// Reads things that were announced: the wares, and what to say of each while it is on its way. `own` is this session's fence, which holds
+/// Reads things that were announced, all but the pieces of a stream. `own` is this session's fence, which holds
 /// for files besides that of the command that brings them.
-pub(super) async fn read(
-    from: &mut (impl AsyncRead + Unpin),
-    things: Vec<Thing>,
-    own: Option<&Fence>,
-) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
+pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>, own: Option<&Fence>) -> Result<Brought, Failure> {
     if things.len() > THINGS {
         return Err(Failure::new(Exit::Usage, "usage", format!("more than {THINGS} things are sent at once")));
     }
-    let mut wares = Vec::new();
+    let (mut wares, mut feed) = (Vec::new(), None);
     for Thing { bytes, kind } in things {
         let most = match kind {
             Kind::Text => Body::MAX,
             Kind::Secret { .. } => secret_source::LONGEST,
             Kind::Files { .. } => PATHS,
+            Kind::Stream => 0,
         };
         if bytes > most {
             return Err(Failure::new(Exit::Usage, "too-long", "that is longer than one message").next("send it as a file"));
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
         from.read_exact(&mut held).await.map_err(|error| Failure::new(Exit::Other, "failed", format!("the command broke off: {error}")))?;
-        wares.push(ware(kind, &mut held, own).await?);
+        wares.push(ware(kind, &mut held, own, &mut feed).await?);
     }
     let unsettled = |ware: &Ware| {
         let size = match ware {
@@ -91,10 +109,10 @@ pub(super) async fn read(
         Some(Unsettled { id: None, what: ware.describe(), size })
     };
     let about = wares.iter().map(unsettled).collect();
-    Ok((wares, about))
+    Ok(Brought { wares, about, feed })
 }
 
-async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>) -> Result<Ware, Failure> {
+async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut Option<Feed>) -> Result<Ware, Failure> {
     let bytes = std::mem::take(bytes);
     match kind {
         Kind::Text => match String::from_utf8(bytes) {
@@ -118,11 +136,22 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>) -> Result<Wa
                 None => own.cloned(),
             };
             let options = Options { exclude, gitignore, links, fence };
-            let checked = tokio::task::spawn_blocking(move || Selection::check(&paths, &options, io::empty())).await;
-            let selection = checked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the files could not be looked at")))?;
-            Ok(Ware::Files(Arc::new(selection)))
+            selection(paths, options, io::empty()).await
+        }
+        Kind::Stream if feed.is_some() => Err(Failure::new(Exit::Usage, "stream-alone", "one standard input is sent at a time")),
+        Kind::Stream => {
+            let (feeding, stream) = feed::feed();
+            *feed = Some(feeding);
+            selection(vec!["-".into()], Options::default(), stream).await
         }
     }
+}
+
+/// What these paths are, of which `-` is the stream.
+async fn selection(paths: Vec<PathBuf>, options: Options, stream: impl io::Read + Send + 'static) -> Result<Ware, Failure> {
+    let checked = tokio::task::spawn_blocking(move || Selection::check(&paths, &options, stream)).await;
+    let selection = checked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the files could not be looked at")))?;
+    Ok(Ware::Files(Arc::new(selection)))
 }
 
 #[cfg(test)]
@@ -130,8 +159,19 @@ mod tests {
     use super::*;
 
     async fn arrive(parcel: Parcel) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
-        let (thing, bytes) = parcel.packed();
-        read(&mut &bytes[..], vec![thing], None).await
+        let (thing, Content::Bytes(bytes)) = parcel.packed() else { panic!("a stream") };
+        read(&mut &bytes[..], vec![thing], None).await.map(|brought| (brought.wares, brought.about))
+    }
+
+    #[tokio::test]
+    async fn one_stream_comes_with_a_request_and_its_bytes_behind_all_others() {
+        let stream = || Parcel::Stream(Box::new(io::empty())).packed().0;
+        let text = Thing { bytes: 1, kind: Kind::Text };
+        let brought = read(&mut &b"x"[..], vec![stream(), text], None).await.unwrap();
+        assert!(brought.feed.is_some() && matches!(brought.wares.as_slice(), [Ware::Files(_), Ware::Text(text)] if text == "x"));
+        for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: Kind::Stream }]] {
+            assert!(read(&mut &b"x"[..], things, None).await.is_err());
+        }
     }
 
     #[tokio::test]
@@ -151,7 +191,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_relative_too_long_or_cut_is_refused() {
-        let word = |came: Result<_, Failure>| came.map(|_: (Vec<Ware>, Vec<_>)| ()).unwrap_err().word;
+        fn word<T>(came: Result<T, Failure>) -> &'static str {
+            came.err().unwrap().word
+        }
         for path in ["a", "-", "./a"] {
             assert_eq!(word(arrive(Parcel::Files(vec![path.into()], Options::default())).await), "usage");
         }

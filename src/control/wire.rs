@@ -65,6 +65,8 @@ pub(super) enum Kind {
         #[serde(default)]
         fence: Option<Bounds>,
     },
+    /// What follows all else, in pieces: each after its length in four bytes, the most significant first, and one of length zero at the end.
+    Stream,
 }
 
 /// Where a command has put a secret that it collected: a file, a variable in one, or else a program, in a variable or on its standard input.

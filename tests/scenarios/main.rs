@@ -17,6 +17,7 @@ mod crowd;
 mod doctor;
 mod early;
 mod existing;
+mod feeding;
 mod fence;
 mod first;
 mod found;
