@@ -5,13 +5,16 @@ use super::options::Output;
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
 use crate::control::client::{Found, Told, find, one};
+use crate::control::feed::Input;
 use crate::control::wares::Parcel;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Ware};
 use crate::session::{Report, left_out_strictly};
 use pinhole_protocol::code::{Shape, shape};
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -85,16 +88,17 @@ impl Args {
     fn parcels(self) -> Result<Vec<Parcel>, Failure> {
         let (text, mut paths) = self.named(&self.first())?;
         self.give.ware.one_stdin(&paths)?;
-        let stream = paths.iter().any(|path| path.as_os_str() == "-");
-        if stream && paths.len() > 1 {
-            return Err(Failure::new(Exit::Usage, "stream-alone", "standard input has no known end, so it is sent without other files")
-                .next("send those with a command of its own"));
-        }
-        if stream {
+        let stream = paths.iter().find_map(|path| own_stream(path).transpose()).transpose()?;
+        if stream.is_some() {
+            if paths.len() > 1 {
+                return Err(Failure::new(Exit::Usage, "stream-alone", "a stream has no known end, so it is sent without other files")
+                    .next("send those with a command of its own"));
+            }
             paths.clear();
         }
         for path in &mut paths {
-            *path = std::path::absolute(&*path).map_err(|error| usage(&format!("{}: {error}", path.display())))?;
+            let absolute = if is_own(path) { path.canonicalize() } else { std::path::absolute(&*path) };
+            *path = absolute.map_err(|error| usage(&format!("{}: {error}", path.display())))?;
         }
         let mut parcels: Vec<Parcel> = Vec::new();
         for ware in self.give.ware.wares(&[])? {
@@ -108,9 +112,7 @@ impl Args {
         if !paths.is_empty() {
             parcels.push(Parcel::Files(paths, self.give.ware.options()?));
         }
-        if stream {
-            parcels.push(Parcel::Stream(Box::new(std::io::stdin())));
-        }
+        parcels.extend(stream.map(Parcel::Stream));
         if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
     }
 
@@ -152,6 +154,23 @@ impl Args {
             }
         }
     }
+}
+
+/// Whether a path leads to what this process has open, which would be something else in another.
+fn is_own(path: &Path) -> bool {
+    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"].iter().any(|own| path.starts_with(own))
+}
+
+/// What only this process can read: standard input, or a pipe that its shell has opened, as by `<(command)`.
+fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Some(Box::new(std::io::stdin())));
+    }
+    if !is_own(path) || !path.metadata().is_ok_and(|it| it.file_type().is_fifo()) {
+        return Ok(None);
+    }
+    let cannot = |error| Failure::new(Exit::Disk, "source-unreadable", format!("{} cannot be read: {error}", path.display()));
+    File::open(path).map(|pipe| Some(Box::new(pipe) as Input)).map_err(cannot)
 }
 
 /// A text that could be a path is not guessed about.

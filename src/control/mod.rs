@@ -3,7 +3,7 @@
 
 mod asking;
 pub mod client;
-mod feed;
+pub mod feed;
 mod held;
 mod journal;
 pub mod runtime;

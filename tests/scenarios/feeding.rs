@@ -178,6 +178,24 @@ fn what_cannot_be_read_or_is_read_twice_is_said() {
 }
 
 #[test]
+fn what_only_the_command_has_open_is_read_by_it() {
+    let it = Channel::open(&[]);
+    let mut command = it.here.command(["send", &it.number, "--file", "/dev/stdin"]);
+    command.stdin(Stdio::piped());
+    let mut sender = Running::start(command);
+    sender.feed("from a pipe");
+    sender.hang_up();
+    sender.end().expect(0);
+    assert_eq!(std::fs::read(it.there.path("stdin")).unwrap(), b"from a pipe");
+    // A file is sent as the file that it is.
+    it.here.write("file.txt", "from a file");
+    let mut command = it.here.command(["send", &it.number, "--file", "/dev/stdin"]);
+    command.stdin(std::fs::File::open(it.here.path("file.txt")).unwrap());
+    Running::start(command).end().expect(0);
+    assert_eq!(std::fs::read(it.there.path("file.txt")).unwrap(), b"from a file");
+}
+
+#[test]
 fn a_text_and_a_secret_come_from_a_pipe() {
     let mut it = Channel::open(&[]);
     it.sent(&["--text", "-"], "two\nlines").expect(0);

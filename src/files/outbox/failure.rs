@@ -64,7 +64,7 @@ impl SourceFailure {
                 changed(format!("{path:?} was removed or renamed before it was sent")).next("send again what is there now")
             }
             Self::Unreadable { path, error } => Failure::new(Exit::Disk, "source-unreadable", format!("{path:?} cannot be read: {error}"))
-                .next("check its permissions and its disk, then send it again"),
+                .next("see that it can be read to its end, then send it again"),
             Self::Fenced(barred) => barred.failure(),
         }
     }
