@@ -35,6 +35,7 @@ mod secrets;
 mod setup;
 mod sinks;
 mod sizes;
+mod skill;
 mod streams;
 mod terminal;
 mod transcripts;

@@ -1,0 +1,74 @@
+//! What the skill tells an agent to run, run as it says: in the streaming way and in the detached one, with no command that an agent's
+//! tool would end.
+
+use crate::harness::content::{bytes, in_full};
+use crate::harness::{Ended, Machine, Running};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// One of the two sides: where it is, and which it is.
+struct Side<'a> {
+    machine: &'a Machine,
+    role: &'a str,
+}
+
+impl Side<'_> {
+    /// Runs a command of the skill as an agent's tool does.
+    #[track_caller]
+    fn run(&self, args: &[&str]) -> Ended {
+        let begun = Instant::now();
+        let mut command = self.machine.command(args);
+        command.args(["--role", self.role]).env("PINHOLE_AGENT", "1").env("API_KEY", "canary-2718281828");
+        let ended = Running::start(command).end();
+        assert!(begun.elapsed() < Duration::from_secs(50), "{args:?} took {:?}", begun.elapsed());
+        ended
+    }
+
+    /// Receives, as often as it takes, until a line is of this type.
+    fn receive(&self, number: &str, kind: &str) -> Value {
+        loop {
+            let found = self.run(&["receive", number, "--wait", "45s"]).expect(0).all(kind);
+            if let Some(found) = found.into_iter().next() {
+                return found;
+            }
+        }
+    }
+}
+
+/// Everything that the skill promises, in a channel that is open.
+fn everything(host: &Side, peer: &Side, number: &str) {
+    for turn in 0..3 {
+        for (from, to) in [(host, peer), (peer, host)] {
+            let text = format!("turn {turn} of {}", from.role);
+            from.run(&["send", number, &text]).expect(0).one("delivered");
+            assert_eq!(to.receive(number, "text")["body"], text);
+        }
+    }
+    let content = bytes(if in_full() { 100_000_000 } else { 5_000_000 });
+    host.machine.write("report.pdf", &content);
+    let sent = host.run(&["send", number, "--file", "report.pdf"]);
+    assert!([Some(0), Some(11)].contains(&sent.status.code()), "{:?}", sent.lines);
+    let saved = peer.receive(number, "file")["saved_to"].as_str().unwrap().to_owned();
+    assert!(std::fs::read(saved).unwrap() == content);
+    let sent = peer.run(&["send", number, "--secret-env", "API_KEY"]).expect(0);
+    let taken = host.run(&["receive", number, "--secret-to-env-file", ".env:KEY", "--wait", "45s"]).expect(0);
+    assert_eq!(std::fs::read_to_string(host.machine.path(".env")).unwrap(), "KEY=canary-2718281828\n");
+    let closed = host.run(&["close", number]).expect(0);
+    for ended in [sent, taken, closed] {
+        assert!(!ended.everything().contains("canary"), "{:?}", ended.lines);
+    }
+}
+
+#[test]
+fn with_a_monitor_on_two_machines() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut host = here.start(["host", "--progress", "off"]);
+    let code = host.code();
+    let peer = there.start(["connect", &code, "--progress", "off"]);
+    host.until("status", "connected");
+    let (one, other) = (Side { machine: &here, role: "host" }, Side { machine: &there, role: "peer" });
+    everything(&one, &other, &code[..4]);
+    for side in [host, peer] {
+        assert!(!side.end().expect(0).everything().contains("canary"));
+    }
+}
