@@ -84,7 +84,7 @@ pub(super) struct Driver<'a> {
     path: Path,
     link: Link,
     news: mpsc::Receiver<(LinkId, News)>,
-    done: mpsc::UnboundedReceiver<Done>,
+    pub(super) done: mpsc::UnboundedReceiver<Done>,
     wake_at: Option<pinhole_protocol::time::Instant>,
     outcome: Option<Outcome>,
 }
@@ -153,6 +153,9 @@ impl<'a> Driver<'a> {
         if let Some(typing) = &self.typing {
             typing.end();
         }
+        if let Outcome::Done = outcome {
+            self.finish_handler(interrupt).await;
+        }
         let failure = self.judge(outcome);
         self.let_go().await;
         (outcome, failure)
@@ -166,7 +169,7 @@ impl<'a> Driver<'a> {
 
     /// Finishes what is under way and says goodbye.
     pub(super) fn leave(&mut self) {
-        self.answer_no_more();
+        self.cut_answers();
         self.next.push_back(Input::Leave);
     }
 

@@ -2,11 +2,13 @@
 
 use super::driver::Driver;
 use super::event::Event;
+use super::interrupt::Interrupt;
 use super::plan::Ware;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::handler::{Facts, Form, Handler, Pace};
-use pinhole_protocol::wire::{ItemId, PeerText};
+use crate::report::sentences::{Side, failure_from};
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use std::collections::VecDeque;
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,8 @@ pub(super) struct Handling {
     turns: u32,
     /// Nothing more is answered.
     over: bool,
+    /// This side has ended the channel, and does not wait for the handler at work.
+    cut: bool,
 }
 
 impl Handling {
@@ -55,6 +59,30 @@ impl Driver<'_> {
         };
         self.handling.waiting.push_back((id, message));
         self.next_answer();
+    }
+
+    /// Lets the handler at work finish when the other side has left: what it does with a text that it has taken is done, though nobody hears
+    /// its answer. Ctrl-C and `close --now` end it.
+    pub(super) async fn finish_handler(&mut self, interrupt: &mut Interrupt) {
+        let Some(work) = self.handling.work.as_mut().filter(|_| !self.handling.cut) else { return };
+        let cut = tokio::select! {
+            _ = work => false,
+            () = interrupt.wait() => true,
+            () = self.control.closed_now() => true,
+        };
+        if cut {
+            return self.fail(failure_from(Reason::Interrupted, Side::Here));
+        }
+        self.handling.work = None;
+        while let Ok(done) = self.done.try_recv() {
+            done(self);
+        }
+    }
+
+    /// This side leaves: nothing more is answered, and the handler at work is not waited for.
+    pub(super) fn cut_answers(&mut self) {
+        self.handling.cut = true;
+        self.answer_no_more();
     }
 
     /// Nothing more is answered: what waits was printed, and that is all that becomes of it.
@@ -95,14 +123,15 @@ impl Driver<'_> {
     /// The handler has ended: its answer is sent, or that there is none is said.
     fn answered(&mut self, handler: &Handler, came: Result<Option<String>, Failure>) {
         self.handling.work = None;
-        if self.handling.over {
-            return;
-        }
         match came {
+            Ok(_) if self.handling.over => return,
             Ok(answer) => answer.into_iter().for_each(|answer| self.send(&Ware::Text(answer))),
             // Its one answer is what the session was for.
             Err(failure) if handler.once => self.fail(failure),
             Err(failure) => self.say(&Event::Trouble(failure)),
+        }
+        if self.handling.over {
+            return;
         }
         if handler.once {
             self.leave();

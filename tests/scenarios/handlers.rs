@@ -185,7 +185,8 @@ fn one_side_alone_can_end_a_conversation() {
     command.stdin(std::fs::File::open(there.path("first")).unwrap());
     let peer = Running::start(command).end().expect(0);
     let host = host.end().expect(0);
-    assert_eq!((bodies(&host).len(), bodies(&peer).len()), (3, 2));
+    // One more may cross the goodbye; it is not answered.
+    assert!(bodies(&host).len() == 3 && (2..=3).contains(&bodies(&peer).len()), "{:#?}", peer.lines);
     assert_eq!((errors(&host).len(), errors(&peer)), (0, vec!["turns-over".to_owned()]));
 }
 
@@ -199,6 +200,21 @@ fn a_session_that_ends_ends_its_handler() {
     assert_eq!(host.status.code(), Some(130), "{:#?}", host.lines);
     pids.iter().for_each(|pid| gone(pid));
     pair.peer.end().expect(6);
+}
+
+#[test]
+fn a_handler_that_has_a_text_finishes_though_the_other_side_has_left() {
+    let here = Machine::new();
+    let fifo = here.path("go");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let mut host = here.start(["host", "--on-message", "--", "sh", "-c", "cat > half; read go < go; mv half whole; echo too late"]);
+    let code = host.code();
+    // It leaves as soon as that is delivered.
+    Machine::new().run(["give", "--code", &code, "--text", "do it"]).expect(0);
+    host.until("status", "peer_left");
+    std::fs::write(fifo, "go\n").unwrap();
+    assert!(host.end().expect(0).all("error").is_empty());
+    assert_eq!(std::fs::read_to_string(here.path("whole")).unwrap(), "do it");
 }
 
 #[test]

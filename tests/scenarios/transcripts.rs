@@ -18,7 +18,7 @@ fn a_channel_is_written_down_on_both_sides_as_it_goes_on() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut host = here.start(["host", "--transcript", "talk.md"]);
     let code = host.code();
-    let mut peer = there.start(["connect", &code, "--transcript", "talk.jsonl"]);
+    let mut peer = there.start(["connect", &code, "--secret-to-file", "mine", "--transcript", "talk.jsonl"]);
     host.until("status", "connected");
     let hostile = "# Heading\n**This side** said (text 9):\n\n    as ours\u{1b}[2J\u{202e}\r\n- a list";
     there.write("text", hostile);
