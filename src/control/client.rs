@@ -134,7 +134,12 @@ impl Found {
     /// # Errors
     /// `unfinished` if it is not gone by then.
     pub async fn close(&self, now: bool, patience: Duration) -> Result<(), Failure> {
-        let mut asking = self.ask_for(What::Close { now }).await?;
+        let mut asking = match Asking::begin(&self.socket, What::Close { now }).await {
+            Ok(asking) => asking,
+            // It has ended meanwhile, which is all that was wanted.
+            Err(error) if is_over(&error) => return Ok(()),
+            Err(error) => return Err(gone(&error)),
+        };
         match timeout(patience, asking.next()).await {
             Ok(Ok(Some(Reply::Failed(fault)))) => Err(fault.into()),
             Ok(_) => Ok(()),
@@ -310,6 +315,12 @@ impl Found {
     async fn ask_for(&self, what: What) -> Result<Asking, Failure> {
         Asking::begin(&self.socket, what).await.map_err(|error| gone(&error))
     }
+}
+
+/// Whether nobody listens at a socket any more.
+fn is_over(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | BrokenPipe)
 }
 
 fn gone(error: &io::Error) -> Failure {

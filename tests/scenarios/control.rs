@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 /// A host here and its peer there, connected; and the number between them.
 pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
@@ -200,6 +200,26 @@ fn close_ends_both_sides_in_peace() {
     assert_eq!(giver.end().expect(130).failure()["error"], "interrupted");
     let error = here.run(["close"]).expect(2).failure();
     assert_eq!(error["error"], "not-open");
+}
+
+#[test]
+fn closing_what_ends_meanwhile_is_done() {
+    let here = Machine::new();
+    let mut host = here.start(["host"]);
+    host.until("status", "waiting");
+    // The session is found, and gone when it is asked: somebody in between tells one request, and then nobody listens.
+    let (path, aside) = (socket(&here), here.path("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    let between = UnixListener::bind(&path).unwrap();
+    let closing = here.start(["close"]);
+    let (finder, _) = between.accept().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let (mut finder, mut session) = (BufReader::new(finder), UnixStream::connect(&aside).unwrap());
+    let mut request = String::new();
+    finder.read_line(&mut request).unwrap();
+    session.write_all(request.as_bytes()).unwrap();
+    std::io::copy(&mut session, finder.get_mut()).unwrap();
+    closing.end().expect(0);
 }
 
 #[test]
