@@ -10,6 +10,7 @@ pub mod schema;
 pub mod socket;
 pub mod tap;
 pub mod terminal;
+pub mod texts;
 
 use serde_json::Value;
 use std::ffi::OsStr;

@@ -2,9 +2,10 @@
 
 use crate::harness::socket::{send, socket};
 use crate::harness::terminal::Terminal;
+use crate::harness::texts::{self, CANARY};
 use crate::harness::{Ended, Machine, Running};
 use crate::sender::tree;
-use crate::texts::{self, CANARY};
+
 use serde_json::Value;
 use std::process::Stdio;
 

@@ -22,7 +22,6 @@ mod secrecy;
 mod sender;
 mod sinks;
 mod takers;
-mod texts;
 mod turns;
 
 /// How often something is done: `full` times if all is asked for, else `reduced` times.
