@@ -3,17 +3,16 @@
 use crate::harness::socket::{send, socket};
 use crate::harness::terminal::Terminal;
 use crate::harness::texts::{self, CANARY};
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, schema};
 use crate::sender::tree;
-
 use serde_json::Value;
 use std::process::Stdio;
 
-/// A host here and its peer there, connected; and the code between them.
+/// A host here and its peer there, connected; and the code between them. Both write down what is said.
 fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
-    let mut host = here.start(["host"]);
+    let mut host = here.start(["host", "--transcript", "talk.md"]);
     let code = host.code();
-    let mut peer = there.start(["connect", &code]);
+    let mut peer = there.start(["connect", &code, "--transcript", "talk.jsonl"]);
     host.until("status", "connected");
     peer.until("status", "connected");
     (host, peer, code)
@@ -45,12 +44,36 @@ fn check(lines: &[String], texts: &[String]) {
     assert!(came.next().is_none());
 }
 
-/// Nothing is there but the texts that went to files.
+/// In a transcript for people every line of the peer's is marked, and so is none of ours.
+#[track_caller]
+fn check_page(page: &str, texts: usize) {
+    let (_, entries) = page.split_once("Secrets are left out.\n").unwrap();
+    let title = |line: &str| line.starts_with("20") && line.get(..21).is_some_and(|moment| moment.ends_with("Z "));
+    let mut said = 0;
+    for line in entries.split('\n') {
+        let marked = [">     ", "    "].iter().any(|mark| line.starts_with(mark));
+        assert!(line.is_empty() || marked || title(line), "{line:?}");
+        assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{line:?}");
+        said += usize::from(title(line) && line.contains("**The other side** said (text "));
+    }
+    assert_eq!(said, texts);
+}
+
+/// In a transcript for programs every line is one object, whatever was sent.
+#[track_caller]
+fn check_sent(page: &str, texts: &[String]) {
+    assert!(page.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)));
+    let lines: Vec<Value> = page.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().find_map(schema::fault), None);
+    assert!(lines.iter().filter(|line| line["type"] == "sent").map(|line| line["body"].as_str().unwrap()).eq(texts));
+}
+
+/// Nothing is there but the texts that went to files, and what was asked for.
 #[track_caller]
 fn nothing_was_done(machine: &Machine) {
     let found = tree(machine);
     assert!(!found.iter().any(|path| path.contains(CANARY)), "{found:?}");
-    let ours = |path: &String| path.starts_with("home/.local/state/pinhole/");
+    let ours = |path: &String| path.starts_with("home/.local/state/pinhole/") || path == "work/talk.md";
     assert!(found.iter().all(ours), "{found:?}");
 }
 
@@ -81,6 +104,8 @@ fn no_text_leaves_its_line() {
     check(&host.lines, &texts);
     peer.end().expect(0);
     nothing_was_done(&here);
+    check_page(&std::fs::read_to_string(here.path("talk.md")).unwrap(), texts.len());
+    check_sent(&std::fs::read_to_string(there.path("talk.jsonl")).unwrap(), &texts);
 }
 
 /// As a script does it: once, with everything in one process each.
