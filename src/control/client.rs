@@ -1,5 +1,6 @@
 //! The commands' end: finds the sessions of this user and asks them.
 
+use super::buffered::Buffered;
 use super::feed::{self, Input};
 use super::runtime::Runtime;
 use super::wares::{Content, Parcel};
@@ -16,7 +17,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -345,7 +346,7 @@ struct Asking {
     requests: WriteHalf<UnixStream>,
 }
 
-type Replies = BufReader<ReadHalf<UnixStream>>;
+type Replies = Buffered<ReadHalf<UnixStream>>;
 
 impl Asking {
     async fn begin(socket: &std::path::Path, what: What) -> io::Result<Self> {
@@ -355,7 +356,7 @@ impl Asking {
         }
         stream.write_all(&wire::spelt(&Request { v: VERSION, what })?).await?;
         let (replies, requests) = tokio::io::split(stream);
-        Ok(Self { replies: BufReader::new(replies), requests })
+        Ok(Self { replies: Buffered::new(replies), requests })
     }
 
     /// Brings along what the request has announced.
@@ -363,14 +364,10 @@ impl Asking {
         self.requests.write_all(bytes).await
     }
 
-    /// Asks for a secret of this many bytes. They come only now, so that none is left in a buffer that is not wiped.
+    /// A secret of this many bytes, which follow its line.
     async fn secret(&mut self, bytes: usize) -> io::Result<SecretVec> {
-        if !self.replies.buffer().is_empty() {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        self.acknowledge().await?;
         let mut secret = Zeroizing::new(vec![0; bytes]);
-        self.replies.get_mut().read_exact(&mut secret).await?;
+        self.replies.read_exact(&mut secret).await?;
         Ok(SecretVec::new(std::mem::take(&mut *secret)))
     }
 

@@ -2,6 +2,7 @@
 //! takes what is to be sent.
 
 mod asking;
+mod buffered;
 pub mod client;
 pub mod feed;
 mod held;

@@ -1,6 +1,7 @@
 //! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
 
 use super::asking::{Answer, unanswered};
+use super::buffered::Buffered;
 use super::feed::Feed;
 use super::runtime::Runtime;
 use super::wares::{self, Brought};
@@ -13,7 +14,7 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -115,7 +116,7 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
         return Ok(());
     }
     let (read, mut write) = stream.into_split();
-    let mut read = BufReader::new(read);
+    let mut read = Buffered::new(read);
     let Some(line) = timeout(PATIENCE, wire::line(&mut read)).await?? else { return Ok(()) };
     let request = match serde_json::from_slice::<Request>(&line) {
         Ok(request) if request.v == VERSION => request.what,
@@ -165,7 +166,7 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
 
 /// Returns lines; they count as returned once the command has said that it has them.
 async fn receive(
-    read: &mut BufReader<OwnedReadHalf>,
+    read: &mut Buffered<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
     control: &Control,
     (after, max_bytes): (Option<u64>, usize),
@@ -195,7 +196,7 @@ async fn receive(
 }
 
 /// Hands a secret over; it is gone from here once the command has said where it put it.
-async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf, control: &Control, deadline: Instant) -> io::Result<()> {
+async fn collect(read: &mut Buffered<OwnedReadHalf>, write: &mut OwnedWriteHalf, control: &Control, deadline: Instant) -> io::Result<()> {
     let lent = tokio::select! {
         lent = timeout_at(deadline, control.lend()) => lent,
         // It has gone.
@@ -211,7 +212,6 @@ async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf
     };
     let name = loan.about.name.as_ref().map(|name| name.raw().to_owned());
     say(write, &Reply::Secret { name, bytes: loan.secret.expose().len() }).await?;
-    let Some(_) = timeout(PATIENCE, wire::line(read)).await?? else { return Ok(()) };
     timeout(PATIENCE, write.write_all(loan.secret.expose())).await??;
     let put = tokio::select! {
         // A program may have it for as long as it runs.
@@ -228,7 +228,7 @@ async fn collect(read: &mut BufReader<OwnedReadHalf>, write: &mut OwnedWriteHalf
 
 /// Puts a question and returns its answer; that counts as returned once the command has said that it has it.
 async fn ask(
-    read: &mut BufReader<OwnedReadHalf>,
+    read: &mut Buffered<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
     control: &Control,
     question: String,
@@ -266,7 +266,7 @@ enum Parting {
 }
 
 /// Takes what a command still brings, and waits until it has gone, or has waited so many milliseconds after that.
-async fn attend(read: &mut BufReader<OwnedReadHalf>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
+async fn attend(read: &mut Buffered<OwnedReadHalf>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
     if let Some(feed) = feed
         && !feed.bring(read).await
     {

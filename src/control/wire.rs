@@ -31,8 +31,8 @@ pub(super) enum What {
     /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
     /// that arrive are acknowledged with a line, whatever is in it.
     Receive { after: Option<u64>, wait: u64, max_bytes: usize },
-    /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, whatever is in it, asks for its bytes; another,
-    /// a [`Put`], says where it is then. Without that it stays.
+    /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a [`Put`], says where it is then; without that
+    /// it stays.
     Collect { wait: u64 },
     /// That a text is sent, whose bytes follow, and what the other side says to it within `wait` milliseconds, which is acknowledged as in
     /// `receive`.
@@ -126,7 +126,7 @@ pub(super) enum Reply {
     About(About),
     /// A numbered line of the session.
     Line(String),
-    /// A secret of this many bytes, which follow when they are asked for.
+    /// A secret of this many bytes, which follow.
     Secret { name: Option<String>, bytes: usize },
     /// It, or a part of it, cannot be done.
     Failed(Fault),
