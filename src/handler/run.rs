@@ -71,7 +71,9 @@ impl Handler {
     fn command(&self, facts: Facts) -> Command {
         let mut command = self.program.command();
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // It works on what the peer wrote, so what it sends by itself is fenced.
         command
+            .env("PINHOLE_AGENT", "1")
             .env("PINHOLE_ROLE", facts.role)
             .env("PINHOLE_TURN", facts.turn.to_string())
             .env("PINHOLE_MAX_TURNS", self.turns.to_string());
@@ -209,7 +211,8 @@ mod tests {
     async fn its_environment_is_what_it_needs() {
         let said = run("env", "x").await.unwrap().unwrap();
         let names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
-        assert!(names.contains(&"PATH") && said.contains("PINHOLE_CHANNEL=9471\n") && said.contains("PINHOLE_TURN=3"), "{said}");
+        assert!(names.contains(&"PATH") && names.contains(&"PINHOLE_AGENT"), "{said}");
+        assert!(said.contains("PINHOLE_CHANNEL=9471\n") && said.contains("PINHOLE_TURN=3"), "{said}");
         // cargo sets this for every test.
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !names.contains(&"CARGO_MANIFEST_DIR"), "{said}");
     }
