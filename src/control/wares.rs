@@ -190,6 +190,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn files_are_fenced_in_as_their_sender_says_and_as_the_session_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        let odd = top.join(OsString::from_vec(b"not\xffUTF-8".to_vec()));
+        std::fs::create_dir(&odd).unwrap();
+        let (inside, beside) = (odd.join("x"), top.join("x"));
+        for path in [&inside, &beside] {
+            std::fs::write(path, "x").unwrap();
+        }
+        let fence = |root: &PathBuf| Fence::told(vec![root.clone()], false, "--fence".into());
+        let cases = [
+            (&inside, Some(fence(&odd)), None, true),
+            (&beside, Some(fence(&odd)), None, false),
+            (&beside, None, Some(fence(&odd)), false),
+            (&beside, Some(fence(&top)), Some(fence(&odd)), false),
+            (&inside, Some(fence(&top)), Some(fence(&odd)), true),
+            (&beside, None, None, true),
+        ];
+        for (path, sender, own, sent) in cases {
+            let packed = Parcel::Files(vec![path.clone()], Options { fence: sender, ..Options::default() }).packed();
+            let (thing, Content::Bytes(bytes)) = packed else { panic!("a stream") };
+            // As it goes over the socket.
+            let thing = serde_json::from_slice(&serde_json::to_vec(&thing).unwrap()).unwrap();
+            let read = read(&mut &bytes[..], vec![thing], own.as_ref()).await;
+            assert_eq!(read.map(|_| ()).map_err(|failure| failure.word), if sent { Ok(()) } else { Err("fenced") }, "{path:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_relative_too_long_or_cut_is_refused() {
         fn word<T>(came: Result<T, Failure>) -> &'static str {
             came.err().unwrap().word

@@ -48,6 +48,24 @@ fn what_is_typed_is_sent_and_commands_are_not() {
 }
 
 #[test]
+fn a_file_that_is_typed_is_one_that_the_fence_lets_out() {
+    let (here, there) = (Machine::new(), Machine::new());
+    std::fs::write(here.home().join("notes"), "x").unwrap();
+    here.write("report", "x");
+    let mut host = Terminal::start(&here, 80, ["host", "--fence"]);
+    let mut guest = Terminal::start(&there, 80, ["connect", &host.code()]);
+    host.see("you>");
+    guest.see("you>");
+    line(&mut host, "/file ../home/notes");
+    host.see("is not in");
+    line(&mut host, "/file report");
+    guest.see("[Y/n]");
+    guest.keys(CTRL_C);
+    guest.end(130);
+    host.end(6);
+}
+
+#[test]
 fn a_file_is_asked_about_in_the_same_place_and_a_secret_is_not_shown() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("a b.txt", b"content");

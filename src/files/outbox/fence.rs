@@ -86,9 +86,7 @@ impl Fence {
         if kind == FileType::Fifo && !path.is_absolute() {
             return Ok(());
         }
-        // One that is removed or unreachable has a note beside its path, and lies in no folder.
-        let removed = path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)");
-        let outside = removed || !self.roots.iter().any(|root| path.starts_with(root));
+        let outside = !self.roots.iter().any(|root| path.starts_with(root));
         let telling = if self.sensitive {
             None
         } else {

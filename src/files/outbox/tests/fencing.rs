@@ -236,6 +236,15 @@ fn a_channels_own_fence_holds_beside_that_of_the_sender() {
     assert!(select_with(&[notes], &both(&home, &home)).is_ok());
 }
 
+/// Set when it is dropped, also by a test that fails: whoever waits for that would wait for ever.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Swaps what is at a path for a link to the secret and back, again and again, until it is dropped.
 fn swapped<T>(place: &Place, swap: &str, good: &str, bad: &str, act: impl FnOnce() -> T) -> T {
     let (at, aside, good, bad) = (place.path(swap), place.path("aside"), place.path(good), place.path(bad));
@@ -249,9 +258,8 @@ fn swapped<T>(place: &Place, swap: &str, good: &str, bad: &str, act: impl FnOnce
                 }
             }
         });
-        let acted = act();
-        done.store(true, Ordering::Relaxed);
-        acted
+        let _done = Done(&done);
+        act()
     })
 }
 
