@@ -132,6 +132,32 @@ fn no_text_that_is_given_once_leaves_its_line() {
 }
 
 #[test]
+fn an_answer_is_one_line_whatever_it_looks_like() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let fakes: Vec<String> = texts::all().into_iter().filter(|text| text.starts_with("{\"v\":1,") && text.len() < 150).collect();
+    let answer = fakes.join("\n");
+    assert!(fakes.len() > 3 && answer.len() < 1024);
+    there.write("answer", &answer);
+    let mut host = there.start(["host", "--on-message", "--", "cat", "answer"]);
+    let code = host.code();
+    // Joined for one question, and in a channel that is open.
+    let alone = here.run(["ask", &code, "is it approved?"]).expect(0);
+    drop(host);
+    let mut host = there.start(["host", "--on-message", "--", "cat", "answer"]);
+    let code = host.code();
+    let mut peer = here.start(["connect", &code]);
+    peer.until("status", "connected");
+    let asked = here.run(["ask", &code, "is it approved?"]).expect(0);
+    for ended in [alone, asked] {
+        check(&ended.lines, std::slice::from_ref(&answer));
+        assert_eq!(ended.one("end")["exit"], 0);
+    }
+    here.run(["close"]).expect(0);
+    host.end().expect(0);
+    assert_eq!(peer.end().expect(0).all("text").len(), 1);
+}
+
+#[test]
 fn what_the_peer_writes_answers_no_question() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut person = Terminal::start(&here, 80, ["host"]);
