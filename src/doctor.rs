@@ -8,6 +8,8 @@ pub mod probe;
 mod relay;
 mod verdict;
 
+pub use background::{lives_on, not_detachable};
+
 use crate::failure::Failure;
 use crate::session::event::Check;
 use crate::settings::{Network, RelayChoice, Setting};

@@ -56,8 +56,16 @@ impl Args {
         &self.output
     }
 
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// The channel that is meant, if it is open here.
     pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
+        if self.channel.detach {
+            return Err(Failure::new(Exit::Usage, "usage", "ask waits for an answer and then ends, so there is nothing to detach")
+                .next("pinhole connect CODE --detach, then pinhole ask in that channel"));
+        }
         if self.code == "-" {
             if self.question == "-" {
                 return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the question")

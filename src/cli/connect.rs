@@ -16,7 +16,8 @@ Examples:
   pinhole connect 9471-walrus-clipboard-mango
   pinhole connect 9471-walrus-clipboard-mango@192.0.2.7    a host that is not found by its number
   pinhole connect - < code.txt               the code is on no command line
-  pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers")]
+  pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers
+  pinhole connect CODE --detach              goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
     /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input
     #[arg(value_name = "CODE")]
@@ -36,6 +37,15 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Whether something is read from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.code == "-" || self.handler.reads_stdin()
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {

@@ -95,9 +95,18 @@ impl Args {
         self.channel.is_another()
     }
 
-    /// `--label`.
-    pub(super) fn label(&self) -> Option<String> {
-        self.channel.label.clone()
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Whether something is read from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.code.as_deref() == Some("-") || self.ware.reads_stdin(&self.paths)
+    }
+
+    /// Whether a secret is asked for where a person types.
+    pub(super) const fn asks_for_secret(&self) -> bool {
+        self.ware.secret
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
@@ -126,6 +135,11 @@ pub(super) fn nothing() -> Failure {
 }
 
 impl Wares {
+    /// Whether one of them is standard input, if that is no terminal.
+    fn reads_stdin(&self, paths: &[PathBuf]) -> bool {
+        self.secret || self.text.as_deref() == Some("-") || paths.iter().any(|path| path.as_os_str() == "-")
+    }
+
     /// How folders are read, and what is kept in.
     pub(super) fn options(&self) -> Result<Options, Failure> {
         let links = match self.links {

@@ -18,7 +18,8 @@ Examples:
   pinhole host
   pinhole host --direct --port 9000          where a firewall opens that port
   pinhole host --ttl 8h --words 4 --verify
-  pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers the other side")]
+  pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers the other side
+  pinhole host --detach --label build        goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
     #[command(flatten)]
     receive: Receive,
@@ -37,6 +38,15 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Whether something is read from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.handler.reads_stdin()
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {

@@ -8,6 +8,7 @@ mod code;
 mod completions;
 mod config;
 mod connect;
+mod detach;
 mod doctor;
 #[cfg(test)]
 mod examples;
@@ -38,7 +39,7 @@ use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use options::Output;
+use options::{Output, Step};
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -184,11 +185,46 @@ impl Session {
         }
     }
 
+    const fn channel(&self) -> &options::Channel {
+        match self {
+            Self::Give(args) => args.channel(),
+            Self::Take(args) => args.channel(),
+            Self::Host(args) => args.channel(),
+            Self::Connect(args) => args.channel(),
+            Self::Send(args) => args.channel(),
+            Self::Receive(args) => args.channel(),
+            Self::Ask(args) => args.channel(),
+        }
+    }
+
     /// Whether received bytes go to standard output, so that events cannot.
     fn bytes_to_stdout(&self) -> bool {
         match self {
             Self::Take(args) => args.bytes_to_stdout(),
             Self::Receive(args) => args.take.bytes_to_stdout(),
+            _ => false,
+        }
+    }
+
+    /// Whether something is read from standard input.
+    fn reads_stdin(&self) -> bool {
+        match self {
+            Self::Give(args) => args.reads_stdin(),
+            Self::Take(args) => args.reads_stdin(),
+            Self::Host(args) => args.reads_stdin(),
+            Self::Connect(args) => args.reads_stdin(),
+            Self::Send(args) => args.reads_stdin(),
+            Self::Receive(args) => args.take.reads_stdin(),
+            // Never in the background.
+            Self::Ask(_) => false,
+        }
+    }
+
+    /// Whether a secret is asked for where a person types.
+    const fn asks_for_secret(&self) -> bool {
+        match self {
+            Self::Give(args) => args.asks_for_secret(),
+            Self::Send(args) => args.asks_for_secret(),
             _ => false,
         }
     }
@@ -253,16 +289,28 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Setup(args) }) => return plainly(false, args.run()),
         Err(error) => return misused(error),
     };
+    if session.channel().detached == Some(Step::Start) {
+        return detach::start();
+    }
     let modes = Modes::now();
     let (mut report, person, screen) = match reporter(&session) {
         Ok(made) => made,
         Err(failure) => return misunderstood(&failure),
     };
+    if session.channel().detached == Some(Step::Session)
+        && let Err(failure) = detach::settle()
+    {
+        return Ended(end(&mut report, Err(failure)));
+    }
     let exit = match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(async {
                 match session.reach(&mut report).await {
                     Ok(done) => end(&mut report, done),
+                    Err(session) if session.channel().detach && session.channel().detached.is_none() => {
+                        let done = detach::detach(&session, &mut report).await;
+                        end(&mut report, done)
+                    }
                     Err(session) => {
                         let for_people = report.is_bare();
                         let purpose = move || session.purpose(person, for_people).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
@@ -351,6 +399,11 @@ fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool),
 fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure> {
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
     let (settings, to_terminal) = settings(command.output(), sink, command.once())?;
+    if command.channel().detached.is_some() {
+        // The process that started it reads this, and nobody is asked.
+        let settings = Settings { format: Format::Json, look: Look::PLAIN, once: command.once(), progress_every: None };
+        return Ok((Reporter::new(Sink::Stdout.open(), settings), false, None));
+    }
     let Settings { format, look, .. } = settings;
     if let (Session::Ask(_), Format::Human) = (command, format) {
         // The answer alone goes to standard output, as it would in a pipe.

@@ -52,6 +52,15 @@ impl Output {
     }
 }
 
+/// The processes between a command with `--detach` and its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Step {
+    /// The one that starts the session and ends.
+    Start,
+    /// The session.
+    Session,
+}
+
 /// The channel itself.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Channel")]
@@ -65,6 +74,13 @@ pub(super) struct Channel {
     /// What other commands of this machine may call the channel
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
+    /// Come back as soon as the code is shown, or for who joins as soon as the other side is there, and go on in the background:
+    /// `receive`, `send`, `status` and `close` reach it. Nobody is asked anything; what comes goes to a private folder, or where -o says
+    #[arg(long)]
+    pub detach: bool,
+    /// Be the process that starts the session in the background, or that session
+    #[arg(long, hide = true, value_enum, value_name = "STEP")]
+    pub detached: Option<Step>,
     /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown, or as the lines of EVENTS.md with what is
     /// sent. Secrets and the code are left out
     #[arg(long, value_name = "FILE.md|.jsonl")]
@@ -106,6 +122,7 @@ impl Channel {
             fence: None,
             person,
             label: self.label.clone(),
+            detached: self.detached == Some(Step::Session),
             screen: None,
             // Made last, so that what cannot be begins none.
             transcript: self.transcript.as_deref().map(Transcript::create).transpose()?,

@@ -1,7 +1,7 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
 use super::amounts::duration;
-use super::options::Output;
+use super::options::{Channel, Output};
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
@@ -52,9 +52,13 @@ impl Args {
         self.take.output()
     }
 
+    pub(super) const fn channel(&self) -> &Channel {
+        self.take.channel()
+    }
+
     /// The channel that is named, or the only one that is open here.
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
-        one(find(&which(self.take.code.as_deref(), self.take.label(), self.role)?).await?)
+        one(find(&which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?).await?)
     }
 
     /// Prints what the channel has to tell; whether there is more.

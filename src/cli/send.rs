@@ -1,7 +1,7 @@
 //! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of other tools work").
 
 use super::amounts::duration;
-use super::options::Output;
+use super::options::{Channel, Output};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
 use crate::control::client::{Found, Told, find, one};
@@ -52,6 +52,20 @@ impl Args {
         self.give.output()
     }
 
+    pub(super) const fn channel(&self) -> &Channel {
+        self.give.channel()
+    }
+
+    /// Whether something is read from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.give.reads_stdin() || self.file.iter().any(|path| path.as_os_str() == "-")
+    }
+
+    /// Whether a secret is asked for where a person types.
+    pub(super) const fn asks_for_secret(&self) -> bool {
+        self.give.asks_for_secret()
+    }
+
     fn first(&self) -> String {
         self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned()
     }
@@ -62,13 +76,14 @@ impl Args {
         if shape(&first) == Shape::Other {
             return Ok(None);
         }
-        one(find(&which(Some(&first), self.give.label(), self.role)?).await?)
+        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?).await?)
     }
 
     /// Sends into a channel that is open here.
     pub(super) async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         self.give.is_another()?;
-        let wait = self.wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
+        let wait = self.wait.or(self.channel().detach.then_some(Duration::ZERO));
+        let wait = wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
         let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;
         let parcels = read.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?;

@@ -34,8 +34,8 @@ impl Args {
         &self.output
     }
 
-    pub(super) fn bytes_to_stdout(&self) -> bool {
-        self.receive.bytes_to_stdout()
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     /// Refuses what only the process of a channel can do, where the channel is another's.
@@ -43,9 +43,13 @@ impl Args {
         self.channel.is_another()
     }
 
-    /// `--label`.
-    pub(super) fn label(&self) -> Option<String> {
-        self.channel.label.clone()
+    /// Whether something is read from standard input.
+    pub(super) fn reads_stdin(&self) -> bool {
+        self.code.as_deref() == Some("-")
+    }
+
+    pub(super) fn bytes_to_stdout(&self) -> bool {
+        self.receive.bytes_to_stdout()
     }
 
     /// What becomes of what arrives.

@@ -4,7 +4,7 @@ use super::buffered::Buffered;
 use super::feed::{self, Input};
 use super::runtime::Runtime;
 use super::wares::{Content, Parcel};
-use super::wire::{self, About, Put, Reply, Request, Role, Unsettled, VERSION, What};
+use super::wire::{self, About, Put, Reply, Request, Role, State, Unsettled, VERSION, What};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
 use crate::session::event::{Event, Stored};
@@ -70,6 +70,15 @@ pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
     Ok(found)
 }
 
+/// The session of this id, if it is there.
+///
+/// # Errors
+/// As [`find`].
+pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
+    let Some(runtime) = Runtime::existing()? else { return Ok(None) };
+    Ok(ask_about(Arc::new(runtime), id, None).await)
+}
+
 /// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
 async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<String>>) -> Option<Found> {
     let socket = runtime.socket(id);
@@ -89,11 +98,14 @@ async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<Strin
     }
 }
 
-/// The one session that is meant, if one is.
+/// The one session that is meant, if one is. Those that are over are meant only where there is no other: their number may have been used
+/// again.
 ///
 /// # Errors
 /// `several-open` if several are meant.
-pub fn one(mut found: Vec<Found>) -> Result<Option<Found>, Failure> {
+pub fn one(found: Vec<Found>) -> Result<Option<Found>, Failure> {
+    let (over, open): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.about.state == State::Ended);
+    let mut found = if open.is_empty() { over } else { open };
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => {
@@ -156,7 +168,7 @@ impl Found {
     /// gets each line and says whether it could be printed, or else they will be returned again. Whether there is more.
     ///
     /// # Errors
-    /// If the session ends meanwhile.
+    /// With what the session has ended, if that is all that there was left to receive of it; if it ends meanwhile.
     pub async fn receive(
         &self,
         after: Option<u64>,
@@ -169,10 +181,10 @@ impl Found {
         loop {
             match asking.next().await.map_err(|error| gone(&error))? {
                 Some(Reply::Line(line)) => told &= tell(&line),
-                Some(Reply::Done { more }) if !told => return Ok(more),
-                Some(Reply::Done { more }) => {
+                Some(Reply::Done { more, .. }) if !told => return Ok(more),
+                Some(Reply::Done { more, over }) => {
                     asking.acknowledge().await.map_err(|error| gone(&error))?;
-                    return Ok(more);
+                    return over.and_then(|over| over.failed).map_or(Ok(more), |fault| Err(fault.into()));
                 }
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),

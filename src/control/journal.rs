@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
-/// Bytes of lines that a session keeps (DESIGN 3.3, the window): texts beyond 1 KiB are in files, so these are thousands of lines.
+/// Bytes of lines that a session keeps beside those that wait for a reader (DESIGN 3.3, the window): texts beyond 1 KiB are in files, so
+/// these are thousands of lines.
 const MOST: usize = 16 << 20;
 
 /// A numbered line.
@@ -24,8 +25,9 @@ impl Numbered {
 }
 
 /// The lines of a session.
-#[derive(Default)]
 pub(super) struct Journal {
+    /// Whether commands alone read them, so that none goes before one has.
+    only: bool,
     kept: Mutex<Kept>,
     changed: Notify,
 }
@@ -34,6 +36,8 @@ pub(super) struct Journal {
 struct Kept {
     lines: VecDeque<Numbered>,
     bytes: usize,
+    /// Bytes of those that were never returned.
+    unreturned: usize,
     last_seq: u64,
     /// The number up to which lines were returned.
     returned: u64,
@@ -58,20 +62,35 @@ pub(super) struct Piece {
 }
 
 impl Journal {
-    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were returned, or else would be missing from the sequence of numbers
-    /// that a reader gets.
+    /// That of a session whose lines are read by commands alone, or by whoever sees what it prints too.
+    pub(super) fn new(only: bool) -> Self {
+        Self { only, kept: Mutex::default(), changed: Notify::default() }
+    }
+
+    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were returned, and where the session's own output is read also
+    /// those that were not; they are missing from the sequence of numbers that a reader gets.
     pub(super) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept();
-        kept.bytes += line.len();
+        kept.bytes = kept.bytes.saturating_add(line.len());
+        kept.unreturned = kept.unreturned.saturating_add(line.len());
         kept.last_seq = seq;
         kept.lines.push_back(Numbered { seq, line: line.into(), answer: text.then_some(false) });
         while kept.bytes > MOST
-            && let Some(oldest) = kept.lines.pop_front()
+            && let Some(oldest) = kept.lines.front()
+            && (oldest.seq <= kept.returned || !self.only)
         {
-            kept.bytes -= oldest.line.len();
+            let (size, unreturned) = (oldest.line.len(), oldest.seq > kept.returned);
+            kept.lines.pop_front();
+            kept.bytes = kept.bytes.saturating_sub(size);
+            kept.unreturned = kept.unreturned.saturating_sub(if unreturned { size } else { 0 });
         }
         drop(kept);
         self.changed.notify_waiters();
+    }
+
+    /// Whether so much waits for a reader that nothing should be begun which would add to it.
+    pub(super) fn is_full(&self) -> bool {
+        self.only && self.kept().unreturned > MOST
     }
 
     /// Nothing more will be said: whoever waits need not any longer.
@@ -132,6 +151,9 @@ impl Journal {
     /// Lines up to the number `seq` have reached who asked for them.
     pub(super) fn returned(&self, seq: u64) {
         let mut kept = self.kept();
+        let first = kept.lines.partition_point(|line| line.seq <= kept.returned);
+        let size: usize = kept.lines.range(first..).take_while(|line| line.seq <= seq).map(|line| line.line.len()).sum();
+        kept.unreturned = kept.unreturned.saturating_sub(size);
         kept.returned = kept.returned.max(seq);
     }
 
@@ -181,7 +203,7 @@ mod tests {
     use super::*;
 
     fn journal(lines: u64) -> Journal {
-        let journal = Journal::default();
+        let journal = Journal::new(false);
         (1..=lines).for_each(|seq| journal.keep(seq, &format!("line {seq}"), false));
         journal
     }
@@ -216,10 +238,26 @@ mod tests {
 
     #[test]
     fn the_oldest_lines_go_when_there_are_too_many() {
-        let journal = Journal::default();
+        let journal = Journal::new(false);
         let long = "x".repeat(MOST / 4);
         (1..=6).for_each(|seq| journal.keep(seq, &long, false));
         assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [3, 4, 5, 6]);
+        assert!(!journal.is_full());
+    }
+
+    #[test]
+    fn no_line_goes_that_nobody_has_read() {
+        let journal = Journal::new(true);
+        let long = "x".repeat(MOST / 4);
+        (1..=6).for_each(|seq| journal.keep(seq, &long, false));
+        assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [1, 2, 3, 4, 5, 6]);
+        assert!(journal.is_full());
+        journal.returned(2);
+        assert!(!journal.is_full());
+        journal.returned(2);
+        (7..=8).for_each(|seq| journal.keep(seq, &long, false));
+        assert_eq!(numbers(&journal.piece(Some(0), usize::MAX).0), [3, 4, 5, 6, 7, 8]);
+        assert!(journal.is_full());
     }
 
     #[tokio::test]

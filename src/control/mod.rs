@@ -4,6 +4,7 @@
 mod asking;
 mod buffered;
 pub mod client;
+mod diagnostics;
 pub mod feed;
 mod held;
 mod journal;
@@ -12,22 +13,24 @@ mod server;
 pub mod wares;
 pub mod wire;
 
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
 use crate::report::sentences::{Side, failure_from, untaken};
 use crate::session::event::{Event, Path};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
+use diagnostics::Diagnostics;
 pub use held::Taken;
 use held::{Held, Loan};
 use journal::{Journal, Numbered};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 pub use server::Server;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot};
-use wire::{About, Role, State, Want};
+use wire::{About, Fault, Over, Role, State, Want};
 use zeroize::Zeroizing;
 
 /// Something that another command wants of a session.
@@ -40,6 +43,8 @@ pub enum Errand {
     Abort,
     /// How long it lasts if nothing happens.
     Rests(oneshot::Sender<Duration>),
+    /// Lines up to this number have reached who asked for them.
+    Returned(u64),
 }
 
 /// Something to send, and who wants to know what becomes of it.
@@ -119,9 +124,13 @@ struct Shared {
     label: Option<String>,
     /// What keeps in what other commands bring.
     fence: Option<Fence>,
+    /// Whether nobody reads what the session prints, so that its lines wait for other commands.
+    detached: bool,
+    diagnostics: OnceLock<Arc<Diagnostics>>,
     journal: Journal,
     held: Arc<Held>,
     seen: Mutex<Seen>,
+    /// It is closed by another command, or nothing is left of it to be collected.
     closing: Notify,
     /// Held by the `receive` whose lines are on their way, so that no other returns the same.
     receiving: tokio::sync::Mutex<()>,
@@ -143,6 +152,19 @@ struct Seen {
     waiting: Vec<Sending>,
     /// Whether another command has closed it, and how.
     closed: Option<Closing>,
+    /// Whether the process that started this one knows that it goes on, and prints nothing more.
+    handed_over: bool,
+    /// What went wrong last.
+    trouble: Option<Failure>,
+    end: Option<End>,
+}
+
+/// How a session has ended.
+struct End {
+    exit: Exit,
+    reason: &'static str,
+    /// Whether a command has received that, and so everything.
+    returned: bool,
 }
 
 /// How a session was closed by another command.
@@ -155,15 +177,75 @@ pub enum Closing {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring.
+    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring; of one that is detached
+    /// nobody reads what it prints.
     #[must_use]
-    pub fn new(role: Role, want: Want, label: Option<String>, code: Option<(u32, Zeroizing<String>)>, fence: Option<Fence>) -> Self {
+    pub fn new(
+        role: Role,
+        want: Want,
+        label: Option<String>,
+        code: Option<(u32, Zeroizing<String>)>,
+        fence: Option<Fence>,
+        detached: bool,
+    ) -> Self {
         let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
-        let seen =
-            Seen { number, code, state: State::Waiting, path: None, expires_at: None, desk: None, waiting: Vec::new(), closed: None };
-        let (journal, held) = (Journal::default(), Arc::default());
-        let (closing, receiving) = (Notify::new(), tokio::sync::Mutex::default());
-        Self(Arc::new(Shared { role, want, label, fence, journal, held, seen: Mutex::new(seen), closing, receiving }))
+        let seen = Seen {
+            number,
+            code,
+            state: State::Waiting,
+            path: None,
+            expires_at: None,
+            desk: None,
+            waiting: Vec::new(),
+            closed: None,
+            handed_over: false,
+            trouble: None,
+            end: None,
+        };
+        Self(Arc::new(Shared {
+            role,
+            want,
+            label,
+            fence,
+            detached,
+            diagnostics: OnceLock::new(),
+            journal: Journal::new(detached),
+            held: Arc::default(),
+            seen: Mutex::new(seen),
+            closing: Notify::new(),
+            receiving: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Whether nobody reads what the session prints: its lines wait for other commands.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        self.0.detached
+    }
+
+    /// Whether so much waits to be received that nothing should be begun which would add to it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.journal.is_full()
+    }
+
+    /// The number of the last line, 0 if there is none.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.0.journal.last().map_or(0, |last| last.seq)
+    }
+
+    /// What goes wrong is noted there from now on, once for a session.
+    fn diagnose(&self, diagnostics: Diagnostics) {
+        self.0.diagnostics.get_or_init(|| Arc::new(diagnostics)).watch();
+    }
+
+    /// The process that started this one has been told everything so far, and goes.
+    pub fn hand_over(&self) {
+        // Only once: nobody has read a second code.
+        if !std::mem::replace(&mut self.seen().handed_over, true) {
+            self.0.journal.returned(self.last_seq());
+        }
     }
 
     /// The session says something: a numbered line is kept.
@@ -180,12 +262,79 @@ impl Control {
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
             Event::Holding { left, .. } => seen.expires_at = SystemTime::now().checked_add(*left),
+            Event::Trouble(failure) => seen.trouble = Some(failure.clone()),
+            Event::End { exit, reason, .. } => {
+                (seen.state, seen.end) = (State::Ended, Some(End { exit: *exit, reason, returned: false }));
+            }
             _ => {}
         }
         drop(seen);
+        if let Some(diagnostics) = self.0.diagnostics.get() {
+            diagnostics.heard(event);
+        }
         if let Some((seq, line)) = line {
             self.0.journal.keep(seq, line, matches!(event, Event::Text { .. }));
         }
+        if matches!(event, Event::End { .. }) {
+            self.0.journal.end();
+        }
+    }
+
+    /// Whether the session has ended and something of it is still to be collected by other commands: its last lines and its end, where
+    /// nobody read what it printed. Whoever closed it wants nothing more of it, and the hour of one that expired is over.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        let seen = self.seen();
+        let unread = |end: &End| !end.returned && !matches!(end.exit, Exit::Interrupted | Exit::Expired);
+        seen.closed.is_none() && seen.handed_over && seen.end.as_ref().is_some_and(unread)
+    }
+
+    /// Waits until nothing of the session is wanted any more, at the latest for `time`.
+    pub async fn collected(&self, time: Duration) {
+        self.seen().expires_at = Some(SystemTime::now() + time);
+        let unwanted = async {
+            loop {
+                let closing = self.0.closing.notified();
+                tokio::pin!(closing);
+                closing.as_mut().enable();
+                if !self.is_wanted() {
+                    return;
+                }
+                closing.await;
+            }
+        };
+        tokio::select! {
+            () = unwanted => {}
+            () = clock::sleep_until(Some(clock::now().after(time))) => {}
+        }
+    }
+
+    /// How the session has ended, for a command that receives.
+    fn ended(&self) -> Option<Over> {
+        let seen = self.seen();
+        let end = seen.end.as_ref()?;
+        let failed = match &seen.trouble {
+            _ if end.exit == Exit::Done => None,
+            Some(failure) => Some(Fault::from(failure)),
+            None => Some(Fault::from(&Failure::new(end.exit, end.reason, "the session has ended"))),
+        };
+        Some(Over { failed })
+    }
+
+    /// Lines up to the number `seq` have reached who asked for them.
+    fn returned(&self, seq: u64) {
+        self.0.journal.returned(seq);
+        if let Some(desk) = &self.seen().desk {
+            desk(Errand::Returned(seq));
+        }
+    }
+
+    /// All lines and the end have reached who asked for them.
+    fn end_returned(&self) {
+        if let Some(end) = &mut self.seen().end {
+            end.returned = true;
+        }
+        self.0.closing.notify_waiters();
     }
 
     /// The number of its channel, once it is known.
@@ -293,7 +442,9 @@ impl Control {
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);
         }
-        seen.state = State::Leaving;
+        if seen.end.is_none() {
+            seen.state = State::Leaving;
+        }
         if let Some(desk) = &seen.desk {
             desk(closing.errand());
         }
@@ -320,7 +471,7 @@ impl Control {
             let detail = "that is a give or take, which moves what it was started for and nothing else";
             return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole host opens a channel that stays open"));
         }
-        if seen.state == State::Leaving || seen.closed.is_some() {
+        if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
             return Err(failure_from(Reason::Done, Side::There));
         }
         let (told, fates) = mpsc::unbounded_channel();
@@ -336,7 +487,7 @@ impl Control {
     }
 
     /// What this session is to a command that asks for `code`, or a number alone.
-    async fn about(&self, session: &str, code: Option<&str>) -> About {
+    pub(crate) async fn about(&self, session: &str, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
         match &self.seen().desk {
             Some(desk) => desk(Errand::Rests(rests)),
@@ -357,6 +508,8 @@ impl Control {
             expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
             unreceived: self.0.journal.unreturned(),
             secrets_held: self.held() as u64,
+            end: seen.end.as_ref().map(|end| (end.exit.code(), end.reason.to_owned())),
+            diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
             matches: code.is_none_or(|code| seen.is_of(code)),
         }
     }

@@ -5,6 +5,7 @@ use crate::session::plan::private_base;
 use rand_core::{OsRng, RngCore};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::process::geteuid;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -16,6 +17,8 @@ use std::time::{Duration, SystemTime};
 const READY: &str = ".sock";
 /// What it ends with before: whoever connected then would be refused, and take the session for dead.
 const NEW: &str = ".new";
+/// What the name of a session's diagnostics ends with, if it keeps any.
+const DIAGNOSTICS: &str = ".log";
 /// Longest path of a socket, with its final zero (unix(7), `sun_path`).
 const LONGEST: usize = 108;
 /// A session listens within milliseconds of making its socket; one that is older and not ready never will be.
@@ -43,14 +46,14 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::make`].
-    pub(super) fn existing() -> Result<Option<Self>, Failure> {
+    pub fn existing() -> Result<Option<Self>, Failure> {
         let (base, name) = place()?;
         Self::at(&base, name, false)
     }
 
     fn at(base: &Path, name: &str, make: bool) -> Result<Option<Self>, Failure> {
         let path = base.join(name);
-        let parent = match std::fs::File::open(base) {
+        let parent = match File::open(base) {
             Ok(parent) => parent,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
             Err(error) => return Err(cannot(base, &error)),
@@ -105,15 +108,28 @@ impl Runtime {
         self.address(&format!("{id}{READY}"))
     }
 
-    /// Removes the socket of the session `id`, which has ended, and the directory after the last one.
+    /// A new file for what goes wrong in the session `id`, which its owner alone can read, and its path.
+    pub(super) fn diagnostics(&self, id: &str) -> io::Result<(File, PathBuf)> {
+        let name = format!("{id}{DIAGNOSTICS}");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&self.held, &name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok((file.into(), self.path.join(name)))
+    }
+
+    /// Removes what there is of the session `id`, which has ended, and the directory after the last one.
     pub(super) fn remove(&self, id: &str) {
         self.unlink(id);
-        // One with another session in it stays.
+        self.let_go();
+    }
+
+    /// Removes the directory, if nothing is in it.
+    pub(super) fn let_go(&self) {
         let _ = rustix::fs::rmdir(&self.path);
     }
 
     fn unlink(&self, id: &str) {
-        // Gone already is as good.
+        // Gone already is as good. The socket goes last: by it the rest is found.
+        let _ = unlinkat(&self.held, format!("{id}{DIAGNOSTICS}"), AtFlags::empty());
         let _ = unlinkat(&self.held, format!("{id}{READY}"), AtFlags::empty());
     }
 

@@ -2,6 +2,7 @@
 
 use super::asking::{Answer, unanswered};
 use super::buffered::Buffered;
+use super::diagnostics::Diagnostics;
 use super::feed::Feed;
 use super::runtime::Runtime;
 use super::wares::{self, Brought};
@@ -49,6 +50,16 @@ impl Server {
     /// If the private directory is not what it should be, or this environment has no Unix sockets.
     pub fn start(control: &Control) -> Result<Self, Failure> {
         let (runtime, id, listener) = listen()?;
+        if control.is_detached() {
+            match runtime.diagnostics(&id) {
+                Ok((file, path)) => control.diagnose(Diagnostics::new(file, path)),
+                Err(error) => {
+                    runtime.remove(&id);
+                    let detail = format!("what goes wrong in the session can be written nowhere: {error}");
+                    return Err(Failure::new(Exit::Disk, "disk", detail).next("pinhole doctor"));
+                }
+            }
+        }
         let (answers, answering) = mpsc::channel(1);
         let (own, name, clients) = (control.clone(), id.clone(), Arc::new(Semaphore::new(CLIENTS)));
         let accepting = tokio::spawn(async move {
@@ -69,6 +80,11 @@ impl Server {
             }
         });
         Ok(Self { runtime, id, control: control.clone(), accepting, answering })
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The session is over: nobody finds it any more, and who has asked gets an answer.
@@ -94,6 +110,7 @@ fn listen() -> Result<(Runtime, String, UnixListener), Failure> {
             // The last session before this one has just removed the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
             Err(error) => {
+                runtime.let_go();
                 let detail = format!("no other command can reach this session: {error}");
                 return Err(
                     Failure::new(Exit::Unreachable, "no-control", detail).next("do it all in one command: pinhole give, pinhole take")
@@ -187,9 +204,16 @@ async fn receive(
         for numbered in &piece.lines {
             say(write, &Reply::Line(numbered.line.to_string())).await?;
         }
-        say(write, &Reply::Done { more: piece.more }).await?;
-        if let (Some(last), Ok(Ok(Some(_)))) = (piece.lines.last(), timeout(PATIENCE, wire::line(read)).await) {
-            journal.returned(last.seq);
+        let over = if ended && !piece.more { control.ended() } else { None };
+        let all = over.is_some();
+        say(write, &Reply::Done { more: piece.more, over }).await?;
+        if let Ok(Ok(Some(_))) = timeout(PATIENCE, wire::line(read)).await {
+            if let Some(last) = piece.lines.last() {
+                control.returned(last.seq);
+            }
+            if all {
+                control.end_returned();
+            }
         }
         return Ok(());
     }
@@ -223,7 +247,7 @@ async fn collect(read: &mut Buffered<OwnedReadHalf>, write: &mut OwnedWriteHalf,
     if let Ok(line) = loan.stored(stored).await {
         say(write, &Reply::Line(line.to_string())).await?;
     }
-    say(write, &Reply::Done { more: false }).await
+    say(write, &Reply::Done { more: false, over: None }).await
 }
 
 /// Puts a question and returns its answer; that counts as returned once the command has said that it has it.
@@ -243,7 +267,7 @@ async fn ask(
         Ok(Answer::Came(reply)) => {
             let told = async {
                 say(write, &Reply::Line(reply.0.line.to_string())).await?;
-                say(write, &Reply::Done { more: false }).await?;
+                say(write, &Reply::Done { more: false, over: None }).await?;
                 timeout(PATIENCE, wire::line(read)).await?
             };
             if !matches!(told.await, Ok(Some(_))) {
@@ -251,7 +275,7 @@ async fn ask(
             }
             Ok(())
         }
-        Ok(Answer::Late) => say(write, &Reply::Done { more: false }).await,
+        Ok(Answer::Late) => say(write, &Reply::Done { more: false, over: None }).await,
         Ok(Answer::Over) => say(write, &Reply::Failed(Fault::from(&unanswered()))).await,
         Err(failure) => say(write, &Reply::Failed(Fault::from(&failure))).await,
     }
@@ -329,7 +353,7 @@ async fn follow(
     for unsettled in about.into_iter().flatten() {
         say(write, &Reply::Pending(unsettled)).await?;
     }
-    say(write, &Reply::Done { more: false }).await
+    say(write, &Reply::Done { more: false, over: None }).await
 }
 
 async fn say(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {

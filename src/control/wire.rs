@@ -134,8 +134,19 @@ pub(super) enum Reply {
     LeftOut(String),
     /// This is still on its way.
     Pending(Unsettled),
-    /// That is all; there is more to receive.
-    Done { more: bool },
+    /// That is all; there is more to receive, or all is received of a session that is over.
+    Done {
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        over: Option<Over>,
+    },
+}
+
+/// How a session has ended that had something left for other commands.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Over {
+    /// Why it did not end well.
+    pub(super) failed: Option<Fault>,
 }
 
 /// What a session is.
@@ -162,6 +173,10 @@ pub struct About {
     /// Secrets that wait for somebody to take them.
     #[serde(default)]
     pub secrets_held: u64,
+    /// The exit status and reason with which it has ended.
+    pub end: Option<(u8, String)>,
+    /// Where it says what goes wrong, if nobody reads what it prints.
+    pub diagnostics: Option<String>,
     /// Whether it is the one that was asked for.
     pub matches: bool,
 }
@@ -188,6 +203,8 @@ pub enum State {
     Connected,
     /// One side has said goodbye, or is about to.
     Leaving,
+    /// It is over, and there is something left of it to be received or asked for.
+    Ended,
 }
 
 /// What a session came for.
@@ -222,6 +239,7 @@ impl State {
             Self::Paired => "paired",
             Self::Connected => "connected",
             Self::Leaving => "leaving",
+            Self::Ended => "ended",
         }
     }
 }

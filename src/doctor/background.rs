@@ -3,6 +3,7 @@
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
+use crate::failure::{Exit, Failure};
 use crate::settings::agent::{Agent, allow};
 use std::path::Path;
 
@@ -32,12 +33,15 @@ pub(super) fn background(_: &Setup) -> Finding {
 
 fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
     match (fate, brief) {
-        (Fate::Lives | Fate::Lived, _) => Finding::fine("what is left in the background lives on, as the probe of an earlier call did"),
+        // One that lives in a namespace of one command may end with that command.
+        (Fate::Lived, _) | (Fate::Lives, false) => {
+            Finding::fine("what is left in the background lives on, as the probe of an earlier call did")
+        }
         (Fate::Ended(seconds), _) => Finding::wrong(
             format!("what is left in the background is ended: an earlier call's probe was, {seconds} s after it began"),
             instead(agent),
         ),
-        (Fate::Unknown, true) => Finding::wrong(
+        (Fate::Unknown | Fate::Lives, true) => Finding::wrong(
             "the first process of this PID namespace began with this very command, and what is left in the background ends with it",
             instead(agent),
         ),
@@ -48,8 +52,31 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
     }
 }
 
-fn instead(agent: Option<Agent>) -> String {
-    format!("keep `give`, `take`, `host` and `connect` in the foreground, one command each; or {}", allow(agent))
+/// What works where nothing lives on in the background, or where it could not be reached.
+pub(super) fn instead(agent: Option<Agent>) -> String {
+    format!(
+        "use `pinhole mcp`, which holds its channels itself, or `give`, `take` and `ask` without --detach, one command each; or {}",
+        allow(agent)
+    )
+}
+
+/// That no session can go on in the background here.
+#[must_use]
+pub fn not_detachable(why: &str) -> Failure {
+    Failure::new(Exit::Unreachable, "not-detachable", why).next(instead(Agent::here()))
+}
+
+/// Refuses to leave a session in the background where `doctor` says that it would not live on.
+///
+/// # Errors
+/// `not-detachable`.
+pub fn lives_on() -> Result<(), Failure> {
+    let agent = Agent::here();
+    let brief = began_with_this_command(Path::new("/proc"));
+    let probe = |runtime: Runtime| fate(runtime.path(), &name(agent, brief));
+    let fate = Runtime::existing().ok().flatten().map_or(Fate::Unknown, probe);
+    let Finding { ok, detail, .. } = found(fate, brief, agent);
+    if ok { Ok(()) } else { Err(not_detachable(&detail)) }
 }
 
 /// What a probe is called: one that lives on somewhere says nothing about elsewhere, such as another agent's commands.
@@ -127,7 +154,7 @@ mod tests {
     fn what_was_seen_counts_more_than_what_is_guessed() {
         let ok = |fate, brief| found(fate, brief, None).ok;
         assert!(ok(Fate::Lived, true) && ok(Fate::Lives, false) && ok(Fate::Unknown, false));
-        assert!(!ok(Fate::Unknown, true) && !ok(Fate::Ended(3), false));
+        assert!(!ok(Fate::Unknown, true) && !ok(Fate::Lives, true) && !ok(Fate::Ended(3), false));
         assert!(found(Fate::Unknown, false, None).next.is_some());
     }
 

@@ -1,11 +1,12 @@
 //! This user's own directories: where running sessions are found, where received things go, and how much room there is.
 
+use super::background::instead;
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
 use crate::files::inbox::Policy;
 use crate::report::amounts::size;
 use crate::session::plan::private_base;
-use crate::settings::agent::{Agent, allow};
+use crate::settings::agent::Agent;
 use rand_core::{OsRng, RngCore};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -22,7 +23,7 @@ pub(super) fn unix_sockets(_: &Setup) -> Finding {
         Ok(()) => Finding::fine("other commands can reach a running session"),
         Err(error) => Finding::wrong(
             format!("other commands cannot reach a running session, since Unix sockets are refused here: {error}"),
-            format!("use `give` and `take`, which need none; or {}", allow(Agent::here())),
+            instead(Agent::here()),
         ),
     }
 }

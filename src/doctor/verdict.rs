@@ -39,7 +39,7 @@ pub(super) fn verdict(setup: &Setup, checks: &[Check]) -> Result<Check, Failure>
             .map(|(_, but)| but)
             .collect();
     if !but.is_empty() {
-        detail = format!("{detail}, each in one command; {}", but.join(", and "));
+        detail = format!("{detail}, each in one command and without --detach, as do `ask` and `mcp`; {}", but.join(", and "));
     }
     Ok(Check { name: "summary", ok: true, detail, next: None })
 }

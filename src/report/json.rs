@@ -10,7 +10,7 @@ use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::About;
-use crate::session::event::{Channel, Check, Event, Ours, Path, Sent, Stored, Way};
+use crate::session::event::{Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
 pub use schema::schema;
 use serde::Serialize;
@@ -139,7 +139,7 @@ impl Lines {
             Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
             Event::Delivered(ours) => Body::Delivered(item(ours)),
             Event::Trouble(failure) => Body::Error { error: failure.word, detail: &failure.detail, next: failure.next.as_deref() },
-            Event::Session(about) => Body::Session(open(about)),
+            Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
             Event::End { exit, reason, more } => {
                 Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: (self.seq > 0).then_some(self.seq) }
@@ -163,6 +163,12 @@ fn channel(channel: &Channel) -> Status<'_> {
         number: channel.number,
         join: channel.join.first().map(|join| join.command.as_str()),
         joins: channel.join.iter().map(|join| Join { place: join.place, command: &join.command }).collect(),
+        reach: match channel.reach {
+            Reach::Machine => line::Reach::Machine,
+            Reach::Announced => line::Reach::Network,
+            Reach::Silent(_) => line::Reach::Address,
+            Reach::Relay(_) => line::Reach::Relay,
+        },
         link: channel.link.as_deref(),
         expires_at: timestamp(channel.expires_at),
     }
@@ -180,6 +186,9 @@ fn open(about: &About) -> Open<'_> {
         expires_at: about.expires_at.map(|seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds))),
         unreceived: about.unreceived,
         secrets_held: about.secrets_held,
+        exit: about.end.as_ref().map(|(exit, _)| *exit),
+        reason: about.end.as_ref().map(|(_, reason)| reason.as_str()),
+        diagnostics: about.diagnostics.as_deref(),
     }
 }
 
@@ -199,6 +208,19 @@ const fn path_word(path: Path) -> line::Path {
         Path::Direct => line::Path::Direct,
         Path::Relay => line::Path::Relay,
     }
+}
+
+/// The moment of a [`timestamp`].
+fn moment(text: &str) -> Option<SystemTime> {
+    let [year, month, day, hour, minute, second] = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19)]
+        .map(|(from, to)| text.get(from..to).and_then(|digits| digits.parse::<u64>().ok()));
+    let (month, day) = (month.filter(|month| (1..=12).contains(month))?, day.filter(|day| (1..=31).contains(day))?);
+    // The way back of `timestamp`: Howard Hinnant, days_from_civil.
+    let year = year?.checked_sub(u64::from(month <= 2))?;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + day_of_year;
+    let days = (year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(days * 86_400 + hour? * 3_600 + minute? * 60 + second?))
 }
 
 /// A moment as RFC 3339 has it, in UTC and whole seconds; before 1970 it is 1970.

@@ -177,13 +177,27 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Ok(line.map(|line| line.text))
     }
 
-    /// Writes a line that a session of this machine has made, as it is, or for people what it says. What is no such line is left out.
+    /// Writes a line that a session of this machine has made, as it is, or for people what it says; they are not told again what has a
+    /// code in it. What is no such line is left out.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
+        self.pass_on(line, now, false)
+    }
+
+    /// The same of a session that this process has started, which tells its code to nobody else.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn relay_own(&mut self, line: &str, now: Instant) -> io::Result<()> {
+        self.pass_on(line, now, true)
+    }
+
+    fn pass_on(&mut self, line: &str, now: Instant, own: bool) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
+            (Renderer::Human(_), Some(Event::Channel(_))) if !own => Ok(()),
             (Renderer::Human(human), Some(event)) => match (&mut self.bare, &event) {
                 (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
                 _ => human.relay(&event, now),

@@ -35,6 +35,8 @@ pub fn about() -> About {
         expires_at: Some(1_795_255_200),
         unreceived: 2,
         secrets_held: 0,
+        end: None,
+        diagnostics: None,
         matches: true,
     }
 }
@@ -124,6 +126,8 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),
         Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
+        Event::Session(About { state: State::Ended, end: Some((0, "done".into())), diagnostics: Some(peer.into()), ..about() }),
+        Event::Detached(about()),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),
     ]

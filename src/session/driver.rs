@@ -8,7 +8,7 @@ use super::plan::{Destination, Plan};
 use super::receiving::Theirs;
 use super::sending::Ours;
 use super::typing::Typing;
-use super::{Report, tell};
+use super::{Report, hand_over, tell};
 use crate::clock;
 use crate::control::Control;
 use crate::failure::{Exit, Failure};
@@ -18,7 +18,7 @@ use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
 use pinhole_protocol::links::LinkId;
-use pinhole_protocol::wire::{ItemId, Reason, Want};
+use pinhole_protocol::wire::{ItemId, Offer, Reason, Want};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,10 @@ pub(super) struct Driver<'a> {
     pub(super) desk: Desk,
     pub(super) ours: BTreeMap<ItemId, Ours>,
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
+    /// Texts of the peer's that no command has received yet, with the numbers of their lines.
+    pub(super) uncollected: VecDeque<(u64, ItemId)>,
+    /// Offers of the peer's that wait until something was received.
+    pub(super) put_off: VecDeque<Offer>,
     /// Parts of files being removed, or made; the process does not end before they are gone.
     removals: Vec<JoinHandle<()>>,
     /// Where things are received, once something was.
@@ -106,6 +110,8 @@ impl<'a> Driver<'a> {
             desk: Desk(desk),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
+            uncollected: VecDeque::new(),
+            put_off: VecDeque::new(),
             removals: Vec::new(),
             inbox: None,
             sink_used: false,
@@ -236,6 +242,7 @@ impl<'a> Driver<'a> {
             Told::Connected(want) => {
                 self.peer = Some(want);
                 self.say(&Event::Connected(self.path));
+                hand_over(&self.control);
                 self.start_typing();
                 if self.plan.verify {
                     self.verify(self.verifier.clone());
@@ -246,7 +253,7 @@ impl<'a> Driver<'a> {
             Told::Text(item, body) => self.text(item, body),
             Told::Secret(item, label, secret) => self.secret(item, label, secret.0),
             Told::Offered(offer) => self.offered(offer),
-            Told::Counted { transfer, bytes, counted, .. } => self.counted(transfer, bytes, counted),
+            Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
             Told::Register(part) => self.register(part),
             Told::Progress(item, done) => self.progress_in(item, done),
             Told::Whole(item, whole) => self.commit(item, whole),

@@ -3,6 +3,7 @@
 use super::driver::Driver;
 use crate::clock;
 use crate::control::{Errand, Sending};
+use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{Reason, Want};
 
 impl Driver<'_> {
@@ -22,6 +23,22 @@ impl Driver<'_> {
                 // Whoever asked may not wait any longer.
                 let _ = answer.send(self.conversation.rests(clock::now()));
             }
+            Errand::Returned(seq) => self.collected(seq),
+        }
+    }
+
+    /// Lines up to this number were received: the other side may send as much more.
+    fn collected(&mut self, seq: u64) {
+        while let Some((line, id)) = self.uncollected.front()
+            && *line <= seq
+        {
+            self.next.push_back(Input::Collected(*id));
+            self.uncollected.pop_front();
+        }
+        while !self.control.is_full()
+            && let Some(offer) = self.put_off.pop_front()
+        {
+            self.offered(offer);
         }
     }
 }

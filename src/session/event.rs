@@ -111,8 +111,10 @@ pub enum Event {
     Delivered(Ours),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),
-    /// A session of this machine, for `status`.
+    /// A session of this machine, for `status`, and for the process that starts one in the background.
     Session(About),
+    /// That process leaves it to itself.
+    Detached(About),
     /// One thing that `doctor` has looked at.
     Check(Check),
     /// The last line, once.

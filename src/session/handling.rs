@@ -51,7 +51,7 @@ impl Driver<'_> {
     /// A text is printed: it goes to the handler if there is one, and is received then; `line` is what was written of it for programs.
     pub(super) fn answer(&mut self, id: ItemId, body: PeerText, line: Option<String>) {
         let Some(form) = self.plan.handler.as_ref().map(|handler| handler.form).filter(|_| !self.handling.over) else {
-            return self.kept(id);
+            return self.printed(id);
         };
         let message = match (form, line) {
             (Form::Json, Some(line)) => line.into_bytes(),

@@ -3,7 +3,7 @@
 use super::door::Door;
 use super::event::{Channel, Event};
 use super::plan::{Hosting, Plan, Ware};
-use super::{Ending, Meeting, Report, tell};
+use super::{Ending, Meeting, Report, hand_over, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
@@ -39,6 +39,7 @@ impl Host {
             };
             let judge = self.show(&door, plan, report)?;
             tell(report, &Event::Waiting);
+            hand_over(&ending.control);
             let until = clock::now().after(plan.ttl);
             let own = &mut self.own;
             let stop = async {

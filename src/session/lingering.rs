@@ -1,6 +1,7 @@
 //! What is left of a session when its conversation is over: it lives on for what another command has yet to take.
 
 use super::event::Event;
+use super::interrupt::Interrupt;
 use super::{Ending, Report, tell};
 use crate::clock;
 use crate::control::{Control, Taken};
@@ -43,6 +44,19 @@ pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut
     }
 }
 
+/// A session that has said its end lives on, doing nothing, for as long as its channel could have rested, while something of it is wanted.
+pub(super) async fn stay(control: &Control, ttl: Duration) {
+    // Without signals it could not be ended.
+    if control.is_wanted()
+        && let Ok(mut interrupt) = Interrupt::new()
+    {
+        tokio::select! {
+            () = control.collected(ttl) => {}
+            () = interrupt.wait() => {}
+        }
+    }
+}
+
 /// Says where a secret went that another command has taken.
 pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
     tell(report, &taken.event);
@@ -55,13 +69,12 @@ mod tests {
     use crate::control::wire::{Role, Want};
     use crate::report::look::Look;
     use crate::report::{Format, Reporter, Settings};
-    use crate::session::interrupt::Interrupt;
     use pinhole_protocol::secret::SecretVec;
     use pinhole_protocol::wire::ItemId;
 
     /// How a session with so many secrets ends that nobody takes, after a conversation that ended so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None);
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, false);
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
         let settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);

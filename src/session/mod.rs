@@ -18,6 +18,7 @@ mod sending;
 mod typing;
 
 use crate::control::{Closing, Control, Server, wire};
+use crate::doctor::not_detachable;
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
 use crate::transport::Joined;
@@ -26,14 +27,15 @@ use driver::Driver;
 use event::Event;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted};
-use lingering::linger;
+use lingering::{linger, stay};
 use pinhole_protocol::conversation::{Outcome, Role};
 use pinhole_protocol::wire::Want;
 use plan::{Meet, Plan};
 pub(crate) use sending::{left_out, left_out_strictly};
+use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Two sides that know the same code.
 struct Meeting {
@@ -48,8 +50,8 @@ pub type Report = Reporter<Box<dyn Write + Send>>;
 ///
 /// Must be called on a tokio runtime with timers and I/O.
 pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Exit {
-    let mut server = None;
-    let end = heard(purpose, report, &mut server).await;
+    let mut reached = None;
+    let end = heard(purpose, report, &mut reached).await;
     let (exit, reason) = match &end {
         Ok(()) => (Exit::Done, "done"),
         Err(failure) => {
@@ -58,10 +60,18 @@ pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send 
         }
     };
     tell(report, &Event::End { exit, reason, more: false });
-    if let Some(server) = server {
+    if let Some(Reached { server, control, ttl }) = reached {
+        stay(&control, ttl).await;
         server.finish().await;
     }
     exit
+}
+
+/// A session that other commands of this user can reach, and how long it is there for them after its end.
+struct Reached {
+    server: Server,
+    control: Control,
+    ttl: Duration,
 }
 
 /// Says something. A stream that cannot be written ends nothing here: what matters is whether the peer got what it should.
@@ -73,7 +83,7 @@ fn tell(report: &mut Report, event: &Event) {
 async fn heard(
     purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static,
     report: &mut Report,
-    server: &mut Option<Server>,
+    reached: &mut Option<Reached>,
 ) -> Result<(), Failure> {
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
@@ -84,8 +94,8 @@ async fn heard(
     if let Some(transcript) = plan.transcript.take() {
         report.transcribe(transcript);
     }
-    let control = reachable(&plan, &meet, report, server);
-    if let (None, Some(taking)) = (&server, &mut plan.taking) {
+    let control = reachable(&plan, &meet, report, reached).await?;
+    if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();
     }
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
@@ -106,7 +116,10 @@ async fn heard(
 }
 
 /// Lets other commands of this user reach the session, if this environment does; what was asked for by name and cannot be is said.
-fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, server: &mut Option<Server>) -> Control {
+///
+/// # Errors
+/// `not-detachable`, if nobody else would ever hear of it.
+async fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, reached: &mut Option<Reached>) -> Result<Control, Failure> {
     let (role, code) = match meet {
         Meet::Host(_) => (wire::Role::Host, None),
         Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
@@ -116,15 +129,35 @@ fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, server: &mut Option<
         Want::Take => wire::Want::Take,
         Want::Both => wire::Want::Channel,
     };
-    let control = Control::new(role, want, plan.label.clone(), code, plan.fence.clone());
+    let control = Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), plan.detached);
     let listener = control.clone();
     report.listen(Box::new(move |event, line| listener.heard(event, line)));
     match Server::start(&control) {
-        Ok(started) => *server = Some(started),
+        Ok(server) => {
+            if plan.detached {
+                // The process that started this one learns how to reach it. If it has gone, nobody ever will.
+                let about = Event::Session(control.about(server.id(), None).await);
+                report.event(&about, Instant::now()).map_err(|_| interrupted("the command that started this session has gone"))?;
+            }
+            *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
+        }
+        Err(failure) if plan.detached && failure.exit == Exit::Unreachable => {
+            return Err(not_detachable(&failure.detail));
+        }
+        Err(failure) if plan.detached => return Err(failure),
         Err(failure) if plan.label.is_some() => tell(report, &Event::Trouble(failure)),
         Err(_) => {}
     }
-    control
+    Ok(control)
+}
+
+/// There is a channel, and whoever started a session in the background has been told: from now on nobody reads what it prints.
+fn hand_over(control: &Control) {
+    if control.is_detached() {
+        control.hand_over();
+        // What cannot be let go of is a pipe whose other end is closed soon: nothing is lost by that.
+        let _ = File::options().write(true).open("/dev/null").map(rustix::stdio::dup2_stdout);
+    }
 }
 
 /// What can end a session from outside the conversation, before there is one.

@@ -46,6 +46,8 @@ pub struct Plan {
     pub person: bool,
     /// What other commands of this machine may call the session.
     pub label: Option<String>,
+    /// Whether this process goes on in the background, and nobody reads what it prints once there is a channel (`--detach`).
+    pub detached: bool,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
     /// Where everything that is said is written down.

@@ -64,9 +64,23 @@ impl Driver<'_> {
         }
     }
 
+    /// A text is in a line of this session's. Where nobody reads what it prints, whoever asks for it finds it here, and until then it holds
+    /// back more.
+    pub(super) fn printed(&mut self, id: ItemId) {
+        if !self.control.is_detached() {
+            return self.kept(id);
+        }
+        self.uncollected.push_back((self.control.last_seq(), id));
+        self.arrived(Input::Held(id));
+    }
+
     /// The peer offers files: they are planned, and accepted by a person or by the policy.
     pub(super) fn offered(&mut self, offer: Offer) {
         let id = offer.item;
+        if self.control.is_full() {
+            // What is said of offers is not held back by the window.
+            return self.put_off.push_back(offer);
+        }
         let Some(taking) = self.wanted(id) else { return };
         if matches!(taking.to, Destination::Output) && !self.theirs.is_empty() {
             // Two transfers would mix their bytes.
@@ -174,7 +188,10 @@ impl Driver<'_> {
     }
 
     /// The peer has counted further.
-    pub(super) fn counted(&mut self, id: ItemId, bytes: u64, counted: bool) {
+    pub(super) fn counted(&mut self, id: ItemId, bytes: u64, entries: u32, counted: bool) {
+        if let Some(offer) = self.put_off.iter_mut().find(|offer| offer.item == id) {
+            (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+        }
         if let Some(theirs) = self.theirs.get_mut(&id) {
             theirs.bytes = counted.then_some(bytes);
         }
@@ -238,6 +255,7 @@ impl Driver<'_> {
 
     /// The peer withdrew something.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
+        self.put_off.retain(|offer| offer.item != id);
         self.drop_theirs(id);
         self.trouble(failure_from(reason, self.side));
         self.enough();
@@ -261,8 +279,13 @@ impl Driver<'_> {
     }
 
     pub(super) fn kept(&mut self, id: ItemId) {
+        self.arrived(Input::Kept(id));
+    }
+
+    /// Something small of the peer's is here, which `input` says.
+    fn arrived(&mut self, input: Input<'static>) {
         self.received += 1;
-        self.next.push_back(Input::Kept(id));
+        self.next.push_back(input);
         self.enough();
     }
 

@@ -19,6 +19,7 @@ struct Channel {
     number: u32,
     join: Option<String>,
     joins: Vec<Join>,
+    reach: String,
     link: Option<String>,
     expires_at: String,
 }
@@ -194,6 +195,9 @@ struct Session {
     expires_at: Option<String>,
     unreceived: u64,
     secrets_held: u64,
+    exit: Option<i32>,
+    reason: Option<String>,
+    diagnostics: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -313,6 +317,7 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
             assert_eq!(it.join.as_ref(), it.joins.first().map(|join| &join.command), "{line}");
             assert!(it.joins.iter().all(|join| join.command.contains(&it.code)), "{line}");
             let at_relay = !(1024..=65535).contains(&it.number);
+            assert!(if at_relay { it.reach == "relay" } else { ["machine", "network", "address"].contains(&it.reach.as_str()) }, "{line}");
             assert!(
                 it.link.is_none_or(|link| at_relay && link.starts_with("https://") && link.ends_with(&format!("/#{}", it.code))),
                 "{line}"
@@ -343,7 +348,10 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
 fn check_session(it: &Session, line: &str) {
     let of = |word: &str, words: &[&str]| assert!(words.contains(&word), "{word}: {line}");
     of(&it.role, &["host", "peer"]);
-    of(&it.state, &["waiting", "paired", "connected", "leaving"]);
+    of(&it.state, &["waiting", "paired", "connected", "leaving", "ended"]);
+    assert_eq!((it.exit.is_some(), it.reason.is_some()), (it.state == "ended", it.state == "ended"), "{line}");
+    it.reason.iter().for_each(|reason| assert_eq!(statuses().get(reason.as_str()).copied(), it.exit, "EVENTS.md says otherwise: {line}"));
+    assert!(it.diagnostics.as_ref().is_none_or(|path| path.starts_with('/') && path.ends_with(&format!("{}.log", it.session))), "{line}");
     of(&it.want, &["give", "take", "channel"]);
     it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
     assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");

@@ -88,6 +88,17 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    /// What a test that failed has left in the background.
+    fn drop(&mut self) {
+        if self.home().join(".local/state/pinhole/run").exists() {
+            for session in process::in_background(&self.home()) {
+                let _ = rustix::process::kill_process(session, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
 /// The program at work. Killed when dropped.
 pub struct Running {
     pub child: Child,

@@ -1,5 +1,7 @@
 //! What the system says of a running process.
 
+use rustix::process::Pid;
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,6 +20,17 @@ pub fn bytes_read(pid: u32) -> u64 {
 /// What a process holds in memory now, in kB.
 pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:").unwrap()
+}
+
+/// The sessions that go on in the background with this home.
+pub fn in_background(home: &Path) -> Vec<Pid> {
+    let home = format!("HOME={}\0", home.display());
+    let process = |entry: std::fs::DirEntry| {
+        let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
+        let of = |file: &str| std::fs::read(entry.path().join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (of("cmdline").ok()?.contains("\0--detached\0session\0") && of("environ").ok()?.contains(&home)).then_some(pid)
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
 }
 
 /// Watches how much memory a process has held at most. The system keeps the maximum itself, so nothing between two looks is missed, only

@@ -95,7 +95,7 @@ fn the_next_call_says_what_became_of_the_probe() {
     probes_are_gone(&run);
     let ended = here.run(["doctor"]).expect(0);
     let (ok, detail, next) = said(&ended, "background");
-    assert!(!ok && detail.contains("probe was, ") && next.contains("in the foreground"), "{detail}");
+    assert!(!ok && detail.contains("probe was, ") && next.contains("without --detach"), "{detail}");
     assert!(said(&ended, "summary").1.contains("nothing lives on in the background"));
     end_probes(&here.home());
 }

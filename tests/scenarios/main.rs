@@ -14,6 +14,7 @@ mod collect;
 mod config;
 mod control;
 mod crowd;
+mod detached;
 mod doctor;
 mod early;
 mod existing;

@@ -26,7 +26,12 @@ fn one_command_in_namespaces_of_its_own() {
     let (ok, detail, next) = said(&ended, "dial");
     assert!(!ok && detail.contains("no network but loopback") && next.contains("outside the sandbox"), "{detail}");
     let (ok, detail, next) = said(&ended, "background");
-    assert!(!ok && detail.contains("PID namespace began with this very command") && next.contains("in the foreground"), "{detail}");
+    assert!(
+        !ok && detail.contains("PID namespace began with this very command")
+            && next.contains("`pinhole mcp`")
+            && next.contains("without --detach"),
+        "{detail}"
+    );
     assert!(!said(&ended, "discovery").0);
     assert!(["listen", "unix-sockets", "files"].into_iter().all(|name| said(&ended, name).0), "{:#?}", ended.lines);
     assert_eq!(ended.failure()["error"], "not-working");
@@ -41,7 +46,11 @@ fn what_is_in_the_foreground_is_done_where_nothing_lives_on() {
     let (here, there) = (Machine::new(), Machine::new());
     let sandbox = Sandbox { brief: true, ..Sandbox::default() };
     let ended = doctor(sandbox, &here, 0);
-    assert!(said(&ended, "summary").1.ends_with("each in one command; nothing lives on in the background"), "{:#?}", ended.lines);
+    assert!(
+        said(&ended, "summary").1.ends_with("without --detach, as do `ask` and `mcp`; nothing lives on in the background"),
+        "{:#?}",
+        ended.lines
+    );
     let giver = Running::start(sandbox.command(&here, ["give", "--text", "x"]));
     hand_over(giver, |code| there.start(["take", code]));
 }
@@ -52,7 +61,7 @@ fn where_unix_sockets_are_refused_give_and_take_need_none() {
     let sandbox = Sandbox { refused: &[Refused::UnixSocket], ..Sandbox::default() };
     let ended = doctor(sandbox, &here, 0);
     let (ok, detail, next) = said(&ended, "unix-sockets");
-    assert!(!ok && detail.contains("not permitted") && next.contains("use `give` and `take`"), "{detail}");
+    assert!(!ok && detail.contains("not permitted") && next.contains("`give`, `take` and `ask` without --detach"), "{detail}");
     assert!(said(&ended, "summary").1.contains("other commands cannot reach a running session"));
     let giver = Running::start(sandbox.command(&here, ["give", "--text", "x"]));
     hand_over(giver, |code| Running::start(sandbox.command(&there, ["take", code])));

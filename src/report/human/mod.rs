@@ -136,6 +136,7 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
             Event::Session(about) => say(&words::session(about, SystemTime::now())),
+            Event::Detached(about) => say(&words::detached(about)),
             Event::Check(check) => Some(self.check(check)),
             Event::End { .. } => None,
         }

@@ -68,7 +68,16 @@ pub fn session(about: &About, now: SystemTime) -> String {
         1 => ", a secret held".into(),
         several => format!(", {several} secrets held"),
     };
-    format!("{number}{label}: {} ({}), {}{left}{unreceived}{held}", about.want.word(), about.role.word(), about.state.word())
+    let end = about.end.as_ref().map(|(exit, reason)| format!(" with {exit}, {}", terminal(reason))).unwrap_or_default();
+    let diagnostics = about.diagnostics.as_ref().map(|path| format!("; what goes wrong is in {}", name(path))).unwrap_or_default();
+    let (want, role, state) = (about.want.word(), about.role.word(), about.state.word());
+    format!("{number}{label}: {want} ({role}), {state}{end}{left}{unreceived}{held}{diagnostics}")
+}
+
+/// A session that goes on in the background, and how to reach it.
+pub fn detached(about: &About) -> String {
+    let number = about.number.map(|number| format!(" {number}")).unwrap_or_default();
+    format!("It goes on in the background. Next: pinhole receive{number}, pinhole status{number} or pinhole close{number}.")
 }
 
 /// Which way the bytes go.

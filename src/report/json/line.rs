@@ -217,6 +217,7 @@ pub enum Status<'a> {
         join: Option<&'a str>,
         /// All such commands, at most three.
         joins: Vec<Join<'a>>,
+        reach: Reach,
         /// The code as a link. Who opens it in a browser trusts its relay with the whole code.
         #[serde(skip_serializing_if = "Option::is_none")]
         link: Option<&'a str>,
@@ -280,6 +281,17 @@ pub enum Path {
     Loopback,
     Lan,
     Direct,
+    Relay,
+}
+
+/// Who finds the host by the code alone.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Reach {
+    Machine,
+    Network,
+    Address,
     Relay,
 }
 
@@ -371,7 +383,7 @@ pub struct Open<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'a str>,
     /// How far it has come.
-    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving"]))]
+    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving", "ended"]))]
     pub state: &'static str,
     /// What it came for.
     #[schemars(extend("enum" = ["give", "take", "channel"]))]
@@ -386,4 +398,14 @@ pub struct Open<'a> {
     pub unreceived: u64,
     /// Secrets that nobody has taken.
     pub secrets_held: u64,
+    /// The exit status with which it has ended, if it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = Exit::ALL.map(Exit::code)))]
+    pub exit: Option<u8>,
+    /// `done`, or the word of the error that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'a str>,
+    /// The file that says what went wrong in it, if it goes on in the background.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<&'a str>,
 }

@@ -1,13 +1,14 @@
 //! A numbered line read again, for people who ask for it at a terminal.
 
+use super::moment;
 use crate::report::sentences::reason;
-use crate::session::event::{Arrived, Event, Offered, Ours, Path, Stored};
+use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, Stored};
 use pinhole_protocol::wire::{ItemId, PeerText};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The number of a line and what it says; nothing if it is no numbered line. People are not told again what has a code in it.
+/// The number of a line and what it says; nothing if it is no numbered line.
 pub(super) fn line(line: &str) -> Option<(u64, Option<Event>)> {
     let value: Value = if line.is_ascii() && !line.contains(char::is_control) { serde_json::from_str(line).ok()? } else { return None };
     Some((value.get("seq")?.as_u64()?, event(&value)))
@@ -25,6 +26,21 @@ fn event(line: &Value) -> Option<Event> {
     let files = || number("files").and_then(|files| u32::try_from(files).ok());
     let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None });
     Some(match (word("type")?, word("event").unwrap_or_default()) {
+        ("status", "channel") => Event::Channel(Channel {
+            code: text("code")?,
+            number: u32::try_from(number("number")?).ok()?,
+            reach: match word("reach")? {
+                "machine" => Reach::Machine,
+                "network" => Reach::Announced,
+                "address" => Reach::Silent(None),
+                _ => Reach::Relay("a relay".into()),
+            },
+            join: line.get("joins")?.as_array()?.iter().filter_map(join).collect(),
+            link: text("link"),
+            expires_at: moment(word("expires_at")?)?,
+            lasts: moment(word("expires_at")?)?.duration_since(SystemTime::now()).unwrap_or_default(),
+            offering: None,
+        }),
         ("status", "opening") => Event::Opening { tunnel: text("tunnel")? },
         ("status", "waiting") => Event::Waiting,
         ("status", "paired") => Event::Paired,
@@ -89,6 +105,12 @@ fn event(line: &Value) -> Option<Event> {
     })
 }
 
+fn join(line: &Value) -> Option<Join> {
+    let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
+    // At most three, once, in a process that says them and ends.
+    Some(Join { place: text("place")?.leak(), command: text("command")? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Lines;
@@ -110,7 +132,6 @@ mod tests {
             let (number, again) = read.unwrap();
             assert_eq!(number, seq);
             match (again, &told) {
-                (None, Event::Channel(_)) => {}
                 (Some(Event::File(_)), Event::Text { saved_to: Some(_), .. }) => {}
                 (Some(again), _) => assert_eq!(written(&again).text, first.text),
                 (None, _) => panic!("{}", first.text),

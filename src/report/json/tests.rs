@@ -3,6 +3,7 @@ use crate::failure::{Exit, Failure};
 use crate::report::test_events;
 use crate::session::event::Path;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use proptest::prelude::*;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -121,6 +122,9 @@ enum Promised {
         expires_at: Option<String>,
         unreceived: u64,
         secrets_held: u64,
+        exit: Option<u8>,
+        reason: Option<String>,
+        diagnostics: Option<String>,
     },
     End {
         v: One,
@@ -147,6 +151,7 @@ enum PromisedStatus {
         number: u32,
         join: Option<String>,
         joins: Vec<PromisedJoin>,
+        reach: String,
         link: Option<String>,
         expires_at: String,
     },
@@ -369,7 +374,7 @@ fn giving_a_file() {
     assert_eq!(
         lines(&events, None),
         [
-            r#"{"v":1,"seq":1,"type":"status","event":"channel","code":"417-walrus-clipboard-mango","number":417,"join":"pinhole take 417-walrus-clipboard-mango","joins":[{"place":"anywhere","command":"pinhole take 417-walrus-clipboard-mango"}],"expires_at":"2026-11-21T10:00:00Z"}"#,
+            r#"{"v":1,"seq":1,"type":"status","event":"channel","code":"417-walrus-clipboard-mango","number":417,"join":"pinhole take 417-walrus-clipboard-mango","joins":[{"place":"anywhere","command":"pinhole take 417-walrus-clipboard-mango"}],"reach":"relay","expires_at":"2026-11-21T10:00:00Z"}"#,
             r#"{"v":1,"seq":2,"type":"status","event":"waiting"}"#,
             r#"{"v":1,"seq":3,"type":"status","event":"connected","path":"direct"}"#,
             r#"{"v":1,"seq":4,"type":"delivered","id":1,"what":"report.pdf","size":38200000}"#,
@@ -446,4 +451,17 @@ fn dates_of_the_calendar() {
     assert_eq!(at(1_735_689_599), "2024-12-31T23:59:59Z");
     assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
     assert_eq!(timestamp(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00Z");
+}
+
+proptest! {
+    #[test]
+    fn a_moment_is_read_as_it_was_written(seconds in 0u64..400_000_000_000) {
+        let moment = UNIX_EPOCH + Duration::from_secs(seconds % 253_402_300_799);
+        prop_assert_eq!(super::moment(&timestamp(moment)), Some(moment));
+    }
+
+    #[test]
+    fn no_text_makes_a_moment_panic(text in any::<String>(), near in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9é]{2}Z") {
+        let _ = (super::moment(&text), super::moment(&near));
+    }
 }

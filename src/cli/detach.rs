@@ -1,0 +1,206 @@
+//! `--detach`: the session is another process, in a process session of its own, and this one comes back as soon as there is a channel.
+//!
+//! Three processes run the same command line. The first starts the second and reads what the session prints; the second leaves the first's
+//! process session, starts the third and ends; the third is the session, in a process session of its own too. The first comes back with
+//! success only after it has asked the session whether it is there, when the second and its process group have gone.
+
+use super::options::Step;
+use super::{Done, Ended, Session, plainly};
+use crate::control::client::{self, Found};
+use crate::doctor::{lives_on, not_detachable};
+use crate::failure::{Exit, Failure};
+use crate::files::secret_source::SecretSource;
+use crate::report::prompt::nobody_to_ask;
+use crate::session::Report;
+use crate::session::event::Event;
+use crate::session::interrupt::{Interrupt, interrupted};
+use pinhole_protocol::secret::SecretVec;
+use rustix::io::Errno;
+use rustix::process::{Pid, setsid, test_kill_process_group};
+use serde_json::Value;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The option by which a process knows its step.
+const STEP: &str = "--detached";
+/// How long a session that is not wanted any more may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Starts the session, tells what it says until there is a channel, and makes sure that it goes on.
+///
+/// # Errors
+/// `not-detachable` where nothing lives on, and what the session itself fails with before.
+pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
+    if command.bytes_to_stdout() {
+        return Err(Failure::new(Exit::Usage, "usage", "-o - is standard output, and a session in the background has none")
+            .next("name a folder with -o DIR, or leave --detach out"));
+    }
+    lives_on()?;
+    let mut interrupt = Interrupt::new()?;
+    let (mut told, starter) = (Told::default(), starter(command)?);
+    let gone = tokio::select! {
+        gone = follow(starter, &mut told, report) => gone,
+        () = interrupt.wait() => {
+            told.abandon().await;
+            return Err(interrupted("interrupted before there was a channel"));
+        }
+    };
+    if let Some((exit, reason)) = told.end {
+        return if exit == Exit::Done { Ok(false) } else { Err(told.failure(exit, reason)) };
+    }
+    told.trouble(report);
+    let there = if gone { told.found().await } else { None };
+    let about = there.ok_or_else(|| not_detachable("the session was ended as soon as it was left in the background"))?.about;
+    // What cannot be written is seen by nobody; the session goes on all the same.
+    let _ = report.event(&Event::Detached(about), Instant::now());
+    Ok(false)
+}
+
+/// Tells what the session says until it lets go of its output; whether the second process and its group have gone then.
+async fn follow((mut starter, secret): (Child, Option<SecretVec>), told: &mut Told, report: &mut Report) -> bool {
+    let group = starter.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let (Some(mut input), Some(secret)) = (starter.stdin.take(), secret) {
+        // Whoever does not take it says why.
+        let _ = input.write_all(secret.expose()).await;
+    }
+    if let Some(output) = starter.stdout.take() {
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            told.line(&line, report);
+        }
+    }
+    starter.wait().await.is_ok() && group.is_some_and(|group| test_kill_process_group(group) == Err(Errno::SRCH))
+}
+
+/// The second process, and a secret that was asked for here and is to be read there.
+fn starter(command: &Session) -> Result<(Child, Option<SecretVec>), Failure> {
+    let (input, secret) = match (command.reads_stdin(), io::stdin().is_terminal()) {
+        (false, _) => (Stdio::null(), None),
+        (true, false) => (Stdio::inherit(), None),
+        (true, true) if command.asks_for_secret() => (Stdio::piped(), Some(SecretSource::Prompt.read(None)?)),
+        (true, true) => return Err(nobody_to_ask("what is typed", "name what is given, or pipe it; a code may be in PINHOLE_CODE")),
+    };
+    let started = again(Step::Start).and_then(|mut again| {
+        again.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
+        Command::from(again).spawn()
+    });
+    Ok((started.map_err(|error| cannot(&error))?, secret))
+}
+
+/// What the session has said.
+#[derive(Default)]
+struct Told {
+    /// Its id.
+    session: Option<String>,
+    /// What went wrong last, not yet told: it may be why the session ends.
+    trouble: Option<Failure>,
+    end: Option<(Exit, &'static str)>,
+}
+
+impl Told {
+    fn line(&mut self, line: &str, report: &mut Report) {
+        let Ok(value) = serde_json::from_str::<Value>(line) else { return };
+        let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        // A few words, in a process that ends soon.
+        let word = |field: &str| text(field).map(|word| &*word.leak());
+        match value.get("type").and_then(Value::as_str).unwrap_or_default() {
+            "session" => self.session = text("session"),
+            "error" => {
+                self.trouble(report);
+                let failure = Failure::new(Exit::Other, word("error").unwrap_or("failed"), text("detail").unwrap_or_default());
+                self.trouble = Some(Failure { next: text("next"), ..failure });
+            }
+            "end" => {
+                let exit = value.get("exit").and_then(Value::as_u64).and_then(|exit| Exit::of(u8::try_from(exit).ok()?));
+                self.end = Some((exit.unwrap_or(Exit::Other), word("reason").unwrap_or("failed")));
+            }
+            _ => {
+                self.trouble(report);
+                // What cannot be written is seen by nobody.
+                let _ = report.relay_own(line, Instant::now());
+            }
+        }
+    }
+
+    /// Tells what went wrong, which did not end the session.
+    fn trouble(&mut self, report: &mut Report) {
+        if let Some(failure) = self.trouble.take() {
+            let _ = report.event(&Event::Trouble(failure), Instant::now());
+        }
+    }
+
+    /// Why the session has ended.
+    fn failure(self, exit: Exit, reason: &'static str) -> Failure {
+        let failure = self.trouble.unwrap_or_else(|| Failure::new(exit, reason, "the session has ended"));
+        Failure { exit, word: reason, ..failure }
+    }
+
+    /// The session, if it answers.
+    async fn found(&self) -> Option<Found> {
+        client::session(self.session.as_deref()?).await.ok().flatten()
+    }
+
+    /// Ends the session, whose user does not want it any more. One that has not said what it is ends when nobody hears it.
+    async fn abandon(&self) {
+        if let Some(found) = self.found().await {
+            let _ = found.close(true, PATIENCE).await;
+        }
+    }
+}
+
+/// The second process: starts the third.
+pub(super) fn start() -> Ended {
+    let started = setsid().map_err(io::Error::from).and_then(|_| again(Step::Session)?.spawn());
+    plainly(true, started.map(drop).map_err(|error| cannot(&error)))
+}
+
+/// The third process leaves the second's process session before anything else.
+///
+/// # Errors
+/// `not-detachable`, where the system refuses that.
+pub(super) fn settle() -> Result<(), Failure> {
+    setsid().map(drop).map_err(|error| cannot(&error.into()))
+}
+
+/// This command line once more, as another step. That is said behind the command's name, because a program's arguments come last.
+fn again(step: Step) -> io::Result<std::process::Command> {
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(words(step, std::env::args_os().skip(1)));
+    Ok(command)
+}
+
+fn words(step: Step, typed: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let step = match step {
+        Step::Start => "start",
+        Step::Session => "session",
+    };
+    let mut typed = typed.into_iter().peekable();
+    let name = typed.next();
+    if typed.next_if(|word| word == STEP).is_some() {
+        typed.next();
+    }
+    name.into_iter().chain([STEP, step].map(OsString::from)).chain(typed).collect()
+}
+
+fn cannot(error: &io::Error) -> Failure {
+    not_detachable(&format!("no process can be left in the background: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_the_same_words_and_its_own_name() {
+        let typed = ["take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"];
+        let start = words(Step::Start, typed.map(OsString::from));
+        assert_eq!(start[..3], ["take", "--detached", "start"].map(OsString::from));
+        assert_eq!(start[3..], typed[1..].iter().map(OsString::from).collect::<Vec<_>>());
+        let session = words(Step::Session, start.clone());
+        assert_eq!((&session[..3], &session[3..]), (&["take", "--detached", "session"].map(OsString::from)[..], &start[3..]));
+    }
+}
