@@ -57,15 +57,21 @@ impl Args {
 
 /// The purpose of a channel that stays open.
 pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+    let (program, first) = (handler.handler(receive.program())?, handler.first()?);
+    let fence = fencing.fence(Keeper::Channel)?;
+    Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..unanswered(receive, channel, person)? })
+}
+
+/// The same without anything that this command line sends of itself, and so without a fence.
+pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, Failure> {
     if receive.bytes_to_stdout() {
         // Several files at once would be mixed there, with each other and with the events.
         return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
-    let (program, mut taking) = (handler.handler(receive.program())?, receive.taking(person)?);
+    let mut taking = receive.taking(person)?;
     if !person {
         taking.secret = SecretPlace::Held;
     }
-    let (fence, first) = (fencing.fence(Keeper::Channel)?, handler.first()?);
-    Ok(Plan { taking: Some(taking), fence, handler: program, wares: first.into_iter().collect(), ..channel.plan(Want::Both, person)? })
+    Ok(Plan { taking: Some(taking), ..channel.plan(Want::Both, person)? })
 }

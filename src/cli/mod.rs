@@ -17,6 +17,7 @@ mod give;
 mod handler;
 mod host;
 mod man;
+mod mcp;
 mod options;
 mod receive;
 mod relay;
@@ -36,7 +37,7 @@ use crate::report::{Format, Reporter, Settings, format_choice};
 use crate::session::event::Event;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
-use crate::session::{self, Report};
+use crate::session::{self, Report, runtime};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use options::{Output, Step};
@@ -89,6 +90,8 @@ enum Command {
     Completions(completions::Args),
     /// Print a manual page.
     Man(man::Args),
+    /// Serve channels to an agent over the Model Context Protocol.
+    Mcp(Box<mcp::Args>),
     /// Say what works here, and what would help where something does not.
     Doctor(doctor::Args),
     /// Set up the agents that are here: Claude Code, Codex, Cursor, OpenCode.
@@ -158,7 +161,7 @@ impl Here {
                 runtime.shutdown_background();
                 Ended(end(&mut report, done.map(|()| false)))
             }
-            Err(error) => Ended(end(&mut report, Err(no_runtime(&error)))),
+            Err(failure) => Ended(end(&mut report, Err(failure))),
         }
     }
 }
@@ -285,6 +288,7 @@ pub fn main() -> Ended {
         Ok(Cli { command: Command::Capabilities(args) }) => return plainly(args.json, args.run()),
         Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
         Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
+        Ok(Cli { command: Command::Mcp(args) }) => return args.main(),
         Ok(Cli { command: Command::Doctor(args) }) => return args.main(),
         Ok(Cli { command: Command::Setup(args) }) => return plainly(false, args.run()),
         Err(error) => return misused(error),
@@ -322,17 +326,10 @@ pub fn main() -> Ended {
             runtime.shutdown_background();
             exit
         }
-        Err(error) => end(&mut report, Err(no_runtime(&error))),
+        Err(failure) => end(&mut report, Err(failure)),
     };
     modes.restore();
     Ended(exit)
-}
-
-/// One thread for what runs beside the session: a link over a relay goes on while the session is busy with something else.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    // It makes such a pair for signals, and does not survive it if that is refused.
-    std::os::unix::net::UnixStream::pair()?;
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
 /// How the process ends. Threads that still wait for a disk or a terminal do not hold it up.
@@ -374,10 +371,6 @@ fn end(report: &mut Report, done: Done) -> Exit {
     }
     let _ = report.event(&Event::End { exit, reason, more }, Instant::now());
     exit
-}
-
-fn no_runtime(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor")
 }
 
 /// It is not even clear for whom the output is.

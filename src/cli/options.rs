@@ -102,6 +102,19 @@ impl Channel {
         }
     }
 
+    /// The same, with what one channel of several has of its own; a time is as it would be typed.
+    pub(super) fn with(&self, label: Option<String>, time: Option<&str>, relay: Option<String>) -> Result<Self, Failure> {
+        let mut channel = self.clone();
+        if let Some(time) = time {
+            channel.ttl = Some(
+                ttl(time).map_err(|error| Failure::new(Exit::Usage, "usage", format!("ttl: {error}")).next("leave it out for an hour"))?,
+            );
+        }
+        channel.label = label.or(channel.label);
+        channel.relay.relay = relay.or(channel.relay.relay);
+        Ok(channel)
+    }
+
     /// The purpose of a session in this channel, with nothing to send and nothing taken yet.
     pub(super) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
         if self.verify && !person {

@@ -1,5 +1,6 @@
 //! The commands' end: finds the sessions of this user and asks them.
 
+use super::Control;
 use super::buffered::Buffered;
 use super::feed::{self, Input};
 use super::runtime::Runtime;
@@ -17,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -30,9 +31,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Found {
     /// What it is.
     pub about: About,
-    socket: PathBuf,
-    /// The directory of `socket`, held open, because that path may lead through it.
-    _runtime: Arc<Runtime>,
+    at: Place,
+}
+
+/// Where a session is reached.
+enum Place {
+    /// At its socket.
+    Socket {
+        path: PathBuf,
+        /// The directory of `path`, held open, because that may lead through it.
+        _runtime: Arc<Runtime>,
+    },
+    /// In this process.
+    Here(Control),
 }
 
 /// Which session is meant.
@@ -58,7 +69,21 @@ pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
         let (runtime, code) = (Arc::clone(&runtime), which.code.clone());
         asked.spawn(async move { ask_about(runtime, &id, code).await });
     }
-    let mut found: Vec<Found> = asked.join_all().await.into_iter().flatten().collect();
+    let found = asked.join_all().await.into_iter().flatten().collect();
+    Ok(meant(found, which))
+}
+
+/// The sessions of this process that are meant, ordered by number.
+pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Which) -> Vec<Found> {
+    let code = which.code.as_ref().map(|code| code.as_str());
+    let mut found = Vec::new();
+    for control in sessions {
+        found.push(Found { about: control.about(code).await, at: Place::Here(control) });
+    }
+    meant(found, which)
+}
+
+fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
     found.retain(|found| {
         found.about.matches
             && which.role.is_none_or(|role| role == found.about.role)
@@ -67,7 +92,7 @@ pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
     found.sort_by(|a, b| {
         (a.about.number, a.about.role.word(), &a.about.session).cmp(&(b.about.number, b.about.role.word(), &b.about.session))
     });
-    Ok(found)
+    found
 }
 
 /// The session of this id, if it is there.
@@ -81,15 +106,15 @@ pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
 
 /// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
 async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<String>>) -> Option<Found> {
-    let socket = runtime.socket(id);
+    let at = Place::Socket { path: runtime.socket(id), _runtime: Arc::clone(&runtime) };
     let code = code.map(|code| code.to_string());
     match timeout(PATIENCE, async {
-        let mut asking = Asking::begin(&socket, What::About { code }).await?;
+        let mut asking = Asking::begin(&at, What::About { code }).await?;
         asking.next().await
     })
     .await
     {
-        Ok(Ok(Some(Reply::About(about)))) => Some(Found { about, socket, _runtime: runtime }),
+        Ok(Ok(Some(Reply::About(about)))) => Some(Found { about, at }),
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             runtime.remove(id);
             None
@@ -133,6 +158,12 @@ pub async fn nothing_open(which: &Which) -> Failure {
         return Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE");
     }
     let open = find(&Which::default()).await.unwrap_or_default();
+    not_open(&open)
+}
+
+/// That no session is the one that was asked for, and which are.
+#[must_use]
+pub fn not_open(open: &[Found]) -> Failure {
     let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
     let (detail, next) = match open.as_slice() {
         [] => ("no channel is open here".to_owned(), "pinhole host, or pinhole connect CODE"),
@@ -142,12 +173,17 @@ pub async fn nothing_open(which: &Which) -> Failure {
 }
 
 impl Found {
+    /// A session of this process.
+    pub async fn within(control: Control) -> Self {
+        Self { about: control.about(None).await, at: Place::Here(control) }
+    }
+
     /// Closes it and waits until its process has gone, for `patience` at most.
     ///
     /// # Errors
     /// `unfinished` if it is not gone by then.
     pub async fn close(&self, now: bool, patience: Duration) -> Result<(), Failure> {
-        let mut asking = match Asking::begin(&self.socket, What::Close { now }).await {
+        let mut asking = match Asking::begin(&self.at, What::Close { now }).await {
             Ok(asking) => asking,
             // It has ended meanwhile, which is all that was wanted.
             Err(error) if is_over(&error) => return Ok(()),
@@ -184,6 +220,8 @@ impl Found {
                 Some(Reply::Done { more, .. }) if !told => return Ok(more),
                 Some(Reply::Done { more, over }) => {
                     asking.acknowledge().await.map_err(|error| gone(&error))?;
+                    // Its end of the stream says that it has heard so.
+                    let _ = asking.next().await;
                     return over.and_then(|over| over.failed).map_or(Ok(more), |fault| Err(fault.into()));
                 }
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
@@ -238,7 +276,8 @@ impl Found {
     /// `unfinished` if there is none yet: the question is not taken back.
     pub async fn ask(&self, question: String, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
         let mut asking = self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
-        asking.bring(question.as_bytes()).await.map_err(|error| gone(&error))?;
+        // What is refused is not read, and why is the answer.
+        let _ = asking.bring(question.as_bytes()).await;
         match asking.next().await.map_err(|error| gone(&error))? {
             Some(Reply::Line(line)) => {
                 // All of the answer is read before it is acknowledged, or its end could find nobody there.
@@ -269,7 +308,9 @@ impl Found {
         let mut stream: Option<Input> = None;
         for content in contents {
             match content {
-                Content::Bytes(bytes) => asking.bring(&bytes).await.map_err(|error| gone(&error))?,
+                // What is refused is not read, and why is the answer.
+                Content::Bytes(bytes) if asking.bring(&bytes).await.is_err() => break,
+                Content::Bytes(_) => {}
                 Content::Stream(input) => stream = Some(input),
             }
         }
@@ -325,8 +366,17 @@ impl Found {
         self.about.number.map(|number| format!(" {number}")).unwrap_or_default()
     }
 
+    /// The session itself, if it is one of this process.
+    #[must_use]
+    pub const fn here(&self) -> Option<&Control> {
+        match &self.at {
+            Place::Here(control) => Some(control),
+            Place::Socket { .. } => None,
+        }
+    }
+
     async fn ask_for(&self, what: What) -> Result<Asking, Failure> {
-        Asking::begin(&self.socket, what).await.map_err(|error| gone(&error))
+        Asking::begin(&self.at, what).await.map_err(|error| gone(&error))
     }
 }
 
@@ -355,17 +405,28 @@ fn millis(time: Duration) -> u64 {
 /// A request that is being answered.
 struct Asking {
     replies: Replies,
-    requests: WriteHalf<UnixStream>,
+    requests: WriteHalf<Box<dyn Stream>>,
 }
 
-type Replies = Buffered<ReadHalf<UnixStream>>;
+type Replies = Buffered<ReadHalf<Box<dyn Stream>>>;
+
+/// What a request goes over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Asking {
-    async fn begin(socket: &std::path::Path, what: What) -> io::Result<Self> {
-        let mut stream = UnixStream::connect(socket).await?;
-        if stream.peer_cred()?.uid() != geteuid().as_raw() {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
+    async fn begin(at: &Place, what: What) -> io::Result<Self> {
+        let mut stream: Box<dyn Stream> = match at {
+            Place::Here(control) => Box::new(control.stream()),
+            Place::Socket { path, .. } => {
+                let stream = UnixStream::connect(path).await?;
+                if stream.peer_cred()?.uid() != geteuid().as_raw() {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                Box::new(stream)
+            }
+        };
         stream.write_all(&wire::spelt(&Request { v: VERSION, what })?).await?;
         let (replies, requests) = tokio::io::split(stream);
         Ok(Self { replies: Buffered::new(replies), requests })

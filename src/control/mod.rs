@@ -17,7 +17,7 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
 use crate::report::sentences::{Side, failure_from, untaken};
-use crate::session::event::{Event, Path};
+use crate::session::event::{Event, Path, Way};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
 use diagnostics::Diagnostics;
@@ -29,7 +29,7 @@ use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 pub use server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use wire::{About, Fault, Over, Role, State, Want};
 use zeroize::Zeroizing;
 
@@ -119,6 +119,8 @@ impl Follower {
 pub struct Control(Arc<Shared>);
 
 struct Shared {
+    /// Eight hexadecimal digits.
+    id: String,
     role: Role,
     want: Want,
     label: Option<String>,
@@ -134,6 +136,33 @@ struct Shared {
     closing: Notify,
     /// Held by the `receive` whose lines are on their way, so that no other returns the same.
     receiving: tokio::sync::Mutex<()>,
+    moved: watch::Sender<Option<Moved>>,
+    /// Whether nothing of it runs any more.
+    over: watch::Sender<bool>,
+}
+
+/// How far a transfer has come, as [`Event::Progress`] says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its number.
+    pub id: ItemId,
+    /// Which way it goes.
+    pub way: Way,
+    /// Bytes that have arrived.
+    pub done: u64,
+    /// Bytes in all, once known.
+    pub total: Option<u64>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The exit status of a process that is such a session alone.
+    pub exit: Exit,
+    /// `done`, or the word of the failure.
+    pub reason: &'static str,
+    /// What went wrong, if something did.
+    pub failure: Option<Failure>,
 }
 
 /// Takes errands to the conversation.
@@ -203,6 +232,7 @@ impl Control {
             end: None,
         };
         Self(Arc::new(Shared {
+            id: runtime::new_id(),
             role,
             want,
             label,
@@ -214,6 +244,8 @@ impl Control {
             seen: Mutex::new(seen),
             closing: Notify::new(),
             receiving: tokio::sync::Mutex::default(),
+            moved: watch::Sender::default(),
+            over: watch::Sender::default(),
         }))
     }
 
@@ -248,6 +280,12 @@ impl Control {
         }
     }
 
+    /// The session's id, eight hexadecimal digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
     /// The session says something: a numbered line is kept.
     pub fn heard(&self, event: &Event, line: Option<(u64, &str)>) {
         let mut seen = self.seen();
@@ -262,6 +300,9 @@ impl Control {
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
             Event::Holding { left, .. } => seen.expires_at = SystemTime::now().checked_add(*left),
+            Event::Progress { id, way, done, total } => {
+                self.0.moved.send_replace(Some(Moved { id: *id, way: *way, done: *done, total: *total }));
+            }
             Event::Trouble(failure) => seen.trouble = Some(failure.clone()),
             Event::End { exit, reason, .. } => {
                 (seen.state, seen.end) = (State::Ended, Some(End { exit: *exit, reason, returned: false }));
@@ -397,6 +438,46 @@ impl Control {
         }
     }
 
+    /// The session in a few words, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let number = self.seen().number;
+        number.map_or_else(|| format!("session {}", self.0.id), |number| format!("channel {number}"))
+    }
+
+    /// How far each transfer has come, one after another.
+    #[must_use]
+    pub fn moved(&self) -> watch::Receiver<Option<Moved>> {
+        self.0.moved.subscribe()
+    }
+
+    /// How the session ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<Outcome> {
+        let seen = self.seen();
+        let End { exit, reason, .. } = *seen.end.as_ref()?;
+        let failure = seen.trouble.clone().filter(|trouble| trouble.word == reason);
+        Some(Outcome { exit, reason, failure })
+    }
+
+    /// Nothing of the session runs any more, in a process that goes on.
+    pub fn finish(&self) {
+        self.over();
+        self.0.over.send_replace(true);
+    }
+
+    /// Waits for [`Control::finish`].
+    pub async fn finished(&self) {
+        // The sender is in `self`, so it is there as long as this waits.
+        let _ = self.0.over.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// Lines that no `receive` has returned.
+    #[must_use]
+    pub fn unreceived(&self) -> u64 {
+        self.0.journal.unreturned()
+    }
+
     /// Whether another command has closed this session, and how.
     #[must_use]
     pub fn closing(&self) -> Option<Closing> {
@@ -487,7 +568,7 @@ impl Control {
     }
 
     /// What this session is to a command that asks for `code`, or a number alone.
-    pub(crate) async fn about(&self, session: &str, code: Option<&str>) -> About {
+    pub(crate) async fn about(&self, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
         match &self.seen().desk {
             Some(desk) => desk(Errand::Rests(rests)),
@@ -498,7 +579,7 @@ impl Control {
         let seen = self.seen();
         let expires_at = rests.map(|rests| SystemTime::now() + rests).or(seen.expires_at);
         About {
-            session: session.to_owned(),
+            session: self.0.id.clone(),
             number: seen.number,
             role: self.0.role,
             label: self.0.label.clone(),

@@ -24,6 +24,12 @@ const LONGEST: usize = 108;
 /// A session listens within milliseconds of making its socket; one that is older and not ready never will be.
 const STILL_NEW: Duration = Duration::from_secs(60);
 
+/// An id for a session: eight hexadecimal digits.
+#[must_use]
+pub fn new_id() -> String {
+    format!("{:08x}", OsRng.next_u32())
+}
+
 /// The directory, held open: it is this user's own and nobody else may enter it.
 #[derive(Debug)]
 pub struct Runtime {
@@ -91,16 +97,15 @@ impl Runtime {
         &self.path
     }
 
-    /// Listens under a new name: its session's id of eight hexadecimal digits.
+    /// Listens for the session `id`.
     ///
     /// # Errors
     /// Of the system, if there are no Unix sockets here.
-    pub(super) fn listen(&self) -> io::Result<(String, UnixListener)> {
-        let id = format!("{:08x}", OsRng.next_u32());
+    pub(super) fn listen(&self, id: &str) -> io::Result<UnixListener> {
         let (new, ready) = (format!("{id}{NEW}"), format!("{id}{READY}"));
         let listener = UnixListener::bind(self.address(&new))?;
         renameat(&self.held, &new, &self.held, &ready)?;
-        Ok((id, listener))
+        Ok(listener)
     }
 
     /// Where to connect to the session `id`.
@@ -138,7 +143,8 @@ impl Runtime {
     /// # Errors
     /// Of the system, if it could not.
     pub fn try_out(&self) -> io::Result<()> {
-        let (id, listener) = self.listen()?;
+        let id = new_id();
+        let listener = self.listen(&id)?;
         let reached = UnixStream::connect(self.socket(&id));
         drop(listener);
         self.unlink(&id);
@@ -248,7 +254,8 @@ mod tests {
         let long = base.path().join("x".repeat(100)).join("y".repeat(100));
         std::fs::create_dir_all(&long).unwrap();
         let runtime = at(&long).unwrap().unwrap();
-        let (id, listener) = runtime.listen().unwrap();
+        let id = new_id();
+        let listener = runtime.listen(&id).unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::UnixListener::from_std(listener).unwrap();
         let connected = tokio::net::UnixStream::connect(runtime.socket(&id));

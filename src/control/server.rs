@@ -15,9 +15,8 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -32,11 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the end of a session waits for its last answers to be written.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// Bytes on their way between a session and a command of the same process: a few lines, as a socket's buffer.
+const WITHIN: usize = 64 << 10;
 
 /// A session that can be reached. When it is dropped, its socket is gone.
 pub struct Server {
     runtime: Runtime,
-    id: String,
     control: Control,
     accepting: JoinHandle<()>,
     /// Ends when no answer is being written any more.
@@ -49,19 +49,19 @@ impl Server {
     /// # Errors
     /// If the private directory is not what it should be, or this environment has no Unix sockets.
     pub fn start(control: &Control) -> Result<Self, Failure> {
-        let (runtime, id, listener) = listen()?;
+        let (runtime, listener) = listen(control.id())?;
         if control.is_detached() {
-            match runtime.diagnostics(&id) {
+            match runtime.diagnostics(control.id()) {
                 Ok((file, path)) => control.diagnose(Diagnostics::new(file, path)),
                 Err(error) => {
-                    runtime.remove(&id);
+                    runtime.remove(control.id());
                     let detail = format!("what goes wrong in the session can be written nowhere: {error}");
                     return Err(Failure::new(Exit::Disk, "disk", detail).next("pinhole doctor"));
                 }
             }
         }
         let (answers, answering) = mpsc::channel(1);
-        let (own, name, clients) = (control.clone(), id.clone(), Arc::new(Semaphore::new(CLIENTS)));
+        let (own, clients) = (control.clone(), Arc::new(Semaphore::new(CLIENTS)));
         let accepting = tokio::spawn(async move {
             loop {
                 // The semaphore is never closed.
@@ -71,42 +71,55 @@ impl Server {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 };
-                let (control, name, answer) = (own.clone(), name.clone(), answers.clone());
+                let (control, answer) = (own.clone(), answers.clone());
                 tokio::spawn(async move {
-                    // A command that has gone has no use for an answer.
-                    let _ = serve(stream, &control, &name, answer).await;
+                    if stream.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw()) {
+                        let (read, write) = stream.into_split();
+                        // A command that has gone has no use for an answer.
+                        let _ = serve(read, write, &control, answer).await;
+                    }
                     drop(place);
                 });
             }
         });
-        Ok(Self { runtime, id, control: control.clone(), accepting, answering })
-    }
-
-    /// The session's id.
-    pub fn id(&self) -> &str {
-        &self.id
+        Ok(Self { runtime, control: control.clone(), accepting, answering })
     }
 
     /// The session is over: nobody finds it any more, and who has asked gets an answer.
     pub async fn finish(mut self) {
-        self.runtime.remove(&self.id);
+        self.runtime.remove(self.control.id());
         self.accepting.abort();
         self.control.over();
         let _ = timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
     }
 }
 
+impl Control {
+    /// A stream to this session for a command of the same process, which needs no socket. Must be called on a tokio runtime.
+    pub(super) fn stream(&self) -> DuplexStream {
+        let (ours, theirs) = duplex(WITHIN);
+        let control = self.clone();
+        tokio::spawn(async move {
+            let (read, write) = tokio::io::split(theirs);
+            // The process goes on, so nothing at its end waits for answers.
+            let (answer, _) = mpsc::channel(1);
+            let _ = serve(read, write, &control, answer).await;
+        });
+        ours
+    }
+}
+
 /// Listens in the private directory.
-fn listen() -> Result<(Runtime, String, UnixListener), Failure> {
+fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
     let mut tries = 0;
     loop {
         let runtime = Runtime::make()?;
-        let listening = runtime.listen().and_then(|(id, listener)| {
+        let listening = runtime.listen(id).and_then(|listener| {
             listener.set_nonblocking(true)?;
-            Ok((id, UnixListener::from_std(listener)?))
+            UnixListener::from_std(listener)
         });
         match listening {
-            Ok((id, listener)) => return Ok((runtime, id, listener)),
+            Ok(listener) => return Ok((runtime, listener)),
             // The last session before this one has just removed the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
             Err(error) => {
@@ -123,16 +136,17 @@ fn listen() -> Result<(Runtime, String, UnixListener), Failure> {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.runtime.remove(&self.id);
+        self.runtime.remove(self.control.id());
     }
 }
 
 /// Serves one command; `answer` is held for as long as the end of the session waits for it.
-async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Sender<()>) -> io::Result<()> {
-    if stream.peer_cred()?.uid() != geteuid().as_raw() {
-        return Ok(());
-    }
-    let (read, mut write) = stream.into_split();
+async fn serve(
+    read: impl AsyncRead + Unpin,
+    mut write: impl AsyncWrite + Unpin,
+    control: &Control,
+    answer: mpsc::Sender<()>,
+) -> io::Result<()> {
     let mut read = Buffered::new(read);
     let Some(line) = timeout(PATIENCE, wire::line(&mut read)).await?? else { return Ok(()) };
     let request = match serde_json::from_slice::<Request>(&line) {
@@ -144,14 +158,15 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
         }
     };
     match request {
-        What::About { code } => say(&mut write, &Reply::About(control.about(id, code.as_deref()).await)).await,
+        What::About { code } => say(&mut write, &Reply::About(control.about(code.as_deref()).await)).await,
         What::Close { now } => {
             if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }) {
                 return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
             }
             drop(answer);
-            // The connection ends with the process, which is how the command knows.
-            pending().await
+            // The connection ends with the process, or in one that goes on with the session, which is how the command knows.
+            control.finished().await;
+            Ok(())
         }
         What::Receive { after, wait, max_bytes } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
@@ -183,8 +198,8 @@ async fn serve(stream: UnixStream, control: &Control, id: &str, answer: mpsc::Se
 
 /// Returns lines; they count as returned once the command has said that it has them.
 async fn receive(
-    read: &mut Buffered<OwnedReadHalf>,
-    write: &mut OwnedWriteHalf,
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
     control: &Control,
     (after, max_bytes): (Option<u64>, usize),
     deadline: Instant,
@@ -220,7 +235,12 @@ async fn receive(
 }
 
 /// Hands a secret over; it is gone from here once the command has said where it put it.
-async fn collect(read: &mut Buffered<OwnedReadHalf>, write: &mut OwnedWriteHalf, control: &Control, deadline: Instant) -> io::Result<()> {
+async fn collect(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &Control,
+    deadline: Instant,
+) -> io::Result<()> {
     let lent = tokio::select! {
         lent = timeout_at(deadline, control.lend()) => lent,
         // It has gone.
@@ -252,8 +272,8 @@ async fn collect(read: &mut Buffered<OwnedReadHalf>, write: &mut OwnedWriteHalf,
 
 /// Puts a question and returns its answer; that counts as returned once the command has said that it has it.
 async fn ask(
-    read: &mut Buffered<OwnedReadHalf>,
-    write: &mut OwnedWriteHalf,
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
     control: &Control,
     question: String,
     deadline: Instant,
@@ -290,7 +310,7 @@ enum Parting {
 }
 
 /// Takes what a command still brings, and waits until it has gone, or has waited so many milliseconds after that.
-async fn attend(read: &mut Buffered<OwnedReadHalf>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
+async fn attend(read: &mut Buffered<impl AsyncRead + Unpin>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
     if let Some(feed) = feed
         && !feed.bring(read).await
     {
@@ -310,7 +330,7 @@ async fn attend(read: &mut Buffered<OwnedReadHalf>, feed: Option<Feed>, wait: Op
 
 /// Tells what becomes of things that are sent, until all is known of all of them or `parting`.
 async fn follow(
-    write: &mut OwnedWriteHalf,
+    write: &mut (impl AsyncWrite + Unpin),
     mut fates: mpsc::UnboundedReceiver<(usize, Fate)>,
     mut about: Vec<Option<Unsettled>>,
     parting: impl Future<Output = Parting>,
@@ -356,6 +376,6 @@ async fn follow(
     say(write, &Reply::Done { more: false, over: None }).await
 }
 
-async fn say(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
+async fn say(write: &mut (impl AsyncWrite + Unpin), reply: &Reply) -> io::Result<()> {
     timeout(PATIENCE, write.write_all(&wire::spelt(reply)?)).await?
 }

@@ -4,7 +4,9 @@
 use crate::failure::{Exit, Failure};
 use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// The version of what is said here; another is answered with a failure and nothing else.
@@ -274,9 +276,20 @@ impl From<&Failure> for Fault {
 
 impl From<Fault> for Failure {
     fn from(Fault { exit, word, detail, next }: Fault) -> Self {
-        // It ends the process that asked, so the word is kept for ever once and not more.
-        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: word.leak(), detail, next }
+        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, next }
     }
+}
+
+/// A word that was heard, for as long as the process lives: each is kept once, and there are as many as EVENTS.md lists.
+fn kept(word: String) -> &'static str {
+    static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(word) = words.get(word.as_str()) {
+        return word;
+    }
+    let word = word.leak();
+    words.insert(word);
+    word
 }
 
 /// The next line without its end; nothing at the end.
@@ -308,7 +321,8 @@ mod tests {
     fn a_failure_arrives_as_it_was() {
         let failure = Failure::new(Exit::Peer, "peer-declined", "the other side said no").next("ask");
         let Failure { exit, word, detail, next } = Failure::from(Fault::from(&failure));
-        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", failure.detail, failure.next));
+        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", failure.detail.clone(), failure.next.clone()));
+        assert!(std::ptr::eq(word, Failure::from(Fault::from(&failure)).word), "a process that goes on keeps it once");
         let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), next: None };
         assert_eq!(Failure::from(unknown).exit, Exit::Other);
     }

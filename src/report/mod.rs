@@ -71,6 +71,13 @@ pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_termina
     }
 }
 
+/// The line of an event that this process makes itself, without its end, where it is not written to a stream.
+#[must_use]
+pub fn line(event: &Event) -> Option<String> {
+    let line = Lines::new(Some(Duration::ZERO)).line(event, Instant::now());
+    line.ok().flatten().map(|line| line.text.trim_end().to_owned())
+}
+
 /// Writes events, for people or for programs, to one stream.
 pub struct Reporter<W> {
     renderer: Renderer<W>,

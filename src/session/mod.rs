@@ -46,12 +46,60 @@ struct Meeting {
 /// Where a session tells what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
 
+/// An event loop for one session, with one thread for what runs beside it: a link over a relay goes on while the session is busy with
+/// something else. What it leaves running ends with its loop.
+///
+/// # Errors
+/// If this machine denies what it needs.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    // It makes such a pair for signals, and does not survive it if that is refused.
+    let pair = std::os::unix::net::UnixStream::pair();
+    let made = pair.and_then(|_| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build());
+    made.map_err(|error| {
+        Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor")
+    })
+}
+
 /// Finds out what to do, which may ask the person here, runs that session to its end, says how it ended, and returns the exit status.
 ///
 /// Must be called on a tokio runtime with timers and I/O.
 pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Exit {
     let mut reached = None;
     let end = heard(purpose, report, &mut reached).await;
+    over(end, report, reached).await
+}
+
+/// As [`run`], for a purpose that is known, and reached by `control` from the process that it runs in, whatever is possible here otherwise.
+pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &mut Report) -> Exit {
+    let mut reached = None;
+    let begun = match reachable(&mut plan, &control, report, &mut reached).await {
+        Ok(()) => Interrupt::new(),
+        Err(failure) => Err(failure),
+    };
+    let end = match begun {
+        Ok(interrupt) => known(plan, meet, report, Ending { interrupt, control }).await,
+        Err(failure) => Err(failure),
+    };
+    over(end, report, reached).await
+}
+
+/// What other commands may see and do of a session with this purpose.
+#[must_use]
+pub fn control(plan: &Plan, meet: &Meet) -> Control {
+    let (role, code) = match meet {
+        Meet::Host(_) => (wire::Role::Host, None),
+        Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
+    };
+    let want = match plan.want {
+        Want::Give => wire::Want::Give,
+        Want::Take => wire::Want::Take,
+        Want::Both => wire::Want::Channel,
+    };
+    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), plan.detached)
+}
+
+/// Says how a session ended.
+async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Reached>) -> Exit {
     let (exit, reason) = match &end {
         Ok(()) => (Exit::Done, "done"),
         Err(failure) => {
@@ -91,15 +139,17 @@ async fn heard(
         purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
-    if let Some(transcript) = plan.transcript.take() {
-        report.transcribe(transcript);
-    }
-    let control = reachable(&plan, &meet, report, reached).await?;
+    let control = control(&plan, &meet);
+    reachable(&mut plan, &control, report, reached).await?;
     if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();
     }
+    known(plan, meet, report, Ending { interrupt, control }).await
+}
+
+async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
-    let (plan, mut ending) = (Arc::new(plan), Ending { interrupt, control: control.clone() });
+    let (plan, control) = (Arc::new(plan), ending.control.clone());
     let session = session(Arc::clone(&plan), meet, report, &mut ending);
     let end = match &plan.question {
         Some(question) => asked(session, &control, question).await,
@@ -119,24 +169,17 @@ async fn heard(
 ///
 /// # Errors
 /// `not-detachable`, if nobody else would ever hear of it.
-async fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, reached: &mut Option<Reached>) -> Result<Control, Failure> {
-    let (role, code) = match meet {
-        Meet::Host(_) => (wire::Role::Host, None),
-        Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
-    };
-    let want = match plan.want {
-        Want::Give => wire::Want::Give,
-        Want::Take => wire::Want::Take,
-        Want::Both => wire::Want::Channel,
-    };
-    let control = Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), plan.detached);
+async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reached: &mut Option<Reached>) -> Result<(), Failure> {
+    if let Some(transcript) = plan.transcript.take() {
+        report.transcribe(transcript);
+    }
     let listener = control.clone();
     report.listen(Box::new(move |event, line| listener.heard(event, line)));
-    match Server::start(&control) {
+    match Server::start(control) {
         Ok(server) => {
             if plan.detached {
                 // The process that started this one learns how to reach it. If it has gone, nobody ever will.
-                let about = Event::Session(control.about(server.id(), None).await);
+                let about = Event::Session(control.about(None).await);
                 report.event(&about, Instant::now()).map_err(|_| interrupted("the command that started this session has gone"))?;
             }
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
@@ -148,7 +191,7 @@ async fn reachable(plan: &Plan, meet: &Meet, report: &mut Report, reached: &mut 
         Err(failure) if plan.label.is_some() => tell(report, &Event::Trouble(failure)),
         Err(_) => {}
     }
-    Ok(control)
+    Ok(())
 }
 
 /// There is a channel, and whoever started a session in the background has been told: from now on nobody reads what it prints.

@@ -25,6 +25,7 @@ mod found;
 mod handlers;
 mod help;
 mod interrupts;
+mod mcp;
 mod messages;
 mod pages;
 mod pairings;

@@ -1,0 +1,201 @@
+//! What the tools take. What is written about a field here is its description in the tool's schema.
+
+use super::LONGEST_WAIT;
+use crate::control::wire::Role;
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::EnvFile;
+use crate::session::plan::SecretFile;
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Bytes of events that `receive` returns unless it is told otherwise: clients warn beyond 10,000 tokens (DESIGN 4).
+const BYTES: usize = 20_000;
+
+/// Which side of a code, where both are on this machine.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Side {
+    Host,
+    Peer,
+}
+
+impl From<Side> for Role {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Host => Self::Host,
+            Side::Peer => Self::Peer,
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Open {
+    /// A name for the channel, by which other calls may name it.
+    pub(super) label: Option<String>,
+    /// How long it waits for the other side, and then rests without a message: 1m to 24h. Default 1h.
+    pub(super) ttl: Option<String>,
+    /// The relay to meet at, wss://HOST, or "none". Default: what the user has set.
+    pub(super) relay: Option<String>,
+    /// Listen for a direct connection, also where a relay is set.
+    #[serde(default)]
+    pub(super) direct: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Connect {
+    /// The code or link, as the user or the other side gave it: 417-walrus-clipboard-mango, CODE@HOST, or a link. It works once.
+    pub(super) code: String,
+    /// A name for the channel, by which other calls may name it.
+    pub(super) label: Option<String>,
+    /// How long the channel rests without a message: 1m to 24h. Default 1h.
+    pub(super) ttl: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Send {
+    /// The message, up to 1 MiB.
+    pub(super) text: String,
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it sends, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Seconds to wait until it is delivered, 0 to 45. It is sent all the same. Default 45.
+    #[schemars(range(max = 45))]
+    pub(super) wait_s: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendFile {
+    /// Files or folders to send, together.
+    #[schemars(length(min = 1))]
+    pub(super) paths: Vec<String>,
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it sends, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Seconds to wait until they are delivered, 0 to 45. They are sent all the same. Default 45.
+    #[schemars(range(max = 45))]
+    pub(super) wait_s: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SendSecret {
+    /// The file that holds the secret.
+    pub(super) file: Option<String>,
+    /// Or the name of the environment variable, of this server, that holds it.
+    pub(super) variable: Option<String>,
+    /// What to call it at the other side. Default: the name of the variable or file.
+    pub(super) name: Option<String>,
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it sends, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Seconds to wait until it is delivered, 0 to 45. It is sent all the same. Default 45.
+    #[schemars(range(max = 45))]
+    pub(super) wait_s: Option<u64>,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Receive {
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it receives, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Seconds to wait for an event if there is none, 0 to 45. Default 0.
+    #[schemars(range(max = 45))]
+    pub(super) wait_s: Option<u64>,
+    /// Every event after the one of this number, also those that were returned before.
+    pub(super) after: Option<u64>,
+    /// No more than this many bytes of events, but at least one event. Default 20000.
+    #[schemars(range(max = 100_000))]
+    pub(super) max_bytes: Option<usize>,
+    /// Instead of events: write the oldest secret that the channel holds to this file, which must not exist. Its value is not returned.
+    pub(super) secret_to_file: Option<String>,
+    /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other side gave it.
+    pub(super) secret_to_env_file: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    /// The question, up to 1 MiB.
+    pub(super) text: String,
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it asks, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Seconds to wait for the reply, 0 to 45. Default 45.
+    #[schemars(range(max = 45))]
+    pub(super) wait_s: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Status {
+    /// The channel's number, code or label. All of them if left out.
+    pub(super) channel: Option<String>,
+    /// Which side of it, where both are on this machine.
+    pub(super) role: Option<Side>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Close {
+    /// The channel's number, code or label. May be left out while one is open.
+    pub(super) channel: Option<String>,
+    /// Which side of it, where both are on this machine.
+    pub(super) role: Option<Side>,
+    /// Break off what is under way, which is finished first otherwise.
+    #[serde(default)]
+    pub(super) now: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Doctor {}
+
+/// The arguments of a call.
+pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, Failure> {
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| usage(format!("{tool} was called wrongly: {error}")))
+}
+
+/// How long a call waits.
+pub(super) fn wait(seconds: Option<u64>, usual: u64) -> Result<Duration, Failure> {
+    match seconds.unwrap_or(usual) {
+        seconds if seconds <= LONGEST_WAIT => Ok(Duration::from_secs(seconds)),
+        _ => Err(usage(format!("wait_s is at most {LONGEST_WAIT}")).next("call again to wait longer; nothing is lost meanwhile")),
+    }
+}
+
+impl Receive {
+    /// How many bytes of events are returned.
+    pub(super) fn bytes(&self) -> usize {
+        self.max_bytes.unwrap_or(BYTES).min(5 * BYTES)
+    }
+}
+
+impl Receive {
+    /// Where a secret goes, if that is what is wanted.
+    pub(super) fn secret_to(&self) -> Result<Option<SecretFile>, Failure> {
+        match (&self.secret_to_file, &self.secret_to_env_file) {
+            (None, None) => Ok(None),
+            (Some(file), None) => Ok(Some(SecretFile::New(file.into()))),
+            (None, Some(file)) => EnvFile::parse(file.into()).and_then(|file| file.check().map(|()| Some(SecretFile::Env(file)))),
+            (Some(_), Some(_)) => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
+        }
+    }
+}
+
+pub(super) fn usage(detail: String) -> Failure {
+    Failure::new(Exit::Usage, "usage", detail).next("see the tool's input schema")
+}

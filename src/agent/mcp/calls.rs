@@ -1,0 +1,302 @@
+//! What each tool does.
+
+use super::arguments::{self, read, usage, wait};
+use super::progress::Progress;
+use super::results::{Answered, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
+use super::sessions::{Sessions, blocking, ended};
+use super::{LONGEST_WAIT, Wish};
+use crate::control::client::{Found, Told};
+use crate::control::wares::Parcel;
+use crate::doctor;
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::Options;
+use crate::files::secret_source::{SecretSource, is_variable};
+use crate::report;
+use crate::session::event::{Event, Way};
+use crate::session::plan::SecretFile;
+use pinhole_protocol::wire::PeerText;
+use rmcp::model::JsonObject;
+use serde::Serialize;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a channel may take to finish what is under way when it is closed (as `pinhole close`).
+const CLOSING: Duration = Duration::from_secs(40);
+/// What to do while something is on its way, or nobody is there.
+const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
+
+/// One call.
+pub(super) struct Call<'a> {
+    pub(super) sessions: &'a Sessions,
+    pub(super) progress: Progress,
+}
+
+impl Call<'_> {
+    /// Does what the tool of this name does; nothing if there is none.
+    pub(super) async fn run(self, tool: &str, arguments: JsonObject) -> Option<Result<Value, Failure>> {
+        self.done(tool, arguments).await.transpose()
+    }
+
+    async fn done(self, tool: &str, arguments: JsonObject) -> Result<Option<Value>, Failure> {
+        let done = match tool {
+            "open" => said(&self.open(read(tool, arguments)?).await?),
+            "connect" => said(&self.connect(read(tool, arguments)?).await?),
+            "send" => said(&self.send(read(tool, arguments)?).await?),
+            "send_file" => said(&self.send_file(read(tool, arguments)?).await?),
+            "send_secret" => said(&self.send_secret(read(tool, arguments)?).await?),
+            "receive" => said(&self.receive(read(tool, arguments)?).await?),
+            "ask" => said(&self.ask(read(tool, arguments)?).await?),
+            "status" => said(&self.status(read(tool, arguments)?).await?),
+            "close" => said(&self.close(read(tool, arguments)?).await?),
+            "doctor" => said(&self.doctor(read(tool, arguments)?).await?),
+            _ => return Ok(None),
+        };
+        done.map(Some)
+    }
+
+    async fn open(self, arguments::Open { label, ttl, relay, direct }: arguments::Open) -> Result<Opened, Failure> {
+        let found = self.sessions.start(Wish { code: None, direct, label, ttl, relay }).await?;
+        let channel = self.until(&found, |line| line.is_status("channel")).await?;
+        let opened = channel.and_then(|line| {
+            Some(Opened {
+                code: line.text("code")?,
+                number: line.number("number")?,
+                join: line.text("join"),
+                link: line.text("link"),
+                expires_at: line.text("expires_at"),
+                next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
+            })
+        });
+        opened.ok_or_else(|| Failure::new(Exit::Unfinished, "unfinished", "there is no code yet; it is still being made"))
+    }
+
+    async fn connect(self, arguments::Connect { code, label, ttl }: arguments::Connect) -> Result<Connected, Failure> {
+        let found = self.sessions.start(Wish { code: Some(code), label, ttl, ..Wish::default() }).await?;
+        let connected = self.until(&found, |line| line.is_status("connected")).await?;
+        let state = if connected.is_some() { Met::Connected } else { Met::Waiting };
+        Ok(Connected { state, number: found.about.number, path: connected.and_then(|line| line.text("path")), next: LISTEN })
+    }
+
+    /// Receives line by line until one is the one that is wanted, for as long as a call may wait; what comes after it is for others to
+    /// receive. If the session ends instead, that is why it fails.
+    async fn until(&self, found: &Found, wanted: impl Fn(&Line) -> bool) -> Result<Option<Line>, Failure> {
+        let deadline = Instant::now() + Duration::from_secs(LONGEST_WAIT);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (lines, _) = lines(found, None, left, 1).await?;
+            let nothing = lines.is_empty();
+            if let Some(line) = lines.into_iter().find(|line| wanted(line)) {
+                return Ok(Some(line));
+            }
+            if nothing {
+                let Some(end) = ended(found) else { return Ok(None) };
+                if let Some(control) = found.here() {
+                    self.sessions.forget(control);
+                }
+                return Err(end
+                    .failure
+                    .unwrap_or_else(|| Failure::new(Exit::Interrupted, "interrupted", "the channel was closed meanwhile")));
+            }
+        }
+    }
+
+    async fn send(self, arguments::Send { text, channel, role, wait_s }: arguments::Send) -> Result<Sent, Failure> {
+        let wait = wait(wait_s, LONGEST_WAIT)?;
+        let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        self.deliver(&found, Parcel::Text(text), wait).await
+    }
+
+    async fn send_file(self, arguments::SendFile { paths, channel, role, wait_s }: arguments::SendFile) -> Result<Sent, Failure> {
+        let wait = wait(wait_s, LONGEST_WAIT)?;
+        if paths.is_empty() {
+            return Err(usage("paths names nothing to send".into()));
+        }
+        // Where the channel is in another process, what is relative would be another file.
+        let absolute = |path: String| std::path::absolute(&path).map_err(|error| usage(format!("{path:?} is no path: {error}")));
+        let paths = paths.into_iter().map(absolute).collect::<Result<Vec<PathBuf>, Failure>>()?;
+        let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        // A session of this server has its fence already.
+        let fence = if found.here().is_some() { None } else { Some(self.sessions.fence()?) };
+        self.deliver(&found, Parcel::Files(paths, Options { fence, ..Options::default() }), wait).await
+    }
+
+    async fn send_secret(
+        self,
+        arguments::SendSecret { file, variable, name, channel, role, wait_s }: arguments::SendSecret,
+    ) -> Result<Sent, Failure> {
+        let wait = wait(wait_s, LONGEST_WAIT)?;
+        let source = match (file, variable) {
+            (Some(file), None) => SecretSource::File(file.into()),
+            (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
+            // Not repeated: it may be the value itself.
+            (None, Some(_)) => return Err(usage("variable is no name of an environment variable".into())),
+            _ => return Err(usage("a secret comes from one place, its file or its variable".into())),
+        };
+        let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        let name = name.or_else(|| source.label());
+        let fence = self.sessions.fence()?;
+        let secret = blocking(move || source.read(Some(&fence))).await?;
+        self.deliver(&found, Parcel::Secret(name, Arc::new(secret)), wait).await
+    }
+
+    /// Sends one thing and waits for what becomes of it.
+    async fn deliver(mut self, found: &Found, parcel: Parcel, wait: Duration) -> Result<Sent, Failure> {
+        let (sent, events) = self.hand_over(found, parcel, wait).await;
+        match sent {
+            Ok(()) => Ok(Sent { state: Fate::Delivered, events, next: None }),
+            Err(failure) if failure.exit == Exit::Unfinished => Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN) }),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn hand_over(&mut self, found: &Found, parcel: Parcel, wait: Duration) -> (Result<(), Failure>, Vec<Line>) {
+        let heard: Mutex<Vec<Line>> = Mutex::default();
+        let listen = |told: Told<'_>| {
+            let line = match told {
+                Told::Line(line) => Line::read(line),
+                Told::Event(Event::Pending { id, what, size, .. }) => {
+                    made(&Event::Pending { id: *id, what: what.clone(), size: *size, next: LISTEN.into() })
+                }
+                Told::Event(event) => made(event),
+            };
+            lock(&heard).extend(line);
+        };
+        let sending = found.send(vec![parcel], Some(wait), listen);
+        let is_ours = |id: u32| lock(&heard).iter().any(|line| line.number("id") == Some(id.into()));
+        let sent = self.progress.beside(found.here(), sending, |moved| moved.way == Way::Out && is_ours(moved.id.0)).await;
+        let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for line in heard.iter().filter(|line| line.is("delivered")) {
+            self.arrived(line).await;
+        }
+        (sent, heard)
+    }
+
+    /// All bytes of something have arrived.
+    async fn arrived(&mut self, line: &Line) {
+        if let (Some(Ok(id)), Some(size)) = (line.number("id").map(u32::try_from), line.number("size")) {
+            self.progress.tell(id, size, Some(size)).await;
+        }
+    }
+
+    async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Failure> {
+        let (wait, bytes) = (wait(arguments.wait_s, 0)?, arguments.bytes());
+        let found = self.sessions.find(arguments.channel.as_deref(), arguments.role.map(Into::into)).await?;
+        if let Some(file) = arguments.secret_to()? {
+            return self.collect(&found, file, wait).await;
+        }
+        let lines = lines(&found, arguments.after, wait, bytes);
+        let (events, more) = self.progress.beside(found.here(), lines, |moved| moved.way == Way::In).await?;
+        for line in events.iter().filter(|line| line.is("file")) {
+            self.arrived(line).await;
+        }
+        Ok(self.received(&found, events, more))
+    }
+
+    /// Takes the oldest secret that the channel holds.
+    async fn collect(&self, found: &Found, file: SecretFile, wait: Duration) -> Result<Received, Failure> {
+        let store = async move |name: Option<PeerText>, secret| {
+            blocking(move || file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)).await
+        };
+        let line = found.collect(wait, store).await?;
+        // It is numbered like the others, and comes with them too.
+        Ok(Received { events: Line::read(&line).into_iter().collect(), more: false, last_seq: None, ended: None, next: None })
+    }
+
+    /// The answer to who has received these.
+    fn received(&self, found: &Found, events: Vec<Line>, more: bool) -> Received {
+        let over = found.here().filter(|control| control.unreceived() == 0 && control.end().is_some());
+        if let Some(control) = over {
+            self.sessions.forget(control);
+        }
+        let ended = over.and(ended(found)).map(Into::into);
+        let next = match (&ended, more, events.is_empty()) {
+            (Some(_), ..) => Some("the channel is over; call open for a new code if there is more to say"),
+            (None, true, _) => Some("call receive again for the rest"),
+            (None, false, true) => Some(LISTEN),
+            (None, false, false) => None,
+        };
+        Received { last_seq: events.iter().filter_map(Line::seq).max(), events, more, ended, next }
+    }
+
+    async fn ask(self, arguments::Ask { text, channel, role, wait_s }: arguments::Ask) -> Result<Answered, Failure> {
+        let wait = wait(wait_s, LONGEST_WAIT)?;
+        let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        let mut reply = None;
+        let answered = found.ask(text, wait, |line| {
+            reply = Line::read(line);
+            true
+        });
+        match answered.await {
+            Ok(()) => Ok(Answered { reply, next: None }),
+            Err(failure) if failure.exit == Exit::Unfinished => {
+                Ok(Answered { reply, next: Some("there is no reply yet; call receive with wait_s 45 for it") })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn status(self, arguments::Status { channel, role }: arguments::Status) -> Result<Listed, Failure> {
+        let found = self.sessions.list(channel.as_deref(), role.map(Into::into)).await?;
+        if found.is_empty() && channel.is_some() {
+            return Err(self.sessions.not_open().await);
+        }
+        let sessions: Vec<Line> = found.into_iter().filter_map(|found| made(&Event::Session(found.about))).collect();
+        let next =
+            sessions.is_empty().then_some("nothing is open; call open for a code to hand over, or connect with the code of the other side");
+        Ok(Listed { sessions, next })
+    }
+
+    async fn close(self, arguments::Close { channel, role, now }: arguments::Close) -> Result<Closed, Failure> {
+        let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        found.close(now, CLOSING).await?;
+        let (events, more) = match found.here() {
+            // What nobody has received goes with the channel, so it is returned here.
+            Some(_) => lines(&found, None, Duration::ZERO, arguments::Receive::default().bytes()).await?,
+            None => (Vec::new(), false),
+        };
+        Ok(Closed { received: self.received(&found, events, more) })
+    }
+
+    async fn doctor(self, arguments::Doctor {}: arguments::Doctor) -> Result<Checked, Failure> {
+        let setup = self.sessions.setup().await?;
+        let (ok, checks) = blocking(move || {
+            let mut checks = Vec::new();
+            let examined = doctor::examine(setup, |check| checks.extend(made(&Event::Check(check))));
+            Ok((examined.is_ok(), checks))
+        })
+        .await?;
+        Ok(Checked { ok, checks, next: (!ok).then_some("each check that is not ok has a next of its own") })
+    }
+}
+
+/// Receives lines: those after a number, or those that nobody has received. Whether there is more.
+async fn lines(found: &Found, after: Option<u64>, wait: Duration, bytes: usize) -> Result<(Vec<Line>, bool), Failure> {
+    let mut lines = Vec::new();
+    let received = found.receive(after, wait, bytes, |line| {
+        lines.extend(Line::read(line));
+        true
+    });
+    match received.await {
+        Ok(more) => Ok((lines, more)),
+        // How one of this process ended is told beside its last lines.
+        Err(_) if ended(found).is_some() => Ok((lines, false)),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The line of an event that this process makes itself.
+fn made(event: &Event) -> Option<Line> {
+    report::line(event).and_then(|line| Line::read(&line))
+}
+
+/// What a tool returns.
+fn said(result: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(result).map_err(|error| Failure::new(Exit::Other, "failed", format!("the result cannot be written: {error}")))
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,165 @@
+//! The MCP server: an agent's channels without a shell, held in this process, so that they work where nothing may run in the background
+//! and where Unix sockets are refused. Its protocol is rmcp's; standard output carries that and nothing else.
+//!
+//! What a tool does is what the command of its name does: the same purpose, the same control protocol, over a stream inside the process
+//! where the channel is one of its own. Its results are the lines of EVENTS.md.
+
+mod arguments;
+mod calls;
+mod input;
+mod progress;
+mod results;
+mod sessions;
+mod tools;
+
+use crate::doctor::Setup;
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::Fence;
+use crate::session::interrupt::{Interrupt, interrupted};
+use crate::session::plan::{Meet, Plan};
+use calls::Call;
+use input::Input;
+use pinhole_protocol::code::CodeAddress;
+use progress::Progress;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult, PaginatedRequestParams,
+    ServerCapabilities, ServerConfig,
+};
+use rmcp::service::{RequestContext, ServerInitializeError};
+use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
+use sessions::Sessions;
+use std::sync::Arc;
+
+/// The longest that a call waits, in seconds: clients give up after 60 (Codex, `tool_timeout_sec`), and an agent's call has 50 (DESIGN 4).
+const LONGEST_WAIT: u64 = 45;
+
+/// What whoever set the server up has decided.
+pub trait Terms: Send + Sync + 'static {
+    /// What a session is for that an agent wants.
+    ///
+    /// # Errors
+    /// If it wants what cannot be.
+    fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure>;
+
+    /// What may be sent. There is always a fence: who asks for a file may be the other side, through what the agent reads.
+    ///
+    /// # Errors
+    /// If something that is allowed is not there.
+    fn fence(&self) -> Result<Fence, Failure>;
+
+    /// A code with its place.
+    ///
+    /// # Errors
+    /// If it is none.
+    fn address(&self, text: &str) -> Result<CodeAddress, Failure>;
+
+    /// What `doctor` looks at.
+    ///
+    /// # Errors
+    /// If the configuration cannot be followed.
+    fn setup(&self) -> Result<Setup, Failure>;
+}
+
+/// A channel that an agent wants.
+#[derive(Default)]
+pub struct Wish {
+    /// The code to join; nothing to make one.
+    pub code: Option<String>,
+    /// To listen for a direct connection, also where a relay is set.
+    pub direct: bool,
+    /// What to call it.
+    pub label: Option<String>,
+    /// How long it waits and rests, as on a command line.
+    pub ttl: Option<String>,
+    /// The relay to meet at, as on a command line.
+    pub relay: Option<String>,
+}
+
+/// Serves one client on standard input and output until that ends. What was lost by closing its channels, a sentence each.
+///
+/// # Errors
+/// If the client does not begin as the protocol says, or by a signal.
+pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
+    let mut interrupt = Interrupt::new()?;
+    let sessions = Arc::new(Sessions::new(terms));
+    let (input, ended) = Input::new(tokio::io::stdin());
+    let server = Server { sessions: Arc::clone(&sessions) };
+    let serving = async {
+        match server.serve((input, tokio::io::stdout())).await {
+            // What it ends with is the end of its input, or of its output, for whose reader nothing can be done.
+            Ok(running) => drop(running.waiting().await),
+            Err(ServerInitializeError::ConnectionClosed(_)) => {}
+            Err(_) => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "usage",
+                    "the client did not begin with `initialize` or a request of its own version",
+                )
+                .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
+            }
+        }
+        Ok(())
+    };
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        // Calls that wait end with their channels, and are answered where somebody still reads.
+        () = ended.wait() => {
+            let (lost, served) = tokio::join!(sessions.close(), serving);
+            return served.map(|()| lost);
+        }
+        // The sessions have heard it too, and end at once.
+        () = interrupt.wait() => {
+            sessions.gone().await;
+            return Err(interrupted("interrupted; its channels are closed"));
+        }
+    };
+    let lost = sessions.close().await;
+    served.map(|()| lost)
+}
+
+/// What is said to the client.
+struct Server {
+    sessions: Arc<Sessions>,
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let implementation = Implementation::new("pinhole", env!("CARGO_PKG_VERSION")).with_title("pinhole");
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(tools::INSTRUCTIONS)
+    }
+
+    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(tools::all()))
+    }
+
+    async fn call_tool(
+        &self,
+        CallToolRequestParams { name, arguments, .. }: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let progress = Progress::new(context.peer.clone(), context.meta.get_progress_token());
+        let call = Call { sessions: &self.sessions, progress };
+        let arguments = arguments.unwrap_or_default();
+        let done = tokio::select! {
+            done = call.run(&name, arguments) => done,
+            // The client wants no answer any more. Only the waiting ends.
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        let Some(done) = done else {
+            return Err(ErrorData::invalid_params(format!("there is no tool {name:?}; tools/list names them"), None));
+        };
+        Ok(match done {
+            Ok(value) => {
+                let mut result = CallToolResult::structured(value.clone());
+                // Where a model reads the text, what is invisible in it is spelt.
+                result.content = vec![ContentBlock::text(results::ascii(&value))];
+                result
+            }
+            // Without structured content, which clients hold against the schema of what a tool returns when it works.
+            Err(failure) => CallToolResult::error(vec![ContentBlock::text(results::ascii(&results::refusal(&failure)))]),
+        }
+        .into())
+    }
+}

@@ -1,0 +1,239 @@
+//! The sessions of this process: each on a thread and an event loop of its own, as if it were a process, so that none holds up another
+//! and nothing of it runs on when it has ended.
+
+use super::{Terms, Wish};
+use crate::control::client::{Found, Which, find, find_here, not_open, nothing_open, one};
+use crate::control::wire::Role;
+use crate::control::{Closing, Control, Outcome};
+use crate::doctor::Setup;
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::Fence;
+use crate::report::look::Look;
+use crate::report::{Format, Reporter, Settings};
+use crate::session::event::Event;
+use crate::session::plan::{Meet, Plan};
+use crate::session::{self, Report};
+use pinhole_protocol::code::{Nameplate, Shape, shape};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// Sessions at a time, those counted that have ended and have something to receive. Each keeps up to 16 MiB of lines, so all of them 256.
+const MOST: usize = 16;
+/// How long the end of the server waits for channels to end in peace. Clients end it after some seconds (Python SDK: 2).
+const PEACE: Duration = Duration::from_secs(5);
+/// A session whose lines go into its journal and nowhere else.
+const SILENT: Settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+
+/// The sessions of this process, and how others are found.
+pub(super) struct Sessions {
+    terms: Arc<dyn Terms>,
+    own: Mutex<Own>,
+}
+
+#[derive(Default)]
+struct Own {
+    controls: Vec<Control>,
+    /// No more are wanted.
+    closing: bool,
+}
+
+impl Sessions {
+    pub(super) fn new(terms: Arc<dyn Terms>) -> Self {
+        Self { terms, own: Mutex::default() }
+    }
+
+    /// Starts a session.
+    pub(super) async fn start(&self, wish: Wish) -> Result<Found, Failure> {
+        let terms = Arc::clone(&self.terms);
+        let (plan, meet) = blocking(move || terms.purpose(wish)).await?;
+        let control = session::control(&plan, &meet);
+        self.enter(&control)?;
+        let held = control.clone();
+        let thread = std::thread::Builder::new().name("session".into()).spawn(move || hold(plan, meet, &held));
+        if let Err(error) = thread {
+            self.forget(&control);
+            let detail = format!("no thread can be started for a channel: {error}");
+            return Err(Failure::new(Exit::Other, "internal", detail).next("raise this user's limit (ulimit -u)"));
+        }
+        Ok(Found::within(control).await)
+    }
+
+    fn enter(&self, control: &Control) -> Result<(), Failure> {
+        let mut own = self.own();
+        if own.closing {
+            return Err(Failure::new(Exit::Interrupted, "interrupted", "the server is about to end"));
+        }
+        if own.controls.len() >= MOST {
+            // What has ended and was not received makes room, the oldest first.
+            let Some(ended) = own.controls.iter().position(|control| control.end().is_some()) else {
+                let detail = format!("{MOST} channels are open in this server, which is as many as it holds");
+                return Err(Failure::new(Exit::Usage, "too-many-channels", detail).next("close one"));
+            };
+            own.controls.remove(ended);
+        }
+        own.controls.push(control.clone());
+        Ok(())
+    }
+
+    /// Nobody finds it any more.
+    pub(super) fn forget(&self, control: &Control) {
+        self.own().controls.retain(|other| other.id() != control.id());
+    }
+
+    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process of
+    /// this user.
+    pub(super) async fn find(&self, channel: Option<&str>, role: Option<Role>) -> Result<Found, Failure> {
+        let which = self.which(channel, role)?;
+        let mut own = find_here(self.all(), &which).await;
+        if own.iter().any(|found| ended(found).is_none()) {
+            own.retain(|found| ended(found).is_none());
+        }
+        let found = if own.is_empty() { find(&which).await? } else { own };
+        match one(found)? {
+            Some(found) => Ok(found),
+            None if channel.is_none() => Err(nothing_open(&Which::default()).await),
+            None => Err(self.not_open().await),
+        }
+    }
+
+    /// That no channel is the one that is meant, and which are open.
+    pub(super) async fn not_open(&self) -> Failure {
+        match self.list(None, None).await {
+            Ok(open) => not_open(&open),
+            Err(failure) => failure,
+        }
+    }
+
+    /// All sessions that are meant, of this process and others.
+    pub(super) async fn list(&self, channel: Option<&str>, role: Option<Role>) -> Result<Vec<Found>, Failure> {
+        let which = self.which(channel, role)?;
+        let mut all = find_here(self.all(), &which).await;
+        match find(&which).await {
+            Ok(others) => {
+                let own: Vec<String> = self.all().iter().map(|control| control.id().to_owned()).collect();
+                all.extend(others.into_iter().filter(|found| !own.contains(&found.about.session)));
+            }
+            // Where the directory of sockets cannot be used there are those of this process still.
+            Err(failure) if all.is_empty() => return Err(failure),
+            Err(_) => {}
+        }
+        Ok(all)
+    }
+
+    /// A channel by its code, its number, or its label.
+    fn which(&self, channel: Option<&str>, role: Option<Role>) -> Result<Which, Failure> {
+        let mut which = Which { role, ..Which::default() };
+        let Some(channel) = channel else { return Ok(which) };
+        match shape(channel) {
+            Shape::Number => {
+                let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Exit::Usage, "code-malformed", error.explain());
+                which.code = Some(Zeroizing::new(Nameplate::parse(channel).map_err(wrong)?.to_string()));
+            }
+            Shape::Code | Shape::Link => which.code = Some(self.terms.address(channel)?.code.reveal()),
+            Shape::Other => which.label = Some(channel.to_owned()),
+        }
+        Ok(which)
+    }
+
+    /// What may be sent.
+    pub(super) fn fence(&self) -> Result<Fence, Failure> {
+        self.terms.fence()
+    }
+
+    /// What `doctor` looks at.
+    pub(super) async fn setup(&self) -> Result<Setup, Failure> {
+        let terms = Arc::clone(&self.terms);
+        blocking(move || terms.setup()).await
+    }
+
+    /// Waits until all of them have ended that were told to, as by a signal, which they hear themselves.
+    pub(super) async fn gone(&self) {
+        self.own().closing = true;
+        let own = self.all();
+        let gone = async {
+            for control in &own {
+                control.finished().await;
+            }
+        };
+        // What still waits for a disk ends with the process.
+        let _ = timeout(PEACE, gone).await;
+    }
+
+    /// Closes all of them, in peace as far as that goes soon, and says what was lost by it, a sentence each.
+    pub(super) async fn close(&self) -> Vec<String> {
+        self.own().closing = true;
+        let own = self.all();
+        let lost: Vec<(Control, u64)> = own.iter().map(|control| (control.clone(), control.unreceived())).collect();
+        for control in own.iter().filter(|control| control.end().is_none()) {
+            // One that holds secrets refuses, and nobody will come for them.
+            if control.close(Closing::Peace).is_err() {
+                let _ = control.close(Closing::Now);
+            }
+        }
+        self.gone().await;
+        if own.iter().any(|control| control.end().is_none()) {
+            for control in own.iter().filter(|control| control.end().is_none()) {
+                // At once is never refused.
+                let _ = control.close(Closing::Now);
+            }
+            self.gone().await;
+        }
+        lost.iter().filter_map(|(control, unreceived)| what_is_lost(control, *unreceived)).collect()
+    }
+
+    fn all(&self) -> Vec<Control> {
+        self.own().controls.clone()
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a session of this process ended, if it is one and has.
+pub(super) fn ended(found: &Found) -> Option<Outcome> {
+    found.here().and_then(Control::end)
+}
+
+/// Does what may wait for a disk.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the call ended unexpectedly")))
+}
+
+/// Runs a session to its end.
+fn hold(plan: Plan, meet: Meet, control: &Control) {
+    /// Says that the session is over also where its thread breaks.
+    struct Over<'a>(&'a Control);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.finish();
+        }
+    }
+    let _over = Over(control);
+    match session::runtime() {
+        Ok(runtime) => {
+            let mut report: Report = Reporter::new(Box::new(io::sink()), SILENT);
+            runtime.block_on(session::run_within(plan, meet, control.clone(), &mut report));
+            // What still runs ends with the loop: nothing here waits for a disk or a relay.
+            runtime.shutdown_background();
+        }
+        Err(failure) => {
+            let end = Event::End { exit: failure.exit, reason: failure.word, more: false };
+            control.heard(&Event::Trouble(failure), None);
+            control.heard(&end, None);
+        }
+    }
+}
+
+/// What the end of the server took from its client, of one session.
+fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
+    let failed =
+        control.end().filter(|end| end.exit != Exit::Done).map(|end| end.failure.map_or(end.reason.to_owned(), |failure| failure.detail));
+    let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));
+    let what: Vec<String> = failed.into_iter().chain(unread).collect();
+    (!what.is_empty()).then(|| format!("the client has gone, so {} is closed: {}", control.name(), what.join("; ")))
+}

@@ -1,0 +1,92 @@
+//! `mcp`: the MCP server, on standard input and output.
+
+use super::fencing::Fencing;
+use super::options::{Channel, Host, Receive};
+use super::{Ended, code, doctor, end, host, plainly};
+use crate::agent::mcp::{self, Terms, Wish};
+use crate::doctor::Setup;
+use crate::failure::{Exit, Failure};
+use crate::files::outbox::{Fence, Keeper};
+use crate::report::look::{Look, Sink};
+use crate::report::{Format, Reporter, Settings};
+use crate::session::event::Event;
+use crate::session::plan::{Meet, Plan};
+use crate::session::runtime;
+use pinhole_protocol::code::CodeAddress;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+An MCP client starts it and speaks to it on standard input and output; it is not for typing. It
+holds its channels itself, so they end with it. The options are those of `host` and `connect`, and
+hold for each channel that the agent opens or joins. It always has a sending fence.
+
+Examples:
+  pinhole mcp                                the command for a client: claude mcp add pinhole -- pinhole mcp
+  pinhole mcp --allow ../reports -o inbox
+  pinhole mcp --relay wss://relay.example --ttl 4h")]
+pub(super) struct Args {
+    #[command(flatten)]
+    receive: Receive,
+    #[command(flatten)]
+    host: Host,
+    #[command(flatten)]
+    fencing: Fencing,
+    #[command(flatten)]
+    channel: Channel,
+}
+
+impl Args {
+    pub(super) fn main(self) -> Ended {
+        let terms = Arc::new(self);
+        // What cannot be said of any channel is said before a client waits for an answer.
+        let served = terms.purpose(Wish::default()).and_then(|_| runtime()).and_then(|runtime| {
+            let served = runtime.block_on(mcp::serve(terms));
+            // Standard input may be waited for still.
+            runtime.shutdown_background();
+            served
+        });
+        match served {
+            Ok(lost) => {
+                // Standard output is the protocol's.
+                let settings = Settings { format: Format::Human, look: Look::PLAIN, once: true, progress_every: None };
+                let mut report = Reporter::new(Sink::Stderr.open(), settings);
+                for detail in lost {
+                    // Nobody reads any more if this fails.
+                    let _ = report.event(&Event::Trouble(Failure::new(Exit::Done, "interrupted", detail)), Instant::now());
+                }
+                Ended(end(&mut report, Ok(false)))
+            }
+            Err(failure) => plainly(false, Err(failure)),
+        }
+    }
+}
+
+impl Terms for Args {
+    fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure> {
+        let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;
+        let plan = Plan { fence: Some(self.fence()?), ..host::unanswered(&self.receive, &channel, false)? };
+        let meet = match wish.code {
+            Some(code) => Meet::Join(Box::new(self.address(&code)?)),
+            None => {
+                let mut hosting = self.host.hosting()?;
+                hosting.direct |= wish.direct;
+                Meet::Host(hosting)
+            }
+        };
+        Ok((plan, meet))
+    }
+
+    fn fence(&self) -> Result<Fence, Failure> {
+        self.fencing.always("an agent sends through it", Keeper::Server)
+    }
+
+    fn address(&self, text: &str) -> Result<CodeAddress, Failure> {
+        code::parse(text)
+    }
+
+    fn setup(&self) -> Result<Setup, Failure> {
+        doctor::setup()
+    }
+}

@@ -1,0 +1,84 @@
+//! Channels of other processes, channels without sockets, and what may be sent.
+
+use super::*;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+#[test]
+fn commands_reach_its_channels_and_its_tools_reach_theirs() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut server, mut peer) = (Client::new(&here), Client::new(&there));
+    let code = server.open();
+    peer.call("connect", json!({"code": code})).unwrap();
+    here.run(["send", &code[..4], "from a command"]).expect(0);
+    assert_eq!(peer.until("text")["body"], "from a command");
+    assert_eq!(here.run(["status"]).expect(0).one("session")["number"], code[..4].parse::<u64>().unwrap());
+    // A channel of another process.
+    let mut host = here.start(["host", "--label", "theirs"]);
+    let other = host.code();
+    let mut joined = there.start(["connect", &other]);
+    host.until("status", "connected");
+    server.call("send", json!({"text": "from a tool", "channel": "theirs"})).unwrap();
+    assert_eq!(joined.until("text", "")["body"], "from a tool");
+    here.write("report", "all of it");
+    server.call("send_file", json!({"paths": ["report"], "channel": other[..4]})).unwrap();
+    joined.until("file", "");
+    there.run(["send", &other, "back"]).expect(0);
+    let got = server.call("receive", json!({"channel": "theirs", "wait_s": 45})).unwrap();
+    assert!(got.to_string().contains("\"back\""), "{got}");
+    let all = server.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().clone();
+    assert_eq!(all.len(), 2, "each once: {all:#?}");
+    // Its own is meant where nothing else is said.
+    server.call("send", json!({"text": "ours"})).unwrap();
+    assert_eq!(peer.until("text")["body"], "ours");
+    server.call("close", json!({"channel": "theirs"})).unwrap();
+    host.end().expect(0);
+    joined.end().expect(0);
+    here.run(["close"]).expect(0);
+}
+
+#[test]
+fn where_no_socket_can_be_it_works_all_the_same() {
+    let (here, there) = (Machine::new(), Machine::new());
+    // The directory of sockets is open to others, so nobody uses it.
+    let run = here.home().join(".local/state/pinhole/run");
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (mut host, mut peer) = pair(&here, &there);
+    host.call("send", json!({"text": "inside"})).unwrap();
+    assert_eq!(peer.until("text")["body"], "inside");
+    there.write("key", "hush");
+    peer.call("send_secret", json!({"file": "key"})).unwrap();
+    assert_eq!(host.until("secret")["stored"], "held");
+    host.call("receive", json!({"secret_to_file": here.path("key").to_str().unwrap()})).unwrap();
+    assert_eq!(std::fs::read(here.path("key")).unwrap(), b"hush");
+    assert_eq!(host.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().len(), 1);
+    refused(host.call("send", json!({"text": "x", "channel": "1042"})), "not-private");
+    host.call("close", json!({})).unwrap();
+}
+
+#[test]
+fn nothing_gets_out_through_the_fence() {
+    let (here, there) = (Machine::new(), Machine::new());
+    std::fs::create_dir(here.home().join(".ssh")).unwrap();
+    std::fs::write(here.home().join(".ssh/id_rsa"), "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
+    let key = here.home().join(".ssh/id_rsa");
+    symlink(&key, here.path("innocent")).unwrap();
+    here.write(".env", "A=b");
+    let allowed = tempfile::tempdir().unwrap();
+    std::fs::write(allowed.path().join("report"), "x").unwrap();
+    let args = ["--allow", allowed.path().to_str().unwrap()];
+    let (mut host, mut peer) = (Client::with(&here, &args), Client::new(&there));
+    let code = host.open();
+    peer.call("connect", json!({"code": code})).unwrap();
+    let mut elsewhere = here.start(["host", "--label", "elsewhere"]);
+    elsewhere.code();
+    for path in [key.to_str().unwrap(), "innocent", "../home/.ssh/id_rsa", ".env", "/etc/hostname"] {
+        let refusal = refused(host.call("send_file", json!({"paths": [path]})), "fenced");
+        assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
+        refused(host.call("send_secret", json!({"file": path})), "fenced");
+        refused(host.call("send_file", json!({"paths": [path], "channel": "elsewhere"})), "fenced");
+    }
+    let report = allowed.path().join("report");
+    host.call("send_file", json!({"paths": [report.to_str().unwrap()]})).unwrap();
+    assert_eq!(peer.until("file")["name"], "report");
+}
