@@ -126,8 +126,7 @@ struct Shared {
     label: Option<String>,
     /// What keeps in what other commands bring.
     fence: Option<Fence>,
-    /// Whether nobody reads what the session prints, so that its lines wait for other commands.
-    detached: bool,
+    reading: Reading,
     diagnostics: OnceLock<Arc<Diagnostics>>,
     journal: Journal,
     held: Arc<Held>,
@@ -139,6 +138,17 @@ struct Shared {
     moved: watch::Sender<Option<Moved>>,
     /// Whether nothing of it runs any more.
     over: watch::Sender<bool>,
+}
+
+/// Who reads what a session says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Whoever sees what it prints, and other commands.
+    Printed,
+    /// Other commands alone: it is a process in the background.
+    Detached,
+    /// The process that it is in, and other commands.
+    Within,
 }
 
 /// How far a transfer has come, as [`Event::Progress`] says it.
@@ -206,8 +216,7 @@ pub enum Closing {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring; of one that is detached
-    /// nobody reads what it prints.
+    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring.
     #[must_use]
     pub fn new(
         role: Role,
@@ -215,7 +224,7 @@ impl Control {
         label: Option<String>,
         code: Option<(u32, Zeroizing<String>)>,
         fence: Option<Fence>,
-        detached: bool,
+        reading: Reading,
     ) -> Self {
         let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
         let seen = Seen {
@@ -237,9 +246,9 @@ impl Control {
             want,
             label,
             fence,
-            detached,
+            reading,
             diagnostics: OnceLock::new(),
-            journal: Journal::new(detached),
+            journal: Journal::new(reading != Reading::Printed),
             held: Arc::default(),
             seen: Mutex::new(seen),
             closing: Notify::new(),
@@ -251,8 +260,14 @@ impl Control {
 
     /// Whether nobody reads what the session prints: its lines wait for other commands.
     #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.0.reading != Reading::Printed
+    }
+
+    /// Whether it is a process of its own that nobody sees.
+    #[must_use]
     pub fn is_detached(&self) -> bool {
-        self.0.detached
+        self.0.reading == Reading::Detached
     }
 
     /// Whether so much waits to be received that nothing should be begun which would add to it.

@@ -17,7 +17,7 @@ mod secrets;
 mod sending;
 mod typing;
 
-use crate::control::{Closing, Control, Server, wire};
+use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::not_detachable;
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
@@ -83,9 +83,9 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
     over(end, report, reached).await
 }
 
-/// What other commands may see and do of a session with this purpose.
+/// What other commands may see and do of a session with this purpose, and who reads it besides.
 #[must_use]
-pub fn control(plan: &Plan, meet: &Meet) -> Control {
+pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
     let (role, code) = match meet {
         Meet::Host(_) => (wire::Role::Host, None),
         Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
@@ -95,7 +95,7 @@ pub fn control(plan: &Plan, meet: &Meet) -> Control {
         Want::Take => wire::Want::Take,
         Want::Both => wire::Want::Channel,
     };
-    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), plan.detached)
+    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), reading)
 }
 
 /// Says how a session ended.
@@ -139,7 +139,7 @@ async fn heard(
         purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
-    let control = control(&plan, &meet);
+    let control = control(&plan, &meet, if plan.detached { Reading::Detached } else { Reading::Printed });
     reachable(&mut plan, &control, report, reached).await?;
     if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();

@@ -67,7 +67,7 @@ impl Driver<'_> {
     /// A text is in a line of this session's. Where nobody reads what it prints, whoever asks for it finds it here, and until then it holds
     /// back more.
     pub(super) fn printed(&mut self, id: ItemId) {
-        if !self.control.is_detached() {
+        if !self.control.is_unread() {
             return self.kept(id);
         }
         self.uncollected.push_back((self.control.last_seq(), id));

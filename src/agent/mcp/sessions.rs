@@ -4,7 +4,7 @@
 use super::{Terms, Wish};
 use crate::control::client::{Found, Which, find, find_here, not_open, nothing_open, one};
 use crate::control::wire::Role;
-use crate::control::{Closing, Control, Outcome};
+use crate::control::{Closing, Control, Outcome, Reading};
 use crate::doctor::Setup;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
@@ -49,7 +49,7 @@ impl Sessions {
     pub(super) async fn start(&self, wish: Wish) -> Result<Found, Failure> {
         let terms = Arc::clone(&self.terms);
         let (plan, meet) = blocking(move || terms.purpose(wish)).await?;
-        let control = session::control(&plan, &meet);
+        let control = session::control(&plan, &meet, Reading::Within);
         self.enter(&control)?;
         let held = control.clone();
         let thread = std::thread::Builder::new().name("session".into()).spawn(move || hold(plan, meet, &held));
