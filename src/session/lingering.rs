@@ -95,6 +95,29 @@ mod tests {
         assert!(left.detail.contains("it has left") && left.detail.ends_with("a secret that nobody has taken"), "{left}");
     }
 
+    /// A session in the background that has ended so, and whether the command that started it was told of its channel before.
+    fn left(exit: Exit, told: bool) -> Control {
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached);
+        if told {
+            control.hand_over();
+        }
+        control.heard(&Event::End { exit, reason: "x", more: false }, None);
+        control
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_session_in_the_background_is_bounded_too() {
+        let control = left(Exit::Done, true);
+        assert!(control.is_wanted());
+        // It comes back although nobody has asked.
+        stay(&control, Duration::from_millis(1)).await;
+        assert!(left(Exit::Peer, true).is_wanted());
+        // Whoever started it knows already, or its hour is over, or somebody has ended it.
+        for (exit, told) in [(Exit::Done, false), (Exit::Expired, true), (Exit::Interrupted, true)] {
+            assert!(!left(exit, told).is_wanted(), "{exit:?} {told}");
+        }
+    }
+
     #[tokio::test]
     async fn what_ends_here_or_holds_nothing_ends_at_once() {
         let long = Duration::from_secs(3_600);
