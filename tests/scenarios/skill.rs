@@ -72,3 +72,21 @@ fn with_a_monitor_on_two_machines() {
         assert!(!side.end().expect(0).everything().contains("canary"));
     }
 }
+
+#[test]
+fn with_a_shell_only_on_two_machines_and_on_one() {
+    let there = Machine::new();
+    for same in [false, true] {
+        let here = Machine::new();
+        let opened = here.run(["host", "--detach", "--json"]).expect(0);
+        let code = opened.all("status").into_iter().find(|line| line["event"] == "channel").unwrap()["code"].as_str().unwrap().to_owned();
+        let (host, peer) = (Side { machine: &here, role: "host" }, Side { machine: if same { &here } else { &there }, role: "peer" });
+        peer.machine.run(["connect", &code, "--detach"]).expect(0);
+        everything(&host, &peer, &code[..4]);
+        // Its last lines wait for their reader; then nothing of it is left.
+        while !peer.run(&["receive", &code[..4], "--wait", "45s"]).expect(0).all("status").iter().any(|line| line["event"] == "closed") {}
+        for machine in [&here, peer.machine] {
+            assert!(machine.run(["status"]).expect(0).all("session").is_empty());
+        }
+    }
+}
