@@ -135,8 +135,13 @@ pub fn one(found: Vec<Found>) -> Result<Option<Found>, Failure> {
         0 | 1 => Ok(found.pop()),
         _ => {
             let lines: Vec<String> = found.iter().map(|found| line(&found.about)).collect();
-            let same = found.iter().all(|other| other.about.number == found.first().and_then(|first| first.about.number));
-            let how = if same { "say which with --role host or --role peer" } else { "say which with its number or --label" };
+            let all_of = |same: fn(&About, &About) -> bool| found.windows(2).all(|two| matches!(two, [a, b] if same(&a.about, &b.about)));
+            let how = match (all_of(|a, b| a.number == b.number), all_of(|a, b| a.role != b.role)) {
+                (true, true) if found.len() == 2 => "say which with --role host or --role peer",
+                // A code that is used up leaves its number to others.
+                (true, _) => "say which with its whole code or --label, and --role if both sides are here",
+                (false, _) => "say which with its number or --label",
+            };
             Err(Failure::new(Exit::Usage, "several-open", format!("several channels are open here: {}", lines.join(", "))).next(how))
         }
     }

@@ -241,6 +241,28 @@ fn which_one_is_meant_is_never_guessed() {
 }
 
 #[test]
+fn channels_of_the_same_number_are_told_apart_by_their_codes() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let open = |place: &[&str]| {
+        let mut host = here.start([&["host"], place].concat());
+        let code = host.code();
+        let mut peer = there.start(["connect", &code]);
+        peer.until("status", "connected");
+        (host, peer, code)
+    };
+    // The first's code is used up, so another may listen where it did.
+    let (_first, mut first_peer, code) = open(&[]);
+    let (_second, mut second_peer, second_code) = open(&["--port", &code[..4]]);
+    let error = here.run(["send", &code[..4], "x"]).expect(2).failure();
+    assert_eq!(error["error"], "several-open");
+    assert!(error["next"].as_str().unwrap().contains("whole code"), "{error}");
+    for (code, peer) in [(&code, &mut first_peer), (&second_code, &mut second_peer)] {
+        here.run(["send", code, code]).expect(0);
+        assert_eq!(peer.until("text", "")["body"], **code);
+    }
+}
+
+#[test]
 fn a_give_sends_nothing_else() {
     let here = Machine::new();
     let mut giver = here.start(["give", "--text", "x"]);

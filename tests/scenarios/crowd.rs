@@ -21,6 +21,8 @@ const NOBODY: u32 = 65_534;
 struct Pair {
     host: Running,
     peer: Running,
+    /// Whole, because a number whose code is used up may be another host's again.
+    code: String,
     number: String,
     label: String,
 }
@@ -34,15 +36,15 @@ impl Pair {
         host.until("status", "connected");
         peer.until("status", "connected");
         let number = code.split_once('-').unwrap().0.to_owned();
-        Self { host, peer, number, label }
+        Self { host, peer, code, number, label }
     }
 
     /// Each side sends and receives its own, and nothing else.
     fn talk(&self, machine: &Machine) {
         for (from, to) in [("host", "peer"), ("peer", "host")] {
             let text = format!("from the {from} of {}", self.label);
-            machine.run(["send", &self.number, &text, "--role", from]).expect(0).one("delivered");
-            let texts = machine.run(["receive", &self.number, "--role", to]).expect(0).all("text");
+            machine.run(["send", &self.code, &text, "--role", from]).expect(0).one("delivered");
+            let texts = machine.run(["receive", &self.code, "--role", to]).expect(0).all("text");
             assert_eq!(texts.iter().map(|text| text["body"].clone()).collect::<Vec<_>>(), [text]);
         }
         let about = machine.run(["status", "--label", &self.label]).expect(0).one("session");
@@ -100,7 +102,7 @@ fn a_hundred_at_once_each_with_its_own() {
     again.end().expect(0);
     each(pairs.drain(..).skip(2), |pair| {
         pair.talk(&here);
-        here.run(["close", &pair.number, "--role", "peer"]).expect(0);
+        here.run(["close", &pair.code, "--role", "peer"]).expect(0);
         pair.host.end().expect(0);
         pair.peer.end().expect(0);
     });
