@@ -74,6 +74,17 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
 }
 
 #[test]
+fn the_server_that_agents_are_told_of_can_be_started() {
+    let entries = crate::agent::plugin::FILES.iter().filter(|(file, _)| file.ends_with("mcp.json"));
+    for (file, text) in entries {
+        let servers: serde_json::Value = serde_json::from_str(text).unwrap();
+        let server = &servers["mcpServers"]["pinhole"];
+        let words = std::iter::once(&server["command"]).chain(server["args"].as_array().unwrap()).map(|word| word.as_str().unwrap());
+        assert!(Cli::command().try_get_matches_from(words).is_ok(), "{file}: {server}");
+    }
+}
+
+#[test]
 fn an_example_that_cannot_be_typed_would_be_noticed() {
     let page = "Examples:\n  cat a | pinhole give -   a note\n  pinhole take CODE -o - > \"a b\"\n  pinhole send 'x y' | less\n\n  pinhole not this";
     let words = [vec!["pinhole", "give", "-"], vec!["pinhole", "take", "CODE", "-o", "-"], vec!["pinhole", "send", "x y"]];

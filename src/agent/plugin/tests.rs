@@ -134,3 +134,15 @@ fn the_skill_starts_with_what_to_do_and_knows_only_errors_and_statuses_that_ther
     let said: Vec<u8> = rows.collect();
     assert!(said.len() >= 10 && said.iter().all(|exit| exits.contains(exit)), "{said:?}");
 }
+
+/// The third column of tools is that of MCP; their names are in the snapshot of what the server says.
+#[test]
+fn the_tools_that_the_skill_names_are_those_of_the_server() {
+    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/mcp/tools.json");
+    let tools: Value = serde_json::from_str(&std::fs::read_to_string(snapshot).unwrap()).unwrap();
+    let tools = tools.as_array().or_else(|| tools["tools"].as_array()).unwrap();
+    let tools: BTreeSet<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let rows = text("skills/pinhole/SKILL.md").lines().filter(|line| line.matches(" | ").count() == 4).skip(1);
+    let named: BTreeSet<&str> = rows.flat_map(|row| row.split(" | ").nth(3).unwrap().split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() >= 8 && named.is_subset(&tools), "{named:?} {tools:?}");
+}
