@@ -65,8 +65,12 @@ impl Args {
 
 impl Terms for Args {
     fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure> {
+        if self.channel.detach {
+            let detail = "--detach is for one session, and this server lives as long as its client";
+            return Err(Failure::new(Exit::Usage, "usage", detail).next("leave --detach out"));
+        }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;
-        let plan = Plan { fence: Some(self.fence()?), ..host::unanswered(&self.receive, &channel, false)? };
+        let plan = Plan { fence: Some(self.fence()?), detached: false, ..host::unanswered(&self.receive, &channel, false)? };
         let meet = match wish.code {
             Some(code) => Meet::Join(Box::new(self.address(&code)?)),
             None => {
