@@ -54,7 +54,7 @@ impl Args {
                 let mut report = Reporter::new(Sink::Stderr.open(), settings);
                 for detail in lost {
                     // Nobody reads any more if this fails.
-                    let _ = report.event(&Event::Trouble(Failure::new(Exit::Done, "interrupted", detail)), Instant::now());
+                    let _ = report.event(&Event::Trouble(Failure::new(Exit::Interrupted, "interrupted", detail)), Instant::now());
                 }
                 Ended(end(&mut report, Ok(false)))
             }
