@@ -20,7 +20,8 @@ use std::time::Instant;
 #[command(after_help = "\
 An MCP client starts it and speaks to it on standard input and output; it is not for typing. It
 holds its channels itself, so they end with it. The options are those of `host` and `connect`, and
-hold for each channel that the agent opens or joins. It always has a sending fence.
+hold for each channel that the agent opens or joins; --detach, --transcript and --verify, which are
+for one channel or a person, are refused. It always has a sending fence.
 
 Examples:
   pinhole mcp                                the command for a client: claude mcp add pinhole -- pinhole mcp
@@ -68,6 +69,11 @@ impl Terms for Args {
         if self.channel.detach {
             let detail = "--detach is for one session, and this server lives as long as its client";
             return Err(Failure::new(Exit::Usage, "usage", detail).next("leave --detach out"));
+        }
+        if self.channel.transcript.is_some() {
+            let detail = "--transcript writes down one channel, and this server holds several";
+            return Err(Failure::new(Exit::Usage, "usage", detail)
+                .next("leave --transcript out; an agent that calls receive with after: 0 gets what was said"));
         }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;
         let plan = Plan { fence: Some(self.fence()?), detached: false, ..host::unanswered(&self.receive, &channel, false)? };

@@ -84,7 +84,7 @@ pub(super) struct Channel {
     /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown, or as the lines of EVENTS.md with what is
     /// sent. Secrets and the code are left out
     #[arg(long, value_name = "FILE.md|.jsonl")]
-    transcript: Option<PathBuf>,
+    pub transcript: Option<PathBuf>,
     /// Neither announce the code on the local network nor look for it there
     #[arg(long)]
     no_lan: bool,

@@ -54,11 +54,12 @@ fn it_ends_without_a_word_of_a_client() {
     let here = Machine::new();
     assert_eq!(Client::started(&here, &[]).hang_up(), "");
     // What no channel could be opened with is said before anybody waits.
-    for (flag, exit) in [("--verify", 10), ("--detach", 2)] {
+    for (flag, exit) in [("--verify", 10), ("--detach", 2), ("--transcript=talk.md", 2)] {
         let ended = Client::started(&here, &[flag]).server.end();
         assert_eq!((ended.status.code(), ended.lines.len()), (Some(exit), 0));
-        assert!(ended.errors.join("\n").contains(flag), "{:?}", ended.errors);
+        assert!(ended.errors.join("\n").contains(flag.split('=').next().unwrap()), "{:?}", ended.errors);
     }
+    assert!(!here.path("talk.md").exists());
 }
 
 #[test]
