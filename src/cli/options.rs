@@ -111,7 +111,7 @@ impl Channel {
             );
         }
         channel.label = label.or(channel.label);
-        channel.relay.relay = relay.or(channel.relay.relay);
+        channel.relay.wished = relay;
         Ok(channel)
     }
 
@@ -167,17 +167,24 @@ struct Relay {
     /// addresses
     #[arg(long)]
     relay_only: bool,
+    /// The relay that an agent wants for one channel instead.
+    #[arg(skip)]
+    wished: Option<String>,
 }
 
 impl Relay {
     /// Which relay is used, and how one that a code names would be.
     fn relays(&self, config: &Config) -> Result<Relays, Failure> {
         let insecure = self.insecure_relay || insecure_relay()?;
+        let users = Setting::relay(self.relay.as_deref(), config)?;
+        let wished = self.wished.as_deref().map(|wished| Setting::relay(Some(wished), config)).transpose()?;
+        // The token is for the relay that the user has set: another could be one that the other side has talked the agent into.
+        let token = wished.as_ref().is_none_or(|wished| wished.value == users.value);
         Ok(Relays {
-            set: Setting::relay(self.relay.as_deref(), config)?,
+            set: wished.unwrap_or(users),
             trust: Trust::of(&config.ca_file(self.ca_file.as_deref()))?,
             insecure,
-            host_token: host_token(self.host_token_file.as_deref())?,
+            host_token: if token { host_token(self.host_token_file.as_deref())? } else { None },
             only: self.relay_only,
         })
     }

@@ -1,6 +1,7 @@
 //! Channels of other processes, channels without sockets, and what may be sent.
 
 use super::*;
+use crate::harness::relay::Relay;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 #[test]
@@ -81,4 +82,19 @@ fn nothing_gets_out_through_the_fence() {
     let report = allowed.path().join("report");
     host.call("send_file", json!({"paths": [report.to_str().unwrap()]})).unwrap();
     assert_eq!(peer.until("file")["name"], "report");
+}
+
+#[test]
+fn a_token_is_shown_to_no_relay_that_only_the_agent_names() {
+    let here = Machine::new();
+    let token = here.write("token", "a-token.of_16~bytes");
+    let token = ["--host-token-file", token.to_str().unwrap()];
+    let relay = Relay::with(&token);
+    let mut client = Client::with(&here, &token);
+    let refusal = refused(client.call("open", json!({"relay": relay.url()})), "relay-refused");
+    assert!(refusal["detail"].as_str().unwrap().contains("none was given"), "{refusal}");
+    let mut client = Client::with(&here, &[&token[..], &["--relay", &relay.url()]].concat());
+    for arguments in [json!({}), json!({"relay": relay.url()})] {
+        client.call("open", arguments).unwrap();
+    }
 }
