@@ -7,6 +7,7 @@
 mod arguments;
 mod calls;
 mod input;
+mod output;
 mod progress;
 mod results;
 mod sessions;
@@ -19,6 +20,7 @@ use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use calls::Call;
 use input::Input;
+use output::Output;
 use pinhole_protocol::code::CodeAddress;
 use progress::Progress;
 use rmcp::model::{
@@ -85,7 +87,7 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
     let (input, ended) = Input::new(tokio::io::stdin());
     let server = Server { sessions: Arc::clone(&sessions) };
     let serving = async {
-        match server.serve((input, tokio::io::stdout())).await {
+        match server.serve((input, Output::new(tokio::io::stdout()))).await {
             // What it ends with is the end of its input, or of its output, for whose reader nothing can be done.
             Ok(running) => drop(running.waiting().await),
             Err(ServerInitializeError::ConnectionClosed(_)) => {}
