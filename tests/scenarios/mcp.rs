@@ -111,7 +111,11 @@ impl Client {
         if result["isError"] == true {
             assert!(result.get("structuredContent").is_none(), "clients would hold it against the schema of what works: {answer}");
             assert!(text["error"].is_string() && text["detail"].is_string() && text["exit"].is_u64(), "{text}");
-            assert!(text["next"].as_str().is_some_and(|next| !next.is_empty()), "an agent does not know what to do: {text}");
+            let next = text["next"].as_str().unwrap_or_default();
+            assert!(!next.is_empty(), "an agent does not know what to do: {text}");
+            // Only the server's own start is a command line.
+            let others = next.split("pinhole mcp").next().unwrap_or_default();
+            assert!(!others.contains("pinhole "), "no tool is called so: {text}");
             return Err(text);
         }
         let returned = &result["structuredContent"];
@@ -260,6 +264,13 @@ fn a_secret_goes_from_a_variable_to_a_dotenv_file_and_is_seen_by_nobody() {
     assert_eq!(taken["events"][0]["variable"], "TOKEN");
     assert!(std::fs::read_to_string(&env).unwrap().contains("hush-from-a-variable"));
     refused(peer.call("receive", json!({"secret_to_file": "more"})), "no-secret");
+    // What cannot be written stays there, for another call.
+    host.call("send_secret", json!({"variable": "GREETING"})).unwrap();
+    peer.until("secret");
+    let there_already = refused(peer.call("receive", json!({"secret_to_file": env.to_str().unwrap()})), "disk");
+    assert!(there_already["next"].as_str().unwrap().contains("secret_to_file"), "{there_already}");
+    refused(peer.call("receive", json!({"secret_to_env_file": ".env:no-name"})), "usage");
+    peer.call("receive", json!({"secret_to_file": there.path("second").to_str().unwrap()})).unwrap();
     refused(host.call("send_secret", json!({"variable": "NO_SUCH"})), "no-such-variable");
     // Not repeated: it may be the value.
     let mistaken = refused(host.call("send_secret", json!({"variable": "sk-live-1234"})), "usage");
@@ -321,6 +332,7 @@ fn wrong_calls_are_answered_and_harm_no_channel() {
     // Standard input is the protocol's, so no code comes from there.
     refused(host.call("connect", json!({"code": "-"})), "code-malformed");
     refused(host.call("connect", json!({"code": "9471-walrus-clipbord-mango"})), "code-unknown-word");
+    refused(host.call("connect", json!({"code": "417-walrus-clipboard-mango"})), "no-relay");
     refused(host.call("send", json!({"text": "x", "channel": "1042"})), "code-not-open");
     refused(host.call("close", json!({"channel": "no such label"})), "code-not-open");
     refused(host.call("send", json!({"text": "x".repeat(2 << 20)})), "too-long");

@@ -190,7 +190,10 @@ impl Receive {
         match (&self.secret_to_file, &self.secret_to_env_file) {
             (None, None) => Ok(None),
             (Some(file), None) => Ok(Some(SecretFile::New(file.into()))),
-            (None, Some(file)) => EnvFile::parse(file.into()).and_then(|file| file.check().map(|()| Some(SecretFile::Env(file)))),
+            (None, Some(file)) => {
+                let file = EnvFile::parse(file.into()).map_err(|failure| failure.next("write it as FILE:NAME, such as .env:API_KEY"))?;
+                file.check().map(|()| Some(SecretFile::Env(file)))
+            }
             (Some(_), Some(_)) => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
         }
     }

@@ -27,6 +27,8 @@ use tokio::time::Instant;
 const CLOSING: Duration = Duration::from_secs(40);
 /// What to do while something is on its way, or nobody is there.
 const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
+/// What to do where a secret cannot be written.
+const ELSEWHERE: &str = "call receive with another file as secret_to_file, or with secret_to_env_file: FILE:NAME";
 
 /// One call.
 pub(super) struct Call<'a> {
@@ -197,10 +199,14 @@ impl Call<'_> {
 
     /// Takes the oldest secret that the channel holds.
     async fn collect(&self, found: &Found, file: SecretFile, wait: Duration) -> Result<Received, Failure> {
-        let store = async move |name: Option<PeerText>, secret| {
-            blocking(move || file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)).await
+        let mut stored = true;
+        let store = async |name: Option<PeerText>, secret| {
+            let done = blocking(move || file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)).await;
+            stored = done.is_ok();
+            done
         };
-        let line = found.collect(wait, store).await?;
+        let line = found.collect(wait, store).await;
+        let line = line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
         // It is numbered like the others, and comes with them too.
         Ok(Received { events: Line::read(&line).into_iter().collect(), more: false, last_seq: None, ended: None, next: None })
     }

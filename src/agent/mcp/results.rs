@@ -208,7 +208,11 @@ fn next(failure: &Failure) -> Option<String> {
             "call receive with secret_to_file or secret_to_env_file, once for each; or close with now: true, which drops them"
         }
         "no-secret" => "call receive with wait_s 45 to wait for one",
+        "no-such-variable" => "check its spelling; a variable has to be in the environment in which this server was started",
+        "no-relay" => "call connect with the other side's whole line or link, which names its relay",
+        "cannot-listen" => "let the other side open a channel, and call connect with its code; or call open with a relay",
         "code-guessed" | "nobody-came" => "call open for a new code",
+        "expired" => "call open for a new code, with a longer ttl if need be",
         _ => return failure.next.clone(),
     };
     Some(next.to_owned())
