@@ -92,6 +92,26 @@ fn bodies(ended: &Ended) -> Vec<Value> {
 }
 
 #[test]
+fn a_program_answers_in_the_background() {
+    let (here, there) = (Agent::new(), Agent::new());
+    let script = "read -r word; echo \"loud: $word\" >&2; case $word in fail) exit 3;; *) echo \"$PINHOLE_ROLE heard $word\"; cat;; esac";
+    let code = here.host(&["--on-message", "--", "sh", "-c", script]);
+    there.run(&["connect", &code, "--detach"]).expect(0);
+    let ask = |question: &str| there.run(&["ask", &code[..4], question, "--timeout", "40"]).expect(0).one("text")["body"].clone();
+    assert_eq!(ask("one\nand more"), "host heard one\nand more");
+    there.run(&["send", &code, "fail"]).expect(0);
+    assert_eq!(ask("two"), "host heard two");
+    // What it says on standard error may repeat a message, and is nowhere.
+    let diagnostics = here.diagnostics();
+    assert!(diagnostics.contains(" error handler-failed: ") && !diagnostics.contains("loud"), "{diagnostics}");
+    assert_eq!(here.run(&["receive"]).expect(0).all("text").len(), 3);
+    here.run(&["close"]).expect(0);
+    here.is_left_alone();
+    there.run(&["receive"]).expect(0);
+    there.is_left_alone();
+}
+
+#[test]
 fn two_agents_with_nothing_but_single_commands() {
     let (here, there) = (Agent::new(), Agent::new());
     let code = here.host(&["--label", "build"]);
