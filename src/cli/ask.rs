@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-In a channel that is open here the answer is the next text that comes once the other side has the question. A whole code that is not
-open here, or waits here for the other side, is joined for the question and closed after the answer.
+In a channel that is open here the answer is the next text that comes once the other side has the question, also
+if that was meant for something said before. A whole code that is not open here, or waits here for the other side, is joined for the
+question and closed after the answer.
 
 Examples:
   pinhole ask 9471 \"which branch is it?\"
