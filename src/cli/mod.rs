@@ -170,8 +170,13 @@ impl Here {
 async fn heard<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let mut interrupt = Interrupt::new()?;
     tokio::select! {
+    heard_or("interrupted; the channel goes on", doing).await
+}
+
+/// The same; `cut` says what an interrupt does.
+async fn heard_or<T>(cut: &str, doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         done = doing => done,
-        () = interrupt.wait() => Err(interrupted("interrupted; the channel goes on")),
+        () = interrupt.wait() => Err(interrupted(cut)),
     }
 }
 
@@ -241,7 +246,7 @@ impl Session {
     async fn reach(self, report: &mut Report) -> Result<Done, Self> {
         match self {
             Self::Send(args) => match args.found().await {
-                Ok(Some(found)) => Ok(heard(args.send_into(found, report)).await.map(|()| false)),
+                Ok(Some(found)) => Ok(heard_or(args.cut(), args.send_into(found, report)).await.map(|()| false)),
                 Ok(None) => Err(Self::Send(args)),
                 Err(failure) => Ok(Err(failure)),
             },

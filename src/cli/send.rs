@@ -66,6 +66,14 @@ impl Args {
         self.give.asks_for_secret()
     }
 
+    /// What an interrupt does to it: only what this process reads goes with it.
+    pub(super) fn cut(&self) -> &'static str {
+        match self.reads_stdin() || self.file.iter().any(|path| is_own(path)) {
+            true => "interrupted; what was still being read here is cancelled, and the channel goes on",
+            false => "interrupted; the channel goes on",
+        }
+    }
+
     fn first(&self) -> String {
         self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned()
     }

@@ -101,7 +101,10 @@ fn who_feeds_and_is_killed_cancels_it() {
             std::thread::yield_now();
         }
         sender.signal(signal);
-        sender.child.wait().unwrap();
+        match signal {
+            Signal::INT => assert!(sender.end().expect(130).failure()["detail"].as_str().unwrap().contains("is cancelled")),
+            _ => drop(sender.child.wait().unwrap()),
+        }
         let here = it.host.until("error", "");
         assert_eq!(here["error"], "source-unreadable");
         assert!(here["detail"].as_str().unwrap().contains("was ended before its end"), "{here}");
