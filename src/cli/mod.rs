@@ -64,6 +64,7 @@ Examples:
   pinhole take CODE -o - | tar x         takes it to standard output
   pinhole take                           opens a channel to receive; shows the giver's line
 
+  pinhole setup                          shows what would teach the agents here to use it
 Exit status:
   0 done                       4 nobody came, or expired    8 local disk
   1 other failure              5 unreachable                9 the source changed
