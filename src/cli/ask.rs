@@ -4,6 +4,7 @@ use super::Purpose;
 use super::amounts::duration;
 use super::code::{self, from_stdin};
 use super::give::text_from_stdin;
+use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED};
 use super::which::{RoleArg, which};
 use crate::control::client::{Found, find, one};
@@ -92,7 +93,7 @@ impl Args {
             printed.is_ok()
         });
         asked.await?;
-        printed.map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+        printed
     }
 
     fn question(&self) -> Result<String, Failure> {
@@ -128,16 +129,19 @@ impl Args {
 }
 
 /// Prints the answer; for people all of it, also where its line names a file.
-fn reply(report: &mut Report, line: &str) -> std::io::Result<()> {
+fn reply(report: &mut Report, line: &str) -> Result<(), Failure> {
     let long = serde_json::from_str::<Value>(line).ok().and_then(|line| {
         let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
         Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
     });
     match long {
         Some((id, path)) if report.is_bare() => {
-            let body = PeerText::new(std::fs::read_to_string(path)?);
-            report.event(&Event::Text { id, body, saved_to: None }, Instant::now()).map(drop)
+            let shown = std::fs::read_to_string(path).and_then(|body| {
+                let event = Event::Text { id, body: PeerText::new(body), saved_to: None };
+                report.event(&event, Instant::now()).map(drop)
+            });
+            shown.map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
         }
-        _ => report.relay(line, Instant::now()),
+        _ => LongTexts::default().relay(line, report),
     }
 }

@@ -16,6 +16,7 @@ mod fencing;
 mod give;
 mod handler;
 mod host;
+mod long_texts;
 mod man;
 mod mcp;
 mod options;
@@ -63,8 +64,8 @@ Examples:
   tar c . | pinhole give -               gives standard input
   pinhole take CODE -o - | tar x         takes it to standard output
   pinhole take                           opens a channel to receive; shows the giver's line
-
   pinhole setup                          shows what would teach the agents here to use it
+
 Exit status:
   0 done                       4 nobody came, or expired    8 local disk
   1 other failure              5 unreachable                9 the source changed
@@ -169,13 +170,13 @@ impl Here {
 
 /// Does something during which Ctrl-C is heard. It ends this command and no session.
 async fn heard<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let mut interrupt = Interrupt::new()?;
-    tokio::select! {
     heard_or("interrupted; the channel goes on", doing).await
 }
 
 /// The same; `cut` says what an interrupt does.
 async fn heard_or<T>(cut: &str, doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut interrupt = Interrupt::new()?;
+    tokio::select! {
         done = doing => done,
         () = interrupt.wait() => Err(interrupted(cut)),
     }

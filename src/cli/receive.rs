@@ -1,18 +1,18 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
 use super::amounts::duration;
+use super::long_texts::LongTexts;
 use super::options::{Channel, Output};
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
 use crate::control::client::{Found, find, one};
 use crate::failure::{Exit, Failure};
-use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
 use crate::session::event::Stored;
 use crate::session::plan::SecretSink;
 use pinhole_protocol::code::{Shape, shape};
-use pinhole_protocol::wire::{PeerText, Reason};
+use pinhole_protocol::wire::PeerText;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -72,15 +72,15 @@ impl Args {
             return collect(&found, sink, self.wait, report).await.map(|()| false);
         }
         // A line that cannot be printed was not received: the next receive gets it.
-        let mut printed = Ok(());
+        let (mut printed, mut long_texts) = (Ok(()), LongTexts::default());
         let told = found.receive(self.after, self.wait, self.max_bytes, |line| {
             if printed.is_ok() {
-                printed = report.relay(line, Instant::now());
+                printed = long_texts.relay(line, report);
             }
             printed.is_ok()
         });
         let more = told.await?;
-        printed.map(|()| more).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+        printed.map(|()| more)
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {

@@ -6,15 +6,19 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use super::LONGEST_TEXT_IN_A_LINE;
 use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::About;
+use crate::failure::Failure;
 use crate::session::event::{Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
+use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::schema;
 use serde::Serialize;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Makes each event one line.
@@ -145,6 +149,24 @@ impl Lines {
                 Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: (self.seq > 0).then_some(self.seq) }
             }
         }
+    }
+}
+
+/// The line of a text that is too long for it, once `store` has put the text into a file; nothing if it is no such line.
+pub(super) fn without_long_text(
+    line: &str,
+    store: impl FnOnce(ItemId, &PeerText) -> Result<PathBuf, Failure>,
+) -> Result<Option<String>, Failure> {
+    // In ASCII no text is shorter than it is.
+    let long = line.len() > LONGEST_TEXT_IN_A_LINE;
+    match long.then(|| read::line(line)).flatten() {
+        Some((seq, Some(Event::Text { id, body, saved_to: None }))) if body.raw().len() > LONGEST_TEXT_IN_A_LINE => {
+            let saved_to = Some(store(id, &body)?);
+            let told = spell(Some(seq), Lines::new(None).body(&Event::Text { id, body, saved_to }));
+            // Spelling into memory does not fail.
+            Ok(told.ok().map(|line| line.trim_end().to_owned()))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -27,7 +27,10 @@ use bare::Bare;
 use human::Human;
 use json::Lines;
 use look::Look;
+use pinhole_protocol::wire::{ItemId, PeerText};
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use transcript::Transcript;
 
@@ -184,6 +187,23 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Ok(line.map(|line| line.text))
     }
 
+    /// A line that a session of this machine has made, or, for programs, that of a text too long for one ([`LONGEST_TEXT_IN_A_LINE`]) once
+    /// `store` has put the text into a file.
+    ///
+    /// # Errors
+    /// Those of `store`.
+    pub fn without_long_text<'a>(
+        &self,
+        line: &'a str,
+        store: impl FnOnce(ItemId, &PeerText) -> Result<PathBuf, Failure>,
+    ) -> Result<Cow<'a, str>, Failure> {
+        let told = match self.renderer {
+            Renderer::Human(_) => None,
+            Renderer::Json(_) => json::without_long_text(line, store)?,
+        };
+        Ok(told.map_or(Cow::Borrowed(line), Cow::Owned))
+    }
+
     /// Writes a line that a session of this machine has made, as it is, or for people what it says; they are not told again what has a
     /// code in it. What is no such line is left out.
     ///
@@ -239,7 +259,6 @@ fn people<W: Write + Send + 'static>(human: &mut Human<W>, bare: &mut Option<Bar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pinhole_protocol::wire::ItemId;
 
     /// A stream that is read after it was given away.
     #[derive(Clone, Default)]

@@ -193,7 +193,8 @@ pub struct Taking {
     pub sink: Option<SecretSink>,
     /// Where the others go.
     pub secret: SecretPlace,
-    /// Whether long texts go to a file, because scripts and agents read the lines.
+    /// Whether long texts go to a file, because scripts and agents read the lines. Where a person does, a command that asks for them puts
+    /// them there.
     pub long_texts_to_file: bool,
 }
 

@@ -48,6 +48,31 @@ fn what_is_typed_is_sent_and_commands_are_not() {
 }
 
 #[test]
+fn a_long_text_is_shown_and_is_in_a_file_only_for_a_program_that_asks() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (_host, mut guest) = channel(&here, &there);
+    let number = there.run(["status"]).expect(0).one("session")["number"].to_string();
+    let stored = || {
+        let entries = std::fs::read_dir(here.home().join(".local/state/pinhole")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("received-")).count()
+    };
+    let (longest, long) = ("x".repeat(1_024), "\u{e9}".repeat(513));
+    [&longest, &long].into_iter().for_each(|text| drop(there.run(["send", &number, text]).expect(0)));
+    let shown = here.run(["receive", "--human", "--after", "0"]).expect(0);
+    assert!(shown.lines.concat().contains(&long), "{:#?}", shown.lines);
+    assert_eq!(stored(), 0);
+    let texts = here.run(["receive", "--after", "0"]).expect(0).all("text");
+    assert_eq!((texts.len(), &texts[0]["body"], texts[1].get("body"), &texts[1]["size"]), (2, &longest.into(), None, &1_026.into()));
+    assert_eq!(std::fs::read_to_string(texts[1]["saved_to"].as_str().unwrap()).unwrap(), long);
+    let asked = here.start(["ask", &number, "why?"]);
+    guest.see("> why?");
+    there.run(["send", &number, &long]).expect(0);
+    let answer = asked.end().expect(0).one("text");
+    assert_eq!(std::fs::read_to_string(answer["saved_to"].as_str().unwrap()).unwrap(), long);
+    assert_eq!(stored(), 2);
+}
+
+#[test]
 fn a_file_that_is_typed_is_one_that_the_fence_lets_out() {
     let (here, there) = (Machine::new(), Machine::new());
     std::fs::write(here.home().join("notes"), "x").unwrap();

@@ -1,0 +1,36 @@
+//! Lines of another session. One that a person reads says its long texts whole; for programs they are put into files here, so that they are
+//! on a disk only where a program asks for them.
+
+use crate::failure::Failure;
+use crate::files::inbox::{Inbox, Policy};
+use crate::report::sentences::{Side, failure_from};
+use crate::session::Report;
+use crate::session::plan::private_base;
+use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The private directory of this command's long texts, made for the first.
+#[derive(Default)]
+pub(super) struct LongTexts(Option<Inbox>);
+
+impl LongTexts {
+    /// Prints a line of a session.
+    ///
+    /// # Errors
+    /// `disk` if a text cannot be stored, `output-closed` if nobody reads: the line has not been received then.
+    pub(super) fn relay(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
+        let line = report.without_long_text(line, |id, body| self.store(id, body))?;
+        report.relay(&line, Instant::now()).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+    }
+
+    fn store(&mut self, id: ItemId, body: &PeerText) -> Result<PathBuf, Failure> {
+        let inbox = match self.0.take() {
+            Some(inbox) => inbox,
+            None => Inbox::private(&private_base()?, Policy::default())?,
+        };
+        let stored = inbox.store_text(id, body.raw()).inspect_err(|_| inbox.remove_if_empty());
+        self.0 = Some(inbox);
+        stored
+    }
+}
