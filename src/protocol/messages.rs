@@ -175,6 +175,10 @@ impl Messages {
             return Err(Violation("sent a part over its limit"));
         }
         let message: Message = minicbor::decode(&encoded).map_err(|_| Violation("sent a message that cannot be read"))?;
+        // What the window does not count would otherwise be as long as a message, for each of its smallest secrets.
+        if matches!(&message, Message::Secret { label: Some(label), .. } if label.len() > LABEL) {
+            return Err(Violation("sent a secret with a label over its limit"));
+        }
         self.received = self.received.saturating_add(window_bytes(&message));
         if self.received > self.collected.saturating_add(WINDOW) {
             return Err(Violation("sent more than the window allows"));
@@ -365,6 +369,14 @@ mod tests {
         assert!(matches!(Messages::new().fragment(0, true, &longest), Ok(Some(Message::Entries(_)))));
         let refused = Messages::new().fragment(0, true, &part(PART_BYTES - around + 1)).err();
         assert_eq!(refused, Some(Violation("sent a part over its limit")));
+    }
+
+    #[test]
+    fn a_label_over_its_bytes_is_refused() {
+        let secret = |label: usize| encoded(&Message::Secret { item: ItemId(1), label: Some("l".repeat(label)), body: Vec::new() }, 0);
+        assert!(matches!(Messages::new().fragment(0, true, &secret(LABEL)), Ok(Some(Message::Secret { .. }))));
+        let refused = Messages::new().fragment(0, true, &secret(LABEL + 1)).err();
+        assert_eq!(refused, Some(Violation("sent a secret with a label over its limit")));
     }
 
     #[test]
