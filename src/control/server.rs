@@ -1,4 +1,4 @@
-//! A session's socket: at most eight commands at a time, each served in a task of its own, so that the session never waits for one.
+//! A session's socket: at most 64 commands at a time, each served in a task of its own, so that the session never waits for one.
 
 use super::asking::{Answer, unanswered};
 use super::buffered::Buffered;
@@ -21,8 +21,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// Commands served at a time; others wait.
-const CLIENTS: usize = 8;
+/// Commands served at a time; others wait, and take a session that does not answer for none. Most of these only wait themselves, as a
+/// `send` for the other side, so there are more than anybody starts side by side.
+const CLIENTS: usize = 64;
 /// How often the directory may be removed by other sessions that end just before this one listens.
 const TRIES: usize = 10;
 /// How long a command may take to say what it wants, and to take an answer.

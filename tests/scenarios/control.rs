@@ -150,6 +150,24 @@ fn what_the_peer_writes_keeps_its_line() {
 }
 
 #[test]
+fn many_commands_that_wait_hide_no_channel() {
+    let here = Machine::new();
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    host.until("status", "waiting");
+    let waiting: Vec<UnixStream> = (0..20)
+        .map(|_| {
+            let mut stream = UnixStream::connect(socket(&here)).unwrap();
+            writeln!(stream, "{{\"v\":1,\"do\":\"receive\",\"after\":99,\"wait\":600000,\"max_bytes\":1}}").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(here.run(["status"]).expect(0).all("session").len(), 1);
+    here.run(["close", &code]).expect(0);
+    drop((host, waiting));
+}
+
+#[test]
 fn what_is_not_delivered_in_time_is_pending_and_goes_on() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut host = here.start(["host"]);
