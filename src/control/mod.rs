@@ -8,6 +8,7 @@ mod diagnostics;
 pub mod feed;
 mod held;
 mod journal;
+mod room;
 pub mod runtime;
 mod server;
 pub mod wares;
@@ -26,6 +27,7 @@ use held::{Held, Loan};
 use journal::{Journal, Numbered};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use room::{Room, Unsettled};
 pub use server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -62,6 +64,8 @@ pub struct Follower {
     index: usize,
     told: mpsc::UnboundedSender<(usize, Fate)>,
     control: Control,
+    /// Free again when nothing more will be heard.
+    _room: Room,
 }
 
 /// What became of something that is sent.
@@ -130,6 +134,7 @@ struct Shared {
     diagnostics: OnceLock<Arc<Diagnostics>>,
     journal: Journal,
     held: Arc<Held>,
+    unsettled: Unsettled,
     seen: Mutex<Seen>,
     /// It is closed by another command, or nothing is left of it to be collected.
     closing: Notify,
@@ -250,6 +255,7 @@ impl Control {
             diagnostics: OnceLock::new(),
             journal: Journal::new(reading != Reading::Printed),
             held: Arc::default(),
+            unsettled: Unsettled::default(),
             seen: Mutex::new(seen),
             closing: Notify::new(),
             receiving: tokio::sync::Mutex::default(),
@@ -314,7 +320,8 @@ impl Control {
             Event::Connected(path) => (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None),
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
-            Event::Holding { left, .. } => seen.expires_at = SystemTime::now().checked_add(*left),
+            // The conversation is over, however it ended.
+            Event::Holding { left, .. } => (seen.state, seen.expires_at) = (State::Leaving, SystemTime::now().checked_add(*left)),
             Event::Progress { id, way, done, total } => {
                 self.0.moved.send_replace(Some(Moved { id: *id, way: *way, done: *done, total: *total }));
             }
@@ -570,9 +577,14 @@ impl Control {
         if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
             return Err(failure_from(Reason::Done, Side::There));
         }
+        let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
+            let detail = "as much as a channel keeps waits already for the other side to take it, so nothing of this was sent";
+            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            Failure::new(Exit::Other, "backlog", detail).next(format!("pinhole receive{number} --wait 45, then the same again"))
+        })?;
         let (told, fates) = mpsc::unbounded_channel();
-        for (index, ware) in wares.into_iter().enumerate() {
-            let follower = Follower { index, told: told.clone(), control: self.clone() };
+        for (index, (ware, room)) in wares.into_iter().zip(rooms).enumerate() {
+            let follower = Follower { index, told: told.clone(), control: self.clone(), _room: room };
             let sending = Sending { ware, follower };
             match &seen.desk {
                 Some(desk) => desk(Errand::Send(sending)),

@@ -95,6 +95,15 @@ impl Selection {
         }
     }
 
+    /// How many things were named.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        match &self.0 {
+            What::Stream { .. } => 1,
+            What::Things { chosen, .. } => chosen.len(),
+        }
+    }
+
     /// Begins to count what is in the folders, on a thread of its own, unless that was begun before. It ends with the selection.
     pub fn count_in_background(&self) -> Option<Arc<Counted>> {
         let What::Things { chosen, rules, counted } = &self.0 else { return None };

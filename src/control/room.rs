@@ -1,0 +1,95 @@
+//! How much of what other commands have brought may be without a result: a side that takes nothing would have it fill this one's memory.
+
+use crate::session::plan::Ware;
+use pinhole_protocol::limits::{WINDOW, WINDOW_SHARE};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes in all: a window of the other side's (SPEC 5.3), and as much again that waits for it.
+const MOST: u64 = 2 * WINDOW;
+/// What one file or folder of an offer takes of that: its path, and what the system says of it.
+const ITEM_SHARE: u64 = 1 << 10;
+
+/// How much there is.
+#[derive(Default)]
+pub(super) struct Unsettled(Arc<AtomicU64>);
+
+/// The part of one thing, which is free again when nobody has it any more.
+#[derive(Clone)]
+pub(super) struct Room {
+    _part: Arc<Part>,
+}
+
+struct Part {
+    of: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Unsettled {
+    /// Room for each of these, if there is room for all.
+    pub(super) fn rooms(&self, wares: &[Ware]) -> Option<Vec<Room>> {
+        let bytes: Vec<u64> = wares.iter().map(share).collect();
+        let all = bytes.iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+        let fits = |now: u64| now.checked_add(all).filter(|then| *then <= MOST);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        let room = |bytes| Room { _part: Arc::new(Part { of: Arc::clone(&self.0), bytes }) };
+        Some(bytes.into_iter().map(room).collect())
+    }
+}
+
+fn share(ware: &Ware) -> u64 {
+    match ware {
+        Ware::Text(text) => WINDOW_SHARE.saturating_add(text.len() as u64),
+        Ware::Secret(_, secret) => WINDOW_SHARE.saturating_add(secret.len() as u64),
+        Ware::Files(selection) => ITEM_SHARE.saturating_mul(selection.items() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::wire::{Role, Want};
+    use crate::control::{Control, Reading};
+    use crate::session::event::Event;
+    use std::time::Duration;
+
+    fn channel() -> Control {
+        Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached)
+    }
+
+    #[test]
+    fn what_nobody_takes_is_bounded_and_its_room_comes_back() {
+        let control = channel();
+        let long = || vec![Ware::Text("x".repeat(1 << 20))];
+        for _ in 0..2 {
+            let fates: Vec<_> = (0..100).map_while(|_| control.send(long()).ok()).collect();
+            assert_eq!(fates.len() as u64, MOST / (WINDOW_SHARE + (1 << 20)));
+            assert_eq!(control.send(long()).err().unwrap().word, "backlog");
+            assert!(control.send(vec![Ware::Text("short".into())]).is_ok());
+            // Whoever sent it has gone, which changes nothing; what it sent has not.
+            drop(fates);
+            assert!(control.send(long()).is_err());
+            control.detach();
+        }
+    }
+
+    #[test]
+    fn empty_texts_are_bounded_too() {
+        let unsettled = Unsettled::default();
+        let rooms: Vec<_> = std::iter::from_fn(|| unsettled.rooms(&[Ware::Text(String::new())])).collect();
+        assert_eq!(rooms.len() as u64, MOST / WINDOW_SHARE);
+    }
+
+    #[test]
+    fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
+        let control = channel();
+        control.heard(&Event::Holding { secrets: 1, left: Duration::from_secs(9) }, None);
+        assert_eq!(control.send(vec![Ware::Text("late".into())]).err().unwrap().word, "peer-left");
+    }
+}
