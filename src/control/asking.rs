@@ -1,7 +1,7 @@
 //! A question put through a session, and its answer: the first text of the other side's after it has the question.
 
 use super::journal::Numbered;
-use super::{Control, Fate};
+use super::{Control, Errand, Fate};
 use crate::failure::{Exit, Failure};
 use crate::session::plan::Ware;
 use std::future::Future;
@@ -52,6 +52,13 @@ impl Control {
             Some(None) => Answer::Over,
             Some(Some(said)) => Answer::Came(Reply(said)),
         })
+    }
+
+    /// Whoever asked has this answer: it holds back nothing more.
+    pub(super) fn answered(&self, reply: &Reply) {
+        if let Some(desk) = &self.seen().desk {
+            desk(Errand::Answered(reply.0.seq));
+        }
     }
 
     /// Whoever asked has not got this answer: it is received like any other text.

@@ -46,6 +46,11 @@ struct Kept {
 }
 
 impl Kept {
+    /// Sums up what waits for a reader once more.
+    fn sum_up(&mut self) {
+        self.unreturned = self.after(None).filter(|line| !line.is_answer()).map(|line| line.line.len()).sum();
+    }
+
     /// The lines after the number `after`, or else after those that were returned.
     fn after(&self, after: Option<u64>) -> impl Iterator<Item = &Numbered> {
         let after = after.unwrap_or(self.returned);
@@ -151,10 +156,8 @@ impl Journal {
     /// Lines up to the number `seq` have reached who asked for them.
     pub(super) fn returned(&self, seq: u64) {
         let mut kept = self.kept();
-        let first = kept.lines.partition_point(|line| line.seq <= kept.returned);
-        let size: usize = kept.lines.range(first..).take_while(|line| line.seq <= seq).map(|line| line.line.len()).sum();
-        kept.unreturned = kept.unreturned.saturating_sub(size);
         kept.returned = kept.returned.max(seq);
+        kept.sum_up();
     }
 
     /// The first text of the other side's after the number `after` that answers no other question, once there is one; nothing if there
@@ -177,17 +180,21 @@ impl Journal {
         match kept.lines.range_mut(first..).find(|line| line.answer == Some(false)) {
             Some(line) => {
                 line.answer = Some(true);
-                Some(Some(line.clone()))
+                let found = line.clone();
+                kept.sum_up();
+                Some(Some(found))
             }
             None => kept.ended.then_some(None),
         }
     }
 
-    /// Whoever asked does not have the text of this number after all.
+    /// Whoever asked does not have the text of this number after all. If later lines were returned meanwhile, they are once more, with it.
     pub(super) fn unanswer(&self, seq: u64) {
         let mut kept = self.kept();
         if let Some(line) = kept.lines.iter_mut().find(|line| line.seq == seq) {
             line.answer = Some(false);
+            kept.returned = kept.returned.min(seq.saturating_sub(1));
+            kept.sum_up();
         }
         drop(kept);
         self.changed.notify_waiters();
@@ -267,6 +274,30 @@ mod tests {
         assert!(nobody_yet.is_err());
         tokio::join!(journal.wait(None), async { journal.keep(1, "one", false) });
         tokio::join!(journal.wait(Some(1)), async { journal.end() });
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_did_not_arrive_is_returned_although_later_lines_were() {
+        let journal = Journal::new(true);
+        journal.keep(1, "answer", true);
+        journal.keep(2, "later", true);
+        assert_eq!(journal.answer(0).await.unwrap().seq, 1);
+        assert_eq!(numbers(&journal.piece(None, 1_000).0), [2]);
+        journal.returned(2);
+        assert_eq!(journal.kept().unreturned, 0);
+        journal.unanswer(1);
+        assert_eq!(numbers(&journal.piece(None, 1_000).0), [1, 2]);
+        assert_eq!(journal.kept().unreturned, "answerlater".len());
+    }
+
+    #[tokio::test]
+    async fn answers_hold_nothing_back() {
+        let journal = Journal::new(true);
+        for seq in 1..=6 {
+            journal.keep(seq, &"x".repeat(MOST / 4), true);
+            assert_eq!(journal.answer(seq - 1).await.unwrap().seq, seq);
+        }
+        assert!(!journal.is_full());
     }
 
     #[tokio::test]

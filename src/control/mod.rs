@@ -47,6 +47,8 @@ pub enum Errand {
     Rests(oneshot::Sender<Duration>),
     /// Lines up to this number have reached who asked for them.
     Returned(u64),
+    /// The text in the line of this number has reached whoever it answers.
+    Answered(u64),
 }
 
 /// Something to send, and who wants to know what becomes of it.

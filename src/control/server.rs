@@ -291,8 +291,9 @@ async fn ask(
                 say(write, &Reply::Done { more: false, over: None }).await?;
                 timeout(PATIENCE, wire::line(read)).await?
             };
-            if !matches!(told.await, Ok(Some(_))) {
-                control.unheard(&reply);
+            match told.await {
+                Ok(Some(_)) => control.answered(&reply),
+                _ => control.unheard(&reply),
             }
             Ok(())
         }

@@ -24,6 +24,7 @@ impl Driver<'_> {
                 let _ = answer.send(self.conversation.rests(clock::now()));
             }
             Errand::Returned(seq) => self.collected(seq),
+            Errand::Answered(seq) => self.answer_collected(seq),
         }
     }
 
@@ -35,6 +36,19 @@ impl Driver<'_> {
             self.next.push_back(Input::Collected(*id));
             self.uncollected.pop_front();
         }
+        self.take_put_off();
+    }
+
+    /// The text in the line of this number was received as an answer.
+    fn answer_collected(&mut self, seq: u64) {
+        if let Some((_, id)) = self.uncollected.iter().position(|(line, _)| *line == seq).and_then(|at| self.uncollected.remove(at)) {
+            self.next.push_back(Input::Collected(id));
+        }
+        self.take_put_off();
+    }
+
+    /// Takes the offers up that were put off, as far as there is room for what is said of them.
+    fn take_put_off(&mut self) {
         while !self.control.is_full()
             && let Some(offer) = self.put_off.pop_front()
         {

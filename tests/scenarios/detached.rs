@@ -3,7 +3,9 @@
 use crate::harness::content::{bytes as random, in_full};
 use crate::harness::process::{in_background, resident};
 use crate::harness::sandbox::{Refused, Sandbox};
+use crate::harness::socket::{send, socket};
 use crate::harness::{Ended, Machine, PATIENCE, Running};
+use pinhole_protocol::limits::WINDOW;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::Write;
@@ -89,6 +91,22 @@ impl Agent {
 
 fn bodies(ended: &Ended) -> Vec<Value> {
     ended.all("text").into_iter().map(|text| text["body"].clone()).collect()
+}
+
+/// An agent that only asks receives nothing besides, and its answers are more together than may wait for it.
+#[test]
+fn answers_make_room_for_the_next() {
+    let (here, there) = (Agent::new(), Machine::new());
+    let code = here.host(&[]);
+    let mut peer = there.start(["connect", &code]);
+    let long = "x".repeat(1_000_000);
+    for question in 0..WINDOW as usize / long.len() + 2 {
+        let asking = here.0.start(["ask", &code[..4], &question.to_string(), "--role", "host", "--timeout", "40"]);
+        assert_eq!(peer.until("text", "")["body"], question.to_string());
+        send(&socket(&there), std::slice::from_ref(&long), Some(0));
+        asking.end().expect(0).one("text");
+    }
+    here.run(&["close", "--now"]).expect(0);
 }
 
 #[test]
