@@ -11,17 +11,18 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. A channel that holds secrets
-which nobody has taken stays open (exit 11): `pinhole receive --secret-to-file FILE` takes one, --now drops them.
+What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. A channel stays open (exit 11)
+while it holds secrets that nobody has taken, which `pinhole receive --secret-to-file FILE` does, or something to send that
+waits for the other side to come; --now drops that.
 
 Examples:
   pinhole close              the one channel that is open
   pinhole close 9471         the one of this number
-  pinhole close 9471 --now   breaks off what is under way, and drops secrets that nobody has taken")]
+  pinhole close 9471 --now   breaks off what is under way, and drops what waits")]
 pub(super) struct Args {
     #[command(flatten)]
     which: which::Args,
-    /// Break off what is under way, and drop secrets that nobody has taken
+    /// Break off what is under way, and drop secrets that nobody has taken and what waits for the other side
     #[arg(long)]
     now: bool,
     #[command(flatten)]

@@ -530,10 +530,10 @@ impl Control {
         self.0.held.taken().await
     }
 
-    /// Another command closes it, or whoever has the answer that it was for; in peace only if no secret is lost by that.
+    /// Another command closes it, or whoever has the answer that it was for; in peace only if nothing is lost by that.
     ///
     /// # Errors
-    /// `secrets-held` if one would be.
+    /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other side has not come for it.
     pub fn close(&self, closing: Closing) -> Result<(), Failure> {
         let mut seen = self.seen();
         let held = self.held();
@@ -543,6 +543,17 @@ impl Control {
             return Err(Failure::new(Exit::Unfinished, "secrets-held", detail).next(format!(
                 "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
             )));
+        }
+        if closing == Closing::Peace && !seen.waiting.is_empty() {
+            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let (what, waits) = match seen.waiting.len() {
+                1 => ("something".to_owned(), "waits"),
+                many => (format!("{many} things"), "wait"),
+            };
+            let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
+            return Err(
+                Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
+            );
         }
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);

@@ -43,7 +43,7 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
         ),
         (Fate::Unknown | Fate::Lives, true) => Finding::wrong(
             "the first process of this PID namespace began with this very command, and what is left in the background ends with it",
-            instead(agent),
+            format!("{}; in a container that has just started, try again in a few seconds", instead(agent)),
         ),
         (Fate::Unknown, false) => Finding {
             next: Some("run `pinhole doctor` again: it then says whether the probe that is left now has lived on".into()),
@@ -75,8 +75,15 @@ pub fn lives_on() -> Result<(), Failure> {
     let brief = began_with_this_command(Path::new("/proc"));
     let probe = |runtime: Runtime| fate(runtime.path(), &name(agent, brief));
     let fate = Runtime::existing().ok().flatten().map_or(Fate::Unknown, probe);
-    let Finding { ok, detail, .. } = found(fate, brief, agent);
-    if ok { Ok(()) } else { Err(not_detachable(&detail)) }
+    let Finding { ok, detail, next } = found(fate, brief, agent);
+    if ok {
+        return Ok(());
+    }
+    let failure = not_detachable(&detail);
+    Err(match next {
+        Some(next) => failure.next(next),
+        None => failure,
+    })
 }
 
 /// What a probe is called: one that lives on somewhere says nothing about elsewhere, such as another agent's commands.

@@ -70,11 +70,11 @@ pub fn allow(agent: Option<Agent>) -> String {
     match agent {
         // developers.openai.com/codex/agent-approvals-security.
         Some(Agent::Codex { .. }) => {
-            "set network_access = true under [sandbox_workspace_write] in ~/.codex/config.toml, or run it outside the sandbox"
+            "have the user set network_access = true under [sandbox_workspace_write] in ~/.codex/config.toml, or run it outside the sandbox"
         }
         // code.claude.com/docs/en/sandboxing.
         Some(Agent::Claude { .. }) => {
-            "add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, or run it outside the sandbox"
+            "have the user add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, or run it outside the sandbox"
         }
         _ => "run it outside the sandbox, container or policy that forbids this, or have that allow it",
     }

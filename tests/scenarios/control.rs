@@ -176,6 +176,10 @@ fn what_is_not_delivered_in_time_is_pending_and_goes_on() {
     let early = here.run(["send", &code, "early", "--wait", "0"]).expect(11);
     assert_eq!(early.failure()["error"], "unfinished");
     assert_eq!(early.one("pending")["id"], Value::Null);
+    // What nobody has come for is not dropped by a close in peace.
+    let refused = here.run(["close"]).expect(11).failure();
+    assert_eq!(refused["error"], "undelivered");
+    assert!(refused["next"].as_str().unwrap().contains("--now"));
     let next = early.one("pending")["next"].as_str().unwrap().strip_prefix("pinhole ").unwrap().to_owned();
     // It is sent when the other side comes, although the command that sent it has ended.
     let mut peer = there.start(["connect", &code]);

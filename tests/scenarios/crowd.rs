@@ -141,8 +141,8 @@ fn a_socket_that_another_user_listens_on_is_told_nothing() {
     as_nobody(|| theirs.listen(8)).unwrap();
     assert_eq!(here.run(["status"]).expect(0).all("session").len(), 1);
     assert_eq!(here.run(["send", &code, "for one's own eyes", "--wait", "0"]).expect(11).all("pending").len(), 1);
-    here.run(["close"]).expect(0);
-    host.end().expect(0);
+    here.run(["close", "--now"]).expect(0);
+    host.end().expect(130);
     theirs.set_nonblocking(true).unwrap();
     let mut visits = 0;
     while let Ok((mut visitor, _)) = theirs.accept() {

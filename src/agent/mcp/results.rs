@@ -207,6 +207,7 @@ fn next(failure: &Failure) -> Option<String> {
         "secrets-held" => {
             "call receive with secret_to_file or secret_to_env_file, once for each; or close with now: true, which drops them"
         }
+        "undelivered" => "wait for the other side, with receive; or close with now: true, which drops what was sent",
         "no-secret" => "call receive with wait_s 45 to wait for one",
         "no-such-variable" => "check its spelling; a variable has to be in the environment in which this server was started",
         "no-relay" => "call connect with the other side's whole line or link, which names its relay",
