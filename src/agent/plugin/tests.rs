@@ -128,11 +128,38 @@ fn the_skill_starts_with_what_to_do_and_knows_only_errors_and_statuses_that_ther
         assert!(known.contains(word), "{word} is no error");
     }
     assert!(words > 20, "{words}");
+    // Each exit status has its row, and an error word in a row has the status of that row.
     let exits: BTreeSet<u8> = promise::exits().into_iter().map(|status| status.exit).collect();
     let (_, table) = all.split_once("## Exit statuses\n").unwrap();
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok());
-    let said: Vec<u8> = rows.collect();
-    assert!(said.len() >= 10 && said.iter().all(|exit| exits.contains(exit)), "{said:?}");
+    let rows: Vec<(u8, &str)> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .filter_map(|(exit, row)| Some((exit.parse().ok()?, row)))
+        .collect();
+    assert_eq!(rows.iter().map(|(exit, _)| *exit).collect::<BTreeSet<u8>>(), exits);
+    let mut placed = 0;
+    for (exit, row) in rows {
+        let words = row.split('`').skip(1).step_by(2);
+        for error in words.filter_map(|word| promise::errors().into_iter().find(|error| error.error == word)) {
+            placed += 1;
+            assert_eq!(error.exit, exit, "{}", error.error);
+        }
+    }
+    assert!(placed > 5, "{placed}");
+}
+
+/// What only repeats harmlessly may be repeated: a second `send` or `ask` would say it twice.
+#[test]
+fn the_skill_has_only_receive_repeated_and_names_the_channel_of_what_is_sent() {
+    let text = text("skills/pinhole/SKILL.md");
+    let (_, eleven) = text.split_once("\n| 11 |").unwrap();
+    assert!(eleven.lines().next().unwrap().contains("never `send` or `ask` again"));
+    assert!(text.contains("repeat `receive`, and nothing else"));
+    let commands = text.split('`').chain(text.lines().filter_map(|line| line.strip_prefix("    ")));
+    for command in commands.filter(|word| word.starts_with("pinhole send ") || word.starts_with("pinhole ask ")) {
+        let channel = command.split(' ').nth(2).unwrap();
+        assert!(["CODE", "9471", "--help"].contains(&channel), "{command}");
+    }
 }
 
 /// The third column of tools is that of MCP; their names are in the snapshot of what the server says.
