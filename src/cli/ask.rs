@@ -80,7 +80,7 @@ impl Args {
             // Who has the whole code of a host that waits here is the one whom it waits for.
             found.retain(|found| found.about.role != Role::Host || found.about.state != State::Waiting);
         }
-        one(found)
+        one(found, "ask")
     }
 
     /// Asks in a channel that is open here.

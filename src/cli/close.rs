@@ -2,9 +2,10 @@
 
 use super::options::Output;
 use super::which;
-use crate::control::client::{find, nothing_open, one};
+use crate::control::client::{find, nothing_open, sides};
 use crate::failure::Failure;
-use std::time::Duration;
+use pinhole_protocol::code::{Shape, shape};
+use std::time::{Duration, Instant};
 
 /// How long a channel may take to finish what is under way: an agent's command has 50 s (DESIGN 4).
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -36,9 +37,16 @@ impl Args {
 
     pub(super) async fn run(self) -> Result<(), Failure> {
         let which = self.which.which()?;
-        match one(find(&which).await?)? {
-            Some(found) => found.close(self.now, PATIENCE).await,
-            None => Err(nothing_open(&which).await),
+        let whole = which.code.as_ref().is_some_and(|code| shape(code) != Shape::Number);
+        let sides = sides(find(&which).await?, whole)?;
+        if sides.is_empty() {
+            return Err(nothing_open(&which).await);
         }
+        let until = Instant::now() + PATIENCE;
+        for side in sides {
+            // The other side of one that has been closed ends by itself, or has secrets that nobody has taken.
+            side.close(self.now, until.saturating_duration_since(Instant::now())).await?;
+        }
+        Ok(())
     }
 }

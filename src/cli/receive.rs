@@ -58,7 +58,7 @@ impl Args {
 
     /// The channel that is named, or the only one that is open here.
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
-        one(find(&which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?).await?)
+        one(find(&which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?).await?, "receive")
     }
 
     /// Prints what the channel has to tell; whether there is more.

@@ -84,7 +84,7 @@ impl Args {
         if shape(&first) == Shape::Other {
             return Ok(None);
         }
-        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?).await?)
+        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?).await?, "send")
     }
 
     /// Sends into a channel that is open here.

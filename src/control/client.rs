@@ -123,24 +123,47 @@ async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<Strin
     }
 }
 
-/// The one session that is meant, if one is. Those that are over are meant only where there is no other: their number may have been used
-/// again.
+/// Those that are over are meant only where there is no other: their number may have been used again.
+fn open_first(found: Vec<Found>) -> Vec<Found> {
+    let (over, open): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.about.state == State::Ended);
+    if open.is_empty() { over } else { open }
+}
+
+/// The sessions that end with the one channel that is meant: one, or both sides of it where both are here. `whole` is whether they were
+/// found by a whole code; a number alone may be that of two channels, except on this machine.
+///
+/// # Errors
+/// `several-open` if several channels are meant.
+pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
+    let found = open_first(found);
+    if let [a, b] = found.as_slice()
+        && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
+        && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some("PATHWORD")))
+    {
+        return Ok(found);
+    }
+    Ok(one(found, "close")?.into_iter().collect())
+}
+
+/// The one session that is meant, if one is. `command` is for what is said if several are: what was to be done with it.
 ///
 /// # Errors
 /// `several-open` if several are meant.
-pub fn one(found: Vec<Found>) -> Result<Option<Found>, Failure> {
-    let (over, open): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.about.state == State::Ended);
-    let mut found = if open.is_empty() { over } else { open };
+pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
+    let mut found = open_first(found);
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => {
             let lines: Vec<String> = found.iter().map(|found| line(&found.about)).collect();
             let all_of = |same: fn(&About, &About) -> bool| found.windows(2).all(|two| matches!(two, [a, b] if same(&a.about, &b.about)));
             let how = match (all_of(|a, b| a.number == b.number), all_of(|a, b| a.role != b.role)) {
-                (true, true) if found.len() == 2 => "say which with --role host or --role peer",
+                (true, true) if found.len() == 2 => {
+                    let number = found.first().map(Found::number).unwrap_or_default();
+                    format!("the same line with --role host or --role peer: pinhole {command}{number} --role host ...")
+                }
                 // A code that is used up leaves its number to others.
-                (true, _) => "say which with its whole code or --label, and --role if both sides are here",
-                (false, _) => "say which with its number or --label",
+                (true, _) => "say which with its whole code or --label, and --role if both sides are here".into(),
+                (false, _) => "say which with its number or --label".into(),
             };
             Err(Failure::new(Exit::Usage, "several-open", format!("several channels are open here: {}", lines.join(", "))).next(how))
         }
@@ -170,11 +193,11 @@ pub async fn nothing_open(which: &Which) -> Failure {
 #[must_use]
 pub fn not_open(open: &[Found]) -> Failure {
     let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
-    let (detail, next) = match open.as_slice() {
-        [] => ("no channel is open here".to_owned(), "pinhole host, or pinhole connect CODE"),
-        _ => (format!("that channel is not open here; open are {}", open.join(", ")), "pinhole status"),
+    let detail = match open.as_slice() {
+        [] => "no channel is open here; if that one was, it has ended".to_owned(),
+        _ => format!("that channel is not open here, and if it was, it has ended; open are {}", open.join(", ")),
     };
-    Failure::new(Exit::Code, "code-not-open", detail).next(next)
+    Failure::new(Exit::Code, "code-not-open", detail).next("pinhole status")
 }
 
 impl Found {

@@ -92,7 +92,7 @@ impl Sessions {
             own.retain(|found| ended(found).is_none());
         }
         let found = if own.is_empty() { find(&which).await? } else { own };
-        match one(found)? {
+        match one(found, "send")? {
             Some(found) => Ok(found),
             None if channel.is_none() => Err(nothing_open(&Which::default()).await),
             None => Err(self.not_open().await),

@@ -57,6 +57,12 @@ impl EnvFile {
         &self.path
     }
 
+    /// The same variable in a file at this place.
+    #[must_use]
+    pub fn at(self, path: PathBuf) -> Self {
+        Self { path, ..self }
+    }
+
     /// Whether it takes one secret only, because only one variable is named.
     #[must_use]
     pub const fn takes_one(&self) -> bool {

@@ -103,6 +103,45 @@ impl Fence {
         self.around.as_ref().map_or(Ok(()), |around| around.admit(handle, named))
     }
 
+    /// Where something received is written that is to be at `path`: the same place with every link on the way resolved. It is in one of
+    /// the roots, holds no secrets of others, and is no file that makes programs run. It may not be there yet, nor be a link.
+    ///
+    /// # Errors
+    /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
+    pub fn landing(&self, path: &Path) -> Result<PathBuf, Failure> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = parent.canonicalize().map_err(|error| {
+            Failure::new(Exit::Disk, "disk", format!("the folder of {path:?} cannot be found: {error}"))
+                .next("name a file in a folder that is there")
+        })?;
+        let Some(name) = path.file_name() else {
+            return Err(Failure::new(Exit::Usage, "usage", format!("{path:?} names no file")).next("name a file"));
+        };
+        let place = folder.join(name);
+        let refused = |why: &str, next: String| {
+            let detail = format!("{place:?} {why}: {} lets nothing be written there ({})", self.keeper.fence(), self.why);
+            Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next))
+        };
+        if place.is_symlink() {
+            return refused("is a link", "name a file that is none".into());
+        }
+        if !self.roots.iter().any(|root| place.starts_with(root)) {
+            let next = format!(
+                "name a file in the working directory; or {} --allow {}, if that is where it is meant to be",
+                self.keeper.opens(),
+                typed(&folder)
+            );
+            return refused("is nowhere that is allowed", next);
+        }
+        if let Some(telling) = sensitive::runs(&place).or_else(|| sensitive::place(&place).filter(|_| !self.sensitive)) {
+            return refused(&format!("is no place for it ({telling})"), "name another file, such as .env in the working directory".into());
+        }
+        match &self.around {
+            Some(around) => around.landing(&place),
+            None => Ok(place),
+        }
+    }
+
     fn barred(&self, path: &Path, named: &Path, outside: bool, telling: Option<&str>) -> Barred {
         let same = std::path::absolute(named).is_ok_and(|named| named == path);
         let what = if same { format!("{path:?}") } else { format!("{named:?}, which is {path:?},") };

@@ -1,6 +1,7 @@
 //! What commonly holds secrets: by where it is, by its name, and by the private key in its first bytes.
 
 use rustix::io::{Errno, pread};
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::path::{Component, Path};
 
@@ -47,6 +48,52 @@ const PLACES: [&str; 32] = [
     ".local/state/pinhole",
 ];
 
+/// Names that make programs run what is in them, alone or below others, as [`PLACES`]: what an agent is made to write there is a command.
+const STARTS: [&str; 39] = [
+    // Shells: bash(1), zsh(1), ksh(1), tcsh(1), fish(1); readline and direnv, which they start.
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_aliases",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".zlogout",
+    ".kshrc",
+    ".mkshrc",
+    ".cshrc",
+    ".tcshrc",
+    ".login",
+    ".logout",
+    ".config/fish",
+    ".inputrc",
+    ".envrc",
+    // Logins and desktops: pam_env(8), X, environment.d(5), autostart, units of the user.
+    ".pam_environment",
+    ".xprofile",
+    ".xinitrc",
+    ".xsession",
+    ".xsessionrc",
+    ".config/environment.d",
+    ".config/autostart",
+    ".config/systemd",
+    // Hooks, aliases and tasks: git(1), editors, agents.
+    ".git",
+    ".gitconfig",
+    ".config/git",
+    ".vimrc",
+    ".exrc",
+    ".vscode",
+    ".idea",
+    ".claude",
+    ".codex",
+    ".cursor",
+    ".mcp.json",
+];
+
 /// Keys of ssh-keygen(1) under the names that it gives them.
 const KEYS: [&str; 6] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
@@ -61,20 +108,34 @@ const FIRST: usize = 16 << 10;
 
 /// What at this path commonly holds secrets, as a few words, if its name or that of a folder around it says so.
 pub(super) fn by_path(path: &Path) -> Option<String> {
-    let names: Vec<_> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(folded(&name.to_string_lossy())),
-            _ => None,
-        })
-        .collect();
-    let whole = format!("/{}/", names.join("/"));
-    let is_in = |place: &&str| match place.strip_prefix('/') {
+    place(path).or_else(|| names(path).into_iter().find(|name| is_telling(name)))
+}
+
+/// The place that holds secrets wherever it is, if this path is in one. A key's or dotenv file's own name is none.
+pub(super) fn place(path: &Path) -> Option<String> {
+    among(&PLACES, path)
+}
+
+/// What at this path makes programs run, if it does.
+pub(super) fn runs(path: &Path) -> Option<String> {
+    among(&STARTS, path)
+}
+
+fn among(places: &[&str], path: &Path) -> Option<String> {
+    let whole = format!("/{}/", names(path).join("/"));
+    let is_in = |place: &&&str| match place.strip_prefix('/') {
         Some(rest) => path.is_absolute() && whole.starts_with(&format!("/{rest}/")),
         None => whole.contains(&format!("/{place}/")),
     };
-    let place = PLACES.into_iter().find(is_in).map(str::to_owned);
-    place.or_else(|| names.into_iter().find(|name| is_telling(name)))
+    places.iter().find(is_in).map(|place| (*place).to_owned())
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let normal = |part| match part {
+        Component::Normal(name) => Some(folded(&OsStr::to_string_lossy(name))),
+        _ => None,
+    };
+    path.components().filter_map(normal).collect()
 }
 
 /// Whether a name alone says that secrets are in it.

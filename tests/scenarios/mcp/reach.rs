@@ -85,6 +85,48 @@ fn nothing_gets_out_through_the_fence() {
 }
 
 #[test]
+fn a_secret_is_written_nowhere_outside_the_fence_and_to_nothing_that_runs() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let rc = here.home().join(".bashrc");
+    std::fs::write(&rc, "A=b\n").unwrap();
+    std::fs::create_dir(here.path(".ssh")).unwrap();
+    std::fs::create_dir(here.path("sub")).unwrap();
+    here.write(".profile", "A=b\n");
+    symlink(here.home(), here.path("inside")).unwrap();
+    symlink(here.path(".env"), here.path("link")).unwrap();
+    let allowed = tempfile::tempdir().unwrap();
+    let args = ["--allow", allowed.path().to_str().unwrap()];
+    let (mut host, mut peer) = (Client::with(&here, &args), Client::new(&there));
+    let code = host.open();
+    peer.call("connect", json!({"code": code})).unwrap();
+    peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
+    host.until("secret");
+    for outside in ["../home/.bashrc", "inside/.bashrc", rc.to_str().unwrap(), "../home/new", "inside/new", "sub/../../home/new"] {
+        for arguments in [json!({"secret_to_env_file": format!("{outside}:BASH_ENV")}), json!({"secret_to_file": outside})] {
+            let refusal = refused(host.call("receive", arguments), "fenced");
+            assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
+        }
+    }
+    for within in [".profile", "link", ".ssh/authorized_keys", ".git/config", "sub/.envrc"] {
+        let _ = std::fs::create_dir(here.path(".git"));
+        refused(host.call("receive", json!({"secret_to_env_file": format!("{within}:NAME")})), "fenced");
+        refused(host.call("receive", json!({"secret_to_file": within})), "fenced");
+    }
+    for no_file in ["..", "/", "missing/file"] {
+        assert!(host.call("receive", json!({"secret_to_file": no_file})).is_err());
+    }
+    assert_eq!((std::fs::read(&rc).unwrap(), std::fs::read(here.path(".profile")).unwrap()), (b"A=b\n".to_vec(), b"A=b\n".to_vec()));
+    // It stays in the channel through all that.
+    host.call("receive", json!({"secret_to_env_file": ".env:TOKEN"})).unwrap();
+    assert!(std::fs::read_to_string(here.path(".env")).unwrap().contains("hush-from-a-variable"));
+    peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
+    host.until("secret");
+    let key = allowed.path().join("service.key");
+    host.call("receive", json!({"secret_to_file": key.to_str().unwrap()})).unwrap();
+    assert_eq!(std::fs::read(key).unwrap(), b"hush-from-a-variable");
+}
+
+#[test]
 fn a_token_is_shown_to_no_relay_that_only_the_agent_names() {
     let here = Machine::new();
     let token = here.write("token", "a-token.of_16~bytes");
