@@ -153,8 +153,12 @@ impl Fence {
         let flags = [outside.then(|| format!("--allow {}", typed(path))), telling.map(|_| "--allow-sensitive".to_owned())];
         let listed = |words: [Option<String>; 2], between| words.into_iter().flatten().collect::<Vec<_>>().join(between);
         let detail = format!("{what} {}: {} keeps it in ({})", listed(reasons, " and "), self.keeper.fence(), self.why);
-        let next =
-            format!("if it is meant to be sent, and not only asked for by the other side: {} {}", self.keeper.opens(), listed(flags, " "));
+        // What the system makes up there is opened by nobody for one thing to send.
+        let next = if ["/proc", "/sys", "/dev"].iter().any(|system| path.starts_with(system)) {
+            "leave it out: what is in /proc, /sys and /dev is the system's".to_owned()
+        } else {
+            format!("if it is meant to be sent, and not only asked for by the other side: {} {}", self.keeper.opens(), listed(flags, " "))
+        };
         Barred { why: if outside { Why::Outside } else { Why::Sensitive }, detail, next }
     }
 
