@@ -94,7 +94,8 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
             Kind::Stream => 0,
         };
         if bytes > most {
-            return Err(Failure::new(Exit::Usage, "too-long", "that is longer than one message").next("send it as a file"));
+            return Err(Failure::new(Exit::Usage, "too-long", format!("that has {bytes} bytes, and at most {most} go at once"))
+                .next("send it as a file"));
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
         from.read_exact(&mut held).await.map_err(|error| Failure::new(Exit::Other, "failed", format!("the command broke off: {error}")))?;

@@ -36,7 +36,7 @@ impl From<Side> for Role {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Open {
-    /// A name for the channel, by which other calls may name it.
+    /// A name for the channel, by which other calls may name it. While another open channel has it too, they need the number.
     pub(super) label: Option<String>,
     /// How long it waits for the other side, and then rests without a message: 1m to 24h. Default 1h.
     pub(super) ttl: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct Connect {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Send {
-    /// The message, up to 1 MiB.
+    /// The message, up to 1048257 bytes.
     pub(super) text: String,
     /// The channel's number, code or label. May be left out while one is open.
     pub(super) channel: Option<String>,
@@ -75,7 +75,7 @@ pub(super) struct Send {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SendFile {
-    /// Files or folders to send, together.
+    /// Files or folders to send, together; a relative path begins at the working directory of this server, and ~ is no home here.
     #[schemars(length(min = 1))]
     pub(super) paths: Vec<String>,
     /// The channel's number, code or label. May be left out while one is open.
@@ -129,7 +129,7 @@ pub(super) struct Receive {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ask {
-    /// The question, up to 1 MiB.
+    /// The question, up to 1048257 bytes.
     pub(super) text: String,
     /// The channel's number, code or label. May be left out while one is open.
     pub(super) channel: Option<String>,

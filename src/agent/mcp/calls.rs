@@ -68,6 +68,7 @@ impl Call<'_> {
                 number: line.number("number")?,
                 join: line.text("join"),
                 link: line.text("link"),
+                reach: line.text("reach"),
                 expires_at: line.text("expires_at"),
                 next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
             })

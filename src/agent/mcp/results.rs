@@ -63,6 +63,9 @@ pub(super) struct Opened {
     /// The code as a link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<String>,
+    /// Who finds it by the code alone: machine, network, address (others need that in join) or relay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reach: Option<String>,
     /// When it ends if nobody comes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<String>,

@@ -45,7 +45,7 @@ impl EnvFile {
         let usage = |detail: &str| Failure::new(Exit::Usage, "usage", detail).next("write it as --secret-to-env-file .env:API_KEY");
         let name = name.map(|name| String::from_utf8(name).ok().filter(|name| is_variable(name)));
         match name {
-            Some(None) => Err(usage("what follows the last : of --secret-to-env-file is no name of a variable")),
+            Some(None) => Err(usage("what follows the last : is no name of a variable")),
             _ if bytes.is_empty() => Err(usage("--secret-to-env-file names no file")),
             name => Ok(Self { path: PathBuf::from(OsString::from_vec(bytes)), name: name.flatten() }),
         }

@@ -79,6 +79,8 @@ fn nothing_gets_out_through_the_fence() {
         refused(host.call("send_secret", json!({"file": path})), "fenced");
         refused(host.call("send_file", json!({"paths": [path], "channel": "elsewhere"})), "fenced");
     }
+    let system = refused(host.call("send_secret", json!({"file": "/proc/self/environ"})), "fenced");
+    assert!(!system["next"].as_str().unwrap().contains("--allow"), "{system}");
     let report = allowed.path().join("report");
     host.call("send_file", json!({"paths": [report.to_str().unwrap()]})).unwrap();
     assert_eq!(peer.until("file")["name"], "report");
@@ -137,6 +139,6 @@ fn a_token_is_shown_to_no_relay_that_only_the_agent_names() {
     assert!(refusal["detail"].as_str().unwrap().contains("none was given"), "{refusal}");
     let mut client = Client::with(&here, &[&token[..], &["--relay", &relay.url()]].concat());
     for arguments in [json!({}), json!({"relay": relay.url()})] {
-        client.call("open", arguments).unwrap();
+        assert_eq!(client.call("open", arguments).unwrap()["reach"], "relay");
     }
 }
