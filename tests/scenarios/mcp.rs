@@ -329,6 +329,13 @@ fn wrong_calls_are_answered_and_harm_no_channel() {
         let refusal = refused(host.call(tool, arguments), "usage");
         assert_eq!(refusal["exit"], 2);
     }
+    // Its number is a number where it is returned.
+    let number = host.call("status", json!({})).unwrap()["sessions"][0]["number"].clone();
+    assert!(number.is_u64());
+    host.call("receive", json!({"channel": number})).unwrap();
+    for channel in [json!(0), json!(-1), json!(1.5), json!([1]), json!("")] {
+        host.call("receive", json!({"channel": channel})).unwrap_err();
+    }
     // Standard input is the protocol's, so no code comes from there.
     refused(host.call("connect", json!({"code": "-"})), "code-malformed");
     refused(host.call("connect", json!({"code": "9471-walrus-clipbord-mango"})), "code-unknown-word");

@@ -8,8 +8,8 @@ use crate::files::outbox::Fence;
 use crate::session::plan::SecretFile;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -64,6 +64,7 @@ pub(super) struct Send {
     /// The message, up to 1048257 bytes.
     pub(super) text: String,
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -79,6 +80,7 @@ pub(super) struct SendFile {
     #[schemars(length(min = 1))]
     pub(super) paths: Vec<String>,
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -97,6 +99,7 @@ pub(super) struct SendSecret {
     /// What to call it at the other side. Default: the name of the variable or file.
     pub(super) name: Option<String>,
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -109,6 +112,7 @@ pub(super) struct SendSecret {
 #[serde(deny_unknown_fields)]
 pub(super) struct Receive {
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it receives, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -132,6 +136,7 @@ pub(super) struct Ask {
     /// The question, up to 1048257 bytes.
     pub(super) text: String,
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it asks, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -144,6 +149,7 @@ pub(super) struct Ask {
 #[serde(deny_unknown_fields)]
 pub(super) struct Status {
     /// The channel's number, code or label. All of them if left out.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -153,6 +159,7 @@ pub(super) struct Status {
 #[serde(deny_unknown_fields)]
 pub(super) struct Close {
     /// The channel's number, code or label. May be left out while one is open.
+    #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
     /// Which side of it, where both are on this machine.
     pub(super) role: Option<Side>,
@@ -164,6 +171,20 @@ pub(super) struct Close {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Doctor {}
+
+/// A channel by its number as results give it, which is no text, or as the schema says.
+fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a channel is named by a text: its number, code or label")]
+    enum Named {
+        Number(u64),
+        Text(String),
+    }
+    Ok(Option::deserialize(from)?.map(|named| match named {
+        Named::Number(number) => number.to_string(),
+        Named::Text(text) => text,
+    }))
+}
 
 /// The arguments of a call.
 pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, Failure> {
