@@ -6,12 +6,13 @@ use std::os::fd::AsFd;
 use std::path::{Component, Path};
 
 /// Names that hold secrets wherever they are, alone or below others; with a slash in front, from the root on. Each with all that is in it.
-const PLACES: [&str; 32] = [
-    // Keys and passwords: ssh(1), gpg(1), pass(1), Secret Service and KeePassXC.
+const PLACES: [&str; 41] = [
+    // Keys and passwords: ssh(1), gpg(1), pass(1), Secret Service, KeePassXC and KWallet.
     ".ssh",
     ".gnupg",
     ".password-store",
     ".local/share/keyrings",
+    ".local/share/kwalletd",
     // Logins of clouds and services, each where its own program keeps it.
     ".aws",
     ".azure",
@@ -19,6 +20,8 @@ const PLACES: [&str; 32] = [
     ".config/gh",
     ".kube",
     ".docker/config.json",
+    ".config/containers/auth.json",
+    ".config/rclone",
     ".vault-token",
     ".terraform.d/credentials.tfrc.json",
     // Passwords in the text: netrc(5), npm, twine, git-credential-store(1), libpq, MySQL, Cargo, RubyGems, Apache.
@@ -27,18 +30,24 @@ const PLACES: [&str; 32] = [
     ".npmrc",
     ".pypirc",
     ".git-credentials",
+    ".config/git/credentials",
     ".pgpass",
     ".my.cnf",
     ".cargo/credentials.toml",
     ".gem/credentials",
     ".htpasswd",
-    // Logins of the agents themselves.
+    // Logins of the agents themselves, and the tokens of their MCP servers.
     ".claude/.credentials.json",
+    ".claude.json",
     ".codex/auth.json",
-    // Browsers: cookies are logins.
+    ".local/share/opencode/auth.json",
+    // Browsers and mail: cookies are logins.
     ".mozilla",
     ".config/google-chrome",
     ".config/chromium",
+    ".config/bravesoftware",
+    ".config/microsoft-edge",
+    ".thunderbird",
     // The system: hashes of passwords, environments and memory of processes, secrets mounted into containers.
     "/etc/shadow",
     "/proc",
@@ -222,6 +231,10 @@ mod tests {
             (".aws/credentials", ".aws"),
             ("/home/mo/.config/gcloud/x", ".config/gcloud"),
             ("/home/mo/.Docker/Config.json", ".docker/config.json"),
+            ("/home/mo/.local/share/opencode/auth.json", ".local/share/opencode/auth.json"),
+            ("/home/mo/.claude.json", ".claude.json"),
+            ("/home/mo/.config/git/credentials", ".config/git/credentials"),
+            ("/home/mo/.config/BraveSoftware/Brave-Browser/Default/Cookies", ".config/bravesoftware"),
             ("/etc/shadow", "/etc/shadow"),
             ("/proc/1/environ", "/proc"),
             ("/home/mo/.local/state/pinhole/in/API_KEY", ".local/state/pinhole"),
