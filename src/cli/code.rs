@@ -41,11 +41,22 @@ pub(super) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
 }
 
 pub(super) fn parse(text: &str) -> Result<CodeAddress, Failure> {
-    CodeAddress::parse(text.trim()).map_err(|error| {
+    CodeAddress::parse(bare(text)).map_err(|error| {
         // The sentence may hold the mistyped word; it is for the user who typed it, here and now.
         let word = if error.fault() == CodeFault::UnknownWord { "code-unknown-word" } else { "code-malformed" };
         Failure::new(Exit::Usage, word, error.explain()).next("check the code with the other side; nothing was sent, so it is still good")
     })
+}
+
+/// A code without what is easily copied with it: quotes, the command before it, the full stop of its sentence. No code and no link begins
+/// with the name of a command, and a full stop after CODE@HOST is left to the name of the host.
+fn bare(text: &str) -> &str {
+    let text = text.trim().trim_matches(['"', '\'', '`']).trim();
+    let line = text.strip_prefix('/').unwrap_or(text);
+    let line = line.strip_prefix("pinhole ").unwrap_or(line).trim_start();
+    let verbs = ["connect ", "take ", "receive "];
+    let text = verbs.iter().find_map(|verb| line.strip_prefix(verb)).map_or(text, str::trim);
+    text.strip_suffix('.').filter(|text| !text.contains('@')).unwrap_or(text)
 }
 
 pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
@@ -62,4 +73,38 @@ pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
 /// Words that could complete the last word of `line`.
 fn candidates(prefix: &str) -> Vec<String> {
     wordlist::complete(prefix).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_copied_with_a_code_does_no_harm() {
+        let code = "9471-walrus-clipboard-mango";
+        for line in [
+            "CODE",
+            "CODE.",
+            " CODE\n",
+            "`CODE`",
+            "/pinhole connect CODE",
+            "pinhole take CODE.",
+            "connect CODE",
+            "\"/pinhole receive CODE\"",
+        ] {
+            let read = parse(&line.replace("CODE", code)).map(|address| address.code.reveal().to_string());
+            assert_eq!(read.ok().as_deref(), Some(code), "{line}");
+        }
+        assert_eq!(bare("CODE@host.example."), "CODE@host.example.");
+        for line in ["pinhole", "/pinhole connect", "pinhole host CODE", "..", "connect connect CODE"] {
+            assert!(parse(&line.replace("CODE", code)).is_err(), "{line}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn anything_may_be_pasted(text in "\\PC*") {
+            let _ = parse(&text);
+        }
+    }
 }
