@@ -141,7 +141,7 @@ impl Lines {
             }
             Event::Queued(ours) => Body::Queued(item(ours)),
             Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
-            Event::Delivered(ours) => Body::Delivered(item(ours)),
+            Event::Delivered(ours) => Body::Delivered { item: item(ours), left_out: (ours.left_out > 0).then_some(ours.left_out) },
             Event::Trouble(failure) => Body::Error { error: failure.word, detail: &failure.detail, next: failure.next.as_deref() },
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },

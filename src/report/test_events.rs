@@ -43,7 +43,7 @@ pub fn about() -> About {
 
 /// `report.pdf`, as its sender calls it.
 pub fn ours() -> Ours {
-    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1) }
+    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1), left_out: 0 }
 }
 
 /// Progress of the transfer 1.
@@ -122,7 +122,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             size: Some(38_200_000),
             next: "pinhole receive 417 --wait 45".into(),
         },
-        Event::Delivered(Ours { what: peer.into(), files: Some(14), ..ours() }),
+        Event::Delivered(Ours { what: peer.into(), files: Some(14), left_out: 2, ..ours() }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),
         Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),

@@ -277,6 +277,8 @@ pub struct Ours {
     pub size: Option<u64>,
     /// Files in it, for people.
     pub files: Option<u32>,
+    /// Entries of its folders that are not sent, such as links: people and errors have each by name.
+    pub left_out: u64,
 }
 
 /// Something that is sent from here, for a transcript.

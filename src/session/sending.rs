@@ -54,7 +54,8 @@ impl Ours {
     }
 
     fn told(&self, id: ItemId) -> Told {
-        Told { id, what: self.what.clone(), size: self.size, files: (self.files > 0).then_some(self.files) }
+        let left_out = self.source.as_ref().map_or(0, |source| source.skipped().count);
+        Told { id, what: self.what.clone(), size: self.size, files: (self.files > 0).then_some(self.files), left_out }
     }
 }
 

@@ -171,6 +171,7 @@ struct Item {
     id: u32,
     what: String,
     size: Option<u64>,
+    left_out: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -394,6 +395,7 @@ fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
         "queued" | "delivered" => {
             let it: Item = read(fields, line);
             assert!(!it.what.is_empty() && it.size != Some(u64::MAX), "{line}");
+            assert!(it.left_out.is_none_or(|count| count > 0 && kind == "delivered"), "{line}");
             it.id
         }
         "progress" => {

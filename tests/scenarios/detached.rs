@@ -209,6 +209,25 @@ fn a_result_stays_to_be_asked_for() {
 }
 
 #[test]
+fn what_was_left_out_is_counted_for_whoever_asks() {
+    let (here, there) = (Agent::new(), Agent::new());
+    here.0.write("folder/a", "content");
+    std::os::unix::fs::symlink("a", here.0.path("folder/link")).unwrap();
+    let given = here.run(&["give", "folder", "--detach"]).expect(0);
+    let code = given.all("status")[0]["code"].as_str().unwrap().to_owned();
+    there.run(&["take", &code]).expect(0);
+    assert_eq!(here.until("delivered", "")["left_out"], 1);
+    // The same for what another command sends.
+    let code = here.host(&[]);
+    there.run(&["connect", &code, "--detach"]).expect(0);
+    let sent = here.run(&["send", &code, "--file", "folder"]).expect(0);
+    assert_eq!((&sent.one("delivered")["left_out"], &sent.one("error")["error"]), (&1.into(), &"skipped".into()));
+    let sent = here.run(&["send", &code, "--file", "folder/a"]).expect(0);
+    assert!(sent.one("delivered").get("left_out").is_none());
+    here.run(&["close", &code]).expect(0);
+}
+
+#[test]
 fn a_bad_end_is_told_to_whoever_asks_next() {
     let (here, there) = (Agent::new(), Agent::new());
     let code = here.host(&[]);

@@ -103,7 +103,7 @@ fn in_a_folder_it_is_left_out_and_said() {
     let there = Machine::new();
     let saved = there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
     let given = giver.end().expect(1);
-    assert_eq!(given.failure()["error"], "skipped");
+    assert_eq!((&given.failure()["error"], &given.one("delivered")["left_out"]), (&"skipped".into(), &2.into()));
     let said: Vec<_> = given.all("error").iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect();
     let left_out = |name: &str, why: &str| said.iter().any(|detail| detail.contains(name) && detail.contains(why));
     assert!(left_out("folder/.env", "--allow-sensitive") && left_out("folder/home", "--allow PATH"), "{said:#?}");

@@ -132,7 +132,13 @@ pub enum Body<'a> {
         next: &'a str,
     },
     /// The other side has said that something of this side's is where it belongs.
-    Delivered(Item<'a>),
+    Delivered {
+        #[serde(flatten)]
+        item: Item<'a>,
+        /// How much was left out of its folders, each time with an `error` `skipped` in the process that sent it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_out: Option<u64>,
+    },
     /// In a transcript alone: something of this side's is sent.
     Sent {
         #[serde(flatten)]

@@ -24,7 +24,8 @@ fn event(line: &Value) -> Option<Event> {
     let id = || number("id").and_then(|id| u32::try_from(id).ok()).map(ItemId);
     let saved_to = || word("saved_to").map(PathBuf::from);
     let files = || number("files").and_then(|files| u32::try_from(files).ok());
-    let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None });
+    let ours =
+        || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, left_out: number("left_out").unwrap_or(0) });
     Some(match (word("type")?, word("event").unwrap_or_default()) {
         ("status", "channel") => Event::Channel(Channel {
             code: text("code")?,

@@ -89,6 +89,7 @@ enum Promised {
         id: u32,
         what: String,
         size: Option<u64>,
+        left_out: Option<u64>,
     },
     Sent {
         v: One,
