@@ -6,6 +6,7 @@ use super::code::{self, from_stdin};
 use super::give::text_from_stdin;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED};
+use super::send::no_channel_of;
 use super::which::{RoleArg, which};
 use crate::control::client::{Found, find, one};
 use crate::control::wire::{Role, State};
@@ -109,8 +110,7 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool, for_people: bool) -> Purpose {
         if shape(&self.code) == Shape::Number {
-            let detail = format!("no channel is open here under {}, and a number alone joins none", self.code);
-            return Err(Failure::new(Exit::Code, "code-not-open", detail).next("with the whole code: pinhole ask CODE QUESTION"));
+            return Err(no_channel_of(&self.code));
         }
         let address = code::parse(&self.code)?;
         let question = Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };

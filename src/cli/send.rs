@@ -4,14 +4,16 @@ use super::amounts::duration;
 use super::options::{Channel, Output};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
-use crate::control::client::{Found, Told, find, one};
+use crate::control::client::{Found, Told, Which, find, one};
 use crate::control::feed::Input;
 use crate::control::wares::Parcel;
+use crate::control::wire::State;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Ware};
 use crate::session::{Report, left_out_strictly};
 use pinhole_protocol::code::{Shape, shape};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::os::unix::fs::FileTypeExt;
@@ -82,9 +84,24 @@ impl Args {
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
         let first = self.first();
         if shape(&first) == Shape::Other {
-            return Ok(None);
+            return self.forgotten(&first).await;
         }
         one(find(&which(Some(&first), self.channel().label.clone(), self.role)?).await?, "send")
+    }
+
+    /// Says of a text without a code which channel it may be meant for, where only one is open here.
+    async fn forgotten(&self, first: &str) -> Result<Option<Found>, Failure> {
+        let [alone] = self.give.paths.as_slice() else { return Ok(None) };
+        if first.is_empty() || first == "-" || alone.symlink_metadata().is_ok() {
+            return Ok(None);
+        }
+        let open = find(&Which::default()).await.unwrap_or_default();
+        let numbers: BTreeSet<_> = open.iter().filter(|it| it.about.state != State::Ended).filter_map(|it| it.about.number).collect();
+        match Vec::from_iter(numbers).as_slice() {
+            [number] => Err(Failure::new(Exit::Usage, "no-such-file", format!("{first:?} is not there, and no code is named"))
+                .next(format!("if it is a text for the channel that is open here: pinhole send {number} {}", quoted(first)))),
+            _ => Ok(None),
+        }
     }
 
     /// Sends into a channel that is open here.
@@ -206,6 +223,13 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A text as it is typed after a number; a long one, and what a shell or a terminal would take for something else, is not repeated.
+fn quoted(text: &str) -> String {
+    let plain = text.len() <= 200 && !text.contains(char::is_control);
+    let dashes = if text.starts_with('-') { "-- " } else { "" };
+    shlex::try_quote(text).ok().filter(|_| plain).map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))
+}
+
 fn usage(detail: &str) -> Failure {
     Failure::new(Exit::Usage, "usage", detail)
 }
@@ -216,8 +240,9 @@ fn not_text() -> Failure {
 
 /// A number alone names a channel that is open here, and never joins one.
 pub(super) fn no_channel_of(number: &str) -> Failure {
-    Failure::new(Exit::Code, "code-not-open", format!("no channel is open here under {number}, and a number alone joins none"))
-        .next("with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
+    let detail = format!("no channel is open here under {number}: it may have ended, and only a whole code joins one");
+    Failure::new(Exit::Code, "code-not-open", detail)
+        .next("pinhole status; to join with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
 }
 
 pub(super) fn not_open(code: &str, detail: &str) -> Failure {

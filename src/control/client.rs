@@ -8,7 +8,7 @@ use super::wares::{Content, Parcel};
 use super::wire::{self, About, Put, Reply, Request, Role, State, Unsettled, VERSION, What};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
-use crate::session::event::{Event, Stored};
+use crate::session::event::{Event, Path, Stored};
 use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -130,7 +130,7 @@ fn open_first(found: Vec<Found>) -> Vec<Found> {
 }
 
 /// The sessions that end with the one channel that is meant: one, or both sides of it where both are here. `whole` is whether they were
-/// found by a whole code; a number alone may be that of two channels, except on this machine.
+/// found by a whole code: the same number may be that of a channel elsewhere, so otherwise both have to lead to this machine.
 ///
 /// # Errors
 /// `several-open` if several channels are meant.
@@ -138,7 +138,7 @@ pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
     let found = open_first(found);
     if let [a, b] = found.as_slice()
         && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
-        && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some("PATHWORD")))
+        && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
     {
         return Ok(found);
     }

@@ -3,6 +3,8 @@
 use super::event::Event;
 use super::plan::Plan;
 use super::{Ending, Meeting, Report, tell};
+use crate::control::client::{self, Which};
+use crate::control::wire;
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
 use crate::transport::direct::{Candidates, join as dial};
@@ -16,18 +18,32 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
+        let same = Which { code: Some(address.code.reveal()), role: Some(wire::Role::Peer), label: None };
         let (nameplate, password) = address.code.split();
         let joiner = Joiner::new(password, nameplate);
         let joined = match route {
             Route::Direct(candidates) => dial(candidates, joiner).await,
             Route::Relay(way) => relay::join(&way, nameplate, joiner).await,
         };
-        joined.map_err(Failure::from)
+        match joined.map_err(Failure::from) {
+            Ok(joined) => Ok(joined),
+            Err(failure) => Err(here_already(&same).await.unwrap_or(failure)),
+        }
     };
     tokio::select! {
         joined = met => Ok(Meeting { joined: joined?, role: Role::Joiner }),
         failure = ending.wait("before there was a channel") => Err(failure),
     }
+}
+
+/// That nobody waits under this code because this user has joined with it already, in a channel that is still there.
+async fn here_already(same: &Which) -> Option<Failure> {
+    let mut found = client::find(same).await.ok()?.into_iter().map(|found| found.about);
+    let about =
+        found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
+    let number = about.number?;
+    let detail = format!("this code is used up by the channel {number}, which is open here already");
+    Some(Failure::new(Exit::Code, "code-unavailable", detail).next(format!("pinhole receive {number} --wait 45s")))
 }
 
 /// How a joiner gets to its host.

@@ -159,8 +159,12 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
         let args = [vec!["send", number, "--file", "link"], allow].concat();
         let failure = refused(here.start(&args));
         assert!(failure["detail"].as_str().unwrap().contains("this channel was opened with"), "{failure}");
-        assert!(failure["next"].as_str().unwrap().contains(&format!("open one with --allow {notes}")), "{failure}");
+        assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole give {notes} --allow {notes}")), "{failure}");
     }
+    // Where both keep it in, what opens one of them alone is not said.
+    let failure = refused(start(&here, &["send", number, "--file", "link"]));
+    assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole give {notes} --allow {notes}")), "{failure}");
+    assert_eq!(taken(start(&here, &["give", notes, "--allow", notes])), [CANARY]);
     // That of the sender, whose working directory it is, into a channel without one.
     for path in ["link", "../home/notes", ".env"] {
         let failure = refused(start(&there, &["send", number, "--file", path]));

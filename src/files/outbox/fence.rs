@@ -8,7 +8,7 @@ use super::skipped::Why;
 use crate::failure::{Exit, Failure};
 use rustix::fs::{FileType, fstat};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// What may be sent: what lies in one of its roots and does not commonly hold secrets.
@@ -86,21 +86,33 @@ impl Fence {
         if kind == FileType::Fifo && !path.is_absolute() {
             return Ok(());
         }
+        let own = self.slip(&path, named, handle, kind);
+        let around = self.around.as_deref().map(|fence| (fence, fence.slip(&path, named, handle, kind)));
+        match around {
+            // A flag of the command opens only its own fence, so what is said is what opens both.
+            Some((fence, slip)) if slip.bars() => {
+                let either = Slip { outside: own.outside || slip.outside, telling: own.telling.or_else(|| slip.telling.clone()) };
+                Err(fence.barred(&path, named, &slip, &either))
+            }
+            _ if own.bars() => Err(self.barred(&path, named, &own, &own)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is against sending what is open at `handle`, which is at `path`.
+    fn slip(&self, path: &Path, named: &Path, handle: BorrowedFd<'_>, kind: FileType) -> Slip {
         let outside = !self.roots.iter().any(|root| path.starts_with(root));
         let telling = if self.sensitive {
             None
         } else {
             let own_name = || sensitive::by_path(Path::new(named.file_name()?));
-            sensitive::by_path(&path).or_else(own_name).or_else(|| {
+            sensitive::by_path(path).or_else(own_name).or_else(|| {
                 // What cannot be read is sent by nobody.
                 let key = kind == FileType::RegularFile && sensitive::by_content(handle).unwrap_or(false);
                 key.then(|| "a private key".to_owned())
             })
         };
-        if outside || telling.is_some() {
-            return Err(self.barred(&path, named, outside, telling.as_deref()));
-        }
-        self.around.as_ref().map_or(Ok(()), |around| around.admit(handle, named))
+        Slip { outside, telling }
     }
 
     /// Where something received is written that is to be at `path`: the same place with every link on the way resolved. It is in one of
@@ -127,8 +139,7 @@ impl Fence {
         }
         if !self.roots.iter().any(|root| place.starts_with(root)) {
             let next = format!(
-                "name a file in the working directory; or {} --allow {}, if that is where it is meant to be",
-                self.keeper.opens(),
+                "name a file in the working directory; or, if it is meant to be there, a person can have the server started as: pinhole mcp --allow {}",
                 typed(&folder)
             );
             return refused("is nowhere that is allowed", next);
@@ -142,24 +153,33 @@ impl Fence {
         }
     }
 
-    fn barred(&self, path: &Path, named: &Path, outside: bool, telling: Option<&str>) -> Barred {
+    /// `slip` is what is against it here, `opened` what flags have to allow.
+    fn barred(&self, path: &Path, named: &Path, slip: &Slip, opened: &Slip) -> Barred {
         let same = std::path::absolute(named).is_ok_and(|named| named == path);
         let what = if same { format!("{path:?}") } else { format!("{named:?}, which is {path:?},") };
         let roots: Vec<_> = self.roots.iter().map(|root| format!("{root:?}")).collect();
         let reasons = [
-            outside.then(|| if roots.is_empty() { "is nowhere that is allowed".into() } else { format!("is not in {}", roots.join(", ")) }),
-            telling.map(|telling| format!("commonly holds secrets ({telling})")),
+            slip.outside
+                .then(|| if roots.is_empty() { "is nowhere that is allowed".into() } else { format!("is not in {}", roots.join(", ")) }),
+            slip.telling.as_ref().map(|telling| format!("commonly holds secrets ({telling})")),
         ];
-        let flags = [outside.then(|| format!("--allow {}", typed(path))), telling.map(|_| "--allow-sensitive".to_owned())];
+        let typed = typed(path);
+        let flags = [opened.outside.then(|| format!("--allow {typed}")), opened.telling.as_ref().map(|_| "--allow-sensitive".to_owned())];
         let listed = |words: [Option<String>; 2], between| words.into_iter().flatten().collect::<Vec<_>>().join(between);
         let detail = format!("{what} {}: {} keeps it in ({})", listed(reasons, " and "), self.keeper.fence(), self.why);
+        let flags = listed(flags, " ");
+        let opens = match self.keeper {
+            Keeper::Command => format!("add {flags}"),
+            Keeper::Channel => format!("with a code of its own: pinhole give {typed} {flags}"),
+            Keeper::Server => format!("a person can have the server started as: pinhole mcp {flags}"),
+        };
         // What the system makes up there is opened by nobody for one thing to send.
         let next = if ["/proc", "/sys", "/dev"].iter().any(|system| path.starts_with(system)) {
             "leave it out: what is in /proc, /sys and /dev is the system's".to_owned()
         } else {
-            format!("if it is meant to be sent, and not only asked for by the other side: {} {}", self.keeper.opens(), listed(flags, " "))
+            format!("if it is meant to be sent, and not only asked for by the other side: {opens}")
         };
-        Barred { why: if outside { Why::Outside } else { Why::Sensitive }, detail, next }
+        Barred { why: if slip.outside { Why::Outside } else { Why::Sensitive }, detail, next }
     }
 
     /// That the system does not say where something is.
@@ -181,13 +201,19 @@ impl Keeper {
             Self::Server => "the sending fence of this server",
         }
     }
+}
 
-    const fn opens(self) -> &'static str {
-        match self {
-            Self::Command => "add",
-            Self::Channel => "close this channel and open one with",
-            Self::Server => "a person can have the server started as: pinhole mcp",
-        }
+/// What is against sending something.
+struct Slip {
+    /// It is in none of the roots.
+    outside: bool,
+    /// What says that it commonly holds secrets.
+    telling: Option<String>,
+}
+
+impl Slip {
+    const fn bars(&self) -> bool {
+        self.outside || self.telling.is_some()
     }
 }
 
