@@ -284,7 +284,8 @@ impl Reached {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct Receive {
-    /// Receive into this folder, under this name, or to standard output ("-")
+    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it),
+    /// or to standard output ("-")
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
     /// Receive without asking
@@ -405,11 +406,13 @@ impl Receive {
     }
 }
 
-/// `-o DIR` or `-o NAME`: a folder that is there, else the name of the single file.
+/// `-o DIR` or `-o NAME`: a folder that is there or, with a slash, made; else the name of the single item, or of a folder for several.
 fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
-    let folder = path.is_dir() || path.to_string_lossy().ends_with('/');
-    if folder {
+    if path.is_dir() {
         return Inbox::open(path, policy).map(|inbox| Destination::Folder(inbox, None));
+    }
+    if path.to_string_lossy().ends_with('/') {
+        return Inbox::open_or_make(path, policy).map(|inbox| Destination::Folder(inbox, None));
     }
     let usage = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name a folder that exists, a file name, or -");
     let name = path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;

@@ -201,7 +201,7 @@ pub struct Taking {
 /// Where received files go.
 #[derive(Clone)]
 pub enum Destination {
-    /// Into an open directory, the only item under this name if there is one.
+    /// Into an open directory; if there is a name, the only item under it, and several in a folder of it.
     Folder(Inbox, Option<FileName>),
     /// Into a new private directory, made when the first thing arrives.
     Private,

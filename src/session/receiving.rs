@@ -113,7 +113,9 @@ impl Driver<'_> {
         if !taking.ask && taken.is_empty() {
             return self.accept(id, &taking, plan);
         }
-        let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| inbox.path().display().to_string());
+        let folder = plan.as_ref().and_then(FilePlan::folder);
+        let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_str()));
+        let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
         let asked = taking.ask;
         let ask = move |terminal: &mut prompt::OwnTerminal| {
             if asked && !terminal.accept(&offered, &into)? {

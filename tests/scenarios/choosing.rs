@@ -52,6 +52,28 @@ fn what_was_left_out_fails_under_strict() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_made() {
+    let here = Machine::new();
+    here.write("a.txt", b"a");
+    here.write("b.txt", b"b");
+    let taken = |given: &[&str], output: &str, at: &[&str]| {
+        let there = Machine::new();
+        let mut giver = here.start(["give"].iter().chain(given));
+        let code = giver.code();
+        let taker = there.run(["take", &code, "-o", output]).expect(0);
+        giver.end().expect(0);
+        assert_eq!(taker.one("offer")["names"].as_array().unwrap().len(), at.len());
+        for path in at {
+            assert!(there.path(path).is_file(), "{path}: {:?}", taker.lines);
+        }
+    };
+    taken(&["a.txt"], "received/", &["received/a.txt"]);
+    taken(&["a.txt", "b.txt"], "received/", &["received/a.txt", "received/b.txt"]);
+    taken(&["a.txt", "b.txt"], "./received", &["received/a.txt", "received/b.txt"]);
+    taken(&["a.txt"], "./received", &["received"]);
+}
+
+#[test]
 fn a_single_file_arrives_under_the_name_that_was_asked_for() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("report.pdf", b"r");

@@ -76,8 +76,12 @@ impl Inbox {
     /// A [`Refusal`] if a conflict is still to be asked about, or if the items cannot be created; then none is left.
     pub fn begin(&self, plan: Plan) -> Result<Incoming, Refusal> {
         plan.check_answered()?;
+        let place = match &plan.folder {
+            None => Arc::clone(&self.0),
+            Some(name) => Arc::new(self.0.within(name).map_err(|error| Refusal::disk(name, &error))?),
+        };
         let mut incoming = Incoming {
-            place: Arc::clone(&self.0),
+            place: Arc::clone(&place),
             items: Vec::with_capacity(plan.items.len()),
             by_name: HashMap::new(),
             counted: plan.counted,
@@ -87,7 +91,7 @@ impl Inbox {
             idle: Condvar::new(),
         };
         for planned in plan.items {
-            let folder = &self.0.folder;
+            let folder = &place.folder;
             let create = || {
                 let hidden = folder::hidden_name()?;
                 let identity = if planned.kind == ItemKind::Folder {

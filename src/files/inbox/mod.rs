@@ -77,7 +77,7 @@ struct Place {
     folder: Folder,
     path: PathBuf,
     conflict: Conflict,
-    room: Room,
+    room: Arc<Room>,
 }
 
 impl Inbox {
@@ -92,7 +92,23 @@ impl Inbox {
         };
         let folder = Folder::open(dir).map_err(cannot)?;
         let path = dir.canonicalize().map_err(cannot)?;
-        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, room: Room::new(policy.max_size, policy.keep_free) })))
+        let room = Arc::new(Room::new(policy.max_size, policy.keep_free));
+        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, room })))
+    }
+
+    /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
+    /// exist.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if it can be neither made nor opened.
+    pub fn open_or_make(dir: &Path, policy: Policy) -> Result<Self, Failure> {
+        match DirBuilder::new().mode(0o700).create(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                let failure = Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be made: {error}", dir.display()));
+                Err(failure.next("create first what it is to be in, or name another with -o DIR"))
+            }
+            _ => Self::open(dir, policy),
+        }
     }
 
     /// Makes a new directory below `base` that only its owner can enter, and opens it: for a channel that nobody watches. `base` is created

@@ -1,5 +1,6 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
+use super::folder::Folder;
 use super::incoming::{Item, Total};
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
@@ -9,7 +10,7 @@ use pinhole_protocol::wire::{ItemKind, PeerText, Reason};
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// A top-level item that is delivered, or that was dropped because its name was taken.
 #[derive(Clone, Debug)]
@@ -150,6 +151,33 @@ impl Item {
 }
 
 impl Place {
+    /// The name of a folder for several items, `wanted` or numbered like a file whose name is taken, and the folder itself if it is there.
+    pub(super) fn folder_for_several(&self, wanted: &FileName) -> Result<(FileName, Option<Folder>), Refusal> {
+        let cannot = |error: io::Error| Refusal::disk(wanted, &error);
+        for name in (0..=NUMBERS).map(|number| if number == 0 { wanted.clone() } else { wanted.numbered(number) }) {
+            match self.folder.kind(name.as_str()).map_err(cannot)? {
+                None => return Ok((name, None)),
+                Some(kind) if kind.is_dir() => {
+                    let there = self.folder.open_folder(name.as_str()).map_err(cannot)?;
+                    return Ok((name, Some(there)));
+                }
+                Some(_) => {}
+            }
+        }
+        Err(cannot(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// The folder `name` in this place, made if it is not there, with room for as much as this place has.
+    pub(super) fn within(&self, name: &FileName) -> io::Result<Self> {
+        match self.folder.create_folder(name.as_str()) {
+            Ok(()) => self.folder.sync()?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let folder = self.folder.open_folder(name.as_str())?;
+        Ok(Self { folder, path: self.path.join(name.as_str()), conflict: self.conflict, room: Arc::clone(&self.room) })
+    }
+
     /// Gives what is called `hidden` the name `wanted`, or a numbered one. Returns the name, and whether it was dropped for what has it.
     pub(super) fn give_name(&self, hidden: &str, wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
         for number in 0..=NUMBERS {

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug)]
 pub struct Plan {
     pub(super) items: Vec<Planned>,
+    /// The folder in the directory that the items go into, made if it is not there.
+    pub(super) folder: Option<FileName>,
     /// What the sender has counted, and may not exceed: entries and bytes.
     pub(super) counted: Option<(u32, u64)>,
 }
@@ -33,18 +35,18 @@ pub struct Planned {
 }
 
 impl Inbox {
-    /// Checks an offer and says what would become of it; nothing is written. `rename` is the name that the user wants for the only item.
+    /// Checks an offer and says what would become of it; nothing is written. `rename` is the name that the user wants for the only
+    /// item, or else for a folder of them.
     ///
     /// # Errors
     /// A [`Refusal`] for a name that cannot be stored, for items of one name, for too much for `--max-size` or the disk, and for an
     /// offer that contradicts itself.
     pub fn plan(&self, offer: &Offer, rename: Option<FileName>) -> Result<Plan, Refusal> {
         check_shape(offer)?;
-        if rename.is_some() && offer.items.len() != 1 {
-            let detail = "a new name was given here, and the other side offers several items";
-            return Err(Refusal::not_wanted(detail, "name a folder instead: -o DIR"));
-        }
         let place = &*self.0;
+        let (rename, folder) = if offer.items.len() == 1 { (rename, None) } else { (None, rename) };
+        let (folder, into) = folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
+        let into = into.flatten();
         let longest = place.folder.space().map_or(0, |space| space.longest_name);
         let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
         let (mut offered, mut names, mut numbers) = (HashSet::new(), HashSet::new(), HashMap::new());
@@ -66,10 +68,15 @@ impl Inbox {
                     break name;
                 }
             };
-            let taken = place.folder.kind(name.as_str()).map_err(|error| Refusal::disk(&name, &error))?.is_some();
+            let there = match (&folder, &into) {
+                // Nothing is in a folder that has yet to be made.
+                (Some(_), None) => Ok(None),
+                (_, into) => into.as_ref().unwrap_or(&place.folder).kind(name.as_str()),
+            };
+            let taken = there.map_err(|error| Refusal::disk(&name, &error))?.is_some();
             items.push(Planned { offered: item.name.clone(), name, kind: item.kind, size: item.size, taken, conflict: place.conflict });
         }
-        let plan = Plan { items, counted: offer.counted.then_some((offer.entries, offer.bytes)) };
+        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)) };
         let bytes = plan.items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.size.unwrap_or(0))).max(offer.bytes);
         place.room.check(&plan.what(), bytes, &place.folder, &place.path)?;
         Ok(plan)
@@ -81,6 +88,12 @@ impl Plan {
     #[must_use]
     pub fn items(&self) -> &[Planned] {
         &self.items
+    }
+
+    /// The folder in the inbox that the items go into, if they do not lie in it themselves.
+    #[must_use]
+    pub const fn folder(&self) -> Option<&FileName> {
+        self.folder.as_ref()
     }
 
     /// The names that something already has and of which a person has to say what to do.

@@ -194,8 +194,32 @@ fn a_new_name_goes_to_the_only_item() {
     incoming.register(&part(0, [file("theirs", 0)])).unwrap();
     let saved = incoming.commit_counted(1, 0).unwrap().remove(0);
     assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("mine.txt", "theirs"));
-    let two = offer(&[item("a", ItemKind::File, Some(0)), item("b", ItemKind::File, Some(0))]);
-    assert_eq!(reason(desk.inbox.plan(&two, Some(name()))), Reason::NotWanted);
+}
+
+#[test]
+fn several_items_make_a_new_name_a_folder() {
+    let desk = Desk::with(Policy { keep_free: 0.0, max_size: Some(4), ..Policy::default() });
+    let name = || FileName::parse(&text("mine")).unwrap().name;
+    let two = offer(&[item("a", ItemKind::File, Some(1)), item("b", ItemKind::File, Some(1))]);
+    let receive = || -> Result<Vec<Saved>, Refusal> {
+        let incoming = desk.inbox.begin(desk.inbox.plan(&two, Some(name()))?)?;
+        incoming.register(&part(0, [file("a", 1), file("b", 1)]))?;
+        incoming.write(0, 0, b"a")?;
+        incoming.write(1, 0, b"b")?;
+        incoming.commit_counted(2, 2)
+    };
+    let planned = desk.inbox.plan(&two, Some(name())).unwrap();
+    assert_eq!((planned.folder(), desk.tree().len()), (Some(&name()), 0));
+    let saved = receive().unwrap();
+    assert_eq!((saved[0].name.as_str(), saved[0].path.clone()), ("a", Some(desk.inbox.path().join("mine/a"))));
+    // What is there is seen in the folder, and all that comes is counted together.
+    assert!(desk.inbox.plan(&two, Some(name())).unwrap().items()[0].taken);
+    assert_eq!(receive().unwrap()[1].path, Some(desk.inbox.path().join("mine/b (1)")));
+    assert_eq!(reason(receive()), Reason::TooLarge);
+    // A file is no folder, and stays.
+    let desk = Desk::new();
+    fs::write(desk.dir.path().join("mine"), "old").unwrap();
+    assert_eq!(desk.inbox.plan(&two, Some(name())).unwrap().folder().unwrap().as_str(), "mine (1)");
 }
 
 #[test]
