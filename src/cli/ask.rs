@@ -8,7 +8,7 @@ use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED};
 use super::send::no_channel_of;
 use super::which::{RoleArg, which};
-use crate::control::client::{Found, find, one};
+use crate::control::found::{Found, find, one};
 use crate::control::wire::{Role, State};
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Policy;

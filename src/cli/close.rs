@@ -2,7 +2,7 @@
 
 use super::options::Output;
 use super::which;
-use crate::control::client::{find, nothing_open, sides};
+use crate::control::found::{find, nothing_open, sides};
 use crate::failure::Failure;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@
 
 use super::options::Step;
 use super::{Done, Ended, Session, plainly};
-use crate::control::client::{self, Found};
+use crate::control::found::{self, Found};
 use crate::doctor::{lives_on, not_detachable};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source::SecretSource;
@@ -141,7 +141,7 @@ impl Told {
 
     /// The session, if it answers.
     async fn found(&self) -> Option<Found> {
-        client::session(self.session.as_deref()?).await.ok().flatten()
+        found::session(self.session.as_deref()?).await.ok().flatten()
     }
 
     /// Ends the session, whose user does not want it any more. One that has not said what it is ends when nobody hears it.

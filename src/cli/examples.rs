@@ -1,7 +1,9 @@
 //! What the help pages show can be typed.
 
 use super::*;
+use clap::error::ErrorKind;
 use pinhole_protocol::code::{CodeAddress, Shape, shape};
+use std::time::Duration;
 
 /// The commands that a help page shows under "Examples".
 fn examples(page: &str) -> Vec<Vec<String>> {

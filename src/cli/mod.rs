@@ -19,6 +19,7 @@ mod host;
 mod long_texts;
 mod man;
 mod mcp;
+mod misuse;
 mod options;
 mod receive;
 mod relay;
@@ -39,14 +40,13 @@ use crate::session::event::Event;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report, runtime};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use misuse::misused;
 use options::{Output, Step};
-use std::ffi::OsString;
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Hand over a secret, a file or a few messages, once, with a short spoken code.
 #[derive(Parser)]
@@ -427,47 +427,6 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
     Ok((Reporter::new(out, settings), person, None))
 }
 
-/// A command line that clap does not take, or help and version, which it prints itself.
-fn misused(mut error: clap::Error) -> Ended {
-    if error.kind() == ErrorKind::TooManyValues {
-        // As in --secret=VALUE, which has been said to too many already.
-        error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
-    }
-    let to_terminal = Sink::Stdout.is_terminal();
-    let variable = std::env::var("PINHOLE_OUTPUT").ok();
-    let typed = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let format = format_choice(typed("--json"), typed("--human"), variable.as_deref(), to_terminal);
-    if !error.use_stderr() || !matches!(format, Ok(Format::Json)) {
-        // Where the terminal is gone there is nobody to tell.
-        let _ = error.print();
-        return Ended(if error.use_stderr() { Exit::Usage } else { Exit::Done });
-    }
-    let settings = Settings { format: Format::Json, look: Look::PLAIN, once: true, progress_every: Some(Duration::MAX) };
-    let mut report = Reporter::new(Sink::Stdout.open(), settings);
-    Ended(end(&mut report, Err(misuse(&error.render().to_string(), std::env::args_os()))))
-}
-
-/// What clap says for people, as a failure.
-fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
-    // Its first sentence, with the arguments that it lists below.
-    let mut lines = rendered.lines();
-    let first = lines.next().unwrap_or("the command line cannot be used").trim_start_matches("error: ");
-    let listed: Vec<_> = if first.ends_with(':') { lines.take_while(|line| !line.is_empty()).map(str::trim).collect() } else { Vec::new() };
-    let detail = [first, &listed.join(", ")].join(" ").trim_end().to_owned();
-    let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("pinhole");
-    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
-    let command = usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ");
-    // No option is written with a space in it.
-    let text =
-        typed.filter_map(|word| word.into_string().ok()).any(|word| word.starts_with('-') && word.contains(' ') && !word.contains('='));
-    let next = match command.as_str() {
-        "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; or: --text=TEXT".into(),
-        "pinhole host" | "pinhole connect" if text => format!("a text that begins with a dash: {command} --first=TEXT"),
-        _ => format!("{command} --help"),
-    };
-    Failure::new(Exit::Usage, "usage", detail).next(next)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -476,26 +435,6 @@ mod tests {
     fn options(command: &clap::Command) -> Vec<(String, clap::Arg)> {
         let own = command.get_opts().map(|option| (format!("{} --{}", command.get_name(), option.get_id()), option.clone()));
         own.chain(command.get_subcommands().flat_map(options)).collect()
-    }
-
-    #[test]
-    fn a_line_that_is_not_understood_says_what_is_missing_and_where_to_read() {
-        for (line, missing, next) in [
-            (&["connect"][..], "<CODE>", "pinhole connect --help"),
-            (&["host", "--max-turns", "3"], "--on-message", "pinhole host --help"),
-            (&["no-such"], "no-such", "pinhole --help"),
-            (
-                &["send", "9471", "-v not a flag"],
-                "-v",
-                "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; or: --text=TEXT",
-            ),
-            (&["host", "--first", "-v not a flag"], "-v", "a text that begins with a dash: pinhole host --first=TEXT"),
-        ] {
-            let error = Cli::command().try_get_matches_from([&["pinhole"], line].concat()).unwrap_err();
-            let failure = misuse(&error.render().to_string(), line.iter().map(OsString::from));
-            assert!(failure.detail.contains(missing) && !failure.detail.ends_with(':'), "{}", failure.detail);
-            assert_eq!(failure.next.as_deref(), Some(next), "{}", error.render());
-        }
     }
 
     #[test]

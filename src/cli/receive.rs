@@ -6,7 +6,7 @@ use super::options::{Channel, Output};
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
-use crate::control::client::{Found, find, one};
+use crate::control::found::{Found, find, one};
 use crate::failure::{Exit, Failure};
 use crate::session::Report;
 use crate::session::event::Stored;

@@ -2,7 +2,7 @@
 
 use super::options::Output;
 use super::which;
-use crate::control::client::{find, nothing_open};
+use crate::control::found::{find, nothing_open};
 use crate::failure::Failure;
 use crate::session::Report;
 use crate::session::event::Event;

@@ -1,7 +1,7 @@
 //! Which of the channels that are open on this machine is meant.
 
 use super::code;
-use crate::control::client::Which;
+use crate::control::found::Which;
 use crate::control::wire::Role;
 use crate::failure::{Exit, Failure};
 use clap::ValueEnum;

@@ -1,204 +1,25 @@
-//! The commands' end: finds the sessions of this user and asks them.
+//! The commands' end of a session: what they ask of it.
 
 use super::Control;
 use super::buffered::Buffered;
 use super::feed::{self, Input};
-use super::runtime::Runtime;
+use super::found::{Found, Place};
 use super::wares::{Content, Parcel};
-use super::wire::{self, About, Put, Reply, Request, Role, State, Unsettled, VERSION, What};
+use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
-use crate::session::event::{Event, Path, Stored};
+use crate::session::event::{Event, Stored};
 use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use rustix::process::geteuid;
 use std::future::pending;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
-
-/// How long a session may take to say what it is, on a machine that is busy. One that is stopped says nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A session that was found.
-pub struct Found {
-    /// What it is.
-    pub about: About,
-    at: Place,
-}
-
-/// Where a session is reached.
-enum Place {
-    /// At its socket.
-    Socket {
-        path: PathBuf,
-        /// The directory of `path`, held open, because that may lead through it.
-        _runtime: Arc<Runtime>,
-    },
-    /// In this process.
-    Here(Control),
-}
-
-/// Which session is meant.
-#[derive(Default)]
-pub struct Which {
-    /// Its code, canonical, or its number.
-    pub code: Option<Zeroizing<String>>,
-    /// What its owner calls it.
-    pub label: Option<String>,
-    /// Which side of a code it is, where both are here.
-    pub role: Option<Role>,
-}
-
-/// The sessions that are meant, ordered by number.
-///
-/// # Errors
-/// If the directory of the sessions cannot be used.
-pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
-    let Some(runtime) = Runtime::existing()? else { return Ok(Vec::new()) };
-    let runtime = Arc::new(runtime);
-    let mut asked = JoinSet::new();
-    for id in runtime.sessions()? {
-        let (runtime, code) = (Arc::clone(&runtime), which.code.clone());
-        asked.spawn(async move { ask_about(runtime, &id, code).await });
-    }
-    let found = asked.join_all().await.into_iter().flatten().collect();
-    Ok(meant(found, which))
-}
-
-/// The sessions of this process that are meant, ordered by number.
-pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Which) -> Vec<Found> {
-    let code = which.code.as_ref().map(|code| code.as_str());
-    let mut found = Vec::new();
-    for control in sessions {
-        found.push(Found { about: control.about(code).await, at: Place::Here(control) });
-    }
-    meant(found, which)
-}
-
-fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
-    found.retain(|found| {
-        found.about.matches
-            && which.role.is_none_or(|role| role == found.about.role)
-            && which.label.as_ref().is_none_or(|label| found.about.label.as_ref() == Some(label))
-    });
-    found.sort_by(|a, b| {
-        (a.about.number, a.about.role.word(), &a.about.session).cmp(&(b.about.number, b.about.role.word(), &b.about.session))
-    });
-    found
-}
-
-/// The session of this id, if it is there.
-///
-/// # Errors
-/// As [`find`].
-pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
-    let Some(runtime) = Runtime::existing()? else { return Ok(None) };
-    Ok(ask_about(Arc::new(runtime), id, None).await)
-}
-
-/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
-async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<String>>) -> Option<Found> {
-    let at = Place::Socket { path: runtime.socket(id), _runtime: Arc::clone(&runtime) };
-    let code = code.map(|code| code.to_string());
-    match timeout(PATIENCE, async {
-        let mut asking = Asking::begin(&at, What::About { code }).await?;
-        asking.next().await
-    })
-    .await
-    {
-        Ok(Ok(Some(Reply::About(about)))) => Some(Found { about, at }),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            runtime.remove(id);
-            None
-        }
-        _ => None,
-    }
-}
-
-/// Those that are over are meant only where there is no other: their number may have been used again.
-fn open_first(found: Vec<Found>) -> Vec<Found> {
-    let (over, open): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.about.state == State::Ended);
-    if open.is_empty() { over } else { open }
-}
-
-/// The sessions that end with the one channel that is meant: one, or both sides of it where both are here. `whole` is whether they were
-/// found by a whole code: the same number may be that of a channel elsewhere, so otherwise both have to lead to this machine.
-///
-/// # Errors
-/// `several-open` if several channels are meant.
-pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
-    let found = open_first(found);
-    if let [a, b] = found.as_slice()
-        && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
-        && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
-    {
-        return Ok(found);
-    }
-    Ok(one(found, "close")?.into_iter().collect())
-}
-
-/// The one session that is meant, if one is. `command` is for what is said if several are: what was to be done with it.
-///
-/// # Errors
-/// `several-open` if several are meant.
-pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
-    let mut found = open_first(found);
-    match found.len() {
-        0 | 1 => Ok(found.pop()),
-        _ => {
-            let lines: Vec<String> = found.iter().map(|found| line(&found.about)).collect();
-            let all_of = |same: fn(&About, &About) -> bool| found.windows(2).all(|two| matches!(two, [a, b] if same(&a.about, &b.about)));
-            let how = match (all_of(|a, b| a.number == b.number), all_of(|a, b| a.role != b.role)) {
-                (true, true) if found.len() == 2 => {
-                    let number = found.first().map(Found::number).unwrap_or_default();
-                    format!("the same line with --role host or --role peer: pinhole {command}{number} --role host ...")
-                }
-                // A code that is used up leaves its number to others.
-                (true, _) => "say which with its whole code or --label, and --role if both sides are here".into(),
-                (false, _) => "say which with its number or --label".into(),
-            };
-            Err(Failure::new(Exit::Usage, "several-open", format!("several channels are open here: {}", lines.join(", "))).next(how))
-        }
-    }
-}
-
-/// A session in a few words.
-fn line(about: &About) -> String {
-    let number = about.number.map_or_else(|| format!("session {}", about.session), |number| number.to_string());
-    let label = about.label.as_ref().map(|label| format!(" {label:?}")).unwrap_or_default();
-    format!("{number} ({}{label})", about.role.word())
-}
-
-/// That no session is the one that was asked for.
-///
-/// # Errors
-/// `not-open` where none was named, else `code-not-open`.
-pub async fn nothing_open(which: &Which) -> Failure {
-    if which.code.is_none() && which.label.is_none() {
-        return Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE");
-    }
-    let open = find(&Which::default()).await.unwrap_or_default();
-    not_open(&open)
-}
-
-/// That no session is the one that was asked for, and which are.
-#[must_use]
-pub fn not_open(open: &[Found]) -> Failure {
-    let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
-    let detail = match open.as_slice() {
-        [] => "no channel is open here; if that one was, it has ended".to_owned(),
-        _ => format!("that channel is not open here, and if it was, it has ended; open are {}", open.join(", ")),
-    };
-    Failure::new(Exit::Code, "code-not-open", detail).next("pinhole status")
-}
 
 impl Found {
     /// A session of this process.
@@ -390,7 +211,7 @@ impl Found {
     }
 
     /// Its number, as it follows a command's name; nothing before it has one.
-    fn number(&self) -> String {
+    pub(super) fn number(&self) -> String {
         self.about.number.map(|number| format!(" {number}")).unwrap_or_default()
     }
 
@@ -431,7 +252,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 /// A request that is being answered.
-struct Asking {
+pub(super) struct Asking {
     replies: Replies,
     requests: WriteHalf<Box<dyn Stream>>,
 }
@@ -444,7 +265,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Asking {
-    async fn begin(at: &Place, what: What) -> io::Result<Self> {
+    pub(super) async fn begin(at: &Place, what: What) -> io::Result<Self> {
         let mut stream: Box<dyn Stream> = match at {
             Place::Here(control) => Box::new(control.stream()),
             Place::Socket { path, .. } => {
@@ -478,7 +299,7 @@ impl Asking {
     }
 
     /// The next line of the answer; nothing at its end.
-    async fn next(&mut self) -> io::Result<Option<Reply>> {
+    pub(super) async fn next(&mut self) -> io::Result<Option<Reply>> {
         next(&mut self.replies).await
     }
 }

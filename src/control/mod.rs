@@ -5,7 +5,10 @@ mod asking;
 mod buffered;
 pub mod client;
 mod diagnostics;
+mod ending;
 pub mod feed;
+mod follower;
+pub mod found;
 mod held;
 mod journal;
 mod room;
@@ -14,25 +17,28 @@ mod server;
 pub mod wares;
 pub mod wire;
 
-use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
-use crate::report::sentences::{Side, failure_from, untaken};
+use crate::report::sentences::{Side, failure_from};
 use crate::session::event::{Event, Path, Way};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
 use diagnostics::Diagnostics;
+use ending::End;
+pub use ending::{Closing, Outcome};
+use follower::Fate;
+pub use follower::Follower;
 pub use held::Taken;
 use held::{Held, Loan};
-use journal::{Journal, Numbered};
+use journal::Journal;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
-use room::{Room, Unsettled};
+use room::Unsettled;
 pub use server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use wire::{About, Fault, Over, Role, State, Want};
+use wire::{About, Role, State, Want};
 use zeroize::Zeroizing;
 
 /// Something that another command wants of a session.
@@ -57,67 +63,6 @@ pub struct Sending {
     pub ware: Ware,
     /// Who wants to know.
     pub follower: Follower,
-}
-
-/// Hears what becomes of something that is sent. When it is dropped, nothing more will be heard.
-#[derive(Clone)]
-pub struct Follower {
-    /// Which it is of the things that came with one request.
-    index: usize,
-    told: mpsc::UnboundedSender<(usize, Fate)>,
-    control: Control,
-    /// Free again when nothing more will be heard.
-    _room: Room,
-}
-
-/// What became of something that is sent.
-enum Fate {
-    /// It has this number.
-    Sent(ItemId),
-    /// A line of the session about it; the last one if it is delivered.
-    Said { said: Numbered, delivered: bool },
-    /// Something was left out of a folder, which this says.
-    LeftOut(String),
-    /// It was not delivered.
-    Failed(Failure),
-}
-
-impl Follower {
-    /// It is on its way, under this number.
-    pub fn sent(&self, id: ItemId) {
-        self.tell(Fate::Sent(id));
-    }
-
-    /// It is offered, and the session has just said so.
-    pub fn queued(&self) {
-        self.said(false);
-    }
-
-    /// It is where it belongs, and the session has just said so.
-    pub fn delivered(&self) {
-        self.said(true);
-    }
-
-    /// Something is left out of a folder, which `detail` says.
-    pub fn left_out(&self, detail: String) {
-        self.tell(Fate::LeftOut(detail));
-    }
-
-    /// It was not delivered.
-    pub fn failed(&self, failure: Failure) {
-        self.tell(Fate::Failed(failure));
-    }
-
-    fn said(&self, delivered: bool) {
-        if let Some(said) = self.control.0.journal.last() {
-            self.tell(Fate::Said { said, delivered });
-        }
-    }
-
-    fn tell(&self, fate: Fate) {
-        // Whoever asked may have gone; that changes nothing.
-        let _ = self.told.send((self.index, fate));
-    }
 }
 
 /// What a session lets other commands see and do: shared by the session and its server.
@@ -171,17 +116,6 @@ pub struct Moved {
     pub total: Option<u64>,
 }
 
-/// How a session ended.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The exit status of a process that is such a session alone.
-    pub exit: Exit,
-    /// `done`, or the word of the failure.
-    pub reason: &'static str,
-    /// What went wrong, if something did.
-    pub failure: Option<Failure>,
-}
-
 /// Takes errands to the conversation.
 type Desk = Box<dyn Fn(Errand) + Send>;
 
@@ -203,23 +137,6 @@ struct Seen {
     /// What went wrong last.
     trouble: Option<Failure>,
     end: Option<End>,
-}
-
-/// How a session has ended.
-struct End {
-    exit: Exit,
-    reason: &'static str,
-    /// Whether a command has received that, and so everything.
-    returned: bool,
-}
-
-/// How a session was closed by another command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
-    /// In peace.
-    Peace,
-    /// At once.
-    Now,
 }
 
 impl Control {
@@ -345,63 +262,6 @@ impl Control {
         }
     }
 
-    /// Whether the session has ended and something of it is still to be collected by other commands: its last lines and its end, where
-    /// nobody read what it printed. Whoever closed it wants nothing more of it, and the hour of one that expired is over.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        let seen = self.seen();
-        let unread = |end: &End| !end.returned && !matches!(end.exit, Exit::Interrupted | Exit::Expired);
-        seen.closed.is_none() && seen.handed_over && seen.end.as_ref().is_some_and(unread)
-    }
-
-    /// Waits until nothing of the session is wanted any more, at the latest for `time`.
-    pub async fn collected(&self, time: Duration) {
-        self.seen().expires_at = Some(SystemTime::now() + time);
-        let unwanted = async {
-            loop {
-                let closing = self.0.closing.notified();
-                tokio::pin!(closing);
-                closing.as_mut().enable();
-                if !self.is_wanted() {
-                    return;
-                }
-                closing.await;
-            }
-        };
-        tokio::select! {
-            () = unwanted => {}
-            () = clock::sleep_until(Some(clock::now().after(time))) => {}
-        }
-    }
-
-    /// How the session has ended, for a command that receives.
-    fn ended(&self) -> Option<Over> {
-        let seen = self.seen();
-        let end = seen.end.as_ref()?;
-        let failed = match &seen.trouble {
-            _ if end.exit == Exit::Done => None,
-            Some(failure) => Some(Fault::from(failure)),
-            None => Some(Fault::from(&Failure::new(end.exit, end.reason, "the session has ended"))),
-        };
-        Some(Over { failed })
-    }
-
-    /// Lines up to the number `seq` have reached who asked for them.
-    fn returned(&self, seq: u64) {
-        self.0.journal.returned(seq);
-        if let Some(desk) = &self.seen().desk {
-            desk(Errand::Returned(seq));
-        }
-    }
-
-    /// All lines and the end have reached who asked for them.
-    fn end_returned(&self) {
-        if let Some(end) = &mut self.seen().end {
-            end.returned = true;
-        }
-        self.0.closing.notify_waiters();
-    }
-
     /// The number of its channel, once it is known.
     #[must_use]
     pub fn number(&self) -> Option<u32> {
@@ -433,35 +293,6 @@ impl Control {
         seen.waiting.clear();
     }
 
-    /// The session is over: nothing more will be said.
-    pub fn over(&self) {
-        self.detach();
-        self.0.journal.end();
-        self.0.held.end();
-    }
-
-    /// Waits until another command closes this session.
-    pub async fn closed(&self) {
-        self.closes(|closing| closing.is_some()).await;
-    }
-
-    /// Waits until another command closes this session at once.
-    pub async fn closed_now(&self) {
-        self.closes(|closing| closing == Some(Closing::Now)).await;
-    }
-
-    async fn closes(&self, enough: impl Fn(Option<Closing>) -> bool) {
-        loop {
-            let closing = self.0.closing.notified();
-            tokio::pin!(closing);
-            closing.as_mut().enable();
-            if enough(self.closing()) {
-                return;
-            }
-            closing.await;
-        }
-    }
-
     /// The session in a few words, for people.
     #[must_use]
     pub fn name(&self) -> String {
@@ -475,37 +306,10 @@ impl Control {
         self.0.moved.subscribe()
     }
 
-    /// How the session ended, once it has.
-    #[must_use]
-    pub fn end(&self) -> Option<Outcome> {
-        let seen = self.seen();
-        let End { exit, reason, .. } = *seen.end.as_ref()?;
-        let failure = seen.trouble.clone().filter(|trouble| trouble.word == reason);
-        Some(Outcome { exit, reason, failure })
-    }
-
-    /// Nothing of the session runs any more, in a process that goes on.
-    pub fn finish(&self) {
-        self.over();
-        self.0.over.send_replace(true);
-    }
-
-    /// Waits for [`Control::finish`].
-    pub async fn finished(&self) {
-        // The sender is in `self`, so it is there as long as this waits.
-        let _ = self.0.over.subscribe().wait_for(|over| *over).await;
-    }
-
     /// Lines that no `receive` has returned.
     #[must_use]
     pub fn unreceived(&self) -> u64 {
         self.0.journal.unreturned()
-    }
-
-    /// Whether another command has closed this session, and how.
-    #[must_use]
-    pub fn closing(&self) -> Option<Closing> {
-        self.seen().closed
     }
 
     /// Holds a secret until a `receive` takes it.
@@ -528,45 +332,6 @@ impl Control {
     /// Waits until a command has taken a secret, which the session then says.
     pub async fn taken(&self) -> Taken {
         self.0.held.taken().await
-    }
-
-    /// Another command closes it, or whoever has the answer that it was for; in peace only if nothing is lost by that.
-    ///
-    /// # Errors
-    /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other side has not come for it.
-    pub fn close(&self, closing: Closing) -> Result<(), Failure> {
-        let mut seen = self.seen();
-        let held = self.held();
-        if closing == Closing::Peace && held > 0 {
-            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
-            let detail = format!("{} would be lost, so the channel stays open", untaken(held));
-            return Err(Failure::new(Exit::Unfinished, "secrets-held", detail).next(format!(
-                "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
-            )));
-        }
-        if closing == Closing::Peace && !seen.waiting.is_empty() {
-            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
-            let (what, waits) = match seen.waiting.len() {
-                1 => ("something".to_owned(), "waits"),
-                many => (format!("{many} things"), "wait"),
-            };
-            let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
-            return Err(
-                Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
-            );
-        }
-        if seen.closed != Some(Closing::Now) {
-            seen.closed = Some(closing);
-        }
-        if seen.end.is_none() {
-            seen.state = State::Leaving;
-        }
-        if let Some(desk) = &seen.desk {
-            desk(closing.errand());
-        }
-        drop(seen);
-        self.0.closing.notify_waiters();
-        Ok(())
     }
 
     /// Waits for a secret that is held.
@@ -643,14 +408,5 @@ impl Control {
 impl Seen {
     fn is_of(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|own| own == code) || self.number.is_some_and(|own| code.parse() == Ok(own))
-    }
-}
-
-impl Closing {
-    const fn errand(self) -> Errand {
-        match self {
-            Self::Peace => Errand::Leave,
-            Self::Now => Errand::Abort,
-        }
     }
 }

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::plan::Plan;
 use super::{Ending, Meeting, Report, tell};
-use crate::control::client::{self, Which};
+use crate::control::found::{self, Which};
 use crate::control::wire;
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
@@ -38,7 +38,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
 
 /// That nobody waits under this code because this user has joined with it already, in a channel that is still there.
 async fn here_already(same: &Which) -> Option<Failure> {
-    let mut found = client::find(same).await.ok()?.into_iter().map(|found| found.about);
+    let mut found = found::find(same).await.ok()?.into_iter().map(|found| found.about);
     let about =
         found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
     let number = about.number?;

@@ -2,7 +2,7 @@
 //! and nothing of it runs on when it has ended.
 
 use super::{Terms, Wish};
-use crate::control::client::{Found, Which, find, find_here, not_open, nothing_open, one};
+use crate::control::found::{Found, Which, find, find_here, not_open, nothing_open, one};
 use crate::control::wire::Role;
 use crate::control::{Closing, Control, Outcome, Reading};
 use crate::doctor::Setup;

@@ -1,0 +1,199 @@
+//! How a session ends: closed by other commands, or by itself, and what of it is still to be collected then.
+
+use super::wire::{Fault, Over, State};
+use super::{Control, Errand};
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::report::sentences::untaken;
+use std::time::{Duration, SystemTime};
+
+/// How a session was closed by another command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// In peace.
+    Peace,
+    /// At once.
+    Now,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The exit status of a process that is such a session alone.
+    pub exit: Exit,
+    /// `done`, or the word of the failure.
+    pub reason: &'static str,
+    /// What went wrong, if something did.
+    pub failure: Option<Failure>,
+}
+
+/// How a session has ended.
+pub(super) struct End {
+    pub(super) exit: Exit,
+    pub(super) reason: &'static str,
+    /// Whether a command has received that, and so everything.
+    pub(super) returned: bool,
+}
+
+impl Control {
+    /// Whether the session has ended and something of it is still to be collected by other commands: its last lines and its end, where
+    /// nobody read what it printed. Whoever closed it wants nothing more of it, and the hour of one that expired is over.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        let seen = self.seen();
+        let unread = |end: &End| !end.returned && !matches!(end.exit, Exit::Interrupted | Exit::Expired);
+        seen.closed.is_none() && seen.handed_over && seen.end.as_ref().is_some_and(unread)
+    }
+
+    /// Waits until nothing of the session is wanted any more, at the latest for `time`.
+    pub async fn collected(&self, time: Duration) {
+        self.seen().expires_at = Some(SystemTime::now() + time);
+        let unwanted = async {
+            loop {
+                let closing = self.0.closing.notified();
+                tokio::pin!(closing);
+                closing.as_mut().enable();
+                if !self.is_wanted() {
+                    return;
+                }
+                closing.await;
+            }
+        };
+        tokio::select! {
+            () = unwanted => {}
+            () = clock::sleep_until(Some(clock::now().after(time))) => {}
+        }
+    }
+
+    /// How the session has ended, for a command that receives.
+    pub(super) fn ended(&self) -> Option<Over> {
+        let seen = self.seen();
+        let end = seen.end.as_ref()?;
+        let failed = match &seen.trouble {
+            _ if end.exit == Exit::Done => None,
+            Some(failure) => Some(Fault::from(failure)),
+            None => Some(Fault::from(&Failure::new(end.exit, end.reason, "the session has ended"))),
+        };
+        Some(Over { failed })
+    }
+
+    /// Lines up to the number `seq` have reached who asked for them.
+    pub(super) fn returned(&self, seq: u64) {
+        self.0.journal.returned(seq);
+        if let Some(desk) = &self.seen().desk {
+            desk(Errand::Returned(seq));
+        }
+    }
+
+    /// All lines and the end have reached who asked for them.
+    pub(super) fn end_returned(&self) {
+        if let Some(end) = &mut self.seen().end {
+            end.returned = true;
+        }
+        self.0.closing.notify_waiters();
+    }
+
+    /// The session is over: nothing more will be said.
+    pub fn over(&self) {
+        self.detach();
+        self.0.journal.end();
+        self.0.held.end();
+    }
+
+    /// Waits until another command closes this session.
+    pub async fn closed(&self) {
+        self.closes(|closing| closing.is_some()).await;
+    }
+
+    /// Waits until another command closes this session at once.
+    pub async fn closed_now(&self) {
+        self.closes(|closing| closing == Some(Closing::Now)).await;
+    }
+
+    async fn closes(&self, enough: impl Fn(Option<Closing>) -> bool) {
+        loop {
+            let closing = self.0.closing.notified();
+            tokio::pin!(closing);
+            closing.as_mut().enable();
+            if enough(self.closing()) {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    /// How the session ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<Outcome> {
+        let seen = self.seen();
+        let End { exit, reason, .. } = *seen.end.as_ref()?;
+        let failure = seen.trouble.clone().filter(|trouble| trouble.word == reason);
+        Some(Outcome { exit, reason, failure })
+    }
+
+    /// Nothing of the session runs any more, in a process that goes on.
+    pub fn finish(&self) {
+        self.over();
+        self.0.over.send_replace(true);
+    }
+
+    /// Waits for [`Control::finish`].
+    pub async fn finished(&self) {
+        // The sender is in `self`, so it is there as long as this waits.
+        let _ = self.0.over.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// Whether another command has closed this session, and how.
+    #[must_use]
+    pub fn closing(&self) -> Option<Closing> {
+        self.seen().closed
+    }
+
+    /// Another command closes it, or whoever has the answer that it was for; in peace only if nothing is lost by that.
+    ///
+    /// # Errors
+    /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other side has not come for it.
+    pub fn close(&self, closing: Closing) -> Result<(), Failure> {
+        let mut seen = self.seen();
+        let held = self.held();
+        if closing == Closing::Peace && held > 0 {
+            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let detail = format!("{} would be lost, so the channel stays open", untaken(held));
+            return Err(Failure::new(Exit::Unfinished, "secrets-held", detail).next(format!(
+                "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
+            )));
+        }
+        if closing == Closing::Peace && !seen.waiting.is_empty() {
+            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let (what, waits) = match seen.waiting.len() {
+                1 => ("something".to_owned(), "waits"),
+                many => (format!("{many} things"), "wait"),
+            };
+            let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
+            return Err(
+                Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
+            );
+        }
+        if seen.closed != Some(Closing::Now) {
+            seen.closed = Some(closing);
+        }
+        if seen.end.is_none() {
+            seen.state = State::Leaving;
+        }
+        if let Some(desk) = &seen.desk {
+            desk(closing.errand());
+        }
+        drop(seen);
+        self.0.closing.notify_waiters();
+        Ok(())
+    }
+}
+
+impl Closing {
+    pub(super) const fn errand(self) -> Errand {
+        match self {
+            Self::Peace => Errand::Leave,
+            Self::Now => Errand::Abort,
+        }
+    }
+}
