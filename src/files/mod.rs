@@ -4,5 +4,6 @@ pub mod dotenv;
 pub mod inbox;
 pub mod name;
 pub mod outbox;
+pub mod replace;
 pub mod secret_exec;
 pub mod secret_source;

@@ -4,10 +4,8 @@ use super::file::{path, text};
 use super::relay::relay_or_none;
 use super::{Config, Key};
 use crate::failure::{Exit, Failure};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use crate::files::replace::replace;
+use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
 
 /// Sets `key` to what `text` says, in this user's file, which is made if it is not there.
@@ -57,7 +55,7 @@ fn edit(change: impl FnOnce(&mut DocumentMut)) -> Result<(), Failure> {
     // Only what is set may be wrong in what is there.
     Config::parse(&after, &path)?;
     if after != before {
-        write(&path, &after).map_err(|error| {
+        replace(&path, &after, 0o600).map_err(|error| {
             Failure::new(Exit::Disk, "disk", format!("{} cannot be written: {error}", path.display())).next("check who may write there")
         })?;
     }
@@ -92,32 +90,13 @@ fn drop_key(document: &mut DocumentMut, key: Key) {
     }
 }
 
-/// Whoever reads meanwhile finds the old file or the new one, whole, and after a crash too. A link is followed, so that a file that is
-/// kept elsewhere stays there.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    // The XDG Base Directory Specification wants 0700 for a directory that is made.
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = folder.join(format!(".config.toml.{}", std::process::id()));
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        // It was not there, or it is in the way the next time.
-        let _ = std::fs::remove_file(&new);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
+    use std::io;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
 
     fn changed(text: &str, change: impl FnOnce(&mut DocumentMut)) -> String {
         let mut document = text.parse().unwrap();
@@ -147,18 +126,18 @@ mod tests {
     fn the_new_file_takes_the_place_of_the_old_one_whole() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/config.toml");
-        write(&path, "one").unwrap();
+        replace(&path, "one", 0o600).unwrap();
         let held = File::open(&path).unwrap();
-        write(&path, "two").unwrap();
+        replace(&path, "two", 0o600).unwrap();
         assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         let link = dir.path().join("link");
         symlink(&path, &link).unwrap();
-        write(&link, "three").unwrap();
+        replace(&link, "three", 0o600).unwrap();
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        assert!(write(Path::new("/dev/null/config.toml"), "x").is_err());
+        assert!(replace(Path::new("/dev/null/config.toml"), "x", 0o600).is_err());
     }
 }

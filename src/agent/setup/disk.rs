@@ -1,9 +1,10 @@
 //! Reading and changing the files of an agent: whole, atomically, and only as they were when it was said what would be done.
 
 use crate::failure::{Exit, Failure};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use crate::files::replace::replace;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The longest file that is read, in bytes: Claude Code keeps its projects' state beside its servers, some megabytes in a year.
@@ -66,31 +67,15 @@ impl Change {
     }
 }
 
-/// Whoever reads meanwhile finds the old file or the new one, whole. A link is followed, so that a file that is kept elsewhere stays there.
+/// A file keeps its mode, and a link is followed, so that a file that is kept elsewhere stays there.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mode = match path.metadata() {
         Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => return Err(io::Error::other("it is read-only")),
         Ok(metadata) => metadata.permissions().mode() & 0o7777,
         // What an agent is told to run, nobody else is to change.
         Err(_) => 0o600,
     };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = folder.join(format!(".pinhole-setup.{}", std::process::id()));
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        // It was not there, or it is in the way the next time.
-        let _ = std::fs::remove_file(&new);
-    }
-    written
+    replace(path, text, mode)
 }
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {

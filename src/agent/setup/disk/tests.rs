@@ -26,7 +26,7 @@ fn readers_find_the_old_file_or_the_new_one_whole() {
     let folder = tempfile::tempdir().unwrap();
     let (path, link) = (folder.path().join("kept"), folder.path().join("link"));
     std::fs::write(&path, "one").unwrap();
-    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     symlink("kept", &link).unwrap();
     let held = File::open(&path).unwrap();
     change(&link, Some("one"), Some("two")).make().unwrap();
