@@ -21,7 +21,7 @@ pub use joiner::{JoinError, Joiner, Tagged};
 pub use link::{LinkError, LinkKeys, LinkPending, LinkTagged};
 pub use share::ShareFault;
 
-use crate::keys::{ResumeSecret, Verifier};
+use crate::keys::{Commitment, ResumeSecret};
 use crate::records::{Opener, Sealer};
 
 /// What a confirmed code handshake gives, once; each part goes to one owner.
@@ -32,8 +32,8 @@ pub struct Established {
     pub opener: Opener,
     /// Makes the conversation's later links.
     pub resume: ResumeSecret,
-    /// The words both people may compare.
-    pub verifier: Verifier,
+    /// Leads to the words both people may compare, once the host has opened it.
+    pub commitment: Commitment,
     /// What the other side said of itself, now confirmed.
     pub peer: Peer,
 }

@@ -6,7 +6,9 @@ use crate::rendezvous::SlotToken;
 use crate::secret::SecretBytes;
 use crate::wordlist;
 use hkdf::Hkdf;
+use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// The protocol's name in everything that is hashed.
@@ -57,9 +59,9 @@ impl Keys {
         ResumeSecret { secret: expand(&self.0, &[b"resume"]), conversation: *expand(&self.0, &[b"conversation id"]).expose() }
     }
 
-    /// What both people may compare; only of the code's handshake.
-    pub(crate) fn verifier(&self) -> Verifier {
-        Verifier(expand(&self.0, &[b"verifier"]))
+    /// What both people may compare, once the host's nonce is known; only of the code's handshake.
+    fn verifier(&self, nonce: &[u8; 32]) -> Verifier {
+        Verifier(expand(&self.0, &[b"verifier", nonce]))
     }
 }
 
@@ -112,6 +114,91 @@ impl ResumeSecret {
 
     pub(crate) const fn conversation(&self) -> &[u8; 32] {
         &self.conversation
+    }
+}
+
+/// The host's part of the verification words: 32 bytes, fresh in every handshake with a code (SPEC 3.5).
+pub(crate) struct VerifierNonce(SecretBytes<32>);
+
+impl VerifierNonce {
+    pub(crate) fn fresh(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        let fresh = Self(SecretBytes::new(nonce));
+        nonce.zeroize();
+        fresh
+    }
+
+    /// The digest in the host's hello, which gives nothing of the nonce away.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        digest(self.0.expose())
+    }
+}
+
+fn digest(nonce: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(b"pinhole/1 verifier").chain_update(nonce).finalize().into()
+}
+
+/// The commitment that the verification words hang on (SPEC 3.5). Its nonce is fixed before the host sees message 2, and unknown to the
+/// joiner when it sends that: neither can choose the words.
+pub struct Commitment {
+    keys: Keys,
+    end: End,
+}
+
+/// One side's end of a commitment.
+enum End {
+    /// The host's, which made it.
+    Host(VerifierNonce),
+    /// The joiner's, which has seen the digest.
+    Joiner([u8; 32]),
+}
+
+/// The host has not said the nonce that it had committed itself to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OtherNonce;
+
+impl Commitment {
+    pub(crate) const fn host(keys: Keys, nonce: VerifierNonce) -> Self {
+        Self { keys, end: End::Host(nonce) }
+    }
+
+    pub(crate) const fn joiner(keys: Keys, digest: [u8; 32]) -> Self {
+        Self { keys, end: End::Joiner(digest) }
+    }
+
+    /// Both ends of one, host's first, over keys that no handshake has made: for simulated conversations.
+    #[must_use]
+    pub fn simulated(keys: [u8; 32], nonce: [u8; 32]) -> (Self, Self) {
+        let (nonce, keys) = (VerifierNonce(SecretBytes::new(nonce)), || Keys(SecretBytes::new(keys)));
+        let joiner = Self::joiner(keys(), nonce.digest());
+        (Self::host(keys(), nonce), joiner)
+    }
+
+    /// The side whose end this is.
+    pub(crate) const fn role(&self) -> Role {
+        match self.end {
+            End::Host(_) => Role::Host,
+            End::Joiner(_) => Role::Joiner,
+        }
+    }
+
+    /// The nonce, which a host says in its first `use` (SPEC 6.2); `None` at a joiner.
+    #[must_use]
+    pub const fn nonce(&self) -> Option<&[u8; 32]> {
+        match &self.end {
+            End::Host(nonce) => Some(nonce.0.expose()),
+            End::Joiner(_) => None,
+        }
+    }
+
+    /// The words' source, from the nonce that the other side has said, if any; a host has its own.
+    pub(crate) fn open(&self, said: Option<&[u8; 32]>) -> Result<Verifier, OtherNonce> {
+        let nonce = match &self.end {
+            End::Host(nonce) => Some(nonce.0.expose()),
+            End::Joiner(expected) => said.filter(|said| digest(said).ct_eq(expected).into()),
+        };
+        nonce.map(|nonce| self.keys.verifier(nonce)).ok_or(OtherNonce)
     }
 }
 

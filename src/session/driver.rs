@@ -1,6 +1,5 @@
 //! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
 
-use super::Meeting;
 use super::event::{Event, Path};
 use super::handling::Handling;
 use super::interrupt::Interrupt;
@@ -84,7 +83,6 @@ pub(super) struct Driver<'a> {
     pub(super) failure: Option<Failure>,
     /// Whose reason it is if something fails or is withdrawn now.
     pub(super) side: Side,
-    verifier: String,
     path: Path,
     link: Link,
     news: mpsc::Receiver<(LinkId, News)>,
@@ -95,14 +93,14 @@ pub(super) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
-    pub(super) fn start(plan: Arc<Plan>, meeting: Meeting, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
-        let Meeting { joined: Joined { socket, path, established }, role } = meeting;
+    pub(super) fn start(plan: Arc<Plan>, joined: Joined, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
+        let Joined { socket, path, established } = joined;
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
         let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
-        let setup = Setup { role, want: plan.want, ttl: plan.ttl, verify: plan.verify };
+        let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify };
         Ok(Self {
-            conversation: Conversation::new(clock::now(), setup),
+            conversation: Conversation::new(clock::now(), established.commitment, setup),
             plan,
             report,
             control: control.clone(),
@@ -126,7 +124,6 @@ impl<'a> Driver<'a> {
             received: 0,
             failure: None,
             side: Side::There,
-            verifier: established.verifier.words().join(" "),
             path,
             link,
             news,
@@ -244,8 +241,8 @@ impl<'a> Driver<'a> {
                 self.say(&Event::Connected(self.path));
                 hand_over(&self.control);
                 self.start_typing();
-                if self.plan.verify {
-                    self.verify(self.verifier.clone());
+                if let (true, Some(verifier)) = (self.plan.verify, self.conversation.verifier()) {
+                    self.verify(verifier.words().join(" "));
                 }
                 self.send_wares();
                 self.take_errands();

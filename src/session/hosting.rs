@@ -3,14 +3,13 @@
 use super::door::Door;
 use super::event::{Channel, Event};
 use super::plan::{Hosting, Plan, Ware};
-use super::{Ending, Meeting, Report, hand_over, tell};
+use super::{Ending, Report, hand_over, tell};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
-use crate::transport::Met;
 use crate::transport::relay::{Own, Serving};
+use crate::transport::{Joined, Met};
 use pinhole_protocol::code::Code;
-use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
@@ -31,7 +30,7 @@ impl Host {
     }
 
     /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
-    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<Meeting, Failure> {
+    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<Joined, Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
@@ -57,7 +56,7 @@ impl Host {
                 }
             };
             match door.meet(judge, report, stop).await? {
-                Met::Joined(joined) => return Ok(Meeting { joined: *joined, role: Role::Host }),
+                Met::Joined(joined) => return Ok(*joined),
                 // Whoever comes now hears at once that nobody waits under this code any more.
                 Met::Burned => {
                     self.guesses += 1;

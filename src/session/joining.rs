@@ -2,19 +2,19 @@
 
 use super::event::Event;
 use super::plan::Plan;
-use super::{Ending, Meeting, Report, tell};
+use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::wire;
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
+use crate::transport::Joined;
 use crate::transport::direct::{Candidates, join as dial};
 use crate::transport::relay;
 use pinhole_protocol::code::{CodeAddress, Place};
-use pinhole_protocol::conversation::Role;
 use pinhole_protocol::handshake::Joiner;
 
 /// Meets the host of the code that this side was given.
-pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, ending: &mut Ending) -> Result<Meeting, Failure> {
+pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, ending: &mut Ending) -> Result<Joined, Failure> {
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
@@ -31,7 +31,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
         }
     };
     tokio::select! {
-        joined = met => Ok(Meeting { joined: joined?, role: Role::Joiner }),
+        joined = met => joined,
         failure = ending.wait("before there was a channel") => Err(failure),
     }
 }

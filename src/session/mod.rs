@@ -28,7 +28,7 @@ use event::Event;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted};
 use lingering::{linger, stay};
-use pinhole_protocol::conversation::{Outcome, Role};
+use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Meet, Plan};
 pub(crate) use sending::{left_out, left_out_strictly};
@@ -36,12 +36,6 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Two sides that know the same code.
-struct Meeting {
-    joined: Joined,
-    role: Role,
-}
 
 /// Where a session tells what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
@@ -225,8 +219,8 @@ impl Ending {
 async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
-            let meeting = joining::join(&plan, *address, report, ending).await?;
-            converse(&plan, meeting, report, ending).await.1.map_or(Ok(()), Err)
+            let joined = joining::join(&plan, *address, report, ending).await?;
+            converse(&plan, joined, report, ending).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
             let mut host = Host::new(hosting);
@@ -239,8 +233,8 @@ async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut 
 
 async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
     loop {
-        let meeting = host.meet(plan, report, ending).await?;
-        match converse(plan, meeting, report, ending).await {
+        let joined = host.meet(plan, report, ending).await?;
+        match converse(plan, joined, report, ending).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person says whether there is to be a new code.
             (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, ending).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
@@ -248,9 +242,9 @@ async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, ending: 
     }
 }
 
-async fn converse(plan: &Arc<Plan>, meeting: Meeting, report: &mut Report, ending: &mut Ending) -> (Option<Outcome>, Option<Failure>) {
+async fn converse(plan: &Arc<Plan>, joined: Joined, report: &mut Report, ending: &mut Ending) -> (Option<Outcome>, Option<Failure>) {
     tell(report, &Event::Paired);
-    match Driver::start(Arc::clone(plan), meeting, report, &ending.control) {
+    match Driver::start(Arc::clone(plan), joined, report, &ending.control) {
         Ok(driver) => {
             let (outcome, failure) = driver.run(&mut ending.interrupt).await;
             ending.control.detach();

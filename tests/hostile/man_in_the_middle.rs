@@ -68,11 +68,12 @@ fn flip(bit: usize) -> impl Fn(&mut Vec<u8>) + Clone + Send {
     move |bytes| bytes[bit / 8] ^= 1 << (bit % 8)
 }
 
-/// Where message 1 and 2 hold what (SPEC 3.4), their headers counted.
-const HELLO_LENGTH: usize = 31;
-const MESSAGE_1: usize = 3 + HELLO_LENGTH + 33;
+/// Where message 1 and 2 hold what (SPEC 3.4), their headers counted. The host's hello has its commitment besides.
+const HELLO_HOST: usize = HELLO_JOINER + 32;
+const HELLO_JOINER: usize = 31;
+const MESSAGE_1: usize = 3 + HELLO_HOST + 33;
 const DIGEST: std::ops::Range<usize> = 3..35;
-const MESSAGE_2: usize = 35 + HELLO_LENGTH + 33 + 32;
+const MESSAGE_2: usize = 35 + HELLO_JOINER + 33 + 32;
 
 #[test]
 fn a_flipped_bit_in_message_1_gives_nothing_to_anybody_and_is_no_guess() {
@@ -203,9 +204,9 @@ fn a_downgrade_in_either_hello_is_found_out() {
     for edit in edits {
         let here = Machine::new();
         let mut giver = Giver::new(&here);
-        let edited = move |start: usize| {
+        let edited = move |start: usize, length: usize| {
             move |bytes: &mut Vec<u8>| {
-                let mut hello: Vec<u8> = bytes.splice(start..start + HELLO_LENGTH, []).collect();
+                let mut hello: Vec<u8> = bytes.splice(start..start + length, []).collect();
                 edit(&mut hello);
                 hello[0] = u8::try_from(hello.len() - 1).unwrap();
                 bytes.splice(start..start, hello);
@@ -213,8 +214,8 @@ fn a_downgrade_in_either_hello_is_found_out() {
                 bytes[1..3].copy_from_slice(&body.to_be_bytes());
             }
         };
-        giver.take(only(At::Hello, edited(3))).expect(6);
-        giver.take(only(At::Answer, edited(DIGEST.end))).expect(3);
+        giver.take(only(At::Hello, edited(3, HELLO_HOST))).expect(6);
+        giver.take(only(At::Answer, edited(DIGEST.end, HELLO_JOINER))).expect(3);
         giver.burned();
         giver.still_gives();
     }

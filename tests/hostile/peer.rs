@@ -162,12 +162,19 @@ pub struct Peer {
     pub number: u64,
     assembling: Vec<u8>,
     buffer: RecordBuf,
+    /// A host's part of the verification words, which its first `use` says.
+    pub nonce: Option<[u8; 32]>,
 }
 
 impl Peer {
     fn new(socket: TcpStream, established: Established) -> Self {
-        let Established { sealer, opener, .. } = established;
-        Self { socket, sealer, opener, number: 0, assembling: Vec::new(), buffer: RecordBuf::default() }
+        let Established { sealer, opener, commitment, .. } = established;
+        let nonce = commitment.nonce().copied();
+        Self { socket, sealer, opener, number: 0, assembling: Vec::new(), buffer: RecordBuf::default(), nonce }
+    }
+
+    fn greeting(&self, want: Want) -> Greeting {
+        Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600), nonce: self.nonce.map(Into::into) }
     }
 
     /// Seals and sends a control record with this body; false if the other side has closed.
@@ -201,7 +208,8 @@ impl Peer {
 
     /// What a host says first.
     pub fn put_in_use(&mut self, want: Want) {
-        assert!(self.tell(&Control::Use(Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600) })));
+        let greeting = self.greeting(want);
+        assert!(self.tell(&Control::Use(greeting)));
     }
 
     /// What a joiner answers.
@@ -211,7 +219,8 @@ impl Peer {
                 break;
             }
         }
-        assert!(self.tell(&Control::Using(Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600) })));
+        let greeting = self.greeting(want);
+        assert!(self.tell(&Control::Using(greeting)));
     }
 
     /// The next record, acknowledged if it completes a message; nothing once the other side has closed.

@@ -214,9 +214,8 @@ fn the_three_messages_in_another_order_are_an_impostors() {
 
 #[test]
 fn a_downgrade_in_either_hello_is_found_out() {
-    /// Where a hello begins: after kind and length, in message 2 also after the digest.
-    const HELLO: [usize; 2] = [3, 35];
-    const LENGTH: usize = 31;
+    /// Where a hello begins, after kind and length, in message 2 also after the digest; and its length, a host's with its commitment.
+    const HELLO: [(usize, usize); 2] = [(3, 63), (35, 31)];
     let edits: [fn(&mut Vec<u8>); 4] = [
         // A capability struck or added, a version added before or behind ours, a field of tomorrow.
         |hello| hello[4] ^= 0x80,
@@ -225,9 +224,9 @@ fn a_downgrade_in_either_hello_is_found_out() {
         |hello| hello.push(0),
     ];
     for edit in edits {
-        for (side, start) in HELLO.into_iter().enumerate() {
+        for (side, (start, length)) in HELLO.into_iter().enumerate() {
             let edited = move |mut message: Vec<u8>| {
-                let mut hello: Vec<u8> = message.splice(start..start + LENGTH, []).collect();
+                let mut hello: Vec<u8> = message.splice(start..start + length, []).collect();
                 edit(&mut hello);
                 hello[0] = u8::try_from(hello.len() - 1).unwrap();
                 message.splice(start..start, hello);

@@ -50,7 +50,7 @@ fn whoever_speaks_out_of_turn_is_left() {
         },
         |sender| assert!(sender.peer.tell(&Control::Received { next: 9, window: 0 })),
         |sender| {
-            sender.peer.tell(&Control::Using(Greeting { next: 0, window: 0, want: None, ttl: None }));
+            sender.peer.tell(&Control::Using(Greeting { next: 0, window: 0, want: None, ttl: None, nonce: None }));
         },
         |sender| {
             sender.peer.say(&text("one"));

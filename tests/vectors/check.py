@@ -42,9 +42,9 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
-def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, reserved=b""):
+def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", reserved=b""):
     rest = bytes([len(versions)]) + b"".join(version.to_bytes(2, "big") for version in versions)
-    rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + reserved
+    rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + commitment + reserved
     return bytes([len(rest)]) + rest
 
 
@@ -107,7 +107,11 @@ def expand(key, info, length=32):
     return HKDFExpand(algorithm=SHA256(), length=length, info=info).derive(key)
 
 
-def keys(prk):
+def committed(nonce):
+    return sha256(b"pinhole/1 verifier" + nonce).digest()
+
+
+def keys(prk, nonce=b""):
     """All keys of a code's handshake; a link's has no resume, verifier and conversation."""
     return {
         "confirm_host": expand(prk, b"confirm host"),
@@ -115,7 +119,7 @@ def keys(prk):
         "host_to_joiner": expand(prk, b"host->joiner"),
         "joiner_to_host": expand(prk, b"joiner->host"),
         "resume": expand(prk, b"resume"),
-        "verifier": expand(prk, b"verifier"),
+        "verifier": expand(prk, b"verifier" + nonce),
         "conversation": expand(prk, b"conversation id"),
     }
 
@@ -132,7 +136,7 @@ def slots(resume, index):
 # The check.
 
 def handshake(context, password, given):
-    """Everything that follows from the inputs: both scalars and both hellos."""
+    """Everything that follows from the inputs: both scalars, both hellos and a code's nonce."""
     host, share_host = start(HOST, password, context, given["scalar_host"])
     joiner, share_joiner = start(JOINER, password, context, given["scalar_joiner"])
     output = host.finish(share_joiner)
@@ -140,7 +144,7 @@ def handshake(context, password, given):
     hellos = given["hello_host"], given["hello_joiner"]
     digest = transcript(context, *hellos, share_host, share_joiner)
     prk = extract(digest, output)
-    found = keys(prk)
+    found = keys(prk, given.get("nonce", b""))
     found |= {
         "id_host": identity(HOST, context),
         "id_joiner": identity(JOINER, context),
@@ -158,9 +162,9 @@ def handshake(context, password, given):
 
 def check_code(case):
     context = code_context(int(case["nameplate"]))
-    given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "hello_host", "hello_joiner")}
+    given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "nonce", "hello_host", "hello_joiner")}
     found = handshake(context, case["password"].encode(), given)
-    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-18:-2])
+    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-50:-34], commitment=committed(given["nonce"]))
     found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2])
     return found | {"verifier_words": " ".join(verifier_words(found["verifier"]))}
 
@@ -177,7 +181,7 @@ def check_link(case):
     return found | slots(resume, index)
 
 
-INPUTS = {"nameplate", "password", "index", "scalar_host", "scalar_joiner"}
+INPUTS = {"nameplate", "password", "index", "scalar_host", "scalar_joiner", "nonce"}
 
 
 def main():

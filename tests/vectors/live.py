@@ -20,8 +20,8 @@ import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from check import (ANSWER, CODE, CONFIRMATION, HELLO, HOST, JOINER, REFUSAL, WORDS, code_context, extract, frame, hello, keys, message_1,
-                   message_2, message_3, sha256, split_frame, split_hello, start, transcript)
+from check import (ANSWER, CODE, CONFIRMATION, HELLO, HOST, JOINER, REFUSAL, WORDS, code_context, committed, extract, frame, hello, keys,
+                   message_1, message_2, message_3, sha256, split_frame, split_hello, start, transcript)
 from records import CHUNK, CONTROL, TAG, VERSION, plaintext, seal
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "target/debug/pinhole"
@@ -57,8 +57,9 @@ class Stream:
 class Peer:
     """A confirmed link, on which numbered messages go both ways and come whole."""
 
-    def __init__(self, stream, out, back, ours):
+    def __init__(self, stream, out, back, ours, commitment=None, nonce=None):
         self.stream, self.out, self.back = stream, out, back
+        self.commitment, self.nonce = commitment, nonce
         self.ours, self.theirs = (ours, 3 - ours)
         self.sealed = self.opened = self.number = self.expected = 0
 
@@ -78,7 +79,8 @@ class Peer:
         return cbor2.loads(body)
 
     def greeting(self, want):
-        return [{0: 0, 1: WINDOW, 2: want, 3: 3600}]
+        opened = {} if self.nonce is None else {4: self.nonce}
+        return [{0: 0, 1: WINDOW, 2: want, 3: 3600} | opened]
 
     def say(self, message):
         self.tell([0, {0: self.number, 1: True, 2: cbor2.dumps(message)}])
@@ -134,7 +136,7 @@ def join(code):
     if kind == REFUSAL:
         return None
     assert (kind, body) == (CONFIRMATION, made["confirm_host"])
-    return Peer(stream, made["joiner_to_host"], made["host_to_joiner"], JOINER)
+    return Peer(stream, made["joiner_to_host"], made["host_to_joiner"], JOINER, commitment=hello_host[-32:])
 
 
 def host(listener, code):
@@ -145,7 +147,8 @@ def host(listener, code):
     stream = Stream(connection)
     assert stream.take(len(OPENING)) == OPENING
     exchange, share = start(HOST, words, context)
-    ours = hello(HOST, CODE, secrets.token_bytes(16))
+    nonce = secrets.token_bytes(32)
+    ours = hello(HOST, CODE, secrets.token_bytes(16), commitment=committed(nonce))
     first = message_1(ours, share)
     connection.sendall(first)
     kind, body = stream.frame()
@@ -158,7 +161,7 @@ def host(listener, code):
         connection.close()
         return None
     connection.sendall(message_3(made["confirm_host"]))
-    return Peer(stream, made["host_to_joiner"], made["joiner_to_host"], HOST)
+    return Peer(stream, made["host_to_joiner"], made["joiner_to_host"], HOST, nonce=nonce)
 
 
 def program(home, *arguments):
@@ -191,7 +194,7 @@ def joiner_takes(home):
     giver = program(home, "give", "--text", TEXT)
     peer = join(announced(giver))
     control, content = peer.hear()
-    assert control == 4 and content[0][2] == GIVE, content
+    assert control == 4 and content[0][2] == GIVE and committed(content[0][4]) == peer.commitment, content
     peer.tell([5, peer.greeting(TAKE)])
     text = peer.message(0)
     assert text[1] == TEXT
@@ -221,6 +224,19 @@ def host_gives(home):
         assert status == 0 and [line["body"] for line in said if line["type"] == "text"] == [TEXT], said
 
 
+def host_opens_another(home):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        code = new_code(listener.getsockname()[1])
+        taker = program(home, "take", code)
+        peer = host(listener, code)
+        peer.nonce = secrets.token_bytes(32)
+        peer.tell([4, peer.greeting(GIVE)])
+        peer.say([0, {0: 1, 1: TEXT}])
+        peer.close()
+        said, status = lines(taker)
+        assert status == 7 and not any(line["type"] == "text" for line in said), said
+
+
 def joiner_guesses(home):
     giver = program(home, "give", "--text", TEXT)
     assert join(other(announced(giver))) is None
@@ -240,7 +256,7 @@ def host_guesses(home):
 def main():
     rounds = 250 if os.environ.get("PINHOLE_FULL") else 5
     passed = failed = 0
-    for session in (joiner_takes, host_gives, joiner_guesses, host_guesses):
+    for session in (joiner_takes, host_gives, host_opens_another, joiner_guesses, host_guesses):
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as home:
                 try:

@@ -7,13 +7,21 @@ use crate::wire::{Control, Greeting, Item, ItemKind, encoded};
 use std::vec;
 
 const NOW: Instant = Instant::from_millis(0);
+/// The host's part of every simulated conversation's verification words.
+pub(super) const NONCE: [u8; 32] = [0x5e; 32];
+
+/// One side's end of a commitment that both sides of a simulation share.
+pub(super) fn commitment(role: Role) -> Commitment {
+    let (host, joiner) = Commitment::simulated([7; 32], NONCE);
+    if role == Role::Host { host } else { joiner }
+}
 
 fn conversation(role: Role, verify: bool) -> Conversation {
-    Conversation::new(NOW, Setup { role, want: Want::Both, ttl: TTL, verify })
+    Conversation::new(NOW, commitment(role), Setup { want: Want::Both, ttl: TTL, verify })
 }
 
 fn greeting(next: u64, window: u64) -> Greeting {
-    Greeting { next, window, want: Some(Want::Both), ttl: None }
+    Greeting { next, window, want: Some(Want::Both), ttl: None, nonce: Some(NONCE.into()) }
 }
 
 fn told(conversation: &mut Conversation, link: LinkId, control: &Control) -> Actions {
@@ -58,6 +66,58 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
     let verified = host.handle(NOW, Input::Verified);
     assert_eq!(offered(&verified, first), (7, 2, true));
     assert_eq!(offered(&host.handle(NOW, Input::Cancel(first, Reason::Failed)), last), (7, 2, true));
+}
+
+#[test]
+fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
+    let mut host = conversation(Role::Host, false);
+    let mut joiner = conversation(Role::Joiner, false);
+    let opening = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+    assert!(host.verifier().is_none() && joiner.verifier().is_none());
+    let [Control::Use(said)] = &controls(&opening)[..] else { panic!() };
+    assert_eq!(said.nonce.as_deref(), Some(&NONCE));
+    let answer = told(&mut joiner, LinkId::CODE, &Control::Use(said.clone()));
+    let using = controls(&answer).into_iter().find(|control| matches!(control, Control::Using(_))).unwrap();
+    assert!(matches!(&using, Control::Using(greeting) if greeting.nonce.is_none()));
+    let _ = told(&mut host, LinkId::CODE, &using);
+    let words = |conversation: &Conversation| conversation.verifier().unwrap().words();
+    assert_eq!(words(&host), words(&joiner));
+    // The words are the nonce's: another gives others.
+    let (other, _) = Commitment::simulated([7; 32], [1; 32]);
+    assert_ne!(other.open(None).unwrap().words(), words(&host));
+}
+
+#[test]
+fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
+    for nonce in [None, Some([0x5f; 32].into()), Some([0; 32].into())] {
+        let mut joiner = conversation(Role::Joiner, true);
+        let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+        let said = told(&mut joiner, LinkId::CODE, &Control::Use(Greeting { nonce, ..greeting(0, WINDOW) }));
+        assert!(matches!(said.events[..], [Event::Over(Outcome::Tampered)]), "{:?}", said.events);
+        assert!(said.control.is_empty() && joiner.verifier().is_none());
+    }
+}
+
+#[test]
+fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
+    let mut host = conversation(Role::Host, false);
+    let mut joiner = conversation(Role::Joiner, false);
+    let first = host.handle(NOW, Input::LinkUp(LinkId(1)));
+    let nonce = |actions: &Actions| match &controls(actions)[..] {
+        [Control::Use(greeting)] => greeting.nonce,
+        _ => panic!(),
+    };
+    assert_eq!(nonce(&first), Some(NONCE.into()));
+    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(1)));
+    assert!(!told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW))).control.is_empty());
+    let _ = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
+    assert_eq!(nonce(&host.handle(NOW, Input::LinkUp(LinkId(2)))), None);
+    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(2)));
+    let words = joiner.verifier().unwrap().words();
+    let second = told(&mut joiner, LinkId(2), &Control::Use(Greeting { nonce: None, ..greeting(0, WINDOW) }));
+    assert!(!second.events.iter().any(|event| matches!(event, Event::Over(_))), "{:?}", second.events);
+    assert_eq!(joiner.verifier().unwrap().words(), words);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A peer that knows the code and breaks the rules: what it says of things that it has not seen moves nothing.
 
+use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{TTL, WINDOW};
 use crate::wire::{Control, Greeting, Item, ItemKind, Span, encoded};
@@ -16,7 +17,7 @@ struct Attacked {
 
 impl Attacked {
     fn new(verify: bool) -> Self {
-        let mut host = Conversation::new(NOW, Setup { role: Role::Host, want: Want::Both, ttl: TTL, verify });
+        let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Both, ttl: TTL, verify });
         let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
@@ -48,7 +49,7 @@ impl Attacked {
 }
 
 fn greeting() -> Control {
-    Control::Using(Greeting { next: 0, window: WINDOW, want: Some(Want::Both), ttl: None })
+    Control::Using(Greeting { next: 0, window: WINDOW, want: Some(Want::Both), ttl: None, nonce: None })
 }
 
 fn violated(actions: &Actions) -> bool {
@@ -87,9 +88,9 @@ fn a_link_is_put_into_use_once() {
 
 #[test]
 fn a_greeting_says_what_its_side_came_for() {
-    let mut host = Conversation::new(NOW, Setup { role: Role::Host, want: Want::Give, ttl: TTL, verify: false });
+    let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Give, ttl: TTL, verify: false });
     let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
-    let silent = Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None });
+    let silent = Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
     assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));
 }
 

@@ -13,6 +13,7 @@ mod route;
 mod simulation;
 
 pub use crate::handshake::Role;
+use crate::keys::{Commitment, Verifier};
 use crate::links::{LinkId, Links};
 use crate::messages::{Body, Messages};
 use crate::time::Instant;
@@ -26,8 +27,6 @@ use zeroize::Zeroizing;
 /// What a conversation needs to know from the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// Which side this is.
-    pub role: Role,
     /// What it came for.
     pub want: Want,
     /// How long the channel may rest, one minute to a day; the shorter of both sides' holds.
@@ -223,7 +222,7 @@ pub enum Outcome {
     Expired,
     /// Both came to give, or both to take.
     SameRole,
-    /// Records were tampered with.
+    /// Records were tampered with, or the host's part of the verification words was.
     Tampered,
     /// The peer broke the protocol.
     Violated(&'static str),
@@ -247,8 +246,17 @@ enum Theirs {
     Transfer(Box<Incoming>),
 }
 
+/// What both people may compare.
+enum Words {
+    /// No greeting has passed: the commitment is closed.
+    Committed(Commitment),
+    /// The greeting has opened it.
+    Known(Verifier),
+}
+
 /// The protocol between two peers. See the module's description.
 pub struct Conversation {
+    role: Role,
     setup: Setup,
     /// The moment of the input being handled.
     now: Instant,
@@ -266,6 +274,7 @@ pub struct Conversation {
     next_item: u32,
     /// Said in a greeting: what the peer came for.
     peer: Option<Want>,
+    words: Words,
     ttl: Duration,
     last_word: Instant,
     warned: bool,
@@ -277,10 +286,11 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A conversation without links.
+    /// A conversation without links, of the side whose end of the commitment this is.
     #[must_use]
-    pub fn new(now: Instant, setup: Setup) -> Self {
+    pub fn new(now: Instant, commitment: Commitment, setup: Setup) -> Self {
         Self {
+            role: commitment.role(),
             setup,
             now,
             messages: Messages::new(),
@@ -293,6 +303,7 @@ impl Conversation {
             verified: !setup.verify,
             next_item: 1,
             peer: None,
+            words: Words::Committed(commitment),
             ttl: setup.ttl,
             last_word: now,
             warned: false,
@@ -308,6 +319,15 @@ impl Conversation {
         let item = ItemId(self.next_item);
         self.next_item = self.next_item.saturating_add(1);
         item
+    }
+
+    /// What both people may compare; `None` before [`Event::Connected`].
+    #[must_use]
+    pub const fn verifier(&self) -> Option<&Verifier> {
+        match &self.words {
+            Words::Known(verifier) => Some(verifier),
+            Words::Committed(_) => None,
+        }
     }
 
     /// Whether something of ours has no result yet.

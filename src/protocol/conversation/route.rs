@@ -1,6 +1,7 @@
 //! From each input to the part that it concerns.
 
-use super::{Actions, Conversation, Event, Input, LinkEnd, Ours, Outcome, Role, Theirs};
+use super::{Actions, Conversation, Event, Input, LinkEnd, Ours, Outcome, Role, Theirs, Words};
+use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::messages::Violation;
 use crate::time::Instant;
@@ -119,7 +120,7 @@ impl Conversation {
     }
 
     fn link_up(&mut self, link: LinkId, actions: &mut Actions) {
-        if self.links.add(self.now, link) && self.setup.role == Role::Host {
+        if self.links.add(self.now, link) && self.role == Role::Host {
             // The host alone puts a link into use (SPEC 6.2), and this is its first record.
             let greeting = self.greeting(link);
             send(link, &Control::Use(greeting), actions);
@@ -130,7 +131,8 @@ impl Conversation {
         let (next, window) = self.messages.state();
         let code = link == LinkId::CODE;
         let ttl = u32::try_from(self.setup.ttl.as_secs()).unwrap_or(u32::MAX);
-        Greeting { next, window, want: code.then_some(self.setup.want), ttl: code.then_some(ttl) }
+        let nonce = if let Words::Committed(commitment) = &self.words { commitment.nonce().copied() } else { None };
+        Greeting { next, window, want: code.then_some(self.setup.want), ttl: code.then_some(ttl), nonce: nonce.map(Into::into) }
     }
 
     fn link_down(&mut self, link: LinkId, end: LinkEnd, actions: &mut Actions) {
@@ -159,13 +161,19 @@ impl Conversation {
             Control::Use(_) | Control::Using(_) if self.links.in_use() == Some(link) => {
                 return Err(Violation("put a link into use twice"));
             }
-            Control::Use(greeting) if self.setup.role == Role::Joiner => {
+            Control::Use(greeting) if self.role == Role::Joiner => {
+                if !self.open_commitment(&greeting, actions) {
+                    return Ok(());
+                }
                 self.links.put_in_use(link);
                 let answer = self.greeting(link);
                 send(link, &Control::Using(answer), actions);
                 self.greeted(&greeting, actions)?;
             }
-            Control::Using(greeting) if self.setup.role == Role::Host => {
+            Control::Using(greeting) if self.role == Role::Host => {
+                if !self.open_commitment(&greeting, actions) {
+                    return Ok(());
+                }
                 self.links.put_in_use(link);
                 self.greeted(&greeting, actions)?;
             }
@@ -202,6 +210,21 @@ impl Conversation {
             Control::Drop => {}
         }
         Ok(())
+    }
+
+    /// Opens the commitment with the first greeting, whichever link brings it (SPEC 3.5): false, and the end, if it is not the host's.
+    fn open_commitment(&mut self, greeting: &Greeting, actions: &mut Actions) -> bool {
+        let Words::Committed(commitment) = &self.words else { return true };
+        match commitment.open(greeting.nonce.as_deref()) {
+            Ok(verifier) => {
+                self.words = Words::Known(verifier);
+                true
+            }
+            Err(OtherNonce) => {
+                self.end(Outcome::Tampered, actions);
+                false
+            }
+        }
     }
 
     /// The other side's greeting: its state, and on the code's link what it came for.

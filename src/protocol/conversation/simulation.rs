@@ -1,5 +1,6 @@
 //! Two conversations on a pretend network with a pretend clock: whole channels in microseconds.
 
+use super::greeting_tests::commitment;
 use super::*;
 use crate::messages::Body;
 use crate::wire::{EntryKind, Item, ItemKind};
@@ -38,10 +39,10 @@ struct Side {
 
 impl Side {
     fn new(role: Role, want: Want, change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup = Setup { role, want, ttl: crate::limits::TTL, verify: false };
+        let mut setup = Setup { want, ttl: crate::limits::TTL, verify: false };
         change(&mut setup);
         Self {
-            conversation: Conversation::new(Instant::from_millis(0), setup),
+            conversation: Conversation::new(Instant::from_millis(0), commitment(role), setup),
             wake_at: None,
             sources: BTreeMap::new(),
             arriving: VecDeque::new(),

@@ -52,6 +52,8 @@ pub(super) struct Hello {
     pub purpose: Purpose,
     /// Whether the sender, a joiner making a further link, still has one that works.
     pub linked: bool,
+    /// The commitment to the host's part of the verification words: there from a host with a code, and from nobody else (SPEC 3.5).
+    pub commitment: Option<[u8; 32]>,
 }
 
 /// What a confirmed peer said of itself.
@@ -78,16 +80,22 @@ pub enum HelloError {
 
 impl Hello {
     /// This side's hello.
-    pub(super) fn ours(role: Role, purpose: Purpose, linked: bool, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+    pub(super) fn ours(
+        role: Role,
+        purpose: Purpose,
+        linked: bool,
+        commitment: Option<[u8; 32]>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked }
+        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked, commitment }
     }
 
-    /// The canonical bytes, the length before them included: 29 and two a version.
+    /// The canonical bytes, the length before them included: 29 and two a version, and 32 for a commitment.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(64);
-        // At most 16 versions, so the length is at most 60.
+        let mut bytes = Vec::with_capacity(96);
+        // At most 16 versions, so the length is at most 92.
         bytes.push(self.versions.len() as u8);
         for version in &self.versions {
             bytes.extend_from_slice(&version.to_be_bytes());
@@ -97,6 +105,7 @@ impl Hello {
         bytes.extend_from_slice(&self.random);
         bytes.push(self.purpose as u8);
         bytes.push(u8::from(self.linked));
+        bytes.extend_from_slice(self.commitment.as_ref().map_or(&[][..], |commitment| commitment));
         bytes.insert(0, bytes.len() as u8);
         bytes
     }
@@ -123,10 +132,7 @@ impl Hello {
         let (role, rest) = rest.split_first()?;
         let (random, rest) = rest.split_first_chunk()?;
         let (purpose, rest) = rest.split_first()?;
-        let (linked, reserved) = rest.split_first()?;
-        if reserved.len() > MOST_RESERVED {
-            return None;
-        }
+        let (linked, rest) = rest.split_first()?;
         let role = match role {
             1 => Role::Host,
             2 => Role::Joiner,
@@ -142,14 +148,19 @@ impl Hello {
             (1, Role::Joiner, Purpose::Link) => true,
             _ => return None,
         };
-        Some(Self { versions, capabilities: u64::from_be_bytes(*capabilities), role, random: *random, purpose, linked })
+        let (commitment, reserved) = match (role, purpose) {
+            (Role::Host, Purpose::Code) => rest.split_first_chunk().map(|(commitment, reserved)| (Some(*commitment), reserved))?,
+            _ => (None, rest),
+        };
+        let capabilities = u64::from_be_bytes(*capabilities);
+        (reserved.len() <= MOST_RESERVED).then_some(Self { versions, capabilities, role, random: *random, purpose, linked, commitment })
     }
 
-    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`.
-    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<Peer, HelloError> {
+    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer, and a host's commitment.
+    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<(Peer, Option<[u8; 32]>), HelloError> {
         let hello = Self::parse(hello).filter(|hello| hello.role == role && hello.purpose == purpose).ok_or(HelloError::Malformed)?;
         let version = VERSIONS.iter().rev().find(|version| hello.versions.contains(version)).ok_or(HelloError::NoCommonVersion)?;
-        Ok(Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked })
+        Ok((Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked }, hello.commitment))
     }
 }
 
@@ -167,6 +178,7 @@ mod tests {
             random: [9; 16],
             purpose: Purpose::Link,
             linked: true,
+            commitment: None,
         }
     }
 
@@ -200,6 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn a_host_with_a_code_commits_itself_and_nobody_else_does() {
+        let host = |purpose, commitment| Hello { role: Role::Host, purpose, linked: false, commitment, ..hello() };
+        let committed = host(Purpose::Code, Some([5; 32]));
+        assert_eq!(committed.encode()[33..], [5; 32]);
+        assert_eq!(Hello::parse(&committed.encode()), Some(committed.clone()));
+        let read = Hello::read(&committed.encode(), Role::Host, Purpose::Code);
+        assert_eq!(read.map(|(_, commitment)| commitment), Ok(Some([5; 32])));
+        // Without it, or with a part of it, the hello is malformed.
+        let mut short = committed.encode();
+        short[0] -= 1;
+        short.pop();
+        assert_eq!(Hello::parse(&short), None);
+        assert_eq!(Hello::parse(&host(Purpose::Code, None).encode()), None);
+        // From anybody else the bytes are those of a field of tomorrow.
+        assert_eq!(Hello::parse(&host(Purpose::Link, Some([5; 32])).encode()), Some(host(Purpose::Link, None)));
+    }
+
+    #[test]
     fn fields_of_tomorrow_are_passed_over() {
         for reserved in [0, 1, 64, 65] {
             let mut bytes = [hello().encode(), vec![7; reserved]].concat();
@@ -212,7 +242,7 @@ mod tests {
     fn the_highest_common_version_is_taken() {
         let read = |versions: &[u16]| {
             let hello = Hello { versions: versions.to_vec(), ..hello() }.encode();
-            Hello::read(&hello, Role::Joiner, Purpose::Link).map(|peer| peer.version)
+            Hello::read(&hello, Role::Joiner, Purpose::Link).map(|(peer, _)| peer.version)
         };
         assert_eq!(read(&[0, 1, 2]), Ok(1));
         assert_eq!(read(&[0, 2]), Err(HelloError::NoCommonVersion));
@@ -225,7 +255,7 @@ mod tests {
         #[test]
         fn every_hello_is_read_back(versions in proptest::collection::btree_set(any::<u16>(), 1..=16), capabilities: u64, random: [u8; 16], linked: bool, host: bool) {
             let role = if host { Role::Host } else { Role::Joiner };
-            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host };
+            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host, commitment: None };
             prop_assert_eq!(Hello::parse(&hello.encode()), Some(hello));
         }
 

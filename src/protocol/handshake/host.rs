@@ -4,6 +4,7 @@ use super::frame::{Frame, Kind, encode};
 use super::steps::{Confirmed, Context, Waiting, begin};
 use super::{Established, HelloError, LinkKeys};
 use crate::code::{Nameplate, Password};
+use crate::keys::{Commitment, Keys, VerifierNonce};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
@@ -16,7 +17,11 @@ pub struct Judge {
 }
 
 /// A handshake that a [`Judge`] has begun and nobody has answered. Dropping it costs nothing.
-pub struct Pending(Waiting);
+pub struct Pending {
+    waiting: Waiting,
+    /// What the hello has committed this side to.
+    nonce: VerifierNonce,
+}
 
 /// What became of a message 2.
 #[must_use]
@@ -63,26 +68,32 @@ impl Judge {
 
     /// Begins a handshake with fresh randomness: its state, and the bytes of message 1.
     pub fn begin(&self, rng: &mut (impl RngCore + CryptoRng)) -> (Pending, Vec<u8>) {
-        let (waiting, message) = begin(Context::code(self.nameplate), self.password.canonical().as_bytes(), rng);
-        (Pending(waiting), message)
+        let nonce = VerifierNonce::fresh(rng);
+        let context = Context::code(self.nameplate);
+        let (waiting, message) = begin(context, self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
+        (Pending { waiting, nonce }, message)
     }
 
     /// Judges what came in answer to `pending`'s message 1.
     pub fn judge(self, pending: Pending, frame: &Frame) -> Verdict {
-        if pending.0.context != Context::code(self.nameplate) {
+        if pending.waiting.context != Context::code(self.nameplate) {
             return Verdict::NotAGuess(self, NotAGuess::OtherHello);
         }
-        match pending.0.read(frame).map(super::steps::Claim::verify) {
+        match pending.waiting.read(frame).map(super::steps::Claim::verify) {
             Err(fault) => Verdict::NotAGuess(self, fault),
             Ok(None) => Verdict::Burned { refusal: encode(Kind::Refusal, &[]) },
-            Ok(Some((confirmed, confirmation))) => Verdict::Confirmed { confirmation, established: Box::new(confirmed.into()) },
+            Ok(Some((confirmed, confirmation))) => {
+                let established = Box::new(confirmed.established(|keys| Commitment::host(keys, pending.nonce)));
+                Verdict::Confirmed { confirmation, established }
+            }
         }
     }
 }
 
-impl From<Confirmed> for Established {
-    fn from(confirmed: Confirmed) -> Self {
-        let LinkKeys { sealer, opener, peer } = confirmed.link();
-        Self { sealer, opener, resume: confirmed.keys.resume(), verifier: confirmed.keys.verifier(), peer }
+impl Confirmed {
+    /// All that a code's handshake gives, with this side's part of the verification words.
+    pub(super) fn established(self, commitment: impl FnOnce(Keys) -> Commitment) -> Established {
+        let LinkKeys { sealer, opener, peer } = self.link();
+        Established { sealer, opener, resume: self.keys.resume(), commitment: commitment(self.keys), peer }
     }
 }

@@ -3,7 +3,7 @@
 use super::steps::{Answered, Context, answer};
 use super::{Established, Frame, HelloError};
 use crate::code::{Nameplate, Password};
-use crate::keys::{ResumeSecret, Verifier};
+use crate::keys::{Commitment, ResumeSecret};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -14,7 +14,11 @@ pub struct Joiner {
 }
 
 /// A joiner whose tag is made: its words are used up, whatever the host says or does not say.
-pub struct Tagged(Answered);
+pub struct Tagged {
+    answered: Answered,
+    /// The host's commitment to its part of the verification words.
+    commitment: [u8; 32],
+}
 
 /// Why a joiner that sent its tag is not connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,10 @@ impl Joiner {
     /// What is wrong with message 1, and the joiner, who has risked nothing and may try another host.
     pub fn confirm(self, frame: &Frame, rng: &mut (impl RngCore + CryptoRng)) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
         match answer(&Context::code(self.nameplate), self.password.canonical().as_bytes(), false, frame, rng) {
-            Ok((answered, message)) => Ok((Tagged(answered), message)),
+            Ok((answered, message)) => match answered.commitment {
+                Some(commitment) => Ok((Tagged { answered, commitment }, message)),
+                None => Err((self, HelloError::Malformed)),
+            },
             Err(fault) => Err((self, fault)),
         }
     }
@@ -54,13 +61,14 @@ impl Tagged {
     /// # Errors
     /// [`JoinError`]; there is no second try with this code.
     pub fn finish(self, frame: &Frame) -> Result<Established, JoinError> {
-        self.0.finish(frame).map(Established::from)
+        let Self { answered, commitment } = self;
+        answered.finish(frame).map(|confirmed| confirmed.established(|keys| Commitment::joiner(keys, commitment)))
     }
 
     /// The connection died before the host's reply, which may have been yes. A link handshake with this secret finds out and confirms
     /// both sides, without another word about the code (SPEC 3.7).
     #[must_use]
-    pub fn cut(self) -> (ResumeSecret, Verifier) {
-        (self.0.keys.resume(), self.0.keys.verifier())
+    pub fn cut(self) -> (ResumeSecret, Commitment) {
+        (self.answered.keys.resume(), Commitment::joiner(self.answered.keys, self.commitment))
     }
 }

@@ -36,7 +36,7 @@ pub enum LinkError {
 impl ResumeSecret {
     /// The host begins link `index`: its state, and the bytes of message 1.
     pub fn host(&self, index: u32, rng: &mut (impl RngCore + CryptoRng)) -> (LinkPending, Vec<u8>) {
-        let (waiting, message) = begin(Context::link(self, index), self.secret(), rng);
+        let (waiting, message) = begin(Context::link(self, index), self.secret(), None, rng);
         (LinkPending(waiting), message)
     }
 

@@ -42,9 +42,14 @@ pub(super) struct Waiting {
     digest: [u8; 32],
 }
 
-/// Makes message 1.
-pub(super) fn begin(context: Context, password: &[u8], rng: &mut (impl RngCore + CryptoRng)) -> (Waiting, Vec<u8>) {
-    let hello = Hello::ours(Role::Host, context.purpose, false, rng).encode();
+/// Makes message 1; with a code, `commitment` is the host's to its part of the verification words.
+pub(super) fn begin(
+    context: Context,
+    password: &[u8],
+    commitment: Option<[u8; 32]>,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> (Waiting, Vec<u8>) {
+    let hello = Hello::ours(Role::Host, context.purpose, false, commitment, rng).encode();
     let exchange = Exchange::start(Role::Host, password, &context.bytes, rng);
     let body = [hello.as_slice(), exchange.share()].concat();
     let digest = Sha256::digest(&body).into();
@@ -72,7 +77,7 @@ impl Waiting {
         if *digest != self.digest {
             return Err(NotAGuess::OtherHello);
         }
-        let peer = Hello::read(hello, Role::Joiner, self.context.purpose).map_err(NotAGuess::Hello)?;
+        let (peer, _) = Hello::read(hello, Role::Joiner, self.context.purpose).map_err(NotAGuess::Hello)?;
         let ours = self.exchange.share().to_vec();
         let shared = self.exchange.finish(share).map_err(|fault| NotAGuess::Hello(HelloError::Share(fault)))?;
         let transcript = transcript(&self.context.bytes, &self.hello, hello, &ours, share);
@@ -95,6 +100,8 @@ impl Claim {
 pub(super) struct Answered {
     pub keys: Keys,
     peer: Peer,
+    /// The host's, in a code's handshake.
+    pub commitment: Option<[u8; 32]>,
 }
 
 /// Reads message 1 and makes message 2.
@@ -110,15 +117,15 @@ pub(super) fn answer(
     }
     let (theirs, share) = Hello::split(&frame.body).ok_or(HelloError::Malformed)?;
     let share: &[u8; SHARE] = share.try_into().map_err(|_| HelloError::Malformed)?;
-    let peer = Hello::read(theirs, Role::Host, context.purpose)?;
-    let hello = Hello::ours(Role::Joiner, context.purpose, linked, rng).encode();
+    let (peer, commitment) = Hello::read(theirs, Role::Host, context.purpose)?;
+    let hello = Hello::ours(Role::Joiner, context.purpose, linked, None, rng).encode();
     let exchange = Exchange::start(Role::Joiner, password, &context.bytes, rng);
     let ours = exchange.share().to_vec();
     let shared = exchange.finish(share).map_err(HelloError::Share)?;
     let keys = Keys::extract(&transcript(&context.bytes, theirs, &hello, share, &ours), &shared);
     let digest = Sha256::digest(&frame.body);
     let body = [digest.as_slice(), &hello, &ours, keys.confirmation(Role::Joiner).expose()].concat();
-    Ok((Answered { keys, peer }, encode(Kind::Answer, &body)))
+    Ok((Answered { keys, peer, commitment }, encode(Kind::Answer, &body)))
 }
 
 impl Answered {

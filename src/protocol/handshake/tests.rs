@@ -89,11 +89,16 @@ pub(super) fn still_open(judge: Judge) -> bool {
     matches!(judge.judge(pending, &frame(&message2)), Verdict::Confirmed { .. })
 }
 
-/// Both sides have the same conversation: its secret, its id and its verifier.
+/// Both sides have the same conversation: its secret, its id and, once the host has opened its commitment, its verifier.
 pub(super) fn same(host: &Established, joiner: &Established) -> bool {
     host.resume.secret() == joiner.resume.secret()
         && host.resume.conversation() == joiner.resume.conversation()
-        && host.verifier.words() == joiner.verifier.words()
+        && words(&host.commitment, &joiner.commitment).is_some_and(|[host, joiner]| host == joiner)
+}
+
+/// Both sides' words, if the joiner takes the host's nonce.
+pub(super) fn words(host: &Commitment, joiner: &Commitment) -> Option<[[&'static str; 4]; 2]> {
+    Some([host.open(None).ok()?.words(), joiner.open(host.nonce()).ok()?.words()])
 }
 
 /// What `sealer` says, as `opener` reads it; nothing if it does not open.
@@ -169,8 +174,8 @@ fn a_pending_of_another_code_is_not_judged() {
 fn a_joiner_cut_after_its_tag_finds_its_host_again() {
     let met = meet();
     let (_, host) = confirmed(met.judge.judge(met.pending, &frame(&met.message2)));
-    let (resume, verifier) = met.tagged.cut();
-    assert_eq!(verifier.words(), host.verifier.words());
+    let (resume, commitment) = met.tagged.cut();
+    assert!(words(&host.commitment, &commitment).is_some_and(|[host, joiner]| host == joiner));
     let mut rng = rng(5);
     let (pending, message1) = host.resume.host(1, &mut rng);
     let (tagged, message2) = resume.join(1, false, &frame(&message1), &mut rng).unwrap_or_else(|fault| panic!("{fault:?}"));

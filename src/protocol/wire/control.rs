@@ -4,6 +4,7 @@ use super::{ItemId, known};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Deref, Range};
+use minicbor::bytes::ByteArray;
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use zeroize::Zeroizing;
@@ -142,6 +143,9 @@ pub struct Greeting {
     /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two holds.
     #[n(3)]
     pub ttl: Option<u32>,
+    /// The host's part of the verification words, in the first `use` of a conversation (SPEC 3.5).
+    #[n(4)]
+    pub nonce: Option<ByteArray<32>>,
 }
 
 /// What a side came for. Two givers, or two takers, have nothing to say to each other.

@@ -20,7 +20,7 @@ fn example<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &'static str, value: &T
 
 fn controls() -> Vec<Example> {
     let id = ItemId(2);
-    let greeting = Greeting { next: 0, window: 16_777_216, want: Some(Want::Give), ttl: Some(3_600) };
+    let greeting = Greeting { next: 0, window: 16_777_216, want: Some(Want::Give), ttl: Some(3_600), nonce: Some([0x5e; 32].into()) };
     let bytes = encoded(&Message::Verified, 0).to_vec().into();
     vec![
         example("fragment", &Control::Fragment { number: 7, last: true, bytes }, r#"[0, {"0": 7, "1": true, "2": {"bytes": "820880"}}]"#),
@@ -31,10 +31,14 @@ fn controls() -> Vec<Example> {
             r#"[2, {"0": 2, "1": 17825792, "2": 1, "3": [[0, 1048576]]}]"#,
         ),
         example("heartbeat", &Control::Heartbeat { work: true }, r#"[3, {"0": true}]"#),
-        example("use", &Control::Use(greeting), r#"[4, [{"0": 0, "1": 16777216, "2": 0, "3": 3600}]]"#),
+        example(
+            "use",
+            &Control::Use(greeting),
+            r#"[4, [{"0": 0, "1": 16777216, "2": 0, "3": 3600, "4": {"bytes": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"}}]]"#,
+        ),
         example(
             "using",
-            &Control::Using(Greeting { next: 3, window: 16_777_216, want: None, ttl: None }),
+            &Control::Using(Greeting { next: 3, window: 16_777_216, want: None, ttl: None, nonce: None }),
             r#"[5, [{"0": 3, "1": 16777216}]]"#,
         ),
         example("drop", &Control::Drop, "[6, []]"),

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pinhole_protocol::conversation::{Conversation, Event, Input, LinkEnd, Role, Setup};
+use pinhole_protocol::keys::Commitment;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
@@ -24,8 +25,11 @@ fuzz_target!(|bytes: &[u8]| {
     bytes = rest;
     let (role, want) = if first & 1 == 0 { (Role::Joiner, Want::Take) } else { (Role::Host, Want::Give) };
     let mut now = 0;
-    let mut conversation = Conversation::new(Instant::from_millis(now), Setup { role, want, ttl: TTL, verify: first & 2 != 0 });
-    let theirs = Greeting { next: 0, window: 1 << 24, want: Some(if want == Want::Take { Want::Give } else { Want::Take }), ttl: Some(60) };
+    let (host, joiner) = Commitment::simulated([7; 32], [0x5e; 32]);
+    let (commitment, nonce) = if role == Role::Host { (host, None) } else { (joiner, Some([0x5e; 32].into())) };
+    let mut conversation = Conversation::new(Instant::from_millis(now), commitment, Setup { want, ttl: TTL, verify: first & 2 != 0 });
+    let want = if want == Want::Take { Want::Give } else { Want::Take };
+    let theirs = Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce };
     let greeting = if role == Role::Joiner { Control::Use(theirs) } else { Control::Using(theirs) };
     let greeting = minicbor::to_vec(&greeting).unwrap();
     let mut number = 0;

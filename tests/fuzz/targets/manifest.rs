@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use name::FileName;
-use pinhole_protocol::conversation::{Conversation, Event, Input, Role, Setup};
+use pinhole_protocol::conversation::{Conversation, Event, Input, Setup};
+use pinhole_protocol::keys::Commitment;
 use pinhole_protocol::limits::{PART_ENTRIES, PATH_LEVELS, TTL};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::time::Instant;
@@ -25,9 +26,10 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 fuzz_target!(|bytes: &[u8]| {
     let now = Instant::from_millis(0);
-    let mut taker = Conversation::new(now, Setup { role: Role::Joiner, want: Want::Take, ttl: TTL, verify: false });
+    let (_, commitment) = Commitment::simulated([7; 32], [0x5e; 32]);
+    let mut taker = Conversation::new(now, commitment, Setup { want: Want::Take, ttl: TTL, verify: false });
     let mut events = taker.handle(now, Input::LinkUp(LinkId::CODE)).events;
-    let greeting = Greeting { next: 0, window: 0, want: Some(Want::Give), ttl: None };
+    let greeting = Greeting { next: 0, window: 0, want: Some(Want::Give), ttl: None, nonce: Some([0x5e; 32].into()) };
     events.extend(taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(Control::Use(greeting)).unwrap())).events);
     assert!(matches!(events.as_slice(), [Event::Connected(Want::Give)]));
 

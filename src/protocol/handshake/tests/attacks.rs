@@ -4,6 +4,7 @@ use super::*;
 use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use proptest::prelude::*;
+use rand_chacha::rand_core::RngCore;
 use sha2::{Digest, Sha256};
 use std::vec;
 
@@ -254,4 +255,40 @@ proptest! {
             prop_assert!(met.tagged.finish(&frame).is_err());
         }
     }
+}
+
+/// A15: whoever has the code stands between both sides, has finished with one, and varies what it may towards the other.
+#[test]
+fn the_verification_words_cannot_be_ground() {
+    let full = std::env::var_os("PINHOLE_FULL").is_some();
+    let tries: u64 = if full { 10_000 } else { 300 };
+    let mut rng = rng(3);
+    let judge = judge(CODE);
+
+    // Towards the host: each of its hellos commits it to a nonce of its own, which an answer is made without.
+    let mut digests = std::collections::BTreeSet::new();
+    for _ in 0..tries {
+        let (_, message1) = judge.begin(&mut rng);
+        let Ok((tagged, _)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
+        let (_, commitment) = tagged.cut();
+        let said = Hello::parse(Hello::split(&message1[3..]).unwrap().0).unwrap().commitment.unwrap();
+        digests.insert(said);
+        // All that the joiner has at the moment when it is bound: no nonce, so no words.
+        assert!(commitment.nonce().is_none());
+        assert!(commitment.open(None).is_err() && commitment.open(Some(&[0; 32])).is_err());
+        assert!(commitment.open(Some(&said)).is_err());
+    }
+    assert_eq!(digests.len() as u64, tries, "a nonce came twice");
+
+    // Towards the joiner: once its answer is seen, no other nonce opens what its message 1 was committed to.
+    let (pending, message1) = judge.begin(&mut rng);
+    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
+    let (confirmation, host) = confirmed(judge.judge(pending, &frame(&message2)));
+    let guest = tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
+    for _ in 0..tries {
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        assert!(guest.commitment.open(Some(&nonce)).is_err());
+    }
+    assert!(words(&host.commitment, &guest.commitment).is_some_and(|[host, joiner]| host == joiner));
 }

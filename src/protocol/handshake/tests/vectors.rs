@@ -35,7 +35,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Both sides' generators; each draws 16 bytes for its hello, then 64 for its scalar.
+/// Both sides' generators; each draws 16 bytes for its hello, then 64 for its scalar. A host with a code draws its nonce before.
 fn generators(number: u64) -> [ChaCha20Rng; 2] {
     [rng(1000 + 2 * number), rng(1001 + 2 * number)]
 }
@@ -50,8 +50,12 @@ fn hello_of(message: &[u8]) -> Vec<u8> {
 fn steps(context: &Context, password: &[u8], number: u64, messages: [&[u8]; 3]) -> (Case, Keys) {
     let hellos = [hello_of(messages[0]), hello_of(messages[1])];
     let mut case = Case::new();
-    let mut exchanges = Vec::new();
+    let (mut exchanges, mut nonce) = (Vec::new(), [0; 32]);
     for ((mut rng, role), name) in generators(number).into_iter().zip([Role::Host, Role::Joiner]).zip(["scalar_host", "scalar_joiner"]) {
+        if (role, context.purpose) == (Role::Host, Purpose::Code) {
+            rng.fill_bytes(&mut nonce);
+            case.push(("nonce", hex(&nonce)));
+        }
         rng.fill_bytes(&mut [0; 16]);
         case.push((name, hex(Scalar::random(&mut rng.clone()).as_bytes())));
         exchanges.push(Exchange::start(role, password, &context.bytes, &mut rng));
@@ -84,7 +88,7 @@ fn steps(context: &Context, password: &[u8], number: u64, messages: [&[u8]; 3]) 
         ("message_2", hex(messages[1])),
         ("message_3", hex(messages[2])),
     ]);
-    let verifier: SecretBytes<32> = expand(&SecretBytes::new(prk.into()), &[b"verifier"]);
+    let verifier: SecretBytes<32> = expand(&SecretBytes::new(prk.into()), &[b"verifier", &nonce]);
     case.push(("verifier", hex(verifier.expose())));
     (case, keys)
 }
@@ -106,7 +110,8 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
     let resume = ("resume", hex(host.resume.secret()));
     let mut first: Case = [("nameplate", nameplate.to_string()), ("password", canonical)].into();
     first.extend(computed);
-    first.extend([resume.clone(), conversation.clone(), ("verifier_words", host.verifier.words().join(" "))]);
+    let words = guest.commitment.open(host.commitment.nonce()).unwrap().words().join(" ");
+    first.extend([resume.clone(), conversation.clone(), ("verifier_words", words)]);
 
     let index = u32::try_from(number).unwrap() + 1;
     let linked = number % 2 == 1;
