@@ -68,7 +68,7 @@ pub(super) struct Channel {
     /// How long the channel waits and rests: 1m to 24h
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
-    /// Show four words on both ends and send nothing until you say that they match (both sides should ask for it)
+    /// Show four words on both ends; nothing is sent or taken until you say that they match (both sides should ask for it)
     #[arg(long)]
     verify: bool,
     /// What other commands of this machine may call the channel

@@ -23,6 +23,7 @@ mod sender;
 mod sinks;
 mod takers;
 mod turns;
+mod verify;
 
 /// How often something is done: `full` times if all is asked for, else `reduced` times.
 fn count(full: usize, reduced: usize) -> usize {

@@ -20,11 +20,11 @@ fn conversation(role: Role, verify: bool) -> Conversation {
     Conversation::new(NOW, commitment(role), Setup { want: Want::Both, ttl: TTL, verify })
 }
 
-fn greeting(next: u64, window: u64) -> Greeting {
+pub(super) fn greeting(next: u64, window: u64) -> Greeting {
     Greeting { next, window, want: Some(Want::Both), ttl: None, nonce: Some(NONCE.into()) }
 }
 
-fn told(conversation: &mut Conversation, link: LinkId, control: &Control) -> Actions {
+pub(super) fn told(conversation: &mut Conversation, link: LinkId, control: &Control) -> Actions {
     conversation.handle(NOW, Input::Control(link, &encoded(control, 0)))
 }
 
@@ -32,7 +32,7 @@ fn controls(actions: &Actions) -> Vec<Control> {
     actions.control.iter().map(|(_, body)| minicbor::decode(body).unwrap()).collect()
 }
 
-fn messages(actions: &Actions) -> Vec<Message> {
+pub(super) fn messages(actions: &Actions) -> Vec<Message> {
     let read = |control| if let Control::Fragment { bytes, .. } = control { minicbor::decode(&bytes).ok() } else { None };
     controls(actions).into_iter().filter_map(read).collect()
 }

@@ -16,12 +16,12 @@ impl Conversation {
             Message::Text { item, body } => {
                 let body = PeerText::new(core::mem::take(body));
                 self.new_theirs(*item, Theirs::Body(window))?;
-                actions.events.push(Event::Text(*item, body));
+                self.tell_held(Event::Text(*item, body), actions);
             }
             Message::Secret { item, label, body } => {
                 let secret = PeerSecret(SecretVec::new(core::mem::take(body)));
                 self.new_theirs(*item, Theirs::Body(window))?;
-                actions.events.push(Event::Secret(*item, label.take().map(PeerText::new), secret));
+                self.tell_held(Event::Secret(*item, label.take().map(PeerText::new), secret), actions);
             }
             Message::Offer(offer) => {
                 let open = self.theirs.values().filter(|theirs| matches!(theirs, Theirs::Transfer(_))).count();
@@ -29,7 +29,7 @@ impl Conversation {
                     return Err(Violation("made an offer over the limits"));
                 }
                 self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer))))?;
-                actions.events.push(Event::Offered(offer.clone()));
+                self.tell_held(Event::Offered(offer.clone()), actions);
             }
             Message::Entries(part) => {
                 let (item, empty) = (part.item, crate::wire::Part { item: part.item, first: 0, entries: Vec::new() });
@@ -61,7 +61,9 @@ impl Conversation {
                     if let Theirs::Body(window) = theirs {
                         self.messages.collected(window);
                     }
-                    actions.events.push(Event::Cancelled(*item, *reason));
+                    if !self.forget_unheard(*item) {
+                        actions.events.push(Event::Cancelled(*item, *reason));
+                    }
                 }
             }
             Message::Verified => actions.events.push(Event::PeerVerified),
@@ -121,7 +123,9 @@ impl Conversation {
             self.queued.remove(index);
             actions.events.push(Event::Failed(item, reason));
         } else if self.ours.remove(&item).is_some() {
-            self.held.retain(|message| !concerns(message, item));
+            if let Some(held) = &mut self.unverified {
+                held.ours.retain(|message| !concerns(message, item));
+            }
             self.say(Message::Cancel { item, reason }, actions);
             actions.events.push(Event::Failed(item, reason));
             self.open_offers(actions);
@@ -141,12 +145,14 @@ impl Conversation {
     /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
     /// `--verify` holds back.
     fn unsaid(&self, item: ItemId) -> bool {
-        self.held.iter().chain(self.messages.waiting()).any(|message| concerns(message, item))
+        let held = self.unverified.iter().flat_map(|held| &held.ours);
+        held.chain(self.messages.waiting()).any(|message| concerns(message, item))
     }
 
     /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.
     pub(super) fn unsaid_offer(&mut self, item: ItemId) -> Option<&mut Offer> {
-        let held = self.held.iter_mut().filter_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
+        let held = self.unverified.iter_mut().flat_map(|held| &mut held.ours);
+        let held = held.filter_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
         held.chain(&mut self.queued).find(|offer| offer.item == item)
     }
 

@@ -104,7 +104,9 @@ impl Conversation {
             actions.events.push(Event::Failed(item, reason));
         }
         for (item, _) in core::mem::take(&mut self.theirs) {
-            actions.events.push(Event::Cancelled(item, reason));
+            if !self.forget_unheard(item) {
+                actions.events.push(Event::Cancelled(item, reason));
+            }
         }
     }
 

@@ -11,6 +11,8 @@ mod life;
 mod route;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod verify_tests;
 
 pub use crate::handshake::Role;
 use crate::keys::{Commitment, Verifier};
@@ -31,7 +33,7 @@ pub struct Setup {
     pub want: Want,
     /// How long the channel may rest, one minute to a day; the shorter of both sides' holds.
     pub ttl: Duration,
-    /// `--verify`: hold everything of this side's back until [`Input::Verified`].
+    /// `--verify`: hold back what goes out and what comes in until [`Input::Verified`].
     pub verify: bool,
 }
 
@@ -254,6 +256,27 @@ enum Words {
     Known(Verifier),
 }
 
+/// What waits in both directions until the person here has compared the words (SPEC 8.3). The peer's part of it is bounded by the
+/// window and the number of its offers.
+#[derive(Default)]
+struct Held {
+    /// Messages that are not sent.
+    ours: VecDeque<Message>,
+    /// Texts, secrets and offers of the peer's of which nobody has heard.
+    theirs: VecDeque<Event>,
+}
+
+impl Held {
+    /// The peer's item among what nobody has heard of.
+    fn theirs(&self, item: ItemId) -> Option<usize> {
+        self.theirs.iter().position(|event| match event {
+            Event::Text(held, _) | Event::Secret(held, ..) => *held == item,
+            Event::Offered(offer) => offer.item == item,
+            _ => false,
+        })
+    }
+}
+
 /// The protocol between two peers. See the module's description.
 pub struct Conversation {
     role: Role,
@@ -268,9 +291,8 @@ pub struct Conversation {
     uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.
     queued: VecDeque<Offer>,
-    /// What `--verify` holds back.
-    held: VecDeque<Message>,
-    verified: bool,
+    /// What `--verify` holds back; `None` once the person here has compared the words, and without it.
+    unverified: Option<Held>,
     next_item: u32,
     /// Said in a greeting: what the peer came for.
     peer: Option<Want>,
@@ -299,8 +321,7 @@ impl Conversation {
             theirs: BTreeMap::new(),
             uncollected: BTreeMap::new(),
             queued: VecDeque::new(),
-            held: VecDeque::new(),
-            verified: !setup.verify,
+            unverified: setup.verify.then(Held::default),
             next_item: 1,
             peer: None,
             words: Words::Committed(commitment),

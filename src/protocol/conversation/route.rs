@@ -5,7 +5,7 @@ use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::messages::Violation;
 use crate::time::Instant;
-use crate::wire::{Control, Greeting, Message, Offer, Reason, encoded};
+use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, encoded};
 
 impl Conversation {
     /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
@@ -201,7 +201,9 @@ impl Conversation {
                 self.our_transfer(transfer, actions, |_| ());
             }
             Control::Counted { transfer, bytes, entries, counted } => {
-                if self.theirs.contains_key(&transfer) {
+                if let Some(Event::Offered(offer)) = self.unheard(transfer) {
+                    (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+                } else if self.theirs.contains_key(&transfer) {
                     actions.events.push(Event::Counted { transfer, bytes, entries, counted });
                 }
             }
@@ -269,7 +271,7 @@ impl Conversation {
 
     fn tell_credit(&mut self, again: bool, actions: &mut Actions) {
         // Credit says that an offer is accepted, so it is held back like the acceptance itself.
-        let (Some(link), true) = (self.links.in_use(), self.verified) else { return };
+        let (Some(link), None) = (self.links.in_use(), &self.unverified) else { return };
         for (item, theirs) in &mut self.theirs {
             let credit = if let Theirs::Transfer(transfer) = theirs { transfer.credit(*item, again) } else { None };
             if let Some(control) = credit {
@@ -280,20 +282,40 @@ impl Conversation {
 
     /// Sends a message, or keeps it until the person here has compared the verification words.
     pub(super) fn say_held(&mut self, message: Message, actions: &mut Actions) {
-        if self.verified {
-            self.say(message, actions);
-        } else {
-            self.held.push_back(message);
+        match &mut self.unverified {
+            Some(held) => held.ours.push_back(message),
+            None => self.say(message, actions),
         }
     }
 
-    fn verified_here(&mut self, actions: &mut Actions) {
-        if !core::mem::replace(&mut self.verified, true) {
-            self.say(Message::Verified, actions);
-            while let Some(message) = self.held.pop_front() {
-                self.say(message, actions);
-            }
+    /// Tells of something new of the peer's, or keeps it until the person here has compared the verification words.
+    pub(super) fn tell_held(&mut self, event: Event, actions: &mut Actions) {
+        match &mut self.unverified {
+            Some(held) => held.theirs.push_back(event),
+            None => actions.events.push(event),
         }
+    }
+
+    /// Something of the peer's of which nobody here has heard yet.
+    fn unheard(&mut self, item: ItemId) -> Option<&mut Event> {
+        let held = self.unverified.as_mut()?;
+        let index = held.theirs(item)?;
+        held.theirs.get_mut(index)
+    }
+
+    /// Forgets what nobody here has heard of: true if there was such a thing.
+    pub(super) fn forget_unheard(&mut self, item: ItemId) -> bool {
+        let Some(held) = &mut self.unverified else { return false };
+        held.theirs(item).and_then(|index| held.theirs.remove(index)).is_some()
+    }
+
+    fn verified_here(&mut self, actions: &mut Actions) {
+        let Some(held) = self.unverified.take() else { return };
+        self.say(Message::Verified, actions);
+        for message in held.ours {
+            self.say(message, actions);
+        }
+        actions.events.extend(held.theirs);
     }
 
     pub(super) fn say(&mut self, message: Message, actions: &mut Actions) {
