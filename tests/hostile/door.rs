@@ -58,7 +58,7 @@ fn hanging_up_is_free_at_every_stage_and_however_often() {
     let here = Machine::new();
     let (giver, code) = giver(&here);
     let opening = Opening::Code.encode();
-    for number in 0..u32::try_from(count(1000, 200)).unwrap() {
+    for number in 0..1000_u32 {
         let source = 1 + number % 250;
         if number % 4 == 3 {
             // Half of a message 2 whose tag would even be right.
@@ -80,7 +80,7 @@ fn hanging_up_is_free_at_every_stage_and_however_often() {
 
 #[test]
 fn sixteen_connections_held_in_silence_and_renewed_do_not_keep_the_guest_out() {
-    for _ in 0..count(50, 1) {
+    for _ in 0..count(50, 10) {
         let here = Machine::new();
         let (giver, code) = giver(&here);
         let over = AtomicBool::new(false);

@@ -113,7 +113,7 @@ fn no_text_leaves_its_line() {
 fn no_text_that_is_given_once_leaves_its_line() {
     let mut texts = texts::all();
     texts.retain(|text| text.len() < texts::LONGEST / 2 && !text.is_empty());
-    let kept = texts.len() / crate::count(1, 8);
+    let kept = texts.len() / crate::count(1, 2);
     // Of each kind some: the corpus is in the order of lengths.
     let every = texts.len() / kept;
     for text in texts.iter().step_by(every) {

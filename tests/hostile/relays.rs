@@ -53,7 +53,7 @@ fn once(
 
 #[test]
 fn a_reflected_message_is_never_taken_for_an_answer() {
-    for _ in 0..count(25, 1) {
+    for _ in 0..count(25, 10) {
         // The joiner's own message 2 comes back to it: whoever answers cannot prove anything.
         let relay = Between::new(once(Client::Joiner, Way::ToRelay, 0, |message2| vec![(Way::ToClient, message2)]));
         let here = Machine::new();
@@ -80,7 +80,7 @@ fn a_reflected_message_is_never_taken_for_an_answer() {
 
 #[test]
 fn an_old_message_1_is_no_guess_and_burns_nothing() {
-    for _ in 0..count(25, 1) {
+    for _ in 0..count(25, 10) {
         // The second joiner is given the first one's message 1.
         let old: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
         let mut joiners = 0;

@@ -190,7 +190,7 @@ fn a_taker_that_is_killed_leaves_no_copy() {
     // Long enough that writing it takes a while.
     let long = format!("{SECRET}\n").repeat(20_000);
     let (mut early, mut late) = (0, 0);
-    let visits = count(200, 20);
+    let visits = count(200, 50);
     for visit in 0..visits {
         let (here, there) = (Machine::new(), Machine::new());
         here.write("token", &long);

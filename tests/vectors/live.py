@@ -254,7 +254,7 @@ def host_guesses(home):
 
 
 def main():
-    rounds = 250 if os.environ.get("PINHOLE_FULL") else 5
+    rounds = 250 if os.environ.get("PINHOLE_FULL") else 50
     passed = failed = 0
     for session in (joiner_takes, host_gives, host_opens_another, joiner_guesses, host_guesses):
         for _ in range(rounds):

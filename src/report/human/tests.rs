@@ -385,7 +385,7 @@ fn random_text_is_letters_wherever_it_is_shown() {
     let full = std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1");
     let mut state = 0x9e37_79b9_7f4a_7c15;
     let mut screen = vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(80).unwrap(), 0);
-    for _ in 0..if full { 1_000_000 } else { 2_000 } {
+    for _ in 0..if full { 1_000_000 } else { 20_000 } {
         let text = random_text(&mut state);
         let name = given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
         let failure = Failure::new(Exit::Peer, "peer-failed", text.clone()).next(text.clone());
