@@ -1,7 +1,7 @@
 //! Numbered messages: each received exactly once and in order, kept until acknowledged (SPEC 5).
 
 use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW, WINDOW_SHARE};
-use crate::wire::{Control, ItemId, Message, encoded};
+use crate::wire::{Control, ItemId, Message, encoded, read};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use minicbor::Decoder;
 use zeroize::Zeroizing;
@@ -174,10 +174,9 @@ impl Messages {
         if is_part(&encoded) && encoded.len() > PART_BYTES {
             return Err(Violation("sent a part over its limit"));
         }
-        let message: Message = minicbor::decode(&encoded).map_err(|_| Violation("sent a message that cannot be read"))?;
-        // What the window does not count would otherwise be as long as a message, for each of its smallest secrets.
-        if matches!(&message, Message::Secret { label: Some(label), .. } if label.len() > LABEL) {
-            return Err(Violation("sent a secret with a label over its limit"));
+        let message: Message = read(&encoded).ok_or(Violation("sent a message that cannot be read"))?;
+        if !fits(&message) {
+            return Err(Violation("sent a text or secret over its limit"));
         }
         self.received = self.received.saturating_add(window_bytes(&message));
         if self.received > self.collected.saturating_add(WINDOW) {
@@ -220,6 +219,16 @@ impl Messages {
     /// Whether the peer has acknowledged message `number`.
     pub(crate) fn has(&self, number: u64) -> bool {
         number < self.number.saturating_sub(self.unacknowledged.len() as u64)
+    }
+}
+
+/// True unless a text or secret is longer than [`Body`] makes one. A label is not counted by the window: without a limit it would be as long
+/// as a message, for each of its smallest secrets.
+fn fits(message: &Message) -> bool {
+    match message {
+        Message::Text { body, .. } => body.len() <= Body::MAX,
+        Message::Secret { label, body, .. } => body.len() <= Body::MAX && label.as_ref().is_none_or(|label| label.len() <= LABEL),
+        _ => true,
     }
 }
 
@@ -376,7 +385,20 @@ mod tests {
         let secret = |label: usize| encoded(&Message::Secret { item: ItemId(1), label: Some("l".repeat(label)), body: Vec::new() }, 0);
         assert!(matches!(Messages::new().fragment(0, true, &secret(LABEL)), Ok(Some(Message::Secret { .. }))));
         let refused = Messages::new().fragment(0, true, &secret(LABEL + 1)).err();
-        assert_eq!(refused, Some(Violation("sent a secret with a label over its limit")));
+        assert_eq!(refused, Some(Violation("sent a text or secret over its limit")));
+    }
+
+    #[test]
+    fn a_body_over_its_bytes_is_refused() {
+        let bodies: [fn(usize) -> Message; 2] = [
+            |length| Message::Text { item: ItemId(1), body: "x".repeat(length) },
+            |length| Message::Secret { item: ItemId(1), label: None, body: alloc::vec![7; length] },
+        ];
+        for body in bodies {
+            let taken = |length| Messages::new().fragment(0, true, &encoded(&body(length), 0)).map(|message| message.is_some());
+            assert_eq!(taken(1_048_257), Ok(true));
+            assert_eq!(taken(1_048_258), Err(Violation("sent a text or secret over its limit")));
+        }
     }
 
     #[test]

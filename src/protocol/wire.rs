@@ -1,8 +1,10 @@
 //! What control records carry: state and messages, as CBOR (SPEC 5 to 8).
 //!
 //! Every type here is exactly what goes over the wire; each field's number is its key in the CBOR map, and unknown keys are skipped.
+//! [`read`] takes them in the one form that they are written in.
 
 mod control;
+mod form;
 mod message;
 mod offer;
 mod reason;
@@ -16,6 +18,7 @@ pub use reason::Reason;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+use core::num::NonZeroU32;
 use minicbor::{Decode, Decoder, Encode};
 use zeroize::Zeroizing;
 
@@ -28,6 +31,12 @@ pub(crate) fn encoded(value: &impl Encode<()>, room: usize) -> Zeroizing<Vec<u8>
     bytes
 }
 
+/// Reads `bytes` as one item, `None` if they are malformed (SPEC 5). It is public because it is a parser to be fuzzed.
+#[must_use]
+pub fn read<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
+    form::is_item(bytes).then(|| minicbor::decode(bytes).ok()).flatten()
+}
+
 /// Reads an optional field, and refuses a variant that is not known. Left to itself, minicbor takes such a one for an absent field, and
 /// "failed, for a reason that you do not know" would become "delivered".
 fn known<'b, C, T: Decode<'b, C>>(decoder: &mut Decoder<'b>, context: &mut C) -> Result<T, minicbor::decode::Error> {
@@ -38,9 +47,15 @@ fn known<'b, C, T: Decode<'b, C>>(decoder: &mut Decoder<'b>, context: &mut C) ->
 
 /// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from 1; "your item" and "my item" are told
 /// apart by the kind of message that names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct ItemId(#[n(0)] pub u32);
+
+impl<'b, C> Decode<'b, C> for ItemId {
+    fn decode(decoder: &mut Decoder<'b>, context: &mut C) -> Result<Self, minicbor::decode::Error> {
+        NonZeroU32::decode(decoder, context).map(|number| Self(number.get()))
+    }
+}
 
 /// Text from the peer. It has no `Display`: whoever shows it calls the escaping function of that place (`report::escape`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

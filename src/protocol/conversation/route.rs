@@ -5,7 +5,7 @@ use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::messages::Violation;
 use crate::time::Instant;
-use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, encoded};
+use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, encoded, read};
 
 impl Conversation {
     /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
@@ -41,7 +41,7 @@ impl Conversation {
                 if self.links.heard(link) {
                     actions.events.push(Event::Flowing);
                 }
-                let control = minicbor::decode(body).map_err(|_| Violation("sent control that cannot be read"))?;
+                let control = read(body).ok_or(Violation("sent control that cannot be read"))?;
                 self.control(link, control, actions)?;
             }
             // Whoever has said goodbye is not listened to any more, and would be told that all is done.

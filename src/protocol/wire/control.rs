@@ -1,6 +1,7 @@
 //! Control records: state, and pieces of messages (SPEC 5.2).
 
 use super::{ItemId, known};
+use crate::limits::RANGES;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Deref, Range};
@@ -51,8 +52,9 @@ pub enum Control {
         /// Parts whose entries are registered: chunks of these only.
         #[n(2)]
         parts: u32,
-        /// What is written, as ascending disjoint ranges of positions.
+        /// What is written, as ascending ranges of positions with gaps between them, at most [`RANGES`].
         #[n(3)]
+        #[cbor(decode_with = "spans")]
         written: Vec<Span>,
     },
     /// How far a sender has counted what it offers (SPEC 7.1).
@@ -172,6 +174,19 @@ pub struct Span {
     /// The position after the last.
     #[n(1)]
     pub end: u64,
+}
+
+/// Reads written ranges, and refuses what is no set of positions in its one form (SPEC 7.4).
+fn spans<C>(decoder: &mut Decoder<'_>, context: &mut C) -> Result<Vec<Span>, minicbor::decode::Error> {
+    let mut spans: Vec<Span> = Vec::new();
+    for span in decoder.array_iter_with(context)? {
+        let span: Span = span?;
+        if span.start >= span.end || spans.last().is_some_and(|last| last.end >= span.start) || spans.len() >= RANGES {
+            return Err(minicbor::decode::Error::message("ranges that do not ascend"));
+        }
+        spans.push(span);
+    }
+    Ok(spans)
 }
 
 impl From<Range<u64>> for Span {
