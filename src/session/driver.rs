@@ -253,6 +253,7 @@ impl<'a> Driver<'a> {
             Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
             Told::Register(part) => self.register(part),
             Told::Progress(item, done) => self.progress_in(item, done),
+            Told::Unfit(item, reason, what) => self.unfit(item, reason, what),
             Told::Whole(item, whole) => self.commit(item, whole),
             Told::Cancelled(item, reason) => self.cancelled(item, reason),
             Told::Accepted(item) => self.accepted(item),

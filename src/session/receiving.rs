@@ -273,6 +273,12 @@ impl Driver<'_> {
         self.enough();
     }
 
+    /// The protocol has refused a transfer of the peer's for what is in it.
+    pub(super) fn unfit(&mut self, id: ItemId, reason: Reason, what: &str) {
+        let Refusal { reason, failure } = Refusal::unfit(reason, what);
+        self.refuse(id, reason, Some(failure));
+    }
+
     fn drop_theirs(&mut self, id: ItemId) {
         self.tables.remove_sink(id);
         if let Some(theirs) = self.theirs.remove(&id) {

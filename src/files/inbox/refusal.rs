@@ -19,9 +19,17 @@ pub struct Refusal {
 pub(super) const FREE_SPACE: &str = "free some space, or take into another folder with -o DIR";
 
 impl Refusal {
+    /// The core has refused a transfer for `what` the peer did, read after "the other side".
+    pub(crate) fn unfit(reason: Reason, what: &str) -> Self {
+        match reason {
+            Reason::BadName => Self::name(nothing_more(what)),
+            _ => Self::protocol(what),
+        }
+    }
+
     /// The peer broke the protocol: `what` it did, read after "the other side".
     pub(super) fn protocol(what: &str) -> Self {
-        let detail = format!("the other side {what}, so nothing more of this transfer is accepted");
+        let detail = nothing_more(what);
         Self { reason: Reason::Protocol, failure: Failure::new(Exit::Tampering, "protocol", detail).next(SAME_VERSION) }
     }
 
@@ -66,6 +74,10 @@ impl Refusal {
             _ => Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) },
         }
     }
+}
+
+fn nothing_more(what: &str) -> String {
+    format!("the other side {what}, so nothing more of this transfer is accepted")
 }
 
 /// What helps against a peer that does not keep to the protocol.

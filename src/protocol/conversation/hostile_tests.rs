@@ -3,7 +3,7 @@
 use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{TTL, WINDOW};
-use crate::wire::{Control, Greeting, Item, ItemKind, Span, encoded};
+use crate::wire::{Control, EntryKind, Greeting, Item, ItemKind, Span, encoded};
 use alloc::string::ToString;
 use std::vec;
 
@@ -105,6 +105,86 @@ fn after_a_goodbye_nothing_new_begins_on_either_side() {
     let item = attacked.host.next_item();
     let late = attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false }));
     assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+}
+
+/// An entry of the folder `t`, below which it is `below`.
+fn entry(below: &[&str], kind: EntryKind, size: Option<u64>) -> Entry {
+    let path = ["t"].iter().chain(below).map(|name| PeerText::new(name.to_string())).collect();
+    Entry { path, kind, size, executable: false, modified: None, modified_nanos: 0 }
+}
+
+#[test]
+fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
+    let (file, folder) = (EntryKind::File, EntryKind::Folder);
+    let deep = ["d"; crate::limits::PATH_LEVELS];
+    let bad = [
+        (ItemKind::Folder, vec![entry(&deep, file, Some(1))], Reason::BadName),
+        (ItemKind::Folder, vec![entry(&["f"], file, None)], Reason::Protocol),
+        (ItemKind::Folder, vec![entry(&[], folder, Some(1))], Reason::Protocol),
+        (ItemKind::Folder, vec![entry(&["f"], file, Some(u64::MAX)), entry(&["g"], file, Some(1))], Reason::Protocol),
+        (ItemKind::Stream, vec![entry(&[], file, Some(1))], Reason::Protocol),
+        (ItemKind::Stream, vec![entry(&[], folder, None)], Reason::Protocol),
+        (ItemKind::Stream, vec![entry(&[], file, None), entry(&["f"], file, None)], Reason::Protocol),
+    ];
+    for (kind, entries, reason) in bad {
+        let mut attacked = Attacked::new(false);
+        let item = ItemId(7);
+        let items = vec![Item { name: PeerText::new("t".to_string()), kind, size: None }];
+        let _ = attacked.message(&Message::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false }));
+        let _ = attacked.host.handle(NOW, Input::Accept(item));
+        let part = Message::Entries(Part { item, first: 0, entries });
+        let refused = attacked.message(&part);
+        assert!(matches!(refused.events[..], [Event::Unfit(unfit, why, _)] if unfit == item && why == reason), "{:?}", refused.events);
+        let told = refused.control.iter().filter_map(|(_, body)| match crate::wire::read(body)? {
+            Control::Fragment { bytes, .. } => crate::wire::read(&bytes),
+            _ => None,
+        });
+        let told: Vec<Message> = told.collect();
+        assert!(matches!(told[..], [Message::Result { item: refused, failed: Some(why) }] if refused == item && why == reason));
+        // What was on its way is ignored, and the conversation goes on.
+        for late in [part, Message::End { item, entries: 1, bytes: 1 }] {
+            assert!(attacked.message(&late).events.is_empty());
+        }
+        let text = attacked.message(&Message::Text { item: ItemId(8), body: "still here".to_string() });
+        assert!(matches!(text.events[..], [Event::Text(..)]), "{:?}", text.events);
+    }
+}
+
+#[test]
+fn entries_out_of_turn_end_the_conversation() {
+    let part = |first: u32, count: usize| {
+        let entries = (0..count).map(|n| entry(&[&n.to_string()], EntryKind::File, Some(1))).collect();
+        Message::Entries(Part { item: ItemId(7), first, entries })
+    };
+    let items = vec![Item { name: PeerText::new("t".to_string()), kind: ItemKind::Folder, size: None }];
+    let offer = Message::Offer(Offer { item: ItemId(7), items, bytes: 0, entries: 0, counted: false });
+    for wrong in [part(1, 1), part(0, 0), part(0, 1_001), Message::End { item: ItemId(7), entries: 1, bytes: 0 }] {
+        let mut attacked = Attacked::new(false);
+        let _ = attacked.message(&offer);
+        let _ = attacked.host.handle(NOW, Input::Accept(ItemId(7)));
+        assert!(violated(&attacked.message(&wrong)));
+    }
+    let mut attacked = Attacked::new(false);
+    let _ = attacked.message(&offer);
+    assert!(violated(&attacked.message(&part(0, 1))), "entries of what is not accepted");
+}
+
+#[test]
+fn nothing_may_come_before_the_first_credit() {
+    let mut attacked = Attacked::new(false);
+    let item = attacked.offer();
+    let accepted = attacked.message(&Message::Accept { item });
+    assert!(matches!(accepted.events[..], [Event::Accepted(_), Event::PartWanted(_)]), "{:?}", accepted.events);
+    let said = attacked.host.handle(NOW, Input::Part(item, vec![entry(&[], EntryKind::File, Some(5))]));
+    assert!(!said.control.is_empty() && said.grants.is_empty(), "parts may be said, and no byte may be sent");
+    let credited = attacked.control(&Control::Credit { transfer: item, limit: 5, parts: 1, written: vec![] });
+    assert_eq!(credited.grants.len(), 1);
+}
+
+#[test]
+fn a_greeting_without_a_time_leaves_the_other_sides() {
+    let attacked = Attacked::new(false);
+    assert_eq!(attacked.host.rests(NOW), TTL);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
 use crate::limits::{ITEMS, TRANSFERS};
 use crate::messages::{Violation, window_bytes};
 use crate::secret::SecretVec;
-use crate::transfers::{Incoming, IncomingNews, Outgoing, OutgoingNews};
+use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews};
 use crate::wire::{Entry, EntryKind, ItemId, Message, Offer, PeerText, Reason};
 use alloc::{boxed::Box, vec::Vec};
 
@@ -35,15 +35,21 @@ impl Conversation {
                 let (item, empty) = (part.item, crate::wire::Part { item: part.item, first: 0, entries: Vec::new() });
                 let part = core::mem::replace(part, empty);
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    transfer.part(part)?;
+                    match transfer.part(part) {
+                        Ok(()) => self.their_transfer(item, actions),
+                        Err(Fault::Count(violation)) => return Err(violation),
+                        Err(Fault::Entry(reason, what)) => {
+                            self.result(item, Some(reason), actions);
+                            actions.events.push(Event::Unfit(item, reason, what));
+                        }
+                    }
                 }
-                self.their_transfer(item, actions)?;
             }
             Message::End { item, entries, bytes } => {
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(item) {
                     transfer.end(*entries, *bytes)?;
                 }
-                self.their_transfer(*item, actions)?;
+                self.their_transfer(*item, actions);
             }
             Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
             Message::Accept { item } => match self.ours.get_mut(item) {
@@ -182,15 +188,14 @@ impl Conversation {
     }
 
     /// What follows from a change to a transfer of the peer's.
-    pub(super) fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) -> Result<(), Violation> {
-        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return Ok(()) };
-        while let Some(news) = transfer.news()? {
+    pub(super) fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) {
+        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
+        while let Some(news) = transfer.news() {
             actions.events.push(match news {
                 IncomingNews::Register(part) => Event::Register(part),
                 IncomingNews::Whole(whole) => Event::Whole(item, whole),
             });
         }
-        Ok(())
     }
 }
 

@@ -176,6 +176,8 @@ pub enum Event {
     Register(Part),
     /// So much of the peer's transfer is written here.
     Progress(ItemId, u64),
+    /// The peer's transfer is refused for what is in it, and the peer has been told: the reason, and what it did.
+    Unfit(ItemId, Reason, &'static str),
     /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or [`Input::Refuse`].
     Whole(ItemId, Whole),
     /// Our item is where it belongs.

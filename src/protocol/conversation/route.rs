@@ -96,7 +96,7 @@ impl Conversation {
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.registered();
                 }
-                self.their_transfer(item, actions)?;
+                self.their_transfer(item, actions);
             }
             Input::Wrote(item, range) => {
                 self.last_word = self.now;
@@ -107,7 +107,7 @@ impl Conversation {
                 if self.links.in_use().is_some_and(|link| self.links.heard(link)) {
                     actions.events.push(Event::Flowing);
                 }
-                self.their_transfer(item, actions)?;
+                self.their_transfer(item, actions);
             }
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.leave(Reason::Done),

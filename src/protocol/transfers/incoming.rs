@@ -4,7 +4,7 @@ use super::Whole;
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, PATH_LEVELS, RANGES};
 use crate::messages::Violation;
 use crate::ranges::Ranges;
-use crate::wire::{Control, Entry, EntryKind, ItemId, Offer, Part};
+use crate::wire::{Control, Entry, EntryKind, ItemId, Offer, Part, Reason};
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
@@ -20,16 +20,32 @@ pub(crate) enum News {
     Whole(Whole),
 }
 
+/// Why a part is not taken (SPEC 7.7).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Numbers that both sides count do not agree: the conversation ends.
+    Count(Violation),
+    /// An entry is no lawful one: this transfer alone is refused, for this reason and because of what the peer did.
+    Entry(Reason, &'static str),
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Self {
+        Self::Count(violation)
+    }
+}
+
 /// A transfer in, from its offer.
 pub(crate) struct Incoming {
     stream: bool,
     accepted: bool,
-    /// Parts received that wait for those before them to be written.
-    waiting: VecDeque<Part>,
+    /// Parts received that wait for those before them to be written, with the position where each ends.
+    waiting: VecDeque<(Part, u64)>,
     registering: bool,
     registered: u32,
-    /// Entries of all parts received; positions of those registered or being so.
+    /// Entries and positions of all parts received; positions of those registered or being so.
     entries: u32,
+    last: u64,
     end: u64,
     /// Where the registered parts end that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
@@ -49,6 +65,7 @@ impl Incoming {
             registering: false,
             registered: 0,
             entries: 0,
+            last: 0,
             end: 0,
             unwritten: VecDeque::new(),
             written: Ranges::default(),
@@ -63,28 +80,31 @@ impl Incoming {
     }
 
     /// The sender's next part. Names are checked where they become files; numbers and sizes here, so that what waits is bounded.
-    pub(crate) fn part(&mut self, part: Part) -> Result<(), Violation> {
+    pub(crate) fn part(&mut self, part: Part) -> Result<(), Fault> {
         let count = u32::try_from(part.entries.len()).unwrap_or(u32::MAX);
         if !self.accepted || self.total.is_some() {
-            return Err(Violation("sent entries outside a transfer"));
+            return Err(Violation("sent entries outside a transfer").into());
         }
         if part.entries.is_empty() || part.entries.len() > PART_ENTRIES || part.first != self.entries {
-            return Err(Violation("sent a part that does not follow"));
-        }
-        if part.entries.iter().any(|entry| entry.path.len() > PATH_LEVELS) {
-            return Err(Violation("sent a path deeper than allowed"));
+            return Err(Violation("sent a part that does not follow").into());
         }
         if self.waiting.len() >= PARTS_AHEAD as usize {
-            return Err(Violation("sent parts further ahead than allowed"));
+            return Err(Violation("sent parts further ahead than allowed").into());
+        }
+        if part.entries.iter().any(|entry| entry.path.len() > PATH_LEVELS) {
+            return Err(Fault::Entry(Reason::BadName, "sent a path deeper than allowed"));
         }
         self.entries = self.entries.saturating_add(count);
         if self.entries > if self.stream { 1 } else { ENTRIES } {
-            return Err(Violation("sent more entries than allowed"));
+            return Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed"));
         }
-        if !part.entries.iter().all(|entry| self.size_fits(entry)) || bytes_of(&part.entries).is_none() {
-            return Err(Violation("sent an entry of an impossible size"));
+        let impossible = Fault::Entry(Reason::Protocol, "sent an entry of an impossible size");
+        if !part.entries.iter().all(|entry| self.size_fits(entry)) {
+            return Err(impossible);
         }
-        self.waiting.push_back(part);
+        let bytes = if self.stream { Some(u64::MAX) } else { bytes_of(&part.entries) };
+        self.last = bytes.and_then(|bytes| self.last.checked_add(bytes)).ok_or(impossible)?;
+        self.waiting.push_back((part, self.last));
         Ok(())
     }
 
@@ -126,24 +146,22 @@ impl Incoming {
     }
 
     /// What the outside has to do next, each said once.
-    pub(crate) fn news(&mut self) -> Result<Option<News>, Violation> {
+    pub(crate) fn news(&mut self) -> Option<News> {
         let ready = !self.registering && self.unwritten.len() < PARTS_AHEAD as usize;
-        if let Some(part) = if ready { self.waiting.pop_front() } else { None } {
-            let bytes = if self.stream { Some(u64::MAX) } else { bytes_of(&part.entries) };
-            let end = bytes.and_then(|bytes| self.end.checked_add(bytes)).ok_or(Violation("sent an impossible total"))?;
+        if let Some((part, end)) = if ready { self.waiting.pop_front() } else { None } {
             self.end = end;
             if self.written.frontier() < end {
                 self.unwritten.push_back(end);
             }
             self.registering = true;
-            return Ok(Some(News::Register(part)));
+            return Some(News::Register(part));
         }
-        let Some((entries, bytes)) = self.total else { return Ok(None) };
+        let (entries, bytes) = self.total?;
         let all = if bytes == 0 { self.written.is_empty() } else { self.written.iter(2).eq(core::iter::once(0..bytes)) };
         if all && !self.registering && self.waiting.is_empty() && !core::mem::replace(&mut self.whole, true) {
-            return Ok(Some(News::Whole(Whole { bytes, entries })));
+            return Some(News::Whole(Whole { bytes, entries }));
         }
-        Ok(None)
+        None
     }
 
     /// What the sender should hear: when much more can be granted, a part is registered or written, or `again` because the link is new.
@@ -171,4 +189,40 @@ impl Incoming {
 /// The sum of a part's sizes, if it can be one.
 fn bytes_of(entries: &[Entry]) -> Option<u64> {
     entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(entry.size.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Item, ItemKind, PeerText};
+    use alloc::string::String;
+    use alloc::vec;
+
+    fn accepted() -> Incoming {
+        let items = vec![Item { name: PeerText::new(String::new()), kind: ItemKind::Folder, size: None }];
+        let mut transfer = Incoming::new(&Offer { item: ItemId(1), items, bytes: 0, entries: 0, counted: false });
+        transfer.accept();
+        transfer
+    }
+
+    fn file(first: u32, size: u64) -> Part {
+        let path = vec![PeerText::new(String::new())];
+        let entry = Entry { path, kind: EntryKind::File, size: Some(size), executable: false, modified: None, modified_nanos: 0 };
+        Part { item: ItemId(1), first, entries: vec![entry] }
+    }
+
+    #[test]
+    fn a_million_entries_are_taken_and_one_more_refuses_the_transfer() {
+        let mut transfer = accepted();
+        transfer.entries = ENTRIES - 1;
+        assert_eq!(transfer.part(file(ENTRIES - 1, 0)), Ok(()));
+        assert_eq!(transfer.part(file(ENTRIES, 0)), Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed")));
+    }
+
+    #[test]
+    fn positions_that_cannot_be_counted_refuse_the_transfer() {
+        let mut transfer = accepted();
+        assert_eq!(transfer.part(file(0, u64::MAX)), Ok(()));
+        assert_eq!(transfer.part(file(1, 1)), Err(Fault::Entry(Reason::Protocol, "sent an entry of an impossible size")));
+    }
 }

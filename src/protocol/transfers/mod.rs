@@ -6,7 +6,7 @@
 mod incoming;
 mod outgoing;
 
-pub(crate) use incoming::{Incoming, News as IncomingNews};
+pub(crate) use incoming::{Fault, Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 
 /// The proof that every byte of a transfer, of which its sender said the totals, is written. Only this module can make one, and the
