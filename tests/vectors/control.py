@@ -38,13 +38,41 @@ def agrees(example):
     return as_json(cbor2.loads(encoded)) == example["says"] and cbor2.dumps(from_json(example["says"])) == encoded
 
 
+def lawful(value):
+    """Whether a decoded item holds nothing but what SPEC 5 allows, its maps in ascending order of numbers of 32 bits."""
+    if isinstance(value, dict):
+        keys = list(value)
+        numbers = all(type(key) is int and 0 <= key < 1 << 32 for key in keys)
+        return numbers and keys == sorted(keys) and all(map(lawful, value.values()))
+    if isinstance(value, list):
+        return all(map(lawful, value))
+    return type(value) in (int, bool, bytes, str)
+
+
+def depth(value):
+    """How many arrays and maps are within each other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+def has_its_form(encoded):
+    """Whether the bytes are one item in the form of SPEC 5: what they say, written again, is the same."""
+    try:
+        value = cbor2.loads(encoded)
+        return lawful(value) and depth(value) <= 16 and cbor2.dumps(value) == encoded
+    except (cbor2.CBORDecodeError, UnicodeDecodeError):
+        return False
+
+
 def main():
     """Compares every example and says how many agree."""
     file = json.loads(pathlib.Path(__file__).with_name("control.json").read_text())
     examples = file["controls"] + file["messages"]
     # SPEC 5 and 5.1: every variant there is, and no other.
     complete = {e["says"][0] for e in file["controls"]} == set(range(8)) and {e["says"][0] for e in file["messages"]} == set(range(10))
-    failed = [example["name"] for example in examples if not agrees(example)]
+    failed = [example["name"] for example in examples if not (agrees(example) and has_its_form(bytes.fromhex(example["cbor"])))]
+    failed += [example["name"] for example in file["malformed"] if has_its_form(bytes.fromhex(example["cbor"]))]
+    examples += file["malformed"]
     for name in failed:
         print(f"differs: {name}")
     if not complete:

@@ -126,12 +126,13 @@ impl Plan {
     }
 }
 
-/// Whether the offer can be one: this many items, a size for each file, a stream alone.
+/// True if the offer can be one (SPEC 7.1): this many items, a size for each file and nothing else, a stream alone and not counted.
 pub(super) fn check_shape(offer: &Offer) -> Result<(), Refusal> {
     if offer.items.is_empty() || offer.items.len() > ITEMS || offer.entries > ENTRIES {
         return Err(Refusal::protocol("offered nothing, or more than an offer can hold"));
     }
-    let sized = offer.items.iter().all(|item| item.size.is_some() || item.kind != ItemKind::File);
-    let alone = offer.items.len() == 1 || offer.items.iter().all(|item| item.kind != ItemKind::Stream);
+    let sized = offer.items.iter().all(|item| item.size.is_some() == (item.kind == ItemKind::File));
+    let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
+    let alone = !stream || (offer.items.len() == 1 && !offer.counted);
     if sized && alone { Ok(()) } else { Err(Refusal::protocol("made an offer that contradicts itself")) }
 }

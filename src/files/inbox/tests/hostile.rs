@@ -78,9 +78,11 @@ fn an_entry_must_fit_its_offer() {
 fn offers_that_are_none_are_refused() {
     let desk = Desk::new();
     let sized = |name: &str| item(name, ItemKind::File, Some(1));
-    let offers: [Vec<Item>; 4] = [
+    let offers: [Vec<Item>; 6] = [
         vec![],
         vec![item("f", ItemKind::File, None)],
+        vec![item("t", ItemKind::Folder, Some(1))],
+        vec![item("s", ItemKind::Stream, Some(1))],
         vec![sized("a"), item("s", ItemKind::Stream, None)],
         (0..1_001).map(|number| sized(&number.to_string())).collect(),
     ];
@@ -89,6 +91,8 @@ fn offers_that_are_none_are_refused() {
     }
     let claimed = Offer { entries: 1_000_001, ..offer(&[sized("a")]) };
     assert_eq!(reason(desk.inbox.plan(&claimed, None)), Reason::Protocol);
+    let counted = Offer { counted: true, ..offer(&[item("s", ItemKind::Stream, None)]) };
+    assert_eq!(reason(desk.inbox.plan(&counted, None)), Reason::Protocol);
     for name in ["..", "a/b", "/etc/passwd", "", "C:x"] {
         assert_eq!(reason(desk.begin(&[sized(name)])), Reason::BadName, "{name:?}");
     }
