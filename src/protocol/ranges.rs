@@ -42,6 +42,17 @@ impl Ranges {
         }
     }
 
+    /// The positions of `range` that are not in the set.
+    #[must_use]
+    pub fn missing(&self, range: Range<u64>) -> Self {
+        let mut missing = Self::default();
+        missing.insert(range.clone());
+        for (start, end) in self.0.range(..range.end).rev().take_while(|(_, end)| **end > range.start) {
+            missing.remove(*start..*end);
+        }
+        missing
+    }
+
     /// The first position that is not in the set.
     #[must_use]
     pub fn frontier(&self) -> u64 {
@@ -107,6 +118,8 @@ mod tests {
                 prop_assert_eq!(ranges.pieces(), ranges.iter(usize::MAX).count());
                 prop_assert_eq!(ranges.frontier(), (0..).find(|p| !model.contains(p)).unwrap());
                 let spans: Vec<_> = ranges.iter(usize::MAX).collect();
+                let missing: Vec<u64> = ranges.missing(5..50).iter(usize::MAX).flatten().collect();
+                prop_assert_eq!(missing, (5..50).filter(|p| !model.contains(p)).collect::<Vec<_>>());
                 prop_assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
             }
             let taken: Vec<u64> = core::iter::from_fn(|| ranges.take(7)).inspect(|r| assert!(r.end - r.start <= 7)).flatten().collect();

@@ -1,8 +1,10 @@
 //! Files that are larger, more or other than was said, and what would become too large in memory (B14, C7).
 
+use crate::harness::Machine;
+use crate::peer::FakeHost;
 use crate::sender::{ITEM, Sender, entry, file, item};
 use pinhole_protocol::records::ChunkHead;
-use pinhole_protocol::wire::{Entry, ItemId, ItemKind, Message, Offer, Reason};
+use pinhole_protocol::wire::{Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
 
 /// A thousand files of a byte each in the folder "gift".
 fn thousand(first: u32) -> Vec<Entry> {
@@ -101,6 +103,30 @@ fn what_the_entries_add_up_to_is_held_against_the_offer() {
     sender.accepted();
     sender.entries(0, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(1 << 62)), entry(&["gift", "b"], Some(1 << 62))]);
     sender.ends(1);
+}
+
+#[test]
+fn an_entry_that_is_none_refuses_its_transfer_and_the_channel_goes_on() {
+    let deep = entry(&["gift"; 65], Some(1));
+    let unsized_file = Entry { kind: EntryKind::File, ..entry(&["gift", "a"], None) };
+    for (bad, reason, word) in [(deep, Reason::BadName, "bad-name"), (unsized_file, Reason::Protocol, "protocol")] {
+        let (host, there) = (FakeHost::new(), Machine::new());
+        let mut guest = there.start(["connect", &host.code]);
+        let mut peer = host.meet();
+        peer.put_in_use(Want::Both);
+        let items = vec![item("gift", ItemKind::Folder, None)];
+        peer.say(&Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false }));
+        peer.until(|message| matches!(message, Message::Accept { .. }).then_some(())).expect("accepted");
+        peer.say(&Message::Entries(Part { item: ITEM, first: 0, entries: vec![bad] }));
+        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed } = &message { *failed } else { None });
+        assert_eq!(refused, Some(reason));
+        peer.say(&Message::Text { item: ItemId(2), body: "still here".into() });
+        assert_eq!(guest.until("text", "")["body"], "still here");
+        peer.say(&Message::Leave { reason: Reason::Done });
+        peer.hear_out();
+        drop(peer);
+        assert_eq!(guest.end().expect(0).one("error")["error"], word);
+    }
 }
 
 #[test]

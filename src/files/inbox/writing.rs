@@ -3,6 +3,7 @@
 use super::pending::{Pending, Underway};
 use super::{Incoming, Refusal};
 use pinhole_protocol::limits;
+use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::ItemKind;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -32,6 +33,8 @@ struct Turn {
     /// The positions of its entry, and of its own bytes.
     span: Range<u64>,
     range: Range<u64>,
+    /// Those of its bytes that are not written yet: what is written stays (SPEC 7.2).
+    new: Ranges,
     /// Where to ask the disk for space first, and whether the file is sure to fill it.
     allocate: Option<(Range<u64>, bool)>,
     item: usize,
@@ -93,7 +96,8 @@ impl Incoming {
             (Some(start), Some(end)) if end <= span.end => start..end,
             _ => return Err(Refusal::protocol("sent more of a file than it said there is")),
         };
-        if underway.covers(&range) {
+        let new = underway.written.missing(range.clone());
+        if new.is_empty() {
             return Ok(Chunk::Ignore(range));
         }
         let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Chunk::Ignore(0..0)) };
@@ -109,7 +113,7 @@ impl Incoming {
         pending.writers = pending.writers.saturating_add(1);
         let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
         underway.busy = underway.busy.saturating_add(1);
-        Ok(Chunk::Write(Turn { file, span, range, allocate, item: index }))
+        Ok(Chunk::Write(Turn { file, span, range, new, allocate, item: index }))
     }
 
     /// The part of a turn that takes time.
@@ -125,7 +129,12 @@ impl Incoming {
                 return Err(Refusal::disk(name, &error.into()));
             }
         }
-        turn.file.write_all_at(data, offset).map_err(|error| Refusal::disk(name, &error))
+        for new in turn.new.iter(usize::MAX) {
+            let [from, to] = [new.start, new.end].map(|at| usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX));
+            let at = offset.saturating_add(new.start.saturating_sub(turn.range.start));
+            turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at).map_err(|error| Refusal::disk(name, &error))?;
+        }
+        Ok(())
     }
 
     fn what_of(&self, underway: &Underway, entry: u32) -> String {

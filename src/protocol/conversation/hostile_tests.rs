@@ -170,6 +170,14 @@ fn entries_out_of_turn_end_the_conversation() {
 }
 
 #[test]
+fn a_record_of_the_peers_with_no_lawful_content_breaks_the_protocol() {
+    let mut attacked = Attacked::new(false);
+    let ended = attacked.host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Malformed));
+    assert!(violated(&ended), "{:?}", ended.events);
+    assert_eq!(ended.control.len(), 1, "the peer is told");
+}
+
+#[test]
 fn nothing_may_come_before_the_first_credit() {
     let mut attacked = Attacked::new(false);
     let item = attacked.offer();

@@ -106,8 +106,10 @@ pub enum Input<'a> {
 pub enum LinkEnd {
     /// Closed or cut.
     Closed,
-    /// A record failed its authentication or could not be parsed.
+    /// A record failed its authentication, or its length is none.
     Tampered,
+    /// A record that the peer sealed has no lawful content (SPEC 4.5).
+    Malformed,
 }
 
 /// What has to be done, in this order.

@@ -31,6 +31,7 @@ impl Conversation {
     fn route(&mut self, input: Input<'_>, actions: &mut Actions) -> Result<(), Violation> {
         match input {
             Input::LinkUp(link) => self.link_up(link, actions),
+            Input::LinkDown(_, LinkEnd::Malformed) => return Err(Violation("sent a record that is none")),
             Input::LinkDown(link, end) => self.link_down(link, end, actions),
             Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
                 Silence::Fine => {}
@@ -148,7 +149,7 @@ impl Conversation {
         }
         let outcome = match end {
             // One failure on the only kind of link there is (SPEC 4.5).
-            LinkEnd::Tampered => Outcome::Tampered,
+            LinkEnd::Tampered | LinkEnd::Malformed => Outcome::Tampered,
             LinkEnd::Closed if self.nothing_owed() => Outcome::Done,
             LinkEnd::Closed if !heard => Outcome::NeverHeard,
             LinkEnd::Closed => Outcome::LinkLost,

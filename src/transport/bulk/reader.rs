@@ -5,7 +5,7 @@ use crate::files::inbox::{Receiving, Written};
 use pinhole_protocol::conversation::LinkEnd;
 use pinhole_protocol::limits::RECORD_CIPHERTEXT;
 use pinhole_protocol::links::LinkId;
-use pinhole_protocol::records::{ChunkHead, Opened, Opener, record_length};
+use pinhole_protocol::records::{ChunkHead, Opened, Opener, RecordError, record_length};
 use pinhole_protocol::wire::ItemId;
 use socket2::Socket;
 use std::io::{self, Read};
@@ -95,7 +95,11 @@ impl Reading {
     }
 
     fn record(&mut self, record: &mut [u8]) -> Result<(), Ended> {
-        match self.opener.open(record).map_err(|_| Ended(Some(LinkEnd::Tampered)))? {
+        let opened = self.opener.open(record).map_err(|error| match error {
+            RecordError::Malformed => Ended(Some(LinkEnd::Malformed)),
+            _ => Ended(Some(LinkEnd::Tampered)),
+        });
+        match opened? {
             Opened::Control(body) => {
                 let body = Zeroizing::new(body.to_vec());
                 self.report()?;

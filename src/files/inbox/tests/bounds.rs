@@ -46,6 +46,34 @@ fn bytes_of_no_file_are_refused() {
 }
 
 #[test]
+fn bytes_that_are_written_stay() {
+    let desk = Desk::new();
+    let incoming = one_file(&desk, 6);
+    assert_eq!(incoming.write(0, 1, b"bc").unwrap(), 1..3);
+    assert_eq!(incoming.write(0, 0, b"aXXd").unwrap(), 0..4);
+    assert_eq!(incoming.write(0, 2, b"YYef").unwrap(), 2..6);
+    incoming.commit_counted(1, 6).unwrap();
+    assert_eq!(desk.tree(), tree(&[("f", Some("abcdef"))]));
+}
+
+#[test]
+fn a_folder_may_hold_less_than_was_counted_and_never_more() {
+    let desk = Desk::new();
+    let counted = Offer { entries: 3, bytes: 2, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+    let begin = || desk.inbox.begin(desk.inbox.plan(&counted, None).unwrap()).unwrap();
+    for entries in [&[file("t/a", 3)][..], &[file("t/a", 1), file("t/b", 1), file("t/c", 0)]] {
+        let incoming = begin();
+        let grown = incoming.register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned())));
+        assert_eq!(reason(grown), Reason::SourceChanged);
+    }
+    let incoming = begin();
+    incoming.register(&part(0, [folder("t"), file("t/a", 1)])).unwrap();
+    incoming.write(1, 0, b"1").unwrap();
+    incoming.commit_counted(2, 1).unwrap();
+    assert_eq!(desk.tree(), tree(&[("t", None), ("t/a", Some("1"))]));
+}
+
+#[test]
 fn a_cut_transfer_is_never_taken_for_a_whole_one() {
     let desk = Desk::new();
     let incoming = one_file(&desk, 4);
