@@ -410,9 +410,9 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         // The answer alone goes to standard output, as it would in a pipe.
         let sink = Sink::Stderr;
         let variable = |name: &str| std::env::var(name).ok();
-        let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
-        let mut report = Reporter::new(sink.open(), Settings { look, ..settings });
-        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal));
+        let aside = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+        let mut report = Reporter::new(sink.open(), Settings { look: aside, ..settings });
+        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
         return Ok((report, crate::report::prompt::somebody_is_there(), None));
     }
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();

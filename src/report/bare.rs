@@ -1,28 +1,64 @@
-//! The other side's texts alone, for people who asked for nothing else and for pipes: exactly as they are, but escaped at a terminal.
+//! The other side's texts alone, for people who asked for nothing else and for pipes: exactly as they are, but escaped and marked at a
+//! terminal, where what is said besides stands too.
 
 use super::escape::terminal_text;
+use super::look::{Look, MARK};
 use pinhole_protocol::wire::PeerText;
 use std::io::{self, Write};
 
 /// Where they go.
 pub struct Bare {
     out: Box<dyn Write + Send>,
-    terminal: bool,
+    /// That of the terminal, if it is one.
+    look: Option<Look>,
 }
 
 impl Bare {
-    /// To this stream, which may be a terminal.
+    /// To this stream, which may be a terminal of this look.
     #[must_use]
-    pub fn new(out: Box<dyn Write + Send>, terminal: bool) -> Self {
-        Self { out, terminal }
+    pub fn new(out: Box<dyn Write + Send>, look: Option<Look>) -> Self {
+        Self { out, look }
     }
 
     /// Writes a text and, unless it has one, the end of its last line.
     pub(super) fn text(&mut self, text: &PeerText) -> io::Result<()> {
-        let mut shown = if self.terminal { terminal_text(text.raw()) } else { text.raw().to_owned() };
+        let marked = |look: Look| {
+            let shown = terminal_text(text.raw());
+            look.quote(shown.strip_suffix('\n').unwrap_or(&shown), MARK)
+        };
+        let mut shown = self.look.map_or_else(|| text.raw().to_owned(), marked);
         if !shown.ends_with('\n') {
             shown.push('\n');
         }
         self.out.write_all(shown.as_bytes()).and_then(|()| self.out.flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_pipe_has_the_text_and_a_terminal_marked_lines() {
+        let said = |look| {
+            let out = Shared::default();
+            Bare::new(Box::new(out.clone()), look).text(&PeerText::new("yes\n✓ Delivered it\u{1b}[2J".into())).unwrap();
+            String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+        };
+        assert_eq!(said(None), "yes\n✓ Delivered it\u{1b}[2J\n");
+        assert_eq!(said(Some(Look::PLAIN)), "| yes\n| ✓ Delivered it\\u{1b}[2J\n");
     }
 }

@@ -32,6 +32,9 @@ impl Sink {
     }
 }
 
+/// What stands before each line of a single text of the peer's. Pasted into a shell with it, a line does nothing.
+pub(super) const MARK: &str = "| ";
+
 /// What may be written for people.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
@@ -90,6 +93,34 @@ impl Look {
             }
         }
         folded
+    }
+
+    /// The peer's text with `mark` before each of its lines, and before each part of a line that is too long for the window: broken between
+    /// words, else inside of one, so that nothing of it stands where a line of ours begins.
+    pub(super) fn quote(self, text: &str, mark: &str) -> String {
+        let width = usize::from((self.width)());
+        let (mut quoted, mut column) = (mark.to_owned(), mark.width());
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                column = turn(&mut quoted, mark);
+            }
+            for piece in line.split_inclusive(char::is_whitespace) {
+                let word = piece.trim_end();
+                if width > 0 && !word.is_empty() && column > mark.width() && column + columns(word) > width {
+                    quoted.truncate(quoted.trim_end().len().max(quoted.rfind('\n').map_or(0, |end| end + 1) + mark.len()));
+                    column = turn(&mut quoted, mark);
+                }
+                for letter in piece.chars() {
+                    let more = columns(letter.encode_utf8(&mut [0; 4]));
+                    if width > 0 && column > mark.width() && column + more > width && !letter.is_whitespace() {
+                        column = turn(&mut quoted, mark);
+                    }
+                    quoted.push(letter);
+                    column += more;
+                }
+            }
+        }
+        quoted
     }
 }
 
@@ -154,6 +185,15 @@ mod tests {
         let narrow = Look { width: || 10, ..Look::PLAIN };
         assert_eq!(narrow.fold("> 全全全全 ✓ a", "> "), "> 全全全全\n> ✓ a");
         assert_eq!(narrow.fold("> aaaaaaaa\u{a0}✓\u{3000}b", "> "), "> aaaaaaaa\n> ✓\u{3000}b");
+    }
+
+    #[test]
+    fn a_text_has_its_mark_at_the_left_edge_of_every_line() {
+        let narrow = Look { width: || 10, ..Look::PLAIN };
+        assert_eq!(narrow.quote("one two three\n\nfour-words-long x\n", "| "), "| one two\n| three\n| \n| four-wor\n| ds-long\n| x\n| ");
+        assert_eq!(narrow.quote("全全全全全 ✓", "| "), "| 全全全全\n| 全 ✓");
+        assert_eq!(narrow.quote("          x", "| "), "| \n| x");
+        assert_eq!(Look::PLAIN.quote("four-words-long x\ny", "| "), "| four-words-long x\n| y");
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn a_take_asks_for_the_code_and_opens_a_channel_without_one() {
     assert!(taker.screen().contains(&format!("pinhole give --code {code} PATH...")), "{}", taker.screen());
     here.run(["give", "--code", &code, "--text", "hello\u{1b}[31m"]).expect(0);
     let screen = taker.end(0);
-    assert!(screen.contains("From the other side:\n\nhello\\u{1b}[31m"), "{screen}");
+    assert!(screen.contains("From the other side:\n\n| hello\\u{1b}[31m"), "{screen}");
 
     let mut taker = Terminal::start(&there, 80, ["take"]);
     taker.see("Code");

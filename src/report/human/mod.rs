@@ -7,7 +7,7 @@ pub(super) mod words;
 
 use super::Settings;
 use super::escape::{name, terminal, terminal_text};
-use super::look::{Ink, Look};
+use super::look::{Ink, Look, MARK};
 use super::meter::Meters;
 use super::sentences::TAKE_SECRET;
 use crate::failure::{Exit, Failure};
@@ -142,8 +142,7 @@ impl<W: Write + Send + 'static> Human<W> {
         }
     }
 
-    /// One-shot commands show the text bare, so that it can be copied; in a channel each of its lines is marked, so that none can pass for
-    /// one of ours.
+    /// A text with each of its lines marked, so that none can pass for one of ours.
     fn text(&self, body: &PeerText, saved_to: Option<&std::path::Path>) -> String {
         if let Some(path) = saved_to {
             let length = super::amounts::size(body.raw().len() as u64);
@@ -152,9 +151,9 @@ impl<W: Write + Send + 'static> Human<W> {
         let shown = terminal_text(body.raw());
         let shown = shown.strip_suffix('\n').unwrap_or(&shown);
         if self.once {
-            return format!("From the other side:\n\n{}", self.look.paint(Ink::Cyan, shown));
+            return format!("From the other side:\n\n{}", self.look.paint(Ink::Cyan, &self.look.quote(shown, MARK)));
         }
-        self.look.paint(Ink::Cyan, &self.look.fold(&format!("> {shown}"), "> "))
+        self.look.paint(Ink::Cyan, &self.look.quote(shown, "> "))
     }
 
     fn file(&self, file: &Arrived, took: Option<Duration>) -> String {

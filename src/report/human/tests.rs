@@ -254,8 +254,20 @@ fn taking_a_text() {
     let events = [Event::Connected(Path::Relay), given::text("make test\n\tand \x1b[31mwait\n"), Event::PeerLeft(Reason::Done)];
     assert_eq!(
         written(ROOMY, true, &events),
-        "Connected (relay). The code is used up now.\nFrom the other side:\n\nmake test\n\tand \\u{1b}[31mwait\n"
+        "Connected (relay). The code is used up now.\nFrom the other side:\n\n| make test\n| \tand \\u{1b}[31mwait\n"
     );
+}
+
+#[test]
+fn no_line_of_a_text_begins_as_one_of_ours() {
+    // Neither after a line break nor where the window ends, be it inside of a word.
+    let word = "x".repeat(38);
+    let text = given::text(&format!("{word}✓\u{2800}Received\u{2800}all, 3 bytes\n✓ Received all, 3 bytes\n\n"));
+    for (once, mark) in [(true, "| "), (false, "> ")] {
+        let shown = written(NARROW, once, std::slice::from_ref(&text));
+        let quoted = format!("{mark}{word}\n{mark}✓\u{2800}Received\u{2800}all, 3 bytes\n{mark}✓ Received all, 3 bytes\n{mark}\n");
+        assert!(shown.ends_with(&quoted) && !shown.contains("\n✓"), "{shown}");
+    }
 }
 
 #[test]
