@@ -1,5 +1,6 @@
 //! What went wrong, whose fault it is, what to do next, and the exit status that says so.
 
+use crate::report::escape::quoted;
 use std::fmt;
 
 /// Exit statuses: public, versioned, and never reused (`report/EVENTS.md`).
@@ -74,14 +75,81 @@ pub struct Failure {
     pub word: &'static str,
     /// What happened and whose fault it is, in one sentence without a full stop; holds no secret and nothing unescaped of the peer's.
     pub detail: String,
+    /// True if `detail`, or `next`, quotes what the peer wrote.
+    pub quotes_peer: bool,
     /// The command or step that would help.
     pub next: Option<String>,
 }
 
+/// A sentence about what happened, and whether it quotes the peer.
+pub struct Detail {
+    text: String,
+    quotes_peer: bool,
+}
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self { text, quotes_peer: false }
+    }
+}
+
+impl From<&str> for Detail {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// What a sentence is about: words of ours, or a name that the peer chose. Only here does such a name get into a sentence, in quotes, and it
+/// marks the whole.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    text: String,
+    peers: bool,
+}
+
+impl Subject {
+    /// A name of the peer's choice.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { text: quoted(name), peers: true }
+    }
+
+    /// That it is `what`.
+    #[must_use]
+    pub fn is(&self, what: impl fmt::Display) -> Detail {
+        Detail { text: format!("{} is {what}", self.text), quotes_peer: self.peers }
+    }
+
+    /// That it was `what`.
+    #[must_use]
+    pub fn was(&self, what: impl fmt::Display) -> Detail {
+        Detail { text: format!("{} was {what}", self.text), quotes_peer: self.peers }
+    }
+
+    /// That it was not `what`.
+    #[must_use]
+    pub fn was_not(&self, what: impl fmt::Display) -> Detail {
+        self.was(format_args!("not {what}"))
+    }
+}
+
+impl From<&str> for Subject {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), peers: false }
+    }
+}
+
+impl From<&Self> for Subject {
+    fn from(subject: &Self) -> Self {
+        subject.clone()
+    }
+}
+
 impl Failure {
     /// A failure without a next step.
-    pub fn new(exit: Exit, word: &'static str, detail: impl Into<String>) -> Self {
-        Self { exit, word, detail: detail.into(), next: None }
+    pub fn new(exit: Exit, word: &'static str, detail: impl Into<Detail>) -> Self {
+        let Detail { text, quotes_peer } = detail.into();
+        Self { exit, word, detail: text, quotes_peer, next: None }
     }
 
     /// The same with what to do next.

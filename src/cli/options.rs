@@ -419,7 +419,7 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     let text = name.to_str().ok_or_else(|| usage("the name after -o is not UTF-8".into()))?;
     let parsed = FileName::parse(&PeerText::new(text.to_owned())).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
-        return Err(usage(format!("-o: {text:?} is not a name that is safe on every system; {} would be", parsed.name)));
+        return Err(usage(format!("-o: {text:?} is not a name that is safe on every system; {} would be", parsed.name.as_str())));
     }
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

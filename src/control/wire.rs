@@ -264,19 +264,20 @@ pub(super) struct Fault {
     exit: u8,
     word: String,
     detail: String,
+    quotes_peer: bool,
     next: Option<String>,
 }
 
 impl From<&Failure> for Fault {
     fn from(failure: &Failure) -> Self {
-        let Failure { exit, word, detail, next } = failure.clone();
-        Self { exit: exit.code(), word: word.to_owned(), detail, next }
+        let Failure { exit, word, detail, quotes_peer, next } = failure.clone();
+        Self { exit: exit.code(), word: word.to_owned(), detail, quotes_peer, next }
     }
 }
 
 impl From<Fault> for Failure {
-    fn from(Fault { exit, word, detail, next }: Fault) -> Self {
-        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, next }
+    fn from(Fault { exit, word, detail, quotes_peer, next }: Fault) -> Self {
+        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, quotes_peer, next }
     }
 }
 
@@ -316,14 +317,16 @@ pub(super) fn spelt(what: &impl Serialize) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Subject;
 
     #[test]
     fn a_failure_arrives_as_it_was() {
-        let failure = Failure::new(Exit::Peer, "peer-declined", "the other side said no").next("ask");
-        let Failure { exit, word, detail, next } = Failure::from(Fault::from(&failure));
-        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", failure.detail.clone(), failure.next.clone()));
+        let failure = Failure::new(Exit::Peer, "peer-declined", Subject::named("x y").was_not("wanted")).next("ask");
+        let Failure { exit, word, detail, quotes_peer, next } = Failure::from(Fault::from(&failure));
+        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", "\"x y\" was not wanted".to_owned(), failure.next.clone()));
+        assert!(quotes_peer, "the mark goes with the words");
         assert!(std::ptr::eq(word, Failure::from(Fault::from(&failure)).word), "a process that goes on keeps it once");
-        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), next: None };
+        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), quotes_peer: false, next: None };
         assert_eq!(Failure::from(unknown).exit, Exit::Other);
     }
 

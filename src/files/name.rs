@@ -4,13 +4,14 @@
 //! name means one thing to both sides. What could lead out of the directory is refused; what could deceive a reader, a shell or a
 //! file system is rewritten with `_`, and the caller reports both names.
 
+use crate::failure::Subject;
 use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::wire::PeerText;
-use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 /// A single path component, at most [`NAME_BYTES`] bytes of NFC text without control, invisible or reserved characters. It is neither
-/// hidden nor an option to a command, so it is never one of the program's own hidden names. [`FileName::parse`] makes all of them;
+/// hidden nor an option to a command, so it is never one of the program's own hidden names. It has no `Display`: in a sentence of ours it is
+/// the [`Subject`]. [`FileName::parse`] makes all of them;
 /// [`FileName::numbered`] derives from one another that would parse to itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(String);
@@ -112,9 +113,9 @@ impl FileName {
     }
 }
 
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl From<&FileName> for Subject {
+    fn from(name: &FileName) -> Self {
+        Self::named(name.as_str())
     }
 }
 

@@ -41,9 +41,13 @@ pub const LONGEST: usize = 6;
 #[must_use]
 pub fn name(name: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "._-+=@%~/:".contains(c);
-    if !name.is_empty() && name.chars().all(harmless) && !name.chars().any(is_hidden) {
-        return name.to_owned();
-    }
+    let plain = !name.is_empty() && name.chars().all(harmless) && !name.chars().any(is_hidden);
+    if plain { name.to_owned() } else { quoted(name) }
+}
+
+/// A name in double quotes, whatever it is of: in a sentence of ours that programs read too.
+#[must_use]
+pub fn quoted(name: &str) -> String {
     let mut shown = String::from('"');
     for c in name.chars() {
         if c == '"' || c == '\\' {

@@ -13,7 +13,7 @@ use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::About;
 use crate::failure::Failure;
 use crate::session::event::{Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
-use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Value};
+use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::schema;
 use serde::Serialize;
@@ -142,7 +142,12 @@ impl Lines {
             Event::Queued(ours) => Body::Queued(item(ours)),
             Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
             Event::Delivered(ours) => Body::Delivered { item: item(ours), left_out: (ours.left_out > 0).then_some(ours.left_out) },
-            Event::Trouble(failure) => Body::Error { error: failure.word, detail: &failure.detail, next: failure.next.as_deref() },
+            Event::Trouble(failure) => Body::Error {
+                error: failure.word,
+                detail: &failure.detail,
+                trust: Trust::of(failure.quotes_peer),
+                next: failure.next.as_deref(),
+            },
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
             Event::End { exit, reason, more } => {

@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use super::event::{Arrived, Event, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
-use crate::failure::Failure;
+use crate::failure::{Failure, Subject};
 use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::prompt;
@@ -94,7 +94,7 @@ impl Driver<'_> {
                 let rename = if let Destination::Folder(_, name) = &taking.to { name.clone() } else { None };
                 let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
                 match planned.and_then(|inbox| inbox.plan(&offer, rename)) {
-                    Ok(plan) => (plan.items().iter().map(|item| item.name.to_string()).collect(), Some(plan)),
+                    Ok(plan) => (plan.items().iter().map(|item| item.name.as_str().to_owned()).collect(), Some(plan)),
                     Err(refusal) => return self.refuse(id, refusal.reason, Some(refusal.failure)),
                 }
             }
@@ -236,13 +236,13 @@ impl Driver<'_> {
         let left_out = saved.iter().any(|saved| saved.skipped);
         for saved in saved {
             if saved.skipped {
-                let detail = format!("{} was already here and was left as it is", saved.name);
+                let detail = Subject::from(&saved.name).was("already here and was left as it is");
                 self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
                 continue;
             }
             self.say(&Event::File(Arrived {
                 id,
-                name: saved.name.to_string(),
+                name: saved.name.as_str().to_owned(),
                 original_name: saved.original,
                 saved_to: saved.path,
                 size: saved.size,

@@ -223,6 +223,7 @@ struct Progress {
 struct Trouble {
     error: String,
     detail: String,
+    trust: Option<Trust>,
     next: Option<String>,
 }
 

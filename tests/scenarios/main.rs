@@ -29,6 +29,7 @@ mod mcp;
 mod messages;
 mod pages;
 mod pairings;
+mod peer_text;
 mod predecessor;
 mod routing;
 mod sandboxed;

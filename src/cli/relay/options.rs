@@ -2,7 +2,7 @@
 //! variable and its key in the file follow (`sources`).
 
 use super::values::{Place, Size, Time, proxy, some};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Detail, Exit, Failure};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
@@ -238,7 +238,7 @@ fn ordered(shorter: &str, short: Time, longer: &str, long: Time) -> Result<(), F
     Err(usage(format!("--{shorter} ({short}) cannot be longer than --{longer} ({long})")))
 }
 
-fn usage(detail: impl Into<String>) -> Failure {
+fn usage(detail: impl Into<Detail>) -> Failure {
     Failure::new(Exit::Usage, "usage", detail).next("pinhole relay --help")
 }
 

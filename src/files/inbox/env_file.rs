@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::refusal::Refusal;
 use super::store::store_as;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Detail, Exit, Failure, Subject};
 use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
 use pinhole_protocol::secret::SecretVec;
@@ -95,7 +95,8 @@ impl EnvFile {
         let _ = folder.lock(LOCK);
         let old = old(&folder, file).map_err(disk)?;
         if self.name.is_none() && dotenv::has(&old, &name) {
-            let detail = format!("{name} is in {} already, and only a name that you give replaces it", self.path.display());
+            let detail =
+                Subject::named(&name).is(format_args!("in {} already, and only a name that you give replaces it", self.path.display()));
             return Err(Refusal { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(self.named(&name)) });
         }
         let new = dotenv::set(&old, &name, &written);
@@ -104,11 +105,11 @@ impl EnvFile {
     }
 
     fn peers_name(&self, label: Option<&PeerText>) -> Result<String, Refusal> {
-        let detail = match label.map(PeerText::raw) {
-            None => "the other side gave the secret no name, so there is none for the variable".to_owned(),
-            Some(label) if !is_variable(label) => "the other side calls the secret what no variable can be called".to_owned(),
+        let detail: Detail = match label.map(PeerText::raw) {
+            None => "the other side gave the secret no name, so there is none for the variable".into(),
+            Some(label) if !is_variable(label) => "the other side calls the secret what no variable can be called".into(),
             Some(label) if starts_programs(label) => {
-                format!("the other side calls the secret {label}, a variable that can make programs run others, so only you can choose it")
+                Subject::named(label).is("a variable that can make programs run others, so only you can call the secret that")
             }
             Some(label) => return Ok(label.to_owned()),
         };

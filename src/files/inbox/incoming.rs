@@ -3,6 +3,7 @@
 use super::folder::{self, Identity};
 use super::pending::{Finish, Pending, Reach, Underway};
 use super::{Inbox, Place, Plan, Planned, Refusal};
+use crate::failure::Subject;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, PART_BYTES, PART_ENTRIES, PARTS_AHEAD, PATH_BYTES, PATH_LEVELS};
 use pinhole_protocol::wire::{Entry, EntryKind, ItemKind, Part};
@@ -21,7 +22,7 @@ pub struct Incoming {
     by_name: HashMap<String, usize>,
     counted: Option<(u32, u64)>,
     /// The whole as a sentence names it.
-    pub(super) what: String,
+    pub(super) what: Subject,
     /// Locked before `underway`, and across the creating of a part's folders.
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
@@ -33,6 +34,8 @@ pub struct Incoming {
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) planned: Planned,
+    /// Its name as a sentence has it.
+    pub(super) named: Subject,
     /// Its name until it is complete.
     pub(super) hidden: String,
     pub(super) identity: Identity,
@@ -104,7 +107,8 @@ impl Inbox {
             };
             let (hidden, identity) = create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             incoming.by_name.insert(planned.offered.raw().to_owned(), incoming.items.len());
-            incoming.items.push(Item { planned, hidden, identity });
+            let named = Subject::from(&planned.name);
+            incoming.items.push(Item { planned, named, hidden, identity });
             incoming.registering().totals.push(Total::default());
         }
         Ok(incoming)
@@ -165,7 +169,7 @@ impl Incoming {
         let checked = part.entries.iter().map(|entry| self.check_entry(entry, totals)).collect::<Result<Vec<_>, _>>()?;
         let bytes = totals.iter().fold(0, |sum: u64, total| sum.saturating_add(total.bytes));
         if self.counted.is_some_and(|(entries, counted)| sum > entries || bytes > counted) {
-            return Err(Refusal::changed(format!("{} was not saved: it has grown since it was offered", self.what)));
+            return Err(Refusal::changed(self.what.was_not("saved: it has grown since it was offered")));
         }
         Ok(checked)
     }
@@ -174,14 +178,14 @@ impl Incoming {
         let Some((top, below)) = entry.path.split_first() else { return Err(Refusal::protocol("sent an entry without a name")) };
         let length = entry.path.iter().fold(below.len(), |sum, name| sum.saturating_add(name.raw().len()));
         if entry.path.len() > PATH_LEVELS || length > PATH_BYTES {
-            return Err(Refusal::name(format!("{} was not saved: a path in it is too deep or too long", self.what)));
+            return Err(Refusal::name(self.what.was_not("saved: a path in it is too deep or too long")));
         }
         let index = self.by_name.get(top.raw()).copied();
         let found = index.and_then(|index| Some((index, self.items.get(index)?, totals.get_mut(index)?)));
         let Some((index, item, total)) = found else { return Err(Refusal::protocol("sent an entry that it has not offered")) };
-        let name = &item.planned.name;
+        let name = &item.named;
         let names = below.iter().map(FileName::parse).collect::<Result<Vec<_>, _>>();
-        let names = names.map_err(|error| Refusal::name(format!("{name} was not saved: {error}")))?;
+        let names = names.map_err(|error| Refusal::name(name.was_not(format_args!("saved: {error}"))))?;
         let path = names.iter().map(|parsed| parsed.name.as_str()).collect::<Vec<_>>().join("/");
 
         let fits = match (item.planned.kind, entry.kind) {
@@ -197,11 +201,11 @@ impl Incoming {
         }
         total.seen = true;
         if item.planned.kind == ItemKind::File && entry.size != item.planned.size {
-            return Err(Refusal::changed(format!("{name} was not saved: its size has changed since it was offered")));
+            return Err(Refusal::changed(name.was_not("saved: its size has changed since it was offered")));
         }
         // What the operating system counts in is signed.
         if entry.size.is_some_and(|size| i64::try_from(size).is_err()) {
-            return Err(Refusal::too_large(format!("{name} was not accepted: no disk holds a file of the size that it is said to have")));
+            return Err(Refusal::too_large(name.was_not("accepted: no disk holds a file of the size that it is said to have")));
         }
         let file = (entry.kind == EntryKind::File).then(|| Finish { executable: entry.executable, modified: modified(entry) });
         if file.is_some() {
@@ -217,8 +221,8 @@ impl Incoming {
         let Some(item) = self.items.get(entry.item) else { return Ok(None) };
         let what = || item.what(&entry.path);
         let (parent, name) = reach.parent(&self.place.folder, item, entry.item, &entry.path).map_err(|error| {
-            let missing = format!("{} was not saved: a folder on the way to it was not sent, or is a file", what());
-            if is_no_folder(&error) { Refusal::name(missing) } else { Refusal::disk(what(), &error) }
+            let missing = "saved: a folder on the way to it was not sent, or is a file";
+            if is_no_folder(&error) { Refusal::name(what().was_not(missing)) } else { Refusal::disk(&what(), &error) }
         })?;
         let identity = entry.path.is_empty().then_some(item.identity);
         let created = match (entry.file, identity) {
@@ -231,7 +235,7 @@ impl Incoming {
             (None, Some(_)) => Ok(()),
             (None, None) => parent.create_folder(name),
         };
-        created.map(|()| None).map_err(|error| Refusal::disk(what(), &error))
+        created.map(|()| None).map_err(|error| Refusal::disk(&what(), &error))
     }
 
     pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {
@@ -245,8 +249,8 @@ impl Incoming {
 
 impl Item {
     /// What lies at `path` below the item, as a sentence names it.
-    pub(super) fn what(&self, path: &str) -> String {
-        if path.is_empty() { self.planned.name.to_string() } else { format!("{}/{path}", self.planned.name) }
+    pub(super) fn what(&self, path: &str) -> Subject {
+        if path.is_empty() { self.named.clone() } else { Subject::named(&format!("{}/{path}", self.planned.name.as_str())) }
     }
 }
 

@@ -72,13 +72,13 @@ impl Incoming {
             underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
         }
         if underway.over {
-            let failure = Failure::new(Exit::Other, "failed", format!("{} was not saved: its transfer had already ended", self.what));
+            let failure = Failure::new(Exit::Other, "failed", self.what.was_not("saved: its transfer had already ended"));
             return Err(Refusal { reason: Reason::Failed, failure });
         }
         let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);
         let counted = underway.layout.entries() == entries && totals.iter().all(|total| total.seen);
         // A stream is pending until its end is said, which is now.
-        if let ([Item { planned, hidden, identity }], [total], true) = (self.items.as_slice(), &mut *totals, written && counted)
+        if let ([Item { planned, hidden, identity, .. }], [total], true) = (self.items.as_slice(), &mut *totals, written && counted)
             && planned.kind == ItemKind::Stream
             && let Some(stream) = underway.complete(0)
         {
@@ -97,7 +97,7 @@ impl Incoming {
     fn sync(&self) -> Result<(), Refusal> {
         let folder = &self.place.folder;
         let synced = match self.items.as_slice() {
-            [Item { planned, hidden, identity }] if planned.kind != ItemKind::Folder => {
+            [Item { planned, hidden, identity, .. }] if planned.kind != ItemKind::Folder => {
                 folder.reopen_file(hidden, *identity).and_then(|file| file.sync_all())
             }
             _ => folder.sync_all(),

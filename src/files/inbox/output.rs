@@ -3,7 +3,7 @@
 
 use super::room::Room;
 use super::{Refusal, Saved, plan};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::CREDIT;
 use pinhole_protocol::transfers::Whole;
@@ -63,7 +63,7 @@ impl Output {
         };
         let parsed = FileName::parse(offered).map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
         let room = Room::new(max_size, 0.0);
-        room.take(parsed.name.as_str(), size.unwrap_or(0))?;
+        room.take(&Subject::from(&parsed.name), size.unwrap_or(0))?;
         let (queue, chunks) = mpsc::channel();
         let state = State { next: 0, queue: Some(queue), early: BTreeMap::new(), held: 0, size: None, taken: 0, over: false, failed: None };
         let state = Arc::new(Mutex::new(state));
@@ -86,7 +86,7 @@ impl Output {
             return Err(Refusal::protocol("sent an entry that contradicts its offer"));
         }
         if entry.size != self.size {
-            return Err(Refusal::changed(format!("{} was not taken: its size has changed since it was offered", self.name)));
+            return Err(Refusal::changed(Subject::from(&self.name).was_not("taken: its size has changed since it was offered")));
         }
         state.size = Some(entry.size.unwrap_or(u64::MAX));
         Ok(())
@@ -109,7 +109,7 @@ impl Output {
         let end = offset.checked_add(length(data)).filter(|end| *end <= size);
         let end = end.ok_or_else(|| Refusal::protocol("sent more of a file than it said there is"))?;
         if self.kind == ItemKind::Stream && end > state.taken {
-            self.room.take(self.name.as_str(), end.saturating_sub(state.taken))?;
+            self.room.take(&Subject::from(&self.name), end.saturating_sub(state.taken))?;
             state.taken = end;
         }
         state.keep(offset, end, data);

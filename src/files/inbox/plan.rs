@@ -1,7 +1,7 @@
 //! An offer, checked and named, before anything is on the disk.
 
 use super::{Conflict, Inbox, Refusal};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
 use pinhole_protocol::wire::{ItemKind, Offer, PeerText, Reason};
@@ -57,7 +57,9 @@ impl Inbox {
             let parsed = FileName::parse(&item.name).map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
             let wanted = rename.clone().unwrap_or(parsed.name);
             if longest != 0 && u64::try_from(wanted.as_str().len()).is_ok_and(|length| length > longest) {
-                return Err(Refusal::name(format!("{wanted} was not saved: the disk here holds no name longer than {longest} bytes")));
+                return Err(Refusal::name(
+                    Subject::from(&wanted).was_not(format_args!("saved: the disk here holds no name longer than {longest} bytes")),
+                ));
             }
             // Different names there may be one name here; two items of one offer never meet, whatever the policy.
             let number: &mut u32 = numbers.entry(wanted.folded()).or_default();
@@ -109,17 +111,17 @@ impl Plan {
     }
 
     /// The whole in a few words: a name or a number of items.
-    pub(super) fn what(&self) -> String {
+    pub(super) fn what(&self) -> Subject {
         match self.items.as_slice() {
-            [item] => item.name.to_string(),
-            items => format!("{} items", items.len()),
+            [item] => Subject::from(&item.name),
+            items => Subject::from(format!("{} items", items.len()).as_str()),
         }
     }
 
     /// Nobody is there to say what a question is about.
     pub(super) fn check_answered(&self) -> Result<(), Refusal> {
         self.conflicts().next().map_or(Ok(()), |name| {
-            let detail = format!("{name} is already here, and there is nobody to ask what to do");
+            let detail = Subject::from(name).is("already here, and there is nobody to ask what to do");
             let failure = Failure::new(Exit::NoAnswer, "no-answer", detail).next("say it with --conflict rename, skip or overwrite");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })

@@ -1,6 +1,6 @@
 //! Why something is not received: a word for the peer, and for the user here what happened, whose fault it is and what to do.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Detail, Exit, Failure, Subject};
 use pinhole_protocol::wire::Reason;
 use rustix::io::Errno;
 use std::fmt;
@@ -34,41 +34,42 @@ impl Refusal {
     }
 
     /// A name that cannot be stored.
-    pub(super) fn name(detail: impl Into<String>) -> Self {
+    pub(super) fn name(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to rename it, or to send it in an archive";
         Self { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) }
     }
 
     /// Over what `--max-size` allows.
-    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+    pub(super) fn too_large(detail: impl Into<Detail>) -> Self {
         let next = "allow more with --max-size, or ask for less";
         Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
     }
 
     /// What arrives is not what was offered.
-    pub(super) fn changed(detail: impl Into<String>) -> Self {
+    pub(super) fn changed(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to send it again";
         Self { reason: Reason::SourceChanged, failure: Failure::new(Exit::SourceChanged, "source-changed", detail).next(next) }
     }
 
     /// Not what this side came for.
-    pub(super) fn not_wanted(detail: impl Into<String>, next: &str) -> Self {
+    pub(super) fn not_wanted(detail: impl Into<Detail>, next: &str) -> Self {
         Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Other, "not-wanted", detail).next(next) }
     }
 
     /// The disk has no room.
-    pub(super) fn no_space(detail: impl Into<String>) -> Self {
+    pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
         Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }
     }
 
     /// The operating system said no while `what` was being saved.
-    pub(super) fn disk(what: impl fmt::Display, error: &io::Error) -> Self {
-        let detail = format!("{what} was not saved: {error}");
+    pub(super) fn disk(what: impl Into<Subject>, error: &io::Error) -> Self {
+        let what = what.into();
+        let detail = what.was_not(format_args!("saved: {error}"));
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
             Some(Errno::EXIST) => Self {
                 reason: Reason::Exists,
-                failure: Failure::new(Exit::Disk, "exists", format!("{what} was not saved: two names in it are one name on this disk"))
+                failure: Failure::new(Exit::Disk, "exists", what.was_not("saved: two names in it are one name on this disk"))
                     .next("ask the other side to rename one, or to send an archive"),
             },
             _ => Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) },

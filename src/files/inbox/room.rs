@@ -2,6 +2,7 @@
 
 use super::folder::Folder;
 use super::refusal::Refusal;
+use crate::failure::Subject;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -27,13 +28,13 @@ impl Room {
     }
 
     /// Whether `bytes` more would fit, without taking them. `what` names them in a refusal.
-    pub(super) fn check(&self, what: &str, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    pub(super) fn check(&self, what: &Subject, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
         self.with(self.taken.load(Relaxed), bytes).ok_or_else(|| self.over(what, bytes))?;
         self.check_disk(what, bytes, disk, place)
     }
 
     /// Takes `bytes` of what the channel may take.
-    pub(super) fn take(&self, what: &str, bytes: u64) -> Result<(), Refusal> {
+    pub(super) fn take(&self, what: &Subject, bytes: u64) -> Result<(), Refusal> {
         let taken = self.taken.fetch_update(Relaxed, Relaxed, |taken| self.with(taken, bytes));
         taken.map(drop).map_err(|_| self.over(what, bytes))
     }
@@ -44,7 +45,7 @@ impl Room {
     }
 
     /// Says that `bytes` are about to be written, and looks at the disk when it is time.
-    pub(super) fn writing(&self, what: &str, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    pub(super) fn writing(&self, what: &Subject, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
         let before = self.written.fetch_add(bytes, Relaxed);
         if before / LOOK_AGAIN == before.wrapping_add(bytes) / LOOK_AGAIN { Ok(()) } else { self.check_disk(what, bytes, disk, place) }
     }
@@ -54,12 +55,12 @@ impl Room {
         taken.checked_add(bytes).filter(|sum| *sum <= self.max_size.unwrap_or(u64::MAX))
     }
 
-    fn over(&self, what: &str, bytes: u64) -> Refusal {
+    fn over(&self, what: &Subject, bytes: u64) -> Refusal {
         let (bytes, max) = (in_units(bytes), in_units(self.max_size.unwrap_or(u64::MAX)));
-        Refusal::too_large(format!("{what} was not accepted: {bytes} more would be over the {max} that one code may bring"))
+        Refusal::too_large(what.was_not(format_args!("accepted: {bytes} more would be over the {max} that one code may bring")))
     }
 
-    fn check_disk(&self, what: &str, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    fn check_disk(&self, what: &Subject, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
         let space = disk.space().map_err(|error| Refusal::disk(what, &error))?;
         // What is lost in a float's 53 bits is less than a block.
         let kept = (space.total as f64 * self.keep_free) as u64;
@@ -69,11 +70,11 @@ impl Room {
         }
         let free = in_units(space.available);
         let kept = if kept == 0 { String::new() } else { format!(", of which {} stay free,", in_units(kept)) };
-        Err(Refusal::no_space(format!(
-            "{what} was not saved: the disk holding {} has {free} left{kept} and {} are needed",
+        Err(Refusal::no_space(what.was_not(format_args!(
+            "saved: the disk holding {} has {free} left{kept} and {} are needed",
             place.display(),
             in_units(bytes)
-        )))
+        ))))
     }
 }
 
@@ -98,15 +99,15 @@ mod tests {
 
     #[test]
     fn what_is_taken_counts_and_what_is_given_back_does_not() {
-        let room = Room::new(Some(10), 0.0);
-        room.take("f", 6).unwrap();
-        assert!(room.take("f", 5).is_err() && room.take("f", u64::MAX).is_err());
-        room.take("f", 4).unwrap();
+        let (room, f) = (Room::new(Some(10), 0.0), Subject::named("f"));
+        room.take(&f, 6).unwrap();
+        assert!(room.take(&f, 5).is_err() && room.take(&f, u64::MAX).is_err());
+        room.take(&f, 4).unwrap();
         room.give_back(3);
-        assert!(room.take("f", 4).is_err());
-        room.take("f", 3).unwrap();
+        assert!(room.take(&f, 4).is_err());
+        room.take(&f, 3).unwrap();
         let endless = Room::new(None, 0.0);
-        endless.take("f", u64::MAX).unwrap();
-        assert!(endless.take("f", 1).is_err());
+        endless.take(&f, u64::MAX).unwrap();
+        assert!(endless.take(&f, 1).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::folder::{self, Folder};
 use super::refusal::OTHER_FOLDER;
 use super::{Conflict, Inbox};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::{FileName, NameError};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -36,7 +36,8 @@ impl Inbox {
         let place = &*self.0;
         // Small as each is, a channel can bring any number of them.
         let bytes_more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let room = place.room.check(what, bytes_more, &place.folder, &place.path).and_then(|()| place.room.take(what, bytes_more));
+        let more = Subject::from(what);
+        let room = place.room.check(&more, bytes_more, &place.folder, &place.path).and_then(|()| place.room.take(&more, bytes_more));
         room.map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
             store_as(&place.folder, bytes, |hidden| place.give_name(hidden, &name, Conflict::Rename).map(|(name, _)| name))

@@ -2,6 +2,7 @@
 
 use super::pending::{Pending, Underway};
 use super::{Incoming, Refusal};
+use crate::failure::Subject;
 use pinhole_protocol::limits;
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::ItemKind;
@@ -108,7 +109,7 @@ impl Incoming {
             underway.taken = range.end;
         }
         let opened = underway.file(entry, &self.place.folder, &self.items);
-        let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
+        let file = opened.map_err(|error| Refusal::disk(&self.what_of(&underway, entry), &error))?;
         let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
         pending.writers = pending.writers.saturating_add(1);
         let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
@@ -118,26 +119,26 @@ impl Incoming {
 
     /// The part of a turn that takes time.
     fn put(&self, turn: &Turn, offset: u64, data: &[u8]) -> Result<(), Refusal> {
-        let name = self.items.get(turn.item).map_or(self.what.as_str(), |item| item.planned.name.as_str());
-        self.place.room.writing(name, turn.range.end.saturating_sub(turn.range.start), &self.place.folder, &self.place.path)?;
+        let what = self.items.get(turn.item).map_or(&self.what, |item| &item.named);
+        self.place.room.writing(what, turn.range.end.saturating_sub(turn.range.start), &self.place.folder, &self.place.path)?;
         if let Some((range, sure)) = &turn.allocate {
             let asked = rustix::fs::fallocate(&turn.file, FallocateFlags::empty(), range.start, range.end.saturating_sub(range.start));
             // Where a file system cannot be asked, or asked for more than there may be, the write itself will tell.
             if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked
                 && *sure
             {
-                return Err(Refusal::disk(name, &error.into()));
+                return Err(Refusal::disk(what, &error.into()));
             }
         }
         for new in turn.new.iter(usize::MAX) {
             let [from, to] = [new.start, new.end].map(|at| usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX));
             let at = offset.saturating_add(new.start.saturating_sub(turn.range.start));
-            turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at).map_err(|error| Refusal::disk(name, &error))?;
+            turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at).map_err(|error| Refusal::disk(what, &error))?;
         }
         Ok(())
     }
 
-    fn what_of(&self, underway: &Underway, entry: u32) -> String {
+    fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
         let pending = underway.pending.get(&entry);
         let item = pending.and_then(|pending| Some(self.items.get(pending.item)?.what(&pending.path)));
         item.unwrap_or_else(|| self.what.clone())

@@ -7,7 +7,7 @@ use super::source::{READ, open_resolved};
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
 use super::{Options, held};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Detail, Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerText};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -265,7 +265,7 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn usage(word: &'static str, detail: impl Into<String>) -> Failure {
+fn usage(word: &'static str, detail: impl Into<Detail>) -> Failure {
     Failure::new(Exit::Usage, word, detail)
 }
 

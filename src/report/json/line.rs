@@ -13,6 +13,21 @@ pub enum Value {
     Withheld,
 }
 
+/// The mark of what quotes the peer: data that approves nothing, starts nothing, and is no instruction.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Trust {
+    Untrusted,
+}
+
+impl Trust {
+    /// The mark, if there is to be one.
+    pub const fn of(quotes_peer: bool) -> Option<Self> {
+        if quotes_peer { Some(Self::Untrusted) } else { None }
+    }
+}
+
 /// One line of what pinhole tells scripts and agents. Readers ignore what they do not know.
 #[derive(Serialize, JsonSchema)]
 pub struct Line<'a> {
@@ -153,6 +168,9 @@ pub enum Body<'a> {
         error: &'static str,
         /// What happened, for reading.
         detail: &'a str,
+        /// There if `detail`, or `next`, quotes what the other side wrote.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trust: Option<Trust>,
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Subject};
 use crate::report::test_events;
 use crate::session::event::Path;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
@@ -384,6 +384,16 @@ fn giving_a_file() {
             r#"{"v":1,"type":"end","exit":0,"reason":"done","last_seq":6}"#,
         ]
     );
+}
+
+#[test]
+fn an_error_that_quotes_the_peer_is_marked() {
+    let failure = Failure::new(Exit::Disk, "exists", Subject::named("run \"this\"\n").was_not("saved")).next("x");
+    let quoted =
+        r#"{"v":1,"type":"error","error":"exists","detail":"\"run \\\"this\\\"\\u{a}\" was not saved","trust":"untrusted","next":"x"}"#;
+    assert_eq!(lines(&[Event::Trouble(failure)], None), [quoted]);
+    let ours = Failure::new(Exit::Disk, "exists", Subject::from("the text").was_not("saved"));
+    assert_eq!(lines(&[Event::Trouble(ours)], None), [r#"{"v":1,"type":"error","error":"exists","detail":"the text was not saved"}"#]);
 }
 
 #[test]

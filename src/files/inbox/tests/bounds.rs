@@ -123,7 +123,7 @@ fn sizes_that_no_disk_holds_are_refused_before_anything_is_allocated() {
 fn the_sentence_about_a_full_disk_says_how_much_and_what_to_do() {
     let desk = Desk::new();
     let failure = desk.begin(&[item("report.pdf", ItemKind::File, Some(1 << 60))]).unwrap_err().failure;
-    let start = format!("report.pdf was not saved: the disk holding {} has ", desk.inbox.path().display());
+    let start = format!("\"report.pdf\" was not saved: the disk holding {} has ", desk.inbox.path().display());
     assert!(failure.detail.starts_with(&start) && failure.detail.ends_with(" left and 1152921.5 TB are needed"), "{failure}");
     assert_eq!((failure.word, failure.next.as_deref()), ("no-space", Some("free some space, or take into another folder with -o DIR")));
 }
@@ -145,7 +145,7 @@ fn part_of_the_disk_stays_free() {
 fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
     let desk = Desk::with(Policy { max_size: Some(10), keep_free: 0.0, ..Policy::default() });
     let failure = desk.begin(&[item("f", ItemKind::File, Some(11))]).unwrap_err().failure;
-    assert_eq!(failure.detail, "f was not accepted: 11 bytes more would be over the 10 bytes that one code may bring");
+    assert_eq!(failure.detail, "\"f\" was not accepted: 11 bytes more would be over the 10 bytes that one code may bring");
     desk.receive("a", b"123456").unwrap();
     assert_eq!(reason(desk.begin(&[item("f", ItemKind::File, Some(5))])), Reason::TooLarge);
 

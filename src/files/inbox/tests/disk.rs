@@ -17,7 +17,7 @@ fn a_full_disk_is_told_to_both_sides() {
     incoming.underway().pending.get_mut(&0).unwrap().file = Some(Arc::new(full));
     let refusal = incoming.write(0, 0, b"1234").unwrap_err();
     assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::NoSpace, Exit::Disk, "no-space"));
-    assert_eq!(refusal.failure.detail, "f was not saved: No space left on device (os error 28)");
+    assert_eq!(refusal.failure.detail, "\"f\" was not saved: No space left on device (os error 28)");
     assert_eq!(reason(incoming.commit_counted(1, 4)), Reason::Protocol);
     drop(incoming);
     assert!(desk.is_empty());
@@ -126,7 +126,7 @@ fn a_directory_that_cannot_be_written_to_is_found_out_before_the_offer_is_accept
     let plan = inbox.plan(&offer(&[item("f", ItemKind::File, Some(1))]), None).unwrap();
     let failure = inbox.begin(plan).unwrap_err().failure;
     assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
-    assert!(failure.detail.starts_with("f was not saved: ") && failure.next.is_some(), "{failure}");
+    assert!(failure.detail.starts_with("\"f\" was not saved: ") && failure.next.is_some(), "{failure}");
 }
 
 /// The umask belongs to the whole process, so this test runs itself in one of its own for each.

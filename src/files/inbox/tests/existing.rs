@@ -103,7 +103,7 @@ fn a_folder_replaces_nothing() {
 #[test]
 fn numbers_go_on_and_the_other_name_is_told() {
     let desk = desk(Conflict::Rename);
-    let names: Vec<String> = (0..3).map(|_| desk.receive("a.txt", b"").unwrap().name.to_string()).collect();
+    let names: Vec<String> = (0..3).map(|_| desk.receive("a.txt", b"").unwrap().name.as_str().to_owned()).collect();
     assert_eq!(names, ["a.txt", "a (1).txt", "a (2).txt"]);
     let saved = desk.receive(".a", b"").unwrap();
     assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("_a", ".a"));
