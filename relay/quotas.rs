@@ -5,8 +5,8 @@
 mod rates;
 mod sources;
 
+pub use pinhole_protocol::source::Source;
 pub use rates::Rates;
-pub use sources::Source;
 
 use crate::limits::QuotaLimits;
 use core::time::Duration;

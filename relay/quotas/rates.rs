@@ -1,6 +1,7 @@
 //! How fast each source may send: asked before a frame is forwarded, it says how long to wait first. Nothing is ever dropped.
 
-use super::sources::{Account, Source, Sources};
+use super::Source;
+use super::sources::{Account, Sources};
 use crate::limits::RateLimits;
 use core::time::Duration;
 use pinhole_protocol::time::Instant;

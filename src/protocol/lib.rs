@@ -22,6 +22,7 @@ pub mod ranges;
 pub mod records;
 pub mod rendezvous;
 pub mod secret;
+pub mod source;
 pub mod time;
 pub mod transfers;
 pub mod wire;

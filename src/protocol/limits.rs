@@ -11,7 +11,7 @@ pub const HANDSHAKE_BODY: usize = 1024;
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Handshakes that a host holds at once, so that a stranger's silence costs bounded memory (SPEC 3.7).
 pub const PENDING_HANDSHAKES: usize = 16;
-/// Of those, how many may come from one source address.
+/// Of those, how many may come from one [`crate::source::Source`].
 pub const PENDING_PER_SOURCE: usize = 4;
 /// A pending handshake younger than this is not closed in favour of a newcomer.
 pub const PENDING_SPARED: Duration = Duration::from_secs(1);

@@ -1,9 +1,12 @@
 //! Whoever else is on the network: no answer of theirs makes the program dial what is no neighbour, or hold what they send.
 
+use crate::harness::PATIENCE;
 use crate::harness::process::Watch;
 use crate::world::{Neighbour, World, apart, is_response};
-use std::io::{ErrorKind, Write};
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use pinhole_protocol::rendezvous::Opening;
+use socket2::{Domain, Socket, Type};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -112,5 +115,36 @@ fn what_is_said_to_a_waiting_host_is_not_kept() {
         assert_eq!(there.run(&["take", &code]).expect(0).one("text")["body"], "hello");
         host.end().expect(0);
         watch.check();
+    });
+}
+
+/// A connection to a host's door from one of several addresses of a machine, message 0 said.
+fn knock_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(from.parse().unwrap(), 0).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _ = stream.write_all(&Opening::Code.encode());
+    stream
+}
+
+#[test]
+fn all_addresses_of_one_64_have_the_places_of_one_source_at_a_door() {
+    apart("hostile::all_addresses_of_one_64_have_the_places_of_one_source_at_a_door", || {
+        let addresses: Vec<String> = (1..=16).map(|number| format!("fd0b::{number:x}")).collect();
+        let mut world = World::new();
+        let prefixed: Vec<String> = addresses.iter().map(|address| format!("{address}/64")).collect();
+        let crowd = world.machine(&prefixed.iter().map(String::as_str).collect::<Vec<_>>());
+        let (here, there) = (world.machine(&["fd09::1/64", "fd0b::99/64"]), world.machine(&["fd09::2/64"]));
+        let mut host = here.start(&["give", "--text", "hello"]);
+        let code = host.code();
+        let door = SocketAddr::new("fd0b::99".parse().unwrap(), crate::world::number(&code));
+        let mut knocks: Vec<TcpStream> = crowd.there(|| addresses.iter().map(|from| knock_from(from, door)).collect());
+        // Message 1 comes to who has a place. One that is a second old gives it up to a newcomer.
+        let answered = knocks.iter_mut().filter_map(|knock| knock.read(&mut [0; 1]).ok()).sum::<usize>();
+        assert!((4..=8).contains(&answered), "{answered} of 16");
+        there.run(&["take", &format!("{code}@[fd09::1]")]).expect(0);
+        host.end().expect(0);
     });
 }

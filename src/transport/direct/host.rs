@@ -8,6 +8,7 @@ use crate::transport::Met;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
 use std::future::poll_fn;
 use std::io;
@@ -102,14 +103,14 @@ impl Listener {
 
     /// The next connection and its source. Errors are of connections that were gone before they were taken, or a want of file handles that
     /// passes as other handshakes end.
-    async fn accept(&self) -> (TcpStream, IpAddr) {
+    async fn accept(&self) -> (TcpStream, Source) {
         loop {
             let accepted = poll_fn(|context| {
                 let ready = self.sockets.iter().map(|socket| socket.poll_accept(context)).find(Poll::is_ready);
                 ready.unwrap_or(Poll::Pending)
             });
             match accepted.await {
-                Ok((socket, peer)) => return (socket, peer.ip().to_canonical()),
+                Ok((socket, peer)) => return (socket, peer.ip().into()),
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             }
         }
@@ -140,7 +141,7 @@ type SharedJudge = Arc<Mutex<Option<Judge>>>;
 
 /// A handshake under way.
 struct Pending {
-    source: IpAddr,
+    source: Source,
     since: Instant,
     task: AbortHandle,
 }
@@ -181,7 +182,7 @@ pub async fn meet(listener: &Listener, judge: Judge) -> Result<Met, Failure> {
 }
 
 /// Whether a newcomer needs another's place: whose, or nothing if nobody may be closed for it.
-fn crowded_out(pending: &[Pending], source: IpAddr) -> Option<Option<usize>> {
+fn crowded_out(pending: &[Pending], source: Source) -> Option<Option<usize>> {
     let from_source = pending.iter().filter(|other| other.source == source).count();
     let alike: Box<dyn Fn(&Pending) -> bool> = if from_source >= PENDING_PER_SOURCE {
         Box::new(move |other| other.source == source)
@@ -274,4 +275,45 @@ fn decide(
 
 fn lock(judge: &SharedJudge) -> std::sync::MutexGuard<'_, Option<Judge>> {
     judge.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Strangers at these addresses who came just now, or a while ago, and stay.
+    fn pending(addresses: &[&str], since: Instant) -> Vec<Pending> {
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        addresses.iter().map(|address| Pending { source: source(address), since, task: task.clone() }).collect()
+    }
+
+    fn source(address: &str) -> Source {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[tokio::test]
+    async fn sixteen_addresses_of_one_64_have_the_four_places_of_one_source() {
+        let crowd: Vec<String> = (1..=16).map(|number| format!("2001:db8:1:2:{number}::{number}")).collect();
+        let mut taken = Vec::new();
+        for address in &crowd {
+            if crowded_out(&taken, source(address)).is_none() {
+                taken.extend(pending(&[address], Instant::now()));
+            }
+        }
+        assert_eq!(taken.len(), PENDING_PER_SOURCE);
+        // Another 64 has its own, and takes nobody's.
+        assert_eq!(crowded_out(&taken, source("2001:db8:1:3::1")), None);
+        // A mapped address is the IPv4 address that it maps.
+        let mapped = pending(&["::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"], Instant::now());
+        assert_eq!((crowded_out(&mapped, source("192.0.2.1")), crowded_out(&mapped, source("192.0.2.2"))), (Some(None), None));
+    }
+
+    #[tokio::test]
+    async fn an_old_place_of_the_same_source_is_given_to_its_newcomer_and_nobody_elses() {
+        let Some(earlier) = Instant::now().checked_sub(PENDING_SPARED * 2) else { return };
+        let mut all = pending(&["192.0.2.7"], earlier);
+        all.extend(pending(&["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"], earlier));
+        assert_eq!(crowded_out(&all, source("2001:db8::5")), Some(Some(1)));
+        assert_eq!(crowded_out(&all, source("192.0.2.8")), None);
+    }
 }
