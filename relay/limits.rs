@@ -30,6 +30,8 @@ pub struct Limits {
     pub public: bool,
     /// Numbers that are waiting or resting at one time: what bounds the memory of an hour's rest.
     pub numbers: usize,
+    /// How many of them whoever took them may have.
+    pub shares: Shares,
     /// What each source may do.
     pub quotas: QuotaLimits,
 }
@@ -51,6 +53,17 @@ pub struct QuotaLimits {
     pub refusal: Duration,
     /// Sources remembered without a connection of theirs; beyond it the others are forgotten.
     pub sources: usize,
+}
+
+/// How many numbers, waiting or resting, are one's who took them. Below 1 is 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Shares {
+    /// An IPv4 address, or the first 64 bits of an IPv6 address.
+    pub source: u32,
+    /// The first 24 bits of an IPv4 address, or the first 48 of an IPv6 address.
+    pub site: u32,
+    /// The first 32 bits of an IPv6 address.
+    pub provider: u32,
 }
 
 /// How much one source may send a minute. More is delayed.
@@ -79,6 +92,7 @@ impl Default for Limits {
             longest: Duration::from_secs(24 * 3600),
             public: false,
             numbers: 1_000_000,
+            shares: Shares { source: 200, site: 2_000, provider: 20_000 },
             quotas: QuotaLimits::default(),
         }
     }

@@ -3,6 +3,7 @@
 //! [`Pairing`] only routes. `hosts` has the numbers, `joins` what happens to a joiner, `links` the slots and all pairs. It reads no clock,
 //! draws no randomness of its own, and looks into no message.
 
+mod crowds;
 mod deadlines;
 mod hosts;
 mod joins;
@@ -194,11 +195,11 @@ impl Pairing {
     pub fn new(now: Instant, limits: Limits) -> Self {
         Self {
             quotas: Quotas::new(limits.quotas.clone()),
+            numbers: Numbers::new(&limits.shares),
             limits,
             started: now,
             seats: BTreeMap::new(),
             hosts: BTreeMap::new(),
-            numbers: Numbers::default(),
             slots: BTreeMap::new(),
             pairs: BTreeMap::new(),
             deadlines: Deadlines::default(),

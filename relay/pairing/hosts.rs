@@ -77,9 +77,13 @@ impl Pairing {
         rng: &mut (impl RngCore + CryptoRng),
         actions: &mut Actions,
     ) {
+        if let Some(why) = self.numbers.refuse(source, self.limits.numbers) {
+            return actions.list.push(Action::Close(connection, why));
+        }
         let waiting = self.hosts.len().saturating_add(1);
-        let drawn = if self.has_room() { self.numbers.draw(waiting, |number| self.hosts.contains_key(&number), rng) } else { None };
-        let Some(nameplate) = drawn else { return actions.list.push(Action::Close(connection, Why::Full)) };
+        let Some(nameplate) = self.numbers.draw(waiting, rng) else {
+            return actions.list.push(Action::Close(connection, Why::Full));
+        };
         let mut owner = [0; 16];
         rng.fill_bytes(&mut owner);
         self.seat_host(now, connection, source, nameplate, OwnerToken::new(owner), actions);
@@ -98,10 +102,13 @@ impl Pairing {
         let Some(host) = self.hosts.get(&nameplate) else {
             // A relay that has just started knows no numbers, but its hosts have read theirs out.
             let young = now.since(self.started) < self.limits.absence;
-            if young && nameplate.is_relay() && !self.numbers.rests(nameplate) && self.has_room() {
-                return self.seat_host(now, connection, source, nameplate, owner, actions);
+            if !young || !nameplate.is_relay() || self.numbers.holds(nameplate) {
+                return actions.list.push(Action::Close(connection, Why::Unavailable));
             }
-            return actions.list.push(Action::Close(connection, Why::Unavailable));
+            if let Some(why) = self.numbers.refuse(source, self.limits.numbers) {
+                return actions.list.push(Action::Close(connection, why));
+            }
+            return self.seat_host(now, connection, source, nameplate, owner, actions);
         };
         if !host.owner.is(&owner) {
             return actions.list.push(Action::Close(connection, Why::Unavailable));
@@ -128,10 +135,6 @@ impl Pairing {
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.hosts.len().saturating_add(self.numbers.resting()) < self.limits.numbers
-    }
-
     fn seat_host(
         &mut self,
         now: Instant,
@@ -147,6 +150,7 @@ impl Pairing {
         let stage = Stage::Asked { host: connection, since: now };
         let host = Host { owner, source, stage, attempt: 1, line: Line::default(), began: now, active: now };
         self.hosts.insert(nameplate, host);
+        self.numbers.take(nameplate, source);
         self.seats.insert(connection, Seat::Host(nameplate));
         actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: 1 }));
         self.settle(now, nameplate, actions);

@@ -9,6 +9,7 @@ mod ending;
 mod joiner;
 mod meeting;
 mod nginx;
+mod numbers;
 mod operator;
 mod own;
 mod pressure;

@@ -172,7 +172,7 @@ fn a_source_has_its_quota_of_hosts_until_their_numbers_are_given_back() {
     let mut world = World::new();
     let numbers: Vec<_> = (0..20).map(|index| world.host(index, 1)).collect();
     let refused = |world: &mut World, connection| {
-        world.tell(Input::Host { connection: Connection(connection), source: world::source(1), back: None });
+        world.ask(connection, world::source(1));
         world.heard(connection) == [Heard::Closed(Why::Limit)]
     };
     assert!(refused(&mut world, 20));
@@ -193,7 +193,7 @@ fn waiting_and_resting_numbers_are_bounded() {
         world.host(index, 1);
     }
     world.burn(0);
-    world.tell(Input::Host { connection: Connection(9), source: world::source(1), back: None });
+    world.ask(9, world::source(1));
     assert_eq!(world.heard(9), [Heard::Closed(Why::Full)]);
     world.wait_seconds(3600);
     world.host(10, 1);

@@ -4,6 +4,7 @@ mod away;
 mod hosts;
 mod joins;
 mod links;
+mod numbers;
 mod sequences;
 mod spec;
 mod world;

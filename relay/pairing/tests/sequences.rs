@@ -3,7 +3,7 @@
 use super::super::{Connection, Input, OwnerToken, Population};
 use super::world::{Heard, Role, World};
 use super::{Side, one};
-use crate::limits::Limits;
+use crate::limits::{Limits, Shares};
 use pinhole_protocol::code::Nameplate;
 use proptest::prelude::*;
 
@@ -86,8 +86,8 @@ impl Run {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Host(source) => {
-                let connection = Connection(self.next());
-                self.world.tell(Input::Host { connection, source: super::world::source(source), back: None });
+                let connection = self.next();
+                self.world.ask(connection, super::world::source(source));
             }
             Step::Back(source, number, how) => {
                 let (connection, nameplate) = (self.next(), self.number(number));
@@ -161,7 +161,8 @@ proptest! {
         spread in prop::sample::select(vec![1_u64, 2, 4, u64::MAX]),
         public: bool,
     ) {
-        let limits = Limits { numbers: 40, public, ..Limits::default() };
+        let shares = Shares { source: 12, site: 30, provider: 30 };
+        let limits = Limits { numbers: 40, shares, public, ..Limits::default() };
         let mut run = Run { world: World::with(limits, spread), connections: 0, messages: 0 };
         for step in &steps {
             run.step(step);
@@ -172,6 +173,7 @@ proptest! {
         run.world.wait_seconds(3600);
         let nothing = Population { connections: 0, hosts: 0, resting: 0, slots: 0, pairs: 0 };
         prop_assert_eq!(run.world.pairing.population(), nothing);
+        prop_assert!(run.world.pairing.numbers.is_empty());
         prop_assert_eq!((run.world.pairing.quotas().remembered(), run.world.wake_at), (0, None));
     }
 }

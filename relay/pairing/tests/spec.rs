@@ -43,6 +43,12 @@ fn limits_are_those_of_the_table() {
         format!("| {}, then its joins are refused for {} minutes", quotas.misses_a_minute, minutes(quotas.refusal)),
         format!("on a public relay | {} MB; {};", RateLimits::PUBLIC.bytes / 1_000_000, RateLimits::PUBLIC.control),
         format!("| numbers that wait or rest | {},000,000", limits.numbers / 1_000_000),
+        format!(
+            "a provider (SPEC 10.6) | {}; {},000; {},000",
+            limits.shares.source,
+            limits.shares.site / 1000,
+            limits.shares.provider / 1000
+        ),
     ];
     for row in rows {
         assert!(section.contains(&row), "{row}");

@@ -105,11 +105,16 @@ impl World {
     }
 
     pub(super) fn host(&mut self, connection: u64, from: u64) -> Nameplate {
-        self.tell(Input::Host { connection: Connection(connection), source: source(from), back: None });
+        self.ask(connection, source(from));
         match self.heard(connection)[..] {
             [Heard::Number(nameplate, 1)] => nameplate,
             ref other => panic!("{other:?}"),
         }
+    }
+
+    /// A host of this source asks for a number.
+    pub(super) fn ask(&mut self, connection: u64, source: Source) {
+        self.tell(Input::Host { connection: Connection(connection), source, back: None });
     }
 
     pub(super) fn back(&mut self, connection: u64, from: u64, nameplate: Nameplate, owner: OwnerToken) {
@@ -337,6 +342,7 @@ impl World {
         assert_eq!(self.pairing.seats.len(), self.open.len(), "what is remembered is what is there");
         let population = self.pairing.population();
         assert!(population.hosts + population.resting <= self.limits.numbers);
+        assert_eq!(population.hosts + population.resting, self.pairing.numbers.held(), "each number that waits or rests is somebody's");
         assert!(population.slots + 2 * population.pairs <= population.connections);
         for host in self.pairing.hosts.values() {
             let sources: BTreeSet<Source> = host.line.places().map(|place| place.source).collect();

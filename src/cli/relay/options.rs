@@ -6,7 +6,7 @@ use crate::failure::{Detail, Exit, Failure};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
-use pinhole_relay::limits::{Limits, QuotaLimits, RateLimits};
+use pinhole_relay::limits::{Limits, QuotaLimits, RateLimits, Shares};
 use pinhole_relay::settings::{HostToken, Settings, TlsFiles};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -115,6 +115,15 @@ pub(super) struct Totals {
     /// Numbers that wait or rest
     #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = count(limits().numbers))]
     numbers: u32,
+    /// Of them, taken by one source
+    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.source)]
+    source_numbers: u32,
+    /// Of them, taken by one IPv4 /24 or IPv6 /48
+    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.site)]
+    site_numbers: u32,
+    /// Of them, taken by one IPv6 /32
+    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.provider)]
+    provider_numbers: u32,
     /// Sources remembered that have no connection
     #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = count(limits().quotas.sources))]
     sources: u32,
@@ -202,6 +211,7 @@ impl Options {
                 longest: times.longest.0,
                 public: relay.public,
                 numbers: many(totals.numbers),
+                shares: Shares { source: totals.source_numbers, site: totals.site_numbers, provider: totals.provider_numbers },
                 quotas: QuotaLimits {
                     connections: each.connections,
                     waiting_hosts: each.waiting_hosts,
@@ -310,11 +320,15 @@ mod tests {
             "--line=19",
             "--numbers=20",
             "--sources=21",
+            "--source-numbers=22",
+            "--site-numbers=23",
+            "--provider-numbers=24",
             "--public",
         ]);
         let expected = "Limits { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
-                        inactivity: 11s, longest: 12s, public: true, numbers: 20, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
-                        hosts_a_minute: 15, joins_a_minute: 16, misses_a_minute: 17, refusal: 18s, sources: 21 } }";
+                        inactivity: 11s, longest: 12s, public: true, numbers: 20, shares: Shares { source: 22, site: 23, \
+                        provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, hosts_a_minute: 15, joins_a_minute: 16, \
+                        misses_a_minute: 17, refusal: 18s, sources: 21 } }";
         assert_eq!(format!("{:?}", limits.unwrap().limits), expected);
     }
 
