@@ -9,6 +9,7 @@ use super::options::{Channel, Output, UNWATCHED};
 use super::send::no_channel_of;
 use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, one};
+use crate::control::owner::Visitor;
 use crate::control::wire::{Role, State};
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Policy;
@@ -76,7 +77,7 @@ impl Args {
             }
             self.code = from_stdin()?.trim().to_owned();
         }
-        let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?).await?;
+        let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?, &Visitor::here()).await?;
         if shape(&self.code) != Shape::Number && self.role.is_none() {
             // Who has the whole code of a host that waits here is the one whom it waits for.
             found.retain(|found| found.about.role != Role::Host || found.about.state != State::Waiting);

@@ -3,6 +3,7 @@
 use super::options::Output;
 use super::which;
 use crate::control::found::{find, nothing_open, sides};
+use crate::control::owner::Visitor;
 use crate::failure::Failure;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};
@@ -38,9 +39,10 @@ impl Args {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let which = self.which.which()?;
         let whole = which.code.as_ref().is_some_and(|code| shape(code) != Shape::Number);
-        let sides = sides(find(&which).await?, whole)?;
+        let by = Visitor::here();
+        let sides = sides(find(&which, &by).await?, whole)?;
         if sides.is_empty() {
-            return Err(nothing_open(&which).await);
+            return Err(nothing_open(&which, &by).await);
         }
         let until = Instant::now() + PATIENCE;
         for side in sides {

@@ -7,6 +7,7 @@
 use super::options::Step;
 use super::{Done, Ended, Session, plainly};
 use crate::control::found::{self, Found};
+use crate::control::wire::About;
 use crate::doctor::{lives_on, not_detachable};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source::SecretSource;
@@ -56,7 +57,8 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     let there = if gone { told.found().await } else { None };
     let about = there.ok_or_else(|| not_detachable("the session was ended as soon as it was left in the background"))?.about;
     // What cannot be written is seen by nobody; the session goes on all the same.
-    let _ = report.event(&Event::Detached(about), Instant::now());
+    // Its code was said with the channel.
+    let _ = report.event(&Event::Detached(About { code: None, ..about }), Instant::now());
     Ok(false)
 }
 
@@ -121,7 +123,7 @@ impl Told {
             _ => {
                 self.trouble(report);
                 // What cannot be written is seen by nobody.
-                let _ = report.relay_own(line, Instant::now());
+                let _ = report.relay(line, Instant::now());
             }
         }
     }

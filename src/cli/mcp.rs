@@ -28,6 +28,10 @@ Examples:
   pinhole mcp --allow ../reports -o inbox
   pinhole mcp --relay wss://relay.example --ttl 4h")]
 pub(super) struct Args {
+    /// Let the agent see, read and end every channel of this user on this machine, and not only those that it opened or joined here.
+    /// It still hears no code of theirs
+    #[arg(long, help_heading = "Sessions")]
+    all_sessions: bool,
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
@@ -90,6 +94,10 @@ impl Terms for Args {
 
     fn fence(&self) -> Result<Fence, Failure> {
         self.fencing.always("an agent sends through it", Keeper::Server)
+    }
+
+    fn sees_all_sessions(&self) -> bool {
+        self.all_sessions
     }
 
     fn address(&self, text: &str) -> Result<CodeAddress, Failure> {

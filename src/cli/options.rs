@@ -2,6 +2,7 @@
 
 use super::amounts::{duration, size, ttl};
 use super::relay::Place;
+use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
@@ -134,6 +135,7 @@ impl Channel {
             strict: false,
             fence: None,
             person,
+            owner: Owner::here(),
             label: self.label.clone(),
             detached: self.detached == Some(Step::Session),
             screen: None,

@@ -7,6 +7,7 @@ use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
 use crate::control::found::{Found, find, one};
+use crate::control::owner::Visitor;
 use crate::failure::{Exit, Failure};
 use crate::session::Report;
 use crate::session::event::Stored;
@@ -58,7 +59,8 @@ impl Args {
 
     /// The channel that is named, or the only one that is open here.
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
-        one(find(&which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?).await?, "receive")
+        let which = which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?;
+        one(find(&which, &Visitor::here()).await?, "receive")
     }
 
     /// Prints what the channel has to tell; whether there is more.

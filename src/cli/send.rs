@@ -7,6 +7,7 @@ use super::{Purpose, code, give};
 use crate::control::client::Told;
 use crate::control::feed::Input;
 use crate::control::found::{Found, Which, find, one};
+use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
 use crate::control::wire::State;
 use crate::failure::{Exit, Failure};
@@ -87,7 +88,7 @@ impl Args {
         if shape(&first) == Shape::Other {
             return self.forgotten(&first).await;
         }
-        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?).await?, "send")
+        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?, &Visitor::here()).await?, "send")
     }
 
     /// Says of a text without a code which channel it may be meant for, where only one is open here.
@@ -96,7 +97,7 @@ impl Args {
         if first.is_empty() || first == "-" || alone.symlink_metadata().is_ok() {
             return Ok(None);
         }
-        let open = find(&Which::default()).await.unwrap_or_default();
+        let open = find(&Which::default(), &Visitor::here()).await.unwrap_or_default();
         let numbers: BTreeSet<_> = open.iter().filter(|it| it.about.state != State::Ended).filter_map(|it| it.about.number).collect();
         match Vec::from_iter(numbers).as_slice() {
             [number] => Err(Failure::new(Exit::Usage, "no-such-file", format!("{first:?} is not there, and no code is named"))
@@ -242,6 +243,10 @@ fn not_text() -> Failure {
 /// A number alone names a channel that is open here, and never joins one.
 pub(super) fn no_channel_of(number: &str) -> Failure {
     let detail = format!("no channel is open here under {number}: it may have ended, and only a whole code joins one");
+    if Visitor::here().is_agent() {
+        let next = "pinhole status, for those that this agent began; one from before it was resumed is found by its whole code, which also joins: pinhole take CODE, or: pinhole give --code CODE PATH...";
+        return Failure::new(Exit::Code, "code-not-open", detail).next(next);
+    }
     Failure::new(Exit::Code, "code-not-open", detail)
         .next("pinhole status; to join with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
 }

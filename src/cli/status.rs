@@ -2,10 +2,13 @@
 
 use super::options::Output;
 use super::which;
-use crate::control::found::{find, nothing_open};
+use crate::control::found::{Found, find, nothing_open};
+use crate::control::owner::Visitor;
+use crate::control::wire::About;
 use crate::failure::Failure;
 use crate::session::Report;
 use crate::session::event::Event;
+use std::io::IsTerminal;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -28,13 +31,17 @@ impl Args {
 
     pub(super) async fn run(self, report: &mut Report) -> Result<(), Failure> {
         let which = self.which.which()?;
-        let found = find(&which).await?;
+        let by = Visitor::here();
+        let found = find(&which, &by).await?;
         if found.is_empty() && (which.code.is_some() || which.label.is_some()) {
-            return Err(nothing_open(&which).await);
+            return Err(nothing_open(&which, &by).await);
         }
-        for found in found {
+        // A person reads a code on a screen; an agent that hears one has made it.
+        let shown = by.is_agent() || std::io::stdout().is_terminal();
+        for Found { about, .. } in found {
+            let about = About { code: about.code.filter(|_| shown), ..about };
             // What cannot be written is seen by nobody; that changes nothing.
-            let _ = report.event(&Event::Session(found.about), Instant::now());
+            let _ = report.event(&Event::Session(about), Instant::now());
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 impl Found {
     /// A session of this process.
     pub async fn within(control: Control) -> Self {
-        Self { about: control.about(None).await, at: Place::Here(control) }
+        Self { about: control.about(&control.visitor(), None).await, at: Place::Here(control) }
     }
 
     /// Closes it and waits until its process has gone, for `patience` at most.
@@ -266,17 +266,17 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Asking {
     pub(super) async fn begin(at: &Place, what: What) -> io::Result<Self> {
-        let mut stream: Box<dyn Stream> = match at {
-            Place::Here(control) => Box::new(control.stream()),
-            Place::Socket { path, .. } => {
+        let (mut stream, by, code): (Box<dyn Stream>, _, _) = match at {
+            Place::Here(control) => (Box::new(control.stream()), control.visitor(), None),
+            Place::Socket { path, by, code, .. } => {
                 let stream = UnixStream::connect(path).await?;
                 if stream.peer_cred()?.uid() != geteuid().as_raw() {
                     return Err(io::ErrorKind::PermissionDenied.into());
                 }
-                Box::new(stream)
+                (Box::new(stream), by.clone(), code.as_ref().map(|code| code.to_string()))
             }
         };
-        stream.write_all(&wire::spelt(&Request { v: VERSION, what })?).await?;
+        stream.write_all(&wire::spelt(&Request { v: VERSION, by, code, what })?).await?;
         let (replies, requests) = tokio::io::split(stream);
         Ok(Self { replies: Buffered::new(replies), requests })
     }

@@ -2,6 +2,7 @@
 
 use super::Control;
 use super::client::Asking;
+use super::owner::Visitor;
 use super::runtime::Runtime;
 use super::wire::{About, Reply, Role, State, What};
 use crate::failure::{Exit, Failure};
@@ -31,6 +32,10 @@ pub(super) enum Place {
         path: PathBuf,
         /// The directory of `path`, held open, because that may lead through it.
         _runtime: Arc<Runtime>,
+        /// Who asks.
+        by: Visitor,
+        /// The code or number that was named.
+        code: Option<Zeroizing<String>>,
     },
     /// In this process.
     Here(Control),
@@ -47,17 +52,17 @@ pub struct Which {
     pub role: Option<Role>,
 }
 
-/// The sessions that are meant, ordered by number.
+/// The sessions that are meant, of those that answer this visitor, ordered by number.
 ///
 /// # Errors
 /// If the directory of the sessions cannot be used.
-pub async fn find(which: &Which) -> Result<Vec<Found>, Failure> {
+pub async fn find(which: &Which, by: &Visitor) -> Result<Vec<Found>, Failure> {
     let Some(runtime) = Runtime::existing()? else { return Ok(Vec::new()) };
     let runtime = Arc::new(runtime);
     let mut asked = JoinSet::new();
     for id in runtime.sessions()? {
-        let (runtime, code) = (Arc::clone(&runtime), which.code.clone());
-        asked.spawn(async move { ask_about(runtime, &id, code).await });
+        let (runtime, by, code) = (Arc::clone(&runtime), by.clone(), which.code.clone());
+        asked.spawn(async move { ask_about(runtime, &id, by, code).await });
     }
     let found = asked.join_all().await.into_iter().flatten().collect();
     Ok(meant(found, which))
@@ -68,7 +73,7 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     let code = which.code.as_ref().map(|code| code.as_str());
     let mut found = Vec::new();
     for control in sessions {
-        found.push(Found { about: control.about(code).await, at: Place::Here(control) });
+        found.push(Found { about: control.about(&control.visitor(), code).await, at: Place::Here(control) });
     }
     meant(found, which)
 }
@@ -91,15 +96,14 @@ fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
 /// As [`find`].
 pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
     let Some(runtime) = Runtime::existing()? else { return Ok(None) };
-    Ok(ask_about(Arc::new(runtime), id, None).await)
+    Ok(ask_about(Arc::new(runtime), id, Visitor::here(), None).await)
 }
 
 /// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
-async fn ask_about(runtime: Arc<Runtime>, id: &str, code: Option<Zeroizing<String>>) -> Option<Found> {
-    let at = Place::Socket { path: runtime.socket(id), _runtime: Arc::clone(&runtime) };
-    let code = code.map(|code| code.to_string());
+async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Zeroizing<String>>) -> Option<Found> {
+    let at = Place::Socket { path: runtime.socket(id), _runtime: Arc::clone(&runtime), by, code };
     match timeout(PATIENCE, async {
-        let mut asking = Asking::begin(&at, What::About { code }).await?;
+        let mut asking = Asking::begin(&at, What::About).await?;
         asking.next().await
     })
     .await
@@ -171,12 +175,18 @@ fn line(about: &About) -> String {
 ///
 /// # Errors
 /// `not-open` where none was named, else `code-not-open`.
-pub async fn nothing_open(which: &Which) -> Failure {
+pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
     if which.code.is_none() && which.label.is_none() {
-        return Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE");
+        return not_open_at_all();
     }
-    let open = find(&Which::default()).await.unwrap_or_default();
+    let open = find(&Which::default(), by).await.unwrap_or_default();
     not_open(&open)
+}
+
+/// That no session is open.
+#[must_use]
+pub fn not_open_at_all() -> Failure {
+    Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE")
 }
 
 /// That no session is the one that was asked for, and which are.

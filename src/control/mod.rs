@@ -11,6 +11,7 @@ mod follower;
 pub mod found;
 mod held;
 mod journal;
+pub mod owner;
 mod room;
 pub mod runtime;
 mod server;
@@ -19,8 +20,9 @@ pub mod wire;
 
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
+use crate::report;
 use crate::report::sentences::{Side, failure_from};
-use crate::session::event::{Event, Path, Way};
+use crate::session::event::{Channel, Event, Path, Way};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
 use diagnostics::Diagnostics;
@@ -31,6 +33,7 @@ pub use follower::Follower;
 pub use held::Taken;
 use held::{Held, Loan};
 use journal::Journal;
+use owner::{Owner, Visitor};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use room::Unsettled;
@@ -38,7 +41,7 @@ pub use server::Server;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use wire::{About, Role, State, Want};
+use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
 
 /// Something that another command wants of a session.
@@ -75,6 +78,10 @@ struct Shared {
     role: Role,
     want: Want,
     label: Option<String>,
+    /// Who began it.
+    owner: Owner,
+    /// By which the program that answers its texts is known.
+    handler: String,
     /// What keeps in what other commands bring.
     fence: Option<Fence>,
     reading: Reading,
@@ -124,6 +131,8 @@ struct Seen {
     number: Option<u32>,
     /// The code, to tell it from another with the same number. It is used up or on the screen.
     code: Option<Zeroizing<String>>,
+    /// What was said of it, for the process that it is in.
+    channel: Option<Channel>,
     state: State,
     path: Option<Path>,
     expires_at: Option<SystemTime>,
@@ -140,7 +149,7 @@ struct Seen {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring.
+    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring, and `owner` has begun it.
     #[must_use]
     pub fn new(
         role: Role,
@@ -149,11 +158,13 @@ impl Control {
         code: Option<(u32, Zeroizing<String>)>,
         fence: Option<Fence>,
         reading: Reading,
+        owner: Owner,
     ) -> Self {
         let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
         let seen = Seen {
             number,
             code,
+            channel: None,
             state: State::Waiting,
             path: None,
             expires_at: None,
@@ -169,6 +180,8 @@ impl Control {
             role,
             want,
             label,
+            owner,
+            handler: owner::new_id(),
             fence,
             reading,
             diagnostics: OnceLock::new(),
@@ -233,6 +246,7 @@ impl Control {
             Event::Channel(channel) => {
                 (seen.number, seen.code) = (Some(channel.number), Some(Zeroizing::new(channel.code.clone())));
                 (seen.state, seen.expires_at) = (State::Waiting, Some(channel.expires_at));
+                seen.channel = Some(channel.clone());
             }
             Event::Waiting => seen.state = State::Waiting,
             Event::Paired => seen.state = State::Paired,
@@ -255,7 +269,11 @@ impl Control {
             diagnostics.heard(event);
         }
         if let Some((seq, line)) = line {
-            self.0.journal.keep(seq, line, matches!(event, Event::Text { .. }));
+            match event {
+                // Whoever reads it later did not make the code.
+                Event::Channel(channel) => self.0.journal.keep(seq, &report::without_code(channel, seq), false),
+                _ => self.0.journal.keep(seq, line, matches!(event, Event::Text { .. })),
+            }
         }
         if matches!(event, Event::End { .. }) {
             self.0.journal.end();
@@ -266,6 +284,12 @@ impl Control {
     #[must_use]
     pub fn number(&self) -> Option<u32> {
         self.seen().number
+    }
+
+    /// The channel as it was said to be open, code and all, for the process that it is in.
+    #[must_use]
+    pub fn channel(&self) -> Option<Channel> {
+        self.seen().channel.clone()
     }
 
     /// Whether it made the code: `host` or `peer`.
@@ -372,8 +396,8 @@ impl Control {
         Ok(fates)
     }
 
-    /// What this session is to a command that asks for `code`, or a number alone.
-    pub(crate) async fn about(&self, code: Option<&str>) -> About {
+    /// What this session is to a command of the visitor's that asks for `code`, or a number alone.
+    pub(crate) async fn about(&self, visitor: &Visitor, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
         match &self.seen().desk {
             Some(desk) => desk(Errand::Rests(rests)),
@@ -397,6 +421,7 @@ impl Control {
             end: seen.end.as_ref().map(|end| (end.exit.code(), end.reason.to_owned())),
             diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
             matches: code.is_none_or(|code| seen.is_of(code)),
+            code: seen.waiting_code().filter(|_| self.tells_its_code(visitor)),
         }
     }
 
@@ -407,6 +432,11 @@ impl Control {
 
 impl Seen {
     fn is_of(&self, code: &str) -> bool {
-        self.code.as_deref().is_some_and(|own| own == code) || self.number.is_some_and(|own| code.parse() == Ok(own))
+        self.has_whole(code) || self.number.is_some_and(|own| code.parse() == Ok(own))
+    }
+
+    /// The code that it has made, while it waits under it.
+    fn waiting_code(&self) -> Option<Words> {
+        self.channel.as_ref().filter(|_| self.state == State::Waiting).map(|channel| Words(channel.code.clone()))
     }
 }

@@ -54,13 +54,14 @@ fn share(ware: &Ware) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::owner::Owner;
     use crate::control::wire::{Role, Want};
     use crate::control::{Control, Reading};
     use crate::session::event::Event;
     use std::time::Duration;
 
     fn channel() -> Control {
-        Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached)
+        Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person)
     }
 
     #[test]

@@ -150,16 +150,20 @@ async fn serve(
 ) -> io::Result<()> {
     let mut read = Buffered::new(read);
     let Some(line) = timeout(PATIENCE, wire::line(&mut read)).await?? else { return Ok(()) };
-    let request = match serde_json::from_slice::<Request>(&line) {
-        Ok(request) if request.v == VERSION => request.what,
+    let Request { by, code, what, .. } = match serde_json::from_slice::<Request>(&line) {
+        Ok(request) if request.v == VERSION => request,
         _ => {
             let failure = Failure::new(Exit::Usage, "usage", "the session does not understand this command")
                 .next("use the pinhole that the session was started with");
             return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
         }
     };
-    match request {
-        What::About { code } => say(&mut write, &Reply::About(control.about(code.as_deref()).await)).await,
+    if !control.admits(&by, code.as_deref()) {
+        let failure = Failure::new(Exit::Code, "code-not-open", "that session was begun by somebody else").next("pinhole status");
+        return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
+    }
+    match what {
+        What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
         What::Close { now } => {
             if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }) {
                 return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;

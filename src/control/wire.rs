@@ -1,16 +1,18 @@
 //! What is said over a session's socket: one line with a request, what it brings along, then lines until the end. Both ends are this
 //! program, run by the same user, but perhaps of different versions.
 
+use super::owner::Visitor;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// The version of what is said here; another is answered with a failure and nothing else.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 /// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in escapes, and then quoted.
 pub(super) const LONGEST_LINE: u64 = 8 << 20;
 
@@ -18,6 +20,11 @@ pub(super) const LONGEST_LINE: u64 = 8 << 20;
 #[derive(Deserialize, Serialize)]
 pub(super) struct Request {
     pub(super) v: u8,
+    /// Who asks.
+    pub(super) by: Visitor,
+    /// The code or number that was named, canonical.
+    #[serde(default)]
+    pub(super) code: Option<String>,
     #[serde(flatten)]
     pub(super) what: What,
 }
@@ -26,8 +33,8 @@ pub(super) struct Request {
 #[derive(Deserialize, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(super) enum What {
-    /// What this session is, and whether it is the one of this code or number.
-    About { code: Option<String> },
+    /// What this session is, and whether it is the one of the code or number.
+    About,
     /// That it ends: in peace, or at once.
     Close { now: bool },
     /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
@@ -181,6 +188,20 @@ pub struct About {
     pub diagnostics: Option<String>,
     /// Whether it is the one that was asked for.
     pub matches: bool,
+    /// Its code while it waits under one, for whoever may hear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Words>,
+}
+
+/// A code on its way to whoever may see it. `Debug` does not show it.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Words(pub String);
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Words")
+    }
 }
 
 /// Who made the code.
@@ -341,8 +362,8 @@ mod tests {
 
     #[test]
     fn a_request_of_another_kind_is_told_from_garbage() {
-        let request: Request = serde_json::from_slice(br#"{"v":1,"do":"about","more":1}"#).unwrap();
-        assert!(matches!(request.what, What::About { code: None }));
-        assert!(serde_json::from_slice::<Request>(br#"{"v":1,"do":"dance"}"#).is_err());
+        let request: Request = serde_json::from_slice(br#"{"v":2,"by":{"owner":"person","all":false},"do":"about","more":1}"#).unwrap();
+        assert!(matches!(request.what, What::About));
+        assert!(serde_json::from_slice::<Request>(br#"{"v":2,"by":{"owner":"person","all":false},"do":"dance"}"#).is_err());
     }
 }

@@ -58,7 +58,7 @@ pub struct Limits {
 }
 
 /// What a handler may know of its channel, none of it a secret.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Facts {
     /// The number of the channel, where other commands can reach it.
     pub number: Option<u32>,
@@ -66,6 +66,8 @@ pub struct Facts {
     pub role: &'static str,
     /// Messages of both sides so far, with the one that it reads.
     pub turn: u32,
+    /// Its id, by which the session takes its commands for its own.
+    pub agent: String,
 }
 
 impl Handler {

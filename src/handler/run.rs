@@ -3,6 +3,7 @@
 use super::{Facts, Handler};
 use crate::failure::{Exit, Failure};
 use crate::program::Group;
+use crate::settings::agent::VARIABLE;
 use pinhole_protocol::messages::Body;
 use std::future::pending;
 use std::io;
@@ -73,7 +74,7 @@ impl Handler {
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         // It works on what the peer wrote, so what it sends by itself is fenced.
         command
-            .env("PINHOLE_AGENT", "1")
+            .env(VARIABLE, facts.agent)
             .env("PINHOLE_ROLE", facts.role)
             .env("PINHOLE_TURN", facts.turn.to_string())
             .env("PINHOLE_MAX_TURNS", self.turns.to_string());
@@ -147,7 +148,9 @@ mod tests {
     use super::*;
     use std::ffi::OsString;
 
-    const FACTS: Facts = Facts { number: Some(9471), role: "host", turn: 3 };
+    fn facts() -> Facts {
+        Facts { number: Some(9471), role: "host", turn: 3, agent: "an-id".into() }
+    }
 
     fn handler(script: &str, timeout: Duration) -> Handler {
         let command: Vec<OsString> = ["sh", "-c", script].iter().map(OsString::from).collect();
@@ -155,7 +158,7 @@ mod tests {
     }
 
     async fn run(script: &str, message: &str) -> Result<Option<String>, Failure> {
-        handler(script, PATIENCE).run(message.as_bytes().to_vec(), FACTS).await
+        handler(script, PATIENCE).run(message.as_bytes().to_vec(), facts()).await
     }
 
     fn word(came: Result<Option<String>, Failure>) -> &'static str {
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(word(run("echo half; exit 3", "x").await), "handler-failed");
         assert_eq!(word(run("echo half; kill -9 $$", "x").await), "handler-failed");
         assert_eq!(word(run("printf '\\377'", "x").await), "handler-failed");
-        let late = handler("echo half; sleep 1000", Duration::from_millis(200)).run(b"x".to_vec(), FACTS).await;
+        let late = handler("echo half; sleep 1000", Duration::from_millis(200)).run(b"x".to_vec(), facts()).await;
         assert_eq!(word(late), "handler-timeout");
     }
 

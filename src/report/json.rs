@@ -10,7 +10,7 @@ use super::LONGEST_TEXT_IN_A_LINE;
 use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
-use crate::control::wire::About;
+use crate::control::wire::{About, Words};
 use crate::failure::Failure;
 use crate::session::event::{Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Trust, Value};
@@ -184,9 +184,16 @@ fn spell(seq: Option<u64>, body: Body<'_>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
+/// The numbered line of a channel without what lets anybody in: its code, and the lines and the link that hold it.
+pub(super) fn without_code(it: &Channel, seq: u64) -> String {
+    let bare = Channel { code: String::new(), join: Vec::new(), link: None, ..it.clone() };
+    // Spelling into memory does not fail.
+    spell(Some(seq), Body::Status(channel(&bare))).unwrap_or_default().trim_end().to_owned()
+}
+
 fn channel(channel: &Channel) -> Status<'_> {
     Status::Channel {
-        code: &channel.code,
+        code: Some(channel.code.as_str()).filter(|code| !code.is_empty()),
         number: channel.number,
         join: channel.join.first().map(|join| join.command.as_str()),
         joins: channel.join.iter().map(|join| Join { place: join.place, command: &join.command }).collect(),
@@ -216,6 +223,7 @@ fn open(about: &About) -> Open<'_> {
         exit: about.end.as_ref().map(|(exit, _)| *exit),
         reason: about.end.as_ref().map(|(_, reason)| reason.as_str()),
         diagnostics: about.diagnostics.as_deref(),
+        code: about.code.as_ref().map(|Words(code)| code.as_str()),
     }
 }
 

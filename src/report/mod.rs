@@ -22,7 +22,7 @@ pub mod transcript;
 pub use json::schema;
 
 use crate::failure::{Exit, Failure};
-use crate::session::event::{Event, Sent};
+use crate::session::event::{Channel, Event, Sent};
 use bare::Bare;
 use human::Human;
 use json::Lines;
@@ -79,6 +79,12 @@ pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_termina
 pub fn line(event: &Event) -> Option<String> {
     let line = Lines::new(Some(Duration::ZERO)).line(event, Instant::now());
     line.ok().flatten().map(|line| line.text.trim_end().to_owned())
+}
+
+/// The line of this number of a channel, without what lets anybody in.
+#[must_use]
+pub fn without_code(channel: &Channel, seq: u64) -> String {
+    json::without_code(channel, seq)
 }
 
 /// Writes events, for people or for programs, to one stream.
@@ -204,27 +210,13 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Ok(told.map_or(Cow::Borrowed(line), Cow::Owned))
     }
 
-    /// Writes a line that a session of this machine has made, as it is, or for people what it says; they are not told again what has a
-    /// code in it. What is no such line is left out.
+    /// Writes a line that a session of this machine has made, as it is, or for people what it says. What is no such line is left out.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
-        self.pass_on(line, now, false)
-    }
-
-    /// The same of a session that this process has started, which tells its code to nobody else.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn relay_own(&mut self, line: &str, now: Instant) -> io::Result<()> {
-        self.pass_on(line, now, true)
-    }
-
-    fn pass_on(&mut self, line: &str, now: Instant, own: bool) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (Renderer::Human(_), Some(Event::Channel(_))) if !own => Ok(()),
             (Renderer::Human(human), Some(event)) => match (&mut self.bare, &event) {
                 (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
                 _ => human.relay(&event, now),

@@ -38,6 +38,7 @@ pub fn about() -> About {
         end: None,
         diagnostics: None,
         matches: true,
+        code: None,
     }
 }
 
@@ -127,6 +128,11 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::Session(about()),
         Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
         Event::Session(About { state: State::Ended, end: Some((0, "done".into())), diagnostics: Some(peer.into()), ..about() }),
+        Event::Session(About {
+            state: State::Waiting,
+            code: Some(crate::control::wire::Words("417-walrus-clipboard-mango".into())),
+            ..about()
+        }),
         Event::Detached(about()),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),

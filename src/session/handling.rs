@@ -112,7 +112,12 @@ impl Driver<'_> {
         }
         let (Some(handler), Some((id, message))) = (self.plan.handler.clone(), waiting.pop_front()) else { return };
         pace.begun(now);
-        let facts = Facts { number: self.control.number(), role: self.control.role(), turn: self.handling.turns };
+        let facts = Facts {
+            number: self.control.number(),
+            role: self.control.role(),
+            turn: self.handling.turns,
+            agent: self.control.handler_id().into(),
+        };
         self.handling.work = Some(tokio::spawn(async move {
             let came = handler.run(message, facts).await;
             desk.put(move |driver| driver.answered(&handler, came));

@@ -4,6 +4,7 @@ use super::event::Event;
 use super::plan::Plan;
 use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
+use crate::control::owner::Visitor;
 use crate::control::wire;
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
@@ -27,7 +28,7 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
         };
         match joined.map_err(Failure::from) {
             Ok(joined) => Ok(joined),
-            Err(failure) => Err(here_already(&same).await.unwrap_or(failure)),
+            Err(failure) => Err(here_already(&same, plan).await.unwrap_or(failure)),
         }
     };
     tokio::select! {
@@ -37,8 +38,8 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
 }
 
 /// That nobody waits under this code because this user has joined with it already, in a channel that is still there.
-async fn here_already(same: &Which) -> Option<Failure> {
-    let mut found = found::find(same).await.ok()?.into_iter().map(|found| found.about);
+async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
+    let mut found = found::find(same, &Visitor::of(plan.owner.clone())).await.ok()?.into_iter().map(|found| found.about);
     let about =
         found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
     let number = about.number?;

@@ -67,6 +67,7 @@ pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
 mod tests {
     use super::*;
     use crate::control::Reading;
+    use crate::control::owner::Owner;
     use crate::control::wire::{Role, Want};
     use crate::report::look::Look;
     use crate::report::{Format, Reporter, Settings};
@@ -75,7 +76,7 @@ mod tests {
 
     /// How a session with so many secrets ends that nobody takes, after a conversation that ended so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Printed);
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Printed, Owner::Person);
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
         let settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
@@ -97,7 +98,7 @@ mod tests {
 
     /// A session in the background that has ended so, and whether the command that started it was told of its channel before.
     fn left(exit: Exit, told: bool) -> Control {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached);
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
         if told {
             control.hand_over();
         }

@@ -17,6 +17,7 @@ mod secrets;
 mod sending;
 mod typing;
 
+use crate::control::owner::Visitor;
 use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::not_detachable;
 use crate::failure::{Exit, Failure};
@@ -89,7 +90,7 @@ pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
         Want::Take => wire::Want::Take,
         Want::Both => wire::Want::Channel,
     };
-    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), reading)
+    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), reading, plan.owner.clone())
 }
 
 /// Says how a session ended.
@@ -173,7 +174,7 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
         Ok(server) => {
             if plan.detached {
                 // The process that started this one learns how to reach it. If it has gone, nobody ever will.
-                let about = Event::Session(control.about(None).await);
+                let about = Event::Session(control.about(&Visitor::of(plan.owner.clone()), None).await);
                 report.event(&about, Instant::now()).map_err(|_| interrupted("the command that started this session has gone"))?;
             }
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });

@@ -1,6 +1,7 @@
 //! What a process came to do, decided from its command line before anything is opened.
 
 pub use super::asking::Question;
+use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub fence: Option<Fence>,
     /// Whether a person can be asked.
     pub person: bool,
+    /// Who begins the session.
+    pub owner: Owner,
     /// What other commands of this machine may call the session.
     pub label: Option<String>,
     /// Whether this process goes on in the background, and nobody reads what it prints once there is a channel (`--detach`).

@@ -1,7 +1,13 @@
 //! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
 
 use crate::failure::{Exit, Failure};
+use std::ffi::OsString;
 use std::io;
+
+/// The variable by which an agent says that it is one, and which, where we know no other of its own.
+pub const VARIABLE: &str = "PINHOLE_AGENT";
+/// Variables whose value is the id of an agent's session, the first that is set.
+const IDS: [&str; 3] = ["CODEX_THREAD_ID", "CLAUDE_CODE_SESSION_ID", VARIABLE];
 
 /// An agent that runs commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +17,7 @@ pub enum Agent {
         /// Whether the network is off.
         offline: bool,
     },
-    /// Claude Code sets `CLAUDECODE`, and in its sandbox `SANDBOX_RUNTIME=1`.
+    /// Claude Code sets `CLAUDECODE` and `CLAUDE_CODE_SESSION_ID`, and in its sandbox `SANDBOX_RUNTIME=1`.
     Claude {
         /// Whether its sandbox is on.
         sandboxed: bool,
@@ -26,7 +32,7 @@ impl Agent {
     /// The one that runs this command, if it says so. A variable that is empty or `0` says nothing.
     #[must_use]
     pub fn here() -> Option<Self> {
-        Self::of(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"))
+        Self::of(|name| said(name).is_some())
     }
 
     fn of(set: impl Fn(&str) -> bool) -> Option<Self> {
@@ -35,10 +41,10 @@ impl Agent {
             return Some(Self::Codex { offline });
         }
         let sandboxed = set("SANDBOX_RUNTIME");
-        if sandboxed || set("CLAUDECODE") {
+        if sandboxed || set("CLAUDECODE") || set("CLAUDE_CODE_SESSION_ID") {
             return Some(Self::Claude { sandboxed });
         }
-        set("CURSOR_AGENT").then_some(Self::Cursor).or_else(|| set("PINHOLE_AGENT").then_some(Self::Other))
+        set("CURSOR_AGENT").then_some(Self::Cursor).or_else(|| set(VARIABLE).then_some(Self::Other))
     }
 
     /// Its name, as the subject of a sentence.
@@ -62,6 +68,17 @@ impl Agent {
             Self::Other => "other",
         }
     }
+}
+
+/// The variable that says which agent runs this command, and its value; `None` if none does.
+#[must_use]
+pub fn id() -> Option<(&'static str, OsString)> {
+    IDS.into_iter().find_map(|name| Some((name, said(name)?)))
+}
+
+/// What a variable says, if it says anything.
+fn said(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty() && value != "0")
 }
 
 /// What allows network, listening and sockets to commands here: the agent's own setting, where that is known.
@@ -129,6 +146,7 @@ mod tests {
         for name in ["CODEX_SANDBOX", "CODEX_THREAD_ID"] {
             assert_eq!(of(&[name]), Some(Agent::Codex { offline: false }));
         }
+        assert_eq!(of(&["CLAUDE_CODE_SESSION_ID"]), Some(Agent::Claude { sandboxed: false }));
         assert_eq!(of(&["CODEX_SANDBOX_NETWORK_DISABLED", "CLAUDECODE"]), Some(Agent::Codex { offline: true }));
         assert_eq!(of(&["CLAUDECODE"]), Some(Agent::Claude { sandboxed: false }));
         assert_eq!(of(&["SANDBOX_RUNTIME", "CURSOR_AGENT"]), Some(Agent::Claude { sandboxed: true }));

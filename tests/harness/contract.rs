@@ -15,9 +15,10 @@ struct Nothing {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Channel {
-    code: String,
+    code: Option<String>,
     number: u32,
     join: Option<String>,
+    #[serde(default)]
     joins: Vec<Join>,
     reach: String,
     link: Option<String>,
@@ -199,6 +200,7 @@ struct Session {
     exit: Option<i32>,
     reason: Option<String>,
     diagnostics: Option<String>,
+    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -274,7 +276,7 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
             last_seq = seq;
         }
         match kind.as_str() {
-            "status" => check_status(fields, line),
+            "status" => check_status(fields, line, reads),
             "error" => {
                 let it: Trouble = read(fields, line);
                 assert!(statuses.contains_key(it.error.as_str()), "EVENTS.md has no error {:?}", it.error);
@@ -306,7 +308,7 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
 }
 
 #[track_caller]
-fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
+fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
     let event = fields.remove("event").unwrap_or_else(|| panic!("no event: {line}"));
     match event.as_str().unwrap_or_default() {
         "waiting" | "paired" | "stalled" | "reconnecting" | "reconnected" | "disconnected" | "closed" => {
@@ -314,16 +316,17 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str) {
         }
         "channel" => {
             let it: Channel = read(fields, line);
-            assert!(it.code.starts_with(&format!("{}-", it.number)), "{line}");
+            let Some(code) = &it.code else {
+                assert!(it.join.is_none() && it.joins.is_empty() && it.link.is_none() && reads, "{line}");
+                return;
+            };
+            assert!(code.starts_with(&format!("{}-", it.number)), "{line}");
             assert!((1..=3).contains(&it.joins.len()) && it.joins.iter().all(|join| !join.place.is_empty()), "{line}");
             assert_eq!(it.join.as_ref(), it.joins.first().map(|join| &join.command), "{line}");
-            assert!(it.joins.iter().all(|join| join.command.contains(&it.code)), "{line}");
+            assert!(it.joins.iter().all(|join| join.command.contains(code)), "{line}");
             let at_relay = !(1024..=65535).contains(&it.number);
             assert!(if at_relay { it.reach == "relay" } else { ["machine", "network", "address"].contains(&it.reach.as_str()) }, "{line}");
-            assert!(
-                it.link.is_none_or(|link| at_relay && link.starts_with("https://") && link.ends_with(&format!("/#{}", it.code))),
-                "{line}"
-            );
+            assert!(it.link.is_none_or(|link| at_relay && link.starts_with("https://") && link.ends_with(&format!("/#{code}"))), "{line}");
             assert!(it.expires_at.len() == 20 && it.expires_at.ends_with('Z'), "{line}");
         }
         "connected" | "path" => {
@@ -354,6 +357,7 @@ fn check_session(it: &Session, line: &str) {
     assert_eq!((it.exit.is_some(), it.reason.is_some()), (it.state == "ended", it.state == "ended"), "{line}");
     it.reason.iter().for_each(|reason| assert_eq!(statuses().get(reason.as_str()).copied(), it.exit, "EVENTS.md says otherwise: {line}"));
     assert!(it.diagnostics.as_ref().is_none_or(|path| path.starts_with('/') && path.ends_with(&format!("{}.log", it.session))), "{line}");
+    assert!(it.code.as_ref().is_none_or(|code| it.state == "waiting" && code.starts_with(&format!("{}-", it.number.unwrap()))), "{line}");
     of(&it.want, &["give", "take", "channel"]);
     it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
     assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");

@@ -167,14 +167,14 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     assert_eq!(taken(start(&here, &["give", notes, "--allow", notes])), [CANARY]);
     // That of the sender, whose working directory it is, into a channel without one.
     for path in ["link", "../home/notes", ".env"] {
-        let failure = refused(start(&there, &["send", number, "--file", path]));
+        let failure = refused(there.start(["send", number, "--file", path, "--fence"]));
         assert!(failure["next"].as_str().unwrap().contains(": add --allow"), "{failure}");
     }
-    refused(start(&there, &["send", number, "--secret-file", ".env"]));
+    refused(there.start(["send", number, "--secret-file", ".env", "--fence"]));
     there.run(["send", number, "--file", "link"]).expect(0);
     let notes = there.home().join("notes");
-    start(&there, &["send", number, "--file", "link", "--allow", notes.to_str().unwrap()]).end().expect(0);
-    start(&there, &["send", number, "--file", "report"]).end().expect(0);
+    there.run(["send", number, "--file", "link", "--allow", notes.to_str().unwrap()]).expect(0);
+    there.run(["send", number, "--file", "report", "--fence"]).expect(0);
     // What is left out of a folder is said to its sender, for whom it may be a failure.
     for (strict, exit) in [(None, 0), (Some("--strict"), 1)] {
         let args = ["send", number, "--file", "folder"].into_iter().chain(strict).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod life;
+mod others;
 mod reach;
 
 use crate::harness::content::bytes as random;

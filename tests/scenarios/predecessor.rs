@@ -7,6 +7,7 @@ use crate::harness::process::Watch;
 use crate::harness::relay::Relay;
 use crate::harness::socket::runtime;
 use crate::harness::tap::Tap;
+use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine, Running};
 use rustix::process::Signal;
 use socket2::SockRef;
@@ -277,14 +278,11 @@ fn defect_09_everything_can_be_asked_for_when_nobody_watches() {
         Running::start(command)
     };
     let mut host = unwatched(&here, &["host", "--label", "it"]);
-    let channel = loop {
-        // It may not listen yet.
-        let ended = here.run(["receive", "--label", "it", "--wait", "20"]);
-        if ended.status.success() {
-            break ended.expect(0).all("status").into_iter().find(|event| event["event"] == "channel").unwrap();
-        }
-    };
-    let code = channel["code"].as_str().unwrap();
+    // It may not listen yet.
+    while !here.run(["receive", "--label", "it", "--wait", "20"]).status.success() {}
+    // Its code is for the eyes of a person alone.
+    let seen = Terminal::start(&here, 200, ["status", "--label", "it"]).end(0);
+    let code = seen.split_once(", under ").unwrap().1.split(',').next().unwrap();
     let mut peer = unwatched(&there, &["connect", code]);
     for (from, to, text) in [(&here, &there, "ping"), (&there, &here, "pong")] {
         // The other side may still be coming.

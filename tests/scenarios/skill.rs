@@ -4,6 +4,7 @@
 use crate::harness::content::{bytes, in_full};
 use crate::harness::{Ended, Machine, Running};
 use serde_json::Value;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// One of the two sides: where it is, and which it is.
@@ -12,13 +13,20 @@ struct Side<'a> {
     role: &'a str,
 }
 
+/// A command of an agent's, which sees what it began.
+fn by_agent(machine: &Machine, args: &[&str]) -> Command {
+    let mut command = machine.command(args);
+    command.env("PINHOLE_AGENT", "1");
+    command
+}
+
 impl Side<'_> {
     /// Runs a command of the skill as an agent's tool does.
     #[track_caller]
     fn run(&self, args: &[&str]) -> Ended {
         let begun = Instant::now();
-        let mut command = self.machine.command(args);
-        command.args(["--role", self.role]).env("PINHOLE_AGENT", "1").env("API_KEY", "canary-2718281828");
+        let mut command = by_agent(self.machine, args);
+        command.args(["--role", self.role]).env("API_KEY", "canary-2718281828");
         let ended = Running::start(command).end();
         assert!(begun.elapsed() < Duration::from_secs(50), "{args:?} took {:?}", begun.elapsed());
         ended
@@ -62,9 +70,9 @@ fn everything(host: &Side, peer: &Side, number: &str) {
 #[test]
 fn with_a_monitor_on_two_machines() {
     let (here, there) = (Machine::new(), Machine::new());
-    let mut host = here.start(["host", "--progress", "off"]);
+    let mut host = Running::start(by_agent(&here, &["host", "--progress", "off"]));
     let code = host.code();
-    let peer = there.start(["connect", &code, "--progress", "off"]);
+    let peer = Running::start(by_agent(&there, &["connect", &code, "--progress", "off"]));
     host.until("status", "connected");
     let (one, other) = (Side { machine: &here, role: "host" }, Side { machine: &there, role: "peer" });
     everything(&one, &other, &code[..4]);
@@ -78,10 +86,10 @@ fn with_a_shell_only_on_two_machines_and_on_one() {
     let there = Machine::new();
     for same in [false, true] {
         let here = Machine::new();
-        let opened = here.run(["host", "--detach", "--json"]).expect(0);
+        let opened = Running::start(by_agent(&here, &["host", "--detach", "--json"])).end().expect(0);
         let code = opened.all("status").into_iter().find(|line| line["event"] == "channel").unwrap()["code"].as_str().unwrap().to_owned();
         let (host, peer) = (Side { machine: &here, role: "host" }, Side { machine: if same { &here } else { &there }, role: "peer" });
-        peer.machine.run(["connect", &code, "--detach"]).expect(0);
+        Running::start(by_agent(peer.machine, &["connect", &code, "--detach"])).end().expect(0);
         everything(&host, &peer, &code[..4]);
         // Its last lines wait for their reader; then nothing of it is left.
         while !peer.run(&["receive", &code[..4], "--wait", "45s"]).expect(0).all("status").iter().any(|line| line["event"] == "closed") {}

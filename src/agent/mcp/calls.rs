@@ -5,6 +5,7 @@ use super::progress::Progress;
 use super::results::{Answered, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
 use super::sessions::{Sessions, blocking, ended};
 use super::{LONGEST_WAIT, Wish};
+use crate::control::Control;
 use crate::control::client::Told;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
@@ -63,7 +64,8 @@ impl Call<'_> {
     async fn open(self, arguments::Open { label, ttl, relay, direct }: arguments::Open) -> Result<Opened, Failure> {
         let found = self.sessions.start(Wish { code: None, direct, label, ttl, relay }).await?;
         let channel = self.until(&found, |line| line.is_status("channel")).await?;
-        let opened = channel.and_then(|line| {
+        let made = channel.and(found.here()).and_then(Control::channel).and_then(|channel| made(&Event::Channel(channel)));
+        let opened = made.and_then(|line| {
             Some(Opened {
                 code: line.text("code")?,
                 number: line.number("number")?,

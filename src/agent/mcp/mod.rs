@@ -49,6 +49,9 @@ pub trait Terms: Send + Sync + 'static {
     /// If something that is allowed is not there.
     fn fence(&self) -> Result<Fence, Failure>;
 
+    /// Whether the agent may see sessions of other processes of this user. It hears no code of theirs.
+    fn sees_all_sessions(&self) -> bool;
+
     /// A code with its place.
     ///
     /// # Errors

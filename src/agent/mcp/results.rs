@@ -170,7 +170,7 @@ pub(super) struct Answered {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Listed {
-    /// A line for each channel of this user on this machine.
+    /// A line for each channel.
     pub(super) sessions: Vec<Line>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,8 @@
 //! and nothing of it runs on when it has ended.
 
 use super::{Terms, Wish};
-use crate::control::found::{Found, Which, find, find_here, not_open, nothing_open, one};
+use crate::control::found::{Found, Which, find, find_here, not_open, not_open_at_all, one};
+use crate::control::owner::{Owner, Visitor};
 use crate::control::wire::Role;
 use crate::control::{Closing, Control, Outcome, Reading};
 use crate::doctor::Setup;
@@ -30,6 +31,10 @@ const SILENT: Settings = Settings { format: Format::Json, look: Look::PLAIN, onc
 /// The sessions of this process, and how others are found.
 pub(super) struct Sessions {
     terms: Arc<dyn Terms>,
+    /// Whose its sessions are.
+    owner: Owner,
+    /// Who asks those of others, where that is allowed.
+    others: Option<Visitor>,
     own: Mutex<Own>,
 }
 
@@ -42,13 +47,16 @@ struct Own {
 
 impl Sessions {
     pub(super) fn new(terms: Arc<dyn Terms>) -> Self {
-        Self { terms, own: Mutex::default() }
+        let owner = Owner::server();
+        let others = terms.sees_all_sessions().then(|| Visitor::of(owner.clone()).seeing_all());
+        Self { terms, owner, others, own: Mutex::default() }
     }
 
     /// Starts a session.
     pub(super) async fn start(&self, wish: Wish) -> Result<Found, Failure> {
         let terms = Arc::clone(&self.terms);
         let (plan, meet) = blocking(move || terms.purpose(wish)).await?;
+        let plan = Plan { owner: self.owner.clone(), ..plan };
         let control = session::control(&plan, &meet, Reading::Within);
         self.enter(&control)?;
         let held = control.clone();
@@ -83,18 +91,18 @@ impl Sessions {
         self.own().controls.retain(|other| other.id() != control.id());
     }
 
-    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process of
-    /// this user.
+    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process,
+    /// where those are seen.
     pub(super) async fn find(&self, channel: Option<&str>, role: Option<Role>) -> Result<Found, Failure> {
         let which = self.which(channel, role)?;
         let mut own = find_here(self.all(), &which).await;
         if own.iter().any(|found| ended(found).is_none()) {
             own.retain(|found| ended(found).is_none());
         }
-        let found = if own.is_empty() { find(&which).await? } else { own };
+        let found = if own.is_empty() { self.others(&which).await? } else { own };
         match one(found, "send")? {
             Some(found) => Ok(found),
-            None if channel.is_none() => Err(nothing_open(&Which::default()).await),
+            None if channel.is_none() => Err(not_open_at_all()),
             None => Err(self.not_open().await),
         }
     }
@@ -107,11 +115,19 @@ impl Sessions {
         }
     }
 
-    /// All sessions that are meant, of this process and others.
+    /// Sessions of other processes, where they are seen.
+    async fn others(&self, which: &Which) -> Result<Vec<Found>, Failure> {
+        match &self.others {
+            Some(by) => find(which, by).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// All sessions that are meant, of this process and, where they are seen, others.
     pub(super) async fn list(&self, channel: Option<&str>, role: Option<Role>) -> Result<Vec<Found>, Failure> {
         let which = self.which(channel, role)?;
         let mut all = find_here(self.all(), &which).await;
-        match find(&which).await {
+        match self.others(&which).await {
             Ok(others) => {
                 let own: Vec<String> = self.all().iter().map(|control| control.id().to_owned()).collect();
                 all.extend(others.into_iter().filter(|found| !own.contains(&found.about.session)));

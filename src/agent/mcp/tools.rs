@@ -89,7 +89,7 @@ pub(super) fn all() -> Vec<Tool> {
         tool::<take::Status, give::Listed>(
             "status",
             "List channels",
-            "List the channels of this user on this machine, of this server and of other pinhole processes, and how far each has come.",
+            "List the channels of this server, and how far each has come; with --all-sessions also the user's others.",
             Reads,
         ),
         tool::<take::Close, give::Closed>(

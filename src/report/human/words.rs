@@ -1,6 +1,6 @@
 //! The longer sentences for people.
 
-use crate::control::wire::About;
+use crate::control::wire::{About, Words};
 use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
@@ -71,7 +71,8 @@ pub fn session(about: &About, now: SystemTime) -> String {
     let end = about.end.as_ref().map(|(exit, reason)| format!(" with {exit}, {}", terminal(reason))).unwrap_or_default();
     let diagnostics = about.diagnostics.as_ref().map(|path| format!("; what goes wrong is in {}", name(path))).unwrap_or_default();
     let (want, role, state) = (about.want.word(), about.role.word(), about.state.word());
-    format!("{number}{label}: {want} ({role}), {state}{end}{left}{unreceived}{held}{diagnostics}")
+    let code = about.code.as_ref().map(|Words(code)| format!(", under {code}")).unwrap_or_default();
+    format!("{number}{label}: {want} ({role}), {state}{code}{end}{left}{unreceived}{held}{diagnostics}")
 }
 
 /// A session that goes on in the background, and how to reach it.

@@ -232,14 +232,16 @@ pub enum Status<'a> {
     },
     /// A channel is open under this code.
     Channel {
-        /// The whole code, for whoever is on the other side and nobody else.
-        code: &'a str,
+        /// The whole code, for whoever is on the other side and nobody else. Only who opened the channel has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
         /// Its public part.
         number: u32,
         /// The complete command for the other machine, the likeliest of `joins`.
         #[serde(skip_serializing_if = "Option::is_none")]
         join: Option<&'a str>,
-        /// All such commands, at most three.
+        /// All such commands, at most three; where the code is.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         joins: Vec<Join<'a>>,
         reach: Reach,
         /// The code as a link. Who opens it in a browser trusts its relay with the whole code.
@@ -432,4 +434,7 @@ pub struct Open<'a> {
     /// The file that says what went wrong in it, if it goes on in the background.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostics: Option<&'a str>,
+    /// Its code while it waits, for the agent that made it, or a person at a terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'a str>,
 }

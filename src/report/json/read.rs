@@ -36,7 +36,7 @@ fn event(line: &Value) -> Option<Event> {
                 "address" => Reach::Silent(None),
                 _ => Reach::Relay("a relay".into()),
             },
-            join: line.get("joins")?.as_array()?.iter().filter_map(join).collect(),
+            join: line.get("joins").and_then(Value::as_array).into_iter().flatten().filter_map(join).collect(),
             link: text("link"),
             expires_at: moment(word("expires_at")?)?,
             lasts: moment(word("expires_at")?)?.duration_since(SystemTime::now()).unwrap_or_default(),

@@ -126,6 +126,7 @@ enum Promised {
         exit: Option<u8>,
         reason: Option<String>,
         diagnostics: Option<String>,
+        code: Option<String>,
     },
     End {
         v: One,
@@ -148,9 +149,10 @@ enum PromisedStatus {
     Channel {
         v: One,
         seq: u64,
-        code: String,
+        code: Option<String>,
         number: u32,
         join: Option<String>,
+        #[serde(default)]
         joins: Vec<PromisedJoin>,
         reach: String,
         link: Option<String>,

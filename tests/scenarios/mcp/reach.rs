@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 #[test]
 fn commands_reach_its_channels_and_its_tools_reach_theirs() {
     let (here, there) = (Machine::new(), Machine::new());
-    let (mut server, mut peer) = (Client::new(&here), Client::new(&there));
+    let (mut server, mut peer) = (Client::with(&here, &["--all-sessions"]), Client::new(&there));
     let code = server.open();
     peer.call("connect", json!({"code": code})).unwrap();
     here.run(["send", &code[..4], "from a command"]).expect(0);
@@ -53,7 +53,7 @@ fn where_no_socket_can_be_it_works_all_the_same() {
     host.call("receive", json!({"secret_to_file": here.path("key").to_str().unwrap()})).unwrap();
     assert_eq!(std::fs::read(here.path("key")).unwrap(), b"hush");
     assert_eq!(host.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().len(), 1);
-    refused(host.call("send", json!({"text": "x", "channel": "1042"})), "not-private");
+    refused(host.call("send", json!({"text": "x", "channel": "1042"})), "code-not-open");
     host.call("close", json!({})).unwrap();
 }
 
@@ -67,7 +67,7 @@ fn nothing_gets_out_through_the_fence() {
     here.write(".env", "A=b");
     let allowed = tempfile::tempdir().unwrap();
     std::fs::write(allowed.path().join("report"), "x").unwrap();
-    let args = ["--allow", allowed.path().to_str().unwrap()];
+    let args = ["--all-sessions", "--allow", allowed.path().to_str().unwrap()];
     let (mut host, mut peer) = (Client::with(&here, &args), Client::new(&there));
     let code = host.open();
     peer.call("connect", json!({"code": code})).unwrap();

@@ -1,0 +1,175 @@
+//! Whose sessions a command sees: an agent's those that this agent began, a person's all of them (EVENTS, "Whose sessions").
+
+use crate::harness::terminal::Terminal;
+use crate::harness::{Ended, Machine, Running};
+use serde_json::Value;
+
+/// Who runs a command, by the variables that say so.
+type Who = &'static [(&'static str, &'static str)];
+
+const PERSON: Who = &[];
+const ONE: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "one")];
+const OTHER: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "other")];
+const NAMELESS: Who = &[("CLAUDECODE", "1")];
+const ALL: [Who; 8] = [
+    PERSON,
+    ONE,
+    OTHER,
+    NAMELESS,
+    &[("CODEX_THREAD_ID", "one")],
+    &[("CODEX_SANDBOX", "seatbelt")],
+    &[("CURSOR_AGENT", "1")],
+    &[("PINHOLE_AGENT", "one")],
+];
+
+fn start(here: &Machine, who: Who, args: &[&str]) -> Running {
+    let mut command = here.command(args);
+    command.envs(who.iter().copied());
+    Running::start(command)
+}
+
+fn run(here: &Machine, who: Who, args: &[&str]) -> Ended {
+    start(here, who, args).end()
+}
+
+/// The labels that `status` shows.
+fn seen(here: &Machine, who: Who) -> Vec<String> {
+    let sessions = run(here, who, &["status"]).expect(0).all("session");
+    sessions.iter().map(|session| session["label"].as_str().unwrap().to_owned()).collect()
+}
+
+fn words(code: &str) -> &str {
+    code.split_once('-').unwrap().1
+}
+
+/// Every command about a channel that is open, for the one of this number.
+fn commands(number: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec!["status", number],
+        vec!["receive", number],
+        vec!["receive", number, "--after", "0"],
+        vec!["receive", number, "--secret-to-file", "stolen"],
+        vec!["send", number, "hello"],
+        vec!["ask", number, "well?", "--timeout", "1s"],
+        vec!["close", number, "--now"],
+    ]
+}
+
+#[test]
+fn an_agents_commands_see_what_it_began_and_a_persons_see_all() {
+    let here = Machine::new();
+    let mut running = Vec::new();
+    for (at, who) in ALL.iter().enumerate() {
+        let mut host = start(&here, who, &["host", "--label", &at.to_string()]);
+        running.push((host.code(), host));
+    }
+    for (at, who) in ALL.iter().enumerate().skip(1) {
+        assert_eq!(seen(&here, who), [at.to_string()], "{who:?}");
+    }
+    assert_eq!(seen(&here, PERSON).len(), ALL.len());
+    // By whatever it is named.
+    let (code, _) = &running[0];
+    for who in [ONE, NAMELESS] {
+        for args in commands(&code[..4]) {
+            let refusal = run(&here, who, &args).expect(3);
+            assert_eq!(refusal.failure()["error"], "code-not-open", "{args:?}");
+            assert!(!refusal.everything().contains(words(code)));
+        }
+        for args in [["status", code].as_slice(), &["status", "--label", "0"], &["close", "--label", "0"], &["close", code, "--now"]] {
+            assert_eq!(run(&here, who, args).expect(3).failure()["error"], "code-not-open", "{args:?}");
+        }
+        // Its own is the only one.
+        run(&here, who, &["receive"]).expect(0);
+    }
+    // A label is no claim to what another agent began.
+    let mut namesake = start(&here, OTHER, &["host", "--label", "1"]);
+    namesake.code();
+    assert_eq!(run(&here, ONE, &["status", "--label", "1"]).expect(0).all("session").len(), 1);
+    run(&here, ONE, &["close", "--label", "1"]).expect(0);
+    assert_eq!(run(&here, OTHER, &["status", "--label", "1"]).expect(0).all("session").len(), 1);
+    for (_, host) in &mut running[2..] {
+        assert!(host.child.try_wait().unwrap().is_none());
+    }
+}
+
+#[test]
+fn no_command_hears_the_code_of_a_session_that_waits() {
+    let here = Machine::new();
+    std::fs::write(here.home().join("private"), "x").unwrap();
+    let mut giver = here.start(["give", "../home/private", "--label", "gift"]);
+    let code = giver.code();
+    for who in ALL {
+        for args in
+            [["receive", "--after", "0"].as_slice(), &["receive", "--label", "gift", "--after", "0"], &["status"], &["status", &code[..4]]]
+        {
+            let heard = run(&here, who, args);
+            assert!(!heard.everything().contains(words(&code)), "{who:?} {args:?}: {:#?}", heard.lines);
+        }
+    }
+    let journal = here.run(["receive", "--after", "0"]).expect(0).all("status");
+    let channel = journal.iter().find(|line| line["event"] == "channel").unwrap();
+    assert_eq!(channel["number"], code[..4].parse::<u64>().unwrap());
+    // The person who looks may see it, and an agent what it began itself.
+    let mut status = Terminal::start(&here, 100, ["status"]);
+    status.see(words(&code));
+    let mut own = start(&here, ONE, &["host", "--label", "own"]);
+    let code = own.code();
+    assert_eq!(run(&here, ONE, &["status"]).expect(0).one("session")["code"], code);
+    assert!(!run(&here, OTHER, &["status"]).expect(0).everything().contains(words(&code)));
+    // Who it is cannot be told of agents without an id.
+    let mut nameless = start(&here, NAMELESS, &["host", "--label", "nameless"]);
+    let code = nameless.code();
+    let heard = run(&here, NAMELESS, &["status"]).expect(0);
+    assert!(heard.all("session").len() == 1 && !heard.everything().contains(words(&code)));
+}
+
+#[test]
+fn an_agent_that_comes_back_as_another_finds_its_channel_by_its_whole_code() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut host = start(&here, ONE, &["host"]);
+    let code = host.code();
+    // While it waits, its code opens the other side of it and nothing more.
+    assert_eq!(run(&here, OTHER, &["status", &code]).expect(3).failure()["error"], "code-not-open");
+    let mut peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    for args in commands(&code[..4]) {
+        let refusal = run(&here, OTHER, &args).expect(3).failure();
+        assert_eq!(refusal["error"], "code-not-open", "{args:?}");
+    }
+    let wrong = format!("{}-walrus-clipboard-mango", &code[..4]);
+    assert_eq!(run(&here, OTHER, &["status", &wrong]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(run(&here, OTHER, &["status", &code]).expect(0).all("session").len(), 1);
+    run(&here, OTHER, &["send", &code, "I am back"]).expect(0);
+    assert_eq!(peer.until("text", "")["body"], "I am back");
+    run(&here, OTHER, &["close", &code]).expect(0);
+    host.end().expect(0);
+    peer.end().expect(0);
+    // A person's is found by no agent.
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    let mut peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    peer.until("status", "connected");
+    assert_eq!(run(&here, ONE, &["status", &code]).expect(3).failure()["error"], "code-not-open");
+    here.run(["close"]).expect(0);
+}
+
+#[test]
+fn a_handler_reaches_the_channel_that_it_answers_and_no_other() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut other = here.start(["host", "--label", "other"]);
+    other.code();
+    let program = env!("CARGO_BIN_EXE_pinhole");
+    let script = format!(
+        "PINHOLE_NETWORK=loopback; export PINHOLE_NETWORK; cat > asked; {program} status > seen; {program} send $PINHOLE_CHANNEL 'from inside' > sent; echo done"
+    );
+    let mut host = here.start(["host", "--label", "answered", "--on-message", "--", "/bin/sh", "-c", &script]);
+    let code = host.code();
+    let mut peer = there.start(["connect", &code]);
+    peer.until("status", "connected");
+    there.run(["send", &code, "hello"]).expect(0);
+    let bodies: Vec<Value> = (0..2).map(|_| peer.until("text", "")["body"].clone()).collect();
+    assert_eq!(bodies, ["from inside", "done"]);
+    let seen = std::fs::read_to_string(here.path("seen")).unwrap();
+    assert!(seen.contains("\"answered\"") && !seen.contains("\"other\""), "{seen}");
+}
