@@ -3,7 +3,7 @@
 use super::fencing::Fencing;
 use super::options::{Channel, Host, Receive};
 use super::{Ended, code, doctor, end, host, plainly};
-use crate::agent::mcp::{self, Terms, Wish};
+use crate::agent::mcp::{self, Secrets, Terms, Wish};
 use crate::doctor::Setup;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Fence, Keeper};
@@ -98,6 +98,10 @@ impl Terms for Args {
 
     fn sees_all_sessions(&self) -> bool {
         self.all_sessions
+    }
+
+    fn secrets(&self) -> Result<Secrets, Failure> {
+        Ok(Secrets { fence: self.fence()?, accepted: self.receive.accepted()?, replace: self.receive.replaces() })
     }
 
     fn address(&self, text: &str) -> Result<CodeAddress, Failure> {

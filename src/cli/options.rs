@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::secret_exec::SecretExec;
+use crate::files::variable::Accepted;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
@@ -293,7 +294,7 @@ pub(super) struct Receive {
     /// Receive without asking
     #[arg(short, long)]
     yes: bool,
-    /// What to do when a name is taken
+    /// What to do when a name is taken, of a file or of a variable in --secret-to-env-file
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
     /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB)
@@ -312,10 +313,14 @@ struct SecretTo {
     #[arg(long, value_name = "PATH", group = "sink")]
     secret_to_file: Option<PathBuf>,
     /// Set the first secret as the variable NAME in this dotenv file, which sh and programs read (mode 0600, made if it is not
-    /// there); one line end behind the secret is left out. Without NAME each secret is added under the name that the other side
-    /// gave it, and replaces nothing
+    /// there); one line end behind the secret is left out. What is there already is replaced only with --conflict overwrite.
+    /// Without NAME each secret is added under the name that the other side gave it, if a credential is called so: *_KEY, *_TOKEN,
+    /// *_SECRET, *_PASSWORD, *_CREDENTIALS, *_DSN, but none of an agent or a model service
     #[arg(long, value_name = "FILE[:NAME]", group = "sink")]
     secret_to_env_file: Option<OsString>,
+    /// Let the other side choose this name for a variable too, such as DATABASE_URL; may be repeated
+    #[arg(long, value_name = "NAME")]
+    accept_env: Vec<String>,
     /// Run the program after "--", without a shell, with the first secret on its standard input, or with =NAME in that variable
     /// of its environment (there without one line end behind it). It counts as received when the program has ended with 0; what
     /// the program prints goes to standard error
@@ -327,17 +332,22 @@ struct SecretTo {
 }
 
 impl SecretTo {
-    /// What the command line says, checked before a code is used.
-    fn sink(&self) -> Result<Option<SecretSink>, Failure> {
+    /// The names of variables that the other side may choose besides those of credentials.
+    fn accepted(&self) -> Result<Accepted, Failure> {
+        Accepted::new(&self.accept_env)
+    }
+
+    /// What the command line says, checked before a code is used. `replace` says if a variable that is there may be replaced.
+    fn sink(&self, replace: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
                     .next("name another file with --secret-to-file"));
             }
-            return Ok(Some(SecretSink::File(SecretFile::New(path.clone()))));
+            return Ok(Some(SecretSink::File(SecretFile::New(path.clone().into()))));
         }
         if let Some(text) = &self.secret_to_env_file {
-            let file = EnvFile::parse(text.clone())?;
+            let file = EnvFile::parse(text.clone())?.with(self.accepted()?, replace);
             file.check()?;
             return Ok(Some(SecretSink::File(SecretFile::Env(file))));
         }
@@ -362,7 +372,17 @@ enum OnConflict {
 impl Receive {
     /// Where a secret goes, if the command line says so.
     pub(super) fn sink(&self) -> Result<Option<SecretSink>, Failure> {
-        self.secret.sink()
+        self.secret.sink(self.replaces())
+    }
+
+    /// The names of variables that the other side may choose besides those of credentials.
+    pub(super) fn accepted(&self) -> Result<Accepted, Failure> {
+        self.secret.accepted()
+    }
+
+    /// True if what is there already may be replaced.
+    pub(super) const fn replaces(&self) -> bool {
+        matches!(self.conflict, Some(OnConflict::Overwrite))
     }
 
     /// Whether received bytes go to standard output.
@@ -389,14 +409,14 @@ impl Receive {
             None => Conflict::Rename,
         };
         let max_size = self.max_size.or((!person).then_some(UNWATCHED));
-        let policy = Policy { conflict, max_size, ..Policy::default() };
+        let policy = Policy { conflict, max_size, acting: person, ..Policy::default() };
         let to = match &self.output {
             Some(_) if self.bytes_to_stdout() => Destination::Output,
             Some(path) => named(path, policy)?,
             None if person => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
-        let sink = self.secret.sink()?;
+        let sink = self.sink()?;
         let secret = match self.bytes_to_stdout() {
             true => SecretPlace::Declined,
             false if person => SecretPlace::Ask,

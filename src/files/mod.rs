@@ -1,5 +1,6 @@
 //! Files: what comes in and what goes out.
 
+pub mod acting;
 pub mod dotenv;
 pub mod inbox;
 pub mod name;
@@ -7,3 +8,5 @@ pub mod outbox;
 pub mod replace;
 pub mod secret_exec;
 pub mod secret_source;
+pub mod spot;
+pub mod variable;

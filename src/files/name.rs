@@ -91,6 +91,14 @@ impl FileName {
         &self.0
     }
 
+    /// The name with a `_` in front, under which programs do not look for it.
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`] if it has no room for that.
+    pub fn set_aside(&self) -> Result<Self, NameError> {
+        if self.0.len() < NAME_BYTES { Ok(Self(format!("_{}", self.0))) } else { Err(NameError::TooLong) }
+    }
+
     /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the whole would not fit.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Self {

@@ -7,6 +7,7 @@ use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::{Fence, Selection};
 use crate::files::secret_exec::SecretExec;
+use crate::files::spot::Spot;
 use crate::handler::Handler;
 use crate::report::screen::Screen;
 use crate::report::transcript::Transcript;
@@ -225,7 +226,7 @@ pub enum SecretSink {
 #[derive(Clone, Debug)]
 pub enum SecretFile {
     /// This one, which must not exist.
-    New(PathBuf),
+    New(Spot),
     /// A dotenv file, as a variable.
     Env(EnvFile),
 }

@@ -124,7 +124,7 @@ impl SecretFile {
     /// If it cannot be there, or the disk fails; then nothing has changed.
     pub fn store(&self, name: Option<&PeerText>, secret: &SecretVec) -> Result<Stored, Refusal> {
         match self {
-            Self::New(path) => store_secret_at(path, secret).map(|()| Stored::File(path.clone())).map_err(disk),
+            Self::New(spot) => store_secret_at(spot, secret).map(|()| Stored::File(spot.path().to_owned())).map_err(disk),
             Self::Env(file) => file.set(name, secret).map(|variable| Stored::EnvFile(file.path().into(), variable)),
         }
     }

@@ -62,7 +62,7 @@ fn place(line: &Value) -> (&str, Option<&str>, Option<&str>) {
 #[test]
 fn a_secret_is_held_until_it_is_taken_and_the_oldest_goes_first() {
     let mut it = Channel::open(&[]);
-    it.send(&[("ONE", VALUE), ("TWO", "2"), ("THREE", "3")]);
+    it.send(&[("ONE", VALUE), ("TWO_KEY", "2"), ("THREE", "3")]);
     // Only named, to whoever looks.
     let told = it.receive(&[]).expect(0);
     assert_eq!(told.all("secret").iter().map(|secret| place(secret)).collect::<Vec<_>>(), [("held", None, None); 3]);
@@ -78,7 +78,7 @@ fn a_secret_is_held_until_it_is_taken_and_the_oldest_goes_first() {
     assert_eq!(own, line);
     assert_eq!(it.receive(&[]).expect(0).one("secret"), line);
     let line = it.receive(&["--secret-to-env-file", ".env"]).expect(0).one("secret");
-    assert_eq!(place(&line), ("env-file", it.here.path(".env").to_str(), Some("TWO")));
+    assert_eq!(place(&line), ("env-file", it.here.path(".env").to_str(), Some("TWO_KEY")));
     let script = "printf %s \"$TOKEN-$(cat)\" > got";
     let mut command = it.here.command(["receive", "--secret-exec=TOKEN", "--", "sh", "-c", script]);
     command.stdin(Stdio::piped());
@@ -131,6 +131,7 @@ fn a_secret_that_could_not_be_put_anywhere_is_still_there() {
         (&["--secret-to-file", "there"][..], 8, "exists"),
         (&["--secret-to-file", "missing/mine"], 8, "disk"),
         (&["--secret-to-env-file", ".env"], 6, "bad-name"),
+        (&["--secret-to-env-file", ".env", "--accept-env", "OTHER"], 6, "bad-name"),
         (&["--secret-to-env-file", ".env:KEY"], 1, "secret-unfit"),
         (&["--secret-exec", "--", "false"], 1, "exec-failed"),
         (&["--secret-exec", "--", "sh", "-c", "kill -9 $$"], 1, "exec-failed"),

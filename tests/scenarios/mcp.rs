@@ -5,11 +5,11 @@ mod life;
 mod others;
 mod reach;
 
-use crate::harness::content::bytes as random;
+use crate::harness::content::{bytes as random, names};
 use crate::harness::{Machine, Running, schema};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// A client of a server of its own.
@@ -208,8 +208,8 @@ fn the_tools_are_those_of_the_file() {
         std::fs::write(&file, &all).unwrap();
     }
     assert!(all == std::fs::read_to_string(&file).unwrap_or_default(), "{} is not what this program lists:\n{all}", file.display());
-    let names: Vec<_> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["open", "connect", "send", "send_file", "send_secret", "receive", "ask", "status", "close", "doctor"]);
+    let listed_names: Vec<_> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(listed_names, ["open", "connect", "send", "send_file", "send_secret", "receive", "ask", "status", "close", "doctor"]);
     // What an agent reads at its start is paid for each time; and no client has to follow a reference.
     assert!(all.is_ascii() && !all.contains("$ref") && listed.to_string().len() < 20_000, "{}", listed.to_string().len());
 }
@@ -260,18 +260,21 @@ fn a_secret_goes_from_a_variable_to_a_dotenv_file_and_is_seen_by_nobody() {
     assert_eq!((&held["stored"], &held["value"]), (&"held".into(), &"<withheld>".into()));
     let lost = refused(peer.call("close", json!({})), "secrets-held");
     assert!(lost["next"].as_str().unwrap().contains("secret_to_env_file"));
-    let env = there.path(".env");
-    let taken = peer.call("receive", json!({"secret_to_env_file": format!("{}:TOKEN", env.display())})).unwrap();
-    assert_eq!(taken["events"][0]["variable"], "TOKEN");
+    let taken = peer.call("receive", json!({"secret_to_env_file": ".env:API_TOKEN"})).unwrap();
+    assert_eq!(taken["events"][0]["variable"], "API_TOKEN");
+    let env = PathBuf::from(taken["events"][0]["saved_to"].as_str().unwrap());
+    assert!(env.ends_with(".env") && env.starts_with(there.home().join(".local/state/pinhole")), "{env:?}");
     assert!(std::fs::read_to_string(&env).unwrap().contains("hush-from-a-variable"));
     refused(peer.call("receive", json!({"secret_to_file": "more"})), "no-secret");
     // What cannot be written stays there, for another call.
     host.call("send_secret", json!({"variable": "GREETING"})).unwrap();
     peer.until("secret");
-    let there_already = refused(peer.call("receive", json!({"secret_to_file": env.to_str().unwrap()})), "disk");
+    let there_already = refused(peer.call("receive", json!({"secret_to_file": ".env"})), "disk");
     assert!(there_already["next"].as_str().unwrap().contains("secret_to_file"), "{there_already}");
     refused(peer.call("receive", json!({"secret_to_env_file": ".env:no-name"})), "usage");
-    peer.call("receive", json!({"secret_to_file": there.path("second").to_str().unwrap()})).unwrap();
+    peer.call("receive", json!({"secret_to_file": "second"})).unwrap();
+    assert_eq!(std::fs::read(env.with_file_name("second")).unwrap(), b"hush-from-a-variable");
+    assert!(names(there.dir()).is_empty(), "{:?}", names(there.dir()));
     refused(host.call("send_secret", json!({"variable": "NO_SUCH"})), "no-such-variable");
     // Not repeated: it may be the value.
     let mistaken = refused(host.call("send_secret", json!({"variable": "sk-live-1234"})), "usage");

@@ -41,22 +41,30 @@ fn places(taker: &Ended) -> Vec<(Value, Value, Value)> {
 fn secrets_become_variables_of_a_dotenv_file() {
     let there = Machine::new();
     there.write(".env", "# mine\nOLD=1\n");
-    let (giver, taker) = hand_over(&[("API_KEY", VALUE), ("DB_URL", "db://x")], &there, &["--secret-to-env-file", ".env"]);
+    let (giver, taker) = hand_over(&[("API_KEY", VALUE), ("DB_PASSWORD", "db://x")], &there, &["--secret-to-env-file", ".env"]);
     giver.expect(0);
     let place = |name: &str| ("env-file".into(), ".env".into(), name.into());
-    assert_eq!(places(&taker.expect(0)), [place("API_KEY"), place("DB_URL")]);
-    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_URL"), format!("1|{VALUE}|db://x"));
+    assert_eq!(places(&taker.expect(0)), [place("API_KEY"), place("DB_PASSWORD")]);
+    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_PASSWORD"), format!("1|{VALUE}|db://x"));
     assert_eq!(there.path(".env").metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-    // Under a name of the peer's nothing is replaced; under one's own it is, by the first secret alone.
+    // Nothing is replaced under any name unless that is said; then by the first secret alone, where one is named.
     let (giver, taker) = hand_over(&[("API_KEY", "other")], &there, &["--secret-to-env-file", ".env"]);
     assert_eq!((&taker.expect(8).failure()["error"], &giver.expect(6).failure()["error"]), (&"exists".into(), &"peer-exists".into()));
-    let (giver, taker) = hand_over(&[("DB_URL", "other"), ("MORE", "more")], &there, &["--secret-to-env-file", ".env:API_KEY"]);
+    let mut giver = give(&Machine::new(), &[("API_KEY", "other")]);
+    let code = giver.code();
+    // Said before the code is used.
+    let refused = there.run(["take", &code, "--secret-to-env-file", ".env:API_KEY"]).expect(8).failure();
+    assert!(refused["error"] == "exists" && refused["next"].as_str().unwrap().contains("--conflict overwrite"), "{refused}");
+    giver.signal(Signal::INT);
+    giver.end().expect(130);
+    let args = ["--secret-to-env-file", ".env:API_KEY", "--conflict", "overwrite"];
+    let (giver, taker) = hand_over(&[("DB_PASSWORD", "other"), ("MORE", "more")], &there, &args);
     giver.expect(0);
     let taker = taker.expect(0);
     assert_eq!(places(&taker)[0], place("API_KEY"));
     assert_eq!(std::fs::read_to_string(places(&taker)[1].1.as_str().unwrap()).unwrap(), "more");
-    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_URL|$MORE"), "1|other|db://x|");
+    assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_PASSWORD|$MORE"), "1|other|db://x|");
     assert_eq!(names(there.dir()), [".env"]);
 }
 
@@ -65,7 +73,7 @@ fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
     let there = Machine::new();
     there.write(".env", "OLD=1\n");
     for (name, value, args, error, told) in
-        [("KEY", "two\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
+        [("MY_KEY", "two\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
     {
         let (giver, taker) = hand_over(&[(name, value)], &there, &["--secret-to-env-file", args]);
         let code = if error == "bad-name" { 6 } else { 1 };
@@ -76,6 +84,61 @@ fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
     }
     assert_eq!(std::fs::read_to_string(there.path(".env")).unwrap(), "OLD=1\n");
     assert_eq!(names(there.dir()), [".env"]);
+}
+
+/// What a peer may call a variable: by an allow-list, because nobody knows all the names that programs run by.
+#[test]
+fn the_other_side_names_credentials_alone_and_no_key_of_an_agent() {
+    let there = Machine::new();
+    there.write(".env", "OLD=1\n");
+    let env = ["--secret-to-env-file", ".env"];
+    let led = ["LESSOPEN", "HTTPS_PROXY", "CC", "RUSTFLAGS", "HOME", "DATABASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
+    for name in led {
+        let (giver, taker) = hand_over(&[(name, "x")], &there, &env);
+        assert_eq!(giver.expect(6).failure()["error"], "peer-bad-name", "{name}");
+        let refused = taker.expect(6).failure();
+        let (detail, next) = (refused["detail"].as_str().unwrap(), refused["next"].as_str().unwrap());
+        assert!(refused["error"] == "bad-name" && detail.contains(&format!("--accept-env {name}")), "{refused}");
+        assert!(next.contains(&format!("--accept-env {name}")), "{refused}");
+        // No line that only has to be run puts an agent to work for somebody else.
+        assert!(!name.contains("CLAUDE") || !next.contains(&format!(".env:{name}")), "{refused}");
+    }
+    assert_eq!(std::fs::read_to_string(there.path(".env")).unwrap(), "OLD=1\n");
+    let listed = ["--accept-env", "DATABASE_URL", "--accept-env", "OPENAI_API_KEY"];
+    let (giver, taker) = hand_over(&[("DATABASE_URL", "db://x"), ("OPENAI_API_KEY", "k")], &there, &[&env[..], &listed].concat());
+    giver.expect(0);
+    taker.expect(0);
+    assert_eq!(sh(&there, "$DATABASE_URL|$OPENAI_API_KEY"), "db://x|k");
+    there.run(["take", "9471-walrus-clipboard-mango", "--secret-to-env-file", ".env", "--accept-env", "A-B"]).expect(2);
+}
+
+/// Where nobody looks, no name of the other side's is one that somebody who works in the folder runs or obeys.
+#[test]
+fn a_file_or_secret_is_not_called_as_what_programs_run_by() {
+    let (here, there) = (Machine::new(), Machine::new());
+    for name in ["CLAUDE.md", "conftest.py", "notes"] {
+        here.write(name, "x");
+        let mut giver = here.start(["give", name]);
+        let code = giver.code();
+        let file = there.run(["take", &code, "-o", "."]).expect(0).one("file");
+        giver.end().expect(0);
+        assert_eq!(file["original_name"].as_str(), (name != "notes").then_some(name), "{file}");
+    }
+    here.write("Makefile", "x");
+    let mut giver = here.start(["give", "--secret-file", "Makefile"]);
+    let code = giver.code();
+    there.run(["take", &code, "-o", "."]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(names(there.dir()), ["_CLAUDE.md", "_Makefile", "_conftest.py", "notes"]);
+    // In a private folder, where nobody works, it keeps its name; and so it does where it was chosen here.
+    let mut giver = here.start(["give", "CLAUDE.md"]);
+    let code = giver.code();
+    assert_eq!(there.run(["take", &code]).expect(0).one("file")["name"], "CLAUDE.md");
+    giver.end().expect(0);
+    let mut giver = here.start(["give", "notes"]);
+    let code = giver.code();
+    assert_eq!(there.run(["take", &code, "-o", "AGENTS.md"]).expect(0).one("file")["name"], "AGENTS.md");
+    giver.end().expect(0);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What the tools take. What is written about a field here is its description in the tool's schema.
 
 use super::LONGEST_WAIT;
+use super::landings::Landings;
 use crate::control::wire::Role;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::EnvFile;
-use crate::files::outbox::Fence;
 use crate::session::plan::SecretFile;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
@@ -124,9 +124,9 @@ pub(super) struct Receive {
     /// No more than this many bytes of events, but at least one event. Default 20000.
     #[schemars(range(max = 100_000))]
     pub(super) max_bytes: Option<usize>,
-    /// Instead of events: write the oldest secret that the channel holds to this file, which must not exist, in the working directory of this server or what it was started with as --allow. Its value is not returned.
+    /// Instead of events: write the oldest secret that the channel holds to this file, which must not exist: a name, in the private folder of this server, or a path in what it was started with as --allow. saved_to says where it is; its value is not returned.
     pub(super) secret_to_file: Option<String>,
-    /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other side gave it.
+    /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other side gave it. A credential's name, such as API_KEY, which replaces none that is there.
     pub(super) secret_to_env_file: Option<String>,
 }
 
@@ -207,16 +207,16 @@ impl Receive {
 }
 
 impl Receive {
-    /// Where a secret goes, if that is what is wanted. Who chooses the place may be the other side, through what the agent reads, so the
-    /// fence holds for it too.
-    pub(super) fn secret_to(&self, fence: impl FnOnce() -> Result<Fence, Failure>) -> Result<Option<SecretFile>, Failure> {
+    /// Where a secret goes, if that is what is wanted. Who chooses place and name may be the other side, through what the agent reads, so
+    /// both are held against what the server was started with.
+    pub(super) fn secret_to(&self, allowed: &Landings) -> Result<Option<SecretFile>, Failure> {
         match (&self.secret_to_file, &self.secret_to_env_file) {
             (None, None) => Ok(None),
-            (Some(file), None) => Ok(Some(SecretFile::New(fence()?.landing(file.as_ref())?))),
+            (Some(file), None) => Ok(Some(SecretFile::New(allowed.spot(file.as_ref())?))),
             (None, Some(file)) => {
                 let file = EnvFile::parse(file.into()).map_err(|failure| failure.next("write it as FILE:NAME, such as .env:API_KEY"))?;
-                let place = fence()?.landing(file.path())?;
-                let file = file.at(place);
+                let spot = allowed.spot(file.path())?;
+                let file = allowed.variable(file).chosen_by_agent(spot);
                 file.check().map(|()| Some(SecretFile::Env(file)))
             }
             (Some(_), Some(_)) => Err(usage("a secret goes to one place, a file or a dotenv file".into())),

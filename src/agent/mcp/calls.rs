@@ -190,7 +190,7 @@ impl Call<'_> {
     async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Failure> {
         let (wait, bytes) = (wait(arguments.wait_s, 0)?, arguments.bytes());
         let found = self.sessions.find(arguments.channel.as_deref(), arguments.role.map(Into::into)).await?;
-        if let Some(file) = arguments.secret_to(|| self.sessions.fence())? {
+        if let Some(file) = arguments.secret_to(&self.sessions.landings()?)? {
             return self.collect(&found, file, wait).await;
         }
         let lines = lines(&found, arguments.after, wait, bytes);

@@ -7,6 +7,7 @@
 mod arguments;
 mod calls;
 mod input;
+mod landings;
 mod output;
 mod progress;
 mod results;
@@ -16,6 +17,7 @@ mod tools;
 use crate::doctor::Setup;
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::Fence;
+use crate::files::variable::Accepted;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use calls::Call;
@@ -52,6 +54,12 @@ pub trait Terms: Send + Sync + 'static {
     /// Whether the agent may see sessions of other processes of this user. It hears no code of theirs.
     fn sees_all_sessions(&self) -> bool;
 
+    /// Where received secrets may be written, and as which variables.
+    ///
+    /// # Errors
+    /// As for [`Terms::fence`].
+    fn secrets(&self) -> Result<Secrets, Failure>;
+
     /// A code with its place.
     ///
     /// # Errors
@@ -63,6 +71,16 @@ pub trait Terms: Send + Sync + 'static {
     /// # Errors
     /// If the configuration cannot be followed.
     fn setup(&self) -> Result<Setup, Failure>;
+}
+
+/// What was said of received secrets when the server was started.
+pub struct Secrets {
+    /// What is allowed by name.
+    pub fence: Fence,
+    /// Names of variables besides those of credentials.
+    pub accepted: Accepted,
+    /// True if a variable that is there already may be replaced.
+    pub replace: bool,
 }
 
 /// A channel that an agent wants.

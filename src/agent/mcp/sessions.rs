@@ -1,6 +1,7 @@
 //! The sessions of this process: each on a thread and an event loop of its own, as if it were a process, so that none holds up another
 //! and nothing of it runs on when it has ended.
 
+use super::landings::{Landings, Private};
 use super::{Terms, Wish};
 use crate::control::found::{Found, Which, find, find_here, not_open, not_open_at_all, one};
 use crate::control::owner::{Owner, Visitor};
@@ -36,6 +37,7 @@ pub(super) struct Sessions {
     /// Who asks those of others, where that is allowed.
     others: Option<Visitor>,
     own: Mutex<Own>,
+    private: Private,
 }
 
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Sessions {
     pub(super) fn new(terms: Arc<dyn Terms>) -> Self {
         let owner = Owner::server();
         let others = terms.sees_all_sessions().then(|| Visitor::of(owner.clone()).seeing_all());
-        Self { terms, owner, others, own: Mutex::default() }
+        Self { terms, owner, others, own: Mutex::default(), private: Private::default() }
     }
 
     /// Starts a session.
@@ -157,6 +159,11 @@ impl Sessions {
     /// What may be sent.
     pub(super) fn fence(&self) -> Result<Fence, Failure> {
         self.terms.fence()
+    }
+
+    /// Where received secrets may be written.
+    pub(super) fn landings(&self) -> Result<Landings<'_>, Failure> {
+        Ok(Landings::new(self.terms.secrets()?, &self.private))
     }
 
     /// What `doctor` looks at.

@@ -3,12 +3,14 @@
 use super::folder::Folder;
 use super::refusal::Refusal;
 use super::store::store_as;
-use crate::failure::{Detail, Exit, Failure, Subject};
+use crate::failure::{Exit, Failure, Subject};
 use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
+use crate::files::spot::Spot;
+use crate::files::variable::{Accepted, Unaccepted};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{PeerText, Reason};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -20,14 +22,22 @@ use zeroize::Zeroizing;
 /// The longest dotenv file that is rewritten, in bytes: a thousand times what they have.
 const LONGEST: u64 = 1 << 20;
 
+/// The longest name of a variable that a peer may choose, in bytes.
+const LONGEST_NAME: usize = 128;
+
 /// How long others are waited for that change the file, while the session stands still.
 const LOCK: Duration = Duration::from_secs(2);
 
-/// A dotenv file, and the variable in it if the user has named one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A dotenv file, and the variable in it if one was named.
+#[derive(Clone, Debug)]
 pub struct EnvFile {
-    path: PathBuf,
+    spot: Spot,
     name: Option<String>,
+    /// True if whoever named it may have been talked into it by the other side.
+    swayed: bool,
+    accepted: Accepted,
+    /// True if a variable that is in the file already may be replaced.
+    replace: bool,
 }
 
 impl EnvFile {
@@ -47,87 +57,128 @@ impl EnvFile {
         match name {
             Some(None) => Err(usage("what follows the last : is no name of a variable")),
             _ if bytes.is_empty() => Err(usage("--secret-to-env-file names no file")),
-            name => Ok(Self { path: PathBuf::from(OsString::from_vec(bytes)), name: name.flatten() }),
+            name => {
+                let spot = PathBuf::from(OsString::from_vec(bytes)).into();
+                Ok(Self { spot, name: name.flatten(), swayed: false, accepted: Accepted::default(), replace: false })
+            }
         }
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.spot.path()
     }
 
-    /// The same variable in a file at this place.
+    /// The same, with these names of variables listed for the other side; `replace` says if what is in the file already may be replaced.
     #[must_use]
-    pub fn at(self, path: PathBuf) -> Self {
-        Self { path, ..self }
+    pub fn with(self, accepted: Accepted, replace: bool) -> Self {
+        Self { accepted, replace, ..self }
     }
 
-    /// Whether it takes one secret only, because only one variable is named.
+    /// The same in a file at this place, named by an agent, whose choice may be the other side's: the name is held against what the other
+    /// side may choose.
+    #[must_use]
+    pub fn chosen_by_agent(self, spot: Spot) -> Self {
+        Self { spot, swayed: true, ..self }
+    }
+
+    /// True if it takes one secret only, because only one variable is named.
     #[must_use]
     pub const fn takes_one(&self) -> bool {
         self.name.is_some()
     }
 
-    /// Finds out, before a code is used, whether the file can be rewritten.
+    /// Finds out, before a code is used, whether the file can be rewritten and the named variable set.
     ///
     /// # Errors
-    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv file, or its folder is not there.
+    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv file, its folder is not there, or the
+    /// variable is in it already; exit 6 for a name that the other side may not choose.
     pub fn check(&self) -> Result<(), Failure> {
-        self.open().and_then(|(folder, name)| old(&folder, name)).map(drop).map_err(|error| self.failed(&error))
+        let old = Folder::of(&self.spot).and_then(|(folder, name)| old(&folder, name)).map_err(|error| self.failed(&error))?;
+        let Some(name) = &self.name else { return Ok(()) };
+        self.judge(name).and_then(|()| self.vacant(&old, name)).map_err(|refusal| refusal.failure)
     }
 
-    /// Sets the variable and returns its name: the one that the user gave, or else what the peer calls the secret. The file is for its
+    /// Sets the variable and returns its name: the one that was named, or else what the peer calls the secret. The file is for its
     /// owner alone then, and on the disk when this returns.
     ///
     /// # Errors
-    /// If the peer's name is none, begins programs or is in the file already (only the user replaces), if the value cannot be written so
-    /// that every reader reads the same, or if the disk fails. The file is as it was then.
+    /// If the peer's name is none or is not [`Accepted`], if the variable is in the file already and may not be replaced, if the value
+    /// cannot be written so that every reader reads the same, or if the disk fails. The file is as it was then.
     pub fn set(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<String, Refusal> {
         let name = match &self.name {
-            Some(name) => name.clone(),
+            Some(name) => name.as_str(),
             None => self.peers_name(label)?,
         };
+        self.judge(name)?;
         let written = dotenv::quoted(dotenv::as_variable(secret.expose())).map_err(|why| unfit(&format!("a dotenv file: it {why}")))?;
         let disk = |error: io::Error| Refusal { reason: Reason::Disk, failure: self.failed(&error) };
-        let (folder, file) = self.open().map_err(disk)?;
+        let (folder, file) = Folder::of(&self.spot).map_err(disk)?;
         // Two that write at once would each leave out what the other wrote. Where there are no locks there is no such promise.
         let _ = folder.lock(LOCK);
         let old = old(&folder, file).map_err(disk)?;
-        if self.name.is_none() && dotenv::has(&old, &name) {
-            let detail =
-                Subject::named(&name).is(format_args!("in {} already, and only a name that you give replaces it", self.path.display()));
-            return Err(Refusal { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(self.named(&name)) });
-        }
-        let new = dotenv::set(&old, &name, &written);
+        self.vacant(&old, name)?;
+        let new = dotenv::set(&old, name, &written);
         store_as(&folder, &new, |hidden| folder.replace(hidden, file)).map_err(disk)?;
-        Ok(name)
+        Ok(name.to_owned())
     }
 
-    fn peers_name(&self, label: Option<&PeerText>) -> Result<String, Refusal> {
-        let detail: Detail = match label.map(PeerText::raw) {
-            None => "the other side gave the secret no name, so there is none for the variable".into(),
-            Some(label) if !is_variable(label) => "the other side calls the secret what no variable can be called".into(),
-            Some(label) if starts_programs(label) => {
-                Subject::named(label).is("a variable that can make programs run others, so only you can call the secret that")
+    /// What the peer calls the secret, if a variable can be called so.
+    fn peers_name<'a>(&self, label: Option<&'a PeerText>) -> Result<&'a str, Refusal> {
+        let detail = match label.map(PeerText::raw) {
+            None => "the other side gave the secret no name, so there is none for the variable",
+            Some(label) if !is_variable(label) || label.len() > LONGEST_NAME => {
+                "the other side calls the secret what no variable can be called"
             }
-            Some(label) => return Ok(label.to_owned()),
+            Some(label) => return Ok(label),
         };
-        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(self.named("NAME")) })
+        let next = format!("ask for it again, and take it with --secret-to-env-file {}:NAME", self.path().display());
+        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) })
     }
 
-    fn open(&self) -> io::Result<(Folder, &str)> {
-        let name = self.path.file_name().and_then(OsStr::to_str).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Ok((Folder::open(parent.unwrap_or(Path::new(".")))?, name))
+    /// Refuses a name that is, or may be, the peer's choice and was not the user's.
+    fn judge(&self, name: &str) -> Result<(), Refusal> {
+        let Err(why) = (if self.name.is_none() || self.swayed { self.accepted.judge(name) } else { Ok(()) }) else { return Ok(()) };
+        let who = if self.swayed { "the name that the variable is to have" } else { "what the other side calls the secret" };
+        let how = if self.swayed { "the server was started with" } else { "this command has" };
+        let detail = self.subject(name).is(format_args!("{who}, and it {why}, so it is taken only if {how} --accept-env {name}"));
+        let path = self.path().display();
+        let next = match (why, self.swayed) {
+            (Unaccepted::Agents, false) => format!("only if that is to be led by the other side's: --accept-env {name}"),
+            (Unaccepted::NoCredential, false) => {
+                format!("if you want it so: --secret-to-env-file {path} --accept-env {name}, or --secret-to-env-file {path}:{name}")
+            }
+            (_, true) => format!(
+                "take a name of that form; or, if it is meant, a person can have the server started as: pinhole mcp --accept-env {name}"
+            ),
+        };
+        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) })
     }
 
-    fn named(&self, name: &str) -> String {
-        format!("ask for it again, and take it with --secret-to-env-file {}:{name}", self.path.display())
+    /// Refuses a variable that is there already, unless that may be replaced.
+    fn vacant(&self, old: &[u8], name: &str) -> Result<(), Refusal> {
+        if self.replace || !dotenv::has(old, name) {
+            return Ok(());
+        }
+        let detail =
+            self.subject(name).is(format_args!("in {} already, and --conflict overwrite alone replaces it", self.path().display()));
+        let next = match self.swayed {
+            true => {
+                "take another name; or, if it is to be replaced, a person can have the server started as: pinhole mcp --conflict overwrite"
+            }
+            false => "add --conflict overwrite if it is to be replaced, or take it under another name",
+        };
+        Err(Refusal { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) })
+    }
+
+    /// The variable's name as an error has it: quoted and marked where the peer chose it.
+    fn subject(&self, name: &str) -> Subject {
+        if self.name.is_none() { Subject::named(name) } else { name.into() }
     }
 
     fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(Exit::Disk, "disk", format!("a secret cannot be put into {}: {error}", self.path.display()))
+        Failure::new(Exit::Disk, "disk", format!("a secret cannot be put into {}: {error}", self.path().display()))
             .next("name a file of your own, or a new one, in a folder that can be written to")
     }
 }
@@ -137,16 +188,6 @@ pub(crate) fn unfit(why: &str) -> Refusal {
     let failure = Failure::new(Exit::Other, "secret-unfit", format!("the secret cannot be put into {why}"))
         .next("ask for it again, and take it with --secret-to-file PATH");
     Refusal { reason: Reason::Failed, failure }
-}
-
-/// Variables by which a value becomes a program that is run, or a library that is loaded, by whoever reads the file. Not all of them can be
-/// known; these are those of the system, the shells and the languages that are everywhere.
-fn starts_programs(name: &str) -> bool {
-    const EXACTLY: [&str; 12] =
-        ["PATH", "IFS", "ENV", "BASH_ENV", "PROMPT_COMMAND", "SHELL", "EDITOR", "VISUAL", "PAGER", "BROWSER", "PERL5OPT", "RUBYOPT"];
-    let begins = ["LD_", "DYLD_", "GIT_", "PYTHON", "PERL5LIB", "RUBYLIB", "CLASSPATH", "PINHOLE_"];
-    let ends = ["_OPTIONS", "_OPTS", "_ARGS", "_COMMAND", "_PATH", "_PRELOAD", "_WRAPPER"];
-    EXACTLY.contains(&name) || begins.iter().any(|begin| name.starts_with(begin)) || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// What is in the file now; nothing if it is not there.

@@ -1,13 +1,15 @@
 //! A folder held by its handle, and what can be done to one name in it. No function here takes a path: each takes a single component
 //! and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened.
 
+use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,23 @@ impl Folder {
     /// Opens a folder of the user's own choice, through links if that is what the path says.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self(Dir::from_std_file(File::from(rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?))))
+    }
+
+    /// Opens the folder of a small file that is to be written, and says what the file is called there.
+    pub(super) fn of(spot: &Spot) -> io::Result<(Self, &str)> {
+        let path = spot.path();
+        let name = path.file_name().and_then(OsStr::to_str).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let folder = match spot.folder() {
+            // Opened anew, because a lock belongs to what was opened.
+            Some(held) => Self(Dir::from_std_file(File::from(rustix::fs::openat(held, ".", FOLDER_FLAGS, Mode::empty())?))),
+            None => Self::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?,
+        };
+        Ok((folder, name))
+    }
+
+    /// Another handle of this folder, for whoever is to write into it.
+    pub(super) fn handle(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::openat(&self.0, ".", FOLDER_FLAGS, Mode::empty())?)
     }
 
     /// Opens the folder `name` in this one; a link there is an error.

@@ -26,6 +26,7 @@ pub use refusal::Refusal;
 pub use store::store_secret_at;
 
 use crate::failure::{Exit, Failure};
+use crate::files::spot::Spot;
 use folder::Folder;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::Part;
@@ -59,12 +60,15 @@ pub struct Policy {
     pub max_size: Option<u64>,
     /// The fraction of the disk that stays free, 0 to 1.
     pub keep_free: f64,
+    /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes. Else it gets a `_`,
+    /// but for private directories, in which nobody works.
+    pub acting: bool,
 }
 
 impl Default for Policy {
     /// No limit but the disk, of which 5 % stay free (DESIGN 5).
     fn default() -> Self {
-        Self { conflict: Conflict::Rename, max_size: None, keep_free: 0.05 }
+        Self { conflict: Conflict::Rename, max_size: None, keep_free: 0.05, acting: true }
     }
 }
 
@@ -77,6 +81,7 @@ struct Place {
     folder: Folder,
     path: PathBuf,
     conflict: Conflict,
+    acting: bool,
     room: Arc<Room>,
 }
 
@@ -93,7 +98,7 @@ impl Inbox {
         let folder = Folder::open(dir).map_err(cannot)?;
         let path = dir.canonicalize().map_err(cannot)?;
         let room = Arc::new(Room::new(policy.max_size, policy.keep_free));
-        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, room })))
+        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, acting: policy.acting, room })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
@@ -127,13 +132,26 @@ impl Inbox {
             let failure = Failure::new(Exit::Disk, "disk", format!("no private folder could be made in {}: {error}", base.display()));
             failure.next("name a folder with -o DIR")
         })?;
-        Self::open(&made, policy)
+        Self::open(&made, Policy { acting: true, ..policy })
     }
 
     /// Removes a private directory again in which nothing was received.
     pub fn remove_if_empty(&self) {
         // Refused where there is anything in it, which is then a delivery.
         let _ = std::fs::remove_dir(&self.0.path);
+    }
+
+    /// The place of a small file that is called `name` in it.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if the directory cannot be opened once more.
+    pub fn spot(&self, name: &Path) -> Result<Spot, Failure> {
+        let place = self.0.path.join(name);
+        let held = self.0.folder.handle();
+        held.map(|folder| Spot::held(folder, place)).map_err(|error| {
+            Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be opened: {error}", self.0.path.display()))
+                .next("free some open files (ulimit -n)")
+        })
     }
 
     /// Where the files go.

@@ -4,12 +4,13 @@ use super::folder::Folder;
 use super::incoming::{Item, Total};
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
-use crate::files::name::FileName;
+use crate::files::acting::acting;
+use crate::files::name::{FileName, NameError};
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemKind, PeerText, Reason};
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 /// A top-level item that is delivered, or that was dropped because its name was taken.
@@ -175,7 +176,12 @@ impl Place {
             Err(error) => return Err(error),
         }
         let folder = self.folder.open_folder(name.as_str())?;
-        Ok(Self { folder, path: self.path.join(name.as_str()), conflict: self.conflict, room: Arc::clone(&self.room) })
+        Ok(Self { folder, path: self.path.join(name.as_str()), conflict: self.conflict, acting: self.acting, room: Arc::clone(&self.room) })
+    }
+
+    /// The name that something gets here which the peer calls so: another where programs would act on it.
+    pub(super) fn harmless(&self, name: FileName) -> Result<FileName, NameError> {
+        if self.acting || acting(Path::new(name.as_str())).is_none() { Ok(name) } else { name.set_aside() }
     }
 
     /// Gives what is called `hidden` the name `wanted`, or a numbered one. Returns the name, and whether it was dropped for what has it.

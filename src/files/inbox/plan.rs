@@ -54,8 +54,9 @@ impl Inbox {
             if !offered.insert(item.name.raw()) {
                 return Err(Refusal::protocol("offered two items of the same name"));
             }
-            let parsed = FileName::parse(&item.name).map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
-            let wanted = rename.clone().unwrap_or(parsed.name);
+            let parsed = FileName::parse(&item.name).and_then(|parsed| place.harmless(parsed.name));
+            let parsed = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
+            let wanted = rename.clone().unwrap_or(parsed);
             if longest != 0 && u64::try_from(wanted.as_str().len()).is_ok_and(|length| length > longest) {
                 return Err(Refusal::name(
                     Subject::from(&wanted).was_not(format_args!("saved: the disk here holds no name longer than {longest} bytes")),

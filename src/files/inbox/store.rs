@@ -5,12 +5,12 @@ use super::refusal::OTHER_FOLDER;
 use super::{Conflict, Inbox};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::{FileName, NameError};
+use crate::files::spot::Spot;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 impl Inbox {
     /// Stores a secret in a file of its own that only its owner can read, called as the peer calls it or `secret`, with a number if that
@@ -19,8 +19,8 @@ impl Inbox {
     /// # Errors
     /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
     pub fn store_secret(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<PathBuf, Failure> {
-        let label = label.and_then(|label| FileName::parse(label).ok());
-        let name = label.map_or_else(|| own_name("secret".to_owned()), |parsed| Ok(parsed.name));
+        let label = label.and_then(|label| self.0.harmless(FileName::parse(label).ok()?.name).ok());
+        let name = label.map_or_else(|| own_name("secret".to_owned()), Ok);
         self.store("the secret", name, secret.expose())
     }
 
@@ -47,20 +47,18 @@ impl Inbox {
     }
 }
 
-/// Stores a secret at `path`, a file that must not exist yet, readable by its owner alone (`--secret-to-file`). It is on the disk when this
+/// Stores a secret at `spot`, a file that must not exist yet, readable by its owner alone (`--secret-to-file`). It is on the disk when this
 /// returns.
 ///
 /// # Errors
 /// A [`Failure`] with exit 8 if something is there already or the disk fails; then nothing is left of it.
-pub fn store_secret_at(path: &Path, secret: &SecretVec) -> Result<(), Failure> {
+pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
     let store = || {
-        let name = path.file_name().and_then(OsStr::to_str).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let folder = Folder::open(parent.unwrap_or(Path::new(".")))?;
+        let (folder, name) = Folder::of(spot)?;
         store_as(&folder, secret.expose(), |hidden| folder.rename(hidden, name))
     };
     store().map_err(|error: io::Error| {
-        let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", path.display()));
+        let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", spot.path().display()));
         failure.next("name a file that does not exist yet, in a folder that can be written to")
     })
 }

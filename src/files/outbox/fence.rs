@@ -6,7 +6,9 @@
 use super::sensitive;
 use super::skipped::Why;
 use crate::failure::{Exit, Failure};
-use rustix::fs::{FileType, fstat};
+use crate::files::acting::acting;
+use crate::files::spot::Spot;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ use std::path::{Path, PathBuf};
 pub struct Fence {
     /// Files and folders: absolute, links resolved.
     roots: Vec<PathBuf>,
+    /// Those of them that were named, so without the working directory: what is received may be written there.
+    named: Vec<PathBuf>,
     /// Whether what commonly holds secrets may be sent too.
     sensitive: bool,
     /// Why it is on, in a few words.
@@ -51,14 +55,15 @@ impl Fence {
                     .next("name a file or folder that is there")
             })
         });
-        let roots = here.into_iter().map(Ok).chain(allowed).collect::<Result<_, _>>()?;
-        Ok(Self { roots, sensitive, why: why.into(), keeper, around: None })
+        let named = allowed.collect::<Result<Vec<_>, _>>()?;
+        let roots = here.into_iter().chain(named.iter().cloned()).collect();
+        Ok(Self { roots, named, sensitive, why: why.into(), keeper, around: None })
     }
 
     /// That of a command in another process, as it was told.
     #[must_use]
     pub const fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
-        Self { roots, sensitive, why, keeper: Keeper::Command, around: None }
+        Self { roots, named: Vec::new(), sensitive, why, keeper: Keeper::Command, around: None }
     }
 
     /// The same, with another that holds too.
@@ -115,42 +120,49 @@ impl Fence {
         Slip { outside, telling }
     }
 
-    /// Where something received is written that is to be at `path`: the same place with every link on the way resolved. It is in one of
-    /// the roots, holds no secrets of others, and is no file that makes programs run. It may not be there yet, nor be a link.
+    /// Where something received is written that is to be at `path`. Its folder is opened once, then the system is asked where that really
+    /// is, and through that handle alone it is written. It is in a place that was allowed by name, holds no secrets of others, and is no
+    /// file by which programs act. It may not be there yet, nor be a link.
     ///
     /// # Errors
     /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
-    pub fn landing(&self, path: &Path) -> Result<PathBuf, Failure> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = parent.canonicalize().map_err(|error| {
-            Failure::new(Exit::Disk, "disk", format!("the folder of {path:?} cannot be found: {error}"))
-                .next("name a file in a folder that is there")
-        })?;
+    pub fn landing(&self, path: &Path) -> Result<Spot, Failure> {
         let Some(name) = path.file_name() else {
             return Err(Failure::new(Exit::Usage, "usage", format!("{path:?} names no file")).next("name a file"));
         };
-        let place = folder.join(name);
-        let refused = |why: &str, next: String| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let opened = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let opened = opened.map_err(io::Error::from).and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
+        let (folder, place) = opened.map_err(|error| {
+            Failure::new(Exit::Disk, "disk", format!("the folder of {path:?} cannot be found: {error}"))
+                .next("name a file in a folder that is there")
+        })?;
+        let place = place.join(name);
+        let is_link =
+            statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        if let Some((why, next)) = self.bars_landing(&place, is_link) {
             let detail = format!("{place:?} {why}: {} lets nothing be written there ({})", self.keeper.fence(), self.why);
-            Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next))
-        };
-        if place.is_symlink() {
-            return refused("is a link", "name a file that is none".into());
+            return Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next));
         }
-        if !self.roots.iter().any(|root| place.starts_with(root)) {
+        Ok(Spot::held(folder, place))
+    }
+
+    /// What is against writing to `place`, and what helps.
+    fn bars_landing(&self, place: &Path, is_link: bool) -> Option<(String, String)> {
+        let Some(below) = self.named.iter().find_map(|root| place.strip_prefix(root).ok()) else {
+            let folder = typed(place.parent().unwrap_or(place));
             let next = format!(
-                "name a file in the working directory; or, if it is meant to be there, a person can have the server started as: pinhole mcp --allow {}",
-                typed(&folder)
+                "name a file without a folder, which then goes into the private folder of this server; or, if it is meant to be there, a person can have the server started as: pinhole mcp --allow {folder}"
             );
-            return refused("is nowhere that is allowed", next);
+            return Some(("is nowhere that is allowed".into(), next));
+        };
+        if is_link {
+            return Some(("is a link".into(), "name a file that is none".into()));
         }
-        if let Some(telling) = sensitive::runs(&place).or_else(|| sensitive::place(&place).filter(|_| !self.sensitive)) {
-            return refused(&format!("is no place for it ({telling})"), "name another file, such as .env in the working directory".into());
-        }
-        match &self.around {
-            Some(around) => around.landing(&place),
-            None => Ok(place),
-        }
+        // The folder itself was chosen by who allowed it; a file that was allowed is below itself.
+        let below = if below.as_os_str().is_empty() { place.file_name().map_or(place, Path::new) } else { below };
+        let telling = acting(below).or_else(|| sensitive::place(place).filter(|_| !self.sensitive))?;
+        Some((format!("is no place for it ({telling})"), "name another file, such as .env in a folder that is allowed".into()))
     }
 
     /// `slip` is what is against it here, `opened` what flags have to allow.

@@ -1,9 +1,9 @@
 //! What commonly holds secrets: by where it is, by its name, and by the private key in its first bytes.
 
+use crate::files::acting::{among, names};
 use rustix::io::{Errno, pread};
-use std::ffi::OsStr;
 use std::os::fd::AsFd;
-use std::path::{Component, Path};
+use std::path::Path;
 
 /// Names that hold secrets wherever they are, alone or below others; with a slash in front, from the root on. Each with all that is in it.
 const PLACES: [&str; 41] = [
@@ -57,52 +57,6 @@ const PLACES: [&str; 41] = [
     ".local/state/pinhole",
 ];
 
-/// Names that make programs run what is in them, alone or below others, as [`PLACES`]: what an agent is made to write there is a command.
-const STARTS: [&str; 39] = [
-    // Shells: bash(1), zsh(1), ksh(1), tcsh(1), fish(1); readline and direnv, which they start.
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_aliases",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    ".kshrc",
-    ".mkshrc",
-    ".cshrc",
-    ".tcshrc",
-    ".login",
-    ".logout",
-    ".config/fish",
-    ".inputrc",
-    ".envrc",
-    // Logins and desktops: pam_env(8), X, environment.d(5), autostart, units of the user.
-    ".pam_environment",
-    ".xprofile",
-    ".xinitrc",
-    ".xsession",
-    ".xsessionrc",
-    ".config/environment.d",
-    ".config/autostart",
-    ".config/systemd",
-    // Hooks, aliases and tasks: git(1), editors, agents.
-    ".git",
-    ".gitconfig",
-    ".config/git",
-    ".vimrc",
-    ".exrc",
-    ".vscode",
-    ".idea",
-    ".claude",
-    ".codex",
-    ".cursor",
-    ".mcp.json",
-];
-
 /// Keys of ssh-keygen(1) under the names that it gives them.
 const KEYS: [&str; 6] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
@@ -125,38 +79,11 @@ pub(super) fn place(path: &Path) -> Option<String> {
     among(&PLACES, path)
 }
 
-/// What at this path makes programs run, if it does.
-pub(super) fn runs(path: &Path) -> Option<String> {
-    among(&STARTS, path)
-}
-
-fn among(places: &[&str], path: &Path) -> Option<String> {
-    let whole = format!("/{}/", names(path).join("/"));
-    let is_in = |place: &&&str| match place.strip_prefix('/') {
-        Some(rest) => path.is_absolute() && whole.starts_with(&format!("/{rest}/")),
-        None => whole.contains(&format!("/{place}/")),
-    };
-    places.iter().find(is_in).map(|place| (*place).to_owned())
-}
-
-fn names(path: &Path) -> Vec<String> {
-    let normal = |part| match part {
-        Component::Normal(name) => Some(folded(&OsStr::to_string_lossy(name))),
-        _ => None,
-    };
-    path.components().filter_map(normal).collect()
-}
-
 /// Whether a name alone says that secrets are in it.
 fn is_telling(name: &str) -> bool {
     let environment = name.starts_with(".env") && !EXAMPLES.contains(&name);
     let history = name.starts_with('.') && name.ends_with("_history");
     environment || history || KEYS.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// A name as file systems that ignore case, or letters without a shape, may read it: `.ſSH` and `.ss\u{200d}h` open `.ssh` there.
-fn folded(name: &str) -> String {
-    name.to_uppercase().to_lowercase().chars().filter(char::is_ascii).collect()
 }
 
 /// Whether the file holds a private key near its beginning.

@@ -50,8 +50,8 @@ fn where_no_socket_can_be_it_works_all_the_same() {
     there.write("key", "hush");
     peer.call("send_secret", json!({"file": "key"})).unwrap();
     assert_eq!(host.until("secret")["stored"], "held");
-    host.call("receive", json!({"secret_to_file": here.path("key").to_str().unwrap()})).unwrap();
-    assert_eq!(std::fs::read(here.path("key")).unwrap(), b"hush");
+    let taken = host.call("receive", json!({"secret_to_file": "key"})).unwrap();
+    assert_eq!(std::fs::read(taken["events"][0]["saved_to"].as_str().unwrap()).unwrap(), b"hush");
     assert_eq!(host.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().len(), 1);
     refused(host.call("send", json!({"text": "x", "channel": "1042"})), "code-not-open");
     host.call("close", json!({})).unwrap();
@@ -87,45 +87,88 @@ fn nothing_gets_out_through_the_fence() {
 }
 
 #[test]
-fn a_secret_is_written_nowhere_outside_the_fence_and_to_nothing_that_runs() {
+fn a_secret_is_written_nowhere_outside_what_was_allowed_and_to_nothing_that_runs() {
     let (here, there) = (Machine::new(), Machine::new());
     let rc = here.home().join(".bashrc");
     std::fs::write(&rc, "A=b\n").unwrap();
-    std::fs::create_dir(here.path(".ssh")).unwrap();
-    std::fs::create_dir(here.path("sub")).unwrap();
-    here.write(".profile", "A=b\n");
+    let allowed = here.path("allowed");
+    for folder in ["sub", "allowed", "allowed/.ssh", "allowed/.git", "allowed/sub"] {
+        std::fs::create_dir(here.path(folder)).unwrap();
+    }
+    here.write("allowed/.profile", "A=b\n");
+    here.write("allowed/.env", "MY_KEY=old\n");
     symlink(here.home(), here.path("inside")).unwrap();
-    symlink(here.path(".env"), here.path("link")).unwrap();
-    let allowed = tempfile::tempdir().unwrap();
-    let args = ["--allow", allowed.path().to_str().unwrap()];
+    symlink(here.path(".env"), here.path("allowed/link")).unwrap();
+    let args = ["--allow", allowed.to_str().unwrap()];
     let (mut host, mut peer) = (Client::with(&here, &args), Client::new(&there));
     let code = host.open();
     peer.call("connect", json!({"code": code})).unwrap();
     peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
     host.until("secret");
-    for outside in ["../home/.bashrc", "inside/.bashrc", rc.to_str().unwrap(), "../home/new", "inside/new", "sub/../../home/new"] {
-        for arguments in [json!({"secret_to_env_file": format!("{outside}:BASH_ENV")}), json!({"secret_to_file": outside})] {
+    let outside = ["../home/.bashrc", "inside/.bashrc", rc.to_str().unwrap(), "../home/new", "inside/new", "sub/../../home/new"];
+    // The working directory is where the agent works, and what stands there is run, built and obeyed.
+    let here_too = ["sub/file", "./CLAUDE.md", here.dir().join("Makefile").to_str().unwrap().to_owned().leak()];
+    for outside in outside.iter().chain(&here_too) {
+        for arguments in [json!({"secret_to_env_file": format!("{outside}:API_KEY")}), json!({"secret_to_file": outside})] {
             let refusal = refused(host.call("receive", arguments), "fenced");
             assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
         }
     }
-    for within in [".profile", "link", ".ssh/authorized_keys", ".git/config", "sub/.envrc"] {
-        let _ = std::fs::create_dir(here.path(".git"));
-        refused(host.call("receive", json!({"secret_to_env_file": format!("{within}:NAME")})), "fenced");
+    for within in [".profile", "link", ".ssh/authorized_keys", ".git/config", "sub/.envrc", "CLAUDE.md", "Makefile", "conftest.py"] {
+        let within = format!("allowed/{within}");
+        refused(host.call("receive", json!({"secret_to_env_file": format!("{within}:API_KEY")})), "fenced");
         refused(host.call("receive", json!({"secret_to_file": within})), "fenced");
     }
     for no_file in ["..", "/", "missing/file"] {
         assert!(host.call("receive", json!({"secret_to_file": no_file})).is_err());
     }
-    assert_eq!((std::fs::read(&rc).unwrap(), std::fs::read(here.path(".profile")).unwrap()), (b"A=b\n".to_vec(), b"A=b\n".to_vec()));
+    // A name that an agent was talked into is no better than the other side's own, and nothing is replaced.
+    for (name, word) in [("BASH_ENV", "bad-name"), ("OPENAI_API_KEY", "bad-name"), ("DATABASE_URL", "bad-name"), ("MY_KEY", "exists")] {
+        let refusal = refused(host.call("receive", json!({"secret_to_env_file": format!("allowed/.env:{name}")})), word);
+        assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --"), "{refusal}");
+    }
+    // Without a name it is what the other side calls it, which is no credential's.
+    let refusal = refused(host.call("receive", json!({"secret_to_env_file": "allowed/.env"})), "bad-name");
+    assert!(refusal["detail"].as_str().unwrap().contains("--accept-env GREETING"), "{refusal}");
+    let read = |name: &str| std::fs::read_to_string(here.path(name)).unwrap();
+    assert_eq!(
+        (std::fs::read(&rc).unwrap(), read("allowed/.profile"), read("allowed/.env")),
+        (b"A=b\n".to_vec(), "A=b\n".into(), "MY_KEY=old\n".into())
+    );
     // It stays in the channel through all that.
-    host.call("receive", json!({"secret_to_env_file": ".env:TOKEN"})).unwrap();
-    assert!(std::fs::read_to_string(here.path(".env")).unwrap().contains("hush-from-a-variable"));
-    peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
-    host.until("secret");
-    let key = allowed.path().join("service.key");
-    host.call("receive", json!({"secret_to_file": key.to_str().unwrap()})).unwrap();
-    assert_eq!(std::fs::read(key).unwrap(), b"hush-from-a-variable");
+    host.call("receive", json!({"secret_to_env_file": "allowed/.env:API_TOKEN"})).unwrap();
+    assert!(read("allowed/.env").contains("API_TOKEN=hush-from-a-variable"));
+    let mut take = |arguments| {
+        peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
+        host.until("secret");
+        let taken = host.call("receive", arguments).unwrap();
+        PathBuf::from(taken["events"][0]["saved_to"].as_str().unwrap())
+    };
+    let key = allowed.join("service.key");
+    assert_eq!(take(json!({"secret_to_file": key.to_str().unwrap()})), key);
+    // A name alone is one in the private folder of the server, whatever it is.
+    for name in ["CLAUDE.md", "Makefile", ".bashrc"] {
+        let private = take(json!({"secret_to_file": name}));
+        assert!(private.ends_with(name) && private.starts_with(here.home().join(".local/state/pinhole")), "{private:?}");
+        assert_eq!(private.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(!here.path(name).exists());
+    }
+}
+
+#[test]
+fn what_a_server_was_started_with_is_allowed() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write(".env", "GREETING=old\n");
+    let args = ["--allow", ".env", "--accept-env", "GREETING", "--conflict", "overwrite"];
+    let (mut host, mut peer) = (Client::with(&here, &args), Client::new(&there));
+    let code = host.open();
+    peer.call("connect", json!({"code": code})).unwrap();
+    for _ in 0..2 {
+        peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
+        host.until("secret");
+        host.call("receive", json!({"secret_to_env_file": ".env"})).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(here.path(".env")).unwrap(), "GREETING=hush-from-a-variable\n");
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::super::{Inbox, Policy};
 use super::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
 
 fn secret(bytes: &[u8]) -> SecretVec {
     SecretVec::new(bytes.to_vec())
@@ -43,7 +44,7 @@ fn a_long_text_is_stored_by_its_number() {
 fn a_secret_at_a_chosen_path_replaces_and_follows_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    store_secret_at(&path(".env"), &secret(b"s3cr3t")).unwrap();
+    store_secret_at(&path(".env").into(), &secret(b"s3cr3t")).unwrap();
     assert_eq!(fs::read(path(".env")).unwrap(), b"s3cr3t");
     assert_eq!(fs::metadata(path(".env")).unwrap().mode() & 0o7777, 0o600);
 
@@ -51,11 +52,11 @@ fn a_secret_at_a_chosen_path_replaces_and_follows_nothing() {
     fs::create_dir(path("folder")).unwrap();
     symlink(path("made"), path("dangling")).unwrap();
     for name in ["file", "folder", "dangling", "missing/file", "file/below"] {
-        let failure = store_secret_at(&path(name), &secret(b"s3cr3t")).unwrap_err();
+        let failure = store_secret_at(&path(name).into(), &secret(b"s3cr3t")).unwrap_err();
         assert_eq!(failure.exit, Exit::Disk);
         assert!(failure.detail.contains(name) && !failure.detail.contains("s3cr3t"), "{failure}");
     }
-    assert!(store_secret_at(Path::new("/"), &secret(b"x")).is_err());
+    assert!(store_secret_at(&PathBuf::from("/").into(), &secret(b"x")).is_err());
     assert_eq!(fs::read(path("file")).unwrap(), b"old");
     assert_eq!(names(dir.path()), [".env", "dangling", "file", "folder"]);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 
 fn desk(conflict: Conflict) -> Desk {
-    Desk::with(Policy { conflict, max_size: None, keep_free: 0.0 })
+    Desk::with(Policy { conflict, keep_free: 0.0, ..Policy::default() })
 }
 
 /// Puts something at `x` in the desk, with what may be reached through it at `kept` outside.

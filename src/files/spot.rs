@@ -1,0 +1,37 @@
+//! Where a small file is to be written: at a path, or in a folder that was judged and has been held since.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file's place.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    path: PathBuf,
+    folder: Option<Arc<OwnedFd>>,
+}
+
+impl Spot {
+    /// The file at `path`, which lies in the folder that is open as `folder`: whatever becomes of the path, it is written there.
+    pub(super) fn held(folder: OwnedFd, path: PathBuf) -> Self {
+        Self { path, folder: Some(Arc::new(folder)) }
+    }
+
+    /// Its path, as it is told.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that is held, if one is.
+    pub(super) fn folder(&self) -> Option<BorrowedFd<'_>> {
+        self.folder.as_ref().map(|folder| folder.as_fd())
+    }
+}
+
+impl From<PathBuf> for Spot {
+    /// What the user has named, found when it is written.
+    fn from(path: PathBuf) -> Self {
+        Self { path, folder: None }
+    }
+}
