@@ -98,7 +98,7 @@ fn a_secret_is_typed_unseen_and_shown_or_written() {
         let taker = taker.end(exit.1);
         giver.end(exit.0);
         assert!(!String::from_utf8_lossy(&giver.bytes).contains(VALUE), "shown where it was typed");
-        assert_eq!(taker.contains(&format!("\n{VALUE}\n")), answer == "show", "{taker}");
+        assert_eq!(taker.contains(&format!("\n| {VALUE}\n")), answer == "show", "{taker}");
         assert_eq!(names(there.dir()), if answer == "write" { vec!["API_KEY"] } else { vec![] });
         if answer == "write" {
             assert_eq!(std::fs::read_to_string(there.path("API_KEY")).unwrap(), VALUE);

@@ -10,6 +10,7 @@ pub use code::read_code;
 use super::amounts::count;
 use super::escape::{LONGEST, name, push_text, terminal};
 use super::human::words;
+use super::look::MARK;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Offered;
 use pinhole_protocol::secret::SecretVec;
@@ -154,19 +155,25 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         self.yes("Make a new code?", true)
     }
 
-    /// Shows a secret on lines of its own and wipes it. Nothing is shown, and the answer is no, if it is not text: bytes that a terminal
-    /// cannot show cannot be copied from one either.
+    /// Shows a secret on marked lines of its own, unfolded so that each can be copied, and wipes it. Nothing is shown, and the answer is no,
+    /// if it is not text: bytes that a terminal cannot show cannot be copied from one either.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
     pub fn show_secret(&mut self, secret: SecretVec) -> Result<bool, Failure> {
         let Ok(text) = std::str::from_utf8(secret.expose()) else { return Ok(false) };
+        let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         // Large enough from the start: a string that grows leaves copies behind that nobody wipes.
-        let mut shown = Zeroizing::new(String::with_capacity(text.len() * LONGEST + 2));
+        let room =
+            text.len().saturating_mul(LONGEST).saturating_add(lines.clone().count().saturating_mul(MARK.len() + 1)).saturating_add(1);
+        let mut shown = Zeroizing::new(String::with_capacity(room));
         shown.push('\n');
-        push_text(&mut shown, text);
-        let changed = shown.get(1..) != Some(text);
-        if !text.ends_with('\n') {
+        let mut changed = false;
+        for line in lines {
+            shown.push_str(MARK);
+            let begin = shown.len();
+            push_text(&mut shown, line.strip_suffix('\r').unwrap_or(line));
+            changed |= shown.get(begin..) != Some(line);
             shown.push('\n');
         }
         self.say(&shown)?;

@@ -117,10 +117,10 @@ fn a_secret_is_shown_on_its_own_line() {
         let (shown, text) = asked("", |t| t.show_secret(SecretVec::new(secret.to_vec())));
         (shown.unwrap(), text)
     };
-    assert_eq!(show(b"hunter2"), (true, "\nhunter2\n\n".into()));
-    assert_eq!(show(b"two\nlines\n"), (true, "\ntwo\nlines\n\n".into()));
+    assert_eq!(show(b"hunter2"), (true, "\n| hunter2\n\n".into()));
+    assert_eq!(show("two\n✓ lines\n".as_bytes()), (true, "\n| two\n| ✓ lines\n\n".into()));
     let note = "What is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n";
-    assert_eq!(show(b"a\x1b[2Jb"), (true, format!("\na\\u{{1b}}[2Jb\n\n{note}")));
+    assert_eq!(show(b"a\x1b[2Jb"), (true, format!("\n| a\\u{{1b}}[2Jb\n\n{note}")));
     assert_eq!(show(b"\xff\xfe"), (false, String::new()));
 }
 
