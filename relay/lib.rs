@@ -7,6 +7,7 @@ pub mod counters;
 mod forward;
 pub mod frames;
 pub mod limits;
+pub mod owner;
 pub mod page;
 pub mod pairing;
 pub mod pool;

@@ -7,10 +7,10 @@ use core::time::Duration;
 pub struct Limits {
     /// How long a connection may take from its first byte to the end of its upgrade request, TLS included.
     pub upgrade: Duration,
-    /// How long a released number is not handed out again.
+    /// How long a released number is not handed out again, and how long after its start a relay that was here before draws long ones.
     pub rest: Duration,
-    /// How long a number is kept for a host whose connection dropped, and how long after its own start a relay gives numbers back that
-    /// it does not remember.
+    /// How long a number is kept for a host whose connection dropped, and how long after its own start a relay gives back those of its
+    /// earlier life.
     pub absence: Duration,
     /// How long a host may take to send a message 1 that it was asked for.
     pub first_message: Duration,
@@ -24,7 +24,7 @@ pub struct Limits {
     pub queue_time: Duration,
     /// How long a waiting connection, or a pair, lives without a frame.
     pub inactivity: Duration,
-    /// How long a host or a link waits at most, whatever it sends.
+    /// How long a host or a link waits at most, whatever it sends, and how old a token may be that a number is given back for.
     pub longest: Duration,
     /// Whether `longest` holds for pairs too.
     pub public: bool,

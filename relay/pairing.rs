@@ -14,9 +14,11 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
+pub use crate::owner::OwnerToken;
 pub use reply::{Reply, Why};
 
 use crate::limits::Limits;
+use crate::owner::{OwnerKey, Owners, UnixTime};
 use crate::quotas::{Quotas, Source};
 use deadlines::{Deadlines, Key};
 use hosts::Host;
@@ -28,7 +30,6 @@ use pinhole_protocol::rendezvous::SlotToken;
 use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// The longest message before two sides are paired: one of the handshake, kind and length included (SPEC 3.1).
 pub const MESSAGE: usize = HANDSHAKE_BODY + 3;
@@ -38,36 +39,6 @@ pub const ATTEMPT: usize = 4;
 /// A connection, by a number of the server's that it never uses again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection(pub u64);
-
-/// What shows that a number is a host's: 128 random bits.
-#[derive(Clone, Copy)]
-pub struct OwnerToken([u8; 16]);
-
-impl OwnerToken {
-    /// The token of these bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, for the host.
-    #[must_use]
-    pub const fn bytes(&self) -> [u8; 16] {
-        self.0
-    }
-
-    /// Whether both are one, in a time that says nothing of where they differ.
-    fn is(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)) == 0
-    }
-}
-
-impl fmt::Debug for OwnerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it can take the number over, so it is in no log.
-        f.write_str("OwnerToken")
-    }
-}
 
 /// Which side of a conversation a link's end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +60,8 @@ pub enum Input<'a> {
         source: Source,
         /// The number that it had, and its proof.
         back: Option<(Nameplate, OwnerToken)>,
+        /// The clock on the wall, by which tokens are issued.
+        wall: UnixTime,
     },
     /// A connection wants to meet the host of a number.
     Join {
@@ -179,6 +152,7 @@ pub struct Population {
 pub struct Pairing {
     limits: Limits,
     quotas: Quotas,
+    owners: Owners,
     started: Instant,
     seats: BTreeMap<Connection, Seat>,
     hosts: BTreeMap<Nameplate, Host>,
@@ -190,11 +164,12 @@ pub struct Pairing {
 }
 
 impl Pairing {
-    /// A relay that begins its life now.
+    /// A relay that begins its life now, and issues tokens under this key.
     #[must_use]
-    pub fn new(now: Instant, limits: Limits) -> Self {
+    pub fn new(now: Instant, limits: Limits, key: OwnerKey) -> Self {
         Self {
             quotas: Quotas::new(limits.quotas.clone()),
+            owners: Owners::new(key),
             numbers: Numbers::new(&limits.shares),
             limits,
             started: now,
@@ -240,10 +215,8 @@ impl Pairing {
             // A connection has one verb, with its upgrade: there is no second.
             Input::Host { connection, .. } | Input::Join { connection, .. } | Input::Link { connection, .. }
                 if self.seats.contains_key(&connection) => {}
-            Input::Host { connection, source, back: None } => self.host(now, connection, source, rng, actions),
-            Input::Host { connection, source, back: Some((nameplate, owner)) } => {
-                self.host_back(now, connection, source, nameplate, owner, actions);
-            }
+            Input::Host { connection, source, back: None, wall } => self.host(now, wall, connection, source, rng, actions),
+            Input::Host { connection, source, back: Some(back), wall } => self.host_back(now, wall, connection, source, back, actions),
             Input::Join { connection, source, nameplate } => self.join(now, connection, source, nameplate, actions),
             Input::Link { connection, token, side } => self.link(now, connection, token, side, actions),
             Input::Message(connection, bytes) => {

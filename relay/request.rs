@@ -145,11 +145,11 @@ fn is_version(word: &str) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn verb(word: &str, owner: Option<[u8; 16]>) -> Option<Verb> {
+fn verb(word: &str, owner: Option<OwnerToken>) -> Option<Verb> {
     let number = |text| Nameplate::parse(text).ok().filter(|nameplate| nameplate.is_relay());
     let slot = |text| hex(text).map(SlotToken::new);
     if let Some(text) = word.strip_prefix("host-") {
-        return Some(Verb::Back(number(text)?, OwnerToken::new(owner?)));
+        return Some(Verb::Back(number(text)?, owner?));
     }
     let verb = if word == "host" {
         Verb::Host
@@ -163,16 +163,27 @@ fn verb(word: &str, owner: Option<[u8; 16]>) -> Option<Verb> {
     owner.is_none().then_some(verb)
 }
 
-/// 16 bytes as 32 lower-case hexadecimal digits.
-fn hex(text: &str) -> Option<[u8; 16]> {
-    let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    plain.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()
+/// So many bytes as twice as many lower-case hexadecimal digits.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' | b'a'..=b'f' => char::from(digit).to_digit(16),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+    }
+    Some(bytes)
 }
 
 /// The two secrets of the one header that has them.
 #[derive(Default)]
 struct Authorization {
-    owner: Option<[u8; 16]>,
+    owner: Option<OwnerToken>,
     host: Option<HostToken>,
 }
 
@@ -185,7 +196,7 @@ fn authorization(headers: &HeaderMap) -> Result<Authorization, Refusal> {
     }
     for part in parts.split(',') {
         let fresh = match part.trim().split_once('=').ok_or(Refusal::Malformed)? {
-            ("owner", value) => found.owner.replace(hex(value).ok_or(Refusal::Malformed)?).is_none(),
+            ("owner", value) => found.owner.replace(hex(value).map(OwnerToken::new).ok_or(Refusal::Malformed)?).is_none(),
             ("host", value) => found.host.replace(HostToken::parse(value).ok_or(Refusal::Malformed)?).is_none(),
             _ => false,
         };

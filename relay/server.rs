@@ -17,6 +17,7 @@ pub use bind::BindError;
 use crate::counters::{Counters, Moment};
 use crate::forward::FRAME;
 use crate::frames::{HEAD, Kind};
+use crate::owner::OwnerKey;
 use crate::pairing::Side;
 use crate::pool::Pool;
 use crate::quotas::{Rates, Source};
@@ -32,6 +33,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use hall::Hall;
+use rand_core::OsRng;
 use socket::Stream;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,8 +94,9 @@ impl Server {
     pub fn bind(settings: Settings) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(bind::tls).transpose()?;
         let counters = Arc::new(Counters::default());
+        let key = settings.owner_key.unwrap_or_else(|| OwnerKey::draw(&mut OsRng));
         let relay = Arc::new(Relay {
-            hall: Arc::new(Hall::new(settings.limits.clone(), Arc::clone(&counters))),
+            hall: Arc::new(Hall::new(settings.limits.clone(), key, Arc::clone(&counters))),
             pool: Pool::new(FRAME + HEAD),
             counters,
             open: Arc::default(),

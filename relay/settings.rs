@@ -1,6 +1,7 @@
 //! What an operator decides about a relay. Whoever fills it has read flags, environment and file; here are values.
 
 use crate::limits::{Limits, RateLimits};
+use crate::owner::OwnerKey;
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -22,6 +23,9 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// If there are any, a host must show one of them.
     pub host_tokens: Vec<HostToken>,
+    /// Under which it issues owner tokens. `None` for one that ends with it, as that of a host's own relay does: then no number is given
+    /// back after a restart.
+    pub owner_key: Option<OwnerKey>,
     /// It runs inside a host for that one alone: the host's end of a link shows a token too, and without any token nobody may.
     pub own: bool,
     /// What it allows; `limits.public` belongs to a relay that anybody may use.
@@ -40,6 +44,7 @@ impl Default for Settings {
             metrics: None,
             trusted_proxies: Vec::new(),
             host_tokens: Vec::new(),
+            owner_key: None,
             own: false,
             limits: Limits::default(),
             rates: None,

@@ -5,6 +5,7 @@ use super::joins::Taken;
 use super::line::Line;
 use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, OwnerToken, Pairing, Reply, Seat, Why};
 use crate::limits::Limits;
+use crate::owner::UnixTime;
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::time::Instant;
@@ -72,6 +73,7 @@ impl Pairing {
     pub(super) fn host(
         &mut self,
         now: Instant,
+        wall: UnixTime,
         connection: Connection,
         source: Source,
         rng: &mut (impl RngCore + CryptoRng),
@@ -81,28 +83,30 @@ impl Pairing {
             return actions.list.push(Action::Close(connection, why));
         }
         let waiting = self.hosts.len().saturating_add(1);
-        let Some(nameplate) = self.numbers.draw(waiting, rng) else {
+        // Short numbers may be those of hosts that this relay has forgotten, waiting or resting.
+        let long = self.owners.were_here() && now.since(self.started) < self.limits.rest.max(self.limits.absence);
+        let Some(nameplate) = self.numbers.draw(waiting, long, rng) else {
             return actions.list.push(Action::Close(connection, Why::Full));
         };
-        let mut owner = [0; 16];
-        rng.fill_bytes(&mut owner);
-        self.seat_host(now, connection, source, nameplate, OwnerToken::new(owner), actions);
+        let owner = self.owners.issue(wall, nameplate, rng);
+        self.seat_host(now, connection, source, nameplate, owner, actions);
     }
 
     /// A host that had a number before.
     pub(super) fn host_back(
         &mut self,
         now: Instant,
+        wall: UnixTime,
         connection: Connection,
         source: Source,
-        nameplate: Nameplate,
-        owner: OwnerToken,
+        (nameplate, owner): (Nameplate, OwnerToken),
         actions: &mut Actions,
     ) {
-        let Some(host) = self.hosts.get(&nameplate) else {
-            // A relay that has just started knows no numbers, but its hosts have read theirs out.
-            let young = now.since(self.started) < self.limits.absence;
-            if !young || !nameplate.is_relay() || self.numbers.holds(nameplate) {
+        // A relay that has just started knows no numbers, but its hosts have read theirs out.
+        let young = now.since(self.started) < self.limits.absence;
+        let vouched = young && nameplate.is_relay() && self.owners.vouch(wall, nameplate, &owner, self.limits.longest);
+        let Some(host) = self.hosts.get_mut(&nameplate) else {
+            if !vouched || self.numbers.holds(nameplate) {
                 return actions.list.push(Action::Close(connection, Why::Unavailable));
             }
             if let Some(why) = self.numbers.refuse(source, self.limits.numbers) {
@@ -110,7 +114,10 @@ impl Pairing {
             }
             return self.seat_host(now, connection, source, nameplate, owner, actions);
         };
-        if !host.owner.is(&owner) {
+        let same = host.owner.is(&owner);
+        // Of two hosts that had one number in an earlier life, one after the other, the first has lost it long since.
+        let wins = vouched && owner.is_later_than(&host.owner);
+        if !(same || wins) {
             return actions.list.push(Action::Close(connection, Why::Unavailable));
         }
         let before = host.source;
@@ -120,13 +127,17 @@ impl Pairing {
             }
             self.quotas.host_ended(before);
         }
+        host.source = source;
+        host.owner = owner;
+        if !same {
+            self.numbers.take(nameplate, source);
+        }
         // Its old connection may not have noticed yet that it is dead.
         if let Some(old) = host.connection() {
-            self.close(old, Why::Replaced, actions);
+            self.close(old, if same { Why::Replaced } else { Why::Unavailable }, actions);
             self.host_gone(now, nameplate, actions);
         }
         if let Some(host) = self.hosts.get_mut(&nameplate) {
-            host.source = source;
             host.active = now;
             host.stage = Stage::Asked { host: connection, since: now };
             actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: host.attempt }));

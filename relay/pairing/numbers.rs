@@ -41,9 +41,10 @@ impl Numbers {
         }
     }
 
-    /// Draws a number that is free, when `waiting` hosts wait with the new one; nothing if none is found.
-    pub(super) fn draw(&self, waiting: usize, rng: &mut (impl RngCore + CryptoRng)) -> Option<Nameplate> {
-        let spaces = SPACES.into_iter().filter(|space| size(space) as usize >= waiting.saturating_mul(SPARSE));
+    /// Draws a number that is free, when `waiting` hosts wait with the new one, of six digits or more if it has to be `long`; nothing if
+    /// none is found.
+    pub(super) fn draw(&self, waiting: usize, long: bool, rng: &mut (impl RngCore + CryptoRng)) -> Option<Nameplate> {
+        let spaces = SPACES.into_iter().skip(usize::from(long)).filter(|space| size(space) as usize >= waiting.saturating_mul(SPARSE));
         let mut drawn = spaces.flat_map(|space| core::iter::repeat_n(space, TRIES as usize)).filter_map(|space| {
             // The bias of a remainder is of no use to anybody: the number is public.
             let offset = rng.next_u64().checked_rem(u64::from(size(&space)))?;
@@ -135,19 +136,19 @@ mod tests {
         let numbers = numbers();
         for (waiting, expected) in [(1, 3), (9, 3), (10, 6), (9000, 6), (9001, 7), (90_000, 7), (90_001, 8), (900_001, 9), (9_000_000, 9)] {
             for _ in 0..100 {
-                let nameplate = numbers.draw(waiting, &mut rng).unwrap();
+                let nameplate = numbers.draw(waiting, false, &mut rng).unwrap();
                 assert!(nameplate.is_relay());
                 assert_eq!(digits(nameplate), expected, "{waiting}");
             }
         }
-        assert_eq!(numbers.draw(9_000_001, &mut rng), None);
+        assert_eq!(numbers.draw(9_000_001, false, &mut rng), None);
     }
 
     #[test]
     fn all_numbers_of_a_space_are_drawn() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let numbers = numbers();
-        let drawn: BTreeSet<u32> = (0..20_000).filter_map(|_| numbers.draw(1, &mut rng)).map(Nameplate::number).collect();
+        let drawn: BTreeSet<u32> = (0..20_000).filter_map(|_| numbers.draw(1, false, &mut rng)).map(Nameplate::number).collect();
         assert!(drawn.into_iter().eq(100..=999));
     }
 
@@ -162,16 +163,24 @@ mod tests {
             numbers.rest(nameplate, at(u64::from(number)));
         }
         for _ in 0..100 {
-            let nameplate = numbers.draw(1, &mut rng).unwrap();
+            let nameplate = numbers.draw(1, false, &mut rng).unwrap();
             assert!(nameplate == free || digits(nameplate) == 6);
         }
         numbers.take(free, source(1));
-        assert_eq!(digits(numbers.draw(1, &mut rng).unwrap()), 6);
+        assert_eq!(digits(numbers.draw(1, false, &mut rng).unwrap()), 6);
         assert_eq!((numbers.resting(), numbers.wake_at()), (899, Some(at(100))));
         numbers.wake(at(199));
         assert_eq!((numbers.resting(), numbers.wake_at()), (799, Some(at(200))));
         numbers.wake(at(999));
         assert_eq!((numbers.resting(), numbers.wake_at()), (0, None));
+    }
+
+    #[test]
+    fn long_numbers_have_six_digits_or_more() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        for (waiting, expected) in [(1, 6), (9000, 6), (9001, 7)] {
+            assert_eq!(digits(numbers().draw(waiting, true, &mut rng).unwrap()), expected, "{waiting}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@ use super::*;
 use axum::http::{HeaderValue, Request};
 use proptest::prelude::*;
 
-const OWNER: &str = "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b";
+const OWNER: &str = "0000019a7c3f21c45e0c41d20b9f4f7d8a6b3c2d1e0f9a8b7766554433221100";
+const SLOT: &str = "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b";
 const TOKEN: &str = "0123456789-operator";
 
 /// A request as a side sends it, with other headers where it names some: `None` leaves one out.
@@ -33,7 +34,7 @@ fn asks(changes: &[(&str, Option<&str>)]) -> Result<String, Refusal> {
         let shown = if asked.token.is_some() { ", with a token" } else { "" };
         match asked.verb {
             Verb::Host => format!("host{shown}"),
-            Verb::Back(number, owner) => format!("back {} {:x?}{shown}", number.number(), owner.bytes()[0]),
+            Verb::Back(number, owner) => format!("back {} {:x?}{shown}", number.number(), owner.bytes()[7]),
             Verb::Join(number) => format!("join {}{shown}", number.number()),
             Verb::Link(token, side) => format!("link {side:?} {:x}{shown}", token.bytes()[15]),
         }
@@ -54,16 +55,16 @@ fn each_verb_is_one_token() {
     for number in [100, 999, 100_000, 999_999_999] {
         assert_eq!(word(&format!("join-{number}")), Ok(format!("join {number}")));
     }
-    assert_eq!(word(&format!("link-host-{OWNER}")), Ok("link Host 8b".into()));
-    assert_eq!(word(&format!("link-joiner-{OWNER}")), Ok("link Joiner 8b".into()));
-    assert_eq!(authorized("host-417", &format!("Pinhole owner={OWNER}")), Ok("back 417 5e".into()));
+    assert_eq!(word(&format!("link-host-{SLOT}")), Ok("link Host 8b".into()));
+    assert_eq!(word(&format!("link-joiner-{SLOT}")), Ok("link Joiner 8b".into()));
+    assert_eq!(authorized("host-417", &format!("Pinhole owner={OWNER}")), Ok("back 417 c4".into()));
     assert_eq!(parse(&request(&[])).unwrap().accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
 #[test]
 fn what_is_no_verb_is_malformed() {
-    let upper = OWNER.to_uppercase();
-    let links = [&OWNER[1..], &upper, &format!("{OWNER}0"), &format!("+{}", &OWNER[1..]), ""].map(|token| format!("link-host-{token}"));
+    let upper = SLOT.to_uppercase();
+    let links = [&SLOT[1..], &upper, &format!("{SLOT}0"), &format!("+{}", &SLOT[1..]), OWNER, ""].map(|token| format!("link-host-{token}"));
     let words =
         ["", "Host", "HOST", "host ", "host-", "host-417", "join", "join-", "join-0417", "join-99", "join-1000", "join-1024", "join-65535"];
     let more = [
@@ -152,13 +153,14 @@ fn what_is_no_upgrade_of_version_13_is_426_and_a_bad_key_400() {
 
 #[test]
 fn secrets_stand_where_they_belong_and_nowhere_else() {
-    let (owner, host) = (format!("owner={OWNER}"), format!("host={TOKEN}"));
-    let link = format!("link-host-{OWNER}");
+    let (owner, host, short) = (format!("owner={OWNER}"), format!("host={TOKEN}"), format!("owner={SLOT}"));
+    let link = format!("link-host-{SLOT}");
     for (word, parts, expected) in [
         ("host", vec![&host], Some("host, with a token".to_owned())),
-        ("host-417", vec![&owner, &host], Some("back 417 5e, with a token".into())),
-        ("host-417", vec![&host, &owner], Some("back 417 5e, with a token".into())),
+        ("host-417", vec![&owner, &host], Some("back 417 c4, with a token".into())),
+        ("host-417", vec![&host, &owner], Some("back 417 c4, with a token".into())),
         (&link, vec![&host], Some("link Host 8b, with a token".into())),
+        ("host-417", vec![&short], None),
         ("host", vec![&owner], None),
         ("host-417", vec![&host], None),
         ("host-417", vec![&owner, &owner], None),

@@ -2,6 +2,7 @@
 
 use crate::counters::Counters;
 use crate::limits::Limits;
+use crate::owner::{OwnerKey, UnixTime};
 use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population, Reply, Why};
 use crate::quotas::{OverLimit, Source};
 use crate::request::Verb;
@@ -9,6 +10,7 @@ use pinhole_protocol::time::Instant;
 use rand_core::OsRng;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant as Clock, sleep_until};
 
@@ -70,9 +72,9 @@ pub struct Hall {
 
 impl Hall {
     /// Nobody is here.
-    pub fn new(limits: Limits, counters: Arc<Counters>) -> Self {
+    pub fn new(limits: Limits, key: OwnerKey, counters: Arc<Counters>) -> Self {
         let now = Instant::from_millis(0);
-        let state = State { pairing: Pairing::new(now, limits), seats: BTreeMap::new(), next: 0, wake_at: None, draining: false };
+        let state = State { pairing: Pairing::new(now, limits, key), seats: BTreeMap::new(), next: 0, wake_at: None, draining: false };
         Self { state: Mutex::new(state), rescheduled: Notify::new(), origin: Clock::now(), counters }
     }
 
@@ -112,8 +114,8 @@ impl Hall {
         } else {
             state.seats.insert(connection, Seat { commands, paired: false });
             let input = match verb {
-                Verb::Host => Input::Host { connection, source, back: None },
-                Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)) },
+                Verb::Host => Input::Host { connection, source, back: None, wall: wall() },
+                Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)), wall: wall() },
                 Verb::Join(nameplate) => {
                     self.counters.joins.inc();
                     tracing::debug!(target: "pinhole_relay", event = "join");
@@ -209,6 +211,12 @@ impl Hall {
     pub fn end(&self) {
         self.state().send_away(|_| true);
     }
+}
+
+/// The clock on the wall. One that is set to before 1970 is as good as one that stands still.
+fn wall() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl State {

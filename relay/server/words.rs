@@ -1,5 +1,6 @@
 //! Control messages as they are on the wire (SPEC 10.3).
 
+use crate::owner::TOKEN;
 use crate::pairing::Reply;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub enum Heard {
 pub fn say(reply: Reply, seen: IpAddr) -> String {
     let said = match reply {
         Reply::Number { nameplate, owner, attempt } => {
-            let owner = owner.bytes().iter().fold(String::with_capacity(32), |mut text, byte| {
+            let owner = owner.bytes().iter().fold(String::with_capacity(2 * TOKEN), |mut text, byte| {
                 // Writing to a string does not fail.
                 let _ = write!(text, "{byte:02x}");
                 text

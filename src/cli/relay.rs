@@ -2,6 +2,7 @@
 
 mod health;
 mod options;
+mod owner_key;
 mod run;
 mod sources;
 mod values;
@@ -108,8 +109,10 @@ impl Args {
         // Nobody has set another before: this is the only place.
         let _ = tracing::subscriber::set_global_default(log);
         let clear = self.options.in_the_clear();
-        let done =
-            Network::from_env().and_then(|network| self.options.settings(network)).and_then(|settings| run::relay(settings, clear, plain));
+        let done = Network::from_env().and_then(|network| {
+            let settings = self.options.settings(network)?;
+            run::relay(settings, self.options.owner_key()?, clear, plain)
+        });
         match done {
             Ok(()) => Ended(Exit::Done),
             Err(failure) => said(failure, plain),

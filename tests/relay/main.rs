@@ -14,6 +14,7 @@ mod operator;
 mod own;
 mod pressure;
 mod proxies;
+mod restart;
 mod returns;
 mod scans;
 mod secrecy;

@@ -203,6 +203,7 @@ fn waiting_and_resting_numbers_are_bounded() {
 fn no_token_and_no_address_is_printed() {
     let mut world = World::new();
     let nameplate = world.host(1, 1);
-    let input = Input::Host { connection: Connection(2), source: world::source(1), back: Some((nameplate, world.owner(nameplate))) };
+    let back = Some((nameplate, world.owner(nameplate)));
+    let input = Input::Host { connection: Connection(2), source: world::source(1), back, wall: world.wall() };
     assert!(format!("{input:?}").contains("source: Source") && format!("{input:?}").contains("OwnerToken)"));
 }

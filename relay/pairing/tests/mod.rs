@@ -5,6 +5,7 @@ mod hosts;
 mod joins;
 mod links;
 mod numbers;
+mod restart;
 mod sequences;
 mod spec;
 mod world;

@@ -4,6 +4,7 @@ use super::super::{Connection, Input, OwnerToken, Population};
 use super::world::{Heard, Role, World};
 use super::{Side, one};
 use crate::limits::{Limits, Shares};
+use crate::owner::TOKEN;
 use pinhole_protocol::code::Nameplate;
 use proptest::prelude::*;
 
@@ -92,7 +93,7 @@ impl Run {
             Step::Back(source, number, how) => {
                 let (connection, nameplate) = (self.next(), self.number(number));
                 let known = self.world.seen().contains(&nameplate) && how > 0;
-                let owner = if known { self.world.owner(nameplate) } else { OwnerToken::new([how; 16]) };
+                let owner = if known { self.world.owner(nameplate) } else { OwnerToken::new([how; TOKEN]) };
                 self.world.back(connection, source, nameplate, owner);
             }
             Step::Join(source, number) => {

@@ -2,6 +2,7 @@
 
 use super::super::{Action, Connection, Input, OwnerToken, Pairing, Reply, Side, Why};
 use crate::limits::Limits;
+use crate::owner::{KEY, OwnerKey, TOKEN, UnixTime};
 use crate::quotas::Source;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -40,7 +41,7 @@ pub(super) enum Role {
 
 /// What is known of a number from outside.
 struct Known {
-    owner: [u8; 16],
+    owner: [u8; TOKEN],
     /// Its host was last seen to have it then.
     seen: Instant,
     /// The joiner that has had its message 1 and is still there, and whether it has answered.
@@ -67,6 +68,11 @@ impl RngCore for Narrow {
 
 impl CryptoRng for Narrow {}
 
+/// Where the clock on the wall stands when the relay's begins.
+const EPOCH: u64 = 1_800_000_000_000;
+/// Where the relay's clock stands when its life begins.
+const BEGAN: u64 = 1_000_000;
+
 pub(super) struct World {
     pub(super) pairing: Pairing,
     pub(super) limits: Limits,
@@ -90,9 +96,14 @@ impl World {
 
     /// A relay with these limits, and `spread` different numbers in each of its spaces.
     pub(super) fn with(limits: Limits, spread: u64) -> Self {
-        let now = Instant::from_millis(1_000_000);
+        Self::keeping(OwnerKey::made(&[1; KEY]), limits, spread)
+    }
+
+    /// The same, with this key.
+    pub(super) fn keeping(key: OwnerKey, limits: Limits, spread: u64) -> Self {
+        let now = Instant::from_millis(BEGAN);
         Self {
-            pairing: Pairing::new(now, limits.clone()),
+            pairing: Pairing::new(now, limits.clone(), key),
             limits,
             now,
             wake_at: None,
@@ -102,6 +113,11 @@ impl World {
             handed: BTreeSet::new(),
             rng: Narrow(ChaCha8Rng::seed_from_u64(7), spread),
         }
+    }
+
+    /// The clock on the wall: it shows the same in every life of a relay.
+    pub(super) fn wall(&self) -> UnixTime {
+        UnixTime::from_millis(EPOCH + self.now.as_millis())
     }
 
     pub(super) fn host(&mut self, connection: u64, from: u64) -> Nameplate {
@@ -114,11 +130,12 @@ impl World {
 
     /// A host of this source asks for a number.
     pub(super) fn ask(&mut self, connection: u64, source: Source) {
-        self.tell(Input::Host { connection: Connection(connection), source, back: None });
+        self.tell(Input::Host { connection: Connection(connection), source, back: None, wall: self.wall() });
     }
 
     pub(super) fn back(&mut self, connection: u64, from: u64, nameplate: Nameplate, owner: OwnerToken) {
-        self.tell(Input::Host { connection: Connection(connection), source: source(from), back: Some((nameplate, owner)) });
+        let back = Some((nameplate, owner));
+        self.tell(Input::Host { connection: Connection(connection), source: source(from), back, wall: self.wall() });
     }
 
     pub(super) fn owner(&self, nameplate: Nameplate) -> OwnerToken {
@@ -273,12 +290,14 @@ impl World {
     }
 
     /// A host has a number: one that nobody else has, and that nobody had within the time of its rest.
-    fn takes(&mut self, nameplate: Nameplate, owner: [u8; 16], fresh: bool) {
+    fn takes(&mut self, nameplate: Nameplate, owner: [u8; TOKEN], fresh: bool) {
         assert!(nameplate.is_relay());
         let had = |role: &Role| matches!(role, Role::Host(Some((other, _))) if *other == nameplate);
         assert!(!self.open.values().any(had), "two hosts with one number");
         if let Some(known) = self.numbers.get(&nameplate).filter(|known| known.owner != owner) {
-            assert!(self.now.since(known.seen) >= self.limits.rest, "handed out again too soon");
+            let young = self.now.since(Instant::from_millis(BEGAN)) < self.limits.absence;
+            let wins = young && OwnerToken::new(owner).is_later_than(&OwnerToken::new(known.owner));
+            assert!(wins || self.now.since(known.seen) >= self.limits.rest, "handed out again too soon");
         }
         if fresh {
             let space = 9 * 10_usize.pow(nameplate.number().ilog10());

@@ -2,6 +2,7 @@
 
 use super::Running;
 use super::client::{BINARY, CLOSE, Client, Heard, SOON, dial};
+use crate::owner::{KEY, OwnerKey};
 use crate::settings::Settings;
 use core::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -98,7 +99,7 @@ async fn a_host_that_dropped_has_its_number_back_from_anywhere() {
     relay.until(|relay| relay.moment().connections == 0).await;
     let mut joiner = Client::join(relay.address, 2, number).await;
     let back = format!("host-{number}");
-    let mut thief = Client::ask(relay.address, 4, &back, Some("owner=00000000000000000000000000000000")).await;
+    let mut thief = Client::ask(relay.address, 4, &back, Some(&format!("owner={}", "0".repeat(64)))).await;
     assert_eq!(thief.closed().await, 4001);
     let mut host = Client::ask(relay.address, 3, &back, Some(&format!("owner={owner}"))).await;
     let said = host.text().await;
@@ -113,12 +114,12 @@ async fn a_host_that_dropped_has_its_number_back_from_anywhere() {
 
 #[tokio::test]
 async fn a_relay_that_was_killed_gives_numbers_back_to_who_had_them() {
-    let first = Running::start(Settings::default());
+    let first = Running::start(Settings { owner_key: Some(OwnerKey::made(&[7; KEY])), ..Settings::default() });
     let (mut host, number, owner) = Client::host(first.address, 1).await;
     first.done.abort();
     assert_eq!(host.hear().await, Heard::End);
-    let settings = Settings { listen: vec![first.address], ..Settings::default() };
-    let again = Running::start(settings);
+    let key = Some(OwnerKey::found(&[7; KEY]));
+    let again = Running::start(Settings { listen: vec![first.address], owner_key: key, ..Settings::default() });
     let mut host = Client::ask(again.address, 1, &format!("host-{number}"), Some(&format!("owner={owner}"))).await;
     let said = host.text().await;
     assert_eq!((said["number"].as_u64(), said["owner"].as_str()), (Some(number), Some(&*owner)));

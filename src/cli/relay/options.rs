@@ -1,12 +1,14 @@
 //! What an operator can decide about a relay, and what it comes to. Each limit of SPEC 10.7 is declared once, here: as a flag, from which its
 //! variable and its key in the file follow (`sources`).
 
+use super::owner_key::owner_key;
 use super::values::{Place, Size, Time, proxy, some};
 use crate::failure::{Detail, Exit, Failure};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
 use pinhole_relay::limits::{Limits, QuotaLimits, RateLimits, Shares};
+use pinhole_relay::owner::OwnerKey;
 use pinhole_relay::settings::{HostToken, Settings, TlsFiles};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,10 @@ pub(super) struct Relay {
     /// need none
     #[arg(long, value_name = "FILE")]
     host_token_file: Option<PathBuf>,
+    /// Keep in this file the key by which numbers are given back after a restart; it is made if it is not there [default: owner-key in
+    /// $STATE_DIRECTORY, or with this user's state]
+    #[arg(long, value_name = "FILE")]
+    owner_key_file: Option<PathBuf>,
     /// Believe this proxy, an address or a network such as 10.0.0.0/8, when it says by X-Forwarded-For whom it speaks for; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy)]
     trusted_proxy: Vec<IpNet>,
@@ -61,10 +67,10 @@ pub(super) struct Times {
     /// For a joiner to wait in the line of a number
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().queue_time))]
     line_time: Time,
-    /// A host's number is kept after its connection dropped, and numbers are given back after the relay's start
+    /// A host's number is kept after its connection dropped, and those of before are given back after the relay's start
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().absence))]
     absence: Time,
-    /// A released number is not handed out again
+    /// A released number is not handed out again, and a relay that was here before draws long ones
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().rest))]
     rest: Time,
     /// Waiting or paired without a frame
@@ -166,7 +172,15 @@ impl Options {
         self.relay.tls_cert.is_none() && self.relay.listen.iter().any(|place| !place.address().ip().is_loopback())
     }
 
-    /// What the relay's package takes.
+    /// The key of the relay's owner tokens, or why it is not kept.
+    ///
+    /// # Errors
+    /// Usage, if the file that is named for it cannot be used.
+    pub(super) fn owner_key(&self) -> Result<Result<OwnerKey, String>, Failure> {
+        owner_key(self.relay.owner_key_file.as_deref())
+    }
+
+    /// What the relay's package takes, but for that key.
     ///
     /// # Errors
     /// Usage if settings contradict each other or a file has no tokens, `no-such-file` if it is not there, `network-forbidden` if an address

@@ -2,6 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::session::interrupt::Interrupt;
+use pinhole_relay::owner::OwnerKey;
 use pinhole_relay::server::{BindError, Server};
 use pinhole_relay::settings::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -9,11 +10,12 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use tokio::sync::Notify;
 
-/// Runs a relay until it is told to stop. `clear` is whether it can be reached without TLS, `plain` whether a person looks on.
+/// Runs a relay until it is told to stop. `key` is that of its owner tokens, or why it has no place; `clear` is whether it can be reached
+/// without TLS, `plain` whether a person looks on.
 ///
 /// # Errors
 /// If it cannot listen or its certificate cannot be used.
-pub(super) fn relay(settings: Settings, clear: bool, plain: bool) -> Result<(), Failure> {
+pub(super) fn relay(mut settings: Settings, key: Result<OwnerKey, String>, clear: bool, plain: bool) -> Result<(), Failure> {
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
@@ -22,16 +24,21 @@ pub(super) fn relay(settings: Settings, clear: bool, plain: bool) -> Result<(), 
         // Before it can be reached, so that whoever starts and stops it finds it listening to both.
         let interrupt = Interrupt::new()?;
         let (tls, drain) = (settings.tls.is_some(), settings.drain);
+        let (key, forgets) = (key.as_ref().ok(), key.as_ref().err());
+        settings.owner_key = key.cloned();
         let server = Server::bind(settings).map_err(unbound)?;
         let (addresses, metrics) = (server.addresses(), server.metrics_address());
         if plain {
-            eprint!("{}", welcome(&addresses, metrics, tls, clear));
+            eprint!("{}", welcome(&addresses, metrics, tls, clear, forgets.map(String::as_str)));
         }
         for address in addresses {
-            tracing::info!(target: "pinhole_relay", event = "listening", port = address.port(), tls);
+            tracing::info!(target: "pinhole_relay", event = "listening", port = address.port(), tls, gives_back = forgets.is_none());
         }
         if let Some(address) = metrics {
             tracing::info!(target: "pinhole_relay", event = "metrics", port = address.port());
+        }
+        if let Some(why) = forgets {
+            tracing::warn!(target: "pinhole_relay", event = "no_owner_key", "after a restart no number is given back, because the key has no place ({why}): --owner-key-file names one");
         }
         if clear {
             tracing::warn!(target: "pinhole_relay", event = "no_tls", "it can be reached without TLS: put a proxy with a certificate in front");
@@ -78,7 +85,7 @@ fn unbound(error: BindError) -> Failure {
 }
 
 /// What a person who has just started it needs to know.
-fn welcome(addresses: &[SocketAddr], metrics: Option<SocketAddr>, tls: bool, clear: bool) -> String {
+fn welcome(addresses: &[SocketAddr], metrics: Option<SocketAddr>, tls: bool, clear: bool, forgets: Option<&str>) -> String {
     let all: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let port = addresses.first().map_or(0, SocketAddr::port);
     let url = match addresses.first() {
@@ -99,6 +106,9 @@ fn welcome(addresses: &[SocketAddr], metrics: Option<SocketAddr>, tls: bool, cle
     if let Some(metrics) = metrics {
         let _ = writeln!(text, "  Metrics   http://{metrics}/metrics");
     }
+    if let Some(why) = forgets {
+        let _ = writeln!(text, "  Restart   kills the codes of who waits: the key has no place ({why}); --owner-key-file names one");
+    }
     text.push_str("  Stop it   Ctrl-C; a second time at once\n");
     text
 }
@@ -108,7 +118,7 @@ mod tests {
     use super::*;
 
     fn text(address: &str, tls: bool, clear: bool) -> String {
-        welcome(&[address.parse().unwrap()], None, tls, clear)
+        welcome(&[address.parse().unwrap()], None, tls, clear, None)
     }
 
     #[test]
@@ -121,7 +131,8 @@ mod tests {
         assert!(tls.contains("wss://NAME:8443 ") && tls.contains("its certificate"), "{tls}");
         assert!(text("[::]:443", true, false).contains("wss://NAME FILE\n"));
         let both = ["127.0.0.1:1", "[::1]:2"].map(|address| address.parse().unwrap());
-        let both = welcome(&both, Some(both[1]), false, false);
+        let both = welcome(&both, Some(both[1]), false, false, Some("no room"));
+        assert!(both.contains("Restart   kills the codes") && both.contains("(no room)"), "{both}");
         assert!(both.contains("127.0.0.1:1 and [::1]:2.\n") && both.contains("http://[::1]:2/metrics"), "{both}");
     }
 }

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_the_specification_shows_is_read() {
-        let text = r#"{"type":"number","number":417,"owner":"5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b","attempt":1,"seen":"203.0.113.7"}"#;
+        let text = r#"{"type":"number","number":417,"owner":"0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586","attempt":1,"seen":"203.0.113.7"}"#;
         assert!(matches!(Reply::parse(text), Some(Reply::Number(nameplate, _, 1)) if nameplate.number() == 417));
         assert!(matches!(Reply::parse(r#"{"type":"next","attempt":2}"#), Some(Reply::Next(2))));
         for other in [r#"{"type":"waiting","seen":"203.0.113.7"}"#, r#"{"type":"paired"}"#, r#"{"type":"tomorrow","x":[1]}"#] {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_no_relay_says_is_refused() {
-        let owner = "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b";
+        let owner = "0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586";
         // A relay never gives a port, and its token and attempt have one form.
         for bad in [
             format!(r#"{{"type":"number","number":9471,"owner":"{owner}","attempt":1}}"#),

@@ -12,11 +12,11 @@ pub(super) const PROTOCOL: &str = "pinhole.1";
 pub(super) struct Owner(Zeroizing<String>);
 
 impl Owner {
-    /// 32 lower-case hexadecimal digits.
+    /// 64 lower-case hexadecimal digits (SPEC 10.3), which mean something to the relay alone.
     pub(super) fn parse(text: String) -> Option<Self> {
         let text = Zeroizing::new(text);
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (text.len() == 32 && text.bytes().all(hexadecimal)).then_some(Self(text))
+        (text.len() == 64 && text.bytes().all(hexadecimal)).then_some(Self(text))
     }
 }
 
@@ -57,10 +57,12 @@ impl Verb<'_> {
 mod tests {
     use super::*;
 
+    const OWNER: &str = "0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586";
+
     #[test]
     fn a_verb_is_what_the_specification_says() {
         let number = Nameplate::new(417).unwrap();
-        let owner = Owner::parse("5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b".into()).unwrap();
+        let owner = Owner::parse(OWNER.into()).unwrap();
         let token = HostToken::parse("a-token.of_16~bytes").unwrap();
         let again = Verb::HostAgain(number, &owner);
         assert_eq!([Verb::Host, Verb::Join(number)].map(|verb| verb.protocols()), ["pinhole.1, host", "pinhole.1, join-417"]);
@@ -68,16 +70,16 @@ mod tests {
         let shown = |verb: &Verb<'_>, token| verb.authorization(token).map(|value| value.to_string());
         assert_eq!(shown(&Verb::Host, None), None);
         assert_eq!(shown(&Verb::Host, Some(&token)).as_deref(), Some("Pinhole host=a-token.of_16~bytes"));
-        let both = "Pinhole owner=5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b, host=a-token.of_16~bytes";
-        assert_eq!(shown(&again, Some(&token)).as_deref(), Some(both));
+        let both = format!("Pinhole owner={OWNER}, host=a-token.of_16~bytes");
+        assert_eq!(shown(&again, Some(&token)), Some(both));
         // Only hosts show a token.
         assert_eq!(shown(&Verb::Join(number), Some(&token)), None);
     }
 
     #[test]
     fn tokens_that_no_relay_gives_are_refused() {
-        for bad in ["", "5e0c", "5E0C41D20B9F4F7D8A6B3C2D1E0F9A8B", "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8b0", "5e0c41d20b9f4f7d8a6b3c2d1e0f9a8g"]
-        {
+        let upper = OWNER.to_uppercase();
+        for bad in ["", "5e0c", &upper, &format!("{OWNER}0"), &OWNER[..32], &OWNER.replace('b', "g")] {
             assert!(Owner::parse(bad.into()).is_none(), "{bad}");
         }
     }
