@@ -66,6 +66,16 @@ impl Host {
                             .next("run the command again for a new code, or allow more with --tries"));
                     }
                 }
+                Met::Lost(failure) => {
+                    if !self.may_ask(plan) {
+                        return Err(failure);
+                    }
+                    tell(report, &Event::Trouble(failure));
+                    if !self.ask(report, ending).await? {
+                        return Err(Failure::new(Exit::Unreachable, "code-lost", "the code is dead, and no new one was wanted")
+                            .next("run the command again for a new code"));
+                    }
+                }
             }
         }
     }
@@ -136,9 +146,19 @@ impl Host {
 
     /// Whether the person here wants another code; nobody is asked who has said how many there may be.
     pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
-        if !plan.wares.iter().all(Ware::reusable) || !plan.person || self.hosting.tries > 1 {
+        if !self.may_ask(plan) || self.hosting.tries > 1 {
             return Ok(false);
         }
+        self.ask(report, ending).await
+    }
+
+    /// True if there is a person here, and what is to be given can be given under another code.
+    fn may_ask(&self, plan: &Plan) -> bool {
+        plan.person && plan.wares.iter().all(Ware::reusable)
+    }
+
+    /// Asks the person here for a new code.
+    async fn ask(&self, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
         report.suspend();
         let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code());
         let answer = tokio::select! {

@@ -21,6 +21,8 @@ pub enum Met {
     Joined(Box<Joined>),
     /// Somebody did not: the code is dead.
     Burned,
+    /// The code is dead without anybody having come: its relay gives its number back no more.
+    Lost(Failure),
 }
 
 /// How joining ended without a channel.

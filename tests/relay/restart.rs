@@ -2,6 +2,7 @@
 
 use crate::count;
 use crate::harness::relay::Relay;
+use crate::harness::terminal::Terminal;
 use crate::harness::{Machine, Running};
 use crate::joiner::{Heard, Socket, Waiting};
 use crate::operator::until;
@@ -151,4 +152,59 @@ fn the_key_is_made_once_and_for_its_owner_alone() {
     assert_eq!((refused.status.code(), &last["event"]), (Some(2), &"usage".into()));
     assert!(last["detail"].as_str().unwrap().contains("32 bytes") && last["next"].is_string(), "{last}");
     assert_eq!(std::fs::read(machine.path("notes")).unwrap(), b"not a key");
+}
+
+/// A relay of this machine without a place for its key.
+fn forgetful(machine: &Machine, listen: &str) -> (Running, u16) {
+    let mut command = machine.command(["relay", "--listen", listen]);
+    command.env("HOME", "/dev/null/nobody");
+    let mut relay = Running::start(command);
+    let said = until(&mut relay, "listening");
+    assert_eq!(said["gives_back"], false);
+    let warned = until(&mut relay, "no_owner_key");
+    assert!(warned["detail"].as_str().unwrap().contains("--owner-key-file"), "{warned}");
+    (relay, u16::try_from(said["port"].as_u64().unwrap()).unwrap())
+}
+
+/// Ends it at once, and starts another in its place.
+fn restarted(machine: &Machine, mut relay: Running, port: u16) -> Running {
+    relay.child.kill().unwrap();
+    relay.child.wait().unwrap();
+    forgetful(machine, &format!("127.0.0.1:{port}")).0
+}
+
+#[test]
+fn a_host_whose_number_is_not_given_back_says_that_its_code_is_dead() {
+    let (here, operator) = (Machine::new(), Machine::new());
+    let (relay, port) = forgetful(&operator, "127.0.0.1:0");
+    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "--tries", "3", "--text", "hello"]);
+    giver.code();
+    let _relay = restarted(&operator, relay, port);
+    let failure = giver.end().expect(5).failure();
+    assert_eq!(failure["error"], "code-lost");
+    let (detail, next) = (failure["detail"].as_str().unwrap(), failure["next"].as_str().unwrap());
+    assert!(detail.contains("the code is dead") && detail.contains("started again") && next.contains("new code"), "{failure}");
+}
+
+#[test]
+fn a_person_whose_code_died_with_its_relay_is_offered_a_new_one() {
+    let (here, there, operator) = (Machine::new(), Machine::new(), Machine::new());
+    let (mut relay, port) = forgetful(&operator, "127.0.0.1:0");
+    let url = format!("ws://127.0.0.1:{port}");
+    for answer in ["n\r", "\r"] {
+        let mut giver = Terminal::start(&here, 100, ["give", "--relay", &url, "--text", "hello"]);
+        let code = giver.code();
+        relay = restarted(&operator, relay, port);
+        giver.see("Make a new code? [Y/n]");
+        assert!(giver.screen().contains("the code is dead"), "{}", giver.screen());
+        giver.keys(answer);
+        if answer == "n\r" {
+            giver.end(5);
+            continue;
+        }
+        let second = giver.code_after(&code);
+        let taken = there.run(["take", &second, "--relay", &url]).expect(0);
+        assert_eq!(taken.one("text")["body"], "hello");
+        giver.end(0);
+    }
 }

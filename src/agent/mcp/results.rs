@@ -229,7 +229,7 @@ fn next(failure: &Failure) -> Option<String> {
         "no-such-variable" => "check its spelling; a variable has to be in the environment in which this server was started",
         "no-relay" => "call connect with the other side's whole line or link, which names its relay",
         "cannot-listen" => "let the other side open a channel, and call connect with its code; or call open with a relay",
-        "code-guessed" | "nobody-came" => "call open for a new code",
+        "code-guessed" | "code-lost" | "nobody-came" => "call open for a new code",
         "expired" => "call open for a new code, with a longer ttl if need be",
         _ => return failure.next.clone(),
     };

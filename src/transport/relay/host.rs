@@ -109,13 +109,17 @@ impl Host {
                     return Ok(Met::Burned);
                 }
                 Waited::Ended(kept, Ending::Lost | Ending::Restart | Ending::Again | Ending::Done) => judge = kept,
+                Waited::Ended(_, Ending::Unavailable) => return Ok(Met::Lost(ended(&self.way, Ending::Unavailable))),
                 Waited::Ended(_, ending) => return Err(ended(&self.way, ending)),
             }
             tell(Meanwhile::Reconnecting);
-            self = tokio::select! {
+            let way = self.way.clone();
+            let back = tokio::select! {
                 back = self.come_back() => back?,
                 failure = &mut stop => return Err(failure),
             };
+            let Some(back) = back else { return Ok(Met::Lost(ended(&way, Ending::Unavailable))) };
+            self = back;
             tell(Meanwhile::Reconnected);
         }
     }
@@ -191,8 +195,8 @@ impl Host {
         }
     }
 
-    /// Gets the number back on a new connection, for as long as the relay keeps it.
-    async fn come_back(self) -> Result<Self, Failure> {
+    /// Gets the number back on a new connection, for as long as the relay keeps it. `None` if the relay says that it does not.
+    async fn come_back(self) -> Result<Option<Self>, Failure> {
         let Self { way, socket: old, nameplate, owner, .. } = self;
         // A relay that ends waits for its sides to go, and the next one for its port.
         drop(old);
@@ -200,11 +204,17 @@ impl Host {
         let mut pause = PAUSE;
         loop {
             let came = match Socket::open(&way, &Verb::HostAgain(nameplate, &owner)).await {
-                Ok(mut socket) => number(&mut socket).await.map(|number| (socket, number)).map_err(|ending| ended(&way, ending)),
+                Ok(mut socket) => match number(&mut socket).await {
+                    Ok(number) => Ok((socket, number)),
+                    Err(Ending::Unavailable) => return Ok(None),
+                    Err(ending) => Err(ended(&way, ending)),
+                },
                 Err(failure) => Err(failure),
             };
             match came {
-                Ok((socket, (given, owner, attempt))) if given == nameplate => return Ok(Self { way, socket, nameplate, owner, attempt }),
+                Ok((socket, (given, owner, attempt))) if given == nameplate => {
+                    return Ok(Some(Self { way, socket, nameplate, owner, attempt }));
+                }
                 Ok(_) => return Err(ended(&way, Ending::Foreign)),
                 Err(failure) if !passes(&failure) || Instant::now() + pause >= until => return Err(failure),
                 Err(_) => sleep(pause).await,

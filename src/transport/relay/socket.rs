@@ -184,8 +184,12 @@ pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
         }
         Ending::Expired => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the relay gave the number up")
             .next("run the command again for a new code"),
-        Ending::Unavailable => Failure::new(Exit::Unreachable, "relay-refused", format!("{relay} has given this code's number up"))
-            .next("run the command again for a new code"),
+        Ending::Unavailable => {
+            let why = "it was started again and could not, or this machine was away from it for too long";
+            let detail = format!("{relay} does not give this code's number back ({why}), so the code is dead; nobody has used it");
+            Failure::new(Exit::Unreachable, "code-lost", detail)
+                .next("run the command again for a new code; a relay that keeps its --owner-key-file gives numbers back after a restart")
+        }
         Ending::Lost | Ending::Restart | Ending::Done | Ending::Again => {
             Failure::new(Exit::Unreachable, "relay-unreachable", format!("the connection to {relay} was lost"))
                 .next("try again in a moment; check the network")
