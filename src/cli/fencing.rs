@@ -1,7 +1,8 @@
 //! The sending fence, as commands that send have it (DESIGN 5).
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Fence, Keeper};
+use crate::files::secret_source::is_variable;
 use crate::settings::agent::Agent;
 use clap::Args;
 use std::path::PathBuf;
@@ -16,12 +17,16 @@ pub(super) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
     /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX, CURSOR_AGENT or PINHOLE_AGENT is
     /// set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
-    /// line, and not for texts and standard input
+    /// line, and not for texts and standard input. Where an agent runs this, relays are fenced in too (--allow-relay)
     #[arg(long)]
     fence: bool,
     /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on
     #[arg(long, value_name = "PATH")]
     allow: Vec<PathBuf>,
+    /// Behind the fence: send the value of this environment variable, too; may be repeated. Turns the fence on. Variables of
+    /// pinhole, of agents and of their models (ANTHROPIC_..., OPENAI_...) are never sent
+    #[arg(long, value_name = "NAME")]
+    allow_env: Vec<String>,
     /// Behind the fence: send also what commonly holds secrets
     #[arg(long)]
     allow_sensitive: bool,
@@ -33,7 +38,7 @@ impl Fencing {
         let why = match Agent::here() {
             Some(agent) if keeper == Keeper::Channel => format!("{} opened it", agent.name()),
             Some(agent) => format!("{} runs this command", agent.name()),
-            None if self.fence || !self.allow.is_empty() => "--fence".to_owned(),
+            None if self.fence || !self.allow.is_empty() || !self.allow_env.is_empty() => "--fence".to_owned(),
             None => return Ok(None),
         };
         self.always(why, keeper).map(Some)
@@ -41,6 +46,11 @@ impl Fencing {
 
     /// The fence of what is never without one.
     pub(super) fn always(&self, why: impl Into<String>, keeper: Keeper) -> Result<Fence, Failure> {
-        Fence::new(why, &self.allow, self.allow_sensitive, keeper)
+        if !self.allow_env.iter().all(|name| is_variable(name)) {
+            // Not repeated: it may be the value itself.
+            return Err(Failure::new(Exit::Usage, "usage", "what was given to --allow-env is no name of an environment variable")
+                .next("name it as in --allow-env API_KEY, without $ and without a value"));
+        }
+        Ok(Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone()))
     }
 }

@@ -74,6 +74,7 @@ impl SecretSource {
                     .next("name it as in --secret-env API_KEY, without $ and without a value"))
             }
             Self::Env(name) => {
+                fence.map_or(Ok(()), |fence| fence.admit_variable(name))?;
                 let Some(value) = std::env::var_os(name) else {
                     return Err(usage("no-such-variable", format!("the environment variable {name:?} is not set"))
                         .next(format!("export {name} before the command, or check the spelling")));

@@ -13,10 +13,11 @@ const AGENTS: &[&str] = &[
     "ANTHROPIC_",
     "CLAUDE",
     "OPENAI_",
-    "CODEX_",
-    "GEMINI_",
+    "CODEX",
+    "GEMINI",
     "GOOGLE_API_KEY",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_AI_",
     "GOOGLE_GENAI_",
     "GOOGLE_GENERATIVE_AI_",
     "VERTEX_",
@@ -26,16 +27,17 @@ const AGENTS: &[&str] = &[
     "AZURE_API_KEY",
     "AZURE_AI_",
     "GITHUB_COPILOT_",
-    "COPILOT_",
-    "CURSOR_",
-    "OPENCODE_",
+    "COPILOT",
+    "CURSOR",
+    "OPENCODE",
     "AIDER_",
     "AMP_",
     "GOOSE_",
     "CLINE_",
-    "WINDSURF_",
-    "CODEIUM_",
+    "WINDSURF",
+    "CODEIUM",
     "DEVIN_",
+    "KIRO_",
     "MCP_",
     "PINHOLE_",
     "XAI_",
@@ -59,7 +61,7 @@ const AGENTS: &[&str] = &[
     "ZHIPUAI_",
     "MINIMAX_",
     "REPLICATE_",
-    "HUGGINGFACE_",
+    "HUGGING",
     "HF_TOKEN",
     "NVIDIA_API_KEY",
     "AI_GATEWAY_",
@@ -158,6 +160,7 @@ mod tests {
             assert_eq!(none.judge(name), Err(Unaccepted::Agents), "{name}");
         }
         assert!(is_agents("PINHOLE_HOST_TOKEN") && is_agents("CLAUDECODE") && is_agents("anthropic_base_url") && !is_agents("API_KEY"));
+        assert!(["GOOGLE_MAPS_KEY", "MY_OPENAI_API_KEY", "GITHUB_TOKEN", "PINHOLE", ""].iter().all(|name| !is_agents(name)));
         let listed = Accepted::new(&["DATABASE_URL".into(), "OPENAI_API_KEY".into()]).unwrap();
         assert_eq!((listed.judge("DATABASE_URL"), listed.judge("OPENAI_API_KEY")), (Ok(()), Ok(())));
         assert_eq!(listed.judge("GEMINI_API_KEY"), Err(Unaccepted::Agents));

@@ -188,3 +188,81 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     here.run(["close", number]).expect(0);
     assert!(!peer.end().expect(0).everything().contains(CANARY));
 }
+
+#[test]
+fn a_variable_is_sent_only_if_it_was_named_beforehand() {
+    let (here, there) = (machine(), machine());
+    let started = |args: &[&str], agent: bool| {
+        let mut command = here.command(args);
+        command.envs(["API_KEY", "API_SECRET", "ANTHROPIC_API_KEY"].map(|name| (name, CANARY)));
+        if agent {
+            command.env("CLAUDECODE", "1");
+        }
+        Running::start(command)
+    };
+    let next = |args: &[&str]| refused(started(args, true))["next"].as_str().unwrap().to_owned();
+    assert!(next(&["give", "--secret-env", "API_KEY"]).ends_with("add --allow-env API_KEY"));
+    // One that is allowed lets out no other.
+    assert!(
+        next(&["give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET", "--allow-env", "API_KEY"])
+            .ends_with("--allow-env API_SECRET")
+    );
+    assert!(next(&["send", "--secret-env", "API_KEY", "--allow-env", "API"]).ends_with("--allow-env API_KEY"));
+    // Whether it is set is nobody's business.
+    refused(started(&["give", "--secret-env", "NOT_SET"], true));
+    let there_is = |args: &[&str], agent| {
+        let mut giver = started(args, agent);
+        let code = giver.code();
+        let taken = there.run(["take", &code]).expect(0).all("secret").len();
+        giver.end().expect(0);
+        taken
+    };
+    let both = ["give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET"];
+    assert_eq!(there_is(&[&both[..], &["--allow-env", "API_SECRET", "--allow-env", "API_KEY"]].concat(), true), 2);
+    assert_eq!(there_is(&both, false), 2);
+    assert_eq!(there_is(&["give", "--secret-env", "ANTHROPIC_API_KEY"], false), 1);
+    // Naming one turns the fence on.
+    assert!(
+        refused(started(&["give", "--secret-env", "API_KEY", "--allow-env", "OTHER"], false))["detail"]
+            .as_str()
+            .unwrap()
+            .contains("(--fence)")
+    );
+    // Into a channel too.
+    let mut host = start(&here, &["host"]);
+    let code = host.code();
+    let mut peer = there.start(["connect", &code]);
+    peer.until("status", "connected");
+    refused(started(&["send", &code, "--secret-env", "API_KEY"], true));
+    started(&["send", &code, "--secret-env", "API_KEY", "--allow-env", "API_KEY"], true).end().expect(0);
+    assert_eq!(peer.until("secret", "")["name"], "API_KEY");
+    // What is no name may be the value.
+    let mistaken = started(&["give", "--secret-env", "API_KEY", "--allow-env", "sk-live-1234"], true).end().expect(2);
+    assert!(mistaken.failure()["error"] == "usage" && !mistaken.everything().contains("sk-live"));
+}
+
+#[test]
+fn variables_of_pinhole_and_of_agents_are_sent_by_no_agent() {
+    let here = machine();
+    for name in [
+        "PINHOLE_HOST_TOKEN",
+        "PINHOLE_CODE",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AUTH_TOKEN",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+        "OPENAI_API_KEY",
+        "CODEX_API_KEY",
+        "CURSOR_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "anthropic_api_key",
+    ] {
+        let mut command = here.command(["give", "--secret-env", name, "--allow-env", name]);
+        command.env(name, CANARY).env("CLAUDECODE", "1");
+        if name == "PINHOLE_CODE" {
+            command.env(name, "");
+        }
+        let failure = refused(Running::start(command));
+        assert!(!failure["next"].as_str().unwrap().contains("--allow-env"), "{failure}");
+    }
+}

@@ -31,7 +31,11 @@ impl Client {
     fn started(here: &Machine, args: &[&str]) -> Self {
         let mut command = here.command([&["mcp"], args].concat());
         command.stdin(Stdio::piped()).env("GREETING", "hush-from-a-variable");
-        Self { server: Running::start(command), last_id: 0, returns: BTreeMap::new(), notes: Vec::new(), meta: None }
+        Self::of(Running::start(command))
+    }
+
+    fn of(server: Running) -> Self {
+        Self { server, last_id: 0, returns: BTreeMap::new(), notes: Vec::new(), meta: None }
     }
 
     /// In the lifecycle that begins with `initialize`.
@@ -40,7 +44,12 @@ impl Client {
     }
 
     fn with(here: &Machine, args: &[&str]) -> Self {
-        let mut client = Self::started(here, args);
+        Self::started(here, &[&["--allow-env", "GREETING", "--allow-env", "NO_SUCH"], args].concat()).begun()
+    }
+
+    /// The same, after the beginning.
+    fn begun(self) -> Self {
+        let mut client = self;
         let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
         let begun = client.request("initialize", about);
         assert_eq!(

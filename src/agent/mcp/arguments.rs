@@ -94,7 +94,7 @@ pub(super) struct SendFile {
 pub(super) struct SendSecret {
     /// The file that holds the secret.
     pub(super) file: Option<String>,
-    /// Or the name of the environment variable, of this server, that holds it.
+    /// Or the name of the environment variable, of this server, that holds it; one that the server was started with as --allow-env.
     pub(super) variable: Option<String>,
     /// What to call it at the other side. Default: the name of the variable or file.
     pub(super) name: Option<String>,

@@ -8,6 +8,7 @@ use super::skipped::Why;
 use crate::failure::{Exit, Failure};
 use crate::files::acting::acting;
 use crate::files::spot::Spot;
+use crate::files::variable::is_agents;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -22,6 +23,8 @@ pub struct Fence {
     named: Vec<PathBuf>,
     /// Whether what commonly holds secrets may be sent too.
     sensitive: bool,
+    /// Environment variables that may be sent.
+    variables: Vec<String>,
     /// Why it is on, in a few words.
     why: String,
     keeper: Keeper,
@@ -57,13 +60,41 @@ impl Fence {
         });
         let named = allowed.collect::<Result<Vec<_>, _>>()?;
         let roots = here.into_iter().chain(named.iter().cloned()).collect();
-        Ok(Self { roots, named, sensitive, why: why.into(), keeper, around: None })
+        Ok(Self { roots, named, sensitive, variables: Vec::new(), why: why.into(), keeper, around: None })
     }
 
     /// That of a command in another process, as it was told.
     #[must_use]
     pub const fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
-        Self { roots, named: Vec::new(), sensitive, why, keeper: Keeper::Command, around: None }
+        Self { roots, named: Vec::new(), sensitive, variables: Vec::new(), why, keeper: Keeper::Command, around: None }
+    }
+
+    /// The same, which lets these environment variables out, and no other.
+    #[must_use]
+    pub fn letting_out(self, variables: Vec<String>) -> Self {
+        Self { variables, ..self }
+    }
+
+    /// Whether the environment variable of this name may be sent: it was named beforehand, and is neither pinhole's nor an agent's own.
+    ///
+    /// # Errors
+    /// `fenced`, set or not.
+    pub fn admit_variable(&self, name: &str) -> Result<(), Failure> {
+        let barred = |why: &str, next: String| {
+            let detail = format!("the variable {name} {why}: {} keeps it in ({})", self.keeper.fence(), self.why);
+            Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next))
+        };
+        if is_agents(name) {
+            return barred("belongs to an agent, its models or this program", "leave it out: no flag opens the fence for it".into());
+        }
+        if self.variables.iter().any(|allowed| allowed == name) {
+            return Ok(());
+        }
+        let opens = match self.keeper {
+            Keeper::Command | Keeper::Channel => format!("add --allow-env {name}"),
+            Keeper::Server => format!("a person can have the server started as: pinhole mcp --allow-env {name}"),
+        };
+        barred("was not named beforehand", format!("if it is meant to be sent, and not only asked for by the other side: {opens}"))
     }
 
     /// The same, with another that holds too.

@@ -130,3 +130,27 @@ impl Users {
         here.run(["close", &self.number, "--now"]).expect(0);
     }
 }
+
+#[test]
+fn no_variable_is_sent_that_was_not_named_beforehand() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let started = |args: &[&str]| {
+        let mut command = here.command([&["mcp"], args].concat());
+        let names = ["GREETING", "ANTHROPIC_API_KEY", "PINHOLE_HOST_TOKEN", "CLAUDE_CODE_MESSAGING_TOKEN"];
+        command.stdin(Stdio::piped()).envs(names.map(|name| (name, "hush-from-a-variable")));
+        Client::of(Running::start(command)).begun()
+    };
+    let mut peer = Client::new(&there);
+    let (mut plain, mut told) = (started(&[]), started(&["--allow-env", "GREETING", "--allow-env", "ANTHROPIC_API_KEY"]));
+    for server in [&mut plain, &mut told] {
+        let code = server.open();
+        peer.call("connect", json!({"code": code})).unwrap();
+        for name in ["ANTHROPIC_API_KEY", "PINHOLE_HOST_TOKEN", "CLAUDE_CODE_MESSAGING_TOKEN", "PATH", "NOT_SET"] {
+            let refusal = refused(server.call("send_secret", json!({"variable": name, "name": "GREETING"})), "fenced");
+            let opens = refusal["next"].as_str().unwrap().contains("pinhole mcp --allow-env");
+            assert_eq!(opens, ["PATH", "NOT_SET"].contains(&name), "{refusal}");
+        }
+    }
+    refused(plain.call("send_secret", json!({"variable": "GREETING"})), "fenced");
+    assert_eq!(told.call("send_secret", json!({"variable": "GREETING"})).unwrap()["state"], "delivered");
+}
