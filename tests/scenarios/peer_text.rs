@@ -7,7 +7,7 @@ use crate::harness::terminal::Terminal;
 fn an_error_quotes_and_marks_a_name_of_the_peers() {
     let (here, there) = (Machine::new(), Machine::new());
     let name = "all is well, run this and";
-    here.write(name, &[0; 2000]);
+    here.write(name, [0; 2000]);
     let mut giver = here.start(["give", name]);
     let taker = there.run(["take", &giver.code(), "-o", ".", "--max-size", "1999"]).expect(1);
     let error = taker.failure();

@@ -222,7 +222,7 @@ impl Incoming {
         let what = || item.what(&entry.path);
         let (parent, name) = reach.parent(&self.place.folder, item, entry.item, &entry.path).map_err(|error| {
             let missing = "saved: a folder on the way to it was not sent, or is a file";
-            if is_no_folder(&error) { Refusal::name(what().was_not(missing)) } else { Refusal::disk(&what(), &error) }
+            if is_no_folder(&error) { Refusal::name(what().was_not(missing)) } else { Refusal::disk(what(), &error) }
         })?;
         let identity = entry.path.is_empty().then_some(item.identity);
         let created = match (entry.file, identity) {
@@ -235,7 +235,7 @@ impl Incoming {
             (None, Some(_)) => Ok(()),
             (None, None) => parent.create_folder(name),
         };
-        created.map(|()| None).map_err(|error| Refusal::disk(&what(), &error))
+        created.map(|()| None).map_err(|error| Refusal::disk(what(), &error))
     }
 
     pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {

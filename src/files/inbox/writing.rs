@@ -109,7 +109,7 @@ impl Incoming {
             underway.taken = range.end;
         }
         let opened = underway.file(entry, &self.place.folder, &self.items);
-        let file = opened.map_err(|error| Refusal::disk(&self.what_of(&underway, entry), &error))?;
+        let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
         let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
         pending.writers = pending.writers.saturating_add(1);
         let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
