@@ -30,7 +30,7 @@ pub struct Limits {
     pub public: bool,
     /// Numbers that are waiting or resting at one time: what bounds the memory of an hour's rest.
     pub numbers: usize,
-    /// How many of them whoever took them may have.
+    /// Those that one source, site or provider may have taken.
     pub shares: Shares,
     /// What each source may do.
     pub quotas: QuotaLimits,
@@ -55,7 +55,7 @@ pub struct QuotaLimits {
     pub sources: usize,
 }
 
-/// How many numbers, waiting or resting, are one's who took them. Below 1 is 1.
+/// Limits on numbers that wait or rest, by who took them (SPEC 10.6). Below 1 is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Shares {
     /// An IPv4 address, or the first 64 bits of an IPv6 address.

@@ -23,7 +23,7 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// If there are any, a host must show one of them.
     pub host_tokens: Vec<HostToken>,
-    /// Under which it issues owner tokens. `None` for one that ends with it, as that of a host's own relay does: then no number is given
+    /// The key under which it issues owner tokens. `None` for one that ends with it, as that of a host's own relay does: then no number is given
     /// back after a restart.
     pub owner_key: Option<OwnerKey>,
     /// It runs inside a host for that one alone: the host's end of a link shows a token too, and without any token nobody may.

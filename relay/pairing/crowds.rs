@@ -1,4 +1,4 @@
-//! Who has how many numbers, by source, site and provider, so that no crowd keeps all others out (SPEC 10.6).
+//! Counts of numbers by source, site and provider, so that no crowd keeps all others out (SPEC 10.6).
 
 use crate::limits::Shares;
 use crate::quotas::Source;
@@ -22,7 +22,7 @@ struct Crowd<P> {
     /// Numbers that each may have.
     limit: u32,
     counts: BTreeMap<P, u32>,
-    /// How many prefixes have so many numbers.
+    /// Prefixes that have so many numbers.
     sizes: BTreeMap<u32, u32>,
 }
 
@@ -31,8 +31,8 @@ impl Crowds {
         Self { sources: Crowd::new(shares.source), sites: Crowd::new(shares.site), providers: Crowd::new(shares.provider) }
     }
 
-    /// True if this source may have one number more, `left` of `all` numbers being free. In the last tenth, what each may have falls
-    /// with what is left, from what the most crowded has.
+    /// True if this source may have one number more, `left` of `all` numbers being free. In the last tenth the bound falls with what
+    /// is left, from the share of the most crowded.
     pub(super) fn admit(&self, source: Source, left: usize, all: usize) -> bool {
         let (own, site) = (self.sources.share(&source), self.sites.share(&source.site()));
         let crowd = own.max(site).max(source.provider().map_or(0, |provider| self.providers.share(&provider)));

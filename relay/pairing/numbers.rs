@@ -20,7 +20,7 @@ const TRIES: u32 = 32;
 
 /// The numbers that wait or rest.
 pub(super) struct Numbers {
-    /// With who took each of them.
+    /// Each with the source that took it.
     held: BTreeMap<Nameplate, Source>,
     crowds: Crowds,
     /// Those that rest, all equally long, so that they wake in the order in which they were released.
@@ -32,7 +32,7 @@ impl Numbers {
         Self { held: BTreeMap::new(), crowds: Crowds::new(shares), wake: VecDeque::new() }
     }
 
-    /// `None` if a source may take one more, of `all` that there may be.
+    /// The reason why a source may not take one more, of `all` that there may be.
     pub(super) fn refuse(&self, source: Source, all: usize) -> Option<Why> {
         let left = all.saturating_sub(self.held.len());
         match left {

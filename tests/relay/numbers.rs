@@ -1,4 +1,4 @@
-//! Whoever takes a relay's numbers by the hundred, and everybody else (TESTPLAN D16).
+//! A crowd that takes a relay's numbers by the hundred, and everybody else (D16).
 
 use crate::count;
 use crate::harness::Machine;
@@ -13,7 +13,7 @@ fn relay(options: &[&str]) -> Relay {
     Relay::with(&[&["--trusted-proxy", "127.0.0.0/8", "--connections", "100000"], options].concat())
 }
 
-/// A host of this address asks for a number: whether it got one, which it then gives back at once, so that it rests.
+/// Asks for a number as a host of this address, and gives it back at once, so that it rests.
 fn ask(relay: &Relay, address: &str) -> Result<(), Heard> {
     let mut host = Socket::with(1, relay.port, "host", &[("x-forwarded-for", address)]).unwrap();
     match host.hear() {
@@ -26,7 +26,7 @@ fn ask(relay: &Relay, address: &str) -> Result<(), Heard> {
     }
 }
 
-/// How many numbers these addresses get, each in its turn, until none gets any.
+/// Counts the numbers that these addresses get, each in its turn, until none gets any.
 fn exhaust(relay: &Relay, addresses: &[String]) -> usize {
     let mut taken = 0;
     loop {

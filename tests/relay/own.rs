@@ -42,6 +42,8 @@ fn a_gift_goes_through_it_and_nothing_listens_afterwards() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
     arrives(giver, &channel);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    // Its key was in memory alone.
+    assert!(!here.home().join(".local/state/pinhole/relay").exists());
 }
 
 #[test]

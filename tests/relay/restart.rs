@@ -1,4 +1,4 @@
-//! A relay that was here before, and the tokens of its earlier life (SPEC 10.2, 10.3, TESTPLAN D16).
+//! A relay that was here before, and the tokens of its earlier life (SPEC 10.2, 10.3; D16).
 
 use crate::count;
 use crate::harness::relay::Relay;

@@ -1,4 +1,4 @@
-//! Whoever takes numbers by the thousand, and everybody else (SPEC 10.6, TESTPLAN D16).
+//! A crowd that takes numbers by the thousand, and everybody else (SPEC 10.6).
 
 use super::*;
 use crate::limits::Limits;
@@ -10,8 +10,8 @@ fn crowd(subnet: u16) -> Source {
     IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 1, subnet, 0, 0, 0, 1)).into()
 }
 
-/// Hosts of all 64s of the crowd, one after the other, each of which gives its number back at once, so that it rests. How many got one
-/// until none does, and why not.
+/// Counts the numbers that all 64s of the crowd get, each in its turn, until none gets any, and says why not. Each gives its number
+/// back at once, so that it rests.
 fn exhaust(world: &mut World, connections: &mut u64) -> (usize, Why) {
     let mut taken = 0;
     loop {

@@ -68,9 +68,9 @@ impl RngCore for Narrow {
 
 impl CryptoRng for Narrow {}
 
-/// Where the clock on the wall stands when the relay's begins.
+/// The wall clock's reading when the relay's is 0.
 const EPOCH: u64 = 1_800_000_000_000;
-/// Where the relay's clock stands when its life begins.
+/// The relay's clock's reading when its life begins.
 const BEGAN: u64 = 1_000_000;
 
 pub(super) struct World {

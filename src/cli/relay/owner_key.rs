@@ -16,7 +16,7 @@ const NAME: &str = "owner-key";
 /// The directory that systemd makes for a service (systemd.exec(5), `StateDirectory=`); of several, separated by colons, the first.
 const SERVICE: &str = "STATE_DIRECTORY";
 
-/// The key of the file that is named, or of the usual place: found there, or made. Without a place that can be used, why there is none.
+/// Finds or makes the key, in the file that is named or in the usual place. If that place cannot be used, says why.
 ///
 /// # Errors
 /// Usage, if the file that is named cannot be used.
@@ -33,7 +33,7 @@ pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>
     }
 }
 
-/// Where it is kept if nothing is said: with the service's state, or with this user's.
+/// The usual place: with the service's state, or with this user's.
 fn usual(service: Option<OsString>) -> Option<PathBuf> {
     let first = |all: OsString| std::env::split_paths(&all).next().filter(|path| path.is_absolute());
     let state = service.and_then(first).or_else(|| private_base().ok().map(|base| base.join("relay")))?;
@@ -71,7 +71,7 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
     Ok(OwnerKey::found(&key))
 }
 
-/// Whoever starts meanwhile finds the whole key or none, and after a crash too.
+/// Makes the file whole or not at all, for a relay that starts meanwhile and after a crash too.
 fn make(path: &Path, key: &[u8; KEY]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The XDG Base Directory Specification wants 0700 for a directory that is made.
