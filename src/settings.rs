@@ -11,4 +11,4 @@ pub use edit::{set, unset};
 pub use file::Config;
 pub use network::Network;
 pub use origin::{Key, Origin, Setting};
-pub use relay::{RelayChoice, insecure_relay};
+pub use relay::{RelayChoice, insecure_relay, set_relays};

@@ -3,6 +3,7 @@
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
+use crate::session::plan::Plan;
 use crate::settings::agent::Agent;
 use clap::Args;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ pub(super) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
     /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX, CURSOR_AGENT or PINHOLE_AGENT is
     /// set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
-    /// line, and not for texts and standard input. Where an agent runs this, relays are fenced in too (--allow-relay)
+    /// line, and not for texts and standard input. Relays are fenced in too (--allow-relay)
     #[arg(long)]
     fence: bool,
     /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on
@@ -33,6 +34,14 @@ pub(super) struct Fencing {
 }
 
 impl Fencing {
+    /// The same plan behind the fence, if there is one: it keeps in where relays lead, too.
+    pub(super) fn around(&self, mut plan: Plan) -> Result<Plan, Failure> {
+        if self.fence(Keeper::Command)?.is_some() {
+            plan.relays.fenced = Some(Keeper::Command);
+        }
+        Ok(plan)
+    }
+
     /// The fence, if it is asked for or an agent runs this.
     pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
         let why = match Agent::here() {

@@ -124,7 +124,8 @@ impl Args {
             Some(address) => Meet::Join(Box::new(address)),
             None => Meet::Host(self.host.hosting()?),
         };
-        Ok((Plan { wares, strict: self.ware.strict, ..self.channel.plan(Want::Give, person)? }, meet))
+        let plan = self.ware.fencing.around(self.channel.plan(Want::Give, person)?)?;
+        Ok((Plan { wares, strict: self.ware.strict, ..plan }, meet))
     }
 }
 

@@ -59,7 +59,8 @@ impl Args {
 pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
     let (program, first) = (handler.handler(receive.program())?, handler.first()?);
     let fence = fencing.fence(Keeper::Channel)?;
-    Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..unanswered(receive, channel, person)? })
+    let plan = fencing.around(unanswered(receive, channel, person)?)?;
+    Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..plan })
 }
 
 /// The same without anything that this command line sends of itself, and so without a fence.

@@ -6,13 +6,15 @@ use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
+use crate::files::outbox::Keeper;
 use crate::files::secret_exec::SecretExec;
 use crate::files::variable::Accepted;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
 use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
-use crate::settings::{Config, Network, Setting, insecure_relay};
+use crate::settings::agent::Agent;
+use crate::settings::{Config, Network, Setting, insecure_relay, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
 use crate::transport::tunnel::Program;
@@ -104,7 +106,7 @@ impl Channel {
         }
     }
 
-    /// The same, with what one channel of several has of its own; a time is as it would be typed.
+    /// The same, with what one channel of a server has of its own, as an agent wants it; a time is as it would be typed.
     pub(super) fn with(&self, label: Option<String>, time: Option<&str>, relay: Option<String>) -> Result<Self, Failure> {
         let mut channel = self.clone();
         if let Some(time) = time {
@@ -113,7 +115,7 @@ impl Channel {
             );
         }
         channel.label = label.or(channel.label);
-        channel.relay.wished = relay;
+        channel.relay.naming = Naming::Agent(relay);
         Ok(channel)
     }
 
@@ -156,6 +158,10 @@ struct Relay {
     /// (`pinhole config`). A relay that the code or the link names wins
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
+    /// Behind the sending fence, which is on where an agent runs this: use this relay too, and not only one that PINHOLE_RELAY or
+    /// the configuration file names; may be repeated
+    #[arg(long, value_name = "URL")]
+    allow_relay: Vec<String>,
     /// Trust the certificates in this PEM file too, for a relay that has its own
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -170,9 +176,19 @@ struct Relay {
     /// addresses
     #[arg(long)]
     relay_only: bool,
-    /// The relay that an agent wants for one channel instead.
+    /// Who names the relay of a channel.
     #[arg(skip)]
-    wished: Option<String>,
+    naming: Naming,
+}
+
+/// Who names the relay of a channel.
+#[derive(Clone, Debug, Default)]
+enum Naming {
+    /// Whoever typed this command line.
+    #[default]
+    Typed,
+    /// The agent of a server, if it wants another than whoever started that.
+    Agent(Option<String>),
 }
 
 impl Relay {
@@ -180,7 +196,11 @@ impl Relay {
     fn relays(&self, config: &Config) -> Result<Relays, Failure> {
         let insecure = self.insecure_relay || insecure_relay()?;
         let users = Setting::relay(self.relay.as_deref(), config)?;
-        let wished = self.wished.as_deref().map(|wished| Setting::relay(Some(wished), config)).transpose()?;
+        let wished = match &self.naming {
+            Naming::Agent(Some(wished)) => Some(Setting::relay(Some(wished), config)?),
+            Naming::Agent(None) | Naming::Typed => None,
+        };
+        let (allowed, fenced) = self.allowed(&users, config)?;
         // The token is for the relay that the user has set: another could be one that the other side has talked the agent into.
         let token = wished.as_ref().is_none_or(|wished| wished.value == users.value);
         Ok(Relays {
@@ -189,7 +209,23 @@ impl Relay {
             insecure,
             host_token: if token { host_token(self.host_token_file.as_deref())? } else { None },
             only: self.relay_only,
+            allowed,
+            fenced,
         })
+    }
+
+    /// Relays that a person has set or allowed, and whose fence there is around them.
+    fn allowed(&self, users: &Setting<Option<RelayUrl>>, config: &Config) -> Result<(Vec<RelayUrl>, Option<Keeper>), Failure> {
+        let wrong = |why| {
+            Failure::new(Exit::Usage, "usage", format!("what was given to --allow-relay is no relay's address: {why}"))
+                .next("write it as --allow-relay wss://relay.example")
+        };
+        let named = self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+        let server = matches!(self.naming, Naming::Agent(_));
+        // Who starts a server is a person; who types a command may be the agent.
+        let typed = users.value.clone().filter(|_| server);
+        let keeper = if server { Some(Keeper::Server) } else { Agent::here().map(|_| Keeper::Command) };
+        Ok((set_relays(config).into_iter().chain(typed).chain(named).collect(), keeper))
     }
 }
 

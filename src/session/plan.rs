@@ -5,7 +5,7 @@ use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
-use crate::files::outbox::{Fence, Selection};
+use crate::files::outbox::{Fence, Keeper, Selection};
 use crate::files::secret_exec::SecretExec;
 use crate::files::spot::Spot;
 use crate::handler::Handler;
@@ -74,6 +74,30 @@ pub struct Relays {
     pub host_token: Option<HostToken>,
     /// Whether everything goes through the relay, so that no addresses are told.
     pub only: bool,
+    /// Those that a person has set or allowed.
+    pub allowed: Vec<RelayUrl>,
+    /// Whose fence lets no other be dialled, if there is one.
+    pub fenced: Option<Keeper>,
+}
+
+impl Relays {
+    /// Refuses a relay that only an agent or a code names, whose path is then asked for on whatever server that is, where there is a fence.
+    fn admit(&self, choice: &RelayChoice) -> Result<(), Failure> {
+        let Some(keeper) = self.fenced else { return Ok(()) };
+        if self.allowed.iter().any(|allowed| allowed.is_same(&choice.url)) {
+            return Ok(());
+        }
+        let (url, named) = (&choice.url, choice.named());
+        let detail = format!("{named} is none that is set or allowed here, so nothing was sent to it: an agent's commands use no other");
+        Err(Failure::new(Exit::Unreachable, "fenced", detail).next(match keeper {
+            Keeper::Server => {
+                format!("if the user trusts that relay, they can have the server started as: pinhole mcp --allow-relay {url}")
+            }
+            Keeper::Command | Keeper::Channel => {
+                format!("if the user trusts that relay: add --allow-relay {url}, or have them run: pinhole config set relay {url}")
+            }
+        }))
+    }
 }
 
 impl Plan {
@@ -115,6 +139,7 @@ impl Plan {
     fn way_by(&self, url: &RelayUrl, from: Origin) -> Result<Way, Failure> {
         let Relays { trust, host_token, insecure, .. } = &self.relays;
         let choice = RelayChoice::new(url.clone(), from, *insecure)?;
+        self.relays.admit(&choice)?;
         Ok(Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() })
     }
 }

@@ -45,6 +45,14 @@ impl RelayChoice {
     }
 }
 
+/// Relays that a person has set, in whatever place, also where another is used.
+pub fn set_relays(config: &Config) -> Vec<RelayUrl> {
+    let variable = std::env::var(VARIABLE).ok();
+    let read = |text: &str| relay_or_none(text).ok().flatten();
+    let file = config.relay().and_then(|setting| setting.value);
+    [variable.as_deref().and_then(read), file, BUILT_IN.and_then(read)].into_iter().flatten().collect()
+}
+
 impl Setting<Option<RelayUrl>> {
     /// The relay that is set, if one is.
     ///

@@ -32,6 +32,7 @@ mod pages;
 mod pairings;
 mod peer_text;
 mod predecessor;
+mod relays;
 mod routing;
 mod sandboxed;
 mod schema;

@@ -4,6 +4,7 @@ mod hostile;
 mod life;
 mod others;
 mod reach;
+mod relays;
 
 use crate::harness::content::{bytes as random, names};
 use crate::harness::{Machine, Running, schema};

@@ -40,7 +40,7 @@ pub(super) struct Open {
     pub(super) label: Option<String>,
     /// How long it waits for the other side, and then rests without a message: 1m to 24h. Default 1h.
     pub(super) ttl: Option<String>,
-    /// The relay to meet at, wss://HOST, or "none". Default: what the user has set. Only that one is shown the user's host token.
+    /// The relay to meet at, wss://HOST, or "none": one that the user has set or allowed. Default: what is set. Only that one is shown the user's host token.
     pub(super) relay: Option<String>,
     /// Listen for a direct connection, also where a relay is set.
     #[serde(default)]

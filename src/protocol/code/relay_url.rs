@@ -99,6 +99,15 @@ impl RelayUrl {
         is_loopback(&self.host) || self.host.eq_ignore_ascii_case("localhost")
     }
 
+    /// True if both are one place, however each is written.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let path = |url: &Self| url.path.trim_end_matches('/').len();
+        (self.tls, self.port()) == (other.tls, other.port())
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.path.get(..path(self)) == other.path.get(..path(other))
+    }
+
     /// The link to `code` at this relay, if it is reached through TLS: what a browser then shows and sends is at least not for everybody.
     #[must_use]
     pub fn link(&self, code: &str) -> Option<String> {
@@ -203,6 +212,22 @@ mod tests {
             ("[fe80::1%eth0]:1", "wss://[fe80::1%eth0]:1/"),
         ] {
             assert_eq!(read(text), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relay_is_the_same_however_it_is_written_and_another_path_is_another() {
+        let same = |a: &str, b: &str| RelayUrl::parse(a).unwrap().is_same(&RelayUrl::parse(b).unwrap());
+        assert!(same("wss://relay.example", "https://Relay.Example:443/") && same("ws://127.0.0.1/p", "127.0.0.1:80/p/"));
+        for other in [
+            "ws://relay.example:443/p",
+            "wss://relay.example/",
+            "wss://relay.example/P",
+            "wss://relay.example/p/q",
+            "wss://relay.example:1/p",
+            "wss://x/p",
+        ] {
+            assert!(!same("wss://relay.example/p", other), "{other}");
         }
     }
 

@@ -177,7 +177,8 @@ fn a_token_is_shown_to_no_relay_that_only_the_agent_names() {
     let token = here.write("token", "a-token.of_16~bytes");
     let token = ["--host-token-file", token.to_str().unwrap()];
     let relay = Relay::with(&token);
-    let mut client = Client::with(&here, &token);
+    let url = relay.url();
+    let mut client = Client::with(&here, &[&token[..], &["--allow-relay", &url]].concat());
     let refusal = refused(client.call("open", json!({"relay": relay.url()})), "relay-refused");
     assert!(refusal["detail"].as_str().unwrap().contains("none was given"), "{refusal}");
     let mut client = Client::with(&here, &[&token[..], &["--relay", &relay.url()]].concat());

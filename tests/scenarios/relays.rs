@@ -1,0 +1,121 @@
+//! Relays that an agent's commands use: those that a person has set or allowed, and no other (TESTPLAN F3).
+
+use crate::harness::relay::Relay;
+use crate::harness::{Machine, Running};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// A server of this machine that a peer would like to have a request sent to.
+pub struct Victim {
+    listener: TcpListener,
+    port: u16,
+}
+
+impl Victim {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        Self { listener, port }
+    }
+
+    /// Where it is, with the path that is to be asked for.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/admin/delete", self.port)
+    }
+
+    /// Codes and links that lead to it.
+    pub fn codes(&self) -> [String; 3] {
+        let code = "417-walrus-clipboard-mango";
+        [
+            format!("{code}@{}", self.url()),
+            format!("{code}@127.0.0.1:{}", self.port),
+            format!("http://127.0.0.1:{}/admin/delete#{code}", self.port),
+        ]
+    }
+
+    #[track_caller]
+    pub fn is_left_alone(&self) {
+        assert_eq!(self.listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+}
+
+fn start(here: &Machine, agent: bool, args: &[&str]) -> Running {
+    let mut command = here.command(args);
+    if agent {
+        command.env("CLAUDECODE", "1");
+    }
+    Running::start(command)
+}
+
+#[test]
+fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
+    let (here, victim) = (Machine::new(), Victim::new());
+    here.write("a", "x");
+    let refused = |args: &[&str], agent| {
+        let ended = start(&here, agent, args).end().expect(5);
+        assert_eq!(ended.failure()["error"], "fenced", "{args:?}");
+        let next = ended.failure()["next"].as_str().unwrap().to_owned();
+        assert!(next.contains("--allow-relay ws://127.0.0.1:"), "{args:?}: {next}");
+        victim.is_left_alone();
+    };
+    for code in &victim.codes() {
+        for args in [vec!["take", code], vec!["connect", code], vec!["give", "a", "--code", code], vec!["ask", code, "well?"]] {
+            refused(&args, true);
+        }
+        refused(&["give", "a", "--code", code, "--fence"], false);
+        refused(&["connect", code, "--fence"], false);
+    }
+    let url = victim.url();
+    for args in [vec!["host"], vec!["give", "a"], vec!["take"], vec!["take", "417-walrus-clipboard-mango"], vec!["send", "a"]] {
+        refused(&[&args[..], &["--relay", &url]].concat(), true);
+    }
+    // Another path at a relay that is allowed is another relay.
+    let other = format!("ws://127.0.0.1:{}/other", victim.port);
+    for allow in [["--allow-relay", &other], ["--allow-relay", "wss://127.0.0.1"]] {
+        refused(&[&["take", &*victim.codes()[0]], &allow[..]].concat(), true);
+    }
+    assert_eq!(start(&here, true, &["take", "--allow-relay", "ftp://x"]).end().expect(2).failure()["error"], "usage");
+    // A person goes where the code says.
+    let mut taker = start(&here, false, &["take", &victim.codes()[0]]);
+    taker.until("status", "waiting");
+    while victim.listener.accept().is_err() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_relay_that_is_set_or_allowed_is_used() {
+    let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
+    there.run_plain(["config", "set", "relay", &relay.url()]);
+    let meets = |set: &dyn Fn(&mut std::process::Command), args: &[&str]| {
+        let mut giver = there.start(["give", "--text", "hello"]);
+        let [join, ..] = [giver.join_line()];
+        let mut command = here.command(join.iter().map(String::as_str).chain(args.iter().copied()));
+        command.env("CLAUDECODE", "1");
+        set(&mut command);
+        assert_eq!(Running::start(command).end().expect(0).one("text")["body"], "hello");
+        giver.end().expect(0);
+    };
+    let url = relay.url();
+    meets(&|_| (), &["--allow-relay", &url]);
+    meets(&|_| (), &["--allow-relay", "wss://relay.example", "--allow-relay", &format!("{url}/")]);
+    meets(
+        &|command| {
+            command.env("PINHOLE_RELAY", &url);
+        },
+        &[],
+    );
+    here.run_plain(["config", "set", "relay", &url]);
+    meets(&|_| (), &[]);
+    // One that is set is known to be the user's also where another is used.
+    meets(
+        &|command| {
+            command.env("PINHOLE_RELAY", "none");
+        },
+        &[],
+    );
+    // An agent's own choice, of what its user allows.
+    let mut host = start(&here, true, &["host", "--relay", &url]);
+    assert_eq!(host.until("status", "channel")["reach"], "relay");
+}
