@@ -5,7 +5,7 @@ use super::amounts::duration;
 use super::code::{self, from_stdin};
 use super::give::text_from_stdin;
 use super::long_texts::LongTexts;
-use super::options::{Channel, Output, UNWATCHED};
+use super::options::{Channel, Output, UNWATCHED, UNWATCHED_ENTRIES};
 use super::send::no_channel_of;
 use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, one};
@@ -118,7 +118,7 @@ impl Args {
         // What comes besides the answer is kept, and asks nobody anything.
         let taking = Taking {
             to: Destination::Private,
-            policy: Policy { max_size: Some(UNWATCHED), ..Policy::default() },
+            policy: Policy { max_size: Some(UNWATCHED), max_entries: Some(UNWATCHED_ENTRIES), ..Policy::default() },
             ask: false,
             sink: None,
             secret: SecretPlace::Private,

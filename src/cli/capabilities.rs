@@ -1,6 +1,6 @@
 //! `capabilities`: what this program can do, for a program to read. Everything is taken from where it is decided.
 
-use super::options::UNWATCHED;
+use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
 use crate::failure::{Exit, Failure};
 use crate::files::secret_source;
@@ -71,6 +71,7 @@ fn limits() -> Value {
         "entries_of_a_transfer": limits::ENTRIES,
         "transfers_at_a_time": limits::TRANSFERS,
         "received_bytes_unless_max_size": UNWATCHED,
+        "received_entries_unless_max_entries": UNWATCHED_ENTRIES,
         "code_words_min": WORDS.start(),
         "code_words_max": WORDS.end(),
         "ttl_seconds": limits::TTL.as_secs(),

@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 
 /// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
 pub(super) const UNWATCHED: u64 = 10 << 30;
+/// Files and folders that a channel may bring where nobody watches, unless --max-entries or -y says otherwise.
+pub(super) const UNWATCHED_ENTRIES: u64 = 250_000;
 
 /// How things are said.
 #[derive(Args, Clone, Debug)]
@@ -333,9 +335,12 @@ pub(super) struct Receive {
     /// What to do when a name is taken, of a file or of a variable in --secret-to-env-file
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
-    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB)
+    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB); each file or folder counts as 4 KiB at least
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
+    /// Refuse more files and folders than this (where nobody is asked and without -y: 250000)
+    #[arg(long, value_name = "N")]
+    max_entries: Option<u64>,
     #[command(flatten)]
     secret: SecretTo,
 }
@@ -445,7 +450,8 @@ impl Receive {
             None => Conflict::Rename,
         };
         let max_size = self.max_size.or((!person).then_some(UNWATCHED));
-        let policy = Policy { conflict, max_size, acting: person, ..Policy::default() };
+        let max_entries = self.max_entries.or((!person && !self.yes).then_some(UNWATCHED_ENTRIES));
+        let policy = Policy { conflict, max_size, max_entries, acting: person, ..Policy::default() };
         let to = match &self.output {
             Some(_) if self.bytes_to_stdout() => Destination::Output,
             Some(path) => named(path, policy)?,

@@ -143,6 +143,43 @@ fn parts_without_end_are_not_waited_for() {
     sender.ends(7);
 }
 
+/// Names alone: 30,201 empty files are far under a kilobyte of content, and 120 MB of disk.
+#[test]
+fn empty_files_are_not_free() {
+    for args in [["--max-size", "1M"], ["--max-entries", "30000"]] {
+        let mut sender = Sender::with(&args);
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+        sender.accepted();
+        sender.entries(0, vec![entry(&["gift"], None)]);
+        let all = (0..30).all(|part| {
+            let files = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0))).collect();
+            sender.entries(1 + part * 1000, files) && sender.registered_or_refused(2 + part)
+        });
+        // What is refused is refused before its name is made; only a taker that has all is told of an end.
+        if all {
+            sender.entries(30_001, vec![entry(&["gift", "last"], Some(0))]);
+            sender.peer.say(&Message::End { item: ITEM, entries: 30_002, bytes: 0 });
+        }
+        sender.peer.say(&Message::Leave { reason: Reason::Done });
+        sender.ends(1);
+    }
+}
+
+#[test]
+fn more_entries_than_nobody_watches_are_refused_at_once_unless_that_is_said() {
+    let offer = |sender: &mut Sender, entries| sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, entries, true);
+    let mut sender = Sender::new();
+    offer(&mut sender, 250_001);
+    sender.ends(1);
+    for args in [&["-y"][..], &["--max-entries", "300000"]] {
+        let mut sender = Sender::with(args);
+        offer(&mut sender, 250_001);
+        sender.accepted();
+        sender.peer.say(&Message::Leave { reason: Reason::Failed });
+        sender.ends(6);
+    }
+}
+
 #[test]
 fn a_part_over_its_limits_is_refused_whatever_it_would_become_in_memory() {
     let long = "x".repeat(255);

@@ -19,8 +19,13 @@ pub struct Sender {
 
 impl Sender {
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with a taker that has these further arguments.
+    pub fn with(args: &[&str]) -> Self {
         let (host, there) = (FakeHost::new(), Machine::new());
-        let taker = there.start(["take", &host.code, "-o", "."]);
+        let taker = there.start([&["take", &host.code, "-o", "."], args].concat());
         let mut peer = host.meet();
         peer.put_in_use(Want::Give);
         while !matches!(peer.hear(), Some(Said::Control(Control::Using(_)))) {}
@@ -43,6 +48,17 @@ impl Sender {
     /// Waits until so many parts are registered, so that their chunks are wanted.
     pub fn registered(&mut self, wanted: u32) {
         while !matches!(self.peer.hear().expect("closed"), Said::Control(Control::Credit { parts, .. }) if parts >= wanted) {}
+    }
+
+    /// The same where it may refuse instead: true if they are registered.
+    pub fn registered_or_refused(&mut self, wanted: u32) -> bool {
+        loop {
+            match self.peer.hear() {
+                Some(Said::Control(Control::Credit { parts, .. })) if parts >= wanted => return true,
+                Some(Said::Control(Control::Fragment { .. })) | None => return false,
+                Some(_) => {}
+            }
+        }
     }
 
     /// One file of `size` bytes, offered, accepted and registered.

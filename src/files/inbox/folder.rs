@@ -21,13 +21,17 @@ pub(super) struct Folder(Dir);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity(u64, u64);
 
-/// The disk under a folder, in bytes.
+/// The disk under a folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Space {
-    /// Its size; 0 where the file system does not say.
+    /// Its size in bytes; 0 where the file system does not say.
     pub(super) total: u64,
-    /// What an unprivileged user may still take.
+    /// Bytes that an unprivileged user may still take.
     pub(super) available: u64,
+    /// Files and folders that it can hold; 0 where it does not say, or makes room as it is needed.
+    pub(super) inodes: u64,
+    /// How many more an unprivileged user may make.
+    pub(super) inodes_available: u64,
     /// The longest name it holds, in bytes; 0 where it does not say.
     pub(super) longest_name: u64,
 }
@@ -208,7 +212,13 @@ impl Folder {
     pub(super) fn space(&self) -> io::Result<Space> {
         let stat = rustix::fs::fstatvfs(&self.0)?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-        Ok(Space { total: bytes(stat.f_blocks), available: bytes(stat.f_bavail), longest_name: stat.f_namemax })
+        Ok(Space {
+            total: bytes(stat.f_blocks),
+            available: bytes(stat.f_bavail),
+            inodes: stat.f_files,
+            inodes_available: stat.f_favail,
+            longest_name: stat.f_namemax,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::folder::{self, Identity};
 use super::pending::{Finish, Pending, Reach, Underway};
+use super::room::Cost;
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
 use crate::files::name::FileName;
@@ -10,6 +11,7 @@ use pinhole_protocol::wire::{Entry, EntryKind, ItemKind, Part};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Add;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -93,6 +95,8 @@ impl Inbox {
             underway: Mutex::default(),
             idle: Condvar::new(),
         };
+        let items = u64::try_from(plan.items.len()).unwrap_or(u64::MAX);
+        place.room.check_disk(&incoming.what, Cost::together(items, 0), &place.folder, &place.path)?;
         for planned in plan.items {
             let folder = &place.folder;
             let create = || {
@@ -127,14 +131,18 @@ impl Incoming {
             return Ok(());
         }
         let entries = self.check(part, &mut registering.totals)?;
-        let sized = entries.iter().filter(|entry| entry.size != u64::MAX);
-        let bytes = sized.fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
-        self.place.room.check(&self.what, bytes, &self.place.folder, &self.place.path)?;
-        self.place.room.take(&self.what, bytes)?;
+        // Of a stream nobody knows the size: it is taken as it comes.
+        let sizes = entries.iter().map(|entry| if entry.size == u64::MAX { 0 } else { entry.size });
+        let cost = sizes.map(Cost::entry).fold(Cost::default(), Cost::add);
+        self.place.room.take(&self.what, cost)?;
         let mut underway = self.underway();
-        underway.taken = underway.taken.saturating_add(bytes);
+        underway.taken = underway.taken + cost;
         let first = underway.layout.entries();
+        // Files that are registered and have no byte yet are still to be made.
+        let promised = u64::try_from(underway.pending.len()).unwrap_or(u64::MAX);
         drop(underway);
+        let cost = cost + Cost::together(promised, 0);
+        self.place.room.check_disk(&self.what, cost, &self.place.folder, &self.place.path)?;
         let mut pending = Vec::new();
         for (number, entry) in (first..).zip(&entries) {
             if let Some(waiting) = self.create(entry, &mut registering.reach)? {

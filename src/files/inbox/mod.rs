@@ -30,7 +30,7 @@ use crate::files::spot::Spot;
 use folder::Folder;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::Part;
-use room::Room;
+use room::{Most, Room};
 use std::fs::DirBuilder;
 use std::io;
 use std::ops::Range;
@@ -56,9 +56,11 @@ pub enum Conflict {
 pub struct Policy {
     /// What happens when something already has an item's name.
     pub conflict: Conflict,
-    /// Bytes that one channel may bring (`--max-size`).
+    /// Bytes that one channel may bring, a block at least for each file and folder (`--max-size`).
     pub max_size: Option<u64>,
-    /// The fraction of the disk that stays free, 0 to 1.
+    /// Files and folders that one channel may bring (`--max-entries`).
+    pub max_entries: Option<u64>,
+    /// The fraction of the disk that stays free, of its bytes and its inodes, 0 to 1.
     pub keep_free: f64,
     /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes. Else it gets a `_`,
     /// but for private directories, in which nobody works.
@@ -66,9 +68,9 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// No limit but the disk, of which 5 % stay free (DESIGN 5).
+    /// No limit but the disk, of which 5 % stay free.
     fn default() -> Self {
-        Self { conflict: Conflict::Rename, max_size: None, keep_free: 0.05, acting: true }
+        Self { conflict: Conflict::Rename, max_size: None, max_entries: None, keep_free: 0.05, acting: true }
     }
 }
 
@@ -97,7 +99,8 @@ impl Inbox {
         };
         let folder = Folder::open(dir).map_err(cannot)?;
         let path = dir.canonicalize().map_err(cannot)?;
-        let room = Arc::new(Room::new(policy.max_size, policy.keep_free));
+        let most = Most { bytes: policy.max_size, entries: policy.max_entries };
+        let room = Arc::new(Room::new(most, policy.keep_free));
         Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, acting: policy.acting, room })))
     }
 

@@ -1,7 +1,7 @@
 //! A transfer to standard output (`-o -`): one file or stream, in order, through a thread of its own, because whoever reads the output may
 //! take any time and a link must not wait for that.
 
-use super::room::Room;
+use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
@@ -62,8 +62,8 @@ impl Output {
             return Err(Refusal::not_wanted(detail, "take into a folder instead: -o DIR"));
         };
         let parsed = FileName::parse(offered).map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
-        let room = Room::new(max_size, 0.0);
-        room.take(&Subject::from(&parsed.name), size.unwrap_or(0))?;
+        let room = Room::new(Most { bytes: max_size, entries: None }, 0.0);
+        room.take(&Subject::from(&parsed.name), Cost::content(size.unwrap_or(0)))?;
         let (queue, chunks) = mpsc::channel();
         let state = State { next: 0, queue: Some(queue), early: BTreeMap::new(), held: 0, size: None, taken: 0, over: false, failed: None };
         let state = Arc::new(Mutex::new(state));
@@ -109,7 +109,7 @@ impl Output {
         let end = offset.checked_add(length(data)).filter(|end| *end <= size);
         let end = end.ok_or_else(|| Refusal::protocol("sent more of a file than it said there is"))?;
         if self.kind == ItemKind::Stream && end > state.taken {
-            self.room.take(&Subject::from(&self.name), end.saturating_sub(state.taken))?;
+            self.room.take(&Subject::from(&self.name), Cost::content(end.saturating_sub(state.taken)))?;
             state.taken = end;
         }
         state.keep(offset, end, data);

@@ -2,6 +2,7 @@
 
 use super::folder::{Folder, Identity};
 use super::incoming::Item;
+use super::room::Cost;
 use pinhole_protocol::layout::Layout;
 use pinhole_protocol::limits::{OPEN_FILES, TRANSFERS};
 use pinhole_protocol::ranges::Ranges;
@@ -67,8 +68,8 @@ pub(super) struct Underway {
     pub(super) busy: u32,
     /// Committed or discarded: chunks are ignored.
     pub(super) over: bool,
-    /// Bytes taken from the channel's room.
-    pub(super) taken: u64,
+    /// What is taken of the channel's room.
+    pub(super) taken: Cost,
 }
 
 impl Underway {

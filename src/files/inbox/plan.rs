@@ -1,11 +1,13 @@
 //! An offer, checked and named, before anything is on the disk.
 
+use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
 use pinhole_protocol::wire::{ItemKind, Offer, PeerText, Reason};
 use std::collections::{HashMap, HashSet};
+use std::ops::Add;
 
 /// What an offer would become. It names everything to a person or a policy, and [`Inbox::begin`] carries it out.
 #[derive(Debug)]
@@ -80,8 +82,9 @@ impl Inbox {
             items.push(Planned { offered: item.name.clone(), name, kind: item.kind, size: item.size, taken, conflict: place.conflict });
         }
         let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)) };
-        let bytes = plan.items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.size.unwrap_or(0))).max(offer.bytes);
-        place.room.check(&plan.what(), bytes, &place.folder, &place.path)?;
+        let items = plan.items.iter().map(|item| Cost::entry(item.size.unwrap_or(0))).fold(Cost::default(), Cost::add);
+        let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
+        place.room.check(&plan.what(), cost, &place.folder, &place.path)?;
         Ok(plan)
     }
 }

@@ -45,6 +45,12 @@ impl Refusal {
         Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
     }
 
+    /// Over what `--max-entries` allows.
+    pub(super) fn too_many(detail: impl Into<Detail>) -> Self {
+        let next = "allow more with --max-entries, or ask for them in an archive";
+        Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
+    }
+
     /// What arrives is not what was offered.
     pub(super) fn changed(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to send it again";

@@ -2,6 +2,7 @@
 
 use super::folder::{self, Folder};
 use super::refusal::OTHER_FOLDER;
+use super::room::Cost;
 use super::{Conflict, Inbox};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::{FileName, NameError};
@@ -35,14 +36,14 @@ impl Inbox {
     fn store(&self, what: &str, name: Result<FileName, NameError>, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let place = &*self.0;
         // Small as each is, a channel can bring any number of them.
-        let bytes_more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let more = Subject::from(what);
-        let room = place.room.check(&more, bytes_more, &place.folder, &place.path).and_then(|()| place.room.take(&more, bytes_more));
+        let what = Subject::from(what);
+        let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let room = place.room.check(&what, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
             store_as(&place.folder, bytes, |hidden| place.give_name(hidden, &name, Conflict::Rename).map(|(name, _)| name))
         });
-        let failed = |error| Failure::new(Exit::Disk, "disk", format!("{what} was not stored in {}: {error}", place.path.display()));
+        let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));
         stored.map(|name| place.path.join(name.as_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
     }
 }

@@ -1,6 +1,7 @@
 //! Writing a chunk at its place. The lock is held to find the file before and to count after, never over the writing itself.
 
 use super::pending::{Pending, Underway};
+use super::room::Cost;
 use super::{Incoming, Refusal};
 use crate::failure::Subject;
 use pinhole_protocol::limits;
@@ -103,10 +104,9 @@ impl Incoming {
         }
         let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Chunk::Ignore(0..0)) };
         let stream = self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
-        if stream && range.end > underway.taken {
-            let more = range.end.saturating_sub(underway.taken);
-            self.place.room.take(&self.what, more)?;
-            underway.taken = range.end;
+        if stream && range.end > underway.taken.bytes {
+            self.place.room.take(&self.what, Cost::content(range.end.saturating_sub(underway.taken.bytes)))?;
+            underway.taken.bytes = range.end;
         }
         let opened = underway.file(entry, &self.place.folder, &self.items);
         let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;

@@ -78,11 +78,14 @@ fn nothing_is_left_of_a_secret_that_cannot_be_stored() {
 #[test]
 fn texts_and_secrets_count_against_what_a_channel_may_bring() {
     let dir = tempfile::tempdir().unwrap();
-    let inbox = Inbox::open(dir.path(), Policy { max_size: Some(10), ..Policy::default() }).unwrap();
+    let inbox = Inbox::open(dir.path(), Policy { max_entries: Some(3), ..Policy::default() }).unwrap();
     inbox.store_text(ItemId(1), "1234").unwrap();
     inbox.store_secret(None, &secret(b"1234")).unwrap();
+    inbox.store_text(ItemId(3), "12").unwrap();
     assert_eq!(inbox.store_text(ItemId(2), "123").unwrap_err().word, "too-large");
     assert_eq!(inbox.store_secret(None, &secret(b"123")).unwrap_err().word, "too-large");
-    inbox.store_text(ItemId(3), "12").unwrap();
     assert_eq!(names(dir.path()).len(), 3);
+    let inbox = Inbox::open(dir.path(), Policy { max_size: Some(10_000), ..Policy::default() }).unwrap();
+    inbox.store_text(ItemId(4), "1234").unwrap();
+    assert_eq!(inbox.store_secret(None, &secret(&[7; 6_000])).unwrap_err().word, "too-large");
 }

@@ -1,6 +1,7 @@
 //! More than was said, less, and more than there may be (TESTPLAN B14, C7).
 
 use super::*;
+use crate::files::inbox::room::BLOCK;
 use pinhole_protocol::limits::{self, PARTS_AHEAD, PATH_LEVELS};
 
 fn one_file(desk: &Desk, size: u64) -> Incoming {
@@ -132,37 +133,56 @@ fn the_sentence_about_a_full_disk_says_how_much_and_what_to_do() {
 fn part_of_the_disk_stays_free() {
     let desk = Desk::with(Policy { keep_free: 1.0, ..Policy::default() });
     let failure = desk.begin(&[item("f", ItemKind::File, Some(1))]).unwrap_err().failure;
-    assert!(failure.detail.contains(" stay free, and 1 bytes are needed"), "{failure}");
-    // A stream says nothing beforehand, so it is the writing that notices, at the first look again.
-    let incoming = desk.begin(&[item("s", ItemKind::Stream, None)]).unwrap();
-    incoming.register(&part(0, [stream("s")])).unwrap();
-    let chunk = vec![1; 32 << 20];
-    incoming.write(0, 0, &chunk).unwrap();
-    assert_eq!(reason(incoming.write(0, 32 << 20, &chunk)), Reason::NoSpace);
+    assert!(failure.detail.contains(" stay free, and 4.0 kB are needed"), "{failure}");
+    assert_eq!(reason(desk.begin(&[item("s", ItemKind::Stream, None)])), Reason::NoSpace);
 }
 
 #[test]
 fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
-    let desk = Desk::with(Policy { max_size: Some(10), keep_free: 0.0, ..Policy::default() });
-    let failure = desk.begin(&[item("f", ItemKind::File, Some(11))]).unwrap_err().failure;
-    assert_eq!(failure.detail, "\"f\" was not accepted: 11 bytes more would be over the 10 bytes that one code may bring");
-    desk.receive("a", b"123456").unwrap();
-    assert_eq!(reason(desk.begin(&[item("f", ItemKind::File, Some(5))])), Reason::TooLarge);
+    let desk = Desk::with(Policy { max_size: Some(10 * BLOCK), keep_free: 0.0, ..Policy::default() });
+    let bytes = |blocks: u64| content((blocks * BLOCK) as usize);
+    let failure = desk.begin(&[item("f", ItemKind::File, Some(11 * BLOCK))]).unwrap_err().failure;
+    assert_eq!(failure.detail, "\"f\" was not accepted: 45.0 kB more would be over the 40.9 kB that one code may bring");
+    desk.receive("a", &bytes(6)).unwrap();
+    assert_eq!(reason(desk.begin(&[item("f", ItemKind::File, Some(4 * BLOCK + 1))])), Reason::TooLarge);
 
-    let discarded = one_file(&desk, 4);
-    assert_eq!(reason(desk.begin(&[item("g", ItemKind::File, Some(1))])), Reason::TooLarge);
+    let discarded = one_file(&desk, 4 * BLOCK);
+    assert_eq!(reason(desk.begin(&[item("g", ItemKind::File, Some(0))])), Reason::TooLarge);
     drop(discarded);
 
     // What an offer does not say shows when the entries come, and of a stream when its bytes do.
     let folder_of = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
-    assert_eq!(reason(folder_of.register(&part(0, [folder("t"), file("t/f", 5)]))), Reason::TooLarge);
+    assert_eq!(reason(folder_of.register(&part(0, [folder("t"), file("t/f", 4 * BLOCK)]))), Reason::TooLarge);
     let incoming = desk.begin(&[item("s", ItemKind::Stream, None)]).unwrap();
     incoming.register(&part(0, [stream("s")])).unwrap();
-    assert_eq!(incoming.write(0, 0, b"123").unwrap(), 0..3);
-    assert_eq!(incoming.write(0, 1, b"234").unwrap(), 1..4);
-    assert_eq!(reason(incoming.write(0, 4, b"5")), Reason::TooLarge);
-    incoming.commit_counted(1, 4).unwrap();
-    assert_eq!(fs::read(desk.dir.path().join("s")).unwrap(), b"1234");
+    assert_eq!(incoming.write(0, 0, &bytes(3)).unwrap(), 0..3 * BLOCK);
+    assert_eq!(incoming.write(0, BLOCK, &bytes(3)).unwrap(), BLOCK..4 * BLOCK);
+    assert_eq!(reason(incoming.write(0, 4 * BLOCK, b"5")), Reason::TooLarge);
+    incoming.commit_counted(1, 4 * BLOCK).unwrap();
+    assert_eq!(fs::metadata(desk.dir.path().join("s")).unwrap().len(), 4 * BLOCK);
+}
+
+#[test]
+fn names_without_bytes_cost_what_they_take() {
+    let files = |first: u32, count: u32| (first..first + count).map(|number| file(&format!("t/{number}"), 0));
+    for (policy, flag) in [
+        (Policy { max_size: Some(500 * BLOCK), ..Policy::default() }, "--max-size"),
+        (Policy { max_entries: Some(500), ..Policy::default() }, "--max-entries"),
+    ] {
+        let desk = Desk::with(Policy { keep_free: 0.0, ..policy });
+        let counted = Offer { entries: 501, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+        assert_eq!(desk.inbox.plan(&counted, None).unwrap_err().reason, Reason::TooLarge);
+        let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
+        incoming.register(&part(0, [folder("t")].into_iter().chain(files(0, 400)))).unwrap();
+        let refusal = incoming.register(&part(401, files(400, 100))).unwrap_err();
+        assert!(refusal.reason == Reason::TooLarge && refusal.failure.next.unwrap().contains(flag), "{flag}");
+        drop(incoming);
+        // What was discarded is given back, and a channel's transfers count together.
+        let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
+        incoming.register(&part(0, [folder("t")].into_iter().chain(files(0, 499)))).unwrap();
+        incoming.commit_counted(500, 0).unwrap();
+        assert_eq!(reason(desk.begin(&[item("f", ItemKind::File, Some(0))])), Reason::TooLarge);
+    }
 }
 
 #[test]

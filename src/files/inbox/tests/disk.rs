@@ -39,7 +39,7 @@ fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
     let size = 64 * 65_536u64;
     for kib in (64..=4096).step_by(448) {
         let dir = tempfile::tempdir().unwrap();
-        let Some(_mounted) = Mounted::tmpfs(dir.path(), kib) else {
+        let Some(_mounted) = Mounted::tmpfs(dir.path(), &format!("size={kib}k")) else {
             println!("skipped: a tmpfs cannot be mounted here");
             return;
         };
@@ -63,13 +63,56 @@ fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
     }
 }
 
+/// A stream says nothing beforehand, so it is the writing that notices, at the first look again.
+#[test]
+fn a_stream_that_would_take_what_stays_free_is_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_mounted) = Mounted::tmpfs(dir.path(), "size=128m") else {
+        println!("skipped: a tmpfs cannot be mounted here");
+        return;
+    };
+    let inbox = Inbox::open(dir.path(), Policy { keep_free: 0.75, ..Policy::default() }).unwrap();
+    let incoming = inbox.begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None).unwrap()).unwrap();
+    incoming.register(&part(0, [stream("s")])).unwrap();
+    let chunk = vec![1; 32 << 20];
+    incoming.write(0, 0, &chunk).unwrap();
+    assert_eq!(reason(incoming.write(0, 32 << 20, &chunk)), Reason::NoSpace);
+}
+
+#[test]
+fn part_of_the_inodes_stays_free_whatever_is_made_of_them() {
+    let kinds: [fn(&str) -> Entry; 3] = [folder, |path| file(path, 0), |path| file(path, 1)];
+    for kind in kinds {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(_mounted) = Mounted::tmpfs(dir.path(), "size=64m,nr_inodes=1000") else {
+            println!("skipped: a tmpfs cannot be mounted here");
+            return;
+        };
+        let inbox = Inbox::open(dir.path(), Policy::default()).unwrap();
+        let counted = Offer { entries: 990, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+        assert_eq!(inbox.plan(&counted, None).unwrap_err().reason, Reason::NoSpace);
+        let incoming = inbox.begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None).unwrap()).unwrap();
+        incoming.register(&part(0, [folder("t")])).unwrap();
+        let refusal = (0..).find_map(|number| {
+            let first = 1 + number * 100;
+            incoming.register(&part(first, (first..first + 100).map(|name| kind(&format!("t/{name}"))))).err()
+        });
+        let refusal = refusal.unwrap();
+        assert!(refusal.reason == Reason::NoSpace && refusal.failure.detail.contains(" of which 50 stay free,"), "{refusal}");
+        // Those that are only promised have no inode yet, and none is missing for them.
+        let free = rustix::fs::statvfs(dir.path()).unwrap().f_favail;
+        assert!(free >= 50, "{free}");
+        drop(incoming);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
 /// A mount that ends with the test.
 struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
-    fn tmpfs(at: &'a Path, kib: u32) -> Option<Self> {
-        let size = format!("size={kib}k");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
+    fn tmpfs(at: &'a Path, options: &str) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }
 }

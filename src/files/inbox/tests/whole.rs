@@ -198,7 +198,7 @@ fn a_new_name_goes_to_the_only_item() {
 
 #[test]
 fn several_items_make_a_new_name_a_folder() {
-    let desk = Desk::with(Policy { keep_free: 0.0, max_size: Some(4), ..Policy::default() });
+    let desk = Desk::with(Policy { keep_free: 0.0, max_entries: Some(4), ..Policy::default() });
     let name = || FileName::parse(&text("mine")).unwrap().name;
     let two = offer(&[item("a", ItemKind::File, Some(1)), item("b", ItemKind::File, Some(1))]);
     let receive = || -> Result<Vec<Saved>, Refusal> {
