@@ -5,13 +5,14 @@ use super::handling::Handling;
 use super::interrupt::Interrupt;
 use super::plan::{Destination, Plan};
 use super::receiving::Theirs;
+use super::removal::{Removals, left_behind};
 use super::sending::Ours;
 use super::typing::Typing;
 use super::{Report, hand_over, tell};
 use crate::clock;
 use crate::control::Control;
 use crate::failure::{Exit, Failure};
-use crate::files::inbox::Inbox;
+use crate::files::inbox::{Inbox, Receiving};
 use crate::report::sentences::{Side, failure_from};
 use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
@@ -19,6 +20,7 @@ use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::{ItemId, Offer, Reason, Want};
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -58,8 +60,8 @@ pub(super) struct Driver<'a> {
     pub(super) uncollected: VecDeque<(u64, ItemId)>,
     /// Offers of the peer's that wait until something was received.
     pub(super) put_off: VecDeque<Offer>,
-    /// Parts of files being removed, or made; the process does not end before they are gone.
-    removals: Vec<JoinHandle<()>>,
+    /// Parts of files being removed, or made.
+    pub(super) removals: Removals,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
     /// Whether a secret has gone where the command line says.
@@ -110,7 +112,7 @@ impl<'a> Driver<'a> {
             theirs: BTreeMap::new(),
             uncollected: VecDeque::new(),
             put_off: VecDeque::new(),
-            removals: Vec::new(),
+            removals: Removals::default(),
             inbox: None,
             sink_used: false,
             program: None,
@@ -160,7 +162,7 @@ impl<'a> Driver<'a> {
             self.finish_handler(interrupt).await;
         }
         let failure = self.judge(outcome);
-        self.let_go().await;
+        self.let_go(interrupt).await;
         (outcome, failure)
     }
 
@@ -302,10 +304,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Work on hidden parts that the process waits for at its end. What is done already is forgotten, however long a channel lives.
-    pub(super) fn wait_for(&mut self, work: JoinHandle<()>) {
-        self.removals.retain(|earlier| !earlier.is_finished());
-        self.removals.push(work);
+    /// Removes what was not delivered of a transfer, while the session goes on.
+    pub(super) fn discard(&mut self, receiving: Arc<Receiving>) {
+        let left = self.removals.remove(receiving);
+        self.say_left(&left);
+    }
+
+    fn say_left(&mut self, left: &[PathBuf]) {
+        if !left.is_empty() {
+            self.say(&Event::Trouble(left_behind(left)));
+        }
     }
 
     /// Does work that may block on another thread, then `then` with what came of it here.
@@ -385,27 +393,22 @@ impl<'a> Driver<'a> {
         None
     }
 
-    /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered. A disk that does not
-    /// answer is not waited for.
-    async fn let_go(&mut self) {
+    /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered; an interrupt ends the
+    /// waiting. What is left then, or cannot be removed, is said.
+    async fn let_go(&mut self, interrupt: &mut Interrupt) {
         for ours in self.ours.values() {
             ours.stop();
         }
-        for theirs in std::mem::take(&mut self.theirs).into_values() {
-            self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
+        for receiving in std::mem::take(&mut self.theirs).into_values().filter_map(Theirs::receiving) {
+            self.discard(receiving);
         }
         for program in [self.program.take(), self.handling.end()].into_iter().flatten() {
             // Killed by that, if it still runs.
             program.abort();
             let _ = program.await;
         }
-        let removed = async {
-            for removal in &mut self.removals {
-                // One that failed leaves a hidden part and nothing else to be done.
-                let _ = removal.await;
-            }
-        };
-        let _ = timeout(LAST_WORDS, removed).await;
+        let left = self.removals.finish(interrupt).await;
+        self.say_left(&left);
         if let (Some(inbox), Some(Destination::Private)) = (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to)) {
             inbox.remove_if_empty();
         }

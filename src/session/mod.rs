@@ -13,6 +13,7 @@ mod joining;
 mod lingering;
 pub mod plan;
 mod receiving;
+mod removal;
 mod secrets;
 mod sending;
 mod typing;

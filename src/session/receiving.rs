@@ -21,11 +21,9 @@ pub(super) struct Theirs {
 }
 
 impl Theirs {
-    /// Removes what is not delivered.
-    pub(super) fn discard(&self) {
-        if let Some(receiving) = &self.receiving {
-            receiving.discard();
-        }
+    /// Where its bytes go, if it was accepted.
+    pub(super) fn receiving(self) -> Option<Arc<Receiving>> {
+        self.receiving
     }
 }
 
@@ -165,7 +163,7 @@ impl Driver<'_> {
                 // for a session that is over is removed again.
                 let begin = move || inbox.begin(plan).map(Receiving::Files);
                 let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
-                self.wait_for(begins);
+                self.removals.making(begins);
             }
             Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
         }
@@ -178,8 +176,7 @@ impl Driver<'_> {
                 let receiving = Arc::new(receiving);
                 let Some(theirs) = self.theirs.get_mut(&id) else {
                     // Withdrawn meanwhile.
-                    self.wait_for(tokio::task::spawn_blocking(move || receiving.discard()));
-                    return;
+                    return self.discard(receiving);
                 };
                 theirs.receiving = Some(Arc::clone(&receiving));
                 self.tables.add_sink(id, receiving);
@@ -281,8 +278,8 @@ impl Driver<'_> {
 
     fn drop_theirs(&mut self, id: ItemId) {
         self.tables.remove_sink(id);
-        if let Some(theirs) = self.theirs.remove(&id) {
-            self.wait_for(tokio::task::spawn_blocking(move || theirs.discard()));
+        if let Some(receiving) = self.theirs.remove(&id).and_then(Theirs::receiving) {
+            self.discard(receiving);
         }
     }
 

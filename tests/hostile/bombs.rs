@@ -1,10 +1,14 @@
 //! Files that are larger, more or other than was said, and what would become too large in memory (B14, C7).
 
+use crate::count;
 use crate::harness::Machine;
+use crate::harness::content::names;
 use crate::peer::FakeHost;
 use crate::sender::{ITEM, Sender, entry, file, item};
 use pinhole_protocol::records::ChunkHead;
 use pinhole_protocol::wire::{Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
+use rustix::process::Signal;
+use std::process::Command;
 
 /// A thousand files of a byte each in the folder "gift".
 fn thousand(first: u32) -> Vec<Entry> {
@@ -51,6 +55,56 @@ fn what_came_before_the_breach_is_removed_before_the_end() {
     }
     sender.peer.tell_bytes(b"not cbor");
     sender.ends(7);
+}
+
+/// So many that removing them takes longer than anything else at the end.
+#[test]
+fn what_a_cut_left_is_removed_before_the_end_or_its_place_is_said() {
+    for interrupted in [false, true] {
+        let mut sender = Sender::with(&["-y"]);
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+        sender.accepted();
+        sender.entries(0, vec![entry(&["gift"], None)]);
+        for part in 0..u32::try_from(count(400, 4)).unwrap() {
+            let folders = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], None)).collect();
+            sender.entries(1 + part * 1000, folders);
+            sender.registered(2 + part);
+        }
+        let Sender { there, mut taker, peer } = sender;
+        drop(peer);
+        taker.until("status", "disconnected");
+        if interrupted {
+            taker.signal(Signal::INT);
+        }
+        let ended = taker.end().expect(6);
+        let left = names(there.dir());
+        assert!(left.is_empty() || interrupted, "{left:?}");
+        let said = ended.all("error").iter().map(|error| error["detail"].to_string()).collect::<String>();
+        assert!(left.iter().all(|name| said.contains(name)), "{left:?} {said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_is_named() {
+    let mut sender = Sender::new();
+    sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["gift"], None), entry(&["gift", "kept"], None)]);
+    sender.registered(1);
+    let part = names(sender.there.dir()).remove(0);
+    let kept = sender.there.path(&part).join("kept");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&kept).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        println!("skipped: a tmpfs cannot be mounted here");
+        return;
+    }
+    let Sender { there, taker, peer } = sender;
+    drop(peer);
+    let ended = taker.end();
+    Command::new("umount").arg("-l").arg(kept).output().unwrap();
+    let ended = ended.expect(6);
+    let left = ended.all("error").into_iter().find(|error| error["error"] == "left-behind").expect("nothing was said");
+    assert!(left["detail"].as_str().unwrap().contains(there.path(&part).to_str().unwrap()) && left["next"].is_string(), "{left}");
 }
 
 #[test]

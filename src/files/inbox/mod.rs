@@ -217,11 +217,23 @@ impl Receiving {
         }
     }
 
-    /// Removes what is not delivered; chunks that still come are ignored.
-    pub fn discard(&self) {
+    /// Removes what is not delivered; chunks that still come are ignored. Returns what could not be removed.
+    pub fn discard(&self) -> Vec<PathBuf> {
         match self {
             Self::Files(incoming) => incoming.discard(),
-            Self::Output(output) => output.discard(),
+            Self::Output(output) => {
+                output.discard();
+                Vec::new()
+            }
+        }
+    }
+
+    /// The hidden names that its items have until they are delivered.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Files(incoming) => incoming.parts(),
+            Self::Output(_) => Vec::new(),
         }
     }
 }

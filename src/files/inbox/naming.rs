@@ -107,7 +107,8 @@ impl Incoming {
     }
 
     /// Removes every item that has not got its name, and ignores what still comes. It waits for threads that are writing or registering.
-    pub fn discard(&self) {
+    /// Returns what could not be removed.
+    pub fn discard(&self) -> Vec<PathBuf> {
         let mut registering = self.registering();
         let mut underway = self.underway();
         underway.over = true;
@@ -119,22 +120,30 @@ impl Incoming {
         drop(underway);
         let folder = &self.place.folder;
         let kept = registering.totals.iter().any(|total| total.settled);
+        let mut left = Vec::new();
         for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
             total.settled = true;
-            // What another program has put in its place is not ours to remove, and nobody is left to hear of a failure.
-            if folder.identity(&item.hidden).is_ok_and(|identity| identity == item.identity) {
-                let _ = folder.remove(&item.hidden);
+            // What another program has put in its place is not ours to remove.
+            if folder.identity(&item.hidden).is_ok_and(|identity| identity == item.identity) && folder.remove(&item.hidden).is_err() {
+                left.push(self.place.path.join(&item.hidden));
             }
         }
         if !kept {
             self.place.room.give_back(taken);
         }
+        left
+    }
+
+    /// The hidden names that the items have until they are delivered.
+    pub(super) fn parts(&self) -> Vec<PathBuf> {
+        self.items.iter().map(|item| self.place.path.join(&item.hidden)).collect()
     }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        self.discard();
+        // Nobody is left to hear of it.
+        let _left = self.discard();
     }
 }
 

@@ -1,0 +1,77 @@
+//! What was not delivered and is being removed: the session does not end before that is gone, or it has said where it is.
+
+use super::interrupt::Interrupt;
+use crate::failure::{Exit, Failure};
+use crate::files::inbox::Receiving;
+use futures_util::FutureExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Paths that one sentence names.
+const NAMED: usize = 4;
+
+/// Work on hidden parts.
+#[derive(Default)]
+pub(super) struct Removals {
+    /// Parts being made, which are removed again if nobody wants them any more.
+    making: Vec<JoinHandle<()>>,
+    going: Vec<Removal>,
+}
+
+struct Removal {
+    /// The hidden names under which the parts are.
+    parts: Vec<PathBuf>,
+    /// What could not be removed of them.
+    done: JoinHandle<Vec<PathBuf>>,
+}
+
+impl Removals {
+    /// Parts are being made on another thread.
+    pub(super) fn making(&mut self, work: JoinHandle<()>) {
+        self.making.retain(|earlier| !earlier.is_finished());
+        self.making.push(work);
+    }
+
+    /// Removes on another thread what was not delivered of a transfer. Returns what earlier removals have left: a finished one is forgotten,
+    /// however long a channel lives.
+    pub(super) fn remove(&mut self, receiving: Arc<Receiving>) -> Vec<PathBuf> {
+        let (finished, going): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.going).into_iter().partition(|removal| removal.done.is_finished());
+        self.going = going;
+        let parts = receiving.parts();
+        self.going.push(Removal { parts, done: tokio::task::spawn_blocking(move || receiving.discard()) });
+        finished.into_iter().filter_map(|removal| removal.done.now_or_never()?.ok()).flatten().collect()
+    }
+
+    /// Waits until all is removed; an interrupt ends the waiting. Returns what is left.
+    pub(super) async fn finish(&mut self, interrupt: &mut Interrupt) -> Vec<PathBuf> {
+        let mut left = Vec::new();
+        let finished = async {
+            for making in &mut self.making {
+                let _ = making.await;
+            }
+            while let Some(removal) = self.going.last_mut() {
+                let parts = (&mut removal.done).await;
+                left.extend(parts.unwrap_or_else(|_| std::mem::take(&mut removal.parts)));
+                self.going.pop();
+            }
+        };
+        tokio::select! {
+            () = finished => {}
+            () = interrupt.wait() => {}
+        }
+        left.extend(std::mem::take(&mut self.going).into_iter().flat_map(|removal| removal.parts));
+        left.retain(|path| path.symlink_metadata().is_ok());
+        left
+    }
+}
+
+/// That parts of what was not delivered are still here.
+pub(super) fn left_behind(left: &[PathBuf]) -> Failure {
+    let named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let more = left.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more beside them") } else { String::new() };
+    Failure::new(Exit::Disk, "left-behind", format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")))
+        .next("remove them: nothing in them is complete")
+}
