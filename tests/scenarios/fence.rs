@@ -77,6 +77,90 @@ fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
     refused(start(&here, &["give", "--secret-file", ".env"]));
 }
 
+/// Where programs keep what logs their owner in, as in a copy of a home.
+const KEPT: [&str; 48] = [
+    ".gemini/oauth_creds.json",
+    ".config/gh/hosts.yml",
+    ".config/github-copilot/apps.json",
+    ".config/github-copilot/hosts.json",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".m2/settings.xml",
+    "terraform.tfstate",
+    "infra/terraform.tfstate.backup",
+    "prod.auto.tfvars",
+    ".terraform.d/credentials.tfrc.json",
+    ".terraform.d/checkpoint_signature",
+    ".config/op/config",
+    ".docker/config.json",
+    ".kube/config",
+    ".netrc",
+    ".pypirc",
+    ".npmrc",
+    ".mozilla/firefox/x.default/logins.json",
+    "profile/key4.db",
+    ".config/google-chrome/Default/Login Data",
+    ".config/google-chrome-beta/Default/Cookies",
+    ".config/chromium/Default/Cookies",
+    ".config/vivaldi/Default/Cookies",
+    ".var/app/org.mozilla.firefox/x",
+    "snap/firefox/common/x",
+    ".librewolf/x/cookies.sqlite",
+    ".password-store/a.gpg",
+    ".local/share/gopass/a",
+    ".local/share/keyrings/login.keyring",
+    ".local/share/kwalletd/kdewallet.kwl",
+    ".config/Bitwarden CLI/data.json",
+    "secrets.kdbx",
+    ".bitcoin/wallet.dat",
+    ".electrum/wallets/default_wallet",
+    ".config/solana/id.json",
+    ".ethereum/keystore/x",
+    ".bash_history",
+    ".zsh_history",
+    ".local/share/fish/fish_history",
+    ".python_history",
+    ".histfile",
+    ".lesshst",
+    ".local/share/atuin/history.db",
+    ".azure/msal_token_cache.json",
+    ".oci/config",
+    ".authinfo",
+    "service-account.json",
+];
+
+#[test]
+fn the_places_of_logins_keys_and_histories_are_known() {
+    let here = Machine::new();
+    for path in KEPT {
+        here.write(path, CANARY);
+        let failure = refused(start(&here, &["give", path]));
+        assert!(failure["next"].as_str().unwrap().ends_with("add --allow-sensitive"), "{path}: {failure}");
+    }
+    // What programs of the same kind share.
+    for path in [".cargo/config.toml", ".docker/daemon.json", "main.tf", "history.md", "cookies.rs"] {
+        here.write(path, "plain");
+        assert_eq!(taken(start(&here, &["give", path])), ["plain"], "{path}");
+    }
+}
+
+/// Whoever may write in the working directory can give a second name there to a file of its owner's, and it lies inside then.
+#[test]
+fn a_file_with_another_name_is_kept_in() {
+    let here = machine();
+    std::fs::hard_link(here.home().join("notes"), here.path("innocent")).unwrap();
+    std::fs::hard_link(here.home().join("notes"), here.path("folder/innocent")).unwrap();
+    for args in [["give", "innocent"].as_slice(), &["send", "innocent"], &["give", "--secret-file", "innocent"]] {
+        let failure = refused(start(&here, args));
+        assert!(failure["detail"].as_str().unwrap().contains("has other names (hard links)"), "{failure}");
+        assert!(failure["next"].as_str().unwrap().ends_with("add --allow-sensitive"), "{failure}");
+    }
+    assert_eq!(taken(start(&here, &["give", "folder"])), ["plain"]);
+    assert_eq!(taken(start(&here, &["give", "innocent", "--allow-sensitive"])), [CANARY]);
+    // Without a fence it is a file like others.
+    assert_eq!(taken(here.start(["give", "innocent"])), [CANARY]);
+}
+
 #[test]
 fn what_is_allowed_is_sent() {
     let here = machine();

@@ -122,12 +122,19 @@ impl Fence {
         if kind == FileType::Fifo && !path.is_absolute() {
             return Ok(());
         }
-        let own = self.slip(&path, named, handle, kind);
-        let around = self.around.as_deref().map(|fence| (fence, fence.slip(&path, named, handle, kind)));
+        // Which of its names is asked for says nothing about the others.
+        let linked = kind == FileType::RegularFile && stat.st_nlink > 1;
+        let slip = |fence: &Self| fence.slip(&path, named, handle, (kind, linked));
+        let own = slip(self);
+        let around = self.around.as_deref().map(|fence| (fence, slip(fence)));
         match around {
             // A flag of the command opens only its own fence, so what is said is what opens both.
             Some((fence, slip)) if slip.bars() => {
-                let either = Slip { outside: own.outside || slip.outside, telling: own.telling.or_else(|| slip.telling.clone()) };
+                let either = Slip {
+                    outside: own.outside || slip.outside,
+                    telling: own.telling.or_else(|| slip.telling.clone()),
+                    linked: own.linked || slip.linked,
+                };
                 Err(fence.barred(&path, named, &slip, &either))
             }
             _ if own.bars() => Err(self.barred(&path, named, &own, &own)),
@@ -136,7 +143,7 @@ impl Fence {
     }
 
     /// What is against sending what is open at `handle`, which is at `path`.
-    fn slip(&self, path: &Path, named: &Path, handle: BorrowedFd<'_>, kind: FileType) -> Slip {
+    fn slip(&self, path: &Path, named: &Path, handle: BorrowedFd<'_>, (kind, linked): (FileType, bool)) -> Slip {
         let outside = !self.roots.iter().any(|root| path.starts_with(root));
         let telling = if self.sensitive {
             None
@@ -148,7 +155,7 @@ impl Fence {
                 key.then(|| "a private key".to_owned())
             })
         };
-        Slip { outside, telling }
+        Slip { outside, telling, linked: linked && !self.sensitive }
     }
 
     /// Where something received is written that is to be at `path`. Its folder is opened once, then the system is asked where that really
@@ -205,12 +212,13 @@ impl Fence {
             slip.outside
                 .then(|| if roots.is_empty() { "is nowhere that is allowed".into() } else { format!("is not in {}", roots.join(", ")) }),
             slip.telling.as_ref().map(|telling| format!("commonly holds secrets ({telling})")),
+            slip.linked.then(|| "has other names (hard links), which may be where nothing is let out".to_owned()),
         ];
         let typed = typed(path);
-        let flags = [opened.outside.then(|| format!("--allow {typed}")), opened.telling.as_ref().map(|_| "--allow-sensitive".to_owned())];
-        let listed = |words: [Option<String>; 2], between| words.into_iter().flatten().collect::<Vec<_>>().join(between);
-        let detail = format!("{what} {}: {} keeps it in ({})", listed(reasons, " and "), self.keeper.fence(), self.why);
-        let flags = listed(flags, " ");
+        let sensitive = opened.telling.is_some() || opened.linked;
+        let flags = [opened.outside.then(|| format!("--allow {typed}")), sensitive.then(|| "--allow-sensitive".to_owned())];
+        let detail = format!("{what} {}: {} keeps it in ({})", listed(&reasons, " and "), self.keeper.fence(), self.why);
+        let flags = listed(&flags, " ");
         let opens = match self.keeper {
             Keeper::Command => format!("add {flags}"),
             Keeper::Channel => format!("with a code of its own: pinhole give {typed} {flags}"),
@@ -222,7 +230,12 @@ impl Fence {
         } else {
             format!("if it is meant to be sent, and not only asked for by the other side: {opens}")
         };
-        Barred { why: if slip.outside { Why::Outside } else { Why::Sensitive }, detail, next }
+        let why = match slip {
+            Slip { outside: true, .. } => Why::Outside,
+            Slip { telling: Some(_), .. } => Why::Sensitive,
+            _ => Why::Linked,
+        };
+        Barred { why, detail, next }
     }
 
     /// That the system does not say where something is.
@@ -252,11 +265,13 @@ struct Slip {
     outside: bool,
     /// What says that it commonly holds secrets.
     telling: Option<String>,
+    /// It has another name. One in a root can have been made by whoever may write there, for a file that they may not name.
+    linked: bool,
 }
 
 impl Slip {
     const fn bars(&self) -> bool {
-        self.outside || self.telling.is_some()
+        self.outside || self.telling.is_some() || self.linked
     }
 }
 
@@ -275,6 +290,11 @@ impl Barred {
     pub fn failure(&self) -> Failure {
         Failure::new(Exit::Unreachable, "fenced", self.detail.clone()).next(self.next.clone())
     }
+}
+
+/// Those that there are, with words between them.
+fn listed(words: &[Option<String>], between: &str) -> String {
+    words.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(between)
 }
 
 /// A path as it is typed into a shell; one with letters that a terminal could take for something else as it is quoted everywhere.

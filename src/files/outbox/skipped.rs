@@ -37,6 +37,8 @@ pub enum Why {
     Outside,
     /// It commonly holds secrets, and the fence lets that not out.
     Sensitive,
+    /// It has another name, perhaps where the fence lets nothing out.
+    Linked,
 }
 
 impl Why {
@@ -52,6 +54,7 @@ impl Why {
             Self::TooDeep => "it lies too deep",
             Self::TooMany => "there are more than a million entries",
             Self::Outside => "it is outside of what the sending fence lets out (--allow PATH)",
+            Self::Linked => "it has another name (a hard link), perhaps outside of what the sending fence lets out (--allow-sensitive)",
             Self::Sensitive => "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)",
         }
     }
