@@ -84,6 +84,28 @@ fn what_a_cut_left_is_removed_before_the_end_or_its_place_is_said() {
     }
 }
 
+/// Whoever may write in the folder puts something of theirs under the hidden name.
+#[test]
+fn what_was_put_in_the_place_of_a_part_is_not_delivered() {
+    let mut sender = Sender::new();
+    sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["gift"], None)]);
+    sender.registered(1);
+    let part = names(sender.there.dir()).remove(0);
+    std::fs::rename(sender.there.path(&part), sender.there.path("ours")).unwrap();
+    std::fs::create_dir(sender.there.path(&part)).unwrap();
+    std::fs::write(sender.there.path(&part).join("theirs"), "x").unwrap();
+    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 0 });
+    sender.peer.say(&Message::Leave { reason: Reason::Done });
+    let Sender { there, taker, mut peer } = sender;
+    peer.hear_out();
+    drop(peer);
+    let ended = taker.end().expect(8);
+    assert!(ended.failure()["detail"].as_str().unwrap().contains("another program has replaced it"), "{}", ended.failure());
+    assert_eq!(names(there.dir()), [part.as_str(), "ours"]);
+}
+
 #[test]
 fn what_cannot_be_removed_is_named() {
     let mut sender = Sender::new();

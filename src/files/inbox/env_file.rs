@@ -120,7 +120,7 @@ impl EnvFile {
         let old = old(&folder, file).map_err(disk)?;
         self.vacant(&old, name)?;
         let new = dotenv::set(&old, name, &written);
-        store_as(&folder, &new, |hidden| folder.replace(hidden, file)).map_err(disk)?;
+        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden, which, file)).map_err(disk)?;
         Ok(name.to_owned())
     }
 

@@ -11,15 +11,26 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A held folder.
 #[derive(Debug)]
 pub(super) struct Folder(Dir);
 
-/// What a file or folder is, whatever its name: device and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity(u64, u64);
+/// What a file or folder is, whatever its name: device, inode and, where the system says it, when it was made, because an inode that is free
+/// is soon another file's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity {
+    place: (u64, u64),
+    born: Option<SystemTime>,
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        let born = self.born.zip(other.born).is_none_or(|(one, two)| one == two);
+        self.place == other.place && born
+    }
+}
 
 /// The disk under a folder.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +106,7 @@ impl Folder {
         // Non-blocking, because opening a pipe that somebody put there would wait for its reader.
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
-        if Identity::of(&file)? == identity { Ok(file) } else { Err(io::Error::other("another program has replaced it")) }
+        if Identity::of(&file)? == identity { Ok(file) } else { Err(replaced()) }
     }
 
     /// A new file for writing that has no name, for its owner alone. It is gone with its handle unless [`Folder::name_file`] names it, even
@@ -164,12 +175,45 @@ impl Folder {
         }
     }
 
-    /// Gives `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`].
-    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
-            // NFS, 9p and others do not know the flag.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, to),
-            result => Ok(result?),
+    /// Gives what is called `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`]. It must be `which`.
+    ///
+    /// A system renames by name and not by handle, so what another program puts in its place between the look and the renaming gets the
+    /// name all the same; then this fails, and nothing is said to be delivered.
+    pub(super) fn rename(&self, from: &str, which: Identity, to: &str) -> io::Result<()> {
+        self.moving(from, which, to, || {
+            match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+                // NFS, 9p and others do not know the flag.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, to),
+                result => Ok(result?),
+            }
+        })
+    }
+
+    /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
+    pub(super) fn replace(&self, from: &str, which: Identity, to: &str) -> io::Result<()> {
+        self.moving(from, which, to, || self.move_over(from, to))
+    }
+
+    /// Removes what is called `name` if it is `which`; what another program has put in its place is not ours to remove.
+    pub(super) fn remove_own(&self, name: &str, which: Identity) -> io::Result<()> {
+        match self.identity(name) {
+            Ok(identity) if identity == which => self.remove(name),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has `move_it` move something, which is looked at before and after. Its handle is held meanwhile, so that its inode is no other's.
+    fn moving(&self, from: &str, which: Identity, to: &str, move_it: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let held = File::from(rustix::fs::openat(&self.0, from, flags, Mode::empty())?);
+        if Identity::of(&held)? != which {
+            return Err(replaced());
+        }
+        move_it()?;
+        match self.identity(to) {
+            Ok(identity) if identity != which => Err(replaced()),
+            // Whoever takes it away at once has it.
+            _ => Ok(()),
         }
     }
 
@@ -179,18 +223,17 @@ impl Folder {
         if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
             return match self.kind(to)? {
                 Some(_) => Err(Errno::EXIST.into()),
-                None => self.replace(from, to),
+                None => self.move_over(from, to),
             };
         }
         match rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()) {
             Ok(()) => self.0.remove_file(from),
             Err(Errno::EXIST) => Err(Errno::EXIST.into()),
-            Err(_) => self.create_file(to).and_then(|_| self.replace(from, to)),
+            Err(_) => self.create_file(to).and_then(|_| self.move_over(from, to)),
         }
     }
 
-    /// Gives `from` the name `to`, replacing a file of that name.
-    pub(super) fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+    fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
 
@@ -229,8 +272,12 @@ impl Identity {
     }
 
     fn from_metadata(metadata: &Metadata) -> Self {
-        Self(metadata.dev(), metadata.ino())
+        Self { place: (metadata.dev(), metadata.ino()), born: metadata.created().ok().map(|born| born.into_std()) }
     }
+}
+
+fn replaced() -> io::Error {
+    io::Error::other("another program has replaced it")
 }
 
 /// A name of our own for what is not complete. It begins with a dot, which no name of the peer's does.

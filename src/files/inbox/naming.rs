@@ -1,6 +1,6 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
-use super::folder::Folder;
+use super::folder::{Folder, Identity};
 use super::incoming::{Item, Total};
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
@@ -53,7 +53,7 @@ impl Incoming {
         let mut names = HashSet::new();
         let mut saved = Vec::with_capacity(self.items.len());
         for (item, total) in self.items.iter().zip(totals) {
-            let given = self.place.give_name(&item.hidden, &item.planned.name, item.rule(&names));
+            let given = self.place.give_name((&item.hidden, item.identity), &item.planned.name, item.rule(&names));
             let (name, skipped) = given.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
             total.settled = true;
             names.insert(name.folded());
@@ -123,8 +123,7 @@ impl Incoming {
         let mut left = Vec::new();
         for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
             total.settled = true;
-            // What another program has put in its place is not ours to remove.
-            if folder.identity(&item.hidden).is_ok_and(|identity| identity == item.identity) && folder.remove(&item.hidden).is_err() {
+            if folder.remove_own(&item.hidden, item.identity).is_err() {
                 left.push(self.place.path.join(&item.hidden));
             }
         }
@@ -193,16 +192,18 @@ impl Place {
         if self.acting || acting(Path::new(name.as_str())).is_none() { Ok(name) } else { name.set_aside() }
     }
 
-    /// Gives what is called `hidden` the name `wanted`, or a numbered one. Returns the name, and whether it was dropped for what has it.
-    pub(super) fn give_name(&self, hidden: &str, wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
+    /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
+    /// name, and whether it was dropped for what has it.
+    pub(super) fn give_name(&self, made: (&str, Identity), wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
+        let (hidden, which) = made;
         for number in 0..=NUMBERS {
             let name = if number == 0 { wanted.clone() } else { wanted.numbered(number) };
-            match (self.folder.rename(hidden, name.as_str()), rule) {
+            match (self.folder.rename(hidden, which, name.as_str()), rule) {
                 (Ok(()), _) => return Ok((name, false)),
                 (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                (Err(_), Conflict::Skip) => return self.folder.remove(hidden).map(|()| (name, true)),
+                (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, true)),
                 (Err(_), Conflict::Overwrite) if number == 0 && self.folder.kind(name.as_str())?.is_some_and(|kind| kind.is_file()) => {
-                    return self.folder.replace(hidden, name.as_str()).map(|()| (name, false));
+                    return self.folder.replace(hidden, which, name.as_str()).map(|()| (name, false));
                 }
                 (Err(_), _) => {}
             }

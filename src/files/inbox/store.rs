@@ -1,6 +1,6 @@
 //! Secrets and long texts: small, complete when they come, never over anything that is there.
 
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, Identity};
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::{Conflict, Inbox};
@@ -40,9 +40,9 @@ impl Inbox {
         let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let room = place.room.check(&what, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
-        let stored = name.map_err(io::Error::other).and_then(|name| {
-            store_as(&place.folder, bytes, |hidden| place.give_name(hidden, &name, Conflict::Rename).map(|(name, _)| name))
-        });
+        let stored = name
+            .map_err(io::Error::other)
+            .and_then(|name| store_as(&place.folder, bytes, |made| place.give_name(made, &name, Conflict::Rename).map(|(name, _)| name)));
         let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));
         stored.map(|name| place.path.join(name.as_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
     }
@@ -56,7 +56,7 @@ impl Inbox {
 pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
     let store = || {
         let (folder, name) = Folder::of(spot)?;
-        store_as(&folder, secret.expose(), |hidden| folder.rename(hidden, name))
+        store_as(&folder, secret.expose(), |(hidden, which)| folder.rename(hidden, which, name))
     };
     store().map_err(|error: io::Error| {
         let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", spot.path().display()));
@@ -66,13 +66,21 @@ pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
 
 /// Writes `bytes` to a file that has no name yet, so that a process that is killed leaves no copy, syncs them, gives the file a hidden name,
 /// has `give` name it, and syncs the name. Where there are no such files it has the hidden name from the start.
-pub(super) fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce(&str) -> io::Result<T>) -> io::Result<T> {
+pub(super) fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce((&str, Identity)) -> io::Result<T>) -> io::Result<T> {
     let hidden = folder::hidden_name()?;
-    let unnamed = || folder.create_unnamed().and_then(|file| write(file, bytes)).and_then(|file| folder.name_file(&file, &hidden));
-    let named = || folder.create_file(&hidden).and_then(|file| write(file, bytes)).map(drop);
-    let given = unnamed().or_else(|_| named()).and_then(|()| give(&hidden));
+    let unnamed = || {
+        let file = write(folder.create_unnamed()?, bytes)?;
+        folder.name_file(&file, &hidden).map(|()| file)
+    };
+    let made = unnamed().or_else(|_| {
+        let file = folder.create_file(&hidden)?;
+        let which = Identity::of(&file)?;
+        write(file, bytes).inspect_err(|_| drop(folder.remove_own(&hidden, which)))
+    })?;
+    let which = Identity::of(&made)?;
+    let given = give((&hidden, which));
     if given.is_err() {
-        let _ = folder.remove(&hidden);
+        let _ = folder.remove_own(&hidden, which);
     }
     let given = given?;
     folder.sync()?;
