@@ -1,7 +1,9 @@
 use super::*;
 use crate::failure::Exit;
-use crate::files::outbox::{Fence, Links, Why};
+use crate::files::inbox::{EnvFile, store_secret_at};
+use crate::files::outbox::{Fence, Keeper, Links, Why};
 use crate::files::secret_source::SecretSource;
+use pinhole_protocol::secret::SecretVec;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -234,6 +236,26 @@ fn a_channels_own_fence_holds_beside_that_of_the_sender() {
         kept_in(&notes, &both(sender, channel));
     }
     assert!(select_with(&[notes], &both(&home, &home)).is_ok());
+}
+
+#[test]
+fn what_is_written_lands_in_the_folder_that_was_judged() {
+    let place = Place::new();
+    let (within, home) = (place.folder("allowed/in"), place.folder("home"));
+    let fence = Fence::new("a test", &[place.path("allowed")], false, Keeper::Server).unwrap();
+    let landed = fence.landing(&within.join("key")).unwrap();
+    let variable = EnvFile::parse("x:API_KEY".into()).unwrap().chosen_by_agent(fence.landing(&within.join(".env")).unwrap());
+    // Whoever may write there has another folder found by that path from now on.
+    fs::rename(&within, place.path("allowed/moved")).unwrap();
+    place.link(&home, "allowed/in");
+    store_secret_at(&landed, &SecretVec::new(b"x".to_vec())).unwrap();
+    variable.set(None, &SecretVec::new(b"x".to_vec())).unwrap();
+    assert_eq!(home.read_dir().unwrap().count(), 0);
+    assert!(place.path("allowed/moved/key").is_file() && place.path("allowed/moved/.env").is_file());
+    // What was not named is no place for it, the working directory of the test neither.
+    for outside in [place.path("home/key"), within.join("key"), "key".into()] {
+        assert_eq!(fence.landing(&outside).unwrap_err().word, "fenced", "{outside:?}");
+    }
 }
 
 /// Set when it is dropped, also by a test that fails: whoever waits for that would wait for ever.
