@@ -1,32 +1,174 @@
-//! A small text file of this user's, replaced as a whole.
+//! A small text file of this user's, replaced as a whole, and only as it was when it was read.
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Whoever reads meanwhile finds the old file or the new one, whole, and after a crash too. A link is followed, so that a file that is
-/// kept elsewhere stays there. It gets this mode; its directory is made if it is not there.
+/// Changes the file from `before` to `after`; without a text it is not there. Whoever reads meanwhile finds the old file or the new one,
+/// whole, and after a crash too. A link is followed, so that a file that is kept elsewhere stays there. It gets this mode; its directory is
+/// made if it is not there. False if the file is not as it was before: then it stays as another program has written it.
 ///
 /// # Errors
 /// Of the disk. The old file is untouched then.
-pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+pub fn replace(path: &Path, before: Option<&str>, after: Option<&str>, mode: u32) -> io::Result<bool> {
+    replace_after(path, before, after, mode, || ())
+}
+
+/// The same; `meanwhile` is what happens between the last look and the change.
+fn replace_after(path: &Path, before: Option<&str>, after: Option<&str>, mode: u32, meanwhile: impl FnOnce()) -> io::Result<bool> {
+    // What is taken away is the link.
+    let path = after.and_then(|_| path.canonicalize().ok()).unwrap_or_else(|| path.to_owned());
+    if !is(&path, before)? {
+        return Ok(false);
+    }
     let folder = path.parent().unwrap_or(Path::new("/"));
     // The XDG Base Directory Specification wants 0700 for a directory that is made.
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = folder.join(format!(".pinhole.{}", std::process::id()));
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let beside = folder.join(format!(".pinhole.{}", std::process::id()));
+    let prepared = after.map_or(Ok(()), |text| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.set_permissions(Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        std::fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
+        file.sync_all()
+    });
+    let changed = prepared.and_then(|()| {
+        meanwhile();
+        change(&path, &beside, before, after.is_some())
+    });
+    if !matches!(changed, Ok(Change::Kept)) {
         // It was not there, or it is in the way the next time.
-        let _ = std::fs::remove_file(&new);
+        let _ = std::fs::remove_file(&beside);
     }
-    written
+    match changed? {
+        Change::Done => File::open(folder)?.sync_all().map(|()| true),
+        Change::Not => Ok(false),
+        Change::Kept => {
+            Err(io::Error::other(format!("two programs have changed it at once, and what one wrote is in {}", beside.display())))
+        }
+    }
+}
+
+/// What became of a change.
+enum Change {
+    Done,
+    /// The file is as another program has written it, and nothing else is left.
+    Not,
+    /// The same, and what is beside it is not ours.
+    Kept,
+}
+
+/// Puts the file that is prepared `beside` in the place of the one at `path`. What it takes from there is looked at afterwards, when nobody
+/// finds it by its name any more, and goes back if it is not as it was: so nothing is lost that was written after any look.
+fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> io::Result<Change> {
+    match (before, prepared) {
+        (None, false) => Ok(Change::Done),
+        (None, true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(Change::Done),
+            Err(Errno::EXIST) => Ok(Change::Not),
+            // A link gives a name without replacing where a rename cannot.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match std::fs::hard_link(beside, path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Not),
+                linked => linked.map(|()| Change::Done),
+            },
+            Err(error) => Err(error.into()),
+        },
+        (Some(_), true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE) {
+            Ok(()) if is(beside, before)? => Ok(Change::Done),
+            Ok(()) => {
+                let ours = std::fs::read(path)?;
+                renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE)?;
+                // A third that has written in between has its text here.
+                if std::fs::read(beside)? == ours { Ok(Change::Not) } else { Ok(Change::Kept) }
+            }
+            Err(Errno::NOENT) => Ok(Change::Not),
+            // Where files cannot be exchanged there is the moment between the look and the rename.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => std::fs::rename(beside, path).map(|()| Change::Done),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(Change::Not),
+            Err(error) => Err(error.into()),
+        },
+        (Some(_), false) => {
+            match std::fs::rename(path, beside) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Change::Not),
+                renamed => renamed?,
+            }
+            if is(beside, before)? {
+                return Ok(Change::Done);
+            }
+            match std::fs::hard_link(beside, path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Kept),
+                linked => linked.map(|()| Change::Not),
+            }
+        }
+    }
+}
+
+/// True if this is what stands in the file; without a text, if it is not there.
+fn is(path: &Path, text: Option<&str>) -> io::Result<bool> {
+    match std::fs::read(path) {
+        Ok(found) => Ok(text.is_some_and(|text| text.as_bytes() == found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(text.is_none()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn the_new_file_takes_the_place_of_the_old_one_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/config.toml");
+        assert!(replace(&path, None, Some("one"), 0o600).unwrap());
+        let held = File::open(&path).unwrap();
+        assert!(replace(&path, Some("one"), Some("two"), 0o600).unwrap());
+        assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(replace(&link, Some("two"), Some("three"), 0o600).unwrap());
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
+        assert!(replace(&path, Some("three"), None, 0o600).unwrap() && !path.exists());
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        assert!(replace(Path::new("/dev/null/config.toml"), None, Some("x"), 0o600).is_err());
+    }
+
+    #[test]
+    fn what_another_program_writes_after_the_last_look_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings");
+        for (before, after) in [(Some("one"), Some("two")), (Some("one"), None), (None, Some("two"))] {
+            let _ = std::fs::remove_file(&path);
+            if let Some(text) = before {
+                std::fs::write(&path, text).unwrap();
+            }
+            // As programs write that replace a file whole, and as others do.
+            for whole in [true, false] {
+                let theirs = || {
+                    let new = dir.path().join("new");
+                    std::fs::write(if whole { &new } else { &path }, "theirs").unwrap();
+                    if whole {
+                        std::fs::rename(new, &path).unwrap();
+                    }
+                };
+                assert!(!replace_after(&path, before, after, 0o600, theirs).unwrap(), "{before:?} {after:?}");
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+                assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+                match before {
+                    Some(text) => std::fs::write(&path, text).unwrap(),
+                    None => std::fs::remove_file(&path).unwrap(),
+                }
+            }
+        }
+        // What another has removed stays removed.
+        std::fs::write(&path, "one").unwrap();
+        assert!(!replace_after(&path, Some("one"), Some("two"), 0o600, || std::fs::remove_file(&path).unwrap()).unwrap());
+        assert!(!path.exists());
+    }
 }

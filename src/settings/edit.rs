@@ -8,6 +8,9 @@ use crate::files::replace::replace;
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
 
+/// How often a change is made anew that another has got in front of.
+const TRIES: u32 = 100;
+
 /// Sets `key` to what `text` says, in this user's file, which is made if it is not there.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub fn set(key: Key, text: &str) -> Result<(), Failure> {
             key.example()
         ))
     };
-    let value = match key {
+    let value: Value = match key {
         Key::Relay => relay_or_none(text).map_err(|fault| wrong(fault.to_string()))?.map_or("none".into(), |url| url.to_string().into()),
         // As the command line means it; in the file it would be relative to the file.
         Key::CaFile => match std::path::absolute(text).map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
@@ -29,7 +32,7 @@ pub fn set(key: Key, text: &str) -> Result<(), Failure> {
         },
         Key::Lan => text.parse::<bool>().map_err(|_| wrong("it is neither true nor false".into()))?.into(),
     };
-    edit(|document| put(document, key, value))
+    edit(|document| put(document, key, value.clone()))
 }
 
 /// Removes `key` from this user's file.
@@ -40,26 +43,32 @@ pub fn unset(key: Key) -> Result<(), Failure> {
     edit(|document| drop_key(document, key))
 }
 
-fn edit(change: impl FnOnce(&mut DocumentMut)) -> Result<(), Failure> {
+fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
     let path = path().ok_or_else(|| {
         Failure::new(Exit::Disk, "disk", "this user has no home directory to keep a configuration in").next("set HOME, or XDG_CONFIG_HOME")
     })?;
-    let before = text(&path)?.unwrap_or_default();
-    let mut document: DocumentMut = match before.parse() {
-        Ok(document) => document,
-        // The other reader says the same with its line.
-        Err(_) => return Config::parse(&before, &path).map(drop),
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Disk, "disk", format!("{} cannot be written: {error}", path.display())).next("check who may write there")
     };
-    change(&mut document);
-    let after = document.to_string();
-    // Only what is set may be wrong in what is there.
-    Config::parse(&after, &path)?;
-    if after != before {
-        replace(&path, &after, 0o600).map_err(|error| {
-            Failure::new(Exit::Disk, "disk", format!("{} cannot be written: {error}", path.display())).next("check who may write there")
-        })?;
+    for _ in 0..TRIES {
+        let before = text(&path)?;
+        let mut document: DocumentMut = match before.as_deref().unwrap_or_default().parse() {
+            Ok(document) => document,
+            // The other reader says the same with its line.
+            Err(_) => return Config::parse(before.as_deref().unwrap_or_default(), &path).map(drop),
+        };
+        change(&mut document);
+        let after = document.to_string();
+        // Only what is set may be wrong in what is there.
+        Config::parse(&after, &path)?;
+        let done =
+            after == before.as_deref().unwrap_or_default() || replace(&path, before.as_deref(), Some(&after), 0o600).map_err(failed)?;
+        // Another command that changes it meanwhile loses nothing, and neither does this one.
+        if done {
+            return Ok(());
+        }
     }
-    Ok(())
+    Err(failed(std::io::Error::other("other programs change it all the time")))
 }
 
 /// A comment behind the old value stays.
@@ -93,10 +102,6 @@ fn drop_key(document: &mut DocumentMut, key: Key) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::File;
-    use std::io;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::Path;
 
     fn changed(text: &str, change: impl FnOnce(&mut DocumentMut)) -> String {
         let mut document = text.parse().unwrap();
@@ -120,24 +125,5 @@ mod tests {
             "# of mine\n\n# the office\nrelay = 'wss://a' # since May\n\n# no\n# end\n"
         );
         assert_eq!(changed(MINE, |document| drop_key(document, Key::CaFile)), MINE);
-    }
-
-    #[test]
-    fn the_new_file_takes_the_place_of_the_old_one_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a/b/config.toml");
-        replace(&path, "one", 0o600).unwrap();
-        let held = File::open(&path).unwrap();
-        replace(&path, "two", 0o600).unwrap();
-        assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        let link = dir.path().join("link");
-        symlink(&path, &link).unwrap();
-        replace(&link, "three", 0o600).unwrap();
-        assert!(link.is_symlink());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three");
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        assert!(replace(Path::new("/dev/null/config.toml"), "x", 0o600).is_err());
     }
 }

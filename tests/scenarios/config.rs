@@ -85,3 +85,20 @@ fn a_file_that_cannot_be_followed_stops_every_command_and_is_not_touched() {
     here.run_plain(["config", "set", "relay", "none"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "relay = \"none\"\n");
 }
+
+#[test]
+fn commands_that_change_it_at_once_lose_nothing() {
+    let here = Machine::new();
+    let path = here.home().join(".config/pinhole/config.toml");
+    for round in 0..20 {
+        let set = [["relay", "wss://relay.example"], ["lan", "false"]]
+            .map(|[key, value]| here.command(["config", "set", key, value]).spawn().unwrap());
+        for mut command in set {
+            assert!(command.wait().unwrap().success());
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("relay = ") && text.contains("lan = false"), "{round}: {text}");
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 0);
+}

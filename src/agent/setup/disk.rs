@@ -55,27 +55,23 @@ impl Change {
     /// # Errors
     /// Disk, if it cannot be; or if the file is not as it was before. It is untouched then.
     pub fn make(&self) -> Result<(), Failure> {
-        if read(&self.path)? != self.before {
+        let changed = mode(&self.path).and_then(|mode| replace(&self.path, self.before.as_deref(), self.after.as_deref(), mode));
+        if !changed.map_err(|error| failed(&self.path, "written", &error))? {
             let detail = format!("{} has just been changed by another program, and is left as that wrote it", self.path.display());
             return Err(Failure::new(Exit::Disk, "disk", detail).next("run the command again"));
         }
-        let done = match &self.after {
-            Some(text) => write(&self.path, text),
-            None => std::fs::remove_file(&self.path),
-        };
-        done.map_err(|error| failed(&self.path, "written", &error))
+        Ok(())
     }
 }
 
-/// A file keeps its mode, and a link is followed, so that a file that is kept elsewhere stays there.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mode = match path.metadata() {
-        Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => return Err(io::Error::other("it is read-only")),
-        Ok(metadata) => metadata.permissions().mode() & 0o7777,
+/// The mode of a file, which it keeps.
+fn mode(path: &Path) -> io::Result<u32> {
+    match path.metadata() {
+        Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => Err(io::Error::other("it is read-only")),
+        Ok(metadata) => Ok(metadata.permissions().mode() & 0o7777),
         // What an agent is told to run, nobody else is to change.
-        Err(_) => 0o600,
-    };
-    replace(path, text, mode)
+        Err(_) => Ok(0o600),
+    }
 }
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {
