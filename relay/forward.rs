@@ -1,15 +1,16 @@
 //! Frames between two paired sides: untouched, in order, none left out, and at most one buffer of them held each way (SPEC 10.2).
 
 use crate::frames::{Frames, Gathered, Kind, Small, Stop, frame};
-use crate::pairing::Input;
+use crate::pairing::{Ending, Input};
+use crate::quotas::Bucket;
 use crate::server::Relay;
-use crate::server::connection::{LINGER, Side, close_answer, close_payload, farewell};
-use crate::server::hall::{Admission, Command, Ending, Ticket};
+use crate::server::connection::{LINGER, Side, close_answer, close_payload, farewell, rested};
+use crate::server::hall::{Admission, Order, Ticket};
 use crate::server::socket::Socket;
 use core::time::Duration;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
-use tokio::sync::{mpsc::UnboundedReceiver, watch};
-use tokio::time::{Instant, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The longest frame between paired sides (SPEC 10.7).
 pub const FRAME: usize = 66_048;
@@ -37,6 +38,9 @@ struct Way<'a> {
     receiver: &'a Ticket,
     admission: &'a Admission,
     relay: &'a Relay,
+    control: Bucket,
+    /// Until then the sender is not read.
+    rests: Option<Instant>,
     /// What the sender's pings ask for; only the last counts (RFC 6455, 5.5.3).
     asks: watch::Sender<Small>,
     /// The same of the receiver, answered between two frames.
@@ -52,7 +56,6 @@ pub async fn forward(one: Side, other: Side) {
     let (other_asks, other_asked) = watch::channel(Small::default());
     let (one_reads, one_writes) = split(one.socket);
     let (other_reads, other_writes) = split(other.socket);
-    let (mut one_hears, mut other_hears) = (one.commands, other.commands);
     let mut there = Way {
         from: one_reads,
         frames: one.frames,
@@ -61,6 +64,8 @@ pub async fn forward(one: Side, other: Side) {
         receiver: &other.ticket,
         admission: &one.admission,
         relay: &one.relay,
+        control: one.control,
+        rests: one.rests,
         asks: one_asks,
         asked: other_asked,
         stop: stopped.clone(),
@@ -74,6 +79,8 @@ pub async fn forward(one: Side, other: Side) {
         receiver: &one.ticket,
         admission: &other.admission,
         relay: &other.relay,
+        control: other.control,
+        rests: other.rests,
         asks: other_asks,
         asked: one_asked,
         stop: stopped,
@@ -85,8 +92,8 @@ pub async fn forward(one: Side, other: Side) {
         tokio::pin!(ways);
         let ended = tokio::select! {
             _ = &mut ways => true,
-            why = closed(&mut one_hears, &other.ticket) => { one_closed = Some(why); false }
-            why = closed(&mut other_hears, &one.ticket) => { other_closed = Some(why); false }
+            why = closed(&one.ticket) => { one_closed = Some(why); false }
+            why = closed(&other.ticket) => { other_closed = Some(why); false }
         };
         if !ended {
             stop.send_replace(true);
@@ -95,22 +102,18 @@ pub async fn forward(one: Side, other: Side) {
         }
     }
     drop((there.frames, back.frames));
-    let one_closes = known_or(one_closed, closed(&mut one_hears, &other.ticket));
-    let other_closes = known_or(other_closed, closed(&mut other_hears, &one.ticket));
+    let one_closes = known_or(one_closed, closed(&one.ticket));
+    let other_closes = known_or(other_closed, closed(&other.ticket));
     let one_socket = there.from.unsplit(back.to);
     let other_socket = back.from.unsplit(there.to);
     tokio::join!(part(one_socket, &there.over, &back.over, one_closes), part(other_socket, &back.over, &there.over, other_closes),);
 }
 
 /// Why the hall closes a connection.
-async fn closed(commands: &mut UnboundedReceiver<Command>, other: &Ticket) -> Ending {
+async fn closed(ticket: &Ticket) -> Ending {
     loop {
-        match commands.recv().await {
-            Some(Command::Close(ending)) => return ending,
-            // The other said it before it could know of the pair, which is before it was its turn.
-            Some(Command::Send(_)) => other.broke(),
-            Some(_) => {}
-            None => core::future::pending().await,
+        if let Order::Close(ending) = ticket.ordered().await {
+            return ending;
         }
     }
 }
@@ -150,7 +153,9 @@ impl Way<'_> {
     async fn pass(&mut self) -> Over {
         let mut told = Instant::now();
         loop {
-            if let Some(over) = self.pass_on(&mut told).await {
+            if self.rests.is_none()
+                && let Some(over) = self.pass_on(&mut told).await
+            {
                 return over;
             }
             tokio::select! {
@@ -162,7 +167,8 @@ impl Way<'_> {
                         return over;
                     }
                 }
-                read = self.frames.fill(&mut self.from) => if !read.is_ok_and(|count| count > 0) {
+                () = rested(self.rests) => self.rests = None,
+                read = self.frames.fill(&mut self.from), if self.rests.is_none() => if !read.is_ok_and(|count| count > 0) {
                     return Over::Sent(None);
                 },
             }
@@ -171,26 +177,34 @@ impl Way<'_> {
 
     /// Forwards what has come as a whole.
     async fn pass_on(&mut self, told: &mut Instant) -> Option<Over> {
-        let (mut gathered, mut pinged) = (Gathered::default(), false);
+        let (mut gathered, mut control) = (Gathered::default(), 0_u64);
         let over = loop {
             let (more, stop) = self.frames.gather();
             gathered.add(more);
             match stop {
                 Stop::Incomplete => break None,
-                Stop::Ping(ping) => {
-                    pinged = true;
-                    self.asks.send_replace(ping);
-                }
+                Stop::Ping(ping) => drop(self.asks.send_replace(ping)),
+                Stop::Pong => {}
                 Stop::Close(close) => break Some(close_answer(close.bytes()).map_or(Over::Broke, |answer| Over::Sent(Some(answer)))),
                 Stop::Broken => break Some(Over::Broke),
             }
+            control = control.saturating_add(1);
+            self.rests = self.relay.charge_control(&mut self.control);
+            if self.rests.is_some() {
+                break None;
+            }
         };
-        if gathered.frames > 0 {
+        let frames = gathered.frames.saturating_add(control);
+        if frames > 0
+            && let Some(until) = self.relay.charge(self.admission.source(), frames, gathered.bytes)
+        {
             tokio::select! {
                 biased;
-                () = self.relay.pace(self.admission.source(), Kind::Binary, gathered.bytes) => {}
                 _ = self.stop.changed() => return Some(Over::Stopped),
+                () = sleep_until(until) => {}
             }
+        }
+        if gathered.frames > 0 {
             if let Err(over) = put(&mut self.to, self.frames.gathered(), self.relay.inactivity).await {
                 return Some(over);
             }
@@ -198,7 +212,7 @@ impl Way<'_> {
             self.relay.counters.frames.inc_by(gathered.frames);
             self.relay.counters.bytes.inc_by(gathered.bytes);
         }
-        if (pinged || gathered.frames > 0) && self.relay.is_time(told) {
+        if frames > 0 && self.relay.is_time(told) {
             self.relay.hall.tell(Input::Frame(self.sender.connection()));
         }
         over

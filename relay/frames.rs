@@ -72,6 +72,8 @@ pub enum Stop {
     Incomplete,
     /// A ping is to be answered with this.
     Ping(Small),
+    /// A pong, which nothing follows from.
+    Pong,
     /// The side has said that it ends, with this in its close frame.
     Close(Small),
     /// What comes next is not its to say.
@@ -120,15 +122,13 @@ pub struct Frames {
     end: usize,
     /// The longest binary frame.
     longest: usize,
-    /// The last read filled the buffer, so more is there.
-    flows: bool,
 }
 
 impl Frames {
     /// Nothing has come. A binary frame may have `longest` bytes.
     #[must_use]
     pub const fn new(pool: Arc<Pool>, longest: usize) -> Self {
-        Self { pool, buffer: None, gathered: 0, start: 0, end: 0, longest, flows: false }
+        Self { pool, buffer: None, gathered: 0, start: 0, end: 0, longest }
     }
 
     /// From now on a binary frame may have that many bytes.
@@ -151,7 +151,6 @@ impl Frames {
             match from.as_mut().poll_read(cx, &mut room) {
                 Poll::Ready(result) => {
                     let count = room.filled().len();
-                    self.flows = room.remaining() == 0;
                     self.end = self.end.saturating_add(count);
                     return Poll::Ready(result.map(|()| count));
                 }
@@ -168,7 +167,7 @@ impl Frames {
         for (to, from) in buffer.iter_mut().zip(come) {
             *to = *from;
         }
-        (self.start, self.end, self.flows) = (0, come.len(), false);
+        (self.start, self.end) = (0, come.len());
         self.buffer = Some(buffer);
         Poll::Ready(Ok(self.end))
     }
@@ -182,8 +181,8 @@ impl Frames {
             Ok(Some(head)) => head.size.saturating_add(head.length),
             _ => HEAD,
         };
-        let grows = buffer.len() == SMALL && (wanted > SMALL || self.flows && self.longest > SMALL);
-        if grows {
+        // Many small frames fill no more than a small buffer, whoever does not read them.
+        if buffer.len() == SMALL && wanted > SMALL {
             let mut larger = self.pool.large();
             if let (Some(to), Some(from)) = (larger.get_mut(..length), buffer.get(come)) {
                 to.copy_from_slice(from);
@@ -221,7 +220,7 @@ impl Frames {
                     gathered.frames = gathered.frames.saturating_add(1);
                     gathered.bytes = gathered.bytes.saturating_add(payload.len() as u64);
                 }
-                Ok(Some((Kind::Pong, _))) => {}
+                Ok(Some((Kind::Pong, _))) => break Stop::Pong,
                 Ok(Some((Kind::Ping, payload))) => break Stop::Ping(Small::new(payload)),
                 Ok(Some((Kind::Close, payload))) => break Stop::Close(Small::new(payload)),
                 Ok(Some((Kind::Text, _))) | Err(Broken) => break Stop::Broken,

@@ -28,6 +28,8 @@ pub struct Limits {
     pub longest: Duration,
     /// Whether `longest` holds for pairs too.
     pub public: bool,
+    /// Pings, pongs and text frames of one connection a minute; beyond that it is not read until it may say more.
+    pub control: u64,
     /// Numbers that are waiting or resting at one time: what bounds the memory of an hour's rest.
     pub numbers: usize,
     /// Those that one source, site or provider may have taken.
@@ -66,13 +68,14 @@ pub struct Shares {
     pub provider: u32,
 }
 
-/// How much one source may send a minute. More is delayed.
+/// What each frame costs beside its bytes: an empty one is work too.
+pub const FRAME_COST: u64 = 64;
+
+/// How much one source may send. More is delayed.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimits {
-    /// Bytes of frames a minute.
+    /// Bytes of frames a minute, [`FRAME_COST`] for each frame included.
     pub bytes: u64,
-    /// Control messages a minute.
-    pub control: u64,
     /// Sources remembered; beyond it those that have their whole minute's worth left, then all others, are forgotten.
     pub sources: usize,
 }
@@ -91,6 +94,8 @@ impl Default for Limits {
             inactivity: Duration::from_secs(3600),
             longest: Duration::from_secs(24 * 3600),
             public: false,
+            // A waiting side pings every 25 s, and says one or two things an attempt.
+            control: 12,
             numbers: 1_000_000,
             shares: Shares { source: 200, site: 2_000, provider: 20_000 },
             quotas: QuotaLimits::default(),
@@ -113,6 +118,8 @@ impl Default for QuotaLimits {
 }
 
 impl RateLimits {
+    /// What a relay allows that is its operator's own: 2 GB a second, which no honest source is held up by.
+    pub const OWN: Self = Self { bytes: 120_000_000_000, sources: 100_000 };
     /// What a relay allows that anybody may use.
-    pub const PUBLIC: Self = Self { bytes: 50_000_000, control: 60, sources: 100_000 };
+    pub const PUBLIC: Self = Self { bytes: 50_000_000, ..Self::OWN };
 }

@@ -10,12 +10,13 @@ mod joins;
 mod line;
 mod links;
 mod numbers;
+pub mod outbox;
 mod reply;
 #[cfg(test)]
 mod tests;
 
 pub use crate::owner::OwnerToken;
-pub use reply::{Reply, Why};
+pub use reply::{Ending, Reply, Why};
 
 use crate::limits::Limits;
 use crate::owner::{OwnerKey, Owners, UnixTime};
@@ -24,6 +25,7 @@ use deadlines::{Deadlines, Key};
 use hosts::Host;
 use links::{Pair, Slot};
 use numbers::Numbers;
+use outbox::REFUSAL;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::limits::HANDSHAKE_BODY;
 use pinhole_protocol::rendezvous::SlotToken;
@@ -81,7 +83,7 @@ pub enum Input<'a> {
         /// Which end it is.
         side: Side,
     },
-    /// A binary frame on a connection that is not paired.
+    /// A binary frame, read before its reader has heard of a pair.
     Message(Connection, &'a [u8]),
     /// The host has found the tag of this attempt right.
     Confirmed(Connection, u32),
@@ -112,8 +114,10 @@ pub struct Actions {
 pub enum Action {
     /// Send a control message.
     Tell(Connection, Reply),
-    /// Send a binary frame.
+    /// Send a joiner message 1, or a host message 2 with its attempt before it.
     Send(Connection, Vec<u8>),
+    /// Send a joiner its host's last word (SPEC 3.1, kinds 4 and 5).
+    Refuse(Connection, [u8; REFUSAL]),
     /// From here on frames pass between these two, both ways and untouched.
     Pair(Connection, Connection),
     /// Close a connection once it has taken all that was sent to it. Nothing of it is heard any more.
@@ -244,13 +248,8 @@ impl Pairing {
         match self.seats.get(&connection) {
             Some(Seat::Host(nameplate)) => self.host_message(now, connection, *nameplate, bytes, actions),
             Some(Seat::Joiner(nameplate)) => self.joiner_message(now, connection, *nameplate, bytes, actions),
-            Some(Seat::Slot(_)) => self.broke(now, connection, actions),
-            // It was read before its reader heard of the pair.
-            Some(Seat::Paired(name)) => {
-                if let Some(pair) = self.pairs.get(name) {
-                    actions.list.push(Action::Send(pair.other(connection), bytes.to_vec()));
-                }
-            }
+            // Of a pair too: whoever sends before it has heard of that sends before it is its turn (SPEC 10.3).
+            Some(Seat::Slot(_) | Seat::Paired(_)) => self.broke(now, connection, actions),
             None => {}
         }
     }

@@ -6,7 +6,7 @@ mod rates;
 mod sources;
 
 pub use pinhole_protocol::source::Source;
-pub use rates::Rates;
+pub use rates::{Bucket, Rates};
 
 use crate::limits::QuotaLimits;
 use core::time::Duration;

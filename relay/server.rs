@@ -16,11 +16,11 @@ pub use bind::BindError;
 
 use crate::counters::{Counters, Moment};
 use crate::forward::FRAME;
-use crate::frames::{HEAD, Kind};
+use crate::frames::HEAD;
 use crate::owner::OwnerKey;
 use crate::pairing::Side;
 use crate::pool::Pool;
-use crate::quotas::{Rates, Source};
+use crate::quotas::{Bucket, Rates, Source};
 use crate::request::{Asked, Refusal, Verb};
 use crate::settings::{HostToken, Settings};
 use crate::source::Proxies;
@@ -47,6 +47,8 @@ use tokio_rustls::TlsAcceptor;
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// Connections of sources over their limits that are served at a time, so that they can be told. Beyond that they are cut.
 const TOLD: usize = 64;
+/// Longer than any connection lasts.
+const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
 /// In how many parts of the time without a frame that ends a pair its frames are reported: once a minute for an hour.
 const BEATS: u32 = 60;
 
@@ -64,7 +66,9 @@ pub struct Relay {
     /// How long a connection may take for a message of a handshake.
     pub(crate) patience: Duration,
     upgrade: Duration,
-    rates: Option<Mutex<Rates>>,
+    rates: Mutex<Rates>,
+    /// Pings, pongs and control messages of a connection a minute.
+    pub(crate) control: u64,
     host_tokens: Vec<HostToken>,
     own: bool,
     warned: AtomicBool,
@@ -105,7 +109,8 @@ impl Server {
             inactivity: settings.limits.inactivity,
             patience: settings.limits.hold,
             upgrade: settings.limits.upgrade,
-            rates: settings.rates.map(|limits| Mutex::new(Rates::new(limits))),
+            rates: Mutex::new(Rates::new(settings.rates)),
+            control: settings.limits.control,
             host_tokens: settings.host_tokens,
             own: settings.own,
             warned: AtomicBool::new(false),
@@ -243,18 +248,24 @@ impl Relay {
         }
     }
 
-    /// Waits before a frame, or frames together, of that many bytes are acted on, if their source sends too much.
-    pub(crate) async fn pace(&self, source: Source, kind: Kind, bytes: u64) {
-        let delay = self.rates.as_ref().map_or(Duration::ZERO, |rates| {
-            let (now, mut rates) = (self.hall.now(), rates.lock().unwrap_or_else(PoisonError::into_inner));
-            let delay = rates.bytes(now, source, bytes);
-            if kind == Kind::Text { delay.max(rates.control(now, source)) } else { delay }
-        });
+    /// Charges a sender for frames together of that many bytes: until when it has to wait, if it has sent too much.
+    pub(crate) fn charge(&self, source: Source, frames: u64, bytes: u64) -> Option<Instant> {
+        self.rest(self.rates.lock().unwrap_or_else(PoisonError::into_inner).charge(self.hall.now(), source, frames, bytes))
+    }
+
+    /// The same for a ping, a pong or a control message, of which each connection may send so many.
+    pub(crate) fn charge_control(&self, control: &mut Bucket) -> Option<Instant> {
+        self.rest(control.take(self.hall.now(), 1))
+    }
+
+    fn rest(&self, delay: Duration) -> Option<Instant> {
         // A sleep of no time is one of up to a millisecond.
-        if !delay.is_zero() {
-            self.counters.delayed.inc();
-            sleep(delay).await;
+        if delay.is_zero() {
+            return None;
         }
+        self.counters.delayed.inc();
+        // A moment that is none is too far off ever to come.
+        Some(Instant::now().checked_add(delay).unwrap_or_else(|| Instant::now() + FOREVER))
     }
 
     /// Whether the pairing has to hear again that a connection is alive, `told` being when it last did.

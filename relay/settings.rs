@@ -30,8 +30,8 @@ pub struct Settings {
     pub own: bool,
     /// What it allows; `limits.public` belongs to a relay that anybody may use.
     pub limits: Limits,
-    /// How fast a source may send; unlimited if nothing.
-    pub rates: Option<RateLimits>,
+    /// How fast a source may send.
+    pub rates: RateLimits,
     /// How long pairs may go on after the relay was told to stop.
     pub drain: Duration,
 }
@@ -47,7 +47,7 @@ impl Default for Settings {
             owner_key: None,
             own: false,
             limits: Limits::default(),
-            rates: None,
+            rates: RateLimits::OWN,
             // Shorter than what systemd and Docker's compose files commonly allow before they kill.
             drain: Duration::from_secs(30),
         }

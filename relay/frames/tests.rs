@@ -45,6 +45,7 @@ async fn gathered(mut bytes: &[u8], frames: &mut Frames) -> (Vec<u8>, Vec<Stop>)
             match stop {
                 Stop::Incomplete => break,
                 Stop::Ping(_) => stops.push(stop),
+                Stop::Pong => {}
                 Stop::Close(_) | Stop::Broken => {
                     stops.push(stop);
                     out.extend(frames.gathered());
@@ -163,6 +164,21 @@ async fn what_waits_before_a_pair_never_takes_more_than_a_small_buffer() {
         }
     }
     assert_eq!(count, 100);
+}
+
+#[tokio::test]
+async fn frames_that_are_empty_or_short_never_take_more_than_a_small_buffer() {
+    for length in [0, 1, 1000] {
+        let pool = Pool::new(LONGEST + HEAD);
+        let mut frames = Frames::new(Arc::clone(&pool), LONGEST);
+        let bytes: Vec<u8> = whole(0x82, [5; 4], &vec![1; length]).repeat(100_000 / (length + 1));
+        let mut bytes = &bytes[..];
+        while frames.fill(&mut bytes).await.unwrap() > 0 {
+            assert_eq!(pool.held(), SMALL);
+            assert_eq!(frames.gather().1, Stop::Incomplete);
+            frames.forwarded();
+        }
+    }
 }
 
 #[tokio::test]

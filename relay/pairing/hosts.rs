@@ -1,8 +1,9 @@
 //! Hosts and their numbers: from the number to the pair, or to the end of it (SPEC 10.2, 10.4).
 
 use super::deadlines::Key;
-use super::joins::Taken;
+use super::joins::Holder;
 use super::line::Line;
+use super::outbox::REFUSAL;
 use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, OwnerToken, Pairing, Reply, Seat, Why};
 use crate::limits::Limits;
 use crate::owner::UnixTime;
@@ -24,24 +25,30 @@ pub(super) struct Host {
     pub(super) active: Instant,
 }
 
-/// Where a host is, and its message 1.
+/// Where a host is, and its attempt (SPEC 10.4). All attempts before that are over.
 pub(super) enum Stage {
     /// Its connection dropped.
     Away { since: Instant },
     /// It has been asked for message 1.
     Asked { host: Connection, since: Instant },
-    /// Message 1 waits for a joiner.
-    Ready { host: Connection, message: Vec<u8> },
-    /// A joiner has had it.
-    Taken { host: Connection, by: Taken },
+    /// Its message 1 is kept for a joiner.
+    Offered { host: Connection, message: Vec<u8> },
+    /// A joiner has it.
+    Held { host: Connection, by: Holder },
 }
 
 impl Host {
     fn connection(&self) -> Option<Connection> {
         match self.stage {
             Stage::Away { .. } => None,
-            Stage::Asked { host, .. } | Stage::Ready { host, .. } | Stage::Taken { host, .. } => Some(host),
+            Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } => Some(host),
         }
+    }
+
+    /// Bytes that are kept of what it said.
+    #[cfg(test)]
+    pub(super) fn offered(&self) -> usize {
+        if let Stage::Offered { message, .. } = &self.stage { message.len() } else { 0 }
     }
 
     /// When its own time is over.
@@ -56,9 +63,9 @@ impl Host {
     /// When its attempt is over.
     fn attempt_ends(&self, limits: &Limits) -> Option<Instant> {
         match &self.stage {
-            Stage::Away { .. } | Stage::Ready { .. } => None,
+            Stage::Away { .. } | Stage::Offered { .. } => None,
             Stage::Asked { since, .. } => Some(since.after(limits.first_message)),
-            Stage::Taken { by, .. } => Some(by.ends(!self.line.is_empty(), limits)),
+            Stage::Held { by, .. } => Some(by.ends(!self.line.is_empty(), limits)),
         }
     }
 
@@ -167,29 +174,29 @@ impl Pairing {
         self.settle(now, nameplate, actions);
     }
 
-    /// What a host sends in an attempt: its message 1, or what else it has to say to the joiner who took that.
+    /// A host's frame: message 1, once an attempt, or its last word to the joiner that holds it.
     pub(super) fn host_message(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, bytes: &[u8], actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         let Some((attempt, message)) = bytes.split_first_chunk::<ATTEMPT>().filter(|(_, message)| message.len() <= MESSAGE) else {
             return self.broke(now, connection, actions);
         };
         let attempt = u32::from_be_bytes(*attempt);
+        let (over, current) = (attempt < host.attempt, attempt == host.attempt);
         let next = attempt == host.attempt.saturating_add(1);
-        match &mut host.stage {
+        match (&host.stage, refusal(message)) {
             // It crossed with the end of its attempt.
-            _ if attempt < host.attempt => {}
-            Stage::Asked { .. } if attempt == host.attempt => {
-                host.stage = Stage::Ready { host: connection, message: message.to_vec() };
+            _ if over => {}
+            (Stage::Asked { .. }, _) if current => host.stage = Stage::Offered { host: connection, message: message.to_vec() },
+            (Stage::Held { by, .. }, Some(refusal)) if current => {
+                actions.list.push(Action::Refuse(by.connection, refusal));
+                return self.attempt_over(now, nameplate, Some(Why::Done), actions);
             }
-            Stage::Taken { by, .. } if attempt == host.attempt => {
-                actions.list.push(Action::Send(by.connection, message.to_vec()));
-            }
-            // The host is through with this joiner.
-            Stage::Taken { by, .. } if next => {
-                let taken = *by;
+            // The host is through with this joiner, and is not asked for what it has sent.
+            (Stage::Held { by, .. }, _) if next => {
+                let by = *by;
                 host.attempt = attempt;
-                host.stage = Stage::Ready { host: connection, message: message.to_vec() };
-                self.turn_away(now, taken.connection, taken.source, Why::Done, actions);
+                host.stage = Stage::Offered { host: connection, message: message.to_vec() };
+                self.turn_away(now, by.connection, by.source, Why::Done, actions);
             }
             _ => return self.broke(now, connection, actions),
         }
@@ -202,7 +209,7 @@ impl Pairing {
         match host.stage {
             // That joiner's connection has ended meanwhile. Its host has nothing left to judge with; they meet as a link (SPEC 3.7).
             _ if attempt < host.attempt => self.retire(now, nameplate, Why::Gone, actions),
-            Stage::Taken { by, .. } if attempt == host.attempt && by.answered => {
+            Stage::Held { by, .. } if attempt == host.attempt && by.answered => {
                 self.release(now, nameplate, actions);
                 self.pair(now, connection, by.connection, actions);
             }
@@ -215,7 +222,7 @@ impl Pairing {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         host.attempt = host.attempt.saturating_add(1);
         let stage = core::mem::replace(&mut host.stage, Stage::Away { since: now });
-        if let Stage::Taken { by, .. } = stage {
+        if let Stage::Held { by, .. } = stage {
             self.turn_away(now, by.connection, by.source, Why::Gone, actions);
         }
         self.settle(now, nameplate, actions);
@@ -224,10 +231,10 @@ impl Pairing {
     /// Ends a number: its host hears why, everybody else that it is unavailable.
     pub(super) fn retire(&mut self, now: Instant, nameplate: Nameplate, why: Why, actions: &mut Actions) {
         let Some(host) = self.release(now, nameplate, actions) else { return };
-        if let Stage::Taken { by, .. } = host {
+        if let Stage::Held { by, .. } = host {
             self.turn_away(now, by.connection, by.source, Why::Unavailable, actions);
         }
-        if let Stage::Asked { host, .. } | Stage::Ready { host, .. } | Stage::Taken { host, .. } = host {
+        if let Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } = host {
             self.close(host, why, actions);
         }
     }
@@ -271,12 +278,17 @@ impl Pairing {
     /// After every change of a host: message 1 goes to the first in line, and the next deadline is noted.
     pub(super) fn settle(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
-        if let Stage::Ready { host: connection, message } = &mut host.stage
+        if let Stage::Offered { host: connection, message } = &mut host.stage
             && let Some(place) = host.line.next()
         {
             actions.list.push(Action::Send(place.connection, core::mem::take(message)));
-            host.stage = Stage::Taken { host: *connection, by: Taken::new(now, &place) };
+            host.stage = Stage::Held { host: *connection, by: Holder::new(now, &place) };
         }
         self.deadlines.set(Key::Number(nameplate), host.deadline(&self.limits));
     }
+}
+
+/// The host's last word in an attempt that a joiner holds: kind 4 or 5 (SPEC 3.1), whose body is empty.
+fn refusal(message: &[u8]) -> Option<[u8; REFUSAL]> {
+    <[u8; REFUSAL]>::try_from(message).ok().filter(|refusal| matches!(refusal, [4 | 5, 0, 0]))
 }

@@ -8,9 +8,9 @@ use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::time::Instant;
 
-/// A joiner that has had message 1.
+/// The joiner that has message 1.
 #[derive(Clone, Copy)]
-pub(super) struct Taken {
+pub(super) struct Holder {
     pub(super) connection: Connection,
     pub(super) source: Source,
     since: Instant,
@@ -18,7 +18,7 @@ pub(super) struct Taken {
     pub(super) answered: bool,
 }
 
-impl Taken {
+impl Holder {
     pub(super) const fn new(now: Instant, place: &Place) -> Self {
         Self { connection: place.connection, source: place.source, since: now, answered: false }
     }
@@ -35,7 +35,7 @@ impl Pairing {
             return actions.list.push(Action::Close(connection, Why::Limit));
         }
         let entered = self.hosts.get_mut(&nameplate).and_then(|host| {
-            let holds = matches!(&host.stage, Stage::Taken { by, .. } if by.source == source);
+            let holds = matches!(&host.stage, Stage::Held { by, .. } if by.source == source);
             if holds { None } else { host.line.enter(now, connection, source, self.limits.queue).ok() }
         });
         let Some(loses) = entered else {
@@ -61,7 +61,7 @@ impl Pairing {
     ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         match &mut host.stage {
-            Stage::Taken { host: to, by } if by.connection == connection && !by.answered && bytes.len() <= MESSAGE => {
+            Stage::Held { host: to, by } if by.connection == connection && !by.answered && bytes.len() <= MESSAGE => {
                 by.answered = true;
                 let mut message = Vec::with_capacity(bytes.len().saturating_add(ATTEMPT));
                 message.extend_from_slice(&host.attempt.to_be_bytes());
@@ -87,7 +87,7 @@ impl Pairing {
     /// An attempt has come to nothing: its joiner is told why, if it is still there, and the host is asked for the next message 1.
     pub(super) fn attempt_over(&mut self, now: Instant, nameplate: Nameplate, why: Option<Why>, actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
-        if let Stage::Taken { host: connection, by } = host.stage {
+        if let Stage::Held { host: connection, by } = host.stage {
             host.attempt = host.attempt.saturating_add(1);
             host.stage = Stage::Asked { host: connection, since: now };
             actions.list.push(Action::Tell(connection, Reply::Next { attempt: host.attempt }));

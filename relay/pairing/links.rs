@@ -28,12 +28,6 @@ impl Slot {
 }
 
 impl Pair {
-    /// The other of the two.
-    pub(super) fn other(&self, connection: Connection) -> Connection {
-        let [first, second] = self.ends;
-        if connection == first { second } else { first }
-    }
-
     fn deadline(&self, limits: &Limits) -> Instant {
         let quiet = self.active.after(limits.inactivity);
         if limits.public { quiet.min(self.began.after(limits.longest)) } else { quiet }

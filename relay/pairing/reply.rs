@@ -86,3 +86,23 @@ impl Why {
         }
     }
 }
+
+/// Why the relay closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// For a reason of the pairing's.
+    Why(Why),
+    /// The relay itself ends.
+    Away,
+}
+
+impl Ending {
+    /// The code and reason of the close frame (SPEC 10.5).
+    #[must_use]
+    pub const fn close(self) -> (u16, &'static str) {
+        match self {
+            Self::Why(why) => (why.code(), why.word()),
+            Self::Away => (1001, "away"),
+        }
+    }
+}

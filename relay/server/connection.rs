@@ -1,22 +1,22 @@
 //! One connection from its upgrade to its pair or its end: it hears what the hall decides, and tells the hall what it hears.
 
 use super::Relay;
-use super::hall::{Admission, Command, Ending, Ticket};
+use super::hall::{Admission, Meeting, Order, Ticket};
 use super::socket::Socket;
 use super::words::{self, Heard};
 use crate::forward::{FRAME, forward};
-use crate::frames::{Broken, Frames, Kind, frame};
-use crate::pairing::{ATTEMPT, Input, MESSAGE};
-use crate::pool::SMALL;
+use crate::frames::{Frames, Kind, frame};
+use crate::pairing::{ATTEMPT, Ending, Input, MESSAGE};
+use crate::pool::{LARGE, SMALL};
+use crate::quotas::Bucket;
 use crate::request::Verb;
 use core::net::IpAddr;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a side has to take what is left for it and to end its connection (SPEC 8.5).
 pub const LINGER: Duration = Duration::from_secs(5);
@@ -25,10 +25,13 @@ pub const LINGER: Duration = Duration::from_secs(5);
 pub struct Side {
     pub(crate) socket: Socket,
     pub(crate) frames: Frames,
-    pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) ticket: Ticket,
     pub(crate) admission: Admission,
     pub(crate) relay: Arc<Relay>,
+    /// Pings, pongs and control messages that it may still send.
+    pub(crate) control: Bucket,
+    /// Until then it is not read.
+    pub(crate) rests: Option<Instant>,
     /// It is counted as long as this is there.
     _open: Arc<()>,
     seen: IpAddr,
@@ -45,13 +48,17 @@ enum Then {
     Await(oneshot::Receiver<Side>),
 }
 
+/// The connection has ended.
+struct Ended;
+
 impl Side {
     /// A connection that has just been upgraded, seen at this address.
     pub fn new(relay: Arc<Relay>, socket: Socket, verb: Verb, admission: Admission, seen: IpAddr, open: Arc<()>) -> Self {
         let longest = if matches!(verb, Verb::Host | Verb::Back(..)) { MESSAGE + ATTEMPT } else { MESSAGE };
         let frames = Frames::new(Arc::clone(&relay.pool), longest);
-        let (ticket, commands) = relay.hall.enter(verb, admission.source());
-        Self { socket, frames, commands, ticket, admission, relay, _open: open, seen, told: Instant::now() }
+        let ticket = relay.hall.enter(verb, admission.source());
+        let control = Bucket::new(relay.hall.now(), relay.control);
+        Self { socket, frames, ticket, admission, relay, control, rests: None, _open: open, seen, told: Instant::now() }
     }
 
     /// The whole life of a connection.
@@ -80,68 +87,78 @@ impl Side {
     async fn wait(&mut self) -> Then {
         loop {
             // What was decided goes before what the side says next.
-            if let Ok(command) = self.commands.try_recv() {
-                match self.obey(command).await {
+            if let Some(order) = self.ticket.order() {
+                match self.obey(order).await {
                     Some(then) => return then,
                     None => continue,
                 }
             }
-            match self.frames.next() {
-                Ok(Some((kind, payload))) => {
-                    self.relay.pace(self.admission.source(), kind, payload.len() as u64).await;
-                    let connection = self.ticket.connection();
-                    match kind {
-                        Kind::Binary => self.relay.hall.tell(Input::Message(connection, payload)),
-                        Kind::Text => match words::hear(payload) {
-                            Some(Heard::Confirmed { attempt }) => self.relay.hall.tell(Input::Confirmed(connection, attempt)),
-                            Some(Heard::Burn) => self.relay.hall.tell(Input::Burn(connection)),
-                            None => self.ticket.broke(),
-                        },
-                        Kind::Ping | Kind::Pong => {
-                            if self.relay.is_time(&mut self.told) {
-                                self.relay.hall.tell(Input::Frame(connection));
-                            }
-                            let answer = if kind == Kind::Ping { frame(Kind::Pong, payload) } else { Vec::new() };
-                            if put(&mut self.socket, &answer, self.relay.patience).await.is_err() {
-                                return Then::Over;
-                            }
-                        }
-                        Kind::Close => {
-                            let Some(answer) = close_answer(payload) else {
-                                self.ticket.broke();
-                                continue;
-                            };
-                            self.ticket.gone();
-                            farewell(&mut self.socket, &answer).await;
-                            return Then::Over;
-                        }
-                    }
+            if self.rests.is_none() {
+                match self.hear().await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(Ended) => return Then::Over,
                 }
-                Ok(None) => tokio::select! {
-                    biased;
-                    Some(command) = self.commands.recv() => if let Some(then) = self.obey(command).await {
-                        return then;
-                    },
-                    read = self.frames.fill(&mut self.socket) => if !read.is_ok_and(|count| count > 0) {
-                        return Then::Over;
-                    },
+            }
+            tokio::select! {
+                biased;
+                order = self.ticket.ordered() => if let Some(then) = self.obey(order).await {
+                    return then;
                 },
-                Err(Broken) => {
-                    self.ticket.broke();
-                    self.leave().await;
+                () = rested(self.rests) => self.rests = None,
+                read = self.frames.fill(&mut self.socket), if self.rests.is_none() => if !read.is_ok_and(|count| count > 0) {
                     return Then::Over;
-                }
+                },
             }
         }
     }
 
-    async fn obey(&mut self, command: Command) -> Option<Then> {
-        let bytes = match command {
-            Command::Tell(reply) => frame(Kind::Text, words::say(reply, self.seen).as_bytes()),
-            Command::Send(message) => frame(Kind::Binary, &message),
-            Command::Bring(to) => return Some(Then::Bring(to)),
-            Command::Await(from) => return Some(Then::Await(from)),
-            Command::Close(ending) => {
+    /// Acts on the next frame, if it has come as a whole, and charges it.
+    async fn hear(&mut self) -> Result<bool, Ended> {
+        let Ok(next) = self.frames.next() else {
+            self.ticket.broke();
+            self.leave().await;
+            return Err(Ended);
+        };
+        let Some((kind, payload)) = next else { return Ok(false) };
+        self.rests = self.relay.charge(self.admission.source(), 1, payload.len() as u64);
+        if kind != Kind::Binary {
+            self.rests = self.rests.max(self.relay.charge_control(&mut self.control));
+        }
+        let connection = self.ticket.connection();
+        match kind {
+            Kind::Binary => self.relay.hall.tell(Input::Message(connection, payload)),
+            Kind::Text => match words::hear(payload) {
+                Some(Heard::Confirmed { attempt }) => self.relay.hall.tell(Input::Confirmed(connection, attempt)),
+                Some(Heard::Burn) => self.relay.hall.tell(Input::Burn(connection)),
+                None => self.ticket.broke(),
+            },
+            Kind::Ping | Kind::Pong => {
+                if self.relay.is_time(&mut self.told) {
+                    self.relay.hall.tell(Input::Frame(connection));
+                }
+                let answer = if kind == Kind::Ping { frame(Kind::Pong, payload) } else { Vec::new() };
+                put(&mut self.socket, &answer, self.relay.patience).await.map_err(|_| Ended)?;
+            }
+            Kind::Close => match close_answer(payload) {
+                Some(answer) => {
+                    self.ticket.gone();
+                    farewell(&mut self.socket, &answer).await;
+                    return Err(Ended);
+                }
+                None => self.ticket.broke(),
+            },
+        }
+        Ok(true)
+    }
+
+    async fn obey(&mut self, order: Order) -> Option<Then> {
+        let bytes = match order {
+            Order::Tell(reply) => frame(Kind::Text, words::say(reply, self.seen).as_bytes()),
+            Order::Send(message) => frame(Kind::Binary, &message),
+            Order::Pair(Meeting::Bring(to)) => return Some(Then::Bring(to)),
+            Order::Pair(Meeting::Await(from)) => return Some(Then::Await(from)),
+            Order::Close(ending) => {
                 farewell(&mut self.socket, &close_payload(ending)).await;
                 return Some(Then::Over);
             }
@@ -151,11 +168,20 @@ impl Side {
 
     /// Ends as the hall has decided, or will as soon as it hears that the other has gone.
     async fn leave(&mut self) {
-        while let Some(command) = self.commands.recv().await {
-            if !matches!(command, Command::Bring(_) | Command::Await(_)) && self.obey(command).await.is_some() {
+        loop {
+            let order = self.ticket.ordered().await;
+            if !matches!(order, Order::Pair(_)) && self.obey(order).await.is_some() {
                 return;
             }
         }
+    }
+}
+
+/// Waits until a side may be read again; for ever, if it may be.
+pub async fn rested(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => core::future::pending().await,
     }
 }
 
@@ -168,14 +194,22 @@ async fn put(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], within: Duration)
     .await?
 }
 
-/// Sends a close frame, and lets the other side end the connection, so that what it has not read yet is not lost to a reset.
+/// Sends a close frame, and lets the other side end the connection, so that what it has not read yet is not lost to a reset. Whoever goes on
+/// to send is not read for ever.
 pub async fn farewell(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), payload: &[u8]) {
     let bye = async {
         socket.write_all(&frame(Kind::Close, payload)).await?;
         socket.shutdown().await?;
-        let mut rest = vec![0; SMALL];
-        while socket.read(&mut rest).await? > 0 {}
-        io::Result::Ok(())
+        let (mut rest, mut left) = (vec![0; SMALL], LARGE);
+        loop {
+            left = match socket.read(&mut rest).await? {
+                0 => return io::Result::Ok(()),
+                count => left.saturating_sub(count),
+            };
+            if left == 0 {
+                return core::future::pending().await;
+            }
+        }
     };
     // However it goes, it is over then.
     let _ = timeout(LINGER, bye).await;

@@ -1,9 +1,10 @@
-//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task what it has to do.
+//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task what it has to do, an outbox for each.
 
 use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::owner::{OwnerKey, UnixTime};
-use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population, Reply, Why};
+use crate::pairing::outbox::{self, Outbox};
+use crate::pairing::{Action, Actions, Connection, Ending, Input, Pairing, Population, Reply};
 use crate::quotas::{OverLimit, Source};
 use crate::request::Verb;
 use pinhole_protocol::time::Instant;
@@ -11,44 +12,24 @@ use rand_core::OsRng;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant as Clock, sleep_until};
 
-/// What a connection's task has to do, in this order.
-pub enum Command {
-    /// Send a control message.
-    Tell(Reply),
-    /// Send a binary frame.
-    Send(Vec<u8>),
-    /// It is paired: it brings its connection to the other's task.
+/// How a connection meets the one that it is paired with.
+pub enum Meeting {
+    /// It brings itself to the other's task.
     Bring(oneshot::Sender<super::connection::Side>),
-    /// It is paired: its task awaits the other's connection, and forwards.
+    /// Its task awaits the other, and forwards.
     Await(oneshot::Receiver<super::connection::Side>),
-    /// Close it; nothing comes after this.
-    Close(Ending),
 }
 
-/// Why the relay closes a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// For a reason of the pairing's.
-    Why(Why),
-    /// The relay itself ends.
-    Away,
-}
-
-impl Ending {
-    /// The code and reason of the close frame (SPEC 10.5).
-    pub const fn close(self) -> (u16, &'static str) {
-        match self {
-            Self::Why(why) => (why.code(), why.word()),
-            Self::Away => (1001, "away"),
-        }
-    }
-}
+/// What a connection's task has to do.
+pub type Order = outbox::Order<Meeting>;
 
 struct Seat {
-    commands: mpsc::UnboundedSender<Command>,
+    outbox: Outbox<Meeting>,
+    /// There is something in it.
+    wake: Arc<Notify>,
     paired: bool,
 }
 
@@ -103,16 +84,16 @@ impl Hall {
         Ok(Admission { hall: Arc::clone(self), source })
     }
 
-    /// A connection says what it wants. What it has to do comes through the receiver.
-    pub fn enter(self: &Arc<Self>, verb: Verb, source: Source) -> (Ticket, mpsc::UnboundedReceiver<Command>) {
-        let (commands, receiver) = mpsc::unbounded_channel();
+    /// A connection says what it wants. It has to do what its ticket says.
+    pub fn enter(self: &Arc<Self>, verb: Verb, source: Source) -> Ticket {
+        let wake = Arc::new(Notify::new());
         let mut state = self.state();
         let connection = Connection(state.next);
         state.next = state.next.saturating_add(1);
+        state.seats.insert(connection, Seat { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false });
         if state.draining {
-            let _ = commands.send(Command::Close(Ending::Away));
+            state.order(connection, |outbox| outbox.close(Ending::Away));
         } else {
-            state.seats.insert(connection, Seat { commands, paired: false });
             let input = match verb {
                 Verb::Host => Input::Host { connection, source, back: None, wall: wall() },
                 Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)), wall: wall() },
@@ -125,7 +106,8 @@ impl Hall {
             };
             self.handle(&mut state, input);
         }
-        (Ticket { hall: Arc::clone(self), connection }, receiver)
+        drop(state);
+        Ticket { hall: Arc::clone(self), connection, wake }
     }
 
     /// Tells the pairing what happened.
@@ -139,14 +121,14 @@ impl Hall {
         for action in list {
             self.count(&action, confirmed);
             match action {
-                Action::Tell(connection, reply) => state.command(connection, Command::Tell(reply)),
-                Action::Send(connection, bytes) => state.command(connection, Command::Send(bytes)),
-                Action::Close(connection, why) => state.command(connection, Command::Close(Ending::Why(why))),
+                Action::Tell(connection, reply) => state.order(connection, |outbox| outbox.tell(reply)),
+                Action::Send(connection, bytes) => state.order(connection, |outbox| outbox.send(bytes)),
+                Action::Refuse(connection, refusal) => state.order(connection, |outbox| outbox.refuse(refusal)),
+                Action::Close(connection, why) => state.order(connection, |outbox| outbox.close(Ending::Why(why))),
                 Action::Pair(one, other) => {
                     let (bring, receive) = oneshot::channel();
-                    // In this order: if the other has gone, nothing was brought yet that would end here, under the lock.
-                    for (connection, command) in [(other, Command::Await(receive)), (one, Command::Bring(bring))] {
-                        state.command(connection, command);
+                    for (connection, meeting) in [(other, Meeting::Await(receive)), (one, Meeting::Bring(bring))] {
+                        state.order(connection, |outbox| outbox.pair(meeting));
                         if let Some(seat) = state.seats.get_mut(&connection) {
                             seat.paired = true;
                         }
@@ -179,7 +161,7 @@ impl Hall {
                 self.counters.closed(*why);
                 tracing::debug!(target: "pinhole_relay", event = "closed", reason = why.word());
             }
-            Action::Tell(..) | Action::Send(..) => {}
+            Action::Tell(..) | Action::Send(..) | Action::Refuse(..) => {}
         }
     }
 
@@ -221,15 +203,17 @@ fn wall() -> UnixTime {
 
 impl State {
     /// Its task may have ended meanwhile, and is about to say so.
-    fn command(&self, connection: Connection, command: Command) {
-        if let Some(seat) = self.seats.get(&connection) {
-            let _ = seat.commands.send(command);
+    fn order(&mut self, connection: Connection, order: impl FnOnce(&mut Outbox<Meeting>)) {
+        if let Some(seat) = self.seats.get_mut(&connection) {
+            order(&mut seat.outbox);
+            seat.wake.notify_one();
         }
     }
 
-    fn send_away(&self, who: impl Fn(&Seat) -> bool) {
-        for seat in self.seats.values().filter(|seat| who(seat)) {
-            let _ = seat.commands.send(Command::Close(Ending::Away));
+    fn send_away(&mut self, who: impl Fn(&Seat) -> bool) {
+        for seat in self.seats.values_mut().filter(|seat| who(seat)) {
+            seat.outbox.close(Ending::Away);
+            seat.wake.notify_one();
         }
     }
 }
@@ -257,6 +241,7 @@ impl Drop for Admission {
 pub struct Ticket {
     hall: Arc<Hall>,
     connection: Connection,
+    wake: Arc<Notify>,
 }
 
 impl Ticket {
@@ -265,7 +250,22 @@ impl Ticket {
         self.connection
     }
 
-    /// It broke the rules. What it has to do now is among its commands.
+    /// Takes what its task has to do first, if there is something.
+    pub fn order(&self) -> Option<Order> {
+        self.hall.state().seats.get_mut(&self.connection).and_then(|seat| seat.outbox.take())
+    }
+
+    /// Waits for that. Nothing is lost if the future is dropped.
+    pub async fn ordered(&self) -> Order {
+        loop {
+            if let Some(order) = self.order() {
+                return order;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// It broke the rules. What it has to do now is ordered.
     pub fn broke(&self) {
         self.hall.tell(Input::Broke(self.connection));
     }
@@ -280,6 +280,9 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.hall.state();
         self.hall.handle(&mut state, Input::Gone(self.connection));
-        state.seats.remove(&self.connection);
+        let seat = state.seats.remove(&self.connection);
+        drop(state);
+        // Another connection may have been brought to it, whose own ticket takes the lock.
+        drop(seat);
     }
 }

@@ -4,6 +4,10 @@ use super::super::{Connection, Input};
 use super::*;
 use crate::limits::Limits;
 
+/// A host's kinds 4 and 5 (SPEC 3.1).
+const REFUSED: &[u8] = &[4, 0, 0];
+const NO_COMMON_VERSION: &[u8] = &[5, 0, 0];
+
 #[test]
 fn a_host_gets_a_number_a_joiner_its_message_1_and_the_confirmed_pair_its_frames() {
     let mut world = World::new();
@@ -12,13 +16,21 @@ fn a_host_gets_a_number_a_joiner_its_message_1_and_the_confirmed_pair_its_frames
     world.confirmed(1, 1);
     assert_eq!(world.heard(1), [Heard::With(2)]);
     assert_eq!(world.heard(2), [Heard::With(1)]);
-    // A frame that was read before its reader heard of the pair passes untouched.
-    world.message(2, b"a record");
-    assert_eq!(world.heard(1), [Heard::Frame(b"a record".to_vec())]);
     // One ends, the other with it.
     world.gone(1);
     assert_eq!(world.heard(2), [Heard::Closed(Why::Gone)]);
     assert_eq!(world.pairing.population().connections, 0);
+}
+
+/// Both are paired, so whoever has heard of it speaks to the other without a word to the pairing.
+#[test]
+fn who_speaks_before_it_can_know_of_its_pair_breaks_the_rules() {
+    let mut world = World::new();
+    answered(&mut world, 1, 2);
+    world.confirmed(1, 1);
+    world.message(2, b"a record before message 3");
+    assert_eq!(world.heard(2), [Heard::With(1), Heard::Closed(Why::Protocol)]);
+    assert_eq!(world.heard(1), [Heard::With(2), Heard::Closed(Why::Gone)]);
 }
 
 #[test]
@@ -52,10 +64,10 @@ fn a_burned_number_is_unavailable_to_all_and_rests_an_hour() {
     let mut world = World::with(Limits::default(), 1);
     let nameplate = answered(&mut world, 1, 2);
     world.join(3, 3, nameplate);
-    world.say(1, 1, b"refused");
+    world.say(1, 1, REFUSED);
     world.burn(1);
-    assert_eq!(world.heard(1), [Heard::Closed(Why::Done)]);
-    assert_eq!(world.heard(2), [Heard::Frame(b"refused".to_vec()), Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(1), [Heard::Next(2), Heard::Closed(Why::Done)]);
+    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(Why::Done)]);
     assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
     is_unavailable(&mut world, nameplate, 4);
     // The only number that this generator draws of the shortest space rests, so a longer one is drawn until it is over.
@@ -97,13 +109,65 @@ fn each_attempt_has_a_message_1_of_its_own_and_frames_of_another_are_dropped() {
 
 #[test]
 fn a_host_that_is_through_with_a_joiner_sends_the_next_message_1_unasked() {
+    for last_word in [None, Some(NO_COMMON_VERSION)] {
+        let mut world = World::new();
+        let nameplate = answered(&mut world, 1, 2);
+        world.join(3, 3, nameplate);
+        last_word.into_iter().for_each(|word| world.say(1, 1, word));
+        world.first(1, 2, 2);
+        // `next` crosses it, or is not said at all: nothing is asked for twice.
+        assert_eq!(world.heard(1), if last_word.is_some() { vec![Heard::Next(2)] } else { vec![] });
+        let heard = last_word.map(|word| Heard::Frame(word.to_vec()));
+        assert_eq!(world.heard(2), heard.into_iter().chain([Heard::Closed(Why::Done)]).collect::<Vec<_>>());
+        assert_eq!(world.heard(3), [Heard::Waiting, Heard::Frame(one(2))]);
+    }
+}
+
+#[test]
+fn a_joiner_gets_one_frame_more_and_then_the_attempt_is_over() {
     let mut world = World::new();
-    let nameplate = answered(&mut world, 1, 2);
-    world.join(3, 3, nameplate);
-    world.say(1, 1, b"no common version");
+    answered(&mut world, 1, 2);
+    for _ in 0..100 {
+        world.say(1, 1, REFUSED);
+        world.say(1, 1, &[7; super::super::MESSAGE]);
+    }
+    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(Why::Done)]);
+    // All but the first were of an attempt that is over: dropped, and the host may go on.
+    assert_eq!(world.heard(1), [Heard::Next(2)]);
     world.first(1, 2, 2);
-    assert_eq!(world.heard(2), [Heard::Frame(b"no common version".to_vec()), Heard::Closed(Why::Done)]);
-    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Frame(one(2))]);
+    assert_eq!(world.heard(1), []);
+}
+
+#[test]
+fn a_host_that_says_anything_else_to_a_joiner_breaks_the_rules() {
+    let long = [4; super::super::MESSAGE];
+    for more in [&[][..], &[4], &[4, 0], &[4, 0, 1, 0], &[1, 0, 0], &[3, 0, 0], &[6, 0, 0], &[4, 1, 0], &[4, 0, 1], &[4, 0, 0, 0], &long] {
+        let mut world = World::new();
+        answered(&mut world, 1, 2);
+        world.say(1, 1, more);
+        assert_eq!((world.heard(1), world.heard(2)), (vec![Heard::Closed(Why::Protocol)], vec![Heard::Closed(Why::Gone)]), "{more:?}");
+    }
+}
+
+#[test]
+fn who_does_not_read_has_no_more_than_one_attempts_frames_waiting() {
+    let full = [7; super::super::MESSAGE];
+    let mut world = World::new();
+    let nameplate = world.host(1, 1);
+    for attempt in 1..=500 {
+        let joiner = 2000 + u64::from(attempt);
+        world.say(1, attempt, &[&attempt.to_be_bytes(), &full[4..]].concat());
+        world.join(joiner, joiner, nameplate);
+        world.message(joiner, &full);
+        assert_eq!((world.unread(1), world.unread(joiner)), (1031, 1027));
+        match attempt % 3 {
+            0 => world.say(1, attempt, REFUSED),
+            1 => world.gone(joiner),
+            // It goes on unasked at the top.
+            _ => {}
+        }
+        assert!(world.unread(joiner) <= 1030);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Random sequences of everything that may happen to a relay. What must hold is checked by the world after each step.
 
-use super::super::{Connection, Input, OwnerToken, Population};
+use super::super::{Connection, Input, MESSAGE, OwnerToken, Population};
 use super::world::{Heard, Role, World};
 use super::{Side, one};
 use crate::limits::{Limits, Shares};
@@ -21,6 +21,8 @@ enum Step {
     /// Any connection sends a message, as of an attempt off by that much.
     Message(usize, u32),
     Answer(usize),
+    /// A host says kind 4, 5 or another in an attempt off by that much.
+    Refuse(usize, u8, u32),
     /// A host confirms, an attempt off by that much.
     Confirmed(usize, u32),
     Burn(usize),
@@ -45,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => index().prop_map(Step::First),
         2 => (index(), 0_u32..4).prop_map(|(connection, off)| Step::Message(connection, off)),
         6 => index().prop_map(Step::Answer),
+        3 => (index(), 3_u8..6, prop_oneof![4 => Just(1), 1 => 0_u32..3]).prop_map(|(host, kind, off)| Step::Refuse(host, kind, off)),
         4 => (index(), prop_oneof![4 => Just(1), 1 => 0_u32..3]).prop_map(|(connection, off)| Step::Confirmed(connection, off)),
         1 => index().prop_map(Step::Burn),
         1 => index().prop_map(Step::Frame),
@@ -65,6 +68,16 @@ impl Run {
     fn next(&mut self) -> u64 {
         self.connections += 1;
         self.connections
+    }
+
+    /// A message like no other, every second as long as one may be.
+    fn message(&mut self) -> Vec<u8> {
+        self.messages += 1;
+        let mut message = one(self.messages);
+        if self.messages % 2 == 0 {
+            message.resize(MESSAGE, 0);
+        }
+        message
     }
 
     fn any(&self, index: usize, wanted: impl Fn(&Role) -> bool) -> Option<(u64, Role)> {
@@ -106,22 +119,28 @@ impl Run {
             }
             Step::First(index) => {
                 if let Some((host, attempt)) = self.host(index) {
-                    self.messages += 1;
-                    self.world.first(host, attempt, self.messages);
+                    let message = self.message();
+                    self.world.say(host, attempt, &message);
                 }
             }
             Step::Message(index, off) => {
                 if let Some((connection, role)) = self.any(index, |_| true) {
                     let attempt = if let Role::Host(Some((_, attempt))) = role { attempt } else { 0 };
-                    self.messages += 1;
-                    self.world.say(connection, (attempt + off).saturating_sub(1), &one(self.messages));
+                    let message = self.message();
+                    self.world.say(connection, (attempt + off).saturating_sub(1), &message);
                 }
             }
             Step::Answer(index) => {
                 if let Some((joiner, _)) = self.any(index, |role| matches!(role, Role::Joiner(_)))
                     && self.world.heard(joiner).iter().any(|heard| matches!(heard, Heard::Frame(_)))
                 {
-                    self.world.message(joiner, b"two");
+                    let message = self.message();
+                    self.world.message(joiner, &message);
+                }
+            }
+            Step::Refuse(index, kind, off) => {
+                if let Some((host, attempt)) = self.host(index) {
+                    self.world.say(host, (attempt + off).saturating_sub(1), &[kind, 0, 0]);
                 }
             }
             Step::Confirmed(index, off) => {

@@ -1,7 +1,7 @@
 //! What SPEC 10 says is what is done here.
 
 use super::Why;
-use crate::limits::{Limits, RateLimits};
+use crate::limits::{FRAME_COST, Limits, RateLimits};
 
 /// A file of the repository.
 fn read(path: &str) -> String {
@@ -41,7 +41,11 @@ fn limits_are_those_of_the_table() {
         format!("new ones a minute | {}; {}", quotas.waiting_hosts, quotas.hosts_a_minute),
         format!("| joins of a source a minute | {}", quotas.joins_a_minute),
         format!("| {}, then its joins are refused for {} minutes", quotas.misses_a_minute, minutes(quotas.refusal)),
-        format!("on a public relay | {} MB; {};", RateLimits::PUBLIC.bytes / 1_000_000, RateLimits::PUBLIC.control),
+        format!("what a frame costs its source | its bytes, and {FRAME_COST} more"),
+        format!("on a public relay | {} GB a second,", RateLimits::OWN.bytes / 60 / 1_000_000_000),
+        format!("a minute's worth at once; {} MB a minute", RateLimits::PUBLIC.bytes / 1_000_000),
+        format!("text frames of a connection a minute | {}", limits.control),
+        format!("no more than {},031 bytes of frames wait", super::super::outbox::MOST / 1000),
         format!("| numbers that wait or rest | {},000,000", limits.numbers / 1_000_000),
         format!(
             "a provider (SPEC 10.6) | {}; {},000; {},000",
@@ -53,7 +57,7 @@ fn limits_are_those_of_the_table() {
     for row in rows {
         assert!(section.contains(&row), "{row}");
     }
-    assert_eq!(super::super::MESSAGE, 1027);
+    assert_eq!((super::super::MESSAGE, super::super::outbox::MOST), (1027, 1031));
 }
 
 /// So that whoever looks for words of a code in what a relay sees finds none that are not there.

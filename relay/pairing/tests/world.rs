@@ -1,6 +1,7 @@
 //! A relay with pretend connections, and what must hold of everything it does, checked after each step of every test.
 
-use super::super::{Action, Connection, Input, OwnerToken, Pairing, Reply, Side, Why};
+use super::super::outbox::{Outbox, REFUSAL};
+use super::super::{ATTEMPT, Action, Connection, Ending, Input, MESSAGE, OwnerToken, Pairing, Reply, Side, Why};
 use crate::limits::Limits;
 use crate::owner::{KEY, OwnerKey, TOKEN, UnixTime};
 use crate::quotas::Source;
@@ -80,6 +81,8 @@ pub(super) struct World {
     pub(super) wake_at: Option<Instant>,
     pub(super) open: BTreeMap<Connection, Role>,
     heard: BTreeMap<u64, Vec<Heard>>,
+    /// What waits for each connection if it has never read.
+    unread: BTreeMap<Connection, Outbox<()>>,
     numbers: BTreeMap<Nameplate, Known>,
     handed: BTreeSet<Vec<u8>>,
     rng: Narrow,
@@ -109,6 +112,7 @@ impl World {
             wake_at: None,
             open: BTreeMap::new(),
             heard: BTreeMap::new(),
+            unread: BTreeMap::new(),
             numbers: BTreeMap::new(),
             handed: BTreeSet::new(),
             rng: Narrow(ChaCha8Rng::seed_from_u64(7), spread),
@@ -223,12 +227,30 @@ impl World {
         }
         let actions = self.pairing.handle(self.now, input.clone(), &mut self.rng);
         for action in actions.list {
+            self.waits(&action);
             self.act(action, &input);
         }
         self.wake_at = actions.wake_at;
         assert!(self.wake_at.is_none_or(|wake_at| wake_at > self.now), "due, and not done");
         self.check();
         self.idle();
+    }
+
+    /// Bytes of frames that wait for a connection that has never read.
+    pub(super) fn unread(&self, connection: u64) -> usize {
+        self.unread.get(&Connection(connection)).map_or(0, Outbox::bytes)
+    }
+
+    /// Puts what is to be done where it waits for who does not read.
+    fn waits(&mut self, action: &Action) {
+        let mut outbox = |connection: &Connection, order: &dyn Fn(&mut Outbox<()>)| order(self.unread.entry(*connection).or_default());
+        match action {
+            Action::Tell(connection, reply) => outbox(connection, &|outbox| outbox.tell(*reply)),
+            Action::Send(connection, bytes) => outbox(connection, &|outbox| outbox.send(bytes.clone())),
+            Action::Refuse(connection, refusal) => outbox(connection, &|outbox| outbox.refuse(*refusal)),
+            Action::Pair(one, other) => [one, other].into_iter().for_each(|end| outbox(end, &|outbox| outbox.pair(()))),
+            Action::Close(connection, why) => outbox(connection, &|outbox| outbox.close(Ending::Why(*why))),
+        }
     }
 
     fn enters(&mut self, connection: Connection, role: Role) {
@@ -281,6 +303,12 @@ impl World {
                 assert!(matches!(role, Role::Link(..)));
             }
             Action::Send(connection, bytes) => self.sent(connection, bytes, input),
+            Action::Refuse(connection, refusal) => {
+                let role = self.hears(connection, Heard::Frame(refusal.to_vec()));
+                let Role::Joiner(nameplate) = role else { panic!("{role:?}") };
+                assert!(self.numbers[&nameplate].holder.is_some_and(|(holder, _)| holder == connection), "refused who holds nothing");
+                assert!(matches!(refusal, [4 | 5, 0, 0]));
+            }
             Action::Pair(a, b) => self.paired(a, b, input),
             Action::Close(connection, why) => {
                 self.hears(connection, Heard::Closed(why));
@@ -310,12 +338,10 @@ impl World {
         match self.open.get(&connection) {
             Some(Role::Joiner(nameplate)) => {
                 let known = self.numbers.get_mut(nameplate).unwrap();
-                // Its first frame is message 1; what follows are the host's other words to it.
-                if known.holder.is_none_or(|(holder, _)| holder != connection) {
-                    assert!(known.holder.is_none(), "two joiners with one number");
-                    assert!(self.handed.insert(bytes.clone()), "a message 1 was handed out twice");
-                    known.holder = Some((connection, false));
-                }
+                assert!(known.holder.is_none(), "two joiners with one number, or two messages 1");
+                // A host may offer its last word as message 1 too, which is like others of its kind.
+                assert!(bytes.len() == REFUSAL || self.handed.insert(bytes.clone()), "a message 1 was handed out twice");
+                known.holder = Some((connection, false));
                 self.hears(connection, Heard::Frame(bytes));
             }
             Some(Role::Host(Some((nameplate, attempt)))) => {
@@ -327,10 +353,6 @@ impl World {
                 assert_eq!(message, *sent);
                 *holder = Some((*sender, true));
                 self.hears(connection, Heard::Attempt(*attempt, message.to_vec()));
-            }
-            Some(Role::Paired(other)) => {
-                assert!(matches!(input, Input::Message(sender, sent) if sender == other && *sent == bytes));
-                self.hears(connection, Heard::Frame(bytes));
             }
             other => panic!("a frame to {other:?}"),
         }
@@ -363,7 +385,16 @@ impl World {
         assert!(population.hosts + population.resting <= self.limits.numbers);
         assert_eq!(population.hosts + population.resting, self.pairing.numbers.held(), "each number that waits or rests is somebody's");
         assert!(population.slots + 2 * population.pairs <= population.connections);
+        for (connection, outbox) in &self.unread {
+            let most = match self.open.get(connection) {
+                Some(Role::Link(..)) => 0,
+                Some(Role::Joiner(_)) => MESSAGE + REFUSAL,
+                _ => ATTEMPT + MESSAGE,
+            };
+            assert!(outbox.bytes() <= most, "{} bytes wait for one connection", outbox.bytes());
+        }
         for host in self.pairing.hosts.values() {
+            assert!(host.offered() <= MESSAGE);
             let sources: BTreeSet<Source> = host.line.places().map(|place| place.source).collect();
             assert_eq!(sources.len(), host.line.places().count(), "one place a source");
             assert!(sources.len() <= self.limits.queue);

@@ -81,10 +81,17 @@ async fn a_number_is_burned_and_a_joiner_that_holds_it_hears_what_was_said_to_it
     assert_eq!(joiner.binary().await, b"one");
     joiner.send(BINARY, b"wrong").await;
     assert_eq!(host.binary().await, b"\0\0\0\x01wrong");
-    host.send(BINARY, b"\0\0\0\x01refused").await;
+    host.send(BINARY, b"\0\0\0\x01\x04\0\0").await;
     host.say(r#"{"type":"burn"}"#).await;
-    assert_eq!(joiner.binary().await, b"refused");
-    assert_eq!((joiner.closed().await, host.closed().await), (4001, 1000));
+    assert_eq!(joiner.binary().await, [4, 0, 0]);
+    assert_eq!(joiner.closed().await, 1000);
+    // The `next` that burning crosses need not be said any more.
+    let mut heard = host.hear().await;
+    if let Heard::Text(next) = &heard {
+        assert_eq!(*next, serde_json::json!({"type": "next", "attempt": 2}));
+        heard = host.hear().await;
+    }
+    assert_eq!(heard, Heard::Close(1000, "done".into()));
     let mut late = Client::ask(relay.address, 3, &format!("join-{number}"), None).await;
     assert_eq!(late.closed().await, 4001);
 }

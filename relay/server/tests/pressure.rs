@@ -1,7 +1,7 @@
 //! What is held for a side that does not read, and what a rate does.
 
 use super::Running;
-use super::client::{BINARY, Heard, PING, SOON, frame};
+use super::client::{BINARY, Client, Heard, PING, SOON, frame};
 use crate::limits::{Limits, RateLimits};
 use crate::pool::LARGE;
 use crate::settings::Settings;
@@ -98,7 +98,7 @@ async fn a_pair_that_says_nothing_is_closed_as_expired_and_one_that_does_is_not(
     while began.elapsed() < Duration::from_millis(1500) {
         host.send(PING, b"").await;
         assert_eq!(host.hear().await, Heard::Pong(Vec::new()));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!((idle.closed().await, too.closed().await), (4007, 4007));
     host.send(BINARY, b"still here").await;
@@ -108,8 +108,8 @@ async fn a_pair_that_says_nothing_is_closed_as_expired_and_one_that_does_is_not(
 #[tokio::test]
 async fn a_rate_slows_and_everything_arrives() {
     // A minute's worth at once, then a hundredth of it in 0.6 s.
-    let rates = RateLimits { bytes: 1_200_000, ..RateLimits::PUBLIC };
-    let relay = Running::start(Settings { rates: Some(rates), ..Settings::default() });
+    let rates = RateLimits { bytes: 1_200_000, ..RateLimits::OWN };
+    let relay = Running::start(Settings { rates, ..Settings::default() });
     let (mut host, mut joiner) = relay.pair(1, 2).await;
     let began = Instant::now();
     let send = async {
@@ -130,4 +130,70 @@ async fn a_rate_slows_and_everything_arrives() {
     let began = Instant::now();
     relay.serves().await;
     assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn the_13th_ping_of_a_connection_within_a_minute_waits_and_nothing_behind_it_is_read() {
+    let relay = Running::start(Settings::default());
+    let (mut pings, _, _) = Client::host(relay.address, 1).await;
+    let (mut paired, mut other) = relay.pair(3, 4).await;
+    let began = Instant::now();
+    // More than the kernel and the relay have room for, were it read.
+    let flood: Vec<u8> = (0..12).flat_map(|_| frame(PING, b"mine")).chain((0..500).flat_map(|_| frame(PING, b"more"))).collect();
+    for flooder in [&mut pings, &mut paired] {
+        flooder.stream.write_all(&flood).await.unwrap();
+    }
+    // A waiting side has an answer to each; a paired one of some that came at once only to the last.
+    for _ in 0..12 {
+        assert_eq!(pings.hear().await, Heard::Pong(b"mine".to_vec()));
+    }
+    relay.until(|relay| relay.counters.delayed.get() >= 2).await;
+    // What is for a side that is not read reaches it all the same, and others go on.
+    other.send(BINARY, b"to who floods").await;
+    loop {
+        match paired.hear().await {
+            Heard::Pong(_) => {}
+            heard => break assert_eq!(heard, Heard::Binary(b"to who floods".to_vec())),
+        }
+    }
+    relay.serves().await;
+    let delayed = relay.relay.counters.delayed.get();
+    assert!(delayed <= 2 + 2 * began.elapsed().as_secs() / 5, "{delayed} after {:?}", began.elapsed());
+    drop((pings, paired, other));
+    relay.empty().await;
+}
+
+#[tokio::test]
+async fn sixty_four_connections_of_one_source_ping_as_they_should_and_none_is_delayed() {
+    let limits = Limits { public: true, ..Limits::default() };
+    let relay = Running::start(Settings { limits, rates: RateLimits::PUBLIC, ..Settings::default() });
+    let mut all = Vec::new();
+    for index in 0..64 {
+        let mut link = Client::ask(relay.address, 1, &format!("link-host-{index:032x}"), None).await;
+        assert_eq!(link.text().await["type"], "waiting");
+        all.push(link);
+    }
+    // As many as they send in five minutes.
+    for _ in 0..12 {
+        for link in &mut all {
+            link.send(PING, b"").await;
+            assert_eq!(link.hear().await, Heard::Pong(Vec::new()));
+        }
+    }
+    assert_eq!(relay.relay.counters.delayed.get(), 0);
+}
+
+#[tokio::test]
+async fn who_is_closed_and_goes_on_to_send_is_read_no_further() {
+    let relay = Running::start(Settings::default());
+    let mut side = Client::ask(relay.address, 1, "link-host-00112233445566778899aabbccddeeff", None).await;
+    let flood = frame(BINARY, &[7; 1000]).repeat(1000);
+    let mut sent = 0;
+    // Until the relay has dropped it, which is after the time that it has to take its close frame.
+    while let Ok(count) = side.stream.write(&flood).await {
+        sent += count;
+    }
+    // The kernel's buffers have room for some of it; what the relay reads is a small part.
+    assert!(sent < 32 << 20, "{sent}");
+    relay.empty().await;
 }

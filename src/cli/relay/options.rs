@@ -103,12 +103,12 @@ pub(super) struct Sources {
     /// They are refused for
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().quotas.refusal))]
     refusal: Time,
-    /// Bytes of frames a minute; more is delayed [default: unlimited, or 50MB with --public]
+    /// Bytes a minute, and 64 for each frame; more is delayed [default: 120GB, or 50MB with --public]
     #[arg(long, value_name = "SIZE")]
     bytes_a_minute: Option<Size>,
-    /// Control messages a minute; more is delayed [default: unlimited, or 60 with --public]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    control_a_minute: Option<u64>,
+    /// Pings and control messages of each connection a minute; more is delayed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), default_value_t = limits().control)]
+    control_a_minute: u64,
 }
 
 /// How much there may be of everything (SPEC 10.7).
@@ -224,6 +224,7 @@ impl Options {
                 inactivity: times.inactivity.0,
                 longest: times.longest.0,
                 public: relay.public,
+                control: each.control_a_minute,
                 numbers: many(totals.numbers),
                 shares: Shares { source: totals.source_numbers, site: totals.site_numbers, provider: totals.provider_numbers },
                 quotas: QuotaLimits {
@@ -242,16 +243,11 @@ impl Options {
         })
     }
 
-    /// How fast a source may send: what is not said is unlimited, or that of a public relay.
-    fn rates(&self) -> Option<RateLimits> {
+    /// How fast a source may send, if nothing is said as fast as at such a relay.
+    fn rates(&self) -> RateLimits {
         let Self { relay, each, totals, .. } = self;
-        let usual = if relay.public { RateLimits::PUBLIC } else { RateLimits { bytes: u64::MAX, control: u64::MAX, ..RateLimits::PUBLIC } };
-        let limited = relay.public || each.bytes_a_minute.is_some() || each.control_a_minute.is_some();
-        limited.then(|| RateLimits {
-            bytes: each.bytes_a_minute.map_or(usual.bytes, |size| size.0),
-            control: each.control_a_minute.unwrap_or(usual.control),
-            sources: many(totals.sources),
-        })
+        let usual = if relay.public { RateLimits::PUBLIC } else { RateLimits::OWN };
+        RateLimits { bytes: each.bytes_a_minute.map_or(usual.bytes, |size| size.0), sources: many(totals.sources) }
     }
 }
 
@@ -307,7 +303,7 @@ mod tests {
     fn without_a_word_it_is_the_relay_of_the_specification_on_loopback() {
         let (ours, theirs) = (settings(&[]).unwrap(), Settings::default());
         assert_eq!(format!("{:?}", ours.limits), format!("{:?}", theirs.limits));
-        assert_eq!((ours.drain, ours.rates.is_none(), ours.own), (theirs.drain, true, false));
+        assert_eq!((ours.drain, ours.rates.bytes, ours.own), (theirs.drain, theirs.rates.bytes, false));
         assert_eq!(ours.listen, [SocketAddr::from(([127, 0, 0, 1], 7667))]);
         assert!(ours.tls.is_none() && ours.metrics.is_none() && ours.host_tokens.is_empty() && ours.trusted_proxies.is_empty());
     }
@@ -337,10 +333,11 @@ mod tests {
             "--source-numbers=22",
             "--site-numbers=23",
             "--provider-numbers=24",
+            "--control-a-minute=25",
             "--public",
         ]);
         let expected = "Limits { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
-                        inactivity: 11s, longest: 12s, public: true, numbers: 20, shares: Shares { source: 22, site: 23, \
+                        inactivity: 11s, longest: 12s, public: true, control: 25, numbers: 20, shares: Shares { source: 22, site: 23, \
                         provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, hosts_a_minute: 15, joins_a_minute: 16, \
                         misses_a_minute: 17, refusal: 18s, sources: 21 } }";
         assert_eq!(format!("{:?}", limits.unwrap().limits), expected);
@@ -348,11 +345,10 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_a_public_relay_or_what_is_said() {
-        let rates = |typed: &[&str]| settings(typed).unwrap().rates.map(|rates| (rates.bytes, rates.control));
-        assert_eq!(rates(&[]), None);
-        assert_eq!(rates(&["--public"]), Some((50_000_000, 60)));
-        assert_eq!(rates(&["--public", "--bytes-a-minute=1GB"]), Some((1_000_000_000, 60)));
-        assert_eq!(rates(&["--control-a-minute=5"]), Some((u64::MAX, 5)));
+        let rates = |typed: &[&str]| settings(typed).unwrap().rates.bytes;
+        assert_eq!(rates(&[]), 120_000_000_000);
+        assert_eq!(rates(&["--public"]), 50_000_000);
+        assert_eq!(rates(&["--public", "--bytes-a-minute=1GB"]), 1_000_000_000);
     }
 
     #[test]
