@@ -55,10 +55,8 @@ impl Control {
     }
 
     /// Whoever asked has this answer: it holds back nothing more.
-    pub(super) fn answered(&self, reply: &Reply) {
-        if let Some(desk) = &self.seen().desk {
-            desk(Errand::Answered(reply.0.seq));
-        }
+    pub(super) async fn answered(&self, reply: &Reply) {
+        self.bring(Errand::Answered(reply.0.seq)).await;
     }
 
     /// Whoever asked has not got this answer: it is received like any other text.

@@ -6,6 +6,7 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::sentences::untaken;
 use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc::error::TrySendError;
 
 /// How a session was closed by another command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +79,17 @@ impl Control {
     }
 
     /// Lines up to the number `seq` have reached who asked for them.
-    pub(super) fn returned(&self, seq: u64) {
+    pub(super) async fn returned(&self, seq: u64) {
         self.0.journal.returned(seq);
-        if let Some(desk) = &self.seen().desk {
-            desk(Errand::Returned(seq));
+        self.bring(Errand::Returned(seq)).await;
+    }
+
+    /// Brings an errand to the conversation, if there is one, and waits while it takes no more.
+    pub(super) async fn bring(&self, errand: Errand) {
+        let desk = self.seen().desk.clone();
+        if let Some(desk) = desk {
+            // A conversation that has ended wants nothing more.
+            let _ = desk.send(errand).await;
         }
     }
 
@@ -174,14 +182,21 @@ impl Control {
                 Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
             );
         }
+        let place = seen.desk.as_ref().map(|desk| desk.clone().try_reserve_owned());
+        let place = match place {
+            Some(Err(TrySendError::Full(_))) => return Err(super::crowded()),
+            // It has ended, and takes nothing more.
+            Some(Err(TrySendError::Closed(_))) | None => None,
+            Some(Ok(place)) => Some(place),
+        };
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);
         }
         if seen.end.is_none() {
             seen.state = State::Leaving;
         }
-        if let Some(desk) = &seen.desk {
-            desk(closing.errand());
+        if let Some(place) = place {
+            place.send(closing.errand());
         }
         drop(seen);
         self.0.closing.notify_waiters();

@@ -38,8 +38,10 @@ use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use room::Unsettled;
 pub use server::Server;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
@@ -123,8 +125,8 @@ pub struct Moved {
     pub total: Option<u64>,
 }
 
-/// Takes errands to the conversation.
-type Desk = Box<dyn Fn(Errand) + Send>;
+/// Takes errands to the conversation: bounded, so that whoever brings too many waits or is told.
+type Desk = mpsc::Sender<Errand>;
 
 /// How far the session has come, from what it has said.
 struct Seen {
@@ -298,16 +300,13 @@ impl Control {
         self.0.role.word()
     }
 
-    /// There is a conversation: errands go to `desk` from now on, as do those that came before.
-    pub fn attach(&self, desk: impl Fn(Errand) + Send + 'static) {
+    /// There is a conversation: errands go to `desk` from now on. Returns those that came before.
+    pub fn attach(&self, desk: mpsc::Sender<Errand>) -> VecDeque<Errand> {
         let mut seen = self.seen();
-        for sending in std::mem::take(&mut seen.waiting) {
-            desk(Errand::Send(sending));
-        }
-        if let Some(closing) = seen.closed {
-            desk(closing.errand());
-        }
-        seen.desk = Some(Box::new(desk));
+        let sendings = std::mem::take(&mut seen.waiting).into_iter().map(Errand::Send);
+        let early = sendings.chain(seen.closed.map(Closing::errand)).collect();
+        seen.desk = Some(desk);
+        early
     }
 
     /// The conversation is over: what was to be sent and is not delivered never will be.
@@ -385,13 +384,18 @@ impl Control {
             Failure::new(Exit::Other, "backlog", detail).next(format!("pinhole receive{number} --wait 45, then the same again"))
         })?;
         let (told, fates) = mpsc::unbounded_channel();
-        for (index, (ware, room)) in wares.into_iter().zip(rooms).enumerate() {
+        let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {
             let follower = Follower { index, told: told.clone(), control: self.clone(), _room: room };
-            let sending = Sending { ware, follower };
-            match &seen.desk {
-                Some(desk) => desk(Errand::Send(sending)),
-                None => seen.waiting.push(sending),
-            }
+            Sending { ware, follower }
+        });
+        match &seen.desk {
+            Some(desk) => match desk.try_reserve_many(sendings.len()) {
+                Ok(places) => places.zip(sendings).for_each(|(place, sending)| place.send(Errand::Send(sending))),
+                Err(TrySendError::Full(())) => return Err(crowded()),
+                // The conversation has just ended: nothing becomes of it.
+                Err(TrySendError::Closed(())) => {}
+            },
+            None => seen.waiting.extend(sendings),
         }
         Ok(fates)
     }
@@ -399,9 +403,11 @@ impl Control {
     /// What this session is to a command of the visitor's that asks for `code`, or a number alone.
     pub(crate) async fn about(&self, visitor: &Visitor, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
-        match &self.seen().desk {
-            Some(desk) => desk(Errand::Rests(rests)),
-            None => drop(rests),
+        if let Some(desk) = &self.seen().desk {
+            // Not taken, it is answered by nothing.
+            let _ = desk.try_send(Errand::Rests(rests));
+        } else {
+            drop(rests);
         }
         // Nothing if there is no conversation, or it is busy with a slow disk.
         let rests = tokio::time::timeout(Duration::from_secs(1), answer).await.ok().and_then(Result::ok);
@@ -428,6 +434,12 @@ impl Control {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// More errands wait for the conversation than it takes.
+fn crowded() -> Failure {
+    let detail = "more commands wait for this session than it takes at a time, so this one was not done";
+    Failure::new(Exit::Other, "backlog", detail).next("the same again in a moment")
 }
 
 impl Seen {

@@ -229,7 +229,7 @@ async fn receive(
         say(write, &Reply::Done { more: piece.more, over }).await?;
         if let Ok(Ok(Some(_))) = timeout(PATIENCE, wire::line(read)).await {
             if let Some(last) = piece.lines.last() {
-                control.returned(last.seq);
+                control.returned(last.seq).await;
             }
             if all {
                 control.end_returned();
@@ -296,7 +296,7 @@ async fn ask(
                 timeout(PATIENCE, wire::line(read)).await?
             };
             match told.await {
-                Ok(Some(_)) => control.answered(&reply),
+                Ok(Some(_)) => control.answered(&reply).await,
                 _ => control.unheard(&reply),
             }
             Ok(())

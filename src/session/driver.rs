@@ -1,5 +1,6 @@
 //! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
 
+use super::errands::next_errand;
 use super::event::{Event, Path};
 use super::handling::Handling;
 use super::interrupt::Interrupt;
@@ -10,7 +11,7 @@ use super::sending::Ours;
 use super::typing::Typing;
 use super::{Report, hand_over, tell};
 use crate::clock;
-use crate::control::Control;
+use crate::control::{Control, Errand};
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Inbox, Receiving};
 use crate::report::sentences::{Side, failure_from};
@@ -29,6 +30,8 @@ use tokio::time::timeout;
 
 /// News of links that may wait for the driver: enough that a reader rarely waits, few enough to bound memory.
 const NEWS: usize = 64;
+/// Finished work that may wait for the driver; beyond that, whoever brings more waits.
+const DESK: usize = 256;
 /// How long the last words may take to leave, and the other side's last words to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -37,12 +40,17 @@ pub(super) type Done = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
 
 /// A way for other threads to have something done in the driver's loop.
 #[derive(Clone)]
-pub(super) struct Desk(mpsc::UnboundedSender<Done>);
+pub(super) struct Desk(mpsc::Sender<Done>);
 
 impl Desk {
-    /// Hands `done` to the driver; nothing happens if it has ended.
+    /// Hands `done` to the driver from a thread, which waits while the desk is full; nothing happens if the driver has ended.
     pub(super) fn put(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
-        let _ = self.0.send(Box::new(done));
+        let _ = self.0.blocking_send(Box::new(done));
+    }
+
+    /// The same from a task.
+    pub(super) async fn bring(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
+        let _ = self.0.send(Box::new(done)).await;
     }
 }
 
@@ -88,7 +96,9 @@ pub(super) struct Driver<'a> {
     path: Path,
     link: Link,
     news: mpsc::Receiver<(LinkId, News)>,
-    pub(super) done: mpsc::UnboundedReceiver<Done>,
+    pub(super) done: mpsc::Receiver<Done>,
+    /// What other commands want, and what they wanted before there was a conversation.
+    pub(super) errands: (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
     wake_at: Option<pinhole_protocol::time::Instant>,
     outcome: Option<Outcome>,
 }
@@ -97,7 +107,7 @@ impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
     pub(super) fn start(plan: Arc<Plan>, joined: Joined, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
         let Joined { socket, path, established } = joined;
-        let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::unbounded_channel());
+        let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
         let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
         let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify };
@@ -130,6 +140,7 @@ impl<'a> Driver<'a> {
             link,
             news,
             done,
+            errands: (VecDeque::new(), None),
             wake_at: None,
             outcome: None,
         })
@@ -145,6 +156,7 @@ impl<'a> Driver<'a> {
             tokio::select! {
                 Some((link, news)) = self.news.recv() => self.news(link, news),
                 Some(done) = self.done.recv() => done(&mut self),
+                errand = next_errand(&mut self.errands) => self.errand(errand),
                 taken = self.control.taken() => self.secret_taken(taken),
                 () = interrupt.wait() => self.abort(Reason::Interrupted),
                 () = clock::sleep_until(self.wake_at) => self.input(Input::Tick),
@@ -396,6 +408,8 @@ impl<'a> Driver<'a> {
     /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered; an interrupt ends the
     /// waiting. What is left then, or cannot be removed, is said.
     async fn let_go(&mut self, interrupt: &mut Interrupt) {
+        // Nobody waits for room on it any more.
+        self.done.close();
         for ours in self.ours.values() {
             ours.stop();
         }

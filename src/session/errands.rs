@@ -5,15 +5,35 @@ use crate::clock;
 use crate::control::{Errand, Sending};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{Reason, Want};
+use std::collections::VecDeque;
+use std::future::pending;
+use tokio::sync::mpsc;
+
+/// Errands that may wait; beyond that a command waits with its own, or is told that it is too much.
+const ERRANDS: usize = 1024;
+
+/// The next errand: those that came before there was a conversation first.
+pub(super) async fn next_errand((early, errands): &mut (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>)) -> Errand {
+    if let Some(errand) = early.pop_front() {
+        return errand;
+    }
+    match errands {
+        Some(errands) => match errands.recv().await {
+            Some(errand) => errand,
+            None => pending().await,
+        },
+        None => pending().await,
+    }
+}
 
 impl Driver<'_> {
     /// From now on other commands are heard; what they wanted before is done first.
     pub(super) fn take_errands(&mut self) {
-        let desk = self.desk.clone();
-        self.control.attach(move |errand| desk.put(move |driver| driver.errand(errand)));
+        let (desk, errands) = mpsc::channel(ERRANDS);
+        self.errands = (self.control.attach(desk), Some(errands));
     }
 
-    fn errand(&mut self, errand: Errand) {
+    pub(super) fn errand(&mut self, errand: Errand) {
         match errand {
             Errand::Send(Sending { ware, follower }) => self.send_for(&ware, Some(follower)),
             Errand::Leave if self.plan.want == Want::Both => self.leave(),

@@ -103,10 +103,11 @@ impl Driver<'_> {
         if let Some(next) = pace.next().filter(|next| *next > now) {
             *work = Some(tokio::spawn(async move {
                 clock::sleep_until(Some(next)).await;
-                desk.put(|driver| {
+                let start = |driver: &mut Driver<'_>| {
                     driver.handling.work = None;
                     driver.next_answer();
-                });
+                };
+                desk.bring(start).await;
             }));
             return;
         }
@@ -120,7 +121,7 @@ impl Driver<'_> {
         };
         self.handling.work = Some(tokio::spawn(async move {
             let came = handler.run(message, facts).await;
-            desk.put(move |driver| driver.answered(&handler, came));
+            desk.bring(move |driver| driver.answered(&handler, came)).await;
         }));
         self.kept(id);
     }

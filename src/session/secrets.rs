@@ -51,7 +51,7 @@ impl Driver<'_> {
             // Standard input is for answers of the person here.
             let ran = program.run(secret, Stdio::null()).await;
             let stored = ran.map(|()| Stored::Program(program.variable().map(str::to_owned)));
-            desk.put(move |driver| driver.secret_stored(told, stored));
+            desk.bring(move |driver| driver.secret_stored(told, stored)).await;
         }));
     }
 

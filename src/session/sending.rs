@@ -136,10 +136,11 @@ impl Driver<'_> {
                 loop {
                     tokio::time::sleep(COUNTING).await;
                     let (done, offer) = (count.done(), selection.offer(id));
-                    desk.put(move |driver| {
+                    let counted = move |driver: &mut Driver<'_>| {
                         driver.count(id, Some(offer.bytes));
                         driver.input(Input::Counted { transfer: id, bytes: offer.bytes, entries: offer.entries, counted: offer.counted });
-                    });
+                    };
+                    desk.bring(counted).await;
                     if done {
                         return;
                     }

@@ -16,7 +16,7 @@ use rustyline::history::MemHistory;
 use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// What can be typed, for people.
 const HELP: &str = "\
@@ -27,6 +27,8 @@ What you type is sent as text when you press Enter; a pasted block is one text.
   /close           finish what is under way and leave
   //TEXT           a text that begins with a slash
 ";
+/// Lines that may be typed ahead of a question that reads them.
+const LINES: usize = 64;
 /// Unlike the mark before what the other side says.
 const PROMPT: &str = "you> ";
 
@@ -34,7 +36,7 @@ const PROMPT: &str = "you> ";
 pub(super) struct Typing {
     screen: Screen,
     /// Lines that answer a question go this way.
-    answers: Option<Sender<String>>,
+    answers: Option<SyncSender<String>>,
     /// No more lines are read, so no question can be answered.
     closed: bool,
 }
@@ -54,7 +56,7 @@ impl Typing {
 
     /// A terminal for one question, answered by the next lines that are typed.
     pub(super) fn terminal(&mut self) -> OwnTerminal {
-        let (answers, lines) = channel();
+        let (answers, lines) = sync_channel(LINES);
         self.answers = (!self.closed).then_some(answers);
         Terminal::new(Box::new(Lines { lines, line: Vec::new(), read: 0 }), Box::new(self.screen.clone()))
     }
@@ -125,8 +127,8 @@ impl Driver<'_> {
     /// A line was typed: an answer, a command or a text.
     pub(super) fn typed(&mut self, line: &str) {
         if let Some(answers) = self.typing.as_ref().and_then(|typing| typing.answers.as_ref()) {
-            // Whoever asked has just given up if nobody listens; then the line is lost, not sent.
-            let _ = answers.send(format!("{line}\n"));
+            // Whoever asked has just given up if nobody listens, or has more lines than an answer; then the line is lost, not sent.
+            let _ = answers.try_send(format!("{line}\n"));
         } else if let Some(rest) = line.strip_prefix("//") {
             self.send(&Ware::Text(format!("/{rest}")));
         } else if let Some(path) = command(line, "/file") {
@@ -220,7 +222,7 @@ mod tests {
 
     #[test]
     fn typed_lines_are_read_one_by_one_and_end_with_the_question() {
-        let (answers, lines) = channel();
+        let (answers, lines) = sync_channel(LINES);
         let mut lines = Lines { lines, line: Vec::new(), read: 0 };
         answers.send("yes\n".into()).unwrap();
         answers.send("no\n".into()).unwrap();
