@@ -6,6 +6,7 @@ mod harness;
 
 mod doctor;
 mod ending;
+mod floods;
 mod joiner;
 mod meeting;
 mod nginx;
