@@ -7,6 +7,10 @@ use tokio::sync::Notify;
 /// Bytes of lines that a session keeps beside those that wait for a reader (DESIGN 3.3, the window): texts beyond 1 KiB are in files, so
 /// these are thousands of lines.
 const MOST: usize = 16 << 20;
+/// Bytes of lines that it keeps at most, read or not. What the peer begins is put off before that; what else is said adds up slowly.
+const BOUND: usize = 2 * MOST;
+/// What each line takes beside its bytes, so that many short ones are bounded too.
+const LINE_SHARE: usize = 64;
 
 /// A numbered line.
 #[derive(Clone, Debug)]
@@ -18,6 +22,11 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
+    /// Bytes that it takes.
+    fn size(&self) -> usize {
+        self.line.len().saturating_add(LINE_SHARE)
+    }
+
     /// Whether whoever asked has it, so that it is not returned.
     fn is_answer(&self) -> bool {
         self.answer == Some(true)
@@ -48,7 +57,7 @@ struct Kept {
 impl Kept {
     /// Sums up what waits for a reader once more.
     fn sum_up(&mut self) {
-        self.unreturned = self.after(None).filter(|line| !line.is_answer()).map(|line| line.line.len()).sum();
+        self.unreturned = self.after(None).filter(|line| !line.is_answer()).map(Numbered::size).sum();
     }
 
     /// The lines after the number `after`, or else after those that were returned.
@@ -72,19 +81,21 @@ impl Journal {
         Self { only, kept: Mutex::default(), changed: Notify::default() }
     }
 
-    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were returned, and where the session's own output is read also
-    /// those that were not; they are missing from the sequence of numbers that a reader gets.
+    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were returned, and where the
+    /// session's own output is read, or beyond [`BOUND`], also those that were not; they are missing from the sequence of numbers that a
+    /// reader gets.
     pub(super) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept();
-        kept.bytes = kept.bytes.saturating_add(line.len());
-        kept.unreturned = kept.unreturned.saturating_add(line.len());
+        let line = Numbered { seq, line: line.into(), answer: text.then_some(false) };
+        kept.bytes = kept.bytes.saturating_add(line.size());
+        kept.unreturned = kept.unreturned.saturating_add(line.size());
         kept.last_seq = seq;
-        kept.lines.push_back(Numbered { seq, line: line.into(), answer: text.then_some(false) });
+        kept.lines.push_back(line);
         while kept.bytes > MOST
             && let Some(oldest) = kept.lines.front()
-            && (oldest.seq <= kept.returned || !self.only)
+            && (oldest.seq <= kept.returned || !self.only || kept.bytes > BOUND)
         {
-            let (size, unreturned) = (oldest.line.len(), oldest.seq > kept.returned);
+            let (size, unreturned) = (oldest.size(), oldest.seq > kept.returned && !oldest.is_answer());
             kept.lines.pop_front();
             kept.bytes = kept.bytes.saturating_sub(size);
             kept.unreturned = kept.unreturned.saturating_sub(if unreturned { size } else { 0 });
@@ -246,16 +257,28 @@ mod tests {
     #[test]
     fn the_oldest_lines_go_when_there_are_too_many() {
         let journal = Journal::new(false);
-        let long = "x".repeat(MOST / 4);
+        let long = "x".repeat(MOST / 4 - LINE_SHARE);
         (1..=6).for_each(|seq| journal.keep(seq, &long, false));
         assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [3, 4, 5, 6]);
         assert!(!journal.is_full());
     }
 
     #[test]
+    fn every_kind_of_line_is_bounded_however_short_and_whoever_reads() {
+        for only in [false, true] {
+            let journal = Journal::new(only);
+            let lines = 2 * BOUND / LINE_SHARE;
+            (1..=lines as u64).for_each(|seq| journal.keep(seq, "", false));
+            let kept = journal.kept();
+            assert_eq!(kept.lines.len(), if only { BOUND } else { MOST } / LINE_SHARE);
+            assert_eq!((kept.bytes, kept.unreturned), (kept.lines.len() * LINE_SHARE, kept.lines.len() * LINE_SHARE));
+        }
+    }
+
+    #[test]
     fn no_line_goes_that_nobody_has_read() {
         let journal = Journal::new(true);
-        let long = "x".repeat(MOST / 4);
+        let long = "x".repeat(MOST / 4 - LINE_SHARE);
         (1..=6).for_each(|seq| journal.keep(seq, &long, false));
         assert_eq!(numbers(&journal.piece(None, usize::MAX).0), [1, 2, 3, 4, 5, 6]);
         assert!(journal.is_full());
@@ -287,7 +310,7 @@ mod tests {
         assert_eq!(journal.kept().unreturned, 0);
         journal.unanswer(1);
         assert_eq!(numbers(&journal.piece(None, 1_000).0), [1, 2]);
-        assert_eq!(journal.kept().unreturned, "answerlater".len());
+        assert_eq!(journal.kept().unreturned, "answerlater".len() + 2 * LINE_SHARE);
     }
 
     #[tokio::test]

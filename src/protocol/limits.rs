@@ -79,6 +79,13 @@ pub const RANGES: usize = 64;
 
 /// Links of one conversation (SPEC 6).
 pub const LINKS: usize = 8;
+/// Control records that wait in a link: two of the longest messages, which keeps its threads busy. What it cannot take waits as state, of
+/// which the latest counts, and as messages.
+pub const LINK_RECORDS: usize = 36;
+/// Granted ranges of one transfer that wait in a link: the next comes before it has served these.
+pub const TRANSFER_GRANTS: usize = 4;
+/// Granted ranges that wait in a link, of all transfers.
+pub const LINK_GRANTS: usize = TRANSFER_GRANTS * TRANSFERS;
 /// Heartbeat while there is work.
 pub const BEAT_FAST: Duration = Duration::from_secs(2);
 /// Heartbeat otherwise.

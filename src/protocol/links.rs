@@ -1,6 +1,6 @@
 //! The table of a conversation's links: which is in use, when each was heard of, when to beat (SPEC 6).
 
-use crate::limits::{BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINKS, SILENCE_FAST, SILENCE_SLOW, STALLED};
+use crate::limits::{BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINK_GRANTS, LINK_RECORDS, LINKS, SILENCE_FAST, SILENCE_SLOW, STALLED};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -35,6 +35,9 @@ struct Link {
     beat: Instant,
     said_work: bool,
     peer_works: bool,
+    /// Control records and granted ranges that it can still take.
+    records: usize,
+    grants: usize,
 }
 
 pub(crate) struct Links {
@@ -58,6 +61,8 @@ impl Links {
                     beat: now,
                     said_work: false,
                     peer_works: false,
+                    records: LINK_RECORDS,
+                    grants: LINK_GRANTS,
                 });
                 true
             }
@@ -85,6 +90,48 @@ impl Links {
     /// The link that what is sent goes over.
     pub(crate) fn in_use(&self) -> Option<LinkId> {
         (0u8..).zip(&self.table).find_map(|(index, link)| link.as_ref().is_some_and(|link| link.used).then_some(LinkId(index)))
+    }
+
+    /// Whether a link can take a control record: more would wait in it, where nothing later can replace or overtake them.
+    pub(crate) fn has_room(&self, id: LinkId) -> bool {
+        self.room(id).is_some_and(|link| link.records > 0)
+    }
+
+    /// A control record was handed to a link.
+    pub(crate) fn handed(&mut self, id: LinkId) {
+        if let Some(link) = self.get(id) {
+            link.records = link.records.saturating_sub(1);
+        }
+    }
+
+    /// A link has sealed a control record, and can take another.
+    pub(crate) fn taken(&mut self, id: LinkId) {
+        if let Some(link) = self.get(id) {
+            link.records = link.records.saturating_add(1).min(LINK_RECORDS);
+        }
+    }
+
+    /// Granted ranges that a link can still take.
+    pub(crate) fn grants(&self, id: LinkId) -> usize {
+        self.room(id).map_or(0, |link| link.grants)
+    }
+
+    /// So many ranges were granted to a link.
+    pub(crate) fn granted(&mut self, id: LinkId, count: usize) {
+        if let Some(link) = self.get(id) {
+            link.grants = link.grants.saturating_sub(count);
+        }
+    }
+
+    /// A link is through with a granted range.
+    pub(crate) fn served(&mut self, id: LinkId) {
+        if let Some(link) = self.get(id) {
+            link.grants = link.grants.saturating_add(1).min(LINK_GRANTS);
+        }
+    }
+
+    fn room(&self, id: LinkId) -> Option<&Link> {
+        self.table.get(usize::from(id.0))?.as_ref()
     }
 
     /// Bytes arrived on a link; true if it had been called stalled.
@@ -141,7 +188,8 @@ impl Links {
 
     /// When [`Links::beat`] or [`Links::never_heard`] will next have something to say.
     pub(crate) fn wake_at(&self, work: bool) -> Option<Instant> {
-        let beat = |link: &Link| link.used.then(|| link.beat.after(link.pace(work)));
+        // One that has no room is heard of when it has.
+        let beat = |link: &Link| (link.used && link.records > 0).then(|| link.beat.after(link.pace(work)));
         let first = |link: &Link| (!link.heard).then(|| link.confirmed.after(FIRST_RECORD_TIME));
         self.table.iter().flatten().flat_map(|link| [beat(link), first(link)]).flatten().min()
     }
@@ -199,6 +247,23 @@ mod tests {
         assert!(links.heard(LinkId::CODE) && !links.heard(LinkId::CODE));
         links.peer_beat(LinkId::CODE, true);
         assert_eq!((quiet(&mut links, 14, false), quiet(&mut links, 15, false)), (Silence::Stalled, Silence::Dead));
+    }
+
+    #[test]
+    fn a_link_takes_so_much_and_is_not_woken_for_before_it_has_room() {
+        let mut links = used();
+        for _ in 0..LINK_RECORDS {
+            assert!(links.has_room(LinkId::CODE) && links.wake_at(false).is_some());
+            links.handed(LinkId::CODE);
+        }
+        links.heard(LinkId::CODE);
+        assert!(!links.has_room(LinkId::CODE) && links.wake_at(false).is_none());
+        links.taken(LinkId::CODE);
+        assert!(links.has_room(LinkId::CODE) && links.wake_at(false).is_some());
+        links.granted(LinkId::CODE, LINK_GRANTS);
+        assert_eq!(links.grants(LinkId::CODE), 0);
+        links.served(LinkId::CODE);
+        assert_eq!((links.grants(LinkId::CODE), links.grants(LinkId(1))), (1, 0));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW, WINDOW_SHARE};
 use crate::wire::{Control, ItemId, Message, encoded, read};
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    string::String,
+    vec::Vec,
+};
 use minicbor::Decoder;
 use zeroize::Zeroizing;
 
@@ -56,14 +60,38 @@ pub struct Violation(
     pub &'static str,
 );
 
+/// A message out that has its number.
+struct Numbered {
+    encoded: Zeroizing<Vec<u8>>,
+    key: Option<Key>,
+}
+
+/// Names a message out for as long as the peer cannot have it, which makes what it says of it a guess.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The text, secret or offer of this number.
+    Item(ItemId),
+    /// The acceptance of the peer's offer.
+    Accept(ItemId),
+}
+
 /// Both directions' numbers, acknowledgements and queues.
 pub(crate) struct Messages {
     /// Number of the next message out.
     number: u64,
     /// Messages out that are not acknowledged, oldest first.
-    unacknowledged: VecDeque<Zeroizing<Vec<u8>>>,
-    /// Texts and secrets out that the window does not admit yet; they have no number.
+    unacknowledged: VecDeque<Numbered>,
+    /// Place in these of the next piece for the link in use, and how much of that message it has.
+    place: usize,
+    offset: usize,
+    /// Messages below this number were handed to a link whole, so the peer may have them.
+    said: u64,
+    /// Messages out that no link has begun. They get their numbers when one does.
+    ready: VecDeque<Message>,
+    /// Texts and secrets among them, which also wait for the window.
     waiting: VecDeque<Message>,
+    /// Names of those that no link has whole.
+    unsaid: BTreeSet<Key>,
     /// Body bytes sent, and how many the peer allows, since the beginning.
     sent: u64,
     allowed: u64,
@@ -80,7 +108,12 @@ impl Messages {
         Self {
             number: 0,
             unacknowledged: VecDeque::new(),
+            place: 0,
+            offset: 0,
+            said: 0,
+            ready: VecDeque::new(),
             waiting: VecDeque::new(),
+            unsaid: BTreeSet::new(),
             sent: 0,
             allowed: WINDOW,
             expected: 0,
@@ -90,62 +123,118 @@ impl Messages {
         }
     }
 
-    /// Takes a message to send and returns the control that carries it now: none if it waits for the window.
-    pub(crate) fn send(&mut self, message: Message) -> Vec<Control> {
-        if window_bytes(&message) > 0 {
-            self.waiting.push_back(message);
-            self.admit()
+    /// Takes a message to send; [`Messages::piece`] hands it out once a link has room.
+    pub(crate) fn send(&mut self, message: Message) {
+        self.unsaid.extend(key(&message));
+        let queue = if window_bytes(&message) > 0 { &mut self.waiting } else { &mut self.ready };
+        queue.push_back(message);
+    }
+
+    /// The next piece for the link in use; `None` if it has everything that the window admits.
+    pub(crate) fn piece(&mut self) -> Option<Control> {
+        if self.place >= self.unacknowledged.len() {
+            self.begin()?;
+        }
+        let number = self.first().saturating_add(self.place as u64);
+        let message = self.unacknowledged.get(self.place)?;
+        let rest = message.encoded.get(self.offset..)?;
+        let piece = rest.get(..FRAGMENT).unwrap_or(rest);
+        let last = piece.len() == rest.len();
+        let control = Control::Fragment { number, last, bytes: piece.to_vec().into() };
+        if last {
+            if let Some(key) = message.key {
+                self.unsaid.remove(&key);
+            }
+            self.said = self.said.max(number.saturating_add(1));
+            (self.place, self.offset) = (self.place.saturating_add(1), 0);
         } else {
-            self.number(&message)
+            self.offset = self.offset.saturating_add(piece.len());
         }
+        Some(control)
     }
 
-    /// What the window admits of the texts and secrets that wait.
-    fn admit(&mut self) -> Vec<Control> {
-        let mut out = Vec::new();
-        while let Some(next) = self.waiting.front() {
-            let sent = self.sent.saturating_add(window_bytes(next));
-            if sent > self.allowed {
-                break;
+    /// Numbers the next message that may be sent. What takes nothing of the window overtakes what does.
+    fn begin(&mut self) -> Option<()> {
+        let message = match self.ready.pop_front() {
+            Some(message) => message,
+            None => {
+                let sent = self.sent.saturating_add(window_bytes(self.waiting.front()?));
+                if sent > self.allowed {
+                    return None;
+                }
+                self.sent = sent;
+                self.waiting.pop_front()?
             }
-            self.sent = sent;
-            if let Some(message) = self.waiting.pop_front() {
-                out.extend(self.number(&message));
-            }
+        };
+        let encoded = encoded(&message, encoded_room(&message));
+        self.number = self.number.saturating_add(1);
+        self.unacknowledged.push_back(Numbered { encoded, key: key(&message) });
+        Some(())
+    }
+
+    /// Number of the oldest message that is not acknowledged.
+    fn first(&self) -> u64 {
+        self.number.saturating_sub(self.unacknowledged.len() as u64)
+    }
+
+    /// A new link gets everything unacknowledged from its first piece.
+    pub(crate) const fn again(&mut self) {
+        (self.place, self.offset) = (0, 0);
+    }
+
+    /// True while a text, secret or offer of ours waits for a link or for the window: the peer cannot have it.
+    pub(crate) fn is_unsaid(&self, item: ItemId) -> bool {
+        self.unsaid.contains(&Key::Item(item))
+    }
+
+    /// True while the acceptance of the peer's offer waits for a link.
+    pub(crate) fn is_acceptance_unsaid(&self, item: ItemId) -> bool {
+        self.unsaid.contains(&Key::Accept(item))
+    }
+
+    /// Takes back what no link has begun of our item; true if that is all there is of it, so that there is nothing to cancel.
+    pub(crate) fn withdraw(&mut self, item: ItemId) -> bool {
+        self.ready.retain(|message| match message {
+            Message::Entries(part) => part.item != item,
+            Message::End { item: ended, .. } => *ended != item,
+            _ => true,
+        });
+        if !self.is_unsaid(item) {
+            return false;
         }
-        out
+        let before = self.ready.len().saturating_add(self.waiting.len());
+        for queue in [&mut self.ready, &mut self.waiting] {
+            queue.retain(|message| key(message) != Some(Key::Item(item)));
+        }
+        let withdrawn = self.ready.len().saturating_add(self.waiting.len()) < before;
+        if withdrawn {
+            self.unsaid.remove(&Key::Item(item));
+        }
+        withdrawn
     }
 
-    fn number(&mut self, message: &Message) -> Vec<Control> {
-        let encoded = encoded(message, encoded_room(message));
-        let number = self.number;
-        self.number = number.saturating_add(1);
-        let control = fragments(number, &encoded);
-        self.unacknowledged.push_back(encoded);
-        control
+    /// Drops what no link has begun, before a last word that does not wait for it.
+    pub(crate) fn abandon(&mut self) {
+        self.ready.clear();
+        self.waiting.clear();
+        self.unsaid.clear();
     }
 
-    /// Texts and secrets that the window does not admit yet.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Message> {
-        self.waiting.iter()
-    }
-
-    /// Everything unacknowledged once more, for a new link.
-    pub(crate) fn again(&self) -> Vec<Control> {
-        let first = self.number.saturating_sub(self.unacknowledged.len() as u64);
-        (first..).zip(&self.unacknowledged).flat_map(|(number, encoded)| fragments(number, encoded)).collect()
-    }
-
-    /// The peer's state: forgets what it has, and returns what its window admits now.
-    pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<Vec<Control>, Violation> {
-        if next > self.number {
+    /// The peer's state: forgets what it has, and knows what its window admits.
+    pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<(), Violation> {
+        if next > self.said {
             return Err(Violation("acknowledged a message that was never sent"));
         }
-        while self.number.saturating_sub(self.unacknowledged.len() as u64) < next {
+        while self.first() < next {
             self.unacknowledged.pop_front();
+            match self.place.checked_sub(1) {
+                Some(place) => self.place = place,
+                // A link before this one has brought it.
+                None => self.offset = 0,
+            }
         }
         self.allowed = self.allowed.max(allowed);
-        Ok(self.admit())
+        Ok(())
     }
 
     /// Takes a piece of a message; returns the message that it completes.
@@ -203,12 +292,24 @@ impl Messages {
 
     /// Whether the peer has everything that was to be sent.
     pub(crate) fn all_acknowledged(&self) -> bool {
-        self.unacknowledged.is_empty() && self.waiting.is_empty()
+        self.unacknowledged.is_empty() && self.ready.is_empty() && self.waiting.is_empty()
     }
 
-    /// Whether the peer acknowledges so little that keeping messages for it has to end.
+    /// Whether texts or secrets wait for a link or the window.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether the link in use has everything that the window admits.
+    pub(crate) fn all_handed_out(&self) -> bool {
+        let admitted = |next: &Message| self.sent.saturating_add(window_bytes(next)) <= self.allowed;
+        self.place >= self.unacknowledged.len() && self.ready.is_empty() && !self.waiting.front().is_some_and(admitted)
+    }
+
+    /// Whether the peer acknowledges so little that keeping messages for it has to end. Texts and secrets that wait are not counted: the
+    /// peer's window says how many may not.
     pub(crate) fn ignored(&self) -> bool {
-        self.unacknowledged.len() > UNACKNOWLEDGED
+        self.unacknowledged.len().saturating_add(self.ready.len()) > UNACKNOWLEDGED
     }
 
     /// Number that the next message out will get; the peer has it once it expects a later one.
@@ -218,7 +319,7 @@ impl Messages {
 
     /// Whether the peer has acknowledged message `number`.
     pub(crate) fn has(&self, number: u64) -> bool {
-        number < self.number.saturating_sub(self.unacknowledged.len() as u64)
+        number < self.first()
     }
 }
 
@@ -247,6 +348,16 @@ fn is_part(encoded: &[u8]) -> bool {
     decoder.array().and_then(|_| decoder.u32()).is_ok_and(|kind| kind == ENTRIES)
 }
 
+/// The name under which a message is known until a link has it whole, if anybody could speak of it.
+const fn key(message: &Message) -> Option<Key> {
+    match message {
+        Message::Text { item, .. } | Message::Secret { item, .. } => Some(Key::Item(*item)),
+        Message::Offer(offer) => Some(Key::Item(offer.item)),
+        Message::Accept { item } => Some(Key::Accept(*item)),
+        _ => None,
+    }
+}
+
 fn encoded_room(message: &Message) -> usize {
     match message {
         Message::Text { body, .. } => body.len().saturating_add(FRAMING),
@@ -255,20 +366,28 @@ fn encoded_room(message: &Message) -> usize {
     }
 }
 
-fn fragments(number: u64, encoded: &[u8]) -> Vec<Control> {
-    let count = encoded.len().div_ceil(FRAGMENT);
-    (1..=count)
-        .zip(encoded.chunks(FRAGMENT))
-        .map(|(index, piece)| Control::Fragment { number, last: index == count, bytes: piece.to_vec().into() })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn text(item: u32, length: usize) -> Message {
         Body::text(ItemId(item), "x".repeat(length)).unwrap().into_message()
+    }
+
+    /// Everything that a link with room gets now.
+    fn out(from: &mut Messages) -> Vec<Control> {
+        core::iter::from_fn(|| from.piece()).collect()
+    }
+
+    fn send(from: &mut Messages, message: Message) -> Vec<Control> {
+        from.send(message);
+        out(from)
+    }
+
+    /// Everything unacknowledged once more.
+    fn again(from: &mut Messages) -> Vec<Control> {
+        from.again();
+        out(from)
     }
 
     fn deliver(to: &mut Messages, control: Vec<Control>) -> Result<Vec<Message>, Violation> {
@@ -285,8 +404,8 @@ mod tests {
         let label = "l".repeat(LABEL);
         let secret = Body::secret(ItemId(u32::MAX), Some(label.clone()), &[7; Body::MAX]).unwrap();
         let (mut a, mut b) = (Messages::new(), Messages::new());
-        assert_eq!(deliver(&mut b, a.send(secret.into_message())).unwrap().len(), 1);
-        assert_eq!(deliver(&mut b, a.send(text(u32::MAX, Body::MAX))).unwrap().len(), 1);
+        assert_eq!(deliver(&mut b, send(&mut a, secret.into_message())).unwrap().len(), 1);
+        assert_eq!(deliver(&mut b, send(&mut a, text(u32::MAX, Body::MAX))).unwrap().len(), 1);
         assert!(Body::text(ItemId(1), "x".repeat(Body::MAX + 1)).is_err());
         assert!(Body::secret(ItemId(1), None, &[7; Body::MAX + 1]).is_err());
         assert!(Body::secret(ItemId(1), Some(label + "l"), &[7]).is_err());
@@ -295,7 +414,7 @@ mod tests {
     #[test]
     fn a_piece_of_a_secret_cannot_be_printed() {
         let secret = Body::secret(ItemId(1), None, b"s3cr3t").unwrap();
-        let control = Messages::new().send(secret.into_message());
+        let control = send(&mut Messages::new(), secret.into_message());
         let shown = std::format!("{control:?}");
         assert!(shown.contains("bytes: 13 bytes") && !shown.contains("115, 51"), "{shown}");
     }
@@ -303,21 +422,21 @@ mod tests {
     #[test]
     fn repetitions_after_a_lost_link_are_taken_once() {
         let (mut a, mut b) = (Messages::new(), Messages::new());
-        let first = a.send(text(1, 3));
-        let second = a.send(text(2, FRAGMENT * 2));
+        let first = send(&mut a, text(1, 3));
+        let second = send(&mut a, text(2, FRAGMENT * 2));
         assert_eq!(deliver(&mut b, first).unwrap().len(), 1);
         // Only the first piece of the second arrives, then the link is lost.
         assert!(deliver(&mut b, second.into_iter().take(1).collect()).unwrap().is_empty());
         b.link_lost();
         let (next, allowed) = b.state();
-        assert!(a.acknowledged(next, allowed).unwrap().is_empty());
-        assert!(!a.all_acknowledged());
-        let arrived = deliver(&mut b, a.again()).unwrap();
+        a.acknowledged(next, allowed).unwrap();
+        assert!(!a.all_acknowledged() && out(&mut a).is_empty());
+        let arrived = deliver(&mut b, again(&mut a)).unwrap();
         assert_eq!(arrived.len(), 1);
         assert!(matches!(&arrived[0], Message::Text { item, .. } if *item == ItemId(2)));
-        assert!(deliver(&mut b, a.again()).unwrap().is_empty());
+        assert!(deliver(&mut b, again(&mut a)).unwrap().is_empty());
         let (next, allowed) = b.state();
-        assert!(a.acknowledged(next, allowed).unwrap().is_empty());
+        a.acknowledged(next, allowed).unwrap();
         assert!(a.all_acknowledged() && a.has(1));
     }
 
@@ -328,15 +447,16 @@ mod tests {
         let big = Body::MAX;
         let count = WINDOW as usize / big + 2;
         for item in 1..=count as u32 {
-            arrived.extend(deliver(&mut b, a.send(text(item, big))).unwrap());
+            arrived.extend(deliver(&mut b, send(&mut a, text(item, big))).unwrap());
         }
         assert_eq!(arrived.len(), count - 2);
         // Something else is not held up.
-        arrived.extend(deliver(&mut b, a.send(Message::Verified)).unwrap());
+        arrived.extend(deliver(&mut b, send(&mut a, Message::Verified)).unwrap());
         assert_eq!(arrived.len(), count - 1);
         b.collected(2 * big as u64);
         let (next, allowed) = b.state();
-        let late = a.acknowledged(next, allowed).unwrap();
+        a.acknowledged(next, allowed).unwrap();
+        let late = out(&mut a);
         let items: Vec<_> = deliver(&mut b, late)
             .unwrap()
             .iter()
@@ -348,14 +468,48 @@ mod tests {
     #[test]
     fn empty_texts_fill_the_window_too() {
         let mut a = Messages::new();
-        let sent = (0..).take_while(|item| !a.send(text(*item, 0)).is_empty()).count();
+        let sent = (0..).take_while(|item| !send(&mut a, text(*item, 0)).is_empty()).count();
         assert_eq!(sent as u64, WINDOW / WINDOW_SHARE);
         assert!(!a.ignored());
-        let results = |a: &mut Messages| a.send(Message::Result { item: ItemId(1), failed: None });
-        while !a.ignored() {
-            assert!(a.unacknowledged.len() <= UNACKNOWLEDGED);
-            results(&mut a);
+        // Counted whether a link has them or not.
+        for number in a.unacknowledged.len()..UNACKNOWLEDGED {
+            assert!(!a.ignored());
+            a.send(Message::Result { item: ItemId(1), failed: None });
+            assert!(number % 2 == 0 || a.piece().is_some());
         }
+        assert!(!a.ignored());
+        a.send(Message::Result { item: ItemId(1), failed: None });
+        assert!(a.ignored());
+    }
+
+    #[test]
+    fn what_no_link_has_begun_can_be_taken_back_and_cannot_be_acknowledged() {
+        let mut a = Messages::new();
+        a.send(text(1, FRAGMENT * 2));
+        a.send(text(2, 3));
+        assert!(a.piece().is_some());
+        // The first has gone in part, the second not at all.
+        assert!(a.is_unsaid(ItemId(1)) && a.is_unsaid(ItemId(2)));
+        assert!(a.acknowledged(1, 0).is_err());
+        assert!(!a.withdraw(ItemId(1)) && a.withdraw(ItemId(2)) && !a.withdraw(ItemId(2)));
+        assert_eq!(out(&mut a).len(), 2);
+        assert!(!a.is_unsaid(ItemId(1)) && a.all_handed_out());
+        assert!(a.acknowledged(2, 0).is_err());
+        a.acknowledged(1, 0).unwrap();
+        assert!(a.all_acknowledged());
+    }
+
+    #[test]
+    fn a_last_word_waits_for_what_was_begun_and_for_nothing_else() {
+        let (mut a, mut b) = (Messages::new(), Messages::new());
+        a.send(text(1, FRAGMENT * 2));
+        a.send(text(2, 3));
+        let begun = a.piece().into_iter().collect();
+        assert!(deliver(&mut b, begun).unwrap().is_empty());
+        a.abandon();
+        let last = send(&mut a, Message::Leave { reason: crate::wire::Reason::Interrupted });
+        let arrived = deliver(&mut b, last).unwrap();
+        assert!(matches!(arrived[..], [Message::Text { item: ItemId(1), .. }, Message::Leave { .. }]));
     }
 
     #[test]

@@ -5,45 +5,88 @@ use super::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::{OwnTerminal, WITHOUT_VERIFY};
 use pinhole_protocol::conversation::Input;
-use pinhole_protocol::wire::{Reason, Want};
+use pinhole_protocol::wire::{ItemId, Reason, Want};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A question: asked on a thread of its own, which then hands over what follows from the answer.
-pub(super) type Question = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
+type Ask = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
+
+/// Questions to the person here, one at a time.
+#[derive(Default)]
+pub(super) struct Questions {
+    /// Those that wait, oldest first, each with the peer's item that it is about.
+    waiting: VecDeque<(Option<ItemId>, Ask)>,
+    /// The one that the person sees.
+    shown: Option<Shown>,
+}
+
+/// A question on the screen. It stays there until it is answered, because what is typed may be the answer to it and to nothing else.
+struct Shown {
+    about: Option<ItemId>,
+    gone: Gone,
+}
+
+/// Set once the peer has withdrawn what a question is about, so that nothing follows from its answer.
+#[derive(Clone, Default)]
+pub(super) struct Gone(Arc<AtomicBool>);
+
+impl Gone {
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Questions {
+    /// Nobody is asked about this item any more.
+    pub(super) fn withdraw(&mut self, item: ItemId) {
+        self.waiting.retain(|(about, _)| *about != Some(item));
+        if let Some(shown) = self.shown.as_ref().filter(|shown| shown.about == Some(item)) {
+            shown.gone.0.store(true, Ordering::SeqCst);
+        }
+    }
+}
 
 impl Driver<'_> {
-    /// Asks the person here when it is this question's turn; `then` gets the answer. `instead` says what answers it without a terminal.
+    /// Asks the person here when it is this question's turn; `then` gets the answer, unless the peer's item that it is `about` is withdrawn
+    /// before. `instead` says what answers it without a terminal.
     pub(super) fn ask<T: Send + 'static>(
         &mut self,
-        question: &'static str,
-        instead: &'static str,
-        ask: impl FnOnce(&mut OwnTerminal) -> Result<T, Failure> + Send + 'static,
+        about: Option<ItemId>,
+        (question, instead): (&'static str, &'static str),
+        ask: impl FnOnce(&mut OwnTerminal, &Gone) -> Result<T, Failure> + Send + 'static,
         then: impl FnOnce(&mut Driver<'_>, Result<T, Failure>) + Send + 'static,
     ) {
-        self.questions.push_back(Box::new(move |driver| {
-            driver.asking = true;
+        let ask: Ask = Box::new(move |driver| {
+            let gone = Gone::default();
+            driver.questions.shown = Some(Shown { about, gone: gone.clone() });
             driver.report.suspend();
             let typed = driver.typing.as_mut().map(super::typing::Typing::terminal);
             driver.work(
-                move || typed.map_or_else(|| OwnTerminal::open(question, instead), Ok).and_then(|mut terminal| ask(&mut terminal)),
+                move || typed.map_or_else(|| OwnTerminal::open(question, instead), Ok).and_then(|mut terminal| ask(&mut terminal, &gone)),
                 move |driver, answer| {
-                    driver.asking = false;
+                    let shown = driver.questions.shown.take();
                     if let Some(typing) = &mut driver.typing {
                         typing.answered();
                     }
                     driver.report.resume();
-                    then(driver, answer);
+                    if shown.is_some_and(|shown| !shown.gone.is_set()) {
+                        then(driver, answer);
+                    }
                     driver.next_question();
                 },
             );
-        }));
+        });
+        self.questions.waiting.push_back((about, ask));
         self.next_question();
     }
 
     fn next_question(&mut self) {
-        if !self.asking
-            && let Some(question) = self.questions.pop_front()
+        if self.questions.shown.is_none()
+            && let Some((_, ask)) = self.questions.waiting.pop_front()
         {
-            question(self);
+            ask(self);
         }
     }
 
@@ -51,9 +94,9 @@ impl Driver<'_> {
     pub(super) fn verify(&mut self, words: String) {
         self.say(&Event::Verify { words: words.clone() });
         self.ask(
-            "--verify",
-            WITHOUT_VERIFY,
-            move |terminal| terminal.same_words(&words),
+            None,
+            ("--verify", WITHOUT_VERIFY),
+            move |terminal, _| terminal.same_words(&words),
             |driver, answer| match answer {
                 Ok(true) => driver.input(Input::Verified),
                 Ok(false) => driver.abort(Reason::NotVerified),

@@ -1,11 +1,12 @@
 //! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
 
+use super::answers::Questions;
 use super::errands::next_errand;
 use super::event::{Event, Path};
 use super::handling::Handling;
 use super::interrupt::Interrupt;
 use super::plan::{Destination, Plan};
-use super::receiving::Theirs;
+use super::receiving::{PutOff, Theirs};
 use super::removal::{Removals, left_behind};
 use super::sending::Ours;
 use super::typing::Typing;
@@ -19,7 +20,7 @@ use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
 use pinhole_protocol::links::LinkId;
-use pinhole_protocol::wire::{ItemId, Offer, Reason, Want};
+use pinhole_protocol::wire::{ItemId, Reason, Want};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ use tokio::time::timeout;
 const NEWS: usize = 64;
 /// Finished work that may wait for the driver; beyond that, whoever brings more waits.
 const DESK: usize = 256;
+/// Pieces of work on other threads while which no more is heard of links, so that a peer which begins and withdraws one thing after
+/// another waits for the disk. What it may have under way at a time makes fewer.
+const WORK: usize = 32;
 /// How long the last words may take to leave, and the other side's last words to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -66,8 +70,10 @@ pub(super) struct Driver<'a> {
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
     /// Texts of the peer's that no command has received yet, with the numbers of their lines.
     pub(super) uncollected: VecDeque<(u64, ItemId)>,
-    /// Offers of the peer's that wait until something was received.
-    pub(super) put_off: VecDeque<Offer>,
+    /// What of the peer's waits until something was received.
+    pub(super) put_off: VecDeque<PutOff>,
+    /// Pieces of work that are not done.
+    working: usize,
     /// Parts of files being removed, or made.
     pub(super) removals: Removals,
     /// Where things are received, once something was.
@@ -80,9 +86,7 @@ pub(super) struct Driver<'a> {
     pub(super) handling: Handling,
     /// Inputs that follow from what is being handled.
     pub(super) next: VecDeque<Input<'static>>,
-    /// Questions to the person here, one at a time.
-    pub(super) questions: VecDeque<super::answers::Question>,
-    pub(super) asking: bool,
+    pub(super) questions: Questions,
     /// Lines that the person here types into the channel.
     pub(super) typing: Option<Typing>,
     /// What the peer came for.
@@ -122,14 +126,14 @@ impl<'a> Driver<'a> {
             theirs: BTreeMap::new(),
             uncollected: VecDeque::new(),
             put_off: VecDeque::new(),
+            working: 0,
             removals: Removals::default(),
             inbox: None,
             sink_used: false,
             program: None,
             handling: Handling::default(),
             next: VecDeque::new(),
-            questions: VecDeque::new(),
-            asking: false,
+            questions: Questions::default(),
             typing: None,
             peer: None,
             delivered: 0,
@@ -154,7 +158,7 @@ impl<'a> Driver<'a> {
                 break outcome;
             }
             tokio::select! {
-                Some((link, news)) = self.news.recv() => self.news(link, news),
+                Some((link, news)) = self.news.recv(), if self.working < WORK => self.news(link, news),
                 Some(done) = self.done.recv() => done(&mut self),
                 errand = next_errand(&mut self.errands) => self.errand(errand),
                 taken = self.control.taken() => self.secret_taken(taken),
@@ -231,6 +235,9 @@ impl<'a> Driver<'a> {
         for event in actions.events {
             self.event(event);
         }
+        if self.outcome.is_none() {
+            self.next_answer();
+        }
     }
 
     fn news(&mut self, link: LinkId, news: News) {
@@ -238,7 +245,9 @@ impl<'a> Driver<'a> {
             News::Control(body) => self.input(Input::Control(link, &body)),
             News::Quiet(waited) => self.input(Input::Quiet(link, waited)),
             News::Wrote(item, range) => self.input(Input::Wrote(item, range)),
+            News::Taken => self.input(Input::Taken(link)),
             News::Sent(item, range) => self.input(Input::Sent(link, item, range)),
+            News::Unserved => self.input(Input::Unserved(link)),
             News::Refused(item, refusal) => self.refuse(item, refusal.reason, Some(refusal.failure)),
             News::Unread(item, failure) => self.withdraw(item, failure.reason(), Some(failure.failure())),
             News::Down(end) => self.input(Input::LinkDown(link, end)),
@@ -318,7 +327,9 @@ impl<'a> Driver<'a> {
 
     /// Removes what was not delivered of a transfer, while the session goes on.
     pub(super) fn discard(&mut self, receiving: Arc<Receiving>) {
-        let left = self.removals.remove(receiving);
+        self.working += 1;
+        let desk = self.desk.clone();
+        let left = self.removals.remove(receiving, move || desk.put(|driver| driver.working -= 1));
         self.say_left(&left);
     }
 
@@ -330,25 +341,32 @@ impl<'a> Driver<'a> {
 
     /// Does work that may block on another thread, then `then` with what came of it here.
     pub(super) fn work<T: Send + 'static>(
-        &self,
+        &mut self,
         work: impl FnOnce() -> T + Send + 'static,
         then: impl FnOnce(&mut Driver<'_>, T) + Send + 'static,
     ) -> JoinHandle<()> {
         let desk = self.desk.clone();
+        self.working += 1;
         tokio::task::spawn_blocking(move || {
             let came = work();
-            desk.put(move |driver| then(driver, came));
+            desk.put(move |driver| {
+                driver.working -= 1;
+                then(driver, came);
+            });
         })
     }
 
     /// Lets the last control leave and waits until the other side has closed too: a connection closed over unread bytes could take our
     /// last words with it.
     async fn last_words(&mut self, interrupt: &mut Interrupt) {
-        self.link.close();
         let gone = async {
             let (mut flushed, mut down) = (false, false);
             while !(flushed && down) {
+                if self.conversation.has_said_all() {
+                    self.link.close();
+                }
                 match self.news.recv().await {
+                    Some((link, News::Taken)) => self.input(Input::Taken(link)),
                     Some((_, News::Flushed)) => flushed = true,
                     Some((_, News::Down(_))) => down = true,
                     Some(_) => {}

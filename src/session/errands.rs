@@ -66,13 +66,4 @@ impl Driver<'_> {
         }
         self.take_put_off();
     }
-
-    /// Takes the offers up that were put off, as far as there is room for what is said of them.
-    fn take_put_off(&mut self) {
-        while !self.control.is_full()
-            && let Some(offer) = self.put_off.pop_front()
-        {
-            self.offered(offer);
-        }
-    }
 }

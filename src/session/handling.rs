@@ -29,6 +29,14 @@ pub(super) struct Handling {
 }
 
 impl Handling {
+    /// The peer has withdrawn a text: if it still waits, nobody gets it.
+    pub(super) fn withdraw(&mut self, item: ItemId) {
+        // What was just said is what is mostly withdrawn.
+        if let Some(at) = self.waiting.iter().rposition(|(id, _)| *id == item) {
+            self.waiting.remove(at);
+        }
+    }
+
     /// Gives up the handler at work, which is killed when what is returned has ended by being aborted.
     pub(super) fn end(&mut self) -> Option<JoinHandle<()>> {
         self.over = true;
@@ -93,10 +101,10 @@ impl Driver<'_> {
         }
     }
 
-    /// Hands the oldest text to the handler, when that is idle and its pace allows.
-    fn next_answer(&mut self) {
+    /// Hands the oldest text to the handler, when that is idle, its pace allows, and its answers do not wait for the peer already.
+    pub(super) fn next_answer(&mut self) {
         let Handling { waiting, work, pace, .. } = &mut self.handling;
-        if work.is_some() || waiting.is_empty() {
+        if work.is_some() || waiting.is_empty() || self.conversation.has_backlog() {
             return;
         }
         let (now, desk) = (clock::now(), self.desk.clone());

@@ -1,5 +1,6 @@
 //! The driver's side of what arrives: texts go where they belong, offers become files.
 
+use super::answers::Gone;
 use super::driver::Driver;
 use super::event::{Arrived, Event, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
@@ -9,6 +10,7 @@ use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::prompt;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
+use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
 use std::sync::Arc;
@@ -18,6 +20,24 @@ pub(super) struct Theirs {
     offer: Offer,
     bytes: Option<u64>,
     receiving: Option<Arc<Receiving>>,
+}
+
+/// Something of the peer's that waits until so much has been received that there is room for its line.
+pub(super) enum PutOff {
+    /// A text. It keeps its part of the window, as a secret does.
+    Text(ItemId, PeerText),
+    /// A secret with its label.
+    Secret(ItemId, Option<PeerText>, SecretVec),
+    /// An offer, of which there are at most four.
+    Offer(Offer),
+}
+
+impl PutOff {
+    const fn id(&self) -> ItemId {
+        match self {
+            Self::Text(id, _) | Self::Secret(id, ..) | Self::Offer(Offer { item: id, .. }) => *id,
+        }
+    }
 }
 
 impl Theirs {
@@ -30,6 +50,9 @@ impl Theirs {
 impl Driver<'_> {
     /// A text has arrived: it is delivered once it is printed, or stored.
     pub(super) fn text(&mut self, id: ItemId, body: PeerText) {
+        if self.is_put_off() {
+            return self.put_off.push_back(PutOff::Text(id, body));
+        }
         let Some(taking) = self.wanted(id) else { return };
         let size = body.raw().len();
         let saved = match (taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE, &taking.to) {
@@ -72,12 +95,33 @@ impl Driver<'_> {
         self.arrived(Input::Held(id));
     }
 
+    /// Whether something new of the peer's waits, because so many lines do. A handler has read them, so it is not held up.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.plan.handler.is_none() && (self.control.is_full() || !self.put_off.is_empty())
+    }
+
+    /// Takes up what was put off, as far as there is room for its lines.
+    pub(super) fn take_put_off(&mut self) {
+        while !self.control.is_full()
+            && let Some(put_off) = self.put_off.pop_front()
+        {
+            // What is behind it does not hold it up.
+            let behind = std::mem::take(&mut self.put_off);
+            match put_off {
+                PutOff::Text(id, body) => self.text(id, body),
+                PutOff::Secret(id, label, secret) => self.secret(id, label, secret),
+                PutOff::Offer(offer) => self.offered(offer),
+            }
+            let later = std::mem::replace(&mut self.put_off, behind);
+            self.put_off.extend(later);
+        }
+    }
+
     /// The peer offers files: they are planned, and accepted by a person or by the policy.
     pub(super) fn offered(&mut self, offer: Offer) {
         let id = offer.item;
-        if self.control.is_full() {
-            // What is said of offers is not held back by the window.
-            return self.put_off.push_back(offer);
+        if self.is_put_off() {
+            return self.put_off.push_back(PutOff::Offer(offer));
         }
         let Some(taking) = self.wanted(id) else { return };
         if matches!(taking.to, Destination::Output) && !self.theirs.is_empty() {
@@ -115,8 +159,8 @@ impl Driver<'_> {
         let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_str()));
         let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
         let asked = taking.ask;
-        let ask = move |terminal: &mut prompt::OwnTerminal| {
-            if asked && !terminal.accept(&offered, &into)? {
+        let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
+            if asked && !terminal.accept(&offered, &into)? || gone.is_set() {
                 return Ok(None);
             }
             let answers: Result<Vec<_>, Failure> =
@@ -124,8 +168,8 @@ impl Driver<'_> {
             answers.map(Some)
         };
         self.ask(
-            "the offer",
-            "run it again with --yes, and --conflict for names that are taken",
+            Some(id),
+            ("the offer", "run it again with --yes, and --conflict for names that are taken"),
             ask,
             move |driver, answer| match answer {
                 Ok(Some(answers)) => {
@@ -188,7 +232,8 @@ impl Driver<'_> {
 
     /// The peer has counted further.
     pub(super) fn counted(&mut self, id: ItemId, bytes: u64, entries: u32, counted: bool) {
-        if let Some(offer) = self.put_off.iter_mut().find(|offer| offer.item == id) {
+        let offers = self.put_off.iter_mut().filter_map(|put_off| if let PutOff::Offer(offer) = put_off { Some(offer) } else { None });
+        if let Some(offer) = offers.into_iter().find(|offer| offer.item == id) {
             (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
         }
         if let Some(theirs) = self.theirs.get_mut(&id) {
@@ -252,9 +297,11 @@ impl Driver<'_> {
         self.enough();
     }
 
-    /// The peer withdrew something.
+    /// The peer withdrew something: whatever waits for it here goes with it, wherever it is.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
-        self.put_off.retain(|offer| offer.item != id);
+        self.put_off.retain(|put_off| put_off.id() != id);
+        self.questions.withdraw(id);
+        self.handling.withdraw(id);
         self.drop_theirs(id);
         self.trouble(failure_from(reason, self.side));
         self.enough();

@@ -33,14 +33,19 @@ impl Removals {
         self.making.push(work);
     }
 
-    /// Removes on another thread what was not delivered of a transfer. Returns what earlier removals have left: a finished one is forgotten,
+    /// Removes on another thread what was not delivered of a transfer, and does something then. Returns what earlier removals have left: a finished one is forgotten,
     /// however long a channel lives.
-    pub(super) fn remove(&mut self, receiving: Arc<Receiving>) -> Vec<PathBuf> {
+    pub(super) fn remove(&mut self, receiving: Arc<Receiving>, then: impl FnOnce() + Send + 'static) -> Vec<PathBuf> {
         let (finished, going): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.going).into_iter().partition(|removal| removal.done.is_finished());
         self.going = going;
         let parts = receiving.parts();
-        self.going.push(Removal { parts, done: tokio::task::spawn_blocking(move || receiving.discard()) });
+        let remove = move || {
+            let left = receiving.discard();
+            then();
+            left
+        };
+        self.going.push(Removal { parts, done: tokio::task::spawn_blocking(remove) });
         finished.into_iter().filter_map(|removal| removal.done.now_or_never()?.ok()).flatten().collect()
     }
 

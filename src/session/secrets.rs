@@ -1,9 +1,11 @@
 //! The driver's side of a secret that arrives: where it goes, and what is said of it, which is never its value.
 
+use super::answers::Gone;
 use super::driver::Driver;
 use super::event::{Event, Stored};
 use super::lingering::say_taken;
 use super::plan::{SecretFile, SecretPlace, SecretSink, Taking};
+use super::receiving::PutOff;
 use crate::control::Taken;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Refusal, store_secret_at};
@@ -25,6 +27,9 @@ struct Told {
 impl Driver<'_> {
     /// A secret has arrived: it goes where the command line says, as the person here says, or to a file that only this user can read.
     pub(super) fn secret(&mut self, id: ItemId, label: Option<PeerText>, secret: SecretVec) {
+        if self.is_put_off() {
+            return self.put_off.push_back(PutOff::Secret(id, label, secret));
+        }
         let Some(taking) = self.wanted(id) else { return };
         let told = Told { id, name: label, size: secret.len() as u64 };
         // A sink for one secret has the first that comes, and the next go where they would without it.
@@ -72,12 +77,13 @@ impl Driver<'_> {
             }
             SecretPlace::Ask => {
                 let (asked, size) = (told.name.clone(), told.size);
-                let ask = move |terminal: &mut OwnTerminal| match terminal.secret(asked.as_ref(), size)? {
+                let ask = move |terminal: &mut OwnTerminal, gone: &Gone| match terminal.secret(asked.as_ref(), size)? {
+                    SecretTo::Terminal if gone.is_set() => Ok(Ok(Stored::Declined)),
                     SecretTo::Terminal => terminal.show_secret(secret).map(|shown| if shown { Ok(Stored::Shown) } else { Err(None) }),
                     SecretTo::File => Ok(Err(Some(secret))),
                     SecretTo::Nowhere => Ok(Ok(Stored::Declined)),
                 };
-                self.ask("the secret", "use --secret-to-file PATH", ask, move |driver, answer| match answer {
+                self.ask(Some(told.id), ("the secret", "use --secret-to-file PATH"), ask, move |driver, answer| match answer {
                     Ok(Ok(Stored::Declined)) => driver.refuse(told.id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
                     Ok(Ok(stored)) => driver.secret_stored(told, Ok(stored)),
                     Ok(Err(Some(secret))) => driver.keep(told, &secret, &taking),

@@ -21,9 +21,11 @@ mod relays;
 mod secrecy;
 mod sender;
 mod sinks;
+mod slow;
 mod takers;
 mod turns;
 mod verify;
+mod withdrawn;
 
 /// How often something is done: `full` times if all is asked for, else `reduced` times.
 fn count(full: usize, reduced: usize) -> usize {

@@ -4,7 +4,7 @@ use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{TTL, WINDOW};
 use crate::wire::{Control, EntryKind, Greeting, Item, ItemKind, Span, encoded};
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use std::vec;
 
 const NOW: Instant = Instant::from_millis(0);
@@ -216,4 +216,62 @@ fn a_receiver_that_names_single_positions_fills_no_memory() {
         assert!(!violated(&attacked.control(&credit(written(64 * from)))));
     }
     assert!(violated(&attacked.control(&credit(written(64 * 16)))));
+}
+
+#[test]
+fn whoever_takes_nothing_is_waited_for_until_a_bound_of_messages() {
+    let mut attacked = Attacked::new(false);
+    // The link takes nothing, so its peer reads nothing; what it says is taken all the same.
+    for number in 0..=crate::limits::UNACKNOWLEDGED {
+        let item = ItemId(u32::try_from(number).unwrap());
+        let said = attacked.message(&Message::Text { item, body: String::new() });
+        let kept = attacked.host.handle(NOW, Input::Kept(item));
+        assert!(said.control.len() + kept.control.len() <= crate::limits::LINK_RECORDS);
+        assert!(!violated(&said));
+        assert_eq!(violated(&kept), number == crate::limits::UNACKNOWLEDGED, "{number}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_link_cannot_be_acknowledged_answered_or_refused() {
+    let lies: [fn(&mut Attacked, ItemId) -> Actions; 3] = [
+        |attacked, _| attacked.control(&Control::Received { next: 3, window: WINDOW }),
+        |attacked, item| attacked.message(&Message::Result { item, failed: None }),
+        |attacked, item| attacked.message(&Message::Accept { item }),
+    ];
+    for lie in lies {
+        let mut attacked = Attacked::new(false);
+        // Two of the longest texts are all that the link can have.
+        for _ in 0..2 {
+            let item = attacked.host.next_item();
+            let body = Body::text(item, "x".repeat(Body::MAX)).unwrap();
+            let _ = attacked.host.handle(NOW, Input::Body(item, body));
+        }
+        let offered = attacked.offer();
+        assert!(violated(&lie(&mut attacked, offered)));
+    }
+}
+
+#[test]
+fn whoever_has_said_goodbye_begins_nothing_and_may_still_break_off() {
+    let (item, done) = (ItemId(1), || Message::Leave { reason: Reason::Done });
+    let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5) }];
+    let begun = [
+        done(),
+        Message::Text { item, body: "more".to_string() },
+        Message::Secret { item, label: None, body: vec![1] },
+        Message::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true }),
+    ];
+    for more in begun {
+        let mut attacked = Attacked::new(false);
+        // What has no result keeps the conversation open.
+        attacked.text();
+        assert!(!violated(&attacked.message(&done())));
+        assert!(violated(&attacked.message(&more)));
+    }
+    let mut attacked = Attacked::new(false);
+    attacked.text();
+    let _ = attacked.message(&done());
+    let broken_off = attacked.message(&Message::Leave { reason: Reason::Interrupted });
+    assert!(matches!(broken_off.events.last(), Some(Event::Over(Outcome::PeerLeft(Reason::Interrupted)))));
 }

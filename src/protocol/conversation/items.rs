@@ -39,7 +39,7 @@ impl Conversation {
                         Ok(()) => self.their_transfer(item, actions),
                         Err(Fault::Count(violation)) => return Err(violation),
                         Err(Fault::Entry(reason, what)) => {
-                            self.result(item, Some(reason), actions);
+                            self.result(item, Some(reason));
                             actions.events.push(Event::Unfit(item, reason, what));
                         }
                     }
@@ -73,12 +73,16 @@ impl Conversation {
                 }
             }
             Message::Verified => actions.events.push(Event::PeerVerified),
+            Message::Leave { reason: Reason::Done } if self.peer_left => return Err(Violation("said goodbye twice")),
             Message::Leave { reason } => self.peer_leaves(*reason, actions),
         }
         Ok(())
     }
 
     fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
+        if self.peer_left {
+            return Err(Violation("began something after its goodbye"));
+        }
         if self.theirs.insert(item, theirs).is_some() { Err(Violation("used a number twice")) } else { Ok(()) }
     }
 
@@ -97,31 +101,35 @@ impl Conversation {
             None if possible => Event::Delivered(item),
             None => return Err(Violation("said that it has what was not sent")),
         });
-        self.open_offers(actions);
+        if let Ours::Running(_) = ours {
+            // Entries that wait are of no use any more.
+            self.messages.withdraw(item);
+        }
+        self.open_offers();
         Ok(())
     }
 
     /// What became of the peer's item, said to it.
-    pub(super) fn result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) {
+    pub(super) fn result(&mut self, item: ItemId, failed: Option<Reason>) {
         let Some(theirs) = self.theirs.remove(&item) else { return };
         if let Theirs::Body(window) = theirs {
             self.collected(window);
         }
-        self.say(Message::Result { item, failed }, actions);
+        self.messages.send(Message::Result { item, failed });
     }
 
     /// The peer's text or secret is delivered, and its part of the window stays taken.
-    pub(super) fn hold(&mut self, item: ItemId, actions: &mut Actions) {
+    pub(super) fn hold(&mut self, item: ItemId) {
         if let Some(Theirs::Body(window)) = self.theirs.get_mut(&item) {
             self.uncollected.insert(item, core::mem::take(window));
         }
-        self.result(item, None, actions);
+        self.result(item, None);
     }
 
     /// So much of the window is free again.
     pub(super) fn collected(&mut self, window: u64) {
         self.messages.collected(window);
-        self.state_changed = true;
+        self.state.received = true;
     }
 
     pub(super) fn cancel(&mut self, item: ItemId, reason: Reason, actions: &mut Actions) {
@@ -132,27 +140,29 @@ impl Conversation {
             if let Some(held) = &mut self.unverified {
                 held.ours.retain(|message| !concerns(message, item));
             }
-            self.say(Message::Cancel { item, reason }, actions);
+            if !self.messages.withdraw(item) {
+                self.messages.send(Message::Cancel { item, reason });
+            }
             actions.events.push(Event::Failed(item, reason));
-            self.open_offers(actions);
+            self.open_offers();
         }
     }
 
     /// Offers as many of the queued as may be open at a time.
-    pub(super) fn open_offers(&mut self, actions: &mut Actions) {
-        while self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
+    pub(super) fn open_offers(&mut self) {
+        while !self.queued.is_empty() && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
             let Some(offer) = self.queued.pop_front() else { return };
             self.last_word = self.now;
             self.ours.insert(offer.item, Ours::Offered);
-            self.say_held(Message::Offer(offer), actions);
+            self.say_held(Message::Offer(offer));
         }
     }
 
     /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
     /// `--verify` holds back.
     fn unsaid(&self, item: ItemId) -> bool {
-        let held = self.unverified.iter().flat_map(|held| &held.ours);
-        held.chain(self.messages.waiting()).any(|message| concerns(message, item))
+        let held = self.unverified.as_ref().is_some_and(|held| held.ours.iter().any(|message| concerns(message, item)));
+        held || self.messages.is_unsaid(item)
     }
 
     /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.
@@ -168,7 +178,7 @@ impl Conversation {
         let bytes = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
         let bytes = if stream { u64::MAX } else { bytes };
         let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
-        self.say(Message::Entries(crate::wire::Part { item, first, entries }), actions);
+        self.messages.send(Message::Entries(crate::wire::Part { item, first, entries }));
         self.our_transfer(item, actions, |_| ());
     }
 
@@ -177,7 +187,9 @@ impl Conversation {
         let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
         if let Some(link) = self.links.in_use() {
-            actions.grants.extend(transfer.grants(link).into_iter().map(|range| Grant { link, transfer: item, range }));
+            let ranges = transfer.grants(link, self.links.grants(link));
+            self.links.granted(link, ranges.len());
+            actions.grants.extend(ranges.into_iter().map(|range| Grant { link, transfer: item, range }));
         }
         while let Some(news) = transfer.news() {
             actions.events.push(match news {
@@ -187,9 +199,18 @@ impl Conversation {
         }
     }
 
+    /// Grants what a link can take again of all transfers of ours.
+    pub(super) fn grant_all(&mut self, actions: &mut Actions) {
+        let running = |(item, ours): (&ItemId, &Ours)| matches!(ours, Ours::Running(_)).then_some(*item);
+        for item in self.ours.iter().filter_map(running).collect::<Vec<_>>() {
+            self.our_transfer(item, actions, |_| ());
+        }
+    }
+
     /// What follows from a change to a transfer of the peer's.
     pub(super) fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) {
         let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
+        self.state.credit.insert(item);
         while let Some(news) = transfer.news() {
             actions.events.push(match news {
                 IncomingNews::Register(part) => Event::Register(part),

@@ -3,7 +3,7 @@
 use super::{Actions, Conversation, Event, Outcome, Theirs};
 use crate::limits::{EXPIRING, LEAVE_PATIENCE};
 use crate::time::Instant;
-use crate::wire::{Control, Message, Reason};
+use crate::wire::{Message, Reason};
 
 /// On the way out.
 pub(super) struct Leaving {
@@ -32,14 +32,6 @@ impl Conversation {
             actions.events.push(Event::Expiring(left));
         }
         self.go(actions);
-        if self.over {
-            return;
-        }
-        let work = self.has_work();
-        if let Some(link) = self.links.beat(self.now, work) {
-            debug_assert_eq!(Some(link), self.links.in_use());
-            self.tell(&Control::Heartbeat { work }, actions);
-        }
     }
 
     /// Says goodbye once nothing is under way, and ends once it was heard.
@@ -49,7 +41,7 @@ impl Conversation {
             None if self.messages.all_acknowledged() && !self.has_unfinished() && self.theirs.is_empty() && self.peer.is_some() => {
                 let reason = leaving.reason;
                 self.leaving = Some(Leaving { reason, said: Some((self.messages.next_number(), self.now)) });
-                self.say(Message::Leave { reason }, actions);
+                self.messages.send(Message::Leave { reason });
             }
             None => {}
             // Something of the peer's has crossed our goodbye: it is finished first.
@@ -90,10 +82,11 @@ impl Conversation {
         }
     }
 
-    /// Says goodbye without waiting for anything, and ends.
+    /// Says goodbye without waiting for anything, and ends. What no link has begun to send has failed, and does not hold it up.
     pub(super) fn end_now(&mut self, reason: Reason, outcome: Outcome, actions: &mut Actions) {
         self.fail_all(reason, actions);
-        self.say(Message::Leave { reason }, actions);
+        self.messages.abandon();
+        self.messages.send(Message::Leave { reason });
         self.end(outcome, actions);
     }
 

@@ -8,6 +8,7 @@ mod greeting_tests;
 mod hostile_tests;
 mod items;
 mod life;
+mod outbound;
 mod route;
 #[cfg(test)]
 mod simulation;
@@ -68,8 +69,12 @@ pub enum Input<'a> {
     Total(ItemId, u64),
     /// The source of our stream has been read up to a position.
     Available(ItemId, u64),
+    /// A link has sealed a control record, so that it can take another.
+    Taken(LinkId),
     /// A granted range of our transfer was sent.
     Sent(LinkId, ItemId, Range<u64>),
+    /// A link has dropped a granted range, because its source is gone.
+    Unserved(LinkId),
     /// No source of our transfer has changed, in answer to [`Event::AllRead`].
     Unchanged(ItemId),
     /// Our item is withdrawn.
@@ -116,9 +121,9 @@ pub enum LinkEnd {
 #[derive(Default)]
 #[must_use]
 pub struct Actions {
-    /// Control records to seal and send, in order; each is the body of one record.
+    /// Control records to seal and send, in order; each is the body of one record, and answered with [`Input::Taken`].
     pub control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
-    /// Ranges of our transfers to read and send over a link.
+    /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or [`Input::Unserved`].
     pub grants: Vec<Grant>,
     /// What happened.
     pub events: Vec<Event>,
@@ -306,8 +311,8 @@ pub struct Conversation {
     warned: bool,
     leaving: Option<life::Leaving>,
     peer_left: bool,
-    /// The peer has to hear of our state once this input is handled.
-    state_changed: bool,
+    /// What the peer has to hear of our state once the link has room.
+    state: outbound::Changed,
     over: bool,
 }
 
@@ -334,7 +339,7 @@ impl Conversation {
             warned: false,
             leaving: None,
             peer_left: false,
-            state_changed: false,
+            state: outbound::Changed::default(),
             over: false,
         }
     }

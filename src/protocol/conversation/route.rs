@@ -5,13 +5,18 @@ use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::messages::Violation;
 use crate::time::Instant;
-use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, encoded, read};
+use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, read};
 
 impl Conversation {
     /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) -> Actions {
         let mut actions = Actions::default();
+        if let Input::Taken(link) = input {
+            self.links.taken(link);
+        }
         if self.over {
+            // What it still has to say goes out as the link takes it (SPEC 8.5).
+            self.hand_out(&mut actions);
             return actions;
         }
         self.now = now;
@@ -21,8 +26,8 @@ impl Conversation {
         if !self.over {
             self.live(&mut actions);
         }
+        self.hand_out(&mut actions);
         if !self.over {
-            self.tell_state(&mut actions);
             actions.wake_at = self.wake_at();
         }
         actions
@@ -52,42 +57,48 @@ impl Conversation {
             Input::Body(item, body) => {
                 self.last_word = self.now;
                 self.ours.insert(item, Ours::Body);
-                self.say_held(body.into_message(), actions);
+                self.say_held(body.into_message());
             }
             Input::Offer(offer) => {
                 self.queued.push_back(offer);
-                self.open_offers(actions);
+                self.open_offers();
             }
             Input::Counted { transfer, bytes, entries, counted } => {
                 if let Some(offer) = self.unsaid_offer(transfer) {
                     (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
                 } else if self.ours.contains_key(&transfer) {
-                    self.tell(&Control::Counted { transfer, bytes, entries, counted }, actions);
+                    self.state.counted.insert(transfer, (bytes, entries, counted));
                 }
             }
             Input::Part(item, entries) => self.our_part(item, entries, actions),
             Input::Total(item, bytes) => self.our_transfer(item, actions, |transfer| transfer.total(bytes)),
             Input::Available(item, position) => self.our_transfer(item, actions, |transfer| transfer.available(position)),
-            Input::Sent(link, item, range) => {
+            Input::Sent(link, item, _) => {
                 self.last_word = self.now;
-                self.our_transfer(item, actions, |transfer| transfer.sent(link, &range));
+                self.links.served(link);
+                self.our_transfer(item, actions, |transfer| transfer.sent(link));
+            }
+            Input::Unserved(link) => {
+                self.links.served(link);
+                self.grant_all(actions);
             }
             Input::Unchanged(item) => {
                 let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.end() } else { None };
                 if let Some((entries, bytes)) = end {
-                    self.say(Message::End { item, entries, bytes }, actions);
+                    self.messages.send(Message::End { item, entries, bytes });
                 }
             }
             Input::Cancel(item, reason) => self.cancel(item, reason, actions),
             Input::Accept(item) => {
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.accept();
-                    self.say_held(Message::Accept { item }, actions);
+                    self.state.credit.insert(item);
+                    self.say_held(Message::Accept { item });
                 }
             }
-            Input::Refuse(item, reason) => self.result(item, Some(reason), actions),
-            Input::Kept(item) | Input::Committed(item) => self.result(item, None, actions),
-            Input::Held(item) => self.hold(item, actions),
+            Input::Refuse(item, reason) => self.result(item, Some(reason)),
+            Input::Kept(item) | Input::Committed(item) => self.result(item, None),
+            Input::Held(item) => self.hold(item),
             Input::Collected(item) => {
                 if let Some(window) = self.uncollected.remove(&item) {
                     self.collected(window);
@@ -115,7 +126,8 @@ impl Conversation {
             // Our goodbye is said already: a second one could only take back what the other side has.
             Input::Abort(reason) if self.nothing_owed() => self.end(Outcome::Aborted(reason), actions),
             Input::Abort(reason) => self.end_now(reason, Outcome::Aborted(reason), actions),
-            Input::Tick => {}
+            // The link's room is counted before all else.
+            Input::Taken(_) | Input::Tick => {}
         }
         Ok(())
     }
@@ -124,7 +136,7 @@ impl Conversation {
         if self.links.add(self.now, link) && self.role == Role::Host {
             // The host alone puts a link into use (SPEC 6.2), and this is its first record.
             let greeting = self.greeting(link);
-            send(link, &Control::Use(greeting), actions);
+            self.hand(link, &Control::Use(greeting), actions);
         }
     }
 
@@ -168,7 +180,7 @@ impl Conversation {
                 }
                 self.links.put_in_use(link);
                 let answer = self.greeting(link);
-                send(link, &Control::Using(answer), actions);
+                self.hand(link, &Control::Using(answer), actions);
                 self.greeted(&greeting, actions)?;
             }
             Control::Using(greeting) if self.role == Role::Host => {
@@ -184,15 +196,11 @@ impl Conversation {
                 let message = self.messages.fragment(number, last, &bytes)?;
                 if let Some(message) = message {
                     self.last_word = self.now;
-                    self.state_changed = true;
+                    self.state.received = true;
                     self.message(message, actions)?;
                 }
             }
-            Control::Received { next, window } => {
-                for control in self.messages.acknowledged(next, window)? {
-                    self.tell(&control, actions);
-                }
-            }
+            Control::Received { next, window } => self.messages.acknowledged(next, window)?,
             Control::Credit { transfer, limit, parts, written } => {
                 if let Some(Ours::Running(outgoing)) = self.ours.get_mut(&transfer) {
                     outgoing.credit(limit, parts, &written)?;
@@ -235,8 +243,7 @@ impl Conversation {
         if greeting.want.is_none() && self.peer.is_none() {
             return Err(Violation("did not say what it came for"));
         }
-        // What the window admits now is among all that is said again below, in its order.
-        let _admitted = self.messages.acknowledged(greeting.next, greeting.window)?;
+        self.messages.acknowledged(greeting.next, greeting.window)?;
         if let (Some(want), None) = (greeting.want, self.peer) {
             self.peer = Some(want);
             self.last_word = self.now;
@@ -250,42 +257,22 @@ impl Conversation {
             actions.events.push(Event::Connected(want));
         }
         // What was said before there was a link, and what the old one may have lost.
-        for control in self.messages.again() {
-            self.tell(&control, actions);
+        self.messages.again();
+        for (item, theirs) in &mut self.theirs {
+            if let Theirs::Transfer(transfer) = theirs {
+                transfer.say_again();
+                self.state.credit.insert(*item);
+            }
         }
-        self.open_offers(actions);
-        self.tell_credit(true, actions);
+        self.open_offers();
         Ok(())
     }
 
-    /// Says what changed of this side's state, once for all that an input changed.
-    fn tell_state(&mut self, actions: &mut Actions) {
-        if self.links.in_use().is_none() {
-            return;
-        }
-        if core::mem::take(&mut self.state_changed) {
-            let (next, window) = self.messages.state();
-            self.tell(&Control::Received { next, window }, actions);
-        }
-        self.tell_credit(false, actions);
-    }
-
-    fn tell_credit(&mut self, again: bool, actions: &mut Actions) {
-        // Credit says that an offer is accepted, so it is held back like the acceptance itself.
-        let (Some(link), None) = (self.links.in_use(), &self.unverified) else { return };
-        for (item, theirs) in &mut self.theirs {
-            let credit = if let Theirs::Transfer(transfer) = theirs { transfer.credit(*item, again) } else { None };
-            if let Some(control) = credit {
-                send(link, &control, actions);
-            }
-        }
-    }
-
     /// Sends a message, or keeps it until the person here has compared the verification words.
-    pub(super) fn say_held(&mut self, message: Message, actions: &mut Actions) {
+    pub(super) fn say_held(&mut self, message: Message) {
         match &mut self.unverified {
             Some(held) => held.ours.push_back(message),
-            None => self.say(message, actions),
+            None => self.messages.send(message),
         }
     }
 
@@ -312,30 +299,10 @@ impl Conversation {
 
     fn verified_here(&mut self, actions: &mut Actions) {
         let Some(held) = self.unverified.take() else { return };
-        self.say(Message::Verified, actions);
+        self.messages.send(Message::Verified);
         for message in held.ours {
-            self.say(message, actions);
+            self.messages.send(message);
         }
         actions.events.extend(held.theirs);
     }
-
-    pub(super) fn say(&mut self, message: Message, actions: &mut Actions) {
-        for control in self.messages.send(message) {
-            self.tell(&control, actions);
-        }
-    }
-
-    pub(super) fn tell(&self, control: &Control, actions: &mut Actions) {
-        if let (Some(link), true) = (self.links.in_use(), self.peer.is_some()) {
-            send(link, control, actions);
-        }
-    }
-}
-
-fn send(link: LinkId, control: &Control, actions: &mut Actions) {
-    actions.control.push((link, encoded(control, control_room(control))));
-}
-
-fn control_room(control: &Control) -> usize {
-    if let Control::Fragment { bytes, .. } = control { bytes.len().saturating_add(32) } else { 0 }
 }

@@ -2,6 +2,7 @@
 
 use super::greeting_tests::commitment;
 use super::*;
+use crate::limits::{LINK_GRANTS, LINK_RECORDS};
 use crate::messages::Body;
 use crate::wire::{EntryKind, Item, ItemKind};
 use alloc::string::{String, ToString};
@@ -17,12 +18,23 @@ enum Packet {
     Chunk(ItemId, Range<u64>),
 }
 
+/// What happens next on a side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Wake,
+    Arrival,
+    Sent,
+}
+
 /// One side with an application that accepts and keeps everything, and a record of all that it was told.
 struct Side {
     conversation: Conversation,
     wake_at: Option<Instant>,
     /// Our transfers: the parts still to be produced, and the bytes of all.
     sources: BTreeMap<ItemId, (VecDeque<Vec<Entry>>, u64)>,
+    /// What its link has not sent yet, and since when it sends the first of it.
+    sending: VecDeque<Packet>,
+    since: Instant,
     /// Packets on their way to this side, with the moment of arrival.
     arriving: VecDeque<(Instant, Packet)>,
     heard_at: Instant,
@@ -45,6 +57,8 @@ impl Side {
             conversation: Conversation::new(Instant::from_millis(0), commitment(role), setup),
             wake_at: None,
             sources: BTreeMap::new(),
+            sending: VecDeque::new(),
+            since: Instant::from_millis(0),
             arriving: VecDeque::new(),
             heard_at: Instant::from_millis(0),
             texts: Vec::new(),
@@ -63,6 +77,8 @@ impl Side {
 struct Pair {
     sides: [Side; 2],
     now: Instant,
+    /// Milliseconds that a link takes for each packet.
+    pace: u64,
     /// Packets sent from now on never arrive.
     cut: bool,
 }
@@ -73,7 +89,7 @@ impl Pair {
     }
 
     fn with(host: Side, joiner: Side) -> Self {
-        let mut pair = Self { sides: [host, joiner], now: Instant::from_millis(0), cut: false };
+        let mut pair = Self { sides: [host, joiner], now: Instant::from_millis(0), pace: 0, cut: false };
         pair.tell(0, Input::LinkUp(LinkId::CODE));
         pair.tell(1, Input::LinkUp(LinkId::CODE));
         pair
@@ -82,19 +98,41 @@ impl Pair {
     fn tell(&mut self, side: usize, input: Input<'_>) {
         let mut actions = vec![self.sides[side].conversation.handle(self.now, input)];
         while let Some(next) = actions.pop() {
-            let arrival = self.now.after(Duration::from_millis(LATENCY));
-            let mut packets: Vec<Packet> = next.control.into_iter().map(|(_, body)| Packet::Control(body)).collect();
-            packets.extend(next.grants.iter().map(|grant| Packet::Chunk(grant.transfer, grant.range.clone())));
-            if !self.cut {
-                self.sides[1 - side].arriving.extend(packets.into_iter().map(|packet| (arrival, packet)));
+            let this = &mut self.sides[side];
+            if this.sending.is_empty() {
+                this.since = self.now;
             }
-            self.sides[side].wake_at = next.wake_at;
-            let answers = next.events.into_iter().flat_map(|event| self.app(side, event)).collect::<Vec<_>>();
-            let sent = next.grants.into_iter().map(|grant| Input::Sent(grant.link, grant.transfer, grant.range));
-            for input in sent.chain(answers) {
+            this.sending.extend(next.control.into_iter().map(|(_, body)| Packet::Control(body)));
+            this.sending.extend(next.grants.into_iter().map(|grant| Packet::Chunk(grant.transfer, grant.range)));
+            assert!(this.sending.len() <= LINK_RECORDS + LINK_GRANTS, "more than a link takes");
+            this.wake_at = next.wake_at;
+            let answers = next.events.into_iter().filter_map(|event| self.app(side, event)).collect::<Vec<_>>();
+            let mut inputs = if self.pace == 0 { self.sent(side) } else { Vec::new() };
+            inputs.extend(answers);
+            for input in inputs {
                 actions.insert(0, self.sides[side].conversation.handle(self.now, input));
             }
         }
+    }
+
+    /// The link of a side sends what it can now; what the side hears of that.
+    fn sent(&mut self, side: usize) -> Vec<Input<'static>> {
+        let most = if self.pace == 0 { usize::MAX } else { 1 };
+        let count = self.sides[side].sending.len().min(most);
+        let packets: Vec<Packet> = self.sides[side].sending.drain(..count).collect();
+        self.sides[side].since = self.now;
+        let arrival = self.now.after(Duration::from_millis(LATENCY));
+        let mut heard = Vec::new();
+        for packet in packets {
+            heard.push(match &packet {
+                Packet::Control(_) => Input::Taken(LinkId::CODE),
+                Packet::Chunk(item, range) => Input::Sent(LinkId::CODE, *item, range.clone()),
+            });
+            if !self.cut {
+                self.sides[1 - side].arriving.push_back((arrival, packet));
+            }
+        }
+        heard
     }
 
     fn app(&mut self, side: usize, event: Event) -> Option<Input<'static>> {
@@ -163,14 +201,21 @@ impl Pair {
             let next = (0..2)
                 .filter_map(|side| {
                     let this = &self.sides[side];
-                    let arrival = this.arriving.front().map(|(at, _)| (*at, side, true));
-                    let wake = this.wake_at.filter(|_| this.over.is_none()).map(|at| (at, side, false));
-                    arrival.into_iter().chain(wake).min()
+                    let arrival = this.arriving.front().map(|(at, _)| (*at, side, Next::Arrival));
+                    let wake = this.wake_at.filter(|_| this.over.is_none()).map(|at| (at, side, Next::Wake));
+                    let sent = this.sending.front().map(|_| (this.since.after(Duration::from_millis(self.pace)), side, Next::Sent));
+                    [arrival, wake, sent].into_iter().flatten().min()
                 })
                 .min();
-            let Some((at, side, packet)) = next.filter(|(at, ..)| *at <= until) else { break };
+            let Some((at, side, what)) = next.filter(|(at, ..)| *at <= until) else { break };
             self.now = self.now.max(at);
-            if !packet {
+            if what == Next::Sent {
+                for input in self.sent(side) {
+                    self.tell(side, input);
+                }
+                continue;
+            }
+            if what == Next::Wake {
                 let quiet = self.now.since(self.sides[side].heard_at);
                 self.tell(side, Input::Quiet(LinkId::CODE, quiet));
                 self.tell(side, Input::Tick);
@@ -267,6 +312,59 @@ fn what_nobody_collects_is_delivered_and_holds_up_only_more_of_its_kind() {
     pair.tell(0, Input::Leave);
     pair.run_for(1);
     assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
+}
+
+#[test]
+fn thousands_of_texts_wait_for_links_that_are_slow_both_ways() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.run_for(1);
+    pair.pace = 7;
+    let texts: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+    let mut items = [vec![], vec![]];
+    for text in &texts {
+        for (side, items) in items.iter_mut().enumerate() {
+            items.push(pair.text(side, text));
+        }
+    }
+    pair.run_for(1_000);
+    for (side, items) in pair.sides.iter().zip(&items) {
+        assert_eq!((&side.texts, &side.delivered), (&texts, items));
+    }
+    pair.tell(0, Input::Leave);
+    pair.run_for(2);
+    assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
+    assert!(!pair.sides.iter().any(|side| side.told.contains(&"stalled")));
+}
+
+#[test]
+fn thousands_of_credits_wait_for_links_that_are_slow_both_ways() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.run_for(1);
+    pair.pace = 7;
+    let items = [0, 1].map(|side| pair.offer(side, &[1; 5_000], 1));
+    // Texts meanwhile neither hold it up nor are held up by it.
+    for number in 0..1_000 {
+        pair.text(number % 2, "text");
+    }
+    pair.run_for(1_000);
+    for side in 0..2 {
+        assert_eq!((pair.sides[side].texts.len(), &pair.sides[side].whole), (500, &vec![(items[1 - side], 5_000, 5_000)]));
+    }
+    assert_eq!(pair.over(), [None, None]);
+}
+
+#[test]
+fn an_abort_overtakes_what_no_link_has_begun() {
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    pair.run_for(1);
+    pair.pace = 7;
+    for _ in 0..1_000 {
+        pair.text(0, "text");
+    }
+    pair.tell(0, Input::Abort(Reason::Interrupted));
+    pair.run_for(1);
+    assert_eq!(pair.over(), [Some(Outcome::Aborted(Reason::Interrupted)), Some(Outcome::PeerLeft(Reason::Interrupted))]);
+    assert!(pair.sides[0].conversation.has_said_all() && pair.sides[1].texts.len() <= LINK_RECORDS);
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Incoming {
     written: Ranges,
     /// What the last credit said: its limit, and how many parts were registered, and registered but unwritten, then.
     said: Option<(u64, (u32, usize))>,
+    /// A new link has to hear it once more.
+    again: bool,
     total: Option<(u32, u64)>,
     whole: bool,
 }
@@ -70,6 +72,7 @@ impl Incoming {
             unwritten: VecDeque::new(),
             written: Ranges::default(),
             said: None,
+            again: false,
             total: None,
             whole: false,
         }
@@ -164,17 +167,23 @@ impl Incoming {
         None
     }
 
-    /// What the sender should hear: when much more can be granted, a part is registered or written, or `again` because the link is new.
-    pub(crate) fn credit(&mut self, transfer: ItemId, again: bool) -> Option<Control> {
+    /// A new link hears the credit whatever has changed.
+    pub(crate) const fn say_again(&mut self) {
+        self.again = true;
+    }
+
+    /// What the sender should hear: when much more can be granted, a part is registered or written, or the link is new.
+    pub(crate) fn credit(&mut self, transfer: ItemId) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);
         let parts = (self.registered, self.unwritten.len());
         let news = match self.said {
             Some((said, before)) => limit >= said.saturating_add(CREDIT_STEP) || parts != before,
             None => true,
         };
-        if !self.accepted || self.whole || !(news || again) {
+        if !self.accepted || self.whole || !(news || self.again) {
             return None;
         }
+        self.again = false;
         self.said = Some((limit, parts));
         let written = self.written.iter(RANGES).map(Into::into).collect();
         Some(Control::Credit { transfer, limit, parts: self.registered, written })

@@ -1,6 +1,6 @@
 //! One transfer on its way out.
 
-use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, RANGES};
+use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::messages::Violation;
 use crate::ranges::Ranges;
@@ -10,8 +10,6 @@ use core::ops::Range;
 
 /// Positions in one grant: enough that a grant's way through the program does not count, small enough that links share a file evenly.
 const GRANT: u64 = 1 << 20;
-/// Positions granted to one link and not yet served: keeps the link's reading thread busy while the next grants come.
-const GRANTED: u64 = 4 << 20;
 
 /// Disjoint written ranges of one transfer: sixteen times what the links of an honest receiver leave, so that one that names single
 /// positions fills no memory.
@@ -45,9 +43,9 @@ pub(crate) struct Outgoing {
     /// Positions below were granted at least once; some of them must be again.
     cursor: u64,
     again: Ranges,
-    /// Granted and not known to be written, by link, and how many of them are unserved.
+    /// Granted and not known to be written, by link, and how many grants are unserved.
     out: [Ranges; LINKS],
-    unserved: [u64; LINKS],
+    unserved: [usize; LINKS],
     written: Ranges,
     total: Option<u64>,
     part_wanted: bool,
@@ -133,13 +131,13 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Ranges to be sent over `link` now.
-    pub(crate) fn grants(&mut self, link: LinkId) -> Vec<Range<u64>> {
+    /// Ranges to be sent over `link` now, which can take so many more. While it serves those that it has, small steps of credit add up.
+    pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {
         let index = usize::from(link.0);
         let sendable = self.limit.min(self.sendable).min(self.available.unwrap_or(u64::MAX));
         let mut granted = Vec::new();
         let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index)) else { return granted };
-        while *unserved < GRANTED {
+        while *unserved < TRANSFER_GRANTS && granted.len() < room {
             let range = match self.again.take(GRANT) {
                 Some(range) => range,
                 None if self.cursor < sendable => {
@@ -149,7 +147,7 @@ impl Outgoing {
                 }
                 None => break,
             };
-            *unserved = unserved.saturating_add(range.end.saturating_sub(range.start));
+            *unserved = unserved.saturating_add(1);
             out.insert(range.clone());
             granted.push(range);
         }
@@ -157,9 +155,9 @@ impl Outgoing {
     }
 
     /// A link has sent a range that it was granted.
-    pub(crate) fn sent(&mut self, link: LinkId, range: &Range<u64>) {
+    pub(crate) fn sent(&mut self, link: LinkId) {
         if let Some(unserved) = self.unserved.get_mut(usize::from(link.0)) {
-            *unserved = unserved.saturating_sub(range.end.saturating_sub(range.start));
+            *unserved = unserved.saturating_sub(1);
         }
     }
 
@@ -212,6 +210,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn credit_in_small_steps_makes_few_grants() {
+        let mut transfer = Outgoing::new();
+        transfer.part(1, 1 << 20, false);
+        let mut granted = Vec::new();
+        for limit in 1..=20_000 {
+            transfer.credit(limit, 1, &[]).unwrap();
+            granted.extend(transfer.grants(LinkId::CODE, usize::MAX));
+        }
+        assert_eq!(granted.len(), TRANSFER_GRANTS);
+        transfer.sent(LinkId::CODE);
+        assert_eq!(transfer.grants(LinkId::CODE, 0), []);
+        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(TRANSFER_GRANTS as u64..20_000)));
+    }
+
+    #[test]
     fn no_part_is_asked_of_the_source_while_too_many_are_unwritten() {
         let mut transfer = Outgoing::new();
         let mut parts = 0;
@@ -220,7 +233,8 @@ mod tests {
             parts += 1;
             // Each is registered, and its byte may be sent, but nothing is ever written.
             transfer.credit(100, parts, &[]).unwrap();
-            assert_eq!(transfer.grants(LinkId::CODE).len(), 1);
+            assert_eq!(transfer.grants(LinkId::CODE, 1).len(), 1);
+            transfer.sent(LinkId::CODE);
         }
         assert_eq!(parts as usize, PARTS_UNWRITTEN);
         transfer.credit(100, parts, &[Span { start: 0, end: 1 }]).unwrap();

@@ -10,6 +10,7 @@ mod writer;
 use crate::files::inbox::{Receiving, Refusal};
 use crate::files::outbox::{Outgoing, SourceFailure};
 use pinhole_protocol::conversation::LinkEnd;
+use pinhole_protocol::limits::{LINK_GRANTS, LINK_RECORDS};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{Opener, Sealer};
 use pinhole_protocol::wire::ItemId;
@@ -22,9 +23,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-/// Control records and grants that may wait for a writer. More than this waits only if the peer has stopped reading, and 16 MiB of
-/// texts make 280 records.
-const COMMANDS: usize = 4096;
+/// Control records and granted ranges that may wait for the sealer: as many as the core hands out before it hears of their end.
+const COMMANDS: usize = LINK_RECORDS + LINK_GRANTS;
 
 /// The transfers that the links of a session read from and write to, shared between the driver and every link.
 #[derive(Clone, Default)]
@@ -80,8 +80,12 @@ pub enum News {
     Wrote(ItemId, Range<u64>),
     /// A chunk of the peer's transfer could not be written.
     Refused(ItemId, Refusal),
+    /// A control record is sealed, so there is room for another.
+    Taken,
     /// A granted range was read, sealed and handed to the socket.
     Sent(ItemId, Range<u64>),
+    /// A granted range was dropped, because its source is gone.
+    Unserved,
     /// A granted range could not be read.
     Unread(ItemId, SourceFailure),
     /// The reader has ended.
@@ -122,17 +126,18 @@ impl Link {
         Ok(Self { commands: Some(commands), socket })
     }
 
-    /// Hands a control record's body to the writer; false if it has ended or is hopelessly behind.
+    /// Hands a control record's body to the writer, which says [`News::Taken`]; false if it has ended.
     pub fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
         self.tell(Command::Control(body))
     }
 
-    /// Lets the writer send positions of our transfer; false if it has ended or is hopelessly behind.
+    /// Lets the writer send positions of our transfer, which says [`News::Sent`] or [`News::Unserved`]; false if it has ended.
     pub fn grant(&self, item: ItemId, range: Range<u64>) -> bool {
         self.tell(Command::Grant(item, range))
     }
 
     fn tell(&self, command: Command) -> bool {
+        // It is never full: the core waits for room.
         self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
     }
 

@@ -124,7 +124,8 @@ impl Sealing {
                 sealer.seal_control(record, &body).map_err(|_| Ended)?;
                 self.sealed()?;
                 // It does not wait for file bytes, whose disk may be slow.
-                self.flush()
+                self.flush()?;
+                self.tell(News::Taken)
             }
             Command::Grant(item, range) => {
                 self.grants.push_back((item, range.clone(), range.start));
@@ -142,7 +143,7 @@ impl Sealing {
         }
         let Some((_, source)) = &self.source else {
             self.grants.pop_front(); // Withdrawn meanwhile.
-            return Ok(());
+            return self.tell(News::Unserved);
         };
         let record = Self::record(&mut self.batch, &self.to_fill)?;
         let most = usize::try_from(whole.end.saturating_sub(from)).unwrap_or(usize::MAX).min(CHUNK_DATA);
@@ -166,10 +167,12 @@ impl Sealing {
                 }
             }
             Err(failure) => {
-                self.grants.retain(|(granted, ..)| *granted != item);
+                // What else was granted of it finds no source any more.
+                self.grants.pop_front();
                 self.source = None;
                 self.tables.remove_source(item);
                 self.tell(News::Unread(item, failure))?;
+                self.tell(News::Unserved)?;
             }
         }
         Ok(())

@@ -1,0 +1,103 @@
+//! What goes out over the link in use, as far as it has room: state first, of which the latest counts, then messages in order (SPEC 5.2).
+//!
+//! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.
+
+use super::{Actions, Conversation, Theirs};
+use crate::links::LinkId;
+use crate::wire::{Control, ItemId, encoded};
+use alloc::collections::{BTreeMap, BTreeSet};
+
+/// State that has changed since it was last said: one of each kind, and of each transfer.
+#[derive(Default)]
+pub(super) struct Changed {
+    /// The number of the message expected next, or the window.
+    pub(super) received: bool,
+    /// Transfers of ours that were counted further: bytes, entries, and whether that is all.
+    pub(super) counted: BTreeMap<ItemId, (u64, u32, bool)>,
+    /// Transfers of the peer's for which there may be more credit.
+    pub(super) credit: BTreeSet<ItemId>,
+}
+
+impl Conversation {
+    /// Whether everything that can be said now has been handed to the link.
+    #[must_use]
+    pub fn has_said_all(&self) -> bool {
+        self.links.in_use().is_none() || self.peer.is_none() || self.messages.all_handed_out()
+    }
+
+    /// Whether texts or secrets of this side wait for the link or the peer's window.
+    #[must_use]
+    pub fn has_backlog(&self) -> bool {
+        self.messages.has_waiting()
+    }
+
+    /// Hands the link in use what there is to say.
+    pub(super) fn hand_out(&mut self, actions: &mut Actions) {
+        let (Some(link), Some(_)) = (self.links.in_use(), self.peer) else { return };
+        self.hand_out_state(link, actions);
+        let mut handed = false;
+        while self.links.has_room(link)
+            && let Some(piece) = self.messages.piece()
+        {
+            self.hand(link, &piece, actions);
+            handed = true;
+        }
+        if handed {
+            // Of what was just accepted or offered.
+            self.hand_out_state(link, actions);
+        }
+    }
+
+    fn hand_out_state(&mut self, link: LinkId, actions: &mut Actions) {
+        while self.links.has_room(link)
+            && let Some(state) = self.next_state()
+        {
+            self.hand(link, &state, actions);
+        }
+    }
+
+    /// The next state that has changed, as it is now.
+    fn next_state(&mut self) -> Option<Control> {
+        if core::mem::take(&mut self.state.received) {
+            let (next, window) = self.messages.state();
+            return Some(Control::Received { next, window });
+        }
+        if self.over {
+            return None;
+        }
+        self.next_counted().or_else(|| self.next_credit()).or_else(|| {
+            let work = self.has_work();
+            self.links.beat(self.now, work).map(|_| Control::Heartbeat { work })
+        })
+    }
+
+    /// How far an offer of ours has been counted, which means nothing before the offer.
+    fn next_counted(&mut self) -> Option<Control> {
+        self.state.counted.retain(|transfer, _| self.ours.contains_key(transfer));
+        let transfer = *self.state.counted.keys().find(|transfer| !self.messages.is_unsaid(**transfer))?;
+        let (bytes, entries, counted) = self.state.counted.remove(&transfer)?;
+        Some(Control::Counted { transfer, bytes, entries, counted })
+    }
+
+    /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held back with it (SPEC 8.3).
+    fn next_credit(&mut self) -> Option<Control> {
+        self.state.credit.retain(|transfer| self.theirs.contains_key(transfer));
+        let sayable = |item: &&ItemId| self.unverified.is_none() && !self.messages.is_acceptance_unsaid(**item);
+        while let Some(item) = self.state.credit.iter().find(sayable).copied() {
+            self.state.credit.remove(&item);
+            if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item)
+                && let Some(credit) = transfer.credit(item)
+            {
+                return Some(credit);
+            }
+        }
+        None
+    }
+
+    /// Hands a control record to a link.
+    pub(super) fn hand(&mut self, link: LinkId, control: &Control, actions: &mut Actions) {
+        let room = if let Control::Fragment { bytes, .. } = control { bytes.len().saturating_add(32) } else { 0 };
+        self.links.handed(link);
+        actions.control.push((link, encoded(control, room)));
+    }
+}
