@@ -101,9 +101,14 @@ impl Control {
         self.0.closing.notify_waiters();
     }
 
-    /// The session is over: nothing more will be said.
+    /// The session is over: nothing more will be said, and nothing more is taken to be sent.
     pub fn over(&self) {
         self.detach();
+        let mut seen = self.seen();
+        if seen.state != State::Ended {
+            seen.state = State::Leaving;
+        }
+        drop(seen);
         self.0.journal.end();
         self.0.held.end();
     }

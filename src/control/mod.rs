@@ -252,7 +252,11 @@ impl Control {
             }
             Event::Waiting => seen.state = State::Waiting,
             Event::Paired => seen.state = State::Paired,
-            Event::Connected(path) => (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None),
+            Event::Connected(path) => {
+                (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None);
+                // Its code is used up, and nobody asks for it any more.
+                seen.channel = None;
+            }
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
             // The conversation is over, however it ended.

@@ -126,6 +126,8 @@ fn thousands_both_ways_at_once_arrive_once_and_in_order() {
     here.run(["close"]).expect(0);
     for (session, received) in [host, peer].into_iter().zip(received) {
         let ended = session.end().expect(0);
-        assert!(ended.lines.starts_with(&received), "another process received what the session said");
+        // But for the code, which it does not hear.
+        let but_code = |lines: &[String]| lines.iter().filter(|line| !line.contains("\"event\":\"channel\"")).cloned().collect::<Vec<_>>();
+        assert!(but_code(&ended.lines).starts_with(&but_code(&received)), "another process received what the session said");
     }
 }

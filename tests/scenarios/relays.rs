@@ -60,7 +60,9 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
         victim.is_left_alone();
     };
     for code in &victim.codes() {
-        for args in [vec!["take", code], vec!["connect", code], vec!["give", "a", "--code", code], vec!["ask", code, "well?"]] {
+        for args in
+            [vec!["take", code], vec!["connect", code], vec!["give", "a", "--code", code], vec!["ask", code, "well?", "--timeout", "1h"]]
+        {
             refused(&args, true);
         }
         refused(&["give", "a", "--code", code, "--fence"], false);
