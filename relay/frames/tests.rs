@@ -208,7 +208,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 100 }))]
+    #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 1000 }))]
 
     /// However the bytes come, all frames go on as they were sent, in order, and pings are seen.
     #[test]

@@ -34,7 +34,7 @@ fn transfers_finish_when_the_relay_is_told_to_stop() {
     let mut relay = Relay::with(&["--drain", "10m", "--connections", "100000", "--waiting-hosts", "100000", "--hosts-a-minute", "100000"]);
     let content: Vec<u8> = content::bytes(300_000);
     let (first, second) = content.split_at(150_000);
-    let mut all: Vec<Passing> = (0..count(50, 3)).map(|_| Passing::start(&relay)).collect();
+    let mut all: Vec<Passing> = (0..count(50, 10)).map(|_| Passing::start(&relay)).collect();
     for passing in &mut all {
         passing.giver.feed(first);
     }
@@ -58,7 +58,7 @@ fn all_who_waited_at_a_relay_that_was_killed_have_their_numbers_again() {
         ["waiting-hosts", "hosts-a-minute", "connections", "joins-a-minute", "misses-a-minute"].map(|limit| format!("--{limit}=100000"));
     let options: Vec<&str> = unlimited.iter().map(String::as_str).collect();
     let mut relay = Relay::with(&options);
-    let waiting: Vec<_> = (0..count(1_000, 100)).map(|_| Waiting::start(8, relay.port)).collect();
+    let waiting: Vec<_> = (0..count(1_000, 500)).map(|_| Waiting::start(8, relay.port)).collect();
     relay.crash_and_restart(&options);
     for Waiting { number, owner, .. } in waiting {
         let authorization = format!("Pinhole owner={owner}");

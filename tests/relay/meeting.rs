@@ -101,7 +101,7 @@ fn hanging_up_costs_nothing_however_often() {
     let (relay, here) = (Relay::with(&["--joins-a-minute", "100000", "--misses-a-minute", "100000"]), Machine::new());
     let mut giver = giver(&here, &relay.url());
     let code = giver.code();
-    for visit in 0..if std::env::var_os("PINHOLE_FULL").is_some() { 1000 } else { 50 } {
+    for visit in 0..if std::env::var_os("PINHOLE_FULL").is_some() { 1000 } else { 300 } {
         // The relay may not have noticed yet that the one before has gone, and a source has one place.
         let mut stranger = Socket::join(9 + visit, relay.port, &code);
         let message1 = stranger.message().unwrap();

@@ -76,7 +76,7 @@ fn fill(relay: &Relay, sender: &mut Socket) -> usize {
 #[test]
 fn readers_that_do_not_read_hold_one_buffer_each_and_others_go_on() {
     let relay = Relay::with(&["--connections", "100000", "--hosts-a-minute", "100000"]);
-    let slow = count(100, 8);
+    let slow = count(100, 30);
     passes(&relay, 1_000_000);
     let before = process::resident(relay.running.child.id());
     let mut pairs: Vec<_> = (0..slow).map(|_| Waiting::start(8, relay.port).pair(9, relay.port)).collect();
@@ -106,7 +106,7 @@ fn readers_that_do_not_read_hold_one_buffer_each_and_others_go_on() {
 fn requests_that_never_end_are_closed_in_time_and_joins_do_not_wait_for_them() {
     let relay = Relay::with(&["--upgrade", "2s", "--connections", "100000"]);
     let begun = Instant::now();
-    let mut half: Vec<TcpStream> = (0..count(5_000, 300))
+    let mut half: Vec<TcpStream> = (0..count(5_000, 1_500))
         .map(|at| {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, relay.port)).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -179,7 +179,7 @@ fn coming_and_going_leaves_nothing_behind() {
             }
         }
     };
-    let cycles = count(1_000_000, 2_000);
+    let cycles = count(1_000_000, 20_000);
     (0..cycles / 2).for_each(cycle);
     let empty = || {
         until(&relay, "connections", ASKING);

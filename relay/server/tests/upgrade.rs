@@ -256,7 +256,7 @@ async fn who_does_not_finish_its_request_is_cut_in_time() {
         limits.quotas.connections = 1000;
     }));
     let (good, began, mut half) = (request("host", None), Instant::now(), Vec::new());
-    for index in 0..if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 200 } {
+    for index in 0..if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 1000 } {
         let mut stream = dial(relay.address, (index % 200) as u8 + 1).await;
         stream.write_all(&good.as_bytes()[..index % (good.len() - 1)]).await.unwrap();
         half.push(stream);
