@@ -50,6 +50,8 @@ pub(super) struct Space {
 const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Between two looks at a lock: a file is changed in some milliseconds.
 const LOCK_LOOK: Duration = Duration::from_millis(5);
+/// How often a folder that is removed is listed: others may put something there meanwhile, but not for ever.
+const LISTINGS: u32 = 16;
 /// Files are their owner's alone, to read and write; folders to enter as well.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER_MODE: Mode = Mode::RWXU;
@@ -169,10 +171,33 @@ impl Folder {
     /// Removes the file `name`, or the folder with all that is in it; a link is removed itself.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match self.kind(name)? {
-            Some(kind) if kind.is_dir() => self.0.remove_dir_all(name),
+            Some(kind) if kind.is_dir() => self.remove_folder(OsStr::new(name)),
             Some(_) => self.0.remove_file(name),
             None => Ok(()),
         }
+    }
+
+    /// Removes a folder with all that is in it. One that is empty is not opened: a peer can send hundreds of thousands of them.
+    fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        let removed = || rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR);
+        // Where a listing passes over names while others go, they are in the next one.
+        for _ in 0..LISTINGS {
+            match removed() {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                done => return Ok(done?),
+            }
+            let opened = rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
+            let folder = Self(Dir::from_std_file(File::from(opened)));
+            for entry in folder.0.entries()? {
+                let entry = entry?;
+                let below = entry.file_name();
+                match entry.file_type()?.is_dir() {
+                    true => folder.remove_folder(&below)?,
+                    false => rustix::fs::unlinkat(&folder.0, &below, AtFlags::empty())?,
+                }
+            }
+        }
+        Ok(removed()?)
     }
 
     /// Gives what is called `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`]. It must be `which`.
