@@ -264,8 +264,7 @@ impl Relay {
             return None;
         }
         self.counters.delayed.inc();
-        // A moment that is none is too far off ever to come.
-        Some(Instant::now().checked_add(delay).unwrap_or_else(|| Instant::now() + FOREVER))
+        Instant::now().checked_add(delay.min(FOREVER))
     }
 
     /// Whether the pairing has to hear again that a connection is alive, `told` being when it last did.
