@@ -80,6 +80,15 @@ pub struct Relay {
     /// Pairs of which one side reads a byte a second
     #[arg(long, default_value_t = 100)]
     pub slow: u32,
+    /// Hosts that flood the attempt which a joiner holds that does not read
+    #[arg(long, default_value_t = 1_000)]
+    pub hostile: u32,
+    /// Connections beside them that ping, send empty frames or half of one, or read a byte a second
+    #[arg(long, default_value_t = 1_000)]
+    pub others: u32,
+    /// Seconds of the attack
+    #[arg(long, default_value_t = 60)]
+    pub flood: u64,
 }
 
 /// How many.
@@ -99,6 +108,8 @@ pub enum Part {
     Paired,
     /// Slow readers among others
     Slow,
+    /// Floods of many kinds
+    Hostile,
     /// One pair, and a file through the relay beside the direct way
     Through,
 }

@@ -1,5 +1,6 @@
 //! One relay in a process of its own, and thousands of connections from this one: what a machine for it needs.
 
+mod hostile;
 mod paired;
 mod peer;
 mod slow;
@@ -26,6 +27,7 @@ pub fn measure(options: &Options, counts: &Relay, program: &Program, place: &Pat
             Part::Waiting => waiting::measure(counts, program, place)?,
             Part::Paired => paired::measure(counts.pairs, program, place)?,
             Part::Slow => slow::measure(options.rounds, counts, program, place)?,
+            Part::Hostile => hostile::measure(counts, program, place)?,
             Part::Through => through::measure(options, program, place)?,
         }
     }
