@@ -74,7 +74,7 @@ impl Run {
     fn message(&mut self) -> Vec<u8> {
         self.messages += 1;
         let mut message = one(self.messages);
-        if self.messages % 2 == 0 {
+        if self.messages.is_multiple_of(2) {
             message.resize(MESSAGE, 0);
         }
         message

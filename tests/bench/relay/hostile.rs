@@ -134,7 +134,7 @@ pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::
             while !over.load(Ordering::Relaxed) {
                 let at_relay = on.load(Ordering::Relaxed);
                 let all = if at_relay { &mut floods } else { &mut sunk };
-                let taken = all.iter_mut().fold(false, |taken, flooder| flooder.flood() || taken);
+                let taken = all.iter_mut().filter_map(|flooder| flooder.flood().then_some(())).count() > 0;
                 // Each host that was closed comes back once in that time.
                 if at_relay && Instant::now() >= due && hostile > 0 {
                     due = Instant::now() + RETURN / hostile;
