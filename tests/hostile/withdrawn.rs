@@ -151,7 +151,7 @@ fn no_handler_gets_a_text_that_is_gone() {
     let here = Machine::new();
     let gates = ["first", "stays"].map(|of| gate(&here, of));
     let script = "text=$(head -c 5); cat > rest; printf %s \"$text\" >> seen; read -r go < gate-$text";
-    let mut host = here.start(["host", "--on-message", "--max-turns", "1000000", "--", "sh", "-c", script]);
+    let mut host = here.start(["host", "--on-message", "--max-turns", "1000000", "--handler-timeout", "1h", "--", "sh", "-c", script]);
     let memory = Watch::start(host.child.id());
     let mut peer = join(&host.code());
     host.until("status", "connected");

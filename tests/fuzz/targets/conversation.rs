@@ -36,14 +36,20 @@ fuzz_target!(|bytes: &[u8]| {
     let mut over = false;
     let mut whole = 0;
     let mut tell = |conversation: &mut Conversation, now: u64, input: Input<'_>| {
-        let actions = conversation.handle(Instant::from_millis(now), input);
-        assert!(!over || (actions.control.is_empty() && actions.events.is_empty() && actions.grants.is_empty()));
-        let ends = actions.events.iter().filter(|event| matches!(event, Event::Over(_))).count();
-        assert!(ends == 0 || (ends == 1 && matches!(actions.events.last(), Some(Event::Over(_))) && actions.grants.is_empty()));
-        over |= ends == 1;
-        whole += actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
-        for (_, body) in &actions.control {
-            assert!(read::<Control>(body).is_some());
+        // The link takes all that it is handed. What was over before has nothing more to say.
+        let (now, ended) = (Instant::from_millis(now), over);
+        let mut next = vec![conversation.handle(now, input)];
+        while let Some(actions) = next.pop() {
+            assert!(!ended || actions.control.is_empty());
+            assert!(!over || (actions.events.is_empty() && actions.grants.is_empty()));
+            let ends = actions.events.iter().filter(|event| matches!(event, Event::Over(_))).count();
+            assert!(ends == 0 || (ends == 1 && matches!(actions.events.last(), Some(Event::Over(_))) && actions.grants.is_empty()));
+            over |= ends == 1;
+            whole += actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
+            for (link, body) in &actions.control {
+                assert!(read::<Control>(body).is_some());
+                next.push(conversation.handle(now, Input::Taken(*link)));
+            }
         }
     };
     tell(&mut conversation, now, Input::LinkUp(LinkId::CODE));
