@@ -39,6 +39,9 @@ struct Flooder {
 impl Flooder {
     fn new(to: TcpStream, sends: Vec<u8>, once: bool, other: Option<Peer>) -> io::Result<Self> {
         to.set_nonblocking(true)?;
+        for socket in [Some(&to), other.as_ref().map(|other| &other.0)].into_iter().flatten() {
+            small(socket)?;
+        }
         Ok(Self { to, sends, at: 0, once, _other: other, closed: None })
     }
 
@@ -62,6 +65,16 @@ impl Flooder {
             }
         }
     }
+}
+
+/// Keeps a socket's buffers small: thousands of full ones are more than the kernel gives to all of TCP, and honest pairs would wait for that.
+fn small<'a, S>(socket: &'a S) -> io::Result<()>
+where
+    socket2::SockRef<'a>: From<&'a S>,
+{
+    let socket = socket2::SockRef::from(socket);
+    socket.set_send_buffer_size(TURN)?;
+    socket.set_recv_buffer_size(TURN)
 }
 
 fn many(one: &[u8]) -> Vec<u8> {
@@ -94,6 +107,7 @@ fn everybody(port: u16, hosts: u32, others: u32) -> io::Result<(Vec<Flooder>, Ve
                     1 => Flooder::new(writer.0, many(&frame(BINARY, b"")), false, Some(reader))?,
                     2 => Flooder::new(writer.0, record[..RECORD / 2].to_vec(), true, Some(reader))?,
                     _ => {
+                        small(&reader.0)?;
                         slow.push(reader);
                         Flooder::new(writer.0, record.clone(), false, None)?
                     }
@@ -108,6 +122,7 @@ fn everybody(port: u16, hosts: u32, others: u32) -> io::Result<(Vec<Flooder>, Ve
 fn sink() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
+    small(&listener)?;
     thread::spawn(move || listener.incoming().collect::<Vec<_>>());
     Ok(address)
 }
