@@ -29,7 +29,7 @@ impl Control {
     /// # Errors
     /// If the question was not delivered.
     pub async fn ask(&self, question: String, until: Instant) -> Result<Answer, Failure> {
-        let mut fates = self.send(vec![Ware::Text(question)])?;
+        let mut fates = self.send(vec![Ware::Text(question)]).await?;
         let delivered = async {
             while let Some((_, fate)) = fates.recv().await {
                 match fate {

@@ -1,12 +1,11 @@
 //! How a session ends: closed by other commands, or by itself, and what of it is still to be collected then.
 
 use super::wire::{Fault, Over, State};
-use super::{Control, Errand};
+use super::{Control, Desk, Errand};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::sentences::untaken;
 use std::time::{Duration, SystemTime};
-use tokio::sync::mpsc::error::TrySendError;
 
 /// How a session was closed by another command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +165,18 @@ impl Control {
     ///
     /// # Errors
     /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other side has not come for it.
-    pub fn close(&self, closing: Closing) -> Result<(), Failure> {
+    pub async fn close(&self, closing: Closing) -> Result<(), Failure> {
+        let desk = self.begin_to_close(closing)?;
+        self.0.closing.notify_waiters();
+        if let Some(desk) = desk {
+            // A conversation that has ended takes nothing more.
+            let _ = desk.send(closing.errand()).await;
+        }
+        Ok(())
+    }
+
+    /// Says that it is being closed, unless something would be lost. Returns where the conversation, if there is one, is told.
+    fn begin_to_close(&self, closing: Closing) -> Result<Option<Desk>, Failure> {
         let mut seen = self.seen();
         let held = self.held();
         if closing == Closing::Peace && held > 0 {
@@ -187,25 +197,13 @@ impl Control {
                 Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
             );
         }
-        let place = seen.desk.as_ref().map(|desk| desk.clone().try_reserve_owned());
-        let place = match place {
-            Some(Err(TrySendError::Full(_))) => return Err(super::crowded()),
-            // It has ended, and takes nothing more.
-            Some(Err(TrySendError::Closed(_))) | None => None,
-            Some(Ok(place)) => Some(place),
-        };
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);
         }
         if seen.end.is_none() {
             seen.state = State::Leaving;
         }
-        if let Some(place) = place {
-            place.send(closing.errand());
-        }
-        drop(seen);
-        self.0.closing.notify_waiters();
-        Ok(())
+        Ok(seen.desk.clone())
     }
 }
 

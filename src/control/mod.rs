@@ -41,7 +41,6 @@ pub use server::Server;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
@@ -125,8 +124,11 @@ pub struct Moved {
     pub total: Option<u64>,
 }
 
-/// Takes errands to the conversation: bounded, so that whoever brings too many waits or is told.
+/// Takes errands to the conversation: bounded, so that whoever brings too many waits.
 type Desk = mpsc::Sender<Errand>;
+
+/// What becomes of things that are sent, each with its index.
+type Fates = mpsc::UnboundedReceiver<(usize, Fate)>;
 
 /// How far the session has come, from what it has said.
 struct Seen {
@@ -372,8 +374,21 @@ impl Control {
         })
     }
 
-    /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index.
-    fn send(&self, wares: Vec<Ware>) -> Result<mpsc::UnboundedReceiver<(usize, Fate)>, Failure> {
+    /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index. Waits while
+    /// the conversation takes no more.
+    async fn send(&self, wares: Vec<Ware>) -> Result<Fates, Failure> {
+        let (fates, sendings, desk) = self.sendings(wares)?;
+        if let Some(desk) = desk {
+            for sending in sendings {
+                // Of a conversation that has just ended nothing becomes.
+                let _ = desk.send(Errand::Send(sending)).await;
+            }
+        }
+        Ok(fates)
+    }
+
+    /// What `send` brings to a conversation, and where; without one it waits here.
+    fn sendings(&self, wares: Vec<Ware>) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which moves what it was started for and nothing else";
@@ -392,16 +407,13 @@ impl Control {
             let follower = Follower { index, told: told.clone(), control: self.clone(), _room: room };
             Sending { ware, follower }
         });
-        match &seen.desk {
-            Some(desk) => match desk.try_reserve_many(sendings.len()) {
-                Ok(places) => places.zip(sendings).for_each(|(place, sending)| place.send(Errand::Send(sending))),
-                Err(TrySendError::Full(())) => return Err(crowded()),
-                // The conversation has just ended: nothing becomes of it.
-                Err(TrySendError::Closed(())) => {}
-            },
-            None => seen.waiting.extend(sendings),
+        match seen.desk.clone() {
+            Some(desk) => Ok((fates, sendings.collect(), Some(desk))),
+            None => {
+                seen.waiting.extend(sendings);
+                Ok((fates, Vec::new(), None))
+            }
         }
-        Ok(fates)
     }
 
     /// What this session is to a command of the visitor's that asks for `code`, or a number alone.
@@ -438,12 +450,6 @@ impl Control {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// More errands wait for the conversation than it takes.
-fn crowded() -> Failure {
-    let detail = "more commands wait for this session than it takes at a time, so this one was not done";
-    Failure::new(Exit::Other, "backlog", detail).next("the same again in a moment")
 }
 
 impl Seen {

@@ -165,7 +165,7 @@ async fn serve(
     match what {
         What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
         What::Close { now } => {
-            if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }) {
+            if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }).await {
                 return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
             }
             drop(answer);
@@ -192,7 +192,10 @@ async fn serve(
         }
         What::Send { things, wait } => {
             let brought = timeout(PATIENCE, wares::read(&mut read, things, control.0.fence.as_ref())).await?;
-            let sent = brought.and_then(|Brought { wares, about, feed }| Ok((control.send(wares)?, about, feed)));
+            let sent = match brought {
+                Ok(Brought { wares, about, feed }) => control.send(wares).await.map(|fates| (fates, about, feed)),
+                Err(failure) => Err(failure),
+            };
             match sent {
                 Ok((fates, about, feed)) => follow(&mut write, fates, about, attend(&mut read, feed, wait)).await,
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,

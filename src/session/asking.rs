@@ -28,7 +28,7 @@ pub(super) async fn asked(
         let answered = matches!(answer, Ok(Answer::Came(_)));
         let by_itself = ended.get();
         // Such a session holds no secrets, so nothing is in the way of its end.
-        let _ = control.close(if answered { Closing::Peace } else { Closing::Now });
+        let _ = control.close(if answered { Closing::Peace } else { Closing::Now }).await;
         (answer, by_itself)
     };
     let session = async {

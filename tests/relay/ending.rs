@@ -54,8 +54,8 @@ fn transfers_finish_when_the_relay_is_told_to_stop() {
 
 #[test]
 fn all_who_waited_at_a_relay_that_was_killed_have_their_numbers_again() {
-    let unlimited =
-        ["waiting-hosts", "hosts-a-minute", "connections", "joins-a-minute", "misses-a-minute"].map(|limit| format!("--{limit}=100000"));
+    let unlimited = ["waiting-hosts", "hosts-a-minute", "source-numbers", "connections", "joins-a-minute", "misses-a-minute"];
+    let unlimited = unlimited.map(|limit| format!("--{limit}=100000"));
     let options: Vec<&str> = unlimited.iter().map(String::as_str).collect();
     let mut relay = Relay::with(&options);
     let waiting: Vec<_> = (0..count(1_000, 500)).map(|_| Waiting::start(8, relay.port)).collect();

@@ -192,15 +192,15 @@ impl Sessions {
         let lost: Vec<(Control, u64)> = own.iter().map(|control| (control.clone(), control.unreceived())).collect();
         for control in own.iter().filter(|control| control.end().is_none()) {
             // One that holds secrets refuses, and nobody will come for them.
-            if control.close(Closing::Peace).is_err() {
-                let _ = control.close(Closing::Now);
+            if control.close(Closing::Peace).await.is_err() {
+                let _ = control.close(Closing::Now).await;
             }
         }
         self.gone().await;
         if own.iter().any(|control| control.end().is_none()) {
             for control in own.iter().filter(|control| control.end().is_none()) {
                 // At once is never refused.
-                let _ = control.close(Closing::Now);
+                let _ = control.close(Closing::Now).await;
             }
             self.gone().await;
         }

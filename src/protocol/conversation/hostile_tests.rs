@@ -223,7 +223,7 @@ fn whoever_takes_nothing_is_waited_for_until_a_bound_of_messages() {
     let mut attacked = Attacked::new(false);
     // The link takes nothing, so its peer reads nothing; what it says is taken all the same.
     for number in 0..=crate::limits::UNACKNOWLEDGED {
-        let item = ItemId(u32::try_from(number).unwrap());
+        let item = ItemId(u32::try_from(number + 1).unwrap());
         let said = attacked.message(&Message::Text { item, body: String::new() });
         let kept = attacked.host.handle(NOW, Input::Kept(item));
         assert!(said.control.len() + kept.control.len() <= crate::limits::LINK_RECORDS);
