@@ -18,6 +18,8 @@ const MAC: usize = 16;
 pub const KEY: usize = 32;
 /// Bytes that HMAC-SHA256 takes a shorter key as, zeros after it (RFC 2104).
 const BLOCK: usize = 64;
+/// How far the clock of an earlier life may have been ahead.
+const AHEAD: Duration = Duration::from_secs(300);
 /// Begins what a MAC is of.
 const LABEL: &[u8] = b"pinhole relay owner";
 
@@ -150,12 +152,14 @@ impl Owners {
         OwnerToken::new(token)
     }
 
-    /// True if an earlier life of this relay issued a token for this number, no longer ago than `oldest`.
+    /// True if an earlier life of this relay issued a token for this number, no longer ago than `oldest`; not by a clock that was ahead, or
+    /// it would win over all that are issued by a right one.
     pub(crate) fn vouch(&self, wall: UnixTime, nameplate: Nameplate, token: &OwnerToken, oldest: Duration) -> bool {
         let Some((stamp, mac)) = token.0.split_first_chunk::<STAMP>() else { return false };
         let genuine = self.key.over(nameplate, stamp).verify_truncated_left(mac).is_ok();
         let age = Duration::from_millis(wall.0.saturating_sub(token.issued().0));
-        self.key.found && genuine && age <= oldest
+        let ahead = Duration::from_millis(token.issued().0.saturating_sub(wall.0));
+        self.key.found && genuine && age <= oldest && ahead <= AHEAD
     }
 }
 
@@ -209,7 +213,7 @@ mod tests {
         assert!(vouched(NOW, 417, token) && vouched(UnixTime(NOW.0 + day), 417, token));
         assert!(!vouched(UnixTime(NOW.0 + day + 1), 417, token), "old");
         // A clock that was put back makes nothing older.
-        assert!(vouched(UnixTime(0), 417, token));
+        assert!(vouched(UnixTime(NOW.0 - 300_000), 417, token) && !vouched(UnixTime(NOW.0 - 300_001), 417, token));
         assert!(!vouched(NOW, 418, token), "another number");
         for bit in 0..TOKEN * 8 {
             let mut altered = token.bytes();

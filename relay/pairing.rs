@@ -161,6 +161,8 @@ pub struct Pairing {
     seats: BTreeMap<Connection, Seat>,
     hosts: BTreeMap<Nameplate, Host>,
     numbers: Numbers,
+    /// Numbers given back since the relay began, each with the latest token shown for it; only while more may be.
+    returned: BTreeMap<Nameplate, OwnerToken>,
     slots: BTreeMap<[u8; 16], Slot>,
     /// Each under the name of one of its two.
     pairs: BTreeMap<Connection, Pair>,
@@ -177,6 +179,7 @@ impl Pairing {
             numbers: Numbers::new(&limits.shares),
             limits,
             started: now,
+            returned: BTreeMap::new(),
             seats: BTreeMap::new(),
             hosts: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -303,6 +306,9 @@ impl Pairing {
                 Key::Slot(token) => self.slot_due(now, token, actions),
                 Key::Pair(name) => self.pair_due(now, name, actions),
             }
+        }
+        if now.since(self.started) >= self.limits.absence {
+            self.returned.clear();
         }
         self.numbers.wake(now);
         self.quotas.forget(now);

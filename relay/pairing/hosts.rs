@@ -113,12 +113,16 @@ impl Pairing {
         let young = now.since(self.started) < self.limits.absence;
         let vouched = young && nameplate.is_relay() && self.owners.vouch(wall, nameplate, &owner, self.limits.longest);
         let Some(host) = self.hosts.get_mut(&nameplate) else {
-            if !vouched || self.numbers.holds(nameplate) {
+            // An earlier holder who came back sooner has given up what was not his any more.
+            let taken_over = self.returned.get(&nameplate).is_some_and(|earlier| owner.is_later_than(earlier));
+            if !vouched || self.numbers.holds(nameplate) && !taken_over {
                 return actions.list.push(Action::Close(connection, Why::Unavailable));
             }
             if let Some(why) = self.numbers.refuse(source, self.limits.numbers) {
                 return actions.list.push(Action::Close(connection, why));
             }
+            self.numbers.wake_early(nameplate);
+            self.returned.insert(nameplate, owner);
             return self.seat_host(now, connection, source, nameplate, owner, actions);
         };
         let same = host.owner.is(&owner);
@@ -138,6 +142,7 @@ impl Pairing {
         host.owner = owner;
         if !same {
             self.numbers.take(nameplate, source);
+            self.returned.insert(nameplate, owner);
         }
         // Its old connection may not have noticed yet that it is dead.
         if let Some(old) = host.connection() {

@@ -66,6 +66,11 @@ impl Numbers {
         self.wake.push_back((until, nameplate));
     }
 
+    /// Ends the rest of a number that turns out to be somebody's.
+    pub(super) fn wake_early(&mut self, nameplate: Nameplate) {
+        self.wake.retain(|(_, resting)| *resting != nameplate);
+    }
+
     /// True if a number waits or rests.
     pub(super) fn holds(&self, nameplate: Nameplate) -> bool {
         self.held.contains_key(&nameplate)

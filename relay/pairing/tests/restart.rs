@@ -1,6 +1,6 @@
 //! A relay that starts again, and the hosts of its earlier life.
 
-use super::super::OwnerToken;
+use super::super::{Connection, Input, OwnerToken};
 use super::*;
 use crate::limits::Limits;
 use crate::owner::{KEY, OwnerKey, Owners, UnixTime};
@@ -110,6 +110,30 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     assert_eq!(world.heard(3), [Heard::Frame(one(2))]);
     world.back(5, 1, number(417), early);
     assert_eq!((world.heard(5), world.heard(4)), (UNAVAILABLE.into(), vec![]));
+    // What the earlier one gives up, burned or used, was not his any more.
+    for used in [false, true] {
+        let mut world = again();
+        world.back(1, 1, number(417), early);
+        if used {
+            world.first(1, 1, 1);
+            world.join(2, 2, number(417));
+            world.confirmed(1, 1);
+        } else {
+            world.burn(1);
+        }
+        let _ = world.heard(1);
+        world.back(4, 4, number(417), late);
+        let [Heard::Number(given, attempt)] = world.heard(4)[..] else { panic!("{used}") };
+        assert_eq!(given, number(417));
+        world.first(4, attempt, 9);
+        world.back(5, 1, number(417), early);
+        assert_eq!(world.heard(5), UNAVAILABLE);
+        world.wait_seconds(1800);
+        world.tell(Input::Frame(Connection(4)));
+        world.wait_seconds(1801);
+        world.join(6, 6, number(417));
+        assert_ne!(world.heard(6), UNAVAILABLE, "its rest was over with it");
+    }
     // Once its two minutes are over, a number is that of whoever has it.
     let mut world = again();
     world.back(1, 1, number(417), early);
