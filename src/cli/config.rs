@@ -1,6 +1,7 @@
 //! `config`: what is set, who set it, and changing it.
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::settings::agent::Agent;
 use crate::settings::{self, Config, Key, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
 use clap::Subcommand;
@@ -55,6 +56,11 @@ fn key() -> impl TypedValueParser<Value = Key> {
 impl Args {
     /// Does it, and prints what there is to print.
     pub(super) fn run(self) -> Result<(), Failure> {
+        if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(agent)) = (&self.verb, Agent::here()) {
+            // A relay that is set is dialled by all later commands, and shown the host token.
+            let detail = format!("the settings are a person's to change, and {} runs this command: nothing was changed", agent.name());
+            return Err(Failure::new(Exit::Unreachable, "fenced", detail).next("ask the user to run it, in a terminal of their own"));
+        }
         let text = match self.verb {
             None => all(&Config::read()?, self.json)?,
             Some(Verb::Get { key }) => one(key, self.json, |shown| shown.value.clone())?,

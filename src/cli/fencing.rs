@@ -16,8 +16,8 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Sending fence")]
 pub(super) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
-    /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX, CURSOR_AGENT or PINHOLE_AGENT is
-    /// set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
+    /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX,
+    /// CODEX_THREAD_ID, CURSOR_AGENT, PINHOLE_AGENT or another variable of theirs is set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
     /// line, and not for texts and standard input. Relays are fenced in too (--allow-relay)
     #[arg(long)]
     fence: bool,

@@ -202,11 +202,13 @@ impl Relay {
             Naming::Agent(Some(wished)) => Some(Setting::relay(Some(wished), config)?),
             Naming::Agent(None) | Naming::Typed => None,
         };
-        let (allowed, fenced) = self.allowed(&users, config)?;
-        // The token is for the relay that the user has set: another could be one that the other side has talked the agent into.
-        let token = wished.as_ref().is_none_or(|wished| wished.value == users.value);
+        let (mut allowed, fenced) = self.set_by_a_person(&users, config);
+        let set = wished.unwrap_or(users);
+        // The token is for a relay that a person has set: another, allowed or not, could be one that the other side has talked the agent into.
+        let token = fenced.is_none() || set.value.as_ref().is_some_and(|relay| allowed.contains(relay));
+        allowed.extend(self.named()?);
         Ok(Relays {
-            set: wished.unwrap_or(users),
+            set,
             trust: Trust::of(&config.ca_file(self.ca_file.as_deref()))?,
             insecure,
             host_token: if token { host_token(self.host_token_file.as_deref())? } else { None },
@@ -216,18 +218,22 @@ impl Relay {
         })
     }
 
-    /// Relays that a person has set or allowed, and whose fence there is around them.
-    fn allowed(&self, users: &Setting<Option<RelayUrl>>, config: &Config) -> Result<(Vec<RelayUrl>, Option<Keeper>), Failure> {
+    /// Relays that `--allow-relay` names.
+    fn named(&self) -> Result<Vec<RelayUrl>, Failure> {
         let wrong = |why| {
             Failure::new(Exit::Usage, "usage", format!("what was given to --allow-relay is no relay's address: {why}"))
                 .next("write it as --allow-relay wss://relay.example")
         };
-        let named = self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+        self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect()
+    }
+
+    /// Relays that a person has set, and whose fence there is around them.
+    fn set_by_a_person(&self, users: &Setting<Option<RelayUrl>>, config: &Config) -> (Vec<RelayUrl>, Option<Keeper>) {
         let server = matches!(self.naming, Naming::Agent(_));
         // Who starts a server is a person; who types a command may be the agent.
         let typed = users.value.clone().filter(|_| server);
         let keeper = if server { Some(Keeper::Server) } else { Agent::here().map(|_| Keeper::Command) };
-        Ok((set_relays(config).into_iter().chain(typed).chain(named).collect(), keeper))
+        (set_relays(config).into_iter().chain(typed).collect(), keeper)
     }
 }
 

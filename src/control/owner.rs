@@ -68,6 +68,9 @@ fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Visitor {
     owner: Owner,
+    /// The mark of `PINHOLE_AGENT`, by which a handler is known that is an agent with an id of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handler: Option<Owner>,
     /// Sessions of others too, for an MCP server with `--all-sessions`. It hears no codes by that.
     all: bool,
 }
@@ -76,13 +79,14 @@ impl Visitor {
     /// A command of whoever runs this process.
     #[must_use]
     pub fn here() -> Self {
-        Self::of(Owner::here())
+        let handler = agent::value().map(|id| Owner::marked(agent::VARIABLE, id.as_encoded_bytes()));
+        Self { handler, ..Self::of(Owner::here()) }
     }
 
     /// A command of this owner.
     #[must_use]
     pub const fn of(owner: Owner) -> Self {
-        Self { owner, all: false }
+        Self { owner, handler: None, all: false }
     }
 
     /// True if it is no person's.
@@ -127,7 +131,8 @@ impl Control {
     }
 
     fn is_of(&self, visitor: &Visitor) -> bool {
-        self.0.owner == visitor.owner || Owner::handler(&self.0.handler) == visitor.owner
+        let handler = Owner::handler(&self.0.handler);
+        self.0.owner == visitor.owner || handler == visitor.owner || visitor.handler.as_ref() == Some(&handler)
     }
 }
 
@@ -201,6 +206,9 @@ mod tests {
     fn the_program_that_answers_a_session_is_its_owner_too_and_no_other_sessions() {
         let (one, other) = (session(Owner::Person), session(Owner::Person));
         let handler = Visitor::of(Owner::handler(one.handler_id()));
+        assert!(one.admits(&handler, None) && !other.admits(&handler, None) && !one.tells_its_code(&handler));
+        // One that is an agent gives its commands an id of its own besides.
+        let handler = Visitor { handler: Some(Owner::handler(one.handler_id())), ..Visitor::of(agent("a")) };
         assert!(one.admits(&handler, None) && !other.admits(&handler, None) && !one.tells_its_code(&handler));
     }
 }

@@ -76,6 +76,12 @@ pub fn id() -> Option<(&'static str, OsString)> {
     IDS.into_iter().find_map(|name| Some((name, said(name)?)))
 }
 
+/// What [`VARIABLE`] says, whatever other id there is.
+#[must_use]
+pub fn value() -> Option<OsString> {
+    said(VARIABLE)
+}
+
 /// What a variable says, if it says anything.
 fn said(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty() && value != "0")

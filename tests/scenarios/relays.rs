@@ -2,7 +2,7 @@
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running};
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// A server of this machine that a peer would like to have a request sent to.
@@ -120,4 +120,42 @@ fn a_relay_that_is_set_or_allowed_is_used() {
     // An agent's own choice, of what its user allows.
     let mut host = start(&here, true, &["host", "--relay", &url]);
     assert_eq!(host.until("status", "channel")["reach"], "relay");
+}
+
+#[test]
+fn an_agent_sets_no_relay_and_asks_none_for_its_health() {
+    let (here, victim) = (Machine::new(), Victim::new());
+    here.run_plain(["config", "set", "relay", "wss://relay.example"]);
+    let (url, health) = (victim.url(), format!("{}/health", victim.url()));
+    for args in [&["config", "set", "relay", &url][..], &["config", "unset", "relay"], &["relay", "--health", &health]] {
+        let ended = here.command(args).env("CLAUDECODE", "1").output().unwrap();
+        assert_eq!(ended.status.code(), Some(5), "{args:?}");
+    }
+    victim.is_left_alone();
+    assert_eq!(here.run_plain(["config", "get", "relay"]), "wss://relay.example/\n");
+}
+
+#[test]
+fn the_host_token_is_shown_to_a_relay_that_a_person_has_set_and_not_to_one_that_was_allowed() {
+    const TOKEN: &str = "hush-hush-hush-hush";
+    let here = Machine::new();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let asked = |agent: bool, set: bool| {
+        let mut command = here.command(["host", "--relay", &url, "--allow-relay", &url]);
+        command.env("PINHOLE_HOST_TOKEN", TOKEN);
+        if agent {
+            command.env("CLAUDECODE", "1");
+        }
+        if set {
+            command.env("PINHOLE_RELAY", &url);
+        }
+        let _host = Running::start(command);
+        let mut head = String::new();
+        let mut request = BufReader::new(listener.accept().unwrap().0);
+        while request.read_line(&mut head).unwrap() > 2 {}
+        head.contains(TOKEN)
+    };
+    assert!(asked(false, false) && asked(true, true));
+    assert!(!asked(true, false));
 }

@@ -1,7 +1,8 @@
 //! `relay --health URL`: asks a relay whether it works, as its container or its keeper does.
 
 use crate::failure::{Exit, Failure};
-use crate::settings::{Network, Origin, RelayChoice};
+use crate::settings::agent::Agent;
+use crate::settings::{Config, Network, Origin, RelayChoice, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::health;
 use pinhole_protocol::code::RelayUrl;
@@ -26,6 +27,12 @@ async fn asked(text: &str) -> Result<(), Failure> {
         Failure::new(Exit::Usage, "usage", format!("what --health names is no relay's address: {why}"))
             .next("pinhole relay --health http://127.0.0.1:7667")
     })?;
+    if let Some(agent) = Agent::here()
+        && !set_relays(&Config::read()?).contains(&url)
+    {
+        let detail = format!("{} runs this command, and that relay is not set here: it was not asked", agent.name());
+        return Err(Failure::new(Exit::Unreachable, "fenced", detail).next("ask the user to run it, in a terminal of their own"));
+    }
     // Nothing that could be read on the way is said.
     let choice = RelayChoice::new(url, Origin::Flag("--health"), true)?;
     health(&choice, &Trust::default(), Network::from_env()?).await
