@@ -76,13 +76,8 @@ fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> i
             Err(error) => Err(error.into()),
         },
         (Some(_), true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE) {
-            Ok(()) if is(beside, before)? => Ok(Change::Done),
-            Ok(()) => {
-                let ours = std::fs::read(path)?;
-                renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE)?;
-                // A third that has written in between has its text here.
-                if std::fs::read(beside)? == ours { Ok(Change::Not) } else { Ok(Change::Kept) }
-            }
+            // From here on it is another's text that is beside, unless it is seen to be the old one.
+            Ok(()) => Ok(exchanged(path, beside, before).unwrap_or(Change::Kept)),
             Err(Errno::NOENT) => Ok(Change::Not),
             // Where files cannot be exchanged there is the moment between the look and the rename.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => std::fs::rename(beside, path).map(|()| Change::Done),
@@ -94,15 +89,24 @@ fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> i
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Change::Not),
                 renamed => renamed?,
             }
-            if is(beside, before)? {
-                return Ok(Change::Done);
-            }
-            match std::fs::hard_link(beside, path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Kept),
-                linked => linked.map(|()| Change::Not),
-            }
+            Ok(match is(beside, before) {
+                Ok(true) => Change::Done,
+                _ if std::fs::hard_link(beside, path).is_ok() => Change::Not,
+                _ => Change::Kept,
+            })
         }
     }
+}
+
+/// Looks at what an exchange has taken from its place, and puts it back if it is not as it was.
+fn exchanged(path: &Path, beside: &Path, before: Option<&str>) -> io::Result<Change> {
+    if is(beside, before)? {
+        return Ok(Change::Done);
+    }
+    let ours = std::fs::read(path)?;
+    renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE)?;
+    // A third that has written in between has its text here.
+    if std::fs::read(beside)? == ours { Ok(Change::Not) } else { Ok(Change::Kept) }
 }
 
 /// True if this is what stands in the file; without a text, if it is not there.
