@@ -27,6 +27,9 @@ pub struct Output {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Pieces that may wait for those in front of them, as of a file.
+const PIECES: usize = 16 * pinhole_protocol::limits::RANGES;
+
 /// What has come and not gone yet.
 struct State {
     /// Where the bytes end that the thread has been given, and the way to it.
@@ -113,6 +116,10 @@ impl Output {
             state.taken = end;
         }
         state.keep(offset, end, data);
+        // However few bytes each has, it costs a buffer.
+        if state.early.len() > PIECES {
+            return Err(Refusal::protocol("sent a file in too many pieces"));
+        }
         if state.held > CREDIT {
             return Err(Refusal::protocol("sent more than was asked for"));
         }
