@@ -1,6 +1,6 @@
 //! A conversation's life: its hour, its heartbeats, and how it ends (SPEC 8).
 
-use super::{Actions, Conversation, Event, Outcome, Theirs};
+use super::{Actions, Conversation, Event, Held, Outcome, Theirs};
 use crate::limits::{EXPIRING, LEAVE_PATIENCE};
 use crate::time::Instant;
 use crate::wire::{Message, Reason};
@@ -78,6 +78,7 @@ impl Conversation {
             self.leave(Reason::Done);
         } else {
             self.fail_all(reason, actions);
+            self.messages.abandon();
             self.end(Outcome::PeerLeft(reason), actions);
         }
     }
@@ -96,8 +97,9 @@ impl Conversation {
         for item in core::mem::take(&mut self.ours).into_keys().chain(queued.into_iter().map(|offer| offer.item)) {
             actions.events.push(Event::Failed(item, reason));
         }
+        let unheard = self.unverified.as_mut().map(Held::forget_theirs).unwrap_or_default();
         for (item, _) in core::mem::take(&mut self.theirs) {
-            if !self.forget_unheard(item) {
+            if !unheard.contains(&item) {
                 actions.events.push(Event::Cancelled(item, reason));
             }
         }

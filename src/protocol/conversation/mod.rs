@@ -22,7 +22,11 @@ use crate::messages::{Body, Messages};
 use crate::time::Instant;
 use crate::transfers::{Incoming, Outgoing, Whole};
 use crate::wire::{Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
-use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
 use core::ops::Range;
 use core::time::Duration;
 use zeroize::Zeroizing;
@@ -276,13 +280,22 @@ struct Held {
 }
 
 impl Held {
-    /// The peer's item among what nobody has heard of.
-    fn theirs(&self, item: ItemId) -> Option<usize> {
-        self.theirs.iter().position(|event| match event {
-            Event::Text(held, _) | Event::Secret(held, ..) => *held == item,
-            Event::Offered(offer) => offer.item == item,
-            _ => false,
-        })
+    /// The place of the peer's item among what nobody has heard of.
+    fn place(&self, item: ItemId) -> Option<usize> {
+        self.theirs.iter().position(|event| about(event) == Some(item))
+    }
+
+    /// Drops all that is the peer's, and says what that was.
+    fn forget_theirs(&mut self) -> BTreeSet<ItemId> {
+        core::mem::take(&mut self.theirs).iter().filter_map(about).collect()
+    }
+}
+
+/// The peer's new item that an event tells of.
+const fn about(event: &Event) -> Option<ItemId> {
+    match event {
+        Event::Text(item, _) | Event::Secret(item, ..) | Event::Offered(Offer { item, .. }) => Some(*item),
+        _ => None,
     }
 }
 

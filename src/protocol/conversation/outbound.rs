@@ -1,4 +1,4 @@
-//! What goes out over the link in use, as far as it has room: state first, of which the latest counts, then messages in order (SPEC 5.2).
+//! What goes out over the link in use, as far as it has room: state, of which the latest counts, and messages in order (SPEC 5.2).
 //!
 //! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.
 
@@ -16,6 +16,8 @@ pub(super) struct Changed {
     pub(super) counted: BTreeMap<ItemId, (u64, u32, bool)>,
     /// Transfers of the peer's for which there may be more credit.
     pub(super) credit: BTreeSet<ItemId>,
+    /// True if the last record for the link was state.
+    said: bool,
 }
 
 impl Conversation {
@@ -34,26 +36,24 @@ impl Conversation {
     /// Hands the link in use what there is to say.
     pub(super) fn hand_out(&mut self, actions: &mut Actions) {
         let (Some(link), Some(_)) = (self.links.in_use(), self.peer) else { return };
-        self.hand_out_state(link, actions);
-        let mut handed = false;
         while self.links.has_room(link)
-            && let Some(piece) = self.messages.piece()
+            && let Some(next) = self.next_out()
         {
-            self.hand(link, &piece, actions);
-            handed = true;
-        }
-        if handed {
-            // Of what was just accepted or offered.
-            self.hand_out_state(link, actions);
+            self.hand(link, &next, actions);
         }
     }
 
-    fn hand_out_state(&mut self, link: LinkId, actions: &mut Actions) {
-        while self.links.has_room(link)
-            && let Some(state) = self.next_state()
+    /// What goes out next. State and messages take turns: a peer that always sends has always something acknowledged, which would keep
+    /// every answer from a link with little room.
+    fn next_out(&mut self) -> Option<Control> {
+        if core::mem::take(&mut self.state.said)
+            && let Some(piece) = self.messages.piece()
         {
-            self.hand(link, &state, actions);
+            return Some(piece);
         }
+        let state = self.next_state();
+        self.state.said = state.is_some();
+        state.or_else(|| self.messages.piece())
     }
 
     /// The next state that has changed, as it is now.

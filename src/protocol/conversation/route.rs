@@ -210,9 +210,11 @@ impl Conversation {
                 self.our_transfer(transfer, actions, |_| ());
             }
             Control::Counted { transfer, bytes, entries, counted } => {
-                if let Some(Event::Offered(offer)) = self.unheard(transfer) {
-                    (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
-                } else if self.theirs.contains_key(&transfer) {
+                if let Some(unheard) = self.unheard(transfer) {
+                    if let Event::Offered(offer) = unheard {
+                        (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+                    }
+                } else if let Some(Theirs::Transfer(_)) = self.theirs.get(&transfer) {
                     actions.events.push(Event::Counted { transfer, bytes, entries, counted });
                 }
             }
@@ -287,14 +289,14 @@ impl Conversation {
     /// Something of the peer's of which nobody here has heard yet.
     fn unheard(&mut self, item: ItemId) -> Option<&mut Event> {
         let held = self.unverified.as_mut()?;
-        let index = held.theirs(item)?;
+        let index = held.place(item)?;
         held.theirs.get_mut(index)
     }
 
     /// Forgets what nobody here has heard of: true if there was such a thing.
     pub(super) fn forget_unheard(&mut self, item: ItemId) -> bool {
         let Some(held) = &mut self.unverified else { return false };
-        held.theirs(item).and_then(|index| held.theirs.remove(index)).is_some()
+        held.place(item).and_then(|index| held.theirs.remove(index)).is_some()
     }
 
     fn verified_here(&mut self, actions: &mut Actions) {

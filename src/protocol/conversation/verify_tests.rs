@@ -57,8 +57,11 @@ fn offer(item: u32) -> Message {
 fn what_comes_is_told_after_the_yes_in_its_order() {
     let mut comparing = Comparing::new();
     comparing.all();
-    let counted = Control::Counted { transfer: ItemId(3), bytes: 7, entries: 2, counted: true };
-    assert!(told(&mut comparing.joiner, LinkId::CODE, &counted).events.is_empty());
+    // Of a text too, of which there is nothing to count.
+    for transfer in [ItemId(1), ItemId(3)] {
+        let counted = Control::Counted { transfer, bytes: 7, entries: 2, counted: true };
+        assert!(told(&mut comparing.joiner, LinkId::CODE, &counted).events.is_empty());
+    }
     let yes = comparing.joiner.handle(NOW, Input::Verified);
     let [Event::Text(ItemId(1), body), Event::Secret(ItemId(2), None, _), Event::Offered(offer)] = &yes.events[..] else {
         panic!("{:?}", yes.events)
