@@ -41,7 +41,9 @@ impl Gone {
 impl Questions {
     /// Nobody is asked about this item any more.
     pub(super) fn withdraw(&mut self, item: ItemId) {
-        self.waiting.retain(|(about, _)| *about != Some(item));
+        if let Some(at) = self.waiting.iter().position(|(about, _)| *about == Some(item)) {
+            self.waiting.remove(at);
+        }
         if let Some(shown) = self.shown.as_ref().filter(|shown| shown.about == Some(item)) {
             shown.gone.0.store(true, Ordering::SeqCst);
         }

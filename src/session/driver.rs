@@ -426,8 +426,11 @@ impl<'a> Driver<'a> {
     /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered; an interrupt ends the
     /// waiting. What is left then, or cannot be removed, is said.
     async fn let_go(&mut self, interrupt: &mut Interrupt) {
-        // Nobody waits for room on it any more.
+        // Nobody waits for room on it any more. What was begun meanwhile is among what is removed.
         self.done.close();
+        while let Ok(done) = self.done.try_recv() {
+            done(self);
+        }
         for ours in self.ours.values() {
             ours.stop();
         }
@@ -439,7 +442,15 @@ impl<'a> Driver<'a> {
             program.abort();
             let _ = program.await;
         }
-        let left = self.removals.finish(interrupt).await;
+        let control = self.control.clone();
+        let enough = async {
+            tokio::select! {
+                () = interrupt.wait() => {}
+                // It may have been what ended the session.
+                () = control.closed_now() => tokio::time::sleep(LAST_WORDS).await,
+            }
+        };
+        let left = self.removals.finish(enough).await;
         self.say_left(&left);
         if let (Some(inbox), Some(Destination::Private)) = (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to)) {
             inbox.remove_if_empty();

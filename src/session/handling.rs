@@ -72,16 +72,23 @@ impl Driver<'_> {
     /// Lets the handler at work finish when the other side has left: what it does with a text that it has taken is done, though nobody hears
     /// its answer. Ctrl-C and `close --now` end it.
     pub(super) async fn finish_handler(&mut self, interrupt: &mut Interrupt) {
-        let Some(work) = self.handling.work.as_mut().filter(|_| !self.handling.cut) else { return };
-        let cut = tokio::select! {
-            _ = work => false,
-            () = interrupt.wait() => true,
-            () = self.control.closed_now() => true,
+        if self.handling.cut {
+            return;
+        }
+        let Some(mut work) = self.handling.work.take() else { return };
+        let cut = loop {
+            tokio::select! {
+                _ = &mut work => break false,
+                // What it brings has its place only when what came before it has gone.
+                Some(done) = self.done.recv() => done(self),
+                () = interrupt.wait() => break true,
+                () = self.control.closed_now() => break true,
+            }
         };
         if cut {
+            self.handling.work = Some(work);
             return self.fail(failure_from(Reason::Interrupted, Side::Here));
         }
-        self.handling.work = None;
         while let Ok(done) = self.done.try_recv() {
             done(self);
         }

@@ -299,7 +299,9 @@ impl Driver<'_> {
 
     /// The peer withdrew something: whatever waits for it here goes with it, wherever it is.
     pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason) {
-        self.put_off.retain(|put_off| put_off.id() != id);
+        if let Some(at) = self.put_off.iter().position(|put_off| put_off.id() == id) {
+            self.put_off.remove(at);
+        }
         self.questions.withdraw(id);
         self.handling.withdraw(id);
         self.drop_theirs(id);

@@ -1,6 +1,5 @@
 //! What was not delivered and is being removed: the session does not end before that is gone, or it has said where it is.
 
-use super::interrupt::Interrupt;
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Receiving;
 use futures_util::FutureExt;
@@ -36,9 +35,13 @@ impl Removals {
     /// Removes on another thread what was not delivered of a transfer, and does something then. Returns what earlier removals have left: a finished one is forgotten,
     /// however long a channel lives.
     pub(super) fn remove(&mut self, receiving: Arc<Receiving>, then: impl FnOnce() + Send + 'static) -> Vec<PathBuf> {
-        let (finished, going): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.going).into_iter().partition(|removal| removal.done.is_finished());
-        self.going = going;
+        let mut left = Vec::new();
+        self.going.retain_mut(|removal| {
+            // One that is not to be had at once, although it is done, is looked at again.
+            let done = removal.done.is_finished().then(|| (&mut removal.done).now_or_never()).flatten();
+            left.extend(done.iter().flatten().flatten().cloned());
+            done.is_none()
+        });
         let parts = receiving.parts();
         let remove = move || {
             let left = receiving.discard();
@@ -46,11 +49,11 @@ impl Removals {
             left
         };
         self.going.push(Removal { parts, done: tokio::task::spawn_blocking(remove) });
-        finished.into_iter().filter_map(|removal| removal.done.now_or_never()?.ok()).flatten().collect()
+        left
     }
 
-    /// Waits until all is removed; an interrupt ends the waiting. Returns what is left.
-    pub(super) async fn finish(&mut self, interrupt: &mut Interrupt) -> Vec<PathBuf> {
+    /// Waits until all is removed, or `enough` was waited. Returns what is left.
+    pub(super) async fn finish(&mut self, enough: impl Future<Output = ()>) -> Vec<PathBuf> {
         let mut left = Vec::new();
         let finished = async {
             for making in &mut self.making {
@@ -64,7 +67,7 @@ impl Removals {
         };
         tokio::select! {
             () = finished => {}
-            () = interrupt.wait() => {}
+            () = enough => {}
         }
         left.extend(std::mem::take(&mut self.going).into_iter().flat_map(|removal| removal.parts));
         left.retain(|path| path.symlink_metadata().is_ok());

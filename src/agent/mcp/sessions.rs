@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// Sessions at a time, those counted that have ended and have something to receive. Each keeps up to 16 MiB of lines, so all of them 256.
+/// Sessions at a time, those counted that have ended and have something to receive. Each keeps up to 32 MiB of lines, so all of them 512.
 const MOST: usize = 16;
 /// How long the end of the server waits for channels to end in peace. Clients end it after some seconds (Python SDK: 2).
 const PEACE: Duration = Duration::from_secs(5);
