@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const SMALL: usize = 4096;
 /// What is held in each direction of a pair at most (SPEC 10.7).
 pub const LARGE: usize = 256 * 1024;
-/// Large buffers in use at a time, 4 MiB. Sides that do not read hold theirs, so newcomers get smaller ones beyond that and never wait for them.
-const MOST: usize = 16;
+/// Large buffers in use at a time, 2 MiB. Sides that do not read hold theirs, so newcomers get smaller ones beyond that and never wait for them.
+const MOST: usize = 8;
 /// Large buffers that are kept for the next, so that a pause in a transfer costs no page faults.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 /// Where buffers come from and go back to.
 pub struct Pool {

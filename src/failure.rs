@@ -1,5 +1,6 @@
 //! What went wrong, whose fault it is, what to do next, and the exit status that says so.
 
+use crate::files::name::FileName;
 use crate::report::escape::quoted;
 use std::fmt;
 
@@ -136,6 +137,12 @@ impl Subject {
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
         Self { text: text.to_owned(), peers: false }
+    }
+}
+
+impl From<&FileName> for Subject {
+    fn from(name: &FileName) -> Self {
+        Self::named(name.as_str())
     }
 }
 

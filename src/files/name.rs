@@ -4,14 +4,13 @@
 //! name means one thing to both sides. What could lead out of the directory is refused; what could deceive a reader, a shell or a
 //! file system is rewritten with `_`, and the caller reports both names.
 
-use crate::failure::Subject;
 use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::wire::PeerText;
 use unicode_normalization::UnicodeNormalization;
 
 /// A single path component, at most [`NAME_BYTES`] bytes of NFC text without control, invisible or reserved characters. It is neither
 /// hidden nor an option to a command, so it is never one of the program's own hidden names. It has no `Display`: in a sentence of ours it is
-/// the [`Subject`]. [`FileName::parse`] makes all of them;
+/// the [`Subject`](crate::failure::Subject). [`FileName::parse`] makes all of them;
 /// [`FileName::numbered`] derives from one another that would parse to itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(String);
@@ -118,12 +117,6 @@ impl FileName {
     pub fn folded(&self) -> String {
         // Upper case first: it joins what lower case alone keeps apart, such as the two small sigmas.
         self.0.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
-    }
-}
-
-impl From<&FileName> for Subject {
-    fn from(name: &FileName) -> Self {
-        Self::named(name.as_str())
     }
 }
 
