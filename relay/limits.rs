@@ -71,7 +71,7 @@ pub struct Shares {
 /// What each frame costs beside its bytes: an empty one is work too.
 pub const FRAME_COST: u64 = 64;
 
-/// How much one source may send. More is delayed.
+/// The rate of one source. More is delayed.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimits {
     /// Bytes of frames a minute, [`FRAME_COST`] for each frame included.
@@ -118,7 +118,7 @@ impl Default for QuotaLimits {
 }
 
 impl RateLimits {
-    /// What a relay allows that is its operator's own: 2 GB a second, which no honest source is held up by.
+    /// The rate at a relay that is its operator's own: 2 GB a second, which holds up no honest source.
     pub const OWN: Self = Self { bytes: 120_000_000_000, sources: 100_000 };
     /// What a relay allows that anybody may use.
     pub const PUBLIC: Self = Self { bytes: 50_000_000, ..Self::OWN };

@@ -41,7 +41,7 @@ impl UnixTime {
     }
 }
 
-/// What shows that a number is a host's: when it was issued, 8 random bytes, and a MAC over both and the number.
+/// Shows that a number is a host's: the time of issue, 8 random bytes, and a MAC over both and the number.
 #[derive(Clone, Copy)]
 pub struct OwnerToken([u8; TOKEN]);
 

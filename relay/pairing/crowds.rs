@@ -134,7 +134,7 @@ mod tests {
         IpAddr::from(Ipv4Addr::from_bits((site << 8) + u32::from(host))).into()
     }
 
-    /// How many numbers these sources, each in its turn, take of a relay that has `all`, until each is refused.
+    /// Counts the numbers that these sources, each in its turn, take of a relay that has `all`, until each is refused.
     fn take(crowds: &mut Crowds, taken: &mut usize, all: usize, sources: impl Iterator<Item = Source> + Clone) -> usize {
         let before = *taken;
         loop {

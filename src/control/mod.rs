@@ -127,7 +127,7 @@ pub struct Moved {
 /// Takes errands to the conversation: bounded, so that whoever brings too many waits.
 type Desk = mpsc::Sender<Errand>;
 
-/// What becomes of things that are sent, each with its index.
+/// The fates of things that are sent, each with its index.
 type Fates = mpsc::UnboundedReceiver<(usize, Fate)>;
 
 /// How far the session has come, from what it has said.
@@ -387,7 +387,7 @@ impl Control {
         Ok(fates)
     }
 
-    /// What `send` brings to a conversation, and where; without one it waits here.
+    /// Prepares what `send` brings, and says where to; without a conversation it waits here.
     fn sendings(&self, wares: Vec<Ware>) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
@@ -416,7 +416,7 @@ impl Control {
         }
     }
 
-    /// What this session is to a command of the visitor's that asks for `code`, or a number alone.
+    /// Describes this session to a command of the visitor's that asks for `code`, or a number alone.
     pub(crate) async fn about(&self, visitor: &Visitor, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
         if let Some(desk) = &self.seen().desk {

@@ -103,7 +103,7 @@ impl Visitor {
 }
 
 impl Control {
-    /// Who may do what a command of the session's owner may.
+    /// A visitor that may do what a command of the session's owner may.
     pub(super) fn visitor(&self) -> Visitor {
         Visitor::of(self.0.owner.clone())
     }

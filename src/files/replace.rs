@@ -51,7 +51,7 @@ fn replace_after(path: &Path, before: Option<&str>, after: Option<&str>, mode: u
     }
 }
 
-/// What became of a change.
+/// The outcome of a change.
 enum Change {
     Done,
     /// The file is as another program has written it, and nothing else is left.
@@ -79,7 +79,7 @@ fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> i
             // From here on it is another's text that is beside, unless it is seen to be the old one.
             Ok(()) => Ok(exchanged(path, beside, before).unwrap_or(Change::Kept)),
             Err(Errno::NOENT) => Ok(Change::Not),
-            // Where files cannot be exchanged there is the moment between the look and the rename.
+            // Some file systems exchange none: there is the moment between the look and the rename.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => std::fs::rename(beside, path).map(|()| Change::Done),
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(Change::Not),
             Err(error) => Err(error.into()),

@@ -59,7 +59,7 @@ impl Keys {
         ResumeSecret { secret: expand(&self.0, &[b"resume"]), conversation: *expand(&self.0, &[b"conversation id"]).expose() }
     }
 
-    /// What both people may compare, once the host's nonce is known; only of the code's handshake.
+    /// The source of the words, once the host's nonce is known; only of the code's handshake.
     fn verifier(&self, nonce: &[u8; 32]) -> Verifier {
         Verifier(expand(&self.0, &[b"verifier", nonce]))
     }

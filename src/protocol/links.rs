@@ -92,7 +92,7 @@ impl Links {
         (0u8..).zip(&self.table).find_map(|(index, link)| link.as_ref().is_some_and(|link| link.used).then_some(LinkId(index)))
     }
 
-    /// Whether a link can take a control record: more would wait in it, where nothing later can replace or overtake them.
+    /// True if a link can take a control record: more would wait in it, where nothing later can replace or overtake them.
     pub(crate) fn has_room(&self, id: LinkId) -> bool {
         self.room(id).is_some_and(|link| link.records > 0)
     }

@@ -295,18 +295,18 @@ impl Messages {
         self.unacknowledged.is_empty() && self.ready.is_empty() && self.waiting.is_empty()
     }
 
-    /// Whether texts or secrets wait for a link or the window.
+    /// True while texts or secrets wait for a link or the window.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Whether the link in use has everything that the window admits.
+    /// True if the link in use has everything that the window admits.
     pub(crate) fn all_handed_out(&self) -> bool {
         let admitted = |next: &Message| self.sent.saturating_add(window_bytes(next)) <= self.allowed;
         self.place >= self.unacknowledged.len() && self.ready.is_empty() && !self.waiting.front().is_some_and(admitted)
     }
 
-    /// Whether the peer acknowledges so little that keeping messages for it has to end. Texts and secrets that wait are not counted: the
+    /// True if the peer acknowledges so little that keeping messages for it has to end. Texts and secrets that wait are not counted: the
     /// peer's window says how many may not.
     pub(crate) fn ignored(&self) -> bool {
         self.unacknowledged.len().saturating_add(self.ready.len()) > UNACKNOWLEDGED

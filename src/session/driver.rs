@@ -70,7 +70,7 @@ pub(super) struct Driver<'a> {
     pub(super) theirs: BTreeMap<ItemId, Theirs>,
     /// Texts of the peer's that no command has received yet, with the numbers of their lines.
     pub(super) uncollected: VecDeque<(u64, ItemId)>,
-    /// What of the peer's waits until something was received.
+    /// Things of the peer's that wait until something was received.
     pub(super) put_off: VecDeque<PutOff>,
     /// Pieces of work that are not done.
     working: usize,
@@ -101,7 +101,7 @@ pub(super) struct Driver<'a> {
     link: Link,
     news: mpsc::Receiver<(LinkId, News)>,
     pub(super) done: mpsc::Receiver<Done>,
-    /// What other commands want, and what they wanted before there was a conversation.
+    /// Errands of other commands: those from before there was a conversation, and where later ones come from.
     pub(super) errands: (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
     wake_at: Option<pinhole_protocol::time::Instant>,
     outcome: Option<Outcome>,

@@ -31,7 +31,7 @@ pub(super) struct Handling {
 impl Handling {
     /// The peer has withdrawn a text: if it still waits, nobody gets it.
     pub(super) fn withdraw(&mut self, item: ItemId) {
-        // What was just said is what is mostly withdrawn.
+        // Mostly the latest is withdrawn.
         if let Some(at) = self.waiting.iter().rposition(|(id, _)| *id == item) {
             self.waiting.remove(at);
         }

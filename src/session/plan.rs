@@ -46,7 +46,7 @@ pub struct Plan {
     pub fence: Option<Fence>,
     /// Whether a person can be asked.
     pub person: bool,
-    /// Who begins the session.
+    /// The owner of the session.
     pub owner: Owner,
     /// What other commands of this machine may call the session.
     pub label: Option<String>,
@@ -76,7 +76,7 @@ pub struct Relays {
     pub only: bool,
     /// Those that a person has set or allowed.
     pub allowed: Vec<RelayUrl>,
-    /// Whose fence lets no other be dialled, if there is one.
+    /// The keeper of the fence that lets no other be dialled, if there is one.
     pub fenced: Option<Keeper>,
 }
 

@@ -41,7 +41,7 @@ impl PutOff {
 }
 
 impl Theirs {
-    /// Where its bytes go, if it was accepted.
+    /// The place that its bytes go to, if it was accepted.
     pub(super) fn receiving(self) -> Option<Arc<Receiving>> {
         self.receiving
     }
@@ -95,7 +95,7 @@ impl Driver<'_> {
         self.arrived(Input::Held(id));
     }
 
-    /// Whether something new of the peer's waits, because so many lines do. A handler has read them, so it is not held up.
+    /// True while something new of the peer's waits, because so many lines do. A handler has read them, so it is not held up.
     pub(super) fn is_put_off(&self) -> bool {
         self.plan.handler.is_none() && (self.control.is_full() || !self.put_off.is_empty())
     }
@@ -105,7 +105,7 @@ impl Driver<'_> {
         while !self.control.is_full()
             && let Some(put_off) = self.put_off.pop_front()
         {
-            // What is behind it does not hold it up.
+            // Those behind it do not hold it up.
             let behind = std::mem::take(&mut self.put_off);
             match put_off {
                 PutOff::Text(id, body) => self.text(id, body),

@@ -21,7 +21,7 @@ pub(super) struct Removals {
 struct Removal {
     /// The hidden names under which the parts are.
     parts: Vec<PathBuf>,
-    /// What could not be removed of them.
+    /// Those that could not be removed.
     done: JoinHandle<Vec<PathBuf>>,
 }
 
@@ -32,8 +32,8 @@ impl Removals {
         self.making.push(work);
     }
 
-    /// Removes on another thread what was not delivered of a transfer, and does something then. Returns what earlier removals have left: a finished one is forgotten,
-    /// however long a channel lives.
+    /// Removes on another thread what was not delivered of a transfer, and does something then. Returns what earlier removals have left:
+    /// a finished one is forgotten, however long a channel lives.
     pub(super) fn remove(&mut self, receiving: Arc<Receiving>, then: impl FnOnce() + Send + 'static) -> Vec<PathBuf> {
         let mut left = Vec::new();
         self.going.retain_mut(|removal| {

@@ -51,10 +51,10 @@ pub trait Terms: Send + Sync + 'static {
     /// If something that is allowed is not there.
     fn fence(&self) -> Result<Fence, Failure>;
 
-    /// Whether the agent may see sessions of other processes of this user. It hears no code of theirs.
+    /// True if the agent may see sessions of other processes of this user. It hears no code of theirs.
     fn sees_all_sessions(&self) -> bool;
 
-    /// Where received secrets may be written, and as which variables.
+    /// The places and variables that received secrets may go to.
     ///
     /// # Errors
     /// As for [`Terms::fence`].

@@ -32,9 +32,9 @@ const SILENT: Settings = Settings { format: Format::Json, look: Look::PLAIN, onc
 /// The sessions of this process, and how others are found.
 pub(super) struct Sessions {
     terms: Arc<dyn Terms>,
-    /// Whose its sessions are.
+    /// The owner of its sessions.
     owner: Owner,
-    /// Who asks those of others, where that is allowed.
+    /// The visitor of other processes' sessions, where that is allowed.
     others: Option<Visitor>,
     own: Mutex<Own>,
     private: Private,

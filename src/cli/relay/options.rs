@@ -180,7 +180,7 @@ impl Options {
         owner_key(self.relay.owner_key_file.as_deref())
     }
 
-    /// What the relay's package takes, but for that key.
+    /// The settings of the relay's package, but for that key.
     ///
     /// # Errors
     /// Usage if settings contradict each other or a file has no tokens, `no-such-file` if it is not there, `network-forbidden` if an address

@@ -124,7 +124,7 @@ impl EnvFile {
         Ok(name.to_owned())
     }
 
-    /// What the peer calls the secret, if a variable can be called so.
+    /// The peer's name for the secret, if a variable can be called so.
     fn peers_name<'a>(&self, label: Option<&'a PeerText>) -> Result<&'a str, Refusal> {
         let detail = match label.map(PeerText::raw) {
             None => "the other side gave the secret no name, so there is none for the variable",

@@ -41,7 +41,7 @@ pub(super) struct Space {
     pub(super) available: u64,
     /// Files and folders that it can hold; 0 where it does not say, or makes room as it is needed.
     pub(super) inodes: u64,
-    /// How many more an unprivileged user may make.
+    /// The number that an unprivileged user may still make.
     pub(super) inodes_available: u64,
     /// The longest name it holds, in bytes; 0 where it does not say.
     pub(super) longest_name: u64,

@@ -68,7 +68,7 @@ pub(super) struct Underway {
     pub(super) busy: u32,
     /// Committed or discarded: chunks are ignored.
     pub(super) over: bool,
-    /// What is taken of the channel's room.
+    /// The part of the channel's room that it takes.
     pub(super) taken: Cost,
 }
 

@@ -69,7 +69,7 @@ pub(super) struct Most {
 pub(super) struct Room {
     most: Most,
     keep_free: f64,
-    /// What transfers of this channel have taken or are sure to take.
+    /// The cost of what transfers of this channel have taken or are sure to take.
     taken: Mutex<Cost>,
     /// Bytes written, which only says when to look again.
     written: AtomicU64,
@@ -112,7 +112,7 @@ impl Room {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is taken once this is, if that may be.
+    /// Returns what is taken once this is, if that may be.
     fn with(&self, taken: Cost, what: &Subject, cost: Cost) -> Result<Cost, Refusal> {
         let sum = taken.entries.saturating_add(cost.entries);
         if let Some(most) = self.most.entries.filter(|most| sum > *most) {

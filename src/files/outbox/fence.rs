@@ -75,7 +75,7 @@ impl Fence {
         Self { variables, ..self }
     }
 
-    /// Whether the environment variable of this name may be sent: it was named beforehand, and is neither pinhole's nor an agent's own.
+    /// Lets the environment variable of this name be sent if it was named beforehand and is neither pinhole's nor an agent's own.
     ///
     /// # Errors
     /// `fenced`, set or not.
@@ -185,7 +185,7 @@ impl Fence {
         Ok(Spot::held(folder, place))
     }
 
-    /// What is against writing to `place`, and what helps.
+    /// Says what is against writing to `place`, and what helps.
     fn bars_landing(&self, place: &Path, is_link: bool) -> Option<(String, String)> {
         let Some(below) = self.named.iter().find_map(|root| place.strip_prefix(root).ok()) else {
             let folder = typed(place.parent().unwrap_or(place));

@@ -261,7 +261,7 @@ enum Theirs {
     Transfer(Box<Incoming>),
 }
 
-/// What both people may compare.
+/// The way to the words that both people may compare.
 enum Words {
     /// No greeting has passed: the commitment is closed.
     Committed(Commitment),
@@ -269,7 +269,7 @@ enum Words {
     Known(Verifier),
 }
 
-/// What waits in both directions until the person here has compared the words (SPEC 8.3). The peer's part of it is bounded by the
+/// Everything that waits until the person here has compared the words (SPEC 8.3). The peer's part of it is bounded by the
 /// window and the number of its offers.
 #[derive(Default)]
 struct Held {
@@ -313,7 +313,7 @@ pub struct Conversation {
     uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.
     queued: VecDeque<Offer>,
-    /// What `--verify` holds back; `None` once the person here has compared the words, and without it.
+    /// Everything that `--verify` holds back; `None` once the person here has compared the words, and without it.
     unverified: Option<Held>,
     next_item: u32,
     /// Said in a greeting: what the peer came for.
@@ -324,7 +324,7 @@ pub struct Conversation {
     warned: bool,
     leaving: Option<life::Leaving>,
     peer_left: bool,
-    /// What the peer has to hear of our state once the link has room.
+    /// The state that the peer has to hear of once the link has room.
     state: outbound::Changed,
     over: bool,
 }
@@ -364,7 +364,7 @@ impl Conversation {
         item
     }
 
-    /// What both people may compare; `None` before [`Event::Connected`].
+    /// The source of the words that both people may compare; `None` before [`Event::Connected`].
     #[must_use]
     pub const fn verifier(&self) -> Option<&Verifier> {
         match &self.words {

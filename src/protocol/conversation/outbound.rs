@@ -21,13 +21,13 @@ pub(super) struct Changed {
 }
 
 impl Conversation {
-    /// Whether everything that can be said now has been handed to the link.
+    /// True if everything that can be said now has been handed to the link.
     #[must_use]
     pub fn has_said_all(&self) -> bool {
         self.links.in_use().is_none() || self.peer.is_none() || self.messages.all_handed_out()
     }
 
-    /// Whether texts or secrets of this side wait for the link or the peer's window.
+    /// True while texts or secrets of this side wait for the link or the peer's window.
     #[must_use]
     pub fn has_backlog(&self) -> bool {
         self.messages.has_waiting()
@@ -43,7 +43,7 @@ impl Conversation {
         }
     }
 
-    /// What goes out next. State and messages take turns: a peer that always sends has always something acknowledged, which would keep
+    /// Takes what goes out next. State and messages take turns: a peer that always sends has always something acknowledged, which would keep
     /// every answer from a link with little room.
     fn next_out(&mut self) -> Option<Control> {
         if core::mem::take(&mut self.state.said)
@@ -71,7 +71,7 @@ impl Conversation {
         })
     }
 
-    /// How far an offer of ours has been counted, which means nothing before the offer.
+    /// The latest count of an offer of ours, which means nothing before the offer.
     fn next_counted(&mut self) -> Option<Control> {
         self.state.counted.retain(|transfer, _| self.ours.contains_key(transfer));
         let transfer = *self.state.counted.keys().find(|transfer| !self.messages.is_unsaid(**transfer))?;

@@ -19,7 +19,7 @@ pub struct Judge {
 /// A handshake that a [`Judge`] has begun and nobody has answered. Dropping it costs nothing.
 pub struct Pending {
     waiting: Waiting,
-    /// What the hello has committed this side to.
+    /// The nonce that the hello has committed this side to.
     nonce: VerifierNonce,
 }
 
