@@ -1,6 +1,7 @@
 //! To a relay with TLS through proxies that people use.
 
 use crate::harness::proxy::{Proxy, free_port};
+use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running};
 use crate::tls::TlsRelay;
 use std::process::Command;
@@ -71,4 +72,24 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     let down = give(&here, &relay, "https_proxy", &format!("http://me:hunter2@127.0.0.1:{}", free_port()));
     refused(down, "proxy-unreachable", &["(from https_proxy) cannot be reached"]);
     refused(give(&here, &relay, "https_proxy", &microsocks.at("http", "me:hunter2@")), "proxy-unreachable", &["(from https_proxy)"]);
+}
+
+#[test]
+fn no_proxy_is_read_as_curl_reads_it() {
+    let (relay, here) = (Relay::start(), Machine::new());
+    let down = format!("http://127.0.0.1:{}", free_port());
+    let give = |host: &str, variable: &str, list: &str| {
+        let mut command = here.command(["give", "--text", "x", "--relay", &format!("ws://{host}:{}", relay.port)]);
+        command.env("ALL_PROXY", &down).env(variable, list);
+        command
+    };
+    for (host, variable, list) in [
+        ("localhost", "NO_PROXY", "other localhost"),
+        ("localhost", "no_proxy", "a,\tLOCALHOST. ,b"),
+        ("localhost", "NO_PROXY", ".localhost"),
+        ("127.0.0.1", "no_proxy", "10.0.0.0/8 127.0.0.0/8"),
+    ] {
+        Running::start(give(host, variable, list)).until("status", "channel");
+    }
+    refused(give("localhost", "NO_PROXY", &format!("localhost:{}", relay.port)), "proxy-unreachable", &["(from ALL_PROXY)"]);
 }

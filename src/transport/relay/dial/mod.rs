@@ -1,6 +1,7 @@
 //! How a byte stream to a relay comes about: TCP, through a proxy if the environment names one, in TLS.
 
 mod connect;
+mod exceptions;
 mod proxy;
 mod socks;
 mod tls;

@@ -2,7 +2,7 @@
 
 use super::connect::{addresses, connect};
 use super::tunnel::Refusal;
-use super::{Place, STEP, Stream, Trust, socks, tls, tunnel};
+use super::{Place, STEP, Stream, Trust, exceptions, socks, tls, tunnel};
 use crate::failure::{Exit, Failure};
 use crate::settings::Network;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -42,13 +42,14 @@ impl Proxy {
     pub(super) fn of(url: &RelayUrl, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Failure> {
         let set = |name: &&'static str| Some((*name, variable(name).filter(|value| !value.is_empty())?));
         let Some((name, value)) = (if url.tls() { FOR_TLS } else { FOR_PLAIN }).iter().find_map(set) else { return Ok(None) };
-        let exceptions = EXCEPTIONS.iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
+        let list = EXCEPTIONS.iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
         // What the matcher calls https is TLS from here to the relay.
-        let host = bracketed(url.host().split_once('%').map_or(url.host(), |(address, _)| address));
+        let bare = url.host().split_once('%').map_or(url.host(), |(address, _)| address);
+        let host = bracketed(bare);
         let scheme = if url.tls() { "https" } else { "http" };
         let asks = |matcher: Matcher| format!("{scheme}://{host}/").parse().ok().and_then(|uri| matcher.intercept(&uri));
         let Some(intercept) = asks(Matcher::builder().all(value.trim()).build()) else { return Err(unusable(name)) };
-        if asks(Matcher::builder().all(value.trim()).no(exceptions).build()).is_none() {
+        if exceptions::names(&list, bare) {
             return Ok(None);
         }
         Self::new(name, intercept).map(Some).ok_or_else(|| unusable(name))

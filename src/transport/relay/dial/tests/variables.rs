@@ -40,6 +40,26 @@ fn exceptions_are_reached_without_a_proxy() {
         ("ws://[::1]:1", "::1"),
         ("ws://[fe80::1%eth0]:1", "fe80::/10"),
         ("ws://localhost", "localhost"),
+        // Blanks separate too, however many, and commas with nothing between them.
+        ("wss://relay.example", "other relay.example"),
+        ("wss://relay.example", ",, other ,\trelay.example,"),
+        ("ws://10.1.2.3", "a 10.1.2.3"),
+        // A dot in front or behind, of either, says nothing.
+        ("wss://relay.example", ".relay.example"),
+        ("wss://relay.example", "relay.example."),
+        ("wss://relay.example.", "RELAY.EXAMPLE"),
+        ("wss://a.b.relay.example", "Relay.example."),
+        ("wss://relay.example", "other,*"),
+        ("ws://127.0.0.1:1", " * "),
+        // Addresses and networks, with brackets or without.
+        ("ws://[::1]:1", "[::1]"),
+        ("ws://[0:0::1]:1", "other, 0::0:1"),
+        ("wss://[2001:db8::7]", "2001:db8::/32"),
+        ("wss://[2001:db8::7]", "[2001:db8::]/32"),
+        ("wss://[2001:db8::7]", "::/0"),
+        ("wss://10.1.2.3", "0.0.0.0/0"),
+        ("wss://10.1.2.3", "10.1.2.3/32"),
+        ("ws://[fe80::1%eth0]:1", "[fe80::1]"),
     ] {
         assert!(around(url, exceptions), "{url} {exceptions}");
     }
@@ -48,10 +68,30 @@ fn exceptions_are_reached_without_a_proxy() {
         ("wss://relay.example", "lay.example"),
         ("wss://11.1.2.3", "10.0.0.0/8"),
         ("ws://127.0.0.1:1", "localhost"),
+        ("wss://relay.example", " , "),
+        ("wss://relay.example", "."),
+        ("wss://relay.example", "*.example"),
+        ("wss://relay.example", "*lay.example"),
+        ("wss://relay.example", "relay.example;other"),
+        ("wss://relay.example", "a.relay.example"),
+        ("wss://relay.example", "..example"),
+        // Curl takes no port there.
+        ("wss://relay.example:8443", "relay.example:8443"),
+        ("ws://127.0.0.1:1", "127.0.0.1:1"),
+        ("ws://[::1]:1", "[::1]:1"),
+        ("wss://10.1.2.3", "10.1.2.0/33"),
+        ("wss://10.1.2.3", "10.1"),
+        ("wss://10.1.2.3", "2.3"),
+        ("wss://[::ffff:10.1.2.3]", "10.1.2.3"),
+        ("wss://[2001:db8::7]", "0.0.0.0/0"),
     ] {
         assert!(!around(url, exceptions), "{url} {exceptions}");
     }
-    assert_eq!(proxy("wss://a", &[("all_proxy", "http://p:1"), ("no_proxy", "a"), ("NO_PROXY", "b")]), None);
+    // The small letters win, unless there is nothing in them.
+    let with = |small, capital| proxy("wss://a", &[("all_proxy", "http://p:1"), ("no_proxy", small), ("NO_PROXY", capital)]);
+    assert_eq!(with("a", "b"), None);
+    assert!(with("b", "a").is_some());
+    assert_eq!(with("", "a"), None);
 }
 
 #[tokio::test]
