@@ -72,6 +72,12 @@ pub fn wants_upgrade(headers: &HeaderMap) -> bool {
     [header::UPGRADE, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_PROTOCOL].iter().any(|name| headers.contains_key(name))
 }
 
+/// True if a request for a WebSocket has arrived with the headers that proxies keep to themselves unless they are told otherwise.
+#[must_use]
+pub fn is_whole(headers: &HeaderMap) -> bool {
+    names(headers, &header::CONNECTION, "upgrade") && names(headers, &header::UPGRADE, "websocket")
+}
+
 /// Reads an upgrade request.
 ///
 /// # Errors
@@ -80,8 +86,7 @@ pub fn parse(request: &Parts) -> Result<Asked, Refusal> {
     let headers = &request.headers;
     let upgrades = request.method == Method::GET
         && request.version == Version::HTTP_11
-        && names(headers, &header::CONNECTION, "upgrade")
-        && names(headers, &header::UPGRADE, "websocket")
+        && is_whole(headers)
         && only(headers, &header::SEC_WEBSOCKET_VERSION)? == Some("13");
     if !upgrades {
         return Err(Refusal::Upgrade);

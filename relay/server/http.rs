@@ -103,13 +103,23 @@ async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc
     if !request::wants_upgrade(request.headers()) {
         return page::answer(request.method());
     }
+    let whole = request::is_whole(request.headers());
     match upgrade(&relay, &arrival, request) {
         Ok(response) => response,
         Err(refusal) => {
             relay.counters.refused(refusal);
             tracing::debug!(target: "pinhole_relay", event = "refused", status = refusal.status().as_u16());
-            let version = (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            answer(refusal.status(), if refusal == Refusal::Upgrade { core::slice::from_ref(&version) } else { &[] }, "")
+            // What was not cut on its way is of another version: the answer says which there are.
+            let versions = [
+                (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+                (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(request::VERSION)),
+            ];
+            let said = match refusal {
+                Refusal::Upgrade if whole => versions.as_slice(),
+                Refusal::Upgrade => versions.get(..1).unwrap_or_default(),
+                _ => &[],
+            };
+            answer(refusal.status(), said, "")
         }
     }
 }

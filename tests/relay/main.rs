@@ -7,6 +7,7 @@ mod harness;
 mod doctor;
 mod ending;
 mod floods;
+mod instead;
 mod joiner;
 mod meeting;
 mod nginx;

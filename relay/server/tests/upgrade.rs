@@ -77,6 +77,10 @@ async fn an_upgrade_works_on_any_path_but_only_with_what_is_asked() {
     assert_eq!(status(&relay, &good.replace("pinhole.1", "pinhole.2")).await, 426);
     // A proxy in between that knows nothing of WebSockets.
     assert_eq!(status(&relay, &good.replace("Connection: Upgrade\r\nUpgrade: websocket\r\n", "")).await, 426);
+    // Which of both it was is seen by the versions that the answer names.
+    for (asked, names) in [(good.replace("pinhole.1", "pinhole.2"), true), (good.replace("Upgrade: websocket\r\n", ""), false)] {
+        assert_eq!(answer(&relay, asked.as_bytes()).await.contains("sec-websocket-protocol: pinhole.1"), names, "{asked}");
+    }
     let mut stream = dial(relay.address, 3).await;
     stream.write_all(good.replace("GET / ", "GET /pinhole/ ").as_bytes()).await.unwrap();
     assert_eq!(head(&mut stream).await.unwrap().0, 101);

@@ -1,6 +1,7 @@
 //! Asks a relay whether it works.
 
-use super::dial::{Stream, Trust, dial, dial_directly};
+use super::dial::{Head, Stream, Trust, dial, dial_directly};
+use super::upgrade::{REDIRECTS, refused};
 use crate::failure::{Exit, Failure};
 use crate::settings::{Network, RelayChoice};
 use pinhole_protocol::code::RelayUrl;
@@ -19,10 +20,7 @@ const ANSWER: u64 = 4096;
 /// # Errors
 /// Unreachable, if nothing answers there, something else does, or the relay is about to end.
 pub async fn health(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<(), Failure> {
-    if choice.url.is_here() {
-        return well(choice, dial_directly(choice, trust, network), PATIENCE).await;
-    }
-    well(choice, dial(choice, trust, network), PATIENCE).await
+    within(PATIENCE, choice, asked(choice, trust, network, choice.url.is_here())).await
 }
 
 /// The same by the way that `give` and `take` go, through whatever proxy is set, for no longer than `patience`.
@@ -30,20 +28,44 @@ pub async fn health(choice: &RelayChoice, trust: &Trust, network: Network) -> Re
 /// # Errors
 /// As [`health`].
 pub async fn health_as_used(choice: &RelayChoice, trust: &Trust, network: Network, patience: Duration) -> Result<(), Failure> {
-    well(choice, dial(choice, trust, network), patience).await
+    within(patience, choice, asked(choice, trust, network, false)).await
 }
 
-async fn well(choice: &RelayChoice, stream: impl Future<Output = Result<Stream, Failure>>, patience: Duration) -> Result<(), Failure> {
-    let answer = async { answer(stream.await?, &choice.url).await.map_err(|error| ill(choice, format!("does not answer: {error}"))) };
+async fn within(patience: Duration, choice: &RelayChoice, asked: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let late = |_| ill(choice, format!("does not answer within {} s", patience.as_secs()));
-    match said(&tokio::time::timeout(patience, answer).await.map_err(late)??) {
-        Some((200, status)) if status == "ok" => Ok(()),
-        Some((503, _)) => {
-            let detail = format!("{} is about to end", choice.named());
-            Err(Failure::new(Exit::Unreachable, "relay-busy", detail).next("ask again in a moment, when it has been started again"))
+    tokio::time::timeout(patience, asked).await.map_err(late)?
+}
+
+/// Asks a relay, also where it redirects to as it may do with an upgrade.
+async fn asked(choice: &RelayChoice, trust: &Trust, network: Network, directly: bool) -> Result<(), Failure> {
+    let mut at = choice.clone();
+    for _ in 0..=REDIRECTS {
+        let stream = if directly { dial_directly(&at, trust, network).await? } else { dial(&at, trust, network).await? };
+        let answer = answer(stream, &at.url).await.map_err(|error| ill(choice, format!("does not answer: {error}")))?;
+        let (Some(head), Some((_, status))) = (Head::parse(&answer), said(&answer)) else { break };
+        match (head.status, status.as_str(), page(&at.url)) {
+            (200, "ok", _) => return Ok(()),
+            (200, _, _) | (_, _, None) => break,
+            (503, "draining", _) => {
+                let detail = format!("{} is about to end", choice.named());
+                let next = "ask again in a moment, when it has been started again";
+                return Err(Failure::new(Exit::Unreachable, "relay-busy", detail).next(next));
+            }
+            (_, _, Some(page)) => {
+                let followed = head.redirect(&page).and_then(|redirect| redirect.followed(&page));
+                let Some(url) = followed.and_then(|url| RelayUrl::parse(url.to_string().strip_suffix("health")?).ok()) else {
+                    return Err(refused(&RelayChoice { url: page, ..at }, &head, None));
+                };
+                at.url = url;
+            }
         }
-        _ => Err(ill(choice, "answers, but not as a relay that works does".into())),
     }
+    Err(ill(choice, "answers, but not as a relay that works does".into()))
+}
+
+/// The address of a relay's `/health`.
+fn page(relay: &RelayUrl) -> Option<RelayUrl> {
+    RelayUrl::parse(&format!("{}/health", relay.to_string().trim_end_matches('/'))).ok()
 }
 
 async fn answer(mut stream: Stream, url: &RelayUrl) -> io::Result<Vec<u8>> {

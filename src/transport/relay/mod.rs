@@ -12,6 +12,7 @@ mod own;
 mod public;
 mod replies;
 mod socket;
+mod upgrade;
 mod verb;
 
 pub use health::{health, health_as_used};

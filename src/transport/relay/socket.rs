@@ -1,23 +1,19 @@
-//! One WebSocket to a relay: the upgrade that says what is wanted, then frames (SPEC 10.1 to 10.5).
+//! One WebSocket to a relay, after its upgrade (SPEC 10.2 to 10.5).
 
 use super::Way;
 use super::dial::Stream;
 use super::replies::{Ending, Reply};
-use super::verb::{PROTOCOL, Verb};
+use super::upgrade::upgraded;
+use super::verb::Verb;
 use crate::failure::{Exit, Failure};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::limits::RECORD_CIPHERTEXT;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-/// How long a relay may take to answer the upgrade: a proxy may have to start what is behind it.
-const UPGRADE_TIME: Duration = Duration::from_secs(15);
 /// A side that has sent nothing for this long sends a ping (SPEC 10.7).
 const PING_AFTER: Duration = Duration::from_secs(25);
 /// How long anything sent, and the answer to a ping, may take before the connection counts as dead (SPEC 10.7).
@@ -47,15 +43,8 @@ impl Socket {
     /// # Errors
     /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
     pub(super) async fn open(way: &Way, verb: &Verb<'_>) -> Result<Self, Failure> {
-        let request = request(way, verb)?;
-        let stream = way.connect().await?;
-        let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(limits()));
-        match timeout(UPGRADE_TIME, upgrade).await {
-            Ok(Ok((web, _))) => Ok(Self::new(web)),
-            Ok(Err(Error::Http(response))) => Err(refused(way, response.status())),
-            Ok(Err(_)) => Err(no_relay(way, "does not speak the protocol of a pinhole relay")),
-            Err(_) => Err(no_relay(way, "took the connection and does not answer")),
-        }
+        let stream = upgraded(way, verb).await?;
+        Ok(Self::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await))
     }
 
     fn new(web: WebSocketStream<Stream>) -> Self {
@@ -131,44 +120,6 @@ impl Socket {
 /// Nothing longer than a record comes from a relay.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(Some(RECORD_CIPHERTEXT)).max_frame_size(Some(RECORD_CIPHERTEXT))
-}
-
-fn request(way: &Way, verb: &Verb<'_>) -> Result<Request<()>, Failure> {
-    let cannot = || Failure::new(Exit::Usage, "usage", format!("{} has no address that can be asked for", way.choice.named()));
-    let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
-    let headers = request.headers_mut();
-    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&verb.protocols())?);
-    headers.insert(USER_AGENT, HeaderValue::from_static("pinhole"));
-    if let Some(proof) = verb.authorization(way.host_token.as_ref()) {
-        let mut proof = value(&proof)?;
-        proof.set_sensitive(true);
-        headers.insert(AUTHORIZATION, proof);
-    }
-    Ok(request)
-}
-
-/// The relay, or what is there in its place, answered the upgrade with this status.
-fn refused(way: &Way, status: StatusCode) -> Failure {
-    let relay = way.choice.named();
-    let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
-    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
-    match status.as_u16() {
-        401 => refused(format!("{relay} wants a token from hosts, and {}", if way.host_token.is_some() { "this is not one of its" } else { "none was given" }))
-            .next("ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining needs none, so the other side could host elsewhere"),
-        426 => Failure::new(Exit::Unreachable, "no-common-version", format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
-            .next("update pinhole here, or the relay"),
-        429 => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again, or use another relay"),
-        503 => busy(format!("{relay} is about to end, or has no room")).next("try again in a minute"),
-        status => no_relay(way, &format!("answers with HTTP status {status} and not as a pinhole relay does")),
-    }
-}
-
-fn no_relay(way: &Way, what: &str) -> Failure {
-    // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of HTTP's.
-    let tls = if way.choice.url.tls() { "" } else { "; if it speaks TLS there, its address begins with wss://" };
-    let next = format!("check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether a relay is there");
-    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", way.choice.named())).next(next)
 }
 
 /// What it means for this side that the relay ended the connection, where nothing better is known.

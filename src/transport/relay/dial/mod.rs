@@ -2,11 +2,13 @@
 
 mod connect;
 mod exceptions;
+mod head;
 mod proxy;
 mod socks;
 mod tls;
 mod tunnel;
 
+pub use head::{Fault, Head};
 pub use tls::Trust;
 
 use crate::failure::{Exit, Failure};

@@ -133,6 +133,19 @@ impl Proxy {
                 format!("{proxy} wants a user name and a password, and its address has none"),
                 format!("write them into {variable}: SCHEME://USER:PASSWORD@{}:{}", bracketed(&self.host), self.port),
             ),
+            Refusal::Login(way) => (
+                format!("{proxy} wants a login of the kind {way}, and pinhole knows user name and password alone (Basic)"),
+                "ask whoever runs it for another way, or run a proxy here that logs in to it, such as cntlm or px, and name that"
+                    .to_owned(),
+            ),
+            Refusal::Redirect(to) => (
+                format!("{proxy} redirects to {to} in place of a connection to {target}"),
+                "open that in a browser: a network may want a login first; or ask whoever runs the proxy".to_owned(),
+            ),
+            Refusal::NoTunnel(status) => (
+                format!("{proxy} makes no connections (HTTP status {status} to CONNECT)"),
+                format!("check {variable}: a web server, or a proxy for pages alone, may be there"),
+            ),
             Refusal::Forbidden(why) => (
                 format!("{proxy} does not let {target} through ({why})"),
                 "ask whoever runs it to allow that relay, or use a relay that it allows; many allow port 443 only".to_owned(),
@@ -147,6 +160,7 @@ impl Proxy {
             Refusal::NoProxy => {
                 return Place::Proxy(self).unreachable("does not answer as the kind of proxy does that its address says");
             }
+            Refusal::Http2 => return Place::Proxy(self).unreachable("speaks HTTP/2 alone, and pinhole asks proxies in HTTP/1.1"),
             Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a connection"),
         };
         Failure::new(Exit::Unreachable, "proxy-refused", detail).next(next)

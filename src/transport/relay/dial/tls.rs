@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error, OtherError, PeerMisbehaved, RootCertStore};
 
 /// The certificates that a relay may have: those that the platform trusts, and those of `--ca-file`.
 #[derive(Clone, Default)]
@@ -93,6 +93,10 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::InvalidCertificate(why)) => distrusted(why, place),
         Some(Error::InvalidMessage(_)) => speaks_no_tls(place, "does not speak TLS"),
+        Some(
+            Error::AlertReceived(AlertDescription::NoApplicationProtocol)
+            | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol),
+        ) => http2(place),
         Some(Error::AlertReceived(alert)) => speaks_no_tls(place, &format!("refuses TLS with this program ({alert:?})")),
         Some(Error::PeerIncompatible(_)) => place.unreachable("speaks no TLS that this program speaks: it has to be 1.2 or 1.3"),
         Some(error) => place.unreachable(&format!("and this program cannot agree on TLS: {error}")),
@@ -100,6 +104,17 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
             speaks_no_tls(place, "hangs up when it is asked for TLS")
         }
         None => place.unreachable(&format!("was lost during TLS: {error}")),
+    }
+}
+
+/// It takes TLS, and no HTTP/1.1 in it.
+fn http2(place: &Place<'_>) -> Failure {
+    let failure = place.unreachable("does not speak HTTP/1.1, but probably HTTP/2 alone");
+    match place {
+        Place::Relay(_) => {
+            failure.next("whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside HTTP/2: a WebSocket to a relay needs it")
+        }
+        Place::Proxy(_) => failure,
     }
 }
 

@@ -1,18 +1,24 @@
 //! A tunnel through an HTTP proxy (RFC 9110, 9.3.6).
 
-use super::Stream;
+use super::{Fault, Head, Stream};
+use pinhole_protocol::code::RelayUrl;
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
-
-/// Longest answer to CONNECT, in bytes: what servers commonly allow a head.
-const LONGEST: usize = 8 << 10;
 
 /// Why a proxy does not let a connection through.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// It wants credentials, or others.
     Credentials,
+    /// It wants them in no way that this program knows: what it calls those.
+    Login(&'static str),
+    /// It leads elsewhere, to what is named here.
+    Redirect(String),
+    /// It connects nobody: it knows no CONNECT.
+    NoTunnel(u16),
+    /// It speaks HTTP/2 alone.
+    Http2,
     /// It does not allow it, and how it says that.
     Forbidden(String),
     /// It tried and could not, and how it says that.
@@ -43,30 +49,40 @@ pub(super) async fn ask(stream: &mut Stream, target: &str, authorization: Option
     request.extend_from_slice(b"\r\n");
     stream.write_all(&request).await?;
     stream.flush().await?;
-    let mut head = Vec::with_capacity(256);
-    while !head.ends_with(b"\r\n\r\n") {
-        // Byte by byte, so that nothing is taken of what follows.
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) if head.is_empty() => return Err(Refusal::Cut),
-            Err(_) => return Err(Refusal::NoProxy),
-        }
-        if head.len() > LONGEST || !b"HTTP/1.".starts_with(head.get(..7).unwrap_or(&head)) {
-            return Err(Refusal::NoProxy);
-        }
-    }
+    let head = match Head::read(stream).await {
+        Ok(head) => head,
+        Err(Fault::Cut) => return Err(Refusal::Cut),
+        Err(Fault::Http2) => return Err(Refusal::Http2),
+        Err(Fault::Tls | Fault::Foreign) => return Err(Refusal::NoProxy),
+    };
     // Only its number is repeated: the words beside it are the proxy's.
-    match status(&head) {
-        Some(200..=299) => Ok(()),
+    match head.status {
+        200..=299 => Ok(()),
         // tinyproxy says 401 for it.
-        Some(407 | 401) => Err(Refusal::Credentials),
-        Some(status @ 400..=499) => Err(Refusal::Forbidden(format!("HTTP status {status}"))),
-        Some(status @ 500..=599) => Err(Refusal::NotReached(format!("HTTP status {status}"))),
-        _ => Err(Refusal::NoProxy),
+        407 | 401 => Err(login(&head).map_or(Refusal::Credentials, Refusal::Login)),
+        405 | 501 => Err(Refusal::NoTunnel(head.status)),
+        status @ 400..=499 => Err(Refusal::Forbidden(format!("HTTP status {status}"))),
+        505 => Err(Refusal::Http2),
+        status @ 500..=599 => Err(Refusal::NotReached(format!("HTTP status {status}"))),
+        _ => Err(redirect(&head).map_or(Refusal::NoProxy, Refusal::Redirect)),
     }
 }
 
-/// The status of an answer's head.
-fn status(head: &[u8]) -> Option<u16> {
-    std::str::from_utf8(head.split(|byte| *byte == b' ').nth(1)?.get(..3)?).ok()?.parse().ok()
+/// The way to log in that a proxy wants, if it names ways and Basic is none of them.
+fn login(head: &Head) -> Option<&'static str> {
+    const BASIC: &str = "Basic";
+    const WAYS: [&str; 5] = [BASIC, "Negotiate", "NTLM", "Digest", "Bearer"];
+    let offered = || ["proxy-authenticate", "www-authenticate"].into_iter().flat_map(|name| head.values(name));
+    // Several may be in one field, between the parameters of others.
+    let offers = |way: &&&str| offered().any(|value| value.split([',', ' ']).any(|word| word.eq_ignore_ascii_case(way)));
+    WAYS.iter().find(offers).copied().filter(|way| *way != BASIC)
+}
+
+/// Where it leads, if it redirects.
+fn redirect(head: &Head) -> Option<String> {
+    // What is relative is so to the proxy, which is no place for a relay.
+    let nowhere = RelayUrl::parse("ws://proxy.invalid").ok()?;
+    let redirect = head.redirect(&nowhere)?;
+    let own = redirect.to.as_ref().is_some_and(|to| to.host() == nowhere.host());
+    Some(if own { "a page of its own".to_owned() } else { redirect.named() })
 }

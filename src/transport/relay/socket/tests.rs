@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// A side's socket, and the relay's end of its connection.
 async fn connected() -> (Socket, DuplexStream) {

@@ -96,6 +96,18 @@ async fn what_speaks_no_tls_is_said_to_speak_none() {
     );
 }
 
+#[tokio::test]
+async fn a_relay_that_speaks_http_2_alone_is_said_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("own.pem");
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&path, cert.pem()).unwrap();
+    let trust = Trust::of(&Setting { value: Some(path), from: Origin::Default }).unwrap();
+    let port = tls_relay(acceptor_for(&[b"h2"], vec![cert.der().clone()], &signing_key)).await;
+    let dialled = dial(&format!("wss://localhost:{port}"), &trust, &[]).await;
+    assert_fails(dialled, "relay-unreachable", &["does not speak HTTP/1.1, but probably HTTP/2 alone", "allow HTTP/1.1 beside"]);
+}
+
 /// Takes a connection, says nothing, and lets the time fly from then on.
 async fn silent() -> u16 {
     serve(|socket| async move {

@@ -1,0 +1,154 @@
+//! The upgrade to a WebSocket (RFC 6455, 4), and what it means that something else is answered: by a relay, or in its place.
+
+use super::Way;
+use super::dial::{Fault, Head, Stream};
+use super::verb::{PROTOCOL, Verb};
+use crate::failure::{Exit, Failure};
+use crate::settings::RelayChoice;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::generate_request;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use zeroize::Zeroizing;
+
+/// How long a relay may take to answer the upgrade: a proxy may have to start what is behind it.
+const UPGRADE_TIME: Duration = Duration::from_secs(15);
+/// How many redirects are followed: one to the relay's path, and some for its form.
+pub(super) const REDIRECTS: usize = 3;
+
+/// Connects to a relay and says what is wanted, also where it redirects to on the same host. What follows on the stream are frames.
+///
+/// # Errors
+/// Unreachable: what stands in the way, on whose side, and which setting named the relay.
+pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failure> {
+    let mut way = way.clone();
+    for _ in 0..=REDIRECTS {
+        let (mut stream, key, request) = {
+            let (request, key) = request(&way, verb)?;
+            (way.connect().await?, key, request)
+        };
+        let asked = async {
+            let said = async { stream.write_all(&request).await.and(stream.flush().await) };
+            match said.await {
+                Ok(()) => Head::read(&mut stream).await,
+                Err(_) => Err(Fault::Cut),
+            }
+        };
+        let head = match timeout(UPGRADE_TIME, asked).await {
+            Ok(Ok(head)) => head,
+            Ok(Err(fault)) => return Err(faulty(&way.choice, fault)),
+            Err(_) => return Err(no_relay(&way.choice, "took the connection and does not answer")),
+        };
+        if head.status == 101 {
+            return accepted(&way.choice, &head, &key).map(|()| stream);
+        }
+        match head.redirect(&way.choice.url).and_then(|redirect| redirect.followed(&way.choice.url)) {
+            Some(url) => way.choice.url = url,
+            None => return Err(refused(&way.choice, &head, Some(way.host_token.is_some()))),
+        }
+    }
+    Err(no_relay(&way.choice, "redirects from one address to the next, and to no relay"))
+}
+
+/// The request, and its `Sec-WebSocket-Key`.
+fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
+    let cannot = || Failure::new(Exit::Usage, "usage", format!("{} has no address that can be asked for", way.choice.named()));
+    let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
+    let headers = request.headers_mut();
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&verb.protocols())?);
+    headers.insert(USER_AGENT, HeaderValue::from_static("pinhole"));
+    if let Some(proof) = verb.authorization(way.host_token.as_ref()) {
+        let mut proof = value(&proof)?;
+        proof.set_sensitive(true);
+        headers.insert(AUTHORIZATION, proof);
+    }
+    generate_request(request).map(|(bytes, key)| (Zeroizing::new(bytes), key)).map_err(|_| cannot())
+}
+
+/// Checks a 101 (RFC 6455, 4.1).
+fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure> {
+    if !head.lists("upgrade", "websocket") || !head.lists("connection", "upgrade") {
+        return Err(stripped(choice, "answers the upgrade without the headers Upgrade and Connection"));
+    }
+    let accepts = head.values("sec-websocket-accept").eq([derive_accept_key(key.as_bytes()).as_str()]);
+    if !accepts || head.values("sec-websocket-extensions").next().is_some() {
+        return Err(no_relay(choice, "answers the upgrade, but not as a WebSocket server does"));
+    }
+    if head.values("sec-websocket-protocol").eq([PROTOCOL]) {
+        return Ok(());
+    }
+    Err(no_relay(choice, "is a WebSocket server, but no pinhole relay, unless a proxy before it drops Sec-WebSocket-Protocol"))
+}
+
+/// What it means that a relay, or what is in its place, answered with this and not with 101. `token` says, of an upgrade, if a host's token
+/// was at hand.
+pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) -> Failure {
+    let relay = choice.named();
+    let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
+    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
+    if let Some(redirect) = head.redirect(&choice.url) {
+        let to = redirect.named();
+        let next = match redirect.to.filter(|_| redirect.whole) {
+            Some(url) => format!("if that is where the relay is, name it so: {url}; else a login page or a portal may be on the way"),
+            None => "open the relay's address in a browser: a login page or a portal may be on the way".to_owned(),
+        };
+        return Failure::new(Exit::Unreachable, "relay-unreachable", format!("{relay} redirects to {to} (HTTP status {})", head.status))
+            .next(next);
+    }
+    // A relay's own says nothing of a password: its hosts show a token.
+    let password = head.values("www-authenticate").next().is_some();
+    match (head.status, token) {
+        (401, Some(shown)) if !password => refused(format!("{relay} wants a token from hosts, and {}", if shown { "this is not one of its" } else { "none was given" }))
+            .next("ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining needs none, so the other side could host elsewhere"),
+        (401, _) => refused(format!("what stands before {relay} wants a user name and a password (HTTP status 401), and pinhole has none for it"))
+            .next("ask whoever runs it to let the relay's address through without; a relay that is not for everybody has tokens for hosts: --host-token-file"),
+        (407, _) => Failure::new(Exit::Unreachable, "proxy-refused", format!("a proxy on the way to {relay} wants a user name and a password (HTTP status 407)"))
+            .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
+        (426, _) if head.values("sec-websocket-protocol").next().is_some() => {
+            Failure::new(Exit::Unreachable, "no-common-version", format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
+                .next("update pinhole here, or the relay")
+        }
+        (426, _) => stripped(choice, "gets the request without the headers Upgrade and Connection (HTTP status 426)"),
+        (200..=299, Some(_)) => stripped(choice, &format!("answers with a page and not with a WebSocket (HTTP status {})", head.status)),
+        (429, _) => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again, or use another relay"),
+        (503, _) => busy(format!("{relay} is about to end, or has no room")).next("try again in a minute"),
+        (505, _) => faulty(choice, Fault::Http2),
+        (status, Some(_)) if head.old => no_relay(choice, &format!("answers in HTTP/1.0 (status {status}), which knows no WebSocket, and not as a pinhole relay does")),
+        (status, _) => no_relay(choice, &format!("answers with HTTP status {status} and not as a pinhole relay does")),
+    }
+}
+
+/// What it means that something else than HTTP/1 was answered.
+fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
+    let other =
+        |what, next: &str| Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(next.to_owned());
+    match fault {
+        Fault::Http2 => other(
+            "speaks HTTP/2 alone, and a WebSocket to a relay needs HTTP/1.1",
+            "whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside HTTP/2",
+        ),
+        Fault::Tls => other("speaks TLS there", "its address begins with wss://, not with ws://"),
+        Fault::Cut => no_relay(choice, "hangs up when it is asked for a WebSocket"),
+        Fault::Foreign => no_relay(choice, "does not speak the protocol of a pinhole relay"),
+    }
+}
+
+/// Something keeps the headers of the upgrade to itself.
+fn stripped(choice: &RelayChoice, what: &str) -> Failure {
+    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(
+        "if a relay is there, a proxy before it or on the way does not pass WebSockets on: whoever runs it has to pass Upgrade and Connection \
+         (relay/README.md, \"Behind a proxy\"); else check the address",
+    )
+}
+
+fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
+    // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of HTTP's.
+    let tls = if choice.url.tls() { "" } else { "; if it speaks TLS there, its address begins with wss://" };
+    let next = format!("check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether a relay is there");
+    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(next)
+}
