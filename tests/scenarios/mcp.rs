@@ -2,6 +2,7 @@
 
 mod hostile;
 mod life;
+mod lines;
 mod others;
 mod reach;
 mod relays;
@@ -93,8 +94,8 @@ impl Client {
             if message["id"] == id {
                 return message;
             }
-            // An error without a number answers what had none.
-            let unasked = message.get("id").is_none() && message.get("error").is_some();
+            // An error whose number is null answers what had none.
+            let unasked = message.get("id").is_some_and(Value::is_null) && message.get("error").is_some();
             assert!(unasked || message["method"].as_str().is_some_and(|method| method.starts_with("notifications/")), "{line}");
             self.notes.push(message);
         }

@@ -8,6 +8,7 @@ mod arguments;
 mod calls;
 mod input;
 mod landings;
+mod lines;
 mod output;
 mod progress;
 mod results;
@@ -22,7 +23,8 @@ use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use calls::Call;
 use input::Input;
-use output::Output;
+use lines::Lines;
+use output::unread;
 use pinhole_protocol::code::CodeAddress;
 use progress::Progress;
 use rmcp::model::{
@@ -33,9 +35,14 @@ use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use sessions::Sessions;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::BufReader;
+use tokio::time::timeout;
 
 /// The longest that a call waits, in seconds: clients give up after 60 (Codex, `tool_timeout_sec`), and an agent's call has 50 (DESIGN 4).
 const LONGEST_WAIT: u64 = 45;
+/// How long answers may take to be read once the client has said all that it will. A client that reads nothing holds no server.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What whoever set the server up has decided.
 pub trait Terms: Send + Sync + 'static {
@@ -98,20 +105,20 @@ pub struct Wish {
     pub relay: Option<String>,
 }
 
-/// Serves one client on standard input and output until that ends. What was lost by closing its channels, a sentence each.
+/// Serves one client on standard input and output until one of them ends. What was lost by closing its channels, a sentence each.
 ///
 /// # Errors
 /// If the client does not begin as the protocol says, or by a signal.
 pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
     let mut interrupt = Interrupt::new()?;
     let sessions = Arc::new(Sessions::new(terms));
-    let (input, ended) = Input::new(tokio::io::stdin());
+    let (input, ended) = Input::new(BufReader::new(tokio::io::stdin()));
     let server = Server { sessions: Arc::clone(&sessions) };
     let serving = async {
-        match server.serve((input, Output::new(tokio::io::stdout()))).await {
+        match server.serve(Lines::new(input, tokio::io::stdout())).await {
             // What it ends with is the end of its input, or of its output, for whose reader nothing can be done.
             Ok(running) => drop(running.waiting().await),
-            Err(ServerInitializeError::ConnectionClosed(_)) => {}
+            Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::TransportError { .. }) => {}
             Err(_) => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -128,9 +135,11 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
         served = &mut serving => served,
         // Calls that wait end with their channels, and are answered where somebody still reads.
         () = ended.wait() => {
-            let (lost, served) = tokio::join!(sessions.close(), serving);
-            return served.map(|()| lost);
+            let (lost, served) = tokio::join!(sessions.close(), timeout(LAST_WORDS, serving));
+            return served.unwrap_or(Ok(())).map(|()| lost);
         }
+        // Nobody would hear of anything that still came.
+        () = unread() => Ok(()),
         // The sessions have heard it too, and end at once.
         () = interrupt.wait() => {
             sessions.gone().await;

@@ -2,68 +2,61 @@
 //! (readline of Node), and terminals and logs act on more.
 
 use crate::report::escape::Ascii;
-use serde_json::ser::Formatter;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use serde::Serialize;
+use serde_json::Serializer;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use tokio::io::AsyncWrite;
+use std::sync::Arc;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Mutex;
 
-/// A stream of JSON in UTF-8 on its way into one of ASCII.
-pub(super) struct Output<W> {
-    inner: W,
-    /// A character of which there is only the beginning yet.
-    begun: Vec<u8>,
-    /// What is spelt, and how much of it is written.
-    spelt: Vec<u8>,
-    written: usize,
-}
+/// A stream of lines, each written as a whole.
+pub(super) struct Output<W>(Arc<Mutex<W>>);
 
-impl<W> Output<W> {
-    pub(super) const fn new(inner: W) -> Self {
-        Self { inner, begun: Vec::new(), spelt: Vec::new(), written: 0 }
-    }
-
-    fn spell(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.begun.extend_from_slice(bytes);
-        let whole = match std::str::from_utf8(&self.begun) {
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            _ => self.begun.len(),
-        };
-        let rest = self.begun.split_off(whole);
-        let text = std::mem::replace(&mut self.begun, rest);
-        Ascii.write_string_fragment(&mut self.spelt, &String::from_utf8_lossy(&text))
+impl<W> Clone for Output<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<W: AsyncWrite + Unpin> Output<W> {
-    fn poll_spelt(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.spelt.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match ready!(Pin::new(&mut self.inner).poll_write(context, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                more => self.written = self.written.saturating_add(more),
-            }
-        }
-        // A long line is not kept.
-        (self.spelt, self.written) = (Vec::new(), 0);
-        Poll::Ready(Ok(()))
+    pub(super) fn new(inner: W) -> Self {
+        Self(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Writes a message.
+    pub(super) async fn send(self, message: impl Serialize) -> io::Result<()> {
+        let line = line(message)?;
+        let mut inner = self.0.lock().await;
+        inner.write_all(&line).await?;
+        inner.flush().await
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for Output<W> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_spelt(context))?;
-        self.spell(bytes)?;
-        Poll::Ready(Ok(bytes.len()))
-    }
+fn line(message: impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    message.serialize(&mut Serializer::with_formatter(&mut line, Ascii))?;
+    line.push(b'\n');
+    Ok(line)
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_spelt(context))?;
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_spelt(context))?;
-        Pin::new(&mut self.inner).poll_shutdown(context)
+/// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it is none, that is never seen.
+pub(super) async fn unread() {
+    let seen = tokio::task::spawn_blocking(|| {
+        let output = io::stdout();
+        loop {
+            // Nothing is asked for: what is wrong is told unasked.
+            let mut watched = [PollFd::new(&output, PollFlags::empty())];
+            match poll(&mut watched, None) {
+                Ok(_) => return true,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    });
+    if !matches!(seen.await, Ok(true)) {
+        std::future::pending().await
     }
 }
 
@@ -72,29 +65,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, duplex};
 
     proptest! {
-        /// However it is cut, and however little is taken at a time.
+        /// However little is taken at a time.
         #[test]
-        fn it_says_the_same_in_ascii(text: String, cut in 1usize..40, taken in 1usize..40) {
-            let line = format!("{}\n", json!({ "text": text }));
+        fn it_says_the_same_in_ascii(text: String, taken in 1usize..40) {
+            let message = json!({ "text": text });
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let said = runtime.block_on(async {
                 let (ours, mut theirs) = duplex(taken);
-                let mut output = Output::new(ours);
-                let writing = async {
-                    for piece in line.as_bytes().chunks(cut) {
-                        output.write_all(piece).await.unwrap();
-                    }
-                    output.shutdown().await.unwrap();
+                let output = Output::new(ours);
+                let writing = async move {
+                    let (first, second) = tokio::join!(output.clone().send(&message), output.send(&message));
+                    first.and(second)
                 };
                 let mut said = String::new();
-                let (_, read) = tokio::join!(writing, theirs.read_to_string(&mut said));
-                read.map(|_| said)
+                let (written, read) = tokio::join!(writing, theirs.read_to_string(&mut said));
+                written.and(read).map(|_| said)
             }).unwrap();
-            prop_assert!(said.strip_suffix('\n').unwrap().bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{said}");
-            prop_assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), serde_json::from_str::<Value>(&line).unwrap());
+            let lines: Vec<&str> = said.lines().collect();
+            prop_assert!(lines.iter().all(|line| line.bytes().all(|byte| (0x20..0x7f).contains(&byte))), "{said}");
+            let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+            prop_assert_eq!(read, vec![json!({ "text": text }); 2]);
         }
     }
 }
