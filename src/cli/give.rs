@@ -61,7 +61,8 @@ pub(super) struct Wares {
     /// What the secret is called at the other side, where one is given
     #[arg(long, value_name = "LABEL")]
     secret_name: Option<String>,
-    /// Leave out what matches, as in a .gitignore; may be repeated
+    /// Leave out of folders what matches, as in a .gitignore; may be repeated. The last one that matches decides, and with "!" in
+    /// front it keeps what an earlier one, or a .gitignore, leaves out
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
     /// Leave out what .gitignore files say, and .git

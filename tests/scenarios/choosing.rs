@@ -40,6 +40,14 @@ fn patterns_and_gitignore_leave_out_what_they_say() {
 }
 
 #[test]
+fn an_exception_keeps_what_would_be_left_out() {
+    let (stored, _) = give(&["--exclude", "*", "--exclude", "!*.txt"], 0);
+    assert_eq!(stored, ["notes.txt"]);
+    let (stored, _) = give(&["--gitignore", "--exclude", "!build/"], 0);
+    assert_eq!(stored, ["main.c", "notes.txt", ".gitignore", "build/main.o"]);
+}
+
+#[test]
 fn links_are_followed_when_told_to() {
     let (stored, said) = give(&["--links", "follow", "--exclude", "build"], 0);
     assert_eq!((stored, said), (["main.c", "notes.txt", ".gitignore", "link.txt"].map(str::to_owned).to_vec(), vec![]));

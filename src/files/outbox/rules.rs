@@ -33,15 +33,14 @@ impl Rules {
                 Failure::new(Exit::Usage, "bad-pattern", format!("--exclude {pattern:?} is not a pattern: {why}"))
                     .next("quote the pattern for the shell and write it as in a .gitignore, such as '*.log' or 'build/'")
             };
-            if pattern.trim_end().is_empty() {
+            let (except, rest) = pattern.strip_prefix('!').map_or(("", pattern.as_str()), |rest| ("!", rest));
+            if rest.trim_end().is_empty() {
                 return Err(bad("it is empty".into()));
             }
-            let line = match pattern.strip_prefix('.') {
-                Some(rest) if rest.starts_with('/') => rest.to_owned(),
-                // In a file these would begin a comment or an exception; on the command line they are part of a name.
-                _ if pattern.starts_with(['#', '!']) => format!("\\{pattern}"),
-                _ => pattern.clone(),
-            };
+            let rest = rest.strip_prefix('.').filter(|rest| rest.starts_with('/')).unwrap_or(rest);
+            // In a file this would begin a comment; on the command line it is part of a name.
+            let comment = if rest.starts_with('#') { "\\" } else { "" };
+            let line = format!("{except}{comment}{rest}");
             builder.add_line(None, &line).map_err(|error| bad(error.to_string()))?;
         }
         let exclude = builder.build().map_err(|error| Failure::new(Exit::Usage, "bad-pattern", format!("--exclude: {error}")))?;
@@ -54,16 +53,14 @@ impl Rules {
     }
 
     /// Whether something is left out. `path` is absolute, `below` the same from the named folder on; of `ignores` the last that has
-    /// an opinion decides, as with git.
+    /// an opinion decides, as with git, and before them the patterns of `--exclude`.
     pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: bool) -> bool {
-        if self.exclude.matched(below, folder).is_ignore() {
-            return true;
+        let said = self.exclude.matched(below, folder);
+        if said.is_ignore() || !self.gitignore {
+            return said.is_ignore();
         }
-        if !self.gitignore {
-            return false;
-        }
-        let decision = ignores.iter().rev().map(|ignore| ignore.matched(path, folder)).find(|found| !found.is_none());
-        path.file_name().is_some_and(|name| name == ".git") || decision.is_some_and(|found| found.is_ignore())
+        let decision = || ignores.iter().rev().map(|ignore| ignore.matched(path, folder)).find(|found| !found.is_none());
+        path.file_name().is_some_and(|name| name == ".git") || said.is_none() && decision().is_some_and(|found| found.is_ignore())
     }
 
     /// The `.gitignore` rules of the folders above the named folder `path`, outermost first: those of its repository, if it is in one.

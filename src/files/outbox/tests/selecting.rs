@@ -53,7 +53,7 @@ fn nothing_too_much_and_bad_patterns_are_refused() {
     assert_eq!(refusal(&[]).word, "nothing-to-give");
     assert_eq!(refusal(&vec![file.clone(); 1_001]).word, "too-many-items");
     assert_eq!(offer(&select(&vec![file.clone(); 1_000])).items.len(), 1_000);
-    for pattern in ["", "  ", "a{b", "[z-a]"] {
+    for pattern in ["", "  ", "!", "! ", "a{b", "!a{b", "[z-a]"] {
         let options = Options { exclude: vec![pattern.into()], ..Options::default() };
         assert_eq!(select_with(std::slice::from_ref(&file), &options).err().expect(pattern).word, "bad-pattern");
     }

@@ -215,10 +215,43 @@ fn patterns_match_names_anywhere_and_paths_from_the_folder_on() {
     without(&["**/docs/*.md"], &["t/docs/x.md", "t/sub/docs/y.md"]);
     without(&["build"], &["t/build/", "t/build/out", "t/sub/build/", "t/sub/build/out"]);
     without(&["./build", "target/"], &["t/build/", "t/build/out"]);
-    without(&["#n", "!n"], &["t/#n", "t/!n"]);
+    without(&["#n", "\\!n"], &["t/#n", "t/!n"]);
     without(&["t"], &[]);
     assert_eq!(all.last().unwrap(), "a.log");
     assert_eq!(left_out(&top, &excluding(&["*"])), []);
+}
+
+#[test]
+fn an_exception_keeps_what_an_earlier_pattern_or_a_gitignore_leaves_out() {
+    let place = Place::new();
+    for (file, content) in [
+        ("t/.gitignore", "*.o\n"),
+        ("t/.git/config", ""),
+        ("t/a.log", ""),
+        ("t/keep.log", ""),
+        ("t/sub/keep.log", ""),
+        ("t/x.o", ""),
+        ("t/#", ""),
+    ] {
+        place.file(file, content);
+    }
+    let top = [place.path("t")];
+    let kept = |patterns: &[&str], gitignore| {
+        let mut kept = lines_with(&top, &Options { gitignore, ..excluding(patterns) });
+        kept.retain(|line| !line.ends_with('/'));
+        kept
+    };
+    let rest = ["t/#", "t/.git/config", "t/.gitignore"];
+    let and = |more: &[&str]| -> Vec<String> { rest.iter().chain(more).map(|&line| line.to_owned()).collect() };
+    assert_eq!(kept(&["*.log", "!keep.log"], false), and(&["t/keep.log", "t/sub/keep.log", "t/x.o"]));
+    assert_eq!(kept(&["*.log", "!/keep.log"], false), and(&["t/keep.log", "t/x.o"]));
+    assert_eq!(kept(&["*.log", "!./keep.log"], false), and(&["t/keep.log", "t/x.o"]));
+    // The last one that matches decides, and nothing is kept of a folder that is left out.
+    assert_eq!(kept(&["!keep.log", "*.log"], false), and(&["t/x.o"]));
+    assert_eq!(kept(&["sub", "!sub/keep.log", "*.o"], false), and(&["t/a.log", "t/keep.log"]));
+    assert_eq!(kept(&["*", "!#"], false), ["t/#"]);
+    // A .gitignore has less to say; .git is left out with it whatever is said.
+    assert_eq!(kept(&["*.log", "!x.o", "!.git"], true), ["t/#", "t/.gitignore", "t/x.o"]);
 }
 
 #[test]
