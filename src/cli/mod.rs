@@ -393,7 +393,7 @@ fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool),
     let to_terminal = sink.is_terminal();
     let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
     let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
-    Ok((Settings { format, look, once, progress_every: output.progress()? }, to_terminal))
+    Ok((Settings { format, look, once, progress_every: output.progress() }, to_terminal))
 }
 
 /// The reporter that the command line asks for, whether there is a person who can be asked, and the screen if that person types.

@@ -43,19 +43,23 @@ pub(super) struct Output {
     /// Print lines for people, also when standard output is not a terminal
     #[arg(long)]
     pub human: bool,
-    /// Seconds between progress lines where there is no bar, or "off"
-    #[arg(long, value_name = "S|off")]
-    progress: Option<String>,
+    /// Seconds between progress lines where there is no bar, or a time such as 1m, or "off" (without it: 10)
+    #[arg(long, value_name = "S|off", value_parser = progress)]
+    progress: Option<Progress>,
 }
 
 impl Output {
-    pub(super) fn progress(&self) -> Result<Option<Duration>, Failure> {
-        match self.progress.as_deref() {
-            None => Ok(Some(PROGRESS_EVERY)),
-            Some("off") => Ok(None),
-            Some(text) => duration(text).map(Some).map_err(|error| Failure::new(Exit::Usage, "usage", format!("--progress: {error}"))),
-        }
+    pub(super) fn progress(&self) -> Option<Duration> {
+        self.progress.map_or(Some(PROGRESS_EVERY), |Progress(every)| every)
     }
+}
+
+/// `--progress`: how often there is a line; nothing for never.
+#[derive(Clone, Copy, Debug)]
+struct Progress(Option<Duration>);
+
+fn progress(text: &str) -> Result<Progress, String> {
+    if text == "off" { Ok(Progress(None)) } else { duration(text).map(|every| Progress(Some(every))) }
 }
 
 /// The processes between a command with `--detach` and its session.
@@ -338,7 +342,8 @@ pub(super) struct Receive {
     /// Receive without asking
     #[arg(short, long)]
     yes: bool,
-    /// What to do when a name is taken, of a file or of a variable in --secret-to-env-file
+    /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or with -y the new one is renamed. A
+    /// variable in --secret-to-env-file is replaced with overwrite, and else left as it is
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
     /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB); each file or folder counts as 4 KiB at least
@@ -408,9 +413,9 @@ impl SecretTo {
 enum OnConflict {
     /// Store the new one as "name (1).ext"
     Rename,
-    /// Leave the new one out
+    /// Leave the new one out; for the other side it is not delivered
     Skip,
-    /// Replace the old one, if it is a file
+    /// Replace the old one, if both are files, else rename
     Overwrite,
     /// Ask at the terminal
     Ask,

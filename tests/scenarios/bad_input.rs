@@ -72,6 +72,8 @@ fn sources_that_cannot_be_given_are_refused_before_the_code() {
         (vec!["give", "--ttl", "59s", "--text", "x"], 2, "usage"),
         (vec!["give", "--exclude", "a{b", "."], 2, "bad-pattern"),
         (vec!["give", "--exclude", "!", "."], 2, "bad-pattern"),
+        (vec!["give", "--progress", "1.5", "."], 2, "usage"),
+        (vec!["give", "--progress", "OFF", "."], 2, "usage"),
         (vec!["take", "-o", "no/such/folder/"], 8, "disk"),
         (vec!["take", "-o", "no/such/name"], 8, "disk"),
         (vec!["no-such-command"], 2, "usage"),
