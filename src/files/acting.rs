@@ -1,159 +1,165 @@
-//! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by whoever works in its folder.
+//! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by whoever works in its folder. And folders
+//! in which programs act on whatever lies there.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
+use std::sync::LazyLock;
+use unicode_normalization::UnicodeNormalization as _;
 
-/// Such names, alone or below others, each with all that is in it; lower case.
-const NAMES: &[&str] = &[
-    // Shells: bash(1), zsh(1), ksh(1), tcsh(1), fish(1); readline and direnv, which they start.
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_aliases",
-    ".profile",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    ".kshrc",
-    ".mkshrc",
-    ".cshrc",
-    ".tcshrc",
-    ".login",
-    ".logout",
-    ".config/fish",
-    ".config/nushell",
-    ".inputrc",
-    ".envrc",
-    // Logins and desktops: pam_env(8), X, environment.d(5), autostart, units of the user, ssh(1).
-    ".pam_environment",
-    ".xprofile",
-    ".xinitrc",
-    ".xsession",
-    ".xsessionrc",
-    ".config/environment.d",
+/// Whole names, each with all that is in it.
+static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("acting/names.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
+});
+
+/// Such names below others.
+const BELOW: &[&str] = &[
     ".config/autostart",
-    ".config/systemd",
-    ".ssh",
-    // Programs that are found before others.
-    "bin",
-    "sbin",
-    ".local/bin",
-    // Hooks, aliases and tasks: git(1), editors, debuggers, terminals.
-    ".git",
-    ".gitconfig",
-    ".gitattributes",
-    ".gitmodules",
+    ".config/awesome",
+    ".config/bash",
+    ".config/direnv",
+    ".config/elvish",
+    ".config/environment.d",
+    ".config/fish",
     ".config/git",
-    ".husky",
-    ".pre-commit-config.yaml",
-    "lefthook.yml",
-    ".vimrc",
-    ".nvimrc",
-    ".nvim.lua",
+    ".config/helix",
+    ".config/hypr",
+    ".config/i3",
+    ".config/mise",
+    ".config/nushell",
     ".config/nvim",
-    ".exrc",
-    ".emacs",
-    ".emacs.d",
-    ".dir-locals.el",
-    ".vscode",
-    ".idea",
-    ".devcontainer",
-    ".gdbinit",
-    ".lldbinit",
-    ".tmux.conf",
-    ".screenrc",
-    // Agents: what they are told, and the programs that they start.
-    "claude.md",
-    "claude.local.md",
-    "agents.md",
-    "agents.override.md",
-    "agent.md",
-    "gemini.md",
-    "qwen.md",
-    "skill.md",
-    ".agents",
-    ".claude",
-    ".claude.json",
-    ".codex",
-    ".cursor",
-    ".cursorrules",
-    ".gemini",
-    ".windsurf",
-    ".windsurfrules",
-    ".clinerules",
-    ".roo",
-    ".opencode",
-    "opencode.json",
-    "opencode.jsonc",
-    ".aider.conf.yml",
-    ".mcp.json",
-    ".github",
-    ".gitlab-ci.yml",
-    // Builds and tests, which read what they find: make(1), just, task, CMake, Cargo, Go, npm, Python, Ruby, Gradle, Maven, Nix, containers.
-    "makefile",
-    "gnumakefile",
-    "bsdmakefile",
-    "justfile",
-    ".justfile",
-    "taskfile.yml",
-    "taskfile.yaml",
-    "cmakelists.txt",
-    "meson.build",
-    "cargo.toml",
-    "build.rs",
-    ".cargo",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-    "go.mod",
-    "go.work",
-    "package.json",
-    ".npmrc",
-    ".yarnrc",
-    ".yarnrc.yml",
-    ".pnpmfile.cjs",
-    "deno.json",
-    "bunfig.toml",
-    "node_modules",
-    "conftest.py",
-    "sitecustomize.py",
-    "usercustomize.py",
-    "setup.py",
-    "setup.cfg",
-    "pyproject.toml",
-    "pytest.ini",
-    "tox.ini",
-    "noxfile.py",
-    ".python-version",
-    ".pythonrc",
-    ".pdbrc",
-    "rakefile",
-    "gemfile",
-    ".irbrc",
-    ".rprofile",
-    "build.gradle",
-    "build.gradle.kts",
-    "gradlew",
-    "mvnw",
-    ".mvn",
-    "pom.xml",
-    "flake.nix",
-    "shell.nix",
-    "default.nix",
-    "vagrantfile",
-    "dockerfile",
-    "jenkinsfile",
+    ".config/openbox",
+    ".config/plasma-workspace",
+    ".config/powershell",
+    ".config/sway",
+    ".config/systemd",
+    ".config/user-tmpfiles.d",
+    ".config/zed",
+    ".config/zsh",
+    ".local/bin",
+    ".local/lib",
+    ".local/share/applications",
+    ".local/share/bash-completion",
+    ".local/share/dbus-1",
+    ".local/share/kio",
+    ".local/share/kservices5",
+    ".local/share/nautilus",
+    ".local/share/systemd",
 ];
 
-/// Ends of such names: configurations that are programs.
-const ENDS: [&str; 5] = [".config.js", ".config.cjs", ".config.mjs", ".config.ts", ".config.mts"];
+/// Beginnings of such names, which go on with `.` or `-`, or not at all: each program takes several endings.
+const BEGINNINGS: &[&str] = &[
+    ".babelrc",
+    ".commitlintrc",
+    ".eslintrc",
+    ".huskyrc",
+    ".lefthook",
+    ".lintstagedrc",
+    ".mocharc",
+    ".nycrc",
+    ".postcssrc",
+    ".prettierrc",
+    ".releaserc",
+    ".simple-git-hooks",
+    ".stylelintrc",
+    "dockerfile",
+    "gruntfile",
+    "gulpfile",
+    "jakefile",
+    "karma.conf",
+    "knexfile",
+    "lefthook",
+    "protractor.conf",
+    "simple-git-hooks",
+    "vitest.workspace",
+    "wdio.conf",
+];
 
-/// The name by which programs act on what is at this path, if there is one in it.
+/// Ends of such names.
+const ENDS: &[&str] = &[
+    // Python runs each in a folder of its modules, and a desktop what it shows.
+    ".pth",
+    ".egg-link",
+    ".desktop",
+    ".lnk",
+    ".scf",
+    ".library-ms",
+    ".searchconnector-ms",
+    // What an editor opens as a project, with its tasks.
+    ".code-workspace",
+    ".sublime-project",
+    ".xcodeproj",
+    ".xcworkspace",
+    ".csproj",
+    ".fsproj",
+    ".vbproj",
+    ".vcxproj",
+    ".dockerfile",
+    ".nimble",
+    // Agents.
+    ".instructions.md",
+    ".prompt.md",
+    ".chatmode.md",
+    ".agent.md",
+];
+
+/// What configurations that are programs have in their names, and the ends of these: `vite.config.ts`, `webpack.config.prod.js`.
+const CONFIG: &str = ".config.";
+const SCRIPTS: &[&str] = &[".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
+
+/// The name by which programs act on what is at this path, if there is one in it: its own, or that of a folder that it is in.
 #[must_use]
 pub fn acting(path: &Path) -> Option<String> {
-    among(NAMES, path).or_else(|| names(path).into_iter().find(|name| ENDS.iter().any(|end| name.ends_with(end))))
+    among(BELOW, path).or_else(|| names(path).into_iter().find_map(known))
+}
+
+/// The same of one name, of whatever bytes it is.
+#[must_use]
+pub fn acts(name: &OsStr) -> Option<String> {
+    known(folded(&name.to_string_lossy()))
+}
+
+/// What of the lists a folded name is, or is another name of on FAT and NTFS.
+fn known(name: String) -> Option<String> {
+    let begins = |begin: &&str| name.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']));
+    let ends = |end: &&str| name.ends_with(end);
+    let listed = NAMES.contains(name.as_str()) || BEGINNINGS.iter().any(begins) || ENDS.iter().any(ends);
+    if listed || name.contains(CONFIG) && SCRIPTS.iter().any(ends) {
+        return Some(name);
+    }
+    let short = Short::parse(&name)?;
+    NAMES.iter().filter(|long| short.is_of(long)).min().map(|long| (*long).to_owned())
+}
+
+/// A name that FAT and NTFS make up for one that is not of their form, and that opens the same: `git~1` for `.git`.
+struct Short<'a> {
+    letters: &'a str,
+    digits: usize,
+    end: &'a str,
+}
+
+impl<'a> Short<'a> {
+    fn parse(name: &'a str) -> Option<Self> {
+        let (base, end) = name.rsplit_once('.').unwrap_or((name, ""));
+        let (letters, number) = base.rsplit_once('~')?;
+        let is_number = (1..=6).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(Self { letters, digits: number.len(), end })
+    }
+
+    /// True if it can be that of `long`: up to six of its letters, or two and a hash, and three of its end.
+    fn is_of(&self, long: &str) -> bool {
+        let bare = long.trim_start_matches('.');
+        let (base, end) = bare.rsplit_once('.').unwrap_or((bare, ""));
+        let base = base.replace('.', "");
+        let own = bare.len() == long.len() && base.len() <= 8 && end.len() <= 3 && bare.matches('.').count() <= 1;
+        let first = |text: &str, letters: usize| text.get(..letters).unwrap_or(text).to_owned();
+        let hashed = || {
+            let (two, hash) = self.letters.split_at_checked(2).unwrap_or_default();
+            hash.len() == 4 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && first(&base, 2) == two
+        };
+        // Whoever has eight letters has no such name beside them.
+        !own && self.end == first(end, 3) && (self.letters == first(&base, 7_usize.saturating_sub(self.digits)) || hashed())
+    }
 }
 
 /// The first of these places that the path is in: names alone or below others, or with a slash in front from the root on.
@@ -175,22 +181,42 @@ pub(super) fn names(path: &Path) -> Vec<String> {
     path.components().filter_map(normal).collect()
 }
 
-/// A name as file systems that ignore case, or letters without a shape, may read it: `.ſSH` and `.ss\u{200d}h` open `.ssh` there.
+/// A name as file systems may read it that ignore case, or letters without a shape, or what is behind a name: `.ſSH`, `.ss\u{200d}h`,
+/// `.ssh. ` and `.ssh::$INDEX_ALLOCATION` each open `.ssh` somewhere.
 fn folded(name: &str) -> String {
-    name.to_uppercase().to_lowercase().chars().filter(char::is_ascii).collect()
+    let shaped: String = name.nfc().filter(|char| !is_ignorable(*char)).collect();
+    let folded = shaped.to_uppercase().to_lowercase();
+    let whole = match folded.split_once(':') {
+        Some((whole, stream)) if stream.contains(":$") => whole,
+        _ => &folded,
+    };
+    whole.trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// Letters without a shape, which ext4, F2FS, HFS+ and APFS leave out of account where they ignore case: `Default_Ignorable_Code_Point` of
+/// Unicode 16, with those that it leaves to later.
+const fn is_ignorable(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_by_which_programs_act_are_known_however_they_are_written() {
-        for path in ["CLAUDE.md", "a/agents.md", "MakeFile", "conftest.py", "x/.git/hooks", "vite.config.ts", "/home/mo/bin/x"] {
-            assert!(acting(Path::new(path)).is_some(), "{path}");
-        }
-        for path in ["report.pdf", "notes.md", "token", ".env", "make", "claude", "cabinet", "a.py"] {
-            assert_eq!(acting(Path::new(path)), None, "{path}");
-        }
-    }
-}
+mod tests;
