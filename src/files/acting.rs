@@ -1,6 +1,10 @@
 //! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by whoever works in its folder. And folders
 //! in which programs act on whatever lies there.
 
+mod places;
+
+pub use places::{Place, Places};
+
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path};

@@ -1,0 +1,275 @@
+//! Folders in which programs act on whatever lies there: the homes of accounts and what is below their dot folders, `/etc`, and the folders
+//! of PATH. They are known by device and inode, so that no other way to one of them hides it.
+
+use rustix::fs::{Mode, OFlags, fstat, open, openat};
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// Accounts, a line each (passwd(5)). What only a directory service knows is not in it; `$HOME` and sudo's variables then name the homes that
+/// matter most.
+const ACCOUNTS: &str = "/etc/passwd";
+/// The configuration of the machine.
+const SYSTEM: &str = "/etc";
+/// Where homes commonly are, for an account that is known by its name alone.
+const HOMES: &str = "/home";
+
+/// What of the machine a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The home of an account.
+    Home,
+    /// A dot folder of such a home, or a folder below one.
+    Settings,
+    /// `/etc`, or a folder below it.
+    System,
+    /// A folder of PATH.
+    Programs,
+}
+
+impl Place {
+    /// What to call it in a sentence.
+    #[must_use]
+    pub const fn named(self) -> &'static str {
+        match self {
+            Self::Home => "the home of an account",
+            Self::Settings => "a dot folder of an account's home",
+            Self::System => "the configuration of this machine",
+            Self::Programs => "a folder of PATH",
+        }
+    }
+}
+
+/// The places of a machine, and of whoever runs the program.
+#[derive(Clone, Debug)]
+pub struct Places {
+    homes: Vec<PathBuf>,
+    system: PathBuf,
+    programs: Vec<PathBuf>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl Places {
+    /// Those of this machine and this process.
+    #[must_use]
+    pub fn here() -> Self {
+        // Without the file, the variables say what can be known.
+        Self::of(|name| std::env::var_os(name), &std::fs::read(ACCOUNTS).unwrap_or_default())
+    }
+
+    /// Those that variables and the text of passwd(5) name.
+    fn of(variable: impl Fn(&str) -> Option<OsString>, accounts: &[u8]) -> Self {
+        let named = ["HOME", "SUDO_HOME"].into_iter().filter_map(&variable).map(PathBuf::from);
+        let called = ["SUDO_USER", "DOAS_USER"].into_iter().filter_map(&variable);
+        // A name that is a path of its own would lead elsewhere.
+        let guessed = called.filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/')).map(|name| Path::new(HOMES).join(name));
+        let listed = accounts.split(|byte| *byte == b'\n').filter_map(home);
+        let mut homes: Vec<PathBuf> = named.chain(guessed).chain(listed).filter(|home| home.is_absolute()).collect();
+        homes.sort();
+        homes.dedup();
+        let path = variable("PATH").unwrap_or_default();
+        // What is empty there is the folder that one is in.
+        let programs = std::env::split_paths(&path).map(|folder| if folder.as_os_str().is_empty() { ".".into() } else { folder });
+        Self { homes, system: SYSTEM.into(), programs: programs.filter(|_| !path.is_empty()).collect() }
+    }
+
+    /// What of the machine this folder is, if it is one in which programs act on whatever lies there. The folder is held open, and found by
+    /// itself and not by its path. It reads the homes, and no more than the names in them.
+    #[must_use]
+    pub fn place(&self, folder: impl AsFd) -> Option<Place> {
+        let above = chain(&folder);
+        let own = above.first()?;
+        let is = |path: &PathBuf| identity(path).as_ref() == Some(own);
+        if self.homes.iter().any(is) {
+            return Some(Place::Home);
+        }
+        if identity(&self.system).is_some_and(|system| above.contains(&system)) {
+            return Some(Place::System);
+        }
+        if self.homes.iter().any(|home| dot_folders(home).iter().any(|folder| above.contains(folder))) {
+            return Some(Place::Settings);
+        }
+        self.programs.iter().any(is).then_some(Place::Programs)
+    }
+}
+
+/// The home in a line of passwd(5), its sixth field.
+fn home(line: &[u8]) -> Option<PathBuf> {
+    let home = line.split(|byte| *byte == b':').nth(5)?;
+    Some(PathBuf::from(OsStr::from_bytes(home)))
+}
+
+/// Device and inode of what is at a path, behind links too.
+fn identity(path: &Path) -> Option<Identity> {
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
+}
+
+/// A folder and those above it, up to the root, or as far as this user may go.
+fn chain(folder: impl AsFd) -> Vec<Identity> {
+    let mut above: Vec<Identity> = Vec::new();
+    let up = |from: &dyn AsFd, to: &str| openat(from.as_fd(), to, STEP, Mode::empty());
+    let mut at: Option<OwnedFd> = up(&folder, ".").ok();
+    while let Some(folder) = at {
+        let Ok(about) = fstat(&folder) else { break };
+        let own = (about.st_dev, about.st_ino);
+        // Above the root is the root.
+        if above.last() == Some(&own) {
+            break;
+        }
+        above.push(own);
+        at = up(&folder, "..").ok();
+    }
+    above
+}
+
+const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The dot folders of a home, also those that lie elsewhere and are linked from there; not what the home itself is in.
+fn dot_folders(home: &Path) -> HashSet<Identity> {
+    let (Ok(entries), Ok(held)) = (home.read_dir(), open(home, STEP, Mode::empty())) else { return HashSet::new() };
+    let dotted = entries.filter_map(Result::ok).filter(|entry| entry.file_name().as_bytes().starts_with(b"."));
+    let mut found: HashSet<Identity> = dotted.filter_map(|entry| identity(&entry.path())).collect();
+    for above in chain(held) {
+        found.remove(&above);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::os::unix::fs::symlink;
+
+    /// A machine in a folder, with two homes, of which one is known by `$HOME` and the other to passwd(5).
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new() -> Self {
+            let machine = Self(tempfile::tempdir().unwrap());
+            for folder in
+                ["home/mo/.config/a/b", "home/mo/work", "home/eve/.local/bin", "home/mo/programs/below", "etc/x", "elsewhere/c", "tmp"]
+            {
+                fs::create_dir_all(machine.path(folder)).unwrap();
+            }
+            machine
+        }
+
+        fn path(&self, below: &str) -> PathBuf {
+            self.0.path().join(below)
+        }
+
+        fn places(&self) -> Places {
+            let passwd = format!(
+                "root:x:0:0::{}:/bin/sh\n# no line\neve:x:1:1:Eve:{}:\n:::::\nx:x\n",
+                "/nonexistent",
+                self.path("home/eve").display()
+            );
+            let variable = |name: &str| match name {
+                "HOME" => Some(self.path("home/mo").into()),
+                "PATH" => Some(format!("{}:/nonexistent", self.path("home/mo/programs").display()).into()),
+                _ => None,
+            };
+            Places { system: self.path("etc"), ..Places::of(variable, passwd.as_bytes()) }
+        }
+
+        fn place(&self, below: &str) -> Option<Place> {
+            self.places().place(File::open(self.path(below)).unwrap())
+        }
+    }
+
+    #[test]
+    fn homes_their_dot_folders_the_configuration_and_path_are_places() {
+        let machine = Machine::new();
+        for (folder, place) in [
+            ("home/mo", Some(Place::Home)),
+            ("home/eve", Some(Place::Home)),
+            ("home/mo/.config", Some(Place::Settings)),
+            ("home/mo/.config/a/b", Some(Place::Settings)),
+            ("home/eve/.local/bin", Some(Place::Settings)),
+            ("etc", Some(Place::System)),
+            ("etc/x", Some(Place::System)),
+            ("home/mo/programs", Some(Place::Programs)),
+            ("home/mo/programs/below", None),
+            ("home/mo/work", None),
+            ("home", None),
+            ("elsewhere/c", None),
+            ("tmp", None),
+        ] {
+            assert_eq!(machine.place(folder), place, "{folder}");
+        }
+    }
+
+    #[test]
+    fn no_other_way_to_a_place_hides_it() {
+        let machine = Machine::new();
+        symlink(machine.path("home/eve"), machine.path("tmp/link")).unwrap();
+        assert_eq!(machine.place("tmp/link"), Some(Place::Home));
+        assert_eq!(machine.place("tmp/link/.local/bin"), Some(Place::Settings));
+        assert_eq!(machine.place("tmp/../home/./mo/work/.."), Some(Place::Home));
+        // Programs follow a link in a home; what it leads to acts as if it were there.
+        symlink(machine.path("elsewhere"), machine.path("home/mo/.dotfiles")).unwrap();
+        assert_eq!(machine.place("elsewhere/c"), Some(Place::Settings));
+        // A link to what the home is in makes nothing of all the machine.
+        symlink("/", machine.path("home/mo/.root")).unwrap();
+        symlink(machine.path("home"), machine.path("home/mo/.homes")).unwrap();
+        assert_eq!(machine.place("home/mo/work"), None);
+        assert_eq!(machine.place("tmp"), None);
+        // A home that is reached by a link itself.
+        fs::rename(machine.path("home/mo"), machine.path("moved")).unwrap();
+        symlink(machine.path("moved"), machine.path("home/mo")).unwrap();
+        assert_eq!(machine.place("moved"), Some(Place::Home));
+        assert_eq!(machine.place("moved/.config/a"), Some(Place::Settings));
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_while_it_is_held_is_where_it_is_now() {
+        let machine = Machine::new();
+        let held = File::open(machine.path("tmp")).unwrap();
+        assert_eq!(machine.places().place(&held), None);
+        fs::rename(machine.path("tmp"), machine.path("home/mo/.config/tmp")).unwrap();
+        assert_eq!(machine.places().place(&held), Some(Place::Settings));
+    }
+
+    #[test]
+    fn homes_are_named_by_variables_and_by_accounts() {
+        let homes = |variables: &[(&str, &str)], accounts: &[u8]| {
+            let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            Places::of(variable, accounts).homes
+        };
+        let paths = |paths: &[&[u8]]| paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect::<Vec<_>>();
+        assert_eq!(homes(&[], b""), paths(&[]));
+        assert_eq!(
+            homes(
+                &[("HOME", "/root"), ("SUDO_USER", "mo"), ("SUDO_HOME", "/data/mo"), ("DOAS_USER", "eve")],
+                b"root:x:0:0:root:/root:/bin/sh"
+            ),
+            paths(&[b"/data/mo", b"/home/eve", b"/home/mo", b"/root"])
+        );
+        assert_eq!(homes(&[("HOME", ""), ("SUDO_USER", "../etc"), ("SUDO_HOME", "here")], b"+@all::::::\na:b:c:d:e:f:g\n"), paths(&[]));
+        assert_eq!(homes(&[], b"a:x:1:1::/caf\xe9:\nb:x:2:2:,,,:/b"), paths(&[b"/b", b"/caf\xe9"]));
+    }
+
+    #[test]
+    fn an_empty_part_of_path_is_the_folder_that_one_is_in() {
+        let programs = |path: Option<&str>| Places::of(|name| path.filter(|_| name == "PATH").map(Into::into), b"").programs;
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(programs(Some("/bin::/usr/bin")), paths(&["/bin", ".", "/usr/bin"]));
+        assert_eq!(programs(Some("")), paths(&[]));
+        assert_eq!(programs(None), paths(&[]));
+    }
+
+    #[test]
+    fn this_machine_has_its_places() {
+        let places = Places::here();
+        assert_eq!(places.place(File::open("/etc").unwrap()), Some(Place::System));
+        for place in [Place::Home, Place::Settings, Place::System, Place::Programs] {
+            assert!(!place.named().is_empty());
+        }
+    }
+}
