@@ -260,8 +260,8 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Hosting")]
 pub(super) struct Host {
-    /// Words of the code: 2 to 8. Each adds ten bits; three are 31 bits against one guess
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=8))]
+    /// Words of the code: 3 to 8. Each adds ten bits; three are 31 bits against one guess
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=8))]
     words: u8,
     /// Listen for a direct connection, also where a relay is set; --port and --bind mean that too
     #[arg(long)]

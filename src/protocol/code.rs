@@ -16,7 +16,7 @@ use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 /// How many words a code may have; three, 31 bits, unless `--words` says otherwise (SPEC 2.2).
-pub const WORDS: RangeInclusive<usize> = 2..=8;
+pub const WORDS: RangeInclusive<usize> = 3..=8;
 
 /// The public number of a code. It is no secret: relays, announcements and logs may hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,12 @@ impl Password {
     /// The words in lower case with `-` between them: SPAKE2's password (SPEC 2.2).
     pub(crate) fn canonical(&self) -> &str {
         &self.0
+    }
+
+    /// The number of words, which the host's hello says (SPEC 3.2).
+    pub(crate) fn words(&self) -> u8 {
+        let words = self.0.split('-').count();
+        u8::try_from(words).unwrap_or(u8::MAX)
     }
 }
 

@@ -155,7 +155,7 @@ pub enum Meet {
 /// How a host listens.
 #[derive(Clone)]
 pub struct Hosting {
-    /// Words of the code, 2 to 8.
+    /// Words of the code, 3 to 8.
     pub words: usize,
     /// Where to listen, if not everywhere.
     pub bind: Option<IpAddr>,

@@ -31,6 +31,8 @@ pub enum JoinEnd {
     WrongCode,
     /// Nobody answers there, or nobody speaks the protocol.
     Nobody(Failure),
+    /// The host's code has this many words, and the one that was typed another number; nothing was sent.
+    OtherWords(u8),
     /// The two programs have no version of the protocol in common.
     NoCommonVersion,
     /// The tag was sent and the connection died before the answer: the code may still be good.
@@ -55,6 +57,12 @@ impl From<JoinEnd> for Failure {
             JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
                 .next("ask the other side for a new code"),
             JoinEnd::Nobody(failure) => failure,
+            JoinEnd::OtherWords(words) => Self::new(
+                Exit::Usage,
+                "code-length",
+                format!("the other side's code has {words} words and this one another number; nothing was sent, so it is still good"),
+            )
+            .next("check the code with the other side, and take it again"),
             JoinEnd::NoCommonVersion => Self::new(
                 Exit::Unreachable,
                 "no-common-version",

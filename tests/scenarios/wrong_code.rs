@@ -1,6 +1,7 @@
 //! A wrong code costs the code, both sides hear of it, and nothing else costs anything.
 
 use crate::harness::Machine;
+use crate::harness::relay::Relay;
 use std::net::TcpStream;
 
 /// The code with another last word.
@@ -80,4 +81,27 @@ fn a_code_works_once() {
     there.run(["take", &code]).expect(0);
     giver.end().expect(0);
     assert_eq!(there.run(["take", &code]).expect(3).failure()["error"], "code-unavailable");
+}
+
+// A word that was missed, or copied twice, had been a guess.
+#[test]
+fn another_number_of_words_costs_nothing() {
+    let relay = Relay::start();
+    for (way, words) in [(vec![], "4"), (vec!["--relay".to_owned(), relay.url()], "4")] {
+        let (here, there) = (Machine::new(), Machine::new());
+        let given = ["give", "--text", "hello", "--words", words].map(str::to_owned);
+        let mut giver = here.start([&given[..], &way].concat());
+        let code = giver.code();
+        let (short, last) = code.rsplit_once('-').unwrap();
+        for wrong in [short.to_owned(), format!("{code}-{last}")] {
+            let error = there.run([&["take".to_owned(), wrong], way.as_slice()].concat()).expect(2).failure();
+            assert_eq!(error["error"], "code-length");
+            let detail = error["detail"].as_str().unwrap();
+            assert!(detail.contains("has 4 words") && detail.contains("still good"), "{detail}");
+        }
+        let taker = there.run([&["take".to_owned(), code.clone()], way.as_slice()].concat()).expect(0);
+        assert_eq!(taker.one("text")["body"], "hello");
+        let giver = giver.end().expect(0);
+        assert!(giver.all("status").iter().all(|status| status["event"] != "handshake_failed"));
+    }
 }

@@ -42,9 +42,10 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
-def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", reserved=b""):
+def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, reserved=b""):
     rest = bytes([len(versions)]) + b"".join(version.to_bytes(2, "big") for version in versions)
-    rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + commitment + reserved
+    rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + commitment
+    rest += (bytes([words]) if words else b"") + reserved
     return bytes([len(rest)]) + rest
 
 
@@ -164,7 +165,8 @@ def check_code(case):
     context = code_context(int(case["nameplate"]))
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "nonce", "hello_host", "hello_joiner")}
     found = handshake(context, case["password"].encode(), given)
-    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-50:-34], commitment=committed(given["nonce"]))
+    words = len(case["password"].split("-"))
+    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-51:-35], commitment=committed(given["nonce"]), words=words)
     found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2])
     return found | {"verifier_words": " ".join(verifier_words(found["verifier"]))}
 

@@ -127,7 +127,7 @@ def join(code):
     connection.sendall(OPENING)
     kind, body = stream.frame()
     hello_host, share_host = split_hello(body)
-    assert kind == HELLO and len(share_host) == 33
+    assert kind == HELLO and len(share_host) == 33 and hello_host[-1] == len(words.split(b"-"))
     exchange, share = start(JOINER, words, context)
     ours = hello(JOINER, CODE, secrets.token_bytes(16))
     made = derived(context, exchange, share_host, (hello_host, ours), (share_host, share))
@@ -136,7 +136,7 @@ def join(code):
     if kind == REFUSAL:
         return None
     assert (kind, body) == (CONFIRMATION, made["confirm_host"])
-    return Peer(stream, made["joiner_to_host"], made["host_to_joiner"], JOINER, commitment=hello_host[-32:])
+    return Peer(stream, made["joiner_to_host"], made["host_to_joiner"], JOINER, commitment=hello_host[-33:-1])
 
 
 def host(listener, code):

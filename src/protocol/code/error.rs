@@ -33,7 +33,7 @@ impl fmt::Display for CodeFault {
         f.write_str(match self {
             Self::NoNumber => "a code begins with its number, like 417-walrus-clipboard-mango",
             Self::Number => "no code has that number",
-            Self::TooFewWords => "a code has at least two words after its number",
+            Self::TooFewWords => "a code has at least three words after its number, so a word is missing",
             Self::Unfinished => "the code ends with a dash, so a word is missing",
             Self::TooManyWords => "a code has at most eight words after its number",
             Self::UnknownWord => "a word is not a code word",

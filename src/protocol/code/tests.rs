@@ -68,23 +68,23 @@ fn a_code_that_ends_with_a_dash_lacks_a_word() {
 }
 
 #[test]
-fn a_code_has_two_to_eight_words() {
+fn a_code_has_three_to_eight_words() {
     let words = |count| format!("417{}", "-walrus".repeat(count));
-    for count in 2..=8 {
+    for count in 3..=8 {
         assert_eq!(*Code::parse(&words(count)).unwrap().reveal(), words(count));
     }
     assert_eq!(
-        [fault("417"), fault(&words(1)), fault(&words(9)), fault(&words(5000))],
-        [CodeFault::TooFewWords, CodeFault::TooFewWords, CodeFault::TooManyWords, CodeFault::TooManyWords]
+        [fault("417"), fault(&words(1)), fault(&words(2)), fault(&words(9)), fault(&words(5000))],
+        [CodeFault::TooFewWords, CodeFault::TooFewWords, CodeFault::TooFewWords, CodeFault::TooManyWords, CodeFault::TooManyWords]
     );
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let nameplate = Nameplate::new(417).unwrap();
-    for count in 2..=8 {
+    for count in 3..=8 {
         let code = Code::generate(nameplate, count, &mut rng).unwrap().reveal();
         assert_eq!(code.split('-').count(), count + 1);
         assert_eq!(*Code::parse(&code).unwrap().reveal(), *code);
     }
-    assert_eq!(Code::generate(nameplate, 1, &mut rng).err().unwrap().fault(), CodeFault::TooFewWords);
+    assert_eq!(Code::generate(nameplate, 2, &mut rng).err().unwrap().fault(), CodeFault::TooFewWords);
     assert_eq!(Code::generate(nameplate, 9, &mut rng).err().unwrap().fault(), CodeFault::TooManyWords);
 }
 
@@ -94,9 +94,12 @@ fn a_mistyped_word_is_explained_to_its_user_and_nowhere_else() {
     assert_eq!(error.explain(), "`walruss` is not a code word; did you mean `walrus`?");
     assert_eq!((format!("{error}"), format!("{error:?}")), ("a word is not a code word".into(), "UnknownWord".into()));
     assert_eq!(Code::parse("417-walrus-clip-mango").err().unwrap().explain(), "`clip` is not a code word; did you mean `clipboard`?");
-    assert_eq!(Code::parse("417-qqqqq-mango").err().unwrap().explain(), "`qqqqq` is not a code word");
+    assert_eq!(Code::parse("417-qqqqq-walrus-mango").err().unwrap().explain(), "`qqqqq` is not a code word");
     assert_eq!(Code::parse("417-a\u{1b}[2Jb-mango").err().unwrap().explain(), "`a\\u{1b}[2Jb` is not a code word");
-    assert_eq!(Code::parse("417-walrus").err().unwrap().explain(), "a code has at least two words after its number");
+    assert_eq!(
+        Code::parse("417-walrus").err().unwrap().explain(),
+        "a code has at least three words after its number, so a word is missing"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rand_core::{CryptoRng, RngCore};
 
 /// Most versions that a hello names.
 const MOST_VERSIONS: usize = 16;
-/// Most bytes after the fields of today, for fields of tomorrow. They are ignored, but the transcript covers them.
+/// Most bytes after the fields of version 1's first edition. Unknown ones are ignored, but the transcript covers them.
 const MOST_RESERVED: usize = 64;
 
 /// Who made the code, whoever dials. The numbers are those of the wire and of the identities (SPEC 3.3).
@@ -54,6 +54,15 @@ pub(super) struct Hello {
     pub linked: bool,
     /// The commitment to the host's part of the verification words: there from a host with a code, and from nobody else (SPEC 3.5).
     pub commitment: Option<[u8; 32]>,
+    /// The number of words of the host's code; absent from hosts that do not say it.
+    pub words: Option<u8>,
+}
+
+/// What a host with a code says of it in its hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OfCode {
+    pub commitment: [u8; 32],
+    pub words: Option<u8>,
 }
 
 /// What a confirmed peer said of itself.
@@ -74,28 +83,25 @@ pub enum HelloError {
     Malformed,
     /// No version in common: one side needs an update. Nothing was risked.
     NoCommonVersion,
+    /// The host's code has this many words, and what was typed another number. Nothing was risked.
+    OtherWords(u8),
     /// A share that no honest side sends.
     Share(ShareFault),
 }
 
 impl Hello {
     /// This side's hello.
-    pub(super) fn ours(
-        role: Role,
-        purpose: Purpose,
-        linked: bool,
-        commitment: Option<[u8; 32]>,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Self {
+    pub(super) fn ours(role: Role, purpose: Purpose, linked: bool, code: Option<OfCode>, rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked, commitment }
+        let (commitment, words) = (code.map(|code| code.commitment), code.and_then(|code| code.words));
+        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked, commitment, words }
     }
 
-    /// The canonical bytes, the length before them included: 29 and two a version, and 32 for a commitment.
+    /// The canonical bytes, the length before them included: 29 and two a version, and 33 for a commitment and the number of words.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(96);
-        // At most 16 versions, so the length is at most 92.
+        // At most 16 versions, so the length is at most 93.
         bytes.push(self.versions.len() as u8);
         for version in &self.versions {
             bytes.extend_from_slice(&version.to_be_bytes());
@@ -106,6 +112,7 @@ impl Hello {
         bytes.push(self.purpose as u8);
         bytes.push(u8::from(self.linked));
         bytes.extend_from_slice(self.commitment.as_ref().map_or(&[][..], |commitment| commitment));
+        bytes.extend(self.words);
         bytes.insert(0, bytes.len() as u8);
         bytes
     }
@@ -152,15 +159,26 @@ impl Hello {
             (Role::Host, Purpose::Code) => rest.split_first_chunk().map(|(commitment, reserved)| (Some(*commitment), reserved))?,
             _ => (None, rest),
         };
+        let words = commitment.and_then(|_| reserved.first().copied());
         let capabilities = u64::from_be_bytes(*capabilities);
-        (reserved.len() <= MOST_RESERVED).then_some(Self { versions, capabilities, role, random: *random, purpose, linked, commitment })
+        (reserved.len() <= MOST_RESERVED).then_some(Self {
+            versions,
+            capabilities,
+            role,
+            random: *random,
+            purpose,
+            linked,
+            commitment,
+            words,
+        })
     }
 
-    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer, and a host's commitment.
-    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<(Peer, Option<[u8; 32]>), HelloError> {
+    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer, and what a host says of its code.
+    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<(Peer, Option<OfCode>), HelloError> {
         let hello = Self::parse(hello).filter(|hello| hello.role == role && hello.purpose == purpose).ok_or(HelloError::Malformed)?;
         let version = VERSIONS.iter().rev().find(|version| hello.versions.contains(version)).ok_or(HelloError::NoCommonVersion)?;
-        Ok((Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked }, hello.commitment))
+        let of_code = hello.commitment.map(|commitment| OfCode { commitment, words: hello.words });
+        Ok((Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked }, of_code))
     }
 }
 
@@ -179,6 +197,7 @@ mod tests {
             purpose: Purpose::Link,
             linked: true,
             commitment: None,
+            words: None,
         }
     }
 
@@ -218,7 +237,7 @@ mod tests {
         assert_eq!(committed.encode()[33..], [5; 32]);
         assert_eq!(Hello::parse(&committed.encode()), Some(committed.clone()));
         let read = Hello::read(&committed.encode(), Role::Host, Purpose::Code);
-        assert_eq!(read.map(|(_, commitment)| commitment), Ok(Some([5; 32])));
+        assert_eq!(read.map(|(_, code)| code), Ok(Some(OfCode { commitment: [5; 32], words: None })));
         // Without it, or with a part of it, the hello is malformed.
         let mut short = committed.encode();
         short[0] -= 1;
@@ -227,6 +246,23 @@ mod tests {
         assert_eq!(Hello::parse(&host(Purpose::Code, None).encode()), None);
         // From anybody else the bytes are those of a field of tomorrow.
         assert_eq!(Hello::parse(&host(Purpose::Link, Some([5; 32])).encode()), Some(host(Purpose::Link, None)));
+    }
+
+    #[test]
+    fn a_host_says_how_many_words_its_code_has_and_one_that_does_not_is_understood() {
+        let host = Hello { role: Role::Host, purpose: Purpose::Code, linked: false, commitment: Some([5; 32]), words: Some(4), ..hello() };
+        let bytes = host.encode();
+        assert_eq!((bytes[65..].to_vec(), usize::from(bytes[0])), (vec![4], 65));
+        for more in [0, 63, 64] {
+            let mut longer = [bytes.clone(), vec![7; more]].concat();
+            longer[0] += more as u8;
+            assert_eq!(Hello::parse(&longer), (more < 64).then(|| host.clone()), "{more}");
+        }
+        let silent = Hello { words: None, ..host };
+        assert_eq!(Hello::parse(&silent.encode()), Some(silent));
+        // Nobody else has a code to say it of.
+        let joiner = Hello { words: Some(4), ..hello() };
+        assert_eq!(Hello::parse(&joiner.encode()), Some(hello()));
     }
 
     #[test]
@@ -255,7 +291,7 @@ mod tests {
         #[test]
         fn every_hello_is_read_back(versions in proptest::collection::btree_set(any::<u16>(), 1..=16), capabilities: u64, random: [u8; 16], linked: bool, host: bool) {
             let role = if host { Role::Host } else { Role::Joiner };
-            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host, commitment: None };
+            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host, commitment: None, words: None };
             prop_assert_eq!(Hello::parse(&hello.encode()), Some(hello));
         }
 

@@ -69,14 +69,14 @@ impl Judge {
     /// Begins a handshake with fresh randomness: its state, and the bytes of message 1.
     pub fn begin(&self, rng: &mut (impl RngCore + CryptoRng)) -> (Pending, Vec<u8>) {
         let nonce = VerifierNonce::fresh(rng);
-        let context = Context::code(self.nameplate);
+        let context = Context::code(self.nameplate, &self.password);
         let (waiting, message) = begin(context, self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
         (Pending { waiting, nonce }, message)
     }
 
     /// Judges what came in answer to `pending`'s message 1.
     pub fn judge(self, pending: Pending, frame: &Frame) -> Verdict {
-        if pending.waiting.context != Context::code(self.nameplate) {
+        if pending.waiting.context != Context::code(self.nameplate, &self.password) {
             return Verdict::NotAGuess(self, NotAGuess::OtherHello);
         }
         match pending.waiting.read(frame).map(super::steps::Claim::verify) {

@@ -45,7 +45,7 @@ impl Joiner {
     /// # Errors
     /// What is wrong with message 1, and the joiner, who has risked nothing and may try another host.
     pub fn confirm(self, frame: &Frame, rng: &mut (impl RngCore + CryptoRng)) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
-        match answer(&Context::code(self.nameplate), self.password.canonical().as_bytes(), false, frame, rng) {
+        match answer(&Context::code(self.nameplate, &self.password), self.password.canonical().as_bytes(), false, frame, rng) {
             Ok((answered, message)) => match answered.commitment {
                 Some(commitment) => Ok((Tagged { answered, commitment }, message)),
                 None => Err((self, HelloError::Malformed)),

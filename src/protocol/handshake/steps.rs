@@ -1,12 +1,12 @@
 //! The three messages, for a code and for a link alike (SPEC 3.4). Who may take which step how often is said in `host`, `joiner`, `link`.
 
 use super::frame::{Frame, Kind, encode};
-use super::hello::{Hello, HelloError, Peer, Purpose, Role};
+use super::hello::{Hello, HelloError, OfCode, Peer, Purpose, Role};
 use super::host::NotAGuess;
 use super::joiner::JoinError;
 use super::link::LinkKeys;
 use super::share::{Exchange, SHARE};
-use crate::code::Nameplate;
+use crate::code::{Nameplate, Password};
 use crate::keys::{Keys, ResumeSecret, transcript};
 use crate::records::{Direction, Opener, Sealer};
 use alloc::vec::Vec;
@@ -18,18 +18,20 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Context {
     pub purpose: Purpose,
+    /// The number of words of the code; it is in the transcript by the host's hello alone.
+    words: Option<u8>,
     pub bytes: Vec<u8>,
 }
 
 impl Context {
     /// The code's: its number.
-    pub(super) fn code(nameplate: Nameplate) -> Self {
-        Self { purpose: Purpose::Code, bytes: nameplate.number().to_be_bytes().to_vec() }
+    pub(super) fn code(nameplate: Nameplate, password: &Password) -> Self {
+        Self { purpose: Purpose::Code, words: Some(password.words()), bytes: nameplate.number().to_be_bytes().to_vec() }
     }
 
     /// A link's: the conversation's id and the link's index.
     pub(super) fn link(resume: &ResumeSecret, index: u32) -> Self {
-        Self { purpose: Purpose::Link, bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat() }
+        Self { purpose: Purpose::Link, words: None, bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat() }
     }
 }
 
@@ -49,7 +51,8 @@ pub(super) fn begin(
     commitment: Option<[u8; 32]>,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> (Waiting, Vec<u8>) {
-    let hello = Hello::ours(Role::Host, context.purpose, false, commitment, rng).encode();
+    let code = commitment.map(|commitment| OfCode { commitment, words: context.words });
+    let hello = Hello::ours(Role::Host, context.purpose, false, code, rng).encode();
     let exchange = Exchange::start(Role::Host, password, &context.bytes, rng);
     let body = [hello.as_slice(), exchange.share()].concat();
     let digest = Sha256::digest(&body).into();
@@ -117,7 +120,11 @@ pub(super) fn answer(
     }
     let (theirs, share) = Hello::split(&frame.body).ok_or(HelloError::Malformed)?;
     let share: &[u8; SHARE] = share.try_into().map_err(|_| HelloError::Malformed)?;
-    let (peer, commitment) = Hello::read(theirs, Role::Host, context.purpose)?;
+    let (peer, code) = Hello::read(theirs, Role::Host, context.purpose)?;
+    // A word that was missed, or typed twice: the tag would be a wrong guess, and end the code.
+    if let Some(words) = code.and_then(|code| code.words).filter(|words| Some(*words) != context.words) {
+        return Err(HelloError::OtherWords(words));
+    }
     let hello = Hello::ours(Role::Joiner, context.purpose, linked, None, rng).encode();
     let exchange = Exchange::start(Role::Joiner, password, &context.bytes, rng);
     let ours = exchange.share().to_vec();
@@ -125,7 +132,7 @@ pub(super) fn answer(
     let keys = Keys::extract(&transcript(&context.bytes, theirs, &hello, share, &ours), &shared);
     let digest = Sha256::digest(&frame.body);
     let body = [digest.as_slice(), &hello, &ours, keys.confirmation(Role::Joiner).expose()].concat();
-    Ok((Answered { keys, peer, commitment }, encode(Kind::Answer, &body)))
+    Ok((Answered { keys, peer, commitment: code.map(|code| code.commitment) }, encode(Kind::Answer, &body)))
 }
 
 impl Answered {

@@ -152,7 +152,7 @@ fn two_handshakes_of_one_code_have_nothing_in_common() {
 
 #[test]
 fn wrong_words_burn_the_code_and_a_wrong_number_is_wrong_words() {
-    for wrong in ["417-walrus-clipboard-zucchini", "417-clipboard-walrus-mango", "417-walrus-clipboard", "418-walrus-clipboard-mango"] {
+    for wrong in ["417-walrus-clipboard-zucchini", "417-clipboard-walrus-mango", "418-walrus-clipboard-mango"] {
         let mut rng = rng(1);
         let judge = judge(CODE);
         let (pending, message1) = judge.begin(&mut rng);
@@ -161,6 +161,25 @@ fn wrong_words_burn_the_code_and_a_wrong_number_is_wrong_words() {
         assert_eq!(refusal, [4, 0, 0]);
         assert_eq!(tagged.finish(&frame(&refusal)).err(), Some(JoinError::Refused), "{wrong}");
     }
+}
+
+#[test]
+fn another_number_of_words_is_seen_before_a_tag() {
+    for wrong in ["417-walrus-clipboard-mango-mango", "417-walrus-clipboard-mango-walrus-clipboard-mango-walrus-clipboard"] {
+        let mut rng = rng(1);
+        let judge = judge(CODE);
+        let (_, message1) = judge.begin(&mut rng);
+        let Err((unspent, fault)) = joiner(wrong).confirm(&frame(&message1), &mut rng) else { panic!("{wrong}") };
+        assert_eq!(fault, HelloError::OtherWords(3), "{wrong}");
+        // Neither side has risked anything: this joiner may look at another host.
+        let (other, _) = secret(wrong);
+        let (_, message1) = Judge::new(other, Nameplate::new(417).unwrap()).begin(&mut rng);
+        assert!(unspent.confirm(&frame(&message1), &mut rng).is_ok() && still_open(judge));
+    }
+    // A host of before does not say it; its code is tried.
+    let (_, message1) = judge(CODE).begin(&mut rng(1));
+    let silent = with_hello(&message1, |hello| hello.truncate(hello.len() - 1));
+    assert!(joiner("417-walrus-clipboard-mango-mango").confirm(&frame(&silent), &mut rng(2)).is_ok());
 }
 
 #[test]

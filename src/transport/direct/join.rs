@@ -93,6 +93,8 @@ enum Miss {
     /// Connected, but no handshake came of it.
     Silent,
     Cut,
+    /// The code there has this many words, and not as many as were typed.
+    OtherWords(u8),
 }
 
 /// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. If none does, the local network is asked
@@ -124,9 +126,9 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
                     return confirmed(socket, tagged.finish(&answer)?).map_err(|_| JoinEnd::CutAfterTag);
                 }
                 Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
-                Err((unspent, _)) => {
+                Err((unspent, fault)) => {
                     joiner = unspent;
-                    misses.push(Miss::Silent);
+                    misses.push(if let HelloError::OtherWords(words) = fault { Miss::OtherWords(words) } else { Miss::Silent });
                 }
             }
         }
@@ -136,6 +138,9 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
                 (candidates, deadline) = (found, Instant::now() + JOINER_RETRIES);
                 continue;
             }
+        }
+        if let Some(words) = misses.iter().find_map(|miss| if let Miss::OtherWords(words) = miss { Some(*words) } else { None }) {
+            return Err(JoinEnd::OtherWords(words));
         }
         let cut = misses.iter().any(|miss| matches!(miss, Miss::Cut));
         if !cut || Instant::now() + PAUSE >= deadline {

@@ -60,6 +60,7 @@ pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result
                 return link::start(socket, tagged.finish(&answer)?).map_err(JoinEnd::Nobody);
             }
             Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
+            Err((_, HelloError::OtherWords(words))) => return Err(JoinEnd::OtherWords(words)),
             Err((unspent, _)) => {
                 // Only somebody in the host's place says that, or a host whose words were mangled: nothing was sent to it.
                 joiner = unspent;

@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(RelayUrl::parse(&url.to_string()), Ok(url));
     }
     match Code::parse(text) {
-        Ok(code) => assert!((2..=8).contains(&(code.reveal().split('-').count() - 1))),
+        Ok(code) => assert!((3..=8).contains(&(code.reveal().split('-').count() - 1))),
         Err(error) => assert!(!error.explain().is_empty()),
     }
 });
