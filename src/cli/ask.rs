@@ -7,6 +7,7 @@ use super::give::text_from_stdin;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED, UNWATCHED_ENTRIES};
 use super::send::no_channel_of;
+use super::split::Split;
 use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
@@ -40,6 +41,9 @@ pub(super) struct Args {
     /// The question; "-" reads it from standard input
     #[arg(value_name = "QUESTION", allow_hyphen_values = true)]
     question: String,
+    /// Words that were typed without quotes: not taken, but said
+    #[arg(hide = true)]
+    more: Vec<String>,
     /// How long to wait for the answer
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
@@ -77,6 +81,14 @@ impl Args {
             }
             self.code = from_stdin()?.trim().to_owned();
         }
+        if let Some(split) = Split::of(&self.code, std::iter::once(&self.question).chain(&self.more).map(String::as_str)) {
+            return Err(split.asked());
+        }
+        if !self.more.is_empty() {
+            return Err(
+                Failure::new(Exit::Usage, "usage", "ask takes one question").next("put it in quotes: pinhole ask CODE \"QUESTION\"")
+            );
+        }
         let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?, &Visitor::here()).await?;
         if shape(&self.code) != Shape::Number && self.role.is_none() {
             // Who has the whole code of a host that waits here is the one whom it waits for.
@@ -113,7 +125,7 @@ impl Args {
         if shape(&self.code) == Shape::Number {
             return Err(no_channel_of(&self.code));
         }
-        let address = code::parse(&self.code)?;
+        let given = code::parse(&self.code)?;
         let question = Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };
         // What comes besides the answer is kept, and asks nobody anything.
         let taking = Taking {
@@ -124,8 +136,8 @@ impl Args {
             secret: SecretPlace::Private,
             long_texts_to_file: !for_people,
         };
-        let plan = Plan { taking: Some(taking), question: Some(question), ..self.channel.plan(Want::Both, person)? };
-        Ok((plan, Meet::Join(Box::new(address))))
+        let plan = Plan { taking: Some(taking), question: Some(question), aside: given.aside, ..self.channel.plan(Want::Both, person)? };
+        Ok((plan, Meet::Join(Box::new(given.address))))
     }
 }
 

@@ -5,7 +5,7 @@ use super::handler::Answering;
 use super::options::{Channel, Output, Receive};
 use super::{Purpose, code, host};
 use crate::failure::{Exit, Failure};
-use crate::session::plan::Meet;
+use crate::session::plan::{Meet, Plan};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -19,9 +19,9 @@ Examples:
   pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers
   pinhole connect CODE --detach              goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
-    /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input
-    #[arg(value_name = "CODE")]
-    code: String,
+    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-" reads it from standard input
+    #[arg(value_name = "CODE", required = true)]
+    code: Vec<String>,
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
@@ -45,16 +45,16 @@ impl Args {
 
     /// Whether something is read from standard input.
     pub(super) fn reads_stdin(&self) -> bool {
-        self.code == "-" || self.handler.reads_stdin()
+        self.code == ["-"] || self.handler.reads_stdin()
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        if self.code == "-" && self.handler.reads_stdin() {
+        if self.code == ["-"] && self.handler.reads_stdin() {
             return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the first text")
                 .next("write the text on the command line: --first TEXT"));
         }
-        let address = code::given(&self.code)?;
+        let given = code::given(&self.code.join(" "))?;
         let plan = host::open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?;
-        Ok((plan, Meet::Join(Box::new(address))))
+        Ok((Plan { aside: given.aside, ..plan }, Meet::Join(Box::new(given.address))))
     }
 }

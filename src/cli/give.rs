@@ -2,6 +2,7 @@
 
 use super::fencing::Fencing;
 use super::options::{Channel, Host, Output};
+use super::split::Split;
 use super::{Purpose, code};
 use crate::failure::{Exit, Failure};
 use crate::files::outbox::{Fence, Keeper, Links, Options, Selection};
@@ -111,6 +112,10 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
+        let code = self.code.as_deref().unwrap_or_default();
+        if let Some(split) = Split::of(code, self.paths.iter().filter_map(|path| path.to_str())) {
+            return Err(split.given());
+        }
         let wares = self.ware.wares(&self.paths)?;
         self.purpose_with(wares, person)
     }
@@ -121,12 +126,12 @@ impl Args {
             return Err(nothing());
         }
         let typed = self.code.as_deref().map(code::given).transpose()?;
-        let meet = match typed {
-            Some(address) => Meet::Join(Box::new(address)),
-            None => Meet::Host(self.host.hosting()?),
+        let (meet, aside) = match typed {
+            Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
+            None => (Meet::Host(self.host.hosting()?), None),
         };
         let plan = self.ware.fencing.around(self.channel.plan(Want::Give, person)?)?;
-        Ok((Plan { wares, strict: self.ware.strict, ..plan }, meet))
+        Ok((Plan { wares, aside, strict: self.ware.strict, ..plan }, meet))
     }
 }
 

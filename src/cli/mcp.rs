@@ -105,7 +105,7 @@ impl Terms for Args {
     }
 
     fn address(&self, text: &str) -> Result<CodeAddress, Failure> {
-        code::parse(text)
+        code::parse(text).map(|given| given.address)
     }
 
     fn setup(&self) -> Result<Setup, Failure> {

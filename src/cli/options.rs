@@ -139,6 +139,7 @@ impl Channel {
             relays: self.relay.relays(&config)?,
             ttl: self.ttl.unwrap_or(TTL),
             verify: self.verify,
+            aside: None,
             wares: Vec::new(),
             taking: None,
             strict: false,

@@ -59,7 +59,7 @@ impl Args {
 
     /// The channel that is named, or the only one that is open here.
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
-        let which = which(self.take.code.as_deref(), self.channel().label.clone(), self.role)?;
+        let which = which(self.take.code().as_deref(), self.channel().label.clone(), self.role)?;
         one(find(&which, &Visitor::here()).await?, "receive")
     }
 
@@ -86,7 +86,7 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        let Some(first) = self.take.code.clone() else {
+        let Some(first) = self.take.code() else {
             return Err(Failure::new(Exit::Usage, "not-open", "no channel is open here to receive from")
                 .next("pinhole take CODE, or pinhole take to open one"));
         };
@@ -95,7 +95,9 @@ impl Args {
             // Read before anything else, so that a mistyped word is said and costs nothing.
             _ => match code::parse(&first) {
                 Err(failure) => Err(failure),
-                Ok(_) if !person => Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command")),
+                Ok(given) if !person => {
+                    Err(not_open(&given.typed, "that channel is not open here, and joining it takes an explicit command"))
+                }
                 Ok(_) => self.take.purpose(person),
             },
         }

@@ -2,6 +2,7 @@
 
 use super::amounts::duration;
 use super::options::{Channel, Output};
+use super::split::Split;
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
 use crate::control::client::Told;
@@ -12,7 +13,7 @@ use crate::control::wares::Parcel;
 use crate::control::wire::State;
 use crate::failure::{Exit, Failure};
 use crate::session::event::Event;
-use crate::session::plan::{Meet, Ware};
+use crate::session::plan::{Meet, Plan, Ware};
 use crate::session::{Report, left_out_strictly};
 use pinhole_protocol::code::{Shape, shape};
 use std::collections::BTreeSet;
@@ -85,6 +86,9 @@ impl Args {
     /// The channel that the first word names, if it is open here.
     pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
         let first = self.first();
+        if let Some(split) = Split::of(&first, self.give.paths.iter().skip(1).filter_map(|path| path.to_str())) {
+            return Err(split.sent());
+        }
         if shape(&first) == Shape::Other {
             return self.forgotten(&first).await;
         }
@@ -184,15 +188,15 @@ impl Args {
             Shape::Number => Err(no_channel_of(&first)),
             Shape::Link | Shape::Code => {
                 // Read before anything else, so that a mistyped word is said and costs nothing.
-                let address = code::parse(&first)?;
+                let given = code::parse(&first)?;
                 let (text, paths) = self.named(&first)?;
                 if !person {
-                    return Err(not_open(&first, "that channel is not open here, and joining it takes an explicit command"));
+                    return Err(not_open(&given.typed, "that channel is not open here, and joining it takes an explicit command"));
                 }
                 let mut wares = self.give.ware.wares(&paths)?;
                 wares.extend(text.map(Ware::Text));
                 let (plan, _) = self.give.purpose_with(wares, person)?;
-                Ok((plan, Meet::Join(Box::new(address))))
+                Ok((Plan { aside: given.aside, ..plan }, Meet::Join(Box::new(given.address))))
             }
         }
     }
@@ -226,7 +230,7 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
 }
 
 /// A text as it is typed after a number; a long one, and what a shell or a terminal would take for something else, is not repeated.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let plain = text.len() <= 200 && !text.contains(char::is_control);
     let dashes = if text.starts_with('-') { "-- " } else { "" };
     shlex::try_quote(text).ok().filter(|_| plain).map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))

@@ -16,9 +16,10 @@ Examples:
   pinhole take CODE -o - | tar x             to another program
   pinhole take CODE --secret-to-file key     a secret, without a look at it")]
 pub(super) struct Args {
-    /// The code, or a link; CODE@HOST for another machine; "-" reads it from standard input, PINHOLE_CODE may hold it too
+    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-" reads it from standard input,
+    /// PINHOLE_CODE may hold it too
     #[arg(value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
-    pub code: Option<String>,
+    code: Vec<String>,
     #[command(flatten)]
     receive: Receive,
     #[command(flatten)]
@@ -45,7 +46,12 @@ impl Args {
 
     /// Whether something is read from standard input.
     pub(super) fn reads_stdin(&self) -> bool {
-        self.code.as_deref() == Some("-")
+        self.code().as_deref() == Some("-")
+    }
+
+    /// The code that was typed, in however many arguments.
+    pub(super) fn code(&self) -> Option<String> {
+        code::spoken(&self.code)
     }
 
     pub(super) fn bytes_to_stdout(&self) -> bool {
@@ -59,14 +65,14 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let taking = self.receive.taking(person)?;
-        let typed = match &self.code {
+        let typed = match &self.code() {
             Some(text) => Some(code::given(text)?),
             None => code::asked(person)?,
         };
-        let meet = match typed {
-            Some(address) => Meet::Join(Box::new(address)),
-            None => Meet::Host(self.host.hosting()?),
+        let (meet, aside) = match typed {
+            Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
+            None => (Meet::Host(self.host.hosting()?), None),
         };
-        Ok((Plan { taking: Some(taking), ..self.channel.plan(Want::Take, person)? }, meet))
+        Ok((Plan { taking: Some(taking), aside, ..self.channel.plan(Want::Take, person)? }, meet))
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum RoleArg {
 pub(super) struct Args {
     /// The channel: its code, its number, or nothing if only one is open
     #[arg(value_name = "CODE")]
-    code: Option<String>,
+    code: Vec<String>,
     /// The channel of this label
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn which(&self) -> Result<Which, Failure> {
-        which(self.code.as_deref(), self.label.clone(), self.role)
+        which(code::spoken(&self.code).as_deref(), self.label.clone(), self.role)
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn which(code: Option<&str>, label: Option<String>, role: Option<Role
             let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Exit::Usage, "code-malformed", error.explain());
             Some(Zeroizing::new(Nameplate::parse(text).map_err(wrong)?.to_string()))
         }
-        Some(text) => Some(code::given(text)?.code.reveal()),
+        Some(text) => Some(code::given(text)?.address.code.reveal()),
         None => None,
     };
     let role = role.map(|role| match role {

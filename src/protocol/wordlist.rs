@@ -34,7 +34,8 @@ pub fn complete(prefix: &str) -> impl Iterator<Item = &'static str> + use<> {
 }
 
 /// The word of the list that `typed` is, in any case; whole words only.
-pub(crate) fn find(typed: &str) -> Option<&'static str> {
+#[must_use]
+pub fn find(typed: &str) -> Option<&'static str> {
     let found = WORDS.binary_search_by(|word| word.bytes().cmp(typed.bytes().map(|letter| letter.to_ascii_lowercase()))).ok()?;
     WORDS.get(found).copied()
 }

@@ -145,6 +145,9 @@ async fn heard(
 
 async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
+    if let Some(aside) = &plan.aside {
+        tell(report, &Event::Trouble(aside.clone()));
+    }
     let (plan, control) = (Arc::new(plan), ending.control.clone());
     let session = session(Arc::clone(&plan), meet, report, &mut ending);
     let end = match &plan.question {

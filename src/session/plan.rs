@@ -36,6 +36,8 @@ pub struct Plan {
     pub ttl: Duration,
     /// Whether the person here compares words before anything of this side's is sent.
     pub verify: bool,
+    /// Something to say of the command line that ends nothing.
+    pub aside: Option<Failure>,
     /// What is sent as soon as there is a channel.
     pub wares: Vec<Ware>,
     /// What becomes of what arrives; nothing to refuse it all.

@@ -30,6 +30,7 @@ mod mcp;
 mod messages;
 mod pages;
 mod pairings;
+mod pasted;
 mod peer_text;
 mod predecessor;
 mod relays;
