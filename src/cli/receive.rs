@@ -87,6 +87,10 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let Some(first) = self.take.code() else {
+            if person {
+                // Nothing is open here, so it is what `take` is.
+                return self.take.purpose(person);
+            }
             return Err(Failure::new(Exit::Usage, "not-open", "no channel is open here to receive from")
                 .next("pinhole take CODE, or pinhole take to open one"));
         };

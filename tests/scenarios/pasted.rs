@@ -1,6 +1,7 @@
 //! A code comes out of a chat, or is typed word by word: it is taken as it is meant, or nothing is done.
 
 use crate::harness::Machine;
+use crate::harness::terminal::Terminal;
 
 /// The number and the words of a code.
 fn spoken(code: &str) -> Vec<&str> {
@@ -87,4 +88,18 @@ fn words_of_a_code_are_never_sent_as_a_text() {
     let bodies: Vec<_> = host.all("text").into_iter().map(|text| text["body"].clone()).collect();
     assert_eq!(bodies, ["augmented", text]);
     peer.end().expect(0);
+}
+
+#[test]
+fn receive_asks_for_the_code_at_a_terminal_like_take() {
+    for verb in ["receive", "rx", "get", "recv"] {
+        let (here, there) = (Machine::new(), Machine::new());
+        let mut giver = here.start(["give", "--text", "hello"]);
+        let mut taker = Terminal::start(&there, 100, [verb]);
+        taker.see("Code (Tab completes");
+        taker.keys(&format!("{}\r", giver.code()));
+        taker.see("hello");
+        taker.end(0);
+        giver.end().expect(0);
+    }
 }
