@@ -33,7 +33,11 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
     // Its first sentence, with the arguments that it lists below.
     let mut lines = rendered.lines();
     let first = lines.next().unwrap_or("the command line cannot be used").trim_start_matches("error: ");
-    let listed: Vec<_> = if first.ends_with(':') { lines.take_while(|line| !line.is_empty()).map(str::trim).collect() } else { Vec::new() };
+    let listed: Vec<_> = if first.ends_with(':') {
+        lines.take_while(|line| !line.is_empty()).map(|line| line.trim().trim_end_matches("...")).collect()
+    } else {
+        Vec::new()
+    };
     let detail = [first, &listed.join(", ")].join(" ").trim_end().to_owned();
     let usage = rendered.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("pinhole");
     let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
