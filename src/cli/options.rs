@@ -4,7 +4,7 @@ use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
-use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy};
+use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy, try_spot};
 use crate::files::name::FileName;
 use crate::files::outbox::Keeper;
 use crate::files::secret_exec::SecretExec;
@@ -336,8 +336,8 @@ impl Reached {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct Receive {
-    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it),
-    /// or to standard output ("-")
+    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it; of
+    /// what is taken once, a text too), or to standard output ("-")
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
     /// Receive without asking
@@ -397,7 +397,9 @@ impl SecretTo {
                 return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
                     .next("name another file with --secret-to-file"));
             }
-            return Ok(Some(SecretSink::File(SecretFile::New(path.clone().into()))));
+            let spot = path.clone().into();
+            try_spot(&spot)?;
+            return Ok(Some(SecretSink::File(SecretFile::New(spot))));
         }
         if let Some(text) = &self.secret_to_env_file {
             let file = EnvFile::parse(text.clone())?.with(self.accepted()?, replace);
@@ -470,6 +472,9 @@ impl Receive {
             None if person => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
+        if self.output.is_some() {
+            to.try_out(policy)?;
+        }
         let sink = self.sink()?;
         let secret = match self.bytes_to_stdout() {
             true => SecretPlace::Declined,

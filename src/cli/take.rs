@@ -65,6 +65,8 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let taking = self.receive.taking(person)?;
+        // Something is sure to come, so there has to be a place for it.
+        taking.to.try_out(taking.policy)?;
         let typed = match &self.code() {
             Some(text) => Some(code::given(text)?),
             None => code::asked(person)?,

@@ -78,8 +78,12 @@ pub(super) struct Driver<'a> {
     pub(super) removals: Removals,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
+    /// The place that the person here has named, because there was no room where things go else.
+    pub(super) elsewhere: Option<Destination>,
     /// Whether a secret has gone where the command line says.
     pub(super) sink_used: bool,
+    /// Whether a text has the name that the command line has for what comes.
+    pub(super) name_used: bool,
     /// The program that a secret is handed to.
     pub(super) program: Option<JoinHandle<()>>,
     /// Texts on their way to the program that answers them.
@@ -129,7 +133,9 @@ impl<'a> Driver<'a> {
             working: 0,
             removals: Removals::default(),
             inbox: None,
+            elsewhere: None,
             sink_used: false,
+            name_used: false,
             program: None,
             handling: Handling::default(),
             next: VecDeque::new(),

@@ -240,6 +240,25 @@ pub enum Destination {
     Output,
 }
 
+impl Destination {
+    /// Tries whether something can be kept there, before a code is used.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if not.
+    pub fn try_out(&self, policy: Policy) -> Result<(), Failure> {
+        match self {
+            Self::Folder(inbox, _) => inbox.try_out(),
+            Self::Private => {
+                let inbox = Inbox::private(&private_base()?, policy)?;
+                let tried = inbox.try_out();
+                inbox.remove_if_empty();
+                tried
+            }
+            Self::Output => Ok(()),
+        }
+    }
+}
+
 /// Where the command line says that a received secret goes.
 #[derive(Clone, Debug)]
 pub enum SecretSink {

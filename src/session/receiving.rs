@@ -6,6 +6,7 @@ use super::event::{Arrived, Event, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
 use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
+use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::prompt;
 use crate::report::sentences::{Side, failure_from};
@@ -13,6 +14,7 @@ use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A transfer of the peer's.
@@ -54,6 +56,9 @@ impl Driver<'_> {
             return self.put_off.push_back(PutOff::Text(id, body));
         }
         let Some(taking) = self.wanted(id) else { return };
+        if let Some((inbox, name)) = self.name_of_its_own(&taking) {
+            return self.text_as(id, body, inbox, name, taking.policy.conflict);
+        }
         let size = body.raw().len();
         let saved = match (taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE, &taking.to) {
             (true, _) => match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
@@ -70,6 +75,51 @@ impl Driver<'_> {
             }
             (false, _) => None,
         };
+        self.told(id, body, saved);
+    }
+
+    /// The name that the command line has for the one thing that comes, if this is that.
+    fn name_of_its_own(&self, taking: &Taking) -> Option<(Inbox, FileName)> {
+        match &taking.to {
+            Destination::Folder(inbox, Some(name)) if self.plan.want == Want::Take && !self.name_used && self.theirs.is_empty() => {
+                Some((inbox.clone(), name.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Stores a text under its name; what is there already may be for the person here to say.
+    fn text_as(&mut self, id: ItemId, body: PeerText, inbox: Inbox, name: FileName, rule: Conflict) {
+        self.name_used = true;
+        if rule != Conflict::Ask || !inbox.has(&name) {
+            return self.text_stored(id, body, &inbox, &name, rule);
+        }
+        let taken = name.as_str().to_owned();
+        self.ask(
+            Some(id),
+            ("the name that is taken", "say it with --conflict rename, skip or overwrite"),
+            move |terminal, _| terminal.conflict(&taken),
+            move |driver, answer| match answer {
+                Ok(answer) => driver.text_stored(id, body, &inbox, &name, conflict(answer)),
+                Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
+            },
+        );
+    }
+
+    fn text_stored(&mut self, id: ItemId, body: PeerText, inbox: &Inbox, name: &FileName, rule: Conflict) {
+        match inbox.store_text_as(name, rule, body.raw()) {
+            Ok(Some(path)) => self.told(id, body, Some(path)),
+            Ok(None) => {
+                let detail = format!("{} is here already and was left as it is", inbox.path().join(name.as_str()).display());
+                self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
+                self.arrived(Input::Refuse(id, Reason::Exists));
+            }
+            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
+        }
+    }
+
+    /// A text is where it belongs, which is told.
+    fn told(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>) {
         let event = Event::Text { id, body, saved_to: saved };
         let Ok(line) = self.report.event(&event, std::time::Instant::now()) else {
             let failure = failure_from(Reason::OutputClosed, Side::Here);
@@ -130,13 +180,23 @@ impl Driver<'_> {
         }
         let bytes = offer.counted.then_some(offer.bytes);
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
+        let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
         let (names, plan) = match &taking.to {
+            Destination::Output if !one_file && self.plan.person => {
+                let why = "The other side offers a folder or several items, and standard output takes a single file";
+                return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
+            }
             Destination::Output => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), None),
             Destination::Folder(..) | Destination::Private => {
-                let rename = if let Destination::Folder(_, name) = &taking.to { name.clone() } else { None };
+                // A text may have the name already.
+                let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
                 let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
                 match planned.and_then(|inbox| inbox.plan(&offer, rename)) {
                     Ok(plan) => (plan.items().iter().map(|item| item.name.as_str().to_owned()).collect(), Some(plan)),
+                    Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.plan.person => {
+                        let why = failure.detail.clone();
+                        return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
+                    }
                     Err(refusal) => return self.refuse(id, refusal.reason, Some(refusal.failure)),
                 }
             }
@@ -185,6 +245,36 @@ impl Driver<'_> {
                 Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
             },
         );
+    }
+
+    /// Asks the person here for another folder, because what is offered cannot be received where it would go; `declined` is what happens
+    /// without one.
+    fn ask_for_place(&mut self, offer: Offer, why: String, declined: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
+        let Some(Taking { policy, to, .. }) = self.plan.taking.clone() else { return };
+        let name = if let Destination::Folder(_, name) = to { name } else { None };
+        let ask = move |terminal: &mut prompt::OwnTerminal, _: &Gone| {
+            let mut why = why;
+            while let Some(path) = terminal.elsewhere(&why)? {
+                match Inbox::open(&path, policy).and_then(|inbox| inbox.try_out().map(|()| inbox)) {
+                    Ok(inbox) => return Ok(Some(inbox)),
+                    Err(failure) => why = failure.detail,
+                }
+            }
+            Ok(None)
+        };
+        let instead = ("the place of what is offered", "name a folder with -o DIR");
+        let id = offer.item;
+        self.ask(Some(id), instead, ask, move |driver, answer| match answer {
+            Ok(Some(inbox)) => {
+                // It is offered anew, there.
+                driver.drop_theirs(id);
+                driver.inbox = None;
+                driver.elsewhere = Some(Destination::Folder(inbox, name));
+                driver.offered(offer);
+            }
+            Ok(None) => declined(driver),
+            Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
+        });
     }
 
     fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<FilePlan>) {
@@ -354,7 +444,10 @@ impl Driver<'_> {
     pub(super) fn wanted(&mut self, id: ItemId) -> Option<Taking> {
         let full = self.plan.want == Want::Take && self.peer == Some(Want::Both) && (self.received > 0 || !self.theirs.is_empty());
         match &self.plan.taking {
-            Some(taking) if !full => Some(taking.clone()),
+            Some(taking) if !full => {
+                let to = self.elsewhere.as_ref().unwrap_or(&taking.to).clone();
+                Some(Taking { to, ..taking.clone() })
+            }
             _ => {
                 self.next.push_back(Input::Refuse(id, Reason::NotWanted));
                 None

@@ -7,6 +7,7 @@ mod harness;
 mod agents;
 mod asking;
 mod bad_input;
+mod beforehand;
 mod capabilities;
 mod changing;
 mod channel;

@@ -3,6 +3,7 @@
 use super::folder::Folder;
 use super::refusal::Refusal;
 use super::store::store_as;
+use super::trial::tried;
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
@@ -92,10 +93,11 @@ impl EnvFile {
     /// Finds out, before a code is used, whether the file can be rewritten and the named variable set.
     ///
     /// # Errors
-    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv file, its folder is not there, or the
+    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv file, its folder is not there or cannot be written to, or the
     /// variable is in it already; exit 6 for a name that the other side may not choose.
     pub fn check(&self) -> Result<(), Failure> {
-        let old = Folder::of(&self.spot).and_then(|(folder, name)| old(&folder, name)).map_err(|error| self.failed(&error))?;
+        let looked = Folder::of(&self.spot).and_then(|(folder, name)| tried(&folder).and_then(|()| old(&folder, name)));
+        let old = looked.map_err(|error| self.failed(&error))?;
         let Some(name) = &self.name else { return Ok(()) };
         self.judge(name).and_then(|()| self.vacant(&old, name)).map_err(|refusal| refusal.failure)
     }

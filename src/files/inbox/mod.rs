@@ -7,6 +7,7 @@
 mod env_file;
 mod folder;
 mod incoming;
+mod named_text;
 mod naming;
 mod output;
 mod pending;
@@ -14,6 +15,7 @@ mod plan;
 mod refusal;
 mod room;
 mod store;
+mod trial;
 mod writing;
 
 pub use env_file::EnvFile;
@@ -24,6 +26,7 @@ pub use output::Output;
 pub use plan::{Plan, Planned};
 pub use refusal::Refusal;
 pub use store::store_secret_at;
+pub use trial::try_spot;
 
 use crate::failure::{Exit, Failure};
 use crate::files::spot::Spot;

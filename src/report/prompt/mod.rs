@@ -17,6 +17,7 @@ use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::PeerText;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// What to do instead of comparing words where nobody is.
@@ -118,6 +119,19 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         self.yes(&format!("Receive into {}?", terminal(into)), true)
     }
 
+    /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter alone is pressed.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn elsewhere(&mut self, why: &str) -> Result<Option<PathBuf>, Failure> {
+        self.say(&format!("{}.\nReceive into another folder (Enter alone declines): ", terminal(why)))?;
+        let typed = self.line()?;
+        let typed = typed.trim();
+        // As a shell would have it, which is not asked.
+        let home = typed.strip_prefix("~/").and_then(|below| Some(etcetera::home_dir().ok()?.join(below)));
+        Ok((!typed.is_empty()).then(|| home.unwrap_or_else(|| typed.into())))
+    }
+
     /// Asks what to do about a name that is taken.
     ///
     /// # Errors
@@ -188,13 +202,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     fn choose<T: Copy>(&mut self, question: &str, choices: &[(&str, T)], default: T) -> Result<T, Failure> {
         loop {
             self.say(question)?;
-            let mut answer = String::new();
-            if self.input.read_line(&mut answer).map_err(|error| failed(&error))? == 0 {
-                // The cursor stands behind the question.
-                self.say("\n")?;
-                return Err(Failure::new(Exit::NoAnswer, "no-answer", "the question was not answered"));
-            }
-            let answer = answer.trim().to_lowercase();
+            let answer = self.line()?.trim().to_lowercase();
             if answer.is_empty() {
                 return Ok(default);
             }
@@ -204,6 +212,17 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             self.say(&format!("Please answer {}.\n", words.join(" or ")))?;
         }
+    }
+
+    /// The line that is typed.
+    fn line(&mut self) -> Result<String, Failure> {
+        let mut line = String::new();
+        if self.input.read_line(&mut line).map_err(|error| failed(&error))? == 0 {
+            // The cursor stands behind the question.
+            self.say("\n")?;
+            return Err(Failure::new(Exit::NoAnswer, "no-answer", "the question was not answered"));
+        }
+        Ok(line)
     }
 
     fn say(&mut self, text: &str) -> Result<(), Failure> {

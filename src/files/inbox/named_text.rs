@@ -1,0 +1,36 @@
+//! A text under the name that the user has given it (`-o NAME`).
+
+use super::refusal::OTHER_FOLDER;
+use super::room::Cost;
+use super::store::store_as;
+use super::{Conflict, Inbox};
+use crate::failure::{Exit, Failure, Subject};
+use crate::files::name::FileName;
+use std::path::PathBuf;
+
+impl Inbox {
+    /// True if something is called `name` here.
+    #[must_use]
+    pub fn has(&self, name: &FileName) -> bool {
+        self.0.folder.kind(name.as_str()).is_ok_and(|kind| kind.is_some())
+    }
+
+    /// Stores a text of the peer's as `name`, or what `conflict` makes of that if something has the name. It is on the disk when this
+    /// returns, unless it was left out: then there is no path.
+    ///
+    /// # Errors
+    /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
+    pub fn store_text_as(&self, name: &FileName, conflict: Conflict, text: &str) -> Result<Option<PathBuf>, Failure> {
+        let place = &*self.0;
+        let what = Subject::from("the text");
+        let cost = Cost::entry(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        let room = place.room.check(&what, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
+        room.map_err(|refusal| refusal.failure)?;
+        let stored = store_as(&place.folder, text.as_bytes(), |made| place.give_name(made, name, conflict));
+        let (name, left_out) = stored.map_err(|error| {
+            let detail = what.was_not(format_args!("stored in {}: {error}", place.path.display()));
+            Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER)
+        })?;
+        Ok((!left_out).then(|| place.path.join(name.as_str())))
+    }
+}
