@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 /// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
 pub(super) const UNWATCHED: u64 = 10 << 30;
-/// Files and folders that a channel may bring where nobody watches, unless --max-entries or -y says otherwise.
+/// Files and folders that a channel may bring where nobody watches, unless --max-entries says otherwise.
 pub(super) const UNWATCHED_ENTRIES: u64 = 250_000;
 
 /// How things are said.
@@ -340,17 +340,19 @@ pub(super) struct Receive {
     /// what is taken once, a text too), or to standard output ("-")
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
-    /// Receive without asking
+    /// Receive without asking. `take` then receives into the current directory also where there is no terminal, and of any size
+    /// that leaves 5 % of the disk free; PINHOLE_YES=1 means that too. Where an agent runs it, neither is so. --verify, a name that
+    /// is taken or by which programs act, and the place of a secret are asked about all the same
     #[arg(short, long)]
     yes: bool,
     /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or with -y the new one is renamed. A
     /// variable in --secret-to-env-file is replaced with overwrite, and else left as it is
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
-    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked: 10GiB); each file or folder counts as 4 KiB at least
+    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`: 10GiB); each file or folder counts as 4 KiB at least
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Refuse more files and folders than this (where nobody is asked and without -y: 250000)
+    /// Refuse more files and folders than this (where nobody is asked, and not for `take -y`: 250000)
     #[arg(long, value_name = "N")]
     max_entries: Option<u64>,
     #[command(flatten)]
@@ -450,8 +452,20 @@ impl Receive {
         &self.secret.program
     }
 
-    /// What becomes of what arrives. Folders are opened here, so that a wrong one is said before a code is shown or used.
+    /// What becomes of what arrives in a channel. Folders are opened here, so that a wrong one is said before a code is shown or used.
     pub(super) fn taking(&self, person: bool) -> Result<Taking, Failure> {
+        self.taking_with(person, self.yes, false)
+    }
+
+    /// The same for what is taken once. Who says yes beforehand means the current directory, as a person there would; an agent does not.
+    pub(super) fn taking_once(&self, person: bool) -> Result<Taking, Failure> {
+        let free = Agent::here().is_none();
+        let yes = self.yes || free && yes_of_variable()?;
+        self.taking_with(person, yes, yes && free)
+    }
+
+    /// `yes` answers whether to receive; `here` if that is into the current directory, with no limit but the disk's.
+    fn taking_with(&self, person: bool, yes: bool, here: bool) -> Result<Taking, Failure> {
         let conflict = match self.conflict {
             Some(OnConflict::Rename) => Conflict::Rename,
             Some(OnConflict::Skip) => Conflict::Skip,
@@ -460,16 +474,17 @@ impl Receive {
                 return Err(nobody_to_ask("--conflict ask", "say it with --conflict rename, skip or overwrite"));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
-            None if person && !self.yes => Conflict::Ask,
+            None if person => Conflict::Ask,
             None => Conflict::Rename,
         };
-        let max_size = self.max_size.or((!person).then_some(UNWATCHED));
-        let max_entries = self.max_entries.or((!person && !self.yes).then_some(UNWATCHED_ENTRIES));
+        let unwatched = !person && !here;
+        let max_size = self.max_size.or(unwatched.then_some(UNWATCHED));
+        let max_entries = self.max_entries.or(unwatched.then_some(UNWATCHED_ENTRIES));
         let policy = Policy { conflict, max_size, max_entries, acting: person, ..Policy::default() };
         let to = match &self.output {
             Some(_) if self.bytes_to_stdout() => Destination::Output,
             Some(path) => named(path, policy)?,
-            None if person => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
+            None if person || here => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
         if self.output.is_some() {
@@ -479,11 +494,24 @@ impl Receive {
         let secret = match self.bytes_to_stdout() {
             true => SecretPlace::Declined,
             false if person => SecretPlace::Ask,
+            // The yes was to the current directory, where others may read a secret or take it along.
+            false if self.output.is_none() => SecretPlace::Apart,
             false => SecretPlace::Private,
         };
         // Who names standard output has a pipe waiting, and nothing is stored.
-        let ask = person && !self.yes && !self.bytes_to_stdout();
+        let ask = person && !yes && !self.bytes_to_stdout();
         Ok(Taking { ask, policy, to, sink, secret, long_texts_to_file: !person })
+    }
+}
+
+/// Whether `PINHOLE_YES` says what `take -y` does.
+fn yes_of_variable() -> Result<bool, Failure> {
+    match std::env::var_os("PINHOLE_YES") {
+        None => Ok(false),
+        Some(said) if said.is_empty() => Ok(false),
+        Some(said) if said == "1" => Ok(true),
+        Some(_) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_YES is set to something else than 1")
+            .next("set it to 1, which is `take -y`, or unset it")),
     }
 }
 
@@ -507,4 +535,27 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
         _ => Path::new("."),
     };
     Inbox::open(parent, policy).map(|inbox| Destination::Folder(inbox, Some(parsed.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    fn receive(line: &[&str]) -> Receive {
+        let command = Receive::augment_args(clap::Command::new("take"));
+        Receive::from_arg_matches(&command.try_get_matches_from([&["take"], line].concat()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn whoever_has_said_yes_to_this_folder_has_no_limit_but_the_disk_and_those_that_were_named() {
+        let limits = |line: &[&str], person, here| {
+            let taking = receive(line).taking_with(person, true, here).unwrap();
+            (taking.policy.max_size, taking.policy.max_entries, taking.policy.keep_free, taking.policy.acting)
+        };
+        assert_eq!(limits(&["-y"], false, true), (None, None, 0.05, false));
+        assert_eq!(limits(&["-y"], false, false), (Some(UNWATCHED), Some(UNWATCHED_ENTRIES), 0.05, false));
+        assert_eq!(limits(&["-y", "--max-size", "5G", "--max-entries", "7"], false, true), (Some(5_000_000_000), Some(7), 0.05, false));
+        assert_eq!(limits(&["-y"], true, true), (None, None, 0.05, true));
+    }
 }

@@ -64,7 +64,7 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        let taking = self.receive.taking(person)?;
+        let taking = self.receive.taking_once(person)?;
         // Something is sure to come, so there has to be a place for it.
         taking.to.try_out(taking.policy)?;
         let typed = match &self.code() {

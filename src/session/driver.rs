@@ -78,6 +78,8 @@ pub(super) struct Driver<'a> {
     pub(super) removals: Removals,
     /// Where things are received, once something was.
     pub(super) inbox: Option<Inbox>,
+    /// Where things are received that go to a private place, wherever everything else goes.
+    pub(super) apart: Option<Inbox>,
     /// The place that the person here has named, because there was no room where things go else.
     pub(super) elsewhere: Option<Destination>,
     /// Whether a secret has gone where the command line says.
@@ -133,6 +135,7 @@ impl<'a> Driver<'a> {
             working: 0,
             removals: Removals::default(),
             inbox: None,
+            apart: None,
             elsewhere: None,
             sink_used: false,
             name_used: false,

@@ -295,8 +295,10 @@ pub enum SecretPlace {
     Ask,
     /// It stays in the session until another command takes it.
     Held,
-    /// To a file of its own in the private directory.
+    /// To a file of its own where everything goes.
     Private,
+    /// To a file of its own in a private directory, wherever everything else goes.
+    Apart,
     /// Nowhere: standard output is taken by the bytes of a file.
     Declined,
 }

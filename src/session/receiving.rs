@@ -5,6 +5,7 @@ use super::driver::Driver;
 use super::event::{Arrived, Event, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
+use crate::files::acting::acting;
 use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
@@ -14,7 +15,7 @@ use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A transfer of the peer's.
@@ -201,6 +202,9 @@ impl Driver<'_> {
                 }
             }
         };
+        let acts = |plan: &FilePlan| plan.items().iter().any(|item| acting(Path::new(item.name.as_str())).is_some());
+        // Whoever has said yes beforehand did not know of names by which programs act.
+        let asked = taking.ask || self.plan.person && plan.as_ref().is_some_and(acts);
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
         let offered = Offered {
             id,
@@ -208,17 +212,16 @@ impl Driver<'_> {
             size: (!stream).then_some(offer.bytes),
             count: (!stream).then_some(offer.entries),
             counted: offer.counted,
-            asked: taking.ask,
+            asked,
         };
         self.say(&Event::Offer(offered.clone()));
         let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).cloned().collect();
-        if !taking.ask && taken.is_empty() {
+        if !asked && taken.is_empty() {
             return self.accept(id, &taking, plan);
         }
         let folder = plan.as_ref().and_then(FilePlan::folder);
         let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_str()));
         let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
-        let asked = taking.ask;
         let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
             if asked && !terminal.accept(&offered, &into)? || gone.is_set() {
                 return Ok(None);
@@ -465,6 +468,19 @@ impl Driver<'_> {
             Destination::Private | Destination::Output => Inbox::private(&private_base()?, taking.policy)?,
         };
         self.inbox = Some(inbox.clone());
+        Ok(inbox)
+    }
+
+    /// The private directory of what is not for where the rest goes; it is made the first time.
+    pub(super) fn private(&mut self, taking: &Taking) -> Result<Inbox, Failure> {
+        if matches!(taking.to, Destination::Private | Destination::Output) {
+            return self.inbox(taking);
+        }
+        if let Some(inbox) = &self.apart {
+            return Ok(inbox.clone());
+        }
+        let inbox = Inbox::private(&private_base()?, taking.policy)?;
+        self.apart = Some(inbox.clone());
         Ok(inbox)
     }
 }

@@ -68,6 +68,7 @@ impl Driver<'_> {
                 self.refuse(id, Reason::SecretToOutput, Some(failure_from(Reason::SecretToOutput, Side::Here)));
             }
             SecretPlace::Private => self.keep(told, &secret, &taking),
+            SecretPlace::Apart => self.keep_apart(told, &secret, &taking),
             SecretPlace::Held => {
                 let Told { id, name, size } = told;
                 self.control.hold(id, name.clone(), secret);
@@ -101,6 +102,15 @@ impl Driver<'_> {
     /// Stores a secret in a file of its own among what is received.
     fn keep(&mut self, told: Told, secret: &SecretVec, taking: &Taking) {
         let stored = self.inbox(taking).and_then(|inbox| inbox.store_secret(told.name.as_ref(), secret));
+        self.secret_stored(told, stored.map(Stored::File).map_err(disk));
+    }
+
+    /// Stores a secret in a file of its own that is private, wherever everything else goes.
+    fn keep_apart(&mut self, told: Told, secret: &SecretVec, taking: &Taking) {
+        let stored = self.private(taking).and_then(|inbox| {
+            let stored = inbox.store_secret(told.name.as_ref(), secret);
+            stored.inspect_err(|_| inbox.remove_if_empty())
+        });
         self.secret_stored(told, stored.map(Stored::File).map_err(disk));
     }
 

@@ -51,3 +51,4 @@ mod unattended;
 mod unread;
 mod words;
 mod wrong_code;
+mod yes;
