@@ -2,6 +2,7 @@
 
 use crate::harness::Machine;
 use crate::harness::relay::Relay;
+use rustix::process::Signal;
 use std::net::TcpStream;
 
 /// The code with another last word.
@@ -104,4 +105,24 @@ fn another_number_of_words_costs_nothing() {
         let giver = giver.end().expect(0);
         assert!(giver.all("status").iter().all(|status| status["event"] != "handshake_failed"));
     }
+}
+
+// It had been said that nobody waits, and that a new code is needed.
+#[test]
+fn a_suspended_host_is_said_to_be_and_its_code_is_good() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut giver = here.start(["give", "--text", "hello"]);
+    let code = giver.code();
+    let port = code.split('-').next().unwrap();
+    giver.signal(Signal::STOP);
+    for (code, place) in [(code.clone(), port.to_owned()), (format!("{code}@127.0.0.1"), format!("127.0.0.1 on port {port}"))] {
+        let error = there.run(["take", &code]).expect(5).failure();
+        assert_eq!(error["error"], "host-unreachable");
+        let detail =
+            format!("something listens at {place} and does not answer; if it is the other side, it is suspended and the code is good");
+        assert_eq!(error["detail"], detail);
+    }
+    giver.signal(Signal::CONT);
+    assert_eq!(there.run(["take", &code]).expect(0).one("text")["body"], "hello");
+    giver.end().expect(0);
 }

@@ -90,8 +90,10 @@ enum Miss {
     Unreachable,
     /// Not even tried, because this environment forbids it.
     Forbidden(Failure),
-    /// Connected, but no handshake came of it.
+    /// Connected, but what came was no handshake.
     Silent,
+    /// Connected, and nothing came.
+    Mute,
     Cut,
     /// The code there has this many words, and not as many as were typed.
     OtherWords(u8),
@@ -167,7 +169,7 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
         Ok(Ok(frame)) => Ok((socket, frame)),
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(Miss::Silent),
         Ok(Err(_)) => Err(Miss::Cut),
-        Err(_) => Err(Miss::Silent),
+        Err(_) => Err(Miss::Mute),
     }
 }
 
@@ -182,10 +184,17 @@ fn several(port: u16, found: &[Found]) -> Failure {
 fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let port = candidates.port;
     // An address that answered says more than one that there is no way to.
-    let answered = misses.iter().any(|miss| matches!(miss, Miss::Refused | Miss::Silent | Miss::Cut));
+    let answered = misses.iter().any(|miss| matches!(miss, Miss::Refused | Miss::Silent | Miss::Mute | Miss::Cut));
     let forbidden = misses.iter().find_map(|miss| if let Miss::Forbidden(failure) = miss { Some(failure) } else { None });
     if let (Some(failure), false) = (forbidden, answered) {
         return failure.clone();
+    }
+    if misses.iter().any(|miss| matches!(miss, Miss::Mute)) {
+        let at = candidates.host.as_ref().map(|host| format!("{host} on port ")).unwrap_or_default();
+        let detail =
+            format!("something listens at {at}{port} and does not answer; if it is the other side, it is suspended and the code is good");
+        let next = "have the other side go on (a shell that has stopped it does that with fg), and try again; if it is another program, ask for a new code";
+        return Failure::new(Exit::Unreachable, "host-unreachable", detail).next(next);
     }
     let Some(host) = &candidates.host else {
         let place = if candidates.lan { "on this machine or this local network" } else { "on this machine" };
