@@ -3,6 +3,7 @@
 use crate::files::name::FileName;
 use crate::report::escape::quoted;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Exit statuses: public, versioned, and never reused (`report/EVENTS.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub struct Failure {
     pub quotes_peer: bool,
     /// The command or step that would help.
     pub next: Option<String>,
+    /// The file that holds what is not where it was to go.
+    pub saved_to: Option<PathBuf>,
 }
 
 /// A sentence about what happened, and whether it quotes the peer.
@@ -156,13 +159,21 @@ impl Failure {
     /// A failure without a next step.
     pub fn new(exit: Exit, word: &'static str, detail: impl Into<Detail>) -> Self {
         let Detail { text, quotes_peer } = detail.into();
-        Self { exit, word, detail: text, quotes_peer, next: None }
+        Self { exit, word, detail: text, quotes_peer, next: None, saved_to: None }
     }
 
     /// The same with what to do next.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
+        self
+    }
+
+    /// The same with the file that holds what is not where it was to go.
+    #[must_use]
+    pub fn saved_to(mut self, path: PathBuf) -> Self {
+        self.detail = format!("{}; it is kept in {}", self.detail, path.display());
+        self.saved_to = Some(path);
         self
     }
 }

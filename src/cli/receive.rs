@@ -113,7 +113,7 @@ async fn collect(found: &Found, sink: SecretSink, wait: Duration, report: &mut R
     let store = async |name: Option<PeerText>, secret| match &sink {
         SecretSink::File(file) => file.store(name.as_ref(), &secret),
         SecretSink::Exec(program) => {
-            let ran = program.run(secret, Stdio::inherit()).await;
+            let ran = program.run(&secret, Stdio::inherit()).await;
             ran.map(|()| Stored::Program(program.variable().map(str::to_owned)))
         }
     };

@@ -7,7 +7,7 @@ use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
@@ -287,18 +287,19 @@ pub(super) struct Fault {
     detail: String,
     quotes_peer: bool,
     next: Option<String>,
+    saved_to: Option<PathBuf>,
 }
 
 impl From<&Failure> for Fault {
     fn from(failure: &Failure) -> Self {
-        let Failure { exit, word, detail, quotes_peer, next } = failure.clone();
-        Self { exit: exit.code(), word: word.to_owned(), detail, quotes_peer, next }
+        let Failure { exit, word, detail, quotes_peer, next, saved_to } = failure.clone();
+        Self { exit: exit.code(), word: word.to_owned(), detail, quotes_peer, next, saved_to }
     }
 }
 
 impl From<Fault> for Failure {
-    fn from(Fault { exit, word, detail, quotes_peer, next }: Fault) -> Self {
-        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, quotes_peer, next }
+    fn from(Fault { exit, word, detail, quotes_peer, next, saved_to }: Fault) -> Self {
+        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, quotes_peer, next, saved_to }
     }
 }
 
@@ -343,11 +344,11 @@ mod tests {
     #[test]
     fn a_failure_arrives_as_it_was() {
         let failure = Failure::new(Exit::Peer, "peer-declined", Subject::named("x y").was_not("wanted")).next("ask");
-        let Failure { exit, word, detail, quotes_peer, next } = Failure::from(Fault::from(&failure));
+        let Failure { exit, word, detail, quotes_peer, next, .. } = Failure::from(Fault::from(&failure));
         assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", "\"x y\" was not wanted".to_owned(), failure.next.clone()));
         assert!(quotes_peer, "the mark goes with the words");
         assert!(std::ptr::eq(word, Failure::from(Fault::from(&failure)).word), "a process that goes on keeps it once");
-        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), quotes_peer: false, next: None };
+        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), quotes_peer: false, next: None, saved_to: None };
         assert_eq!(Failure::from(unknown).exit, Exit::Other);
     }
 

@@ -2,7 +2,8 @@
 //! place of an older one.
 //!
 //! There is no standard. What is written here is what POSIX sh, bash, python-dotenv, the dotenv of Node and dotenvy all read alike: a bare
-//! word, or one pair of quotes in which nothing is special to any of them. A value for which there is no such form is refused.
+//! word, or one pair of quotes in which nothing is special to any of them; single ones if it has several lines. A value for which there is no such form
+//! is refused.
 
 use std::ops::Range;
 use zeroize::Zeroizing;
@@ -26,8 +27,9 @@ pub fn quoted(value: &[u8]) -> Result<Zeroizing<String>, &'static str> {
     if text.is_empty() {
         return Err("is nothing but a line end");
     }
-    if text.chars().any(char::is_control) {
-        return Err("has a line break or another control character in it");
+    // Readers that take a file as text make a line feed of a carriage return.
+    if text.chars().any(|letter| letter.is_control() && letter != '\n') {
+        return Err("has a carriage return or another control character in it");
     }
     if text.contains("${") {
         // python-dotenv puts a variable in its place, whatever the quotes.
@@ -42,6 +44,8 @@ pub fn quoted(value: &[u8]) -> Result<Zeroizing<String>, &'static str> {
             return Err("has two backslashes in a row, or ends with one");
         }
         "'"
+    } else if has(&['\n']) {
+        return Err("has a line break and a ' in it");
     } else if !has(&['"', '\\', '$', '`']) {
         "\""
     } else {

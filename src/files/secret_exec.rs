@@ -54,7 +54,7 @@ impl SecretExec {
     ///
     /// # Errors
     /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
-    pub async fn run(&self, secret: SecretVec, input: Stdio) -> Result<(), Refusal> {
+    pub async fn run(&self, secret: &SecretVec, input: Stdio) -> Result<(), Refusal> {
         let mut command = self.program.command();
         if let Some(name) = &self.variable {
             let value = as_variable(secret.expose());
@@ -65,7 +65,7 @@ impl SecretExec {
         } else {
             command.stdin(Stdio::piped());
         }
-        match self.ended(command, &secret).await {
+        match self.ended(command, secret).await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(self.failed(&format!("ended with {status}"))),
             Err(error) => Err(self.failed(&format!("could not be run: {error}"))),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     async fn run(variable: &str, command: &[&str], secret: &[u8]) -> Result<(), Refusal> {
-        exec(variable, command).unwrap().run(SecretVec::new(secret.to_vec()), Stdio::null()).await
+        exec(variable, command).unwrap().run(&SecretVec::new(secret.to_vec()), Stdio::null()).await
     }
 
     #[test]

@@ -146,6 +146,7 @@ impl Lines {
                 error: failure.word,
                 detail: &failure.detail,
                 trust: Trust::of(failure.quotes_peer),
+                saved_to: failure.saved_to.as_deref().map(spelt),
                 next: failure.next.as_deref(),
             },
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),

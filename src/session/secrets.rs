@@ -43,7 +43,7 @@ impl Driver<'_> {
         match sink {
             SecretSink::File(file) => {
                 let stored = file.store(told.name.as_ref(), &secret);
-                self.secret_stored(told, stored);
+                self.sunk(told, &secret, stored);
             }
             SecretSink::Exec(program) => self.hand_over(told, secret, program),
         }
@@ -54,10 +54,31 @@ impl Driver<'_> {
         let desk = self.desk.clone();
         self.program = Some(tokio::spawn(async move {
             // Standard input is for answers of the person here.
-            let ran = program.run(secret, Stdio::null()).await;
+            let ran = program.run(&secret, Stdio::null()).await;
             let stored = ran.map(|()| Stored::Program(program.variable().map(str::to_owned)));
-            desk.bring(move |driver| driver.secret_stored(told, stored)).await;
+            desk.bring(move |driver| driver.sunk(told, &secret, stored)).await;
         }));
+    }
+
+    /// A secret is where the command line says. One that has no form there is kept in a private file: its code is used up.
+    fn sunk(&mut self, told: Told, secret: &SecretVec, stored: Result<Stored, Refusal>) {
+        let stored = stored.map_err(|refusal| match self.plan.taking.clone() {
+            Some(taking) if refusal.failure.word == "secret-unfit" => self.kept_unfit(secret, &taking, refusal),
+            _ => refusal,
+        });
+        self.secret_stored(told, stored);
+    }
+
+    /// The same refusal, with the place of the secret. The file has no name of the other side's, which an error would have to mark.
+    fn kept_unfit(&mut self, secret: &SecretVec, taking: &Taking, refusal: Refusal) -> Refusal {
+        let kept = self.private(taking).and_then(|inbox| inbox.store_secret(None, secret).inspect_err(|_| inbox.remove_if_empty()));
+        match kept {
+            Ok(path) => {
+                let failure = refusal.failure.saved_to(path).next("move it from there to where it belongs");
+                Refusal { failure, ..refusal }
+            }
+            Err(_) => refusal,
+        }
     }
 
     fn place(&mut self, told: Told, secret: SecretVec, taking: Taking) {

@@ -226,6 +226,7 @@ struct Trouble {
     error: String,
     detail: String,
     trust: Option<Trust>,
+    saved_to: Option<String>,
     next: Option<String>,
 }
 
@@ -282,6 +283,7 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
                 assert!(statuses.contains_key(it.error.as_str()), "EVENTS.md has no error {:?}", it.error);
                 sentence(&it.detail, line);
                 assert_ne!(it.next.as_deref(), Some(""), "{line}");
+                assert!(it.saved_to.is_none() || it.error == "secret-unfit", "{line}");
             }
             "check" => {
                 let it: Check = read(fields, line);

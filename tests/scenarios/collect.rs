@@ -125,7 +125,7 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
 #[test]
 fn a_secret_that_could_not_be_put_anywhere_is_still_there() {
     let it = Channel::open(&[]);
-    it.send(&[("NODE_OPTIONS", "two\nlines")]);
+    it.send(&[("NODE_OPTIONS", "two\r\nlines")]);
     it.here.write("there", "already");
     for (args, exit, error) in [
         (&["--secret-to-file", "there"][..], 8, "exists"),

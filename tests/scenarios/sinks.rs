@@ -73,7 +73,7 @@ fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
     let there = Machine::new();
     there.write(".env", "OLD=1\n");
     for (name, value, args, error, told) in
-        [("MY_KEY", "two\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
+        [("MY_KEY", "two\r\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
     {
         let (giver, taker) = hand_over(&[(name, value)], &there, &["--secret-to-env-file", args]);
         let code = if error == "bad-name" { 6 } else { 1 };
@@ -84,6 +84,38 @@ fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
     }
     assert_eq!(std::fs::read_to_string(there.path(".env")).unwrap(), "OLD=1\n");
     assert_eq!(names(there.dir()), [".env"]);
+}
+
+// It had been lost with its code.
+#[test]
+fn what_has_no_form_in_its_place_is_kept_in_a_private_file() {
+    let there = Machine::new();
+    let value = "it's \"two\"\r\nlines";
+    for args in
+        [&["--secret-to-env-file", ".env"][..], &["--secret-to-env-file", ".env:MY_KEY"], &["-o", ".", "--secret-to-env-file", ".env"]]
+    {
+        let (giver, taker) = hand_over(&[("MY_KEY", value)], &there, args);
+        let failure = taker.expect(1).failure();
+        assert_eq!(failure["error"], "secret-unfit");
+        let kept = failure["saved_to"].as_str().unwrap();
+        assert!(failure["detail"].as_str().unwrap().contains(kept) && failure["trust"].is_null(), "{failure}");
+        assert!(kept.starts_with(there.home().canonicalize().unwrap().to_str().unwrap()), "{kept}");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), value);
+        assert_eq!(std::fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(giver.expect(6).failure()["error"], "peer-failed");
+        assert_eq!(names(there.dir()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_secret_of_several_lines_is_a_variable() {
+    let there = Machine::new();
+    there.write(".env", "OLD=1\n");
+    let value = "-----BEGIN KEY-----\nMIIE+/=\nAPI_KEY=no # \"x\"\n-----END KEY-----";
+    let (giver, taker) = hand_over(&[("MY_KEY", value), ("API_KEY", "yes")], &there, &["--secret-to-env-file", ".env"]);
+    giver.expect(0);
+    taker.expect(0);
+    assert_eq!(sh(&there, "$OLD|$MY_KEY|$API_KEY"), format!("1|{value}|yes"));
 }
 
 /// What a peer may call a variable: by an allow-list, because nobody knows all the names that programs run by.

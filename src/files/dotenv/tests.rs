@@ -25,11 +25,28 @@ fn what_is_special_somewhere_is_quoted_or_refused() {
         ("a\\nb", "'a\\nb'"),
         ("it's", "\"it's\""),
         ("gr\u{fc}n", "'gr\u{fc}n'"),
+        ("a\nb", "'a\nb'"),
+        ("\n", "'\n'"),
+        ("-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n", "'-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n'"),
     ] {
         assert_eq!(written(value).as_deref(), Ok(expected));
     }
-    for refused in ["", "a\nb", "a\0b", "a\tb", "a\u{85}b", "a${HOME}", "a\\\\b", "a b\\", "it's \"x\"", "it's $5", "it's `x`", "it's \\x"]
-    {
+    for refused in [
+        "",
+        "a\r\nb",
+        "a\nit's",
+        "a\n\\",
+        "a\0b",
+        "a\tb",
+        "a\u{85}b",
+        "a${HOME}",
+        "a\\\\b",
+        "a b\\",
+        "it's \"x\"",
+        "it's $5",
+        "it's `x`",
+        "it's \\x",
+    ] {
         assert!(written(refused).is_err(), "{refused:?}");
     }
     assert!(quoted(b"a\xffb").is_err());
@@ -70,8 +87,8 @@ fn a_variable_is_replaced_where_it_is_and_all_else_stays() {
 fn what_sh_reads_is_what_was_written() {
     // Every byte of ASCII that is no control character, each of which sh could take for its own.
     let mut shown = 0;
-    for byte in b' '..=b'~' {
-        for value in [vec![byte], vec![b'a', byte, b'b'], vec![byte, b' ', byte], vec![b'$', byte]] {
+    for byte in (b' '..=b'~').chain([b'\n']) {
+        for value in [vec![byte], vec![b'a', byte, b'b'], vec![byte, b' ', byte], vec![b'$', byte], vec![byte, b'\n', byte, b'\n', b'x']] {
             if let Ok(written) = quoted(&value) {
                 shown += 1;
                 let file = set(b"KEY=old\nB=2\n", "KEY", &written);
@@ -109,7 +126,7 @@ proptest! {
     #[test]
     fn any_bytes_are_quoted_or_refused(value in prop::collection::vec(any::<u8>(), 0..40)) {
         if let Ok(written) = quoted(&value) {
-            prop_assert!(!written.contains('\n') && written.len() <= value.len() + 2);
+            prop_assert!((!written.contains('\n') || written.starts_with('\'')) && written.len() <= value.len() + 2);
         }
     }
 }

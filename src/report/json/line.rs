@@ -171,6 +171,9 @@ pub enum Body<'a> {
         /// There if `detail`, or `next`, quotes what the other side wrote.
         #[serde(skip_serializing_if = "Option::is_none")]
         trust: Option<Trust>,
+        /// The file that holds what is not where it was to go.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        saved_to: Option<String>,
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
