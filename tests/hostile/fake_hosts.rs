@@ -98,5 +98,6 @@ fn what_says_nothing_is_passed_over_after_a_second() {
     let (host, there) = (FakeHost::new(), Machine::new());
     let taker = there.start(["take", &host.code, "-o", "."]);
     let _socket = host.accept();
-    taker.end().expect(3);
+    // It may be a host that is suspended.
+    assert!(taker.end().expect(5).failure()["detail"].as_str().unwrap().contains("does not answer"));
 }
