@@ -48,6 +48,11 @@ pub(super) fn pasted(text: &str) -> Pasted {
     Pasted { code: joined(code), unheeded }
 }
 
+/// A word without the marks around it and letters that nobody sees, where it may be something else than a code.
+pub(super) fn bare(word: &str) -> String {
+    unwrapped(visible(word).trim()).to_owned()
+}
+
 /// The text without letters that nobody sees, and with those of full width as keyboards have them.
 fn visible(text: &str) -> Zeroizing<String> {
     let mut visible = Zeroizing::new(String::with_capacity(text.len()));

@@ -2,6 +2,7 @@
 
 use super::amounts::duration;
 use super::options::{Channel, Output};
+use super::pasted::bare;
 use super::split::Split;
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
@@ -79,8 +80,11 @@ impl Args {
         }
     }
 
+    /// The first word: a code without what was pasted around it, and anything else as it is.
     fn first(&self) -> String {
-        self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default().to_owned()
+        let first = self.give.paths.first().and_then(|path| path.to_str()).unwrap_or_default();
+        let bare = bare(first);
+        if matches!(shape(&bare), Shape::Code | Shape::Link) { bare } else { first.to_owned() }
     }
 
     /// The channel that the first word names, if it is open here.

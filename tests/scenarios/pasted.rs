@@ -80,13 +80,16 @@ fn words_of_a_code_are_never_sent_as_a_text() {
         assert!(next.contains(&dashed.replace("VERB", verb)) && next.contains(&other), "{line:?}: {next}");
     }
     there.run(["ask", number, "what", "now"]).expect(2);
+    // What was pasted around a code does not make a path of it.
+    let marked = format!("\u{201c}{code}\u{201d}");
+    there.run(["send", &marked, "marked"]).expect(0);
     // One word is a text, and what was refused can be said.
     there.run(["send", number, "augmented"]).expect(0);
     there.run(["send", number, "--text", text]).expect(0);
     here.run(["close"]).expect(0);
     let host = host.end().expect(0);
     let bodies: Vec<_> = host.all("text").into_iter().map(|text| text["body"].clone()).collect();
-    assert_eq!(bodies, ["augmented", text]);
+    assert_eq!(bodies, ["marked", "augmented", text]);
     peer.end().expect(0);
 }
 
