@@ -14,15 +14,12 @@ use crate::control::owner::Visitor;
 use crate::control::wire::{Role, State};
 use crate::failure::{Exit, Failure};
 use crate::files::inbox::Policy;
-use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
-use crate::session::event::Event;
 use crate::session::plan::{Destination, Meet, Plan, Question, SecretPlace, Taking};
 use pinhole_protocol::code::{Shape, shape};
 use pinhole_protocol::messages::Body;
-use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
-use serde_json::Value;
-use std::time::{Duration, Instant};
+use pinhole_protocol::wire::Want;
+use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -33,7 +30,7 @@ question and closed after the answer.
 Examples:
   pinhole ask 9471 \"which branch is it?\"
   pinhole ask 9471-walrus-clipboard-mango \"are you there?\" --timeout 10s
-  git diff | pinhole ask 9471 - > review.txt     a long question, its answer alone in a file")]
+  git diff | pinhole ask 9471 - -o - > review.txt     a long question, its answer alone in a file")]
 pub(super) struct Args {
     /// The channel: its number if it is open here, else its code or link; "-" reads that from standard input
     #[arg(value_name = "CODE")]
@@ -44,6 +41,9 @@ pub(super) struct Args {
     /// Words that were typed without quotes: not taken, but said
     #[arg(hide = true)]
     more: Vec<String>,
+    /// "-": the answer alone goes to standard output, byte for byte and whatever its length, and lines about it to standard error
+    #[arg(short = 'o', long = "output", value_name = "-", value_parser = ["-"])]
+    to: Option<String>,
     /// How long to wait for the answer
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
@@ -66,6 +66,11 @@ impl Args {
 
     pub(super) const fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// Whether the answer goes to standard output by itself, so that lines cannot.
+    pub(super) const fn bytes_to_stdout(&self) -> bool {
+        self.to.is_some()
     }
 
     /// The channel that is meant, if it is open here.
@@ -103,7 +108,7 @@ impl Args {
         let (question, timeout) = (self.question()?, self.timeout.unwrap_or(PATIENCE));
         let mut printed = Ok(());
         let asked = found.ask(question, timeout, |line| {
-            printed = reply(report, line);
+            printed = LongTexts::default().relay_text(line, report);
             printed.is_ok()
         });
         asked.await?;
@@ -138,23 +143,5 @@ impl Args {
         };
         let plan = Plan { taking: Some(taking), question: Some(question), aside: given.aside, ..self.channel.plan(Want::Both, person)? };
         Ok((plan, Meet::Join(Box::new(given.address))))
-    }
-}
-
-/// Prints the answer; for people all of it, also where its line names a file.
-fn reply(report: &mut Report, line: &str) -> Result<(), Failure> {
-    let long = serde_json::from_str::<Value>(line).ok().and_then(|line| {
-        let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
-        Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
-    });
-    match long {
-        Some((id, path)) if report.is_bare() => {
-            let shown = std::fs::read_to_string(path).and_then(|body| {
-                let event = Event::Text { id, body: PeerText::new(body), saved_to: None };
-                report.event(&event, Instant::now()).map(drop)
-            });
-            shown.map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
-        }
-        _ => LongTexts::default().relay(line, report),
     }
 }

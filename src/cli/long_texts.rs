@@ -1,12 +1,13 @@
 //! Lines of another session. One that a person reads says its long texts whole; for programs they are put into files here, so that they are
 //! on a disk only where a program asks for them.
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Inbox, Policy};
 use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
 use crate::session::plan::private_base;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -22,6 +23,21 @@ impl LongTexts {
     pub(super) fn relay(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
         let line = report.without_long_text(line, |id, body| self.store(id, body))?;
         report.relay(&line, Instant::now()).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+    }
+
+    /// Prints a line of a session that is a text's; where texts go by themselves all of it, also if its line names a file.
+    ///
+    /// # Errors
+    /// As [`LongTexts::relay`]; `disk` if that file cannot be read.
+    pub(super) fn relay_text(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
+        let stored = serde_json::from_str::<Value>(line).ok().and_then(|line| {
+            let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
+            Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
+        });
+        let Some((id, path)) = stored.filter(|_| report.is_bare()) else { return self.relay(line, report) };
+        let body = std::fs::read_to_string(&path)
+            .map_err(|error| Failure::new(Exit::Disk, "disk", format!("the text is in {path}, which cannot be read: {error}")))?;
+        report.relay_stored(line, id, &PeerText::new(body)).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     }
 
     fn store(&mut self, id: ItemId, body: &PeerText) -> Result<PathBuf, Failure> {

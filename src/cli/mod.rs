@@ -215,6 +215,7 @@ impl Session {
         match self {
             Self::Take(args) => args.bytes_to_stdout(),
             Self::Receive(args) => args.take.bytes_to_stdout(),
+            Self::Ask(args) => args.bytes_to_stdout(),
             _ => false,
         }
     }
@@ -408,12 +409,16 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         return Ok((Reporter::new(Sink::Stdout.open(), settings), false, None));
     }
     let Settings { format, look, .. } = settings;
+    if command.bytes_to_stdout() {
+        let out = Sink::Stdout;
+        let mut report = Reporter::new(sink.open(), settings);
+        report.texts_to(Bare::exact(out.open(), out.is_terminal().then(|| Look::here(out))));
+        return Ok((report, format == Format::Human && crate::report::prompt::somebody_is_there(), None));
+    }
     if let (Session::Ask(_), Format::Human) = (command, format) {
         // The answer alone goes to standard output, as it would in a pipe.
         let sink = Sink::Stderr;
-        let variable = |name: &str| std::env::var(name).ok();
-        let aside = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
-        let mut report = Reporter::new(sink.open(), Settings { look: aside, ..settings });
+        let mut report = Reporter::new(sink.open(), Settings { look: Look::here(sink), ..settings });
         report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
         return Ok((report, crate::report::prompt::somebody_is_there(), None));
     }

@@ -21,12 +21,14 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 From a channel that is open here it returns what has happened since the last `receive`. Secrets that the channel holds are only named;
 --secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a look at it. If that fails it is still
-held; if there is none, and none comes while --wait lasts, the exit status is 11.
+held. -o - takes the oldest text, one a call, and prints it alone, byte for byte; lines go to standard error. If there is none, and
+none comes while --wait lasts, the exit status is 11.
 
 Examples:
   pinhole receive 9471 --wait 45
   pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the other side calls it
   pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has it in $TOKEN
+  pinhole receive 9471 -o - --wait 45 > notes.txt   the oldest text, alone
   pinhole receive 9471-walrus-clipboard-mango -o .  not open here: as `pinhole take`
   pinhole receive CODE -o - | less                  to another program")]
 // Its name is that of the arguments inside it, and clap wants each once.
@@ -66,9 +68,16 @@ impl Args {
     /// Prints what the channel has to tell; whether there is more.
     pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
         self.take.is_another()?;
+        if self.take.bytes_to_stdout() && self.after.is_none() && self.take.receive().sink()?.is_none() {
+            return text(&found, self.wait, report).await.map(|()| false);
+        }
+        if self.take.bytes_to_stdout() {
+            let detail = "-o - takes the oldest text that nobody has received, and neither a secret nor what was received before";
+            return Err(Failure::new(Exit::Usage, "usage", detail).next("leave -o, --after or the place of the secret out"));
+        }
         if self.take.receive().output.is_some() {
             return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where files go was decided when it was opened")
-                .next("leave -o out; each event says where its file is"));
+                .next("leave -o out; each event says where its file is. -o - takes the oldest text"));
         }
         if let Some(sink) = self.take.receive().sink()? {
             return collect(&found, sink, self.wait, report).await.map(|()| false);
@@ -106,6 +115,17 @@ impl Args {
             },
         }
     }
+}
+
+/// Takes the oldest text of a channel that nobody has received, and prints it.
+async fn text(found: &Found, wait: Duration, report: &mut Report) -> Result<(), Failure> {
+    let mut printed = Ok(());
+    let told = found.text(wait, |line| {
+        printed = LongTexts::default().relay_text(line, report);
+        printed.is_ok()
+    });
+    told.await?;
+    printed
 }
 
 /// Takes the oldest secret that a channel holds, and prints where it is now.

@@ -127,23 +127,27 @@ impl Found {
         let mut asking = self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
         // What is refused is not read, and why is the answer.
         let _ = asking.bring(question.as_bytes()).await;
-        match asking.next().await.map_err(|error| gone(&error))? {
-            Some(Reply::Line(line)) => {
-                // All of the answer is read before it is acknowledged, or its end could find nobody there.
-                asking.next().await.map_err(|error| gone(&error))?;
-                if tell(&line) {
-                    asking.acknowledge().await.map_err(|error| gone(&error))?;
-                }
-                Ok(())
-            }
-            Some(Reply::Failed(fault)) => Err(fault.into()),
-            Some(Reply::Done { .. }) => {
-                let number = self.number();
-                Err(Failure::new(Exit::Unfinished, "unfinished", "there is no answer yet, and the channel goes on")
-                    .next(format!("pinhole receive{number} --wait 45")))
-            }
-            _ => Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+        if asking.told(tell).await? {
+            return Ok(());
         }
+        let number = self.number();
+        Err(Failure::new(Exit::Unfinished, "unfinished", "there is no answer yet, and the channel goes on")
+            .next(format!("pinhole receive{number} --wait 45")))
+    }
+
+    /// Takes the oldest text that no command has received, or one that comes within `wait`; `tell` gets its line and says whether it could
+    /// be printed, or else it will be received.
+    ///
+    /// # Errors
+    /// `no-text` if there is none; `session-gone` if the session has ended without one.
+    pub async fn text(&self, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
+        let mut asking = self.ask_for(What::Text { wait: millis(wait) }).await?;
+        if asking.told(tell).await? {
+            return Ok(());
+        }
+        let number = self.number();
+        Err(Failure::new(Exit::Unfinished, "no-text", "no text is in that channel that was not received before")
+            .next(format!("pinhole receive{number} -o - --wait 45, which waits for one")))
     }
 
     /// Sends things and tells what becomes of them, until all is known, or for as long as `wait` says after the end of a stream among them.
@@ -291,6 +295,23 @@ impl Asking {
         let mut secret = Zeroizing::new(vec![0; bytes]);
         self.replies.read_exact(&mut secret).await?;
         Ok(SecretVec::new(std::mem::take(&mut *secret)))
+    }
+
+    /// One line, which `tell` gets, and acknowledges it if `tell` says so; false if there is none.
+    async fn told(&mut self, tell: impl FnOnce(&str) -> bool) -> Result<bool, Failure> {
+        match self.next().await.map_err(|error| gone(&error))? {
+            Some(Reply::Line(line)) => {
+                // All of the answer is read before it is acknowledged, or its end could find nobody there.
+                self.next().await.map_err(|error| gone(&error))?;
+                if tell(&line) {
+                    self.acknowledge().await.map_err(|error| gone(&error))?;
+                }
+                Ok(true)
+            }
+            Some(Reply::Failed(fault)) => Err(fault.into()),
+            Some(Reply::Done { .. }) => Ok(false),
+            _ => Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+        }
     }
 
     /// Says that all has arrived.

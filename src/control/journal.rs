@@ -17,7 +17,7 @@ const LINE_SHARE: usize = 64;
 pub(super) struct Numbered {
     pub(super) seq: u64,
     pub(super) line: Arc<str>,
-    /// Whether it is a text of the other side's, and if so whether it is the answer to a question already.
+    /// For a text of the other side's: whether somebody has taken it alone, as the answer to a question or as the oldest text.
     answer: Option<bool>,
 }
 
@@ -58,6 +58,20 @@ impl Kept {
     /// Sums up what waits for a reader once more.
     fn sum_up(&mut self) {
         self.unreturned = self.after(None).filter(|line| !line.is_answer()).map(Numbered::size).sum();
+    }
+
+    /// The first text after the number `after` that nobody has taken alone; it is taken by that.
+    fn take_text(&mut self, after: u64) -> Option<Option<Numbered>> {
+        let first = self.lines.partition_point(|line| line.seq <= after);
+        match self.lines.range_mut(first..).find(|line| line.answer == Some(false)) {
+            Some(line) => {
+                line.answer = Some(true);
+                let found = line.clone();
+                self.sum_up();
+                Some(Some(found))
+            }
+            None => self.ended.then_some(None),
+        }
     }
 
     /// The lines after the number `after`, or else after those that were returned.
@@ -129,12 +143,25 @@ impl Journal {
 
     /// Waits until there is a line after the number `after`, or else after those that were returned, or there will be none.
     pub(super) async fn wait(&self, after: Option<u64>) {
+        self.wait_until(|| self.has(after)).await;
+    }
+
+    /// Waits until there is a text that no command has received, or there will be none.
+    pub(super) async fn wait_for_text(&self) {
+        self.wait_until(|| {
+            let kept = self.kept();
+            kept.ended || kept.after(None).any(|line| line.answer == Some(false))
+        })
+        .await;
+    }
+
+    async fn wait_until(&self, holds: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // From now on no change is missed.
             changed.as_mut().enable();
-            if self.has(after) {
+            if holds() {
                 return;
             }
             changed.await;
@@ -178,25 +205,18 @@ impl Journal {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(found) = self.take_answer(after) {
+            if let Some(found) = self.kept().take_text(after) {
                 return found;
             }
             changed.await;
         }
     }
 
-    fn take_answer(&self, after: u64) -> Option<Option<Numbered>> {
+    /// The oldest text that no command has received, for whoever takes it alone; `Some(None)` if there will be none.
+    pub(super) fn take_text(&self) -> Option<Option<Numbered>> {
         let mut kept = self.kept();
-        let first = kept.lines.partition_point(|line| line.seq <= after);
-        match kept.lines.range_mut(first..).find(|line| line.answer == Some(false)) {
-            Some(line) => {
-                line.answer = Some(true);
-                let found = line.clone();
-                kept.sum_up();
-                Some(Some(found))
-            }
-            None => kept.ended.then_some(None),
-        }
+        let returned = kept.returned;
+        kept.take_text(returned)
     }
 
     /// Whoever asked does not have the text of this number after all. If later lines were returned meanwhile, they are once more, with it.

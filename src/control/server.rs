@@ -1,6 +1,6 @@
 //! A session's socket: at most 64 commands at a time, each served in a task of its own, so that the session never waits for one.
 
-use super::asking::{Answer, unanswered};
+use super::asking::{Answer, Reply as Text, unanswered};
 use super::buffered::Buffered;
 use super::diagnostics::Diagnostics;
 use super::feed::Feed;
@@ -181,6 +181,10 @@ async fn serve(
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             collect(&mut read, &mut write, control, deadline).await
         }
+        What::Text { wait } => {
+            let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
+            text(&mut read, &mut write, control, deadline).await
+        }
         What::Ask { bytes, wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: Kind::Text }], None)).await?;
@@ -292,22 +296,57 @@ async fn ask(
         _ = read.fill_buf() => return Ok(()),
     };
     match answer {
-        Ok(Answer::Came(reply)) => {
-            let told = async {
-                say(write, &Reply::Line(reply.0.line.to_string())).await?;
-                say(write, &Reply::Done { more: false, over: None }).await?;
-                timeout(PATIENCE, wire::line(read)).await?
-            };
-            match told.await {
-                Ok(Some(_)) => control.answered(&reply).await,
-                _ => control.unheard(&reply),
-            }
-            Ok(())
-        }
+        Ok(Answer::Came(reply)) => hand_over(read, write, control, &reply).await,
         Ok(Answer::Late) => say(write, &Reply::Done { more: false, over: None }).await,
         Ok(Answer::Over) => say(write, &Reply::Failed(Fault::from(&unanswered()))).await,
         Err(failure) => say(write, &Reply::Failed(Fault::from(&failure))).await,
     }
+}
+
+/// Returns the oldest text that no command has received, once there is one.
+async fn text(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &Control,
+    deadline: Instant,
+) -> io::Result<()> {
+    let journal = &control.0.journal;
+    loop {
+        tokio::select! {
+            waited = timeout_at(deadline, journal.wait_for_text()) => { let _ = waited; }
+            // It has gone.
+            _ = read.fill_buf() => return Ok(()),
+        }
+        let _turn = control.0.receiving.lock().await;
+        match journal.take_text() {
+            Some(Some(said)) => return hand_over(read, write, control, &Text(said)).await,
+            Some(None) => {
+                let failure = Failure::new(Exit::Peer, "session-gone", "the session has ended, and no text is left in it");
+                return say(write, &Reply::Failed(Fault::from(&failure.next("pinhole status")))).await;
+            }
+            None if Instant::now() < deadline => {}
+            None => return say(write, &Reply::Done { more: false, over: None }).await,
+        }
+    }
+}
+
+/// Returns a text to whoever is to have it alone; without an acknowledgement it is received like any other.
+async fn hand_over(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &Control,
+    text: &Text,
+) -> io::Result<()> {
+    let told = async {
+        say(write, &Reply::Line(text.0.line.to_string())).await?;
+        say(write, &Reply::Done { more: false, over: None }).await?;
+        timeout(PATIENCE, wire::line(read)).await?
+    };
+    match told.await {
+        Ok(Some(_)) => control.answered(text).await,
+        _ => control.unheard(text),
+    }
+    Ok(())
 }
 
 /// Why a command is told no more of what it sends.

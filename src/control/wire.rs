@@ -43,6 +43,8 @@ pub(super) enum What {
     /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a [`Put`], says where it is then; without that
     /// it stays.
     Collect { wait: u64 },
+    /// The oldest text that no command has received, or one that comes within `wait` milliseconds, which is acknowledged as in `receive`.
+    Text { wait: u64 },
     /// That a text is sent, whose bytes follow, and what the other side says to it within `wait` milliseconds, which is acknowledged as in
     /// `receive`.
     Ask { bytes: usize, wait: u64 },

@@ -11,23 +11,31 @@ pub struct Bare {
     out: Box<dyn Write + Send>,
     /// That of the terminal, if it is one.
     look: Option<Look>,
+    /// True if nothing is added, not even the end of the last line.
+    exact: bool,
 }
 
 impl Bare {
     /// To this stream, which may be a terminal of this look.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, look: Option<Look>) -> Self {
-        Self { out, look }
+        Self { out, look, exact: false }
     }
 
-    /// Writes a text and, unless it has one, the end of its last line.
+    /// To this stream byte for byte, unless it is a terminal of this look.
+    #[must_use]
+    pub fn exact(out: Box<dyn Write + Send>, look: Option<Look>) -> Self {
+        Self { out, look, exact: true }
+    }
+
+    /// Writes a text. Unless it is to be exact, the end of its last line follows if it has none.
     pub(super) fn text(&mut self, text: &PeerText) -> io::Result<()> {
         let marked = |look: Look| {
             let shown = terminal_text(text.raw());
             look.quote(shown.strip_suffix('\n').unwrap_or(&shown), MARK)
         };
         let mut shown = self.look.map_or_else(|| text.raw().to_owned(), marked);
-        if !shown.ends_with('\n') {
+        if !shown.ends_with('\n') && (self.look.is_some() || !self.exact) {
             shown.push('\n');
         }
         self.out.write_all(shown.as_bytes()).and_then(|()| self.out.flush())
@@ -53,12 +61,15 @@ mod tests {
 
     #[test]
     fn a_pipe_has_the_text_and_a_terminal_marked_lines() {
-        let said = |look| {
+        let said = |to: fn(Box<dyn Write + Send>, Option<Look>) -> Bare, look| {
             let out = Shared::default();
-            Bare::new(Box::new(out.clone()), look).text(&PeerText::new("yes\n✓ Delivered it\u{1b}[2J".into())).unwrap();
+            to(Box::new(out.clone()), look).text(&PeerText::new("yes\n✓ Delivered it\u{1b}[2J".into())).unwrap();
             String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
         };
-        assert_eq!(said(None), "yes\n✓ Delivered it\u{1b}[2J\n");
-        assert_eq!(said(Some(Look::PLAIN)), "| yes\n| ✓ Delivered it\\u{1b}[2J\n");
+        assert_eq!(said(Bare::new, None), "yes\n✓ Delivered it\u{1b}[2J\n");
+        assert_eq!(said(Bare::exact, None), "yes\n✓ Delivered it\u{1b}[2J");
+        for to in [Bare::new, Bare::exact] {
+            assert_eq!(said(to, Some(Look::PLAIN)), "| yes\n| ✓ Delivered it\\u{1b}[2J\n");
+        }
     }
 }

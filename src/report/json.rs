@@ -59,6 +59,12 @@ impl Lines {
         spell(None, Body::Sent { item, body: sent.body })
     }
 
+    /// The line of a text that stands elsewhere, with the last number.
+    pub(super) fn without_body(&self, id: ItemId, body: &PeerText) -> io::Result<String> {
+        let size = u64::try_from(body.raw().len()).ok();
+        spell(Some(self.seq), Body::Text { peer: Peer::new(id.0), body: None, saved_to: None, size })
+    }
+
     /// A line of a session of this machine goes out: what it says, as far as people need it; nothing at all if it is no line.
     pub(super) fn relay(&mut self, line: &str) -> Option<Option<Event>> {
         let (seq, event) = read::line(line)?;

@@ -64,6 +64,13 @@ impl Look {
         Self { cursor: true, colour: no_color.is_none_or(str::is_empty), width }
     }
 
+    /// The look of a stream of this process, by its environment.
+    #[must_use]
+    pub fn here(sink: Sink) -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
+        Self::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref())
+    }
+
     /// Text in a colour, if those are welcome. A text of several lines is coloured line by line.
     pub(super) fn paint(self, ink: Ink, text: &str) -> String {
         if !self.colour || text.is_empty() {

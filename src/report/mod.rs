@@ -93,7 +93,7 @@ pub struct Reporter<W> {
     /// Every line for programs, also where people read.
     lines: Lines,
     listener: Option<Listener>,
-    /// Where people get the other side's texts, if not among the lines.
+    /// Where the other side's texts go, if not among the lines.
     bare: Option<Bare>,
     transcript: Option<Transcript>,
     ended: bool,
@@ -153,12 +153,12 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.transcribed(written, now);
     }
 
-    /// From now on people get the other side's texts through `bare`, and not among the lines.
+    /// From now on the other side's texts go through `bare`, and not among the lines: a line for programs says only how long each is.
     pub fn texts_to(&mut self, bare: Bare) {
-        self.bare = matches!(self.renderer, Renderer::Human(_)).then_some(bare);
+        self.bare = Some(bare);
     }
 
-    /// Whether people get them so.
+    /// True if they do.
     #[must_use]
     pub const fn is_bare(&self) -> bool {
         self.bare.is_some()
@@ -184,13 +184,36 @@ impl<W: Write + Send + 'static> Reporter<W> {
             listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
         }
         self.keep(event, line.as_ref().map(|line| line.text.as_str()), now);
-        match (&mut self.renderer, &line) {
-            (Renderer::Human(human), _) => people(human, &mut self.bare, event, now)?,
-            (Renderer::Json(out), Some(line)) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
-            (Renderer::Json(_), None) => {}
+        match (&mut self.renderer, &line, event) {
+            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => self.bare_text(*id, body)?,
+            (Renderer::Human(human), _, _) => human.event(event, now)?,
+            (Renderer::Json(out), Some(line), _) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
+            (Renderer::Json(_), None, _) => {}
         }
         self.ended = matches!(event, Event::End { .. });
         Ok(line.map(|line| line.text))
+    }
+
+    /// The same for a text that stays among the lines, wherever the others go.
+    ///
+    /// # Errors
+    /// As [`Reporter::event`].
+    pub fn event_among_lines(&mut self, event: &Event, now: Instant) -> io::Result<Option<String>> {
+        let bare = self.bare.take();
+        let said = self.event(event, now);
+        self.bare = bare;
+        said
+    }
+
+    /// A text goes where texts go. Programs have its line without it, which has the last number.
+    fn bare_text(&mut self, id: ItemId, body: &PeerText) -> io::Result<()> {
+        let Some(bare) = &mut self.bare else { return Ok(()) };
+        bare.text(body)?;
+        if let Renderer::Json(out) = &mut self.renderer {
+            // The text is where it was wanted, whether that can be said or not.
+            let _ = self.lines.without_body(id, body).and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+        }
+        Ok(())
     }
 
     /// A line that a session of this machine has made, or, for programs, that of a text too long for one ([`LONGEST_TEXT_IN_A_LINE`]) once
@@ -217,13 +240,19 @@ impl<W: Write + Send + 'static> Reporter<W> {
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (Renderer::Human(human), Some(event)) => match (&mut self.bare, &event) {
-                (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
-                _ => human.relay(&event, now),
-            },
+            (_, Some(Event::Text { id, body, saved_to: None })) if self.bare.is_some() => self.bare_text(id, &body),
+            (Renderer::Human(human), Some(event)) => human.relay(&event, now),
             (Renderer::Human(_), None) => Ok(()),
             (Renderer::Json(out), _) => out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()),
         }
+    }
+
+    /// The same for the line of a text that is in a file, of which `body` is the content: it goes where texts go.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn relay_stored(&mut self, line: &str, id: ItemId, body: &PeerText) -> io::Result<()> {
+        self.lines.relay(line).map_or(Ok(()), |_| self.bare_text(id, body))
     }
 
     /// Takes the bar off the screen while a question is asked.
@@ -238,13 +267,6 @@ impl<W: Write + Send + 'static> Reporter<W> {
         if let Renderer::Human(human) = &mut self.renderer {
             human.resume();
         }
-    }
-}
-
-fn people<W: Write + Send + 'static>(human: &mut Human<W>, bare: &mut Option<Bare>, event: &Event, now: Instant) -> io::Result<()> {
-    match (bare, event) {
-        (Some(bare), Event::Text { body, saved_to: None, .. }) => bare.text(body),
-        _ => human.event(event, now),
     }
 }
 

@@ -100,6 +100,8 @@ pub(super) struct Driver<'a> {
     /// Things of ours that arrived there, and things of the peer's that arrived here.
     pub(super) delivered: usize,
     pub(super) received: usize,
+    /// True once the question that this session is for has its answer.
+    pub(super) answered: bool,
     pub(super) failure: Option<Failure>,
     /// Whose reason it is if something fails or is withdrawn now.
     pub(super) side: Side,
@@ -147,6 +149,7 @@ impl<'a> Driver<'a> {
             peer: None,
             delivered: 0,
             received: 0,
+            answered: false,
             failure: None,
             side: Side::There,
             path,

@@ -61,21 +61,13 @@ impl Driver<'_> {
             return self.text_as(id, body, inbox, name, taking.policy.conflict);
         }
         let size = body.raw().len();
-        let saved = match (taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE, &taking.to) {
-            (true, _) => match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
-                Ok(path) => Some(path),
+        let mut saved = None;
+        if taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE && !self.report.is_bare() {
+            match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
+                Ok(path) => saved = Some(path),
                 Err(failure) => return self.refuse(id, Reason::Disk, Some(failure)),
-            },
-            (false, Destination::Output) => {
-                use std::io::Write;
-                let mut output = std::io::stdout();
-                if output.write_all(body.raw().as_bytes()).and_then(|()| output.flush()).is_err() {
-                    return self.refuse(id, Reason::OutputClosed, Some(failure_from(Reason::OutputClosed, Side::Here)));
-                }
-                None
             }
-            (false, _) => None,
-        };
+        }
         self.told(id, body, saved);
     }
 
@@ -122,7 +114,11 @@ impl Driver<'_> {
     /// A text is where it belongs, which is told.
     fn told(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>) {
         let event = Event::Text { id, body, saved_to: saved };
-        let Ok(line) = self.report.event(&event, std::time::Instant::now()) else {
+        let now = std::time::Instant::now();
+        // What is said before the question has arrived, or after its answer, answers nothing.
+        let answers = self.plan.question.is_none() || self.delivered > 0 && !std::mem::replace(&mut self.answered, true);
+        let said = if answers { self.report.event(&event, now) } else { self.report.event_among_lines(&event, now) };
+        let Ok(line) = said else {
             let failure = failure_from(Reason::OutputClosed, Side::Here);
             if self.plan.question.is_some() {
                 // An answer that nobody sees is none.

@@ -139,6 +139,63 @@ fn two_questions_at_once_have_an_answer_each() {
 }
 
 #[test]
+fn the_answer_goes_to_standard_output_byte_for_byte_and_the_lines_elsewhere() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (_host, _peer, number) = channel(&here, &there, "cat");
+    for question in ["short", &"long ".repeat(2_000), "\u{1b}[2J"] {
+        let mut command = here.command(["ask", &number, "-", "-o", "-"]);
+        here.write("question", question);
+        command.stdin(std::fs::File::open(here.path("question")).unwrap());
+        let asked = Running::start(command).end().expect(0);
+        assert!(asked.output == question.as_bytes(), "{} bytes of {}", asked.output.len(), question.len());
+        let told = asked.one("text");
+        assert_eq!((told.get("body"), &told["size"]), (None, &question.len().into()), "{told}");
+    }
+    // What is said before the question has arrived is not the answer.
+    for format in ["--json", "--human"] {
+        let (host, code) = self::host(&here, &["--first", "welcome"], "printf 'the answer'");
+        let asked = there.run(["ask", &code, "q", "-o", "-", format]).expect(0);
+        assert_eq!(String::from_utf8_lossy(&asked.output), "the answer", "{:#?}", asked.lines);
+        host.end().expect(0);
+    }
+    let failure = here.run(["ask", &number, "q", "-o", "file"]).expect(2).failure();
+    assert_eq!(failure["error"], "usage");
+}
+
+#[test]
+fn the_oldest_text_is_taken_alone_byte_for_byte() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    let _peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    let number = &code[..4];
+    let none = here.run(["receive", number, "-o", "-"]).expect(11);
+    assert_eq!((&none.failure()["error"], none.failure()["next"].is_string(), none.output.len()), (&"no-text".into(), true, 0));
+    let long = "y".repeat(5_000);
+    for text in ["one", &long, "three"] {
+        there.run(["send", number, text]).expect(0);
+    }
+    for text in ["one", &long] {
+        let taken = here.run(["receive", number, "-o", "-", "--wait", "30"]).expect(0);
+        assert!(taken.output == text.as_bytes(), "{} bytes of {}", taken.output.len(), text.len());
+        assert_eq!((taken.one("text").get("body"), taken.lines.len()), (None, 2), "{:#?}", taken.lines);
+    }
+    // The rest is received as ever, and nothing twice.
+    let rest = here.run(["receive", number]).expect(0);
+    assert_eq!(bodies(&rest.all("text")), ["three"]);
+    here.run(["receive", number, "-o", "-"]).expect(11);
+    // One that comes is waited for.
+    let taking = here.start(["receive", number, "-o", "-", "--wait", "60"]);
+    there.run(["send", number, "later"]).expect(0);
+    assert_eq!(taking.end().expect(0).output, b"later");
+    for more in [&["--after", "0"][..], &["--secret-to-file", "x"]] {
+        let failure = here.run([&["receive", number, "-o", "-"], more].concat()).expect(2).failure();
+        assert_eq!(failure["error"], "usage");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_said() {
     let here = Machine::new();
     for (args, exit, error) in [

@@ -3,6 +3,7 @@
 use crate::harness::Machine;
 use crate::harness::content::{digest, digest_at, digest_of, in_full, names, pour};
 use crate::harness::process::Watch;
+use crate::harness::terminal::Terminal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::process::Stdio;
 
@@ -117,4 +118,34 @@ fn a_folder_does_not_go_to_standard_output() {
     assert!(taker.output.is_empty());
     assert_eq!(taker.failure()["error"], "not-wanted");
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-not-wanted");
+}
+
+#[test]
+fn a_text_goes_to_standard_output_whatever_its_length_and_nowhere_else() {
+    let (here, there) = (Machine::new(), Machine::new());
+    for size in [1, 1_024, 1_025, 60_000] {
+        let text = format!("{}\u{e9}", "x".repeat(size - 1));
+        here.write("text", &text);
+        let mut command = here.command(["give", "--text", "-"]);
+        command.stdin(std::fs::File::open(here.path("text")).unwrap());
+        let mut giver = crate::harness::Running::start(command);
+        let code = giver.code();
+        let taker = there.run(["take", &code, "-o", "-"]).expect(0);
+        giver.end().expect(0);
+        assert!(taker.output == text.as_bytes(), "{size}: {} bytes", taker.output.len());
+        let told = taker.one("text");
+        assert_eq!((told.get("body"), told.get("saved_to"), &told["size"]), (None, None, &text.len().into()), "{told}");
+    }
+    assert!(names(there.dir()).is_empty());
+}
+
+#[test]
+fn at_a_terminal_a_text_is_escaped_however_it_was_asked_for() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut giver = here.start(["give", "--text", "one\n\u{1b}[31mtwo"]);
+    let code = giver.code();
+    let screen = Terminal::start(&there, 80, ["take", &code, "-o", "-"]).end(0);
+    giver.end().expect(0);
+    assert!(screen.contains("| one\n| \\u{1b}[31mtwo"), "{screen}");
+    assert_eq!(screen.matches("two").count(), 1, "{screen}");
 }

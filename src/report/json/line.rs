@@ -53,13 +53,13 @@ pub enum Body<'a> {
     Text {
         #[serde(flatten)]
         peer: Peer,
-        /// The text, unless it is in a file.
+        /// The text, unless it is in a file, or went to standard output by itself.
         #[serde(skip_serializing_if = "Option::is_none")]
         body: Option<&'a str>,
         /// The file that holds it instead, if it is long.
         #[serde(skip_serializing_if = "Option::is_none")]
         saved_to: Option<String>,
-        /// The bytes of that file.
+        /// Its bytes, where `body` is not there.
         #[serde(skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
     },
