@@ -65,9 +65,9 @@ pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, ch
 
 /// The same without anything that this command line sends of itself, and so without a fence.
 pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, Failure> {
-    if receive.bytes_to_stdout() {
+    if receive.bytes_to_outlet()? {
         // Several files at once would be mixed there, with each other and with the events.
-        return Err(Failure::new(Exit::Usage, "usage", "-o - is for one file, and this channel may bring several")
+        return Err(Failure::new(Exit::Usage, "usage", "-o -, a pipe or a device is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
     let mut taking = receive.taking(person)?;

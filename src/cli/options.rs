@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy, try_spot};
 use crate::files::name::FileName;
 use crate::files::outbox::Keeper;
+use crate::files::outlet::Outlet;
 use crate::files::secret_exec::SecretExec;
 use crate::files::variable::Accepted;
 use crate::report::PROGRESS_EVERY;
@@ -337,7 +338,8 @@ impl Reached {
 #[command(next_help_heading = "Receiving")]
 pub(super) struct Receive {
     /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it; of
-    /// what is taken once, a text too), or to standard output ("-")
+    /// what is taken once, a text too), or one file, text or stream to standard output ("-"), or into a pipe or device, which is
+    /// opened before the code is used
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
     /// Receive without asking. `take` then receives into the current directory also where there is no terminal, and of any size
@@ -444,7 +446,12 @@ impl Receive {
 
     /// Whether received bytes go to standard output.
     pub(super) fn bytes_to_stdout(&self) -> bool {
-        self.output.as_deref() == Some(Path::new("-"))
+        self.output.as_deref().is_some_and(Outlet::is_stdout)
+    }
+
+    /// Whether received bytes go where no file keeps them: there, or into a pipe or device.
+    pub(super) fn bytes_to_outlet(&self) -> Result<bool, Failure> {
+        self.output.as_deref().map_or(Ok(false), Outlet::is_named_by)
     }
 
     /// What is behind "--": a program and its arguments.
@@ -481,8 +488,10 @@ impl Receive {
         let max_size = self.max_size.or(unwatched.then_some(UNWATCHED));
         let max_entries = self.max_entries.or(unwatched.then_some(UNWATCHED_ENTRIES));
         let policy = Policy { conflict, max_size, max_entries, acting: person, ..Policy::default() };
+        let outlet = self.bytes_to_outlet()?;
+        let sink = self.sink()?;
         let to = match &self.output {
-            Some(_) if self.bytes_to_stdout() => Destination::Output,
+            Some(path) if outlet => Destination::Output(Outlet::open(path)?),
             Some(path) => named(path, policy)?,
             None if person || here => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
@@ -490,16 +499,15 @@ impl Receive {
         if self.output.is_some() {
             to.try_out(policy)?;
         }
-        let sink = self.sink()?;
-        let secret = match self.bytes_to_stdout() {
+        let secret = match outlet {
             true => SecretPlace::Declined,
             false if person => SecretPlace::Ask,
             // The yes was to the current directory, where others may read a secret or take it along.
             false if self.output.is_none() => SecretPlace::Apart,
             false => SecretPlace::Private,
         };
-        // Who names standard output has a pipe waiting, and nothing is stored.
-        let ask = person && !yes && !self.bytes_to_stdout();
+        // Who names an output has a pipe waiting, and nothing is stored.
+        let ask = person && !yes && !outlet;
         Ok(Taking { ask, policy, to, sink, secret, long_texts_to_file: !person })
     }
 }

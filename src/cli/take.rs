@@ -64,11 +64,13 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
+        let given = self.code().as_deref().map(code::given).transpose()?;
+        // A pipe may wait here for its reader, so what is typed wrong is said before.
         let taking = self.receive.taking_once(person)?;
         // Something is sure to come, so there has to be a place for it.
         taking.to.try_out(taking.policy)?;
-        let typed = match &self.code() {
-            Some(text) => Some(code::given(text)?),
+        let typed = match given {
+            Some(given) => Some(given),
             None => code::asked(person)?,
         };
         let (meet, aside) = match typed {

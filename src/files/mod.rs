@@ -5,6 +5,7 @@ pub mod dotenv;
 pub mod inbox;
 pub mod name;
 pub mod outbox;
+pub mod outlet;
 pub mod replace;
 pub mod secret_exec;
 pub mod secret_source;

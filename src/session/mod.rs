@@ -23,6 +23,8 @@ use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::not_detachable;
 use crate::failure::{Exit, Failure};
 use crate::report::Reporter;
+use crate::report::bare::Bare;
+use crate::report::look::Look;
 use crate::transport::Joined;
 use asking::asked;
 use driver::Driver;
@@ -32,7 +34,7 @@ use interrupt::{Interrupt, interrupted};
 use lingering::{linger, stay};
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
-use plan::{Meet, Plan};
+use plan::{Destination, Meet, Plan};
 pub(crate) use sending::{left_out, left_out_strictly};
 use std::fs::File;
 use std::io::Write;
@@ -171,6 +173,13 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) 
 async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reached: &mut Option<Reached>) -> Result<(), Failure> {
     if let Some(transcript) = plan.transcript.take() {
         report.transcribe(transcript);
+    }
+    // Texts that go to standard output do so already.
+    if let Some(Destination::Output(outlet)) = plan.taking.as_ref().map(|taking| &taking.to)
+        && !outlet.is_own()
+    {
+        let look = outlet.is_terminal().then_some(Look::PLAIN);
+        report.texts_to(Bare::exact(Box::new(outlet.clone()), look));
     }
     let listener = control.clone();
     report.listen(Box::new(move |event, line| listener.heard(event, line)));

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::{Fence, Keeper, Selection};
+use crate::files::outlet::Outlet;
 use crate::files::secret_exec::SecretExec;
 use crate::files::spot::Spot;
 use crate::handler::Handler;
@@ -236,8 +237,8 @@ pub enum Destination {
     Folder(Inbox, Option<FileName>),
     /// Into a new private directory, made when the first thing arrives.
     Private,
-    /// To standard output.
-    Output,
+    /// To standard output, or into a pipe or device.
+    Output(Outlet),
 }
 
 impl Destination {
@@ -254,7 +255,7 @@ impl Destination {
                 inbox.remove_if_empty();
                 tried
             }
-            Self::Output => Ok(()),
+            Self::Output(_) => Ok(()),
         }
     }
 }

@@ -171,7 +171,7 @@ impl Driver<'_> {
             return self.put_off.push_back(PutOff::Offer(offer));
         }
         let Some(taking) = self.wanted(id) else { return };
-        if matches!(taking.to, Destination::Output) && !self.theirs.is_empty() {
+        if matches!(taking.to, Destination::Output(_)) && !self.theirs.is_empty() {
             // Two transfers would mix their bytes.
             return self.refuse(id, Reason::NotWanted, None);
         }
@@ -179,11 +179,11 @@ impl Driver<'_> {
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
         let (names, plan) = match &taking.to {
-            Destination::Output if !one_file && self.plan.person => {
-                let why = "The other side offers a folder or several items, and standard output takes a single file";
+            Destination::Output(_) if !one_file && self.plan.person => {
+                let why = "The other side offers a folder or several items, and the output takes a single file";
                 return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
             }
-            Destination::Output => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), None),
+            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), None),
             Destination::Folder(..) | Destination::Private => {
                 // A text may have the name already.
                 let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
@@ -279,7 +279,7 @@ impl Driver<'_> {
     fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<FilePlan>) {
         // Withdrawn while the person here was thinking.
         let Some(offer) = self.theirs.get(&id).map(|theirs| theirs.offer.clone()) else { return };
-        let Some(plan) = plan else {
+        if let Destination::Output(outlet) = &taking.to {
             let desk = self.desk.clone();
             let told = move |wrote: Result<_, Refusal>| {
                 desk.put(move |driver| match wrote {
@@ -287,9 +287,10 @@ impl Driver<'_> {
                     Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
                 });
             };
-            let begun = Output::begin(&offer, taking.policy.max_size, std::io::stdout(), told);
+            let begun = Output::begin(&offer, taking.policy.max_size, outlet.clone(), told);
             return self.begun(id, begun.map(Receiving::Output));
-        };
+        }
+        let Some(plan) = plan else { return };
         match self.inbox(taking) {
             Ok(inbox) => {
                 // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
@@ -461,7 +462,7 @@ impl Driver<'_> {
         }
         let inbox = match &taking.to {
             Destination::Folder(inbox, _) => inbox.clone(),
-            Destination::Private | Destination::Output => Inbox::private(&private_base()?, taking.policy)?,
+            Destination::Private | Destination::Output(_) => Inbox::private(&private_base()?, taking.policy)?,
         };
         self.inbox = Some(inbox.clone());
         Ok(inbox)
@@ -469,7 +470,7 @@ impl Driver<'_> {
 
     /// The private directory of what is not for where the rest goes; it is made the first time.
     pub(super) fn private(&mut self, taking: &Taking) -> Result<Inbox, Failure> {
-        if matches!(taking.to, Destination::Private | Destination::Output) {
+        if matches!(taking.to, Destination::Private | Destination::Output(_)) {
             return self.inbox(taking);
         }
         if let Some(inbox) = &self.apart {

@@ -29,6 +29,7 @@ mod help;
 mod interrupts;
 mod mcp;
 mod messages;
+mod outlets;
 mod pages;
 mod pairings;
 mod pasted;

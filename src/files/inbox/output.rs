@@ -225,9 +225,9 @@ fn drain(chunks: &Receiver<Vec<u8>>, mut sink: impl Write, state: &Mutex<State>,
 /// A closed pipe is the reader's decision; everything else is a disk.
 fn refusal(error: &io::Error) -> Refusal {
     if error.kind() != io::ErrorKind::BrokenPipe {
-        return Refusal::disk("standard output", error);
+        return Refusal::disk("the output", error);
     }
-    let detail = "standard output was closed by the program that reads it, before all was written";
+    let detail = "the output was closed by the program that reads it, before all was written";
     Refusal { reason: Reason::OutputClosed, failure: Failure::new(Exit::Other, "output-closed", detail) }
 }
 

@@ -159,7 +159,7 @@ impl<W: Write + Send + 'static> Human<W> {
     fn file(&self, file: &Arrived, took: Option<Duration>) -> String {
         let (at, aside) = match &file.saved_to {
             Some(path) => (name(&path.to_string_lossy()), ""),
-            None => (name(&file.name), ", to standard output"),
+            None => (name(&file.name), ", to the output"),
         };
         let what = self.what(&at, file.folder.then_some(file.files), Some(file.size), took);
         let line = self.tick(&format!("Received {what}{aside}"));

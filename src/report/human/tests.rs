@@ -237,7 +237,7 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
 ✓ Received logs, 13 files, 1.2 MB, local network
 ✓ Received \"report (1).pdf\", 38.2 MB, local network
   the other side calls it \"../\\u{1b}[2J\"
-✓ Received report.pdf, 38.2 MB, local network, to standard output
+✓ Received report.pdf, 38.2 MB, local network, to the output
 "
     );
 }

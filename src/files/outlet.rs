@@ -1,0 +1,135 @@
+//! Where one thing goes that no file of its own keeps: standard output, or the pipe or device that `-o` names. It is opened once, before a
+//! code is used, and nothing is made beside it.
+
+use crate::failure::{Exit, Failure};
+use rustix::fs::OFlags;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+/// An open output.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    file: Arc<File>,
+    /// True for standard output.
+    own: bool,
+}
+
+impl Outlet {
+    /// True if that is this program's own standard output, by whatever name.
+    #[must_use]
+    pub fn is_stdout(path: &Path) -> bool {
+        let own = || io::stdout().as_fd().try_clone_to_owned().and_then(|own| File::from(own).metadata());
+        let is_same = |named: Metadata| own().is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()));
+        path == Path::new("-") || path.metadata().is_ok_and(is_same)
+    }
+
+    /// True if that names an output, and no folder or file to be stored.
+    ///
+    /// # Errors
+    /// Usage, for what nothing can be written into from its beginning to its end: a block device, a socket, a number that is not open.
+    pub fn is_named_by(path: &Path) -> Result<bool, Failure> {
+        if Self::is_stdout(path) {
+            return Ok(true);
+        }
+        let unfit = |what: &str| {
+            Err(Failure::new(Exit::Usage, "usage", format!("-o {} is {what}", path.display()))
+                .next("name a folder, a file, a pipe, or - for standard output"))
+        };
+        match path.metadata() {
+            Ok(it) if it.file_type().is_block_device() => unfit("a disk, which would lose what is on it"),
+            Ok(it) if it.file_type().is_socket() => unfit("a socket, which is no file"),
+            Ok(it) if it.file_type().is_fifo() || it.file_type().is_char_device() => Ok(true),
+            Ok(it) => Ok(is_open_file(path) && !it.is_dir()),
+            Err(_) if is_open_file(path) => unfit("the number of nothing that is open here"),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Opens it. A pipe with a name waits here for whoever reads it.
+    ///
+    /// # Errors
+    /// `disk` if it cannot be written to.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let own = Self::is_stdout(path);
+        let opened = if own {
+            io::stdout().as_fd().try_clone_to_owned().map(File::from)
+        } else {
+            // At its end, if it is a file that whoever started this has open.
+            OpenOptions::new().append(true).custom_flags(OFlags::NOCTTY.bits().cast_signed()).open(path)
+        };
+        opened.map(|file| Self { file: Arc::new(file), own }).map_err(|error| {
+            Failure::new(Exit::Disk, "disk", format!("-o {} cannot be written to: {error}", path.display()))
+                .next("check its permissions, or name a folder with -o DIR")
+        })
+    }
+
+    /// True if it is this program's own standard output.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// True if a person looks at it.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.file.is_terminal()
+    }
+}
+
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.file).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// True for the names under which a process finds what it has open.
+fn is_open_file(path: &Path) -> bool {
+    let numbered = path.parent().is_some_and(|folder| folder == Path::new("/dev/fd") || folder == Path::new("/proc/self/fd"));
+    numbered || path == Path::new("/dev/stdin") || path == Path::new("/dev/stdout") || path == Path::new("/dev/stderr")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_no_output() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "x").unwrap();
+        for stored in ["", "file", "missing", "missing/more"] {
+            assert!(!Outlet::is_named_by(&dir.path().join(stored)).unwrap(), "{stored:?}");
+        }
+        assert!(Outlet::is_named_by(Path::new("-")).unwrap());
+    }
+
+    #[test]
+    fn devices_are_outputs_and_sockets_and_closed_numbers_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/null", dir.path().join("null")).unwrap();
+        assert!(Outlet::is_named_by(&dir.path().join("null")).unwrap());
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        for refused in [dir.path().join("socket"), "/dev/fd/987".into()] {
+            let failure = Outlet::is_named_by(&refused).unwrap_err();
+            assert_eq!((failure.exit, failure.word), (Exit::Usage, "usage"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn an_open_file_is_written_at_its_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "before ").unwrap();
+        let number = std::os::fd::AsRawFd::as_raw_fd(file.as_file());
+        let named = format!("/proc/self/fd/{number}");
+        assert!(Outlet::is_named_by(Path::new(&named)).unwrap());
+        Outlet::open(Path::new(&named)).unwrap().write_all(b"after").unwrap();
+        assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "before after");
+    }
+}
