@@ -49,8 +49,8 @@ pub(super) struct Wares {
     /// Give this text ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Give a secret: asked for without an echo at a terminal, else read from standard input. It takes no value: others could read
-    /// that
+    /// Give a secret: asked for without an echo at a terminal, where pasted lines are one secret, else read from standard input. It
+    /// takes no value: others could read that
     #[arg(long)]
     secret: bool,
     /// Give the content of a file as a secret, called as the file is; may be repeated

@@ -10,4 +10,5 @@ pub mod replace;
 pub mod secret_exec;
 pub mod secret_source;
 pub mod spot;
+mod typed_secret;
 pub mod variable;

@@ -1,10 +1,10 @@
 //! Where a secret to be sent comes from: never from the command line, which other users of the machine can read.
 
 use super::outbox::Fence;
+use super::typed_secret::ask;
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -42,14 +42,14 @@ impl SecretSource {
     }
 
     /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as they are; of a typed line the line's
-    /// end is not part. Every buffer in between is wiped. A file must be one that the fence lets out, if there is a fence.
+    /// end is not part, and pasted lines are one secret. Every buffer in between is wiped. A file must be one that the fence lets out, if there is a fence.
     ///
     /// # Errors
     /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; kept in: exit 5; not readable: exit 8; no terminal to
     /// ask at: exit 10.
     pub fn read(&self, fence: Option<&Fence>) -> Result<SecretVec, Failure> {
         match self {
-            Self::Prompt => typed(prompt()),
+            Self::Prompt => typed(ask()),
             // Not through `io::stdin`, whose buffer would keep a copy.
             Self::Stdin => match io::stdin().as_fd().try_clone_to_owned() {
                 Ok(stdin) => read_whole(File::from(stdin), "standard input"),
@@ -92,25 +92,13 @@ pub fn is_variable(name: &str) -> bool {
     word && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
-/// Asks at the terminal. Its echo is off before the question is there: rpassword turns it off after, and what is pasted at once would be
-/// shown.
-fn prompt() -> io::Result<String> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    let before = tcgetattr(&terminal)?;
-    let mut quiet = before.clone();
-    quiet.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Now, &quiet)?;
-    let line = rpassword::prompt_password("Secret (not shown): ");
-    tcsetattr(&terminal, OptionalActions::Now, &before)?;
-    line
-}
-
-fn typed(line: io::Result<String>) -> Result<SecretVec, Failure> {
-    let line = line.map_err(|error| {
-        Failure::new(Exit::NoAnswer, "no-answer", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
-            .next("take it from a file, an environment variable or standard input")
+fn typed(secret: io::Result<Zeroizing<Vec<u8>>>) -> Result<SecretVec, Failure> {
+    let secret = secret.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "interrupted", "interrupted"),
+        _ => Failure::new(Exit::NoAnswer, "no-answer", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
+            .next("take it from a file, an environment variable or standard input"),
     })?;
-    fitting(Zeroizing::new(line.into_bytes()), "what was typed")
+    fitting(secret, "what was typed")
 }
 
 /// Reads to the end, or one byte further than a secret may be long. The buffer never grows, so no copy is left behind by that.
@@ -166,7 +154,7 @@ mod tests {
         let endless = refusal(read_whole(io::repeat(7), "it"));
         assert_eq!((endless.exit, endless.word), (Exit::Usage, "too-long"));
         assert_eq!(refusal(read_whole(io::empty(), "it")).word, "empty-secret");
-        assert_eq!(refusal(typed(Ok(String::new()))).word, "empty-secret");
+        assert_eq!(refusal(typed(Ok(Zeroizing::default()))).word, "empty-secret");
     }
 
     #[test]
@@ -200,6 +188,6 @@ mod tests {
     fn without_a_terminal_nobody_can_be_asked() {
         let refused = refusal(typed(Err(io::ErrorKind::NotFound.into())));
         assert_eq!((refused.exit, refused.word), (Exit::NoAnswer, "no-answer"));
-        assert_eq!(typed(Ok("typed words ".into())).ok().unwrap().expose(), b"typed words ");
+        assert_eq!(typed(Ok(b"typed words ".to_vec().into())).ok().unwrap().expose(), b"typed words ");
     }
 }

@@ -32,6 +32,17 @@ pub fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// The same with the thousands set apart: `1,704 bytes`.
+#[must_use]
+pub fn exactly(number: u64, thing: &str) -> String {
+    let digits = number.to_string();
+    let grouped = digits.char_indices().fold(String::new(), |grouped, (at, digit)| {
+        let comma = if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+        format!("{grouped}{comma}{digit}")
+    });
+    if number == 1 { format!("1 {thing}") } else { format!("{grouped} {thing}s") }
+}
+
 /// How long something took: `less than 0.1 s`, `0.2 s`, `3.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`.
 #[must_use]
 pub fn took(time: Duration) -> String {
@@ -74,6 +85,12 @@ mod tests {
         let expected =
             ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "1.0 kB", "1.1 kB", "999.9 kB", "1.0 MB", "38.2 MB", "12.3 GB", "18446.7 PB"];
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn exact_numbers_have_their_thousands_set_apart() {
+        let said = [0, 1, 27, 999, 1_704, 65_536, 1_234_567].map(|number| exactly(number, "byte"));
+        assert_eq!(said, ["0 bytes", "1 byte", "27 bytes", "999 bytes", "1,704 bytes", "65,536 bytes", "1,234,567 bytes"]);
     }
 
     #[test]

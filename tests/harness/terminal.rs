@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::num::NonZero;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A running program with its terminal. Killed when dropped.
 pub struct Terminal {
@@ -28,6 +28,15 @@ impl Terminal {
         Self::start_with(machine, columns, args, |_| {})
     }
 
+    /// Starts a shell with this script in a terminal of 80 columns, in which `$0` is the program.
+    pub fn shell(machine: &Machine, script: &str) -> Self {
+        let program = machine.command([""; 0]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(program.get_program()).env_clear();
+        shell.envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+        Self::within(machine, 80, &shell, |_| {})
+    }
+
     /// The same with a change to its environment.
     pub fn start_with<S: AsRef<OsStr>>(
         machine: &Machine,
@@ -35,13 +44,16 @@ impl Terminal {
         args: impl IntoIterator<Item = S>,
         change: impl FnOnce(&mut Command),
     ) -> Self {
+        Self::within(machine, columns, &machine.command(args), change)
+    }
+
+    fn within(machine: &Machine, columns: u16, program: &Command, change: impl FnOnce(&mut Command)) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
         tcsetwinsize(&keys, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let name = ptsname(&keys, Vec::new()).unwrap();
         let line: File = open(&*name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, rustix::fs::Mode::empty()).unwrap().into();
-        let program = machine.command(args);
         // `setsid` makes it the controlling terminal and then becomes the program, so the child is the program itself.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program.get_program()).args(program.get_args()).current_dir(machine.dir()).env_clear();
@@ -69,6 +81,17 @@ impl Terminal {
     /// Types keys.
     pub fn keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Pastes over a slow line: 64 bytes come each 50 ms.
+    pub fn paste(&mut self, text: &str) {
+        for piece in text.as_bytes().chunks(64) {
+            self.keys.write_all(piece).unwrap();
+            let until = Instant::now() + Duration::from_millis(50);
+            while let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                self.show(&bytes);
+            }
+        }
     }
 
     /// What stands on the screen.

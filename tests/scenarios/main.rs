@@ -33,6 +33,7 @@ mod outlets;
 mod pages;
 mod pairings;
 mod pasted;
+mod pasting;
 mod peer_text;
 mod predecessor;
 mod relays;
