@@ -39,6 +39,11 @@ impl Gone {
 }
 
 impl Questions {
+    /// True while the person sees one.
+    pub(super) const fn is_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// Nobody is asked about this item any more.
     pub(super) fn withdraw(&mut self, item: ItemId) {
         if let Some(at) = self.waiting.iter().position(|(about, _)| *about == Some(item)) {

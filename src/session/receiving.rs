@@ -9,6 +9,7 @@ use crate::files::acting::acting;
 use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
+use crate::report::escape::name;
 use crate::report::prompt;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
@@ -44,6 +45,14 @@ impl PutOff {
 }
 
 impl Theirs {
+    /// What it is, in a few words.
+    pub(super) fn what(&self) -> String {
+        match self.offer.items.as_slice() {
+            [one] => name(one.name.raw()),
+            several => format!("{} items", several.len()),
+        }
+    }
+
     /// The place that its bytes go to, if it was accepted.
     pub(super) fn receiving(self) -> Option<Arc<Receiving>> {
         self.receiving

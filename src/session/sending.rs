@@ -30,6 +30,11 @@ pub(super) struct Ours {
 }
 
 impl Ours {
+    /// What it is, in a few words.
+    pub(super) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Ends the threads that read for it.
     pub(super) fn stop(&self) {
         if let Some(source) = &self.source {

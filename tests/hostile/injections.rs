@@ -168,12 +168,13 @@ fn what_the_peer_writes_answers_no_question() {
     peer.until("status", "connected");
     there.write("gift", "x");
     let offering = there.start(["send", &code, "--file", "gift"]);
-    person.see("[Y/n]");
-    let mut answers: Vec<String> = ["y", "Y\n", "yes\r\n", "\u{1b}[200~y\r\u{1b}[201~", "\r", "\n\n"].map(str::to_owned).into();
+    person.see("Answer /yes or /no.");
+    let mut answers: Vec<String> =
+        ["/yes", "/yes\n", "y", "Y\n", "yes\r\n", "\u{1b}[200~y\r\u{1b}[201~", "\r", "\n\n"].map(str::to_owned).into();
     answers.push("that was all".into());
     send_all(&there, &answers);
     person.see("> that was all");
-    person.keys("n\r");
+    person.keys("/no\r");
     assert_eq!(offering.end().expect(6).failure()["error"], "peer-declined");
     person.keys("/close\r");
     person.end(0);

@@ -51,7 +51,7 @@ fn nothing_of_the_peers_is_told_stored_run_or_answered_before_the_yes() {
         let before: Vec<_> = tree(&here).into_iter().filter(|path| !path.contains("/run")).collect();
         assert!(before.is_empty(), "{sink:?}: {before:?}");
         assert!(!String::from_utf8_lossy(&person.bytes).contains(CANARY), "{sink:?}: {}", person.screen());
-        person.keys("n\r");
+        person.keys(if sink[0] == "take" { "n\r" } else { "/no\r" });
         let refused = peer.until(|message| match message {
             Message::Leave { reason } => Some(reason),
             _ => panic!("{sink:?}: something was answered before the words were compared"),
@@ -73,7 +73,7 @@ fn after_the_yes_what_waited_arrives_in_its_order() {
     let mut peer = host.meet();
     send_all(&mut peer, Want::Both);
     person.see("the same words");
-    person.keys("y\r");
+    person.keys("/yes\r");
     assert!(matches!(peer.message(), Some(Message::Verified)));
     assert!(matches!(peer.message(), Some(Message::Result { item: ItemId(1), failed: None })));
     person.see(&format!("text {CANARY}"));

@@ -84,7 +84,7 @@ fn a_file_that_is_typed_is_one_that_the_fence_lets_out() {
     line(&mut host, "/file ../home/notes");
     host.see("is not in");
     line(&mut host, "/file report");
-    guest.see("[Y/n]");
+    guest.see("/yes or /no");
     guest.keys(CTRL_C);
     guest.end(130);
     host.end(6);
@@ -96,8 +96,13 @@ fn a_file_is_asked_about_in_the_same_place_and_a_secret_is_not_shown() {
     here.write("a b.txt", b"content");
     let (mut host, mut guest) = channel(&here, &there);
     line(&mut host, "/file a b.txt");
-    guest.see("[Y/n]");
+    guest.see("Answer /yes or /no.");
+    // What is no answer is a text, and Enter alone is nothing.
+    guest.keys(ENTER);
     line(&mut guest, "y");
+    host.see("> y");
+    guest.see("✓ Delivered a text");
+    line(&mut guest, "/yes");
     host.see("✓ Delivered a b.txt");
     assert_eq!(std::fs::read(there.path("a b.txt")).unwrap(), b"content");
     line(&mut host, "/file missing");
@@ -105,12 +110,62 @@ fn a_file_is_asked_about_in_the_same_place_and_a_secret_is_not_shown() {
     line(&mut guest, "/secret token");
     guest.see("Secret (not shown)");
     line(&mut guest, "typed-unseen");
-    host.see("[Write/show/decline]");
+    host.see("/show shows it here");
     line(&mut host, "show");
+    guest.see("> show");
+    host.see("✓ Delivered a text");
+    line(&mut host, "/show");
     host.see("typed-unseen");
     guest.see("✓ Delivered a secret");
     assert!(!guest.screen().contains("typed-unseen"), "{}", guest.screen());
     guest.keys(CTRL_C);
     guest.end(130);
     host.end(6);
+}
+
+#[test]
+fn lines_that_come_at_once_are_each_sent_and_none_is_a_command() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut guest) = channel(&here, &there);
+    host.keys("one\rtwo\r/close\r//three\r/status\r");
+    for text in ["> one", "> two", "> /close", "> //three", "> /status"] {
+        guest.see(text);
+    }
+    // The first of them too, and pasted lines as terminals mark them.
+    guest.keys("/close\rmore\r");
+    host.see("> /close\n");
+    host.see("> more");
+    guest.keys("\u{1b}[200~/close\u{1b}[201~");
+    guest.see("you> /close");
+    guest.keys(ENTER);
+    host.see("> more\n> /close");
+    // Many more than a terminal's buffer of one read.
+    let lines: String = (0..200).map(|number| format!("line {number} {}\r", "x".repeat(20))).collect();
+    guest.paste(&lines);
+    host.see("> line 199 ");
+    let received = here.run(["receive", "--after", "0", "--max-bytes", "1000000"]).expect(0);
+    assert_eq!(received.all("text").len(), 3 + 200);
+    line(&mut guest, "/close");
+    guest.end(0);
+    host.end(0);
+}
+
+#[test]
+fn closing_says_what_it_waits_for_and_how_to_leave_now() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("report.pdf", "x");
+    let (mut host, mut guest) = channel(&here, &there);
+    line(&mut host, "/file report.pdf");
+    guest.see("/yes or /no");
+    line(&mut host, "/close");
+    host.see("Leaving when this is done: report.pdf. Ctrl-C leaves at once.");
+    line(&mut host, "one more");
+    host.see("That was not sent");
+    line(&mut guest, "/close");
+    guest.see("The question above is still to be answered");
+    line(&mut guest, "/yes");
+    let host = host.end(0);
+    assert!(host.contains("Delivered report.pdf"), "{host}");
+    guest.end(0);
+    assert_eq!(std::fs::read(there.path("report.pdf")).unwrap(), b"x");
 }

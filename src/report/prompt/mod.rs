@@ -23,10 +23,26 @@ use zeroize::Zeroizing;
 /// What to do instead of comparing words where nobody is.
 pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
 
+/// Words that answer a question in an open channel, each behind a slash: what is typed there is a text otherwise.
+pub const ANSWERS: [&str; 4] = ["yes", "no", "show", "overwrite"];
+
 /// A terminal with somebody at it.
 pub struct Terminal<R, W> {
     input: R,
     output: W,
+    /// True where texts are typed too.
+    in_channel: bool,
+}
+
+/// A question and its answers.
+struct Question<'a, T> {
+    text: &'a str,
+    /// The answers where only answers are typed, whose beginnings do; Enter alone is the default.
+    hint: &'a str,
+    words: &'a [(&'a str, T)],
+    default: T,
+    /// Those of [`ANSWERS`], and what each does.
+    in_channel: &'a [(&'a str, &'a str, T)],
 }
 
 /// The terminal of this process.
@@ -81,17 +97,22 @@ impl OwnTerminal {
     fn reach() -> Option<Self> {
         if let Ok(tty) = OpenOptions::new().read(true).write(true).open("/dev/tty") {
             let input = tty.try_clone().ok()?;
-            return Some(Self { input: Box::new(BufReader::new(input)), output: Box::new(tty) });
+            return Some(Self::new(Box::new(BufReader::new(input)), Box::new(tty)));
         }
         let both = io::stdin().is_terminal() && io::stderr().is_terminal();
-        both.then(|| Self { input: Box::new(BufReader::new(io::stdin())), output: Box::new(io::stderr()) })
+        both.then(|| Self::new(Box::new(BufReader::new(io::stdin())), Box::new(io::stderr())))
     }
 }
 
 impl<R: BufRead, W: Write> Terminal<R, W> {
     /// A terminal made of its two directions.
     pub const fn new(input: R, output: W) -> Self {
-        Self { input, output }
+        Self { input, output, in_channel: false }
+    }
+
+    /// A terminal at which texts are typed into a channel: of what is typed, `input` has the answers alone.
+    pub const fn in_channel(input: R, output: W) -> Self {
+        Self { input, output, in_channel: true }
     }
 
     /// Asks whether; Enter alone is `default`.
@@ -99,8 +120,13 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     /// # Errors
     /// Exit 10 if the terminal ends or fails before there is an answer; so with all questions here.
     pub fn yes(&mut self, question: &str, default: bool) -> Result<bool, Failure> {
-        let hint = if default { "[Y/n]" } else { "[y/N]" };
-        self.choose(&format!("{question} {hint} "), &[("yes", true), ("no", false)], default)
+        self.choose(&Question {
+            text: question,
+            hint: if default { "[Y/n]" } else { "[y/N]" },
+            words: &[("yes", true), ("no", false)],
+            default,
+            in_channel: &[("yes", "", true), ("no", "", false)],
+        })
     }
 
     /// Asks whether to receive what is offered, and lists all of it. `into` says where it would go ("the current directory").
@@ -137,8 +163,17 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     /// # Errors
     /// As [`Terminal::yes`].
     pub fn conflict(&mut self, taken: &str) -> Result<Conflict, Failure> {
-        let choices = [("rename", Conflict::Rename), ("skip", Conflict::Skip), ("overwrite", Conflict::Overwrite)];
-        self.choose(&format!("{} is already here. [Rename/skip/overwrite] ", name(taken)), &choices, Conflict::Rename)
+        self.choose(&Question {
+            text: &format!("{} is already here.", name(taken)),
+            hint: "[Rename/skip/overwrite]",
+            words: &[("rename", Conflict::Rename), ("skip", Conflict::Skip), ("overwrite", Conflict::Overwrite)],
+            default: Conflict::Rename,
+            in_channel: &[
+                ("yes", "stores the new one under another name", Conflict::Rename),
+                ("no", "leaves it out", Conflict::Skip),
+                ("overwrite", "replaces the old one", Conflict::Overwrite),
+            ],
+        })
     }
 
     /// Asks where a secret shall go.
@@ -148,9 +183,18 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     pub fn secret(&mut self, label: Option<&PeerText>, size: u64) -> Result<SecretTo, Failure> {
         let label = label.map_or_else(|| "a secret".to_owned(), |label| format!("the secret {}", name(label.raw())));
         let what = words::amount(&label, None, Some(size));
-        let choices = [("write", SecretTo::File), ("show", SecretTo::Terminal), ("decline", SecretTo::Nowhere)];
-        let question = format!("The other side sends {what}.\nWrite it to a file, show it here, or decline? [Write/show/decline] ");
-        self.choose(&question, &choices, SecretTo::File)
+        let choices = if self.in_channel { "" } else { "\nWrite it to a file, show it here, or decline?" };
+        self.choose(&Question {
+            text: &format!("The other side sends {what}.{choices}"),
+            hint: "[Write/show/decline]",
+            words: &[("write", SecretTo::File), ("show", SecretTo::Terminal), ("decline", SecretTo::Nowhere)],
+            default: SecretTo::File,
+            in_channel: &[
+                ("yes", "writes it to a file", SecretTo::File),
+                ("show", "shows it here", SecretTo::Terminal),
+                ("no", "declines it", SecretTo::Nowhere),
+            ],
+        })
     }
 
     /// Asks whether both sides see the same words; there is no answer by habit, so Enter alone is no.
@@ -199,17 +243,23 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         Ok(true)
     }
 
-    fn choose<T: Copy>(&mut self, question: &str, choices: &[(&str, T)], default: T) -> Result<T, Failure> {
+    fn choose<T: Copy>(&mut self, question: &Question<'_, T>) -> Result<T, Failure> {
         loop {
-            self.say(question)?;
+            self.say(&if self.in_channel { question.in_channel() } else { format!("{} {} ", question.text, question.hint) })?;
             let answer = self.line()?.trim().to_lowercase();
-            if answer.is_empty() {
-                return Ok(default);
+            if self.in_channel {
+                match question.in_channel.iter().find(|(word, ..)| *word == answer) {
+                    Some((.., choice)) => return Ok(*choice),
+                    None => continue,
+                }
             }
-            if let Some((_, choice)) = choices.iter().find(|(word, _)| word.starts_with(&answer)) {
+            if answer.is_empty() {
+                return Ok(question.default);
+            }
+            if let Some((_, choice)) = question.words.iter().find(|(word, _)| word.starts_with(&answer)) {
                 return Ok(*choice);
             }
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let words: Vec<&str> = question.words.iter().map(|(word, _)| *word).collect();
             self.say(&format!("Please answer {}.\n", words.join(" or ")))?;
         }
     }
@@ -227,6 +277,17 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
 
     fn say(&mut self, text: &str) -> Result<(), Failure> {
         self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()).map_err(|error| failed(&error))
+    }
+}
+
+impl<T> Question<'_, T> {
+    /// The question as it stands among texts: a line of its own, with what answers it.
+    fn in_channel(&self) -> String {
+        let does = |(word, does, _): &(&str, &str, T)| format!("/{word} {does}");
+        match self.in_channel.iter().all(|(_, does, _)| does.is_empty()) {
+            true => format!("{} Answer /yes or /no.\n", self.text),
+            false => format!("{} {}.\n", self.text, self.in_channel.iter().map(does).collect::<Vec<_>>().join(", ")),
+        }
     }
 }
 

@@ -27,6 +27,26 @@ fn yes_and_no_and_enter() {
     assert_eq!(asked("\n", |t| t.yes("Sure?", false)).1, "Sure? [y/N] ");
 }
 
+/// The same where texts are typed too.
+fn in_channel<T>(typed: &str, ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> (Result<T, Failure>, String) {
+    let mut terminal = Terminal::in_channel(typed.as_bytes(), Vec::new());
+    let answer = ask(&mut terminal);
+    (answer, String::from_utf8(terminal.output).unwrap())
+}
+
+#[test]
+fn in_a_channel_whole_words_answer_and_nothing_else() {
+    let (answer, shown) = in_channel("\ny\nyes\n", |t| t.yes("Sure?", false));
+    assert!(answer.unwrap());
+    assert_eq!(shown, "Sure? Answer /yes or /no.\n".repeat(3));
+    assert_eq!(in_channel("show\n", |t| t.secret(None, 3)).0.unwrap(), SecretTo::Terminal);
+    assert_eq!(in_channel("overwrite\n", |t| t.conflict("x")).0.unwrap(), Conflict::Overwrite);
+    let shown = "x is already here. /yes stores the new one under another name, /no leaves it out, /overwrite replaces the old one.\n";
+    let (answer, said) = in_channel("no\n", |t| t.conflict("x"));
+    assert_eq!((answer.unwrap(), said.as_str()), (Conflict::Skip, shown));
+    assert_eq!(in_channel("", |t| t.yes("Sure?", true)).0.unwrap_err().word, "no-answer");
+}
+
 #[test]
 fn what_is_no_answer_is_asked_again() {
     let (answer, shown) = asked("yess\nmaybe\ny\n", |t| t.yes("Sure?", false));
