@@ -2,6 +2,7 @@
 //! code is used, and nothing is made beside it.
 
 use crate::failure::{Exit, Failure};
+use crate::report::look::Sink;
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -52,9 +53,13 @@ impl Outlet {
     /// Opens it. A pipe with a name waits here for whoever reads it.
     ///
     /// # Errors
-    /// `disk` if it cannot be written to.
+    /// `disk` if it cannot be written to, `output-closed` if it is standard output and that is closed.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let own = Self::is_stdout(path);
+        if own && Sink::Stdout.is_closed() {
+            return Err(Failure::new(Exit::Other, "output-closed", "standard output is closed, so nothing can go there")
+                .next("leave it open, or name a folder with -o DIR"));
+        }
         let opened = if own {
             io::stdout().as_fd().try_clone_to_owned().map(File::from)
         } else {

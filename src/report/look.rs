@@ -1,6 +1,10 @@
 //! Where the output goes and what may be written there: colours, cursor movement, how many columns.
 
+use rustix::fd::AsFd;
+use rustix::fs::{OFlags, fcntl_getfl, fstat};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
 /// The stream that events go to: standard output, or standard error where `-o -` gives the other to the received bytes.
@@ -13,12 +17,23 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// The stream itself.
+    /// The stream itself. One that is closed takes nothing.
     #[must_use]
     pub fn open(self) -> Box<dyn Write + Send> {
         match self {
+            _ if self.is_closed() => Box::new(Closed),
             Self::Stdout => Box::new(io::stdout()),
             Self::Stderr => Box::new(io::stderr()),
+        }
+    }
+
+    /// True if whoever started this program has closed it. Before anything of ours runs, the standard library puts `/dev/null` there, open
+    /// in both directions, as nobody opens it who wants to throw output away (`>/dev/null`).
+    #[must_use]
+    pub fn is_closed(self) -> bool {
+        match self {
+            Self::Stdout => stands_in(io::stdout()),
+            Self::Stderr => stands_in(io::stderr()),
         }
     }
 
@@ -29,6 +44,26 @@ impl Sink {
             Self::Stdout => io::stdout().is_terminal(),
             Self::Stderr => io::stderr().is_terminal(),
         }
+    }
+}
+
+/// True for `/dev/null` that is open for reading too.
+fn stands_in(stream: impl AsFd) -> bool {
+    let both = fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let Ok(null) = Path::new("/dev/null").metadata() else { return false };
+    both && fstat(&stream).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (null.dev(), null.ino()))
+}
+
+/// A stream that is closed.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.flush().map(|()| 0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::BrokenPipe, "it is closed"))
     }
 }
 

@@ -194,7 +194,18 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Ok(line.map(|line| line.text))
     }
 
-    /// The same for a text that stays among the lines, wherever the others go.
+    /// Finds out if the stream is closed, without writing to it.
+    ///
+    /// # Errors
+    /// If it is.
+    pub fn probe(&mut self) -> io::Result<()> {
+        match &mut self.renderer {
+            Renderer::Human(human) => human.probe(),
+            Renderer::Json(out) => out.flush(),
+        }
+    }
+
+    /// As [`Reporter::event`], for a text that stays among the lines, wherever the others go.
     ///
     /// # Errors
     /// As [`Reporter::event`].

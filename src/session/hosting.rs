@@ -3,7 +3,7 @@
 use super::door::Door;
 use super::event::{Channel, Event};
 use super::plan::{Hosting, Plan, Ware};
-use super::{Ending, Report, hand_over, tell};
+use super::{Ending, Report, hand_over, tell, unsaid};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::report::prompt::OwnTerminal;
@@ -14,7 +14,7 @@ use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
 use std::future::pending;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// A host and the codes it has used up.
 pub(super) struct Host {
@@ -119,19 +119,17 @@ impl Host {
             [one] => Some(one.describe()),
             several => Some(format!("{} things", several.len())),
         };
-        tell(
-            report,
-            &Event::Channel(Channel {
-                code: words.to_string(),
-                number: code.nameplate().number(),
-                reach: door.reach(),
-                join,
-                link: door.link(words.as_str()),
-                expires_at: SystemTime::now() + plan.ttl,
-                lasts: plan.ttl,
-                offering,
-            }),
-        );
+        let channel = Event::Channel(Channel {
+            code: words.to_string(),
+            number: code.nameplate().number(),
+            reach: door.reach(),
+            join,
+            link: door.link(words.as_str()),
+            expires_at: SystemTime::now() + plan.ttl,
+            lasts: plan.ttl,
+            offering,
+        });
+        report.event(&channel, Instant::now()).map_err(|error| unsaid(&error))?;
         let (nameplate, password) = code.split();
         Ok(Judge::new(password, nameplate))
     }

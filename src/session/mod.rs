@@ -30,7 +30,7 @@ use asking::asked;
 use driver::Driver;
 use event::Event;
 use hosting::Host;
-use interrupt::{Interrupt, interrupted};
+use interrupt::{Interrupt, interrupted, outlive_limits};
 use lingering::{linger, stay};
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
@@ -53,7 +53,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     // It makes such a pair for signals, and does not survive it if that is refused.
     let pair = std::os::unix::net::UnixStream::pair();
     let made = pair.and_then(|_| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build());
-    made.map_err(|error| {
+    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime)).map_err(|error| {
         Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor")
     })
 }
@@ -101,7 +101,10 @@ async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Rea
     let (exit, reason) = match &end {
         Ok(()) => (Exit::Done, "done"),
         Err(failure) => {
-            tell(report, &Event::Trouble(failure.clone()));
+            if report.event(&Event::Trouble(failure.clone()), Instant::now()).is_err() {
+                // There may be somebody who reads this; if not, the exit status still says it.
+                let _ = writeln!(std::io::stderr(), "{failure}");
+            }
             (failure.exit, failure.word)
         }
     };
@@ -123,6 +126,12 @@ struct Reached {
 /// Says something. A stream that cannot be written ends nothing here: what matters is whether the peer got what it should.
 fn tell(report: &mut Report, event: &Event) {
     let _ = report.event(event, Instant::now());
+}
+
+/// What there is to say reaches nobody.
+fn unsaid(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Other, "output-closed", format!("standard output takes nothing, so nobody would see the code: {error}"))
+        .next("leave it open, with room where it goes")
 }
 
 /// A session during which Ctrl-C is heard from the first question on.
@@ -237,6 +246,8 @@ async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut 
             converse(&plan, joined, report, ending).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
+            // A code that nobody sees is of no use.
+            report.probe().map_err(|error| unsaid(&error))?;
             let mut host = Host::new(hosting);
             let end = hosted(&plan, &mut host, report, ending).await;
             host.close().await;

@@ -12,6 +12,7 @@ mod capabilities;
 mod changing;
 mod channel;
 mod choosing;
+mod closed;
 mod collect;
 mod config;
 mod control;

@@ -37,6 +37,11 @@ impl<W: Write + Send + 'static> Human<W> {
         Self { page: Page::new(out, look), look, once, progress_every, meters: Meters::default(), path: None }
     }
 
+    /// Writes nothing, which fails where the stream is closed.
+    pub(super) fn probe(&self) -> io::Result<()> {
+        self.page.write("")
+    }
+
     /// Takes the bar away while a question is asked.
     pub(super) fn suspend(&mut self) {
         self.page.suspend();

@@ -1,0 +1,73 @@
+//! Standard output that is closed or full, a limit on the size of files, and a signal that was ignored from the start.
+
+use crate::harness::content::names;
+use crate::harness::{Machine, Running};
+use rustix::process::{Pid, Signal, kill_process};
+use std::process::{Command, Output, Stdio};
+
+/// A shell's command line in which `$0` is the program and `$1` an argument.
+fn shell(machine: &Machine, script: &str, argument: &str) -> Command {
+    let program = machine.command([""; 0]);
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(program.get_program()).arg(argument).current_dir(machine.dir()).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(machine: &Machine, script: &str, argument: &str) -> Output {
+    shell(machine, script, argument).output().unwrap()
+}
+
+#[test]
+fn a_code_that_nobody_would_see_is_an_error() {
+    let here = Machine::new();
+    here.write("report", "x");
+    for command in ["give report", "take", "host", "give --human report"] {
+        for to in [">&-", ">/dev/full"] {
+            let ended = run(&here, &format!("exec \"$0\" {command} {to}"), "");
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(ended.status.code() == Some(1) && said.contains("nobody would see the code"), "{command} {to}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn what_goes_to_a_closed_output_is_not_delivered_and_the_code_is_good() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("report", "x");
+    let mut giver = here.start(["give", "report"]);
+    let code = giver.code();
+    let ended = run(&there, "exec \"$0\" take \"$1\" -o - >&-", &code);
+    assert!(ended.status.code() == Some(1) && String::from_utf8_lossy(&ended.stderr).contains("output-closed"), "{ended:?}");
+    there.run(["take", &code, "-o", "."]).expect(0);
+    giver.end().expect(0);
+    // A text that is not shown is not received.
+    let mut giver = here.start(["give", "--text", "hello"]);
+    let code = giver.code();
+    assert_eq!(run(&there, "exec \"$0\" take \"$1\" >&-", &code).status.code(), Some(1));
+    assert_eq!(giver.end().expect(6).failure()["error"], "peer-output-closed");
+}
+
+#[test]
+fn a_file_that_may_not_grow_further_is_an_error_and_not_a_death() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("report", vec![b'x'; 1 << 20]);
+    let mut giver = here.start(["give", "report"]);
+    let code = giver.code();
+    let ended = run(&there, "ulimit -f 64; exec \"$0\" take \"$1\" -o .", &code);
+    assert!(ended.status.code() == Some(8) && String::from_utf8_lossy(&ended.stdout).contains("\"error\":\"disk\""), "{ended:?}");
+    assert_eq!(giver.end().expect(6).failure()["error"], "peer-disk");
+    assert!(names(there.dir()).is_empty());
+}
+
+#[test]
+fn an_interrupt_that_was_ignored_from_the_start_stays_ignored() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("report", "x");
+    let mut giver = Running::start(shell(&here, "trap '' INT; exec \"$0\" give report", ""));
+    let code = giver.code();
+    kill_process(Pid::from_child(&giver.child), Signal::INT).unwrap();
+    there.run(["take", &code, "-o", "."]).expect(0);
+    assert_eq!(giver.end().status.code(), Some(0));
+}
