@@ -44,7 +44,7 @@ impl Args {
         let to_terminal = sink.is_terminal();
         match format_choice(self.json, self.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal) {
             Ok(format) => {
-                let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+                let look = Look::here(sink);
                 Ended(run(&mut Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None })))
             }
             Err(failure) => plainly(false, Err(failure)),

@@ -356,8 +356,7 @@ impl From<Ended> for ExitCode {
 fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
     let Err(failure) = done else { return Ended(Exit::Done) };
     let (sink, format) = if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
-    let variable = |name: &str| std::env::var(name).ok();
-    let look = Look::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+    let look = Look::here(sink);
     let mut report = Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
     Ended(end(&mut report, Err(failure)))
 }
@@ -395,7 +394,7 @@ fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool),
     let variable = |name: &str| std::env::var(name).ok();
     let to_terminal = sink.is_terminal();
     let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
-    let look = Look::of(sink, to_terminal, variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+    let look = Look::here(sink);
     Ok((Settings { format, look, once, progress_every: output.progress() }, to_terminal))
 }
 

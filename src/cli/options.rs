@@ -44,7 +44,8 @@ pub(super) struct Output {
     /// Print lines for people, also when standard output is not a terminal
     #[arg(long)]
     pub human: bool,
-    /// Seconds between progress lines where there is no bar, or a time such as 1m, or "off" (without it: 10)
+    /// Seconds between progress lines where there is no bar, or a time such as 1m (without it: 10); "off" hides the bar too, and what
+    /// begins and ends is said
     #[arg(long, value_name = "S|off", value_parser = progress)]
     progress: Option<Progress>,
 }

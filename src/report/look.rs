@@ -2,6 +2,7 @@
 
 use rustix::fd::AsFd;
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -77,13 +78,15 @@ pub struct Look {
     pub cursor: bool,
     /// Whether colours are welcome.
     pub colour: bool,
+    /// True if nothing but ASCII may be written (`LC_ALL=C`).
+    pub ascii: bool,
     /// Columns, asked again for each line because windows change; 0 for no end.
     pub width: fn() -> u16,
 }
 
 impl Look {
     /// Plain lines without an end, for anything that is not a terminal.
-    pub const PLAIN: Self = Self { cursor: false, colour: false, width: || 0 };
+    pub const PLAIN: Self = Self { cursor: false, colour: false, ascii: false, width: || 0 };
 
     /// The look of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without colours if `NO_COLOR` is set and not
     /// empty (no-color.org).
@@ -96,14 +99,20 @@ impl Look {
             Sink::Stdout => || window(io::stdout()),
             Sink::Stderr => || window(io::stderr()),
         };
-        Self { cursor: true, colour: no_color.is_none_or(str::is_empty), width }
+        Self { cursor: true, colour: no_color.is_none_or(str::is_empty), ascii: false, width }
     }
 
     /// The look of a stream of this process, by its environment.
     #[must_use]
     pub fn here(sink: Sink) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
-        Self::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref())
+        let look = Self::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+        Self { ascii: is_ascii_here(), ..look }
+    }
+
+    /// Text as it may be written.
+    pub(super) fn spelt(self, text: &str) -> Cow<'_, str> {
+        if self.ascii { ascii(text) } else { Cow::Borrowed(text) }
     }
 
     /// Text in a colour, if those are welcome. A text of several lines is coloured line by line.
@@ -118,6 +127,7 @@ impl Look {
     /// Text whose lines are broken between words so that none is wider than the window. All lines but the first begin with `indent`, which
     /// says that they belong to it: nothing inside a text can pass for a line of its own.
     pub(super) fn fold(self, text: &str, indent: &str) -> String {
+        let text = &*self.spelt(text);
         let width = usize::from((self.width)());
         let (mut folded, mut column) = (String::with_capacity(text.len() + indent.len()), 0);
         for (number, line) in text.split('\n').enumerate() {
@@ -140,6 +150,7 @@ impl Look {
     /// The peer's text with `mark` before each of its lines, and before each part of a line that is too long for the window: broken between
     /// words, else inside of one, so that nothing of it stands where a line of ours begins.
     pub(super) fn quote(self, text: &str, mark: &str) -> String {
+        let text = &*self.spelt(text);
         let width = usize::from((self.width)());
         let (mut quoted, mut column) = (mark.to_owned(), mark.width());
         for (number, line) in text.split('\n').enumerate() {
@@ -164,6 +175,35 @@ impl Look {
         }
         quoted
     }
+}
+
+/// True if the locale of this process is the one that has ASCII alone: the first of its variables that is set says so (POSIX XBD 8.2).
+#[must_use]
+pub fn is_ascii_here() -> bool {
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find(|name| set(name)).and_then(std::env::var_os);
+    said.is_some_and(|locale| locale == "C" || locale == "POSIX")
+}
+
+/// Text in ASCII alone: signs of ours as something like them, all else by its number.
+#[must_use]
+pub fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut spelt = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            letter if letter.is_ascii() => spelt.push(letter),
+            '✓' => spelt.push('+'),
+            '✗' => spelt.push('!'),
+            '–' => spelt.push('-'),
+            '→' => spelt.push_str("->"),
+            '…' => spelt.push_str("..."),
+            letter => spelt.extend(letter.escape_unicode()),
+        }
+    }
+    Cow::Owned(spelt)
 }
 
 fn turn(folded: &mut String, indent: &str) -> usize {
@@ -220,6 +260,14 @@ mod tests {
         assert_eq!(narrow.fold("> four-words-long  a\n\n  b\n", "> "), "> four-words-long\n> a\n> \n>   b\n> ");
         assert_eq!(narrow.fold("> a\tb", "> "), "> a\n> b");
         assert_eq!(Look::PLAIN.fold("one two  three four five", "  "), "one two  three four five");
+    }
+
+    #[test]
+    fn in_ascii_no_letter_is_lost_and_no_line_longer_than_the_window() {
+        let narrow = Look { ascii: true, width: || 14, ..Look::PLAIN };
+        assert_eq!(narrow.quote("\u{e9}\u{e9} \u{2713}", "| "), "| \\u{e9}\\u{e9}\n| +");
+        assert_eq!(narrow.fold("✗ a – b …", "  "), "! a - b ...");
+        assert_eq!(Look::PLAIN.spelt("✓ é"), "✓ é");
     }
 
     #[test]

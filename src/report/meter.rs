@@ -77,6 +77,11 @@ impl Meters {
         meter
     }
 
+    /// True if this one is among them.
+    pub fn has(&self, key: (Way, ItemId)) -> bool {
+        self.0.iter().any(|meter| meter.key == key)
+    }
+
     /// Bytes a second of one of them; 0 if it is not known.
     pub fn rate(&self, key: (Way, ItemId)) -> u64 {
         self.0.iter().find(|meter| meter.key == key).map_or(0, Meter::rate)

@@ -187,3 +187,39 @@ fn a_folder_is_offered_before_it_is_counted_and_what_was_left_out_is_listed() {
     let after: Vec<&str> = giver.lines().skip_while(|line| !line.starts_with("✓ Delivered")).skip(1).collect();
     assert!(after.len() == 2 && after.iter().all(|line| line.starts_with("– ") && line.contains("was left out")), "{giver}");
 }
+
+#[test]
+fn without_progress_there_is_no_bar_and_the_beginning_and_the_end_are_said() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("report.pdf", vec![b'r'; 32 << 20]);
+    let mut giver = Terminal::start(&here, 80, ["give", "report.pdf", "--progress", "off"]);
+    let code = giver.code();
+    let mut taker = Terminal::start(&there, 80, ["take", &code, "--yes", "--progress", "off"]);
+    let (taken, given) = (taker.end(0), giver.end(0));
+    assert!(taken.contains("\nReceiving 33.6 MB …\n") && taken.contains("✓ Received"), "{taken}");
+    assert!(given.contains("\nSending 33.6 MB …\n") && given.contains("✓ Delivered report.pdf"), "{given}");
+    for shown in [&taker.bytes, &giver.bytes] {
+        let shown = String::from_utf8_lossy(shown).into_owned();
+        assert!(!shown.contains('%') && !shown.contains('█'), "{shown:?}");
+    }
+}
+
+#[test]
+fn where_the_locale_has_ascii_alone_nothing_else_is_shown() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("r\u{e9}sum\u{e9}.pdf", vec![b'r'; 8 << 20]);
+    let c = |command: &mut std::process::Command| {
+        command.env("LC_ALL", "C").env("LANG", "en_US.UTF-8");
+    };
+    let mut giver = Terminal::start_with(&here, 80, ["give", "r\u{e9}sum\u{e9}.pdf"], c);
+    let code = giver.code();
+    let mut taker = Terminal::start_with(&there, 80, ["take", &code], c);
+    taker.see("[Y/n]");
+    taker.keys("y\r");
+    let (taken, given) = (taker.end(0), giver.end(0));
+    assert!(taken.contains("+ Received") && given.contains("+ Delivered r\\u{e9}sum\\u{e9}.pdf"), "{taken}\n{given}");
+    for shown in [&taker.bytes, &giver.bytes] {
+        assert!(shown.is_ascii(), "{:?}", String::from_utf8_lossy(shown));
+    }
+    assert_eq!(names(there.dir()), ["r\u{e9}sum\u{e9}.pdf"]);
+}

@@ -81,7 +81,14 @@ impl<W: Write + Send + 'static> Human<W> {
     }
 
     fn progress(&mut self, key: (Way, ItemId), done: u64, total: Option<u64>, now: Instant) -> io::Result<()> {
+        let begins = !self.meters.has(key);
         let meter = self.meters.note(key, done, total, now);
+        if self.progress_every.is_none() {
+            // Its end is said as ever.
+            let what = meter.total.map_or_else(String::new, |total| format!(" {}", super::amounts::size(total)));
+            let way = if key.0 == Way::Out { "Sending" } else { "Receiving" };
+            return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
+        }
         if self.look.cursor {
             if let Some(sum) = self.meters.sum() {
                 self.page.draw(sum, now);
@@ -211,6 +218,7 @@ impl<W: Write + Send + 'static> Human<W> {
         let said = self
             .look
             .fold(&format!("{mark} {:<width$}{}{next}", check.name, terminal_text(&check.detail), width = CHECK - 2), &" ".repeat(CHECK));
+        let mark = &*self.look.spelt(mark);
         said.replacen(mark, &self.look.paint(ink, mark), 1)
     }
 
@@ -225,6 +233,7 @@ impl<W: Write + Send + 'static> Human<W> {
     fn marked(&self, mark: &str, ink: Ink, line: &str) -> String {
         // Painted last: colour codes are no columns.
         let line = self.look.fold(&format!("{mark} {}", terminal_text(line)), "  ");
+        let mark = &*self.look.spelt(mark);
         line.replacen(mark, &self.look.paint(ink, mark), 1)
     }
 

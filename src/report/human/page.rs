@@ -34,6 +34,7 @@ impl<W: Write + Send + 'static> Page<W> {
 
     /// Writes whole lines above the bar.
     pub fn write(&self, lines: &str) -> io::Result<()> {
+        let lines = &*self.look.spelt(lines);
         match &self.bar {
             Some(bar) => bar.suspend(|| put(&self.out, lines.as_bytes())),
             None => put(&self.out, lines.as_bytes()),
@@ -65,7 +66,7 @@ impl<W: Write + Send + 'static> Page<W> {
         };
         // All words are in the template, because each change of a message would draw a picture of its own.
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+            bar.set_style(style.progress_chars(if self.look.ascii { "=> " } else { "█▉▊▋▌▍▎▏ " }));
         }
         bar.update(|state| state.set_pos(thousandths));
     }

@@ -27,9 +27,9 @@ impl Captured {
     }
 }
 
-const ROOMY: Look = Look { cursor: true, colour: false, width: || 80 };
-const NARROW: Look = Look { cursor: true, colour: false, width: || 40 };
-const COLOURED: Look = Look { cursor: true, colour: true, width: || 80 };
+const ROOMY: Look = Look { cursor: true, colour: false, ascii: false, width: || 80 };
+const NARROW: Look = Look { cursor: true, colour: false, ascii: false, width: || 40 };
+const COLOURED: Look = Look { cursor: true, colour: true, ascii: false, width: || 80 };
 
 fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
     let out = Captured::default();

@@ -10,7 +10,7 @@ pub use code::read_code;
 use super::amounts::count;
 use super::escape::{LONGEST, name, push_text, terminal};
 use super::human::words;
-use super::look::MARK;
+use super::look::{MARK, ascii, is_ascii_here};
 use crate::failure::{Exit, Failure};
 use crate::session::event::Offered;
 use pinhole_protocol::secret::SecretVec;
@@ -234,8 +234,8 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             changed |= shown.get(begin..) != Some(line);
             shown.push('\n');
         }
-        self.say(&shown)?;
-        self.say(if changed {
+        self.put(&shown)?;
+        self.put(if changed {
             "\nWhat is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n"
         } else {
             "\n"
@@ -276,6 +276,10 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     }
 
     fn say(&mut self, text: &str) -> Result<(), Failure> {
+        self.put(&if is_ascii_here() { ascii(text) } else { text.into() })
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Failure> {
         self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()).map_err(|error| failed(&error))
     }
 }
