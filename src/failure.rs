@@ -145,7 +145,7 @@ impl From<&str> for Subject {
 
 impl From<&FileName> for Subject {
     fn from(name: &FileName) -> Self {
-        Self::named(name.as_str())
+        Self::named(&name.text())
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct Wares {
     #[arg(long)]
     gitignore: bool,
     /// What to do with links inside folders
-    #[arg(long, value_enum, value_name = "HOW", default_value = "skip")]
+    #[arg(long, value_enum, value_name = "HOW", default_value = "keep")]
     links: LinksArg,
     /// Exit with 1 if anything inside a folder was left out
     #[arg(long)]
@@ -81,10 +81,14 @@ pub(super) struct Wares {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LinksArg {
-    /// Leave them out and say so
-    Skip,
+    /// Give those that stay inside their folder as links, leave the others out and say so
+    Keep,
     /// Give what they point to
     Follow,
+    /// Leave them out and say so
+    Skip,
+    /// Give them as they are, wherever they lead
+    All,
 }
 
 impl Args {
@@ -150,8 +154,10 @@ impl Wares {
     /// How folders are read, and what is kept in.
     pub(super) fn options(&self) -> Result<Options, Failure> {
         let links = match self.links {
-            LinksArg::Skip => Links::Skip,
+            LinksArg::Keep => Links::Keep,
             LinksArg::Follow => Links::Follow,
+            LinksArg::Skip => Links::Skip,
+            LinksArg::All => Links::All,
         };
         let fence = self.fencing.fence(Keeper::Command)?;
         Ok(Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links, fence })

@@ -4,7 +4,7 @@ use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
-use crate::files::inbox::{Conflict, EnvFile, Inbox, Policy, try_spot};
+use crate::files::inbox::{Conflict, EnvFile, Inbox, Links, Modes, Policy, try_spot};
 use crate::files::name::FileName;
 use crate::files::outbox::Keeper;
 use crate::files::outlet::Outlet;
@@ -22,9 +22,10 @@ use crate::transport::tunnel::Program;
 use clap::{Args, ValueEnum};
 use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
-use pinhole_protocol::wire::{PeerText, Want};
+use pinhole_protocol::wire::Want;
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -355,6 +356,13 @@ pub(super) struct Receive {
     /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`: 10GiB); each file or folder counts as 4 KiB at least
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
+    /// Keep the permissions that things have at the other side, whatever the umask here; without it they get those less the umask, and
+    /// never more
+    #[arg(long)]
+    modes: bool,
+    /// Which links to make
+    #[arg(long = "links", value_enum, value_name = "WHICH", default_value = "keep")]
+    links: WhichLinks,
     /// Refuse more files and folders than this (where nobody is asked, and not for `take -y`: 250000)
     #[arg(long, value_name = "N")]
     max_entries: Option<u64>,
@@ -488,7 +496,12 @@ impl Receive {
         let unwatched = !person && !here;
         let max_size = self.max_size.or(unwatched.then_some(UNWATCHED));
         let max_entries = self.max_entries.or(unwatched.then_some(UNWATCHED_ENTRIES));
-        let policy = Policy { conflict, max_size, max_entries, acting: person, ..Policy::default() };
+        let modes = if self.modes { Modes::Kept } else { Modes::Umask };
+        let links = match self.links {
+            WhichLinks::Keep => Links::Inside,
+            WhichLinks::All => Links::All,
+        };
+        let policy = Policy { conflict, max_size, max_entries, acting: person, modes, links, ..Policy::default() };
         let outlet = self.bytes_to_outlet()?;
         let sink = self.sink()?;
         let to = match &self.output {
@@ -513,6 +526,15 @@ impl Receive {
     }
 }
 
+/// Links that are made of those that come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WhichLinks {
+    /// Those that do not lead out of the folder that they come in; others are left out and listed
+    Keep,
+    /// All, as they are, wherever they lead; none is followed here
+    All,
+}
+
 /// Whether `PINHOLE_YES` says what `take -y` does.
 fn yes_of_variable() -> Result<bool, Failure> {
     match std::env::var_os("PINHOLE_YES") {
@@ -534,10 +556,9 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     }
     let usage = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name a folder that exists, a file name, or -");
     let name = path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
-    let text = name.to_str().ok_or_else(|| usage("the name after -o is not UTF-8".into()))?;
-    let parsed = FileName::parse(&PeerText::new(text.to_owned())).map_err(|error| usage(format!("-o: {error}")))?;
+    let parsed = FileName::parse(name.as_bytes()).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
-        return Err(usage(format!("-o: {text:?} is not a name that is safe on every system; {} would be", parsed.name.as_str())));
+        return Err(usage(format!("-o: {name:?} has characters that a terminal would act on; {} would be a name", parsed.name.text())));
     }
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

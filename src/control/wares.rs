@@ -3,7 +3,7 @@
 use super::feed::{self, Feed, Input};
 use super::wire::{Bounds, Kind, Thing, Unsettled};
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Fence, Links, Options, Selection};
+use crate::files::outbox::{Fence, Options, Selection};
 use crate::files::secret_source;
 use crate::session::plan::Ware;
 use pinhole_protocol::limits::ITEMS;
@@ -60,7 +60,7 @@ impl Parcel {
             Self::Files(paths, options) => {
                 let bytes = paths.iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect();
                 let Options { exclude, gitignore, links, fence } = options;
-                (Kind::Files { exclude, gitignore, follow_links: links == Links::Follow, fence: fence.as_ref().map(Bounds::of) }, bytes)
+                (Kind::Files { exclude, gitignore, links, fence: fence.as_ref().map(Bounds::of) }, bytes)
             }
             Self::Stream(input) => return (Thing { bytes: 0, kind: Kind::Stream }, Content::Stream(input)),
         };
@@ -121,7 +121,7 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut O
             Err(_) => Err(Failure::new(Exit::Usage, "not-text", "the text is not UTF-8")),
         },
         Kind::Secret { label } => Ok(Ware::Secret(label, Arc::new(SecretVec::new(bytes)))),
-        Kind::Files { exclude, gitignore, follow_links, fence } => {
+        Kind::Files { exclude, gitignore, links, fence } => {
             let paths: Vec<PathBuf> = bytes
                 .split(|byte| *byte == 0)
                 .filter(|path| !path.is_empty())
@@ -131,7 +131,6 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut O
             if let Some(relative) = paths.iter().find(|path| !path.is_absolute()) {
                 return Err(Failure::new(Exit::Usage, "usage", format!("{} is not an absolute path", Path::display(relative))));
             }
-            let links = if follow_links { Links::Follow } else { Links::Skip };
             let fence = match fence {
                 Some(told) => Some(told.fence().inside(own.cloned())),
                 None => own.cloned(),

@@ -3,6 +3,7 @@
 
 use super::owner::Visitor;
 use crate::failure::{Exit, Failure};
+use crate::files::outbox::Links;
 use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -72,7 +73,8 @@ pub(super) enum Kind {
     Files {
         exclude: Vec<String>,
         gitignore: bool,
-        follow_links: bool,
+        #[serde(default)]
+        links: Links,
         #[serde(default)]
         fence: Option<Bounds>,
     },

@@ -1,19 +1,19 @@
-//! File names from the peer: one path component that is safe to create and to print, or a refusal (DESIGN 5).
+//! File names from the peer: one path component that is safe to create, or a refusal.
 //!
-//! The rules are the same on every system, so that a folder received on Linux can be handed on to Windows and back, and so that a
-//! name means one thing to both sides. What could lead out of the directory is refused; what could deceive a reader, a shell or a
-//! file system is rewritten with `_`, and the caller reports both names.
+//! A name is stored as it was sent. What could lead out of the directory is refused; what would move a cursor or turn text around is
+//! rewritten with `_`, and so is what the file system of the directory cannot hold; the caller reports both names.
 
 use pinhole_protocol::limits::NAME_BYTES;
-use pinhole_protocol::wire::PeerText;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use unicode_normalization::UnicodeNormalization;
 
-/// A single path component, at most [`NAME_BYTES`] bytes of NFC text without control, invisible or reserved characters. It is neither
-/// hidden nor an option to a command, so it is never one of the program's own hidden names. It has no `Display`: in a sentence of ours it is
-/// the [`Subject`](crate::failure::Subject). [`FileName::parse`] makes all of them;
-/// [`FileName::numbered`] derives from one another that would parse to itself.
+/// A single path component, from 1 to [`NAME_BYTES`] bytes of any kind, without a separator, a NUL, a control character or one that
+/// changes the direction of text. It has no `Display`: in a sentence of ours it is the [`Subject`](crate::failure::Subject).
+/// [`FileName::parse`] makes all of them; the others derive from one another that would parse to itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileName(String);
+pub struct FileName(OsString);
 
 /// A name as it will be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,10 @@ pub enum NameError {
     /// `.` or `..`.
     #[error("a name stands for a folder itself or the one above it")]
     Dots,
-    /// `/` or `\`, which includes every absolute path.
+    /// `/`, which includes every absolute path.
     #[error("a name holds a path separator")]
     Separator,
-    /// A drive or an alternate data stream of a one-letter file: `C:`.
-    #[error("a name begins with a drive")]
-    Drive,
-    /// A NUL byte, where many programs would stop reading.
+    /// A NUL byte, at which the operating system would stop reading.
     #[error("a name holds a NUL byte")]
     Nul,
     /// Over [`NAME_BYTES`], as it came or in its safe form.
@@ -48,46 +45,46 @@ pub enum NameError {
 }
 
 impl FileName {
-    /// Checks one path component of the peer's and makes it safe: NFC; `_` for control, invisible and Windows' reserved characters, for
-    /// each dot and space at the end and for a `-` or `.` at the beginning; `_` before a Windows device name. A parsed name parses to
-    /// itself.
+    /// Checks one path component of the peer's and makes it safe: `_` for each control character and each that changes the direction of
+    /// text. What is no UTF-8 stays. A parsed name parses to itself.
     ///
     /// # Errors
-    /// [`NameError`] for what is no single component, and for what is too long before or after.
-    pub fn parse(text: &PeerText) -> Result<Parsed, NameError> {
-        let raw = text.raw();
+    /// [`NameError`] for what is no single component, and for what is too long.
+    pub fn parse(raw: &[u8]) -> Result<Parsed, NameError> {
         match raw {
-            "" => return Err(NameError::Empty),
-            "." | ".." => return Err(NameError::Dots),
+            b"" => return Err(NameError::Empty),
+            b"." | b".." => return Err(NameError::Dots),
             _ if raw.len() > NAME_BYTES => return Err(NameError::TooLong),
-            _ if raw.contains(['/', '\\']) => return Err(NameError::Separator),
-            _ if raw.contains('\0') => return Err(NameError::Nul),
-            _ if matches!(raw.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic()) => return Err(NameError::Drive),
+            _ if raw.contains(&b'/') => return Err(NameError::Separator),
+            _ if raw.contains(&0) => return Err(NameError::Nul),
             _ => {}
         }
-        let mut name: String = raw.nfc().map(|c| if is_unsafe(c) { '_' } else { c }).collect();
-        if name.starts_with(['-', '.']) {
-            name.replace_range(..1, "_");
-        }
-        let kept = name.trim_end_matches(['.', ' ']).len();
-        let ending = "_".repeat(name.len().saturating_sub(kept));
-        name.truncate(kept);
-        name.push_str(&ending);
-        if is_device(&name) {
-            name.insert(0, '_');
-        }
-        // NFC can lengthen a name, as composed forms exist that it must take apart.
-        if name.len() > NAME_BYTES {
-            return Err(NameError::TooLong);
-        }
-        let changed = name != raw;
-        Ok(Parsed { name: Self(name), changed })
+        let name = rewritten(raw, is_unsafe);
+        Ok(Parsed { changed: name != raw, name: Self(OsString::from_vec(name)) })
     }
 
-    /// The name, safe to create and to print.
+    /// The name, safe to create.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn as_os_str(&self) -> &OsStr {
         &self.0
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The name as people read it: what is no UTF-8 has the replacement character.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        self.0.to_string_lossy()
+    }
+
+    /// The name, where a test knows that it is text.
+    #[cfg(test)]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap()
     }
 
     /// The name with a `_` in front, under which programs do not look for it.
@@ -95,78 +92,92 @@ impl FileName {
     /// # Errors
     /// [`NameError::TooLong`] if it has no room for that.
     pub fn set_aside(&self) -> Result<Self, NameError> {
-        if self.0.len() < NAME_BYTES { Ok(Self(format!("_{}", self.0))) } else { Err(NameError::TooLong) }
+        let name = [b"_", self.bytes()].concat();
+        if name.len() <= NAME_BYTES { Ok(Self(OsString::from_vec(name))) } else { Err(NameError::TooLong) }
+    }
+
+    /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves, for each dot and space at the end and
+    /// for what is no UTF-8, and at most `longest` bytes.
+    #[must_use]
+    pub fn plain(&self, longest: usize) -> Self {
+        let mut name: Vec<u8> = Vec::with_capacity(self.0.len());
+        for chunk in self.bytes().utf8_chunks() {
+            name.extend(rewritten(chunk.valid().as_bytes(), |c| RESERVED.contains(&c)));
+            name.extend(chunk.invalid().iter().map(|_| b'_'));
+        }
+        let mut name = Self(OsString::from_vec(name)).shortened("", longest).0.into_vec();
+        let kept = name.iter().rposition(|byte| !b". ".contains(byte)).map_or(0, |last| last.saturating_add(1));
+        for byte in name.iter_mut().skip(kept) {
+            *byte = b'_';
+        }
+        Self(OsString::from_vec(name))
     }
 
     /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the whole would not fit.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Self {
-        let dot = self.0.rfind('.').filter(|dot| self.0.len().saturating_sub(*dot) <= LONGEST_EXTENSION);
-        let (stem, extension) = dot.and_then(|dot| self.0.split_at_checked(dot)).unwrap_or((&self.0, ""));
-        let (stem, tar) = stem.strip_suffix(".tar").filter(|stem| !stem.is_empty()).map_or((stem, ""), |stem| (stem, ".tar"));
-        let ending = format!(" ({number}){tar}{extension}");
-        let mut room = stem.len().min(NAME_BYTES.saturating_sub(ending.len()));
-        while !stem.is_char_boundary(room) {
-            room = room.saturating_sub(1);
+        self.numbered_within(number, NAME_BYTES)
+    }
+
+    /// The same in at most `longest` bytes.
+    #[must_use]
+    pub fn numbered_within(&self, number: u32, longest: usize) -> Self {
+        self.shortened(&format!(" ({number})"), longest)
+    }
+
+    /// The name with something before its extension, and its stem shortened until the whole has at most `longest` bytes.
+    fn shortened(&self, inserted: &str, longest: usize) -> Self {
+        let name = self.bytes();
+        let longest_extension = LONGEST_EXTENSION.min(longest / 2);
+        let dot =
+            name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0 && name.len().saturating_sub(*dot) <= longest_extension);
+        let (stem, extension) = dot.and_then(|dot| name.split_at_checked(dot)).unwrap_or((name, b""));
+        let (stem, tar): (_, &[u8]) =
+            stem.strip_suffix(b".tar").filter(|stem| !stem.is_empty()).map_or((stem, b""), |stem| (stem, b".tar"));
+        let ending = [inserted.as_bytes(), tar, extension].concat();
+        let room = stem.len().min(longest.saturating_sub(ending.len()));
+        let mut stem = stem.get(..room).unwrap_or(stem).to_vec();
+        // No letter is cut in two.
+        if let Err(error) = std::str::from_utf8(&stem)
+            && error.error_len().is_none()
+        {
+            stem.truncate(error.valid_up_to());
         }
-        Self(format!("{}{ending}", stem.get(..room).unwrap_or(stem)))
+        Self(OsString::from_vec([stem, ending].concat()))
     }
 
     /// A form that is equal for names which a file system that ignores case would take for one.
     #[must_use]
-    pub fn folded(&self) -> String {
-        // Upper case first: it joins what lower case alone keeps apart, such as the two small sigmas.
-        self.0.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
+    pub fn folded(&self) -> Vec<u8> {
+        let fold = |text: &str| -> String {
+            // Upper case first: it joins what lower case alone keeps apart, such as the two small sigmas.
+            text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
+        };
+        self.bytes().utf8_chunks().flat_map(|chunk| [fold(chunk.valid()).into_bytes(), chunk.invalid().to_vec()]).flatten().collect()
     }
 }
 
-/// Bytes of an extension, its dot counted, that [`FileName::numbered`] keeps at the end; a longer one is no extension that anyone means.
+/// Bytes of an extension, its dot counted, that stay at the end of a name that is changed; a longer one is no extension that anyone means.
 const LONGEST_EXTENSION: usize = 32;
 
-/// Whether a character must not be in a name: it moves a cursor, is not seen, changes the order of what is seen, or Windows reserves it.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() || "<>:\"|?*".contains(c) || INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c))
+/// What Windows reserves: <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT, exFAT and NTFS refuse it elsewhere too.
+const RESERVED: [char; 8] = ['<', '>', ':', '"', '\\', '|', '?', '*'];
+
+/// The bytes with `_` for each character that `is_bad`.
+fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {
+    let mut name = Vec::with_capacity(raw.len());
+    for chunk in raw.utf8_chunks() {
+        let safe: String = chunk.valid().chars().map(|c| if is_bad(c) { '_' } else { c }).collect();
+        name.extend_from_slice(safe.as_bytes());
+        name.extend_from_slice(chunk.invalid());
+    }
+    name
 }
 
-/// Whether Windows takes the name for a device, whatever its case and extension:
-/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>, and the console's two names.
-fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ').to_ascii_uppercase();
-    let mut numbered = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")).unwrap_or_default().chars();
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
-        // Windows counts the superscripts of Latin-1 among the digits of `COM1`.
-        || (matches!(numbered.next(), Some('0'..='9' | '¹' | '²' | '³')) && numbered.next().is_none())
+/// Whether a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order of what is seen (UAX #9).
+const fn is_unsafe(c: char) -> bool {
+    matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
-
-/// Ranges of characters that are not seen or that steer how others are seen: general category Cf, Zl and Zp, and the property
-/// `Default_Ignorable_Code_Point` (Unicode 16.0, `DerivedGeneralCategory.txt` and `DerivedCoreProperties.txt`).
-const INVISIBLE: &[(char, char)] = &[
-    ('\u{ad}', '\u{ad}'),
-    ('\u{34f}', '\u{34f}'),
-    ('\u{600}', '\u{605}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{6dd}', '\u{6dd}'),
-    ('\u{70f}', '\u{70f}'),
-    ('\u{890}', '\u{891}'),
-    ('\u{8e2}', '\u{8e2}'),
-    ('\u{115f}', '\u{1160}'),
-    ('\u{17b4}', '\u{17b5}'),
-    ('\u{180b}', '\u{180f}'),
-    ('\u{200b}', '\u{200f}'),
-    ('\u{2028}', '\u{202e}'),
-    ('\u{2060}', '\u{206f}'),
-    ('\u{3164}', '\u{3164}'),
-    ('\u{fe00}', '\u{fe0f}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{ffa0}', '\u{ffa0}'),
-    ('\u{fff0}', '\u{fffb}'),
-    ('\u{110bd}', '\u{110bd}'),
-    ('\u{110cd}', '\u{110cd}'),
-    ('\u{13430}', '\u{1343f}'),
-    ('\u{1bca0}', '\u{1bca3}'),
-    ('\u{1d173}', '\u{1d17a}'),
-    ('\u{e0000}', '\u{e0fff}'),
-];
 
 #[cfg(test)]
 mod tests;

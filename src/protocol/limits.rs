@@ -5,6 +5,11 @@ use core::time::Duration;
 /// Protocol versions that this code speaks, ascending (SPEC 3.2).
 pub const VERSIONS: &[u16] = &[1];
 
+/// What this code can beyond version 1, a bit each (SPEC 3.2).
+pub const CAPABILITIES: u64 = FAITHFUL;
+/// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and 7.8).
+pub const FAITHFUL: u64 = 1;
+
 /// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200 bytes.
 pub const HANDSHAKE_BODY: usize = 1024;
 /// How long one handshake may take before it is closed (SPEC 3.7).
@@ -64,18 +69,33 @@ pub const PARTS_AHEAD: u32 = 4;
 pub const PARTS_UNWRITTEN: usize = 8;
 /// Entries of one transfer.
 pub const ENTRIES: u32 = 1_000_000;
-/// Levels of folders in a path.
+/// Levels of a path, its item's own counted: what a receiver can still remove again, one level after another.
+pub const LEVELS: u32 = 4_096;
+/// Bytes of the names of a transfer's folders, which a receiver keeps to its end.
+pub const FOLDER_NAMES: usize = 64 << 20;
+/// Levels of a path as it is said to and by a peer that is not faithful.
 pub const PATH_LEVELS: usize = 64;
-/// Bytes of a path, its separators counted.
+/// Bytes of such a path, its separators counted.
 pub const PATH_BYTES: usize = 4_096;
+/// Bytes of what a link says: Linux' `PATH_MAX`, without the NUL.
+pub const TARGET_BYTES: usize = 4_095;
+/// Entries that are named as different in one message, and the bytes of those names.
+pub const DIFFERENCES: usize = 100;
+/// See [`DIFFERENCES`].
+pub const DIFFERENCES_BYTES: usize = 8 << 10;
 /// Bytes of one name in a path: what the common file systems hold.
 pub const NAME_BYTES: usize = 255;
 /// Top-level items of one offer.
-pub const ITEMS: usize = 1_000;
+pub const ITEMS: usize = 16_384;
+/// Those of an offer to or of a peer that is not faithful.
+pub const PATH_ITEMS: usize = 1_000;
 /// Files that a receiver holds open at once.
 pub const OPEN_FILES: usize = 64;
 /// Disjoint written ranges named in one state message; more than eight links can leave.
 pub const RANGES: usize = 64;
+/// Disjoint written ranges of one transfer. Holes of the smallest blocks, of 4 KiB with one of bytes between two, make 2,048 of a whole
+/// credit; more are single bytes, scattered to fill memory.
+pub const PIECES: usize = 64 * RANGES;
 
 /// Links of one conversation (SPEC 6).
 pub const LINKS: usize = 8;

@@ -15,8 +15,8 @@ const FRAMING: usize = 64;
 /// Largest label of a secret, in bytes: a file name.
 const LABEL: usize = 255;
 
-/// The number of [`Message::Entries`] on the wire.
-const ENTRIES: u32 = 3;
+/// The numbers of [`Message::Paths`] and [`Message::Entries`] on the wire.
+const PARTS: [u32; 2] = [3, 10];
 
 /// The body of a text or secret is too long for one message, or its label for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +195,9 @@ impl Messages {
     /// Takes back what no link has begun of our item; true if that is all there is of it, so that there is nothing to cancel.
     pub(crate) fn withdraw(&mut self, item: ItemId) -> bool {
         self.ready.retain(|message| match message {
+            Message::Paths(part) => part.item != item,
             Message::Entries(part) => part.item != item,
+            Message::Gap { item: of, .. } => *of != item,
             Message::End { item: ended, .. } => *ended != item,
             _ => true,
         });
@@ -345,7 +347,7 @@ pub(crate) fn window_bytes(message: &Message) -> u64 {
 /// Whether a message is a part, seen before it is decoded: a part of names without content would be many times as long in memory.
 fn is_part(encoded: &[u8]) -> bool {
     let mut decoder = Decoder::new(encoded);
-    decoder.array().and_then(|_| decoder.u32()).is_ok_and(|kind| kind == ENTRIES)
+    decoder.array().and_then(|_| decoder.u32()).is_ok_and(|kind| PARTS.contains(&kind))
 }
 
 /// The name under which a message is known until a link has it whole, if anybody could speak of it.
@@ -474,11 +476,11 @@ mod tests {
         // Counted whether a link has them or not.
         for number in a.unacknowledged.len()..UNACKNOWLEDGED {
             assert!(!a.ignored());
-            a.send(Message::Result { item: ItemId(1), failed: None });
+            a.send(Message::Result { item: ItemId(1), failed: None, differences: None });
             assert!(number % 2 == 0 || a.piece().is_some());
         }
         assert!(!a.ignored());
-        a.send(Message::Result { item: ItemId(1), failed: None });
+        a.send(Message::Result { item: ItemId(1), failed: None, differences: None });
         assert!(a.ignored());
     }
 
@@ -515,15 +517,8 @@ mod tests {
     #[test]
     fn a_part_over_its_bytes_is_refused_undecoded() {
         let part = |names: usize| {
-            let path = (0..names).map(|_| crate::wire::PeerText::new(String::new())).collect();
-            let entry = crate::wire::Entry {
-                path,
-                kind: crate::wire::EntryKind::File,
-                size: Some(0),
-                executable: false,
-                modified: None,
-                modified_nanos: 0,
-            };
+            let name = crate::wire::PeerName::new(alloc::vec![0; names]);
+            let entry = crate::wire::Entry::inside(0, name, crate::wire::EntryKind::Folder);
             encoded(&Message::Entries(crate::wire::Part { item: ItemId(1), first: 0, entries: alloc::vec![entry] }), 0)
         };
         let around = part(PART_BYTES / 2).len() - PART_BYTES / 2;

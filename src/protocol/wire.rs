@@ -4,16 +4,20 @@
 //! [`read`] takes them in the one form that they are written in.
 
 mod control;
+mod differences;
 mod form;
 mod message;
 mod offer;
+mod paths;
 mod reason;
 #[cfg(test)]
 mod vectors;
 
 pub use control::{Control, Greeting, Piece, Span, Want};
+pub use differences::{Difference, Differences, Fate};
 pub use message::Message;
-pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, Part};
+pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, PERMISSIONS, Part, Place};
+pub use paths::{PathEntry, PathKind, PathPart};
 pub use reason::Reason;
 
 use alloc::{string::String, vec::Vec};
@@ -80,5 +84,34 @@ impl fmt::Debug for PeerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Escaped: a Debug print may reach a terminal in a failing test or a log.
         write!(f, "{:?}", self.0)
+    }
+}
+
+/// A name, a path or the text of a link, from the peer: any bytes. It has no `Display`, as [`PeerText`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct PeerName(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    Vec<u8>,
+);
+
+impl PeerName {
+    /// Marks `bytes` as the peer's.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes as they came, for parsing or escaping; never for output.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
     }
 }

@@ -1,5 +1,6 @@
 //! JSON lines for scripts and agents: what EVENTS.md promises.
 
+mod differing;
 mod line;
 mod read;
 mod schema;
@@ -12,12 +13,14 @@ use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::{About, Words};
 use crate::failure::Failure;
-use crate::session::event::{Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
+use crate::session::event::{Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
+use differing::Differing;
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::schema;
 use serde::Serialize;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -111,15 +114,8 @@ impl Lines {
                     Body::Text { peer: Peer::new(id.0), body: None, saved_to: Some(spelt(path)), size }
                 }
             },
-            Event::File(file) => Body::File {
-                peer: Peer::new(file.id.0),
-                name: &file.name,
-                original_name: file.original_name.as_ref().map(|name| name.raw()),
-                saved_to: file.saved_to.as_deref().map(spelt),
-                size: file.size,
-                kind: if file.folder { Kind::Folder } else { Kind::File },
-                files: file.files,
-            },
+            Event::File(file) if file.differences.missing() > 0 => Body::Incomplete { peer: Peer::new(file.id.0), file: arrived(file) },
+            Event::File(file) => Body::File { peer: Peer::new(file.id.0), file: arrived(file) },
             Event::Secret { id, name, size, stored } => {
                 let (stored, saved_to, variable) = match stored {
                     Stored::File(path) => (line::Stored::File, Some(spelt(path)), None),
@@ -136,6 +132,7 @@ impl Lines {
             Event::Offer(offer) => Body::Offer {
                 peer: Peer::new(offer.id.0),
                 names: &offer.names,
+                names_more: (offer.names_more > 0).then_some(offer.names_more),
                 size: offer.size,
                 count: offer.count,
                 counted: offer.counted,
@@ -147,7 +144,14 @@ impl Lines {
             }
             Event::Queued(ours) => Body::Queued(item(ours)),
             Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
-            Event::Delivered(ours) => Body::Delivered { item: item(ours), left_out: (ours.left_out > 0).then_some(ours.left_out) },
+            Event::Delivered(ours) => {
+                let (item, differing) = (item(ours), Differing::of(&ours.differences));
+                let trust = differing.trust();
+                match ours.differences.missing() {
+                    0 => Body::Delivered { item, differing, trust },
+                    _ => Body::Partly { item, differing, trust },
+                }
+            }
             Event::Trouble(failure) => Body::Error {
                 error: failure.word,
                 detail: &failure.detail,
@@ -161,6 +165,25 @@ impl Lines {
                 Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: (self.seq > 0).then_some(self.seq) }
             }
         }
+    }
+}
+
+/// A file or folder that has arrived, as its line has it.
+fn arrived(file: &Arrived) -> line::File {
+    let (name, name_bytes) = differing::spelt(file.name.raw());
+    let (original_name, original_name_bytes) = file.original_name.as_ref().map(|name| differing::spelt(name.raw())).unzip();
+    let (saved_to, saved_to_bytes) = file.saved_to.as_ref().map(|path| differing::spelt(path.as_os_str().as_bytes())).unzip();
+    line::File {
+        name,
+        name_bytes,
+        original_name,
+        original_name_bytes: original_name_bytes.flatten(),
+        saved_to,
+        saved_to_bytes: saved_to_bytes.flatten(),
+        size: file.size,
+        kind: if file.folder { Kind::Folder } else { Kind::File },
+        files: file.files,
+        differing: Differing::of(&file.differences),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::control::wire::{About, Role, State, Want};
 use crate::failure::{Exit, Failure};
 use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, Stored, Way};
-use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -44,7 +44,7 @@ pub fn about() -> About {
 
 /// `report.pdf`, as its sender calls it.
 pub fn ours() -> Ours {
-    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1), left_out: 0 }
+    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1), differences: Differences::default() }
 }
 
 /// Progress of the transfer 1.
@@ -61,12 +61,29 @@ pub fn text(body: &str) -> Event {
 pub fn every(peer: &str) -> Vec<Event> {
     let id = ItemId(7);
     let said = || PeerText::new(peer.into());
+    let mut differences = Differences::default();
+    let named = || PeerName::new(peer.into());
+    differences.add(peer.as_bytes(), Fate::Renamed(named()));
+    differences.add(peer.as_bytes(), Fate::LeftOut(Reason::Link));
+    differences.add_unnamed([3, 0, 5]);
+    let mut incomplete = differences.clone();
+    incomplete.add(peer.as_bytes(), Fate::Missing(Reason::SourceChanged));
+    incomplete.add_unnamed([0, 2, 0]);
     let file = |folder, saved_to: Option<&str>| {
-        let (saved_to, original_name) = (saved_to.map(PathBuf::from), Some(said()));
-        Event::File(Arrived { id, name: peer.into(), original_name, saved_to, size: 5, files: 1, folder })
+        let (saved_to, original_name) = (saved_to.map(PathBuf::from), Some(named()));
+        Event::File(Arrived {
+            id,
+            name: PeerName::new(peer.into()),
+            original_name,
+            saved_to,
+            size: 5,
+            files: 1,
+            folder,
+            differences: differences.clone(),
+        })
     };
     let secret = |stored, name| Event::Secret { id, name, size: 32, stored };
-    let offer = |names, size, counted, asked| Event::Offer(Offered { id, names, size, count: Some(9), counted, asked });
+    let offer = |names, size, counted, asked| Event::Offer(Offered { id, names, names_more: 0, size, count: Some(9), counted, asked });
     let direct = Channel {
         number: 9_417,
         link: Some("https://relay.example/#417-walrus-clipboard-mango".into()),
@@ -123,7 +140,18 @@ pub fn every(peer: &str) -> Vec<Event> {
             size: Some(38_200_000),
             next: "pinhole receive 417 --wait 45".into(),
         },
-        Event::Delivered(Ours { what: peer.into(), files: Some(14), left_out: 2, ..ours() }),
+        Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: differences.clone(), ..ours() }),
+        Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: incomplete.clone(), ..ours() }),
+        Event::File(Arrived {
+            id,
+            name: named(),
+            original_name: None,
+            saved_to: None,
+            size: 5,
+            files: 1,
+            folder: true,
+            differences: incomplete,
+        }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),
         Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),

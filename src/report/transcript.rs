@@ -119,8 +119,19 @@ impl Transcript {
             }
             Event::File(file) => {
                 let what = if file.folder { "folder" } else { "file" };
-                let place = file.saved_to.as_ref().map_or_else(|| name(&file.name), |path| name(&path.to_string_lossy()));
-                self.entry(now, &format!("**The other side** sent a {what}, {}, which is now:", size(file.size)), Some((THEIRS, &place)))
+                let place = file
+                    .saved_to
+                    .as_ref()
+                    .map_or_else(|| name(&String::from_utf8_lossy(file.name.raw())), |path| name(&path.to_string_lossy()));
+                self.entry(
+                    now,
+                    &format!(
+                        "**The other side** sent a {what}, {}, {}:",
+                        size(file.size),
+                        if file.differences.missing() > 0 { "of which not all is here" } else { "which is now" }
+                    ),
+                    Some((THEIRS, &place)),
+                )
             }
             Event::Secret { name: label, size: bytes, .. } => {
                 let title = format!("**The other side** sent a secret, {}, left out here", size(*bytes));
@@ -128,6 +139,9 @@ impl Transcript {
                     Some(label) => self.entry(now, &format!("{title}; it is called:"), Some((THEIRS, &name(label.raw())))),
                     None => self.entry(now, &format!("{title}."), None),
                 }
+            }
+            Event::Delivered(ours) if ours.differences.missing() > 0 => {
+                self.entry(now, &format!("Number {} of this side is delivered in part.", ours.id.0), None)
             }
             Event::Delivered(ours) => self.entry(now, &format!("Number {} of this side is delivered.", ours.id.0), None),
             Event::PeerLeft(reason) => self.entry(now, &format!("The other side has left ({}).", word(*reason)), None),

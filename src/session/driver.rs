@@ -122,7 +122,7 @@ impl<'a> Driver<'a> {
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
         let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
-        let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify };
+        let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify, faithful: established.peer.is_faithful() };
         Ok(Self {
             conversation: Conversation::new(clock::now(), established.commitment, setup),
             plan,
@@ -261,6 +261,7 @@ impl<'a> Driver<'a> {
             News::Sent(item, range) => self.input(Input::Sent(link, item, range)),
             News::Unserved => self.input(Input::Unserved(link)),
             News::Refused(item, refusal) => self.refuse(item, refusal.reason, Some(refusal.failure)),
+            News::Gap(item, range, why) => self.input(Input::Gap(item, range, why)),
             News::Unread(item, failure) => self.withdraw(item, failure.reason(), Some(failure.failure())),
             News::Down(end) => self.input(Input::LinkDown(link, end)),
             // The reader hears of a broken connection too, and says how it broke.
@@ -287,6 +288,7 @@ impl<'a> Driver<'a> {
             Told::Offered(offer) => self.offered(offer),
             Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
             Told::Register(part) => self.register(part),
+            Told::Gap { transfer, range, why } => self.gap(transfer, range, why),
             Told::Progress(item, done) => self.progress_in(item, done),
             Told::Unfit(item, reason, what) => self.unfit(item, reason, what),
             Told::Whole(item, whole) => self.commit(item, whole),
@@ -295,7 +297,7 @@ impl<'a> Driver<'a> {
             Told::PartWanted(item) => self.next_part(item),
             Told::AllRead(item) => self.check_sources(item),
             Told::Written { transfer, done, frontier } => self.progress_out(transfer, done, frontier),
-            Told::Delivered(item) => self.delivered(item),
+            Told::Delivered(item, differences) => self.delivered(item, &differences),
             Told::Failed(item, reason) => self.failed(item, reason),
             // Only the side that asked is protected by the words; that the other has compared them changes nothing here.
             Told::PeerVerified => {}

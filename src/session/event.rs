@@ -2,7 +2,7 @@
 
 use crate::control::wire::About;
 use crate::failure::{Exit, Failure};
-use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -218,8 +218,10 @@ pub enum Way {
 pub struct Offered {
     /// The peer's number for the transfer.
     pub id: ItemId,
-    /// The top-level names as they will be stored.
+    /// The top-level names as they will be stored, at most [`NAMES`].
     pub names: Vec<String>,
+    /// How many more there are.
+    pub names_more: u32,
     /// Bytes, at least; final if `counted`.
     pub size: Option<u64>,
     /// Entries, at least; final if `counted`.
@@ -236,9 +238,9 @@ pub struct Arrived {
     /// The peer's number for the transfer.
     pub id: ItemId,
     /// Its final name here.
-    pub name: String,
+    pub name: PeerName,
     /// Its name at the peer, if that differs.
-    pub original_name: Option<PeerText>,
+    pub original_name: Option<PeerName>,
     /// Where it is now; nothing if it went to standard output.
     pub saved_to: Option<PathBuf>,
     /// Bytes of content.
@@ -247,6 +249,8 @@ pub struct Arrived {
     pub files: u32,
     /// File or folder.
     pub folder: bool,
+    /// What of it is not here as it was there. With something missing it is not delivered whole.
+    pub differences: Differences,
 }
 
 /// Where a received secret went.
@@ -277,9 +281,12 @@ pub struct Ours {
     pub size: Option<u64>,
     /// Files in it, for people.
     pub files: Option<u32>,
-    /// Entries of its folders that are not sent, such as links: people and errors have each by name.
-    pub left_out: u64,
+    /// What of it is not there as it is here. With something missing it is not delivered whole.
+    pub differences: Differences,
 }
+
+/// Names that an offer's line has.
+pub const NAMES: usize = 1_000;
 
 /// Something that is sent from here, for a transcript.
 pub struct Sent<'a> {

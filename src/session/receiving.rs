@@ -2,11 +2,11 @@
 
 use super::answers::Gone;
 use super::driver::Driver;
-use super::event::{Arrived, Event, Offered, Way};
+use super::event::{Arrived, Event, NAMES, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
-use crate::files::acting::acting;
-use crate::files::inbox::{Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal, Saved};
+use crate::files::acting::acts;
+use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::escape::name;
@@ -15,8 +15,9 @@ use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Part, PeerText, Reason, Want};
-use std::path::{Path, PathBuf};
+use pinhole_protocol::wire::{Differences, ItemId, ItemKind, Offer, Part, PeerName, PeerText, Reason, Want};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A transfer of the peer's.
@@ -96,7 +97,7 @@ impl Driver<'_> {
         if rule != Conflict::Ask || !inbox.has(&name) {
             return self.text_stored(id, body, &inbox, &name, rule);
         }
-        let taken = name.as_str().to_owned();
+        let taken = name.text().into_owned();
         self.ask(
             Some(id),
             ("the name that is taken", "say it with --conflict rename, skip or overwrite"),
@@ -112,7 +113,7 @@ impl Driver<'_> {
         match inbox.store_text_as(name, rule, body.raw()) {
             Ok(Some(path)) => self.told(id, body, Some(path)),
             Ok(None) => {
-                let detail = format!("{} is here already and was left as it is", inbox.path().join(name.as_str()).display());
+                let detail = format!("{} is here already and was left as it is", inbox.path().join(name.as_os_str()).display());
                 self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
                 self.arrived(Input::Refuse(id, Reason::Exists));
             }
@@ -184,6 +185,7 @@ impl Driver<'_> {
             // Two transfers would mix their bytes.
             return self.refuse(id, Reason::NotWanted, None);
         }
+        let faithful = self.conversation.is_faithful();
         let bytes = offer.counted.then_some(offer.bytes);
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
@@ -197,8 +199,8 @@ impl Driver<'_> {
                 // A text may have the name already.
                 let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
                 let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
-                match planned.and_then(|inbox| inbox.plan(&offer, rename)) {
-                    Ok(plan) => (plan.items().iter().map(|item| item.name.as_str().to_owned()).collect(), Some(plan)),
+                match planned.and_then(|inbox| inbox.plan(&offer, rename, faithful)) {
+                    Ok(plan) => (plan.items().iter().map(|item| item.name.text().into_owned()).collect(), Some(plan)),
                     Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.plan.person => {
                         let why = failure.detail.clone();
                         return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
@@ -207,13 +209,17 @@ impl Driver<'_> {
                 }
             }
         };
-        let acts = |plan: &FilePlan| plan.items().iter().any(|item| acting(Path::new(item.name.as_str())).is_some());
+        let act = |plan: &FilePlan| plan.items().iter().any(|item| acts(item.name.as_os_str()).is_some());
         // Whoever has said yes beforehand did not know of names by which programs act.
-        let asked = taking.ask || self.plan.person && plan.as_ref().is_some_and(acts);
+        let asked = taking.ask || self.plan.person && plan.as_ref().is_some_and(act);
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
+        let mut names: Vec<String> = names;
+        let names_more = u32::try_from(names.len().saturating_sub(NAMES)).unwrap_or(u32::MAX);
+        names.truncate(NAMES);
         let offered = Offered {
             id,
             names,
+            names_more,
             size: (!stream).then_some(offer.bytes),
             count: (!stream).then_some(offer.entries),
             counted: offer.counted,
@@ -225,14 +231,14 @@ impl Driver<'_> {
             return self.accept(id, &taking, plan);
         }
         let folder = plan.as_ref().and_then(FilePlan::folder);
-        let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_str()));
+        let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_os_str()));
         let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
         let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
             if asked && !terminal.accept(&offered, &into)? || gone.is_set() {
                 return Ok(None);
             }
             let answers: Result<Vec<_>, Failure> =
-                taken.into_iter().map(|name| terminal.conflict(name.as_str()).map(|answer| (name, answer))).collect();
+                taken.into_iter().map(|name| terminal.conflict(&name.text()).map(|answer| (name, answer))).collect();
             answers.map(Some)
         };
         self.ask(
@@ -353,6 +359,15 @@ impl Driver<'_> {
         );
     }
 
+    /// Of some positions no bytes come.
+    pub(super) fn gap(&mut self, id: ItemId, range: Range<u64>, why: Option<Reason>) {
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        match receiving.gap(range.clone(), why) {
+            Ok(()) => self.next.push_back(Input::Passed(id, range)),
+            Err(refusal) => self.refuse(id, refusal.reason, Some(refusal.failure)),
+        }
+    }
+
     pub(super) fn progress_in(&mut self, id: ItemId, done: u64) {
         let total = self.theirs.get(&id).and_then(|theirs| theirs.bytes);
         self.say(&Event::Progress { id, way: Way::In, done, total });
@@ -364,17 +379,20 @@ impl Driver<'_> {
         self.work(
             move || receiving.commit(&whole),
             move |driver, committed| match committed {
-                Ok(saved) => driver.committed(id, saved),
+                Ok(committed) => driver.committed(id, committed),
                 Err(refusal) => driver.refuse(id, refusal.reason, Some(refusal.failure)),
             },
         );
     }
 
-    fn committed(&mut self, id: ItemId, saved: Vec<Saved>) {
+    fn committed(&mut self, id: ItemId, committed: Committed) {
+        let Committed { items: saved, told } = committed;
         self.tables.remove_sink(id);
         self.theirs.remove(&id);
         // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to remove it.
         let left_out = saved.iter().any(|saved| saved.skipped);
+        let mut differing = Differences::default();
+        saved.iter().for_each(|saved| differing.extend(&saved.differences));
         for saved in saved {
             if saved.skipped {
                 let detail = Subject::from(&saved.name).was("already here and was left as it is");
@@ -383,16 +401,18 @@ impl Driver<'_> {
             }
             self.say(&Event::File(Arrived {
                 id,
-                name: saved.name.as_str().to_owned(),
+                name: PeerName::new(saved.name.bytes().to_vec()),
                 original_name: saved.original,
                 saved_to: saved.path,
                 size: saved.size,
                 files: saved.files,
                 folder: saved.folder,
+                differences: saved.differences,
             }));
         }
+        self.differ(&differing, Side::Here);
         self.received += 1;
-        self.next.push_back(if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id) });
+        self.next.push_back(if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id, told) });
         self.enough();
     }
 

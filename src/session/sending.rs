@@ -5,12 +5,12 @@ use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Next, Outgoing, Selection};
+use crate::files::outbox::{Checked, Next, Outgoing, Selection, Totals};
 use crate::report::escape;
-use crate::report::sentences::failure_from;
+use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
-use pinhole_protocol::wire::{EntryKind, ItemId, Reason, Want};
+use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Reason, Want};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(super) struct Ours {
     files: u32,
     selection: Option<Arc<Selection>>,
     source: Option<Arc<Outgoing>>,
+    /// What of it is not there as it is here.
+    differences: Differences,
     /// Another command, which wants to know what becomes of it.
     follower: Option<Follower>,
 }
@@ -59,8 +61,13 @@ impl Ours {
     }
 
     fn told(&self, id: ItemId) -> Told {
-        let left_out = self.source.as_ref().map_or(0, |source| source.skipped().count);
-        Told { id, what: self.what.clone(), size: self.size, files: (self.files > 0).then_some(self.files), left_out }
+        let mut differences = self.differences.clone();
+        let skipped = self.source.as_ref().map_or(0, |source| source.skipped().count);
+        let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
+        // A peer that is not faithful is told nothing, and people here are all the same.
+        differences.add_unnamed([0, 0, skipped.saturating_sub(differences.left_out().saturating_add(differences.missing()))]);
+        let files = (self.files > 0).then_some(self.files);
+        Told { id, what: self.what.clone(), size: self.size, files, differences }
     }
 }
 
@@ -89,7 +96,15 @@ impl Driver<'_> {
         }
         self.report.sent(&sent(id, ware), std::time::Instant::now());
         let what = ware.describe();
-        let ours = |size| Ours { what: what.clone(), size, files: 0, selection: None, source: None, follower: follower.clone() };
+        let ours = |size| Ours {
+            what: what.clone(),
+            size,
+            files: 0,
+            selection: None,
+            source: None,
+            differences: Differences::default(),
+            follower: follower.clone(),
+        };
         let body = match ware {
             Ware::Text(text) => {
                 self.ours.insert(id, ours(Some(text.len() as u64)));
@@ -122,7 +137,17 @@ impl Driver<'_> {
     }
 
     fn offer(&mut self, id: ItemId, selection: &Arc<Selection>) {
-        let offer = selection.offer(id);
+        let faithful = self.conversation.is_faithful();
+        let offer = match selection.offer(id, faithful) {
+            Ok(offer) => offer,
+            Err(failure) => {
+                if let Some(ours) = self.ours.remove(&id) {
+                    ours.fail(&failure);
+                }
+                self.trouble(failure);
+                return;
+            }
+        };
         self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes));
         let counted = offer.counted;
         if let (Some(ours), false) = (self.ours.get(&id), self.plan.verify) {
@@ -135,15 +160,15 @@ impl Driver<'_> {
             return;
         }
         // Folders are counted while the other side already reads the offer.
-        if let Some(count) = selection.count_in_background() {
+        if let Some(count) = selection.count_in_background(faithful) {
             let (desk, selection) = (self.desk.clone(), Arc::clone(selection));
             tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(COUNTING).await;
-                    let (done, offer) = (count.done(), selection.offer(id));
+                    let (done, Totals { bytes, entries, counted }) = (count.done(), selection.totals(faithful));
                     let counted = move |driver: &mut Driver<'_>| {
-                        driver.count(id, Some(offer.bytes));
-                        driver.input(Input::Counted { transfer: id, bytes: offer.bytes, entries: offer.entries, counted: offer.counted });
+                        driver.count(id, Some(bytes));
+                        driver.input(Input::Counted { transfer: id, bytes, entries, counted });
                     };
                     desk.bring(counted).await;
                     if done {
@@ -162,13 +187,14 @@ impl Driver<'_> {
 
     /// The peer wants it: opens the sources.
     pub(super) fn accepted(&mut self, id: ItemId) {
+        let faithful = self.conversation.is_faithful();
         let Some(ours) = self.ours.get_mut(&id) else { return };
         let Some(selection) = &ours.selection else { return };
         let desk = self.desk.clone();
         let told = move |available: crate::files::outbox::Available| {
             desk.put(move |driver| driver.input(Input::Available(id, available.bytes)));
         };
-        match selection.open(told) {
+        match selection.open(faithful, told) {
             Ok(source) => {
                 let source = Arc::new(source);
                 ours.source = Some(Arc::clone(&source));
@@ -207,7 +233,17 @@ impl Driver<'_> {
         self.work(
             move || source.finish(),
             move |driver, checked| match checked {
-                Ok(()) => driver.input(Input::Unchanged(id)),
+                Ok(Checked { gaps, differences }) => {
+                    if let Some(ours) = driver.ours.get_mut(&id) {
+                        ours.differences = differences.clone();
+                    }
+                    // What was sent whole and has changed since is taken back by its name (SPEC 7.5).
+                    if !gaps.is_empty() && differences.unnamed().missing() > 0 {
+                        let failure = failure_from(Reason::SourceChanged, Side::Here);
+                        return driver.withdraw(id, Reason::SourceChanged, Some(failure));
+                    }
+                    driver.input(Input::Checked(id, differences));
+                }
                 Err(failure) => driver.withdraw(id, failure.reason(), Some(failure.failure())),
             },
         );
@@ -237,8 +273,9 @@ impl Driver<'_> {
     }
 
     /// The peer says that it has it.
-    pub(super) fn delivered(&mut self, id: ItemId) {
-        let Some(ours) = self.forget(id) else { return };
+    pub(super) fn delivered(&mut self, id: ItemId, differences: &Differences) {
+        let Some(mut ours) = self.forget(id) else { return };
+        ours.differences.extend(differences);
         self.delivered += 1;
         let details = ours.left_out();
         if let Some(follower) = &ours.follower {
@@ -246,11 +283,30 @@ impl Driver<'_> {
             details.iter().for_each(|detail| follower.left_out(detail.clone()));
         }
         self.say(&Event::Delivered(ours.told(id)));
-        ours.follower.as_ref().inspect(|follower| follower.delivered());
+        if let Some(follower) = &ours.follower {
+            match incomplete(&ours.differences, Side::There) {
+                Some(failure) => follower.failed(failure),
+                None => follower.delivered(),
+            }
+        }
         let strict = self.plan.strict && !details.is_empty();
         details.into_iter().for_each(|detail| self.say(&Event::Trouble(left_out(detail))));
         if strict {
             self.fail(left_out_strictly());
+        }
+        self.differ(&ours.differences, Side::There);
+    }
+
+    /// Ends with a failure what did not arrive whole, or with `--strict` not under its name; `side` has it.
+    pub(super) fn differ(&mut self, differences: &Differences, side: Side) {
+        if let Some(failure) = incomplete(differences, side) {
+            self.trouble(failure);
+        } else if self.plan.strict && differences.renamed() > 0 {
+            self.fail(Failure::new(
+                Exit::Other,
+                "renamed",
+                "something has another name at its receiver, and --strict makes that a failure",
+            ));
         }
     }
 
@@ -271,6 +327,20 @@ impl Driver<'_> {
         ours.stop();
         Some(ours)
     }
+}
+
+/// That not all is where it belongs, if so; `side` has what there is of it.
+fn incomplete(differences: &Differences, side: Side) -> Option<Failure> {
+    let what = match differences.missing() {
+        0 => return None,
+        1 => "one of the files is".to_owned(),
+        missing => format!("{missing} of the files are"),
+    };
+    let detail = match side {
+        Side::Here => format!("{what} not here, or not whole; the rest is"),
+        Side::There => format!("{what} not at the other side, or not whole; the rest is"),
+    };
+    Some(Failure::new(Exit::Other, "incomplete", detail).next("see what is missing, and send that again"))
 }
 
 /// That something was left out of a folder, which ends no command by itself.

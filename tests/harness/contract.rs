@@ -121,8 +121,11 @@ struct File {
     from: From,
     trust: Trust,
     name: String,
+    name_bytes: Option<String>,
     original_name: Option<String>,
+    original_name_bytes: Option<String>,
     saved_to: Option<String>,
+    saved_to_bytes: Option<String>,
     size: u64,
     kind: Kind,
     files: u32,
@@ -161,6 +164,7 @@ struct Offer {
     from: From,
     trust: Trust,
     names: Vec<String>,
+    names_more: Option<u64>,
     size: Option<u64>,
     count: Option<u32>,
     counted: bool,
@@ -172,7 +176,17 @@ struct Item {
     id: u32,
     what: String,
     size: Option<u64>,
-    left_out: Option<u64>,
+}
+
+/// Something that has another name, or is not there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Differing {
+    path: String,
+    path_bytes: Option<String>,
+    name: Option<String>,
+    name_bytes: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -367,8 +381,36 @@ fn check_session(it: &Session, line: &str) {
     assert!(it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')), "{line}");
 }
 
+/// Takes what differs out of a line's fields.
 #[track_caller]
-fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
+fn check_differing(kind: &str, fields: &mut BTreeMap<String, Value>, line: &str) {
+    let mut named = 0;
+    for (list, reasons) in [("renamed", false), ("missing", true), ("left_out_paths", true)] {
+        for one in fields.remove(list).map_or_else(Vec::new, |list| list.as_array().expect("a list").clone()) {
+            let it: Differing = serde_json::from_value(one).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert_eq!((it.reason.is_some(), it.name.is_none()), (reasons, reasons), "{line}");
+            assert!(
+                !it.path.is_empty() && it.path_bytes.is_none_or(|bytes| !bytes.is_empty()) && it.name_bytes.as_deref() != Some(""),
+                "{line}"
+            );
+            assert!(it.reason.is_none_or(|reason| PROMISE.contains(&format!("\n| `{reason}` | "))), "{line}");
+            named += 1;
+        }
+    }
+    let more = ["renamed_more", "missing_more", "left_out"].map(|count| fields.remove(count).map(|count| count.as_u64().expect("a count")));
+    assert!(named <= 200 && more.iter().flatten().all(|count| *count > 0), "{line}");
+    assert_eq!(matches!(kind, "incomplete" | "partly"), line.contains("\"missing\"") || more[1].is_some(), "{line}");
+    if matches!(kind, "delivered" | "partly") {
+        let trust = fields.remove("trust").map(|trust| trust.as_str() == Some("untrusted"));
+        assert_eq!(trust, (named > 0).then_some(true), "{line}");
+    }
+}
+
+#[track_caller]
+fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
+    if matches!(kind, "file" | "incomplete" | "delivered" | "partly") {
+        check_differing(kind, &mut fields, line);
+    }
     let id = match kind {
         "text" => {
             let Text { id, from: From::Peer, trust: Trust::Untrusted, body, saved_to, size } = read(fields, line);
@@ -376,12 +418,17 @@ fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
             assert!(body.is_some() != size.is_some() && (body.is_none() || saved_to.is_none()), "{line}");
             id
         }
-        "file" => {
+        "file" | "incomplete" => {
             let it: File = read(fields, line);
             let File { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
-            assert!(!it.name.is_empty() && it.original_name.as_ref() != Some(&it.name), "{line}");
+            assert!(!it.name.is_empty() && (it.original_name.as_ref() != Some(&it.name) || it.name_bytes.is_some()), "{line}");
+            let exact =
+                [(&Some(it.name), &it.name_bytes), (&it.original_name, &it.original_name_bytes), (&it.saved_to, &it.saved_to_bytes)];
+            for (text, bytes) in exact {
+                assert!(bytes.is_none() || text.as_ref().is_some_and(|text| text.contains('\u{fffd}')), "{line}");
+            }
             assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
-            assert!(matches!(it.kind, Kind::Folder) || it.files == 1 && it.size < u64::MAX, "{line}");
+            assert!(matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX, "{line}");
             id
         }
         "secret" => {
@@ -395,15 +442,15 @@ fn check_item(kind: &str, fields: BTreeMap<String, Value>, line: &str) {
             id
         }
         "offer" => {
-            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, size, count, counted } = read(fields, line);
+            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, names_more, size, count, counted } = read(fields, line);
+            assert!(names_more.is_none_or(|more| more > 0 && names.len() == 1_000), "{line}");
             assert!(!names.is_empty() && size.is_some() == count.is_some(), "{line}");
             assert!(size.is_some() || !counted, "of unknown size, and counted: {line}");
             id
         }
-        "queued" | "delivered" => {
+        "queued" | "delivered" | "partly" => {
             let it: Item = read(fields, line);
             assert!(!it.what.is_empty() && it.size != Some(u64::MAX), "{line}");
-            assert!(it.left_out.is_none_or(|count| count > 0 && kind == "delivered"), "{line}");
             it.id
         }
         "progress" => {

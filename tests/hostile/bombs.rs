@@ -4,7 +4,7 @@ use crate::count;
 use crate::harness::Machine;
 use crate::harness::content::names;
 use crate::peer::FakeHost;
-use crate::sender::{ITEM, Sender, entry, file, item};
+use crate::sender::{ITEM, Places, Sender, entry, file, item};
 use pinhole_protocol::records::ChunkHead;
 use pinhole_protocol::wire::{Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
 use rustix::process::Signal;
@@ -70,7 +70,7 @@ fn what_a_cut_left_is_removed_before_the_end_or_its_place_is_said() {
             sender.entries(1 + part * 1000, folders);
             sender.registered(2 + part);
         }
-        let Sender { there, mut taker, peer } = sender;
+        let Sender { there, mut taker, peer, .. } = sender;
         drop(peer);
         taker.until("status", "disconnected");
         if interrupted {
@@ -96,9 +96,9 @@ fn what_was_put_in_the_place_of_a_part_is_not_delivered() {
     std::fs::rename(sender.there.path(&part), sender.there.path("ours")).unwrap();
     std::fs::create_dir(sender.there.path(&part)).unwrap();
     std::fs::write(sender.there.path(&part).join("theirs"), "x").unwrap();
-    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 0 });
+    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 0, differences: None });
     sender.peer.say(&Message::Leave { reason: Reason::Done });
-    let Sender { there, taker, mut peer } = sender;
+    let Sender { there, taker, mut peer, .. } = sender;
     peer.hear_out();
     drop(peer);
     let ended = taker.end().expect(8);
@@ -120,7 +120,7 @@ fn what_cannot_be_removed_is_named() {
         println!("skipped: a tmpfs cannot be mounted here");
         return;
     }
-    let Sender { there, taker, peer } = sender;
+    let Sender { there, taker, peer, .. } = sender;
     drop(peer);
     let ended = taker.end();
     Command::new("umount").arg("-l").arg(kept).output().unwrap();
@@ -134,12 +134,12 @@ fn an_end_before_all_is_there_delivers_nothing() {
     for (entries, bytes) in [(1, 11), (1, 9), (2, 10), (0, 0), (u32::MAX, u64::MAX)] {
         let mut sender = Sender::one_file(10);
         sender.chunk(0, 0, 10);
-        sender.peer.say(&Message::End { item: ITEM, entries, bytes });
+        sender.peer.say(&Message::End { item: ITEM, entries, bytes, differences: None });
         sender.ends(7);
     }
     let mut sender = Sender::one_file(10);
     sender.chunk(0, 0, 9);
-    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 10 });
+    sender.peer.say(&Message::End { item: ITEM, entries: 1, bytes: 10, differences: None });
     sender.peer.say(&Message::Leave { reason: Reason::Failed });
     sender.ends(6);
 }
@@ -155,8 +155,8 @@ fn an_offer_of_more_than_can_be_is_refused_before_anything_is_allocated() {
         sender.offer(vec![file("a", size), file("b", size)], 2, 2, false);
         sender.ends(1);
     }
-    let many = (0..1001).map(|number| file(&number.to_string(), 0)).collect();
-    for (items, entries) in [(vec![item("gift", ItemKind::Folder, None)], 1_000_001), (many, 1001), (Vec::new(), 0)] {
+    let many = (0..16_385).map(|number| file(&number.to_string(), 0)).collect();
+    for (items, entries) in [(vec![item("gift", ItemKind::Folder, None)], 1_000_001), (many, 16_385), (Vec::new(), 0)] {
         let mut sender = Sender::new();
         sender.offer(items, 0, entries, false);
         sender.ends(7);
@@ -183,18 +183,19 @@ fn what_the_entries_add_up_to_is_held_against_the_offer() {
 
 #[test]
 fn an_entry_that_is_none_refuses_its_transfer_and_the_channel_goes_on() {
-    let deep = entry(&["gift"; 65], Some(1));
+    let dots = entry(&["gift", ".."], Some(1));
     let unsized_file = Entry { kind: EntryKind::File, ..entry(&["gift", "a"], None) };
-    for (bad, reason, word) in [(deep, Reason::BadName, "bad-name"), (unsized_file, Reason::Protocol, "protocol")] {
+    for (bad, reason, word) in [(dots, Reason::BadName, "bad-name"), (unsized_file, Reason::Protocol, "protocol")] {
         let (host, there) = (FakeHost::new(), Machine::new());
         let mut guest = there.start(["connect", &host.code]);
         let mut peer = host.meet();
         peer.put_in_use(Want::Both);
         let items = vec![item("gift", ItemKind::Folder, None)];
-        peer.say(&Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false }));
+        peer.say(&Message::Offer(Offer { item: ITEM, items: items.clone(), bytes: 0, entries: 0, counted: false, allocated: None }));
         peer.until(|message| matches!(message, Message::Accept { .. }).then_some(())).expect("accepted");
-        peer.say(&Message::Entries(Part { item: ITEM, first: 0, entries: vec![bad] }));
-        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed } = &message { *failed } else { None });
+        let entries = Places::of(&items).placed(0, vec![entry(&["gift"], None), bad]);
+        peer.say(&Message::Entries(Part { item: ITEM, first: 0, entries }));
+        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None });
         assert_eq!(refused, Some(reason));
         peer.say(&Message::Text { item: ItemId(2), body: "still here".into() });
         assert_eq!(guest.until("text", "")["body"], "still here");
@@ -234,7 +235,7 @@ fn empty_files_are_not_free() {
         // What is refused is refused before its name is made; only a taker that has all is told of an end.
         if all {
             sender.entries(30_001, vec![entry(&["gift", "last"], Some(0))]);
-            sender.peer.say(&Message::End { item: ITEM, entries: 30_002, bytes: 0 });
+            sender.peer.say(&Message::End { item: ITEM, entries: 30_002, bytes: 0, differences: None });
         }
         sender.peer.say(&Message::Leave { reason: Reason::Done });
         sender.ends(1);
@@ -314,7 +315,7 @@ fn an_offer_as_long_as_a_message_can_be_is_refused_within_memory() {
     let mut sender = Sender::new();
     for number in 0..4 {
         let items = (0..130_000).map(|_| item("", ItemKind::Folder, None)).collect();
-        sender.peer.say(&Message::Offer(Offer { item: ItemId(1 + number), items, bytes: 0, entries: 0, counted: false }));
+        sender.peer.say(&Message::Offer(Offer { item: ItemId(1 + number), items, bytes: 0, entries: 0, counted: false, allocated: None }));
     }
     sender.ends(7);
 }

@@ -4,7 +4,8 @@
 use crate::harness::{Machine, Running};
 use crate::peer::{FakeHost, Peer, Said};
 use pinhole_protocol::records::ChunkHead;
-use pinhole_protocol::wire::{Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerText, Want};
+use pinhole_protocol::wire::{Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerName, PeerText, Want};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Our one transfer.
@@ -15,6 +16,7 @@ pub struct Sender {
     pub there: Machine,
     pub taker: Running,
     pub peer: Peer,
+    said: Places,
 }
 
 impl Sender {
@@ -29,11 +31,12 @@ impl Sender {
         let mut peer = host.meet();
         peer.put_in_use(Want::Give);
         while !matches!(peer.hear(), Some(Said::Control(Control::Using(_)))) {}
-        Self { there, taker, peer }
+        Self { there, taker, peer, said: Places::default() }
     }
 
     pub fn offer(&mut self, items: Vec<Item>, bytes: u64, entries: u32, counted: bool) {
-        self.peer.say(&Message::Offer(Offer { item: ITEM, items, bytes, entries, counted }));
+        self.said = Places::of(&items);
+        self.peer.say(&Message::Offer(Offer { item: ITEM, items, bytes, entries, counted, allocated: None }));
     }
 
     pub fn accepted(&mut self) {
@@ -41,7 +44,9 @@ impl Sender {
         assert!(accepted.is_some(), "not accepted");
     }
 
+    /// Says entries of [`entry`].
     pub fn entries(&mut self, first: u32, entries: Vec<Entry>) -> bool {
+        let entries = self.said.placed(first, entries);
         self.peer.say(&Message::Entries(Part { item: ITEM, first, entries }))
     }
 
@@ -126,15 +131,53 @@ pub fn tree(machine: &Machine) -> Vec<String> {
 }
 
 pub fn item(name: &str, kind: ItemKind, size: Option<u64>) -> Item {
-    Item { name: PeerText::new(name.into()), kind, size }
+    Item { name: PeerText::new(name.into()), kind, size, exact: None }
 }
 
 pub fn file(name: &str, size: u64) -> Item {
     item(name, ItemKind::File, Some(size))
 }
 
+/// What stands between two names of an entry that has no place yet: no text has it.
+const BETWEEN: u8 = 0xff;
+
+/// An entry by its path, whose place [`Places::placed`] finds.
 pub fn entry(path: &[&str], size: Option<u64>) -> Entry {
     let kind = if size.is_some() { EntryKind::File } else { EntryKind::Folder };
-    let path = path.iter().map(|name| PeerText::new((*name).into())).collect();
-    Entry { path, kind, size, executable: false, modified: None, modified_nanos: 0 }
+    let path = path.iter().map(|name| name.as_bytes()).collect::<Vec<_>>().join(&BETWEEN);
+    Entry { size, ..Entry::inside(u32::MAX, PeerName::new(path), kind) }
+}
+
+/// Where the entries of a transfer lie: its items, and the folders that were said.
+#[derive(Default)]
+pub struct Places {
+    items: Vec<Vec<u8>>,
+    folders: HashMap<Vec<u8>, u32>,
+}
+
+impl Places {
+    pub fn of(items: &[Item]) -> Self {
+        Self { items: items.iter().map(|item| item.bytes().to_vec()).collect(), folders: HashMap::new() }
+    }
+
+    /// Entries of [`entry`] from number `first` on, as they are said; in a folder or an item that does not exist where that was not said.
+    pub fn placed(&mut self, first: u32, entries: Vec<Entry>) -> Vec<Entry> {
+        let place = |(number, entry): (u32, Entry)| {
+            let path = entry.name.clone().unwrap().raw().to_vec();
+            if entry.kind == EntryKind::Folder {
+                self.folders.insert(path.clone(), number);
+            }
+            match path.iter().rposition(|byte| *byte == BETWEEN) {
+                None => {
+                    let place = self.items.iter().position(|item| *item == path);
+                    Entry { item: Some(place.map_or(u32::MAX, |place| place as u32)), folder: None, name: None, ..entry }
+                }
+                Some(at) => {
+                    let folder = self.folders.get(&path[..at]).copied();
+                    Entry { folder: Some(folder.unwrap_or(u32::MAX)), name: Some(PeerName::new(path[at + 1..].to_vec())), ..entry }
+                }
+            }
+        };
+        (first..).zip(entries).map(place).collect()
+    }
 }

@@ -6,6 +6,7 @@ use crate::harness::{Machine, Running};
 use crate::peer::{Peer, Ready, Said};
 use crate::sender::{ITEM, within_memory};
 use pinhole_protocol::wire::{Control, ItemId, Message, Reason, Want};
+use std::io::Read;
 
 /// The real `host`, and a peer of ours that holds its channel open.
 fn channel(here: &Machine, args: &[&str]) -> (Running, Peer) {
@@ -48,14 +49,14 @@ fn texts_both_ways_wait_for_a_peer_that_reads_after_it_has_said_everything() {
     let (mut delivered, mut came) = (0, 0);
     while delivered < texts || came < texts {
         match peer.message().unwrap_or_else(|| panic!("cut after {delivered} results and {came} texts")) {
-            Message::Result { item, failed } => {
+            Message::Result { item, failed, .. } => {
                 delivered += 1;
                 assert_eq!((item.0 as usize, failed), (delivered, None), "in the order in which they were sent");
             }
             Message::Text { item, ref body } => {
                 assert_eq!(*body, format!("ours {came}"));
                 came += 1;
-                assert!(peer.say(&Message::Result { item, failed: None }));
+                assert!(peer.say(&Message::Result { item, failed: None, differences: None }));
             }
             _ => panic!("neither a result nor a text"),
         }
@@ -70,7 +71,7 @@ fn texts_both_ways_wait_for_a_peer_that_reads_after_it_has_said_everything() {
 #[test]
 fn credit_a_byte_at_a_time_is_served_however_late_its_receiver_reads() {
     let (steps, size, here) = (20_000, 3_500_000, Machine::new());
-    std::fs::File::create(here.path("gift")).unwrap().set_len(size).unwrap();
+    std::io::copy(&mut std::io::repeat(7).take(size), &mut std::fs::File::create(here.path("gift")).unwrap()).unwrap();
     let mut giver = here.start(["give", "gift"]);
     let mut peer = Ready::dial(1, &giver.code()).unwrap().join();
     peer.answer_use(Want::Take);
@@ -88,7 +89,7 @@ fn credit_a_byte_at_a_time_is_served_however_late_its_receiver_reads() {
         assert!(records % 100 > 0 || peer.tell(&Control::Heartbeat { work: false }));
     }
     within_memory(&giver);
-    peer.say(&Message::Result { item: ITEM, failed: None });
+    peer.say(&Message::Result { item: ITEM, failed: None, differences: None });
     part(&mut peer);
     assert_eq!(giver.end().expect(0).all("delivered").len(), 1);
 }

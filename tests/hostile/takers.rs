@@ -6,6 +6,7 @@ use crate::harness::{Ended, Machine, Running};
 use crate::peer::{Peer, Ready};
 use crate::sender::{ITEM, within_memory};
 use pinhole_protocol::wire::{Control, Message, Reason, Span, Want};
+use std::io::Read;
 
 /// The real giver of a file, joined by a taker of ours that has seen the offer.
 struct Taker {
@@ -17,7 +18,8 @@ struct Taker {
 impl Taker {
     fn new(size: u64) -> Self {
         let here = Machine::new();
-        std::fs::File::create(here.path("gift")).unwrap().set_len(size).unwrap();
+        // Bytes and no hole, which would be said at once.
+        std::io::copy(&mut std::io::repeat(7).take(size), &mut std::fs::File::create(here.path("gift")).unwrap()).unwrap();
         let mut giver = here.start(["give", "gift"]);
         let mut peer = Ready::dial(1, &giver.code()).unwrap().join();
         peer.answer_use(Want::Take);
@@ -44,7 +46,7 @@ impl Taker {
 
 #[test]
 fn a_result_that_cannot_be_is_not_believed() {
-    let early = || Message::Result { item: ITEM, failed: None };
+    let early = || Message::Result { item: ITEM, failed: None, differences: None };
     let mut taker = Taker::new(1 << 20);
     taker.peer.say(&early());
     taker.ends(7);
@@ -105,7 +107,7 @@ fn a_goodbye_before_the_result_is_no_delivery() {
 
 #[test]
 fn credit_for_everything_and_no_reader_fills_no_memory() {
-    let mut taker = Taker::new(4 << 30);
+    let mut taker = Taker::new(512 << 20);
     taker.accept();
     taker.peer.until(|message| matches!(message, Message::Entries(_)).then_some(()));
     taker.peer.tell(&Control::Credit { transfer: ITEM, limit: u64::MAX, parts: 1, written: Vec::new() });

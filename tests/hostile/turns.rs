@@ -60,7 +60,7 @@ fn whoever_speaks_out_of_turn_is_left() {
         },
         |sender| {
             sender.offer(vec![file("a", 1)], 1, 1, true);
-            sender.peer.say(&Message::End { item: ITEM, entries: 0, bytes: 0 });
+            sender.peer.say(&Message::End { item: ITEM, entries: 0, bytes: 0, differences: None });
         },
         |sender| {
             sender.offer(vec![file("a", 1)], 1, 1, true);

@@ -27,7 +27,7 @@ fn send_all(peer: &mut Peer, want: Want) {
     peer.say(&Message::Text { item: ItemId(1), body: format!("text {CANARY}") });
     peer.say(&Message::Secret { item: ItemId(2), label: Some("API_KEY".into()), body: format!("secret {CANARY}").into() });
     let items = vec![file(&format!("file-{CANARY}"), 1)];
-    peer.say(&Message::Offer(Offer { item: ItemId(3), items, bytes: 1, entries: 1, counted: true }));
+    peer.say(&Message::Offer(Offer { item: ItemId(3), items, bytes: 1, entries: 1, counted: true, allocated: None }));
     peer.say(&Message::Text { item: ItemId(4), body: format!("withdrawn {CANARY}") });
     peer.say(&Message::Cancel { item: ItemId(4), reason: Reason::Interrupted });
     loop {
@@ -75,7 +75,7 @@ fn after_the_yes_what_waited_arrives_in_its_order() {
     person.see("the same words");
     person.keys("/yes\r");
     assert!(matches!(peer.message(), Some(Message::Verified)));
-    assert!(matches!(peer.message(), Some(Message::Result { item: ItemId(1), failed: None })));
+    assert!(matches!(peer.message(), Some(Message::Result { item: ItemId(1), failed: None, .. })));
     person.see(&format!("text {CANARY}"));
     assert!(!person.screen().contains("withdrawn"), "{}", person.screen());
 }

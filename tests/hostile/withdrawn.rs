@@ -41,7 +41,7 @@ fn text(number: usize) -> Message {
 /// Some long names, which are what an offer takes.
 fn offer(number: usize) -> Message {
     let items: Vec<_> = (0..12).map(|one| file(&format!("gone-{number}-{one:0>230}"), 1)).collect();
-    Message::Offer(Offer { item: item(number), items, bytes: 12, entries: 12, counted: true })
+    Message::Offer(Offer { item: item(number), items, bytes: 12, entries: 12, counted: true, allocated: None })
 }
 
 /// Waits until the other side has received all that was said; false if it has closed.
@@ -120,7 +120,7 @@ fn nobody_is_asked_about_an_offer_that_is_gone() {
     let memory = Watch::start(terminal.child.id());
     withdraw(&mut peer, times(), offer);
     memory.check();
-    let stays = Offer { item: item(times() + 1), items: vec![file("stays", 3)], bytes: 3, entries: 1, counted: true };
+    let stays = Offer { item: item(times() + 1), items: vec![file("stays", 3)], bytes: 3, entries: 1, counted: true, allocated: None };
     peer.say(&Message::Offer(stays));
     assert!(received(&mut peer));
     terminal.see("Receive into");

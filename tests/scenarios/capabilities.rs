@@ -83,7 +83,7 @@ fn a_part_or_a_command_can_be_had_alone() {
     let give = capabilities(&["give"]);
     assert_eq!(Some(&give), all["commands"].as_array().unwrap().iter().find(|it| it["command"] == "give"));
     let links = give["options"].as_array().unwrap().iter().find(|it| it["option"] == "--links").unwrap();
-    assert_eq!((&links["values"], &links["default"]), (&serde_json::json!(["skip", "follow"]), &"skip".into()));
+    assert_eq!((&links["values"], &links["default"]), (&serde_json::json!(["keep", "follow", "skip", "all"]), &"keep".into()));
     let unknown = Machine::new().command(["capabilities", "gvie"]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(2));
 }

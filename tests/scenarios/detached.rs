@@ -212,7 +212,7 @@ fn a_result_stays_to_be_asked_for() {
 fn what_was_left_out_is_counted_for_whoever_asks() {
     let (here, there) = (Agent::new(), Agent::new());
     here.0.write("folder/a", "content");
-    std::os::unix::fs::symlink("a", here.0.path("folder/link")).unwrap();
+    std::os::unix::fs::symlink("/a", here.0.path("folder/link")).unwrap();
     let given = here.run(&["give", "folder", "--detach"]).expect(0);
     let code = given.all("status")[0]["code"].as_str().unwrap().to_owned();
     there.run(&["take", &code]).expect(0);

@@ -21,6 +21,7 @@ mod detached;
 mod doctor;
 mod early;
 mod existing;
+mod faithful;
 mod feeding;
 mod fence;
 mod first;

@@ -177,7 +177,7 @@ fn a_folder_is_offered_before_it_is_counted_and_what_was_left_out_is_listed() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("folder/kept", b"kept");
     for link in ["one", "two"] {
-        std::os::unix::fs::symlink("kept", here.path("folder").join(link)).unwrap();
+        std::os::unix::fs::symlink("/kept", here.path("folder").join(link)).unwrap();
     }
     let mut giver = Terminal::start(&here, 200, ["give", "folder"]);
     let code = giver.code();

@@ -42,6 +42,10 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
+# SPEC 3.2: the capability that the vectors' sides have; live.py has none, and is served all the same.
+FAITHFUL = 1
+
+
 def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, reserved=b""):
     rest = bytes([len(versions)]) + b"".join(version.to_bytes(2, "big") for version in versions)
     rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + commitment
@@ -166,8 +170,8 @@ def check_code(case):
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "nonce", "hello_host", "hello_joiner")}
     found = handshake(context, case["password"].encode(), given)
     words = len(case["password"].split("-"))
-    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-51:-35], commitment=committed(given["nonce"]), words=words)
-    found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2])
+    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-51:-35], capabilities=FAITHFUL, commitment=committed(given["nonce"]), words=words)
+    found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2], capabilities=FAITHFUL)
     return found | {"verifier_words": " ".join(verifier_words(found["verifier"]))}
 
 
@@ -176,8 +180,8 @@ def check_link(case):
     resume, conversation = bytes.fromhex(case["resume"]), bytes.fromhex(case["conversation"])
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "hello_host", "hello_joiner")}
     found = handshake(link_context(conversation, index), resume, given)
-    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-18:-2])
-    found["hello_joiner"] = hello(JOINER, LINK, given["hello_joiner"][-18:-2], linked=index % 2 == 0)
+    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-18:-2], capabilities=FAITHFUL)
+    found["hello_joiner"] = hello(JOINER, LINK, given["hello_joiner"][-18:-2], capabilities=FAITHFUL, linked=index % 2 == 0)
     for name in ("resume", "verifier", "conversation"):
         del found[name]
     return found | slots(resume, index)

@@ -11,6 +11,7 @@ use crate::files::spot::Spot;
 use crate::files::variable::{Accepted, Unaccepted};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{PeerText, Reason};
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -122,7 +123,7 @@ impl EnvFile {
         let old = old(&folder, file).map_err(disk)?;
         self.vacant(&old, name)?;
         let new = dotenv::set(&old, name, &written);
-        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden, which, file)).map_err(disk)?;
+        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden.as_ref(), which, file)).map_err(disk)?;
         Ok(name.to_owned())
     }
 
@@ -193,7 +194,7 @@ pub(crate) fn unfit(why: &str) -> Refusal {
 }
 
 /// What is in the file now; nothing if it is not there.
-fn old(folder: &Folder, name: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
     let other = |what: &str| Err(io::Error::other(what.to_owned()));
     match folder.kind(name)? {
         None => return Ok(Zeroizing::default()),

@@ -4,9 +4,9 @@
 use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -50,6 +50,8 @@ pub(super) struct Space {
 const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// Between two looks at a lock: a file is changed in some milliseconds.
 const LOCK_LOOK: Duration = Duration::from_millis(5);
+/// Levels of a folder that are removed with their handles open.
+const AT_ONCE: u32 = 32;
 /// How often a folder that is removed is listed: others may put something there meanwhile, but not for ever.
 const LISTINGS: u32 = 16;
 /// Files are their owner's alone, to read and write; folders to enter as well.
@@ -63,9 +65,9 @@ impl Folder {
     }
 
     /// Opens the folder of a small file that is to be written, and says what the file is called there.
-    pub(super) fn of(spot: &Spot) -> io::Result<(Self, &str)> {
+    pub(super) fn of(spot: &Spot) -> io::Result<(Self, &OsStr)> {
         let path = spot.path();
-        let name = path.file_name().and_then(OsStr::to_str).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
         let folder = match spot.folder() {
             // Opened anew, because a lock belongs to what was opened.
             Some(held) => Self(Dir::from_std_file(File::from(rustix::fs::openat(held, ".", FOLDER_FLAGS, Mode::empty())?))),
@@ -80,13 +82,13 @@ impl Folder {
     }
 
     /// Opens the folder `name` in this one; a link there is an error.
-    pub(super) fn open_folder(&self, name: &str) -> io::Result<Self> {
+    pub(super) fn open_folder(&self, name: &OsStr) -> io::Result<Self> {
         let opened = rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
         Ok(Self(Dir::from_std_file(File::from(opened))))
     }
 
     /// Creates the folder `name`, for its owner alone.
-    pub(super) fn create_folder(&self, name: &str) -> io::Result<()> {
+    pub(super) fn create_folder(&self, name: &OsStr) -> io::Result<()> {
         rustix::fs::mkdirat(&self.0, name, FOLDER_MODE)?;
         // A umask that takes the owner's own rights would leave a folder that nothing can be put into.
         if self.0.symlink_metadata(name)?.mode() & 0o700 != 0o700 {
@@ -96,7 +98,7 @@ impl Folder {
     }
 
     /// Creates the file `name` for writing, for its owner alone; anything of that name is an error, a dangling link too.
-    pub(super) fn create_file(&self, name: &str) -> io::Result<File> {
+    pub(super) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let file = self.0.open_with(name, OpenOptions::new().write(true).create_new(true).mode(0o600))?.into_std();
         // As with folders. A file system without modes says no, and then there is nothing to set.
         let _ = rustix::fs::fchmod(&file, FILE_MODE);
@@ -104,7 +106,7 @@ impl Folder {
     }
 
     /// Opens for writing the file `name` that was created before, and only that one.
-    pub(super) fn reopen_file(&self, name: &str, identity: Identity) -> io::Result<File> {
+    pub(super) fn reopen_file(&self, name: &OsStr, identity: Identity) -> io::Result<File> {
         // Non-blocking, because opening a pipe that somebody put there would wait for its reader.
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
@@ -124,14 +126,14 @@ impl Folder {
     }
 
     /// Names a file of [`Folder::create_unnamed`], unless something has that name.
-    pub(super) fn name_file(&self, file: &File, name: &str) -> io::Result<()> {
+    pub(super) fn name_file(&self, file: &File, name: &OsStr) -> io::Result<()> {
         // The way for those who are not root (open(2), O_TMPFILE).
         let handle = format!("/proc/self/fd/{}", file.as_raw_fd());
         Ok(rustix::fs::linkat(rustix::fs::CWD, handle, &self.0, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     /// Opens the file `name` for reading; a link there is an error.
-    pub(super) fn read_file(&self, name: &str) -> io::Result<File> {
+    pub(super) fn read_file(&self, name: &OsStr) -> io::Result<File> {
         // Non-blocking, because opening a pipe that somebody put there would wait for its writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
@@ -150,7 +152,7 @@ impl Folder {
     }
 
     /// What `name` is, if there is anything: a link is a link.
-    pub(super) fn kind(&self, name: &str) -> io::Result<Option<FileType>> {
+    pub(super) fn kind(&self, name: &OsStr) -> io::Result<Option<FileType>> {
         match self.0.symlink_metadata(name) {
             Ok(metadata) => Ok(Some(metadata.file_type())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -159,7 +161,7 @@ impl Folder {
     }
 
     /// Which file or folder `name` is.
-    pub(super) fn identity(&self, name: &str) -> io::Result<Identity> {
+    pub(super) fn identity(&self, name: &OsStr) -> io::Result<Identity> {
         Ok(Identity::from_metadata(&self.0.symlink_metadata(name)?))
     }
 
@@ -169,16 +171,26 @@ impl Folder {
     }
 
     /// Removes the file `name`, or the folder with all that is in it; a link is removed itself.
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match self.kind(name)? {
-            Some(kind) if kind.is_dir() => self.remove_folder(OsStr::new(name)),
+            Some(kind) if kind.is_dir() => self.remove_folder(name),
             Some(_) => self.0.remove_file(name),
             None => Ok(()),
         }
     }
 
-    /// Removes a folder with all that is in it. One that is empty is not opened: a peer can send hundreds of thousands of them.
+    /// Removes a folder with all that is in it, however deep that is: what lies deeper than [`AT_ONCE`] is moved up and removed in its turn,
+    /// so that neither handles nor the stack are used up.
     fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        let mut roots = vec![name.to_owned()];
+        while let Some(root) = roots.pop() {
+            self.remove_levels(self, &root, AT_ONCE, &mut roots)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the folder `name` in this one. One that is empty is not opened: a peer can send hundreds of thousands of them.
+    fn remove_levels(&self, top: &Self, name: &OsStr, levels: u32, roots: &mut Vec<OsString>) -> io::Result<()> {
         let removed = || rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR);
         // Where a listing passes over names while others go, they are in the next one.
         for _ in 0..LISTINGS {
@@ -186,25 +198,89 @@ impl Folder {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 done => return Ok(done?),
             }
-            let opened = rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
+            let open = || rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty());
+            let opened = open().or_else(|error| match error {
+                // Its own mode may close it already.
+                Errno::ACCESS => rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty()).and_then(|()| open()),
+                _ => Err(error),
+            })?;
             let folder = Self(Dir::from_std_file(File::from(opened)));
+            // Its own mode may keep what is in it.
+            let _ = rustix::fs::fchmod(&folder.0, FOLDER_MODE);
             for entry in folder.0.entries()? {
                 let entry = entry?;
                 let below = entry.file_name();
-                match entry.file_type()?.is_dir() {
-                    true => folder.remove_folder(&below)?,
-                    false => rustix::fs::unlinkat(&folder.0, &below, AtFlags::empty())?,
+                match (entry.file_type()?.is_dir(), levels.checked_sub(1)) {
+                    (true, Some(levels)) => folder.remove_levels(top, &below, levels, roots)?,
+                    (true, None) => {
+                        let hidden = OsString::from(hidden_name()?);
+                        // To be moved it has to be writable itself.
+                        let _ = rustix::fs::chmodat(&folder.0, &below, FOLDER_MODE, AtFlags::empty());
+                        rustix::fs::renameat(&folder.0, &below, &top.0, &hidden)?;
+                        roots.push(hidden);
+                    }
+                    (false, _) => folder.unlink(&below)?,
                 }
             }
         }
         Ok(removed()?)
     }
 
+    /// Removes the file or link `name`.
+    pub(super) fn unlink(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Makes the link `name` that says `target`; anything of that name is an error.
+    pub(super) fn create_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.0, name)?)
+    }
+
+    /// Whether a path leads out of this folder, links on it followed. What leads nowhere or round does not.
+    pub(super) fn leads_out(&self, path: &Path) -> bool {
+        let nowhere = |error: &io::Error| matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP));
+        // Any other error is the library's, for what leads out, or leaves it open.
+        self.0.metadata(path).is_err_and(|error| !nowhere(&error))
+    }
+
+    /// Gives the folder its permissions, beside a set-group-id that the system gave it, and its time.
+    pub(super) fn finish(&self, mode: u32, modified: Option<SystemTime>) {
+        // A file system that cannot hold them still holds what is in it.
+        if let Ok(stat) = rustix::fs::fstat(&self.0) {
+            let kept = stat.st_mode & Mode::SGID.bits();
+            let _ = rustix::fs::fchmod(&self.0, Mode::from_raw_mode(mode | kept));
+        }
+        if let Some(modified) = modified.and_then(timespec) {
+            let omitted = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+            let _ = rustix::fs::futimens(&self.0, &Timestamps { last_access: omitted, last_modification: modified });
+        }
+    }
+
+    /// The permissions that a new file here can have: less the umask, or what the default access list of this folder says.
+    pub(super) fn permissions(&self) -> io::Result<u32> {
+        let hidden = hidden_name()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&self.0, &hidden, flags, Mode::RWXU | Mode::RWXG | Mode::RWXO)?;
+        let stat = rustix::fs::fstat(&made);
+        self.unlink(hidden.as_ref())?;
+        Ok(stat?.st_mode & 0o777)
+    }
+
+    /// Whether this file system drops dots at the end of a name without a word, as FAT does.
+    pub(super) fn drops_dots(&self) -> io::Result<bool> {
+        let hidden = hidden_name()?;
+        let dotted = format!("{hidden}.");
+        self.create_file(dotted.as_ref())?;
+        let dropped = self.kind(hidden.as_ref())?.is_some();
+        self.unlink(dotted.as_ref()).or_else(|_| self.unlink(hidden.as_ref()))?;
+        Ok(dropped)
+    }
+
     /// Gives what is called `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`]. It must be `which`.
     ///
     /// A system renames by name and not by handle, so what another program puts in its place between the look and the renaming gets the
     /// name all the same; then this fails, and nothing is said to be delivered.
-    pub(super) fn rename(&self, from: &str, which: Identity, to: &str) -> io::Result<()> {
+    pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, to, || {
             match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
                 // NFS, 9p and others do not know the flag.
@@ -215,12 +291,12 @@ impl Folder {
     }
 
     /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
-    pub(super) fn replace(&self, from: &str, which: Identity, to: &str) -> io::Result<()> {
+    pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, to, || self.move_over(from, to))
     }
 
     /// Removes what is called `name` if it is `which`; what another program has put in its place is not ours to remove.
-    pub(super) fn remove_own(&self, name: &str, which: Identity) -> io::Result<()> {
+    pub(super) fn remove_own(&self, name: &OsStr, which: Identity) -> io::Result<()> {
         match self.identity(name) {
             Ok(identity) if identity == which => self.remove(name),
             _ => Ok(()),
@@ -228,7 +304,7 @@ impl Folder {
     }
 
     /// Has `move_it` move something, which is looked at before and after. Its handle is held meanwhile, so that its inode is no other's.
-    fn moving(&self, from: &str, which: Identity, to: &str, move_it: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fn moving(&self, from: &OsStr, which: Identity, to: &OsStr, move_it: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let held = File::from(rustix::fs::openat(&self.0, from, flags, Mode::empty())?);
         if Identity::of(&held)? != which {
@@ -244,7 +320,7 @@ impl Folder {
 
     /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
     /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
-    pub(super) fn rename_plainly(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(super) fn rename_plainly(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
             return match self.kind(to)? {
                 Some(_) => Err(Errno::EXIST.into()),
@@ -258,7 +334,7 @@ impl Folder {
         }
     }
 
-    fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
+    fn move_over(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
 
@@ -301,11 +377,29 @@ impl Identity {
     }
 }
 
-fn replaced() -> io::Error {
+/// A time as the system takes it.
+fn timespec(time: SystemTime) -> Option<Timespec> {
+    let (seconds, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => (i64::try_from(after.as_secs()).ok()?, after.subsec_nanos()),
+        Err(before) => {
+            let before = before.duration();
+            let whole = i64::try_from(before.as_secs()).ok()?.checked_neg()?;
+            // Nanoseconds count forward from the second before.
+            if before.subsec_nanos() == 0 {
+                (whole, 0)
+            } else {
+                (whole.checked_sub(1)?, 1_000_000_000_u32.saturating_sub(before.subsec_nanos()))
+            }
+        }
+    };
+    Some(Timespec { tv_sec: seconds, tv_nsec: nanos.into() })
+}
+
+pub(super) fn replaced() -> io::Error {
     io::Error::other("another program has replaced it")
 }
 
-/// A name of our own for what is not complete. It begins with a dot, which no name of the peer's does.
+/// A name of our own for what is not complete.
 pub(super) fn hidden_name() -> io::Result<String> {
     Ok(format!(".pinhole-{}.part", random_hex()?))
 }

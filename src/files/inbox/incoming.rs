@@ -1,15 +1,16 @@
 //! A transfer on its way into files: its items under hidden names, its entries as they are said, its bytes at their places.
 
-use super::folder::{self, Identity};
-use super::pending::{Finish, Pending, Reach, Underway};
+use super::folder::{self, Folder, Identity};
+use super::making::Unmade;
+use super::pending::{Pending, Spot, Underway};
 use super::room::Cost;
+use super::tree::{Finish, FolderId, OverLimits, Reach, Tree};
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
 use crate::files::name::FileName;
-use pinhole_protocol::limits::{ENTRIES, PART_BYTES, PART_ENTRIES, PARTS_AHEAD, PATH_BYTES, PATH_LEVELS};
-use pinhole_protocol::wire::{Entry, EntryKind, ItemKind, Part};
-use rustix::io::Errno;
-use std::collections::HashMap;
+use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
+use pinhole_protocol::wire::{Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason};
+use std::fs::File;
 use std::io;
 use std::ops::Add;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,14 +21,15 @@ use std::time::{Duration, SystemTime};
 pub struct Incoming {
     pub(super) place: Arc<Place>,
     pub(super) items: Vec<Item>,
-    /// Items by the name under which the peer's entries begin.
-    by_name: HashMap<String, usize>,
     counted: Option<(u32, u64)>,
+    /// Whether the sender takes the news of what differs (SPEC 7.8).
+    pub(super) faithful: bool,
     /// The whole as a sentence names it.
     pub(super) what: Subject,
-    /// Locked before `underway`, and across the creating of a part's folders.
+    // Locked in this order; the first across the making of a part's folders.
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
+    tree: Mutex<Tree>,
     /// Told when no thread writes any more.
     pub(super) idle: Condvar,
 }
@@ -47,7 +49,16 @@ pub(super) struct Item {
 #[derive(Debug, Default)]
 pub(super) struct Registering {
     pub(super) totals: Vec<Total>,
-    reach: Reach,
+    /// Links, which are made after everything else.
+    pub(super) links: Vec<Link>,
+    pub(super) reach: Reach,
+}
+
+/// A link that is to be made.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) at: Spot,
+    pub(super) target: Box<[u8]>,
 }
 
 /// What is known of an item.
@@ -57,22 +68,41 @@ pub(super) struct Total {
     pub(super) seen: bool,
     pub(super) files: u32,
     pub(super) bytes: u64,
+    /// What it gets when it is complete, if it is a file.
+    pub(super) finish: Option<Finish>,
     /// Under its final name, or removed.
     pub(super) settled: bool,
 }
 
 /// An entry that has passed every check which needs no disk.
 struct Checked {
-    item: usize,
-    path: String,
-    /// Nothing for a folder.
-    file: Option<Finish>,
-    /// Bytes; [`u64::MAX`] for a stream.
-    size: u64,
+    at: Spot,
+    what: Kind,
+}
+
+enum Kind {
+    /// Its size in bytes; [`u64::MAX`] for a stream.
+    File(u64, Finish),
+    Folder(FolderId),
+    Link(Box<[u8]>),
+}
+
+impl Checked {
+    /// Positions that it takes; nothing where nobody knows how many.
+    const fn size(&self) -> Option<u64> {
+        match self.what {
+            Kind::File(u64::MAX, _) => None,
+            Kind::File(size, _) => Some(size),
+            Kind::Folder(_) | Kind::Link(_) => Some(0),
+        }
+    }
 }
 
 /// Parts that may be unwritten at once. The conversation allows [`PARTS_AHEAD`]; this only keeps memory bounded whatever it does.
 const UNWRITTEN_PARTS: u32 = 4 * PARTS_AHEAD;
+/// What a file gets whose sender does not say, before the umask: of a folder, all.
+const PLAIN: u16 = 0o666;
+const ALL: u16 = 0o777;
 
 impl Inbox {
     /// Carries a plan out as far as hidden, empty items in the directory, which shows that it can be written to.
@@ -85,35 +115,37 @@ impl Inbox {
             None => Arc::clone(&self.0),
             Some(name) => Arc::new(self.0.within(name).map_err(|error| Refusal::disk(name, &error))?),
         };
+        let what = plan.what();
+        place.probe().map_err(|error| Refusal::disk(&what, &error))?;
+        let count = plan.items.len();
         let mut incoming = Incoming {
             place: Arc::clone(&place),
-            items: Vec::with_capacity(plan.items.len()),
-            by_name: HashMap::new(),
+            items: Vec::with_capacity(count),
             counted: plan.counted,
-            what: plan.what(),
-            registering: Mutex::default(),
-            underway: Mutex::default(),
+            faithful: plan.faithful,
+            what,
+            registering: Mutex::new(Registering { totals: vec![Total::default(); count], ..Registering::default() }),
+            underway: Mutex::new(Underway::new(count)),
+            tree: Mutex::default(),
             idle: Condvar::new(),
         };
-        let items = u64::try_from(plan.items.len()).unwrap_or(u64::MAX);
+        let items = u64::try_from(count).unwrap_or(u64::MAX);
         place.room.check_disk(&incoming.what, Cost::together(items, 0), &place.folder, &place.path)?;
         for planned in plan.items {
             let folder = &place.folder;
             let create = || {
                 let hidden = folder::hidden_name()?;
                 let identity = if planned.kind == ItemKind::Folder {
-                    folder.create_folder(&hidden)?;
-                    folder.identity(&hidden)?
+                    folder.create_folder(hidden.as_ref())?;
+                    folder.identity(hidden.as_ref())?
                 } else {
-                    Identity::of(&folder.create_file(&hidden)?)?
+                    Identity::of(&folder.create_file(hidden.as_ref())?)?
                 };
                 Ok((hidden, identity))
             };
             let (hidden, identity) = create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
-            incoming.by_name.insert(planned.offered.raw().to_owned(), incoming.items.len());
             let named = Subject::from(&planned.name);
             incoming.items.push(Item { planned, named, hidden, identity });
-            incoming.registering().totals.push(Total::default());
         }
         Ok(incoming)
     }
@@ -132,8 +164,7 @@ impl Incoming {
         }
         let entries = self.check(part, &mut registering.totals)?;
         // Of a stream nobody knows the size: it is taken as it comes.
-        let sizes = entries.iter().map(|entry| if entry.size == u64::MAX { 0 } else { entry.size });
-        let cost = sizes.map(Cost::entry).fold(Cost::default(), Cost::add);
+        let cost = entries.iter().map(|entry| Cost::entry(entry.size().unwrap_or(0))).fold(Cost::default(), Cost::add);
         self.place.room.take(&self.what, cost)?;
         let mut underway = self.underway();
         underway.taken = underway.taken + cost;
@@ -141,18 +172,20 @@ impl Incoming {
         // Files that are registered and have no byte yet are still to be made.
         let promised = u64::try_from(underway.pending.len()).unwrap_or(u64::MAX);
         drop(underway);
-        let cost = cost + Cost::together(promised, 0);
-        self.place.room.check_disk(&self.what, cost, &self.place.folder, &self.place.path)?;
+        let stored = entries.iter().zip(&part.entries).map(|(checked, entry)| stored_size(checked, entry));
+        let stored = stored.map(Cost::entry).fold(Cost::together(promised, 0), Cost::add);
+        self.place.room.check_disk(&self.what, stored, &self.place.folder, &self.place.path)?;
+        let sizes: Vec<_> = entries.iter().map(Checked::size).collect();
         let mut pending = Vec::new();
-        for (number, entry) in (first..).zip(&entries) {
-            if let Some(waiting) = self.create(entry, &mut registering.reach)? {
+        for (number, entry) in (first..).zip(entries) {
+            if let Some(waiting) = self.create(entry, &mut registering)? {
                 pending.push((number, waiting));
             }
         }
         let mut underway = self.underway();
         let end = underway.layout.end();
         // A stream takes every position that is left.
-        let sizes = entries.iter().map(|entry| if entry.size == u64::MAX { u64::MAX.saturating_sub(end) } else { entry.size });
+        let sizes = sizes.iter().map(|size| size.unwrap_or_else(|| u64::MAX.saturating_sub(end)));
         underway.layout.push(sizes).map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
         underway.pending.extend(pending);
         underway.forget_written();
@@ -170,11 +203,9 @@ impl Incoming {
         if part.first != underway.layout.entries() || underway.unwritten_parts() >= UNWRITTEN_PARTS {
             return Err(Refusal::protocol("sent entries out of turn"));
         }
-        let named = part.entries.iter().flat_map(|entry| &entry.path).fold(0, |sum: usize, name| sum.saturating_add(name.raw().len()));
-        if named > PART_BYTES {
-            return Err(Refusal::protocol("sent more names at once than allowed"));
-        }
-        let checked = part.entries.iter().map(|entry| self.check_entry(entry, totals)).collect::<Result<Vec<_>, _>>()?;
+        drop(underway);
+        let checked = (part.first..).zip(&part.entries).map(|(number, entry)| self.check_entry(number, entry, totals));
+        let checked = checked.collect::<Result<Vec<_>, _>>()?;
         let bytes = totals.iter().fold(0, |sum: u64, total| sum.saturating_add(total.bytes));
         if self.counted.is_some_and(|(entries, counted)| sum > entries || bytes > counted) {
             return Err(Refusal::changed(self.what.was_not("saved: it has grown since it was offered")));
@@ -182,68 +213,168 @@ impl Incoming {
         Ok(checked)
     }
 
-    fn check_entry(&self, entry: &Entry, totals: &mut [Total]) -> Result<Checked, Refusal> {
-        let Some((top, below)) = entry.path.split_first() else { return Err(Refusal::protocol("sent an entry without a name")) };
-        let length = entry.path.iter().fold(below.len(), |sum, name| sum.saturating_add(name.raw().len()));
-        if entry.path.len() > PATH_LEVELS || length > PATH_BYTES {
-            return Err(Refusal::name(self.what.was_not("saved: a path in it is too deep or too long")));
+    fn check_entry(&self, number: u32, entry: &Entry, totals: &mut [Total]) -> Result<Checked, Refusal> {
+        let contradicts = || Refusal::protocol("sent an entry that contradicts its offer");
+        if !entry.is_lawful() {
+            return Err(Refusal::protocol("sent an entry that contradicts itself"));
         }
-        let index = self.by_name.get(top.raw()).copied();
-        let found = index.and_then(|index| Some((index, self.items.get(index)?, totals.get_mut(index)?)));
-        let Some((index, item, total)) = found else { return Err(Refusal::protocol("sent an entry that it has not offered")) };
-        let name = &item.named;
-        let names = below.iter().map(FileName::parse).collect::<Result<Vec<_>, _>>();
-        let names = names.map_err(|error| Refusal::name(name.was_not(format_args!("saved: {error}"))))?;
-        let path = names.iter().map(|parsed| parsed.name.as_str()).collect::<Vec<_>>().join("/");
-
+        let mut tree = self.tree();
+        let (index, within) = match entry.place().ok_or_else(contradicts)? {
+            EntryPlace::Item(index) => (usize::try_from(index).unwrap_or(usize::MAX), None),
+            EntryPlace::In(folder, name) => {
+                let missing = || Refusal::protocol("sent an entry whose folder it has not sent");
+                let folder = tree.find(folder).ok_or_else(missing)?;
+                (tree.item(folder).ok_or_else(missing)?, Some((folder, name)))
+            }
+        };
+        let (Some(item), Some(total)) = (self.items.get(index), totals.get_mut(index)) else {
+            return Err(Refusal::protocol("sent an entry that it has not offered"));
+        };
         let fits = match (item.planned.kind, entry.kind) {
-            (ItemKind::Folder, EntryKind::Folder) => entry.size.is_none(),
-            (ItemKind::Folder, EntryKind::File) => entry.size.is_some() && !below.is_empty(),
-            (ItemKind::File, EntryKind::File) => entry.size.is_some() && below.is_empty(),
-            (ItemKind::Stream, EntryKind::File) => entry.size.is_none() && below.is_empty(),
-            (ItemKind::File | ItemKind::Stream, EntryKind::Folder) => false,
+            (ItemKind::Folder, EntryKind::Folder | EntryKind::Link) => true,
+            (ItemKind::Folder, EntryKind::File) => entry.size.is_some() && within.is_some(),
+            (ItemKind::File, EntryKind::File) => entry.size.is_some() && within.is_none(),
+            (ItemKind::Stream, EntryKind::File) => entry.size.is_none() && within.is_none(),
+            (ItemKind::File | ItemKind::Stream, EntryKind::Folder | EntryKind::Link) => false,
         };
         // An item's own entry comes once, and before all that is in it.
-        if !fits || total.seen == below.is_empty() || entry.modified_nanos >= 1_000_000_000 {
-            return Err(Refusal::protocol("sent an entry that contradicts its offer"));
+        if !fits || total.seen == within.is_none() {
+            return Err(contradicts());
         }
         total.seen = true;
         if item.planned.kind == ItemKind::File && entry.size != item.planned.size {
-            return Err(Refusal::changed(name.was_not("saved: its size has changed since it was offered")));
+            return Err(Refusal::changed(item.named.was_not("saved: its size has changed since it was offered")));
         }
         // What the operating system counts in is signed.
         if entry.size.is_some_and(|size| i64::try_from(size).is_err()) {
-            return Err(Refusal::too_large(name.was_not("accepted: no disk holds a file of the size that it is said to have")));
+            return Err(Refusal::too_large(item.named.was_not("accepted: no disk holds a file of the size that it is said to have")));
         }
-        let file = (entry.kind == EntryKind::File).then(|| Finish { executable: entry.executable, modified: modified(entry) });
-        if file.is_some() {
-            total.files = total.files.saturating_add(1);
-            total.bytes = total.bytes.saturating_add(entry.size.unwrap_or(0));
-        }
-        let size = entry.size.unwrap_or(if file.is_some() { u64::MAX } else { 0 });
-        Ok(Checked { item: index, path, file, size })
+        let bad_name = |why: &str| Refusal::name(item.named.was_not(format_args!("saved: {why}")));
+        let (within, original) = match within {
+            None => (None, None),
+            Some((folder, name)) => {
+                let parsed = FileName::parse(name.raw()).map_err(|error| bad_name(&error.to_string()))?;
+                (Some((folder, parsed.name)), parsed.changed.then(|| name.raw().into()))
+            }
+        };
+        let over = |OverLimits| Refusal::protocol("sent folders deeper, or more of their names, than allowed");
+        let finish = Finish { mode: self.place.mode(entry.mode, entry.kind), modified: modified(entry) };
+        let what = match entry.kind {
+            EntryKind::Folder => {
+                let place = within.as_ref().map(|(folder, _)| *folder).ok_or(u32::try_from(index).unwrap_or(u32::MAX));
+                let name = within.as_ref().map_or(&b""[..], |(_, name)| original.as_deref().unwrap_or_else(|| name.bytes()));
+                Kind::Folder(tree.add(number, place, name, finish).map_err(over)?)
+            }
+            EntryKind::Link => {
+                let target: &[u8] = entry.target.as_ref().map_or(b"", PeerName::raw);
+                if target.is_empty() || target.len() > TARGET_BYTES || target.contains(&0) {
+                    return Err(bad_name("a link in it says nothing, or more than a link can"));
+                }
+                let name = within.as_ref().map_or(0, |(_, name)| name.bytes().len());
+                tree.keep(target.len().saturating_add(name)).map_err(over)?;
+                Kind::Link(target.into())
+            }
+            EntryKind::File => {
+                total.files = total.files.saturating_add(1);
+                total.bytes = total.bytes.saturating_add(entry.size.unwrap_or(0));
+                if within.is_none() {
+                    total.finish = Some(finish);
+                }
+                Kind::File(entry.size.unwrap_or(u64::MAX), finish)
+            }
+        };
+        Ok(Checked { at: Spot { item: index, within, original }, what })
     }
 
     /// Creates what an entry needs now: a folder, an empty file, or nothing but the knowledge that its folder is there.
-    fn create(&self, entry: &Checked, reach: &mut Reach) -> Result<Option<Pending>, Refusal> {
-        let Some(item) = self.items.get(entry.item) else { return Ok(None) };
-        let what = || item.what(&entry.path);
-        let (parent, name) = reach.parent(&self.place.folder, item, entry.item, &entry.path).map_err(|error| {
-            let missing = "saved: a folder on the way to it was not sent, or is a file";
-            if is_no_folder(&error) { Refusal::name(what().was_not(missing)) } else { Refusal::disk(what(), &error) }
-        })?;
-        let identity = entry.path.is_empty().then_some(item.identity);
-        let created = match (entry.file, identity) {
-            (Some(finish), _) if entry.size > 0 => {
-                let path = entry.path.as_str().into();
-                return Ok(Some(Pending { item: entry.item, path, finish, identity, file: None, writers: 0, allocated: 0 }));
-            }
-            (Some(finish), Some(identity)) => parent.reopen_file(name, identity).map(|file| finish.apply(&file)),
-            (Some(finish), None) => parent.create_file(name).map(|file| finish.apply(&file)),
-            (None, Some(_)) => Ok(()),
-            (None, None) => parent.create_folder(name),
+    fn create(&self, entry: Checked, registering: &mut Registering) -> Result<Option<Pending>, Refusal> {
+        let Checked { at, what } = entry;
+        let Some(item) = self.items.get(at.item) else { return Ok(None) };
+        let pending = |at, size, finish, identity| Pending {
+            at,
+            size,
+            finish,
+            identity,
+            file: None,
+            writers: 0,
+            allocated: 0,
+            holes: false,
+            lost: false,
         };
-        created.map(|()| None).map_err(|error| Refusal::disk(what(), &error))
+        match (what, &at.within) {
+            (Kind::Link(target), _) => {
+                registering.links.push(Link { at, target });
+                Ok(None)
+            }
+            // The item itself is there.
+            (Kind::Folder(_), None) => Ok(None),
+            (Kind::File(size, finish), None) if size > 0 => Ok(Some(pending(at, size, finish, Some(item.identity)))),
+            (Kind::File(_, finish), None) => {
+                let file = self.place.folder.reopen_file(item.hidden.as_ref(), item.identity);
+                file.map(|file| finish.date(&file)).map_err(|error| Refusal::disk(&item.named, &error))?;
+                Ok(None)
+            }
+            (Kind::File(size, finish), Some(_)) if size > 0 => Ok(Some(pending(at, size, finish, None))),
+            (what, Some((within, _))) => {
+                self.make(&at, *within, &what, &mut registering.reach).map_err(|error| Refusal::disk(self.named(&at), &error))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes a folder or an empty file in a folder, or notes that it cannot be.
+    fn make(&self, at: &Spot, within: FolderId, what: &Kind, reach: &mut Reach) -> io::Result<()> {
+        let mut underway = self.underway();
+        let mut tree = self.tree();
+        let made = if tree.is_there(within) {
+            let folder = reach.folder(&self.place.folder, &self.items, &tree, within)?;
+            match what {
+                Kind::File(_, finish) => {
+                    let create = |folder: &Folder, name: &_| folder.create_file(name).map(|file: File| finish.apply(&file));
+                    self.make_at(folder, at, &mut tree, &mut underway, create)
+                }
+                _ => self.make_at(folder, at, &mut tree, &mut underway, Folder::create_folder),
+            }
+        } else {
+            // It lies in what could not be made.
+            match what {
+                Kind::Folder(id) => tree.lose(*id),
+                _ => underway.lose(at.item, 0),
+            }
+            underway.differs(at.item, Fate::Missing(Reason::BadName), || self.original_path(&tree, at));
+            return Ok(());
+        };
+        match (made, what) {
+            (Ok(((), name)), Kind::Folder(id)) => {
+                if name.as_os_str() != tree.name(*id) {
+                    tree.rename(*id, &name).map_err(|OverLimits| io::Error::other("there are too many names"))?;
+                }
+            }
+            (Ok(_), _) => {}
+            (Err(Unmade::Disk(error)), _) => return Err(error),
+            (Err(Unmade::Itself(reason)), what) => {
+                if let Kind::File(..) = what {
+                    underway.lose(at.item, 0);
+                }
+                underway.differs(at.item, Fate::Missing(reason), || self.original_path(&tree, at));
+                if let Kind::Folder(id) = what {
+                    tree.lose(*id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Something of an item, as a sentence names it.
+    pub(super) fn named(&self, at: &Spot) -> Subject {
+        let Some(item) = self.items.get(at.item) else { return self.what.clone() };
+        match &at.within {
+            None => item.named.clone(),
+            Some((folder, name)) => {
+                let path = self.tree().path(*folder).join(name.as_os_str());
+                Subject::named(&format!("{}/{}", item.planned.name.text(), path.to_string_lossy()))
+            }
+        }
     }
 
     pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {
@@ -253,18 +384,32 @@ impl Incoming {
     pub(super) fn underway(&self) -> MutexGuard<'_, Underway> {
         self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Item {
-    /// What lies at `path` below the item, as a sentence names it.
-    pub(super) fn what(&self, path: &str) -> Subject {
-        if path.is_empty() { self.named.clone() } else { Subject::named(&format!("{}/{path}", self.planned.name.as_str())) }
+    pub(super) fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a folder could not be opened because there is none: nothing, a file or a link.
-fn is_no_folder(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP))
+impl Item {
+    /// Opens it, if it is a folder and still the one that was made.
+    pub(super) fn open(&self, root: &Folder) -> io::Result<Folder> {
+        let folder = root.open_folder(self.hidden.as_ref())?;
+        if folder.own_identity()? == self.identity { Ok(folder) } else { Err(folder::replaced()) }
+    }
+}
+
+impl Place {
+    /// The permissions that something gets whose sender says these.
+    fn mode(&self, said: Option<u16>, kind: EntryKind) -> u32 {
+        let plain = if kind == EntryKind::Folder { ALL } else { PLAIN };
+        u32::from(said.unwrap_or(plain)) & self.known().permissions
+    }
+}
+
+/// Bytes that an entry takes of the disk: of a file with holes, what is not in them.
+fn stored_size(checked: &Checked, entry: &Entry) -> u64 {
+    let size = checked.size().unwrap_or(0);
+    entry.allocated.map_or(size, |allocated| allocated.min(size))
 }
 
 /// When a file was last changed, unless the system cannot express it.

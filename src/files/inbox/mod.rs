@@ -4,9 +4,11 @@
 //! exclusively and for the owner alone. An offer becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps
 //! every top-level item under a hidden name, and only the proof that all is written gives the items their names.
 
+mod ending;
 mod env_file;
 mod folder;
 mod incoming;
+mod making;
 mod named_text;
 mod naming;
 mod output;
@@ -15,13 +17,14 @@ mod plan;
 mod refusal;
 mod room;
 mod store;
+mod tree;
 mod trial;
 mod writing;
 
 pub use env_file::EnvFile;
 pub(crate) use env_file::unfit;
 pub use incoming::Incoming;
-pub use naming::Saved;
+pub use naming::{Committed, Saved};
 pub use output::Output;
 pub use plan::{Plan, Planned};
 pub use refusal::Refusal;
@@ -31,15 +34,16 @@ pub use trial::try_spot;
 use crate::failure::{Exit, Failure};
 use crate::files::spot::Spot;
 use folder::Folder;
+use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::Part;
+use pinhole_protocol::wire::{Differences, Part, Reason};
 use room::{Most, Room};
 use std::fs::DirBuilder;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What happens when something already has an item's name (`--conflict`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +58,26 @@ pub enum Conflict {
     Ask,
 }
 
+/// What becomes of the permissions that a sender says. Nothing gets one that it did not have there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// Less the umask, or what the folder's default access list says.
+    Umask,
+    /// As they are (`--modes`).
+    Kept,
+    /// The owner's alone: nobody else has anything to do with a private directory.
+    Private,
+}
+
+/// Which links are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Those that do not lead out of what they come in.
+    Inside,
+    /// All, as they are (`--links all`). None is ever followed.
+    All,
+}
+
 /// What may be received, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
@@ -65,6 +89,10 @@ pub struct Policy {
     pub max_entries: Option<u64>,
     /// The fraction of the disk that stays free, of its bytes and its inodes, 0 to 1.
     pub keep_free: f64,
+    /// What becomes of the permissions that a sender says.
+    pub modes: Modes,
+    /// Which links are made.
+    pub links: Links,
     /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes. Else it gets a `_`,
     /// but for private directories, in which nobody works.
     pub acting: bool,
@@ -73,7 +101,15 @@ pub struct Policy {
 impl Default for Policy {
     /// No limit but the disk, of which 5 % stay free.
     fn default() -> Self {
-        Self { conflict: Conflict::Rename, max_size: None, max_entries: None, keep_free: 0.05, acting: true }
+        Self {
+            conflict: Conflict::Rename,
+            max_size: None,
+            max_entries: None,
+            keep_free: 0.05,
+            modes: Modes::Umask,
+            links: Links::Inside,
+            acting: true,
+        }
     }
 }
 
@@ -87,7 +123,45 @@ struct Place {
     path: PathBuf,
     conflict: Conflict,
     acting: bool,
+    modes: Modes,
+    links: Links,
     room: Arc<Room>,
+    probe: Arc<OnceLock<Probe>>,
+}
+
+/// What a directory does with what is made in it, found out by making something.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    /// The permissions that a new file or folder can have.
+    permissions: u32,
+    /// Bytes of the longest name.
+    longest_name: usize,
+    /// Whether dots at the end of a name are dropped without a word.
+    drops_dots: bool,
+}
+
+impl Place {
+    /// Finds out, once, what this directory does with what is made in it.
+    fn probe(&self) -> io::Result<Probe> {
+        if let Some(probe) = self.probe.get() {
+            return Ok(*probe);
+        }
+        let permissions = match self.modes {
+            Modes::Umask => self.folder.permissions()?,
+            Modes::Kept => 0o777,
+            Modes::Private => 0o700,
+        };
+        let longest = self.folder.space().map_or(0, |space| space.longest_name);
+        // Where the file system does not say, it is believed to hold what others do.
+        let longest = usize::try_from(longest).ok().filter(|longest| (1..NAME_BYTES).contains(longest)).unwrap_or(NAME_BYTES);
+        let drops_dots = self.folder.drops_dots().unwrap_or(false);
+        Ok(*self.probe.get_or_init(|| Probe { permissions, longest_name: longest, drops_dots }))
+    }
+
+    /// What was found out; before that, what is so almost everywhere.
+    fn known(&self) -> Probe {
+        self.probe.get().copied().unwrap_or(Probe { permissions: 0o700, longest_name: NAME_BYTES, drops_dots: false })
+    }
 }
 
 impl Inbox {
@@ -104,7 +178,8 @@ impl Inbox {
         let path = dir.canonicalize().map_err(cannot)?;
         let most = Most { bytes: policy.max_size, entries: policy.max_entries };
         let room = Arc::new(Room::new(most, policy.keep_free));
-        Ok(Self(Arc::new(Place { folder, path, conflict: policy.conflict, acting: policy.acting, room })))
+        let Policy { conflict, acting, modes, links, .. } = policy;
+        Ok(Self(Arc::new(Place { folder, path, conflict, acting, modes, links, room, probe: Arc::default() })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
@@ -131,14 +206,14 @@ impl Inbox {
         let make = || -> io::Result<PathBuf> {
             DirBuilder::new().recursive(true).mode(0o700).create(base)?;
             let name = format!("received-{}", folder::random_hex()?);
-            Folder::open(base)?.create_folder(&name)?;
+            Folder::open(base)?.create_folder(name.as_ref())?;
             Ok(base.join(name))
         };
         let made = make().map_err(|error| {
             let failure = Failure::new(Exit::Disk, "disk", format!("no private folder could be made in {}: {error}", base.display()));
             failure.next("name a folder with -o DIR")
         })?;
-        Self::open(&made, Policy { acting: true, ..policy })
+        Self::open(&made, Policy { acting: true, modes: Modes::Private, ..policy })
     }
 
     /// Removes a private directory again in which nothing was received.
@@ -209,14 +284,25 @@ impl Receiving {
         }
     }
 
+    /// Notes that of these positions no bytes come: they are zeros, or not to be had. See [`Incoming::gap`] and [`Output::gap`].
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the transfer is then to be discarded.
+    pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
+        match self {
+            Self::Files(incoming) => incoming.gap(range, why),
+            Self::Output(output) => output.gap(range, why),
+        }
+    }
+
     /// Delivers what is whole. See [`Incoming::commit`] and [`Output::commit`].
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn commit(&self, whole: &Whole) -> Result<Vec<Saved>, Refusal> {
+    pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
         match self {
             Self::Files(incoming) => incoming.commit(whole),
-            Self::Output(output) => output.commit(whole).map(|saved| vec![saved]),
+            Self::Output(output) => output.commit(whole).map(|saved| Committed { items: vec![saved], told: Differences::default() }),
         }
     }
 

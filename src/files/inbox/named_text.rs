@@ -12,7 +12,7 @@ impl Inbox {
     /// True if something is called `name` here.
     #[must_use]
     pub fn has(&self, name: &FileName) -> bool {
-        self.0.folder.kind(name.as_str()).is_ok_and(|kind| kind.is_some())
+        self.0.folder.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
     }
 
     /// Stores a text of the peer's as `name`, or what `conflict` makes of that if something has the name. It is on the disk when this
@@ -24,13 +24,13 @@ impl Inbox {
         let place = &*self.0;
         let what = Subject::from("the text");
         let cost = Cost::entry(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        let room = place.room.check(&what, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
+        let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
         let stored = store_as(&place.folder, text.as_bytes(), |made| place.give_name(made, name, conflict));
         let (name, left_out) = stored.map_err(|error| {
             let detail = what.was_not(format_args!("stored in {}: {error}", place.path.display()));
             Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER)
         })?;
-        Ok((!left_out).then(|| place.path.join(name.as_str())))
+        Ok((!left_out).then(|| place.path.join(name.as_os_str())))
     }
 }

@@ -2,25 +2,27 @@
 
 use super::folder::{Folder, Identity};
 use super::incoming::{Item, Total};
+use super::making::cannot_hold;
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
 use crate::files::acting::acting;
 use crate::files::name::{FileName, NameError};
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{ItemKind, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-/// A top-level item that is delivered, or that was dropped because its name was taken.
+/// A top-level item that is delivered, whole or in part, or that was dropped because its name was taken.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// Its final name.
     pub name: FileName,
     /// Its name at the peer, if that differs.
-    pub original: Option<PeerText>,
-    /// Where it is; nothing if it went to standard output.
+    pub original: Option<PeerName>,
+    /// Where it is; nothing if it went to standard output, or if nothing of it is here.
     pub path: Option<PathBuf>,
     /// Bytes of content.
     pub size: u64,
@@ -30,40 +32,139 @@ pub struct Saved {
     pub folder: bool,
     /// Whether it was dropped: `path` is what was there before.
     pub skipped: bool,
+    /// What of it is not here as it was there, itself included.
+    pub differences: Differences,
+}
+
+/// What came of a transfer.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// Its items.
+    pub items: Vec<Saved>,
+    /// What its sender is told: what differs by this side's doing, but for what was here before.
+    pub told: Differences,
 }
 
 /// Numbered names that are tried; a directory that has them all has another problem.
 const NUMBERS: u32 = 9_999;
 
 impl Incoming {
-    /// Syncs the files, gives each item its name without replacing anything that the plan does not allow to be, and syncs the directory.
-    /// Call it where blocking does no harm; it waits for writing threads. It can be done once.
+    /// Makes the links, syncs the files, gives each item its name without replacing anything that the plan does not allow to be, and syncs
+    /// the directory. Call it where blocking does no harm; it waits for writing threads. It can be done once.
     ///
     /// # Errors
-    /// A [`Refusal`] if not all that `whole` counts is here, or if the disk fails. Items that already have their names keep them.
-    pub fn commit(&self, whole: &Whole) -> Result<Vec<Saved>, Refusal> {
-        self.commit_counted(whole.entries(), whole.bytes())
+    /// A [`Refusal`] if not all that `whole` counts is here, if nothing of it could be had or stored, or if the disk fails. Items that
+    /// already have their names keep them.
+    pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
+        self.commit_counted(whole.entries(), whole.bytes(), whole.differences())
     }
 
-    pub(super) fn commit_counted(&self, entries: u32, bytes: u64) -> Result<Vec<Saved>, Refusal> {
+    pub(super) fn commit_counted(&self, entries: u32, bytes: u64, theirs: &Differences) -> Result<Committed, Refusal> {
         let mut registering = self.registering();
-        let totals = &mut registering.totals;
-        self.end(entries, bytes, totals)?;
+        self.end(entries, bytes, &mut registering.totals)?;
+        let gone = self.remove_missing(theirs)?;
+        self.make_links(&mut registering)?;
+        let (lost, ours) = {
+            let underway = self.underway();
+            (underway.lost.clone(), underway.differences.clone())
+        };
+        self.check_rest(&lost, &gone, &ours, theirs)?;
+        self.finish_folders(&mut registering)?;
         self.sync()?;
         let mut names = HashSet::new();
-        let mut saved = Vec::with_capacity(self.items.len());
-        for (item, total) in self.items.iter().zip(totals) {
-            let given = self.place.give_name((&item.hidden, item.identity), &item.planned.name, item.rule(&names));
-            let (name, skipped) = given.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
+        let mut committed = Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
+        // What the sender counts and does not name is in its folders, if there are any.
+        let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
+        let mut unnamed = Some(theirs.unnamed());
+        let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours));
+        for (((index, item), total), ((lost, lost_bytes), ours)) in each {
+            let offered = item.planned.offered.raw();
+            let folder = item.planned.kind == ItemKind::Folder;
+            let mut differences = of_item(theirs, offered);
+            if let Some(unnamed) = if folder || !folders { unnamed.take() } else { None } {
+                differences.extend(&unnamed);
+            }
+            differences.extend(&ours);
+            // A sender that has left gaps says which, but it need not be believed.
+            differences.add_unnamed([0, lost.saturating_sub(differences.missing()), 0]);
+            committed.told.extend(&ours);
+            let (size, files) = (total.bytes.saturating_sub(lost_bytes), total.files.saturating_sub(lost));
+            if !folder && lost > 0 || gone.contains(&index) {
+                // Dropping the transfer removes what there is of it.
+                let saved = Saved {
+                    name: item.planned.name.clone(),
+                    original: None,
+                    path: None,
+                    size: 0,
+                    files: 0,
+                    folder,
+                    skipped: false,
+                    differences,
+                };
+                committed.items.push(saved);
+                continue;
+            }
+            let (name, skipped) = self.name(index, total, item.rule(&names))?;
             total.settled = true;
             names.insert(name.folded());
-            let original = (name.as_str() != item.planned.offered.raw()).then(|| item.planned.offered.clone());
-            let path = Some(self.place.path.join(name.as_str()));
-            let folder = item.planned.kind == ItemKind::Folder;
-            saved.push(Saved { name, original, path, size: total.bytes, files: total.files, folder, skipped });
+            let original = (name.bytes() != offered).then(|| item.planned.offered.clone());
+            if original.is_some() && !skipped {
+                let fate = || Fate::Renamed(PeerName::new(name.bytes().to_vec()));
+                differences.add(offered, fate());
+                // A number that something here has caused says what is here.
+                if name == item.planned.name && !item.planned.chosen {
+                    committed.told.add(offered, fate());
+                }
+            }
+            let path = Some(self.place.path.join(name.as_os_str()));
+            committed.items.push(Saved { name, original, path, size, files, folder, skipped, differences });
         }
         self.place.folder.sync().map_err(|error| Refusal::disk(&self.what, &error))?;
-        Ok(saved)
+        Ok(committed)
+    }
+
+    /// Gives an item its name, and then what it gets at the end.
+    fn name(&self, index: usize, total: &Total, rule: Conflict) -> Result<(FileName, bool), Refusal> {
+        let (place, item) = (&self.place, self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?);
+        let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
+        let folder = match item.planned.kind {
+            ItemKind::Folder => Some(item.open(&place.folder).map_err(failed)?),
+            ItemKind::File | ItemKind::Stream => None,
+        };
+        let file = match folder {
+            Some(_) => None,
+            None => Some(place.folder.reopen_file(item.hidden.as_ref(), item.identity).map_err(failed)?),
+        };
+        let (name, skipped) = place.give_name((&item.hidden, item.identity), &item.planned.name, rule).map_err(failed)?;
+        if let (Some(folder), false) = (&folder, skipped)
+            && let tree = self.tree()
+            && let Some(finish) = tree.of_item(index).and_then(|id| tree.finish(id))
+        {
+            folder.finish(finish.mode, finish.modified);
+        }
+        if let (Some(file), Some(finish), false) = (&file, total.finish, skipped) {
+            finish.apply(file);
+        }
+        Ok((name, skipped))
+    }
+
+    /// Refuses a transfer of which nothing is left, or of which something is missing that its sender cannot be told.
+    fn check_rest(&self, lost: &[(u32, u64)], gone: &HashSet<usize>, ours: &[Differences], theirs: &Differences) -> Result<(), Refusal> {
+        let is_file = |item: &Item| item.planned.kind != ItemKind::Folder;
+        let nothing =
+            self.items.iter().zip(lost).enumerate().all(|(index, (item, (lost, _)))| is_file(item) && *lost > 0 || gone.contains(&index));
+        let missing = ours.iter().any(|differences| differences.missing() > 0);
+        if !nothing && (self.faithful || !missing) {
+            return Ok(());
+        }
+        let reason =
+            |all: &Differences| all.first().iter().find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
+        let reason = ours.iter().find_map(reason).or_else(|| reason(theirs)).unwrap_or(Reason::SourceChanged);
+        Err(match reason {
+            Reason::Exists => Refusal::disk(&self.what, &io::ErrorKind::AlreadyExists.into()),
+            Reason::BadName => Refusal::name(self.what.was_not("saved: the file system here cannot hold a name in it")),
+            reason => Refusal { reason, ..Refusal::changed(self.what.was_not("saved: it changed or could not be read at the other side")) },
+        })
     }
 
     /// Ends the writing, if all is written.
@@ -83,7 +184,8 @@ impl Incoming {
             && planned.kind == ItemKind::Stream
             && let Some(stream) = underway.complete(0)
         {
-            let cut = || stream.file.map_or_else(|| self.place.folder.reopen_file(hidden, *identity).map(Into::into), Ok)?.set_len(bytes);
+            let reopen = || self.place.folder.reopen_file(hidden.as_ref(), *identity).map(Into::into);
+            let cut = || stream.file.map_or_else(reopen, Ok)?.set_len(bytes);
             cut().map_err(|error| Refusal::disk(&planned.name, &error))?;
             total.bytes = bytes;
         }
@@ -99,7 +201,7 @@ impl Incoming {
         let folder = &self.place.folder;
         let synced = match self.items.as_slice() {
             [Item { planned, hidden, identity, .. }] if planned.kind != ItemKind::Folder => {
-                folder.reopen_file(hidden, *identity).and_then(|file| file.sync_all())
+                folder.reopen_file(hidden.as_ref(), *identity).and_then(|file| file.sync_all())
             }
             _ => folder.sync_all(),
         };
@@ -123,7 +225,7 @@ impl Incoming {
         let mut left = Vec::new();
         for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
             total.settled = true;
-            if folder.remove_own(&item.hidden, item.identity).is_err() {
+            if folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
                 left.push(self.place.path.join(&item.hidden));
             }
         }
@@ -148,7 +250,7 @@ impl Drop for Incoming {
 
 impl Item {
     /// What to do if its name is taken: only a file can replace one, and never another item of the same transfer.
-    fn rule(&self, given: &HashSet<String>) -> Conflict {
+    fn rule(&self, given: &HashSet<Vec<u8>>) -> Conflict {
         match self.planned.conflict {
             Conflict::Overwrite if self.planned.kind != ItemKind::Folder && !given.contains(&self.planned.name.folded()) => {
                 Conflict::Overwrite
@@ -164,10 +266,10 @@ impl Place {
     pub(super) fn folder_for_several(&self, wanted: &FileName) -> Result<(FileName, Option<Folder>), Refusal> {
         let cannot = |error: io::Error| Refusal::disk(wanted, &error);
         for name in (0..=NUMBERS).map(|number| if number == 0 { wanted.clone() } else { wanted.numbered(number) }) {
-            match self.folder.kind(name.as_str()).map_err(cannot)? {
+            match self.folder.kind(name.as_os_str()).map_err(cannot)? {
                 None => return Ok((name, None)),
                 Some(kind) if kind.is_dir() => {
-                    let there = self.folder.open_folder(name.as_str()).map_err(cannot)?;
+                    let there = self.folder.open_folder(name.as_os_str()).map_err(cannot)?;
                     return Ok((name, Some(there)));
                 }
                 Some(_) => {}
@@ -178,36 +280,66 @@ impl Place {
 
     /// The folder `name` in this place, made if it is not there, with room for as much as this place has.
     pub(super) fn within(&self, name: &FileName) -> io::Result<Self> {
-        match self.folder.create_folder(name.as_str()) {
+        match self.folder.create_folder(name.as_os_str()) {
             Ok(()) => self.folder.sync()?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let folder = self.folder.open_folder(name.as_str())?;
-        Ok(Self { folder, path: self.path.join(name.as_str()), conflict: self.conflict, acting: self.acting, room: Arc::clone(&self.room) })
+        let folder = self.folder.open_folder(name.as_os_str())?;
+        Ok(Self {
+            folder,
+            path: self.path.join(name.as_os_str()),
+            conflict: self.conflict,
+            acting: self.acting,
+            modes: self.modes,
+            links: self.links,
+            room: Arc::clone(&self.room),
+            probe: Arc::default(),
+        })
     }
 
     /// The name that something gets here which the peer calls so: another where programs would act on it.
     pub(super) fn harmless(&self, name: FileName) -> Result<FileName, NameError> {
-        if self.acting || acting(Path::new(name.as_str())).is_none() { Ok(name) } else { name.set_aside() }
+        if self.acting || acting(Path::new(name.as_os_str())).is_none() { Ok(name) } else { name.set_aside() }
     }
 
     /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
     /// name, and whether it was dropped for what has it.
     pub(super) fn give_name(&self, made: (&str, Identity), wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
-        let (hidden, which) = made;
-        for number in 0..=NUMBERS {
-            let name = if number == 0 { wanted.clone() } else { wanted.numbered(number) };
-            match (self.folder.rename(hidden, which, name.as_str()), rule) {
+        let (hidden, which) = (OsStr::new(made.0), made.1);
+        let probe = self.known();
+        let drops = probe.drops_dots && wanted.bytes().ends_with(b".");
+        let (mut base, mut is_plain) = if drops { (wanted.plain(probe.longest_name), true) } else { (wanted.clone(), false) };
+        let mut number = 0;
+        while number <= NUMBERS {
+            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
+            match (self.folder.rename(hidden, which, name.as_os_str()), rule) {
                 (Ok(()), _) => return Ok((name, false)),
+                (Err(error), _) if cannot_hold(&error) && !is_plain => {
+                    (base, is_plain, number) = (wanted.plain(probe.longest_name), true, 0);
+                    continue;
+                }
                 (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, true)),
-                (Err(_), Conflict::Overwrite) if number == 0 && self.folder.kind(name.as_str())?.is_some_and(|kind| kind.is_file()) => {
-                    return self.folder.replace(hidden, which, name.as_str()).map(|()| (name, false));
+                (Err(_), Conflict::Overwrite) if number == 0 && self.folder.kind(name.as_os_str())?.is_some_and(|kind| kind.is_file()) => {
+                    return self.folder.replace(hidden, which, name.as_os_str()).map(|()| (name, false));
                 }
                 (Err(_), _) => {}
             }
+            number = number.saturating_add(1);
         }
         Err(io::Error::other("every numbered name is taken too"))
     }
+}
+
+/// What the sender says that differs, as far as it is in an item.
+fn of_item(all: &Differences, item: &[u8]) -> Differences {
+    let mut own = Differences::default();
+    for one in all.first() {
+        let below = one.path.raw().strip_prefix(item);
+        if below.is_some_and(|below| below.is_empty() || below.starts_with(b"/")) {
+            own.add(one.path.raw(), one.fate.clone());
+        }
+    }
+    own
 }

@@ -5,12 +5,12 @@ use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
-use pinhole_protocol::limits::CREDIT;
+use pinhole_protocol::limits::{CREDIT, PIECES};
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{EntryKind, Item, ItemKind, Offer, Part, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, EntryKind, Item, ItemKind, Offer, Part, PeerName, Place, Reason};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use std::thread::{self, JoinHandle};
 
 /// A transfer that goes to an output.
 pub struct Output {
-    offered: PeerText,
+    offered: PeerName,
     name: FileName,
     kind: ItemKind,
     size: Option<u64>,
@@ -27,16 +27,13 @@ pub struct Output {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Pieces that may wait for those in front of them, as of a file.
-const PIECES: usize = 16 * pinhole_protocol::limits::RANGES;
-
 /// What has come and not gone yet.
 struct State {
     /// Where the bytes end that the thread has been given, and the way to it.
     next: u64,
-    queue: Option<Sender<Vec<u8>>>,
+    queue: Option<Sender<Run>>,
     /// Bytes that came before those in front of them, by their offset.
-    early: BTreeMap<u64, Vec<u8>>,
+    early: BTreeMap<u64, Run>,
     /// Bytes held here or by the thread, at most [`CREDIT`].
     held: u64,
     /// How much may come, once the entry is registered.
@@ -60,20 +57,21 @@ impl Output {
         report: impl Fn(Result<Range<u64>, Refusal>) + Send + 'static,
     ) -> Result<Self, Refusal> {
         plan::check_shape(offer)?;
-        let [Item { name: offered, kind: kind @ (ItemKind::File | ItemKind::Stream), size }] = offer.items.as_slice() else {
+        let [offered @ Item { kind: kind @ (ItemKind::File | ItemKind::Stream), size, .. }] = offer.items.as_slice() else {
             let detail = "the other side offers a folder or several items, and standard output takes a single file";
             return Err(Refusal::not_wanted(detail, "take into a folder instead: -o DIR"));
         };
-        let parsed = FileName::parse(offered).map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
+        let parsed = FileName::parse(offered.bytes()).map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
         let room = Room::new(Most { bytes: max_size, entries: None }, 0.0);
         room.take(&Subject::from(&parsed.name), Cost::content(size.unwrap_or(0)))?;
-        let (queue, chunks) = mpsc::channel();
+        let (queue, runs) = mpsc::channel();
         let state = State { next: 0, queue: Some(queue), early: BTreeMap::new(), held: 0, size: None, taken: 0, over: false, failed: None };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
-        let thread = thread::Builder::new().name("output".to_owned()).spawn(move || drain(&chunks, sink, &shared, report));
+        let thread = thread::Builder::new().name("output".to_owned()).spawn(move || drain(&runs, sink, &shared, report));
         let thread = Mutex::new(Some(thread.map_err(|error| Refusal::disk(&parsed.name, &error))?));
-        Ok(Self { offered: offered.clone(), name: parsed.name, kind: *kind, size: *size, room, state, thread })
+        let offered = PeerName::new(offered.bytes().to_vec());
+        Ok(Self { offered, name: parsed.name, kind: *kind, size: *size, room, state, thread })
     }
 
     /// Takes the one entry in.
@@ -83,7 +81,7 @@ impl Output {
     pub fn register(&self, part: &Part) -> Result<(), Refusal> {
         let mut state = lock(&self.state);
         let [entry] = part.entries.as_slice() else { return Err(Refusal::protocol("sent entries that it has not offered")) };
-        let named = matches!(entry.path.as_slice(), [name] if *name == self.offered);
+        let named = entry.place() == Some(Place::Item(0));
         if state.size.is_some() || part.first != 0 || !named || entry.kind != EntryKind::File || entry.size.is_some() != self.size.is_some()
         {
             return Err(Refusal::protocol("sent an entry that contradicts its offer"));
@@ -115,13 +113,39 @@ impl Output {
             self.room.take(&Subject::from(&self.name), Cost::content(end.saturating_sub(state.taken)))?;
             state.taken = end;
         }
-        state.keep(offset, end, data);
+        state.keep(offset, end, &|from, to| {
+            let [from, to] = [from, to].map(|place| usize::try_from(place.saturating_sub(offset)).unwrap_or(usize::MAX));
+            Run::Bytes(data.get(from..to).unwrap_or_default().to_vec())
+        });
         // However few bytes each has, it costs a buffer.
         if state.early.len() > PIECES {
             return Err(Refusal::protocol("sent a file in too many pieces"));
         }
         if state.held > CREDIT {
             return Err(Refusal::protocol("sent more than was asked for"));
+        }
+        state.pass_on();
+        Ok(())
+    }
+
+    /// Has zeros written at these positions, in their turn; what is not to be had ends the transfer.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for positions beyond the size, for too many pieces, and for what is not to be had.
+    pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
+        let mut state = lock(&self.state);
+        if why.is_some() {
+            return Err(Refusal::changed(Subject::from(&self.name).was_not("taken: it could not be read to its end at the other side")));
+        }
+        if state.over {
+            return Ok(());
+        }
+        if state.size.is_none_or(|size| range.end > size) {
+            return Err(Refusal::protocol("sent more of a file than it said there is"));
+        }
+        state.keep(range.start, range.end, &|from, to| Run::Zeros(to.saturating_sub(from)));
+        if state.early.len() > PIECES {
+            return Err(Refusal::protocol("sent a file in too many pieces"));
         }
         state.pass_on();
         Ok(())
@@ -150,8 +174,10 @@ impl Output {
             return Err(Refusal::protocol("ended a transfer before all of it was here"));
         }
         state.over = true;
-        let original = (self.name.as_str() != self.offered.raw()).then(|| self.offered.clone());
-        Ok(Saved { name: self.name.clone(), original, path: None, size: bytes, files: 1, folder: false, skipped: false })
+        let original = (self.name.bytes() != self.offered.raw()).then(|| self.offered.clone());
+        let name = self.name.clone();
+        let differences = Differences::default();
+        Ok(Saved { name, original, path: None, size: bytes, files: 1, folder: false, skipped: false, differences })
     }
 
     /// Lets the thread end after the chunk that it is writing; nothing more is written.
@@ -169,20 +195,25 @@ impl Drop for Output {
     }
 }
 
+/// A run of a file's content.
+enum Run {
+    Bytes(Vec<u8>),
+    Zeros(u64),
+}
+
 impl State {
-    /// Keeps what of `data`, which lies at `offset..end`, was not here before.
-    fn keep(&mut self, offset: u64, end: u64, data: &[u8]) {
+    /// Keeps what of `offset..end` was not here before; `run` makes what lies from one place to another.
+    fn keep(&mut self, offset: u64, end: u64, run: &dyn Fn(u64, u64) -> Run) {
         let mut at = offset.max(self.next);
         while at < end {
-            let before = self.early.range(..=at).next_back().map(|(start, bytes)| start.saturating_add(length(bytes)));
+            let before = self.early.range(..=at).next_back().map(|(start, run)| start.saturating_add(run.length()));
             if let Some(known) = before.filter(|known| *known > at) {
                 at = known;
                 continue;
             }
             let until = self.early.range(at..).next().map_or(end, |(start, _)| end.min(*start));
-            let [from, to] = [at, until].map(|place| usize::try_from(place.saturating_sub(offset)).unwrap_or(usize::MAX));
-            let new = data.get(from..to).unwrap_or_default().to_vec();
-            self.held = self.held.saturating_add(length(&new));
+            let new = run(at, until);
+            self.held = self.held.saturating_add(new.held());
             self.early.insert(at, new);
             at = until;
         }
@@ -190,34 +221,60 @@ impl State {
 
     /// Gives the thread all that is next in order.
     fn pass_on(&mut self) {
-        while let Some(bytes) = self.early.remove(&self.next) {
-            self.next = self.next.saturating_add(length(&bytes));
+        while let Some(run) = self.early.remove(&self.next) {
+            self.next = self.next.saturating_add(run.length());
             if let Some(queue) = &self.queue {
                 // The thread ends early only when the sink has failed, and then the next chunk is refused.
-                let _ = queue.send(bytes);
+                let _ = queue.send(run);
             }
         }
     }
 }
 
-/// What the thread does: writes each chunk, flushes it, and says so.
-fn drain(chunks: &Receiver<Vec<u8>>, mut sink: impl Write, state: &Mutex<State>, report: impl Fn(Result<Range<u64>, Refusal>)) {
+impl Run {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => length(bytes),
+            Self::Zeros(count) => *count,
+        }
+    }
+
+    /// Bytes of memory.
+    fn held(&self) -> u64 {
+        if let Self::Bytes(bytes) = self { length(bytes) } else { 0 }
+    }
+
+    fn write(&self, sink: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => sink.write_all(bytes)?,
+            Self::Zeros(count) => {
+                io::copy(&mut io::repeat(0).take(*count), sink)?;
+            }
+        }
+        sink.flush()
+    }
+}
+
+/// What the thread does: writes each run, flushes it, and says so of bytes.
+fn drain(runs: &Receiver<Run>, mut sink: impl Write, state: &Mutex<State>, report: impl Fn(Result<Range<u64>, Refusal>)) {
     let mut start: u64 = 0;
-    for chunk in chunks {
+    for run in runs {
         if lock(state).over {
             return;
         }
-        if let Err(error) = sink.write_all(&chunk).and_then(|()| sink.flush()) {
+        if let Err(error) = run.write(&mut sink) {
             let refusal = refusal(&error);
             lock(state).failed = Some(refusal.clone());
             report(Err(refusal));
             return;
         }
-        let end = start.saturating_add(length(&chunk));
+        let end = start.saturating_add(run.length());
         let mut waiting = lock(state);
-        waiting.held = waiting.held.saturating_sub(length(&chunk));
+        waiting.held = waiting.held.saturating_sub(run.held());
         drop(waiting);
-        report(Ok(start..end));
+        if let Run::Bytes(_) = run {
+            report(Ok(start..end));
+        }
         start = end;
     }
 }

@@ -1,18 +1,19 @@
 //! What of a transfer is under way: which files are open, and which positions are written.
 
-use super::folder::{Folder, Identity};
-use super::incoming::Item;
+use super::folder::Identity;
 use super::room::Cost;
+use super::tree::{Finish, FolderId, Reach};
+use crate::files::name::FileName;
 use pinhole_protocol::layout::Layout;
-use pinhole_protocol::limits::{OPEN_FILES, TRANSFERS};
+use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};
 use pinhole_protocol::ranges::Ranges;
+use pinhole_protocol::wire::{Differences, Fate};
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, Permissions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Files that one transfer holds open: all transfers together stay within [`OPEN_FILES`], and each link writes to at most one.
 const OPEN: usize = OPEN_FILES / TRANSFERS;
@@ -20,10 +21,8 @@ const OPEN: usize = OPEN_FILES / TRANSFERS;
 /// A registered file that is not complete. It is forgotten once it is, so a million entries cost what a few parts do.
 #[derive(Debug)]
 pub(super) struct Pending {
-    /// The top-level item it belongs to.
-    pub(super) item: usize,
-    /// Its place below the item, separated by `/`; empty for the item itself.
-    pub(super) path: Box<str>,
+    pub(super) at: Spot,
+    pub(super) size: u64,
     pub(super) finish: Finish,
     /// Which file it is, once it has been created and closed again.
     pub(super) identity: Option<Identity>,
@@ -32,21 +31,40 @@ pub(super) struct Pending {
     pub(super) writers: u32,
     /// Bytes for which the disk has been asked ahead.
     pub(super) allocated: u64,
+    /// Whether some of it are holes.
+    pub(super) holes: bool,
+    /// True if it will not be whole: what still comes of it is not written.
+    pub(super) lost: bool,
 }
 
-/// What a complete file gets besides its bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Finish {
-    pub(super) executable: bool,
-    pub(super) modified: Option<SystemTime>,
+/// Where an entry is.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    /// The top-level item it belongs to.
+    pub(super) item: usize,
+    /// The folder that it lies in, and its name there; nothing for an item itself.
+    pub(super) within: Option<(FolderId, FileName)>,
+    /// Its name at the sender, if that is another already.
+    pub(super) original: Option<Box<[u8]>>,
+}
+
+impl Spot {
+    /// Its name at the sender; nothing for an item itself.
+    pub(super) fn original(&self) -> Option<(FolderId, &[u8])> {
+        let (folder, name) = self.within.as_ref()?;
+        Some((*folder, self.original.as_deref().unwrap_or_else(|| name.bytes())))
+    }
 }
 
 impl Finish {
     /// Sets mode and time. A file system that cannot hold them still holds the bytes, so a refusal is none.
     pub(super) fn apply(self, file: &File) {
-        if self.executable {
-            let _ = file.set_permissions(Permissions::from_mode(0o700));
-        }
+        let _ = file.set_permissions(Permissions::from_mode(self.mode));
+        self.date(file);
+    }
+
+    /// Sets the time alone.
+    pub(super) fn date(self, file: &File) {
         if let Some(modified) = self.modified {
             let _ = file.set_modified(modified);
         }
@@ -61,7 +79,6 @@ pub(super) struct Underway {
     pub(super) pending: HashMap<u32, Pending>,
     /// The entries whose files are open, the longest open first.
     open: VecDeque<u32>,
-    reach: Reach,
     /// Parts of which all is written, and that the layout has forgotten.
     forgotten: u32,
     /// Threads inside `write`.
@@ -70,9 +87,21 @@ pub(super) struct Underway {
     pub(super) over: bool,
     /// The part of the channel's room that it takes.
     pub(super) taken: Cost,
+    /// Of each item: files of it that are lost, and their bytes.
+    pub(super) lost: Vec<(u32, u64)>,
+    /// Of each item: what of it is not here as it was there, by this side's doing.
+    pub(super) differences: Vec<Differences>,
+    /// Differences that are named, of all items.
+    pub(super) named: usize,
+    pub(super) reach: Reach,
 }
 
 impl Underway {
+    /// Of a transfer of so many items.
+    pub(super) fn new(items: usize) -> Self {
+        Self { lost: vec![(0, 0); items], differences: vec![Differences::default(); items], ..Self::default() }
+    }
+
     /// Whether every position of `range` is written.
     pub(super) fn covers(&self, range: &Range<u64>) -> bool {
         range.is_empty() || self.written.iter(usize::MAX).any(|have| have.start <= range.start && range.end <= have.end)
@@ -88,23 +117,33 @@ impl Underway {
         self.forgotten = self.layout.forget_below(self.written.frontier());
     }
 
-    /// The file of a pending entry, created if this is its first byte.
-    pub(super) fn file(&mut self, entry: u32, root: &Folder, items: &[Item]) -> io::Result<Arc<File>> {
-        if let Some(file) = self.pending.get(&entry).and_then(|pending| pending.file.as_ref()) {
-            return Ok(Arc::clone(file));
-        }
+    /// A file of an entry is open now.
+    pub(super) fn opened(&mut self, entry: u32, file: &Arc<File>) -> io::Result<()> {
         self.close_oldest()?;
-        let gone = || io::Error::from(io::ErrorKind::NotFound);
-        let pending = self.pending.get_mut(&entry).ok_or_else(gone)?;
-        let item = items.get(pending.item).ok_or_else(gone)?;
-        let (parent, name) = self.reach.parent(root, item, pending.item, &pending.path)?;
-        let file = Arc::new(match pending.identity {
-            Some(identity) => parent.reopen_file(name, identity)?,
-            None => parent.create_file(name)?,
-        });
-        pending.file = Some(Arc::clone(&file));
-        self.open.push_back(entry);
-        Ok(file)
+        if let Some(pending) = self.pending.get_mut(&entry) {
+            pending.file = Some(Arc::clone(file));
+            self.open.push_back(entry);
+        }
+        Ok(())
+    }
+
+    /// Notes what became of something of an item. `path` makes its path at the sender, which is only asked for if there is room for it.
+    pub(super) fn differs(&mut self, item: usize, fate: Fate, path: impl FnOnce() -> Vec<u8>) {
+        let Some(differences) = self.differences.get_mut(item) else { return };
+        if self.named < DIFFERENCES && differences.takes_names() {
+            differences.add(&path(), fate);
+            self.named = self.named.saturating_add(1);
+        } else {
+            differences.count_one(&fate);
+        }
+    }
+
+    /// A file of an item is lost, whoever lost it.
+    pub(super) fn lose(&mut self, item: usize, size: u64) {
+        if let Some((files, bytes)) = self.lost.get_mut(item) {
+            *files = files.saturating_add(1);
+            *bytes = bytes.saturating_add(size);
+        }
     }
 
     /// Takes out an entry that is complete.
@@ -125,37 +164,5 @@ impl Underway {
             pending.identity = Some(Identity::of(&file)?);
         }
         Ok(())
-    }
-}
-
-/// The folder used last, which is most often the one that is wanted next.
-#[derive(Debug, Default)]
-pub(super) struct Reach(Option<(usize, Box<str>, Folder)>);
-
-impl Reach {
-    /// The folder in which `path` of an item lies, and its name there. Each component is opened for itself, so no link is followed.
-    pub(super) fn parent<'a>(
-        &'a mut self,
-        root: &'a Folder,
-        item: &'a Item,
-        index: usize,
-        path: &'a str,
-    ) -> io::Result<(&'a Folder, &'a str)> {
-        if path.is_empty() {
-            return Ok((root, &item.hidden));
-        }
-        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let folder = match self.0.take() {
-            Some((same, last, folder)) if same == index && *last == *above => folder,
-            _ => {
-                let top = root.open_folder(&item.hidden)?;
-                if top.own_identity()? != item.identity {
-                    return Err(io::Error::other("another program has replaced it"));
-                }
-                above.split('/').filter(|name| !name.is_empty()).try_fold(top, |folder, name| folder.open_folder(name))?
-            }
-        };
-        let (_, _, folder) = self.0.insert((index, above.into(), folder));
-        Ok((folder, name))
     }
 }

@@ -1,11 +1,12 @@
 //! An offer, checked and named, before anything is on the disk.
 
+use super::making::cannot_hold;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
-use pinhole_protocol::wire::{ItemKind, Offer, PeerText, Reason};
+use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
 use std::collections::{HashMap, HashSet};
 use std::ops::Add;
 
@@ -17,15 +18,19 @@ pub struct Plan {
     pub(super) folder: Option<FileName>,
     /// What the sender has counted, and may not exceed: entries and bytes.
     pub(super) counted: Option<(u32, u64)>,
+    /// Whether the sender takes the news of what differs here (SPEC 7.8).
+    pub(super) faithful: bool,
 }
 
 /// A top-level item of a plan.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// What the peer calls it, which is how its entries name it.
-    pub offered: PeerText,
+    /// What the peer calls it.
+    pub offered: PeerName,
     /// What it will be called here.
     pub name: FileName,
+    /// Whether the user here has chosen that.
+    pub chosen: bool,
     /// File, folder or stream.
     pub kind: ItemKind,
     /// A file's size in bytes.
@@ -43,48 +48,54 @@ impl Inbox {
     /// # Errors
     /// A [`Refusal`] for a name that cannot be stored, for items of one name, for too much for `--max-size` or the disk, and for an
     /// offer that contradicts itself.
-    pub fn plan(&self, offer: &Offer, rename: Option<FileName>) -> Result<Plan, Refusal> {
+    pub fn plan(&self, offer: &Offer, rename: Option<FileName>, faithful: bool) -> Result<Plan, Refusal> {
         check_shape(offer)?;
         let place = &*self.0;
         let (rename, folder) = if offer.items.len() == 1 { (rename, None) } else { (None, rename) };
         let (folder, into) = folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
         let into = into.flatten();
-        let longest = place.folder.space().map_or(0, |space| space.longest_name);
         let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
         let (mut offered, mut names, mut numbers) = (HashSet::new(), HashSet::new(), HashMap::new());
         for item in &offer.items {
-            if !offered.insert(item.name.raw()) {
+            if !offered.insert(item.bytes()) {
                 return Err(Refusal::protocol("offered two items of the same name"));
             }
-            let parsed = FileName::parse(&item.name).and_then(|parsed| place.harmless(parsed.name));
+            let parsed = FileName::parse(item.bytes()).and_then(|parsed| place.harmless(parsed.name));
             let parsed = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
             let wanted = rename.clone().unwrap_or(parsed);
-            if longest != 0 && u64::try_from(wanted.as_str().len()).is_ok_and(|length| length > longest) {
-                return Err(Refusal::name(
-                    Subject::from(&wanted).was_not(format_args!("saved: the disk here holds no name longer than {longest} bytes")),
-                ));
-            }
             // Different names there may be one name here; two items of one offer never meet, whatever the policy.
-            let number: &mut u32 = numbers.entry(wanted.folded()).or_default();
+            let number: &mut u32 = numbers.entry(wanted.clone()).or_default();
             let name = loop {
                 let name = if *number == 0 { wanted.clone() } else { wanted.numbered(*number) };
                 *number = number.saturating_add(1);
-                if names.insert(name.folded()) {
+                if names.insert(name.clone()) {
                     break name;
                 }
             };
             let there = match (&folder, &into) {
                 // Nothing is in a folder that has yet to be made.
                 (Some(_), None) => Ok(None),
-                (_, into) => into.as_ref().unwrap_or(&place.folder).kind(name.as_str()),
+                (_, into) => into.as_ref().unwrap_or(&place.folder).kind(name.as_os_str()),
             };
+            // What the directory cannot hold is not in it; it gets another name in the end.
+            let there = there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
             let taken = there.map_err(|error| Refusal::disk(&name, &error))?.is_some();
-            items.push(Planned { offered: item.name.clone(), name, kind: item.kind, size: item.size, taken, conflict: place.conflict });
+            items.push(Planned {
+                chosen: rename.is_some(),
+                offered: PeerName::new(item.bytes().to_vec()),
+                name,
+                kind: item.kind,
+                size: item.size,
+                taken,
+                conflict: place.conflict,
+            });
         }
-        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)) };
+        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful };
         let items = plan.items.iter().map(|item| Cost::entry(item.size.unwrap_or(0))).fold(Cost::default(), Cost::add);
         let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
-        place.room.check(&plan.what(), cost, &place.folder, &place.path)?;
+        // The disk holds no holes.
+        let stored = Cost::together(offer.entries.into(), offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes)));
+        place.room.check(&plan.what(), cost, stored, &place.folder, &place.path)?;
         Ok(plan)
     }
 }

@@ -81,10 +81,10 @@ impl Room {
         Self { most, keep_free, taken: Mutex::default(), written: AtomicU64::new(0) }
     }
 
-    /// Refuses what would not fit any more, without taking anything. `what` names it in a refusal.
-    pub(super) fn check(&self, what: &Subject, cost: Cost, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    /// Refuses what would not fit any more, without taking anything: of the channel `cost`, of the disk `stored`. `what` names it in a refusal.
+    pub(super) fn check(&self, what: &Subject, cost: Cost, stored: Cost, disk: &Folder, place: &Path) -> Result<(), Refusal> {
         self.with(*self.taken(), what, cost)?;
-        self.check_disk(what, cost, disk, place)
+        self.check_disk(what, stored, disk, place)
     }
 
     /// Takes this much of what the channel may take.

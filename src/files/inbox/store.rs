@@ -20,7 +20,11 @@ impl Inbox {
     /// # Errors
     /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
     pub fn store_secret(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<PathBuf, Failure> {
-        let label = label.and_then(|label| self.0.harmless(FileName::parse(label).ok()?.name).ok());
+        let label = label.and_then(|label| {
+            let name = self.0.harmless(FileName::parse(label.raw().as_bytes()).ok()?.name).ok()?;
+            // Nobody sees it come, and a hidden one would not be found, or be read by programs that were not meant.
+            if name.bytes().starts_with(b".") || name.bytes().starts_with(b"-") { name.set_aside().ok() } else { Some(name) }
+        });
         let name = label.map_or_else(|| own_name("secret".to_owned()), Ok);
         self.store("the secret", name, secret.expose())
     }
@@ -38,13 +42,13 @@ impl Inbox {
         // Small as each is, a channel can bring any number of them.
         let what = Subject::from(what);
         let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        let room = place.room.check(&what, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
+        let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
         let stored = name
             .map_err(io::Error::other)
             .and_then(|name| store_as(&place.folder, bytes, |made| place.give_name(made, &name, Conflict::Rename).map(|(name, _)| name)));
         let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));
-        stored.map(|name| place.path.join(name.as_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
+        stored.map(|name| place.path.join(name.as_os_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
     }
 }
 
@@ -56,7 +60,7 @@ impl Inbox {
 pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
     let store = || {
         let (folder, name) = Folder::of(spot)?;
-        store_as(&folder, secret.expose(), |(hidden, which)| folder.rename(hidden, which, name))
+        store_as(&folder, secret.expose(), |(hidden, which)| folder.rename(hidden.as_ref(), which, name))
     };
     store().map_err(|error: io::Error| {
         let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", spot.path().display()));
@@ -70,17 +74,17 @@ pub(super) fn store_as<T>(folder: &Folder, bytes: &[u8], give: impl FnOnce((&str
     let hidden = folder::hidden_name()?;
     let unnamed = || {
         let file = write(folder.create_unnamed()?, bytes)?;
-        folder.name_file(&file, &hidden).map(|()| file)
+        folder.name_file(&file, hidden.as_ref()).map(|()| file)
     };
     let made = unnamed().or_else(|_| {
-        let file = folder.create_file(&hidden)?;
+        let file = folder.create_file(hidden.as_ref())?;
         let which = Identity::of(&file)?;
-        write(file, bytes).inspect_err(|_| drop(folder.remove_own(&hidden, which)))
+        write(file, bytes).inspect_err(|_| drop(folder.remove_own(hidden.as_ref(), which)))
     })?;
     let which = Identity::of(&made)?;
     let given = give((&hidden, which));
     if given.is_err() {
-        let _ = folder.remove_own(&hidden, which);
+        let _ = folder.remove_own(hidden.as_ref(), which);
     }
     let given = given?;
     folder.sync()?;
@@ -94,7 +98,7 @@ fn write(mut file: File, bytes: &[u8]) -> io::Result<File> {
 }
 
 fn own_name(name: String) -> Result<FileName, NameError> {
-    Ok(FileName::parse(&PeerText::new(name))?.name)
+    Ok(FileName::parse(name.as_bytes())?.name)
 }
 
 #[cfg(test)]

@@ -39,10 +39,10 @@ pub(super) fn tried(folder: &Folder) -> io::Result<()> {
         return write(file);
     }
     let hidden = hidden_name()?;
-    let file = folder.create_file(&hidden)?;
+    let file = folder.create_file(hidden.as_ref())?;
     let which = Identity::of(&file)?;
     let written = write(file);
-    folder.remove_own(&hidden, which).and(written)
+    folder.remove_own(hidden.as_ref(), which).and(written)
 }
 
 fn cannot(place: &Path, error: &io::Error) -> Failure {

@@ -1,12 +1,13 @@
 //! Writing a chunk at its place. The lock is held to find the file before and to count after, never over the writing itself.
 
+use super::folder::Identity;
 use super::pending::{Pending, Underway};
 use super::room::Cost;
 use super::{Incoming, Refusal};
 use crate::failure::Subject;
-use pinhole_protocol::limits;
+use pinhole_protocol::limits::{self, PIECES};
 use pinhole_protocol::ranges::Ranges;
-use pinhole_protocol::wire::ItemKind;
+use pinhole_protocol::wire::{ItemKind, Reason};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::File;
@@ -18,9 +19,6 @@ use std::sync::Arc;
 const AHEAD: u64 = 256 << 20;
 /// A chunk's most bytes, as a size.
 const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
-/// Disjoint written ranges in one transfer: sixteen times what the links of an honest peer leave, so that one that scatters single bytes
-/// fills no memory.
-const RANGES: usize = 16 * limits::RANGES;
 
 /// What is to be done with a chunk.
 enum Chunk {
@@ -32,8 +30,7 @@ enum Chunk {
 /// A chunk that is to be written.
 struct Turn {
     file: Arc<File>,
-    /// The positions of its entry, and of its own bytes.
-    span: Range<u64>,
+    /// The positions of its bytes.
     range: Range<u64>,
     /// Those of its bytes that are not written yet: what is written stays (SPEC 7.2).
     new: Ranges,
@@ -63,13 +60,13 @@ impl Incoming {
         if result.is_ok() {
             underway.written.insert(turn.range.clone());
         }
-        let scattered = underway.written.iter(RANGES.saturating_add(1)).count() > RANGES;
-        let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
-        let complete = if idle && underway.covers(&turn.span) { underway.complete(entry) } else { None };
-        if let Some(pending) = complete {
+        let scattered = underway.written.pieces() > PIECES;
+        let complete = self.complete(&mut underway, entry);
+        let mut finished = Ok(());
+        if let Ok(Some((pending, file))) = &complete {
             drop(underway);
             // The last handle goes with the turn: files are closed at their last byte.
-            pending.finish.apply(&turn.file);
+            finished = self.finish(pending, file);
             underway = self.underway();
         }
         underway.forget_written();
@@ -79,7 +76,87 @@ impl Incoming {
         }
         drop(underway);
         result?;
+        complete?;
+        finished?;
         if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(turn.range) }
+    }
+
+    /// Notes that no bytes come of positions: they are zeros, or not to be had. What is written already stays as it is.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for too many pieces, and when the disk fails; the transfer is then to be discarded.
+    pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
+        let mut underway = self.underway();
+        if underway.over {
+            return Ok(());
+        }
+        // What the layout has forgotten is written.
+        let mut at = range.start.max(underway.layout.end_of(0));
+        while let Some(place) = underway.layout.locate(at).filter(|_| at < range.end) {
+            let (start, end) = (at, at.saturating_add(place.left).min(range.end));
+            at = end;
+            let new = underway.written.missing(start..end);
+            if new.is_empty() {
+                continue;
+            }
+            if why.is_some() {
+                self.lose(&mut underway, &mut self.tree(), place.entry);
+            } else if let Some(pending) = underway.pending.get_mut(&place.entry) {
+                let origin = start.saturating_sub(place.offset);
+                new.iter(usize::MAX).for_each(|new| pending.hole(new.start.saturating_sub(origin), new.end.saturating_sub(new.start)));
+            }
+            underway.written.insert(start..end);
+            if let Some((pending, file)) = self.complete(&mut underway, place.entry)? {
+                self.finish(&pending, &file)?;
+            }
+        }
+        underway.written.insert(range);
+        let scattered = underway.written.pieces() > PIECES;
+        underway.forget_written();
+        if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(()) }
+    }
+
+    /// Takes an entry out if all of it is written, with its file; if it is lost, removes that.
+    fn complete(&self, underway: &mut Underway, entry: u32) -> Result<Option<(Pending, Arc<File>)>, Refusal> {
+        let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
+        let span = underway.layout.span(entry);
+        if !idle || !span.is_some_and(|span| underway.covers(&span)) {
+            return Ok(None);
+        }
+        let lost = |underway: &Underway| underway.pending.get(&entry).is_some_and(|pending| pending.lost);
+        // Of a file that is one hole nothing was written.
+        let file = if lost(underway) { Ok(None) } else { self.file(underway, entry) };
+        let file = file.map_err(|error| Refusal::disk(self.what_of(underway, entry), &error))?;
+        let Some(pending) = underway.complete(entry) else { return Ok(None) };
+        if pending.lost {
+            self.remove_lost(underway, &pending);
+        }
+        Ok(file.map(|file| (pending, file)))
+    }
+
+    /// Gives a complete file what it gets besides its bytes. An item gets its permissions with its name.
+    fn finish(&self, pending: &Pending, file: &File) -> Result<(), Refusal> {
+        if pending.holes {
+            // A hole at the end is not written.
+            file.set_len(pending.size).map_err(|error| Refusal::disk(self.named(&pending.at), &error))?;
+        }
+        match pending.at.within {
+            Some(_) => pending.finish.apply(file),
+            None => pending.finish.date(file),
+        }
+        Ok(())
+    }
+
+    /// Removes what was written of a file that is lost. What of an item is left then goes with the transfer.
+    fn remove_lost(&self, underway: &mut Underway, pending: &Pending) {
+        let identity = pending.file.as_ref().map_or(Ok(pending.identity), |file| Identity::of(file).map(Some));
+        let (Ok(Some(identity)), Some((within, name))) = (identity, &pending.at.within) else { return };
+        let mut reach = std::mem::take(&mut underway.reach);
+        if let Ok(folder) = reach.folder(&self.place.folder, &self.items, &self.tree(), *within) {
+            // Its item is not said to be whole, whether this can be done or not.
+            let _ = folder.remove_own(name.as_os_str(), identity);
+        }
+        underway.reach = reach;
     }
 
     /// Checks a chunk and opens its file.
@@ -102,19 +179,34 @@ impl Incoming {
         if new.is_empty() {
             return Ok(Chunk::Ignore(range));
         }
-        let Some(index) = underway.pending.get(&entry).map(|pending| pending.item) else { return Ok(Chunk::Ignore(0..0)) };
+        let Some(index) = underway.pending.get(&entry).map(|pending| pending.at.item) else { return Ok(Chunk::Ignore(0..0)) };
         let stream = self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
         if stream && range.end > underway.taken.bytes {
             self.place.room.take(&self.what, Cost::content(range.end.saturating_sub(underway.taken.bytes)))?;
             underway.taken.bytes = range.end;
         }
-        let opened = underway.file(entry, &self.place.folder, &self.items);
-        let file = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
+        let opened =
+            if underway.pending.get(&entry).is_some_and(|pending| pending.lost) { Ok(None) } else { self.file(&mut underway, entry) };
+        let opened = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
+        let Some(file) = opened else {
+            // It goes nowhere, and counts as written.
+            underway.written.insert(range.clone());
+            if underway.written.pieces() > PIECES {
+                return Err(Refusal::protocol("sent a file in too many pieces"));
+            }
+            self.complete(&mut underway, entry)?;
+            underway.forget_written();
+            return Ok(Chunk::Ignore(range));
+        };
         let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
         pending.writers = pending.writers.saturating_add(1);
-        let allocate = pending.ask_ahead(offset, range.end.saturating_sub(span.start), span.end.saturating_sub(span.start), stream);
+        let ends = [range.end, span.end].map(|end| end.saturating_sub(span.start));
+        let ahead = pending.ask_ahead(offset, ends, stream);
+        // Not into a hole that is known already.
+        let free = ahead.and_then(|_| underway.written.missing(range.end..span.end).iter(1).next());
+        let allocate = ahead.zip(free).map(|(until, free)| (offset..until.min(free.end.saturating_sub(span.start)), !stream));
         underway.busy = underway.busy.saturating_add(1);
-        Ok(Chunk::Write(Turn { file, span, range, new, allocate, item: index }))
+        Ok(Chunk::Write(Turn { file, range, new, allocate, item: index }))
     }
 
     /// The part of a turn that takes time.
@@ -139,22 +231,31 @@ impl Incoming {
     }
 
     fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
-        let pending = underway.pending.get(&entry);
-        let item = pending.and_then(|pending| Some(self.items.get(pending.item)?.what(&pending.path)));
-        item.unwrap_or_else(|| self.what.clone())
+        underway.pending.get(&entry).map_or_else(|| self.what.clone(), |pending| self.named(&pending.at))
     }
 }
 
 impl Pending {
-    /// What to ask the disk for before bytes up to `end` of `size` are written, and whether the file is sure to fill it. A file of one chunk
-    /// is not worth asking for. Of a stream nobody knows the end, so as much is asked for as has come.
-    fn ask_ahead(&mut self, offset: u64, end: u64, size: u64, stream: bool) -> Option<(Range<u64>, bool)> {
+    /// Of so many bytes from an offset on there is a hole. What the disk was asked for there is given back, or the hole would be none.
+    fn hole(&mut self, offset: u64, length: u64) {
+        self.holes = true;
+        if offset < self.allocated
+            && let Some(file) = &self.file
+        {
+            // A file system that cannot give it back has zeros there all the same.
+            let _ = rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length);
+        }
+    }
+
+    /// Up to where to ask the disk for space before bytes up to `end` of `size` are written. A file of one chunk is not worth asking for. Of
+    /// a stream nobody knows the end, so as much is asked for as has come.
+    fn ask_ahead(&mut self, offset: u64, [end, size]: [u64; 2], stream: bool) -> Option<u64> {
         let ahead = if stream { offset.min(AHEAD) } else { AHEAD };
         let until = offset.saturating_add(ahead).min(size);
         if end <= self.allocated || until <= end || size <= ONE_CHUNK {
             return None;
         }
         self.allocated = until;
-        Some((offset..until, !stream))
+        Some(until)
     }
 }

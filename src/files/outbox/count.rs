@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct Counted {
     bytes: AtomicU64,
+    holes: AtomicU64,
     entries: AtomicU32,
     done: AtomicBool,
     begun: AtomicBool,
@@ -23,6 +24,12 @@ impl Counted {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many of these are in holes.
+    #[must_use]
+    pub fn holes(&self) -> u64 {
+        self.holes.load(Ordering::Relaxed)
     }
 
     /// Entries found so far, the named folders among them and named files not.
@@ -38,10 +45,12 @@ impl Counted {
     }
 
     /// Begins, unless begun before. Without a thread to be had, nothing is counted, and the offer says so.
-    pub(super) fn begin(self: &Arc<Self>, folders: Arc<[Chosen]>, rules: Arc<Rules>) {
+    pub(super) fn begin(self: &Arc<Self>, folders: Arc<[Chosen]>, rules: Arc<Rules>, faithful: bool) {
         if !self.begun.swap(true, Ordering::Relaxed) {
             let counted = Arc::clone(self);
-            let _uncounted = std::thread::Builder::new().name("count".into()).spawn(move || counted.count(Walk::new(folders, rules)));
+            let _uncounted = std::thread::Builder::new()
+                .name("count".into())
+                .spawn(move || counted.count(Walk::new(folders, Arc::default(), rules, faithful)));
         }
     }
 
@@ -61,6 +70,8 @@ impl Counted {
             self.entries.fetch_add(1, Ordering::Relaxed);
             if found.kind == EntryKind::File {
                 self.bytes.fetch_add(found.stamp.size, Ordering::Relaxed);
+                let kept = found.allocated.unwrap_or(found.stamp.size);
+                self.holes.fetch_add(found.stamp.size.saturating_sub(kept), Ordering::Relaxed);
             }
         }
     }
@@ -84,8 +95,8 @@ mod tests {
         let (_dir, selection) = folder();
         let (folders, rules) = selection.things().unwrap();
         let counted = Arc::new(Counted::default());
-        counted.begin(Arc::clone(&folders), Arc::clone(&rules));
-        counted.begin(folders, rules);
+        counted.begin(Arc::clone(&folders), Arc::clone(&rules), true);
+        counted.begin(folders, rules, true);
         // Each thread holds it until it ends.
         while Arc::strong_count(&counted) > 1 {
             std::thread::yield_now();
@@ -97,12 +108,12 @@ mod tests {
     fn what_is_stopped_is_not_done() {
         let (_dir, selection) = folder();
         let (folders, rules) = selection.things().unwrap();
-        let counted = selection.count_in_background().unwrap();
+        let counted = selection.count_in_background(true).unwrap();
         drop(selection);
         assert!(counted.stop.load(Ordering::Relaxed), "the thread ends with the selection");
         let counted = Counted::default();
         counted.stop();
-        counted.count(Walk::new(folders, rules));
+        counted.count(Walk::new(folders, Arc::default(), rules, true));
         assert_eq!((counted.done(), counted.entries()), (false, 0));
     }
 }

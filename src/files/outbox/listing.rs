@@ -37,6 +37,11 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Whether all were visited.
+    pub const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
     /// The next name.
     pub fn next(&mut self) -> Option<&OsStr> {
         let span = self.spans.pop()?;

@@ -8,9 +8,10 @@
 //! * the driver says what is written at the receiver ([`Outgoing::release`]) and, before it says the end, asks whether every source is
 //!   still what it was ([`Outgoing::finish`]).
 //!
-//! **Nothing is sent that was not chosen.** The walk goes from one held directory to the next and follows no link (unless asked to). A
-//! file found there is opened later by its path, again without following a link, and each read is believed only if the file's size,
-//! mtime and ctime are then still those of the walk; no user can set a ctime. So no directory has to be held open for as long as its
+//! **Nothing is sent that was not chosen.** The walk goes from one held directory to the next and follows no link (unless asked to): a
+//! link that is sent is its text. A file found there is opened later by its path, again without following a link, and each read is believed only if the file's size,
+//! mtime and ctime are then still those of the walk; no user can set a ctime. One that has only grown is sent on as far as it was, where no
+//! fence is, and read a second time at the end. So no directory has to be held open for as long as its
 //! files are sent, and a thousand named folders need no thousand handles.
 //!
 //! Behind a [`Fence`] each of these openings is followed by the question where the opened file really is: see there.
@@ -18,15 +19,18 @@
 mod count;
 mod failure;
 mod fence;
+mod links;
 mod listing;
 mod outgoing;
 mod rules;
 mod selection;
 mod sensitive;
+mod sent;
 mod skipped;
 mod source;
 mod stream;
 mod table;
+mod trail;
 mod tree;
 mod walk;
 
@@ -36,11 +40,12 @@ mod tests;
 pub use count::Counted;
 pub use failure::SourceFailure;
 pub use fence::{Barred, Fence, Keeper};
-pub use outgoing::{Next, Outgoing, Read};
-pub use selection::Selection;
+pub use outgoing::{Checked, Next, Outgoing, Read};
+pub use selection::{Selection, Totals};
 pub use skipped::{Skipped, Skips, Why};
 pub use stream::Available;
 
+use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What of the named folders is sent.
@@ -59,14 +64,20 @@ pub struct Options {
     pub fence: Option<Fence>,
 }
 
-/// What becomes of symbolic links found inside folders. Links named on the command line are always followed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What becomes of symbolic links found inside folders. Links named on the command line are always followed. A peer that is not faithful
+/// gets none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Links {
-    /// They are left out, and said to be.
+    /// Those that stay inside their folder are sent as links, the others left out, and said to be.
     #[default]
-    Skip,
+    Keep,
     /// What they point to is sent in their place.
     Follow,
+    /// They are left out, and said to be.
+    Skip,
+    /// All are sent as links, wherever they lead.
+    All,
 }
 
 /// Locks, also after a panic of another thread: nothing here is left half changed by one.

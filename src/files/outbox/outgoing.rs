@@ -4,7 +4,8 @@ use super::SourceFailure;
 use super::skipped::Skips;
 use super::stream::Stream;
 use super::tree::Tree;
-use pinhole_protocol::wire::Entry;
+use pinhole_protocol::wire::{Differences, Entry, Reason};
+use std::ops::Range;
 
 /// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a thread that waits in
 /// [`Outgoing::next_part`]; [`Outgoing::stop`] does.
@@ -33,13 +34,33 @@ pub enum Next {
 
 /// What [`Outgoing::read`] has put at the start of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
-    /// The entry that it belongs to.
-    pub entry: u32,
-    /// Its place in the entry.
-    pub offset: u64,
-    /// Bytes, at least 1.
-    pub len: usize,
+pub enum Read {
+    /// Bytes.
+    Bytes {
+        /// The entry that they belong to.
+        entry: u32,
+        /// Their place in the entry.
+        offset: u64,
+        /// How many, at least 1.
+        len: usize,
+    },
+    /// None, up to a position: zeros, or not to be had and why.
+    Gap {
+        /// The position after the last of them.
+        end: u64,
+        /// Nothing for zeros.
+        why: Option<Reason>,
+    },
+}
+
+/// What the last look at the sources comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Positions that were sent and are to be taken for not to be had, each with its reason; `differences` names their files, as far as it
+    /// names any.
+    pub gaps: Vec<(Range<u64>, Reason)>,
+    /// What of the sources was not sent.
+    pub differences: Differences,
 }
 
 impl Outgoing {
@@ -69,7 +90,8 @@ impl Outgoing {
     /// the walk.
     ///
     /// # Errors
-    /// The file changed since the walk, is gone or cannot be read.
+    /// The file changed since the walk, is gone or cannot be read; for a faithful peer only where with it nothing is left of what was
+    /// offered, while the rest of one among others is a gap.
     pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.read(position, buf),
@@ -87,15 +109,15 @@ impl Outgoing {
 
     /// The last look before the end is said: whether the files sent last, up to 10,000 of them, are still what they were at the walk. Each
     /// read of every file has already answered that for itself; to keep a million paths for this would take more memory than the
-    /// program may use.
+    /// program may use. Those that have grown are read a second time as far as they were sent, which may take as long as the first.
     ///
     /// # Errors
-    /// The first that changed, is gone or cannot be looked at.
-    pub fn finish(&self) -> Result<(), SourceFailure> {
+    /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with it nothing is left of what was offered.
+    pub fn finish(&self) -> Result<Checked, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.finish(),
             // What was read from a stream is what it was.
-            Kind::Stream(_) => Ok(()),
+            Kind::Stream(_) => Ok(Checked::default()),
         }
     }
 

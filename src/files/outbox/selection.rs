@@ -9,20 +9,39 @@ use super::tree::Tree;
 use super::{Options, held};
 use crate::failure::{Detail, Exit, Failure};
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerText};
+use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
 use rustix::fs::{FileType, Mode, OFlags};
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+/// Encoded bytes of an item of an offer beside its name and what stands for it, at most: a map, four keys, three headers, a size.
+const ITEM_BYTES: usize = 24;
+/// Those of an offer and its message beside the items.
+const OFFER_BYTES: usize = 64;
 
 /// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one selection may be offered more than once.
 pub struct Selection(What);
 
 enum What {
-    Things { chosen: Arc<[Chosen]>, rules: Arc<Rules>, counted: Arc<Counted> },
-    Stream { name: String, input: Mutex<Option<Input>> },
+    Things {
+        chosen: Arc<[Chosen]>,
+        rules: Arc<Rules>,
+        /// For a peer that is not faithful, and for one that is, to which more can be sent.
+        counted: [Arc<Counted>; 2],
+        /// What the last offer said of each thing.
+        offered: Mutex<Arc<[u64]>>,
+    },
+    Stream {
+        name: String,
+        input: Mutex<Option<Input>>,
+    },
 }
 
 /// A stream that nobody has read from.
@@ -32,12 +51,23 @@ type Input = Box<dyn io::Read + Send>;
 #[derive(Clone)]
 pub(super) struct Chosen {
     /// What the peer hears it called.
-    pub name: String,
+    pub name: OsString,
     /// Where it is: absolute and without links.
     pub path: PathBuf,
     pub folder: bool,
     /// A file's bytes when it was checked.
-    size: u64,
+    pub size: u64,
+}
+
+/// How much an offer is, as far as that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Entries so far.
+    pub entries: u32,
+    /// True if that is all.
+    pub counted: bool,
 }
 
 impl Selection {
@@ -46,7 +76,7 @@ impl Selection {
     ///
     /// # Errors
     /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something else, for names over 255 bytes, for
-    /// over 1,000 paths and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
+    /// more paths or names than an offer holds and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
     pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
@@ -56,16 +86,24 @@ impl Selection {
             return Err(usage("too-many-items", format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS))
                 .next("put them into one folder and send that"));
         }
-        let mut names = HashSet::new();
+        let mut names = HashMap::new();
         let mut chosen = Vec::new();
+        let mut bytes = OFFER_BYTES;
         let mut input = Some(input);
         for path in paths {
             match look(path, &rules)? {
                 Look::Thing(mut thing) => {
                     thing.name = distinct(thing.name, thing.folder, &mut names);
                     if thing.name.len() > limits::NAME_BYTES {
-                        return Err(usage("name-too-long", format!("the name of {path:?} is longer than {} bytes", limits::NAME_BYTES))
-                            .next("rename it"));
+                        return Err(too_long(&thing.name));
+                    }
+                    bytes = bytes.saturating_add(thing.offered_bytes());
+                    if bytes > limits::MESSAGE {
+                        return Err(usage(
+                            "too-many-items",
+                            format!("the names of the {} paths are longer than one offer can be", paths.len()),
+                        )
+                        .next("put them into one folder and send that"));
                     }
                     chosen.push(thing);
                 }
@@ -79,7 +117,7 @@ impl Selection {
                 }
             }
         }
-        Ok(Self(What::Things { chosen: chosen.into(), rules: Arc::new(rules), counted: Arc::default() }))
+        Ok(Self(What::Things { chosen: chosen.into(), rules: Arc::new(rules), counted: Default::default(), offered: Mutex::default() }))
     }
 
     /// What it is, in a few words for people, such as `report.pdf`, `3 items` or `standard input`. Unprintable characters are escaped.
@@ -89,7 +127,7 @@ impl Selection {
             What::Stream { name, .. } if name == stream::STDIN => "standard input".into(),
             What::Stream { name, .. } => printable(name),
             What::Things { chosen, .. } => match &**chosen {
-                [one] => printable(&one.name),
+                [one] => printable(&one.name.to_string_lossy()),
                 several => format!("{} items", several.len()),
             },
         }
@@ -104,53 +142,88 @@ impl Selection {
         }
     }
 
-    /// Begins to count what is in the folders, on a thread of its own, unless that was begun before. It ends with the selection.
-    pub fn count_in_background(&self) -> Option<Arc<Counted>> {
-        let What::Things { chosen, rules, counted } = &self.0 else { return None };
-        counted.begin(chosen.iter().filter(|thing| thing.folder).cloned().collect(), Arc::clone(rules));
+    /// Begins to count what is in the folders for a peer that is `faithful` or not, on a thread of its own, unless that was begun before.
+    /// It ends with the selection.
+    pub fn count_in_background(&self, faithful: bool) -> Option<Arc<Counted>> {
+        let What::Things { chosen, rules, counted: [plain, full], .. } = &self.0 else { return None };
+        let counted = if faithful { full } else { plain };
+        counted.begin(chosen.iter().filter(|thing| thing.folder).cloned().collect(), Arc::clone(rules), faithful);
         Some(Arc::clone(counted))
     }
 
-    /// The offer as things are now: sizes of files are asked again, folders as far as they are counted.
-    #[must_use]
-    pub fn offer(&self, item: ItemId) -> Offer {
-        let (chosen, counted) = match &self.0 {
+    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, folders as far as they
+    /// are counted.
+    ///
+    /// # Errors
+    /// Exit 2 if a peer that is not faithful takes less at once.
+    pub fn offer(&self, item: ItemId, faithful: bool) -> Result<Offer, Failure> {
+        let (chosen, offered, full) = match &self.0 {
             What::Stream { name, .. } => {
-                let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None };
-                return Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false };
+                let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None, exact: None };
+                return Ok(Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false, allocated: None });
             }
-            What::Things { chosen, counted, .. } => (chosen, counted),
+            What::Things { chosen, offered, counted: [_, full], .. } => (chosen, offered, full),
         };
-        let mut offer = Offer { item, items: Vec::new(), bytes: 0, entries: 0, counted: true };
-        for thing in chosen.iter() {
-            let (kind, size) = if thing.folder { (ItemKind::Folder, None) } else { (ItemKind::File, Some(thing.size_now())) };
-            offer.bytes = offer.bytes.saturating_add(size.unwrap_or(0));
-            offer.entries = offer.entries.saturating_add(u32::from(!thing.folder));
-            offer.items.push(Item { name: PeerText::new(thing.name.clone()), kind, size });
+        if !faithful && chosen.len() > limits::PATH_ITEMS {
+            let detail =
+                format!("{} paths were named, and the other side has an older pinhole, which takes {}", chosen.len(), limits::PATH_ITEMS);
+            return Err(usage("too-many-items", detail).next("put them into one folder and send that"));
         }
-        let folders = u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
-        if folders > 0 {
-            // Before the count has come to them, the folders themselves are known to be there.
-            offer.counted = counted.done();
-            offer.bytes = offer.bytes.saturating_add(counted.bytes());
-            offer.entries = offer.entries.saturating_add(counted.entries().max(folders));
+        let sizes: Arc<[u64]> = chosen.iter().map(|thing| if thing.folder { 0 } else { thing.size_now() }).collect();
+        let mut names = HashMap::new();
+        let mut items = Vec::new();
+        for (thing, size) in chosen.iter().zip(&*sizes) {
+            let (kind, size) = if thing.folder { (ItemKind::Folder, None) } else { (ItemKind::File, Some(*size)) };
+            let (name, exact) = if faithful { thing.said() } else { (thing.said_plainly(&mut names)?, None) };
+            items.push(Item { name: PeerText::new(name), kind, size, exact });
         }
-        offer
+        *held(offered) = sizes;
+        let Totals { bytes, entries, counted } = self.totals(faithful);
+        let named = chosen.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes_now()));
+        let holes = named.saturating_add(full.holes());
+        let allocated = (faithful && holes > 0).then(|| bytes.saturating_sub(holes));
+        Ok(Offer { item, items, bytes, entries, counted, allocated })
     }
 
-    /// Begins to send, once the offer is accepted. For a stream, `told` hears how far it is read; a stream can be opened only once.
+    /// How much the last offer is, as far as that is counted by now.
+    #[must_use]
+    pub fn totals(&self, faithful: bool) -> Totals {
+        let What::Things { chosen, counted: [plain, full], offered, .. } = &self.0 else {
+            return Totals { bytes: 0, entries: 1, counted: false };
+        };
+        let counted = if faithful { full } else { plain };
+        let things = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        let folders = u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
+        let bytes = held(offered).iter().fold(0_u64, |sum, size| sum.saturating_add(*size));
+        if folders == 0 {
+            return Totals { bytes, entries: things, counted: true };
+        }
+        // First, because what is read after it was true is the whole.
+        let done = counted.done();
+        Totals {
+            bytes: bytes.saturating_add(counted.bytes()),
+            // Before the count has come to them, the folders themselves are known to be there.
+            entries: things.saturating_sub(folders).saturating_add(counted.entries().max(folders)),
+            counted: done,
+        }
+    }
+
+    /// Begins to send, once the offer is accepted, to a peer that is `faithful` or not. For a stream, `told` hears how far it is read; a
+    /// stream can be opened only once.
     ///
     /// # Errors
     /// A stream that was opened before, exit 2; no thread to be had for a stream, exit 1.
-    pub fn open(&self, told: impl Fn(Available) + Send + 'static) -> Result<Outgoing, Failure> {
+    pub fn open(&self, faithful: bool, told: impl Fn(Available) + Send + 'static) -> Result<Outgoing, Failure> {
         match &self.0 {
-            What::Things { chosen, rules, .. } => Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), Arc::clone(rules)))),
+            What::Things { chosen, rules, offered, .. } => {
+                Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), Arc::clone(&held(offered)), Arc::clone(rules), faithful)))
+            }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
                     usage("stream-spent", format!("{} was read once and cannot be sent again", self.describe()))
                         .next("run the command again")
                 })?;
-                Stream::start(name.clone(), input, told).map(Outgoing::stream)
+                Stream::start(name, input, told).map(Outgoing::stream)
             }
         }
     }
@@ -179,15 +252,41 @@ impl Selection {
 impl Drop for Selection {
     fn drop(&mut self) {
         if let What::Things { counted, .. } = &self.0 {
-            counted.stop();
+            counted.iter().for_each(|counted| counted.stop());
         }
     }
 }
 
 impl Chosen {
+    /// Bytes of a file that are in holes now.
+    fn holes_now(&self) -> u64 {
+        let holes = |now: std::fs::Metadata| now.len().saturating_sub(now.blocks().saturating_mul(512));
+        if self.folder { 0 } else { self.path.symlink_metadata().map_or(0, holes) }
+    }
+
     /// The size now; where that cannot be had, the size at the check: what is wrong will be said by the walk.
     fn size_now(&self) -> u64 {
         self.path.symlink_metadata().map_or(self.size, |now| now.len())
+    }
+
+    /// Its name as people read it, and as it is where that is not the same.
+    fn said(&self) -> (String, Option<PeerName>) {
+        match self.name.to_string_lossy() {
+            Cow::Borrowed(name) => (name.to_owned(), None),
+            Cow::Owned(lossy) => (lossy, Some(PeerName::new(self.name.as_bytes().to_vec()))),
+        }
+    }
+
+    /// Its name for a peer that is told no other, and which those of `taken` are not.
+    fn said_plainly(&self, taken: &mut HashMap<OsString, u32>) -> Result<String, Failure> {
+        let name = distinct(self.name.to_string_lossy().into_owned().into(), self.folder, taken).to_string_lossy().into_owned();
+        if name.len() > limits::NAME_BYTES { Err(too_long(&self.name)) } else { Ok(name) }
+    }
+
+    /// An upper bound of the bytes that it takes in an offer.
+    fn offered_bytes(&self) -> usize {
+        let (name, exact) = self.said();
+        ITEM_BYTES.saturating_add(name.len()).saturating_add(exact.map_or(0, |exact| exact.raw().len()))
     }
 }
 
@@ -204,7 +303,7 @@ fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
     }
     let refuse = |error: io::Error| refused(path, &error);
     let stat = rustix::fs::stat(path).map_err(|error| refuse(error.into()))?;
-    let given_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let given_name = path.file_name().map(OsStr::to_os_string);
     let folder = match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => true,
         FileType::RegularFile => false,
@@ -216,7 +315,7 @@ fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
             // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no path to be resolved to.
             let path = std::path::absolute(path).map_err(refuse)?;
             return Ok(Look::Stream(
-                given_name.unwrap_or_else(|| stream::STDIN.into()),
+                given_name.map_or_else(|| stream::STDIN.into(), |name| name.to_string_lossy().into_owned()),
                 Some(Box::new(stream::Pipe::new(path, rules.fence.clone()))),
             ));
         }
@@ -229,7 +328,7 @@ fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
     let Some(own_name) = resolved.file_name() else {
         return Err(usage("not-sendable", "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
     };
-    let name = given_name.unwrap_or_else(|| own_name.to_string_lossy().into_owned());
+    let name = given_name.unwrap_or_else(|| own_name.to_os_string());
     let opened = readable(&resolved, folder).map_err(refuse)?;
     rules.admit(&opened, path).map_err(|barred| barred.failure())?;
     let size = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?.st_size;
@@ -243,15 +342,31 @@ fn readable(path: &Path, folder: bool) -> io::Result<OwnedFd> {
     open_resolved(path, READ | kind)
 }
 
-/// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", …
-fn distinct(name: String, folder: bool, taken: &mut HashSet<String>) -> String {
-    if taken.insert(name.clone()) {
+/// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", … With each name that is taken goes the
+/// number that is tried next, so that ten thousand of one name are found apart quickly.
+fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) -> OsString {
+    let Some(mut number) = taken.get(&name).copied() else {
+        taken.insert(name.clone(), 1);
         return name;
-    }
-    let dot = if folder { None } else { name.rfind('.').filter(|dot| *dot > 0) };
-    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
-    // There are at most 1,000 names, so one of these is free.
-    (1..).map(|n: u32| format!("{stem} ({n}){extension}")).find(|name| taken.insert(name.clone())).unwrap_or_default()
+    };
+    let bytes = name.as_bytes();
+    let dot = if folder { None } else { bytes.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) };
+    let (stem, extension) = bytes.split_at(dot.unwrap_or(bytes.len()));
+    let free = loop {
+        let free = OsString::from_vec([stem, format!(" ({number})").as_bytes(), extension].concat());
+        number = number.saturating_add(1);
+        if !taken.contains_key(&free) {
+            break free;
+        }
+    };
+    taken.insert(name, number);
+    taken.insert(free.clone(), 1);
+    free
+}
+
+fn too_long(name: &OsStr) -> Failure {
+    usage("name-too-long", format!("the name {name:?} is longer than the {} bytes that a name can have there", limits::NAME_BYTES))
+        .next("rename it")
 }
 
 fn refused(path: &Path, error: &io::Error) -> Failure {

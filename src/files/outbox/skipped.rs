@@ -1,6 +1,7 @@
 //! What a walk leaves out although nobody asked for that.
 
 use super::held;
+use pinhole_protocol::wire::{Differences, Fate, Reason};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -19,14 +20,20 @@ pub struct Skipped {
 /// Why something is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// A symbolic link, and links are not followed.
+    /// A symbolic link, and links are not sent.
     Link,
+    /// A symbolic link that leads out of the named folder.
+    Outward,
     /// A folder that is reached through a link inside itself.
     Loop,
     /// A device, a socket or a pipe.
     Special,
     /// It cannot be read, or a link leads nowhere.
     Unreadable,
+    /// It changed or was removed before it was sent whole.
+    Changed,
+    /// Another folder has come in the place of its own.
+    Replaced,
     /// Its name, or its path, is longer than a transfer carries.
     TooLong,
     /// It lies in more folders than a transfer carries.
@@ -47,15 +54,32 @@ impl Why {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Link => "a link (--links follow sends what it points to)",
+            Self::Outward => "a link out of the folder (--links follow sends what it points to, --links all the link itself)",
             Self::Loop => "a link back into its own folder",
             Self::Special => "a device, socket or pipe",
             Self::Unreadable => "cannot be read",
+            Self::Changed => "it changed or was removed before it was sent whole",
+            Self::Replaced => "its folder was replaced by another",
             Self::TooLong => "its name or path is too long",
             Self::TooDeep => "it lies too deep",
             Self::TooMany => "there are more than a million entries",
             Self::Outside => "it is outside of what the sending fence lets out (--allow PATH)",
             Self::Linked => "it has another name (a hard link), perhaps outside of what the sending fence lets out (--allow-sensitive)",
             Self::Sensitive => "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)",
+        }
+    }
+}
+
+impl Why {
+    /// What the peer is told of it; nothing where it hears the count alone.
+    const fn fate(self) -> Option<Fate> {
+        match self {
+            Self::Link | Self::Outward | Self::Loop => Some(Fate::LeftOut(Reason::Link)),
+            Self::Special => Some(Fate::LeftOut(Reason::Special)),
+            Self::TooLong | Self::TooDeep | Self::TooMany => Some(Fate::LeftOut(Reason::OverLimits)),
+            Self::Unreadable => Some(Fate::Missing(Reason::SourceUnreadable)),
+            Self::Changed | Self::Replaced => Some(Fate::Missing(Reason::SourceChanged)),
+            Self::Outside | Self::Sensitive | Self::Linked => None,
         }
     }
 }
@@ -69,20 +93,47 @@ pub struct Skips {
     pub count: u64,
 }
 
-/// The list while the walk adds to it and others read it.
+/// The list while the walk adds to it and others read it, and what of it the peer is told.
 #[derive(Default)]
-pub(super) struct SkipList(Mutex<Skips>);
+pub(super) struct SkipList(Mutex<Noted>);
+
+#[derive(Default)]
+struct Noted {
+    skips: Skips,
+    differences: Differences,
+    /// How many more were left out, of which the peer hears the count alone.
+    unnamed: u32,
+}
 
 impl SkipList {
-    pub fn add(&self, path: &Path, why: Why) {
-        let mut skips = held(&self.0);
+    /// What is at `path`, and has the names `said` for the peer, is left out.
+    pub fn add(&self, path: &Path, said: &[u8], why: Why) {
+        let Noted { skips, differences, unnamed } = &mut *held(&self.0);
         skips.count = skips.count.saturating_add(1);
         if skips.first.len() < NAMED {
             skips.first.push(Skipped { path: path.to_owned(), why });
         }
+        match why.fate() {
+            Some(fate) => differences.add(said, fate),
+            None => *unnamed = unnamed.saturating_add(1),
+        }
+    }
+
+    /// Something is kept back because the user said so, which is listed for nobody.
+    pub fn keep_back(&self) {
+        let unnamed = &mut held(&self.0).unnamed;
+        *unnamed = unnamed.saturating_add(1);
     }
 
     pub fn so_far(&self) -> Skips {
-        held(&self.0).clone()
+        held(&self.0).skips.clone()
+    }
+
+    /// What the peer is told of it.
+    pub fn differences(&self) -> Differences {
+        let noted = held(&self.0);
+        let mut differences = noted.differences.clone();
+        differences.add_unnamed([0, 0, noted.unnamed]);
+        differences
     }
 }

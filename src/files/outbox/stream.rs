@@ -7,7 +7,7 @@ use super::outgoing::{Next, Read};
 use super::source::READ;
 use crate::failure::{Exit, Failure};
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Entry, EntryKind, PeerText};
+use pinhole_protocol::wire::{Entry, EntryKind};
 use rustix::fs::{Mode, OFlags};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -31,7 +31,6 @@ pub struct Available {
 
 /// A stream that is being sent.
 pub(super) struct Stream {
-    name: String,
     shared: Arc<Shared>,
 }
 
@@ -57,28 +56,21 @@ impl Stream {
     ///
     /// # Errors
     /// No thread is to be had: exit 1.
-    pub fn start(name: String, input: impl io::Read + Send + 'static, told: impl Fn(Available) + Send + 'static) -> Result<Self, Failure> {
+    pub fn start(name: &str, input: impl io::Read + Send + 'static, told: impl Fn(Available) + Send + 'static) -> Result<Self, Failure> {
         let shared = Arc::new(Shared::default());
         let reading = Arc::clone(&shared);
-        let path = PathBuf::from(&name);
+        let path = PathBuf::from(name);
         std::thread::Builder::new()
             .name("stream".into())
             .spawn(move || reading.read_all(input, &path, told))
             .map_err(|error| Failure::new(Exit::Other, "failed", format!("this machine gives no thread to read {name:?}: {error}")))?;
-        Ok(Self { name, shared })
+        Ok(Self { shared })
     }
 
     pub fn next_part(&self) -> Result<Next, SourceFailure> {
         let mut state = held(&self.shared.state);
         if !std::mem::replace(&mut state.entry_said, true) {
-            return Ok(Next::Part(vec![Entry {
-                path: vec![PeerText::new(self.name.clone())],
-                kind: EntryKind::File,
-                size: None,
-                executable: false,
-                modified: None,
-                modified_nanos: 0,
-            }]));
+            return Ok(Next::Part(vec![Entry::of_item(0, EntryKind::File)]));
         }
         loop {
             if state.stopped {
@@ -102,7 +94,7 @@ impl Stream {
         };
         let len = rest.len().min(buf.len());
         buf.get_mut(..len)?.copy_from_slice(rest.get(..len)?);
-        (len > 0).then_some(Read { entry: 0, offset: position, len })
+        (len > 0).then_some(Read::Bytes { entry: 0, offset: position, len })
     }
 
     pub fn release(&self, below: u64) {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// Files looked at again before the end is said.
 const RECENT_FILES: usize = 10_000;
-/// Bytes of their paths that are kept for that: 10,000 paths of 400 bytes.
-const RECENT_BYTES: usize = 4 << 20;
+/// How many entries back they lie at most, because each is kept with the folders above it.
+const RECENT_ENTRIES: u32 = 40_000;
 
 /// The parts, their files, and the files found last.
 #[derive(Default)]
@@ -21,8 +21,8 @@ pub(super) struct Table {
     /// Parts forgotten so far.
     forgotten: u32,
     released: u64,
-    recent: VecDeque<Arc<Source>>,
-    recent_bytes: usize,
+    /// The files found last, each with its entry's number.
+    recent: VecDeque<(u32, Arc<Source>)>,
 }
 
 impl Table {
@@ -30,29 +30,32 @@ impl Table {
     ///
     /// # Errors
     /// If all sizes together pass 2^64 - 1, which sparse files can.
-    pub fn push(&mut self, sources: Vec<Option<Arc<Source>>>) -> Result<(), SourceFailure> {
-        let first = self.layout.entries();
+    pub fn push(&mut self, sources: Vec<Option<Source>>) -> Result<(), SourceFailure> {
+        let (first, mut start) = (self.layout.entries(), self.layout.end());
         let sizes = sources.iter().map(|source| source.as_ref().map_or(0, |source| source.stamp.size));
         self.layout.push(sizes).map_err(|TooLarge| SourceFailure::Unreadable {
-            path: sources.iter().flatten().next_back().map_or_else(PathBuf::new, |source| source.path.clone()),
+            path: sources.iter().flatten().next_back().map_or_else(PathBuf::new, |source| source.trail.path()),
             error: "with it the files are larger together than a transfer can be".into(),
         })?;
-        for source in sources.iter().flatten() {
-            self.remember(Arc::clone(source));
+        let mut placed = |mut source: Source| {
+            source.start = start;
+            start = start.saturating_add(source.stamp.size);
+            Arc::new(source)
+        };
+        let sources: Vec<_> = sources.into_iter().map(|source| source.map(&mut placed)).collect();
+        for (entry, source) in (first..).zip(&sources) {
+            if let Some(source) = source {
+                self.recent.push_back((entry, Arc::clone(source)));
+            }
+        }
+        let oldest = self.layout.entries().saturating_sub(RECENT_ENTRIES);
+        while self.recent.len() > RECENT_FILES || self.recent.front().is_some_and(|(entry, _)| *entry < oldest) {
+            self.recent.pop_front();
         }
         self.parts.push_back((first, sources));
         // A part without bytes, behind positions that are all released, is done with already.
         self.release(self.released);
         Ok(())
-    }
-
-    fn remember(&mut self, source: Arc<Source>) {
-        self.recent_bytes = self.recent_bytes.saturating_add(source.path.as_os_str().len());
-        self.recent.push_back(source);
-        while self.recent.len() > RECENT_FILES || self.recent_bytes > RECENT_BYTES {
-            let Some(oldest) = self.recent.pop_front() else { return };
-            self.recent_bytes = self.recent_bytes.saturating_sub(oldest.path.as_os_str().len());
-        }
     }
 
     /// Where `position` lies, if in a part that is still kept.
@@ -73,9 +76,9 @@ impl Table {
         }
     }
 
-    /// The files found last: at most 10,000, with at most 4 MiB of paths.
+    /// The files found last: at most 10,000, of the last 40,000 entries.
     pub fn recent(&self) -> Vec<Arc<Source>> {
-        self.recent.iter().cloned().collect()
+        self.recent.iter().map(|(_, source)| Arc::clone(source)).collect()
     }
 
     /// Whether there was no part yet.
@@ -99,10 +102,13 @@ mod tests {
     use super::*;
     use crate::files::outbox::Links;
     use crate::files::outbox::source::Stamp;
+    use crate::files::outbox::trail::Trail;
+    use std::sync::Mutex;
 
-    fn source(path: &str, size: u64) -> Option<Arc<Source>> {
-        let stamp = Stamp { size, modified: (0, 0), changed: (0, 0) };
-        Some(Arc::new(Source { path: path.into(), stamp, links: Links::Skip }))
+    fn source(path: &str, size: u64) -> Option<Source> {
+        let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
+        let trail = Trail::named(path.as_ref(), path.as_ref());
+        Some(Source { trail, stamp, links: Links::Skip, sparse: false, named: false, start: 0, state: Mutex::default() })
     }
 
     #[test]
@@ -117,19 +123,21 @@ mod tests {
     #[test]
     fn a_million_files_are_not_all_kept() {
         let mut table = Table::default();
+        let folders = |count: usize| (0..count).map(|_| None);
         for part in 0..40 {
-            let name = |n: usize| format!("{:0>width$}", part * 1_000 + n, width = if part < 20 { 600 } else { 6 });
+            let name = |n: usize| (part * 1_000 + n).to_string();
             table.push((0..1_000).map(|n| source(&name(n), 0)).collect()).unwrap();
             assert!(table.parts.is_empty(), "a part without bytes is done with at once");
-            assert!(table.recent.len() <= RECENT_FILES && table.recent_bytes <= RECENT_BYTES);
-            let bytes = |table: &Table| table.recent.iter().map(|source| source.path.as_os_str().len()).sum::<usize>();
-            assert_eq!(table.recent_bytes, bytes(&table));
-            if part == 19 {
-                assert_eq!(table.recent.len(), RECENT_BYTES / 600);
-            }
+            assert!(table.recent.len() <= RECENT_FILES);
         }
-        let recent = table.recent();
-        assert_eq!((recent.len(), recent[0].path.to_str(), recent[9_999].path.to_str()), (RECENT_FILES, Some("030000"), Some("039999")));
+        let names = |table: &Table| table.recent().iter().map(|source| source.trail.path()).collect::<Vec<_>>();
+        let recent = names(&table);
+        assert_eq!((recent.len(), recent[0].to_str(), recent[9_999].to_str()), (RECENT_FILES, Some("30000"), Some("39999")));
+        // What keeps as many folders as there are entries between.
+        table.push(folders(39_000).collect()).unwrap();
+        assert_eq!(names(&table)[0].to_str(), Some("39000"));
+        table.push(folders(1_000).collect()).unwrap();
+        assert!(table.recent.is_empty());
     }
 
     #[test]
@@ -138,7 +146,7 @@ mod tests {
         table.push(vec![None, source("a", 3)]).unwrap();
         table.push(vec![source("b", 0), source("c", 2), None]).unwrap();
         let found = |table: &Table, position| {
-            table.locate(position).map(|(place, source)| (source.path.to_str().unwrap().to_owned(), place.entry, place.offset, place.left))
+            table.locate(position).map(|(place, source)| (source.trail.path(), place.entry, place.offset, place.left))
         };
         assert_eq!(found(&table, 1), Some(("a".into(), 1, 1, 2)));
         assert_eq!(found(&table, 3), Some(("c".into(), 3, 0, 2)));

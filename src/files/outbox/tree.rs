@@ -2,50 +2,73 @@
 
 use super::failure::SourceFailure;
 use super::held;
-use super::outgoing::{Next, Read};
+use super::outgoing::{Checked, Next, Read};
 use super::rules::Rules;
 use super::selection::Chosen;
-use super::skipped::{SkipList, Skips};
+use super::sent::Sent;
+use super::skipped::{SkipList, Skips, Why};
+use super::source::{Piece, Seen, Source};
 use super::table::Table;
 use super::walk::Walk;
+use pinhole_protocol::layout::Place;
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::Entry;
+use pinhole_protocol::wire::{Entry, Reason};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Entries of the first part: found within about a millisecond, so that bytes follow at once.
 const FIRST_PART: usize = 64;
-/// Encoded bytes of an entry beside its names: six keys, a path's header, a size, a time and its nanoseconds, at their longest.
-const ENTRY_BYTES: usize = 48;
-/// Bytes before a text in CBOR, at most, for texts below 64 KiB.
-const TEXT_HEADER: usize = 3;
+/// Encoded bytes of an entry beside its name and target: nine keys, two headers, a size, a time and its nanoseconds, at their longest.
+const ENTRY_BYTES: usize = 64;
+/// Encoded bytes of a path for a peer that is not faithful, and of its entry, beside the names: six keys, an array, a size, a time and its
+/// nanoseconds.
+pub(super) const PATH_ENTRY_BYTES: usize = 48;
+/// Those before each name: that of a text of less than 64 KiB.
+pub(super) const TEXT_HEADER: usize = 3;
+/// The largest entry that the limits allow in that form.
+const LARGEST_PATH_ENTRY: usize = PATH_ENTRY_BYTES + limits::PATH_BYTES + limits::PATH_LEVELS * TEXT_HEADER;
 /// The largest entry that the limits allow.
-const LARGEST_ENTRY: usize = ENTRY_BYTES + limits::PATH_BYTES + limits::PATH_LEVELS * TEXT_HEADER;
+const LARGEST_ENTRY: usize = ENTRY_BYTES + limits::NAME_BYTES + limits::TARGET_BYTES;
 /// Encoded bytes of a part and its message beside the entries.
 const PART_HEADER: usize = 32;
 /// Files kept open for reading: one for each link that can be sending.
 const OPEN_FILES: usize = limits::LINKS;
 
+/// Files that have grown while they were sent and are read again at the end.
+const GROWN: usize = 10_000;
+/// Bytes read of one at once.
+const AGAIN: usize = 256 << 10;
+
 /// Files and folders that are being sent.
 pub(super) struct Tree {
     walk: Mutex<Walk>,
+    faithful: bool,
+    /// How many things were named.
+    items: usize,
+    /// How many of them are not to be had.
+    lost: AtomicUsize,
     table: Mutex<Table>,
     open: Mutex<OpenFiles>,
+    grown: Mutex<Vec<Arc<Source>>>,
     rules: Arc<Rules>,
     skips: SkipList,
     stop: AtomicBool,
 }
 
 impl Tree {
-    pub fn new(chosen: Arc<[Chosen]>, rules: Arc<Rules>) -> Self {
+    /// `offered` is what the offer said of the size of each, if one was made.
+    pub fn new(chosen: Arc<[Chosen]>, offered: Arc<[u64]>, rules: Arc<Rules>, faithful: bool) -> Self {
         Self {
-            walk: Mutex::new(Walk::new(chosen, Arc::clone(&rules))),
+            items: chosen.len(),
+            lost: AtomicUsize::new(0),
+            walk: Mutex::new(Walk::new(chosen, offered, Arc::clone(&rules), faithful)),
+            faithful,
             table: Mutex::default(),
             open: Mutex::default(),
+            grown: Mutex::default(),
             rules,
             skips: SkipList::default(),
             stop: AtomicBool::new(false),
@@ -58,12 +81,19 @@ impl Tree {
         let mut entries = Vec::new();
         let mut sources = Vec::new();
         let mut bytes = PART_HEADER;
-        while entries.len() < most && bytes.saturating_add(LARGEST_ENTRY) <= limits::PART_BYTES {
+        let largest = if self.faithful { LARGEST_ENTRY } else { LARGEST_PATH_ENTRY };
+        while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES {
             let Some(found) = walk.next(&self.skips, &self.stop)? else { break };
-            let entry = walk.entry(&found);
-            bytes = bytes.saturating_add(encoded_bytes(&entry));
+            let (entry, source) = (walk.entry(&found), walk.source(&found));
+            if let Some(failure) = found.lost {
+                match &source {
+                    Some(source) => self.give_up(source, failure)?,
+                    None => self.lose(walk.path(), &walk.said(), true, failure)?,
+                };
+            }
+            bytes = bytes.saturating_add(if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() });
             entries.push(entry);
-            sources.push(walk.source(&found).map(Arc::new));
+            sources.push(source);
         }
         if self.stop.load(Ordering::Relaxed) {
             return Ok(Next::Stopped);
@@ -78,40 +108,146 @@ impl Tree {
 
     pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {
         let Some((place, source)) = held(&self.table).locate(position) else { return Ok(None) };
+        let lost = held(&source.state).lost;
+        let gone = match lost {
+            Some(reason) => Ok(reason),
+            None => match self.read_source(&source, place, buf) {
+                Ok(read) => return Ok(Some(read)),
+                Err(failure) if self.faithful => self.give_up(&source, failure),
+                Err(failure) => Err(failure),
+            },
+        };
+        held(&self.open).close(place.entry);
+        Ok(Some(Read::Gap { end: position.saturating_add(place.left), why: Some(gone?) }))
+    }
+
+    fn read_source(&self, source: &Arc<Source>, place: Place, buf: &mut [u8]) -> Result<Read, SourceFailure> {
         let kept = held(&self.open).find(place.entry);
         let file = match &kept {
             Some(file) => Arc::clone(file),
             None => Arc::new(source.open(&self.rules)?),
         };
-        let most = usize::try_from(place.left).unwrap_or(usize::MAX).min(buf.len());
-        let buf = buf.get_mut(..most).unwrap_or_default();
-        let len = loop {
-            match file.read_at(buf, place.offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read.map_err(|error| SourceFailure::of(&source.path, &error))?,
-            }
-        };
+        let failed = |error| source.failed(&error);
+        let piece = source.piece(&file, place.offset, place.left, buf).map_err(failed)?;
         // Asked after the read: bytes of a file that is the same now were the same when they were read.
-        source.unchanged(&file)?;
-        if len == 0 {
-            return Err(source.changed());
+        match source.seen(&file).map_err(failed)? {
+            Seen::Same => {}
+            Seen::Grown if self.may_grow(source) => {}
+            _ => return Err(source.changed()),
         }
-        let whole = len as u64 == place.left;
+        let len = match piece {
+            Piece::Bytes(0) => return Err(source.changed()),
+            Piece::Bytes(len) => len as u64,
+            Piece::Hole(end) => end.saturating_sub(place.offset),
+        };
+        let whole = len == place.left;
         match kept {
             Some(_) if whole => held(&self.open).close(place.entry),
             None if !whole => held(&self.open).keep(place.entry, file),
             _ => {}
         }
-        Ok(Some(Read { entry: place.entry, offset: place.offset, len }))
+        if self.faithful {
+            note(&mut held(&source.state).sent, &piece, place.offset, buf, source.stamp.size);
+        }
+        Ok(match piece {
+            Piece::Bytes(len) => Read::Bytes { entry: place.entry, offset: place.offset, len },
+            Piece::Hole(end) => Read::Gap { end: source.start.saturating_add(end), why: None },
+        })
+    }
+
+    /// Whether a file that has grown is sent on, to be read a second time at the end. Behind a fence it is not: that has judged what was
+    /// there before.
+    fn may_grow(&self, source: &Arc<Source>) -> bool {
+        if !self.faithful || self.rules.fence.is_some() {
+            return false;
+        }
+        let mut grown = held(&self.grown);
+        let state = &mut *held(&source.state);
+        if !state.grown && grown.len() < GROWN {
+            state.grown = true;
+            grown.push(Arc::clone(source));
+        }
+        state.grown
+    }
+
+    /// Notes that a file is not to be had, and says why the peer does not get it.
+    ///
+    /// # Errors
+    /// With it nothing of what was offered is left.
+    fn give_up(&self, source: &Source, failure: SourceFailure) -> Result<Reason, SourceFailure> {
+        if held(&source.state).lost.replace(failure.reason()).is_some() {
+            return Ok(failure.reason());
+        }
+        self.lose(&source.trail.path(), &source.trail.said(), source.named, failure)
+    }
+
+    /// The same, of what is at `path` and has the names `said` for the peer.
+    fn lose(&self, path: &Path, said: &[u8], named: bool, failure: SourceFailure) -> Result<Reason, SourceFailure> {
+        let reason = failure.reason();
+        self.skips.add(path, said, if reason == Reason::SourceChanged { Why::Changed } else { Why::Unreadable });
+        if named && self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= self.items { Err(failure) } else { Ok(reason) }
     }
 
     pub fn release(&self, below: u64) {
         held(&self.table).release(below);
     }
 
-    pub fn finish(&self) -> Result<(), SourceFailure> {
+    pub fn finish(&self) -> Result<Checked, SourceFailure> {
         let recent = held(&self.table).recent();
-        recent.iter().try_for_each(|source| source.still_there())
+        if !self.faithful {
+            recent.iter().try_for_each(|source| source.still_there())?;
+            return Ok(Checked::default());
+        }
+        let mut gaps = Vec::new();
+        let grown = std::mem::take(&mut *held(&self.grown));
+        let sent_whole = recent.iter().filter(|source| !held(&source.state).grown);
+        for source in sent_whole.chain(&grown).take_while(|_| !self.stop.load(Ordering::Relaxed)) {
+            if held(&source.state).lost.is_some() {
+                continue;
+            }
+            if let Err(failure) = self.last_look(source) {
+                let reason = self.give_up(source, failure)?;
+                let end = source.start.saturating_add(source.stamp.size);
+                if end > source.start {
+                    gaps.push((source.start..end, reason));
+                }
+            }
+        }
+        Ok(Checked { gaps, differences: self.skips.differences() })
+    }
+
+    /// Whether what was sent of a file is what was there.
+    fn last_look(&self, source: &Arc<Source>) -> Result<(), SourceFailure> {
+        let grown = held(&source.state).grown;
+        // Removed after it was read to its end as it was, or another put in its place.
+        let was_whole = || !grown && held(&source.state).sent.whole(source.stamp.size).is_some();
+        match source.seen_there() {
+            Ok(Seen::Same) if !grown => Ok(()),
+            Ok(Seen::Same | Seen::Grown) if self.rules.fence.is_none() => self.read_again(source),
+            Ok(Seen::Other) | Err(_) if was_whole() => Ok(()),
+            Ok(_) => Err(source.changed()),
+            Err(error) => Err(source.failed(&error)),
+        }
+    }
+
+    /// Reads a file that has grown a second time, as far as it was sent, and compares.
+    fn read_again(&self, source: &Source) -> Result<(), SourceFailure> {
+        let size = source.stamp.size;
+        let Some(sent) = held(&source.state).sent.whole(size) else { return Err(source.changed()) };
+        let failed = |error| source.failed(&error);
+        let file = source.open(&self.rules)?;
+        let (mut again, mut offset, mut buf) = (Sent::default(), 0, vec![0; AGAIN]);
+        while offset < size && !self.stop.load(Ordering::Relaxed) {
+            let piece = source.piece(&file, offset, size.saturating_sub(offset), &mut buf).map_err(failed)?;
+            note(&mut again, &piece, offset, &buf, size);
+            offset = match piece {
+                Piece::Bytes(0) => return Err(source.changed()),
+                Piece::Bytes(len) => offset.saturating_add(len as u64),
+                Piece::Hole(end) => end,
+            };
+        }
+        let same = matches!(source.seen(&file).map_err(failed)?, Seen::Same | Seen::Grown);
+        if same && again.whole(size) == Some(sent) { Ok(()) } else { Err(source.changed()) }
     }
 
     pub fn skipped(&self) -> Skips {
@@ -123,9 +259,17 @@ impl Tree {
     }
 }
 
+/// Notes what was read of a file of `size` bytes, at the start of `buf`.
+fn note(sent: &mut Sent, piece: &Piece, offset: u64, buf: &[u8], size: u64) {
+    match *piece {
+        Piece::Bytes(len) => sent.bytes(offset, buf.get(..len).unwrap_or_default(), size),
+        Piece::Hole(end) => sent.hole(offset, end, size),
+    }
+}
+
 /// An upper bound of an entry's encoded length.
 fn encoded_bytes(entry: &Entry) -> usize {
-    entry.path.iter().fold(ENTRY_BYTES, |sum, name| sum.saturating_add(TEXT_HEADER).saturating_add(name.raw().len()))
+    [&entry.name, &entry.target].into_iter().flatten().fold(ENTRY_BYTES, |sum, name| sum.saturating_add(name.raw().len()))
 }
 
 /// The files read from last, by entry, the latest at the end.
@@ -160,9 +304,9 @@ mod tests {
         for n in 10..30 {
             std::fs::write(dir.path().join(n.to_string()), "0123").unwrap();
         }
-        let selection = Selection::check(&[dir.path().into()], &Options::default(), io::empty()).unwrap();
+        let selection = Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
         let (chosen, rules) = selection.things().unwrap();
-        let tree = Tree::new(chosen, rules);
+        let tree = Tree::new(chosen, Arc::default(), rules, true);
         tree.next_part().unwrap();
         let open = || held(&tree.open).0.iter().map(|(entry, _)| *entry).collect::<Vec<_>>();
         let mut buf = [0; 3];

@@ -1,34 +1,43 @@
 //! The lazy walk through what was chosen: each folder before what is in it, the names of a directory in the order of their bytes.
 //!
-//! Only the directories from a named folder down to the current one are held, at most 64, with those of their names that are still to
-//! be visited. Each is opened by its name in the one above, so nothing leads the walk out of the folder.
+//! Of the directories from a named folder down to the current one those names are kept that are still to be visited, and the first and
+//! the last of them are held open. Each is opened by its name in the one above, so nothing leads the walk out of the folder; one that was
+//! let go is opened by its path when the walk comes back to it, and believed if it is still the same.
 
 use super::Links;
 use super::failure::SourceFailure;
+use super::links::{stays_by_its_text, stays_by_what_is_there};
 use super::listing::Listing;
 use super::rules::Rules;
 use super::selection::Chosen;
 use super::skipped::{SkipList, Why};
-use super::source::{READ, Source, Stamp, open_resolved};
+use super::source::{PATH_MAX, READ, Source, Stamp, open, open_resolved};
+use super::trail::Trail;
+use super::tree::{PATH_ENTRY_BYTES, TEXT_HEADER};
 use ignore::gitignore::Gitignore;
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Entry, EntryKind, PeerText};
+use pinhole_protocol::wire::{Entry, EntryKind, PERMISSIONS, PeerName};
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-/// Bytes of a path that can be opened, the NUL at its end counted (Linux, `limits.h`).
-const PATH_MAX: usize = 4_096;
+/// Directories held open beside the named one: a process has a thousand handles, and a folder may be four thousand deep.
+const HELD: usize = 64;
 
 /// A walk on its way.
 pub(super) struct Walk {
     chosen: Arc<[Chosen]>,
+    /// What the offer said of their sizes, if one was made.
+    offered: Arc<[u64]>,
     rules: Arc<Rules>,
+    /// Whether it is for a peer that is faithful, and takes everything.
+    faithful: bool,
     /// How many of `chosen` were begun.
     begun: usize,
     /// The directories from the current named folder down.
@@ -40,14 +49,22 @@ pub(super) struct Walk {
     /// Whether `path` names something that is no level and is left at the next step.
     visiting: bool,
     entries: u32,
+    /// Bytes of the names of the folders among them.
+    folder_names: usize,
 }
 
 struct Level {
-    dir: OwnedFd,
+    /// Nothing while it is let go.
+    dir: Option<OwnedFd>,
+    /// Bytes of its absolute path.
+    path: usize,
+    trail: Arc<Trail>,
+    /// The number of its entry.
+    entry: u32,
     names: Listing,
     /// Device and inode, to know it again.
     identity: (u64, u64),
-    /// Bytes of the path that the peer is told, up to here.
+    /// Bytes of the path up to here, as a peer is told it that is not faithful.
     bytes: usize,
     /// How many rules held before this directory added its own.
     ignores_before: usize,
@@ -57,18 +74,29 @@ struct Level {
 pub(super) struct Found {
     pub kind: EntryKind,
     pub stamp: Stamp,
-    executable: bool,
+    /// The number of the entry of the folder that it lies in; nothing if it was named itself.
+    folder: Option<u32>,
+    /// Nothing for a link.
+    mode: Option<u16>,
+    /// What a link says.
+    target: Option<PeerName>,
+    /// Bytes of it that are kept, where those are fewer than it has: the others are in holes.
+    pub allocated: Option<u64>,
+    /// What was named and is not to be had.
+    pub lost: Option<SourceFailure>,
 }
 
 impl Walk {
-    pub fn new(chosen: Arc<[Chosen]>, rules: Arc<Rules>) -> Self {
-        Self { chosen, rules, begun: 0, levels: Vec::new(), ignores: Vec::new(), path: PathBuf::new(), visiting: false, entries: 0 }
+    pub fn new(chosen: Arc<[Chosen]>, offered: Arc<[u64]>, rules: Arc<Rules>, faithful: bool) -> Self {
+        let (levels, ignores, path) = (Vec::new(), Vec::new(), PathBuf::new());
+        Self { chosen, offered, rules, faithful, begun: 0, levels, ignores, path, visiting: false, entries: 0, folder_names: 0 }
     }
 
     /// Goes on to the next entry; nothing at the end, or once `stop` is set.
     ///
     /// # Errors
-    /// A named file or folder that is gone or cannot be opened. What lies inside a folder is left out instead, and listed in `skips`.
+    /// A named file or folder that is gone or cannot be opened, for a peer that is not faithful. What lies inside a folder is left out
+    /// instead, and listed in `skips`.
     pub fn next(&mut self, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, SourceFailure> {
         while !stop.load(Ordering::Relaxed) {
             if std::mem::take(&mut self.visiting) {
@@ -79,8 +107,12 @@ impl Walk {
             } else if let Some(thing) = self.chosen.get(self.begun) {
                 self.begun = self.begun.saturating_add(1);
                 self.path.clone_from(&thing.path);
-                let (folder, name) = (thing.folder, thing.name.len());
-                self.begin(folder, name, skips)?
+                let (thing, offered) = (thing.clone(), self.offered.get(self.begun.saturating_sub(1)).copied());
+                match self.begin(&thing, offered) {
+                    // Each thing that was offered has an entry.
+                    Err(failure) if self.faithful => Some(Found::lost(thing.folder, offered.unwrap_or(thing.size), failure)),
+                    begun => Some(begun?),
+                }
             } else {
                 return Ok(None);
             };
@@ -92,29 +124,31 @@ impl Walk {
         Ok(None)
     }
 
-    /// Comes to the next named file or folder, at `path`, whose name has so many bytes.
-    fn begin(&mut self, folder: bool, name: usize, skips: &SkipList) -> Result<Option<Found>, SourceFailure> {
-        if self.entries >= limits::ENTRIES {
-            skips.add(&self.path, Why::TooMany);
-            return Ok(None);
-        }
+    /// Comes to the next named file or folder, at `path`.
+    fn begin(&mut self, thing: &Chosen, offered: Option<u64>) -> Result<Found, SourceFailure> {
         let failed = |error: io::Error| SourceFailure::of(&self.path, &error);
-        let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
+        let kind = if thing.folder { OFlags::DIRECTORY } else { OFlags::empty() };
         let opened = open_resolved(&self.path, READ | kind).map_err(failed)?;
         let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
         self.rules.admit(&opened, &self.path).map_err(SourceFailure::Fenced)?;
-        if folder {
+        if thing.folder {
             let names = Listing::read(&opened).map_err(failed)?;
             self.ignores = self.rules.above(&self.path);
-            self.enter(opened, names, &stat, name, 0);
+            let bytes = thing.name.to_string_lossy().len();
+            self.enter(opened, names, &stat, Trail::named(&self.path, &thing.name), bytes, 0);
         } else if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(SourceFailure::Changed { path: self.path.clone() });
         }
-        Ok(Some(Found::new(folder, &stat)))
+        let found = Found::new(thing.folder, &stat, None);
+        if self.faithful && !thing.folder && offered.is_some_and(|offered| offered != found.stamp.size) {
+            return Err(SourceFailure::Changed { path: self.path.clone() });
+        }
+        Ok(found)
     }
 
     /// Comes to the next name of the current directory, or leaves it.
     fn step(&mut self, skips: &SkipList) -> Option<Found> {
+        self.take_up(skips);
         let level = self.levels.last_mut()?;
         // The directory is left, or what is in it is visited: either way the last name of `path` is then done with.
         self.visiting = true;
@@ -125,59 +159,92 @@ impl Walk {
         };
         self.path.push(name);
         let told = name.to_string_lossy().len();
-        self.visit(told).unwrap_or_else(|why| {
-            skips.add(&self.path, why);
+        self.visit(told, skips).unwrap_or_else(|why| {
+            skips.add(&self.path, &self.said(), why);
             None
         })
     }
 
-    /// Looks at the name in the current directory that `path` ends with and that the peer is told in `told` bytes. Nothing if it is to be
-    /// left out or was removed meanwhile.
-    fn visit(&mut self, told: usize) -> Result<Option<Found>, Why> {
+    /// Opens the current directory, at `path`, again if it was let go. If another has come there, what is left in it is not to be had.
+    fn take_up(&mut self, skips: &SkipList) {
+        let Some(level) = self.levels.last_mut().filter(|level| level.dir.is_none() && !level.names.is_empty()) else { return };
+        let opened = open(&self.path, READ | OFlags::DIRECTORY, self.rules.links);
+        let same = opened.ok().filter(|dir| {
+            let stat = rustix::fs::fstat(dir);
+            stat.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == level.identity) && self.rules.admit(dir, &self.path).is_ok()
+        });
+        level.dir = same;
+        if level.dir.is_none() {
+            while let Some(name) = level.names.next() {
+                skips.add(&self.path.join(name), &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(), Why::Replaced);
+            }
+        }
+    }
+
+    /// Looks at the name in the current directory that `path` ends with and that a peer that is not faithful is told in `told` bytes.
+    /// Nothing if it is to be left out or was removed meanwhile.
+    fn visit(&mut self, told: usize, skips: &SkipList) -> Result<Option<Found>, Why> {
         let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else { return Ok(None) };
+        let Some(dir) = &level.dir else { return Ok(None) };
+        let within = Some(level.entry);
         let follow = self.rules.links == Links::Follow;
-        let stat = match rustix::fs::statat(&level.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(None),
             own => own.map_err(|_| Why::Unreadable),
         };
         let stat = match stat {
             Ok(own) if follow && FileType::from_raw_mode(own.st_mode) == FileType::Symlink => {
-                rustix::fs::statat(&level.dir, name, AtFlags::empty()).map_err(|_| Why::Unreadable)
+                rustix::fs::statat(dir, name, AtFlags::empty()).map_err(|_| Why::Unreadable)
             }
             own => own,
         };
         let kind = stat.as_ref().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
         let folder = kind == FileType::Directory;
         if self.rules.leave_out(&self.ignores, &self.path, self.below(), folder) {
+            skips.keep_back();
             return Ok(None);
         }
         let stat = stat?;
         let bytes = level.bytes.saturating_add(1).saturating_add(told);
         match kind {
             FileType::Directory | FileType::RegularFile => {}
+            FileType::Symlink if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {}
             FileType::Symlink => return Err(Why::Link),
             _ => return Err(Why::Special),
         }
-        let own = self.path.as_os_str().len();
-        if told > limits::NAME_BYTES || bytes > limits::PATH_BYTES || own >= PATH_MAX {
+        let (length, deepest) = if self.faithful { (name.len(), limits::LEVELS as usize) } else { (told, limits::PATH_LEVELS) };
+        let path_too_long = bytes > limits::PATH_BYTES || self.path.as_os_str().len() >= PATH_MAX;
+        if length > limits::NAME_BYTES || (path_too_long && !self.faithful) {
             return Err(Why::TooLong);
         }
-        if self.levels.len() >= limits::PATH_LEVELS {
+        if self.levels.len() >= deepest {
             return Err(Why::TooDeep);
         }
-        if self.entries >= limits::ENTRIES {
+        let names = if folder { self.folder_names.saturating_add(name.len()) } else { 0 };
+        // What was named and is still to come has room.
+        let named = u32::try_from(self.chosen.len().saturating_sub(self.begun)).unwrap_or(u32::MAX);
+        if self.entries.saturating_add(named) >= limits::ENTRIES || names > limits::FOLDER_NAMES {
             return Err(Why::TooMany);
+        }
+        if kind == FileType::Symlink {
+            let Some(target) = self.link(dir, name)? else { return Ok(None) };
+            let names = self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
+            if names > limits::FOLDER_NAMES {
+                return Err(Why::TooMany);
+            }
+            self.folder_names = names;
+            return Ok(Some(Found::link(&stat, within, target)));
         }
         if !folder && self.rules.fence.is_none() {
             // Asked now, because once its entry is sent an unreadable file ends the transfer. Other errors are left to the opening.
-            return match rustix::fs::accessat(&level.dir, name, Access::READ_OK, AtFlags::EACCESS) {
+            return match rustix::fs::accessat(dir, name, Access::READ_OK, AtFlags::EACCESS) {
                 Err(Errno::ACCESS | Errno::PERM) => Err(Why::Unreadable),
-                _ => Ok(Some(Found::new(false, &stat))),
+                _ => Ok(Some(Found::new(false, &stat, within))),
             };
         }
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-        let opened = match rustix::fs::openat(&level.dir, name, READ | kind | links, Mode::empty()) {
+        let opened = match rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             opened => opened.map_err(|_| Why::Unreadable)?,
         };
@@ -186,21 +253,54 @@ impl Walk {
         self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
         if !folder {
             let file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-            return if file { Ok(Some(Found::new(false, &stat))) } else { Err(Why::Special) };
+            return if file { Ok(Some(Found::new(false, &stat, within))) } else { Err(Why::Special) };
         }
         if self.levels.iter().any(|level| level.identity == (stat.st_dev, stat.st_ino)) {
             return Err(Why::Loop);
         }
         let names = Listing::read(&opened).map_err(|_| Why::Unreadable)?;
         self.visiting = false;
-        self.enter(opened, names, &stat, bytes, self.ignores.len());
-        Ok(Some(Found::new(true, &stat)))
+        let trail = Trail::inside(Arc::clone(&level.trail), name);
+        self.enter(opened, names, &stat, trail, bytes, self.ignores.len());
+        Ok(Some(Found::new(true, &stat, within)))
+    }
+
+    /// What the link of this name in the current directory says, if it is to be sent. It is not followed, so a fence has nothing to ask.
+    fn link(&self, dir: &OwnedFd, name: &OsStr) -> Result<Option<PeerName>, Why> {
+        let target = match rustix::fs::readlinkat(dir, name, Vec::new()) {
+            // Removed meanwhile, or no link any more.
+            Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
+            target => target.map_err(|_| Why::Unreadable)?.into_bytes(),
+        };
+        if target.is_empty() || target.len() > limits::TARGET_BYTES {
+            return Err(Why::TooLong);
+        }
+        let stays = self.rules.links == Links::All
+            || (stays_by_its_text(Path::new(OsStr::from_bytes(&target)), self.levels.len().saturating_sub(1)) && self.stays_beneath());
+        if stays { Ok(Some(PeerName::new(target))) } else { Err(Why::Outward) }
+    }
+
+    /// Whether the link at `path` leads nowhere out of the named folder by what is there: from its handle on or, where a path from there
+    /// would be longer than the system takes, from that of a folder further down.
+    fn stays_beneath(&self) -> bool {
+        let path = self.path.as_os_str().as_bytes();
+        let from = |level: &Level| path.get(level.path.saturating_add(1)..).filter(|below| below.len() < PATH_MAX);
+        let held = self.levels.iter().find_map(|level| Some((level.dir.as_ref()?, from(level)?)));
+        held.is_some_and(|(dir, below)| stays_by_what_is_there(dir.as_fd(), Path::new(OsStr::from_bytes(below))))
     }
 
     /// Makes the directory `dir` at `path` the current one.
-    fn enter(&mut self, dir: OwnedFd, names: Listing, stat: &Stat, bytes: usize, ignores_before: usize) {
+    fn enter(&mut self, dir: OwnedFd, names: Listing, stat: &Stat, trail: Trail, bytes: usize, ignores_before: usize) {
         self.ignores.extend(self.rules.inside(&dir, &self.path));
-        self.levels.push(Level { dir, names, identity: (stat.st_dev, stat.st_ino), bytes, ignores_before });
+        self.folder_names = self.folder_names.saturating_add(self.path.file_name().map_or(0, OsStr::len));
+        let (path, trail, entry, identity) = (self.path.as_os_str().len(), Arc::new(trail), self.entries, (stat.st_dev, stat.st_ino));
+        self.levels.push(Level { dir: Some(dir), path, trail, entry, names, identity, bytes, ignores_before });
+        // All but the named one, from which it is seen where links lead.
+        if let Some((_, below)) = self.levels.split_first_mut()
+            && let Some(far) = below.len().checked_sub(HELD + 1).and_then(|far| below.get_mut(far))
+        {
+            far.dir = None;
+        }
     }
 
     /// The named file or folder that the walk is in.
@@ -208,36 +308,86 @@ impl Walk {
         self.chosen.get(self.begun.checked_sub(1)?)
     }
 
+    /// Where what was found last is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names that `path` has for the peer, from the item's on.
+    pub fn said(&self) -> Vec<u8> {
+        let name = self.thing().map_or(&b""[..], |thing| thing.name.as_bytes());
+        let below = self.below().as_os_str().as_bytes();
+        if below.is_empty() { name.to_vec() } else { [name, below].join(&b'/') }
+    }
+
     /// `path` from the named folder on.
     fn below(&self) -> &Path {
-        self.thing().and_then(|thing| self.path.strip_prefix(&thing.path).ok()).unwrap_or(&self.path)
+        // As bytes, because a path of thousands of names is long to be compared name by name for each of them.
+        let named = self.thing().map_or(0, |thing| thing.path.as_os_str().len().saturating_add(1));
+        Path::new(OsStr::from_bytes(self.path.as_os_str().as_bytes().get(named..).unwrap_or_default()))
     }
 
     /// What the peer is told of what was found last.
     pub fn entry(&self, found: &Found) -> Entry {
-        let told = |name: &OsStr| PeerText::new(name.to_string_lossy().into_owned());
-        let top = self.thing().map(|thing| PeerText::new(thing.name.clone()));
-        let (seconds, nanos) = found.stamp.modified;
-        Entry {
-            path: top.into_iter().chain(self.below().iter().map(told)).collect(),
-            kind: found.kind,
-            size: (found.kind == EntryKind::File).then_some(found.stamp.size),
-            executable: found.executable,
-            modified: Some(seconds),
-            modified_nanos: nanos,
+        let name = || PeerName::new(self.path.file_name().unwrap_or_default().as_bytes().to_vec());
+        let placed = match found.folder {
+            Some(folder) => Entry::inside(folder, name(), found.kind),
+            None => Entry::of_item(u32::try_from(self.begun.saturating_sub(1)).unwrap_or(u32::MAX), found.kind),
+        };
+        let size = (found.kind == EntryKind::File).then_some(found.stamp.size);
+        if found.lost.is_some() {
+            return Entry { size, ..placed };
         }
+        let (seconds, nanos) = found.stamp.modified;
+        let (mode, target, allocated) = (found.mode, found.target.clone(), found.allocated);
+        Entry { size, mode, target, allocated, modified: Some(seconds), modified_nanos: nanos, ..placed }
+    }
+
+    /// An upper bound of the encoded length of what a peer is told of it that is not faithful, with its whole path.
+    pub fn encoded_path(&self) -> usize {
+        let bytes = self.thing().map_or(0, |thing| thing.name.to_string_lossy().len());
+        self.below().iter().fold(PATH_ENTRY_BYTES.saturating_add(bytes), |sum, name| {
+            sum.saturating_add(TEXT_HEADER).saturating_add(name.to_string_lossy().len())
+        })
     }
 
     /// What the bytes of the file that was found last are read from; nothing for a folder.
     pub fn source(&self, found: &Found) -> Option<Source> {
-        (found.kind == EntryKind::File).then(|| Source { path: self.path.clone(), stamp: found.stamp, links: self.rules.links })
+        let trail = || match self.levels.last() {
+            Some(level) => Trail::inside(Arc::clone(&level.trail), self.path.file_name().unwrap_or_default()),
+            None => Trail::named(&self.path, self.thing().map_or(OsStr::new(""), |thing| &thing.name)),
+        };
+        (found.kind == EntryKind::File).then(|| Source {
+            trail: trail(),
+            stamp: found.stamp,
+            links: self.rules.links,
+            sparse: found.allocated.is_some() && self.faithful,
+            named: found.folder.is_none(),
+            start: 0,
+            state: Mutex::default(),
+        })
     }
 }
 
 impl Found {
-    fn new(folder: bool, stat: &Stat) -> Self {
+    fn new(folder: bool, stat: &Stat, within: Option<u32>) -> Self {
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        Self { kind, stamp: Stamp::of(stat), executable: !folder && stat.st_mode & Mode::XUSR.bits() != 0 }
+        let mode = u16::try_from(stat.st_mode & u32::from(PERMISSIONS)).ok();
+        let stamp = Stamp::of(stat);
+        let kept = u64::try_from(stat.st_blocks).map_or(u64::MAX, |blocks| blocks.saturating_mul(512));
+        let allocated = (kind == EntryKind::File && kept < stamp.size).then_some(kept);
+        Self { kind, stamp, folder: within, mode, target: None, allocated, lost: None }
+    }
+
+    fn link(stat: &Stat, within: Option<u32>, target: PeerName) -> Self {
+        Self { kind: EntryKind::Link, mode: None, target: Some(target), allocated: None, ..Self::new(false, stat, within) }
+    }
+
+    /// What was named, offered with this size, and is not to be had.
+    fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
+        let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
+        let kind = if folder { EntryKind::Folder } else { EntryKind::File };
+        Self { kind, stamp, folder: None, mode: None, target: None, allocated: None, lost: Some(failure) }
     }
 }
 
@@ -257,15 +407,15 @@ mod tests {
         }
         let selection = Selection::check(&[top.clone(), top.join("c")], &Options::default(), io::empty()).unwrap();
         let (chosen, rules) = selection.things().unwrap();
-        let mut walk = Walk::new(chosen, rules);
+        let mut walk = Walk::new(chosen, Arc::default(), rules, true);
         walk.entries = limits::ENTRIES - 2;
         let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
         let mut found = Vec::new();
         while walk.next(&skips, &stop).unwrap().is_some() {
             found.push(walk.path.clone());
         }
-        assert_eq!(found, [top.clone(), top.join("a")]);
+        assert_eq!(found, [top.clone(), top.join("c")], "what was named has room");
         let skips: Vec<_> = skips.so_far().first.into_iter().map(|skipped| (skipped.path, skipped.why)).collect();
-        assert_eq!(skips, [top.join("b"), top.join("c"), top.join("c")].map(|path| (path, Why::TooMany)));
+        assert_eq!(skips, [top.join("a"), top.join("b"), top.join("c")].map(|path| (path, Why::TooMany)));
     }
 }

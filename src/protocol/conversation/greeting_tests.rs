@@ -17,7 +17,7 @@ pub(super) fn commitment(role: Role) -> Commitment {
 }
 
 fn conversation(role: Role, verify: bool) -> Conversation {
-    Conversation::new(NOW, commitment(role), Setup { want: Want::Both, ttl: TTL, verify })
+    Conversation::new(NOW, commitment(role), Setup { want: Want::Both, ttl: TTL, verify, faithful: true })
 }
 
 pub(super) fn greeting(next: u64, window: u64) -> Greeting {
@@ -58,8 +58,8 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
         host.next_item();
     }
     for number in first.0..=last.0 {
-        let folder = Item { name: PeerText::new("logs".into()), kind: ItemKind::Folder, size: None };
-        let offer = Offer { item: ItemId(number), items: vec![folder], bytes: 0, entries: 0, counted: false };
+        let folder = Item { name: PeerText::new("logs".into()), kind: ItemKind::Folder, size: None, exact: None };
+        let offer = Offer { item: ItemId(number), items: vec![folder], bytes: 0, entries: 0, counted: false, allocated: None };
         assert!(messages(&host.handle(NOW, Input::Offer(offer))).is_empty());
     }
     // The fifth is not even held: it waits for one of four.

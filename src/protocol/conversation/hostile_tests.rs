@@ -3,7 +3,7 @@
 use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{TTL, WINDOW};
-use crate::wire::{Control, EntryKind, Greeting, Item, ItemKind, Span, encoded};
+use crate::wire::{Control, EntryKind, Greeting, Item, ItemKind, PeerName, Span, encoded};
 use alloc::string::{String, ToString};
 use std::vec;
 
@@ -17,7 +17,7 @@ struct Attacked {
 
 impl Attacked {
     fn new(verify: bool) -> Self {
-        let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Both, ttl: TTL, verify });
+        let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Both, ttl: TTL, verify, faithful: true });
         let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
@@ -36,8 +36,8 @@ impl Attacked {
 
     fn offer(&mut self) -> ItemId {
         let item = self.host.next_item();
-        let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5) }];
-        let _ = self.host.handle(NOW, Input::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true }));
+        let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5), exact: None }];
+        let _ = self.host.handle(NOW, Input::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true, allocated: None }));
         item
     }
 
@@ -71,9 +71,9 @@ fn what_is_held_for_the_words_cannot_be_called_delivered_or_refused() {
         for held in [Attacked::text, Attacked::offer] {
             let mut attacked = Attacked::new(true);
             let item = held(&mut attacked);
-            let answered = attacked.message(&Message::Result { item, failed });
+            let answered = attacked.message(&Message::Result { item, failed, differences: None });
             assert!(violated(&answered), "{:?}", answered.events);
-            assert!(!answered.events.iter().any(|event| matches!(event, Event::Delivered(_))));
+            assert!(!answered.events.iter().any(|event| matches!(event, Event::Delivered(..))));
         }
     }
 }
@@ -88,7 +88,7 @@ fn a_link_is_put_into_use_once() {
 
 #[test]
 fn a_greeting_says_what_its_side_came_for() {
-    let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Give, ttl: TTL, verify: false });
+    let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true });
     let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
     let silent = Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
     assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));
@@ -103,22 +103,34 @@ fn after_a_goodbye_nothing_new_begins_on_either_side() {
     assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
     assert!(late.control.is_empty() && !attacked.host.has_unfinished());
     let item = attacked.host.next_item();
-    let late = attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false }));
+    let late =
+        attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false, allocated: None }));
     assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
 }
 
-/// An entry of the folder `t`, below which it is `below`.
+/// The entry of the only item, or of something of this name in it.
 fn entry(below: &[&str], kind: EntryKind, size: Option<u64>) -> Entry {
-    let path = ["t"].iter().chain(below).map(|name| PeerText::new(name.to_string())).collect();
-    Entry { path, kind, size, executable: false, modified: None, modified_nanos: 0 }
+    let placed = match below {
+        [] => Entry::of_item(0, kind),
+        [name, ..] => Entry::inside(0, PeerName::new(name.as_bytes().to_vec()), kind),
+    };
+    Entry { size, ..placed }
 }
 
 #[test]
 fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
     let (file, folder) = (EntryKind::File, EntryKind::Folder);
-    let deep = ["d"; crate::limits::PATH_LEVELS];
+    let target = Some(PeerName::new(b"x".to_vec()));
+    let dated = Entry { modified_nanos: 5, ..entry(&["f"], file, Some(1)) };
+    let twice = Entry { item: Some(0), ..entry(&["f"], file, Some(1)) };
+    let special = Entry { mode: Some(0o4755), ..entry(&["f"], file, Some(1)) };
     let bad = [
-        (ItemKind::Folder, vec![entry(&deep, file, Some(1))], Reason::BadName),
+        (ItemKind::Folder, vec![dated], Reason::Protocol),
+        (ItemKind::Folder, vec![twice], Reason::Protocol),
+        (ItemKind::Folder, vec![special], Reason::Protocol),
+        (ItemKind::Folder, vec![entry(&["l"], EntryKind::Link, None)], Reason::Protocol),
+        (ItemKind::Folder, vec![Entry { target: target.clone(), ..entry(&["f"], file, Some(1)) }], Reason::Protocol),
+        (ItemKind::Folder, vec![Entry { target, ..entry(&[], EntryKind::Link, None) }], Reason::Protocol),
         (ItemKind::Folder, vec![entry(&["f"], file, None)], Reason::Protocol),
         (ItemKind::Folder, vec![entry(&[], folder, Some(1))], Reason::Protocol),
         (ItemKind::Folder, vec![entry(&["f"], file, Some(u64::MAX)), entry(&["g"], file, Some(1))], Reason::Protocol),
@@ -129,8 +141,8 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
     for (kind, entries, reason) in bad {
         let mut attacked = Attacked::new(false);
         let item = ItemId(7);
-        let items = vec![Item { name: PeerText::new("t".to_string()), kind, size: None }];
-        let _ = attacked.message(&Message::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false }));
+        let items = vec![Item { name: PeerText::new("t".to_string()), kind, size: None, exact: None }];
+        let _ = attacked.message(&Message::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
         let _ = attacked.host.handle(NOW, Input::Accept(item));
         let part = Message::Entries(Part { item, first: 0, entries });
         let refused = attacked.message(&part);
@@ -140,9 +152,9 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
             _ => None,
         });
         let told: Vec<Message> = told.collect();
-        assert!(matches!(told[..], [Message::Result { item: refused, failed: Some(why) }] if refused == item && why == reason));
+        assert!(matches!(told[..], [Message::Result { item: refused, failed: Some(why), .. }] if refused == item && why == reason));
         // What was on its way is ignored, and the conversation goes on.
-        for late in [part, Message::End { item, entries: 1, bytes: 1 }] {
+        for late in [part, Message::End { item, entries: 1, bytes: 1, differences: None }] {
             assert!(attacked.message(&late).events.is_empty());
         }
         let text = attacked.message(&Message::Text { item: ItemId(8), body: "still here".to_string() });
@@ -156,9 +168,9 @@ fn entries_out_of_turn_end_the_conversation() {
         let entries = (0..count).map(|n| entry(&[&n.to_string()], EntryKind::File, Some(1))).collect();
         Message::Entries(Part { item: ItemId(7), first, entries })
     };
-    let items = vec![Item { name: PeerText::new("t".to_string()), kind: ItemKind::Folder, size: None }];
-    let offer = Message::Offer(Offer { item: ItemId(7), items, bytes: 0, entries: 0, counted: false });
-    for wrong in [part(1, 1), part(0, 0), part(0, 1_001), Message::End { item: ItemId(7), entries: 1, bytes: 0 }] {
+    let items = vec![Item { name: PeerText::new("t".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
+    let offer = Message::Offer(Offer { item: ItemId(7), items, bytes: 0, entries: 0, counted: false, allocated: None });
+    for wrong in [part(1, 1), part(0, 0), part(0, 1_001), Message::End { item: ItemId(7), entries: 1, bytes: 0, differences: None }] {
         let mut attacked = Attacked::new(false);
         let _ = attacked.message(&offer);
         let _ = attacked.host.handle(NOW, Input::Accept(ItemId(7)));
@@ -200,22 +212,15 @@ fn a_receiver_that_names_single_positions_fills_no_memory() {
     let mut attacked = Attacked::new(false);
     let item = attacked.offer();
     let _ = attacked.message(&Message::Accept { item });
-    let entry = Entry {
-        path: vec![PeerText::new("key".to_string())],
-        kind: crate::wire::EntryKind::File,
-        size: Some(1 << 20),
-        executable: false,
-        modified: None,
-        modified_nanos: 0,
-    };
+    let entry = entry(&[], EntryKind::File, Some(1 << 20));
     let _ = attacked.host.handle(NOW, Input::Part(item, vec![entry]));
     let written = |from: u64| (from..from + 64).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
     let credit = |written| Control::Credit { transfer: item, limit: 1 << 20, parts: 1, written };
     assert!(!violated(&attacked.control(&credit(vec![]))));
-    for from in 0..16 {
+    for from in 0..64 {
         assert!(!violated(&attacked.control(&credit(written(64 * from)))));
     }
-    assert!(violated(&attacked.control(&credit(written(64 * 16)))));
+    assert!(violated(&attacked.control(&credit(written(64 * 64)))));
 }
 
 #[test]
@@ -236,7 +241,7 @@ fn whoever_takes_nothing_is_waited_for_until_a_bound_of_messages() {
 fn what_waits_for_a_link_cannot_be_acknowledged_answered_or_refused() {
     let lies: [fn(&mut Attacked, ItemId) -> Actions; 3] = [
         |attacked, _| attacked.control(&Control::Received { next: 3, window: WINDOW }),
-        |attacked, item| attacked.message(&Message::Result { item, failed: None }),
+        |attacked, item| attacked.message(&Message::Result { item, failed: None, differences: None }),
         |attacked, item| attacked.message(&Message::Accept { item }),
     ];
     for lie in lies {
@@ -255,12 +260,12 @@ fn what_waits_for_a_link_cannot_be_acknowledged_answered_or_refused() {
 #[test]
 fn whoever_has_said_goodbye_begins_nothing_and_may_still_break_off() {
     let (item, done) = (ItemId(1), || Message::Leave { reason: Reason::Done });
-    let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5) }];
+    let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5), exact: None }];
     let begun = [
         done(),
         Message::Text { item, body: "more".to_string() },
         Message::Secret { item, label: None, body: vec![1] },
-        Message::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true }),
+        Message::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true, allocated: None }),
     ];
     for more in begun {
         let mut attacked = Attacked::new(false);

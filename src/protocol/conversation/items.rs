@@ -1,11 +1,11 @@
 //! Texts, secrets and transfers, in both directions: from their first message to their result (SPEC 5.4 and 7).
 
 use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
-use crate::limits::{ITEMS, TRANSFERS};
+use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::{Violation, window_bytes};
 use crate::secret::SecretVec;
 use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews};
-use crate::wire::{Entry, EntryKind, ItemId, Message, Offer, PeerText, Reason};
+use crate::wire::{Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason};
 use alloc::{boxed::Box, vec::Vec};
 
 impl Conversation {
@@ -25,43 +25,46 @@ impl Conversation {
             }
             Message::Offer(offer) => {
                 let open = self.theirs.values().filter(|theirs| matches!(theirs, Theirs::Transfer(_))).count();
-                if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > ITEMS {
+                let most = if self.setup.faithful { ITEMS } else { PATH_ITEMS };
+                if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > most {
                     return Err(Violation("made an offer over the limits"));
                 }
-                self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer))))?;
+                self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))))?;
                 self.tell_held(Event::Offered(offer.clone()), actions);
             }
-            Message::Entries(part) => {
-                let (item, empty) = (part.item, crate::wire::Part { item: part.item, first: 0, entries: Vec::new() });
+            Message::Paths(part) => {
+                let (item, empty) = (part.item, PathPart { item: part.item, first: 0, entries: Vec::new() });
                 let part = core::mem::replace(part, empty);
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    match transfer.part(part) {
-                        Ok(()) => self.their_transfer(item, actions),
-                        Err(Fault::Count(violation)) => return Err(violation),
-                        Err(Fault::Entry(reason, what)) => {
-                            self.result(item, Some(reason));
-                            actions.events.push(Event::Unfit(item, reason, what));
-                        }
-                    }
+                self.of_theirs(item, actions, |transfer| transfer.paths(part))?;
+            }
+            Message::Entries(part) => {
+                let (item, empty) = (part.item, Part { item: part.item, first: 0, entries: Vec::new() });
+                let part = core::mem::replace(part, empty);
+                self.of_theirs(item, actions, |transfer| transfer.part(part))?;
+            }
+            Message::Gap { item, start, end, why } => {
+                let range = *start..*end;
+                if self.of_theirs(*item, actions, |transfer| transfer.gap(&range))? {
+                    actions.events.push(Event::Gap { transfer: *item, range: *start..*end, why: *why });
                 }
             }
-            Message::End { item, entries, bytes } => {
+            Message::End { item, entries, bytes, differences } => {
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(item) {
-                    transfer.end(*entries, *bytes)?;
+                    transfer.end(*entries, *bytes, differences.take())?;
                 }
                 self.their_transfer(*item, actions);
             }
             Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
             Message::Accept { item } => match self.ours.get_mut(item) {
-                Some(ours @ Ours::Offered) => {
-                    *ours = Ours::Running(Box::new(Outgoing::new()));
+                Some(Ours::Offered(_)) => {
+                    self.run(*item);
                     actions.events.push(Event::Accepted(*item));
                     self.our_transfer(*item, actions, |_| ());
                 }
                 Some(_) => return Err(Violation("accepted what it cannot accept")),
                 None => {} // Withdrawn meanwhile.
             },
-            Message::Result { item, failed } => self.their_result(*item, *failed, actions)?,
+            Message::Result { item, failed, differences } => self.their_result(*item, *failed, differences.take(), actions)?,
             Message::Cancel { item, reason } => {
                 if let Some(theirs) = self.theirs.remove(item) {
                     if let Theirs::Body(window) = theirs {
@@ -86,19 +89,59 @@ impl Conversation {
         if self.theirs.insert(item, theirs).is_some() { Err(Violation("used a number twice")) } else { Ok(()) }
     }
 
-    fn their_result(&mut self, item: ItemId, failed: Option<Reason>, actions: &mut Actions) -> Result<(), Violation> {
+    /// Does something to a transfer of the peer's, and what follows from it: true if it was lawful.
+    fn of_theirs(
+        &mut self,
+        item: ItemId,
+        actions: &mut Actions,
+        change: impl FnOnce(&mut Incoming) -> Result<(), Fault>,
+    ) -> Result<bool, Violation> {
+        // Withdrawn or refused meanwhile.
+        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return Ok(false) };
+        match change(transfer) {
+            Ok(()) => {
+                self.their_transfer(item, actions);
+                Ok(true)
+            }
+            Err(Fault::Count(violation)) => Err(violation),
+            Err(Fault::Entry(reason, what)) => {
+                self.result(item, Some(reason));
+                actions.events.push(Event::Unfit(item, reason, what));
+                Ok(false)
+            }
+        }
+    }
+
+    /// An offer of ours is accepted.
+    fn run(&mut self, item: ItemId) {
+        let Some(ours) = self.ours.get_mut(&item) else { return };
+        if let Ours::Offered(offer) = ours {
+            *ours = Ours::Running(Box::new(Outgoing::new(offer, self.setup.faithful)));
+        }
+    }
+
+    fn their_result(
+        &mut self,
+        item: ItemId,
+        failed: Option<Reason>,
+        differences: Option<Differences>,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
+        if differences.as_ref().is_some_and(|differences| !self.setup.faithful || !differences.is_lawful()) {
+            return Err(Violation("named more differences than allowed"));
+        }
         if self.unsaid(item) {
             return Err(Violation("answered what it was not sent"));
         }
         let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
         let possible = match &ours {
             Ours::Body => true,
-            Ours::Offered => false,
+            Ours::Offered(_) => false,
             Ours::Running(transfer) => transfer.end_said(),
         };
         actions.events.push(match failed {
             Some(reason) => Event::Failed(item, reason),
-            None if possible => Event::Delivered(item),
+            None if possible => Event::Delivered(item, differences.unwrap_or_default()),
             None => return Err(Violation("said that it has what was not sent")),
         });
         if let Ours::Running(_) = ours {
@@ -111,11 +154,20 @@ impl Conversation {
 
     /// What became of the peer's item, said to it.
     pub(super) fn result(&mut self, item: ItemId, failed: Option<Reason>) {
+        self.full_result(item, failed, None);
+    }
+
+    /// A transfer of the peer's is delivered, but for what differs.
+    pub(super) fn committed(&mut self, item: ItemId, differences: Differences) {
+        self.full_result(item, None, (self.setup.faithful && !differences.is_empty()).then_some(differences));
+    }
+
+    fn full_result(&mut self, item: ItemId, failed: Option<Reason>, differences: Option<Differences>) {
         let Some(theirs) = self.theirs.remove(&item) else { return };
         if let Theirs::Body(window) = theirs {
             self.collected(window);
         }
-        self.messages.send(Message::Result { item, failed });
+        self.messages.send(Message::Result { item, failed, differences });
     }
 
     /// The peer's text or secret is delivered, and its part of the window stays taken.
@@ -153,7 +205,7 @@ impl Conversation {
         while !self.queued.is_empty() && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
             let Some(offer) = self.queued.pop_front() else { return };
             self.last_word = self.now;
-            self.ours.insert(offer.item, Ours::Offered);
+            self.ours.insert(offer.item, Ours::Offered(Box::new(offer.clone())));
             self.say_held(Message::Offer(offer));
         }
     }
@@ -178,7 +230,8 @@ impl Conversation {
         let bytes = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
         let bytes = if stream { u64::MAX } else { bytes };
         let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
-        self.messages.send(Message::Entries(crate::wire::Part { item, first, entries }));
+        let said = transfer.said(item, first, entries);
+        self.messages.send(said);
         self.our_transfer(item, actions, |_| ());
     }
 

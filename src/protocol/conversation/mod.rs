@@ -21,7 +21,7 @@ use crate::links::{LinkId, Links};
 use crate::messages::{Body, Messages};
 use crate::time::Instant;
 use crate::transfers::{Incoming, Outgoing, Whole};
-use crate::wire::{Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
+use crate::wire::{Differences, Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -40,6 +40,8 @@ pub struct Setup {
     pub ttl: Duration,
     /// `--verify`: hold back what goes out and what comes in until [`Input::Verified`].
     pub verify: bool,
+    /// Both sides have said that they are faithful (SPEC 3.2): entries go as they are.
+    pub faithful: bool,
 }
 
 /// Everything that a conversation can be told.
@@ -79,8 +81,11 @@ pub enum Input<'a> {
     Sent(LinkId, ItemId, Range<u64>),
     /// A link has dropped a granted range, because its source is gone.
     Unserved(LinkId),
-    /// No source of our transfer has changed, in answer to [`Event::AllRead`].
-    Unchanged(ItemId),
+    /// No bytes come of positions of our transfer, which may go on behind what was granted: zeros, or the reason. To a peer that is not
+    /// faithful it cannot be said.
+    Gap(ItemId, Range<u64>, Option<Reason>),
+    /// The sources of our transfer were looked at once more, in answer to [`Event::AllRead`]; what of them was not sent.
+    Checked(ItemId, Differences),
     /// Our item is withdrawn.
     Cancel(ItemId, Reason),
     /// The peer's offer is wanted.
@@ -98,8 +103,10 @@ pub enum Input<'a> {
     Registered(ItemId),
     /// Bytes of the peer's transfer are written.
     Wrote(ItemId, Range<u64>),
-    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`].
-    Committed(ItemId),
+    /// It is noted of which positions of the peer's transfer no bytes come, in answer to [`Event::Gap`].
+    Passed(ItemId, Range<u64>),
+    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is not as it was there.
+    Committed(ItemId, Differences),
     /// The person here has compared the verification words.
     Verified,
     /// Nothing more will be sent: finish and say goodbye.
@@ -172,7 +179,7 @@ pub enum Event {
     Accepted(ItemId),
     /// Produce the next part of our transfer: [`Input::Part`] or [`Input::Total`].
     PartWanted(ItemId),
-    /// All of our transfer was read and sent: check its sources, then [`Input::Unchanged`] or [`Input::Cancel`].
+    /// All of our transfer was read and sent: look at its sources once more, then [`Input::Checked`] or [`Input::Cancel`].
     AllRead(ItemId),
     /// The receiver has written `done` bytes of our transfer, and all below `frontier`.
     Written {
@@ -185,14 +192,24 @@ pub enum Event {
     },
     /// Check and prepare a part's entries, then [`Input::Registered`] or [`Input::Refuse`].
     Register(Part),
+    /// No bytes come of these positions of the peer's transfer: they are zeros, or not to be had. Answer with [`Input::Passed`] or
+    /// [`Input::Refuse`].
+    Gap {
+        /// The peer's transfer.
+        transfer: ItemId,
+        /// The positions, of registered parts.
+        range: Range<u64>,
+        /// Nothing for zeros.
+        why: Option<Reason>,
+    },
     /// So much of the peer's transfer is written here.
     Progress(ItemId, u64),
     /// The peer's transfer is refused for what is in it, and the peer has been told: the reason, and what it did.
     Unfit(ItemId, Reason, &'static str),
     /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or [`Input::Refuse`].
     Whole(ItemId, Whole),
-    /// Our item is where it belongs.
-    Delivered(ItemId),
+    /// Our item is where it belongs, but for what differs there.
+    Delivered(ItemId, Differences),
     /// Our item was declined or has failed: the peer's reason, or ours.
     Failed(ItemId, Reason),
     /// The peer withdrew its item.
@@ -248,7 +265,7 @@ enum Ours {
     /// A text or a secret.
     Body,
     /// An offer without an answer.
-    Offered,
+    Offered(Box<Offer>),
     /// An accepted transfer.
     Running(Box<Outgoing>),
 }
@@ -371,6 +388,12 @@ impl Conversation {
             Words::Known(verifier) => Some(verifier),
             Words::Committed(_) => None,
         }
+    }
+
+    /// True if both sides take entries as they are (SPEC 3.2).
+    #[must_use]
+    pub const fn is_faithful(&self) -> bool {
+        self.setup.faithful
     }
 
     /// Whether something of ours has no result yet.

@@ -82,10 +82,18 @@ impl Conversation {
                 self.links.served(link);
                 self.grant_all(actions);
             }
-            Input::Unchanged(item) => {
+            Input::Gap(item, range, why) => {
+                let said = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.gap(range.clone()) } else { false };
+                if said {
+                    self.messages.send(Message::Gap { item, start: range.start, end: range.end, why });
+                }
+                self.our_transfer(item, actions, |_| ());
+            }
+            Input::Checked(item, differences) => {
                 let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.end() } else { None };
                 if let Some((entries, bytes)) = end {
-                    self.messages.send(Message::End { item, entries, bytes });
+                    let differences = (self.setup.faithful && !differences.is_empty()).then_some(differences);
+                    self.messages.send(Message::End { item, entries, bytes, differences });
                 }
             }
             Input::Cancel(item, reason) => self.cancel(item, reason, actions),
@@ -97,7 +105,8 @@ impl Conversation {
                 }
             }
             Input::Refuse(item, reason) => self.result(item, Some(reason)),
-            Input::Kept(item) | Input::Committed(item) => self.result(item, None),
+            Input::Kept(item) => self.result(item, None),
+            Input::Committed(item, differences) => self.committed(item, differences),
             Input::Held(item) => self.hold(item),
             Input::Collected(item) => {
                 if let Some(window) = self.uncollected.remove(&item) {
@@ -118,6 +127,14 @@ impl Conversation {
                 }
                 if self.links.in_use().is_some_and(|link| self.links.heard(link)) {
                     actions.events.push(Event::Flowing);
+                }
+                self.their_transfer(item, actions);
+            }
+            Input::Passed(item, range) => {
+                self.last_word = self.now;
+                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.passed(range);
+                    actions.events.push(Event::Progress(item, transfer.progress()));
                 }
                 self.their_transfer(item, actions);
             }

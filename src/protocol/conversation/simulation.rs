@@ -4,7 +4,7 @@ use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{LINK_GRANTS, LINK_RECORDS};
 use crate::messages::Body;
-use crate::wire::{EntryKind, Item, ItemKind};
+use crate::wire::{EntryKind, Fate, Item, ItemKind, PeerName};
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -42,6 +42,12 @@ struct Side {
     received: BTreeMap<ItemId, u64>,
     whole: Vec<(ItemId, u64, u32)>,
     delivered: Vec<ItemId>,
+    /// The peer's parts.
+    parts: Vec<Part>,
+    /// Of what is sent, positions of which no bytes come; of what arrives, those that were said.
+    gaps: Vec<(Range<u64>, Option<Reason>)>,
+    /// What it says, or heard, to differ.
+    differing: Differences,
     failed: Vec<(ItemId, Reason)>,
     told: Vec<&'static str>,
     over: Option<Outcome>,
@@ -51,7 +57,7 @@ struct Side {
 
 impl Side {
     fn new(role: Role, want: Want, change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup = Setup { want, ttl: crate::limits::TTL, verify: false };
+        let mut setup = Setup { want, ttl: crate::limits::TTL, verify: false, faithful: true };
         change(&mut setup);
         Self {
             conversation: Conversation::new(Instant::from_millis(0), commitment(role), setup),
@@ -65,11 +71,33 @@ impl Side {
             received: BTreeMap::new(),
             whole: Vec::new(),
             delivered: Vec::new(),
+            parts: Vec::new(),
+            gaps: Vec::new(),
+            differing: Differences::default(),
             failed: Vec::new(),
             told: Vec::new(),
             over: None,
             holds: false,
         }
+    }
+}
+
+impl Side {
+    /// Serves a grant: what of it are bytes, and what is said of the rest.
+    fn read(&self, item: ItemId, range: Range<u64>) -> (Vec<Packet>, Vec<Input<'static>>) {
+        let (mut packets, mut told, mut from) = (vec![], vec![], range.start);
+        for (gap, why) in self.gaps.iter().filter(|(gap, _)| gap.start < range.end && range.start < gap.end) {
+            if from < gap.start {
+                packets.push(Packet::Chunk(item, from..gap.start));
+            }
+            told.push(Input::Gap(item, from.max(gap.start)..gap.end, *why));
+            from = gap.end;
+        }
+        if from < range.end {
+            packets.push(Packet::Chunk(item, from..range.end));
+        }
+        told.push(Input::Sent(LinkId::CODE, item, range));
+        (packets, told)
     }
 }
 
@@ -124,12 +152,13 @@ impl Pair {
         let arrival = self.now.after(Duration::from_millis(LATENCY));
         let mut heard = Vec::new();
         for packet in packets {
-            heard.push(match &packet {
-                Packet::Control(_) => Input::Taken(LinkId::CODE),
-                Packet::Chunk(item, range) => Input::Sent(LinkId::CODE, *item, range.clone()),
-            });
+            let (packets, told) = match packet {
+                Packet::Control(_) => (vec![packet], vec![Input::Taken(LinkId::CODE)]),
+                Packet::Chunk(item, range) => self.sides[side].read(item, range),
+            };
+            heard.extend(told);
             if !self.cut {
-                self.sides[1 - side].arriving.push_back((arrival, packet));
+                self.sides[1 - side].arriving.extend(packets.into_iter().map(|packet| (arrival, packet)));
             }
         }
         heard
@@ -153,14 +182,23 @@ impl Pair {
                 let end = (*bytes != u64::MAX).then_some(Input::Total(item, *bytes));
                 parts.pop_front().map(|part| Input::Part(item, part)).or(end)
             }
-            Event::AllRead(item) => Some(Input::Unchanged(item)),
-            Event::Register(part) => Some(Input::Registered(part.item)),
+            Event::AllRead(item) => Some(Input::Checked(item, Differences::default())),
+            Event::Register(part) => {
+                let item = part.item;
+                side.parts.push(part);
+                Some(Input::Registered(item))
+            }
             Event::Whole(item, whole) => {
                 side.whole.push((item, whole.bytes(), whole.entries()));
-                Some(Input::Committed(item))
+                Some(Input::Committed(item, side.differing.clone()))
             }
-            Event::Delivered(item) => {
+            Event::Gap { transfer, range, why } => {
+                side.gaps.push((range.clone(), why));
+                Some(Input::Passed(transfer, range))
+            }
+            Event::Delivered(item, differences) => {
                 side.delivered.push(item);
+                side.differing = differences;
                 None
             }
             Event::Failed(item, reason) => {
@@ -247,18 +285,11 @@ impl Pair {
     fn offer(&mut self, side: usize, sizes: &[u64], part: usize) -> ItemId {
         let item = self.sides[side].conversation.next_item();
         let name = || PeerText::new("d".to_string());
-        let entry = |size: &u64| Entry {
-            path: vec![name()],
-            kind: EntryKind::File,
-            size: Some(*size),
-            executable: false,
-            modified: None,
-            modified_nanos: 0,
-        };
+        let entry = |size: &u64| Entry { size: Some(*size), ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File) };
         let parts = sizes.chunks(part).map(|sizes| sizes.iter().map(entry).collect()).collect();
         self.sides[side].sources.insert(item, (parts, sizes.iter().sum()));
-        let items = vec![Item { name: name(), kind: ItemKind::Folder, size: None }];
-        self.tell(side, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false }));
+        let items = vec![Item { name: name(), kind: ItemKind::Folder, size: None, exact: None }];
+        self.tell(side, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
         item
     }
 
@@ -286,6 +317,40 @@ fn a_channel_carries_texts_and_files_both_ways_and_ends_for_both() {
     pair.run_for(1);
     assert_eq!(pair.over(), [Some(Outcome::Done), Some(Outcome::Done)]);
     assert_eq!(pair.sides[1].told, ["connected", "peer left"]);
+}
+
+#[test]
+fn gaps_and_differences_cross_and_cost_no_bytes() {
+    const HUGE: u64 = 1 << 42;
+    let mut pair = Pair::new(Want::Both, Want::Both);
+    let lost = (HUGE + 50_000_000..HUGE + 70_000_000, Some(Reason::SourceChanged));
+    pair.sides[0].gaps = vec![(5..10, None), (100_000..HUGE, None), lost.clone()];
+    pair.sides[1].differing.add(b"d/f", Fate::Missing(Reason::SourceChanged));
+    let item = pair.offer(0, &[HUGE + 50_000_000, 20_000_000, 3], 1);
+    pair.run_for(9);
+    assert_eq!(pair.sides[1].whole, [(item, HUGE + 70_000_003, 3)]);
+    assert_eq!(pair.sides[1].received[&item], 5 + 99_990 + 50_000_000 + 3);
+    let (said, heard) = (&pair.sides[0].gaps, &pair.sides[1].gaps);
+    assert!(said.iter().all(|gap| heard.contains(gap)), "{heard:?}");
+    assert_eq!((&pair.sides[0].delivered, pair.sides[0].differing.missing()), (&vec![item], 1));
+}
+
+#[test]
+fn a_peer_that_is_not_faithful_hears_paths_and_no_differences() {
+    let unfaithful = |setup: &mut Setup| setup.faithful = false;
+    let mut pair = Pair::with(Side::new(Role::Host, Want::Give, unfaithful), Side::new(Role::Joiner, Want::Take, unfaithful));
+    let item = pair.sides[0].conversation.next_item();
+    let items = vec![Item { name: PeerText::new("d".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
+    let name = PeerName::new(b"f".to_vec());
+    let file = Entry { size: Some(9), mode: Some(0o644), ..Entry::inside(0, name, EntryKind::File) };
+    let part = vec![Entry::of_item(0, EntryKind::Folder), file];
+    pair.sides[0].sources.insert(item, (VecDeque::from([part]), 9));
+    pair.sides[1].differing.add(b"d/f", Fate::Missing(Reason::Disk));
+    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
+    pair.run_for(2);
+    let paths = &pair.sides[1].parts[0].entries;
+    assert_eq!((paths[1].folder, paths[1].mode, paths[1].size), (Some(0), Some(0o666), Some(9)));
+    assert_eq!((&pair.sides[0].delivered, pair.sides[0].differing.is_empty()), (&vec![item], true));
 }
 
 #[test]
@@ -393,10 +458,10 @@ fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
 
     let item = pair.sides[0].conversation.next_item();
     let name = PeerText::new("-".to_string());
-    let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None }];
-    let entry = Entry { path: vec![name], kind: EntryKind::File, size: None, executable: false, modified: None, modified_nanos: 0 };
+    let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None, exact: None }];
+    let entry = Entry::of_item(0, EntryKind::File);
     pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), u64::MAX));
-    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false }));
+    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false, allocated: None }));
     pair.run_for(1);
     pair.tell(0, Input::Available(item, 40_000_000));
     pair.run_for(5);
@@ -560,7 +625,7 @@ fn delivery_is_never_believed_before_the_end_was_said() {
     let mut pair = Pair::new(Want::Both, Want::Both);
     let item = pair.offer(0, &[1 << 40], 1);
     pair.run_for(1);
-    let lie = Message::Result { item, failed: None };
+    let lie = Message::Result { item, failed: None, differences: None };
     let number = pair.sides[1].conversation.messages.next_number();
     let control = Control::Fragment { number, last: true, bytes: encoded(&lie, 0).to_vec().into() };
     pair.tell(0, Input::Control(LinkId::CODE, &encoded(&control, 0)));

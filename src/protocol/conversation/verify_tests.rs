@@ -17,7 +17,8 @@ struct Comparing {
 
 impl Comparing {
     fn new() -> Self {
-        let mut joiner = Conversation::new(NOW, commitment(Role::Joiner), Setup { want: Want::Both, ttl: TTL, verify: true });
+        let mut joiner =
+            Conversation::new(NOW, commitment(Role::Joiner), Setup { want: Want::Both, ttl: TTL, verify: true, faithful: true });
         let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
         let connected = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
         assert!(matches!(connected.events[..], [Event::Connected(Want::Both)]));
@@ -49,8 +50,8 @@ fn long(item: u32) -> Message {
 }
 
 fn offer(item: u32) -> Message {
-    let items = vec![Item { name: PeerText::new("logs".to_string()), kind: ItemKind::Folder, size: None }];
-    Message::Offer(Offer { item: ItemId(item), items, bytes: 0, entries: 0, counted: false })
+    let items = vec![Item { name: PeerText::new("logs".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
+    Message::Offer(Offer { item: ItemId(item), items, bytes: 0, entries: 0, counted: false, allocated: None })
 }
 
 #[test]

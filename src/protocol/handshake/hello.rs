@@ -1,7 +1,7 @@
 //! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No secrets, and nothing of what is wanted.
 
 use super::share::ShareFault;
-use crate::limits::VERSIONS;
+use crate::limits::{CAPABILITIES, FAITHFUL, VERSIONS};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -45,7 +45,7 @@ pub enum Purpose {
 pub(super) struct Hello {
     /// Ascending, 1 to 16 of them.
     pub versions: Vec<u16>,
-    /// A bit each; none is defined in version 1, and unknown ones are ignored.
+    /// A bit each (SPEC 3.2); unknown ones are ignored.
     pub capabilities: u64,
     pub role: Role,
     pub random: [u8; 16],
@@ -70,10 +70,18 @@ pub(super) struct OfCode {
 pub struct Peer {
     /// The highest version that both sides speak.
     pub version: u16,
-    /// Its capabilities, a bit each; none is defined in version 1.
+    /// Its capabilities, a bit each (SPEC 3.2).
     pub capabilities: u64,
     /// Whether it is a joiner that still has a working link (SPEC 6).
     pub linked: bool,
+}
+
+impl Peer {
+    /// True if it says and takes entries as they are (SPEC 7.3).
+    #[must_use]
+    pub const fn is_faithful(&self) -> bool {
+        self.capabilities & FAITHFUL != 0
+    }
 }
 
 /// What is wrong with the other side's hello or share.
@@ -95,7 +103,7 @@ impl Hello {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
         let (commitment, words) = (code.map(|code| code.commitment), code.and_then(|code| code.words));
-        Self { versions: VERSIONS.to_vec(), capabilities: 0, role, random, purpose, linked, commitment, words }
+        Self { versions: VERSIONS.to_vec(), capabilities: CAPABILITIES, role, random, purpose, linked, commitment, words }
     }
 
     /// The canonical bytes, the length before them included: 29 and two a version, and 33 for a commitment and the number of words.

@@ -8,6 +8,7 @@ use super::hello::Hello;
 use super::*;
 use crate::code::{Code, Nameplate, Password};
 use crate::keys::Meeting;
+use crate::limits::CAPABILITIES;
 use crate::records::{Opened, RecordBuf};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use std::vec::Vec;
@@ -125,7 +126,7 @@ fn the_right_words_confirm_both_sides() {
     let mut guest = met.tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
     assert!(connected((&mut host.sealer, &mut host.opener), (&mut guest.sealer, &mut guest.opener)));
     assert!(same(&host, &guest));
-    assert_eq!(host.peer, Peer { version: 1, capabilities: 0, linked: false });
+    assert_eq!(host.peer, Peer { version: 1, capabilities: CAPABILITIES, linked: false });
     assert_eq!(guest.peer, host.peer);
     for (meeting, index) in [(Meeting::Direct, 1), (Meeting::Relay, 1), (Meeting::Direct, 2)] {
         assert_eq!(host.resume.slot(meeting, index), guest.resume.slot(meeting, index));

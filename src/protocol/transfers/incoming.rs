@@ -1,10 +1,11 @@
 //! One transfer on its way in.
 
 use super::Whole;
-use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, PATH_LEVELS, RANGES};
+use super::paths::Numbered;
+use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
 use crate::messages::Violation;
 use crate::ranges::Ranges;
-use crate::wire::{Control, Entry, EntryKind, ItemId, Offer, Part, Reason};
+use crate::wire::{Control, Differences, Entry, EntryKind, ItemId, Offer, Part, PathPart, Reason};
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
@@ -38,6 +39,8 @@ impl From<Violation> for Fault {
 /// A transfer in, from its offer.
 pub(crate) struct Incoming {
     stream: bool,
+    /// What the paths of a peer mean that is not faithful.
+    numbered: Option<Numbered>,
     accepted: bool,
     /// Parts received that wait for those before them to be written, with the position where each ends.
     waiting: VecDeque<(Part, u64)>,
@@ -47,6 +50,8 @@ pub(crate) struct Incoming {
     entries: u32,
     last: u64,
     end: u64,
+    /// Positions of registered parts: those that a gap may be in.
+    ready: u64,
     /// Where the registered parts end that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
     written: Ranges,
@@ -54,14 +59,15 @@ pub(crate) struct Incoming {
     said: Option<(u64, (u32, usize))>,
     /// A new link has to hear it once more.
     again: bool,
-    total: Option<(u32, u64)>,
+    total: Option<(u32, u64, Differences)>,
     whole: bool,
 }
 
 impl Incoming {
-    pub(crate) fn new(offer: &Offer) -> Self {
+    pub(crate) fn new(offer: &Offer, faithful: bool) -> Self {
         Self {
             stream: offer.items.iter().any(|item| item.kind == crate::wire::ItemKind::Stream),
+            numbered: (!faithful).then(|| Numbered::new(offer)),
             accepted: false,
             waiting: VecDeque::new(),
             registering: false,
@@ -69,6 +75,7 @@ impl Incoming {
             entries: 0,
             last: 0,
             end: 0,
+            ready: 0,
             unwritten: VecDeque::new(),
             written: Ranges::default(),
             said: None,
@@ -82,8 +89,26 @@ impl Incoming {
         self.accepted = true;
     }
 
+    /// The next part of a sender that is not faithful.
+    pub(crate) fn paths(&mut self, part: PathPart) -> Result<(), Fault> {
+        let Some(numbered) = &mut self.numbered else { return Err(Violation("sent entries in another form than agreed").into()) };
+        // Told from an entry that is none before its paths are looked at: what is out of turn ends the conversation.
+        if !self.accepted || part.first != self.entries || part.entries.len() > PART_ENTRIES {
+            return Err(Violation("sent a part that does not follow").into());
+        }
+        let part = numbered.part(part)?;
+        self.take(part)
+    }
+
     /// The sender's next part. Names are checked where they become files; numbers and sizes here, so that what waits is bounded.
     pub(crate) fn part(&mut self, part: Part) -> Result<(), Fault> {
+        if self.numbered.is_some() {
+            return Err(Violation("sent entries in another form than agreed").into());
+        }
+        self.take(part)
+    }
+
+    fn take(&mut self, part: Part) -> Result<(), Fault> {
         let count = u32::try_from(part.entries.len()).unwrap_or(u32::MAX);
         if !self.accepted || self.total.is_some() {
             return Err(Violation("sent entries outside a transfer").into());
@@ -94,8 +119,8 @@ impl Incoming {
         if self.waiting.len() >= PARTS_AHEAD as usize {
             return Err(Violation("sent parts further ahead than allowed").into());
         }
-        if part.entries.iter().any(|entry| entry.path.len() > PATH_LEVELS) {
-            return Err(Fault::Entry(Reason::BadName, "sent a path deeper than allowed"));
+        if !part.entries.iter().all(Entry::is_lawful) {
+            return Err(Fault::Entry(Reason::Protocol, "sent an entry that contradicts itself"));
         }
         self.entries = self.entries.saturating_add(count);
         if self.entries > if self.stream { 1 } else { ENTRIES } {
@@ -114,7 +139,7 @@ impl Incoming {
     fn size_fits(&self, entry: &Entry) -> bool {
         match entry.kind {
             EntryKind::File => entry.size.is_none() == self.stream,
-            EntryKind::Folder => entry.size.is_none() && !self.stream,
+            EntryKind::Folder | EntryKind::Link => entry.size.is_none() && !self.stream,
         }
     }
 
@@ -122,7 +147,24 @@ impl Incoming {
     pub(crate) fn registered(&mut self) {
         if core::mem::take(&mut self.registering) {
             self.registered = self.registered.saturating_add(1);
+            self.ready = self.end;
         }
+    }
+
+    /// The sender says that no bytes come of a range, which is then [`Incoming::passed`] once that is noted where they would be.
+    pub(crate) fn gap(&self, range: &Range<u64>) -> Result<(), Fault> {
+        if !self.accepted || self.numbered.is_some() || self.total.is_some() || range.is_empty() || range.end > self.ready {
+            return Err(Violation("left out bytes that it has not named").into());
+        }
+        if self.stream {
+            return Err(Fault::Entry(Reason::Protocol, "left out a part of a stream"));
+        }
+        Ok(())
+    }
+
+    /// Of a range no bytes come, and that is noted.
+    pub(crate) fn passed(&mut self, range: Range<u64>) {
+        self.insert(range);
     }
 
     /// A range is written.
@@ -130,21 +172,28 @@ impl Incoming {
         if range.end > self.said.map_or(0, |(limit, _)| limit) || range.end > self.end {
             return Err(Violation("sent bytes that were not asked for"));
         }
+        self.insert(range);
+        Ok(())
+    }
+
+    fn insert(&mut self, range: Range<u64>) {
         self.written.insert(range);
         let frontier = self.written.frontier();
         while self.unwritten.front().is_some_and(|end| *end <= frontier) {
             self.unwritten.pop_front();
         }
-        Ok(())
     }
 
     /// The sender has said all: its totals.
-    pub(crate) fn end(&mut self, entries: u32, bytes: u64) -> Result<(), Violation> {
+    pub(crate) fn end(&mut self, entries: u32, bytes: u64, differences: Option<Differences>) -> Result<(), Violation> {
         let sized = self.waiting.is_empty() && (self.stream || bytes == self.end);
         if !self.accepted || self.total.is_some() || entries != self.entries || !sized || self.written.count() > bytes {
             return Err(Violation("said totals that its entries do not add up to"));
         }
-        self.total = Some((entries, bytes));
+        if differences.as_ref().is_some_and(|differences| self.numbered.is_some() || !differences.is_lawful()) {
+            return Err(Violation("named more differences than allowed"));
+        }
+        self.total = Some((entries, bytes, differences.unwrap_or_default()));
         Ok(())
     }
 
@@ -159,10 +208,11 @@ impl Incoming {
             self.registering = true;
             return Some(News::Register(part));
         }
-        let (entries, bytes) = self.total?;
+        let bytes = self.total.as_ref().map(|(_, bytes, _)| *bytes)?;
         let all = if bytes == 0 { self.written.is_empty() } else { self.written.iter(2).eq(core::iter::once(0..bytes)) };
         if all && !self.registering && self.waiting.is_empty() && !core::mem::replace(&mut self.whole, true) {
-            return Some(News::Whole(Whole { bytes, entries }));
+            let (entries, bytes, differences) = self.total.clone()?;
+            return Some(News::Whole(Whole { bytes, entries, differences }));
         }
         None
     }
@@ -203,20 +253,23 @@ fn bytes_of(entries: &[Entry]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Item, ItemKind, PeerText};
+    use crate::wire::{Item, ItemKind, PeerName, PeerText};
     use alloc::string::String;
     use alloc::vec;
 
+    fn offered(faithful: bool) -> Incoming {
+        let items = vec![Item { name: PeerText::new(String::new()), kind: ItemKind::Folder, size: None, exact: None }];
+        Incoming::new(&Offer { item: ItemId(1), items, bytes: 0, entries: 0, counted: false, allocated: None }, faithful)
+    }
+
     fn accepted() -> Incoming {
-        let items = vec![Item { name: PeerText::new(String::new()), kind: ItemKind::Folder, size: None }];
-        let mut transfer = Incoming::new(&Offer { item: ItemId(1), items, bytes: 0, entries: 0, counted: false });
+        let mut transfer = offered(true);
         transfer.accept();
         transfer
     }
 
     fn file(first: u32, size: u64) -> Part {
-        let path = vec![PeerText::new(String::new())];
-        let entry = Entry { path, kind: EntryKind::File, size: Some(size), executable: false, modified: None, modified_nanos: 0 };
+        let entry = Entry { size: Some(size), ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File) };
         Part { item: ItemId(1), first, entries: vec![entry] }
     }
 
@@ -233,5 +286,35 @@ mod tests {
         let mut transfer = accepted();
         assert_eq!(transfer.part(file(0, u64::MAX)), Ok(()));
         assert_eq!(transfer.part(file(1, 1)), Err(Fault::Entry(Reason::Protocol, "sent an entry of an impossible size")));
+    }
+
+    #[test]
+    fn each_form_is_for_those_who_agreed_on_it() {
+        let path = || PathPart { item: ItemId(1), first: 0, entries: vec![] };
+        assert!(matches!(accepted().paths(path()), Err(Fault::Count(_))));
+        let mut older = offered(false);
+        older.accept();
+        assert!(matches!(older.part(file(0, 1)), Err(Fault::Count(_))));
+    }
+
+    #[test]
+    fn what_is_left_out_lies_in_registered_parts_and_moves_the_credit_past_it() {
+        const HUGE: u64 = 1 << 40;
+        let mut transfer = accepted();
+        transfer.part(file(0, HUGE)).unwrap();
+        assert!(matches!(transfer.gap(&(0..5)), Err(Fault::Count(_))), "the part is not registered");
+        assert!(matches!(transfer.news(), Some(News::Register(_))));
+        assert!(transfer.gap(&(0..5)).is_err());
+        transfer.registered();
+        assert!(transfer.gap(&(0..HUGE + 1)).is_err() && transfer.gap(&(5..5)).is_err());
+        let Some(Control::Credit { limit: CREDIT, .. }) = transfer.credit(ItemId(1)) else { panic!() };
+        assert_eq!(transfer.gap(&(0..HUGE - 1)), Ok(()));
+        transfer.passed(0..HUGE - 1);
+        let Some(Control::Credit { limit, .. }) = transfer.credit(ItemId(1)) else { panic!("no credit past the gap") };
+        assert_eq!(limit, HUGE - 1 + CREDIT);
+        transfer.wrote(HUGE - 1..HUGE).unwrap();
+        transfer.end(1, HUGE, None).unwrap();
+        assert!(matches!(transfer.news(), Some(News::Whole(_))));
+        assert!(transfer.gap(&(0..5)).is_err(), "all is said");
     }
 }

@@ -5,7 +5,9 @@
 
 mod incoming;
 mod outgoing;
+mod paths;
 
+use crate::wire::Differences;
 pub(crate) use incoming::{Fault, Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 
@@ -15,6 +17,7 @@ pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 pub struct Whole {
     bytes: u64,
     entries: u32,
+    differences: Differences,
 }
 
 impl Whole {
@@ -28,5 +31,11 @@ impl Whole {
     #[must_use]
     pub const fn entries(&self) -> u32 {
         self.entries
+    }
+
+    /// What the sender says that is not among them.
+    #[must_use]
+    pub const fn differences(&self) -> &Differences {
+        &self.differences
     }
 }

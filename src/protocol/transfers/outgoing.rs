@@ -1,19 +1,16 @@
 //! One transfer on its way out.
 
-use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, RANGES, TRANSFER_GRANTS};
+use super::paths::Paths;
+use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::messages::Violation;
 use crate::ranges::Ranges;
-use crate::wire::Span;
+use crate::wire::{Entry, ItemId, Message, Offer, Part, PathPart, Span};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
 
 /// Positions in one grant: enough that a grant's way through the program does not count, small enough that links share a file evenly.
 const GRANT: u64 = 1 << 20;
-
-/// Disjoint written ranges of one transfer: sixteen times what the links of an honest receiver leave, so that one that names single
-/// positions fills no memory.
-const PIECES: usize = 16 * RANGES;
 
 /// What the outside has to do for a transfer.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +23,8 @@ pub(crate) enum News {
 
 /// A transfer out, from its acceptance.
 pub(crate) struct Outgoing {
+    /// For a peer that is not faithful.
+    paths: Option<Paths>,
     /// Entries and positions of the parts said so far.
     entries: u32,
     end: u64,
@@ -54,8 +53,9 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(offer: &Offer, faithful: bool) -> Self {
         Self {
+            paths: (!faithful).then(|| Paths::new(offer)),
             entries: 0,
             end: 0,
             unregistered: VecDeque::new(),
@@ -73,6 +73,14 @@ impl Outgoing {
             part_wanted: false,
             all_read: false,
             end_said: false,
+        }
+    }
+
+    /// The next entries of the source, as the peer reads them.
+    pub(crate) fn said(&mut self, item: ItemId, first: u32, entries: Vec<Entry>) -> Message {
+        match &mut self.paths {
+            Some(paths) => Message::Paths(PathPart { item, first, entries: paths.part(first, entries) }),
+            None => Message::Entries(Part { item, first, entries }),
         }
     }
 
@@ -129,6 +137,19 @@ impl Outgoing {
             self.unwritten.pop_front();
         }
         Ok(())
+    }
+
+    /// No bytes of a range will be sent, which the peer is told: it may go on behind what was granted. False if the peer cannot be told.
+    pub(crate) fn gap(&mut self, range: Range<u64>) -> bool {
+        if self.paths.is_some() || range.is_empty() || range.start > self.cursor || range.end > self.end {
+            return false;
+        }
+        self.cursor = self.cursor.max(range.end);
+        for out in &mut self.out {
+            out.remove(range.clone());
+        }
+        self.again.remove(range);
+        true
     }
 
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that it has, small steps of credit add up.
@@ -209,9 +230,30 @@ impl Outgoing {
 mod tests {
     use super::*;
 
+    fn transfer() -> Outgoing {
+        Outgoing::new(&Offer { item: ItemId(1), items: Vec::new(), bytes: 0, entries: 0, counted: false, allocated: None }, true)
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_granted() {
+        let mut transfer = transfer();
+        transfer.part(1, 10 << 20, false);
+        transfer.credit(2 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(0..1 << 20)));
+        assert!(!transfer.gap(3 << 20..4 << 20), "nobody has read as far");
+        assert!(!transfer.gap(0..11 << 20), "there is not as much");
+        assert!(transfer.gap(5..9 << 20));
+        transfer.sent(LinkId::CODE);
+        assert_eq!(transfer.grants(LinkId::CODE, 9), [], "the credit ends before the gap does");
+        transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)));
+        transfer.link_lost(LinkId::CODE);
+        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)), "the gap was said and is not sent again");
+    }
+
     #[test]
     fn credit_in_small_steps_makes_few_grants() {
-        let mut transfer = Outgoing::new();
+        let mut transfer = transfer();
         transfer.part(1, 1 << 20, false);
         let mut granted = Vec::new();
         for limit in 1..=20_000 {
@@ -226,7 +268,7 @@ mod tests {
 
     #[test]
     fn no_part_is_asked_of_the_source_while_too_many_are_unwritten() {
-        let mut transfer = Outgoing::new();
+        let mut transfer = transfer();
         let mut parts = 0;
         while transfer.news() == Some(News::PartWanted) {
             transfer.part(1, 1, false);

@@ -1,6 +1,6 @@
 //! Numbered messages (SPEC 5.1).
 
-use super::{ItemId, Offer, Part, Reason, known};
+use super::{Differences, ItemId, Offer, Part, PathPart, Reason, known};
 use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -43,12 +43,12 @@ pub enum Message {
         #[zeroize(skip)]
         Offer,
     ),
-    /// The next entries of a transfer.
+    /// The next entries of a transfer, in the form for a peer that is not faithful.
     #[n(3)]
-    Entries(
+    Paths(
         #[n(0)]
         #[zeroize(skip)]
-        Part,
+        PathPart,
     ),
     /// The receiver wants your item.
     #[n(4)]
@@ -73,6 +73,11 @@ pub enum Message {
         /// Bytes in all.
         #[n(2)]
         bytes: u64,
+        /// What of the sources is not among them, if anything.
+        #[n(3)]
+        #[cbor(decode_with = "known")]
+        #[zeroize(skip)]
+        differences: Option<Differences>,
     },
     /// What became of your item: the only ground on which its sender may say "delivered".
     #[n(6)]
@@ -87,6 +92,11 @@ pub enum Message {
         #[cbor(decode_with = "known")]
         #[zeroize(skip)]
         failed: Option<Reason>,
+        /// What of a delivered transfer is not as it was, if anything.
+        #[n(2)]
+        #[cbor(decode_with = "known")]
+        #[zeroize(skip)]
+        differences: Option<Differences>,
     },
     /// My item is withdrawn.
     #[n(7)]
@@ -112,5 +122,32 @@ pub enum Message {
         #[n(0)]
         #[zeroize(skip)]
         reason: Reason,
+    },
+    /// The next entries of a transfer.
+    #[n(10)]
+    Entries(
+        #[n(0)]
+        #[zeroize(skip)]
+        Part,
+    ),
+    /// Positions of which no bytes come.
+    #[n(11)]
+    #[cbor(map)]
+    Gap {
+        /// The transfer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// The first position.
+        #[n(1)]
+        start: u64,
+        /// The position after the last.
+        #[n(2)]
+        end: u64,
+        /// Nothing if they are zeros, else why they are not to be had.
+        #[n(3)]
+        #[cbor(decode_with = "known")]
+        #[zeroize(skip)]
+        why: Option<Reason>,
     },
 }

@@ -1,6 +1,6 @@
 //! What is offered and what is in it (SPEC 7).
 
-use super::{ItemId, PeerText};
+use super::{ItemId, PeerName, PeerText};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -23,6 +23,9 @@ pub struct Offer {
     /// Whether `bytes` and `entries` are final.
     #[n(4)]
     pub counted: bool,
+    /// Bytes counted so far that are not in holes, where there are any.
+    #[n(5)]
+    pub allocated: Option<u64>,
 }
 
 /// A top-level item of an offer.
@@ -38,6 +41,17 @@ pub struct Item {
     /// A file's size in bytes.
     #[n(2)]
     pub size: Option<u64>,
+    /// Its name as it is, where `name` cannot say it because it is no UTF-8.
+    #[n(3)]
+    pub exact: Option<PeerName>,
+}
+
+impl Item {
+    /// Its name at the sender.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.exact.as_ref().map_or_else(|| self.name.raw().as_bytes(), PeerName::raw)
+    }
 }
 
 /// What a top-level item is.
@@ -70,28 +84,99 @@ pub struct Part {
     pub entries: Vec<Entry>,
 }
 
-/// A file or a folder of a transfer. A folder comes before what is in it.
+/// A file, folder or link of a transfer, as both sides say it that are faithful (SPEC 7.3). A folder comes before what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Entry {
-    /// Its names from the top-level item down.
+    /// An item's own entry: the item's place in the offer, from 0.
     #[n(0)]
-    pub path: Vec<PeerText>,
-    /// What it is.
+    pub item: Option<u32>,
+    /// Any other: the number of the entry of the folder that it lies in.
     #[n(1)]
-    pub kind: EntryKind,
-    /// Bytes of a file; nothing for a folder or a stream.
+    pub folder: Option<u32>,
+    /// Its name in that folder.
     #[n(2)]
-    pub size: Option<u64>,
-    /// Whether it may be executed by its owner.
+    pub name: Option<PeerName>,
+    /// What it is.
     #[n(3)]
-    pub executable: bool,
-    /// When it was last changed, if known: seconds since 1970.
+    pub kind: EntryKind,
+    /// Bytes of a file; nothing for a folder, a link or a stream.
     #[n(4)]
+    pub size: Option<u64>,
+    /// Its permissions for owner, group and others, the lowest nine bits; nothing if its sender does not say.
+    #[n(5)]
+    pub mode: Option<u16>,
+    /// When it was last changed, if known: seconds since 1970.
+    #[n(6)]
     pub modified: Option<i64>,
     /// Nanoseconds beside `modified`, below 10^9.
-    #[n(5)]
+    #[n(7)]
     pub modified_nanos: u32,
+    /// What a link says.
+    #[n(8)]
+    pub target: Option<PeerName>,
+    /// Bytes of a file that are not in holes, where it has any.
+    #[n(9)]
+    pub allocated: Option<u64>,
+}
+
+/// Where an entry belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// It is the item at this place of the offer.
+    Item(u32),
+    /// It lies in the folder of this entry, under this name.
+    In(u32, &'a PeerName),
+}
+
+/// The permissions that travel: read, write and execute for owner, group and others (POSIX.1, `sys/stat.h`).
+pub const PERMISSIONS: u16 = 0o777;
+
+impl Entry {
+    /// The entry of the offer's item at `place`.
+    #[must_use]
+    pub const fn of_item(place: u32, kind: EntryKind) -> Self {
+        Self {
+            item: Some(place),
+            folder: None,
+            name: None,
+            kind,
+            size: None,
+            mode: None,
+            modified: None,
+            modified_nanos: 0,
+            target: None,
+            allocated: None,
+        }
+    }
+
+    /// An entry in the folder of entry number `folder`.
+    #[must_use]
+    pub fn inside(folder: u32, name: PeerName, kind: EntryKind) -> Self {
+        Self { item: None, folder: Some(folder), name: Some(name), ..Self::of_item(0, kind) }
+    }
+
+    /// Where it belongs; nothing if it says that twice or not at all.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place<'_>> {
+        match (self.item, self.folder, &self.name) {
+            (Some(item), None, None) => Some(Place::Item(item)),
+            (None, Some(folder), Some(name)) => Some(Place::In(folder, name)),
+            _ => None,
+        }
+    }
+
+    /// True if it says what an entry of its kind says, whatever the transfer: SPEC 7.3.
+    #[must_use]
+    pub fn is_lawful(&self) -> bool {
+        let own = match self.kind {
+            EntryKind::File => self.target.is_none(),
+            EntryKind::Folder => self.target.is_none() && self.size.is_none(),
+            EntryKind::Link => self.target.is_some() && self.size.is_none() && self.item.is_none(),
+        };
+        let dated = self.modified_nanos < 1_000_000_000 && (self.modified.is_some() || self.modified_nanos == 0);
+        own && dated && self.place().is_some() && self.mode.is_none_or(|mode| mode & !PERMISSIONS == 0)
+    }
 }
 
 /// What an entry is.
@@ -104,4 +189,7 @@ pub enum EntryKind {
     /// A folder.
     #[n(1)]
     Folder,
+    /// A symbolic link.
+    #[n(2)]
+    Link,
 }

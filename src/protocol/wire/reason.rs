@@ -64,6 +64,15 @@ pub enum Reason {
     /// The program there ended for a reason of its own.
     #[n(18)]
     Failed,
+    /// A link that leads out of what is sent, or that cannot be made.
+    #[n(19)]
+    Link,
+    /// A device, a socket or a pipe.
+    #[n(20)]
+    Special,
+    /// Too many, too long or too deep for a transfer.
+    #[n(21)]
+    OverLimits,
 }
 
 impl Reason {

@@ -52,18 +52,29 @@ fn controls() -> Vec<Example> {
 
 fn messages() -> Vec<Example> {
     let (id, text) = (ItemId(2), |text: &str| PeerText::new(text.to_owned()));
-    let folder = Item { name: text("logs"), kind: ItemKind::Folder, size: None };
-    let file = Item { name: text("a.txt"), kind: ItemKind::File, size: Some(300) };
+    let folder = Item { name: text("logs"), kind: ItemKind::Folder, size: None, exact: None };
+    let file = Item { name: text("a.txt"), kind: ItemKind::File, size: Some(300), exact: None };
+    let path = |names: &[&str], kind| {
+        let path = names.iter().map(|name| text(name)).collect();
+        PathEntry { path, kind, size: None, executable: false, modified: None, modified_nanos: 0 }
+    };
+    let dated =
+        PathEntry { size: Some(300), modified: Some(1_764_000_000), modified_nanos: 500, ..path(&["logs", "day.log"], PathKind::File) };
+    let name = |name: &[u8]| PeerName::new(name.to_vec());
     let inner = Entry {
-        path: vec![text("logs"), text("day.log")],
-        kind: EntryKind::File,
         size: Some(300),
-        executable: false,
+        mode: Some(0o640),
         modified: Some(1_764_000_000),
         modified_nanos: 500,
+        ..Entry::inside(0, name(b"day\xff.log"), EntryKind::File)
     };
-    let outer =
-        Entry { path: vec![text("logs")], kind: EntryKind::Folder, size: None, executable: false, modified: None, modified_nanos: 0 };
+    let link = Entry { target: Some(name(b"day\xff.log")), ..Entry::inside(0, name(b"last"), EntryKind::Link) };
+    let outer = Entry { mode: Some(0o750), ..Entry::of_item(0, EntryKind::Folder) };
+    let odd = Item { name: text("b\u{fffd}"), kind: ItemKind::Folder, size: None, exact: Some(name(b"b\xff")) };
+    let mut differences = Differences::default();
+    differences.add(b"logs/a\tb", Fate::Renamed(name(b"a_b")));
+    differences.add(b"logs/day.log", Fate::Missing(Reason::SourceChanged));
+    differences.add(b"logs/tty", Fate::LeftOut(Reason::Special));
     vec![
         example("text", &Message::Text { item: ItemId(1), body: "hello".to_owned() }, r#"[0, {"0": 1, "1": "hello"}]"#),
         example(
@@ -73,21 +84,50 @@ fn messages() -> Vec<Example> {
         ),
         example(
             "offer",
-            &Message::Offer(Offer { item: id, items: vec![folder, file], bytes: 300, entries: 2, counted: false }),
+            &Message::Offer(Offer { item: id, items: vec![folder, file], bytes: 300, entries: 2, counted: false, allocated: None }),
             r#"[2, [{"0": 2, "1": [{"0": "logs", "1": 1}, {"0": "a.txt", "1": 0, "2": 300}], "2": 300, "3": 2, "4": false}]]"#,
         ),
         example(
-            "entries",
-            &Message::Entries(Part { item: id, first: 0, entries: vec![outer, inner] }),
+            "offer, exact",
+            &Message::Offer(Offer { item: id, items: vec![odd], bytes: 0, entries: 1, counted: false, allocated: None }),
+            r#"[2, [{"0": 2, "1": [{"0": "b�", "1": 1, "3": {"bytes": "62ff"}}], "2": 0, "3": 1, "4": false}]]"#,
+        ),
+        example(
+            "paths",
+            &Message::Paths(PathPart { item: id, first: 0, entries: vec![path(&["logs"], PathKind::Folder), dated] }),
             r#"[3, [{"0": 2, "1": 0, "2": [{"0": ["logs"], "1": 1, "3": false, "5": 0}, {"0": ["logs", "day.log"], "1": 0, "2": 300, "3": false, "4": 1764000000, "5": 500}]}]]"#,
         ),
         example("accept", &Message::Accept { item: id }, r#"[4, {"0": 2}]"#),
-        example("end", &Message::End { item: id, entries: 3, bytes: 600 }, r#"[5, {"0": 2, "1": 3, "2": 600}]"#),
-        example("result, delivered", &Message::Result { item: id, failed: None }, r#"[6, {"0": 2}]"#),
-        example("result, declined", &Message::Result { item: id, failed: Some(Reason::Declined) }, r#"[6, {"0": 2, "1": 1}]"#),
+        example("end", &Message::End { item: id, entries: 3, bytes: 600, differences: None }, r#"[5, {"0": 2, "1": 3, "2": 600}]"#),
+        example("result, delivered", &Message::Result { item: id, failed: None, differences: None }, r#"[6, {"0": 2}]"#),
+        example(
+            "result, declined",
+            &Message::Result { item: id, failed: Some(Reason::Declined), differences: None },
+            r#"[6, {"0": 2, "1": 1}]"#,
+        ),
         example("cancel", &Message::Cancel { item: id, reason: Reason::SourceChanged }, r#"[7, {"0": 2, "1": 8}]"#),
         example("verified", &Message::Verified, "[8, []]"),
         example("leave", &Message::Leave { reason: Reason::Done }, r#"[9, {"0": 0}]"#),
+        example(
+            "entries",
+            &Message::Entries(Part { item: id, first: 0, entries: vec![outer, inner, link] }),
+            r#"[10, [{"0": 2, "1": 0, "2": [{"0": 0, "3": 1, "5": 488, "7": 0}, {"1": 0, "2": {"bytes": "646179ff2e6c6f67"}, "3": 0, "4": 300, "5": 416, "6": 1764000000, "7": 500}, {"1": 0, "2": {"bytes": "6c617374"}, "3": 2, "7": 0, "8": {"bytes": "646179ff2e6c6f67"}}]}]]"#,
+        ),
+        example(
+            "gap, zeros",
+            &Message::Gap { item: id, start: 4_096, end: 1 << 40, why: None },
+            r#"[11, {"0": 2, "1": 4096, "2": 1099511627776}]"#,
+        ),
+        example(
+            "gap, not to be had",
+            &Message::Gap { item: id, start: 0, end: 300, why: Some(Reason::SourceChanged) },
+            r#"[11, {"0": 2, "1": 0, "2": 300, "3": 8}]"#,
+        ),
+        example(
+            "end, with differences",
+            &Message::End { item: id, entries: 3, bytes: 300, differences: Some(differences) },
+            r#"[5, {"0": 2, "1": 3, "2": 300, "3": {"0": [{"0": {"bytes": "6c6f67732f610962"}, "1": [0, [{"bytes": "615f62"}]]}, {"0": {"bytes": "6c6f67732f6461792e6c6f67"}, "1": [1, [8]]}, {"0": {"bytes": "6c6f67732f747479"}, "1": [2, [20]]}], "1": 1, "2": 1, "3": 1}}]"#,
+        ),
     ]
 }
 

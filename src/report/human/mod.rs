@@ -171,19 +171,33 @@ impl<W: Write + Send + 'static> Human<W> {
     fn file(&self, file: &Arrived, took: Option<Duration>) -> String {
         let (at, aside) = match &file.saved_to {
             Some(path) => (name(&path.to_string_lossy()), ""),
-            None => (name(&file.name), ", to the output"),
+            None if file.differences.missing() > 0 => (words::bytes(file.name.raw()), ""),
+            None => (words::bytes(file.name.raw()), ", to the output"),
         };
         let what = self.what(&at, file.folder.then_some(file.files), Some(file.size), took);
-        let line = self.tick(&format!("Received {what}{aside}"));
-        match &file.original_name {
-            Some(original) => format!("{line}\n{}", self.look.fold(&format!("  the other side calls it {}", name(original.raw())), "    ")),
-            None => line,
-        }
+        let line = match file.differences.missing() {
+            0 => self.tick(&format!("Received {what}{aside}")),
+            _ if file.saved_to.is_none() => self.marked("✗", Ink::Red, &format!("Not received: {at}")),
+            _ => self.marked("✗", Ink::Red, &format!("Received in part: {what}{aside}")),
+        };
+        let called = file.original_name.as_ref().map(|original| format!("the other side calls it {}", words::bytes(original.raw())));
+        let itself = file.original_name.as_ref().map(|original| original.raw());
+        self.with(line, called.into_iter().chain(words::differing(&file.differences, itself)))
+    }
+
+    /// A line with others below it that belong to it.
+    fn with(&self, line: String, below: impl Iterator<Item = String>) -> String {
+        below.fold(line, |line, below| format!("{line}\n{}", self.look.fold(&format!("  {below}"), "    ")))
     }
 
     fn delivered(&self, ours: &Ours, took: Option<Duration>) -> String {
         let what = super::escape::terminal(&ours.what);
-        self.tick(&format!("Delivered {}", self.what(&what, ours.files.filter(|files| *files > 1), ours.size, took)))
+        let what = self.what(&what, ours.files.filter(|files| *files > 1), ours.size, took);
+        let line = match ours.differences.missing() {
+            0 => self.tick(&format!("Delivered {what}")),
+            _ => self.marked("✗", Ink::Red, &format!("Delivered in part: {what}")),
+        };
+        self.with(line, words::not_as_sent(&ours.differences))
     }
 
     /// `logs, 13 files, 38.2 MB in 3.4 s, local network`.

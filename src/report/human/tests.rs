@@ -3,7 +3,7 @@ use crate::failure::{Exit, Failure};
 use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
 use crate::session::event::{Channel, Join, Offered, Reach};
-use pinhole_protocol::wire::{ItemId, Reason};
+use pinhole_protocol::wire::{Differences, ItemId, PeerName, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -201,7 +201,16 @@ fn a_host_that_is_not_announced() {
 
 fn arrived(name: &str) -> Arrived {
     let (saved_to, original_name) = (Some(PathBuf::from(name)), None);
-    Arrived { id: ItemId(1), name: name.into(), original_name, saved_to, size: 38_200_000, files: 1, folder: false }
+    Arrived {
+        id: ItemId(1),
+        name: PeerName::new(name.into()),
+        original_name,
+        saved_to,
+        size: 38_200_000,
+        files: 1,
+        folder: false,
+        differences: Differences::default(),
+    }
 }
 
 #[test]
@@ -209,13 +218,14 @@ fn taking_files() {
     let offer = Offered {
         id: ItemId(1),
         names: vec!["report.pdf".into(), "logs".into()],
+        names_more: 0,
         size: Some(12_300_000_000),
         count: Some(15),
         counted: false,
         asked: false,
     };
     let folder = Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
-    let renamed = Arrived { original_name: Some(PeerText::new("../\x1b[2J".into())), ..arrived("report (1).pdf") };
+    let renamed = Arrived { original_name: Some(PeerName::new(b"../\x1b[2J".to_vec())), ..arrived("report (1).pdf") };
     let events = [
         Event::Connected(Path::Lan),
         Event::Offer(offer),
@@ -244,7 +254,7 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
 
 #[test]
 fn an_offer_that_is_asked_about_is_left_to_the_question() {
-    let offer = Offered { id: ItemId(1), names: vec!["a".into()], size: None, count: None, counted: false, asked: true };
+    let offer = Offered { id: ItemId(1), names: vec!["a".into()], names_more: 0, size: None, count: None, counted: false, asked: true };
     assert_eq!(written(ROOMY, true, &[Event::Offer(offer.clone())]), "");
     assert_eq!(written(ROOMY, true, &[Event::Offer(Offered { asked: false, ..offer })]), "Receiving a, of unknown size\n");
 }

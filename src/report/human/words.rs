@@ -6,7 +6,7 @@ use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
 use crate::report::sentences::{Side, sentence};
 use crate::session::event::{Channel, Offered, Path, Reach};
-use pinhole_protocol::wire::Reason;
+use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
@@ -134,4 +134,44 @@ pub fn total(offer: &Offered) -> String {
 pub fn amount(what: &str, files: Option<u32>, bytes: Option<u64>) -> String {
     let files = files.map(|files| count(files.into(), "file"));
     [Some(what.to_owned()), files, bytes.map(size)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// A name or path of any bytes, for a terminal.
+pub fn bytes(bytes: &[u8]) -> String {
+    // What is no UTF-8 is shown as what it is, so that no two names look alike.
+    if std::str::from_utf8(bytes).is_err() {
+        let shown: String =
+            bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()]).collect();
+        return name(&shown);
+    }
+    name(&String::from_utf8_lossy(bytes))
+}
+
+/// Differences that people are told by name.
+const TOLD: usize = 20;
+
+/// What did not arrive as it was, a sentence each: but for what a line says already, the name of `itself`.
+pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item = String> {
+    let told = |one: &&Difference| !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw());
+    let list: Vec<_> = all.first().iter().filter(told).take(TOLD).map(difference).collect();
+    let renamed = all.renamed().saturating_sub(u32::from(itself.is_some()));
+    let more = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());
+    let more = more.saturating_sub(list.len() as u64);
+    list.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
+}
+
+/// The same for who sent it, who has heard already of what was left out here.
+pub fn not_as_sent(all: &Differences) -> impl Iterator<Item = String> {
+    let told: Vec<_> = all.first().iter().filter(|one| !matches!(one.fate, Fate::LeftOut(_))).take(TOLD).map(difference).collect();
+    let more = u64::from(all.renamed()).saturating_add(all.missing().into()).saturating_sub(told.len() as u64);
+    told.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
+}
+
+fn difference(one: &Difference) -> String {
+    let path = bytes(one.path.raw());
+    match &one.fate {
+        Fate::Renamed(stored) => format!("{path} is stored as {}", bytes(stored.raw())),
+        Fate::Missing(reason) => format!("{path} is missing: {}", sentence(*reason, Side::There)),
+        Fate::LeftOut(reason) => format!("{path} was left out: {}", sentence(*reason, Side::There)),
+    }
 }

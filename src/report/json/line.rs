@@ -1,6 +1,7 @@
 //! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise. The core's own types are not serialisable,
 //! so that no change in them reaches a reader by accident. What is written about a field here is its description in the schema.
 
+use super::differing::Differing;
 use crate::failure::Exit;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -67,19 +68,15 @@ pub enum Body<'a> {
     File {
         #[serde(flatten)]
         peer: Peer,
-        /// Its name here.
-        name: &'a str,
-        /// Its name there, if it was changed to be safe here.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        original_name: Option<&'a str>,
-        /// Where it is, unless it went to standard output.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        saved_to: Option<String>,
-        /// Bytes of content.
-        size: u64,
-        kind: Kind,
-        /// Files in it, 1 for a file.
-        files: u32,
+        #[serde(flatten)]
+        file: File,
+    },
+    /// Not all of a file or folder of the other side's could be had or stored; what could is under its final name.
+    Incomplete {
+        #[serde(flatten)]
+        peer: Peer,
+        #[serde(flatten)]
+        file: File,
     },
     /// A secret of the other side's is where it belongs, or held by the session until a command takes it, and then told again.
     Secret {
@@ -107,8 +104,11 @@ pub enum Body<'a> {
     Offer {
         #[serde(flatten)]
         peer: Peer,
-        /// The top-level names as they will be stored.
+        /// The top-level names as they will be stored, the first 1,000.
         names: &'a [String],
+        /// How many more there are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        names_more: Option<u32>,
         /// Bytes, "at least" until `counted`.
         #[serde(skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
@@ -150,9 +150,21 @@ pub enum Body<'a> {
     Delivered {
         #[serde(flatten)]
         item: Item<'a>,
-        /// How much was left out of its folders, each time with an `error` `skipped` in the process that sent it.
+        #[serde(flatten)]
+        differing: Differing,
+        /// There if it names what the other side stored.
         #[serde(skip_serializing_if = "Option::is_none")]
-        left_out: Option<u64>,
+        trust: Option<Trust>,
+    },
+    /// The other side has said that of something of this side's not all is where it belongs.
+    Partly {
+        #[serde(flatten)]
+        item: Item<'a>,
+        #[serde(flatten)]
+        differing: Differing,
+        /// There if it names what the other side stored.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trust: Option<Trust>,
     },
     /// In a transcript alone: something of this side's is sent.
     Sent {
@@ -222,6 +234,35 @@ impl Body<'_> {
                 | Self::End { .. }
         )
     }
+}
+
+/// A file or folder that has arrived.
+#[derive(Serialize, JsonSchema)]
+pub struct File {
+    /// Its name here.
+    pub name: String,
+    /// Its bytes in Base64, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_bytes: Option<String>,
+    /// Its name there, if it has another here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_name: Option<String>,
+    /// Its bytes in Base64, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_name_bytes: Option<String>,
+    /// Where it is, unless it went to standard output, or nothing of it could be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved_to: Option<String>,
+    /// Its bytes in Base64, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved_to_bytes: Option<String>,
+    /// Bytes of content.
+    pub size: u64,
+    pub kind: Kind,
+    /// Files in it, 1 for a file.
+    pub files: u32,
+    #[serde(flatten)]
+    pub differing: Differing,
 }
 
 /// What has happened to the channel, its `event`.

@@ -1,10 +1,13 @@
 //! A numbered line read again, for people who ask for it at a terminal.
 
+use super::differing::{Differing, bytes};
 use super::moment;
 use crate::report::sentences::reason;
 use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, Stored};
-use pinhole_protocol::wire::{ItemId, PeerText};
+use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -24,8 +27,7 @@ fn event(line: &Value) -> Option<Event> {
     let id = || number("id").and_then(|id| u32::try_from(id).ok()).map(ItemId);
     let saved_to = || word("saved_to").map(PathBuf::from);
     let files = || number("files").and_then(|files| u32::try_from(files).ok());
-    let ours =
-        || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, left_out: number("left_out").unwrap_or(0) });
+    let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, differences: Differing::read(line) });
     Some(match (word("type")?, word("event").unwrap_or_default()) {
         ("status", "channel") => Event::Channel(Channel {
             code: text("code")?,
@@ -63,23 +65,25 @@ fn event(line: &Value) -> Option<Event> {
             (Some(body), None) => Event::Text { id: id()?, body, saved_to: None },
             (_, Some(path)) => Event::File(Arrived {
                 id: id()?,
-                name: "a text".into(),
+                name: PeerName::new(b"a text".to_vec()),
                 original_name: None,
                 saved_to: Some(path),
                 size: number("size")?,
                 files: 1,
                 folder: false,
+                differences: Differences::default(),
             }),
             (None, None) => return None,
         },
-        ("file", _) => Event::File(Arrived {
+        ("file" | "incomplete", _) => Event::File(Arrived {
             id: id()?,
-            name: text("name")?,
-            original_name: said("original_name"),
-            saved_to: saved_to(),
+            name: bytes(line, "name"),
+            original_name: word("original_name").map(|_| bytes(line, "original_name")),
+            saved_to: saved_to().map(|_| PathBuf::from(OsStr::from_bytes(bytes(line, "saved_to").raw()))),
             size: number("size")?,
             files: files()?,
             folder: word("kind")? == "folder",
+            differences: Differing::read(line),
         }),
         ("secret", _) => {
             let stored = match (word("stored")?, saved_to()) {
@@ -95,13 +99,14 @@ fn event(line: &Value) -> Option<Event> {
         ("offer", _) => Event::Offer(Offered {
             id: id()?,
             names: line.get("names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            names_more: number("names_more").and_then(|more| u32::try_from(more).ok()).unwrap_or(0),
             size: number("size"),
             count: number("count").and_then(|count| u32::try_from(count).ok()),
             counted: line.get("counted")?.as_bool()?,
             asked: false,
         }),
         ("queued", _) => Event::Queued(ours()?),
-        ("delivered", _) => Event::Delivered(ours()?),
+        ("delivered" | "partly", _) => Event::Delivered(ours()?),
         _ => return None,
     })
 }

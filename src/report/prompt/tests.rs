@@ -16,7 +16,7 @@ fn answers<T: Debug>(typed: &[&str], ask: impl Fn(&mut Terminal<&[u8], Vec<u8>>)
 
 fn offer(names: &[&str], size: u64, count: u32, counted: bool) -> Offered {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Offered { id: ItemId(1), names, size: Some(size), count: Some(count), counted, asked: true }
+    Offered { id: ItemId(1), names, names_more: 0, size: Some(size), count: Some(count), counted, asked: true }
 }
 
 #[test]

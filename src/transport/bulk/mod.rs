@@ -13,7 +13,7 @@ use pinhole_protocol::conversation::LinkEnd;
 use pinhole_protocol::limits::{LINK_GRANTS, LINK_RECORDS};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{Opener, Sealer};
-use pinhole_protocol::wire::ItemId;
+use pinhole_protocol::wire::{ItemId, Reason};
 use socket2::Socket;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -86,6 +86,8 @@ pub enum News {
     Sent(ItemId, Range<u64>),
     /// A granted range was dropped, because its source is gone.
     Unserved,
+    /// No bytes come of these positions, which may go on behind what was granted: they are zeros, or not to be had.
+    Gap(ItemId, Range<u64>, Option<Reason>),
     /// A granted range could not be read.
     Unread(ItemId, SourceFailure),
     /// The reader has ended.

@@ -1,7 +1,7 @@
 //! The two threads that send: one reads and seals, one writes what is sealed.
 
 use super::{Command, News, Tables};
-use crate::files::outbox::Outgoing;
+use crate::files::outbox::{Outgoing, Read};
 use pinhole_protocol::limits::CHUNK_DATA;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::records::{ChunkHead, RecordBuf, Sealer};
@@ -155,12 +155,21 @@ impl Sealing {
                 self.grants.pop_front();
                 self.tell(News::Sent(item, whole))?;
             }
-            Ok(Some(read)) => {
-                let head = ChunkHead { transfer: item, entry: read.entry, offset: read.offset };
-                self.sealer.seal_chunk(record, head, read.len).map_err(|_| Ended)?;
-                *position = from.saturating_add(read.len as u64);
+            Ok(Some(Read::Bytes { entry, offset, len })) => {
+                let head = ChunkHead { transfer: item, entry, offset };
+                self.sealer.seal_chunk(record, head, len).map_err(|_| Ended)?;
+                *position = from.saturating_add(len as u64);
                 let done = *position >= whole.end;
                 self.sealed()?;
+                if done {
+                    self.grants.pop_front();
+                    self.tell(News::Sent(item, whole))?;
+                }
+            }
+            Ok(Some(Read::Gap { end, why })) => {
+                *position = end.min(whole.end);
+                let done = *position >= whole.end;
+                self.tell(News::Gap(item, from..end, why))?;
                 if done {
                     self.grants.pop_front();
                     self.tell(News::Sent(item, whole))?;

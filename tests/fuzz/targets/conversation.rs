@@ -8,7 +8,7 @@ use pinhole_protocol::limits::TTL;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::time::Instant;
-use pinhole_protocol::wire::{Control, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read};
+use pinhole_protocol::wire::{Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read};
 
 /// A step is a byte that says what, one that says of which item or how long, and for control its bytes.
 fn step<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u8, &'a [u8])> {
@@ -27,7 +27,11 @@ fuzz_target!(|bytes: &[u8]| {
     let mut now = 0;
     let (host, joiner) = Commitment::simulated([7; 32], [0x5e; 32]);
     let (commitment, nonce) = if role == Role::Host { (host, None) } else { (joiner, Some([0x5e; 32].into())) };
-    let mut conversation = Conversation::new(Instant::from_millis(now), commitment, Setup { want, ttl: TTL, verify: first & 2 != 0 });
+    let mut conversation = Conversation::new(
+        Instant::from_millis(now),
+        commitment,
+        Setup { want, ttl: TTL, verify: first & 2 != 0, faithful: first & 4 != 0 },
+    );
     let want = if want == Want::Take { Want::Give } else { Want::Take };
     let theirs = Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce };
     let greeting = if role == Role::Joiner { Control::Use(theirs) } else { Control::Using(theirs) };
@@ -69,14 +73,14 @@ fuzz_target!(|bytes: &[u8]| {
             8 => tell(&mut conversation, now, Input::Accept(item)),
             9 => tell(&mut conversation, now, Input::Registered(item)),
             10 => tell(&mut conversation, now, Input::Wrote(item, u64::from(which >> 4)..u64::from(which))),
-            11 => tell(&mut conversation, now, Input::Committed(item)),
+            11 => tell(&mut conversation, now, Input::Committed(item, Differences::default())),
             12 => {
                 let ours = conversation.next_item();
                 if which & 1 == 0 {
                     tell(&mut conversation, now, Input::Body(ours, Body::text(ours, "text".into()).unwrap()));
                 } else {
-                    let item = Item { name: PeerText::new("name".into()), kind: ItemKind::File, size: Some(9) };
-                    let offer = Offer { item: ours, items: vec![item], bytes: 9, entries: 1, counted: true };
+                    let item = Item { name: PeerText::new("name".into()), kind: ItemKind::File, size: Some(9), exact: None };
+                    let offer = Offer { item: ours, items: vec![item], bytes: 9, entries: 1, counted: true, allocated: None };
                     tell(&mut conversation, now, Input::Offer(offer));
                 }
             }
@@ -89,7 +93,7 @@ fuzz_target!(|bytes: &[u8]| {
                 1 => tell(&mut conversation, now, Input::Verified),
                 2 => tell(&mut conversation, now, Input::Refuse(item, Reason::Declined)),
                 3 => tell(&mut conversation, now, Input::Cancel(item, Reason::Declined)),
-                4 => tell(&mut conversation, now, Input::Unchanged(item)),
+                4 => tell(&mut conversation, now, Input::Checked(item, Differences::default())),
                 _ => tell(&mut conversation, now, Input::Total(item, u64::from(which))),
             },
             _ => match which % 3 {

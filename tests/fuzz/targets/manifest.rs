@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use name::FileName;
 use pinhole_protocol::conversation::{Conversation, Event, Input, Setup};
 use pinhole_protocol::keys::Commitment;
-use pinhole_protocol::limits::{PART_ENTRIES, PATH_LEVELS, TTL};
+use pinhole_protocol::limits::{ITEMS, PART_ENTRIES, TTL};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{Control, Entry, Greeting, Item, ItemId, Message, Offer, Part, Want};
@@ -27,7 +27,7 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 fuzz_target!(|bytes: &[u8]| {
     let now = Instant::from_millis(0);
     let (_, commitment) = Commitment::simulated([7; 32], [0x5e; 32]);
-    let mut taker = Conversation::new(now, commitment, Setup { want: Want::Take, ttl: TTL, verify: false });
+    let mut taker = Conversation::new(now, commitment, Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true });
     let mut events = taker.handle(now, Input::LinkUp(LinkId::CODE)).events;
     let greeting = Greeting { next: 0, window: 0, want: Some(Want::Give), ttl: None, nonce: Some([0x5e; 32].into()) };
     events.extend(taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(Control::Use(greeting)).unwrap())).events);
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
 
     let (items, mut rest) = split(bytes);
     let Ok(items) = minicbor::decode::<Vec<Item>>(items) else { return };
-    let mut messages = vec![Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false })];
+    let mut messages = vec![Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false, allocated: None })];
     let mut first = 0;
     while !rest.is_empty() {
         let part;
@@ -54,9 +54,9 @@ fuzz_target!(|bytes: &[u8]| {
             for event in events {
                 match event {
                     Event::Offered(offer) => {
-                        assert!((1..=1000).contains(&offer.items.len()));
+                        assert!((1..=ITEMS).contains(&offer.items.len()));
                         for item in &offer.items {
-                            let _ = FileName::parse(&item.name);
+                            let _ = FileName::parse(item.bytes());
                         }
                         next.extend(taker.handle(now, Input::Accept(ITEM)).events);
                     }
@@ -64,9 +64,9 @@ fuzz_target!(|bytes: &[u8]| {
                         assert!(part.first == registered && (1..=PART_ENTRIES).contains(&part.entries.len()));
                         registered += part.entries.len() as u32;
                         for entry in &part.entries {
-                            assert!(entry.path.len() <= PATH_LEVELS);
-                            for name in entry.path.iter().filter_map(|name| FileName::parse(name).ok()) {
-                                assert!(!name.name.as_str().contains(['/', '\\']) && name.name.as_str() != "..");
+                            assert!(entry.is_lawful());
+                            if let Some(parsed) = entry.name.as_ref().and_then(|name| FileName::parse(name.raw()).ok()) {
+                                assert!(!parsed.name.bytes().contains(&b'/') && parsed.name.bytes() != b"..");
                             }
                         }
                         next.extend(taker.handle(now, Input::Registered(ITEM)).events);

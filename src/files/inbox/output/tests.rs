@@ -1,5 +1,5 @@
 use super::*;
-use pinhole_protocol::wire::{Entry, ItemId};
+use pinhole_protocol::wire::{Entry, ItemId, PeerText};
 use proptest::prelude::*;
 use std::sync::mpsc::SyncSender;
 
@@ -20,13 +20,14 @@ impl Write for Pipe {
 }
 
 fn offer(items: &[(&str, ItemKind, Option<u64>)]) -> Offer {
-    let items = items.iter().map(|(name, kind, size)| Item { name: PeerText::new((*name).to_owned()), kind: *kind, size: *size });
-    Offer { item: ItemId(1), items: items.collect(), bytes: 0, entries: 0, counted: false }
+    let items =
+        items.iter().map(|(name, kind, size)| Item { name: PeerText::new((*name).to_owned()), kind: *kind, size: *size, exact: None });
+    Offer { item: ItemId(1), items: items.collect(), bytes: 0, entries: 0, counted: false, allocated: None }
 }
 
 fn part(name: &str, size: Option<u64>) -> Part {
-    let path = vec![PeerText::new(name.to_owned())];
-    let entry = Entry { path, kind: EntryKind::File, size, executable: false, modified: None, modified_nanos: 0 };
+    // Any other item is not in the offer.
+    let entry = Entry { size, ..Entry::of_item(u32::from(name != "f"), EntryKind::File) };
     Part { item: ItemId(1), first: 0, entries: vec![entry] }
 }
 

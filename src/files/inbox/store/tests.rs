@@ -22,7 +22,7 @@ fn a_secret_goes_to_a_new_private_file_under_a_safe_name() {
     let stored = [None, Some(label("API_KEY")), Some(label("API_KEY")), Some(label("../../.ssh/id")), Some(label(".env"))]
         .map(|label| inbox.store_secret(label.as_ref(), &secret(b"s3cr3t")).unwrap());
     let stored = stored.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
-    assert_eq!(stored, ["secret", "API_KEY", "API_KEY (1)", "secret (1)", "_env"]);
+    assert_eq!(stored, ["secret", "API_KEY", "API_KEY (1)", "secret (1)", "_.env"]);
     for name in stored {
         let path = inbox.path().join(name);
         assert_eq!(fs::read(&path).unwrap(), b"s3cr3t");

@@ -42,7 +42,7 @@ fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
             let identity = |name: &str| desk.dir.path().join(name).symlink_metadata().unwrap().ino();
             let old = identity("x");
 
-            let mut plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None).unwrap();
+            let mut plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
             assert!(plan.items()[0].taken);
             if conflict == Conflict::Ask {
                 let names: Vec<FileName> = plan.conflicts().cloned().collect();
@@ -53,7 +53,7 @@ fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
             let incoming = desk.inbox.begin(plan).unwrap();
             incoming.register(&part(0, [file("x", 3)])).unwrap();
             incoming.write(0, 0, b"new").unwrap();
-            let saved = incoming.commit_counted(1, 3).unwrap().remove(0);
+            let saved = incoming.commit_all(1, 3).unwrap().remove(0);
 
             let after = desk.tree();
             let replaced = conflict == Conflict::Overwrite && matches!(thing, "file" | "hard link");
@@ -93,7 +93,7 @@ fn a_folder_replaces_nothing() {
             let mut expected = desk.tree();
             let incoming = desk.begin(&[item("x", ItemKind::Folder, None)]).unwrap();
             incoming.register(&part(0, [folder("x"), file("x/f", 0)])).unwrap();
-            incoming.commit_counted(2, 0).unwrap();
+            incoming.commit_all(2, 0).unwrap();
             expected.extend(tree(&[("x (1)", None), ("x (1)/f", Some(""))]));
             assert_eq!(desk.tree(), expected, "{conflict:?} {thing}");
         }
@@ -105,8 +105,9 @@ fn numbers_go_on_and_the_other_name_is_told() {
     let desk = desk(Conflict::Rename);
     let names: Vec<String> = (0..3).map(|_| desk.receive("a.txt", b"").unwrap().name.as_str().to_owned()).collect();
     assert_eq!(names, ["a.txt", "a (1).txt", "a (2).txt"]);
-    let saved = desk.receive(".a", b"").unwrap();
-    assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("_a", ".a"));
+    let saved = desk.receive("a\nb", b"").unwrap();
+    assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("a_b", &b"a\nb"[..]));
+    assert_eq!(desk.receive(".a", b"").unwrap().original, None);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn what_appears_while_the_file_arrives_is_not_replaced() {
     incoming.register(&part(0, [file("x", 3)])).unwrap();
     incoming.write(0, 0, b"new").unwrap();
     fs::write(desk.dir.path().join("x"), "other").unwrap();
-    incoming.commit_counted(1, 3).unwrap();
+    incoming.commit_all(1, 3).unwrap();
     assert_eq!(desk.tree(), tree(&[("x", Some("other")), ("x (1)", Some("new"))]));
 }
 
@@ -133,7 +134,7 @@ fn what_appears_while_the_file_arrives_is_not_replaced() {
 fn a_question_without_an_answer_ends_before_anything_is_written() {
     let desk = desk(Conflict::Ask);
     desk.receive("x", b"old").unwrap();
-    let plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None).unwrap();
+    let plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
     let refusal = desk.inbox.begin(plan).unwrap_err();
     assert_eq!((refusal.reason, refusal.failure.exit), (Reason::NoAnswer, Exit::NoAnswer));
     assert_eq!(desk.tree(), tree(&[("x", Some("old"))]));
@@ -146,9 +147,9 @@ fn items_of_one_offer_never_replace_each_other() {
         let names = ["a", "A", "a?", "a*", "e\u{301}", "é", "x (1)", "x", "X"];
         let incoming = desk.begin(&names.map(|name| item(name, ItemKind::File, Some(0)))).unwrap();
         incoming.register(&part(0, names.map(|name| file(name, 0)))).unwrap();
-        let saved = incoming.commit_counted(9, 0).unwrap();
+        let saved = incoming.commit_all(9, 0).unwrap();
         let saved: Vec<_> = saved.iter().map(|saved| saved.name.as_str()).collect();
-        assert_eq!(saved, ["a", "A (1)", "a_", "a_ (1)", "é", "é (1)", "x (1)", "x", "X (2)"], "{conflict:?}");
+        assert_eq!(saved, ["a", "A", "a?", "a*", "e\u{301}", "é", "x (1)", "x", "X"], "{conflict:?}");
     }
     // A folder holds the first one's name, so it becomes the second one's.
     let desk = desk(Conflict::Overwrite);
@@ -156,7 +157,7 @@ fn items_of_one_offer_never_replace_each_other() {
     let names = ["x", "x (1)"];
     let incoming = desk.begin(&names.map(|name| item(name, ItemKind::File, Some(0)))).unwrap();
     incoming.register(&part(0, names.map(|name| file(name, 0)))).unwrap();
-    let saved = incoming.commit_counted(2, 0).unwrap();
+    let saved = incoming.commit_all(2, 0).unwrap();
     assert_eq!((saved[0].name.as_str(), saved[1].name.as_str()), ("x (1)", "x (1) (1)"));
 }
 

@@ -3,14 +3,17 @@
 mod bounds;
 mod disk;
 mod existing;
+mod faithful;
 mod hostile;
 mod whole;
 
 use super::*;
 use crate::files::name::FileName;
-use pinhole_protocol::wire::{Entry, EntryKind, Item, ItemId, ItemKind, Offer, PeerText, Reason};
-use std::collections::BTreeMap;
+use pinhole_protocol::wire::{Entry as Wire, EntryKind, Item, ItemId, ItemKind, Offer, PeerName, PeerText, Reason};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use tempfile::TempDir;
 
 /// A directory and its inbox.
@@ -31,7 +34,7 @@ impl Desk {
     }
 
     fn begin(&self, items: &[Item]) -> Result<Incoming, Refusal> {
-        self.inbox.begin(self.inbox.plan(&offer(items), None)?)
+        self.inbox.begin(self.inbox.plan(&offer(items), None, true)?)
     }
 
     /// Receives one file as an honest peer sends it.
@@ -42,7 +45,7 @@ impl Desk {
         if !content.is_empty() {
             incoming.write(0, 0, content)?;
         }
-        Ok(incoming.commit_counted(1, size)?.remove(0))
+        Ok(incoming.commit_all(1, size)?.remove(0))
     }
 
     /// Everything in the directory, hidden or not: content of files, nothing for folders, the target of links.
@@ -83,17 +86,47 @@ fn text(text: &str) -> PeerText {
 }
 
 fn item(name: &str, kind: ItemKind, size: Option<u64>) -> Item {
-    Item { name: text(name), kind, size }
+    Item { name: text(name), kind, size, exact: None }
 }
 
 /// An offer that is still being counted.
 fn offer(items: &[Item]) -> Offer {
-    Offer { item: ItemId(1), items: items.to_vec(), bytes: 0, entries: 0, counted: false }
+    SAID.with_borrow_mut(|said| {
+        said.items = items.iter().map(|item| item.name.raw().to_owned()).collect();
+        said.folders.clear();
+    });
+    Offer { item: ItemId(1), items: items.to_vec(), bytes: 0, entries: 0, counted: false, allocated: None }
+}
+
+thread_local! {
+    /// What the sender of this test has said: its items, and the numbers of its folders.
+    static SAID: RefCell<Said> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Said {
+    items: Vec<String>,
+    folders: HashMap<String, u32>,
+}
+
+/// An entry as a test names it, by its path.
+#[derive(Clone, Debug)]
+struct Entry {
+    path: String,
+    kind: EntryKind,
+    size: Option<u64>,
+    mode: Option<u16>,
+    modified: Option<i64>,
+    modified_nanos: u32,
+    target: Option<String>,
 }
 
 fn entry(path: &str, kind: EntryKind, size: Option<u64>) -> Entry {
-    let path = path.split('/').map(text).collect();
-    Entry { path, kind, size, executable: false, modified: None, modified_nanos: 0 }
+    Entry { path: path.to_owned(), kind, size, mode: None, modified: None, modified_nanos: 0, target: None }
+}
+
+fn link(path: &str, target: &str) -> Entry {
+    Entry { target: Some(target.to_owned()), ..entry(path, EntryKind::Link, None) }
 }
 
 fn file(path: &str, size: u64) -> Entry {
@@ -108,8 +141,42 @@ fn stream(path: &str) -> Entry {
     entry(path, EntryKind::File, None)
 }
 
+/// A part: each entry with its place in the offer, or with its name and the number of its folder, one that never came if it is not said.
 fn part(first: u32, entries: impl IntoIterator<Item = Entry>) -> Part {
-    Part { item: ItemId(1), first, entries: entries.into_iter().collect() }
+    let entries = (first..).zip(entries).map(|(number, entry)| {
+        SAID.with_borrow_mut(|said| {
+            let placed = match entry.path.rsplit_once('/') {
+                None => {
+                    let place = said.items.iter().position(|item| *item == entry.path);
+                    Wire::of_item(place.map_or(u32::MAX, |place| u32::try_from(place).unwrap()), entry.kind)
+                }
+                Some((folder, name)) => {
+                    let folder = said.folders.get(folder).copied().unwrap_or(u32::MAX);
+                    Wire::inside(folder, PeerName::new(name.as_bytes().to_vec()), entry.kind)
+                }
+            };
+            if entry.kind == EntryKind::Folder {
+                said.folders.insert(entry.path, number);
+            }
+            let Entry { size, mode, modified, modified_nanos, target, .. } = entry;
+            Wire { size, mode, modified, modified_nanos, target: target.map(|target| PeerName::new(target.into_bytes())), ..placed }
+        })
+    });
+    Part { item: ItemId(1), first, entries: entries.collect() }
+}
+
+impl Incoming {
+    /// Commits what an honest sender has sent whole.
+    fn commit_all(&self, entries: u32, bytes: u64) -> Result<Vec<Saved>, Refusal> {
+        self.commit_counted(entries, bytes, &Differences::default()).map(|committed| committed.items)
+    }
+}
+
+/// These permissions, less the umask of the tests.
+fn masked(mode: u32) -> u32 {
+    let dir = tempfile::tempdir().unwrap();
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o777).open(dir.path().join("probe")).unwrap();
+    file.metadata().unwrap().permissions().mode() & mode
 }
 
 /// The reason a peer would be told.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 fn a_file_is_hidden_until_it_is_whole_and_then_has_its_name_mode_and_time() {
     let desk = Desk::new();
     let mut sent = file("run.sh", 5);
-    sent.executable = true;
+    sent.mode = Some(0o755);
     (sent.modified, sent.modified_nanos) = (Some(-1), 250_000_000);
     let incoming = desk.begin(&[item("run.sh", ItemKind::File, Some(5))]).unwrap();
     incoming.register(&part(0, [sent])).unwrap();
@@ -19,13 +19,13 @@ fn a_file_is_hidden_until_it_is_whole_and_then_has_its_name_mode_and_time() {
     let names: Vec<String> = desk.tree().into_keys().collect();
     assert!(names.len() == 1 && names[0].starts_with(".pinhole-"), "{names:?}");
 
-    let saved = incoming.commit_counted(1, 5).unwrap().remove(0);
+    let saved = incoming.commit_all(1, 5).unwrap().remove(0);
     assert_eq!(desk.tree(), tree(&[("run.sh", Some("hello"))]));
     assert_eq!(saved.path.as_deref(), Some(desk.dir.path().canonicalize().unwrap().join("run.sh").as_path()));
     assert_eq!((saved.name.as_str(), saved.size, saved.files, saved.folder, saved.skipped), ("run.sh", 5, 1, false, false));
     assert!(saved.original.is_none());
     let metadata = fs::metadata(desk.dir.path().join("run.sh")).unwrap();
-    assert_eq!(metadata.mode() & 0o7777, 0o700);
+    assert_eq!(metadata.mode() & 0o7777, masked(0o755));
     assert_eq!(metadata.modified().unwrap(), SystemTime::UNIX_EPOCH - Duration::from_millis(750));
 }
 
@@ -34,13 +34,13 @@ fn a_folder_arrives_with_all_that_is_in_it() {
     let desk = Desk::new();
     let incoming = desk.begin(&[item("photos", ItemKind::Folder, None), item("note", ItemKind::File, Some(0))]).unwrap();
     let mut runnable = file("photos/sub/empty", 0);
-    runnable.executable = true;
+    runnable.mode = Some(0o755);
     let first = [folder("photos"), file("photos/a", 3), folder("photos/sub"), runnable, folder("photos/sub/deep")];
     incoming.register(&part(0, first)).unwrap();
     incoming.register(&part(5, [file("photos/sub/deep/b", 2), file("note", 0)])).unwrap();
     assert_eq!(incoming.write(5, 0, b"bb").unwrap(), 3..5);
     assert_eq!(incoming.write(1, 0, b"aaa").unwrap(), 0..3);
-    let saved = incoming.commit_counted(7, 5).unwrap();
+    let saved = incoming.commit_all(7, 5).unwrap();
     let expected = [
         ("note", Some("")),
         ("photos", None),
@@ -53,8 +53,8 @@ fn a_folder_arrives_with_all_that_is_in_it() {
     assert_eq!(desk.tree(), tree(&expected));
     let counts: Vec<_> = saved.iter().map(|saved| (saved.name.as_str(), saved.size, saved.files, saved.folder)).collect();
     assert_eq!(counts, [("photos", 5, 3, true), ("note", 0, 1, false)]);
-    for (name, mode) in [("photos", 0o700), ("photos/sub", 0o700), ("photos/a", 0o600), ("photos/sub/empty", 0o700), ("note", 0o600)] {
-        assert_eq!(fs::metadata(desk.dir.path().join(name)).unwrap().mode() & 0o7777, mode, "{name}");
+    for (name, mode) in [("photos", 0o777), ("photos/sub", 0o777), ("photos/a", 0o666), ("photos/sub/empty", 0o755), ("note", 0o666)] {
+        assert_eq!(fs::metadata(desk.dir.path().join(name)).unwrap().mode() & 0o7777, masked(mode), "{name}");
     }
 }
 
@@ -68,7 +68,7 @@ fn a_stream_is_as_long_as_what_came() {
         let start = number * 65_536;
         assert_eq!(incoming.write(0, start, chunk).unwrap(), start..start + chunk.len() as u64);
     }
-    let saved = incoming.commit_counted(1, bytes.len() as u64).unwrap().remove(0);
+    let saved = incoming.commit_all(1, bytes.len() as u64).unwrap().remove(0);
     assert_eq!(saved.size, bytes.len() as u64);
     let path = desk.dir.path().join("stdin");
     assert!(fs::read(&path).unwrap() == bytes);
@@ -77,7 +77,7 @@ fn a_stream_is_as_long_as_what_came() {
 
     let nothing = desk.begin(&[item("none", ItemKind::Stream, None)]).unwrap();
     nothing.register(&part(0, [stream("none")])).unwrap();
-    nothing.commit_counted(1, 0).unwrap();
+    nothing.commit_all(1, 0).unwrap();
     assert_eq!(fs::read(desk.dir.path().join("none")).unwrap(), b"");
 }
 
@@ -98,7 +98,7 @@ fn eight_links_write_one_file_in_any_order_and_some_of_it_twice() {
             });
         }
     });
-    incoming.commit_counted(1, size).unwrap();
+    incoming.commit_all(1, size).unwrap();
     assert!(fs::read(desk.dir.path().join("big")).unwrap() == bytes);
 }
 
@@ -110,8 +110,8 @@ fn what_is_written_is_not_written_again_nor_committed_again() {
     incoming.write(0, 0, b"12").unwrap();
     assert_eq!(incoming.write(0, 0, b"xx").unwrap(), 0..2);
     incoming.write(0, 2, b"34").unwrap();
-    incoming.commit_counted(1, 4).unwrap();
-    assert_eq!(reason(incoming.commit_counted(1, 4)), Reason::Failed);
+    incoming.commit_all(1, 4).unwrap();
+    assert_eq!(reason(incoming.commit_all(1, 4)), Reason::Failed);
     drop(incoming);
     assert_eq!(desk.tree(), tree(&[("f", Some("1234"))]));
 }
@@ -136,7 +136,7 @@ fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
         let underway = incoming.underway();
         assert_eq!((underway.pending.len(), underway.unwritten_parts(), underway.written.iter(9).count()), (0, 0, 1));
     }
-    let saved = incoming.commit_counted(1 + parts * each, u64::from(parts * each * 2)).unwrap();
+    let saved = incoming.commit_all(1 + parts * each, u64::from(parts * each * 2)).unwrap();
     assert_eq!((saved[0].files, saved[0].size), (3_000, 6_000));
     let files = desk.tree().into_iter().filter(|(name, _)| name.contains('/')).map(|(_, content)| content);
     assert!(files.eq((0..3_000).map(|_| Some("ab".to_owned()))));
@@ -166,7 +166,7 @@ fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
         assert_eq!(incoming.write(entry, 0, b"12").unwrap(), 0..0);
     }
     incoming.register(&part(4, [folder("d/new")])).unwrap();
-    assert_eq!(reason(incoming.commit_counted(4, 6)), Reason::Failed);
+    assert_eq!(reason(incoming.commit_all(4, 6)), Reason::Failed);
     drop(begin());
     assert!(desk.is_empty());
 }
@@ -187,39 +187,39 @@ fn only_what_this_transfer_made_is_removed() {
 #[test]
 fn a_new_name_goes_to_the_only_item() {
     let desk = Desk::new();
-    let name = || FileName::parse(&text("mine.txt")).unwrap().name;
-    let plan = desk.inbox.plan(&offer(&[item("theirs", ItemKind::File, Some(0))]), Some(name())).unwrap();
+    let name = || FileName::parse(b"mine.txt").unwrap().name;
+    let plan = desk.inbox.plan(&offer(&[item("theirs", ItemKind::File, Some(0))]), Some(name()), true).unwrap();
     assert_eq!(plan.items()[0].name.as_str(), "mine.txt");
     let incoming = desk.inbox.begin(plan).unwrap();
     incoming.register(&part(0, [file("theirs", 0)])).unwrap();
-    let saved = incoming.commit_counted(1, 0).unwrap().remove(0);
-    assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("mine.txt", "theirs"));
+    let saved = incoming.commit_all(1, 0).unwrap().remove(0);
+    assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("mine.txt", &b"theirs"[..]));
 }
 
 #[test]
 fn several_items_make_a_new_name_a_folder() {
     let desk = Desk::with(Policy { keep_free: 0.0, max_entries: Some(4), ..Policy::default() });
-    let name = || FileName::parse(&text("mine")).unwrap().name;
+    let name = || FileName::parse(b"mine").unwrap().name;
     let two = offer(&[item("a", ItemKind::File, Some(1)), item("b", ItemKind::File, Some(1))]);
     let receive = || -> Result<Vec<Saved>, Refusal> {
-        let incoming = desk.inbox.begin(desk.inbox.plan(&two, Some(name()))?)?;
+        let incoming = desk.inbox.begin(desk.inbox.plan(&two, Some(name()), true)?)?;
         incoming.register(&part(0, [file("a", 1), file("b", 1)]))?;
         incoming.write(0, 0, b"a")?;
         incoming.write(1, 0, b"b")?;
-        incoming.commit_counted(2, 2)
+        incoming.commit_all(2, 2)
     };
-    let planned = desk.inbox.plan(&two, Some(name())).unwrap();
+    let planned = desk.inbox.plan(&two, Some(name()), true).unwrap();
     assert_eq!((planned.folder(), desk.tree().len()), (Some(&name()), 0));
     let saved = receive().unwrap();
     assert_eq!((saved[0].name.as_str(), saved[0].path.clone()), ("a", Some(desk.inbox.path().join("mine/a"))));
     // What is there is seen in the folder, and all that comes is counted together.
-    assert!(desk.inbox.plan(&two, Some(name())).unwrap().items()[0].taken);
+    assert!(desk.inbox.plan(&two, Some(name()), true).unwrap().items()[0].taken);
     assert_eq!(receive().unwrap()[1].path, Some(desk.inbox.path().join("mine/b (1)")));
     assert_eq!(reason(receive()), Reason::TooLarge);
     // A file is no folder, and stays.
     let desk = Desk::new();
     fs::write(desk.dir.path().join("mine"), "old").unwrap();
-    assert_eq!(desk.inbox.plan(&two, Some(name())).unwrap().folder().unwrap().as_str(), "mine (1)");
+    assert_eq!(desk.inbox.plan(&two, Some(name()), true).unwrap().folder().unwrap().as_str(), "mine (1)");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! What the tests share: a directory of their own, and a look at everything a selection sends.
 
 mod fencing;
+mod gaps;
 mod reading;
 mod selecting;
 mod streaming;
 mod walking;
 
-use super::{Next, Options, Outgoing, Selection, SourceFailure};
+use super::{Next, Options, Outgoing, Read, Selection, SourceFailure};
 use crate::failure::Failure;
-use pinhole_protocol::wire::{Entry, EntryKind};
+use pinhole_protocol::wire::{Entry, EntryKind, ItemId, Place as Lies};
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::{Uid, geteuid};
 use std::ffi::OsStr;
@@ -70,8 +71,14 @@ fn refusal(paths: &[PathBuf]) -> Failure {
     select_with(paths, &Options::default()).err().expect("a refusal")
 }
 
+/// Opened for a peer that is faithful.
 fn open(selection: &Selection) -> Outgoing {
-    selection.open(|_| ()).unwrap()
+    selection.open(true, |_| ()).unwrap()
+}
+
+/// Opened for a peer that is not.
+fn open_plainly(selection: &Selection) -> Outgoing {
+    selection.open(false, |_| ()).unwrap()
 }
 
 /// All parts to the end, and the totals.
@@ -86,15 +93,28 @@ fn parts(outgoing: &Outgoing) -> Result<(Vec<Vec<Entry>>, u32, u64), SourceFailu
     }
 }
 
-/// What an entry is, in one line: its path, and a slash for a folder.
-fn line(entry: &Entry) -> String {
-    let path: Vec<&str> = entry.path.iter().map(|name| name.raw()).collect();
-    path.join("/") + if entry.kind == EntryKind::Folder { "/" } else { "" }
+/// What the entries of a selection are, in a line each: the path, a slash for a folder, an arrow and its target for a link.
+fn lines_of(selection: &Selection, parts: &[Vec<Entry>]) -> Vec<String> {
+    let items = selection.offer(ItemId(1), true).unwrap().items;
+    let mut paths: Vec<String> = Vec::new();
+    for entry in parts.iter().flatten() {
+        paths.push(match entry.place().unwrap() {
+            Lies::Item(item) => String::from_utf8_lossy(items[item as usize].bytes()).into_owned(),
+            Lies::In(folder, name) => format!("{}/{}", paths[folder as usize], String::from_utf8_lossy(name.raw())),
+        });
+    }
+    let said = |(entry, path): (&Entry, String)| match (entry.kind, &entry.target) {
+        (EntryKind::File, _) => path,
+        (EntryKind::Folder, _) => path + "/",
+        (EntryKind::Link, target) => format!("{path} -> {}", String::from_utf8_lossy(target.as_ref().unwrap().raw())),
+    };
+    parts.iter().flatten().zip(paths).map(said).collect()
 }
 
 fn lines_with(paths: &[PathBuf], options: &Options) -> Vec<String> {
-    let (parts, ..) = parts(&open(&select_with(paths, options).unwrap())).unwrap();
-    parts.iter().flatten().map(line).collect()
+    let selection = select_with(paths, options).unwrap();
+    let (parts, ..) = parts(&open(&selection)).unwrap();
+    lines_of(&selection, &parts)
 }
 
 /// Every entry that these paths send, in order.
@@ -102,14 +122,33 @@ fn lines(paths: &[PathBuf]) -> Vec<String> {
     lines_with(paths, &Options::default())
 }
 
-/// Everything from a position on, read in pieces of at most `piece` bytes.
+/// Everything from a position on, read in pieces of at most `piece` bytes, up to what is not to be had.
 fn bytes_from(outgoing: &Outgoing, mut position: u64, piece: usize) -> Result<Vec<u8>, SourceFailure> {
     let (mut all, mut buf) = (Vec::new(), vec![0; piece]);
     while let Some(read) = outgoing.read(position, &mut buf)? {
-        all.extend_from_slice(&buf[..read.len]);
-        position += read.len as u64;
+        let len = match read {
+            Read::Bytes { len, .. } => len,
+            Read::Gap { why: Some(_), .. } => break,
+            Read::Gap { why: None, .. } => panic!("a hole at {position}: {read:?}"),
+        };
+        all.extend_from_slice(&buf[..len]);
+        position += len as u64;
     }
     Ok(all)
+}
+
+/// Lets the clock of the file system go on: it counts in steps of a few milliseconds, and a change within one is no change.
+fn tick(place: &Place) {
+    let probe = place.file("probe", "");
+    let first = rustix::fs::stat(&probe).unwrap();
+    loop {
+        fs::write(&probe, "").unwrap();
+        let now = rustix::fs::stat(&probe).unwrap();
+        if (now.st_ctime, now.st_ctime_nsec) != (first.st_ctime, first.st_ctime_nsec) {
+            return;
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Runs `act` as a user who is not root: on a thread of its own if this one is root's.

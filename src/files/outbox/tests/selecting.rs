@@ -1,13 +1,14 @@
 use super::*;
 use crate::failure::Exit;
-use crate::files::outbox::Links;
-use pinhole_protocol::wire::{ItemId, ItemKind, Offer};
+use crate::files::outbox::{Links, Totals};
+use pinhole_protocol::limits;
+use pinhole_protocol::wire::{ItemId, ItemKind, Message, Offer};
 use proptest::prelude::*;
 use rustix::fs::inotify;
 use std::os::unix::net::UnixListener;
 
 fn offer(selection: &Selection) -> Offer {
-    selection.offer(ItemId(7))
+    selection.offer(ItemId(7), true).unwrap()
 }
 
 fn names(selection: &Selection) -> Vec<String> {
@@ -51,15 +52,53 @@ fn nothing_too_much_and_bad_patterns_are_refused() {
     let place = Place::new();
     let file = place.file("file", "");
     assert_eq!(refusal(&[]).word, "nothing-to-give");
-    assert_eq!(refusal(&vec![file.clone(); 1_001]).word, "too-many-items");
-    assert_eq!(offer(&select(&vec![file.clone(); 1_000])).items.len(), 1_000);
+    assert_eq!(refusal(&vec![file.clone(); 16_385]).word, "too-many-items");
+    let most = select(&vec![file.clone(); 16_384]);
+    assert_eq!(offer(&most).items.len(), 16_384);
+    let more = most.offer(ItemId(1), false).unwrap_err();
+    assert_eq!((more.exit, more.word), (Exit::Usage, "too-many-items"));
+    assert!(more.detail.contains("an older pinhole"), "{more}");
+    assert_eq!(select(&vec![file.clone(); 1_000]).offer(ItemId(1), false).unwrap().items.len(), 1_000);
     for pattern in ["", "  ", "!", "! ", "a{b", "!a{b", "[z-a]"] {
         let options = Options { exclude: vec![pattern.into()], ..Options::default() };
         assert_eq!(select_with(std::slice::from_ref(&file), &options).err().expect(pattern).word, "bad-pattern");
     }
-    // 90 bytes that are no UTF-8 become 270.
-    let long = place.file(os(&[0xff; 90]), "");
-    assert_eq!(refusal(&[long]).word, "name-too-long");
+    // 90 bytes that are no UTF-8 become 270, which only a peer that is not faithful is told.
+    let long = select(&[place.file(os(&[0xff; 90]), "")]);
+    assert_eq!(offer(&long).items[0].bytes(), [0xff; 90]);
+    assert_eq!(long.offer(ItemId(1), false).unwrap_err().word, "name-too-long");
+    let longest = place.file("x".repeat(255), "");
+    let second = refusal(&[longest.clone(), longest]);
+    assert_eq!(second.word, "name-too-long", "with a number it is longer than a name can be");
+}
+
+#[test]
+fn an_offer_that_no_message_holds_is_refused() {
+    let place = Place::new();
+    let paths: Vec<PathBuf> = (0..5_000).map(|n| place.file(format!("{n:0>220}"), "")).collect();
+    let refused = refusal(&paths);
+    assert_eq!((refused.exit, refused.word), (Exit::Usage, "too-many-items"));
+    assert!(refused.next.unwrap().contains("one folder"));
+    for count in [4_000, 4_297] {
+        let offer = offer(&select(&paths[..count]));
+        let bytes = minicbor::to_vec(Message::Offer(offer)).unwrap().len();
+        assert!(bytes < limits::MESSAGE, "{count} names are {bytes} bytes");
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_kept_apart_as_bytes() {
+    let place = Place::new();
+    let paths = [&b"caf\xe9"[..], b"caf\xe8", b"plain"].map(|name| place.file(os(name), ""));
+    let selection = select(&paths);
+    let items = offer(&selection).items;
+    let said: Vec<_> = items.iter().map(|item| (item.name.raw(), item.bytes(), item.exact.is_some())).collect();
+    let lossy = "caf\u{fffd}";
+    assert_eq!(said, [(lossy, &b"caf\xe9"[..], true), (lossy, b"caf\xe8", true), ("plain", b"plain", false)]);
+    // To a peer that reads only the texts these would be one name.
+    let items = selection.offer(ItemId(1), false).unwrap().items;
+    let said: Vec<_> = items.iter().map(|item| (item.name.raw(), item.exact.is_some())).collect();
+    assert_eq!(said, [(lossy, false), ("caf\u{fffd} (1)", false), ("plain", false)]);
 }
 
 #[test]
@@ -90,10 +129,10 @@ fn a_stream_is_sent_alone_and_once() {
     assert_eq!((stdin.describe().as_str(), select(&[pipe]).describe().as_str()), ("standard input", "pipe"));
     let item = &offer(&stdin).items[0];
     assert_eq!((item.name.raw(), item.kind, item.size), ("stdin", ItemKind::Stream, None));
-    assert!(!offer(&stdin).counted && stdin.reusable() && stdin.count_in_background().is_none());
-    drop(stdin.open(|_| ()).unwrap());
+    assert!(!offer(&stdin).counted && stdin.reusable() && stdin.count_in_background(true).is_none());
+    drop(stdin.open(true, |_| ()).unwrap());
     assert!(!stdin.reusable());
-    assert_eq!(stdin.open(|_| ()).err().unwrap().word, "stream-spent");
+    assert_eq!(stdin.open(true, |_| ()).err().unwrap().word, "stream-spent");
 }
 
 #[test]
@@ -113,12 +152,16 @@ fn the_offer_says_what_is_there_now_and_what_is_counted() {
     let options = Options { exclude: vec!["*.log".into()], links: Links::Skip, ..Options::default() };
     let mixed = select_with(&[place.file("file", "9"), place.path("folder")], &options).unwrap();
     assert_eq!((offer(&mixed).bytes, offer(&mixed).entries, offer(&mixed).counted), (1, 2, false));
-    let counted = mixed.count_in_background().unwrap();
+    let counted = mixed.count_in_background(true).unwrap();
     while !counted.done() {
         std::thread::yield_now();
     }
     assert_eq!((counted.bytes(), counted.entries()), (5, 4));
     assert_eq!((offer(&mixed).bytes, offer(&mixed).entries, offer(&mixed).counted), (6, 5, true));
+    // What is said of it later is of the offer: the file has grown since.
+    fs::write(place.path("file"), "longer").unwrap();
+    assert_eq!(mixed.totals(true), Totals { bytes: 6, entries: 5, counted: true });
+    assert_eq!(offer(&mixed).bytes, 11);
 }
 
 #[test]

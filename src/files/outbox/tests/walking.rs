@@ -1,15 +1,19 @@
 use super::*;
-use crate::files::outbox::{Links, Why};
+use crate::files::outbox::{Fence, Links, Read, Why};
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{ItemId, Message, Part};
-use rustix::fs::OFlags;
+use pinhole_protocol::wire::{Fate, ItemId, Message, Part, PathEntry, PathKind, PathPart, PeerText, Reason};
+use rustix::fs::{AtFlags, Mode, OFlags};
+use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What of these paths is left out and listed: the name and why.
 fn left_out(paths: &[PathBuf], options: &Options) -> Vec<(String, Why)> {
-    let outgoing = open(&select_with(paths, options).unwrap());
-    parts(&outgoing).unwrap();
+    left_out_of(&open(&select_with(paths, options).unwrap()))
+}
+
+fn left_out_of(outgoing: &Outgoing) -> Vec<(String, Why)> {
+    parts(outgoing).unwrap();
     let skips = outgoing.skipped();
     assert_eq!(skips.count, skips.first.len() as u64);
     skips.first.iter().map(|skipped| (skipped.path.file_name().unwrap().to_string_lossy().into_owned(), skipped.why)).collect()
@@ -56,31 +60,31 @@ fn ten_thousand_files_come_in_order_in_parts_and_at_their_places() {
     for n in 0..10_000 {
         fs::write(folder.join(format!("{n:05}")), format!("{n}")).unwrap();
     }
-    let outgoing = open(&select(&[folder]));
+    let selection = select(&[folder]);
+    let outgoing = open(&selection);
     let (parts, entries, bytes) = parts(&outgoing).unwrap();
     assert_eq!((entries, bytes), (10_001, 38_890));
     assert_eq!((parts[0].len(), parts[1].len(), parts.len()), (64, 1_000, 11));
-    let found: Vec<String> = parts.iter().flatten().skip(1).map(line).collect();
-    assert_eq!(found, (0..10_000).map(|n| format!("many/{n:05}")).collect::<Vec<_>>());
+    assert_eq!(lines_of(&selection, &parts)[1..], (0..10_000).map(|n| format!("many/{n:05}")).collect::<Vec<_>>());
     let expected: String = (0..10_000).map(|n| n.to_string()).collect();
     assert_eq!(bytes_from(&outgoing, 0, 65_536).unwrap(), expected.as_bytes());
-    let read = outgoing.read(10, &mut [0; 9]).unwrap().unwrap();
-    assert_eq!((read.entry, read.offset, read.len), (11, 0, 2));
+    assert_eq!(outgoing.read(10, &mut [0; 9]).unwrap(), Some(Read::Bytes { entry: 11, offset: 0, len: 2 }));
     outgoing.finish().unwrap();
 }
 
 #[test]
-fn entries_say_size_time_and_who_may_execute() {
+fn entries_say_size_time_and_permissions() {
     let place = Place::new();
     let old = place.file("d/old", "12345");
     let before = UNIX_EPOCH - Duration::new(86_400, 250_000_000);
     fs::File::options().write(true).open(&old).unwrap().set_modified(before).unwrap();
-    permit(place.file("d/run", ""), 0o755);
+    permit(place.file("d/run", ""), 0o4755);
+    permit(place.path("d"), 0o2750);
     permit(place.file("d/group", ""), 0o674);
     let (parts, ..) = parts(&open(&select(&[place.path("d")]))).unwrap();
     let [folder, group, old, run] = parts[0].as_slice() else { panic!("{parts:?}") };
-    assert_eq!((folder.kind, folder.size, folder.executable), (EntryKind::Folder, None, false));
-    assert_eq!((group.executable, group.size, run.executable), (false, Some(0), true));
+    assert_eq!((folder.kind, folder.size, folder.mode), (EntryKind::Folder, None, Some(0o750)));
+    assert_eq!((group.mode, group.size, run.mode), (Some(0o674), Some(0), Some(0o755)));
     assert_eq!((old.size, old.modified, old.modified_nanos), (Some(5), Some(-86_401), 750_000_000));
 }
 
@@ -93,10 +97,16 @@ fn what_is_no_file_or_folder_is_listed_and_left_out() {
     place.pipe("top/pipe");
     let _listener = UnixListener::bind(place.path("top/socket")).unwrap();
     let top = [place.path("top")];
-    assert_eq!(lines(&top), ["top/", "top/file"]);
+    assert_eq!(lines(&top), ["top/", "top/file", "top/lost -> nowhere"]);
     let special = [("pipe".into(), Why::Special), ("socket".into(), Why::Special)];
     let [pipe, socket] = special.clone();
-    assert_eq!(left_out(&top, &Options::default()), [("link".into(), Why::Link), ("lost".into(), Why::Link), pipe, socket]);
+    assert_eq!(left_out(&top, &Options::default()), [("link".into(), Why::Outward), pipe.clone(), socket.clone()]);
+    let skipping = Options { links: Links::Skip, ..Options::default() };
+    assert_eq!(lines_with(&top, &skipping), ["top/", "top/file"]);
+    let left = [("link".into(), Why::Link), ("lost".into(), Why::Link), pipe, socket];
+    assert_eq!(left_out(&top, &skipping), left);
+    // A peer that is not faithful has no links.
+    assert_eq!(left_out_of(&open_plainly(&select(&top))), left);
     assert_eq!(left_out(&top, &excluding(&["l*", "pipe", "socket"])), []);
 
     assert_eq!(lines_with(&top, &following()), ["top/", "top/file", "top/link"]);
@@ -118,11 +128,83 @@ fn a_link_back_is_entered_once() {
     let top = [place.path("top")];
     assert_eq!(lines_with(&top, &following()), ["top/", "top/a/", "top/a/file", "top/twin/", "top/twin/file"]);
     assert_eq!(left_out(&top, &following()), [("up".into(), Why::Loop), ("self".into(), Why::Loop), ("up".into(), Why::Loop)]);
-    assert_eq!(lines(&top), ["top/", "top/a/", "top/a/file"]);
+    assert_eq!(lines(&top), ["top/", "top/a/", "top/a/file", "top/a/up -> ..", "top/self -> .", "top/twin -> a"]);
     let outgoing = open(&select_with(&top, &following()).unwrap());
     parts(&outgoing).unwrap();
     assert_eq!(bytes_from(&outgoing, 0, 9).unwrap(), b"xx");
     outgoing.finish().unwrap();
+}
+
+#[test]
+fn links_that_stay_inside_their_folder_are_kept_as_they_are() {
+    let place = Place::new();
+    place.file("top/a/file", "x");
+    place.folder("beside");
+    for (target, link) in [
+        ("file", "top/a/same"),
+        ("../a/./file", "top/a/up"),
+        ("../../top/a", "top/a/round"),
+        ("..", "top/out"),
+        ("/tmp", "top/root"),
+        ("../beside", "top/beside"),
+        ("a/../../beside", "top/late"),
+        // By its text it stays; `round` is another link, and its text leads out.
+        ("a/round/../../beside", "top/through"),
+        ("a/leads/x", "top/nested"),
+        ("../../beside", "top/a/leads"),
+        ("loop", "top/loop"),
+        ("nowhere/at/all", "top/lost"),
+        ("a/file/below", "top/wrong"),
+    ] {
+        place.link(target, link);
+    }
+    place.link(os(b"odd\xff"), Path::new("top").join(os(b"\xfe")));
+    let top = [place.path("top")];
+    let kept = [
+        "top/",
+        "top/a/",
+        "top/a/file",
+        "top/a/same -> file",
+        "top/a/up -> ../a/./file",
+        "top/loop -> loop",
+        "top/lost -> nowhere/at/all",
+        "top/wrong -> a/file/below",
+        "top/\u{fffd} -> odd\u{fffd}",
+    ];
+    assert_eq!(lines(&top), kept);
+    let out = ["leads", "round", "beside", "late", "nested", "out", "root", "through"].map(|name| (name.to_owned(), Why::Outward));
+    assert_eq!(left_out(&top, &Options::default()), out);
+    assert_eq!(lines(&[place.link("top/a", "named")])[0], "named/", "what is named is followed");
+    // As they are: all of them, and nothing is followed.
+    let all = Options { links: Links::All, ..Options::default() };
+    let lines = lines_with(&top, &all);
+    assert_eq!((lines.len(), left_out(&top, &all)), (kept.len() + out.len(), vec![]));
+    assert!(lines.contains(&"top/root -> /tmp".into()), "{lines:?}");
+    let selection = select_with(&top, &all).unwrap();
+    let (parts, ..) = parts(&open(&selection)).unwrap();
+    assert!(parts.iter().flatten().all(Entry::is_lawful));
+    let link = parts[0].iter().find(|entry| entry.kind == EntryKind::Link).unwrap();
+    assert_eq!((link.mode, link.size, link.modified.is_some()), (None, None, true));
+}
+
+#[test]
+fn links_deep_below_are_looked_at_from_the_folders_that_are_held() {
+    let place = Place::new();
+    let deep = Deep::new(&place, 700);
+    let mut at = rustix::fs::open(&deep.0, OFlags::PATH, Mode::empty()).unwrap();
+    for _ in 0..700 {
+        at = rustix::fs::openat(&at, "folder", OFlags::PATH, Mode::empty()).unwrap();
+    }
+    for (target, name) in [("z", "a"), ("../z", "b"), ("/", "c")] {
+        rustix::fs::symlinkat(target, &at, name).unwrap();
+    }
+    let outgoing = open(&select(std::slice::from_ref(&deep.0)));
+    let (parts, ..) = parts(&outgoing).unwrap();
+    let links = parts.iter().flatten().filter(|entry| entry.kind == EntryKind::Link).count();
+    assert_eq!((links, outgoing.skipped().count), (2, 1));
+    for name in ["a", "b", "c"] {
+        rustix::fs::unlinkat(&at, name, AtFlags::empty()).unwrap();
+    }
 }
 
 #[test]
@@ -139,7 +221,12 @@ fn what_this_user_may_not_read_is_listed_and_left_out() {
 }
 
 #[test]
-fn depth_and_length_have_limits() {
+fn depth_and_length_have_limits_for_a_peer_that_is_not_faithful() {
+    let lines = |paths: &[PathBuf]| {
+        let selection = select(paths);
+        lines_of(&selection, &parts(&open_plainly(&selection)).unwrap().0)
+    };
+    let left_out = |paths: &[PathBuf]| left_out_of(&open_plainly(&select(paths)));
     let place = Place::new();
     let deep: PathBuf = std::iter::repeat_n("d", 62).collect();
     place.file(Path::new("top").join(&deep).join("kept"), "");
@@ -147,12 +234,12 @@ fn depth_and_length_have_limits() {
     let top = [place.path("top")];
     let found = lines(&top);
     assert_eq!((found.len(), found.last().unwrap().as_str()), (65, format!("top/{}/kept", deep.display()).as_str()));
-    assert_eq!(left_out(&top, &Options::default()), [("lost".into(), Why::TooDeep)]);
+    assert_eq!(left_out(&top), [("lost".into(), Why::TooDeep)]);
 
     // 86 bytes that are no UTF-8 are told in 258 bytes, over the limit of a name; 85 in 255.
     place.file(Path::new("odd").join(os(&[0xff; 86])), "");
     place.file(Path::new("odd").join(os(&[0xff; 85])), "");
-    assert_eq!(left_out(&[place.path("odd")], &Options::default()), [("\u{fffd}".repeat(86), Why::TooLong)]);
+    assert_eq!(left_out(&[place.path("odd")]), [("\u{fffd}".repeat(86), Why::TooLong)]);
 
     // 1 byte, 15 times 1 + 255, and 1 + 254 make 4,096; one byte more is too many.
     let wide: PathBuf = std::iter::repeat_n(os(&[0xff; 85]), 15).collect();
@@ -160,11 +247,12 @@ fn depth_and_length_have_limits() {
     place.file(Path::new("w").join(&wide).join(os(&[0xff; 85])), "");
     let found = lines(&[place.path("w")]);
     assert_eq!((found.len(), found.last().unwrap().len()), (17, limits::PATH_BYTES));
-    assert_eq!(left_out(&[place.path("w")], &Options::default()), [("\u{fffd}".repeat(85), Why::TooLong)]);
+    assert_eq!(left_out_of(&open(&select(&[place.path("odd"), place.path("w"), place.path("top")]))), []);
+    assert_eq!(left_out(&[place.path("w")]), [("\u{fffd}".repeat(85), Why::TooLong)]);
 }
 
 #[test]
-fn what_could_not_be_opened_by_its_path_is_left_out() {
+fn what_could_not_be_opened_by_its_path_is_opened_in_pieces() {
     let place = Place::new();
     let mut folder = place.folder("top");
     while folder.as_os_str().len() < 3_900 {
@@ -176,24 +264,136 @@ fn what_could_not_be_opened_by_its_path_is_left_out() {
     for name in ["a".repeat(room), "b".repeat(room + 1)] {
         rustix::fs::openat(&handle, name, OFlags::CREATE | OFlags::RDWR, Mode::RUSR).unwrap();
     }
-    assert_eq!(left_out(&[place.path("top")], &Options::default()), [("b".repeat(room + 1), Why::TooLong)]);
+    assert_eq!(left_out_of(&open_plainly(&select(&[place.path("top")]))), [("b".repeat(room + 1), Why::TooLong)]);
+    let long = rustix::fs::openat(&handle, "b".repeat(room + 1), OFlags::WRONLY, Mode::empty()).unwrap();
+    io::Write::write_all(&mut fs::File::from(long), b"long").unwrap();
+    for links in [Links::Skip, Links::Follow] {
+        let outgoing = open(&select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap());
+        assert_eq!(left_out_of(&outgoing), []);
+        assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), b"long");
+        outgoing.finish().unwrap();
+        let unread = open(&select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap());
+        parts(&unread).unwrap();
+        rustix::fs::unlinkat(&handle, "b".repeat(room + 1), AtFlags::empty()).unwrap();
+        assert_eq!(unread.finish().unwrap().differences.missing(), 1);
+        fs::File::from(rustix::fs::openat(&handle, "b".repeat(room + 1), OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap())
+            .write_all(b"long")
+            .unwrap();
+    }
+}
+
+/// A folder with so many folders within each other, which no path leads down, and a file in each; removed again when it is dropped.
+struct Deep(PathBuf);
+
+impl Deep {
+    fn new(place: &Place, levels: usize) -> Self {
+        let top = place.folder("deep");
+        let mut at = rustix::fs::open(&top, OFlags::PATH, Mode::empty()).unwrap();
+        for level in 0..levels {
+            let file = rustix::fs::openat(&at, "z", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
+            fs::File::from(file).write_all(format!("{level},").as_bytes()).unwrap();
+            rustix::fs::mkdirat(&at, "folder", Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, "folder", OFlags::PATH, Mode::empty()).unwrap();
+        }
+        Self(top)
+    }
+}
+
+impl Drop for Deep {
+    fn drop(&mut self) {
+        // What is deepest comes up a level at a time.
+        let (inner, aside) = (self.0.join("folder"), self.0.join("aside"));
+        while inner.is_dir() {
+            let deeper = fs::rename(inner.join("folder"), &aside);
+            let _none = fs::remove_file(inner.join("z"));
+            fs::remove_dir(&inner).unwrap();
+            if deeper.is_ok() {
+                fs::rename(&aside, &inner).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_may_be_deeper_than_a_path_and_than_there_are_handles() {
+    let place = Place::new();
+    let deep = Deep::new(&place, 1_200);
+    let selection = select(std::slice::from_ref(&deep.0));
+    let outgoing = open(&selection);
+    let (parts, entries, _) = parts(&outgoing).unwrap();
+    assert_eq!((entries, outgoing.skipped().count), (2_401, 0));
+    // Each folder lies in the one before, and each file in its own: the last is the first to be left.
+    let said: Vec<_> = parts.iter().flatten().map(|entry| (entry.folder, entry.kind)).collect();
+    assert_eq!(said[1_200], (Some(1_199), EntryKind::Folder));
+    assert_eq!((said[1_201], said[2_400]), ((Some(1_199), EntryKind::File), (Some(0), EntryKind::File)));
+    let expected: String = (0..1_200).rev().map(|level| format!("{level},")).collect();
+    assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), expected.as_bytes());
+    outgoing.finish().unwrap();
+    assert_eq!(left_out_of(&open_plainly(&selection)).len(), 2);
+}
+
+#[test]
+fn more_levels_than_a_receiver_can_remove_are_left_out() {
+    let place = Place::new();
+    let deep = Deep::new(&place, 4_100);
+    let outgoing = open(&select(std::slice::from_ref(&deep.0)));
+    let (_, entries, _) = parts(&outgoing).unwrap();
+    // The last folder that is sent is empty: what is in it would lie in 4,096 folders.
+    assert_eq!((entries, outgoing.skipped().count), (4_096 + 4_095, 2));
+}
+
+#[test]
+fn what_has_come_in_the_place_of_a_deep_folder_is_not_sent() {
+    let place = Place::new();
+    let deep = Deep::new(&place, 200);
+    let outgoing = open(&select(std::slice::from_ref(&deep.0)));
+    // The first part ends on the way down: 64 of 200 folders.
+    assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
+    let second: PathBuf = deep.0.join("folder/folder");
+    fs::rename(&second, place.path("away")).unwrap();
+    place.file("deep/folder/folder/z", "not chosen");
+    let (_, entries, _) = parts(&outgoing).unwrap();
+    // Down it goes by the folders that are held. Of those that it had let go on the way two are where they were.
+    assert_eq!((entries, outgoing.skipped().count), (401 - 135, 135));
+    fs::remove_dir_all(&second).unwrap();
+    fs::rename(place.path("away"), &second).unwrap();
 }
 
 #[test]
 fn parts_stay_within_their_bytes() {
     let place = Place::new();
     let wide: PathBuf = std::iter::repeat_n("w".repeat(255), 10).collect();
-    for n in 0..400 {
+    for n in 0..2_100 {
         place.file(Path::new("top").join(&wide).join(format!("{n:0>255}")), "");
     }
-    let (parts, ..) = parts(&open(&select(&[place.path("top")]))).unwrap();
-    let sizes: Vec<usize> = parts
-        .into_iter()
-        .map(|entries| minicbor::to_vec(Message::Entries(Part { item: ItemId(u32::MAX), first: u32::MAX, entries })).unwrap().len())
-        .collect();
+    let selection = select(&[place.path("top")]);
+    let (item, first) = (ItemId(u32::MAX), u32::MAX);
+    let sizes_of = |outgoing: &Outgoing, encoded: &dyn Fn(&[Entry]) -> Vec<u8>| {
+        let (parts, ..) = parts(outgoing).unwrap();
+        parts.iter().map(|entries| encoded(entries).len()).collect::<Vec<_>>()
+    };
+    let sizes = sizes_of(&open(&selection), &|entries| {
+        minicbor::to_vec(Message::Entries(Part { item, first, entries: entries.to_vec() })).unwrap()
+    });
     assert!(sizes.len() > 3 && sizes.iter().all(|&size| size <= limits::PART_BYTES), "{sizes:?}");
+    assert!(sizes[1] > limits::PART_BYTES / 4 * 3, "{sizes:?}");
+    // With whole paths, for a peer that is not faithful.
+    let name = "x".repeat(255);
+    let path = || std::iter::once("top").chain(wide.iter().map(|name| name.to_str().unwrap())).chain([name.as_str()]);
+    let sizes = sizes_of(&open_plainly(&selection), &|entries| {
+        let told = |entry: &Entry| PathEntry {
+            path: path().map(|name| PeerText::new(name.into())).collect(),
+            kind: PathKind::File,
+            size: entry.size,
+            executable: false,
+            modified: entry.modified,
+            modified_nanos: entry.modified_nanos,
+        };
+        minicbor::to_vec(Message::Paths(PathPart { item, first, entries: entries.iter().map(told).collect() })).unwrap()
+    });
+    assert!(sizes[1..].iter().all(|&size| size <= limits::PART_BYTES), "{sizes:?}");
     // Full parts are nearly full: the bound is no excuse for parts of a few entries.
-    assert!(sizes[1] > limits::PART_BYTES - 16_384, "{sizes:?}");
+    assert!(sizes[1] > limits::PART_BYTES / 4 * 3, "{sizes:?}");
 }
 
 #[test]
@@ -315,11 +515,45 @@ fn a_list_of_what_is_left_out_stays_short() {
     let place = Place::new();
     place.folder("top");
     for n in 0..1_005 {
-        place.link("nowhere", format!("top/{n}"));
+        place.link("/nowhere", format!("top/{n}"));
     }
     let outgoing = open(&select(&[place.path("top")]));
     parts(&outgoing).unwrap();
     assert_eq!((outgoing.skipped().first.len(), outgoing.skipped().count), (1_000, 1_005));
+}
+
+#[test]
+fn the_peer_hears_what_was_left_out_and_of_what_is_kept_back_the_count_alone() {
+    let place = Place::new();
+    place.file("a/.env", "x");
+    place.file("a/top/file", "");
+    place.file("a/top/secret/.env", "x");
+    place.file("a/top/d/file", "");
+    place.link("/etc", "a/top/d/out");
+    place.pipe("a/top/d/pipe");
+    place.file("b/top/excluded", "");
+    place.file("b/top/shut/inside", "");
+    permit(place.path("b/top/shut"), 0o000);
+    let options = Options {
+        exclude: vec!["excluded".into()],
+        fence: Some(Fence::told(vec![place.path("")], false, "a test".into())),
+        ..Options::default()
+    };
+    let checked = as_nobody(|| {
+        let outgoing = open(&select_with(&[place.path("a/top"), place.path("b/top")], &options).unwrap());
+        parts(&outgoing).unwrap();
+        assert_eq!(outgoing.skipped().count, 4, "what the user excluded is no news to them");
+        outgoing.finish().unwrap()
+    });
+    permit(place.path("b/top/shut"), 0o755);
+    let said: Vec<_> = checked.differences.first().iter().map(|one| (one.path.raw(), one.fate.clone())).collect();
+    let expected = [
+        (&b"top/d/out"[..], Fate::LeftOut(Reason::Link)),
+        (b"top/d/pipe", Fate::LeftOut(Reason::Special)),
+        (b"top (1)/shut", Fate::Missing(Reason::SourceUnreadable)),
+    ];
+    assert_eq!(said, expected);
+    assert_eq!((checked.differences.left_out(), checked.differences.missing(), checked.gaps), (4, 1, vec![]));
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn two_hosts_or_two_joiners_do_not_meet() {
 /// What a downgrade would consist of, as bytes of our hello (`length, count = 1, version, capabilities, …`) to put in the place of
 /// others: a capability changed, a version added, a field of tomorrow put in, other randomness.
 fn edits(length: usize) -> Vec<(std::ops::Range<usize>, Vec<u8>)> {
-    let capabilities = (0..64).map(|bit| (4 + bit / 8..5 + bit / 8, vec![1 << (bit % 8)]));
+    let capabilities = (0..64).map(|bit| (4..12, (CAPABILITIES ^ 1 << bit).to_be_bytes().to_vec()));
     let versions = [[2, 0, 0, 0, 1], [2, 0, 1, 0, 2], [2, 0, 1, 255, 255]].map(|versions| (1..4, versions.to_vec()));
     let rest = [(length..length, vec![0]), (13..14, vec![7])];
     capabilities.chain(versions).chain(rest).collect()

@@ -19,7 +19,7 @@ fn a_link_is_made_from_the_conversations_secret() {
         let (pending, message1) = host.host(index, &mut rng);
         let (tagged, message2) = guest.join(index, linked, &frame(&message1), &mut rng).unwrap_or_else(|fault| panic!("{fault:?}"));
         let (mut keys, message3) = pending.judge(&frame(&message2)).unwrap_or_else(|fault| panic!("{fault:?}"));
-        assert_eq!(keys.peer, Peer { version: 1, capabilities: 0, linked });
+        assert_eq!(keys.peer, Peer { version: 1, capabilities: CAPABILITIES, linked });
         let mut theirs = tagged.finish(&frame(&message3)).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert!(!theirs.peer.linked);
         assert!(connected((&mut keys.sealer, &mut keys.opener), (&mut theirs.sealer, &mut theirs.opener)));

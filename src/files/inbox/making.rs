@@ -1,0 +1,155 @@
+//! What an entry needs on the disk, under its name or, where the folder cannot hold that, under another.
+
+use super::folder::Folder;
+use super::pending::{Spot, Underway};
+use super::tree::{OverLimits, Tree};
+use super::{Incoming, Place};
+use crate::files::name::FileName;
+use pinhole_protocol::wire::{Fate, PeerName, Reason};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Numbers that are tried for one of several names that are one here. A folder full of them is of somebody's making.
+const SAME: u32 = 100;
+
+/// Why something could not be made.
+#[derive(Debug)]
+pub(super) enum Unmade {
+    /// Its folder cannot hold its name, nor another in its place: that is its own matter.
+    Itself(Reason),
+    /// The disk failed.
+    Disk(io::Error),
+}
+
+impl Place {
+    /// Has `make` make something under the name `wanted`, or under another where that is taken or cannot be, with so many numbers at most;
+    /// says under which.
+    pub(super) fn make<T>(
+        &self,
+        wanted: &FileName,
+        numbers: u32,
+        mut make: impl FnMut(&OsStr) -> io::Result<T>,
+    ) -> Result<(T, FileName), Unmade> {
+        let probe = self.known();
+        let plain = || wanted.plain(probe.longest_name);
+        let drops = probe.drops_dots && wanted.bytes().ends_with(b".");
+        let (mut base, mut is_plain) = if drops { (plain(), true) } else { (wanted.clone(), false) };
+        let mut number = 0;
+        loop {
+            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
+            match make(name.as_os_str()) {
+                Ok(made) => return Ok((made, name)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    number = number.saturating_add(1);
+                    if number > numbers {
+                        return Err(Unmade::Itself(Reason::Exists));
+                    }
+                }
+                Err(error) if !cannot_hold(&error) => return Err(Unmade::Disk(error)),
+                // The folder is gone.
+                Err(error) if is_plain && error.kind() == io::ErrorKind::NotFound => return Err(Unmade::Disk(error)),
+                Err(_) if is_plain => return Err(Unmade::Itself(Reason::BadName)),
+                Err(_) => (base, is_plain, number) = (plain(), true, 0),
+            }
+        }
+    }
+}
+
+/// Whether a file system says so that it cannot hold a name. exFAT in FUSE takes a reserved character for a file that is not there.
+pub(super) fn cannot_hold(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG | Errno::NOENT))
+}
+
+impl Incoming {
+    /// Makes something at a spot in its folder, and notes where it has another name than it was sent with.
+    pub(super) fn make_at<T>(
+        &self,
+        folder: &Folder,
+        spot: &Spot,
+        tree: &mut Tree,
+        underway: &mut Underway,
+        make: impl Fn(&Folder, &OsStr) -> io::Result<T>,
+    ) -> Result<(T, FileName), Unmade> {
+        let Some((within, wanted)) = &spot.within else { return Err(Unmade::Disk(io::ErrorKind::NotFound.into())) };
+        // Who cannot hear of another name is told that there is none (SPEC 7.9).
+        let numbers = if self.faithful { SAME } else { 0 };
+        let (made, name) = self.place.make(wanted, numbers, |name| make(folder, name))?;
+        if let Some((_, original)) = spot.original()
+            && original != name.bytes()
+        {
+            let over = |OverLimits| Unmade::Disk(io::Error::other("too much of it has another name here"));
+            tree.note_renamed(*within, original, &name).map_err(over)?;
+            let fate = Fate::Renamed(PeerName::new(name.bytes().to_vec()));
+            underway.differs(spot.item, fate, || self.original_path(tree, spot));
+        }
+        Ok((made, name))
+    }
+
+    /// The file of a pending entry, made if this is its first byte. Nothing if it cannot be made and that is its own matter.
+    pub(super) fn file(&self, underway: &mut Underway, entry: u32) -> io::Result<Option<Arc<File>>> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let pending = underway.pending.get(&entry).ok_or_else(gone)?;
+        if let Some(file) = &pending.file {
+            return Ok(Some(Arc::clone(file)));
+        }
+        let (spot, identity) = (pending.at.clone(), pending.identity);
+        let mut tree = self.tree();
+        let mut reach = std::mem::take(&mut underway.reach);
+        let folder = match &spot.within {
+            Some((within, _)) if !tree.is_there(*within) => {
+                self.lose(underway, &mut tree, entry);
+                underway.differs(spot.item, Fate::Missing(Reason::BadName), || self.original_path(&tree, &spot));
+                return Ok(None);
+            }
+            Some((within, _)) => reach.folder(&self.place.folder, &self.items, &tree, *within)?,
+            None => &self.place.folder,
+        };
+        let file = match (identity, &spot.within) {
+            (Some(identity), Some((_, name))) => folder.reopen_file(name.as_os_str(), identity)?,
+            (Some(identity), None) => folder.reopen_file(self.items.get(spot.item).ok_or_else(gone)?.hidden.as_ref(), identity)?,
+            (None, _) => match self.make_at(folder, &spot, &mut tree, underway, Folder::create_file) {
+                Ok((file, name)) => {
+                    if let (Some(pending), Some((within, _))) = (underway.pending.get_mut(&entry), &spot.within) {
+                        let original = spot.original().map(|(_, original)| original.into());
+                        pending.at = Spot { within: Some((*within, name)), original, ..spot };
+                    }
+                    file
+                }
+                Err(Unmade::Disk(error)) => return Err(error),
+                Err(Unmade::Itself(reason)) => {
+                    self.lose(underway, &mut tree, entry);
+                    underway.differs(spot.item, Fate::Missing(reason), || self.original_path(&tree, &spot));
+                    return Ok(None);
+                }
+            },
+        };
+        drop(tree);
+        underway.reach = reach;
+        let file = Arc::new(file);
+        underway.opened(entry, &file)?;
+        Ok(Some(file))
+    }
+
+    /// An entry that is under way will not be whole.
+    pub(super) fn lose(&self, underway: &mut Underway, tree: &mut Tree, entry: u32) {
+        let Some(pending) = underway.pending.get_mut(&entry).filter(|pending| !pending.lost) else { return };
+        pending.lost = true;
+        let (at, size) = (pending.at.clone(), pending.size);
+        underway.lose(at.item, size);
+        if let Some((folder, original)) = at.original() {
+            tree.note_lost(folder, original);
+        }
+    }
+
+    /// The path of something at the sender: its item's name, and those below it.
+    pub(super) fn original_path(&self, tree: &Tree, spot: &Spot) -> Vec<u8> {
+        let item = self.items.get(spot.item).map_or(&b""[..], |item| item.planned.offered.raw());
+        match spot.original() {
+            Some((folder, name)) => [item, &tree.original_path(folder), b"/", name].concat(),
+            None => item.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The folders of a transfer, by the numbers of their entries: where each is, what it is called here, and what it gets at the end. They
+//! are kept to the end of the transfer, so a million of them have to be small.
+
+use super::folder::Folder;
+use super::incoming::Item;
+use crate::files::name::FileName;
+use pinhole_protocol::limits::{FOLDER_NAMES, LEVELS};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// The place of a folder among those of a [`Tree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FolderId(u32);
+
+/// The folders of a transfer.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    folders: Vec<Node>,
+    /// Their names here, end to end.
+    names: Vec<u8>,
+    /// The names that those have at the sender which have another here.
+    originals: HashMap<FolderId, Box<[u8]>>,
+    /// The folders that items are.
+    of_items: HashMap<u32, FolderId>,
+    /// What else has another name here: in which folder, its name at the sender, and the name here.
+    stored: HashMap<(FolderId, Box<[u8]>), FileName>,
+    /// Bytes of the names that are kept here and by others for the transfer.
+    kept: usize,
+    /// What has another name here, as hashes of paths at the sender.
+    renamed: HashSet<u64>,
+    /// Files that were lost on their way, likewise.
+    lost: HashSet<u64>,
+    hashes: RandomState,
+}
+
+#[derive(Debug)]
+struct Node {
+    /// The number of its entry.
+    entry: u32,
+    item: u32,
+    /// The folder that it lies in; nothing for an item.
+    parent: Option<FolderId>,
+    /// Its name in `names`.
+    name: (u32, u8),
+    /// Folders above it, its item's counted.
+    level: u16,
+    /// False if it could not be made: nothing in it is there.
+    there: bool,
+    /// Of its path at the sender.
+    hash: u64,
+    finish: Finish,
+}
+
+/// What a folder or file gets once it is complete.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finish {
+    pub(super) mode: u32,
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// More folders within each other, or more names of them, than a transfer may have.
+#[derive(Debug)]
+pub(super) struct OverLimits;
+
+impl Tree {
+    /// Adds an item that is a folder, or a folder in another.
+    pub(super) fn add(&mut self, entry: u32, place: Result<FolderId, u32>, name: &[u8], finish: Finish) -> Result<FolderId, OverLimits> {
+        let id = FolderId(u32::try_from(self.folders.len()).map_err(|_| OverLimits)?);
+        let (parent, item, level) = match place {
+            Ok(parent) => {
+                let above = self.node(parent).ok_or(OverLimits)?;
+                (Some(parent), above.item, above.level.saturating_add(1))
+            }
+            Err(item) => (None, item, 0),
+        };
+        if u32::from(level) >= LEVELS {
+            return Err(OverLimits);
+        }
+        self.keep(name.len())?;
+        let hash = self.hash(parent, item, name);
+        let (start, length) = (u32::try_from(self.names.len()), u8::try_from(name.len()));
+        self.names.extend_from_slice(name);
+        let name = (start.map_err(|_| OverLimits)?, length.map_err(|_| OverLimits)?);
+        if parent.is_none() {
+            self.of_items.insert(item, id);
+        }
+        self.folders.push(Node { entry, item, parent, name, level, there: true, hash, finish });
+        Ok(id)
+    }
+
+    /// So many bytes of names are kept for the transfer.
+    pub(super) fn keep(&mut self, bytes: usize) -> Result<(), OverLimits> {
+        self.kept = self.kept.saturating_add(bytes);
+        if self.kept > FOLDER_NAMES { Err(OverLimits) } else { Ok(()) }
+    }
+
+    /// The folder of an entry's number.
+    pub(super) fn find(&self, entry: u32) -> Option<FolderId> {
+        let index = self.folders.binary_search_by_key(&entry, |node| node.entry).ok()?;
+        u32::try_from(index).ok().map(FolderId)
+    }
+
+    /// The item that a folder belongs to.
+    pub(super) fn item(&self, id: FolderId) -> Option<usize> {
+        self.node(id).and_then(|node| usize::try_from(node.item).ok())
+    }
+
+    /// True unless it, or what it is in, could not be made.
+    pub(super) fn is_there(&self, id: FolderId) -> bool {
+        self.node(id).is_some_and(|node| node.there)
+    }
+
+    /// It could not be made.
+    pub(super) fn lose(&mut self, id: FolderId) {
+        if let Some(node) = self.folders.get_mut(id.0 as usize) {
+            node.there = false;
+        }
+    }
+
+    /// A folder has another name here.
+    pub(super) fn rename(&mut self, id: FolderId, name: &FileName) -> Result<(), OverLimits> {
+        let original: Box<[u8]> = self.name(id).as_bytes().into();
+        self.keep(name.bytes().len())?;
+        let start = u32::try_from(self.names.len()).map_err(|_| OverLimits)?;
+        let length = u8::try_from(name.bytes().len()).map_err(|_| OverLimits)?;
+        self.names.extend_from_slice(name.bytes());
+        if let Some(node) = self.folders.get_mut(id.0 as usize) {
+            node.name = (start, length);
+            self.renamed.insert(node.hash);
+        }
+        self.originals.insert(id, original);
+        Ok(())
+    }
+
+    /// Something in a folder has another name here.
+    pub(super) fn note_renamed(&mut self, folder: FolderId, original: &[u8], name: &FileName) -> Result<(), OverLimits> {
+        self.keep(original.len().saturating_add(name.bytes().len()))?;
+        let hash = self.hash(Some(folder), 0, original);
+        self.renamed.insert(hash);
+        self.stored.insert((folder, original.into()), name.clone());
+        Ok(())
+    }
+
+    /// The name here of something in a folder that has another at the sender, if it has.
+    pub(super) fn stored(&self, folder: FolderId, original: &[u8]) -> Option<FileName> {
+        self.stored.get(&(folder, original.into())).cloned()
+    }
+
+    /// All folders by [`Tree::hash_in`].
+    pub(super) fn by_hash(&self) -> HashMap<u64, FolderId> {
+        self.folders.iter().zip(0..).map(|(node, index)| (node.hash, FolderId(index))).collect()
+    }
+
+    /// What stands for something of this name at the sender in a folder.
+    pub(super) fn hash_in(&self, folder: FolderId, original: &[u8]) -> u64 {
+        self.hash(Some(folder), 0, original)
+    }
+
+    /// A file in a folder was lost on its way.
+    pub(super) fn note_lost(&mut self, folder: FolderId, original: &[u8]) {
+        let hash = self.hash_in(folder, original);
+        self.lost.insert(hash);
+    }
+
+    /// Whether that was said of it.
+    pub(super) fn is_lost(&self, folder: FolderId, original: &[u8]) -> bool {
+        self.lost.contains(&self.hash_in(folder, original))
+    }
+
+    /// The folder that an item is.
+    pub(super) fn of_item(&self, item: usize) -> Option<FolderId> {
+        self.of_items.get(&u32::try_from(item).ok()?).copied()
+    }
+
+    /// What a folder gets once it is complete.
+    pub(super) fn finish(&self, id: FolderId) -> Option<Finish> {
+        self.node(id).map(|node| node.finish)
+    }
+
+    /// Its name here.
+    pub(super) fn name(&self, id: FolderId) -> &OsStr {
+        let (start, length) = self.node(id).map_or((0, 0), |node| node.name);
+        let start = start as usize;
+        OsStr::from_bytes(self.names.get(start..start.saturating_add(length.into())).unwrap_or_default())
+    }
+
+    /// Its path at the sender below its item, with `/` before each name.
+    pub(super) fn original_path(&self, id: FolderId) -> Vec<u8> {
+        let mut names: Vec<&[u8]> = Vec::new();
+        for id in self.up(id).filter(|id| !self.is_item(*id)) {
+            names.push(self.originals.get(&id).map_or_else(|| self.name(id).as_bytes(), AsRef::as_ref));
+        }
+        names.into_iter().rev().flat_map(|name| [b"/", name].concat()).collect()
+    }
+
+    /// Its path here below its item.
+    pub(super) fn path(&self, id: FolderId) -> PathBuf {
+        let mut names: Vec<_> = self.up(id).filter(|id| !self.is_item(*id)).map(|id| self.name(id)).collect();
+        names.reverse();
+        names.into_iter().collect()
+    }
+
+    /// All of them, those in a folder before it, each with what it gets.
+    pub(super) fn deepest_first(&self) -> impl Iterator<Item = (FolderId, Finish)> {
+        let ids = (0..u32::try_from(self.folders.len()).unwrap_or(u32::MAX)).rev().map(FolderId);
+        ids.zip(self.folders.iter().rev()).filter(|(_, node)| node.there).map(|(id, node)| (id, node.finish))
+    }
+
+    /// True if it is an item itself.
+    pub(super) fn is_item(&self, id: FolderId) -> bool {
+        self.node(id).is_some_and(|node| node.parent.is_none())
+    }
+
+    /// Whether what a link in a folder says stays in its item by its text alone, at every point.
+    pub(super) fn is_inside(&self, folder: FolderId, target: &[u8]) -> bool {
+        let mut level = self.node(folder).map_or(0, |node| u32::from(node.level));
+        !target.starts_with(b"/")
+            && target.split(|byte| *byte == b'/').all(|name| {
+                match name {
+                    b"" | b"." => {}
+                    b".." => match level.checked_sub(1) {
+                        Some(above) => level = above,
+                        None => return false,
+                    },
+                    _ => level = level.saturating_add(1),
+                }
+                true
+            })
+    }
+
+    /// Whether what a link in a folder says, by its text, goes by something that has another name here.
+    pub(super) fn goes_by_renamed(&self, folder: FolderId, target: &[u8]) -> bool {
+        let mut at = vec![];
+        let mut up = self.up(folder);
+        let mut base = up.next();
+        for name in target.split(|byte| *byte == b'/') {
+            match name {
+                b"" | b"." => {}
+                b".." if at.pop().is_some() => {}
+                b".." => base = up.next(),
+                _ => {
+                    let above = at.last().copied().or_else(|| base.and_then(|id| self.node(id)).map(|node| node.hash));
+                    let Some(above) = above else { return false };
+                    let hash = self.below(above, name);
+                    if self.renamed.contains(&hash) {
+                        return true;
+                    }
+                    at.push(hash);
+                }
+            }
+        }
+        false
+    }
+
+    /// The folder and those above it, to its item.
+    fn up(&self, id: FolderId) -> impl Iterator<Item = FolderId> {
+        std::iter::successors(Some(id), |id| self.node(*id)?.parent)
+    }
+
+    fn node(&self, id: FolderId) -> Option<&Node> {
+        self.folders.get(id.0 as usize)
+    }
+
+    fn hash(&self, parent: Option<FolderId>, item: u32, name: &[u8]) -> u64 {
+        match parent.and_then(|id| self.node(id)) {
+            Some(above) => self.below(above.hash, name),
+            None => self.hashes.hash_one(item),
+        }
+    }
+
+    fn below(&self, above: u64, name: &[u8]) -> u64 {
+        let mut hasher = self.hashes.build_hasher();
+        hasher.write_u64(above);
+        hasher.write(name);
+        hasher.finish()
+    }
+}
+
+/// Handles that are kept of the way to the folder used last.
+const KEPT: usize = 32;
+
+/// The folder used last and those above it, the nearest of them: most often one of these is wanted next.
+#[derive(Debug, Default)]
+pub(super) struct Reach(Vec<(FolderId, Folder)>);
+
+impl Reach {
+    /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held, so no link is followed.
+    pub(super) fn folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let mut way = Vec::new();
+        for above in tree.up(id) {
+            if let Some(held) = self.0.iter().rposition(|(held, _)| *held == above) {
+                self.0.truncate(held.saturating_add(1));
+                break;
+            }
+            way.push(above);
+        }
+        if way.last().is_some_and(|top| tree.is_item(*top)) {
+            self.0.clear();
+        }
+        for id in way.into_iter().rev() {
+            let opened = match self.0.last() {
+                Some((_, above)) => above.open_folder(tree.name(id))?,
+                None => tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root)?,
+            };
+            if self.0.len() >= KEPT {
+                self.0.remove(0);
+            }
+            self.0.push((id, opened));
+        }
+        self.0.last().map(|(_, folder)| folder).ok_or_else(gone)
+    }
+
+    /// Opens the folder that another lies in.
+    pub(super) fn parent_of<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+        let parent = tree.up(id).nth(1).ok_or(io::ErrorKind::NotFound)?;
+        self.folder(root, items, tree, parent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINISH: Finish = Finish { mode: 0, modified: None };
+
+    #[test]
+    fn a_million_folders_are_small_and_their_names_have_a_bound() {
+        assert!(size_of::<Node>() <= 72, "{}", size_of::<Node>());
+        let mut tree = Tree::default();
+        let top = tree.add(0, Err(0), b"", FINISH).unwrap();
+        let long = [b'x'; 255];
+        let most = u32::try_from(FOLDER_NAMES / 255).unwrap();
+        for number in 1..=most {
+            tree.add(number, Ok(top), &long, FINISH).unwrap();
+        }
+        assert!(tree.add(most + 1, Ok(top), &long, FINISH).is_err());
+    }
+
+    #[test]
+    fn folders_are_found_and_say_where_they_are() {
+        let mut tree = Tree::default();
+        let top = tree.add(3, Err(1), b"", FINISH).unwrap();
+        let a = tree.add(4, Ok(top), b"a\x01", FINISH).unwrap();
+        let b = tree.add(9, Ok(a), b"b", FINISH).unwrap();
+        tree.rename(a, &FileName::parse(b"a_").unwrap().name).unwrap();
+        assert_eq!([3, 4, 5, 9].map(|entry| tree.find(entry)), [Some(top), Some(a), None, Some(b)]);
+        assert_eq!((tree.item(b), tree.of_item(1), tree.is_item(top), tree.is_item(a)), (Some(1), Some(top), true, false));
+        assert_eq!((tree.path(b), tree.original_path(b)), (PathBuf::from("a_/b"), b"/a\x01/b".to_vec()));
+        let (all, at) = (tree.by_hash(), |folder, name: &[u8]| tree.hash_in(folder, name));
+        assert_eq!([at(top, b"a\x01"), at(top, b"a_"), at(a, b"b")].map(|hash| all.get(&hash).copied()), [Some(a), None, Some(b)]);
+        assert!(tree.is_inside(b, b"../../x") && !tree.is_inside(b, b"../../../x") && !tree.is_inside(top, b".."));
+        assert!(tree.goes_by_renamed(b, b"../../a\x01") && !tree.goes_by_renamed(b, b"../x") && !tree.goes_by_renamed(top, b"a_"));
+    }
+}
