@@ -67,8 +67,10 @@ impl Args {
         let given = self.code().as_deref().map(code::given).transpose()?;
         // A pipe may wait here for its reader, so what is typed wrong is said before.
         let taking = self.receive.taking_once(person)?;
-        // Something is sure to come, so there has to be a place for it.
-        taking.to.try_out(taking.policy)?;
+        // Something is sure to come, so there has to be a place for it, unless that is a secret's.
+        if taking.sink.is_none() || self.receive.output.is_some() {
+            taking.to.try_out(taking.policy)?;
+        }
         let typed = match given {
             Some(given) => Some(given),
             None => code::asked(person)?,

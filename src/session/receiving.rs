@@ -121,8 +121,14 @@ impl Driver<'_> {
         }
     }
 
+    /// True if a person can be asked for another folder. Among texts that are typed a path would be one of them.
+    fn can_ask_for_place(&self) -> bool {
+        self.plan.person && self.plan.screen.is_none()
+    }
+
     /// A text is where it belongs, which is told.
     fn told(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>) {
+        let stored = saved.is_some();
         let event = Event::Text { id, body, saved_to: saved };
         let now = std::time::Instant::now();
         // What is said before the question has arrived, or after its answer, answers nothing.
@@ -133,6 +139,10 @@ impl Driver<'_> {
             if self.plan.question.is_some() {
                 // An answer that nobody sees is none.
                 self.fail(failure.clone());
+            }
+            if stored {
+                // It is there, whoever hears of it.
+                return self.kept(id);
             }
             return self.refuse(id, Reason::OutputClosed, Some(failure));
         };
@@ -190,7 +200,7 @@ impl Driver<'_> {
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
         let (names, plan) = match &taking.to {
-            Destination::Output(_) if !one_file && self.plan.person => {
+            Destination::Output(_) if !one_file && self.can_ask_for_place() => {
                 let why = "The other side offers a folder or several items, and the output takes a single file";
                 return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
             }
@@ -201,7 +211,7 @@ impl Driver<'_> {
                 let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
                 match planned.and_then(|inbox| inbox.plan(&offer, rename, faithful)) {
                     Ok(plan) => (plan.items().iter().map(|item| item.name.text().into_owned()).collect(), Some(plan)),
-                    Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.plan.person => {
+                    Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.can_ask_for_place() => {
                         let why = failure.detail.clone();
                         return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
                     }

@@ -126,7 +126,9 @@ struct State {
     enters: u64,
     /// `enters` when all that was typed had been read.
     paused: u64,
-    /// The last line came at once with the one before it.
+    /// The editor has not been seen to wait before the last line.
+    read_ahead: bool,
+    /// That came at once with the one before it, as far as its first key tells too.
     at_once: bool,
     /// The line being typed begins with a paste.
     pasted: bool,
@@ -205,7 +207,8 @@ struct Enter(Arc<Keys>);
 impl ConditionalEventHandler for Enter {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
         let mut state = self.0.state();
-        state.at_once = state.enters > 0 && state.paused != state.enters + 1 && !state.waited;
+        state.read_ahead = state.enters > 0 && state.paused != state.enters + 1;
+        state.at_once = state.read_ahead && !state.waited;
         state.enters += 1;
         state.prompting = false;
         None
@@ -238,12 +241,13 @@ impl Keyboard {
     fn read_one(&mut self) -> bool {
         let line = self.editor.readline(PROMPT);
         let mut state = self.keys.state();
-        let (at_once, pasted) = (state.at_once, std::mem::take(&mut state.pasted));
+        let (at_once, read_ahead, pasted) = (state.at_once, state.read_ahead, std::mem::take(&mut state.pasted));
         drop(state);
         let after_secret = std::mem::take(&mut self.after_secret);
         match line {
             // It may be the secret, from a program that waits for no prompt.
-            Ok(_) if at_once && after_secret => {
+            // A stalled terminal makes its first key seem late.
+            Ok(_) if read_ahead && after_secret => {
                 self.after_secret = true;
                 self.desk.put(|driver| driver.reply("What came at once with /secret was not sent.\n"));
                 true

@@ -3,6 +3,7 @@
 use crate::count;
 use crate::harness::Machine;
 use crate::harness::content::names;
+use crate::harness::terminal::Terminal;
 use crate::peer::FakeHost;
 use crate::sender::{ITEM, Places, Sender, entry, file, item};
 use pinhole_protocol::records::ChunkHead;
@@ -318,4 +319,27 @@ fn an_offer_as_long_as_a_message_can_be_is_refused_within_memory() {
         sender.peer.say(&Message::Offer(Offer { item: ItemId(1 + number), items, bytes: 0, entries: 0, counted: false, allocated: None }));
     }
     sender.ends(7);
+}
+
+#[test]
+fn what_has_no_room_asks_for_another_folder_where_one_can_be_typed() {
+    for (command, want) in [("take", Want::Give), ("connect", Want::Both)] {
+        let (host, there) = (FakeHost::new(), Machine::new());
+        let mut person = Terminal::start(&there, 200, [command, &host.code]);
+        let mut peer = host.meet();
+        peer.put_in_use(want);
+        let items = vec![file("huge", 15 << 40)];
+        peer.say(&Message::Offer(Offer { item: ITEM, items, bytes: 15 << 40, entries: 1, counted: true, allocated: None }));
+        if command == "take" {
+            person.see("are needed");
+            person.see("another folder (Enter alone declines)");
+            person.keys("\r");
+        }
+        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None });
+        assert_eq!(refused, Some(Reason::NoSpace), "{command}");
+        peer.say(&Message::Leave { reason: Reason::Done });
+        peer.hear_out();
+        drop(peer);
+        person.end(if command == "take" { 8 } else { 0 });
+    }
 }
