@@ -78,7 +78,7 @@ const fn here(reason: Reason) -> (Exit, &'static str, &'static str) {
         Reason::NoAnswer => (Exit::NoAnswer, "no-answer", "an answer was needed and there is no terminal to ask at"),
         Reason::NotWanted => (Exit::Other, "not-wanted", "this side takes one thing only, and something else came"),
         Reason::Failed => (Exit::Other, "failed", "something failed here"),
-        Reason::Link => (Exit::Other, "link", "a link leads out of what is sent, or could not be made here"),
+        Reason::Link => (Exit::Other, "link", "a link leads out of what is sent, or cannot be made where it goes"),
         Reason::Special => (Exit::Other, "special", "it is a device, a socket or a pipe"),
         Reason::OverLimits => (Exit::Other, "over-limits", "it is too long, too deep or too much for one transfer"),
     }
@@ -107,7 +107,7 @@ const fn there(reason: Reason) -> (Exit, &'static str, &'static str) {
         Reason::NoAnswer => (Exit::Peer, "peer-no-answer", "the other side needed an answer and had nobody to ask"),
         Reason::NotWanted => (Exit::Peer, "peer-not-wanted", "the other side takes one thing only, and this is not it"),
         Reason::Failed => (Exit::Peer, "peer-failed", "something failed at the other side"),
-        Reason::Link => (Exit::Peer, "peer-link", "a link leads out of what is sent, or could not be made at the other side"),
+        Reason::Link => (Exit::Peer, "peer-link", "a link leads out of what is sent, or cannot be made where it goes"),
         Reason::Special => (Exit::Peer, "peer-special", "it is a device, a socket or a pipe"),
         Reason::OverLimits => (Exit::Peer, "peer-over-limits", "it is too long, too deep or too much for one transfer"),
     }

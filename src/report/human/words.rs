@@ -153,7 +153,7 @@ const TOLD: usize = 20;
 /// What did not arrive as it was, a sentence each: but for what a line says already, the name of `itself`.
 pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item = String> {
     let told = |one: &&Difference| !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw());
-    let list: Vec<_> = all.first().iter().filter(told).take(TOLD).map(difference).collect();
+    let list: Vec<_> = all.first().iter().filter(told).take(TOLD).map(|one| difference(one, Side::There)).collect();
     let renamed = all.renamed().saturating_sub(u32::from(itself.is_some()));
     let more = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());
     let more = more.saturating_sub(list.len() as u64);
@@ -162,16 +162,23 @@ pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item
 
 /// The same for who sent it, who has heard already of what was left out here.
 pub fn not_as_sent(all: &Differences) -> impl Iterator<Item = String> {
-    let told: Vec<_> = all.first().iter().filter(|one| !matches!(one.fate, Fate::LeftOut(_))).take(TOLD).map(difference).collect();
+    let told: Vec<_> =
+        all.first().iter().filter(|one| !matches!(one.fate, Fate::LeftOut(_))).take(TOLD).map(|one| difference(one, Side::Here)).collect();
     let more = u64::from(all.renamed()).saturating_add(all.missing().into()).saturating_sub(told.len() as u64);
     told.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
 }
 
-fn difference(one: &Difference) -> String {
+/// One of them; `sender` is the side that sent it, which answers for its sources as the other does for its disk.
+fn difference(one: &Difference, sender: Side) -> String {
     let path = bytes(one.path.raw());
+    let why = |reason: Reason| match (reason, sender) {
+        (Reason::SourceChanged | Reason::SourceUnreadable, sender) => sentence(reason, sender),
+        (_, Side::Here) => sentence(reason, Side::There),
+        (_, Side::There) => sentence(reason, Side::Here),
+    };
     match &one.fate {
         Fate::Renamed(stored) => format!("{path} is stored as {}", bytes(stored.raw())),
-        Fate::Missing(reason) => format!("{path} is missing: {}", sentence(*reason, Side::There)),
-        Fate::LeftOut(reason) => format!("{path} was left out: {}", sentence(*reason, Side::There)),
+        Fate::Missing(reason) => format!("{path} is missing: {}", why(*reason)),
+        Fate::LeftOut(reason) => format!("{path} was left out: {}", why(*reason)),
     }
 }
