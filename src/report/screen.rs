@@ -2,6 +2,7 @@
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::ExternalPrinter;
+use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -77,9 +78,15 @@ impl Modes {
 
     /// Brings them back.
     pub fn restore(&self) {
-        if let Some(modes) = &self.0 {
-            // The terminal may be gone.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+        let (Some(modes), Ok(now)) = (&self.0, tcgetattr(io::stdin())) else { return };
+        if now.local_modes == modes.local_modes {
+            return;
+        }
+        // The terminal may be gone. What was typed unseen is not for the shell.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, modes);
+        if let Ok(mut terminal) = File::options().write(true).open("/dev/tty") {
+            // Whoever took the echo away may have had pastes marked too (xterm: bracketed paste).
+            let _ = terminal.write_all(b"\x1b[?2004l");
         }
     }
 }

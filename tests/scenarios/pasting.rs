@@ -2,6 +2,7 @@
 
 use crate::harness::Machine;
 use crate::harness::terminal::Terminal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Gives a secret, and then counts what is left in the terminal for the shell.
 const SCRIPT: &str = "\"$0\" give --secret; echo \"status $?\"; stty -icanon -echo min 0 time 5; echo \"left: $(cat | wc -c)\"";
@@ -68,6 +69,26 @@ fn ctrl_c_at_the_prompt_ends_it_and_leaves_the_terminal_as_it_was() {
     giver.see("status 130");
     let screen = giver.end(0);
     assert!(screen.contains("same") && !screen.contains("half"), "{screen}");
+    let said = String::from_utf8_lossy(&giver.bytes).into_owned();
+    assert!(said.rfind("[?2004l") > said.rfind("[?2004h"), "{said:?}");
+}
+
+#[test]
+fn a_terminal_is_as_it_was_when_the_program_is_told_to_end_at_the_prompt() {
+    let here = Machine::new();
+    let mut giver = Terminal::shell(
+        &here,
+        "before=$(stty -g); sh -c 'echo \"process $$.\"; exec \"$0\" give --secret' \"$0\"; echo \"status $?\"; \
+         [ \"$before\" = \"$(stty -g)\" ] && echo same",
+    );
+    giver.see("Secret (not shown):");
+    let screen = giver.screen();
+    let process = screen.split_once("process ").and_then(|(_, rest)| rest.split_once('.')).expect("a process").0;
+    let process = Pid::from_raw(process.parse().unwrap()).unwrap();
+    kill_process(process, Signal::TERM).unwrap();
+    giver.see("status 130");
+    let screen = giver.end(0);
+    assert!(screen.contains("same"), "{screen}");
     let said = String::from_utf8_lossy(&giver.bytes).into_owned();
     assert!(said.rfind("[?2004l") > said.rfind("[?2004h"), "{said:?}");
 }
