@@ -1,7 +1,8 @@
-//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; its
-//! relay; and commands at an open channel.
+//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; many small
+//! files; its relay; and commands at an open channel.
 
 mod control;
+mod folder;
 mod options;
 mod plain;
 mod program;
@@ -24,6 +25,7 @@ fn main() -> io::Result<()> {
     println!("pinhole: {}, in {}", program.path().display(), place.path().display());
     match &options.what {
         Some(What::Relay(relay)) => return relay::measure(&options, relay, &program, place.path()),
+        Some(What::Folder(folder)) => return folder::measure(folder, options.rounds, &program, place.path()),
         Some(What::Control(control)) => return control::measure(control, &program, place.path()),
         None => {}
     }

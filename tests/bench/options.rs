@@ -9,7 +9,8 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
   cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start
   cargo run --release -p pinhole-bench -- relay
   cargo run --release -p pinhole-bench -- relay --only waiting
-  cargo run --release -p pinhole-bench -- control";
+  cargo run --release -p pinhole-bench -- control
+  cargo run --release -p pinhole-bench -- folder --rounds 20 --against ../before/target/release/pinhole";
 
 /// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory.
 #[derive(clap::Parser)]
@@ -54,6 +55,22 @@ pub enum What {
     Relay(Relay),
     /// Commands at a channel that is open in another process
     Control(Control),
+    /// A folder of many small files, beside tar
+    Folder(Folder),
+}
+
+/// What is in it, and what else it is compared with.
+#[derive(clap::Args)]
+pub struct Folder {
+    /// Files in it
+    #[arg(long = "count", default_value_t = 10_000, value_name = "FILES")]
+    pub files: u32,
+    /// Bytes of each
+    #[arg(long, default_value = "4K", value_parser = bytes)]
+    pub bytes: u64,
+    /// Another pinhole, of an earlier commit for example, that takes its turns too
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
 }
 
 /// How many of everything.

@@ -51,6 +51,14 @@ impl Used {
         Self { memory: 0, ..Self::of(std::process::id()).unwrap_or_default() }
     }
 
+    /// Seconds of processor time of the processes that this one has started and that have ended.
+    pub fn of_children() -> f64 {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // Fields 16 and 17 of proc_pid_stat(5).
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(13).take(2);
+        fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+    }
+
     /// The processor time since `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system), ..self }
@@ -169,7 +177,7 @@ impl Program {
     /// The one that the options name, or the release build of this workspace.
     pub fn find(options: &Options) -> io::Result<Self> {
         if let Some(path) = &options.program {
-            return path.canonicalize().map(Self);
+            return Self::at(path);
         }
         // `cargo run` says which cargo it is; without it, what was built before has to do.
         if let Some(cargo) = std::env::var_os("CARGO") {
@@ -181,6 +189,11 @@ impl Program {
         let here = std::env::current_exe()?;
         let folder = here.parent().and_then(Path::parent).ok_or(io::ErrorKind::NotFound)?;
         folder.join("release/pinhole").canonicalize().map(Self)
+    }
+
+    /// The one at this path.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        path.canonicalize().map(Self)
     }
 
     /// Where it is.
@@ -244,7 +257,8 @@ impl Program {
         })?;
         let time = begun.elapsed();
         let name = source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        if target.join(name).metadata()?.len() != source.metadata()?.len() {
+        let (here, there) = (source.metadata()?, target.join(name).metadata()?);
+        if here.is_file() && here.len() != there.len() {
             return Err(io::Error::other("what arrived is not as long as what was given"));
         }
         Ok(Moved { time, giver, taker })

@@ -19,14 +19,29 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
     File::create(&sparse)?.set_len(options.sparse)?;
     one(program, &sparse, place, &format!("a sparse file of {}", report::size(options.sparse)))?;
     let folder = place.join("folder");
-    for number in 0..options.files {
+    write_folder(&folder, options.files, |number| number.to_string())?;
+    one(program, &folder, place, &format!("a folder of {} files", options.files))
+}
+
+/// Makes a folder of so many files, in subfolders.
+pub fn write_folder<B: AsRef<[u8]>>(folder: &Path, files: u32, content: impl Fn(u32) -> B) -> io::Result<()> {
+    for number in 0..files {
         let inner = folder.join(format!("{:04}", number / FILES));
         if number % FILES == 0 {
             std::fs::create_dir_all(&inner)?;
         }
-        std::fs::write(inner.join(format!("{number}.txt")), number.to_string())?;
+        std::fs::write(inner.join(format!("{number}.txt")), content(number))?;
     }
-    one(program, &folder, place, &format!("a folder of {} files", options.files))
+    Ok(())
+}
+
+/// The files in the subfolders of such a folder.
+pub fn count_files(folder: &Path) -> io::Result<u32> {
+    let mut files = 0;
+    for inner in folder.read_dir()? {
+        files += u32::try_from(inner?.path().read_dir()?.count()).map_err(io::Error::other)?;
+    }
+    Ok(files)
 }
 
 fn one(program: &Program, path: &Path, place: &Path, what: &str) -> io::Result<()> {
