@@ -123,16 +123,27 @@ impl Typed {
         const CTRL_D: u8 = 4;
         const BACKSPACE: [u8; 2] = [8, 127];
         const CTRL_U: u8 = 21;
+        const CTRL_W: u8 = 23;
+        const CTRL_Z: u8 = 26;
+        const CTRL_BACKSLASH: u8 = 28;
         match byte {
             CTRL_C => self.interrupted = true,
+            CTRL_BACKSLASH if !self.pasting => self.interrupted = true,
             _ if self.ended => {}
             CTRL_D if !self.pasting => self.ended = true,
+            // There is nothing to go back to that could show where one was.
+            CTRL_Z if !self.pasting => {}
             // Behind a paste whose end was marked it is no part of that.
             b'\r' | b'\n' if self.pasted && !self.pasting => self.ended = true,
             b'\r' => self.push(b'\n'),
             CTRL_U if !self.pasting => {
                 let line = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 self.bytes.truncate(line);
+            }
+            CTRL_W if !self.pasting => {
+                let word = self.bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
+                let begin = self.bytes.iter().take(word).rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+                self.bytes.truncate(begin);
             }
             _ if BACKSPACE.contains(&byte) && !self.pasting => while self.bytes.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {},
             _ => self.push(byte),
@@ -189,6 +200,9 @@ mod tests {
         assert_eq!(typed(b"typed words \r"), (b"typed words ".into(), true));
         assert_eq!(typed(b"twice\n\n"), (b"twice".into(), true));
         assert_eq!(typed("wrong\u{15}r\u{e9}\u{7f}ight\n".as_bytes()), (b"right".into(), true));
+        assert_eq!(typed(b"two words \x17one\n"), (b"two one".into(), true));
+        assert_eq!(typed(b"\x17one \x17\x17tw\x1ao\n"), (b"two".into(), true));
+        assert_eq!(typed(b"\x1b[200~a\x17\x1a\x1b[201~\r"), (b"a\x17\x1a".into(), true));
         assert_eq!(typed(b"\n"), (b"".into(), true));
         assert_eq!(typed(b"no line\x04"), (b"no line".into(), true));
         assert_eq!(typed(b"\x1b[A\n"), (b"\x1b[A".into(), true));
