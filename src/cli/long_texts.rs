@@ -34,7 +34,7 @@ impl LongTexts {
             let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
             Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
         });
-        let Some((id, path)) = stored.filter(|_| report.is_bare()) else { return self.relay(line, report) };
+        let Some((id, path)) = stored.filter(|_| report.bare().is_some()) else { return self.relay(line, report) };
         let body = std::fs::read_to_string(&path)
             .map_err(|error| Failure::new(Exit::Disk, "disk", format!("the text is in {path}, which cannot be read: {error}")))?;
         report.relay_stored(line, id, &PeerText::new(body)).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))

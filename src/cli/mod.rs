@@ -327,7 +327,7 @@ pub fn main() -> Ended {
                         end(&mut report, done)
                     }
                     Err(session) => {
-                        let for_people = report.is_bare();
+                        let for_people = report.bare().is_some();
                         let purpose = move || session.purpose(person, for_people).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
                         session::run(purpose, &mut report).await
                     }

@@ -5,10 +5,12 @@ use super::escape::terminal_text;
 use super::look::{Look, MARK};
 use pinhole_protocol::wire::PeerText;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where they go.
+/// Where they go, for whoever writes them there: their reader may take its time, so that is not for the loop that keeps a channel alive.
+#[derive(Clone)]
 pub struct Bare {
-    out: Box<dyn Write + Send>,
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
     /// That of the terminal, if it is one.
     look: Option<Look>,
     /// True if nothing is added, not even the end of the last line.
@@ -19,17 +21,20 @@ impl Bare {
     /// To this stream, which may be a terminal of this look.
     #[must_use]
     pub fn new(out: Box<dyn Write + Send>, look: Option<Look>) -> Self {
-        Self { out, look, exact: false }
+        Self { out: Arc::new(Mutex::new(out)), look, exact: false }
     }
 
     /// To this stream byte for byte, unless it is a terminal of this look.
     #[must_use]
     pub fn exact(out: Box<dyn Write + Send>, look: Option<Look>) -> Self {
-        Self { out, look, exact: true }
+        Self { exact: true, ..Self::new(out, look) }
     }
 
     /// Writes a text. Unless it is to be exact, the end of its last line follows if it has none.
-    pub(super) fn text(&mut self, text: &PeerText) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn text(&self, text: &PeerText) -> io::Result<()> {
         let marked = |look: Look| {
             let shown = terminal_text(text.raw());
             look.quote(shown.strip_suffix('\n').unwrap_or(&shown), MARK)
@@ -38,14 +43,14 @@ impl Bare {
         if !shown.ends_with('\n') && (self.look.is_some() || !self.exact) {
             shown.push('\n');
         }
-        self.out.write_all(shown.as_bytes()).and_then(|()| self.out.flush())
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(shown.as_bytes()).and_then(|()| out.flush())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Shared(Arc<Mutex<Vec<u8>>>);

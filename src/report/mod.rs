@@ -158,10 +158,10 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.bare = Some(bare);
     }
 
-    /// True if they do.
+    /// Where they go, if they do. Whoever has an event of a text puts it there before it is said.
     #[must_use]
-    pub const fn is_bare(&self) -> bool {
-        self.bare.is_some()
+    pub const fn bare(&self) -> Option<&Bare> {
+        self.bare.as_ref()
     }
 
     /// From now on `listener` hears everything, just before it is written.
@@ -185,7 +185,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
         }
         self.keep(event, line.as_ref().map(|line| line.text.as_str()), now);
         match (&mut self.renderer, &line, event) {
-            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => self.bare_text(*id, body)?,
+            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => self.length(*id, body),
             (Renderer::Human(human), _, _) => human.event(event, now)?,
             (Renderer::Json(out), Some(line), _) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
             (Renderer::Json(_), None, _) => {}
@@ -216,15 +216,20 @@ impl<W: Write + Send + 'static> Reporter<W> {
         said
     }
 
-    /// A text goes where texts go. Programs have its line without it, which has the last number.
+    /// A text goes where texts go, and programs have its line without it.
     fn bare_text(&mut self, id: ItemId, body: &PeerText) -> io::Result<()> {
-        let Some(bare) = &mut self.bare else { return Ok(()) };
+        let Some(bare) = &self.bare else { return Ok(()) };
         bare.text(body)?;
+        self.length(id, body);
+        Ok(())
+    }
+
+    /// Programs have the line of a text that is elsewhere without it. The line has the last number.
+    fn length(&mut self, id: ItemId, body: &PeerText) {
         if let Renderer::Json(out) = &mut self.renderer {
             // The text is where it was wanted, whether that can be said or not.
             let _ = self.lines.without_body(id, body).and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
         }
-        Ok(())
     }
 
     /// A line that a session of this machine has made, or, for programs, that of a text too long for one ([`LONGEST_TEXT_IN_A_LINE`]) once

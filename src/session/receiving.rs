@@ -16,6 +16,7 @@ use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, ItemId, ItemKind, Offer, Part, PeerName, PeerText, Reason, Want};
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Driver<'_> {
         }
         let size = body.raw().len();
         let mut saved = None;
-        if taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE && !self.report.is_bare() {
+        if taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE && self.report.bare().is_none() {
             match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
                 Ok(path) => saved = Some(path),
                 Err(failure) => return self.refuse(id, Reason::Disk, Some(failure)),
@@ -126,14 +127,26 @@ impl Driver<'_> {
         self.plan.person && self.plan.screen.is_none()
     }
 
-    /// A text is where it belongs, which is told.
+    /// A text is where it belongs, or goes there now, which is told.
     fn told(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>) {
+        // What is said before the question has arrived, or after its answer, answers nothing.
+        let answers = self.plan.question.is_none() || self.delivered > 0 && !std::mem::replace(&mut self.answered, true);
+        let Some(bare) = self.report.bare().filter(|_| answers && saved.is_none()).cloned() else {
+            return self.printable(id, body, saved, answers, Ok(()));
+        };
+        let print = move || (bare.text(&body), body);
+        self.work(print, move |driver, (printed, body)| driver.printable(id, body, saved, answers, printed));
+    }
+
+    /// A text is told, if it is where it belongs.
+    fn printable(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>, answers: bool, printed: io::Result<()>) {
         let stored = saved.is_some();
         let event = Event::Text { id, body, saved_to: saved };
         let now = std::time::Instant::now();
-        // What is said before the question has arrived, or after its answer, answers nothing.
-        let answers = self.plan.question.is_none() || self.delivered > 0 && !std::mem::replace(&mut self.answered, true);
-        let said = if answers { self.report.event(&event, now) } else { self.report.event_among_lines(&event, now) };
+        let said = printed.and_then(|()| match answers {
+            true => self.report.event(&event, now),
+            false => self.report.event_among_lines(&event, now),
+        });
         let Ok(line) = said else {
             let failure = failure_from(Reason::OutputClosed, Side::Here);
             if self.plan.question.is_some() {

@@ -5,6 +5,7 @@ use crate::harness::content::{digest, digest_at, digest_of, in_full, names, pour
 use crate::harness::process::Watch;
 use crate::harness::terminal::Terminal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 #[test]
@@ -137,6 +138,28 @@ fn a_text_goes_to_standard_output_whatever_its_length_and_nowhere_else() {
         assert_eq!((told.get("body"), told.get("saved_to"), &told["size"]), (None, None, &text.len().into()), "{told}");
     }
     assert!(names(there.dir()).is_empty());
+}
+
+#[test]
+fn a_channel_is_heard_while_nobody_reads_its_text() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("text", "x".repeat(900_000));
+    let mut command = here.command(["give", "--text", "-"]);
+    command.stdin(std::fs::File::open(here.path("text")).unwrap());
+    let mut giver = crate::harness::Running::start(command);
+    let code = giver.code();
+    let mut taker = there.command(["take", &code, "-o", "-"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut output = taker.stdout.take().unwrap();
+    let mut first = [0; 1];
+    std::io::Read::read_exact(&mut output, &mut first).unwrap();
+    // A pipe holds much less than the text, and is not read on.
+    giver.signal(rustix::process::Signal::INT);
+    let lines = BufReader::new(taker.stderr.take().unwrap()).lines();
+    let left = lines.map(Result::unwrap).find(|line| line.contains("\"peer_left\"")).expect("the other side's end");
+    assert!(left.contains("interrupted"), "{left}");
+    drop(output);
+    taker.wait().unwrap();
+    giver.end().expect(130);
 }
 
 #[test]
