@@ -74,6 +74,9 @@ pub(super) struct Driver<'a> {
     pub(super) put_off: VecDeque<PutOff>,
     /// Pieces of work that are not done.
     working: usize,
+    /// Offers that are being made, and whether this side leaves after them.
+    pub(super) offering: usize,
+    pub(super) goodbye: bool,
     /// Parts of files being removed, or made.
     pub(super) removals: Removals,
     /// Where things are received, once something was.
@@ -135,6 +138,8 @@ impl<'a> Driver<'a> {
             uncollected: VecDeque::new(),
             put_off: VecDeque::new(),
             working: 0,
+            offering: 0,
+            goodbye: false,
             removals: Removals::default(),
             inbox: None,
             apart: None,
@@ -203,7 +208,7 @@ impl<'a> Driver<'a> {
     /// Finishes what is under way and says goodbye.
     pub(super) fn leave(&mut self) {
         self.cut_answers();
-        self.next.push_back(Input::Leave);
+        self.say_goodbye();
     }
 
     /// Tells the conversation and does what it says, and what follows from that.

@@ -10,7 +10,7 @@ use crate::report::escape;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
-use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Reason, Want};
+use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Offer, Reason, Want};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Driver<'_> {
             self.send(ware);
         }
         if plan.want == Want::Give {
-            self.next.push_back(Input::Leave);
+            self.say_goodbye();
         }
     }
 
@@ -138,7 +138,39 @@ impl Driver<'_> {
 
     fn offer(&mut self, id: ItemId, selection: &Arc<Selection>) {
         let faithful = self.conversation.is_faithful();
-        let offer = match selection.offer(id, faithful) {
+        if !selection.reads() {
+            return self.offer_made(id, selection, selection.offer(id, faithful));
+        }
+        self.offering = self.offering.saturating_add(1);
+        let (made, selection) = (Arc::clone(selection), Arc::clone(selection));
+        self.work(
+            move || made.offer(id, faithful),
+            move |driver, offer| {
+                driver.offering = driver.offering.saturating_sub(1);
+                driver.offer_made(id, &selection, offer);
+                if driver.offering == 0 && std::mem::take(&mut driver.goodbye) {
+                    driver.say_goodbye();
+                }
+            },
+        );
+    }
+
+    /// Finishes what is under way and leaves. What is not offered yet could not be any more, and is waited for.
+    pub(super) fn say_goodbye(&mut self) {
+        if self.offering > 0 {
+            self.goodbye = true;
+        } else {
+            self.next.push_back(Input::Leave);
+        }
+    }
+
+    fn offer_made(&mut self, id: ItemId, selection: &Arc<Selection>, offer: Result<Offer, Failure>) {
+        // Withdrawn meanwhile.
+        if !self.ours.contains_key(&id) {
+            return;
+        }
+        let faithful = self.conversation.is_faithful();
+        let offer = match offer {
             Ok(offer) => offer,
             Err(failure) => {
                 if let Some(ours) = self.ours.remove(&id) {

@@ -29,6 +29,7 @@ mod found;
 mod handlers;
 mod help;
 mod interrupts;
+mod made_up;
 mod mcp;
 mod messages;
 mod outlets;

@@ -50,7 +50,7 @@ impl Counted {
             let counted = Arc::clone(self);
             let _uncounted = std::thread::Builder::new()
                 .name("count".into())
-                .spawn(move || counted.count(Walk::new(folders, Arc::default(), rules, faithful)));
+                .spawn(move || counted.count(Walk::new(folders, Vec::new(), rules, faithful)));
         }
     }
 
@@ -69,9 +69,9 @@ impl Counted {
             };
             self.entries.fetch_add(1, Ordering::Relaxed);
             if found.kind == EntryKind::File {
-                self.bytes.fetch_add(found.stamp.size, Ordering::Relaxed);
-                let kept = found.allocated.unwrap_or(found.stamp.size);
-                self.holes.fetch_add(found.stamp.size.saturating_sub(kept), Ordering::Relaxed);
+                self.bytes.fetch_add(found.size, Ordering::Relaxed);
+                let kept = found.allocated.unwrap_or(found.size);
+                self.holes.fetch_add(found.size.saturating_sub(kept), Ordering::Relaxed);
             }
         }
     }
@@ -113,7 +113,7 @@ mod tests {
         assert!(counted.stop.load(Ordering::Relaxed), "the thread ends with the selection");
         let counted = Counted::default();
         counted.stop();
-        counted.count(Walk::new(folders, Arc::default(), rules, true));
+        counted.count(Walk::new(folders, Vec::new(), rules, true));
         assert_eq!((counted.done(), counted.entries()), (false, 0));
     }
 }

@@ -115,7 +115,18 @@ impl Fence {
     /// # Errors
     /// [`Barred`].
     pub fn admit(&self, handle: impl AsFd, named: &Path) -> Result<(), Barred> {
-        let handle = handle.as_fd();
+        self.judge(handle.as_fd(), named, None)
+    }
+
+    /// The same of a file that is read once: `content` is what was read of it, or nothing before that.
+    ///
+    /// # Errors
+    /// [`Barred`].
+    pub fn admit_read(&self, handle: impl AsFd, named: &Path, content: &[u8]) -> Result<(), Barred> {
+        self.judge(handle.as_fd(), named, Some(content))
+    }
+
+    fn judge(&self, handle: BorrowedFd<'_>, named: &Path, content: Option<&[u8]>) -> Result<(), Barred> {
         let place = fstat(handle).map_err(io::Error::from).and_then(|stat| Ok((stat, whereabouts(handle)?)));
         let (stat, path) = place.map_err(|error| self.unknown(named, &error))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -124,7 +135,12 @@ impl Fence {
         }
         // Which of its names is asked for says nothing about the others.
         let linked = kind == FileType::RegularFile && stat.st_nlink > 1;
-        let slip = |fence: &Self| fence.slip(&path, named, handle, (kind, linked));
+        let key = || match content {
+            Some(content) => sensitive::is_in(content),
+            // What cannot be read is sent by nobody.
+            None => kind == FileType::RegularFile && sensitive::by_content(handle).unwrap_or(false),
+        };
+        let slip = |fence: &Self| fence.slip(&path, named, key, linked);
         let own = slip(self);
         let around = self.around.as_deref().map(|fence| (fence, slip(fence)));
         match around {
@@ -142,18 +158,14 @@ impl Fence {
         }
     }
 
-    /// What is against sending what is open at `handle`, which is at `path`.
-    fn slip(&self, path: &Path, named: &Path, handle: BorrowedFd<'_>, (kind, linked): (FileType, bool)) -> Slip {
+    /// What is against sending what is open at `path`; `key` says whether a private key is in it.
+    fn slip(&self, path: &Path, named: &Path, key: impl FnOnce() -> bool, linked: bool) -> Slip {
         let outside = !self.roots.iter().any(|root| path.starts_with(root));
         let telling = if self.sensitive {
             None
         } else {
             let own_name = || sensitive::by_path(Path::new(named.file_name()?));
-            sensitive::by_path(path).or_else(own_name).or_else(|| {
-                // What cannot be read is sent by nobody.
-                let key = kind == FileType::RegularFile && sensitive::by_content(handle).unwrap_or(false);
-                key.then(|| "a private key".to_owned())
-            })
+            sensitive::by_path(path).or_else(own_name).or_else(|| key().then(|| "a private key".to_owned()))
         };
         Slip { outside, telling, linked: linked && !self.sensitive }
     }

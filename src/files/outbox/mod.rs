@@ -19,6 +19,7 @@
 mod count;
 mod failure;
 mod fence;
+mod first_end;
 mod links;
 mod listing;
 mod outgoing;

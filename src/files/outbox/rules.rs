@@ -52,6 +52,11 @@ impl Rules {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit(handle, named))
     }
 
+    /// The same of a file that is read once: `content` is what was read of it, or nothing before that.
+    pub fn admit_read(&self, handle: impl AsFd, named: &Path, content: &[u8]) -> Result<(), Barred> {
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.admit_read(handle, named, content))
+    }
+
     /// Whether something is left out. `path` is absolute, `below` the same from the named folder on; of `ignores` the last that has
     /// an opinion decides, as with git, and before them the patterns of `--exclude`.
     pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: bool) -> bool {

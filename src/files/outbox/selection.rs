@@ -1,6 +1,7 @@
 //! What was named on the command line, looked at before a code is shown.
 
 use super::count::Counted;
+use super::first_end::{Content, FileSystems, Reader};
 use super::outgoing::Outgoing;
 use super::rules::Rules;
 use super::source::{READ, open_resolved};
@@ -19,12 +20,19 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Encoded bytes of an item of an offer beside its name and what stands for it, at most: a map, four keys, three headers, a size.
 const ITEM_BYTES: usize = 24;
 /// Those of an offer and its message beside the items.
 const OFFER_BYTES: usize = 64;
+
+/// Bytes of named files that are read for their lengths and held in memory; the last of them may exceed it.
+const IN_MEMORY: usize = 64 << 20;
+/// How long reading them may take for one offer.
+const READING: Duration = Duration::from_secs(15);
 
 /// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one selection may be offered more than once.
 pub struct Selection(What);
@@ -36,7 +44,7 @@ enum What {
         /// For a peer that is not faithful, and for one that is, to which more can be sent.
         counted: [Arc<Counted>; 2],
         /// What the last offer said of each thing.
-        offered: Mutex<Arc<[u64]>>,
+        offered: Mutex<Vec<Offered>>,
     },
     Stream {
         name: String,
@@ -57,6 +65,17 @@ pub(super) struct Chosen {
     pub folder: bool,
     /// A file's bytes when it was checked.
     pub size: u64,
+    /// Whether it has to be read for its length.
+    lies: bool,
+}
+
+/// What an offer said of a thing.
+#[derive(Default)]
+pub(super) struct Offered {
+    /// A file's bytes.
+    pub size: u64,
+    /// What was read for that.
+    pub read: Option<Content>,
 }
 
 /// How much an offer is, as far as that is counted.
@@ -71,8 +90,9 @@ pub struct Totals {
 }
 
 impl Selection {
-    /// Looks at `paths` without reading a byte of content or a name inside a folder. A named link is followed. `-` is `input`, which
-    /// is read only after [`Selection::open`]; it and a named pipe are streams.
+    /// Looks at `paths` without reading a byte of content or a name inside a folder; but a file that has to be read for its length is
+    /// read, to see that it has one. A named link is followed. `-` is `input`, which is read only after [`Selection::open`]; it and a
+    /// named pipe are streams.
     ///
     /// # Errors
     /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something else, for names over 255 bytes, for
@@ -89,9 +109,9 @@ impl Selection {
         let mut names = HashMap::new();
         let mut chosen = Vec::new();
         let mut bytes = OFFER_BYTES;
-        let mut input = Some(input);
+        let (mut input, mut systems, mut reader) = (Some(input), FileSystems::default(), Reader::default());
         for path in paths {
-            match look(path, &rules)? {
+            match look(path, &rules, &mut systems, &mut reader)? {
                 Look::Thing(mut thing) => {
                     thing.name = distinct(thing.name, thing.folder, &mut names);
                     if thing.name.len() > limits::NAME_BYTES {
@@ -151,35 +171,41 @@ impl Selection {
         Some(Arc::clone(counted))
     }
 
+    /// Whether [`Selection::offer`] reads files, which may take a while.
+    #[must_use]
+    pub fn reads(&self) -> bool {
+        matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| thing.lies))
+    }
+
     /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, folders as far as they
-    /// are counted.
+    /// are counted. A file that has to be read for its length is read, and that is what will be sent of it.
     ///
     /// # Errors
     /// Exit 2 if a peer that is not faithful takes less at once.
     pub fn offer(&self, item: ItemId, faithful: bool) -> Result<Offer, Failure> {
-        let (chosen, offered, full) = match &self.0 {
+        let (chosen, rules, offered, full) = match &self.0 {
             What::Stream { name, .. } => {
                 let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None, exact: None };
                 return Ok(Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false, allocated: None });
             }
-            What::Things { chosen, offered, counted: [_, full], .. } => (chosen, offered, full),
+            What::Things { chosen, rules, offered, counted: [_, full] } => (chosen, rules, offered, full),
         };
         if !faithful && chosen.len() > limits::PATH_ITEMS {
             let detail =
                 format!("{} paths were named, and the other side has an older pinhole, which takes {}", chosen.len(), limits::PATH_ITEMS);
             return Err(usage("too-many-items", detail).next("put them into one folder and send that"));
         }
-        let sizes: Arc<[u64]> = chosen.iter().map(|thing| if thing.folder { 0 } else { thing.size_now() }).collect();
+        let things = as_they_are(chosen, rules);
+        let named = chosen.iter().zip(&things).fold(0_u64, |sum, (thing, now)| sum.saturating_add(thing.holes_now(now)));
         let mut names = HashMap::new();
         let mut items = Vec::new();
-        for (thing, size) in chosen.iter().zip(&*sizes) {
-            let (kind, size) = if thing.folder { (ItemKind::Folder, None) } else { (ItemKind::File, Some(*size)) };
+        for (thing, now) in chosen.iter().zip(&things) {
+            let (kind, size) = if thing.folder { (ItemKind::Folder, None) } else { (ItemKind::File, Some(now.size)) };
             let (name, exact) = if faithful { thing.said() } else { (thing.said_plainly(&mut names)?, None) };
             items.push(Item { name: PeerText::new(name), kind, size, exact });
         }
-        *held(offered) = sizes;
+        *held(offered) = things;
         let Totals { bytes, entries, counted } = self.totals(faithful);
-        let named = chosen.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes_now()));
         let holes = named.saturating_add(full.holes());
         let allocated = (faithful && holes > 0).then(|| bytes.saturating_sub(holes));
         Ok(Offer { item, items, bytes, entries, counted, allocated })
@@ -194,7 +220,7 @@ impl Selection {
         let counted = if faithful { full } else { plain };
         let things = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         let folders = u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
-        let bytes = held(offered).iter().fold(0_u64, |sum, size| sum.saturating_add(*size));
+        let bytes = held(offered).iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.size));
         if folders == 0 {
             return Totals { bytes, entries: things, counted: true };
         }
@@ -216,7 +242,9 @@ impl Selection {
     pub fn open(&self, faithful: bool, told: impl Fn(Available) + Send + 'static) -> Result<Outgoing, Failure> {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
-                Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), Arc::clone(&held(offered)), Arc::clone(rules), faithful)))
+                // What was read is let go as it is sent.
+                let said = held(offered).iter_mut().map(|thing| Offered { size: thing.size, read: thing.read.take() }).collect();
+                Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
             }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
@@ -259,9 +287,9 @@ impl Drop for Selection {
 
 impl Chosen {
     /// Bytes of a file that are in holes now.
-    fn holes_now(&self) -> u64 {
+    fn holes_now(&self, offered: &Offered) -> u64 {
         let holes = |now: std::fs::Metadata| now.len().saturating_sub(now.blocks().saturating_mul(512));
-        if self.folder { 0 } else { self.path.symlink_metadata().map_or(0, holes) }
+        if self.folder || offered.read.is_some() { 0 } else { self.path.symlink_metadata().map_or(0, holes) }
     }
 
     /// The size now; where that cannot be had, the size at the check: what is wrong will be said by the walk.
@@ -297,7 +325,7 @@ enum Look {
 }
 
 /// Finds out what one path of the command line is, and that it can be read.
-fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
+fn look(path: &Path, rules: &Rules, systems: &mut FileSystems, reader: &mut Reader) -> Result<Look, Failure> {
     if path == Path::new("-") {
         return Ok(Look::Stream(stream::STDIN.into(), None));
     }
@@ -330,10 +358,33 @@ fn look(path: &Path, rules: &Rules) -> Result<Look, Failure> {
     };
     let name = given_name.unwrap_or_else(|| own_name.to_os_string());
     let opened = readable(&resolved, folder).map_err(refuse)?;
-    rules.admit(&opened, path).map_err(|barred| barred.failure())?;
-    let size = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?.st_size;
-    let size = u64::try_from(size).unwrap_or(0);
-    Ok(Look::Thing(Chosen { name, path: resolved, folder, size }))
+    let stat = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let lies = !folder && systems.lie(&stat, || Some(&opened));
+    if lies {
+        reader.content(opened, path, rules, &AtomicBool::new(false)).map_err(|unread| unread.refusal(path))?;
+    } else {
+        rules.admit(&opened, path).map_err(|barred| barred.failure())?;
+    }
+    Ok(Look::Thing(Chosen { name, path: resolved, folder, size, lies }))
+}
+
+/// What an offer says of each thing.
+fn as_they_are(chosen: &[Chosen], rules: &Rules) -> Vec<Offered> {
+    let (mut reader, mut in_memory, begun) = (Reader::default(), 0_usize, Instant::now());
+    let said = |thing: &Chosen| {
+        if !thing.lies {
+            return Offered { size: if thing.folder { 0 } else { thing.size_now() }, read: None };
+        }
+        // What was not read is not to be had: the walk says so.
+        let room = in_memory < IN_MEMORY && begun.elapsed() < READING;
+        let opened = room.then(|| readable(&thing.path, false).ok()).flatten();
+        let read = opened.and_then(|file| reader.content(file, &thing.path, rules, &AtomicBool::new(false)).ok());
+        let size = read.as_ref().map_or(0, |read| read.bytes.len());
+        in_memory = in_memory.saturating_add(size);
+        Offered { size: size as u64, read }
+    };
+    chosen.iter().map(said).collect()
 }
 
 /// Opens a file or folder, at its path without links, to see that it can be read.

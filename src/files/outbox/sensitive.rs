@@ -365,6 +365,11 @@ pub(super) fn by_content(file: impl AsFd) -> Result<bool, Errno> {
     Ok(holds_key(bytes.get(..read).unwrap_or_default()))
 }
 
+/// The same of a file's content.
+pub(super) fn is_in(content: &[u8]) -> bool {
+    holds_key(content.get(..FIRST).unwrap_or(content))
+}
+
 /// Whether there is a private key in these bytes, in a form that says so: PEM with a body (RFC 7468, OpenSSH, OpenPGP; also inside a JSON
 /// string), PuTTY's, age's. Source code that only names the forms has none.
 fn holds_key(bytes: &[u8]) -> bool {

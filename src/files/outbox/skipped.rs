@@ -30,6 +30,8 @@ pub enum Why {
     Special,
     /// It cannot be read, or a link leads nowhere.
     Unreadable,
+    /// It is made up as it is read, and no end of it came.
+    Endless,
     /// It changed or was removed before it was sent whole.
     Changed,
     /// Another folder has come in the place of its own.
@@ -58,6 +60,7 @@ impl Why {
             Self::Loop => "a link back into its own folder",
             Self::Special => "a device, socket or pipe",
             Self::Unreadable => "cannot be read",
+            Self::Endless => "it is made up as it is read, and has no end within 16 MiB and 5 seconds",
             Self::Changed => "it changed or was removed before it was sent whole",
             Self::Replaced => "its folder was replaced by another",
             Self::TooLong => "its name or path is too long",
@@ -77,7 +80,7 @@ impl Why {
             Self::Link | Self::Outward | Self::Loop => Some(Fate::LeftOut(Reason::Link)),
             Self::Special => Some(Fate::LeftOut(Reason::Special)),
             Self::TooLong | Self::TooDeep | Self::TooMany => Some(Fate::LeftOut(Reason::OverLimits)),
-            Self::Unreadable => Some(Fate::Missing(Reason::SourceUnreadable)),
+            Self::Unreadable | Self::Endless => Some(Fate::Missing(Reason::SourceUnreadable)),
             Self::Changed | Self::Replaced => Some(Fate::Missing(Reason::SourceChanged)),
             Self::Outside | Self::Sensitive | Self::Linked => None,
         }

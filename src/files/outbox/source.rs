@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// How a source is opened: never waiting for a pipe's other end or taking a terminal over, should one have come in the file's place.
 pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -47,7 +47,7 @@ impl Stamp {
     }
 
     /// What a file is now that was this.
-    fn seen(&self, stat: &Stat) -> Seen {
+    pub fn seen(&self, stat: &Stat) -> Seen {
         let now = Self::of(stat);
         if (now.size, now.modified, now.changed) == (self.size, self.modified, self.changed) {
             Seen::Same
@@ -65,6 +65,10 @@ impl Stamp {
 pub(super) struct Source {
     pub trail: Trail,
     pub stamp: Stamp,
+    /// Bytes of its entry; the file may have more.
+    pub size: u64,
+    /// What was read of it already, because nothing else says how long it is.
+    pub content: Option<Arc<[u8]>>,
     pub links: Links,
     /// Whether it may have holes, and its peer takes them.
     pub sparse: bool,

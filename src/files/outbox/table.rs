@@ -32,19 +32,20 @@ impl Table {
     /// If all sizes together pass 2^64 - 1, which sparse files can.
     pub fn push(&mut self, sources: Vec<Option<Source>>) -> Result<(), SourceFailure> {
         let (first, mut start) = (self.layout.entries(), self.layout.end());
-        let sizes = sources.iter().map(|source| source.as_ref().map_or(0, |source| source.stamp.size));
+        let sizes = sources.iter().map(|source| source.as_ref().map_or(0, |source| source.size));
         self.layout.push(sizes).map_err(|TooLarge| SourceFailure::Unreadable {
             path: sources.iter().flatten().next_back().map_or_else(PathBuf::new, |source| source.trail.path()),
             error: "with it the files are larger together than a transfer can be".into(),
         })?;
         let mut placed = |mut source: Source| {
             source.start = start;
-            start = start.saturating_add(source.stamp.size);
+            start = start.saturating_add(source.size);
             Arc::new(source)
         };
         let sources: Vec<_> = sources.into_iter().map(|source| source.map(&mut placed)).collect();
         for (entry, source) in (first..).zip(&sources) {
-            if let Some(source) = source {
+            // What is sent from memory is what it was.
+            if let Some(source) = source.as_ref().filter(|source| source.content.is_none()) {
                 self.recent.push_back((entry, Arc::clone(source)));
             }
         }
@@ -108,7 +109,8 @@ mod tests {
     fn source(path: &str, size: u64) -> Option<Source> {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let trail = Trail::named(path.as_ref(), path.as_ref());
-        Some(Source { trail, stamp, links: Links::Skip, sparse: false, named: false, start: 0, state: Mutex::default() })
+        let (links, state) = (Links::Skip, Mutex::default());
+        Some(Source { trail, stamp, size, content: None, links, sparse: false, named: false, start: 0, state })
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::failure::SourceFailure;
 use super::held;
 use super::outgoing::{Checked, Next, Read};
 use super::rules::Rules;
-use super::selection::Chosen;
+use super::selection::{Chosen, Offered};
 use super::sent::Sent;
 use super::skipped::{SkipList, Skips, Why};
 use super::source::{Piece, Seen, Source};
@@ -37,6 +37,9 @@ const PART_HEADER: usize = 32;
 /// Files kept open for reading: one for each link that can be sending.
 const OPEN_FILES: usize = limits::LINKS;
 
+/// Bytes of files in memory after which a part ends, so that eight of them hold little.
+const IN_MEMORY: usize = 4 << 20;
+
 /// Files that have grown while they were sent and are read again at the end.
 const GROWN: usize = 10_000;
 /// Bytes read of one at once.
@@ -59,8 +62,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// `offered` is what the offer said of the size of each, if one was made.
-    pub fn new(chosen: Arc<[Chosen]>, offered: Arc<[u64]>, rules: Arc<Rules>, faithful: bool) -> Self {
+    /// `offered` is what the offer said of each, if one was made.
+    pub fn new(chosen: Arc<[Chosen]>, offered: Vec<Offered>, rules: Arc<Rules>, faithful: bool) -> Self {
         Self {
             items: chosen.len(),
             lost: AtomicUsize::new(0),
@@ -80,9 +83,9 @@ impl Tree {
         let most = if held(&self.table).is_empty() { FIRST_PART } else { limits::PART_ENTRIES };
         let mut entries = Vec::new();
         let mut sources = Vec::new();
-        let mut bytes = PART_HEADER;
+        let (mut bytes, mut in_memory) = (PART_HEADER, 0_usize);
         let largest = if self.faithful { LARGEST_ENTRY } else { LARGEST_PATH_ENTRY };
-        while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES {
+        while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES && in_memory < IN_MEMORY {
             let Some(found) = walk.next(&self.skips, &self.stop)? else { break };
             let (entry, source) = (walk.entry(&found), walk.source(&found));
             if let Some(failure) = found.lost {
@@ -92,6 +95,7 @@ impl Tree {
                 };
             }
             bytes = bytes.saturating_add(if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() });
+            in_memory = in_memory.saturating_add(found.content.map_or(0, |content| content.len()));
             entries.push(entry);
             sources.push(source);
         }
@@ -122,6 +126,13 @@ impl Tree {
     }
 
     fn read_source(&self, source: &Arc<Source>, place: Place, buf: &mut [u8]) -> Result<Read, SourceFailure> {
+        if let Some(content) = &source.content {
+            let rest = usize::try_from(place.offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
+            let len = rest.len().min(buf.len());
+            let (to, from) = (buf.get_mut(..len).unwrap_or_default(), rest.get(..len).unwrap_or_default());
+            to.copy_from_slice(from);
+            return Ok(Read::Bytes { entry: place.entry, offset: place.offset, len });
+        }
         let kept = held(&self.open).find(place.entry);
         let file = match &kept {
             Some(file) => Arc::clone(file),
@@ -147,7 +158,7 @@ impl Tree {
             _ => {}
         }
         if self.faithful {
-            note(&mut held(&source.state).sent, &piece, place.offset, buf, source.stamp.size);
+            note(&mut held(&source.state).sent, &piece, place.offset, buf, source.size);
         }
         Ok(match piece {
             Piece::Bytes(len) => Read::Bytes { entry: place.entry, offset: place.offset, len },
@@ -207,7 +218,7 @@ impl Tree {
             }
             if let Err(failure) = self.last_look(source) {
                 let reason = self.give_up(source, failure)?;
-                let end = source.start.saturating_add(source.stamp.size);
+                let end = source.start.saturating_add(source.size);
                 if end > source.start {
                     gaps.push((source.start..end, reason));
                 }
@@ -220,7 +231,7 @@ impl Tree {
     fn last_look(&self, source: &Arc<Source>) -> Result<(), SourceFailure> {
         let grown = held(&source.state).grown;
         // Removed after it was read to its end as it was, or another put in its place.
-        let was_whole = || !grown && held(&source.state).sent.whole(source.stamp.size).is_some();
+        let was_whole = || !grown && held(&source.state).sent.whole(source.size).is_some();
         match source.seen_there() {
             Ok(Seen::Same) if !grown => Ok(()),
             Ok(Seen::Same | Seen::Grown) if self.rules.fence.is_none() => self.read_again(source),
@@ -232,7 +243,7 @@ impl Tree {
 
     /// Reads a file that has grown a second time, as far as it was sent, and compares.
     fn read_again(&self, source: &Source) -> Result<(), SourceFailure> {
-        let size = source.stamp.size;
+        let size = source.size;
         let Some(sent) = held(&source.state).sent.whole(size) else { return Err(source.changed()) };
         let failed = |error| source.failed(&error);
         let file = source.open(&self.rules)?;
@@ -306,7 +317,7 @@ mod tests {
         }
         let selection = Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
         let (chosen, rules) = selection.things().unwrap();
-        let tree = Tree::new(chosen, Arc::default(), rules, true);
+        let tree = Tree::new(chosen, Vec::new(), rules, true);
         tree.next_part().unwrap();
         let open = || held(&tree.open).0.iter().map(|(entry, _)| *entry).collect::<Vec<_>>();
         let mut buf = [0; 3];

@@ -6,10 +6,11 @@
 
 use super::Links;
 use super::failure::SourceFailure;
+use super::first_end::{Content, FileSystems, Reader};
 use super::links::{stays_by_its_text, stays_by_what_is_there};
 use super::listing::Listing;
 use super::rules::Rules;
-use super::selection::Chosen;
+use super::selection::{Chosen, Offered};
 use super::skipped::{SkipList, Why};
 use super::source::{PATH_MAX, READ, Source, Stamp, open, open_resolved};
 use super::trail::Trail;
@@ -33,8 +34,8 @@ const HELD: usize = 64;
 /// A walk on its way.
 pub(super) struct Walk {
     chosen: Arc<[Chosen]>,
-    /// What the offer said of their sizes, if one was made.
-    offered: Arc<[u64]>,
+    /// What the offer said of each, if one was made.
+    offered: Vec<Offered>,
     rules: Arc<Rules>,
     /// Whether it is for a peer that is faithful, and takes everything.
     faithful: bool,
@@ -51,6 +52,8 @@ pub(super) struct Walk {
     entries: u32,
     /// Bytes of the names of the folders among them.
     folder_names: usize,
+    systems: FileSystems,
+    reader: Reader,
 }
 
 struct Level {
@@ -74,6 +77,10 @@ struct Level {
 pub(super) struct Found {
     pub kind: EntryKind,
     pub stamp: Stamp,
+    /// Bytes that are sent of it.
+    pub size: u64,
+    /// What was read of a file already.
+    pub content: Option<Arc<[u8]>>,
     /// The number of the entry of the folder that it lies in; nothing if it was named itself.
     folder: Option<u32>,
     /// Nothing for a link.
@@ -87,9 +94,22 @@ pub(super) struct Found {
 }
 
 impl Walk {
-    pub fn new(chosen: Arc<[Chosen]>, offered: Arc<[u64]>, rules: Arc<Rules>, faithful: bool) -> Self {
-        let (levels, ignores, path) = (Vec::new(), Vec::new(), PathBuf::new());
-        Self { chosen, offered, rules, faithful, begun: 0, levels, ignores, path, visiting: false, entries: 0, folder_names: 0 }
+    pub fn new(chosen: Arc<[Chosen]>, offered: Vec<Offered>, rules: Arc<Rules>, faithful: bool) -> Self {
+        Self {
+            chosen,
+            offered,
+            rules,
+            faithful,
+            begun: 0,
+            levels: Vec::new(),
+            ignores: Vec::new(),
+            path: PathBuf::new(),
+            visiting: false,
+            entries: 0,
+            folder_names: 0,
+            systems: FileSystems::default(),
+            reader: Reader::default(),
+        }
     }
 
     /// Goes on to the next entry; nothing at the end, or once `stop` is set.
@@ -103,14 +123,15 @@ impl Walk {
                 self.path.pop();
             }
             let found = if !self.levels.is_empty() {
-                self.step(skips)
+                self.step(skips, stop)
             } else if let Some(thing) = self.chosen.get(self.begun) {
                 self.begun = self.begun.saturating_add(1);
                 self.path.clone_from(&thing.path);
-                let (thing, offered) = (thing.clone(), self.offered.get(self.begun.saturating_sub(1)).copied());
-                match self.begin(&thing, offered) {
+                let offered = self.offered.get_mut(self.begun.saturating_sub(1)).map(std::mem::take);
+                let (thing, size) = (thing.clone(), offered.as_ref().map_or(thing.size, |offered| offered.size));
+                match self.begin(&thing, offered, stop) {
                     // Each thing that was offered has an entry.
-                    Err(failure) if self.faithful => Some(Found::lost(thing.folder, offered.unwrap_or(thing.size), failure)),
+                    Err(failure) if self.faithful => Some(Found::lost(thing.folder, size, failure)),
                     begun => Some(begun?),
                 }
             } else {
@@ -125,29 +146,43 @@ impl Walk {
     }
 
     /// Comes to the next named file or folder, at `path`.
-    fn begin(&mut self, thing: &Chosen, offered: Option<u64>) -> Result<Found, SourceFailure> {
+    fn begin(&mut self, thing: &Chosen, offered: Option<Offered>, stop: &AtomicBool) -> Result<Found, SourceFailure> {
+        let (offered, read) = offered.map_or((None, None), |offered| (Some(offered.size), offered.read));
+        if let Some(read) = read {
+            // What was offered is what was there then.
+            return Ok(Found::read(read, None));
+        }
         let failed = |error: io::Error| SourceFailure::of(&self.path, &error);
         let kind = if thing.folder { OFlags::DIRECTORY } else { OFlags::empty() };
         let opened = open_resolved(&self.path, READ | kind).map_err(failed)?;
         let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if !thing.folder && regular && self.systems.lie(&stat, || Some(&opened)) {
+            let read = self.reader.content(opened, &self.path, &self.rules, stop).map_err(|unread| unread.failure(&self.path))?;
+            let found = self.read(read, None);
+            return match offered {
+                Some(offered) if self.faithful && offered != found.size => Err(SourceFailure::Changed { path: self.path.clone() }),
+                _ => Ok(found),
+            };
+        }
         self.rules.admit(&opened, &self.path).map_err(SourceFailure::Fenced)?;
         if thing.folder {
             let names = Listing::read(&opened).map_err(failed)?;
             self.ignores = self.rules.above(&self.path);
             let bytes = thing.name.to_string_lossy().len();
             self.enter(opened, names, &stat, Trail::named(&self.path, &thing.name), bytes, 0);
-        } else if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        } else if !regular {
             return Err(SourceFailure::Changed { path: self.path.clone() });
         }
         let found = Found::new(thing.folder, &stat, None);
-        if self.faithful && !thing.folder && offered.is_some_and(|offered| offered != found.stamp.size) {
+        if self.faithful && !thing.folder && offered.is_some_and(|offered| offered != found.size) {
             return Err(SourceFailure::Changed { path: self.path.clone() });
         }
         Ok(found)
     }
 
     /// Comes to the next name of the current directory, or leaves it.
-    fn step(&mut self, skips: &SkipList) -> Option<Found> {
+    fn step(&mut self, skips: &SkipList, stop: &AtomicBool) -> Option<Found> {
         self.take_up(skips);
         let level = self.levels.last_mut()?;
         // The directory is left, or what is in it is visited: either way the last name of `path` is then done with.
@@ -159,7 +194,7 @@ impl Walk {
         };
         self.path.push(name);
         let told = name.to_string_lossy().len();
-        self.visit(told, skips).unwrap_or_else(|why| {
+        self.visit(told, skips, stop).unwrap_or_else(|why| {
             skips.add(&self.path, &self.said(), why);
             None
         })
@@ -183,7 +218,7 @@ impl Walk {
 
     /// Looks at the name in the current directory that `path` ends with and that a peer that is not faithful is told in `told` bytes.
     /// Nothing if it is to be left out or was removed meanwhile.
-    fn visit(&mut self, told: usize, skips: &SkipList) -> Result<Option<Found>, Why> {
+    fn visit(&mut self, told: usize, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
         let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else { return Ok(None) };
         let Some(dir) = &level.dir else { return Ok(None) };
         let within = Some(level.entry);
@@ -235,19 +270,25 @@ impl Walk {
             self.folder_names = names;
             return Ok(Some(Found::link(&stat, within, target)));
         }
-        if !folder && self.rules.fence.is_none() {
+        let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let look = || rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty()).ok();
+        let lies = !folder && self.systems.lie(&stat, look);
+        if !folder && !lies && self.rules.fence.is_none() {
             // Asked now, because once its entry is sent an unreadable file ends the transfer. Other errors are left to the opening.
             return match rustix::fs::accessat(dir, name, Access::READ_OK, AtFlags::EACCESS) {
                 Err(Errno::ACCESS | Errno::PERM) => Err(Why::Unreadable),
                 _ => Ok(Some(Found::new(false, &stat, within))),
             };
         }
-        let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
         let opened = match rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             opened => opened.map_err(|_| Why::Unreadable)?,
         };
+        if lies {
+            let read = self.reader.content(opened, &self.path, &self.rules, stop).map_err(|unread| unread.why())?;
+            return Ok(Some(self.read(read, within)));
+        }
         // Before the fence looks at what is in it: what is written after that look changes the stamp.
         let stat = rustix::fs::fstat(&opened).map_err(|_| Why::Unreadable)?;
         self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
@@ -263,6 +304,12 @@ impl Walk {
         let trail = Trail::inside(Arc::clone(&level.trail), name);
         self.enter(opened, names, &stat, trail, bytes, self.ignores.len());
         Ok(Some(Found::new(true, &stat, within)))
+    }
+
+    /// What was read of a file whose length nobody knew before.
+    fn read(&self, read: Content, within: Option<u32>) -> Found {
+        let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
+        if empty { Found::new(false, &read.stat, within) } else { Found::read(read, within) }
     }
 
     /// What the link of this name in the current directory says, if it is to be sent. It is not followed, so a fence has nothing to ask.
@@ -334,7 +381,7 @@ impl Walk {
             Some(folder) => Entry::inside(folder, name(), found.kind),
             None => Entry::of_item(u32::try_from(self.begun.saturating_sub(1)).unwrap_or(u32::MAX), found.kind),
         };
-        let size = (found.kind == EntryKind::File).then_some(found.stamp.size);
+        let size = (found.kind == EntryKind::File).then_some(found.size);
         if found.lost.is_some() {
             return Entry { size, ..placed };
         }
@@ -360,6 +407,8 @@ impl Walk {
         (found.kind == EntryKind::File).then(|| Source {
             trail: trail(),
             stamp: found.stamp,
+            size: found.size,
+            content: found.content.clone(),
             links: self.rules.links,
             sparse: found.allocated.is_some() && self.faithful,
             named: found.folder.is_none(),
@@ -376,7 +425,11 @@ impl Found {
         let stamp = Stamp::of(stat);
         let kept = u64::try_from(stat.st_blocks).map_or(u64::MAX, |blocks| blocks.saturating_mul(512));
         let allocated = (kind == EntryKind::File && kept < stamp.size).then_some(kept);
-        Self { kind, stamp, folder: within, mode, target: None, allocated, lost: None }
+        Self { kind, stamp, size: stamp.size, content: None, folder: within, mode, target: None, allocated, lost: None }
+    }
+
+    fn read(Content { stat, bytes }: Content, within: Option<u32>) -> Self {
+        Self { size: bytes.len() as u64, content: Some(bytes), allocated: None, ..Self::new(false, &stat, within) }
     }
 
     fn link(stat: &Stat, within: Option<u32>, target: PeerName) -> Self {
@@ -387,7 +440,7 @@ impl Found {
     fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        Self { kind, stamp, folder: None, mode: None, target: None, allocated: None, lost: Some(failure) }
+        Self { kind, stamp, size, content: None, folder: None, mode: None, target: None, allocated: None, lost: Some(failure) }
     }
 }
 
@@ -407,7 +460,7 @@ mod tests {
         }
         let selection = Selection::check(&[top.clone(), top.join("c")], &Options::default(), io::empty()).unwrap();
         let (chosen, rules) = selection.things().unwrap();
-        let mut walk = Walk::new(chosen, Arc::default(), rules, true);
+        let mut walk = Walk::new(chosen, Vec::new(), rules, true);
         walk.entries = limits::ENTRIES - 2;
         let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
         let mut found = Vec::new();

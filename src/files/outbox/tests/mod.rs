@@ -2,6 +2,7 @@
 
 mod fencing;
 mod gaps;
+mod lengths;
 mod reading;
 mod selecting;
 mod streaming;

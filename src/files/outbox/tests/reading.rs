@@ -175,15 +175,6 @@ fn a_link_in_the_way_is_not_followed_even_to_the_same_file() {
 }
 
 #[test]
-fn a_file_that_ends_before_its_size_is_no_whole_file() {
-    // The kernel says 4,096 bytes of it, and never another time.
-    let outgoing = open_plainly(&select(&["/sys/devices/system/cpu/online".into()]));
-    parts(&outgoing).unwrap();
-    let failure = bytes_from(&outgoing, 0, 4_096).unwrap_err();
-    assert_eq!(failure, SourceFailure::Changed { path: "/sys/devices/system/cpu/online".into() });
-}
-
-#[test]
 fn what_is_written_there_is_forgotten_here() {
     let place = Place::new();
     for (name, content) in [("top/a", "0123"), ("top/b", ""), ("top/c", "45")] {
