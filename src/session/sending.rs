@@ -197,6 +197,10 @@ impl Driver<'_> {
             tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(COUNTING).await;
+                    if count.stopped() {
+                        // It is offered again, and counted for that.
+                        return;
+                    }
                     let (done, Totals { bytes, entries, counted }) = (count.done(), selection.totals(faithful));
                     let counted = move |driver: &mut Driver<'_>| {
                         driver.count(id, Some(bytes));
@@ -249,8 +253,14 @@ impl Driver<'_> {
                     }
                     driver.input(Input::Part(id, entries));
                 }
-                Ok(Next::End { bytes, .. }) => {
+                Ok(Next::End { bytes, entries }) => {
                     driver.count(id, Some(bytes));
+                    // A folder may hold more or less than when it was counted.
+                    let faithful = driver.conversation.is_faithful();
+                    let selection = driver.ours.get(&id).and_then(|ours| ours.selection.as_ref());
+                    if selection.is_some_and(|selection| selection.differs(faithful, entries, bytes)) {
+                        driver.next.push_back(Input::Counted { transfer: id, bytes, entries, counted: true });
+                    }
                     driver.input(Input::Total(id, bytes));
                 }
                 Ok(Next::Stopped) => {}

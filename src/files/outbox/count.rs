@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct Counted {
     bytes: AtomicU64,
-    holes: AtomicU64,
     entries: AtomicU32,
     done: AtomicBool,
     begun: AtomicBool,
@@ -24,12 +23,6 @@ impl Counted {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// How many of these are in holes.
-    #[must_use]
-    pub fn holes(&self) -> u64 {
-        self.holes.load(Ordering::Relaxed)
     }
 
     /// Entries found so far, the named folders among them and named files not.
@@ -59,6 +52,16 @@ impl Counted {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was ended: nothing more comes of it.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     fn count(&self, mut walk: Walk) {
         let skips = SkipList::default();
         // What ends the walk early will be said when it is walked for sending.
@@ -70,8 +73,6 @@ impl Counted {
             self.entries.fetch_add(1, Ordering::Relaxed);
             if found.kind == EntryKind::File {
                 self.bytes.fetch_add(found.size, Ordering::Relaxed);
-                let kept = found.allocated.unwrap_or(found.size);
-                self.holes.fetch_add(found.size.saturating_sub(kept), Ordering::Relaxed);
             }
         }
     }

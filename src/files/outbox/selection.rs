@@ -42,7 +42,7 @@ enum What {
         chosen: Arc<[Chosen]>,
         rules: Arc<Rules>,
         /// For a peer that is not faithful, and for one that is, to which more can be sent.
-        counted: [Arc<Counted>; 2],
+        counted: Mutex<[Arc<Counted>; 2]>,
         /// What the last offer said of each thing.
         offered: Mutex<Vec<Offered>>,
     },
@@ -165,10 +165,10 @@ impl Selection {
     /// Begins to count what is in the folders for a peer that is `faithful` or not, on a thread of its own, unless that was begun before.
     /// It ends with the selection.
     pub fn count_in_background(&self, faithful: bool) -> Option<Arc<Counted>> {
-        let What::Things { chosen, rules, counted: [plain, full], .. } = &self.0 else { return None };
-        let counted = if faithful { full } else { plain };
+        let What::Things { chosen, rules, counted, .. } = &self.0 else { return None };
+        let counted = the_count(counted, faithful);
         counted.begin(chosen.iter().filter(|thing| thing.folder).cloned().collect(), Arc::clone(rules), faithful);
-        Some(Arc::clone(counted))
+        Some(counted)
     }
 
     /// Whether [`Selection::offer`] reads files, which may take a while.
@@ -177,18 +177,18 @@ impl Selection {
         matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| thing.lies))
     }
 
-    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, folders as far as they
-    /// are counted. A file that has to be read for its length is read, and that is what will be sent of it.
+    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and folders are
+    /// to be counted again: it does not promise how much is in them. A file that has to be read for its length is read, and that is what will be sent of it.
     ///
     /// # Errors
     /// Exit 2 if a peer that is not faithful takes less at once.
     pub fn offer(&self, item: ItemId, faithful: bool) -> Result<Offer, Failure> {
-        let (chosen, rules, offered, full) = match &self.0 {
+        let (chosen, rules, offered, counted) = match &self.0 {
             What::Stream { name, .. } => {
                 let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None, exact: None };
                 return Ok(Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false, allocated: None });
             }
-            What::Things { chosen, rules, offered, counted: [_, full] } => (chosen, rules, offered, full),
+            What::Things { chosen, rules, offered, counted } => (chosen, rules, offered, counted),
         };
         if !faithful && chosen.len() > limits::PATH_ITEMS {
             let detail =
@@ -205,19 +205,22 @@ impl Selection {
             items.push(Item { name: PeerText::new(name), kind, size, exact });
         }
         *held(offered) = things;
+        for before in held(counted).iter_mut().filter(|before| before.has_begun()) {
+            before.stop();
+            *before = Arc::default();
+        }
         let Totals { bytes, entries, counted } = self.totals(faithful);
-        let holes = named.saturating_add(full.holes());
-        let allocated = (faithful && holes > 0).then(|| bytes.saturating_sub(holes));
+        let allocated = (faithful && named > 0).then(|| bytes.saturating_sub(named));
         Ok(Offer { item, items, bytes, entries, counted, allocated })
     }
 
     /// How much the last offer is, as far as that is counted by now.
     #[must_use]
     pub fn totals(&self, faithful: bool) -> Totals {
-        let What::Things { chosen, counted: [plain, full], offered, .. } = &self.0 else {
+        let What::Things { chosen, counted, offered, .. } = &self.0 else {
             return Totals { bytes: 0, entries: 1, counted: false };
         };
-        let counted = if faithful { full } else { plain };
+        let counted = the_count(counted, faithful);
         let things = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         let folders = u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
         let bytes = held(offered).iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.size));
@@ -232,6 +235,15 @@ impl Selection {
             entries: things.saturating_sub(folders).saturating_add(counted.entries().max(folders)),
             counted: done,
         }
+    }
+
+    /// The walk has come to its end, and this is all: true if something else was counted, which is then not counted any more.
+    #[must_use]
+    pub fn differs(&self, faithful: bool, entries: u32, bytes: u64) -> bool {
+        let What::Things { chosen, counted, .. } = &self.0 else { return false };
+        let differs = self.totals(faithful) != Totals { bytes, entries, counted: true };
+        the_count(counted, faithful).stop();
+        differs && chosen.iter().any(|thing| thing.folder)
     }
 
     /// Begins to send, once the offer is accepted, to a peer that is `faithful` or not. For a stream, `told` hears how far it is read; a
@@ -280,7 +292,7 @@ impl Selection {
 impl Drop for Selection {
     fn drop(&mut self) {
         if let What::Things { counted, .. } = &self.0 {
-            counted.iter().for_each(|counted| counted.stop());
+            held(counted).iter().for_each(|counted| counted.stop());
         }
     }
 }
@@ -367,6 +379,12 @@ fn look(path: &Path, rules: &Rules, systems: &mut FileSystems, reader: &mut Read
         rules.admit(&opened, path).map_err(|barred| barred.failure())?;
     }
     Ok(Look::Thing(Chosen { name, path: resolved, folder, size, lies }))
+}
+
+/// The count for a peer that is `faithful` or not.
+fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted> {
+    let [plain, full] = &*held(counted);
+    Arc::clone(if faithful { full } else { plain })
 }
 
 /// What an offer says of each thing.

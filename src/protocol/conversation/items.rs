@@ -212,7 +212,7 @@ impl Conversation {
 
     /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
     /// `--verify` holds back.
-    fn unsaid(&self, item: ItemId) -> bool {
+    pub(super) fn unsaid(&self, item: ItemId) -> bool {
         let held = self.unverified.as_ref().is_some_and(|held| held.ours.iter().any(|message| concerns(message, item)));
         held || self.messages.is_unsaid(item)
     }

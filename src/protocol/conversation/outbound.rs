@@ -73,8 +73,9 @@ impl Conversation {
 
     /// The latest count of an offer of ours, which means nothing before the offer.
     fn next_counted(&mut self) -> Option<Control> {
-        self.state.counted.retain(|transfer, _| self.ours.contains_key(transfer));
-        let transfer = *self.state.counted.keys().find(|transfer| !self.messages.is_unsaid(**transfer))?;
+        let queued = |of: &ItemId| self.queued.iter().any(|offer| offer.item == *of);
+        self.state.counted.retain(|transfer, _| self.ours.contains_key(transfer) || queued(transfer));
+        let transfer = *self.state.counted.keys().find(|transfer| self.ours.contains_key(transfer) && !self.unsaid(**transfer))?;
         let (bytes, entries, counted) = self.state.counted.remove(&transfer)?;
         Some(Control::Counted { transfer, bytes, entries, counted })
     }

@@ -64,9 +64,14 @@ impl Conversation {
                 self.open_offers();
             }
             Input::Counted { transfer, bytes, entries, counted } => {
-                if let Some(offer) = self.unsaid_offer(transfer) {
-                    (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
-                } else if self.ours.contains_key(&transfer) {
+                // That this is all is said after the offer, which would be held to it.
+                let unsaid = if let Some(offer) = self.unsaid_offer(transfer) {
+                    (offer.bytes, offer.entries) = (bytes, entries);
+                    true
+                } else {
+                    false
+                };
+                if counted || !unsaid {
                     self.state.counted.insert(transfer, (bytes, entries, counted));
                 }
             }
@@ -229,7 +234,8 @@ impl Conversation {
             Control::Counted { transfer, bytes, entries, counted } => {
                 if let Some(unheard) = self.unheard(transfer) {
                     if let Event::Offered(offer) = unheard {
-                        (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+                        (offer.bytes, offer.entries) = (bytes, entries);
+                        self.tell_after(transfer, Event::Counted { transfer, bytes, entries, counted });
                     }
                 } else if let Some(Theirs::Transfer(_)) = self.theirs.get(&transfer) {
                     actions.events.push(Event::Counted { transfer, bytes, entries, counted });
@@ -310,9 +316,17 @@ impl Conversation {
         held.theirs.get_mut(index)
     }
 
+    /// Tells of a transfer of the peer's, after its offer, how far it is counted; the latest counts.
+    fn tell_after(&mut self, of: ItemId, count: Event) {
+        let Some(held) = &mut self.unverified else { return };
+        held.theirs.retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == of));
+        held.theirs.push_back(count);
+    }
+
     /// Forgets what nobody here has heard of: true if there was such a thing.
     pub(super) fn forget_unheard(&mut self, item: ItemId) -> bool {
         let Some(held) = &mut self.unverified else { return false };
+        held.theirs.retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == item));
         held.place(item).and_then(|index| held.theirs.remove(index)).is_some()
     }
 

@@ -59,15 +59,17 @@ fn what_comes_is_told_after_the_yes_in_its_order() {
     let mut comparing = Comparing::new();
     comparing.all();
     // Of a text too, of which there is nothing to count.
-    for transfer in [ItemId(1), ItemId(3)] {
-        let counted = Control::Counted { transfer, bytes: 7, entries: 2, counted: true };
+    for (transfer, bytes, all) in [(ItemId(1), 7, true), (ItemId(3), 5, false), (ItemId(3), 7, true)] {
+        let counted = Control::Counted { transfer, bytes, entries: 2, counted: all };
         assert!(told(&mut comparing.joiner, LinkId::CODE, &counted).events.is_empty());
     }
     let yes = comparing.joiner.handle(NOW, Input::Verified);
-    let [Event::Text(ItemId(1), body), Event::Secret(ItemId(2), None, _), Event::Offered(offer)] = &yes.events[..] else {
+    let [Event::Text(ItemId(1), body), Event::Secret(ItemId(2), None, _), Event::Offered(offer), count] = &yes.events[..] else {
         panic!("{:?}", yes.events)
     };
-    assert_eq!((body.raw(), offer.bytes, offer.entries, offer.counted), ("rm -rf", 7, 2, true));
+    // The offer itself promises nothing that it did not.
+    assert_eq!((body.raw(), offer.bytes, offer.entries, offer.counted), ("rm -rf", 7, 2, false));
+    assert!(matches!(count, Event::Counted { transfer: ItemId(3), bytes: 7, entries: 2, counted: true }), "{count:?}");
     assert!(matches!(messages(&yes)[..], [Message::Verified]));
     assert!(matches!(comparing.hears(&text(4)).events[..], [Event::Text(ItemId(4), _)]));
 }

@@ -49,7 +49,7 @@ fn they_are_counted_as_long_as_they_are() {
     while !counted.done() {
         std::thread::yield_now();
     }
-    assert_eq!((counted.bytes(), counted.holes()), (content_of(FOLDER).len() as u64, 0));
+    assert_eq!(counted.bytes(), content_of(FOLDER).len() as u64);
 }
 
 #[test]
