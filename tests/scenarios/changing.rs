@@ -1,6 +1,7 @@
 //! A source that changes while it is sent is not delivered: exit 9 on both sides, and no file. One that only grows is, as it was.
 
 use crate::harness::content::names;
+use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -44,6 +45,20 @@ fn one_that_grows() {
     let [taker, giver] = sides.map(|ended| ended.expect(0));
     assert_eq!((came, taker.one("file")["size"].as_u64()), (SIZE, Some(SIZE)));
     giver.one("delivered");
+}
+
+#[test]
+fn a_log_that_grows_while_somebody_thinks_about_it() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let log = here.write("log", "first\n");
+    let mut giver = here.start(["give", "log"]);
+    let mut taker = Terminal::start(&there, 100, ["take", &giver.code()]);
+    taker.see("Receive into");
+    File::options().append(true).open(log).unwrap().write_all(b"second\n").unwrap();
+    taker.keys("\r");
+    taker.end(0);
+    assert_eq!(giver.end().expect(0).one("delivered")["size"], 6);
+    assert_eq!(std::fs::read_to_string(there.path("log")).unwrap(), "first\n");
 }
 
 #[test]

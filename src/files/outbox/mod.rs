@@ -17,6 +17,7 @@
 //! Behind a [`Fence`] each of these openings is followed by the question where the opened file really is: see there.
 
 mod count;
+mod edges;
 mod failure;
 mod fence;
 mod first_end;

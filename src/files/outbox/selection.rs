@@ -1,6 +1,7 @@
 //! What was named on the command line, looked at before a code is shown.
 
 use super::count::Counted;
+use super::edges::Edges;
 use super::first_end::{Content, FileSystems, Reader};
 use super::outgoing::Outgoing;
 use super::rules::Rules;
@@ -31,6 +32,8 @@ const OFFER_BYTES: usize = 64;
 
 /// Bytes of named files that are read for their lengths and held in memory; the last of them may exceed it.
 const IN_MEMORY: usize = 64 << 20;
+/// Named files that may grow until they are accepted: so many are looked into for an offer.
+const MAY_GROW: usize = 100;
 /// How long reading them may take for one offer.
 const READING: Duration = Duration::from_secs(15);
 
@@ -76,6 +79,8 @@ pub(super) struct Offered {
     pub size: u64,
     /// What was read for that.
     pub read: Option<Content>,
+    /// By what it is known again if it grows.
+    pub edges: Option<Edges>,
 }
 
 /// How much an offer is, as far as that is counted.
@@ -255,7 +260,8 @@ impl Selection {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
                 // What was read is let go as it is sent.
-                let said = held(offered).iter_mut().map(|thing| Offered { size: thing.size, read: thing.read.take() }).collect();
+                let said = |thing: &mut Offered| Offered { size: thing.size, read: thing.read.take(), edges: thing.edges };
+                let said = held(offered).iter_mut().map(said).collect();
                 Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
             }
             What::Stream { name, input } => {
@@ -302,6 +308,14 @@ impl Chosen {
     fn holes_now(&self, offered: &Offered) -> u64 {
         let holes = |now: std::fs::Metadata| now.len().saturating_sub(now.blocks().saturating_mul(512));
         if self.folder || offered.read.is_some() { 0 } else { self.path.symlink_metadata().map_or(0, holes) }
+    }
+
+    /// What it is now, if the fence of `rules` lets it out.
+    fn edges(&self, rules: &Rules) -> Option<Edges> {
+        let file = readable(&self.path, false).ok()?;
+        let stat = rustix::fs::fstat(&file).ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)?;
+        rules.admit(&file, &self.path).ok()?;
+        Edges::of(file, &stat)
     }
 
     /// The size now; where that cannot be had, the size at the check: what is wrong will be said by the walk.
@@ -390,9 +404,15 @@ fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted>
 /// What an offer says of each thing.
 fn as_they_are(chosen: &[Chosen], rules: &Rules) -> Vec<Offered> {
     let (mut reader, mut in_memory, begun) = (Reader::default(), 0_usize, Instant::now());
+    let mut may_grow = MAY_GROW;
     let said = |thing: &Chosen| {
+        if thing.folder {
+            return Offered::default();
+        }
         if !thing.lies {
-            return Offered { size: if thing.folder { 0 } else { thing.size_now() }, read: None };
+            let edges = if may_grow > 0 { thing.edges(rules) } else { None };
+            may_grow = may_grow.saturating_sub(1);
+            return Offered { size: edges.map_or_else(|| thing.size_now(), |edges| edges.size()), read: None, edges };
         }
         // What was not read is not to be had: the walk says so.
         let room = in_memory < IN_MEMORY && begun.elapsed() < READING;
@@ -400,7 +420,7 @@ fn as_they_are(chosen: &[Chosen], rules: &Rules) -> Vec<Offered> {
         let read = opened.and_then(|file| reader.content(file, &thing.path, rules, &AtomicBool::new(false)).ok());
         let size = read.as_ref().map_or(0, |read| read.bytes.len());
         in_memory = in_memory.saturating_add(size);
-        Offered { size: size as u64, read }
+        Offered { size: size as u64, read, edges: None }
     };
     chosen.iter().map(said).collect()
 }

@@ -147,7 +147,7 @@ impl Walk {
 
     /// Comes to the next named file or folder, at `path`.
     fn begin(&mut self, thing: &Chosen, offered: Option<Offered>, stop: &AtomicBool) -> Result<Found, SourceFailure> {
-        let (offered, read) = offered.map_or((None, None), |offered| (Some(offered.size), offered.read));
+        let (offered, read, edges) = offered.map_or((None, None, None), |offered| (Some(offered.size), offered.read, offered.edges));
         if let Some(read) = read {
             // What was offered is what was there then.
             return Ok(Found::read(read, None));
@@ -173,6 +173,8 @@ impl Walk {
             self.enter(opened, names, &stat, Trail::named(&self.path, &thing.name), bytes, 0);
         } else if !regular {
             return Err(SourceFailure::Changed { path: self.path.clone() });
+        } else if let Some(edges) = edges.filter(|edges| edges.have_grown(&opened, &stat)) {
+            return Ok(Found::new(false, &stat, None).cut(edges.size()));
         }
         let found = Found::new(thing.folder, &stat, None);
         if self.faithful && !thing.folder && offered.is_some_and(|offered| offered != found.size) {
@@ -430,6 +432,11 @@ impl Found {
 
     fn read(Content { stat, bytes }: Content, within: Option<u32>) -> Self {
         Self { size: bytes.len() as u64, content: Some(bytes), allocated: None, ..Self::new(false, &stat, within) }
+    }
+
+    /// The same as far as it was offered.
+    fn cut(self, size: u64) -> Self {
+        Self { size, allocated: self.allocated.filter(|kept| *kept < size), ..self }
     }
 
     fn link(stat: &Stat, within: Option<u32>, target: PeerName) -> Self {

@@ -268,3 +268,53 @@ fn behind_a_fence_nothing_is_sent_that_it_has_not_judged() {
         }
     }
 }
+
+#[test]
+fn a_named_file_that_grew_before_it_was_accepted_goes_as_it_was_offered() {
+    for (faithful, fence) in [(true, false), (true, true), (false, false)] {
+        let place = Place::new();
+        let log = place.file("log", "first\nsecond\n");
+        let fence = fence.then(|| Fence::told(vec![place.path("")], false, "a test".into()));
+        let may_grow = fence.is_none() && faithful;
+        let selection = select_with(std::slice::from_ref(&log), &Options { fence, ..Options::default() }).unwrap();
+        assert_eq!(selection.offer(ItemId(1), faithful).unwrap().bytes, 13);
+        tick(&place);
+        append(&log, "third\n");
+        let outgoing = selection.open(faithful, |_| ()).unwrap();
+        let (parts, _, bytes) = parts(&outgoing).unwrap();
+        assert_eq!((parts[0][0].size, bytes), (Some(13), 13));
+        let mut buf = [0; 6];
+        assert!(matches!(outgoing.read(0, &mut buf), Ok(Some(Read::Bytes { entry: 0, offset: 0, len: 6 }))));
+        if may_grow {
+            tick(&place);
+            append(&log, "fourth\n");
+        }
+        let mut rest = [0; 64];
+        assert!(matches!(outgoing.read(6, &mut rest), Ok(Some(Read::Bytes { entry: 0, offset: 6, len: 7 }))));
+        assert_eq!((&buf[..], &rest[..7]), (&b"first\n"[..], &b"second\n"[..]));
+        assert_eq!(outgoing.read(13, &mut rest).unwrap(), None);
+        assert_eq!(outgoing.finish().unwrap(), Checked::default());
+    }
+}
+
+#[test]
+fn a_named_file_that_was_rewritten_before_it_was_accepted_is_missing() {
+    type Change = fn(&Place, &Path);
+    let changes: [Change; 3] = [
+        |_, path| fs::write(path, "a line more\nfirst\nsecond\n").unwrap(),
+        |place, path| {
+            fs::rename(path, place.path("old")).unwrap();
+            fs::write(path, "first\nsecond\nthird\n").unwrap();
+        },
+        |_, path| fs::write(path, "first\n").unwrap(),
+    ];
+    for (which, change) in changes.into_iter().enumerate() {
+        let place = Place::new();
+        let log = place.file("log", "first\nsecond\n");
+        let selection = select(std::slice::from_ref(&log));
+        selection.offer(ItemId(1), true).unwrap();
+        tick(&place);
+        change(&place, &log);
+        assert_eq!(open(&selection).next_part(), Err(SourceFailure::Changed { path: log }), "{which}");
+    }
+}

@@ -1,0 +1,87 @@
+//! What a named file was when it was offered, as far as that tells later whether it has only grown.
+
+use super::source::{Seen, Stamp};
+use rustix::fs::Stat;
+use rustix::io::{Errno, pread};
+use std::os::fd::AsFd;
+use twox_hash::XxHash3_128;
+
+/// Bytes at its beginning and at its end that are looked at: what is appended to a log changes neither, other changes commonly one of them.
+const EDGE: usize = 4 << 10;
+
+/// A file as it was offered.
+#[derive(Clone, Copy)]
+pub(super) struct Edges {
+    stamp: Stamp,
+    digest: u128,
+}
+
+impl Edges {
+    /// Looks at an open file, of which `stat` was asked.
+    pub fn of(file: impl AsFd, stat: &Stat) -> Option<Self> {
+        let stamp = Stamp::of(stat);
+        Some(Self { stamp, digest: digest(file, stamp.size).ok()? })
+    }
+
+    /// Bytes of the file.
+    pub const fn size(&self) -> u64 {
+        self.stamp.size
+    }
+
+    /// True if the open file, of which `stat` was asked, is that one with something behind its end. It is no proof: whoever can write the
+    /// file chooses what is sent.
+    pub fn have_grown(&self, file: impl AsFd, stat: &Stat) -> bool {
+        self.stamp.seen(stat) == Seen::Grown && digest(file, self.stamp.size) == Ok(self.digest)
+    }
+}
+
+/// Of the first and the last bytes of so many.
+fn digest(file: impl AsFd, size: u64) -> Result<u128, Errno> {
+    let (mut hasher, mut edge) = (XxHash3_128::new(), [0; EDGE]);
+    for start in [0, size.saturating_sub(EDGE as u64)] {
+        let len = usize::try_from(size.saturating_sub(start)).unwrap_or(EDGE).min(EDGE);
+        let edge = edge.get_mut(..len).unwrap_or_default();
+        let mut read = 0;
+        while let Some(room) = edge.get_mut(read..).filter(|room| !room.is_empty()) {
+            match pread(&file, room, start.saturating_add(read as u64)) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(more) => read = read.saturating_add(more),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        hasher.write(edge);
+    }
+    Ok(hasher.finish_128())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    #[test]
+    fn what_is_appended_changes_neither_edge_and_other_changes_do() {
+        type Change = fn(&File);
+        let appended: Change = |file| file.write_all_at(b"more", 10_000).unwrap();
+        let cases: [(Change, bool); 4] = [
+            (appended, true),
+            (|file| file.write_all_at(&[1; 20_000], 0).unwrap(), false),
+            (|file| file.write_all_at(&[1; 100], 5_000).and_then(|()| file.set_len(9_000)).unwrap(), false),
+            (|file| file.write_all_at(b"shifted", 9_999).unwrap(), false),
+        ];
+        for (which, (change, grown)) in cases.into_iter().enumerate() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("file");
+            std::fs::write(&path, [0; 10_000]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let edges = Edges::of(&file, &rustix::fs::fstat(&file).unwrap()).unwrap();
+            assert!(!edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()), "nothing has happened yet");
+            change(&file);
+            assert_eq!(edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()), grown, "{which}");
+        }
+        assert_eq!(digest(File::open("/dev/null").unwrap(), 0), Ok(XxHash3_128::oneshot(b"")));
+        assert!(digest(File::open("/dev/null").unwrap(), 1).is_err());
+    }
+}
