@@ -126,6 +126,12 @@ impl Fence {
         self.judge(handle.as_fd(), named, Some(content))
     }
 
+    /// Whether something at this path is kept in, whatever is in it.
+    pub fn keeps_in(&self, path: &Path) -> bool {
+        let bars = |fence: &Self| fence.slip(path, path, || false, false).bars();
+        bars(self) || self.around.as_deref().is_some_and(bars)
+    }
+
     fn judge(&self, handle: BorrowedFd<'_>, named: &Path, content: Option<&[u8]>) -> Result<(), Barred> {
         let place = fstat(handle).map_err(io::Error::from).and_then(|stat| Ok((stat, whereabouts(handle)?)));
         let (stat, path) = place.map_err(|error| self.unknown(named, &error))?;

@@ -57,9 +57,19 @@ impl Rules {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit_read(handle, named, content))
     }
 
-    /// Whether something is left out. `path` is absolute, `below` the same from the named folder on; of `ignores` the last that has
-    /// an opinion decides, as with git, and before them the patterns of `--exclude`.
-    pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: bool) -> bool {
+    /// Whether the fence keeps in what is at this path, whatever is in it.
+    pub fn keeps_in(&self, path: &Path) -> bool {
+        self.fence.as_ref().is_some_and(|fence| fence.keeps_in(path))
+    }
+
+    /// Whether something is left out. `path` is absolute, `below` the same from the named folder on, and `folder` whether it is one, if
+    /// that is known; of `ignores` the last that has an opinion decides, as with git, and before them the patterns of `--exclude`.
+    pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: Option<bool>) -> bool {
+        let leave_out = |folder| self.leave_out_as(ignores, path, below, folder);
+        folder.map_or_else(|| leave_out(false) || leave_out(true), leave_out)
+    }
+
+    fn leave_out_as(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: bool) -> bool {
         let said = self.exclude.matched(below, folder);
         if said.is_ignore() || !self.gitignore {
             return said.is_ignore();

@@ -104,28 +104,41 @@ pub(super) struct SkipList(Mutex<Noted>);
 struct Noted {
     skips: Skips,
     differences: Differences,
-    /// How many more were left out, of which the peer hears the count alone.
-    unnamed: u32,
+    /// How many more there are of which the peer hears the count alone.
+    unnamed: Differences,
+}
+
+/// What the peer hears of what is kept back.
+const KEPT_BACK: Fate = Fate::LeftOut(Reason::Declined);
+
+impl Noted {
+    fn note(&mut self, path: &Path, why: Why) {
+        self.skips.count = self.skips.count.saturating_add(1);
+        if self.skips.first.len() < NAMED {
+            self.skips.first.push(Skipped { path: path.to_owned(), why });
+        }
+    }
 }
 
 impl SkipList {
     /// What is at `path`, and has the names `said` for the peer, is left out.
     pub fn add(&self, path: &Path, said: &[u8], why: Why) {
-        let Noted { skips, differences, unnamed } = &mut *held(&self.0);
-        skips.count = skips.count.saturating_add(1);
-        if skips.first.len() < NAMED {
-            skips.first.push(Skipped { path: path.to_owned(), why });
-        }
-        match why.fate() {
-            Some(fate) => differences.add(said, fate),
-            None => *unnamed = unnamed.saturating_add(1),
-        }
+        let Some(fate) = why.fate() else { return self.add_unnamed(path, why) };
+        let noted = &mut *held(&self.0);
+        noted.note(path, why);
+        noted.differences.add(said, fate);
+    }
+
+    /// The same of something of which the peer hears the count alone.
+    pub fn add_unnamed(&self, path: &Path, why: Why) {
+        let noted = &mut *held(&self.0);
+        noted.note(path, why);
+        noted.unnamed.count_one(&why.fate().unwrap_or(KEPT_BACK));
     }
 
     /// Something is kept back because the user said so, which is listed for nobody.
     pub fn keep_back(&self) {
-        let unnamed = &mut held(&self.0).unnamed;
-        *unnamed = unnamed.saturating_add(1);
+        held(&self.0).unnamed.count_one(&KEPT_BACK);
     }
 
     pub fn so_far(&self) -> Skips {
@@ -136,7 +149,7 @@ impl SkipList {
     pub fn differences(&self) -> Differences {
         let noted = held(&self.0);
         let mut differences = noted.differences.clone();
-        differences.add_unnamed([0, 0, noted.unnamed]);
+        differences.extend(&noted.unnamed);
         differences
     }
 }

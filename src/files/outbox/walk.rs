@@ -197,6 +197,8 @@ impl Walk {
         self.path.push(name);
         let told = name.to_string_lossy().len();
         self.visit(told, skips, stop).unwrap_or_else(|why| {
+            // What the fence would not let out anyway has no name for the peer.
+            let why = if why == Why::Unreadable && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
             skips.add(&self.path, &self.said(), why);
             None
         })
@@ -204,6 +206,7 @@ impl Walk {
 
     /// Opens the current directory, at `path`, again if it was let go. If another has come there, what is left in it is not to be had.
     fn take_up(&mut self, skips: &SkipList) {
+        let named = self.named_bytes();
         let Some(level) = self.levels.last_mut().filter(|level| level.dir.is_none() && !level.names.is_empty()) else { return };
         let opened = open(&self.path, READ | OFlags::DIRECTORY, self.rules.links);
         let same = opened.ok().filter(|dir| {
@@ -213,7 +216,16 @@ impl Walk {
         level.dir = same;
         if level.dir.is_none() {
             while let Some(name) = level.names.next() {
-                skips.add(&self.path.join(name), &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(), Why::Replaced);
+                let path = self.path.join(name);
+                let below = Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(named..).unwrap_or_default()));
+                // What they were, and what is in them, nobody can say any more.
+                if self.rules.leave_out(&self.ignores, &path, below, None) {
+                    skips.keep_back();
+                } else if self.rules.fence.is_some() {
+                    skips.add_unnamed(&path, Why::Replaced);
+                } else {
+                    skips.add(&path, &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(), Why::Replaced);
+                }
             }
         }
     }
@@ -237,7 +249,7 @@ impl Walk {
         };
         let kind = stat.as_ref().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
         let folder = kind == FileType::Directory;
-        if self.rules.leave_out(&self.ignores, &self.path, self.below(), folder) {
+        if self.rules.leave_out(&self.ignores, &self.path, self.below(), stat.is_ok().then_some(folder)) {
             skips.keep_back();
             return Ok(None);
         }
@@ -372,8 +384,12 @@ impl Walk {
     /// `path` from the named folder on.
     fn below(&self) -> &Path {
         // As bytes, because a path of thousands of names is long to be compared name by name for each of them.
-        let named = self.thing().map_or(0, |thing| thing.path.as_os_str().len().saturating_add(1));
-        Path::new(OsStr::from_bytes(self.path.as_os_str().as_bytes().get(named..).unwrap_or_default()))
+        Path::new(OsStr::from_bytes(self.path.as_os_str().as_bytes().get(self.named_bytes()..).unwrap_or_default()))
+    }
+
+    /// Bytes of the path of what was named, and of the slash behind it.
+    fn named_bytes(&self) -> usize {
+        self.thing().map_or(0, |thing| thing.path.as_os_str().len().saturating_add(1))
     }
 
     /// What the peer is told of what was found last.

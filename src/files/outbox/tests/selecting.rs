@@ -213,7 +213,7 @@ proptest! {
     fn any_text_is_a_pattern_or_refused(pattern in any::<String>(), name in "[^/\0]{1,20}") {
         let options = Options { exclude: vec![pattern], ..Options::default() };
         if let Ok(rules) = crate::files::outbox::rules::Rules::new(&options) {
-            let _either = rules.leave_out(&[], Path::new(&name), Path::new(&name), false);
+            let _either = rules.leave_out(&[], Path::new(&name), Path::new(&name), None);
         }
     }
 }

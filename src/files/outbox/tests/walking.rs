@@ -360,6 +360,36 @@ fn what_has_come_in_the_place_of_a_deep_folder_is_not_sent() {
 }
 
 #[test]
+fn of_what_is_kept_back_in_a_replaced_folder_the_peer_hears_the_count_alone() {
+    for fenced in [false, true] {
+        let place = Place::new();
+        let deep = Deep::new(&place, 70);
+        // In a folder that is let go, and then is another.
+        let second: PathBuf = deep.0.join("folder/folder");
+        let names = ["zhidden", "zseen", "zshut"];
+        for name in names {
+            place.file(second.join(name).join("inside"), "");
+        }
+        let fence = fenced.then(|| Fence::told(vec![place.path("")], false, "a test".into()));
+        let options = Options { exclude: vec!["zhidden".into(), "zshut/".into()], fence, ..Options::default() };
+        let outgoing = open(&select_with(std::slice::from_ref(&deep.0), &options).unwrap());
+        assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
+        fs::rename(&second, place.path("away")).unwrap();
+        parts(&outgoing).unwrap();
+        let told = outgoing.finish().unwrap().differences;
+        let named: Vec<_> = told.first().iter().map(|one| one.path.raw().to_vec()).collect();
+        assert!(!named.iter().any(|path| path.ends_with(b"zhidden") || path.ends_with(b"zshut")), "{told:?}");
+        assert_eq!(named.iter().any(|path| path.ends_with(b"zseen")), !fenced, "{told:?}");
+        assert_eq!(told.left_out(), 2);
+        assert!(told.missing() > 1 && outgoing.skipped().count == u64::from(told.missing()));
+        for name in names {
+            fs::remove_dir_all(place.path("away").join(name)).unwrap();
+        }
+        fs::rename(place.path("away"), &second).unwrap();
+    }
+}
+
+#[test]
 fn parts_stay_within_their_bytes() {
     let place = Place::new();
     let wide: PathBuf = std::iter::repeat_n("w".repeat(255), 10).collect();
@@ -533,7 +563,9 @@ fn the_peer_hears_what_was_left_out_and_of_what_is_kept_back_the_count_alone() {
     place.pipe("a/top/d/pipe");
     place.file("b/top/excluded", "");
     place.file("b/top/shut/inside", "");
+    place.folder("b/top/.ssh");
     permit(place.path("b/top/shut"), 0o000);
+    permit(place.path("b/top/.ssh"), 0o000);
     let options = Options {
         exclude: vec!["excluded".into()],
         fence: Some(Fence::told(vec![place.path("")], false, "a test".into())),
@@ -542,7 +574,7 @@ fn the_peer_hears_what_was_left_out_and_of_what_is_kept_back_the_count_alone() {
     let checked = as_nobody(|| {
         let outgoing = open(&select_with(&[place.path("a/top"), place.path("b/top")], &options).unwrap());
         parts(&outgoing).unwrap();
-        assert_eq!(outgoing.skipped().count, 4, "what the user excluded is no news to them");
+        assert_eq!(outgoing.skipped().count, 5, "what the user excluded is no news to them");
         outgoing.finish().unwrap()
     });
     permit(place.path("b/top/shut"), 0o755);
@@ -553,7 +585,7 @@ fn the_peer_hears_what_was_left_out_and_of_what_is_kept_back_the_count_alone() {
         (b"top (1)/shut", Fate::Missing(Reason::SourceUnreadable)),
     ];
     assert_eq!(said, expected);
-    assert_eq!((checked.differences.left_out(), checked.differences.missing(), checked.gaps), (4, 1, vec![]));
+    assert_eq!((checked.differences.left_out(), checked.differences.missing(), checked.gaps), (5, 1, vec![]));
 }
 
 #[test]
