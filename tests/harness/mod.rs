@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod contract;
+pub mod corpus;
 pub mod process;
 pub mod proxy;
 pub mod relay;

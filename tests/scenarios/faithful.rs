@@ -1,136 +1,230 @@
 //! A folder arrives as it was: what differs is what both sides list, and nothing else.
 
-use crate::harness::Machine;
+use crate::harness::corpus::{self, COLLIDING};
+use crate::harness::{Ended, Machine, Running};
+use data_encoding::BASE64;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-/// Names that are kept, whatever they look like.
-const KEPT: [&[u8]; 28] = [
-    b".git",
-    b".env",
-    b"-rf",
-    b"--",
-    b"a\\b",
-    b"C:x",
-    b"con",
-    b"COM1.txt",
-    b"dots...",
-    b"...",
-    b"space ",
-    b" space",
-    b"*",
-    b"?",
-    b":",
-    b"<>|\"",
-    b"$(id)",
-    b"caf\xe9",
-    b"\xff\xfe",
-    b"a\xed\xa0\x80",
-    "e\u{301}".as_bytes(),
-    "\u{e9}".as_bytes(),
-    "می\u{200c}خواهم".as_bytes(),
-    "क्\u{200d}ष".as_bytes(),
-    "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}".as_bytes(),
-    "\u{2764}\u{fe0f}".as_bytes(),
-    "\u{200e}\u{200f}\u{61c}".as_bytes(),
-    b".pinhole-0123456789abcdef.part",
-];
-
-/// Names that have another at the receiver.
-const RENAMED: [(&str, &str); 5] =
-    [("tab\tx", "tab_x"), ("line\nbreak", "line_break"), ("rtl\u{202e}x", "rtl_x"), ("one\u{1}", "one_"), ("one\u{2}", "one_ (1)")];
-
-/// Makes a name in many ways: a folder of it, a file, one in another, a link.
-fn corpus(root: &Path) {
-    let old = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 5_000_000);
-    for (number, name) in KEPT.into_iter().enumerate() {
-        let name = OsStr::from_bytes(name);
-        for folder in ["files", "modes", "links", "folders"] {
-            fs::create_dir_all(root.join(folder)).unwrap();
-        }
-        fs::write(root.join("files").join(name), format!("{number}")).unwrap();
-        fs::write(root.join("modes").join(name), "").unwrap();
-        let mode = [0o600, 0o644, 0o755, 0o444, 0o640][number % 5];
-        fs::set_permissions(root.join("modes").join(name), Permissions::from_mode(mode)).unwrap();
-        symlink(Path::new("../files").join(name), root.join("links").join(name)).unwrap();
-        let folder = root.join("folders").join(name);
-        fs::create_dir_all(folder.join("a/b")).unwrap();
-        fs::write(folder.join("a/b").join(name), vec![7; number * 1_000]).unwrap();
-        File::open(folder.join("a")).unwrap().set_modified(old + Duration::from_secs(number as u64)).unwrap();
-    }
-    for (name, _) in RENAMED {
-        fs::write(root.join(name), name).unwrap();
-    }
-    for (link, target) in [("inside", "files/.."), ("dangling", "nowhere"), ("round", "round")] {
-        symlink(target, root.join(link)).unwrap();
-    }
-    for (link, target) in [("up", "../x"), ("absolute", "/etc/passwd"), ("to renamed", "tab\tx")] {
-        symlink(target, root.join(link)).unwrap();
-    }
-    let sparse = File::create(root.join("sparse")).unwrap();
-    sparse.set_len(1 << 32).unwrap();
-    sparse.write_all_at(b"middle", 1 << 31).unwrap();
-    fs::set_permissions(root.join("folders"), Permissions::from_mode(0o555)).unwrap();
-    File::open(root).unwrap().set_modified(old).unwrap();
+/// What a side lists of a folder, by the path below it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The name that each has now.
+    pub renamed: BTreeMap<PathBuf, PathBuf>,
+    pub left_out: BTreeSet<PathBuf>,
+    /// All of them, those that are only counted too.
+    pub counts: [u64; 3],
 }
 
-/// Everything below a folder, with what is to be the same of it.
-fn listing(root: &Path, at: &Path, found: &mut Vec<String>) {
-    let mut entries: Vec<_> = fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let metadata = path.symlink_metadata().unwrap();
-        let name = path.strip_prefix(root).unwrap().as_os_str().as_bytes().escape_ascii();
-        if metadata.is_symlink() {
-            found.push(format!("{name} -> {}", path.read_link().unwrap().as_os_str().as_bytes().escape_ascii()));
-            continue;
+impl Listed {
+    /// Those of a line `file` or `delivered` about the folder `name`.
+    #[track_caller]
+    pub fn of(line: &Value, name: &str) -> Self {
+        let exact = |one: &Value, field: &str| match one[format!("{field}_bytes")].as_str() {
+            Some(bytes) => PathBuf::from(OsStr::from_bytes(&BASE64.decode(bytes.as_bytes()).unwrap())),
+            None => PathBuf::from(one[field].as_str().unwrap()),
+        };
+        let below = |one: &Value| exact(one, "path").strip_prefix(name).unwrap().to_owned();
+        let list = |field: &str| line[field].as_array().cloned().unwrap_or_default();
+        let count = |field: &str| line[field].as_u64().unwrap_or(0);
+        let [renamed, left_out] = ["renamed", "left_out_paths"].map(list);
+        let counts =
+            [renamed.len() as u64 + count("renamed_more"), list("missing").len() as u64 + count("missing_more"), count("left_out")];
+        Self {
+            renamed: renamed.iter().map(|one| (below(one), exact(one, "name"))).collect(),
+            left_out: left_out.iter().map(below).collect(),
+            counts,
         }
-        let (mode, time) = (metadata.mode() & 0o7777, metadata.modified().unwrap());
-        if metadata.is_dir() {
-            found.push(format!("{name}/ {mode:o} {time:?}"));
-            listing(root, &path, found);
-        } else {
-            let content = if metadata.len() > 1 << 20 { metadata.blocks().to_string() } else { format!("{:?}", fs::read(&path).unwrap()) };
-            found.push(format!("{name} {mode:o} {time:?} {} {content}", metadata.len()));
+    }
+
+    /// Where something is at its receiver.
+    fn arrived(&self, path: &Path) -> PathBuf {
+        let named = |above: &Path| self.renamed.get(above).map_or_else(|| above.file_name().unwrap().into(), PathBuf::clone);
+        let mut above: Vec<&Path> = path.ancestors().filter(|above| above.file_name().is_some()).collect();
+        above.reverse();
+        above.into_iter().map(named).collect()
+    }
+}
+
+/// The lines of diff(1) about two folders or files.
+fn diff(one: &Path, other: &Path) -> Vec<Vec<u8>> {
+    let mut diff = Command::new("diff");
+    let output = diff.args(["-r", "--no-dereference", "--"]).args([one, other]).env_clear().env("PATH", "/usr/bin:/bin").output();
+    let output = output.expect("diff of diffutils");
+    assert!(output.status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = output.stdout.strip_suffix(b"\n").map_or_else(Vec::new, <[u8]>::to_vec);
+    if text.is_empty() { Vec::new() } else { text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect() }
+}
+
+/// What diff(1) says of two folders is what is listed, and nothing else; and so below what has another name.
+#[track_caller]
+fn differ_as_listed(sent: &Path, arrived: &Path, listed: &Listed) {
+    let only = |root: &Path, path: &Path| {
+        let folder = root.join(path.parent().unwrap());
+        let folder = folder.as_os_str().as_bytes();
+        let line = [b"Only in ", folder.strip_suffix(b"/").unwrap_or(folder), b": ", path.file_name().unwrap().as_bytes()].concat();
+        // A name may have lines of its own.
+        line.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let (mut said, mut expected) = (diff(sent, arrived), Vec::new());
+    for path in listed.renamed.keys() {
+        expected.extend(only(sent, path));
+        expected.extend(only(arrived, &listed.arrived(path)));
+        said.extend(diff(&sent.join(path), &arrived.join(listed.arrived(path))));
+    }
+    listed.left_out.iter().for_each(|path| expected.extend(only(sent, path)));
+    said.sort();
+    expected.sort();
+    let shown = |lines: &[Vec<u8>]| lines.iter().map(|line| line.escape_ascii().to_string()).collect::<Vec<_>>();
+    assert_eq!(shown(&said), shown(&expected));
+}
+
+/// Everything that arrived has the permissions of what was sent, less `umask`; and its time, its blocks, unless it is a link.
+#[track_caller]
+fn attributes_are_kept(sent: &Path, arrived: &Path, listed: &Listed, umask: u32) {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(sent.join(&folder)).unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if listed.left_out.contains(&path) {
+                continue;
+            }
+            let [was, is] = [sent.join(&path), arrived.join(listed.arrived(&path))].map(|path| path.symlink_metadata().unwrap());
+            if was.is_dir() {
+                folders.push(path.clone());
+            }
+            if !was.is_symlink() {
+                let of = |about: &fs::Metadata| (about.len(), about.blocks(), about.modified().unwrap());
+                let [(size, blocks, time), new] = [&was, &is].map(of);
+                // A folder is as large as its file system has it.
+                let alike = if was.is_dir() { time == new.2 } else { (size, blocks, time) == new };
+                assert!(alike, "{path:?}: {:?} {new:?}", (size, blocks, time));
+                assert_eq!(is.mode() & 0o7777, was.mode() & 0o777 & !umask, "{path:?}");
+            }
+        }
+    }
+    assert_eq!(sent.metadata().unwrap().modified().unwrap(), arrived.metadata().unwrap().modified().unwrap());
+}
+
+/// Has the folder `name` of one machine taken into `place` under this umask; what both ends said.
+#[track_caller]
+fn carry(here: &Machine, name: &str, there: &Machine, place: &Path, umask: &str, args: &[&str]) -> (Ended, Ended) {
+    let mut giver = here.start(["give", name]);
+    let code = giver.code();
+    let program = there.command([&["take", &code, "-o", place.to_str().unwrap()], args].concat());
+    let mut taker = there.command([""; 0]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", umask]).arg(program.get_program()).args(program.get_args());
+    shell.current_dir(there.dir()).env_clear().envs(taker.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    taker = shell;
+    taker.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let taker = Running::start(taker).end();
+    (giver.end(), taker)
+}
+
+/// Folders to receive into, on the file systems that there are: that of temporary files, and one in memory.
+fn places() -> Vec<tempfile::TempDir> {
+    let places = [Some(std::env::temp_dir()), Some(PathBuf::from("/dev/shm")).filter(|shm| shm.is_dir())];
+    let places: Vec<_> = places.into_iter().flatten().filter_map(|place| tempfile::tempdir_in(place).ok()).collect();
+    for place in &places {
+        println!("into {} of kind {:x}", place.path().display(), rustix::fs::statfs(place.path()).unwrap().f_type);
+    }
+    places
+}
+
+#[test]
+fn a_folder_of_everything_arrives_as_it_was() {
+    let here = Machine::new();
+    corpus::make_kept(&here.path("all"));
+    let count = corpus::kept().len();
+    assert!(count > 600, "{count}");
+    for (place, (umask, args)) in places().iter().zip([("027", &[][..]), ("077", &["--modes"])]) {
+        let (giver, taker) = carry(&here, "all", &Machine::new(), place.path(), umask, args);
+        let (giver, taker) = (giver.expect(0), taker.expect(0));
+        for line in [giver.one("delivered"), taker.one("file")] {
+            assert_eq!(Listed::of(&line, "all"), Listed::default());
+        }
+        let umask = if args.is_empty() { u32::from_str_radix(umask, 8).unwrap() } else { 0 };
+        differ_as_listed(&here.path("all"), &place.path().join("all"), &Listed::default());
+        attributes_are_kept(&here.path("all"), &place.path().join("all"), &Listed::default(), umask);
+    }
+}
+
+#[test]
+fn what_does_not_arrive_as_it_was_is_what_both_sides_list() {
+    let here = Machine::new();
+    let mut left_out: Vec<_> = corpus::make_changed(&here.path("changed")).into_iter().map(PathBuf::from).collect();
+    left_out.sort();
+    for place in places() {
+        let (giver, taker) = carry(&here, "changed", &Machine::new(), place.path(), "022", &[]);
+        let (giver, taker) = (giver.expect(0), taker.expect(0));
+        let listed = Listed::of(&giver.one("delivered"), "changed");
+        assert_eq!(listed, Listed::of(&taker.one("file"), "changed"));
+        let changed: BTreeMap<PathBuf, PathBuf> = corpus::changed().into_iter().map(|(name, safe)| (name.into(), safe.into())).collect();
+        assert_eq!((&listed.renamed, listed.counts), (&changed, [changed.len() as u64, 0, left_out.len() as u64]));
+        assert_eq!(listed.left_out.iter().collect::<Vec<_>>(), left_out.iter().collect::<Vec<_>>());
+        differ_as_listed(&here.path("changed"), &place.path().join("changed"), &listed);
+        attributes_are_kept(&here.path("changed"), &place.path().join("changed"), &listed, 0o022);
+    }
+}
+
+#[test]
+fn names_that_become_one_get_numbers_and_nothing_is_lost() {
+    let (here, there) = (Machine::new(), Machine::new());
+    corpus::make_colliding(&here.path("pairs"));
+    let (giver, taker) = carry(&here, "pairs", &there, &there.dir(), "022", &[]);
+    let (giver, taker) = (giver.expect(0), taker.expect(0));
+    let listed = Listed::of(&giver.one("delivered"), "pairs");
+    assert_eq!(listed, Listed::of(&taker.one("file"), "pairs"));
+    // Of five that come to three and two that are there, at least three are renamed in each of three folders.
+    assert!((9..=15).contains(&listed.counts[0]), "{listed:?}");
+    for kind in ["files", "folders", "links"] {
+        assert_eq!(fs::read_dir(there.path("pairs").join(kind)).unwrap().count(), COLLIDING.len());
+        for name in COLLIDING {
+            let path = Path::new(kind).join(name);
+            let (sent, arrived) = (here.path("pairs").join(&path), there.path("pairs").join(listed.arrived(&path)));
+            assert_eq!((arrived.exists(), diff(&sent, &arrived)), (true, Vec::new()), "{path:?}");
         }
     }
 }
 
 #[test]
-fn a_folder_arrives_as_it_was_but_for_what_both_sides_list() {
+fn beyond_the_lists_the_counts_are_exact() {
     let (here, there) = (Machine::new(), Machine::new());
-    corpus(&here.path("corpus"));
-    let mut giver = here.start(["give", "corpus"]);
-    let code = giver.code();
-    let taker = there.run(["take", &code, "-o", ".", "--modes"]).expect(0);
-    let giver = giver.end().expect(0);
-    let (mut sent, mut arrived) = (Vec::new(), Vec::new());
-    listing(&here.path("corpus"), &here.path("corpus"), &mut sent);
-    listing(&there.path("corpus"), &there.path("corpus"), &mut arrived);
-    let differs =
-        |line: &String, names: &[&str]| names.iter().any(|name| line.starts_with(&format!("{} ", name.as_bytes().escape_ascii())));
-    let gone: Vec<&str> = RENAMED.iter().map(|(name, _)| *name).chain(["up", "absolute", "to renamed"]).collect();
-    sent.retain(|line| !differs(line, &gone));
-    let new: Vec<&str> = RENAMED.iter().map(|(_, name)| *name).collect();
-    let renamed = arrived.extract_if(.., |line| differs(line, &new)).count();
-    assert_eq!((renamed, sent), (RENAMED.len(), arrived));
-    let modified = |machine: &Machine| machine.path("corpus").metadata().unwrap().modified().unwrap();
-    assert_eq!(modified(&here), modified(&there));
-    for line in [giver.one("delivered"), taker.one("file")] {
-        let list =
-            |field: &str| line[field].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-        let (mut renamed, mut left_out) = (list("renamed"), list("left_out_paths"));
-        let mut expected: Vec<_> = RENAMED.iter().map(|(name, _)| format!("corpus/{name}")).collect();
-        for list in [&mut renamed, &mut left_out, &mut expected] {
-            list.sort();
-        }
-        assert_eq!((renamed, left_out), (expected, ["absolute", "to renamed", "up"].map(|name| format!("corpus/{name}")).to_vec()));
-        assert_eq!(line["left_out"], 3);
+    corpus::make_kept(&here.path("big/kept"));
+    (0..4).for_each(|number| drop(corpus::make_changed(&here.path(format!("big/changed {number}")))));
+    // What leads out of one of these folders is still in the large one, unless it is absolute.
+    let (renamed, left_out) = (4 * corpus::changed().len() as u64, 4 * ["absolute", "to renamed", "pipe", "socket"].len() as u64);
+    let (giver, taker) = carry(&here, "big", &there, &there.dir(), "022", &[]);
+    let (giver, taker) = (giver.expect(0), taker.expect(0));
+    let listed = Listed::of(&giver.one("delivered"), "big");
+    assert_eq!(listed.counts, [renamed, 0, left_out]);
+    assert_eq!(listed, Listed::of(&taker.one("file"), "big"));
+    assert!((1..=100).contains(&(listed.renamed.len() + listed.left_out.len())), "{listed:?}");
+    let only = |line: &Vec<u8>| line.starts_with(b"Only in ");
+    let differing = diff(&here.path("big"), &there.path("big")).into_iter().filter(only).count() as u64;
+    assert_eq!(differing, 2 * renamed + left_out);
+}
+
+#[test]
+fn hard_links_in_a_folder_arrive_as_files_of_their_own_or_as_links() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("d/one", "the same");
+    fs::create_dir(here.path("d/sub")).unwrap();
+    fs::hard_link(here.path("d/one"), here.path("d/sub/two")).unwrap();
+    let (giver, taker) = carry(&here, "d", &there, &there.dir(), "022", &[]);
+    for line in [giver.expect(0).one("delivered"), taker.expect(0).one("file")] {
+        assert_eq!(Listed::of(&line, "d"), Listed::default());
     }
+    differ_as_listed(&here.path("d"), &there.path("d"), &Listed::default());
+    // Not one with a file that was there before.
+    assert!(["d/one", "d/sub/two"].iter().all(|path| there.path(path).metadata().unwrap().nlink() <= 2));
 }
 
 #[test]
