@@ -97,13 +97,16 @@ impl FileName {
     }
 
     /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves, for each dot and space at the end and
-    /// for what is no UTF-8, and at most `longest` bytes.
+    /// for what is no UTF-8, and after what Windows takes for a device, and at most `longest` bytes.
     #[must_use]
     pub fn plain(&self, longest: usize) -> Self {
         let mut name: Vec<u8> = Vec::with_capacity(self.0.len());
         for chunk in self.bytes().utf8_chunks() {
             name.extend(rewritten(chunk.valid().as_bytes(), |c| RESERVED.contains(&c)));
             name.extend(chunk.invalid().iter().map(|_| b'_'));
+        }
+        if let Some(end) = device(&name) {
+            name.insert(end, b'_');
         }
         let mut name = Self(OsString::from_vec(name)).shortened("", longest).0.into_vec();
         let kept = name.iter().rposition(|byte| !b". ".contains(byte)).map_or(0, |last| last.saturating_add(1));
@@ -162,6 +165,15 @@ const LONGEST_EXTENSION: usize = 32;
 
 /// What Windows reserves: <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT, exFAT and NTFS refuse it elsewhere too.
 const RESERVED: [char; 8] = ['<', '>', ':', '"', '\\', '|', '?', '*'];
+
+/// Where the name of a device ends that Windows has for a name, with its extension or without. NTFS refuses those elsewhere too.
+fn device(name: &[u8]) -> Option<usize> {
+    let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default().trim_ascii_end();
+    let upper = stem.to_ascii_uppercase();
+    let number = [&b"COM"[..], b"LPT"].into_iter().find_map(|port| upper.strip_prefix(port));
+    let numbered = number.is_some_and(|number| matches!(number, [b'0'..=b'9'] | [0xc2, 0xb9 | 0xb2 | 0xb3]));
+    (numbered || [&b"CON"[..], b"PRN", b"AUX", b"NUL"].contains(&upper.as_slice())).then_some(stem.len())
+}
 
 /// The bytes with `_` for each character that `is_bad`.
 fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {

@@ -99,6 +99,12 @@ fn a_plain_name_is_one_that_every_file_system_holds() {
         (b"...", "___"),
         (b"caf\xe9.txt", "caf_.txt"),
         (b".git", ".git"),
+        (b"con", "con_"),
+        (b"Nul .tar.gz", "Nul_ .tar.gz"),
+        (b"LPT1.", "LPT1__"),
+        ("COM²".as_bytes(), "COM²_"),
+        (b"COM10", "COM10"),
+        (b"console", "console"),
         ("日本語".as_bytes(), "日本語"),
     ];
     for (raw, name) in cases {
