@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::pending::{Spot, Underway};
 use super::tree::{OverLimits, Tree};
-use super::{Incoming, Place};
+use super::{Incoming, Probe};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Fate, PeerName, Reason};
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-/// Numbers that are tried for one of several names that are one here. A folder full of them is of somebody's making.
+/// Names that are tried for one of several that are one here, beyond those that got theirs. A folder full of them is of somebody's making.
 const SAME: u32 = 100;
 
 /// Why something could not be made.
@@ -24,37 +24,10 @@ pub(super) enum Unmade {
     Disk(io::Error),
 }
 
-impl Place {
-    /// Has `make` make something under the name `wanted`, or under another where that is taken or cannot be, with so many numbers at most;
-    /// says under which.
-    pub(super) fn make<T>(
-        &self,
-        wanted: &FileName,
-        numbers: u32,
-        mut make: impl FnMut(&OsStr) -> io::Result<T>,
-    ) -> Result<(T, FileName), Unmade> {
-        let probe = self.known();
-        let plain = || wanted.plain(probe.longest_name);
-        let drops = probe.drops_dots && wanted.bytes().ends_with(b".");
-        let (mut base, mut is_plain) = if drops { (plain(), true) } else { (wanted.clone(), false) };
-        let mut number = 0;
-        loop {
-            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
-            match make(name.as_os_str()) {
-                Ok(made) => return Ok((made, name)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    number = number.saturating_add(1);
-                    if number > numbers {
-                        return Err(Unmade::Itself(Reason::Exists));
-                    }
-                }
-                Err(error) if !cannot_hold(&error) => return Err(Unmade::Disk(error)),
-                // The folder is gone.
-                Err(error) if is_plain && error.kind() == io::ErrorKind::NotFound => return Err(Unmade::Disk(error)),
-                Err(_) if is_plain => return Err(Unmade::Itself(Reason::BadName)),
-                Err(_) => (base, is_plain, number) = (plain(), true, 0),
-            }
-        }
+impl Probe {
+    /// Whether a name is worth trying as it is.
+    pub(super) fn may_hold(self, name: &FileName) -> bool {
+        !(self.drops_dots && name.bytes().ends_with(b"."))
     }
 }
 
@@ -64,7 +37,8 @@ pub(super) fn cannot_hold(error: &io::Error) -> bool {
 }
 
 impl Incoming {
-    /// Makes something at a spot in its folder, and notes where it has another name than it was sent with.
+    /// Has `make` make something at a spot in its folder, under its name or under another where that is taken or cannot be; says under
+    /// which, and notes where that is another than it was sent with.
     pub(super) fn make_at<T>(
         &self,
         folder: &Folder,
@@ -75,13 +49,34 @@ impl Incoming {
     ) -> Result<(T, FileName), Unmade> {
         let Some((within, wanted)) = &spot.within else { return Err(Unmade::Disk(io::ErrorKind::NotFound.into())) };
         // Who cannot hear of another name is told that there is none (SPEC 7.9).
-        let numbers = if self.faithful { SAME } else { 0 };
-        let (made, name) = self.place.make(wanted, numbers, |name| make(folder, name))?;
+        let mut tries = if self.faithful { SAME } else { 0 };
+        let probe = self.place.known();
+        let plain = || wanted.plain(probe.longest_name);
+        let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain(), true) };
+        let mut number = 0;
+        let (made, name) = loop {
+            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
+            match make(folder, name.as_os_str()) {
+                Ok(made) => break (made, name),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    tries = tries.checked_sub(1).ok_or(Unmade::Itself(Reason::Exists))?;
+                    number = if number == 0 { tree.numbered(*within, &base) } else { number }.saturating_add(1);
+                }
+                Err(error) if !cannot_hold(&error) => return Err(Unmade::Disk(error)),
+                // The folder is gone.
+                Err(error) if is_plain && error.kind() == io::ErrorKind::NotFound => return Err(Unmade::Disk(error)),
+                Err(_) if is_plain => return Err(Unmade::Itself(Reason::BadName)),
+                Err(_) => (base, is_plain, number) = (plain(), true, 0),
+            }
+        };
         if let Some((_, original)) = spot.original()
             && original != name.bytes()
         {
             let over = |OverLimits| Unmade::Disk(io::Error::other("too much of it has another name here"));
             tree.note_renamed(*within, original, &name).map_err(over)?;
+            if number > 0 {
+                tree.note_numbered(*within, &base, number).map_err(over)?;
+            }
             let fate = Fate::Renamed(PeerName::new(name.bytes().to_vec()));
             underway.differs(spot.item, fate, || self.original_path(tree, spot));
         }

@@ -308,8 +308,8 @@ impl Place {
     pub(super) fn give_name(&self, made: (&str, Identity), wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
-        let drops = probe.drops_dots && wanted.bytes().ends_with(b".");
-        let (mut base, mut is_plain) = if drops { (wanted.plain(probe.longest_name), true) } else { (wanted.clone(), false) };
+        let may_hold = probe.may_hold(wanted);
+        let (mut base, mut is_plain) = if may_hold { (wanted.clone(), false) } else { (wanted.plain(probe.longest_name), true) };
         let mut number = 0;
         while number <= NUMBERS {
             let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };

@@ -29,6 +29,8 @@ pub(super) struct Tree {
     of_items: HashMap<u32, FolderId>,
     /// What else has another name here: in which folder, its name at the sender, and the name here.
     stored: HashMap<(FolderId, Box<[u8]>), FileName>,
+    /// The last number that something in a folder got because names are one there, by the folded name.
+    numbered: HashMap<(FolderId, Box<[u8]>), u32>,
     /// Bytes of the names that are kept here and by others for the transfer.
     kept: usize,
     /// What has another name here, as hashes of paths at the sender.
@@ -149,6 +151,19 @@ impl Tree {
     /// The name here of something in a folder that has another at the sender, if it has.
     pub(super) fn stored(&self, folder: FolderId, original: &[u8]) -> Option<FileName> {
         self.stored.get(&(folder, original.into())).cloned()
+    }
+
+    /// The last number of [`Tree::note_numbered`]; 0 if there is none.
+    pub(super) fn numbered(&self, folder: FolderId, name: &FileName) -> u32 {
+        self.numbered.get(&(folder, name.folded().into())).copied().unwrap_or(0)
+    }
+
+    /// Something got a number in a folder, because its name was taken there: the next need not try those before it.
+    pub(super) fn note_numbered(&mut self, folder: FolderId, name: &FileName, number: u32) -> Result<(), OverLimits> {
+        let folded: Box<[u8]> = name.folded().into();
+        self.keep(folded.len())?;
+        self.numbered.insert((folder, folded), number);
+        Ok(())
     }
 
     /// All folders by [`Tree::hash_in`].

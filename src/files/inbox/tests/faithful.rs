@@ -140,6 +140,18 @@ fn a_link_to_something_that_has_another_name_here_is_left_out() {
 }
 
 #[test]
+fn hundreds_of_names_that_become_one_all_get_a_number() {
+    let desk = Desk::new();
+    let unsafe_ones = || (1_u8..0x20).map(char::from);
+    let names: Vec<_> = unsafe_ones().flat_map(|a| unsafe_ones().map(move |b| format!("t/{a}{b}.txt"))).take(900).collect();
+    let incoming = desk.folder(names.iter().enumerate().map(|(number, name)| if number % 2 == 0 { file(name, 0) } else { folder(name) }));
+    let committed = incoming.commit_counted(901, 0, &Differences::default()).unwrap();
+    assert_eq!((committed.told.renamed(), committed.told.missing()), (900, 0));
+    let all = desk.tree();
+    assert_eq!((all.len(), all.contains_key("t/__.txt"), all.contains_key("t/__ (899).txt")), (901, true, true));
+}
+
+#[test]
 fn holes_are_holes_here_however_they_come() {
     const SIZE: u64 = 64 << 20;
     let desk = Desk::new();
