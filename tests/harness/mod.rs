@@ -3,6 +3,7 @@
 pub mod content;
 pub mod contract;
 pub mod corpus;
+pub mod disk;
 pub mod process;
 pub mod proxy;
 pub mod relay;

@@ -18,6 +18,7 @@ mod config;
 mod control;
 mod crowd;
 mod detached;
+mod disks;
 mod doctor;
 mod early;
 mod existing;

@@ -1,6 +1,7 @@
 //! A folder held by its handle, and what can be done to one name in it. No function here takes a path: each takes a single component
 //! and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened.
 
+use super::making::cannot_hold;
 use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
@@ -10,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -274,6 +276,16 @@ impl Folder {
         let dropped = self.kind(hidden.as_ref())?.is_some();
         self.unlink(dotted.as_ref()).or_else(|_| self.unlink(hidden.as_ref()))?;
         Ok(dropped)
+    }
+
+    /// Whether this file system refuses a name that is no UTF-8.
+    pub(super) fn holds_only_text(&self) -> io::Result<bool> {
+        let no_text = OsString::from_vec([hidden_name()?.as_bytes(), b"\xff"].concat());
+        match self.create_file(&no_text) {
+            Ok(_) => self.unlink(&no_text).map(|()| false),
+            Err(error) if cannot_hold(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives what is called `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`]. It must be `which`.

@@ -25,9 +25,10 @@ pub(super) enum Unmade {
 }
 
 impl Probe {
-    /// Whether a name is worth trying as it is.
+    /// Whether a name is worth trying as it is. Where none but text is held, what is no text is not tried at all: halves of surrogate
+    /// pairs are refused late by some and end the driver of exFAT in FUSE.
     pub(super) fn may_hold(self, name: &FileName) -> bool {
-        !(self.drops_dots && name.bytes().ends_with(b"."))
+        !(self.drops_dots && name.bytes().ends_with(b".") || self.only_text && std::str::from_utf8(name.bytes()).is_err())
     }
 }
 

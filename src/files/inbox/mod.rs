@@ -138,6 +138,8 @@ struct Probe {
     longest_name: usize,
     /// Whether dots at the end of a name are dropped without a word.
     drops_dots: bool,
+    /// Whether a name has to be UTF-8.
+    only_text: bool,
 }
 
 impl Place {
@@ -155,12 +157,13 @@ impl Place {
         // Where the file system does not say, it is believed to hold what others do.
         let longest = usize::try_from(longest).ok().filter(|longest| (1..NAME_BYTES).contains(longest)).unwrap_or(NAME_BYTES);
         let drops_dots = self.folder.drops_dots().unwrap_or(false);
-        Ok(*self.probe.get_or_init(|| Probe { permissions, longest_name: longest, drops_dots }))
+        let only_text = self.folder.holds_only_text().unwrap_or(false);
+        Ok(*self.probe.get_or_init(|| Probe { permissions, longest_name: longest, drops_dots, only_text }))
     }
 
     /// What was found out; before that, what is so almost everywhere.
     fn known(&self) -> Probe {
-        self.probe.get().copied().unwrap_or(Probe { permissions: 0o700, longest_name: NAME_BYTES, drops_dots: false })
+        self.probe.get().copied().unwrap_or(Probe { permissions: 0o700, longest_name: NAME_BYTES, drops_dots: false, only_text: false })
     }
 }
 
