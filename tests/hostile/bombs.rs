@@ -3,11 +3,12 @@
 use crate::count;
 use crate::harness::Machine;
 use crate::harness::content::names;
+use crate::harness::disk::EXFAT;
 use crate::harness::terminal::Terminal;
-use crate::peer::FakeHost;
+use crate::peer::{FakeHost, Said};
 use crate::sender::{ITEM, Places, Sender, entry, file, item};
 use pinhole_protocol::records::ChunkHead;
-use pinhole_protocol::wire::{Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
+use pinhole_protocol::wire::{Control, Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
 use rustix::process::Signal;
 use std::process::Command;
 
@@ -105,6 +106,38 @@ fn what_was_put_in_the_place_of_a_part_is_not_delivered() {
     let ended = taker.end().expect(8);
     assert!(ended.failure()["detail"].as_str().unwrap().contains("another program has replaced it"), "{}", ended.failure());
     assert_eq!(names(there.dir()), [part.as_str(), "ours"]);
+}
+
+/// The kernel forgets what lies in a disk in user space, as it does when memory is short, and gets it again with another inode.
+#[test]
+fn what_only_has_another_inode_is_delivered() {
+    if !EXFAT.is_there() {
+        return;
+    }
+    let mut sender = Sender::onto(&EXFAT);
+    let folder = item("d", ItemKind::Folder, None);
+    sender.offer(vec![file("a", 1), file("b", 1), folder], 2, 3, true);
+    sender.accepted();
+    sender.entries(0, vec![entry(&["d"], None), entry(&["a"], Some(1))]);
+    sender.registered(1);
+    sender.chunk(1, 0, 1);
+    let written =
+        |said: Option<Said>| matches!(said.expect("closed"), Said::Control(Control::Credit { written, .. }) if !written.is_empty());
+    while !written(sender.peer.hear()) {}
+    if let Err(error) = std::fs::write("/proc/sys/vm/drop_caches", "2") {
+        println!("skipped: this kernel forgets nothing when it is asked to: {error}");
+        return;
+    }
+    sender.entries(2, vec![entry(&["b"], Some(1))]);
+    sender.registered(2);
+    sender.chunk(2, 0, 1);
+    sender.peer.say(&Message::End { item: ITEM, entries: 3, bytes: 2, differences: None });
+    sender.peer.say(&Message::Leave { reason: Reason::Done });
+    let Sender { there, taker, mut peer, .. } = sender;
+    peer.hear_out();
+    drop(peer);
+    taker.end().expect(0);
+    assert_eq!(names(there.path("copy")), ["a", "b", "d"]);
 }
 
 #[test]

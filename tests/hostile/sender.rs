@@ -1,6 +1,7 @@
 //! A giver of ours against the real `take`: it knows the code, hosts, and sends what nobody should. However that goes, the taker ends with
 //! the right status, keeps its memory, and leaves nothing behind.
 
+use crate::harness::disk::Disk;
 use crate::harness::{Machine, Running};
 use crate::peer::{FakeHost, Peer, Said};
 use pinhole_protocol::records::ChunkHead;
@@ -26,8 +27,17 @@ impl Sender {
 
     /// The same with a taker that has these further arguments.
     pub fn with(args: &[&str]) -> Self {
+        Self::start(|there, code| there.start([&["take", code, "-o", "."], args].concat()))
+    }
+
+    /// The same with a taker that takes into a disk.
+    pub fn onto(disk: &Disk) -> Self {
+        Self::start(|there, code| Running::start(disk.command(there, ["take", code, "-o", "disk"])))
+    }
+
+    fn start(take: impl FnOnce(&Machine, &str) -> Running) -> Self {
         let (host, there) = (FakeHost::new(), Machine::new());
-        let taker = there.start([&["take", &host.code, "-o", "."], args].concat());
+        let taker = take(&there, &host.code);
         let mut peer = host.meet();
         peer.put_in_use(Want::Give);
         while !matches!(peer.hear(), Some(Said::Control(Control::Using(_)))) {}

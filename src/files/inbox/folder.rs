@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,7 +20,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) struct Folder(Dir);
 
 /// What a file or folder is, whatever its name: device, inode and, where the system says it, when it was made, because an inode that is free
-/// is soon another file's.
+/// is soon another file's. A file system in user space may give something another inode once the kernel has forgotten the last; there it is
+/// the device alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Identity {
     place: (u64, u64),
@@ -164,12 +165,12 @@ impl Folder {
 
     /// Which file or folder `name` is.
     pub(super) fn identity(&self, name: &OsStr) -> io::Result<Identity> {
-        Ok(Identity::from_metadata(&self.0.symlink_metadata(name)?))
+        Ok(Identity::new(&self.0, &self.0.symlink_metadata(name)?))
     }
 
     /// Which folder this is.
     pub(super) fn own_identity(&self) -> io::Result<Identity> {
-        Ok(Identity::from_metadata(&self.0.dir_metadata()?))
+        Ok(Identity::new(&self.0, &self.0.dir_metadata()?))
     }
 
     /// Removes the file `name`, or the folder with all that is in it; a link is removed itself.
@@ -381,12 +382,27 @@ impl Folder {
 impl Identity {
     /// Which file this is.
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        Ok(Self::from_metadata(&Metadata::from_file(file)?))
+        Ok(Self::new(file, &Metadata::from_file(file)?))
     }
 
-    fn from_metadata(metadata: &Metadata) -> Self {
-        Self { place: (metadata.dev(), metadata.ino()), born: metadata.created().ok().map(|born| born.into_std()) }
+    /// Of something on the file system of `disk`.
+    fn new(disk: impl AsFd, metadata: &Metadata) -> Self {
+        let inode = if in_user_space(disk) { 0 } else { metadata.ino() };
+        Self { place: (metadata.dev(), inode), born: metadata.created().ok().map(|born| born.into_std()) }
     }
+}
+
+/// Whether the file system of something is FUSE's.
+#[cfg(target_os = "linux")]
+fn in_user_space(disk: impl AsFd) -> bool {
+    /// FUSE_SUPER_MAGIC (linux/magic.h).
+    const FUSE: rustix::fs::FsWord = 0x6573_5546;
+    rustix::fs::fstatfs(disk).is_ok_and(|stat| stat.f_type == FUSE)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn in_user_space(_: impl AsFd) -> bool {
+    false
 }
 
 /// A time as the system takes it.
