@@ -5,7 +5,8 @@ use crate::harness::disk::{Disk, EXFAT, NTFS, NTFS_POSIX};
 use crate::harness::{Machine, Running, corpus};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// Names of every kind, each on a file, on a folder and on what is in that, and with its number as content.
@@ -19,6 +20,8 @@ fn make(root: &Path) -> Vec<OsString> {
         fs::write(folder.join(name), number.to_string()).unwrap();
     }
     fs::create_dir_all(root.join("empty/in")).unwrap();
+    symlink("empty", root.join("link")).unwrap();
+    File::create(root.join("empty/holes")).unwrap().set_len(1 << 20).unwrap();
     names
 }
 
@@ -42,7 +45,7 @@ fn by_content(root: &Path) -> BTreeMap<String, PathBuf> {
 
 /// What is stored is all that was sent, each under its name or one that is counted; and the names that were listed are those it has.
 #[track_caller]
-fn arrives(disk: &Disk, holds: impl Fn(&OsStr) -> bool) {
+fn arrives(disk: &Disk, holds: impl Fn(&OsStr) -> bool, links: bool) {
     if !disk.is_there() {
         return;
     }
@@ -68,8 +71,10 @@ fn arrives(disk: &Disk, holds: impl Fn(&OsStr) -> bool) {
         }
     }
     println!("{}: {renamed} of {} names are others", disk.name, 3 * names.len());
-    assert_eq!(listed.counts, [renamed, 0, 0]);
-    assert!(there.path("copy/d/empty/in").is_dir());
+    assert_eq!(listed.counts, [renamed, 0, u64::from(!links)]);
+    assert!(listed.left_out.iter().all(|path| path == Path::new("link")));
+    assert_eq!(there.path("copy/d/link/holes").exists(), links);
+    assert!(there.path("copy/d/empty/in").is_dir() && fs::read(there.path("copy/d/empty/holes")).unwrap() == vec![0; 1 << 20]);
     assert_eq!(
         fs::read_dir(there.path("copy"))
             .unwrap()
@@ -87,7 +92,7 @@ fn of_windows(name: &OsStr) -> bool {
 
 #[test]
 fn on_exfat_all_arrives_and_what_has_another_name_is_listed() {
-    arrives(&EXFAT, of_windows);
+    arrives(&EXFAT, of_windows, false);
 }
 
 #[test]
@@ -98,6 +103,28 @@ fn on_ntfs_all_arrives_and_what_has_another_name_is_listed() {
         ["CON", "PRN", "AUX", "NUL"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
     };
     let holds = |name: &OsStr| of_windows(name) && name.to_str().is_some_and(|text| !text.ends_with(['.', ' ']) && !device(text));
-    arrives(&NTFS, holds);
-    arrives(&NTFS_POSIX, |name| name.to_str().is_some_and(corpus::is_safe));
+    arrives(&NTFS, holds, true);
+    arrives(&NTFS_POSIX, |name| name.to_str().is_some_and(corpus::is_safe), true);
+}
+
+#[test]
+fn on_exfat_files_that_are_named_one_by_one_all_arrive() {
+    if !EXFAT.is_there() {
+        return;
+    }
+    let (here, there) = (Machine::new(), Machine::new());
+    let names = make(&here.path("d"));
+    let mut giver = here.command(["give", "--"]);
+    let mut giver = Running::start({
+        giver.args(names.iter().map(|name| Path::new(".").join(name))).current_dir(here.path("d/files"));
+        giver
+    });
+    let code = giver.code();
+    let taker = Running::start(EXFAT.command(&there, ["take", &code, "-o", "disk"])).end().expect(0);
+    giver.end().expect(0);
+    let stored = by_content(&there.path("copy"));
+    let (renamed, kept): (Vec<_>, Vec<_>) = taker.all("file").into_iter().partition(|file| file["original_name"].is_string());
+    let as_sent = |(number, name): &(usize, &OsString)| stored[&number.to_string()].as_os_str() == *name;
+    assert_eq!((stored.len(), renamed.len() + kept.len()), (names.len(), names.len()));
+    assert_eq!(names.iter().enumerate().filter(as_sent).count(), kept.len());
 }
