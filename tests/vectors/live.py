@@ -67,7 +67,8 @@ class Peer:
         self.stream.connection.sendall(seal(self.out, self.ours, 0, self.sealed, plaintext(CONTROL, cbor2.dumps(control))))
         self.sealed += 1
 
-    def hear(self):
+    def record(self):
+        """The next record: its kind and its body."""
         length = self.stream.take(4)
         sealed = self.stream.take(int.from_bytes(length, "big"))
         associated = bytes([VERSION, self.theirs]) + bytes(4) + length
@@ -76,6 +77,11 @@ class Peer:
         kind, size = text[0], int.from_bytes(text[1:5], "big")
         body, padding = text[5:5 + size], text[5 + size:]
         assert len(sealed) == len(text) + TAG and not any(padding) and kind in (CONTROL, CHUNK)
+        return kind, body
+
+    def hear(self):
+        kind, body = self.record()
+        assert kind == CONTROL
         return cbor2.loads(body)
 
     def greeting(self, want):

@@ -73,7 +73,7 @@ impl Refusal {
         let detail = what.was_not(format_args!("saved: {error}"));
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
-            Some(Errno::EXIST) => Self {
+            _ if error.kind() == io::ErrorKind::AlreadyExists => Self {
                 reason: Reason::Exists,
                 failure: Failure::new(Exit::Disk, "exists", what.was_not("saved: two names in it are one name on this disk"))
                     .next("ask the other side to rename one, or to send an archive"),

@@ -140,6 +140,18 @@ fn a_link_to_something_that_has_another_name_here_is_left_out() {
 }
 
 #[test]
+fn who_cannot_hear_of_another_name_is_told_that_two_are_one() {
+    let desk = Desk::new();
+    let offer = Offer { entries: 3, ..offer(&[item("t", ItemKind::Folder, None)]) };
+    let incoming = desk.inbox.begin(desk.inbox.plan(&offer, None, false).unwrap()).unwrap();
+    incoming.register(&part(0, [folder("t"), file("t/x\u{1}", 0), file("t/x_", 0)])).unwrap();
+    let refusal = incoming.commit_all(3, 0).unwrap_err();
+    assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::Exists, Exit::Disk, "exists"));
+    drop(incoming);
+    assert!(desk.is_empty());
+}
+
+#[test]
 fn hundreds_of_names_that_become_one_all_get_a_number() {
     let desk = Desk::new();
     let unsafe_ones = || (1_u8..0x20).map(char::from);
