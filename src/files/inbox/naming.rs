@@ -9,6 +9,7 @@ use crate::files::acting::acting;
 use crate::files::name::{FileName, NameError};
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
+use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
@@ -161,7 +162,7 @@ impl Incoming {
             |all: &Differences| all.first().iter().find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
         let reason = ours.iter().find_map(reason).or_else(|| reason(theirs)).unwrap_or(Reason::SourceChanged);
         Err(match reason {
-            Reason::Exists => Refusal::disk(&self.what, &io::ErrorKind::AlreadyExists.into()),
+            Reason::Exists => Refusal::disk(&self.what, &Errno::EXIST.into()),
             Reason::BadName => Refusal::name(self.what.was_not("saved: the file system here cannot hold a name in it")),
             reason => Refusal { reason, ..Refusal::changed(self.what.was_not("saved: it changed or could not be read at the other side")) },
         })

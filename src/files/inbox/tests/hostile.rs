@@ -70,6 +70,16 @@ fn names_that_become_one_get_numbers_and_are_told() {
 }
 
 #[test]
+fn two_names_that_become_one_are_refused_where_the_other_side_cannot_hear_of_it() {
+    let desk = Desk::new();
+    let plan = desk.inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, false).unwrap();
+    let incoming = desk.inbox.begin(plan).unwrap();
+    incoming.register(&part(0, [folder("t"), file("t/a\u{1}", 0), file("t/a\u{2}", 0)])).unwrap();
+    let refusal = incoming.commit_counted(3, 0, &Differences::default()).unwrap_err();
+    assert_eq!((refusal.reason, refusal.failure.word), (Reason::Exists, "exists"));
+}
+
+#[test]
 fn an_entry_must_fit_its_offer() {
     let desk = Desk::new();
     let incoming = desk.begin(&[item("f", ItemKind::File, Some(3)), item("t", ItemKind::Folder, None)]).unwrap();
