@@ -350,7 +350,7 @@ pub(super) struct Receive {
     #[arg(short, long)]
     yes: bool,
     /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or with -y the new one is renamed. A
-    /// variable in --secret-to-env-file is replaced with overwrite, and else left as it is
+    /// text with -o NAME is a file as others are. A variable in --secret-to-env-file is replaced with overwrite, and else left as it is
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
     /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`: 10GiB); each file or folder counts as 4 KiB at least
@@ -433,6 +433,9 @@ enum OnConflict {
     Skip,
     /// Replace the old one, if both are files, else rename
     Overwrite,
+    /// Replace a file by a file, and join a folder with a folder, file by file; nothing there is removed, and what meets anything else is
+    /// left out, which is then missing
+    Merge,
     /// Ask at the terminal
     Ask,
 }
@@ -486,8 +489,9 @@ impl Receive {
             Some(OnConflict::Rename) => Conflict::Rename,
             Some(OnConflict::Skip) => Conflict::Skip,
             Some(OnConflict::Overwrite) => Conflict::Overwrite,
+            Some(OnConflict::Merge) => Conflict::Merge,
             Some(OnConflict::Ask) if !person => {
-                return Err(nobody_to_ask("--conflict ask", "say it with --conflict rename, skip or overwrite"));
+                return Err(nobody_to_ask("--conflict ask", "say it with --conflict rename, skip, overwrite or merge"));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
             None if person => Conflict::Ask,

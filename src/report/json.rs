@@ -183,6 +183,8 @@ fn arrived(file: &Arrived) -> line::File {
         size: file.size,
         kind: if file.folder { Kind::Folder } else { Kind::File },
         files: file.files,
+        merged: file.merged.then_some(true),
+        replaced: (file.replaced > 0).then_some(file.replaced),
         differing: Differing::of(&file.differences),
     }
 }

@@ -79,6 +79,8 @@ pub fn every(peer: &str) -> Vec<Event> {
             size: 5,
             files: 1,
             folder,
+            merged: folder,
+            replaced: if folder { 3 } else { 0 },
             differences: differences.clone(),
         })
     };
@@ -150,6 +152,8 @@ pub fn every(peer: &str) -> Vec<Event> {
             size: 5,
             files: 1,
             folder: true,
+            merged: false,
+            replaced: 0,
             differences: incomplete,
         }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),

@@ -249,6 +249,10 @@ pub struct Arrived {
     pub files: u32,
     /// File or folder.
     pub folder: bool,
+    /// Whether it is a folder that was joined with the one that was here.
+    pub merged: bool,
+    /// Files that were here and that it replaced.
+    pub replaced: u32,
     /// What of it is not here as it was there. With something missing it is not delivered whole.
     pub differences: Differences,
 }

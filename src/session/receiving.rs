@@ -118,7 +118,7 @@ impl Driver<'_> {
                 self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
                 self.arrived(Input::Refuse(id, Reason::Exists));
             }
-            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
+            Err(Refusal { reason, failure }) => self.refuse(id, reason, Some(failure)),
         }
     }
 
@@ -430,6 +430,8 @@ impl Driver<'_> {
                 size: saved.size,
                 files: saved.files,
                 folder: saved.folder,
+                merged: saved.merged,
+                replaced: saved.replaced,
                 differences: saved.differences,
             }));
         }

@@ -129,6 +129,8 @@ struct File {
     size: u64,
     kind: Kind,
     files: u32,
+    merged: Option<bool>,
+    replaced: Option<u32>,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -429,6 +431,8 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
             }
             assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
             assert!(matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX, "{line}");
+            assert!(it.merged.is_none_or(|merged| merged && matches!(it.kind, Kind::Folder)), "{line}");
+            assert!(it.replaced.is_none_or(|replaced| (1..=it.files).contains(&replaced)), "{line}");
             id
         }
         "secret" => {

@@ -32,6 +32,7 @@ mod help;
 mod interrupts;
 mod made_up;
 mod mcp;
+mod merging;
 mod messages;
 mod outlets;
 mod pages;

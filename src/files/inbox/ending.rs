@@ -67,8 +67,9 @@ impl Incoming {
         }
     }
 
-    /// Makes the links, each if it does not lead out of its item or all are wanted as they are. Those that are not made are left out.
-    pub(super) fn make_links(&self, registering: &mut Registering) -> Result<(), Refusal> {
+    /// Makes the links, each if it does not lead out of its item or all are wanted as they are, and returns them with their names here.
+    /// Those that are not made are left out.
+    pub(super) fn make_links(&self, registering: &mut Registering) -> Result<Vec<(Link, FileName)>, Refusal> {
         let Registering { links, reach, .. } = registering;
         let failed = |link: &Link, error: &io::Error| Refusal::disk(self.named(&link.at), error);
         let leave_out = |link: &Link| {
@@ -83,12 +84,14 @@ impl Incoming {
             }
         }
         // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
+        let mut kept = Vec::with_capacity(made.len());
         for (link, name) in made {
-            if !self.keep_link(&link, &name, reach).map_err(|error| failed(&link, &error))? {
-                leave_out(&link);
+            match self.keep_link(&link, &name, reach).map_err(|error| failed(&link, &error))? {
+                true => kept.push((link, name)),
+                false => leave_out(&link),
             }
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Makes a link, and says under which name; nothing if it is left out.

@@ -90,6 +90,31 @@ impl Folder {
         Ok(Self(Dir::from_std_file(File::from(opened))))
     }
 
+    /// Opens the folder `name` in this one, which is of our own making, whatever its permissions, and lets its owner change what is in it.
+    /// A link there is an error.
+    pub(super) fn open_own_folder(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&held)?.st_mode);
+        if !mode.contains(FOLDER_MODE) {
+            // By its handle, as its name may be another's by now. A file system without modes says no, and the opening then tells.
+            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode | FOLDER_MODE);
+        }
+        Ok(Self(Dir::from_std_file(File::from(rustix::fs::openat(&held, ".", FOLDER_FLAGS, Mode::empty())?))))
+    }
+
+    /// What is in this folder, by name.
+    pub(super) fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<(OsString, FileType)>>> {
+        Ok(self.0.entries()?.map(|entry| {
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            // Some file systems do not say it in a listing.
+            let known = kind.is_file() || kind.is_dir() || kind.is_symlink();
+            let kind = if known { kind } else { self.kind(&name)?.unwrap_or(kind) };
+            Ok((name, kind))
+        }))
+    }
+
     /// Creates the folder `name`, for its owner alone.
     pub(super) fn create_folder(&self, name: &OsStr) -> io::Result<()> {
         rustix::fs::mkdirat(&self.0, name, FOLDER_MODE)?;
@@ -163,6 +188,11 @@ impl Folder {
         }
     }
 
+    /// Bytes of the file `name`.
+    pub(super) fn length(&self, name: &OsStr) -> io::Result<u64> {
+        Ok(self.0.symlink_metadata(name)?.len())
+    }
+
     /// Which file or folder `name` is.
     pub(super) fn identity(&self, name: &OsStr) -> io::Result<Identity> {
         Ok(Identity::new(&self.0, &self.0.symlink_metadata(name)?))
@@ -234,6 +264,11 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
+    /// What the link `name` says.
+    pub(super) fn link_text(&self, name: &OsStr) -> io::Result<Vec<u8>> {
+        Ok(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes())
+    }
+
     /// Makes the link `name` that says `target`; anything of that name is an error.
     pub(super) fn create_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, &self.0, name)?)
@@ -294,18 +329,22 @@ impl Folder {
     /// A system renames by name and not by handle, so what another program puts in its place between the look and the renaming gets the
     /// name all the same; then this fails, and nothing is said to be delivered.
     pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, to, || {
-            match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
-                // NFS, 9p and others do not know the flag.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, to),
-                result => Ok(result?),
-            }
-        })
+        self.moving(from, which, to, || self.move_new(from, self, to))
+    }
+
+    /// Moves what is called `from` into another folder, as `to`, unless something has that name there: then
+    /// [`io::ErrorKind::AlreadyExists`].
+    pub(super) fn move_new(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
+        match rustix::fs::renameat_with(&self.0, from, &there.0, to, RenameFlags::NOREPLACE) {
+            // NFS, 9p and others do not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, there, to),
+            result => Ok(result?),
+        }
     }
 
     /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
     pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, to, || self.move_over(from, to))
+        self.moving(from, which, to, || self.move_over(from, self, to))
     }
 
     /// Removes what is called `name` if it is `which`; what another program has put in its place is not ours to remove.
@@ -333,22 +372,23 @@ impl Folder {
 
     /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
     /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
-    pub(super) fn rename_plainly(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    pub(super) fn rename_plainly(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
         if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
-            return match self.kind(to)? {
+            return match there.kind(to)? {
                 Some(_) => Err(Errno::EXIST.into()),
-                None => self.move_over(from, to),
+                None => self.move_over(from, there, to),
             };
         }
-        match rustix::fs::linkat(&self.0, from, &self.0, to, AtFlags::empty()) {
+        match rustix::fs::linkat(&self.0, from, &there.0, to, AtFlags::empty()) {
             Ok(()) => self.0.remove_file(from),
             Err(Errno::EXIST) => Err(Errno::EXIST.into()),
-            Err(_) => self.create_file(to).and_then(|_| self.move_over(from, to)),
+            Err(_) => there.create_file(to).and_then(|_| self.move_over(from, there, to)),
         }
     }
 
-    fn move_over(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    /// Moves what is called `from` into another folder, as `to`, in place of a file of that name.
+    pub(super) fn move_over(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &there.0, to)?)
     }
 
     /// Waits until the names in this folder are on the disk.
@@ -383,6 +423,11 @@ impl Identity {
     /// Which file this is.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         Ok(Self::new(file, &Metadata::from_file(file)?))
+    }
+
+    /// Its device and inode: enough to tell it from what is there at the same time.
+    pub(super) const fn place(&self) -> (u64, u64) {
+        self.place
     }
 
     /// Of something on the file system of `disk`.

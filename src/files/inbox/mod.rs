@@ -9,6 +9,7 @@ mod env_file;
 mod folder;
 mod incoming;
 mod making;
+mod merging;
 mod named_text;
 mod naming;
 mod output;
@@ -54,6 +55,8 @@ pub enum Conflict {
     Skip,
     /// The new one replaces an old file; what is not a plain file is never replaced, then as `Rename`.
     Overwrite,
+    /// The new one replaces an old file, and a new folder is joined with an old one; what meets anything else is left out, and missing.
+    Merge,
     /// A person says which.
     Ask,
 }

@@ -1,11 +1,15 @@
 //! A text under the name that the user has given it (`-o NAME`).
 
+use super::naming::Given;
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::store::store_as;
-use super::{Conflict, Inbox};
+use super::{Conflict, Inbox, Refusal};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
+use pinhole_protocol::wire::Reason;
+use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 
 impl Inbox {
@@ -19,18 +23,25 @@ impl Inbox {
     /// returns, unless it was left out: then there is no path.
     ///
     /// # Errors
-    /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
-    pub fn store_text_as(&self, name: &FileName, conflict: Conflict, text: &str) -> Result<Option<PathBuf>, Failure> {
+    /// A [`Refusal`] if the disk fails, or with [`Conflict::Merge`] if something has the name that is no plain file; then nothing is left
+    /// of it.
+    pub fn store_text_as(&self, name: &FileName, conflict: Conflict, text: &str) -> Result<Option<PathBuf>, Refusal> {
         let place = &*self.0;
         let what = Subject::from("the text");
         let cost = Cost::entry(u64::try_from(text.len()).unwrap_or(u64::MAX));
         let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
-        room.map_err(|refusal| refusal.failure)?;
-        let stored = store_as(&place.folder, text.as_bytes(), |made| place.give_name(made, name, conflict));
-        let (name, left_out) = stored.map_err(|error| {
-            let detail = what.was_not(format_args!("stored in {}: {error}", place.path.display()));
-            Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER)
+        room?;
+        let stored = store_as(&place.folder, text.as_bytes(), |made| match place.give_name(made, name, conflict, &HashSet::new())? {
+            (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            (name, became) => Ok((name, became)),
+        });
+        let (name, became) = stored.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Refusal::exists(name),
+            _ => {
+                let detail = what.was_not(format_args!("stored in {}: {error}", place.path.display()));
+                Refusal { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) }
+            }
         })?;
-        Ok((!left_out).then(|| place.path.join(name.as_os_str())))
+        Ok((became != Given::Dropped).then(|| place.path.join(name.as_os_str())))
     }
 }

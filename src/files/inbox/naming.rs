@@ -33,6 +33,10 @@ pub struct Saved {
     pub folder: bool,
     /// Whether it was dropped: `path` is what was there before.
     pub skipped: bool,
+    /// Whether it is a folder that was joined with the one that was there.
+    pub merged: bool,
+    /// Files that were there and that it replaced.
+    pub replaced: u32,
     /// What of it is not here as it was there, itself included.
     pub differences: Differences,
 }
@@ -44,6 +48,21 @@ pub struct Committed {
     pub items: Vec<Saved>,
     /// What its sender is told: what differs by this side's doing, but for what was here before.
     pub told: Differences,
+}
+
+/// What became of something that was to get its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// It has it, or a numbered one.
+    Named,
+    /// It has it in place of an old file.
+    Replaced,
+    /// It was dropped for what has it.
+    Dropped,
+    /// It is a folder, and so is what has it: they are to be joined.
+    Met,
+    /// What has it is in the way.
+    InTheWay(Reason),
 }
 
 /// Numbered names that are tried; a directory that has them all has another problem.
@@ -64,19 +83,23 @@ impl Incoming {
         let mut registering = self.registering();
         self.end(entries, bytes, &mut registering.totals)?;
         let gone = self.remove_missing(theirs)?;
-        self.make_links(&mut registering)?;
+        let links = self.make_links(&mut registering)?;
         let (lost, ours) = {
             let underway = self.underway();
             (underway.lost.clone(), underway.differences.clone())
         };
         self.check_rest(&lost, &gone, &ours, theirs)?;
         self.finish_folders(&mut registering)?;
+        let contents = self.contents(links);
+        if !self.faithful {
+            self.check_joins(contents.as_ref())?;
+        }
         self.sync()?;
-        let mut names = HashSet::new();
+        let (mut names, mut given) = (HashSet::new(), HashSet::new());
         let mut committed = Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
         // What the sender counts and does not name is in its folders, if there are any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
-        let mut unnamed = Some(theirs.unnamed());
+        let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), false);
         let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours));
         for (((index, item), total), ((lost, lost_bytes), ours)) in each {
             let offered = item.planned.offered.raw();
@@ -89,25 +112,42 @@ impl Incoming {
             // A sender that has left gaps says which, but it need not be believed.
             differences.add_unnamed([0, lost.saturating_sub(differences.missing()), 0]);
             committed.told.extend(&ours);
-            let (size, files) = (total.bytes.saturating_sub(lost_bytes), total.files.saturating_sub(lost));
+            let (mut size, mut files) = (total.bytes.saturating_sub(lost_bytes), total.files.saturating_sub(lost));
             if !folder && lost > 0 || gone.contains(&index) {
-                // Dropping the transfer removes what there is of it.
-                let saved = Saved {
-                    name: item.planned.name.clone(),
-                    original: None,
-                    path: None,
-                    size: 0,
-                    files: 0,
-                    folder,
-                    skipped: false,
-                    differences,
-                };
-                committed.items.push(saved);
+                committed.items.push(item.nothing_here(differences));
                 continue;
             }
-            let (name, skipped) = self.name(index, total, item.rule(&names))?;
+            let (name, mut became) = self.name(index, total, item.rule(&names), &given)?;
+            let mut joined = None;
+            if became == Given::Met {
+                let join = |contents| self.join(index, &name, contents, false);
+                let met = contents.as_ref().map(join).transpose().map_err(|error| Refusal::disk(&item.planned.name, &error))?;
+                match met.unwrap_or(Err(Reason::Exists)) {
+                    Ok(there) => joined = Some(there),
+                    Err(reason) => became = Given::InTheWay(reason),
+                }
+            }
+            if let Given::InTheWay(reason) = became {
+                in_the_way = true;
+                differences.add(offered, Fate::Missing(reason));
+                committed.told.add(offered, Fate::Missing(reason));
+                committed.items.push(item.nothing_here(differences));
+                continue;
+            }
             total.settled = true;
             names.insert(name.folded());
+            given.insert(joined.as_ref().map_or(item.identity, |joined| joined.folder).place());
+            let (skipped, merged) = (became == Given::Dropped, joined.is_some());
+            let mut replaced = u32::from(became == Given::Replaced);
+            if let Some(joined) = joined {
+                in_the_way |= joined.differences.missing() > 0;
+                differences.extend(&joined.differences);
+                committed.told.extend(&joined.differences);
+                (size, files) = (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
+                replaced = joined.replaced;
+                // What stays of it was in the way. It is not ours to fail for if that cannot be removed: all else is where it belongs.
+                let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity);
+            }
             let original = (name.bytes() != offered).then(|| item.planned.offered.clone());
             if original.is_some() && !skipped {
                 let fate = || Fate::Renamed(PeerName::new(name.bytes().to_vec()));
@@ -118,14 +158,20 @@ impl Incoming {
                 }
             }
             let path = Some(self.place.path.join(name.as_os_str()));
-            committed.items.push(Saved { name, original, path, size, files, folder, skipped, differences });
+            committed.items.push(Saved { name, original, path, size, files, folder, skipped, merged, replaced, differences });
         }
-        self.place.folder.sync().map_err(|error| Refusal::disk(&self.what, &error))?;
+        if in_the_way && (!self.faithful || committed.items.iter().all(|saved| saved.path.is_none())) {
+            return Err(Refusal::exists(&self.what));
+        }
+        // What was joined has changed in any number of folders.
+        let joined = committed.items.iter().any(|saved| saved.merged);
+        let synced = if joined { self.place.folder.sync_all() } else { self.place.folder.sync() };
+        synced.map_err(|error| Refusal::disk(&self.what, &error))?;
         Ok(committed)
     }
 
     /// Gives an item its name, and then what it gets at the end.
-    fn name(&self, index: usize, total: &Total, rule: Conflict) -> Result<(FileName, bool), Refusal> {
+    fn name(&self, index: usize, total: &Total, rule: Conflict, given: &HashSet<(u64, u64)>) -> Result<(FileName, Given), Refusal> {
         let (place, item) = (&self.place, self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?);
         let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
         let folder = match item.planned.kind {
@@ -136,17 +182,18 @@ impl Incoming {
             Some(_) => None,
             None => Some(place.folder.reopen_file(item.hidden.as_ref(), item.identity).map_err(failed)?),
         };
-        let (name, skipped) = place.give_name((&item.hidden, item.identity), &item.planned.name, rule).map_err(failed)?;
-        if let (Some(folder), false) = (&folder, skipped)
+        let (name, became) = place.give_name((&item.hidden, item.identity), &item.planned.name, rule, given).map_err(failed)?;
+        let named = matches!(became, Given::Named | Given::Replaced);
+        if let (Some(folder), true) = (&folder, named)
             && let tree = self.tree()
             && let Some(finish) = tree.of_item(index).and_then(|id| tree.finish(id))
         {
             folder.finish(finish.mode, finish.modified);
         }
-        if let (Some(file), Some(finish), false) = (&file, total.finish, skipped) {
+        if let (Some(file), Some(finish), true) = (&file, total.finish, named) {
             finish.apply(file);
         }
-        Ok((name, skipped))
+        Ok((name, became))
     }
 
     /// Refuses a transfer of which nothing is left, or of which something is missing that its sender cannot be told.
@@ -257,7 +304,24 @@ impl Item {
                 Conflict::Overwrite
             }
             Conflict::Skip => Conflict::Skip,
+            Conflict::Merge => Conflict::Merge,
             _ => Conflict::Rename,
+        }
+    }
+
+    /// It is not here. Dropping the transfer removes what there is of it.
+    fn nothing_here(&self, differences: Differences) -> Saved {
+        Saved {
+            name: self.planned.name.clone(),
+            original: None,
+            path: None,
+            size: 0,
+            files: 0,
+            folder: self.planned.kind == ItemKind::Folder,
+            skipped: false,
+            merged: false,
+            replaced: 0,
+            differences,
         }
     }
 }
@@ -305,8 +369,14 @@ impl Place {
     }
 
     /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
-    /// name, and whether it was dropped for what has it.
-    pub(super) fn give_name(&self, made: (&str, Identity), wanted: &FileName, rule: Conflict) -> io::Result<(FileName, bool)> {
+    /// name, and what became of it. `given` is what the same transfer has put here: that is neither replaced nor joined.
+    pub(super) fn give_name(
+        &self,
+        made: (&str, Identity),
+        wanted: &FileName,
+        rule: Conflict,
+        given: &HashSet<(u64, u64)>,
+    ) -> io::Result<(FileName, Given)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
         let may_hold = probe.may_hold(wanted);
@@ -315,15 +385,27 @@ impl Place {
         while number <= NUMBERS {
             let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
             match (self.folder.rename(hidden, which, name.as_os_str()), rule) {
-                (Ok(()), _) => return Ok((name, false)),
+                (Ok(()), _) => return Ok((name, Given::Named)),
                 (Err(error), _) if cannot_hold(&error) && !is_plain => {
                     (base, is_plain, number) = (wanted.plain(probe.longest_name), true, 0);
                     continue;
                 }
                 (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, true)),
-                (Err(_), Conflict::Overwrite) if number == 0 && self.folder.kind(name.as_os_str())?.is_some_and(|kind| kind.is_file()) => {
-                    return self.folder.replace(hidden, which, name.as_os_str()).map(|()| (name, false));
+                (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, Given::Dropped)),
+                (Err(_), Conflict::Overwrite | Conflict::Merge) if number == 0 => {
+                    let ours = self.folder.identity(name.as_os_str()).is_ok_and(|met| given.contains(&met.place()));
+                    let met = self.folder.kind(name.as_os_str())?.filter(|_| !ours);
+                    let folder = self.folder.kind(hidden)?.is_some_and(|kind| kind.is_dir());
+                    match met {
+                        Some(met) if met.is_file() && !folder => {
+                            return self.folder.replace(hidden, which, name.as_os_str()).map(|()| (name, Given::Replaced));
+                        }
+                        Some(met) if rule == Conflict::Merge => {
+                            let joins = folder && met.is_dir();
+                            return Ok((name, if joins { Given::Met } else { Given::InTheWay(Reason::Exists) }));
+                        }
+                        _ => {}
+                    }
                 }
                 (Err(_), _) => {}
             }

@@ -177,7 +177,18 @@ impl Output {
         let original = (self.name.bytes() != self.offered.raw()).then(|| self.offered.clone());
         let name = self.name.clone();
         let differences = Differences::default();
-        Ok(Saved { name, original, path: None, size: bytes, files: 1, folder: false, skipped: false, differences })
+        Ok(Saved {
+            name,
+            original,
+            path: None,
+            size: bytes,
+            files: 1,
+            folder: false,
+            skipped: false,
+            merged: false,
+            replaced: 0,
+            differences,
+        })
     }
 
     /// Lets the thread end after the chunk that it is writing; nothing more is written.

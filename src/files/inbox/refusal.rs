@@ -62,6 +62,13 @@ impl Refusal {
         Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Other, "not-wanted", detail).next(next) }
     }
 
+    /// Something has its name that can be neither replaced nor joined (`--conflict merge`).
+    pub(super) fn exists(what: impl Into<Subject>) -> Self {
+        let detail = what.into().was_not("saved: something that it cannot replace or be joined with is called so here");
+        let next = "take again with --conflict rename, or under another name with -o NAME";
+        Self { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) }
+    }
+
     /// The disk has no room.
     pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
         Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }

@@ -9,6 +9,7 @@ use crate::files::name::{FileName, NameError};
 use crate::files::spot::Spot;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -44,9 +45,10 @@ impl Inbox {
         let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
-        let stored = name
-            .map_err(io::Error::other)
-            .and_then(|name| store_as(&place.folder, bytes, |made| place.give_name(made, &name, Conflict::Rename).map(|(name, _)| name)));
+        let stored = name.map_err(io::Error::other).and_then(|name| {
+            let give = |made: (&str, Identity)| place.give_name(made, &name, Conflict::Rename, &HashSet::new());
+            store_as(&place.folder, bytes, |made| give(made).map(|(name, _)| name))
+        });
         let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));
         stored.map(|name| place.path.join(name.as_os_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
     }

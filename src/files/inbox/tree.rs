@@ -166,6 +166,26 @@ impl Tree {
         Ok(())
     }
 
+    /// The name at the sender of something in a folder that is called so here.
+    pub(super) fn original(&self, folder: FolderId, name: &OsStr) -> Vec<u8> {
+        let renamed = self.stored.iter().find(|((within, _), stored)| *within == folder && stored.as_os_str() == name);
+        renamed.map_or_else(|| name.as_bytes().to_vec(), |((_, original), _)| original.to_vec())
+    }
+
+    /// The folders of each item, those in a folder after it.
+    pub(super) fn by_item(&self) -> HashMap<usize, Vec<FolderId>> {
+        let mut items: HashMap<usize, Vec<FolderId>> = HashMap::new();
+        for (node, index) in self.folders.iter().zip(0..) {
+            items.entry(node.item as usize).or_default().push(FolderId(index));
+        }
+        items
+    }
+
+    /// The folder that another lies in; nothing for an item.
+    pub(super) fn parent(&self, id: FolderId) -> Option<FolderId> {
+        self.node(id)?.parent
+    }
+
     /// All folders by [`Tree::hash_in`].
     pub(super) fn by_hash(&self) -> HashMap<u64, FolderId> {
         self.folders.iter().zip(0..).map(|(node, index)| (node.hash, FolderId(index))).collect()
@@ -307,6 +327,18 @@ impl Reach {
     /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held, so no link is followed.
     pub(super) fn folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
+        self.open(tree, id, top, |id| tree.name(id))
+    }
+
+    /// The same with `top` opening what an item is, and `name` naming each folder below.
+    pub(super) fn open<'a, 'name>(
+        &'a mut self,
+        tree: &Tree,
+        id: FolderId,
+        top: impl Fn() -> io::Result<Folder>,
+        name: impl Fn(FolderId) -> &'name OsStr,
+    ) -> io::Result<&'a Folder> {
         let mut way = Vec::new();
         for above in tree.up(id) {
             if let Some(held) = self.0.iter().rposition(|(held, _)| *held == above) {
@@ -320,15 +352,15 @@ impl Reach {
         }
         for id in way.into_iter().rev() {
             let opened = match self.0.last() {
-                Some((_, above)) => above.open_folder(tree.name(id))?,
-                None => tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root)?,
+                Some((_, above)) => above.open_folder(name(id))?,
+                None => top()?,
             };
             if self.0.len() >= KEPT {
                 self.0.remove(0);
             }
             self.0.push((id, opened));
         }
-        self.0.last().map(|(_, folder)| folder).ok_or_else(gone)
+        self.0.last().map(|(_, folder)| folder).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Opens the folder that another lies in.

@@ -209,6 +209,8 @@ fn arrived(name: &str) -> Arrived {
         size: 38_200_000,
         files: 1,
         folder: false,
+        merged: false,
+        replaced: 0,
         differences: Differences::default(),
     }
 }

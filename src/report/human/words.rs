@@ -147,6 +147,12 @@ pub fn bytes(bytes: &[u8]) -> String {
     name(&String::from_utf8_lossy(bytes))
 }
 
+/// What became of a folder that was joined with one that was here, as a sentence.
+pub fn merged(replaced: u32) -> String {
+    let files = if replaced == 0 { "no file".to_owned() } else { count(replaced.into(), "file") };
+    format!("it was joined with the folder that was here already, and replaced {files} in it")
+}
+
 /// Differences that people are told by name.
 const TOLD: usize = 20;
 

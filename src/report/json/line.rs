@@ -261,6 +261,13 @@ pub struct File {
     pub kind: Kind,
     /// Files in it, 1 for a file.
     pub files: u32,
+    /// True if it is a folder that was joined with the one that was here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("const" = true))]
+    pub merged: Option<bool>,
+    /// How many files that were here it replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<u32>,
     #[serde(flatten)]
     pub differing: Differing,
 }

@@ -71,6 +71,8 @@ fn event(line: &Value) -> Option<Event> {
                 size: number("size")?,
                 files: 1,
                 folder: false,
+                merged: false,
+                replaced: 0,
                 differences: Differences::default(),
             }),
             (None, None) => return None,
@@ -83,6 +85,8 @@ fn event(line: &Value) -> Option<Event> {
             size: number("size")?,
             files: files()?,
             folder: word("kind")? == "folder",
+            merged: line.get("merged").and_then(Value::as_bool).unwrap_or(false),
+            replaced: number("replaced").and_then(|replaced| u32::try_from(replaced).ok()).unwrap_or(0),
             differences: Differing::read(line),
         }),
         ("secret", _) => {

@@ -217,10 +217,10 @@ fn a_name_that_cannot_be_replaced_plainly_is_taken_without_replacing() {
             }
         }
         let old = root.identity(to).unwrap();
-        assert_eq!(root.rename_plainly(from, to).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(root.rename_plainly(from, root, to).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(root.identity(to).unwrap(), old);
         let new = root.identity(from).unwrap();
-        root.rename_plainly(from, free).unwrap();
+        root.rename_plainly(from, root, free).unwrap();
         assert_eq!(root.identity(free).unwrap(), new);
         assert!(root.kind(from).unwrap().is_none());
     }

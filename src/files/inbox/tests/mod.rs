@@ -5,6 +5,7 @@ mod disk;
 mod existing;
 mod faithful;
 mod hostile;
+mod merging;
 mod whole;
 
 use super::*;
