@@ -101,8 +101,8 @@ impl Driver<'_> {
         let taken = name.text().into_owned();
         self.ask(
             Some(id),
-            ("the name that is taken", "say it with --conflict rename, skip or overwrite"),
-            move |terminal, _| terminal.conflict(&taken),
+            ("the name that is taken", "say it with --conflict rename, skip, overwrite or merge"),
+            move |terminal, _| terminal.conflict(&taken, false),
             move |driver, answer| match answer {
                 Ok(answer) => driver.text_stored(id, body, &inbox, &name, conflict(answer)),
                 Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
@@ -249,7 +249,7 @@ impl Driver<'_> {
             asked,
         };
         self.say(&Event::Offer(offered.clone()));
-        let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).cloned().collect();
+        let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).map(|item| (item.name.clone(), item.joins)).collect();
         if !asked && taken.is_empty() {
             return self.accept(id, &taking, plan);
         }
@@ -260,8 +260,8 @@ impl Driver<'_> {
             if asked && !terminal.accept(&offered, &into)? || gone.is_set() {
                 return Ok(None);
             }
-            let answers: Result<Vec<_>, Failure> =
-                taken.into_iter().map(|name| terminal.conflict(&name.text()).map(|answer| (name, answer))).collect();
+            let ask = |(name, joins): (FileName, bool)| terminal.conflict(&name.text(), joins).map(|answer| (name, answer));
+            let answers: Result<Vec<_>, Failure> = taken.into_iter().map(ask).collect();
             answers.map(Some)
         };
         self.ask(
@@ -541,5 +541,6 @@ const fn conflict(answer: prompt::Conflict) -> Conflict {
         prompt::Conflict::Rename => Conflict::Rename,
         prompt::Conflict::Skip => Conflict::Skip,
         prompt::Conflict::Overwrite => Conflict::Overwrite,
+        prompt::Conflict::Merge => Conflict::Merge,
     }
 }

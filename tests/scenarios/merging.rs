@@ -1,6 +1,7 @@
 //! A folder that is received again, into the one that is there (`--conflict merge`).
 
 use crate::harness::content::names;
+use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine, PATIENCE};
 use serde_json::json;
 use std::fs::{self, Permissions};
@@ -123,6 +124,31 @@ fn a_text_under_a_name_replaces_a_file_and_nothing_else() {
     symlink(there.path("kept"), there.path("note")).unwrap();
     assert_eq!(take([6, 8]).failure()["error"], "exists");
     assert_eq!(names(there.dir()), ["note"]);
+}
+
+#[test]
+fn a_person_is_offered_it_where_a_folder_meets_a_folder() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("t/.git/HEAD", b"new");
+    there.write("t/.git/HEAD", b"old");
+    there.write("t/own", b"old");
+    for (args, asked) in [(&["-y"][..], false), (&["--conflict", "ask"], true)] {
+        there.write("t/.git/HEAD", b"old");
+        let mut giver = here.start(["give", "t"]);
+        let mut taker = Terminal::start(&there, 100, [&["take", &giver.code()], args].concat());
+        if asked {
+            taker.see("Receive into");
+            taker.keys("y\r");
+        }
+        taker.see("t is already here. [Rename/skip/merge]");
+        taker.keys("merge\r");
+        taker.see("it was joined with the folder that was here already, and replaced 1 file in it");
+        taker.end(0);
+        giver.end().expect(0);
+        // A person has seen what comes: names keep.
+        assert_eq!((read(&there, "t/.git/HEAD"), names(there.path("t"))), ("new".into(), vec![".git".to_owned(), "own".into()]));
+        assert_eq!(names(there.dir()), ["t"]);
+    }
 }
 
 #[test]

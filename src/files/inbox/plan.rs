@@ -37,6 +37,8 @@ pub struct Planned {
     pub size: Option<u64>,
     /// Whether something has that name now.
     pub taken: bool,
+    /// Whether that is a folder as this is, so that the two may be joined.
+    pub joins: bool,
     /// What happens if something has it when the item is complete.
     pub conflict: Conflict,
 }
@@ -79,14 +81,15 @@ impl Inbox {
             };
             // What the directory cannot hold is not in it; it gets another name in the end.
             let there = there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
-            let taken = there.map_err(|error| Refusal::disk(&name, &error))?.is_some();
+            let there = there.map_err(|error| Refusal::disk(&name, &error))?;
             items.push(Planned {
                 chosen: rename.is_some(),
                 offered: PeerName::new(item.bytes().to_vec()),
                 name,
                 kind: item.kind,
                 size: item.size,
-                taken,
+                taken: there.is_some(),
+                joins: item.kind == ItemKind::Folder && there.is_some_and(|there| there.is_dir()),
                 conflict: place.conflict,
             });
         }
@@ -113,9 +116,9 @@ impl Plan {
         self.folder.as_ref()
     }
 
-    /// The names that something already has and of which a person has to say what to do.
-    pub fn conflicts(&self) -> impl Iterator<Item = &FileName> {
-        self.items.iter().filter(|item| item.taken && item.conflict == Conflict::Ask).map(|item| &item.name)
+    /// The items whose names something already has and of which a person has to say what to do.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Planned> {
+        self.items.iter().filter(|item| item.taken && item.conflict == Conflict::Ask)
     }
 
     /// What to do about the item called `name` here.
@@ -135,9 +138,9 @@ impl Plan {
 
     /// Nobody is there to say what a question is about.
     pub(super) fn check_answered(&self) -> Result<(), Refusal> {
-        self.conflicts().next().map_or(Ok(()), |name| {
-            let detail = Subject::from(name).is("already here, and there is nobody to ask what to do");
-            let failure = Failure::new(Exit::NoAnswer, "no-answer", detail).next("say it with --conflict rename, skip or overwrite");
+        self.conflicts().next().map_or(Ok(()), |item| {
+            let detail = Subject::from(&item.name).is("already here, and there is nobody to ask what to do");
+            let failure = Failure::new(Exit::NoAnswer, "no-answer", detail).next("say it with --conflict rename, skip, overwrite or merge");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }

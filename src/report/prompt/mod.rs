@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
 
 /// Words that answer a question in an open channel, each behind a slash: what is typed there is a text otherwise.
-pub const ANSWERS: [&str; 4] = ["yes", "no", "show", "overwrite"];
+pub const ANSWERS: [&str; 5] = ["yes", "no", "show", "overwrite", "merge"];
 
 /// A terminal with somebody at it.
 pub struct Terminal<R, W> {
@@ -57,6 +57,8 @@ pub enum Conflict {
     Skip,
     /// Replace what is there.
     Overwrite,
+    /// Join the folder with the one that is there.
+    Merge,
 }
 
 /// What to do with a secret.
@@ -158,20 +160,26 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         Ok((!typed.is_empty()).then(|| home.unwrap_or_else(|| typed.into())))
     }
 
-    /// Asks what to do about a name that is taken.
+    /// Asks what to do about a name that is taken; with `joins` by a folder that the new one can be joined with, which nothing replaces.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
-    pub fn conflict(&mut self, taken: &str) -> Result<Conflict, Failure> {
+    pub fn conflict(&mut self, taken: &str, joins: bool) -> Result<Conflict, Failure> {
+        let (hint, third) = match joins {
+            true => {
+                ("[Rename/skip/merge]", ("merge", "puts it into the old one, where it replaces files of the same names", Conflict::Merge))
+            }
+            false => ("[Rename/skip/overwrite]", ("overwrite", "replaces the old one", Conflict::Overwrite)),
+        };
         self.choose(&Question {
             text: &format!("{} is already here.", name(taken)),
-            hint: "[Rename/skip/overwrite]",
-            words: &[("rename", Conflict::Rename), ("skip", Conflict::Skip), ("overwrite", Conflict::Overwrite)],
+            hint,
+            words: &[("rename", Conflict::Rename), ("skip", Conflict::Skip), (third.0, third.2)],
             default: Conflict::Rename,
             in_channel: &[
                 ("yes", "stores the new one under another name", Conflict::Rename),
                 ("no", "leaves it out", Conflict::Skip),
-                ("overwrite", "replaces the old one", Conflict::Overwrite),
+                third,
             ],
         })
     }

@@ -40,9 +40,9 @@ fn in_a_channel_whole_words_answer_and_nothing_else() {
     assert!(answer.unwrap());
     assert_eq!(shown, "Sure? Answer /yes or /no.\n".repeat(3));
     assert_eq!(in_channel("show\n", |t| t.secret(None, 3)).0.unwrap(), SecretTo::Terminal);
-    assert_eq!(in_channel("overwrite\n", |t| t.conflict("x")).0.unwrap(), Conflict::Overwrite);
+    assert_eq!(in_channel("overwrite\n", |t| t.conflict("x", false)).0.unwrap(), Conflict::Overwrite);
     let shown = "x is already here. /yes stores the new one under another name, /no leaves it out, /overwrite replaces the old one.\n";
-    let (answer, said) = in_channel("no\n", |t| t.conflict("x"));
+    let (answer, said) = in_channel("no\n", |t| t.conflict("x", false));
     assert_eq!((answer.unwrap(), said.as_str()), (Conflict::Skip, shown));
     assert_eq!(in_channel("", |t| t.yes("Sure?", true)).0.unwrap_err().word, "no-answer");
 }
@@ -96,7 +96,7 @@ fn names_cannot_paint_over_the_question() {
     let shown = [
         asked("\n", |t| t.accept(&offer(&[hostile, hostile], 1, 2, true), hostile)).1,
         asked("\n", |t| t.accept(&offer(&[hostile], 1, 1, true), hostile)).1,
-        asked("\n", |t| t.conflict(hostile)).1,
+        asked("\n", |t| t.conflict(hostile, true)).1,
         asked("\n", |t| t.secret(Some(&label), 1)).1,
         asked("\n", |t| t.same_words(hostile)).1,
     ];
@@ -110,8 +110,20 @@ fn names_cannot_paint_over_the_question() {
 fn a_taken_name() {
     let typed = ["\n", "r\n", "s\n", "over\n"];
     let expected = [Conflict::Rename, Conflict::Rename, Conflict::Skip, Conflict::Overwrite];
-    assert_eq!(answers(&typed, |t| t.conflict("a.txt")), expected);
-    assert_eq!(asked("\n", |t| t.conflict("a.txt")).1, "a.txt is already here. [Rename/skip/overwrite] ");
+    assert_eq!(answers(&typed, |t| t.conflict("a.txt", false)), expected);
+    assert_eq!(asked("\n", |t| t.conflict("a.txt", false)).1, "a.txt is already here. [Rename/skip/overwrite] ");
+}
+
+#[test]
+fn a_folder_that_meets_a_folder_can_be_joined() {
+    let expected = [Conflict::Rename, Conflict::Skip, Conflict::Merge];
+    assert_eq!(answers(&["\n", "s\n", "m\n"], |t| t.conflict("logs", true)), expected);
+    assert_eq!(asked("over\nskip\n", |t| t.conflict("logs", true)).0.unwrap(), Conflict::Skip, "a folder replaces nothing");
+    assert_eq!(asked("\n", |t| t.conflict("logs", true)).1, "logs is already here. [Rename/skip/merge] ");
+    let (answer, said) = in_channel("merge\n", |t| t.conflict("logs", true));
+    assert_eq!(answer.unwrap(), Conflict::Merge);
+    let shown = "/merge puts it into the old one, where it replaces files of the same names.\n";
+    assert!(said.ends_with(shown), "{said}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
             let mut plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
             assert!(plan.items()[0].taken);
             if conflict == Conflict::Ask {
-                let names: Vec<FileName> = plan.conflicts().cloned().collect();
+                let names: Vec<FileName> = plan.conflicts().map(|item| item.name.clone()).collect();
                 assert_eq!(names.iter().map(FileName::as_str).collect::<Vec<_>>(), ["x"]);
                 plan.resolve(&names[0], Conflict::Rename);
                 assert_eq!(plan.conflicts().count(), 0);
