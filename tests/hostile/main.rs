@@ -14,6 +14,7 @@ mod guesses;
 mod injections;
 mod line;
 mod man_in_the_middle;
+mod merging;
 mod names;
 mod peer;
 mod records;
