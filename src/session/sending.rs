@@ -275,14 +275,9 @@ impl Driver<'_> {
         self.work(
             move || source.finish(),
             move |driver, checked| match checked {
-                Ok(Checked { gaps, differences }) => {
+                Ok(Checked { differences, .. }) => {
                     if let Some(ours) = driver.ours.get_mut(&id) {
                         ours.differences = differences.clone();
-                    }
-                    // What was sent whole and has changed since is taken back by its name (SPEC 7.5).
-                    if !gaps.is_empty() && differences.unnamed().missing() > 0 {
-                        let failure = failure_from(Reason::SourceChanged, Side::Here);
-                        return driver.withdraw(id, Reason::SourceChanged, Some(failure));
                     }
                     driver.input(Input::Checked(id, differences));
                 }

@@ -268,3 +268,21 @@ fn a_file_that_cannot_be_had_costs_itself_alone_and_both_sides_say_so() {
     }
     assert!(there.path("d/a").is_file() && there.path("d/c").is_file() && !there.path("d/b").exists());
 }
+
+#[test]
+fn an_empty_file_that_is_lost_behind_a_hundred_others_is_lost() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let names: Vec<String> = (100..220).map(|n| n.to_string()).chain(["empty".into()]).collect();
+    for name in &names {
+        here.write(name, if name == "empty" { "" } else { "content" });
+    }
+    here.write("rest", "rest");
+    let mut giver = here.start(["give"].into_iter().chain(names.iter().map(String::as_str)).chain(["rest"]));
+    let code = giver.code();
+    for name in &names {
+        fs::remove_file(here.path(name)).unwrap();
+    }
+    there.run(["take", &code, "-o", "."]).expect(1);
+    giver.end().expect(1);
+    assert!(there.path("rest").exists() && names.iter().all(|name| !there.path(name).exists()));
+}

@@ -26,6 +26,11 @@ pub enum SourceFailure {
         /// What the operating system said.
         error: String,
     },
+    /// So many files were sent, or are empty, and are not to be had: more than the peer can be told by name, to take them back.
+    Many {
+        /// How many.
+        count: u32,
+    },
     /// Something that the fence keeps in has come in its place.
     Fenced(Barred),
 }
@@ -47,7 +52,7 @@ impl SourceFailure {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Changed { .. } | Self::Vanished { .. } => Reason::SourceChanged,
+            Self::Changed { .. } | Self::Vanished { .. } | Self::Many { .. } => Reason::SourceChanged,
             Self::Unreadable { .. } | Self::Fenced(_) => Reason::SourceUnreadable,
         }
     }
@@ -59,6 +64,10 @@ impl SourceFailure {
         match self {
             Self::Changed { path } => {
                 changed(format!("{path:?} changed while it was being sent")).next("send it again once nothing writes to it")
+            }
+            Self::Many { count } => {
+                changed(format!("{count} files changed or were removed after they were sent, more than can be taken back one by one"))
+                    .next("send it again once nothing writes there")
             }
             Self::Vanished { path } => {
                 changed(format!("{path:?} was removed or renamed before it was sent")).next("send again what is there now")

@@ -56,8 +56,7 @@ pub enum Read {
 /// What the last look at the sources comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Positions that were sent and are to be taken for not to be had, each with its reason; `differences` names their files, as far as it
-    /// names any.
+    /// Positions that were sent and are to be taken for not to be had, each with its reason; `differences` names their files.
     pub gaps: Vec<(Range<u64>, Reason)>,
     /// What of the sources was not sent.
     pub differences: Differences,
@@ -112,7 +111,8 @@ impl Outgoing {
     /// program may use. Those that have grown are read a second time as far as they were sent, which may take as long as the first.
     ///
     /// # Errors
-    /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with it nothing is left of what was offered.
+    /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with it nothing is left of what was offered,
+    /// or where more of what was sent is to be taken back than can be named.
     pub fn finish(&self) -> Result<Checked, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.finish(),

@@ -103,6 +103,8 @@ pub(super) struct SkipList(Mutex<Noted>);
 #[derive(Default)]
 struct Noted {
     skips: Skips,
+    /// What the peer takes back by its name alone: no gap in what was sent tells of it.
+    needed: Differences,
     differences: Differences,
     /// How many more there are of which the peer hears the count alone.
     unnamed: Differences,
@@ -129,6 +131,14 @@ impl SkipList {
         noted.differences.add(said, fate);
     }
 
+    /// The same of something that the peer knows to be missing by its name alone, as a file that was sent whole.
+    pub fn add_needed(&self, path: &Path, said: &[u8], why: Why) {
+        let Some(fate) = why.fate() else { return self.add_unnamed(path, why) };
+        let noted = &mut *held(&self.0);
+        noted.note(path, why);
+        noted.needed.add(said, fate);
+    }
+
     /// The same of something of which the peer hears the count alone.
     pub fn add_unnamed(&self, path: &Path, why: Why) {
         let noted = &mut *held(&self.0);
@@ -145,11 +155,18 @@ impl SkipList {
         held(&self.0).skips.clone()
     }
 
-    /// What the peer is told of it.
-    pub fn differences(&self) -> Differences {
+    /// What the peer is told of it, what it needs before the rest.
+    ///
+    /// # Errors
+    /// How much it needs, where that is more than can be named.
+    pub fn differences(&self) -> Result<Differences, u32> {
         let noted = held(&self.0);
-        let mut differences = noted.differences.clone();
+        let mut differences = noted.needed.clone();
+        if !differences.unnamed().is_empty() {
+            return Err(differences.missing());
+        }
+        differences.extend(&noted.differences);
         differences.extend(&noted.unnamed);
-        differences
+        Ok(differences)
     }
 }

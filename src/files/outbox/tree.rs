@@ -90,8 +90,8 @@ impl Tree {
             let (entry, source) = (walk.entry(&found), walk.source(&found));
             if let Some(failure) = found.lost {
                 match &source {
-                    Some(source) => self.give_up(source, failure)?,
-                    None => self.lose(walk.path(), &walk.said(), true, failure)?,
+                    Some(source) => self.give_up(source, failure, false)?,
+                    None => self.lose(walk.path(), &walk.said(), (true, true), failure)?,
                 };
             }
             bytes = bytes.saturating_add(if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() });
@@ -117,7 +117,7 @@ impl Tree {
             Some(reason) => Ok(reason),
             None => match self.read_source(&source, place, buf) {
                 Ok(read) => return Ok(Some(read)),
-                Err(failure) if self.faithful => self.give_up(&source, failure),
+                Err(failure) if self.faithful => self.give_up(&source, failure, false),
                 Err(failure) => Err(failure),
             },
         };
@@ -181,21 +181,28 @@ impl Tree {
         state.grown
     }
 
-    /// Notes that a file is not to be had, and says why the peer does not get it.
+    /// Notes that a file is not to be had, of which all was `sent` or not, and says why the peer does not get it.
     ///
     /// # Errors
     /// With it nothing of what was offered is left.
-    fn give_up(&self, source: &Source, failure: SourceFailure) -> Result<Reason, SourceFailure> {
+    fn give_up(&self, source: &Source, failure: SourceFailure, sent: bool) -> Result<Reason, SourceFailure> {
         if held(&source.state).lost.replace(failure.reason()).is_some() {
             return Ok(failure.reason());
         }
-        self.lose(&source.trail.path(), &source.trail.said(), source.named, failure)
+        // An empty one has no position that could be a gap.
+        let needed = sent || source.size == 0;
+        self.lose(&source.trail.path(), &source.trail.said(), (source.named, needed), failure)
     }
 
-    /// The same, of what is at `path` and has the names `said` for the peer.
-    fn lose(&self, path: &Path, said: &[u8], named: bool, failure: SourceFailure) -> Result<Reason, SourceFailure> {
+    /// The same, of what is at `path` and has the names `said` for the peer, which may have been named here, and may be needed there.
+    fn lose(&self, path: &Path, said: &[u8], (named, needed): (bool, bool), failure: SourceFailure) -> Result<Reason, SourceFailure> {
         let reason = failure.reason();
-        self.skips.add(path, said, if reason == Reason::SourceChanged { Why::Changed } else { Why::Unreadable });
+        let why = if reason == Reason::SourceChanged { Why::Changed } else { Why::Unreadable };
+        if needed {
+            self.skips.add_needed(path, said, why);
+        } else {
+            self.skips.add(path, said, why);
+        }
         if named && self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= self.items { Err(failure) } else { Ok(reason) }
     }
 
@@ -217,14 +224,15 @@ impl Tree {
                 continue;
             }
             if let Err(failure) = self.last_look(source) {
-                let reason = self.give_up(source, failure)?;
+                let reason = self.give_up(source, failure, true)?;
                 let end = source.start.saturating_add(source.size);
                 if end > source.start {
                     gaps.push((source.start..end, reason));
                 }
             }
         }
-        Ok(Checked { gaps, differences: self.skips.differences() })
+        let differences = self.skips.differences().map_err(|count| SourceFailure::Many { count })?;
+        Ok(Checked { gaps, differences })
     }
 
     /// Whether what was sent of a file is what was there.

@@ -161,7 +161,8 @@ fn of_several_named_things_those_that_are_there_are_sent() {
     let why = Some(Reason::SourceChanged);
     assert_eq!((sent.as_slice(), gaps), (&b"128"[..], vec![(2..5, why), (6..8, why)]));
     let checked = outgoing.finish().unwrap();
-    assert_eq!(missing(&checked), ["gone", "lost", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged)));
+    // The folder, which has no bytes, comes first.
+    assert_eq!(missing(&checked), ["lost", "gone", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged)));
     assert_eq!(checked.gaps, []);
 }
 
@@ -316,5 +317,49 @@ fn a_named_file_that_was_rewritten_before_it_was_accepted_is_missing() {
         tick(&place);
         change(&place, &log);
         assert_eq!(open(&selection).next_part(), Err(SourceFailure::Changed { path: log }), "{which}");
+    }
+}
+
+/// A hundred and twenty files that are gone when they are read, and others.
+fn mostly_gone(place: &Place, others: &[(&str, &str)]) -> Outgoing {
+    let gone: Vec<_> = (100..220).map(|n| place.file(format!("top/{n}"), "gone")).collect();
+    for (name, content) in others {
+        place.file(format!("top/{name}"), content);
+    }
+    let outgoing = open(&select(&[place.path("top")]));
+    parts(&outgoing).unwrap();
+    tick(place);
+    gone.iter().for_each(|path| fs::remove_file(path).unwrap());
+    outgoing
+}
+
+#[test]
+fn what_is_to_be_taken_back_is_named_before_what_never_came() {
+    let place = Place::new();
+    let outgoing = mostly_gone(&place, &[("empty", ""), ("late", "late"), ("rest", "rest")]);
+    let (bytes, gaps) = read_all(&outgoing, 64).unwrap();
+    assert_eq!((bytes.as_slice(), gaps.len()), (&b"laterest"[..], 120));
+    fs::write(place.path("top/late"), "LATE").unwrap();
+    permit(place.path("top/empty"), 0o600);
+    let told = outgoing.finish().unwrap().differences;
+    let first: Vec<_> = told.first().iter().take(2).map(|one| one.path.raw()).collect();
+    assert_eq!((first, told.first().len(), told.missing()), (vec![&b"top/empty"[..], b"top/late"], 100, 122));
+}
+
+#[test]
+fn more_than_can_be_taken_back_ends_the_transfer() {
+    for count in [100, 101] {
+        let place = Place::new();
+        let files: Vec<_> = (0..count).map(|n| place.file(format!("top/{n}"), "file")).collect();
+        place.file("top/rest", "rest");
+        let outgoing = open(&select(&[place.path("top")]));
+        parts(&outgoing).unwrap();
+        read_all(&outgoing, 64).unwrap();
+        tick(&place);
+        files.iter().for_each(|path| fs::write(path, "FILE").unwrap());
+        match outgoing.finish() {
+            Ok(checked) => assert_eq!((count, checked.differences.first().len()), (100, 100)),
+            Err(failure) => assert_eq!((count, failure), (101, SourceFailure::Many { count: 101 })),
+        }
     }
 }

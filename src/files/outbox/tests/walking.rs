@@ -376,16 +376,16 @@ fn of_what_is_kept_back_in_a_replaced_folder_the_peer_hears_the_count_alone() {
         assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
         fs::rename(&second, place.path("away")).unwrap();
         parts(&outgoing).unwrap();
+        for name in names {
+            fs::remove_dir_all(place.path("away").join(name)).unwrap();
+        }
+        fs::rename(place.path("away"), &second).unwrap();
         let told = outgoing.finish().unwrap().differences;
         let named: Vec<_> = told.first().iter().map(|one| one.path.raw().to_vec()).collect();
         assert!(!named.iter().any(|path| path.ends_with(b"zhidden") || path.ends_with(b"zshut")), "{told:?}");
         assert_eq!(named.iter().any(|path| path.ends_with(b"zseen")), !fenced, "{told:?}");
         assert_eq!(told.left_out(), 2);
         assert!(told.missing() > 1 && outgoing.skipped().count == u64::from(told.missing()));
-        for name in names {
-            fs::remove_dir_all(place.path("away").join(name)).unwrap();
-        }
-        fs::rename(place.path("away"), &second).unwrap();
     }
 }
 
