@@ -5,8 +5,10 @@ use pinhole_protocol::wire::{Differences, Fate, Reason};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// How many are named; the others are only counted, so that a folder of a million links costs no memory.
+/// How many are named, and the bytes of their paths; the others are only counted, so that a folder of a million links costs no memory.
 pub const NAMED: usize = 1_000;
+/// See [`NAMED`].
+pub const NAMED_BYTES: usize = 8 << 10;
 
 /// Something in a named folder that is not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Why {
 /// Everything a walk has left out so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skips {
-    /// The first 1,000.
+    /// The first 1,000, as long as their paths are at most 8 KiB.
     pub first: Vec<Skipped>,
     /// How many there are in all.
     pub count: u64,
@@ -103,6 +105,8 @@ pub(super) struct SkipList(Mutex<Noted>);
 #[derive(Default)]
 struct Noted {
     skips: Skips,
+    /// Bytes of the paths that are named.
+    bytes: usize,
     /// What the peer takes back by its name alone: no gap in what was sent tells of it.
     needed: Differences,
     differences: Differences,
@@ -115,10 +119,14 @@ const KEPT_BACK: Fate = Fate::LeftOut(Reason::Declined);
 
 impl Noted {
     fn note(&mut self, path: &Path, why: Why) {
-        self.skips.count = self.skips.count.saturating_add(1);
-        if self.skips.first.len() < NAMED {
-            self.skips.first.push(Skipped { path: path.to_owned(), why });
+        let Self { skips: Skips { first, count }, bytes, .. } = self;
+        let named = bytes.saturating_add(path.as_os_str().len());
+        // Once one was not, none is: what is named is what came first.
+        if first.len() < NAMED && named <= NAMED_BYTES && first.len() as u64 == *count {
+            first.push(Skipped { path: path.to_owned(), why });
+            *bytes = named;
         }
+        *count = count.saturating_add(1);
     }
 }
 

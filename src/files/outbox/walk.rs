@@ -187,6 +187,11 @@ impl Walk {
     fn step(&mut self, skips: &SkipList, stop: &AtomicBool) -> Option<Found> {
         self.take_up(skips);
         let level = self.levels.last_mut()?;
+        if let Some(dir) = &level.dir
+            && level.names.read_on(dir).is_err()
+        {
+            skips.add(&self.path, &level.trail.said(), Why::Unreadable);
+        }
         // The directory is left, or what is in it is visited: either way the last name of `path` is then done with.
         self.visiting = true;
         let Some(name) = level.names.next() else {
@@ -215,6 +220,11 @@ impl Walk {
         });
         level.dir = same;
         if level.dir.is_none() {
+            if level.names.has_more() {
+                // Those of them that are not known.
+                skips.add(&self.path, &level.trail.said(), Why::Replaced);
+                level.names.forget_more();
+            }
             while let Some(name) = level.names.next() {
                 let path = self.path.join(name);
                 let below = Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(named..).unwrap_or_default()));
@@ -361,6 +371,7 @@ impl Walk {
             && let Some(far) = below.len().checked_sub(HELD + 1).and_then(|far| below.get_mut(far))
         {
             far.dir = None;
+            far.names.let_go();
         }
     }
 
