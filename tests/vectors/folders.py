@@ -94,7 +94,8 @@ def take(peer):
 
 def make(root):
     """A folder of what has been said to such a peer always, and of what never is."""
-    files = {b".git/config": b"[core]", b"a\\b": b"1", b"tab\tx": b"2", b"caf\xe9": b"3", "\u0645\u06cc\u200c".encode(): b"4", b"empty": b"",
+    files = {b".git/config": b"[core]",
+             b"a\\b": b"1", b"tab\tx": b"2", b"caf\xe9": b"3", "\u0645\u06cc\u200c".encode(): b"4", b"empty": b"",
              b"dots.": b"5"}
     for name, content in files.items():
         path = os.path.join(root, name)
@@ -194,7 +195,8 @@ def give(home, entries, arguments=()):
 
 def gives(home):
     os.umask(0o022)
-    entries = [([], False, None), ([".git"], False, None), ([".git", "config"], False, b"[core]"), (["a b"], False, b"1"), (["run"], True, b"2"),
+    entries = [([], False, None), ([".git"], False, None), ([".git", "config"], False, b"[core]"), (["a b"], False, b"1"),
+               (["run"], True, b"2"),
                (["tab\tx"], False, b"3"), (["empty"], False, b""), (["none in it"], False, None), (["\u0645\u06cc\u200c"], False, b"4"),
                (["dots."], False, b"5"),
                (["-rf"], False, b"6")]
