@@ -13,6 +13,7 @@ mod fake_hosts;
 mod guesses;
 mod injections;
 mod line;
+mod links;
 mod man_in_the_middle;
 mod merging;
 mod names;

@@ -125,7 +125,7 @@ impl Incoming {
         }
         let tree = self.tree();
         let path = tree.path(*within).join(name.as_os_str());
-        if !item.open(&self.place.folder)?.leads_out(&path) {
+        if !item.open(&self.place.folder)?.leads_out(&path, &link.target) {
             return Ok(true);
         }
         reach.folder(&self.place.folder, &self.items, &tree, *within)?.unlink(name.as_os_str())?;

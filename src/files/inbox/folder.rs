@@ -274,11 +274,20 @@ impl Folder {
         Ok(rustix::fs::symlinkat(target, &self.0, name)?)
     }
 
-    /// Whether a path leads out of this folder, links on it followed. What leads nowhere or round does not.
-    pub(super) fn leads_out(&self, path: &Path) -> bool {
-        let nowhere = |error: &io::Error| matches!(Errno::from_io_error(error), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP));
-        // Any other error is the library's, for what leads out, or leaves it open.
-        self.0.metadata(path).is_err_and(|error| !nowhere(&error))
+    /// Whether a link at a path, which says `target`, leads out of this folder, links on its way followed. What leads nowhere does not. What
+    /// the system gives up because there are too many links, others may follow further: it stays if it goes up at its beginning alone, for
+    /// then each step is from a folder or link here to what is below that.
+    pub(super) fn leads_out(&self, path: &Path, target: &[u8]) -> bool {
+        let goes_up_later = || {
+            let names = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+            names.skip_while(|name| *name == b"..").any(|name| name == b"..")
+        };
+        self.0.metadata(path).is_err_and(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => false,
+            Some(Errno::LOOP) => goes_up_later(),
+            // Any other error is the library's, for what leads out, or leaves it open.
+            _ => true,
+        })
     }
 
     /// Gives the folder its permissions, beside a set-group-id that the system gave it, and its time.

@@ -302,11 +302,13 @@ impl Joining<'_> {
         let whole = all.iter().filter(|(within, _)| matches!(self.ways.get(within), Some(Way::Whole))).cloned();
         let links: Vec<_> = std::mem::take(&mut self.links).into_iter().chain(whole).collect();
         for (within, name) in links {
-            if !self.root.leads_out(&self.path(within).join(name.as_os_str())) {
+            let path = self.path(within).join(name.as_os_str());
+            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, within)?;
+            let is_link = there.kind(name.as_os_str())?.is_some_and(|kind| kind.is_symlink());
+            if is_link && !self.root.leads_out(&path, &there.link_text(name.as_os_str())?) {
                 continue;
             }
-            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, within)?;
-            if there.kind(name.as_os_str())?.is_some_and(|kind| kind.is_symlink()) {
+            if is_link {
                 there.unlink(name.as_os_str())?;
             }
             differ(&mut self.joined, self.tree, self.offered, within, Some(name.as_os_str()), Fate::LeftOut(Reason::Link));
