@@ -169,10 +169,12 @@ fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
                 let incoming = desk.begin(&[item(&name, ItemKind::Folder, None)])?;
                 let folders = (0..8).map(|number| folder(&format!("{name}/a/{number}")));
                 let files = (0..8).map(|number| file(&format!("{name}/a/{number}/f"), 1));
-                incoming.register(&part(0, [folder(&name), folder(&format!("{name}/a"))].into_iter().chain(folders).chain(files)))?;
+                let links = (0..8).map(|number| link(&format!("{name}/a/{number}/l"), ["../3", "../../a"][number % 2]));
+                let all = [folder(&name), folder(&format!("{name}/a"))].into_iter().chain(folders).chain(files).chain(links);
+                incoming.register(&part(0, all))?;
                 (10..18).try_for_each(|number| incoming.write(number, 0, b"x").map(drop))?;
                 // Syncing is slow, and nothing here is about it.
-                if round % 40 == 0 { incoming.commit_all(18, 8).map(drop) } else { Ok(()) }
+                if round % 20 == 0 { incoming.commit_all(26, 8).map(drop) } else { Ok(()) }
             };
             foiled += u32::from(receive().is_err());
         }
@@ -270,4 +272,78 @@ proptest! {
         drop(incoming);
         prop_assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
     }
+}
+
+/// Where a link leads, however many there are on the way: false once that is above `root` or absolute. What is not there leads nowhere.
+fn stays_inside(root: &Path, link: &Path) -> bool {
+    let mut at = link.parent().unwrap().to_owned();
+    let names = |target: &Path| target.to_str().unwrap().split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+    let mut rest = names(&fs::read_link(link).unwrap());
+    // One that goes round goes on for ever.
+    for _ in 0..10_000 {
+        match rest.pop().as_deref() {
+            None => return true,
+            Some("" | ".") => {}
+            Some("..") if at == root => return false,
+            Some("..") => drop(at.pop()),
+            Some(name) => match fs::read_link(at.join(name)) {
+                Ok(target) if target.is_absolute() => return false,
+                Ok(target) => rest.extend(names(&target)),
+                Err(_) if !at.join(name).is_dir() => return true,
+                Err(_) => at.push(name),
+            },
+        }
+    }
+    true
+}
+
+#[test]
+fn whatever_links_are_sent_none_that_is_kept_leads_out() {
+    let name = || proptest::sample::select(vec!["a", "b", "c", "l", "m", "n", "x\u{1}", "x_"]);
+    let target = proptest::collection::vec(prop_oneof![4 => name(), 4 => Just(".."), 1 => Just("."), 1 => Just("")], 1..6);
+    let entry = (
+        proptest::collection::vec(name(), 1..4),
+        prop_oneof![2 => Just(None), 3 => target.prop_map(|target| Some(format!("./{}", target.join("/"))))],
+    );
+    // Where every commit is synced, a disk takes its time.
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));
+    let tried = runner.run(&proptest::collection::vec(entry, 1..40), |entries| {
+        let outer = tempfile::tempdir_in(&place).unwrap();
+        let inbox = Inbox::open(outer.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+        let incoming = inbox.begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, true).unwrap()).unwrap();
+        let (mut known, mut said) = (std::collections::HashSet::from(["t".to_owned()]), vec![folder("t")]);
+        for (path, target) in entries {
+            let mut at = "t".to_owned();
+            let (last, above) = path.split_last().unwrap();
+            for name in above {
+                at = format!("{at}/{name}");
+                if known.insert(at.clone()) {
+                    said.push(folder(&at));
+                }
+            }
+            at = format!("{at}/{last}");
+            match target {
+                Some(target) => said.push(link(&at, &target)),
+                None if known.insert(at.clone()) => said.push(folder(&at)),
+                None => {}
+            }
+        }
+        let count = said.len() as u32;
+        incoming.register(&part(0, said)).unwrap();
+        incoming.commit_all(count, 0).unwrap();
+        let (root, mut folders) = (outer.path().join("t"), vec![outer.path().join("t")]);
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_symlink() {
+                    prop_assert!(stays_inside(&root, &path), "{path:?} -> {:?}", fs::read_link(&path));
+                } else {
+                    folders.push(path);
+                }
+            }
+        }
+        Ok(())
+    });
+    tried.unwrap();
 }
