@@ -115,16 +115,21 @@ fn attributes_are_kept(sent: &Path, arrived: &Path, listed: &Listed, umask: u32)
 /// Has the folder `name` of one machine taken into `place` under this umask; what both ends said.
 #[track_caller]
 fn carry(here: &Machine, name: &str, there: &Machine, place: &Path, umask: &str, args: &[&str]) -> (Ended, Ended) {
-    let mut giver = here.start(["give", name]);
+    let args = [&["-o", place.to_str().unwrap()], args].concat();
+    carry_after(here, &[name], there, &format!("umask {umask}"), &args)
+}
+
+/// Has things of one machine taken by a program that a shell starts after this; what both ends said.
+#[track_caller]
+fn carry_after(here: &Machine, names: &[&str], there: &Machine, first: &str, args: &[&str]) -> (Ended, Ended) {
+    let mut giver = here.start([&["give"], names].concat());
     let code = giver.code();
-    let program = there.command([&["take", &code, "-o", place.to_str().unwrap()], args].concat());
-    let mut taker = there.command([""; 0]);
+    let program = there.command([&["take", &code], args].concat());
     let mut shell = Command::new("sh");
-    shell.args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", umask]).arg(program.get_program()).args(program.get_args());
-    shell.current_dir(there.dir()).env_clear().envs(taker.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    taker = shell;
-    taker.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let taker = Running::start(taker).end();
+    shell.args(["-c", &format!("{first}; exec \"$@\""), "sh"]).arg(program.get_program()).args(program.get_args());
+    shell.current_dir(there.dir()).env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let taker = Running::start(shell).end();
     (giver.end(), taker)
 }
 
@@ -285,4 +290,22 @@ fn an_empty_file_that_is_lost_behind_a_hundred_others_is_lost() {
     there.run(["take", &code, "-o", "."]).expect(1);
     giver.end().expect(1);
     assert!(there.path("rest").exists() && names.iter().all(|name| !there.path(name).exists()));
+}
+
+/// FAT has no file of 4 GiB; a limit says the same of less.
+#[test]
+fn a_file_that_is_too_large_for_the_disk_costs_itself_alone() {
+    for names in [&["d"][..], &["d/large", "d/small"]] {
+        let (here, there) = (Machine::new(), Machine::new());
+        here.write("d/large", vec![7; 4 << 20]);
+        here.write("d/small", "small");
+        let (giver, taker) = carry_after(&here, names, &there, "ulimit -f 2048", &["-o", "."]);
+        let path = names[0].trim_start_matches("d/").replace('d', "d/large");
+        for (ended, kind) in [(giver.expect(1), "partly"), (taker.expect(1), "incomplete")] {
+            let missing = &ended.one(kind)["missing"][0];
+            assert_eq!((&missing["path"], &missing["reason"]), (&path.as_str().into(), &"too-large".into()), "{names:?}");
+        }
+        let at = |name: &str| if names.len() == 1 { there.path("d").join(name) } else { there.path(name) };
+        assert_eq!((fs::read(at("small")).unwrap(), at("large").exists()), (b"small".to_vec(), false));
+    }
 }

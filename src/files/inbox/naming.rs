@@ -211,6 +211,7 @@ impl Incoming {
         Err(match reason {
             Reason::Exists => Refusal::disk(&self.what, &Errno::EXIST.into()),
             Reason::BadName => Refusal::name(self.what.was_not("saved: the file system here cannot hold a name in it")),
+            Reason::TooLarge => Refusal { reason, ..Refusal::disk(&self.what, &io::ErrorKind::FileTooLarge.into()) },
             reason => Refusal { reason, ..Refusal::changed(self.what.was_not("saved: it changed or could not be read at the other side")) },
         })
     }

@@ -7,10 +7,11 @@ use super::{Incoming, Refusal};
 use crate::failure::Subject;
 use pinhole_protocol::limits::{self, PIECES};
 use pinhole_protocol::ranges::Ranges;
-use pinhole_protocol::wire::{ItemKind, Reason};
+use pinhole_protocol::wire::{Fate, ItemKind, Reason};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -27,6 +28,13 @@ enum Chunk {
     Ignore(Range<u64>),
 }
 
+/// What became of a chunk's bytes.
+enum Stored {
+    Here,
+    /// No file can be so large there: that is its own matter.
+    TooLarge,
+}
+
 /// A chunk that is to be written.
 struct Turn {
     file: Arc<File>,
@@ -37,6 +45,8 @@ struct Turn {
     /// Where to ask the disk for space first, and whether the file is sure to fill it.
     allocate: Option<(Range<u64>, bool)>,
     item: usize,
+    /// Whether it may be missing among others, and its sender be told.
+    may_miss: bool,
 }
 
 impl Incoming {
@@ -56,6 +66,9 @@ impl Incoming {
         let mut underway = self.underway();
         if let Some(pending) = underway.pending.get_mut(&entry) {
             pending.writers = pending.writers.saturating_sub(1);
+        }
+        if let Ok(Stored::TooLarge) = result {
+            self.lose_too_large(&mut underway, entry);
         }
         if result.is_ok() {
             underway.written.insert(turn.range.clone());
@@ -200,17 +213,18 @@ impl Incoming {
         };
         let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
         pending.writers = pending.writers.saturating_add(1);
+        let among_others = pending.at.within.is_some() || self.items.len() > 1;
         let ends = [range.end, span.end].map(|end| end.saturating_sub(span.start));
         let ahead = pending.ask_ahead(offset, ends, stream);
         // Not into a hole that is known already.
         let free = ahead.and_then(|_| underway.written.missing(range.end..span.end).iter(1).next());
         let allocate = ahead.zip(free).map(|(until, free)| (offset..until.min(free.end.saturating_sub(span.start)), !stream));
         underway.busy = underway.busy.saturating_add(1);
-        Ok(Chunk::Write(Turn { file, range, new, allocate, item: index }))
+        Ok(Chunk::Write(Turn { file, range, new, allocate, item: index, may_miss: self.faithful && among_others && !stream }))
     }
 
     /// The part of a turn that takes time.
-    fn put(&self, turn: &Turn, offset: u64, data: &[u8]) -> Result<(), Refusal> {
+    fn put(&self, turn: &Turn, offset: u64, data: &[u8]) -> Result<Stored, Refusal> {
         let what = self.items.get(turn.item).map_or(&self.what, |item| &item.named);
         self.place.room.writing(what, turn.range.end.saturating_sub(turn.range.start), &self.place.folder, &self.place.path)?;
         if let Some((range, sure)) = &turn.allocate {
@@ -225,9 +239,21 @@ impl Incoming {
         for new in turn.new.iter(usize::MAX) {
             let [from, to] = [new.start, new.end].map(|at| usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX));
             let at = offset.saturating_add(new.start.saturating_sub(turn.range.start));
-            turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at).map_err(|error| Refusal::disk(what, &error))?;
+            match turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at) {
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge && turn.may_miss => return Ok(Stored::TooLarge),
+                written => written.map_err(|error| Refusal::disk(what, &error))?,
+            }
         }
-        Ok(())
+        Ok(Stored::Here)
+    }
+
+    /// A file is larger than any can be here. FAT has none of 4 GiB.
+    fn lose_too_large(&self, underway: &mut Underway, entry: u32) {
+        let Some(pending) = underway.pending.get(&entry).filter(|pending| !pending.lost) else { return };
+        let at = pending.at.clone();
+        let mut tree = self.tree();
+        self.lose(underway, &mut tree, entry);
+        underway.differs(at.item, Fate::Missing(Reason::TooLarge), || self.original_path(&tree, &at));
     }
 
     fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
