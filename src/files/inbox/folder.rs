@@ -5,7 +5,7 @@ use super::making::cannot_hold;
 use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -339,6 +339,14 @@ impl Folder {
     /// name all the same; then this fails, and nothing is said to be delivered.
     pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, to, || self.move_new(from, self, to))
+    }
+
+    /// Whether something can be moved here from another folder: not onto another file system, nor where nothing may be made.
+    pub(super) fn takes_from(&self, other: &Self) -> io::Result<()> {
+        if self.own_identity()?.place.0 != other.own_identity()?.place.0 {
+            return Err(Errno::XDEV.into());
+        }
+        Ok(rustix::fs::accessat(&self.0, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
     }
 
     /// Moves what is called `from` into another folder, as `to`, unless something has that name there: then

@@ -381,8 +381,8 @@ fn name_there<'a>(tree: &'a Tree, aside: &'a HashMap<FolderId, FileName>, id: Fo
 fn go(from: &Folder, name: &OsStr, there: &Folder, to: &OsStr, only_look: bool) -> io::Result<()> {
     match only_look {
         false => from.move_new(name, there, to),
-        true if there.kind(to)?.is_none() => Ok(()),
-        true => Err(Errno::EXIST.into()),
+        true if there.kind(to)?.is_none() => there.takes_from(from),
+        true => there.takes_from(from).and(Err(Errno::EXIST.into())),
     }
 }
 

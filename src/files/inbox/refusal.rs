@@ -62,9 +62,9 @@ impl Refusal {
         Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Other, "not-wanted", detail).next(next) }
     }
 
-    /// Something has its name that can be neither replaced nor joined (`--conflict merge`).
+    /// It, or something in it, meets what it can neither replace nor be joined with (`--conflict merge`).
     pub(super) fn exists(what: impl Into<Subject>) -> Self {
-        let detail = what.into().was_not("saved: something that it cannot replace or be joined with is called so here");
+        let detail = what.into().was_not("saved: it meets something here that it can neither replace nor be joined with");
         let next = "take again with --conflict rename, or under another name with -o NAME";
         Self { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) }
     }

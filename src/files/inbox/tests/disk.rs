@@ -109,10 +109,10 @@ fn part_of_the_inodes_stays_free_whatever_is_made_of_them() {
 }
 
 /// A mount that ends with the test.
-struct Mounted<'a>(&'a Path);
+pub(super) struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
-    fn tmpfs(at: &'a Path, options: &str) -> Option<Self> {
+    pub(super) fn tmpfs(at: &'a Path, options: &str) -> Option<Self> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }

@@ -449,6 +449,27 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
     }
 }
 
+#[test]
+fn a_folder_that_is_another_disk_costs_what_would_go_onto_it() {
+    let (desk, entries) = (desk(), [file("t/a", 1), folder("t/m"), file("t/m/f", 1), folder("t/m/d"), file("t/m/d/f", 1)]);
+    desk.has(&[("t", None), ("t/a", Some("old")), ("t/m", None)]);
+    let disk = desk.dir.path().join("t/m");
+    let Some(_mounted) = super::disk::Mounted::tmpfs(&disk, "size=1m") else {
+        println!("skipped: a tmpfs cannot be mounted here");
+        return;
+    };
+    desk.has(&[("t/m/own", Some("old"))]);
+    let before = desk.tree();
+    let incoming = desk.sent(&entries, false);
+    assert_eq!(reason(incoming.commit_counted(6, 3, &Differences::default())), Reason::Exists);
+    drop(incoming);
+    assert_eq!(desk.tree(), before, "looked for before anything is moved");
+    let committed = desk.merge(&entries).unwrap();
+    let lost: Vec<_> = ["t/m/d", "t/m/d/f", "t/m/f"].map(|path| (path.to_owned(), Fate::Missing(Reason::Disk))).into();
+    assert_eq!(told(&committed.told), lost);
+    assert_eq!((desk.tree()["t/a"].as_deref(), desk.tree().len()), (Some("x"), before.len()));
+}
+
 /// It says most where it is not root who tests.
 #[test]
 fn folders_that_nobody_may_enter_are_gone_through_and_have_their_permissions_at_the_end() {
