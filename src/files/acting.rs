@@ -1,11 +1,13 @@
 //! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by whoever works in its folder. And folders
 //! in which programs act on whatever lies there.
 
+mod found;
 mod places;
 
+pub use found::Found;
 pub use places::{Place, Places};
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 use std::sync::LazyLock;
@@ -50,6 +52,12 @@ const BELOW: &[&str] = &[
     ".local/share/nautilus",
     ".local/share/systemd",
 ];
+
+/// The folders in which the last of those names are.
+static LEADING: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let folder = |path: &&'static str| path.rsplit('/').nth(1);
+    BELOW.iter().filter_map(folder).collect()
+});
 
 /// Beginnings of such names, which go on with `.` or `-`, or not at all: each program takes several endings.
 const BEGINNINGS: &[&str] = &[
@@ -114,13 +122,25 @@ const SCRIPTS: &[&str] = &[".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
 /// The name by which programs act on what is at this path, if there is one in it: its own, or that of a folder that it is in.
 #[must_use]
 pub fn acting(path: &Path) -> Option<String> {
-    among(BELOW, path).or_else(|| names(path).into_iter().find_map(known))
+    acting_below(path).or_else(|| names(path).into_iter().find_map(known))
 }
 
 /// The same of one name, of whatever bytes it is.
 #[must_use]
 pub fn acts(name: &OsStr) -> Option<String> {
     known(folded(&name.to_string_lossy()))
+}
+
+/// The name by which programs act on what is at this path, if it is one that they know below others alone.
+#[must_use]
+pub fn acting_below(path: &Path) -> Option<String> {
+    among(BELOW, path)
+}
+
+/// True if programs act on some names only where they are in a folder of this name.
+#[must_use]
+pub fn leads(name: &OsStr) -> bool {
+    LEADING.contains(folded(&name.to_string_lossy()).as_str())
 }
 
 /// What of the lists a folded name is, or is another name of on FAT and NTFS.
@@ -132,8 +152,24 @@ fn known(name: String) -> Option<String> {
         return Some(name);
     }
     let short = Short::parse(&name)?;
-    NAMES.iter().filter(|long| short.is_of(long)).min().map(|long| (*long).to_owned())
+    // A peer can send any number of them, so few are compared with each.
+    let alike = LONG.get(&(short.letters.chars().next(), short.end))?;
+    alike.iter().filter(|long| short.is_of(long)).min().map(|long| (*long).to_owned())
 }
+
+type Alike = HashMap<(Option<char>, &'static str), Vec<&'static str>>;
+
+/// The names that may have a short one, by what that begins with and by its end.
+static LONG: LazyLock<Alike> = LazyLock::new(|| {
+    let mut all = Alike::new();
+    for long in NAMES.iter() {
+        let bare = long.trim_start_matches('.');
+        let (base, end) = bare.rsplit_once('.').unwrap_or((bare, ""));
+        let first = base.chars().find(|letter| *letter != '.');
+        all.entry((first, end.get(..3).unwrap_or(end))).or_default().push(*long);
+    }
+    all
+});
 
 /// A name that FAT and NTFS make up for one that is not of their form, and that opens the same: `git~1` for `.git`.
 struct Short<'a> {
@@ -188,8 +224,13 @@ pub(super) fn names(path: &Path) -> Vec<String> {
 /// A name as file systems may read it that ignore case, or letters without a shape, or what is behind a name: `.ſSH`, `.ss\u{200d}h`,
 /// `.ssh. ` and `.ssh::$INDEX_ALLOCATION` each open `.ssh` somewhere.
 fn folded(name: &str) -> String {
-    let shaped: String = name.nfc().filter(|char| !is_ignorable(*char)).collect();
-    let folded = shaped.to_uppercase().to_lowercase();
+    // What most names are made of needs no tables.
+    let folded = if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else {
+        let shaped: String = name.nfc().filter(|char| !is_ignorable(*char)).collect();
+        shaped.to_uppercase().to_lowercase()
+    };
     let whole = match folded.split_once(':') {
         Some((whole, stream)) if stream.contains(":$") => whole,
         _ => &folded,

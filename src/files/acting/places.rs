@@ -31,6 +31,12 @@ pub enum Place {
 }
 
 impl Place {
+    /// True if programs act there on whatever lies there, and in a home only on what they know by its name.
+    #[must_use]
+    pub const fn takes_all(self) -> bool {
+        !matches!(self, Self::Home)
+    }
+
     /// What to call it in a sentence.
     #[must_use]
     pub const fn named(self) -> &'static str {
@@ -63,7 +69,7 @@ impl Places {
     }
 
     /// Those that variables and the text of passwd(5) name.
-    fn of(variable: impl Fn(&str) -> Option<OsString>, accounts: &[u8]) -> Self {
+    pub(in crate::files) fn of(variable: impl Fn(&str) -> Option<OsString>, accounts: &[u8]) -> Self {
         let named = ["HOME", "SUDO_HOME"].into_iter().filter_map(&variable).map(PathBuf::from);
         let called = ["SUDO_USER", "DOAS_USER"].into_iter().filter_map(&variable);
         // A name that is a path of its own would lead elsewhere.

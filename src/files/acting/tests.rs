@@ -179,3 +179,13 @@ proptest! {
         prop_assert_eq!(acts(OsStr::new(&near)), acts(OsStr::new(&once)));
     }
 }
+
+#[test]
+fn folders_that_lead_to_names_that_act_are_known() {
+    for name in [".config", ".Config", ".local", "share"] {
+        assert!(leads(OsStr::new(name)), "{name}");
+    }
+    for name in ["config", "fish", ".git", ""] {
+        assert!(!leads(OsStr::new(name)), "{name}");
+    }
+}
