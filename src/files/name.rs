@@ -96,6 +96,15 @@ impl FileName {
         if name.len() <= NAME_BYTES { Ok(Self(OsString::from_vec(name))) } else { Err(NameError::TooLong) }
     }
 
+    /// The name with a `_` behind it, where programs go by its end.
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`] if it has no room for that.
+    pub fn closed(&self) -> Result<Self, NameError> {
+        let name = [self.bytes(), b"_"].concat();
+        if name.len() <= NAME_BYTES { Ok(Self(OsString::from_vec(name))) } else { Err(NameError::TooLong) }
+    }
+
     /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves, for each dot and space at the end and
     /// for what is no UTF-8, and after what Windows takes for a device, and at most `longest` bytes.
     #[must_use]

@@ -5,7 +5,7 @@ use super::incoming::{Item, Total};
 use super::making::cannot_hold;
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
-use crate::files::acting::acting;
+use crate::files::acting::acts;
 use crate::files::name::{FileName, NameError};
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 /// A top-level item that is delivered, whole or in part, or that was dropped because its name was taken.
@@ -366,7 +366,16 @@ impl Place {
 
     /// The name that something gets here which the peer calls so: another where programs would act on it.
     pub(super) fn harmless(&self, name: FileName) -> Result<FileName, NameError> {
-        if self.acting || acting(Path::new(name.as_os_str())).is_none() { Ok(name) } else { name.set_aside() }
+        if self.acting || !self.acts_on(&name) {
+            return Ok(name);
+        }
+        let aside = name.set_aside()?;
+        if self.acts_on(&aside) { aside.closed() } else { Ok(aside) }
+    }
+
+    /// True if programs would act here on what is called so.
+    pub(super) fn acts_on(&self, name: &FileName) -> bool {
+        acts(name.as_os_str()).is_some()
     }
 
     /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the

@@ -1,5 +1,6 @@
 //! The inbox from outside, on real directories: what each test needs of a peer is here.
 
+mod acts;
 mod bounds;
 mod disk;
 mod existing;
