@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +18,12 @@ use std::time::{Duration, Instant, SystemTime};
 /// A held folder.
 #[derive(Debug)]
 pub(super) struct Folder(Dir);
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// What a file or folder is, whatever its name: device, inode and, where the system says it, when it was made, because an inode that is free
 /// is soon another file's. A file system in user space may give something another inode once the kernel has forgotten the last; there it is
@@ -338,7 +344,7 @@ impl Folder {
     /// A system renames by name and not by handle, so what another program puts in its place between the look and the renaming gets the
     /// name all the same; then this fails, and nothing is said to be delivered.
     pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, to, || self.move_new(from, self, to))
+        self.moving(from, which, (self, to), || self.move_new(from, self, to))
     }
 
     /// Whether something can be moved here from another folder: not onto another file system, nor where nothing may be made.
@@ -361,7 +367,7 @@ impl Folder {
 
     /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
     pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, to, || self.move_over(from, self, to))
+        self.moving(from, which, (self, to), || self.move_over(from, self, to))
     }
 
     /// Removes what is called `name` if it is `which`; what another program has put in its place is not ours to remove.
@@ -372,15 +378,32 @@ impl Folder {
         }
     }
 
+    /// Moves what is called `name`, which must be `which`, into another folder, where nothing is called so. As [`Folder::rename`].
+    pub(super) fn move_into(&self, name: &OsStr, which: Identity, other: &Self) -> io::Result<()> {
+        self.moving(name, which, (other, name), || {
+            match rustix::fs::renameat_with(&self.0, name, &other.0, name, RenameFlags::NOREPLACE) {
+                // Names of our own meet nothing.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(rustix::fs::renameat(&self.0, name, &other.0, name)?),
+                result => Ok(result?),
+            }
+        })
+    }
+
     /// Has `move_it` move something, which is looked at before and after. Its handle is held meanwhile, so that its inode is no other's.
-    fn moving(&self, from: &OsStr, which: Identity, to: &OsStr, move_it: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fn moving(
+        &self,
+        from: &OsStr,
+        which: Identity,
+        (there, to): (&Self, &OsStr),
+        move_it: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let held = File::from(rustix::fs::openat(&self.0, from, flags, Mode::empty())?);
         if Identity::of(&held)? != which {
             return Err(replaced());
         }
         move_it()?;
-        match self.identity(to) {
+        match there.identity(to) {
             Ok(identity) if identity != which => Err(replaced()),
             // Whoever takes it away at once has it.
             _ => Ok(()),

@@ -4,9 +4,10 @@ use super::folder::{self, Folder, Identity};
 use super::making::Unmade;
 use super::pending::{Pending, Spot, Underway};
 use super::room::Cost;
-use super::tree::{Finish, FolderId, OverLimits, Reach, Tree};
+use super::tree::{Finish, FolderId, Manner, OverLimits, Reach, Tree};
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
+use crate::files::acting::leads;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
 use pinhole_protocol::wire::{Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason};
@@ -24,6 +25,8 @@ pub struct Incoming {
     counted: Option<(u32, u64)>,
     /// Whether the sender takes the news of what differs (SPEC 7.8).
     pub(super) faithful: bool,
+    /// Where a folder goes in which something acts, if not where the others do.
+    pub(super) aside: Option<Arc<Place>>,
     /// The whole as a sentence names it.
     pub(super) what: Subject,
     // Locked in this order; the first across the making of a part's folders.
@@ -123,6 +126,7 @@ impl Inbox {
             items: Vec::with_capacity(count),
             counted: plan.counted,
             faithful: plan.faithful,
+            aside: plan.aside.map(|Inbox(place)| place),
             what,
             registering: Mutex::new(Registering { totals: vec![Total::default(); count], ..Registering::default() }),
             underway: Mutex::new(Underway::new(count)),
@@ -306,8 +310,13 @@ impl Incoming {
                 registering.links.push(Link { at, target });
                 Ok(None)
             }
-            // The item itself is there.
-            (Kind::Folder(_), None) => Ok(None),
+            // The item itself is there. Programs that act on its name are not in it yet, so what is in it counts by itself.
+            (Kind::Folder(id), None) => {
+                if leads(item.planned.name.as_os_str()) {
+                    self.tree().note_manner(id, Manner::Leads);
+                }
+                Ok(None)
+            }
             (Kind::File(size, finish), None) if size > 0 => Ok(Some(pending(at, size, finish, Some(item.identity)))),
             (Kind::File(_, finish), None) => {
                 let file = self.place.folder.reopen_file(item.hidden.as_ref(), item.identity);
@@ -349,6 +358,8 @@ impl Incoming {
                 if name.as_os_str() != tree.name(*id) {
                     tree.rename(*id, &name).map_err(|OverLimits| io::Error::other("there are too many names"))?;
                 }
+                let manner = self.manner(&tree, at.item, within, &name);
+                tree.note_manner(*id, manner);
             }
             (Ok(_), _) => {}
             (Err(Unmade::Disk(error)), _) => return Err(error),

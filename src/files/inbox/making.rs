@@ -2,8 +2,9 @@
 
 use super::folder::Folder;
 use super::pending::{Spot, Underway};
-use super::tree::{OverLimits, Tree};
+use super::tree::{FolderId, Manner, OverLimits, Tree};
 use super::{Incoming, Probe};
+use crate::files::acting::{acting_below, acts, leads};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Fate, PeerName, Reason};
 use rustix::io::Errno;
@@ -81,7 +82,32 @@ impl Incoming {
             let fate = Fate::Renamed(PeerName::new(name.bytes().to_vec()));
             underway.differs(spot.item, fate, || self.original_path(tree, spot));
         }
+        // In a folder on which programs act it is one of many.
+        if tree.manner(*within) != Manner::Acts
+            && self.acts_in(tree, spot.item, *within, &name)
+            && let Some(found) = underway.acts.get_mut(spot.item)
+        {
+            found.add(|| tree.path(*within).join(name.as_os_str()).to_string_lossy().into_owned());
+        }
         Ok((made, name))
+    }
+
+    /// True if programs act on what is called so in a folder.
+    fn acts_in(&self, tree: &Tree, item: usize, within: FolderId, name: &FileName) -> bool {
+        let below = || {
+            let item = self.items.get(item).map_or(OsStr::new(""), |item| item.planned.name.as_os_str());
+            acting_below(&tree.end_of_path(within, item).join(name.as_os_str())).is_some()
+        };
+        tree.manner(within) == Manner::Acts || acts(name.as_os_str()).is_some() || tree.manner(within) == Manner::Leads && below()
+    }
+
+    /// What the name of a folder that is made says of those in it.
+    pub(super) fn manner(&self, tree: &Tree, item: usize, within: FolderId, name: &FileName) -> Manner {
+        match self.acts_in(tree, item, within, name) {
+            true => Manner::Acts,
+            false if leads(name.as_os_str()) => Manner::Leads,
+            false => Manner::Plain,
+        }
     }
 
     /// The file of a pending entry, made if this is its first byte. Nothing if it cannot be made and that is its own matter.

@@ -33,6 +33,8 @@ pub use store::store_secret_at;
 pub use trial::try_spot;
 
 use crate::failure::{Exit, Failure};
+use crate::files::acting::{self, Places};
+use crate::files::name::FileName;
 use crate::files::spot::Spot;
 use folder::Folder;
 use pinhole_protocol::limits::NAME_BYTES;
@@ -96,8 +98,8 @@ pub struct Policy {
     pub modes: Modes,
     /// Which links are made.
     pub links: Links,
-    /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes. Else it gets a `_`,
-    /// but for private directories, in which nobody works.
+    /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes, or is asked. Else it
+    /// gets a `_`, but for private directories, in which nobody works.
     pub acting: bool,
 }
 
@@ -124,6 +126,8 @@ pub struct Inbox(Arc<Place>);
 struct Place {
     folder: Folder,
     path: PathBuf,
+    /// What of the machine it is. Nothing of a private directory: nobody looks into those of others.
+    machine: Option<acting::Place>,
     conflict: Conflict,
     acting: bool,
     modes: Modes,
@@ -176,6 +180,11 @@ impl Inbox {
     /// # Errors
     /// A [`Failure`] with exit 8 if it cannot be opened.
     pub fn open(dir: &Path, policy: Policy) -> Result<Self, Failure> {
+        Self::open_among(dir, policy, Some(&Places::here()))
+    }
+
+    /// The same; `places` are those of the machine, if it may be one of them.
+    fn open_among(dir: &Path, policy: Policy, places: Option<&Places>) -> Result<Self, Failure> {
         let cannot = |error: io::Error| {
             let failure = Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be opened: {error}", dir.display()));
             failure.next("create it first, or name another with -o DIR")
@@ -184,8 +193,9 @@ impl Inbox {
         let path = dir.canonicalize().map_err(cannot)?;
         let most = Most { bytes: policy.max_size, entries: policy.max_entries };
         let room = Arc::new(Room::new(most, policy.keep_free));
+        let machine = places.and_then(|places| places.place(&folder));
         let Policy { conflict, acting, modes, links, .. } = policy;
-        Ok(Self(Arc::new(Place { folder, path, conflict, acting, modes, links, room, probe: Arc::default() })))
+        Ok(Self(Arc::new(Place { folder, path, machine, conflict, acting, modes, links, room, probe: Arc::default() })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
@@ -219,7 +229,50 @@ impl Inbox {
             let failure = Failure::new(Exit::Disk, "disk", format!("no private folder could be made in {}: {error}", base.display()));
             failure.next("name a folder with -o DIR")
         })?;
-        Self::open(&made, Policy { acting: true, modes: Modes::Private, ..policy })
+        Self::open_among(&made, Policy { acting: true, modes: Modes::Private, ..policy }, None)
+    }
+
+    /// What of the machine it is, if programs act on what lies there.
+    #[must_use]
+    pub fn machine(&self) -> Option<acting::Place> {
+        self.0.machine
+    }
+
+    /// True if only its owner can enter it, and nobody works in it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.0.modes == Modes::Private
+    }
+
+    /// True if programs would act here on what is called so.
+    #[must_use]
+    pub fn acts_on(&self, name: &FileName) -> bool {
+        self.0.acts_on(name)
+    }
+
+    /// Tries whether a folder can be moved from here into `other` as it is.
+    #[must_use]
+    pub fn moves_into(&self, other: &Self) -> bool {
+        let (from, to) = (&self.0.folder, &other.0.folder);
+        let moved = || {
+            let hidden = folder::hidden_name()?;
+            from.create_folder(hidden.as_ref())?;
+            let moved = from.identity(hidden.as_ref()).and_then(|which| from.move_into(hidden.as_ref(), which, to));
+            moved.and_then(|()| to.remove(hidden.as_ref())).inspect_err(|_| drop(from.remove(hidden.as_ref())))
+        };
+        let moved: io::Result<()> = moved();
+        moved.is_ok()
+    }
+
+    /// The same directory, whose files count as those of another: what one channel brings has one limit.
+    #[must_use]
+    pub fn counted_with(self, other: &Self) -> Self {
+        let room = Arc::clone(&other.0.room);
+        // Nothing else holds what was just opened.
+        match Arc::try_unwrap(self.0) {
+            Ok(place) => Self(Arc::new(Place { room, ..place })),
+            Err(shared) => Self(shared),
+        }
     }
 
     /// Removes a private directory again in which nothing was received.

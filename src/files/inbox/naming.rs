@@ -5,7 +5,7 @@ use super::incoming::{Item, Total};
 use super::making::cannot_hold;
 use super::{Conflict, Incoming, Place, Refusal};
 use crate::failure::{Exit, Failure};
-use crate::files::acting::acts;
+use crate::files::acting::{Found, Place as Machine, acts};
 use crate::files::name::{FileName, NameError};
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
@@ -39,6 +39,10 @@ pub struct Saved {
     pub replaced: u32,
     /// What of it is not here as it was there, itself included.
     pub differences: Differences,
+    /// What programs act on of it, by the names that these have here, each path from its own name on.
+    pub acts: Found,
+    /// True if it is in the private directory beside, because of that.
+    pub set_aside: bool,
 }
 
 /// What came of a transfer.
@@ -84,9 +88,9 @@ impl Incoming {
         self.end(entries, bytes, &mut registering.totals)?;
         let gone = self.remove_missing(theirs)?;
         let links = self.make_links(&mut registering)?;
-        let (lost, ours) = {
+        let (lost, ours, acts) = {
             let underway = self.underway();
-            (underway.lost.clone(), underway.differences.clone())
+            (underway.lost.clone(), underway.differences.clone(), underway.acts.clone())
         };
         self.check_rest(&lost, &gone, &ours, theirs)?;
         self.finish_folders(&mut registering)?;
@@ -100,8 +104,8 @@ impl Incoming {
         // What the sender counts and does not name is in its folders, if there are any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
         let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), false);
-        let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours));
-        for (((index, item), total), ((lost, lost_bytes), ours)) in each {
+        let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours).zip(acts));
+        for (((index, item), total), (((lost, lost_bytes), ours), acts)) in each {
             let offered = item.planned.offered.raw();
             let folder = item.planned.kind == ItemKind::Folder;
             let mut differences = of_item(theirs, offered);
@@ -117,7 +121,13 @@ impl Incoming {
                 committed.items.push(item.nothing_here(differences));
                 continue;
             }
-            let (name, mut became) = self.name(index, total, item.rule(&names), &given)?;
+            let aside = self.aside.as_ref().filter(|_| folder && (!acts.is_empty() || self.place.acts_on(&item.planned.name)));
+            if let Some(aside) = aside {
+                self.move_aside(item, aside)?;
+            }
+            let rule = if aside.is_some() { Conflict::Rename } else { item.rule(&names) };
+            let place = aside.unwrap_or(&self.place);
+            let (name, mut became) = self.name(place, index, total, rule, &given)?;
             let mut joined = None;
             if became == Given::Met {
                 let join = |contents| self.join(index, &name, contents, false);
@@ -157,8 +167,26 @@ impl Incoming {
                     committed.told.add(offered, fate());
                 }
             }
-            let path = Some(self.place.path.join(name.as_os_str()));
-            committed.items.push(Saved { name, original, path, size, files, folder, skipped, merged, replaced, differences });
+            let path = Some(place.path.join(name.as_os_str()));
+            let acts = found(place, &name, &acts);
+            let set_aside = aside.is_some();
+            committed.items.push(Saved {
+                name,
+                original,
+                path,
+                size,
+                files,
+                folder,
+                skipped,
+                merged,
+                replaced,
+                differences,
+                acts,
+                set_aside,
+            });
+        }
+        if let Some(aside) = &self.aside {
+            aside.folder.sync().map_err(|error| Refusal::disk(&self.what, &error))?;
         }
         if in_the_way && (!self.faithful || committed.items.iter().all(|saved| saved.path.is_none())) {
             return Err(Refusal::exists(&self.what));
@@ -170,9 +198,22 @@ impl Incoming {
         Ok(committed)
     }
 
-    /// Gives an item its name, and then what it gets at the end.
-    fn name(&self, index: usize, total: &Total, rule: Conflict, given: &HashSet<(u64, u64)>) -> Result<(FileName, Given), Refusal> {
-        let (place, item) = (&self.place, self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?);
+    /// Moves an item into the private directory, still under its hidden name.
+    fn move_aside(&self, item: &Item, aside: &Place) -> Result<(), Refusal> {
+        let moved = self.place.folder.move_into(item.hidden.as_ref(), item.identity, &aside.folder);
+        moved.map_err(|error| Refusal::disk(&item.planned.name, &error))
+    }
+
+    /// Gives an item its name in a place, and then what it gets at the end.
+    fn name(
+        &self,
+        place: &Place,
+        index: usize,
+        total: &Total,
+        rule: Conflict,
+        given: &HashSet<(u64, u64)>,
+    ) -> Result<(FileName, Given), Refusal> {
+        let item = self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?;
         let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
         let folder = match item.planned.kind {
             ItemKind::Folder => Some(item.open(&place.folder).map_err(failed)?),
@@ -269,13 +310,15 @@ impl Incoming {
         underway.pending.clear();
         let taken = std::mem::take(&mut underway.taken);
         drop(underway);
-        let folder = &self.place.folder;
         let kept = registering.totals.iter().any(|total| total.settled);
         let mut left = Vec::new();
         for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
             total.settled = true;
-            if folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
-                left.push(self.place.path.join(&item.hidden));
+            // It may have been on its way into the private directory.
+            for place in [&self.place].into_iter().chain(&self.aside) {
+                if place.folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
+                    left.push(place.path.join(&item.hidden));
+                }
             }
         }
         if !kept {
@@ -323,6 +366,8 @@ impl Item {
             merged: false,
             replaced: 0,
             differences,
+            acts: Found::default(),
+            set_aside: false,
         }
     }
 }
@@ -356,6 +401,7 @@ impl Place {
             folder,
             path: self.path.join(name.as_os_str()),
             conflict: self.conflict,
+            machine: self.machine,
             acting: self.acting,
             modes: self.modes,
             links: self.links,
@@ -373,9 +419,9 @@ impl Place {
         if self.acts_on(&aside) { aside.closed() } else { Ok(aside) }
     }
 
-    /// True if programs would act here on what is called so.
+    /// True if programs would act here on what is called so. In a home those are not all known, and begin with a dot.
     pub(super) fn acts_on(&self, name: &FileName) -> bool {
-        acts(name.as_os_str()).is_some()
+        self.machine == Some(Machine::Home) && name.bytes().starts_with(b".") || acts(name.as_os_str()).is_some()
     }
 
     /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
@@ -423,6 +469,16 @@ impl Place {
         }
         Err(io::Error::other("every numbered name is taken too"))
     }
+}
+
+/// What programs act on of an item that is called `name`: on all of it, or on what is in it.
+fn found(place: &Place, name: &FileName, inside: &Found) -> Found {
+    if !place.acts_on(name) {
+        return inside.below(&name.text());
+    }
+    let mut itself = Found::default();
+    itself.add(|| name.text().into_owned());
+    itself
 }
 
 /// What the sender says that differs, as far as it is in an item.

@@ -4,6 +4,7 @@
 use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
 use crate::failure::{Exit, Failure, Subject};
+use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{CREDIT, PIECES};
 use pinhole_protocol::transfers::Whole;
@@ -188,6 +189,8 @@ impl Output {
             merged: false,
             replaced: 0,
             differences,
+            acts: Found::default(),
+            set_aside: false,
         })
     }
 

@@ -3,6 +3,7 @@
 use super::folder::Identity;
 use super::room::Cost;
 use super::tree::{Finish, FolderId, Reach};
+use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::layout::Layout;
 use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};
@@ -91,6 +92,8 @@ pub(super) struct Underway {
     pub(super) lost: Vec<(u32, u64)>,
     /// Of each item: what of it is not here as it was there, by this side's doing.
     pub(super) differences: Vec<Differences>,
+    /// Of each item: what in it programs act on, by paths from below it.
+    pub(super) acts: Vec<Found>,
     /// Differences that are named, of all items.
     pub(super) named: usize,
     pub(super) reach: Reach,
@@ -99,7 +102,12 @@ pub(super) struct Underway {
 impl Underway {
     /// Of a transfer of so many items.
     pub(super) fn new(items: usize) -> Self {
-        Self { lost: vec![(0, 0); items], differences: vec![Differences::default(); items], ..Self::default() }
+        Self {
+            lost: vec![(0, 0); items],
+            differences: vec![Differences::default(); items],
+            acts: vec![Found::default(); items],
+            ..Self::default()
+        }
     }
 
     /// Whether every position of `range` is written.

@@ -4,6 +4,7 @@ use super::making::cannot_hold;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::failure::{Exit, Failure, Subject};
+use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
 use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub(super) counted: Option<(u32, u64)>,
     /// Whether the sender takes the news of what differs here (SPEC 7.8).
     pub(super) faithful: bool,
+    /// Where a folder goes in which something acts, if not where the others do.
+    pub(super) aside: Option<Inbox>,
 }
 
 /// A top-level item of a plan.
@@ -93,7 +96,7 @@ impl Inbox {
                 conflict: place.conflict,
             });
         }
-        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful };
+        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful, aside: None };
         let items = plan.items.iter().map(|item| Cost::entry(item.size.unwrap_or(0))).fold(Cost::default(), Cost::add);
         let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
         // The disk holds no holes.
@@ -114,6 +117,34 @@ impl Plan {
     #[must_use]
     pub const fn folder(&self) -> Option<&FileName> {
         self.folder.as_ref()
+    }
+
+    /// Has folders in which something acts go into a private directory, with the names that they have there.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for a name that cannot be stored.
+    pub fn beside(mut self, private: &Inbox) -> Result<Self, Refusal> {
+        for item in self.items.iter_mut().filter(|item| item.kind == ItemKind::Folder) {
+            let parsed = FileName::parse(item.offered.raw());
+            let own = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?.name;
+            if !item.chosen && private.acts_on(&own) {
+                (item.name, item.taken) = (own, false);
+            }
+        }
+        self.aside = Some(private.clone());
+        Ok(self)
+    }
+
+    /// The names as people read them, those first by which programs would act in this inbox, and these alone.
+    #[must_use]
+    pub fn names(&self, inbox: &Inbox) -> (Vec<String>, Found) {
+        // A name that the user here has chosen for a file is the user's word.
+        let own = |item: &Planned| item.chosen && item.kind != ItemKind::Folder;
+        let (acting, others): (Vec<_>, Vec<_>) = self.items.iter().partition(|item| !own(item) && inbox.acts_on(&item.name));
+        let text = |item: &&Planned| item.name.text().into_owned();
+        let mut found = Found::default();
+        acting.iter().for_each(|item| found.add(|| text(item)));
+        (acting.iter().chain(&others).map(text).collect(), found)
     }
 
     /// The items whose names something already has and of which a person has to say what to do.

@@ -53,9 +53,21 @@ struct Node {
     level: u16,
     /// False if it could not be made: nothing in it is there.
     there: bool,
+    manner: Manner,
     /// Of its path at the sender.
     hash: u64,
     finish: Finish,
+}
+
+/// What a folder's name says of the names in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Nothing.
+    Plain,
+    /// Programs act on some of them only there.
+    Leads,
+    /// They act on it, or on what it is in, and so on all of them.
+    Acts,
 }
 
 /// What a folder or file gets once it is complete.
@@ -91,7 +103,7 @@ impl Tree {
         if parent.is_none() {
             self.of_items.insert(item, id);
         }
-        self.folders.push(Node { entry, item, parent, name, level, there: true, hash, finish });
+        self.folders.push(Node { entry, item, parent, name, level, there: true, manner: Manner::Plain, hash, finish });
         Ok(id)
     }
 
@@ -121,6 +133,18 @@ impl Tree {
     pub(super) fn lose(&mut self, id: FolderId) {
         if let Some(node) = self.folders.get_mut(id.0 as usize) {
             node.there = false;
+        }
+    }
+
+    /// What a folder's name says of those in it.
+    pub(super) fn manner(&self, id: FolderId) -> Manner {
+        self.node(id).map_or(Manner::Plain, |node| node.manner)
+    }
+
+    /// This was found out of a folder.
+    pub(super) fn note_manner(&mut self, id: FolderId, manner: Manner) {
+        if let Some(node) = self.folders.get_mut(id.0 as usize) {
+            node.manner = manner;
         }
     }
 
@@ -238,6 +262,12 @@ impl Tree {
         let mut names: Vec<_> = self.up(id).filter(|id| !self.is_item(*id)).map(|id| self.name(id)).collect();
         names.reverse();
         names.into_iter().collect()
+    }
+
+    /// The last two names of its path here, of which the first may be its item's.
+    pub(super) fn end_of_path(&self, id: FolderId, item: &OsStr) -> PathBuf {
+        let names: Vec<_> = self.up(id).take(2).map(|id| if self.is_item(id) { item } else { self.name(id) }).collect();
+        names.into_iter().rev().collect()
     }
 
     /// All of them, those in a folder before it, each with what it gets.

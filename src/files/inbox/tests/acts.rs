@@ -1,9 +1,43 @@
-//! Names by which programs act.
+//! Names by which programs act, and places in which they act on whatever lies there.
 
 use super::*;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 
-fn desk(acting: bool) -> Desk {
-    Desk::with(Policy { acting, keep_free: 0.0, ..Policy::default() })
+/// A machine with a home, a dot folder in it, a folder of PATH and one that is nothing of that.
+struct Machine(TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        for folder in ["home/.config/x", "programs", "work", "private"] {
+            fs::create_dir_all(machine.0.path().join(folder)).unwrap();
+        }
+        machine
+    }
+
+    fn open(&self, folder: &str, acting: bool) -> Inbox {
+        let path = |folder: &str| Some(self.0.path().join(folder).into_os_string());
+        let variable = |name: &str| match name {
+            "HOME" => path("home"),
+            "PATH" => path("programs"),
+            _ => None,
+        };
+        let policy = Policy { acting, keep_free: 0.0, ..Policy::default() };
+        Inbox::open_among(&self.0.path().join(folder), policy, Some(&Places::of(variable, b""))).unwrap()
+    }
+
+    fn private(&self) -> Inbox {
+        Inbox::private(&self.0.path().join("private"), Policy { keep_free: 0.0, ..Policy::default() }).unwrap()
+    }
+
+    /// What lies in a folder, by name.
+    fn names(&self, folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path().join(folder)).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 }
 
 fn planned(inbox: &Inbox, name: &str) -> String {
@@ -12,8 +46,27 @@ fn planned(inbox: &Inbox, name: &str) -> String {
 }
 
 #[test]
+fn an_inbox_knows_what_of_the_machine_it_is() {
+    let machine = Machine::new();
+    symlink(machine.0.path().join("home"), machine.0.path().join("work/link")).unwrap();
+    for (folder, place) in [
+        ("home", Some(acting::Place::Home)),
+        ("work/link", Some(acting::Place::Home)),
+        ("home/.config/x", Some(acting::Place::Settings)),
+        ("programs", Some(acting::Place::Programs)),
+        ("work", None),
+    ] {
+        assert_eq!(machine.open(folder, true).machine(), place, "{folder}");
+    }
+    // Nobody looks into those of others, wherever they are made.
+    let private = Inbox::private(&machine.0.path().join("home/.config"), Policy::default()).unwrap();
+    assert_eq!((private.machine(), planned(&private, ".bashrc").as_str()), (None, ".bashrc"));
+}
+
+#[test]
 fn what_programs_would_act_on_gets_a_name_on_which_none_does() {
-    let work = desk(false);
+    let machine = Machine::new();
+    let work = machine.open("work", false);
     for (name, stored) in [
         ("Makefile", "_Makefile"),
         (".git", "_.git"),
@@ -24,15 +77,158 @@ fn what_programs_would_act_on_gets_a_name_on_which_none_does() {
         ("x.desktop", "_x.desktop_"),
         ("vite.config.js", "_vite.config.js_"),
     ] {
-        assert_eq!(planned(&work.inbox, name), stored);
-        assert_eq!(planned(&desk(true).inbox, name), name);
+        assert_eq!(planned(&work, name), stored);
+        assert_eq!(planned(&machine.open("work", true), name), name);
     }
+    // In a home what begins with a dot is some program's.
+    assert_eq!(planned(&machine.open("home", false), ".unknown"), "_.unknown");
+    assert_eq!(planned(&machine.open("home", false), "report.pdf"), "report.pdf");
 }
 
 #[test]
 fn no_name_that_was_set_aside_acts() {
-    let work = desk(false);
+    let work = Machine::new().open("work", false);
     for name in include_str!("../../acting/names.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace) {
-        assert!(!work.inbox.0.acts_on(&FileName::parse(planned(&work.inbox, name).as_bytes()).unwrap().name), "{name}");
+        assert!(!work.acts_on(&FileName::parse(planned(&work, name).as_bytes()).unwrap().name), "{name}");
     }
+}
+
+/// A folder `f` with these entries is received whole.
+fn received(inbox: &Inbox, aside: Option<&Inbox>, name: &str, entries: &[Entry]) -> Saved {
+    let plan = inbox.plan(&offer(&[item(name, ItemKind::Folder, None)]), None, true).unwrap();
+    let plan = match aside {
+        Some(aside) => plan.beside(aside).unwrap(),
+        None => plan,
+    };
+    let incoming = inbox.begin(plan).unwrap();
+    let all: Vec<Entry> = std::iter::once(folder(name)).chain(entries.iter().cloned()).collect();
+    incoming.register(&part(0, all.clone())).unwrap();
+    let mut bytes = 0;
+    for (number, entry) in (0..).zip(&all) {
+        let content = vec![b'x'; usize::try_from(entry.size.unwrap_or(0)).unwrap()];
+        if !content.is_empty() {
+            incoming.write(number, 0, &content).unwrap();
+        }
+        bytes += entry.size.unwrap_or(0);
+    }
+    incoming.commit_all(u32::try_from(all.len()).unwrap(), bytes).unwrap().remove(0)
+}
+
+#[test]
+fn names_inside_are_kept_and_listed() {
+    let machine = Machine::new();
+    let inbox = machine.open("work", false);
+    let saved = received(
+        &inbox,
+        None,
+        "f",
+        &[
+            file("f/Makefile", 1),
+            file("f/empty.desktop", 0),
+            file("f/plain", 1),
+            folder("f/.git"),
+            // One of many in what is listed.
+            file("f/.git/config", 1),
+            folder("f/.git/hooks"),
+            file("f/.git/hooks/CLAUDE.md", 1),
+            folder("f/a"),
+            folder("f/a/.config"),
+            folder("f/a/.config/fish"),
+            file("f/a/.config/fish/x", 1),
+            folder("f/a/.config/other"),
+            folder("f/a/.local"),
+            folder("f/a/.local/share"),
+            folder("f/a/.local/share/applications"),
+            folder("f/share"),
+            folder("f/share/applications"),
+            link("f/.envrc", "plain"),
+        ],
+    );
+    let mut listed = saved.acts.names().to_vec();
+    listed.sort();
+    assert_eq!(listed, ["f/.envrc", "f/.git", "f/Makefile", "f/a/.config/fish", "f/a/.local/share/applications", "f/empty.desktop"]);
+    assert_eq!((saved.acts.more(), saved.set_aside), (0, false));
+    assert!(machine.names("work/f".as_ref()).contains(&".git".to_owned()));
+    // The item itself stands for all that is in it, under the name that it has here.
+    let inbox = machine.open("work", true);
+    assert_eq!(received(&inbox, None, ".git", &[file(".git/HEAD", 1)]).acts.names(), [".git"]);
+    assert_eq!(received(&inbox, None, ".git", &[file(".git/HEAD", 1)]).acts.names(), [".git (1)/HEAD"]);
+    // It leads to names that act.
+    assert_eq!(received(&inbox, None, ".config", &[folder(".config/fish")]).acts.names(), [".config/fish"]);
+}
+
+#[test]
+fn a_list_of_what_acts_has_bounds() {
+    let machine = Machine::new();
+    let mut entries = Vec::new();
+    for number in 0..30 {
+        entries.extend([folder(&format!("f/{number}")), file(&format!("f/{number}/Makefile"), 0)]);
+    }
+    let saved = received(&machine.open("work", true), None, "f", &entries);
+    assert_eq!((saved.acts.names().len(), saved.acts.more()), (20, 10));
+}
+
+#[test]
+fn a_folder_in_which_something_acts_goes_to_the_private_directory_beside() {
+    let machine = Machine::new();
+    let (inbox, private) = (machine.open("work", false), machine.private());
+    assert!(inbox.moves_into(&private));
+    assert!(machine.names("work".as_ref()).is_empty() && machine.names(private.path()).is_empty());
+    let deep = [folder("f/a"), folder("f/a/b"), file("f/a/b/CLAUDE.md", 3), link("f/l", "a")];
+    let saved = received(&inbox, Some(&private), "f", &deep);
+    assert!(saved.set_aside && saved.path == Some(private.path().join("f")) && saved.original.is_none(), "{saved:?}");
+    assert_eq!(fs::read(private.path().join("f/l/b/CLAUDE.md")).unwrap(), b"xxx");
+    // By its own name, which it keeps there.
+    let saved = received(&inbox, Some(&private), ".git", &[file(".git/x", 1)]);
+    assert!(saved.set_aside && saved.path == Some(private.path().join(".git")) && saved.acts.names() == [".git"], "{saved:?}");
+    assert!(machine.names("work".as_ref()).is_empty());
+    // Twice, and with something in its place.
+    assert_eq!(received(&inbox, Some(&private), ".git", &[]).name.as_str(), ".git (1)");
+    // Nothing acts in it.
+    let saved = received(&inbox, Some(&private), "f", &[folder("f/a"), file("f/a/b", 3)]);
+    assert!(!saved.set_aside && saved.path == Some(machine.0.path().canonicalize().unwrap().join("work/f")), "{saved:?}");
+    assert_eq!(machine.names("work".as_ref()), ["f"]);
+}
+
+#[test]
+fn what_another_program_has_put_in_its_place_is_not_moved() {
+    let machine = Machine::new();
+    let (inbox, private) = (machine.open("work", false), machine.private());
+    let plan = inbox.plan(&offer(&[item("f", ItemKind::Folder, None)]), None, true).unwrap().beside(&private).unwrap();
+    let incoming = inbox.begin(plan).unwrap();
+    incoming.register(&part(0, [folder("f"), file("f/Makefile", 0)])).unwrap();
+    let hidden = incoming.parts().remove(0);
+    let elsewhere = machine.0.path().join("elsewhere");
+    fs::rename(&hidden, &elsewhere).unwrap();
+    symlink(&elsewhere, &hidden).unwrap();
+    assert_eq!(reason(incoming.commit_all(2, 0)), Reason::Disk);
+    drop(incoming);
+    assert!(machine.names(private.path()).is_empty());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+}
+
+#[test]
+fn folders_on_another_disk_cannot_be_moved() {
+    let machine = Machine::new();
+    let Ok(shm) = tempfile::tempdir_in("/dev/shm") else { return };
+    let there = Inbox::open_among(shm.path(), Policy { keep_free: 0.0, ..Policy::default() }, None).unwrap();
+    assert_eq!(there.moves_into(&machine.private()), {
+        use std::os::unix::fs::MetadataExt;
+        shm.path().metadata().unwrap().dev() == machine.0.path().metadata().unwrap().dev()
+    });
+    assert_eq!(fs::read_dir(shm.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn names_of_any_bytes_are_judged_and_listed() {
+    let machine = Machine::new();
+    let inbox = machine.open("work", true);
+    let plan = inbox.plan(&offer(&[item("f", ItemKind::Folder, None)]), None, true).unwrap();
+    let incoming = inbox.begin(plan).unwrap();
+    let mut part = part(0, [folder("f"), file("f/x", 0)]);
+    part.entries[1] = Wire { size: Some(0), ..Wire::inside(0, PeerName::new(b"caf\xe9.desktop".to_vec()), EntryKind::File) };
+    incoming.register(&part).unwrap();
+    let saved = incoming.commit_all(2, 0).unwrap().remove(0);
+    assert_eq!(saved.acts.names(), ["f/caf\u{fffd}.desktop"]);
+    assert!(saved.path.unwrap().join(std::ffi::OsStr::from_bytes(b"caf\xe9.desktop")).exists());
 }
