@@ -136,6 +136,8 @@ impl Lines {
                 size: offer.size,
                 count: offer.count,
                 counted: offer.counted,
+                acts: offer.acts.names(),
+                acts_more: Some(offer.acts.more()).filter(|more| *more > 0),
             },
             Event::Progress { id, way, done, total } => {
                 let way_word = if *way == Way::Out { line::Way::Out } else { line::Way::In };
@@ -185,6 +187,8 @@ fn arrived(file: &Arrived) -> line::File {
         files: file.files,
         merged: file.merged.then_some(true),
         replaced: (file.replaced > 0).then_some(file.replaced),
+        acts: file.acts.names().to_vec(),
+        acts_more: Some(file.acts.more()).filter(|more| *more > 0),
         differing: Differing::of(&file.differences),
     }
 }

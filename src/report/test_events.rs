@@ -2,6 +2,7 @@
 
 use crate::control::wire::{About, Role, State, Want};
 use crate::failure::{Exit, Failure};
+use crate::files::acting::Found;
 use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, Stored, Way};
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
 use std::path::PathBuf;
@@ -69,6 +70,7 @@ pub fn every(peer: &str) -> Vec<Event> {
     let mut incomplete = differences.clone();
     incomplete.add(peer.as_bytes(), Fate::Missing(Reason::SourceChanged));
     incomplete.add_unnamed([0, 2, 0]);
+    let acts = || Found::read(vec![peer.into()], 2);
     let file = |folder, saved_to: Option<&str>| {
         let (saved_to, original_name) = (saved_to.map(PathBuf::from), Some(named()));
         Event::File(Arrived {
@@ -82,10 +84,13 @@ pub fn every(peer: &str) -> Vec<Event> {
             merged: folder,
             replaced: if folder { 3 } else { 0 },
             differences: differences.clone(),
+            acts: acts(),
         })
     };
     let secret = |stored, name| Event::Secret { id, name, size: 32, stored };
-    let offer = |names, size, counted, asked| Event::Offer(Offered { id, names, names_more: 0, size, count: Some(9), counted, asked });
+    let offer = |names, size, counted, asked| {
+        Event::Offer(Offered { id, names, names_more: 0, size, count: Some(9), counted, acts: acts(), asked })
+    };
     let direct = Channel {
         number: 9_417,
         link: Some("https://relay.example/#417-walrus-clipboard-mango".into()),
@@ -155,6 +160,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             merged: false,
             replaced: 0,
             differences: incomplete,
+            acts: Found::default(),
         }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),

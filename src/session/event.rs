@@ -2,6 +2,7 @@
 
 use crate::control::wire::About;
 use crate::failure::{Exit, Failure};
+use crate::files::acting::Found;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
 use std::fmt;
 use std::path::PathBuf;
@@ -228,6 +229,8 @@ pub struct Offered {
     pub count: Option<u32>,
     /// Whether size and count are final.
     pub counted: bool,
+    /// Those of all names by which programs would act.
+    pub acts: Found,
     /// Whether the person here is asked next: the question lists the offer, so for people the event says nothing.
     pub asked: bool,
 }
@@ -255,6 +258,8 @@ pub struct Arrived {
     pub replaced: u32,
     /// What of it is not here as it was there. With something missing it is not delivered whole.
     pub differences: Differences,
+    /// What programs act on of it, by the names that these have here, each path from its own name on.
+    pub acts: Found,
 }
 
 /// Where a received secret went.

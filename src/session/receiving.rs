@@ -5,7 +5,7 @@ use super::driver::Driver;
 use super::event::{Arrived, Event, NAMES, Offered, Way};
 use super::plan::{Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
-use crate::files::acting::acts;
+use crate::files::acting::Found;
 use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
@@ -212,18 +212,18 @@ impl Driver<'_> {
         let bytes = offer.counted.then_some(offer.bytes);
         self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
-        let (names, plan) = match &taking.to {
+        let (names, acts, plan) = match &taking.to {
             Destination::Output(_) if !one_file && self.can_ask_for_place() => {
                 let why = "The other side offers a folder or several items, and the output takes a single file";
                 return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
             }
-            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), None),
+            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), Found::default(), None),
             Destination::Folder(..) | Destination::Private => {
                 // A text may have the name already.
                 let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
                 let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
-                match planned.and_then(|inbox| inbox.plan(&offer, rename, faithful)) {
-                    Ok(plan) => (plan.items().iter().map(|item| item.name.text().into_owned()).collect(), Some(plan)),
+                match planned.and_then(|inbox| inbox.plan(&offer, rename, faithful).map(|plan| (plan.names(&inbox), plan))) {
+                    Ok(((names, acts), plan)) => (names, acts, Some(plan)),
                     Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.can_ask_for_place() => {
                         let why = failure.detail.clone();
                         return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
@@ -232,9 +232,8 @@ impl Driver<'_> {
                 }
             }
         };
-        let act = |plan: &FilePlan| plan.items().iter().any(|item| acts(item.name.as_os_str()).is_some());
         // Whoever has said yes beforehand did not know of names by which programs act.
-        let asked = taking.ask || self.plan.person && plan.as_ref().is_some_and(act);
+        let asked = taking.ask || self.plan.person && !acts.is_empty();
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
         let mut names: Vec<String> = names;
         let names_more = u32::try_from(names.len().saturating_sub(NAMES)).unwrap_or(u32::MAX);
@@ -246,6 +245,7 @@ impl Driver<'_> {
             size: (!stream).then_some(offer.bytes),
             count: (!stream).then_some(offer.entries),
             counted: offer.counted,
+            acts,
             asked,
         };
         self.say(&Event::Offer(offered.clone()));
@@ -257,7 +257,7 @@ impl Driver<'_> {
         let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_os_str()));
         let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
         let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
-            if asked && !terminal.accept(&offered, &into)? || gone.is_set() {
+            if asked && !terminal.accept(&offered, &into, None)? || gone.is_set() {
                 return Ok(None);
             }
             let ask = |(name, joins): (FileName, bool)| terminal.conflict(&name.text(), joins).map(|answer| (name, answer));
@@ -433,6 +433,7 @@ impl Driver<'_> {
                 merged: saved.merged,
                 replaced: saved.replaced,
                 differences: saved.differences,
+                acts: saved.acts,
             }));
         }
         self.differ(&differing, Side::Here);

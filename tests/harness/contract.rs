@@ -131,6 +131,8 @@ struct File {
     files: u32,
     merged: Option<bool>,
     replaced: Option<u32>,
+    acts: Option<Vec<String>>,
+    acts_more: Option<u64>,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -170,6 +172,8 @@ struct Offer {
     size: Option<u64>,
     count: Option<u32>,
     counted: bool,
+    acts: Option<Vec<String>>,
+    acts_more: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -430,6 +434,7 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
                 assert!(bytes.is_none() || text.as_ref().is_some_and(|text| text.contains('\u{fffd}')), "{line}");
             }
             assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
+            check_acts(it.acts.as_deref(), it.acts_more, line);
             assert!(matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX, "{line}");
             assert!(it.merged.is_none_or(|merged| merged && matches!(it.kind, Kind::Folder)), "{line}");
             assert!(it.replaced.is_none_or(|replaced| (1..=it.files).contains(&replaced)), "{line}");
@@ -446,7 +451,9 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
             id
         }
         "offer" => {
-            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, names_more, size, count, counted } = read(fields, line);
+            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, names_more, size, count, counted, acts, acts_more } =
+                read(fields, line);
+            check_acts(acts.as_deref(), acts_more, line);
             assert!(names_more.is_none_or(|more| more > 0 && names.len() == 1_000), "{line}");
             assert!(!names.is_empty() && size.is_some() == count.is_some(), "{line}");
             assert!(size.is_some() || !counted, "of unknown size, and counted: {line}");
@@ -466,6 +473,12 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
         other => panic!("EVENTS.md has no type {other:?}: {line}"),
     };
     assert!(id > 0, "{line}");
+}
+
+#[track_caller]
+fn check_acts(names: Option<&[String]>, more: Option<u64>, line: &str) {
+    let names = names.unwrap_or_default();
+    assert!(names.len() <= 20 && names.iter().map(String::len).sum::<usize>() <= 8 << 10 && more != Some(0), "{line}");
 }
 
 #[track_caller]

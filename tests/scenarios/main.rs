@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod acting;
 mod agents;
 mod asking;
 mod bad_input;

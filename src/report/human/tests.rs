@@ -1,5 +1,6 @@
 use super::*;
 use crate::failure::{Exit, Failure};
+use crate::files::acting::Found;
 use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
 use crate::session::event::{Channel, Join, Offered, Reach};
@@ -212,6 +213,7 @@ fn arrived(name: &str) -> Arrived {
         merged: false,
         replaced: 0,
         differences: Differences::default(),
+        acts: Found::default(),
     }
 }
 
@@ -224,9 +226,11 @@ fn taking_files() {
         size: Some(12_300_000_000),
         count: Some(15),
         counted: false,
+        acts: Found::default(),
         asked: false,
     };
     let folder = Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
+    let acting = Found::read(["logs/.git", "logs/a b/bin", "c", "d", "e", "f"].map(str::to_owned).to_vec(), 7);
     let renamed = Arrived { original_name: Some(PeerName::new(b"../\x1b[2J".to_vec())), ..arrived("report (1).pdf") };
     let events = [
         Event::Connected(Path::Lan),
@@ -234,9 +238,11 @@ fn taking_files() {
         given::progress(Way::In, 0, None),
         given::progress(Way::In, 1_000, DOWN),
         Event::File(arrived("report.pdf")),
-        Event::File(folder),
+        Event::File(folder.clone()),
         Event::File(renamed),
         Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
+        Event::File(Arrived { acts: Found::read(vec!["Makefile".into()], 0), ..arrived("Makefile") }),
+        Event::File(Arrived { acts: acting, ..folder }),
         Event::PeerLeft(Reason::Done),
         Event::End { exit: Exit::Done, reason: "done", more: false },
     ];
@@ -250,13 +256,26 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
 ✓ Received \"report (1).pdf\", 38.2 MB, local network
   the other side calls it \"../\\u{1b}[2J\"
 ✓ Received report.pdf, 38.2 MB, local network, to the output
+✓ Received Makefile, 38.2 MB, local network
+  programs act unasked on Makefile
+✓ Received logs, 13 files, 1.2 MB, local network
+  programs act unasked on logs/.git, \"logs/a b/bin\", c, d, e and 8 more
 "
     );
 }
 
 #[test]
 fn an_offer_that_is_asked_about_is_left_to_the_question() {
-    let offer = Offered { id: ItemId(1), names: vec!["a".into()], names_more: 0, size: None, count: None, counted: false, asked: true };
+    let offer = Offered {
+        id: ItemId(1),
+        names: vec!["a".into()],
+        names_more: 0,
+        size: None,
+        count: None,
+        counted: false,
+        acts: Found::default(),
+        asked: true,
+    };
     assert_eq!(written(ROOMY, true, &[Event::Offer(offer.clone())]), "");
     assert_eq!(written(ROOMY, true, &[Event::Offer(Offered { asked: false, ..offer })]), "Receiving a, of unknown size\n");
 }

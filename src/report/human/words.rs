@@ -1,6 +1,7 @@
 //! The longer sentences for people.
 
 use crate::control::wire::{About, Words};
+use crate::files::acting::Found;
 use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
@@ -151,6 +152,20 @@ pub fn bytes(bytes: &[u8]) -> String {
 pub fn merged(replaced: u32) -> String {
     let files = if replaced == 0 { "no file".to_owned() } else { count(replaced.into(), "file") };
     format!("it was joined with the folder that was here already, and replaced {files} in it")
+}
+
+/// Names that act which people are told.
+const ACTING: usize = 5;
+
+/// What programs act on of something that has come, if they do.
+pub fn acting(found: &Found) -> Option<String> {
+    let told: Vec<String> = found.names().iter().take(ACTING).map(|path| name(path)).collect();
+    let rest = found.names().len().saturating_sub(told.len()) as u64;
+    let more = match rest.saturating_add(found.more().into()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!found.is_empty()).then(|| format!("programs act unasked on {}{more}", told.join(", ")))
 }
 
 /// Differences that people are told by name.

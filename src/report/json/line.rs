@@ -117,6 +117,12 @@ pub enum Body<'a> {
         count: Option<u32>,
         /// Whether `size` and `count` are final.
         counted: bool,
+        /// The names of those on which programs act unasked, the first 20, as long as they are at most 8 KiB.
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        acts: &'a [String],
+        /// How many more there are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        acts_more: Option<u32>,
     },
     /// How far a transfer has come.
     Progress {
@@ -268,6 +274,12 @@ pub struct File {
     /// How many files that were here it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced: Option<u32>,
+    /// What of it programs act on unasked: paths from `name` on, the first 20, as long as they are at most 8 KiB.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<String>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acts_more: Option<u32>,
     #[serde(flatten)]
     pub differing: Differing,
 }

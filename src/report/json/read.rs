@@ -2,6 +2,7 @@
 
 use super::differing::{Differing, bytes};
 use super::moment;
+use crate::files::acting::Found;
 use crate::report::sentences::reason;
 use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, Stored};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
@@ -27,6 +28,10 @@ fn event(line: &Value) -> Option<Event> {
     let id = || number("id").and_then(|id| u32::try_from(id).ok()).map(ItemId);
     let saved_to = || word("saved_to").map(PathBuf::from);
     let files = || number("files").and_then(|files| u32::try_from(files).ok());
+    let acts = || {
+        let names = line.get("acts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        Found::read(names.collect(), number("acts_more").and_then(|more| u32::try_from(more).ok()).unwrap_or(0))
+    };
     let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, differences: Differing::read(line) });
     Some(match (word("type")?, word("event").unwrap_or_default()) {
         ("status", "channel") => Event::Channel(Channel {
@@ -74,6 +79,7 @@ fn event(line: &Value) -> Option<Event> {
                 merged: false,
                 replaced: 0,
                 differences: Differences::default(),
+                acts: Found::default(),
             }),
             (None, None) => return None,
         },
@@ -88,6 +94,7 @@ fn event(line: &Value) -> Option<Event> {
             merged: line.get("merged").and_then(Value::as_bool).unwrap_or(false),
             replaced: number("replaced").and_then(|replaced| u32::try_from(replaced).ok()).unwrap_or(0),
             differences: Differing::read(line),
+            acts: acts(),
         }),
         ("secret", _) => {
             let stored = match (word("stored")?, saved_to()) {
@@ -107,6 +114,7 @@ fn event(line: &Value) -> Option<Event> {
             size: number("size"),
             count: number("count").and_then(|count| u32::try_from(count).ok()),
             counted: line.get("counted")?.as_bool()?,
+            acts: acts(),
             asked: false,
         }),
         ("queued", _) => Event::Queued(ours()?),

@@ -40,6 +40,8 @@ enum Promised {
         files: u32,
         merged: Option<bool>,
         replaced: Option<u32>,
+        acts: Option<Vec<String>>,
+        acts_more: Option<u32>,
         renamed: Option<Vec<serde_json::Value>>,
         renamed_more: Option<u32>,
         missing: Option<Vec<serde_json::Value>>,
@@ -64,6 +66,8 @@ enum Promised {
         files: u32,
         merged: Option<bool>,
         replaced: Option<u32>,
+        acts: Option<Vec<String>>,
+        acts_more: Option<u32>,
         renamed: Option<Vec<serde_json::Value>>,
         renamed_more: Option<u32>,
         missing: Option<Vec<serde_json::Value>>,
@@ -96,6 +100,8 @@ enum Promised {
         size: Option<u64>,
         count: Option<u32>,
         counted: bool,
+        acts: Option<Vec<String>>,
+        acts_more: Option<u32>,
     },
     Progress {
         v: One,
@@ -334,6 +340,7 @@ enum Kind {
     File,
     Folder,
 }
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum PromisedStored {

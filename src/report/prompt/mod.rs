@@ -131,20 +131,33 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         })
     }
 
-    /// Asks whether to receive what is offered, and lists all of it. `into` says where it would go ("the current directory").
+    /// Asks whether to receive what is offered, and lists all of it, those first on which programs act. `into` says where it would go ("the
+    /// current directory"), and `place` what of the machine that is, if programs act there on whatever lies there. Then Enter alone is no.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
-    pub fn accept(&mut self, offer: &Offered, into: &str) -> Result<bool, Failure> {
+    pub fn accept(&mut self, offer: &Offered, into: &str, place: Option<&str>) -> Result<bool, Failure> {
+        let acting = offer.acts.names().len().saturating_add(usize::try_from(offer.acts.more()).unwrap_or(usize::MAX));
         if let [one] = offer.names.as_slice() {
             self.say(&format!("The other side offers {}{}, {}.\n", name(one), entries(offer), words::total(offer)))?;
+            if acting > 0 {
+                self.say("Programs that work in a folder act unasked on what is called so.\n")?;
+            }
         } else {
             let items = count(offer.names.len() as u64, "item");
             let mut list = format!("The other side offers {items}{}, {}:\n\n", entries(offer), words::total(offer));
-            offer.names.iter().for_each(|item| list.extend(["  ", &name(item), "\n"]));
+            for (at, item) in offer.names.iter().enumerate() {
+                list.extend(["  ", &name(item), if at < acting { " (acts)\n" } else { "\n" }]);
+            }
             self.say(&(list + "\n"))?;
+            if acting > 0 {
+                self.say("Programs that work in a folder act unasked on what is called like those marked (acts).\n")?;
+            }
         }
-        self.yes(&format!("Receive into {}?", terminal(into)), true)
+        if let Some(place) = place {
+            self.say(&format!("It would go into {place}: programs act unasked on whatever lies there.\n"))?;
+        }
+        self.yes(&format!("Receive into {}?", terminal(into)), acting == 0 && place.is_none())
     }
 
     /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter alone is pressed.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::files::acting::Found;
 use pinhole_protocol::wire::ItemId;
 use std::fmt::Debug;
 
@@ -16,7 +17,7 @@ fn answers<T: Debug>(typed: &[&str], ask: impl Fn(&mut Terminal<&[u8], Vec<u8>>)
 
 fn offer(names: &[&str], size: u64, count: u32, counted: bool) -> Offered {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Offered { id: ItemId(1), names, names_more: 0, size: Some(size), count: Some(count), counted, asked: true }
+    Offered { id: ItemId(1), names, names_more: 0, size: Some(size), count: Some(count), counted, acts: Found::default(), asked: true }
 }
 
 #[test]
@@ -58,18 +59,18 @@ fn what_is_no_answer_is_asked_again() {
 fn an_end_is_no_answer_and_never_the_default() {
     let (answer, _) = asked("", |t| t.yes("Sure?", true));
     assert_eq!(answer.unwrap_err().exit, Exit::NoAnswer);
-    let (answer, _) = asked("what\n", |t| t.accept(&offer(&["a"], 1, 1, true), "here"));
+    let (answer, _) = asked("what\n", |t| t.accept(&offer(&["a"], 1, 1, true), "here", None));
     assert_eq!(answer.unwrap_err().word, "no-answer");
 }
 
 #[test]
 fn an_offer_is_listed_before_it_is_asked_about() {
     assert_eq!(
-        asked("\n", |t| t.accept(&offer(&["report.pdf"], 38_200_000, 1, true), "the current directory")).1,
+        asked("\n", |t| t.accept(&offer(&["report.pdf"], 38_200_000, 1, true), "the current directory", None)).1,
         "The other side offers report.pdf, 38.2 MB.\nReceive into the current directory? [Y/n] "
     );
     assert_eq!(
-        asked("\n", |t| t.accept(&offer(&["report.pdf", "my logs"], 12_300_000_000, 15, false), "/in")).1,
+        asked("\n", |t| t.accept(&offer(&["report.pdf", "my logs"], 12_300_000_000, 15, false), "/in", None)).1,
         "\
 The other side offers 2 items (at least 15 files and folders), at least 12.3 GB, still counting:
 
@@ -81,10 +82,47 @@ Receive into /in? [Y/n] "
 }
 
 #[test]
+fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
+    let one = Offered { acts: Found::read(vec!["Makefile".into()], 0), ..offer(&["Makefile"], 5, 1, true) };
+    let (answer, shown) = asked("\n", |t| t.accept(&one, "/in", None));
+    assert_eq!(
+        (answer.unwrap(), shown.as_str()),
+        (
+            false,
+            "The other side offers Makefile, 5 bytes.\nPrograms that work in a folder act unasked on what is called so.\n\
+             Receive into /in? [y/N] "
+        )
+    );
+    // What is beyond the list is marked too.
+    let several = Offered { acts: Found::read(vec![".git".into()], 1), ..offer(&[".git", "bin", "a"], 5, 9, true) };
+    assert_eq!(
+        asked("y\n", |t| t.accept(&several, "/in", None)).1,
+        "\
+The other side offers 3 items (9 files and folders), 5 bytes:
+
+  .git (acts)
+  bin (acts)
+  a
+
+Programs that work in a folder act unasked on what is called like those marked (acts).
+Receive into /in? [y/N] "
+    );
+    let (answer, shown) = asked("y\n", |t| t.accept(&offer(&["a"], 5, 1, true), "/etc/x", Some("the configuration of this machine")));
+    assert_eq!(
+        (answer.unwrap(), shown.as_str()),
+        (
+            true,
+            "The other side offers a, 5 bytes.\nIt would go into the configuration of this machine: programs act unasked on whatever lies \
+             there.\nReceive into /etc/x? [y/N] "
+        )
+    );
+}
+
+#[test]
 fn all_names_are_listed() {
     let names: Vec<String> = (0..1_000).map(|n| format!("file-{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (_, shown) = asked("\n", |t| t.accept(&offer(&names, 1, 1_000, true), "/in"));
+    let (_, shown) = asked("\n", |t| t.accept(&offer(&names, 1, 1_000, true), "/in", None));
     assert!(names.iter().all(|name| shown.contains(&format!("  {name}\n"))));
     assert!(shown.contains("1000 items, 1 byte:"));
 }
@@ -94,8 +132,8 @@ fn names_cannot_paint_over_the_question() {
     let hostile = "a\x1b[2J\r\n\u{202e}[Y/n] y\u{9b}";
     let label = PeerText::new(hostile.to_owned());
     let shown = [
-        asked("\n", |t| t.accept(&offer(&[hostile, hostile], 1, 2, true), hostile)).1,
-        asked("\n", |t| t.accept(&offer(&[hostile], 1, 1, true), hostile)).1,
+        asked("\n", |t| t.accept(&offer(&[hostile, hostile], 1, 2, true), hostile, None)).1,
+        asked("\n", |t| t.accept(&offer(&[hostile], 1, 1, true), hostile, None)).1,
         asked("\n", |t| t.conflict(hostile, true)).1,
         asked("\n", |t| t.secret(Some(&label), 1)).1,
         asked("\n", |t| t.same_words(hostile)).1,
