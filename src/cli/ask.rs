@@ -16,6 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::inbox::Policy;
 use crate::session::Report;
 use crate::session::plan::{Destination, Meet, Plan, Question, SecretPlace, Taking};
+use crate::settings::agent::Agent;
 use pinhole_protocol::code::{Shape, shape};
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::Want;
@@ -137,6 +138,7 @@ impl Args {
             to: Destination::Private,
             policy: Policy { max_size: Some(UNWATCHED), max_entries: Some(UNWATCHED_ENTRIES), ..Policy::default() },
             ask: false,
+            fenced: Agent::here().is_some(),
             sink: None,
             secret: SecretPlace::Private,
             long_texts_to_file: !for_people,

@@ -59,18 +59,19 @@ impl Args {
 pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
     let (program, first) = (handler.handler(receive.program())?, handler.first()?);
     let fence = fencing.fence(Keeper::Channel)?;
-    let plan = fencing.around(unanswered(receive, channel, person)?)?;
+    let plan = fencing.around(unanswered(receive, channel, person, fence.as_ref().map(|_| Keeper::Channel))?)?;
     Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..plan })
 }
 
 /// The same without anything that this command line sends of itself, and so without a fence.
-pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+/// `keeper` is whose fence is around what comes.
+pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool, keeper: Option<Keeper>) -> Result<Plan, Failure> {
     if receive.bytes_to_outlet()? {
         // Several files at once would be mixed there, with each other and with the events.
         return Err(Failure::new(Exit::Usage, "usage", "-o -, a pipe or a device is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
-    let mut taking = receive.taking(person)?;
+    let mut taking = receive.taking(person, keeper)?;
     if !person {
         taking.secret = SecretPlace::Held;
     }

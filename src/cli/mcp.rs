@@ -80,7 +80,8 @@ impl Terms for Args {
                 .next("leave --transcript out; an agent that calls receive with after: 0 gets what was said"));
         }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;
-        let plan = Plan { fence: Some(self.fence()?), detached: false, ..host::unanswered(&self.receive, &channel, false)? };
+        let plan =
+            Plan { fence: Some(self.fence()?), detached: false, ..host::unanswered(&self.receive, &channel, false, Some(Keeper::Server))? };
         let meet = match wish.code {
             Some(code) => Meet::Join(Box::new(self.address(&code)?)),
             None => {

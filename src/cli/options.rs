@@ -4,6 +4,7 @@ use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
+use crate::files::acting::acting;
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Links, Modes, Policy, try_spot};
 use crate::files::name::FileName;
 use crate::files::outbox::Keeper;
@@ -341,12 +342,15 @@ impl Reached {
 pub(super) struct Receive {
     /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it; of
     /// what is taken once, a text too), or one file, text or stream to standard output ("-"), or into a pipe or device, which is
-    /// opened before the code is used
+    /// opened before the code is used. What programs act on unasked (CLAUDE.md, Makefile) gets a "_" in front unless you are asked, and
+    /// nothing comes unasked into a home's dot folders, /etc or a folder of PATH; where an agent runs it, a folder with such names in it
+    /// goes to a private one
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
     /// Receive without asking. `take` then receives into the current directory also where there is no terminal, and of any size
     /// that leaves 5 % of the disk free; PINHOLE_YES=1 means that too. Where an agent runs it, neither is so. --verify, a name that
-    /// is taken or by which programs act, and the place of a secret are asked about all the same
+    /// is taken or by which programs act, a folder in which they act on whatever lies there, and the place of a secret are asked about
+    /// all the same
     #[arg(short, long)]
     yes: bool,
     /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or with -y the new one is renamed. A
@@ -472,19 +476,20 @@ impl Receive {
     }
 
     /// What becomes of what arrives in a channel. Folders are opened here, so that a wrong one is said before a code is shown or used.
-    pub(super) fn taking(&self, person: bool) -> Result<Taking, Failure> {
-        self.taking_with(person, self.yes, false)
+    /// `keeper` is whose fence is around it, if one is.
+    pub(super) fn taking(&self, person: bool, keeper: Option<Keeper>) -> Result<Taking, Failure> {
+        self.taking_with(person, self.yes, false, keeper)
     }
 
     /// The same for what is taken once. Who says yes beforehand means the current directory, as a person there would; an agent does not.
     pub(super) fn taking_once(&self, person: bool) -> Result<Taking, Failure> {
         let free = Agent::here().is_none();
         let yes = self.yes || free && yes_of_variable()?;
-        self.taking_with(person, yes, yes && free)
+        self.taking_with(person, yes, yes && free, (!free).then_some(Keeper::Command))
     }
 
     /// `yes` answers whether to receive; `here` if that is into the current directory, with no limit but the disk's.
-    fn taking_with(&self, person: bool, yes: bool, here: bool) -> Result<Taking, Failure> {
+    fn taking_with(&self, person: bool, yes: bool, here: bool, keeper: Option<Keeper>) -> Result<Taking, Failure> {
         let conflict = match self.conflict {
             Some(OnConflict::Rename) => Conflict::Rename,
             Some(OnConflict::Skip) => Conflict::Skip,
@@ -505,7 +510,7 @@ impl Receive {
             WhichLinks::Keep => Links::Inside,
             WhichLinks::All => Links::All,
         };
-        let policy = Policy { conflict, max_size, max_entries, acting: person, modes, links, ..Policy::default() };
+        let policy = Policy { conflict, max_size, max_entries, acting: person && keeper.is_none(), modes, links, ..Policy::default() };
         let outlet = self.bytes_to_outlet()?;
         let sink = self.sink()?;
         let to = match &self.output {
@@ -514,6 +519,10 @@ impl Receive {
             None if person || here => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
+        // Who starts a server is a person.
+        if keeper.is_some_and(|keeper| keeper != Keeper::Server) {
+            fenced(&to)?;
+        }
         if self.output.is_some() {
             to.try_out(policy)?;
         }
@@ -526,7 +535,7 @@ impl Receive {
         };
         // Who names an output has a pipe waiting, and nothing is stored.
         let ask = person && !yes && !outlet;
-        Ok(Taking { ask, policy, to, sink, secret, long_texts_to_file: !person })
+        Ok(Taking { ask, fenced: keeper.is_some(), policy, to, sink, secret, long_texts_to_file: !person })
     }
 }
 
@@ -571,6 +580,19 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     Inbox::open(parent, policy).map(|inbox| Destination::Folder(inbox, Some(parsed.name)))
 }
 
+/// Refuses what an agent names with `-o` and programs act on: that is no better than a name of the other side's.
+fn fenced(to: &Destination) -> Result<(), Failure> {
+    let Destination::Folder(inbox, name) = to else { return Ok(()) };
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    // The folder that it works in is its user's choice.
+    let below = here.ok().and_then(|here| inbox.path().strip_prefix(here).ok().map(Path::to_owned));
+    let path = name.iter().fold(below.unwrap_or_else(|| inbox.path().to_owned()), |path, name| path.join(name.as_os_str()));
+    let own = || name.as_ref().filter(|name| inbox.acts_on(name)).map(|name| name.text().into_owned());
+    let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
+    let detail = format!("behind the fence -o {path:?} is no place for what comes: programs act on it unasked ({telling})");
+    Err(Failure::new(Exit::Unreachable, "fenced", detail).next("leave -o out, look at what came, and copy it; or name another place"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -584,7 +606,7 @@ mod tests {
     #[test]
     fn whoever_has_said_yes_to_this_folder_has_no_limit_but_the_disk_and_those_that_were_named() {
         let limits = |line: &[&str], person, here| {
-            let taking = receive(line).taking_with(person, true, here).unwrap();
+            let taking = receive(line).taking_with(person, true, here, None).unwrap();
             (taking.policy.max_size, taking.policy.max_entries, taking.policy.keep_free, taking.policy.acting)
         };
         assert_eq!(limits(&["-y"], false, true), (None, None, 0.05, false));

@@ -13,7 +13,7 @@ use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::{About, Words};
 use crate::failure::Failure;
-use crate::session::event::{Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, Stored, Way};
+use crate::session::event::{Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, Way};
 use differing::Differing;
 use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -189,6 +189,11 @@ fn arrived(file: &Arrived) -> line::File {
         replaced: (file.replaced > 0).then_some(file.replaced),
         acts: file.acts.names().to_vec(),
         acts_more: Some(file.acts.more()).filter(|more| *more > 0),
+        set_aside: file.set_aside.map(|why| match why {
+            SetAside::Acts => line::SetAside::Acts,
+            SetAside::Place => line::SetAside::Place,
+            SetAside::Device => line::SetAside::Device,
+        }),
         differing: Differing::of(&file.differences),
     }
 }

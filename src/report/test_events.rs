@@ -3,7 +3,7 @@
 use crate::control::wire::{About, Role, State, Want};
 use crate::failure::{Exit, Failure};
 use crate::files::acting::Found;
-use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, Stored, Way};
+use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way};
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -85,6 +85,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             replaced: if folder { 3 } else { 0 },
             differences: differences.clone(),
             acts: acts(),
+            set_aside: folder.then_some(SetAside::Acts),
         })
     };
     let secret = |stored, name| Event::Secret { id, name, size: 32, stored };
@@ -161,6 +162,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             replaced: 0,
             differences: incomplete,
             acts: Found::default(),
+            set_aside: Some(SetAside::Device),
         }),
         Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
         Event::Session(about()),

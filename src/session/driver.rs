@@ -474,6 +474,9 @@ impl<'a> Driver<'a> {
         if let (Some(inbox), Some(Destination::Private)) = (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to)) {
             inbox.remove_if_empty();
         }
+        if let Some(apart) = &self.apart {
+            apart.remove_if_empty();
+        }
     }
 }
 

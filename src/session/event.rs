@@ -260,6 +260,34 @@ pub struct Arrived {
     pub differences: Differences,
     /// What programs act on of it, by the names that these have here, each path from its own name on.
     pub acts: Found,
+    /// Why it is in a private directory and not where things go, if it is.
+    pub set_aside: Option<SetAside>,
+}
+
+/// Why something is in a private directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetAside {
+    /// Behind a fence, programs act on a folder, or on something in it.
+    Acts,
+    /// Programs act on whatever lies where it would go.
+    Place,
+    /// Behind a fence, a folder could not be moved from where it would go, whatever is in it.
+    Device,
+}
+
+impl SetAside {
+    /// All reasons.
+    pub const ALL: [Self; 3] = [Self::Acts, Self::Place, Self::Device];
+
+    /// Its word for programs (EVENTS.md).
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Acts => "acts",
+            Self::Place => "place",
+            Self::Device => "device",
+        }
+    }
 }
 
 /// Where a received secret went.

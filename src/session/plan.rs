@@ -221,6 +221,9 @@ pub struct Taking {
     pub policy: Policy,
     /// Whether a person says yes to every offer first.
     pub ask: bool,
+    /// Whether a fence is around it: folders in which something acts go to a private directory, and no name on the command line is a
+    /// person's word.
+    pub fenced: bool,
     /// Where the first secret goes, or each, if the command line says so.
     pub sink: Option<SecretSink>,
     /// Where the others go.

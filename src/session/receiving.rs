@@ -2,10 +2,10 @@
 
 use super::answers::Gone;
 use super::driver::Driver;
-use super::event::{Arrived, Event, NAMES, Offered, Way};
+use super::event::{Arrived, Event, NAMES, Offered, SetAside, Way};
 use super::plan::{Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
-use crate::files::acting::Found;
+use crate::files::acting::{Found, Place};
 use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
@@ -26,6 +26,17 @@ pub(super) struct Theirs {
     offer: Offer,
     bytes: Option<u64>,
     receiving: Option<Arc<Receiving>>,
+    /// Why all of it goes to a private directory, if it does.
+    set_aside: Option<SetAside>,
+}
+
+/// Where the files of an offer go.
+struct Landing {
+    inbox: Inbox,
+    /// Where a folder of it goes in which something acts, if that is elsewhere.
+    aside: Option<Inbox>,
+    /// Why all of it goes to a private directory, if it does.
+    set_aside: Option<SetAside>,
 }
 
 /// Something of the peer's that waits until so much has been received that there is room for its line.
@@ -69,7 +80,11 @@ impl Driver<'_> {
         }
         let Some(taking) = self.wanted(id) else { return };
         if let Some((inbox, name)) = self.name_of_its_own(&taking) {
-            return self.text_as(id, body, inbox, name, taking.policy.conflict);
+            let inbox = if taking.fenced && self.is_open_to(&taking, &inbox) { self.private(&taking) } else { Ok(inbox) };
+            return match inbox {
+                Ok(inbox) => self.text_as(id, body, inbox, name, taking.policy.conflict),
+                Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
+            };
         }
         let size = body.raw().len();
         let mut saved = None;
@@ -210,20 +225,34 @@ impl Driver<'_> {
         }
         let faithful = self.conversation.is_faithful();
         let bytes = offer.counted.then_some(offer.bytes);
-        self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None });
+        self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None, set_aside: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
-        let (names, acts, plan) = match &taking.to {
+        let (names, acts, plan, inbox) = match &taking.to {
             Destination::Output(_) if !one_file && self.can_ask_for_place() => {
                 let why = "The other side offers a folder or several items, and the output takes a single file";
                 return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
             }
-            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), Found::default(), None),
+            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), Found::default(), None, None),
             Destination::Folder(..) | Destination::Private => {
                 // A text may have the name already.
                 let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
-                let planned = self.inbox(&taking).map_err(|failure| Refusal { reason: Reason::Disk, failure });
-                match planned.and_then(|inbox| inbox.plan(&offer, rename, faithful).map(|plan| (plan.names(&inbox), plan))) {
-                    Ok(((names, acts), plan)) => (names, acts, Some(plan)),
+                let landing = self.landing(&taking, &offer).map_err(|failure| Refusal { reason: Reason::Disk, failure });
+                let planned = landing.and_then(|landing| {
+                    let plan = landing.inbox.plan(&offer, rename, faithful)?;
+                    let plan = match &landing.aside {
+                        Some(private) => plan.beside(private)?,
+                        None => plan,
+                    };
+                    Ok((plan, landing))
+                });
+                match planned {
+                    Ok((plan, Landing { inbox, set_aside, .. })) => {
+                        if let Some(theirs) = self.theirs.get_mut(&id) {
+                            theirs.set_aside = set_aside;
+                        }
+                        let (names, acts) = plan.names(&inbox);
+                        (names, acts, Some(plan), Some(inbox))
+                    }
                     Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.can_ask_for_place() => {
                         let why = failure.detail.clone();
                         return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
@@ -232,8 +261,13 @@ impl Driver<'_> {
                 }
             }
         };
+        // Nobody works in a private directory.
+        let at_work = inbox.as_ref().is_some_and(|inbox| !inbox.is_private());
+        let place = inbox.as_ref().and_then(Inbox::machine).filter(|place| place.takes_all() && !is_word(&taking, &offer, self.name_used));
+        let folder = plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| plan.folder().is_some_and(|name| inbox.acts_on(name)));
+        let place = place.map(Place::named).or_else(|| folder.then_some("a folder by whose name programs act"));
         // Whoever has said yes beforehand did not know of names by which programs act.
-        let asked = taking.ask || self.plan.person && !acts.is_empty();
+        let asked = taking.ask || self.plan.person && (at_work && !acts.is_empty() || place.is_some());
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
         let mut names: Vec<String> = names;
         let names_more = u32::try_from(names.len().saturating_sub(NAMES)).unwrap_or(u32::MAX);
@@ -251,13 +285,13 @@ impl Driver<'_> {
         self.say(&Event::Offer(offered.clone()));
         let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).map(|item| (item.name.clone(), item.joins)).collect();
         if !asked && taken.is_empty() {
-            return self.accept(id, &taking, plan);
+            return self.accept(id, &taking, plan.zip(inbox));
         }
         let folder = plan.as_ref().and_then(FilePlan::folder);
-        let place = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_os_str()));
-        let into = self.inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| place(inbox).display().to_string());
+        let path = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_os_str()));
+        let into = inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| path(inbox).display().to_string());
         let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
-            if asked && !terminal.accept(&offered, &into, None)? || gone.is_set() {
+            if asked && !terminal.accept(&offered, &into, place)? || gone.is_set() {
                 return Ok(None);
             }
             let ask = |(name, joins): (FileName, bool)| terminal.conflict(&name.text(), joins).map(|answer| (name, answer));
@@ -276,7 +310,7 @@ impl Driver<'_> {
                         }
                         plan
                     });
-                    driver.accept(id, &taking, plan);
+                    driver.accept(id, &taking, plan.zip(inbox));
                 }
                 Ok(None) => driver.refuse(id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
                 Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
@@ -314,7 +348,7 @@ impl Driver<'_> {
         });
     }
 
-    fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<FilePlan>) {
+    fn accept(&mut self, id: ItemId, taking: &Taking, plan: Option<(FilePlan, Inbox)>) {
         // Withdrawn while the person here was thinking.
         let Some(offer) = self.theirs.get(&id).map(|theirs| theirs.offer.clone()) else { return };
         if let Destination::Output(outlet) = &taking.to {
@@ -328,17 +362,12 @@ impl Driver<'_> {
             let begun = Output::begin(&offer, taking.policy.max_size, outlet.clone(), told);
             return self.begun(id, begun.map(Receiving::Output));
         }
-        let Some(plan) = plan else { return };
-        match self.inbox(taking) {
-            Ok(inbox) => {
-                // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
-                // for a session that is over is removed again.
-                let begin = move || inbox.begin(plan).map(Receiving::Files);
-                let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
-                self.removals.making(begins);
-            }
-            Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
-        }
+        let Some((plan, inbox)) = plan else { return };
+        // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
+        // for a session that is over is removed again.
+        let begin = move || inbox.begin(plan).map(Receiving::Files);
+        let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
+        self.removals.making(begins);
     }
 
     /// The place of a transfer is made, or cannot be.
@@ -411,7 +440,7 @@ impl Driver<'_> {
     fn committed(&mut self, id: ItemId, committed: Committed) {
         let Committed { items: saved, told } = committed;
         self.tables.remove_sink(id);
-        self.theirs.remove(&id);
+        let all_aside = self.theirs.remove(&id).and_then(|theirs| theirs.set_aside);
         // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to remove it.
         let left_out = saved.iter().any(|saved| saved.skipped);
         let mut differing = Differences::default();
@@ -434,6 +463,7 @@ impl Driver<'_> {
                 replaced: saved.replaced,
                 differences: saved.differences,
                 acts: saved.acts,
+                set_aside: all_aside.or(saved.set_aside.then_some(SetAside::Acts)),
             }));
         }
         self.differ(&differing, Side::Here);
@@ -516,11 +546,40 @@ impl Driver<'_> {
             return Ok(inbox.clone());
         }
         let inbox = match &taking.to {
+            Destination::Folder(inbox, _) if self.is_open_to(taking, inbox) => return self.private(taking),
             Destination::Folder(inbox, _) => inbox.clone(),
             Destination::Private | Destination::Output(_) => Inbox::private(&private_base()?, taking.policy)?,
         };
         self.inbox = Some(inbox.clone());
         Ok(inbox)
+    }
+
+    /// True if programs act on whatever lies there, and no person can be asked about it.
+    fn is_open_to(&self, taking: &Taking, inbox: &Inbox) -> bool {
+        (taking.fenced || !self.plan.person) && inbox.machine().is_some_and(Place::takes_all)
+    }
+
+    /// Where the files of an offer go.
+    fn landing(&mut self, taking: &Taking, offer: &Offer) -> Result<Landing, Failure> {
+        let Destination::Folder(inbox, name) = &taking.to else {
+            return self.inbox(taking).map(|inbox| Landing { inbox, aside: None, set_aside: None });
+        };
+        let aside = |inbox, why| Landing { inbox, aside: None, set_aside: Some(why) };
+        let word = is_word(taking, offer, self.name_used);
+        // A folder in a home that a program knows is such a place itself.
+        let in_home = !word && !self.name_used && inbox.machine() == Some(Place::Home);
+        let settings = in_home && name.as_ref().is_some_and(|name| inbox.acts_on(name));
+        if self.is_open_to(taking, inbox) && !word || settings && !self.plan.person {
+            return self.private(taking).map(|private| aside(private, SetAside::Place));
+        }
+        if !taking.fenced || offer.items.iter().all(|item| item.kind != ItemKind::Folder) {
+            return Ok(Landing { inbox: inbox.clone(), aside: None, set_aside: None });
+        }
+        let private = self.private(taking)?;
+        if inbox.moves_into(&private) {
+            return Ok(Landing { inbox: inbox.clone(), aside: Some(private), set_aside: None });
+        }
+        Ok(aside(private, SetAside::Device))
     }
 
     /// The private directory of what is not for where the rest goes; it is made the first time.
@@ -532,9 +591,16 @@ impl Driver<'_> {
             return Ok(inbox.clone());
         }
         let inbox = Inbox::private(&private_base()?, taking.policy)?;
+        let inbox = if let Destination::Folder(beside, _) = &taking.to { inbox.counted_with(beside) } else { inbox };
         self.apart = Some(inbox.clone());
         Ok(inbox)
     }
+}
+
+/// True if what is offered is one file whose name on this command line is a person's word.
+fn is_word(taking: &Taking, offer: &Offer, name_used: bool) -> bool {
+    let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
+    one_file && !taking.fenced && !name_used && matches!(taking.to, Destination::Folder(_, Some(_)))
 }
 
 const fn conflict(answer: prompt::Conflict) -> Conflict {

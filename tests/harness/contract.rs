@@ -133,6 +133,15 @@ struct File {
     replaced: Option<u32>,
     acts: Option<Vec<String>>,
     acts_more: Option<u64>,
+    set_aside: Option<SetAside>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SetAside {
+    Acts,
+    Place,
+    Device,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -435,6 +444,7 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
             }
             assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
             check_acts(it.acts.as_deref(), it.acts_more, line);
+            assert!(it.set_aside.is_none_or(|why| matches!(why, SetAside::Acts | SetAside::Place | SetAside::Device)), "{line}");
             assert!(matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX, "{line}");
             assert!(it.merged.is_none_or(|merged| merged && matches!(it.kind, Kind::Folder)), "{line}");
             assert!(it.replaced.is_none_or(|replaced| (1..=it.files).contains(&replaced)), "{line}");

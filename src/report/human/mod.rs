@@ -183,10 +183,8 @@ impl<W: Write + Send + 'static> Human<W> {
         let called = file.original_name.as_ref().map(|original| format!("the other side calls it {}", words::bytes(original.raw())));
         let itself = file.original_name.as_ref().map(|original| original.raw());
         let merged = file.merged.then(|| words::merged(file.replaced));
-        self.with(
-            line,
-            called.into_iter().chain(merged).chain(words::differing(&file.differences, itself)).chain(words::acting(&file.acts)),
-        )
+        let acts = words::acting(&file.acts).into_iter().chain(file.set_aside.map(|why| words::set_aside(why).to_owned()));
+        self.with(line, called.into_iter().chain(merged).chain(words::differing(&file.differences, itself)).chain(acts))
     }
 
     /// A line with others below it that belong to it.

@@ -3,7 +3,7 @@ use crate::failure::{Exit, Failure};
 use crate::files::acting::Found;
 use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
-use crate::session::event::{Channel, Join, Offered, Reach};
+use crate::session::event::{Channel, Join, Offered, Reach, SetAside};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -214,6 +214,7 @@ fn arrived(name: &str) -> Arrived {
         replaced: 0,
         differences: Differences::default(),
         acts: Found::default(),
+        set_aside: None,
     }
 }
 
@@ -242,7 +243,7 @@ fn taking_files() {
         Event::File(renamed),
         Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
         Event::File(Arrived { acts: Found::read(vec!["Makefile".into()], 0), ..arrived("Makefile") }),
-        Event::File(Arrived { acts: acting, ..folder }),
+        Event::File(Arrived { acts: acting, set_aside: Some(SetAside::Acts), ..folder }),
         Event::PeerLeft(Reason::Done),
         Event::End { exit: Exit::Done, reason: "done", more: false },
     ];
@@ -260,6 +261,7 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
   programs act unasked on Makefile
 ✓ Received logs, 13 files, 1.2 MB, local network
   programs act unasked on logs/.git, \"logs/a b/bin\", c, d, e and 8 more
+  it is in a private folder because of that, and not where things go
 "
     );
 }

@@ -6,7 +6,7 @@ use crate::report::amounts::{count, roughly, size};
 use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
 use crate::report::sentences::{Side, sentence};
-use crate::session::event::{Channel, Offered, Path, Reach};
+use crate::session::event::{Channel, Offered, Path, Reach, SetAside};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -166,6 +166,17 @@ pub fn acting(found: &Found) -> Option<String> {
         more => format!(" and {more} more"),
     };
     (!found.is_empty()).then(|| format!("programs act unasked on {}{more}", told.join(", ")))
+}
+
+/// Why something is in a private folder.
+pub const fn set_aside(why: SetAside) -> &'static str {
+    match why {
+        SetAside::Acts => "it is in a private folder because of that, and not where things go",
+        SetAside::Place => "it is in a private folder: programs act unasked on whatever lies where it would go",
+        SetAside::Device => {
+            "it is in a private folder: behind a fence, a folder goes elsewhere only where it can be moved to once it is known"
+        }
+    }
 }
 
 /// Differences that people are told by name.

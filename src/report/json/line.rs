@@ -280,8 +280,24 @@ pub struct File {
     /// How many more there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acts_more: Option<u32>,
+    /// Why it is in a private directory and not where things go, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
     #[serde(flatten)]
     pub differing: Differing,
+}
+
+/// Why something is in a private directory.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum SetAside {
+    /// Behind a fence, programs act on a folder, or on something in it.
+    Acts,
+    /// Programs act on whatever lies where it would go.
+    Place,
+    /// Behind a fence, a folder could not be moved from where it would go, whatever is in it.
+    Device,
 }
 
 /// What has happened to the channel, its `event`.

@@ -4,7 +4,7 @@ use super::differing::{Differing, bytes};
 use super::moment;
 use crate::files::acting::Found;
 use crate::report::sentences::reason;
-use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, Stored};
+use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -80,6 +80,7 @@ fn event(line: &Value) -> Option<Event> {
                 replaced: 0,
                 differences: Differences::default(),
                 acts: Found::default(),
+                set_aside: None,
             }),
             (None, None) => return None,
         },
@@ -95,6 +96,7 @@ fn event(line: &Value) -> Option<Event> {
             replaced: number("replaced").and_then(|replaced| u32::try_from(replaced).ok()).unwrap_or(0),
             differences: Differing::read(line),
             acts: acts(),
+            set_aside: word("set_aside").and_then(|word| SetAside::ALL.into_iter().find(|why| why.word() == word)),
         }),
         ("secret", _) => {
             let stored = match (word("stored")?, saved_to()) {

@@ -42,6 +42,7 @@ enum Promised {
         replaced: Option<u32>,
         acts: Option<Vec<String>>,
         acts_more: Option<u32>,
+        set_aside: Option<PromisedSetAside>,
         renamed: Option<Vec<serde_json::Value>>,
         renamed_more: Option<u32>,
         missing: Option<Vec<serde_json::Value>>,
@@ -68,6 +69,7 @@ enum Promised {
         replaced: Option<u32>,
         acts: Option<Vec<String>>,
         acts_more: Option<u32>,
+        set_aside: Option<PromisedSetAside>,
         renamed: Option<Vec<serde_json::Value>>,
         renamed_more: Option<u32>,
         missing: Option<Vec<serde_json::Value>>,
@@ -339,6 +341,14 @@ enum PromisedWay {
 enum Kind {
     File,
     Folder,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PromisedSetAside {
+    Acts,
+    Place,
+    Device,
 }
 
 #[derive(Debug, Deserialize)]

@@ -186,3 +186,27 @@ fn a_token_is_shown_to_no_relay_that_only_the_agent_names() {
         assert_eq!(client.call("open", arguments).unwrap()["reach"], "relay");
     }
 }
+
+#[test]
+fn a_folder_in_which_something_acts_never_comes_where_the_agent_works() {
+    let (here, there) = (Machine::new(), Machine::new());
+    std::fs::create_dir(here.path("inbox")).unwrap();
+    for name in ["project/.claude/settings.json", "plain/a", "CLAUDE.md"] {
+        there.write(name, "x");
+    }
+    let (mut host, mut peer) = (Client::with(&here, &["-o", "inbox"]), Client::new(&there));
+    let code = host.open();
+    peer.call("connect", json!({"code": code})).unwrap();
+    let mut saved = |name: &str| {
+        peer.call("send_file", json!({"paths": [name]})).unwrap();
+        host.until("file")
+    };
+    let project = saved("project");
+    assert_eq!((&project["set_aside"], &project["acts"]), (&json!("acts"), &json!(["project/.claude"])));
+    let private = here.home().canonicalize().unwrap().join(".local/state/pinhole");
+    assert!(PathBuf::from(project["saved_to"].as_str().unwrap()).starts_with(private), "{project}");
+    assert!(saved("plain")["set_aside"].is_null() && saved("CLAUDE.md")["name"] == "_CLAUDE.md");
+    let mut names: Vec<_> = std::fs::read_dir(here.path("inbox")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["_CLAUDE.md", "plain"]);
+}
