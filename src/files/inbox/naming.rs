@@ -162,8 +162,9 @@ impl Incoming {
             if original.is_some() && !skipped {
                 let fate = || Fate::Renamed(PeerName::new(name.bytes().to_vec()));
                 differences.add(offered, fate());
-                // A number that something here has caused says what is here.
-                if name == item.planned.name && !item.planned.chosen {
+                // A number that something here has caused says what is here, and a name that this file system could not hold does not.
+                let wanted = [item.planned.name.clone(), item.planned.name.plain(self.place.known().longest_name)];
+                if wanted.contains(&name) && !item.planned.chosen {
                     committed.told.add(offered, fate());
                 }
             }
