@@ -14,6 +14,9 @@
 //! fence is, and read a second time at the end. So no directory has to be held open for as long as its
 //! files are sent, and a thousand named folders need no thousand handles.
 //!
+//! A file that a kernel makes up has no length before it is read. It is read to its first end when its part is made, or its offer where it
+//! is named, and sent from memory; see `first_end`.
+//!
 //! Behind a [`Fence`] each of these openings is followed by the question where the opened file really is: see there.
 
 mod count;

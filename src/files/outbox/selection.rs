@@ -182,8 +182,9 @@ impl Selection {
         matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| thing.lies))
     }
 
-    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and folders are
-    /// to be counted again: it does not promise how much is in them. A file that has to be read for its length is read, and that is what will be sent of it.
+    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and how much is in
+    /// folders is not promised, but to be counted again. A file that has to be read for its length is read, and that is what will be
+    /// sent of it.
     ///
     /// # Errors
     /// Exit 2 if a peer that is not faithful takes less at once.
