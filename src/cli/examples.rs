@@ -65,7 +65,11 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
             for word in command.iter().filter(|word| shape(word) == Shape::Code) {
                 assert!(CodeAddress::parse(word).is_ok(), "{file}: {command:?}");
             }
-            // DESIGN 4: no command of an agent needs more than 50 s, of which it waits 45.
+            // What a tool runs in the background, and wakes its agent at the end of, may wait as long as a channel rests.
+            if command == ["pinhole", "receive", "CODE", "--wait", "55m"] {
+                continue;
+            }
+            // DESIGN 4: no other command of an agent needs more than 50 s, of which it waits 45.
             for pair in command.windows(2).filter(|pair| ["--wait", "--timeout"].contains(&pair[0].as_str())) {
                 assert!(amounts::duration(&pair[1]).unwrap() <= Duration::from_secs(45), "{file}: {command:?}");
             }

@@ -1,5 +1,5 @@
-//! What the skill tells an agent to run, run as it says: in the streaming way and in the detached one, with no command that an agent's
-//! tool would end.
+//! What the skill tells an agent to run, run as it says: in the detached way and, where that is refused, in the streaming one, with no
+//! command that an agent's tool would end.
 
 use crate::harness::content::{bytes, in_full};
 use crate::harness::{Ended, Machine, Running};
@@ -68,7 +68,7 @@ fn everything(host: &Side, peer: &Side, number: &str) {
 }
 
 #[test]
-fn with_a_monitor_on_two_machines() {
+fn with_sessions_that_a_tool_keeps_on_two_machines() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut host = Running::start(by_agent(&here, &["host", "--progress", "off"]));
     let code = host.code();
