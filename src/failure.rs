@@ -109,13 +109,20 @@ impl From<&str> for Detail {
 pub struct Subject {
     text: String,
     peers: bool,
+    many: bool,
 }
 
 impl Subject {
     /// A name of the peer's choice.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { text: quoted(name), peers: true }
+        Self { text: quoted(name), peers: true, many: false }
+    }
+
+    /// So many items.
+    #[must_use]
+    pub fn items(count: usize) -> Self {
+        Self { text: format!("{count} items"), peers: false, many: true }
     }
 
     /// That it is `what`.
@@ -127,7 +134,8 @@ impl Subject {
     /// That it was `what`.
     #[must_use]
     pub fn was(&self, what: impl fmt::Display) -> Detail {
-        Detail { text: format!("{} was {what}", self.text), quotes_peer: self.peers }
+        let verb = if self.many { "were" } else { "was" };
+        Detail { text: format!("{} {verb} {what}", self.text), quotes_peer: self.peers }
     }
 
     /// That it was not `what`.
@@ -139,7 +147,7 @@ impl Subject {
 
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
-        Self { text: text.to_owned(), peers: false }
+        Self { text: text.to_owned(), peers: false, many: false }
     }
 }
 
@@ -185,3 +193,16 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_things_a_sentence_says_were() {
+        let said = |what: &Subject| Failure::new(Exit::Other, "failed", what.was_not("saved")).detail;
+        assert_eq!(said(&Subject::items(3)), "3 items were not saved");
+        assert_eq!(said(&Subject::named("a")), "\"a\" was not saved");
+        assert_eq!(said(&Subject::from("the text")), "the text was not saved");
+    }
+}

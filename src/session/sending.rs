@@ -351,7 +351,7 @@ impl Driver<'_> {
     pub(super) fn failed(&mut self, id: ItemId, reason: Reason) {
         if let Some(ours) = self.forget(id) {
             let failure = failure_from(reason, self.side);
-            let detail = format!("{} was not delivered: {}", ours.what, failure.detail);
+            let detail = format!("could not deliver {}: {}", ours.what, failure.detail);
             let failure = Failure { detail, ..failure };
             ours.fail(&failure);
             self.trouble(failure);

@@ -163,7 +163,7 @@ impl Plan {
     pub(super) fn what(&self) -> Subject {
         match self.items.as_slice() {
             [item] => Subject::from(&item.name),
-            items => Subject::from(format!("{} items", items.len()).as_str()),
+            items => Subject::items(items.len()),
         }
     }
 
