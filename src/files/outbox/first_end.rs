@@ -68,12 +68,16 @@ const TRUE: [u64; 9] = [
     0x0000_4d44, // FAT
     0x2011_bab0, // exFAT
 ];
+/// Overlayfs, which says of a file what the file system beneath says; sysfs can be that, and FUSE.
+const OVERLAY: u64 = 0x794c_7630;
 
 /// What the lengths on a file system are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lengths {
     True,
-    /// All but that of an empty file: the network's, a program's (FUSE), and those that lie over others.
+    /// Those of the file systems beneath it, which are commonly true ones: overlayfs, as in a container.
+    Beneath,
+    /// All but that of an empty file: the network's and a program's (FUSE).
     TrueButForZero,
     MadeUp,
 }
@@ -85,19 +89,28 @@ pub(super) struct FileSystems(HashMap<u64, Lengths>);
 impl FileSystems {
     /// True if a regular file has to be read for its length. `open` opens it, or what is on the same file system, if that is not known yet.
     pub fn lie<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
-        let lengths = self.0.get(&stat.st_dev).copied().or_else(|| {
+        match self.lengths(stat, open) {
+            Some(Lengths::MadeUp) => true,
+            Some(Lengths::True) => false,
+            Some(Lengths::Beneath | Lengths::TrueButForZero) | None => stat.st_size == 0,
+        }
+    }
+
+    /// True if a file is on a disk of this machine, or in its memory, so that a look into it is quick and fetches nothing. `open` is that
+    /// of [`FileSystems::lie`].
+    pub fn are_near<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
+        matches!(self.lengths(stat, open), Some(Lengths::True | Lengths::Beneath))
+    }
+
+    fn lengths<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> Option<Lengths> {
+        self.0.get(&stat.st_dev).copied().or_else(|| {
             let found = lengths(u64::try_from(fstatfs(open()?).ok()?.f_type).unwrap_or(0));
             if self.0.len() >= KNOWN {
                 self.0.clear();
             }
             self.0.insert(stat.st_dev, found);
             Some(found)
-        });
-        match lengths {
-            Some(Lengths::MadeUp) => true,
-            Some(Lengths::True) => false,
-            Some(Lengths::TrueButForZero) | None => stat.st_size == 0,
-        }
+        })
     }
 
     /// True if a file on this device that was read and is empty is an ordinary one, and its times those of its content.
@@ -111,6 +124,8 @@ fn lengths(magic: u64) -> Lengths {
         Lengths::MadeUp
     } else if TRUE.contains(&magic) {
         Lengths::True
+    } else if magic == OVERLAY {
+        Lengths::Beneath
     } else {
         Lengths::TrueButForZero
     }
@@ -319,7 +334,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "x").unwrap();
         assert!(!lie(&dir.path().join("file")));
-        assert_eq!([0xef53, 0x9fa0, 0x6573_5546].map(lengths), [Lengths::True, Lengths::MadeUp, Lengths::TrueButForZero]);
+        let kinds = [Lengths::True, Lengths::MadeUp, Lengths::TrueButForZero, Lengths::Beneath];
+        assert_eq!([0xef53, 0x9fa0, 0x6573_5546, OVERLAY].map(lengths), kinds);
+        // What is on another machine, or made by a program, is not looked into; nor is what a kernel makes up.
+        let near = |lengths: Lengths| {
+            let stat = rustix::fs::stat(dir.path()).unwrap();
+            FileSystems([(stat.st_dev, lengths)].into()).are_near(&stat, || None::<OwnedFd>)
+        };
+        assert_eq!(kinds.map(near), [true, false, false, true]);
+        assert!(!FileSystems::default().are_near(&rustix::fs::stat(dir.path()).unwrap(), || None::<OwnedFd>));
         // Where nothing is known of the file system, an empty file is read and another is not.
         let stat = |path: &Path| rustix::fs::stat(path).unwrap();
         let unknown = || None::<OwnedFd>;

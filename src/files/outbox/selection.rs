@@ -36,6 +36,8 @@ const IN_MEMORY: usize = 64 << 20;
 const MAY_GROW: usize = 100;
 /// How long reading them may take for one offer.
 const READING: Duration = Duration::from_secs(15);
+/// How long it may take to look into those that may grow: a disk may be asleep, and the peer waits.
+const LOOKING: Duration = Duration::from_secs(1);
 
 /// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one selection may be offered more than once.
 pub struct Selection(What);
@@ -176,10 +178,10 @@ impl Selection {
         Some(counted)
     }
 
-    /// Whether [`Selection::offer`] reads files, which may take a while.
+    /// Whether [`Selection::offer`] looks at files, which may take as long as a disk does, or a network.
     #[must_use]
     pub fn reads(&self) -> bool {
-        matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| thing.lies))
+        matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| !thing.folder))
     }
 
     /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and how much is in
@@ -319,6 +321,12 @@ impl Chosen {
         Edges::of(file, &stat)
     }
 
+    /// Whether it is kept where a look into it fetches nothing.
+    fn is_near(&self, systems: &mut FileSystems) -> bool {
+        let place = || open_resolved(&self.path, OFlags::PATH | OFlags::CLOEXEC).ok();
+        rustix::fs::lstat(&self.path).is_ok_and(|stat| systems.are_near(&stat, place))
+    }
+
     /// The size now; where that cannot be had, the size at the check: what is wrong will be said by the walk.
     fn size_now(&self) -> u64 {
         self.path.symlink_metadata().map_or(self.size, |now| now.len())
@@ -405,14 +413,15 @@ fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted>
 /// What an offer says of each thing.
 fn as_they_are(chosen: &[Chosen], rules: &Rules) -> Vec<Offered> {
     let (mut reader, mut in_memory, begun) = (Reader::default(), 0_usize, Instant::now());
-    let mut may_grow = MAY_GROW;
+    let (mut systems, mut may_grow) = (FileSystems::default(), MAY_GROW);
     let said = |thing: &Chosen| {
         if thing.folder {
             return Offered::default();
         }
         if !thing.lies {
-            let edges = if may_grow > 0 { thing.edges(rules) } else { None };
-            may_grow = may_grow.saturating_sub(1);
+            let looks = may_grow > 0 && begun.elapsed() < LOOKING && thing.is_near(&mut systems);
+            let edges = if looks { thing.edges(rules) } else { None };
+            may_grow = may_grow.saturating_sub(usize::from(looks));
             return Offered { size: edges.map_or_else(|| thing.size_now(), |edges| edges.size()), read: None, edges };
         }
         // What was not read is not to be had: the walk says so.

@@ -94,6 +94,14 @@ fn one_that_is_named_and_has_no_end_is_refused_before_there_is_a_code() {
 }
 
 #[test]
+fn an_offer_of_any_file_is_work() {
+    let place = Place::new();
+    let (file, folder) = (place.file("folder/file", "content"), place.path("folder"));
+    assert!(select(std::slice::from_ref(&file)).reads() && select(&[folder.clone(), file]).reads());
+    assert!(!select(&[folder]).reads() && !select(&["-".into()]).reads());
+}
+
+#[test]
 fn what_was_offered_is_what_is_sent() {
     // Another text whenever it is read.
     let uptime: PathBuf = "/proc/uptime".into();
