@@ -2,13 +2,13 @@
 
 use super::count::Counted;
 use super::edges::Edges;
-use super::first_end::{Content, FileSystems, Reader};
+use super::first_end::{Content, FileSystems, Reader, Unread};
 use super::outgoing::Outgoing;
 use super::rules::Rules;
 use super::source::{READ, open_resolved};
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
-use super::{Options, held};
+use super::{Options, SourceFailure, held};
 use crate::failure::{Detail, Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
@@ -39,6 +39,9 @@ const READING: Duration = Duration::from_secs(15);
 /// How long it may take to look into those that may grow: a disk may be asleep, and the peer waits.
 const LOOKING: Duration = Duration::from_secs(1);
 
+/// Why a file is not read that has to be.
+const TOO_MUCH: &str = "the files before it have to be read for their lengths, and that takes more than 64 MiB or 15 seconds";
+
 /// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one selection may be offered more than once.
 pub struct Selection(What);
 
@@ -48,6 +51,8 @@ enum What {
         rules: Arc<Rules>,
         /// For a peer that is not faithful, and for one that is, to which more can be sent.
         counted: Mutex<[Arc<Counted>; 2]>,
+        /// What was read of each before there was a code, until it is offered.
+        read: Mutex<Vec<Option<Content>>>,
         /// What the last offer said of each thing.
         offered: Mutex<Vec<Offered>>,
     },
@@ -70,8 +75,6 @@ pub(super) struct Chosen {
     pub folder: bool,
     /// A file's bytes when it was checked.
     pub size: u64,
-    /// Whether it has to be read for its length.
-    lies: bool,
 }
 
 /// What an offer said of a thing.
@@ -83,6 +86,8 @@ pub(super) struct Offered {
     pub read: Option<Content>,
     /// By what it is known again if it grows.
     pub edges: Option<Edges>,
+    /// Why it is not to be had, where it had to be read and could not be: then nothing is promised of it.
+    pub lost: Option<SourceFailure>,
 }
 
 /// How much an offer is, as far as that is counted.
@@ -103,7 +108,7 @@ impl Selection {
     ///
     /// # Errors
     /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something else, for names over 255 bytes, for
-    /// more paths or names than an offer holds and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
+    /// more paths or names than an offer holds, for more to be read than is held in memory, and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
     pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
@@ -116,10 +121,10 @@ impl Selection {
         let mut names = HashMap::new();
         let mut chosen = Vec::new();
         let mut bytes = OFFER_BYTES;
-        let (mut input, mut systems, mut reader) = (Some(input), FileSystems::default(), Reader::default());
+        let (mut input, mut looking, mut read) = (Some(input), Looking::new(&rules), Vec::new());
         for path in paths {
-            match look(path, &rules, &mut systems, &mut reader)? {
-                Look::Thing(mut thing) => {
+            match looking.at(path)? {
+                Look::Thing(mut thing, content) => {
                     thing.name = distinct(thing.name, thing.folder, &mut names);
                     if thing.name.len() > limits::NAME_BYTES {
                         return Err(too_long(&thing.name));
@@ -133,6 +138,7 @@ impl Selection {
                         .next("put them into one folder and send that"));
                     }
                     chosen.push(thing);
+                    read.push(content);
                 }
                 Look::Stream(..) if paths.len() > 1 => {
                     return Err(usage("stream-alone", format!("{path:?} has no known end, so it is sent alone"))
@@ -144,7 +150,8 @@ impl Selection {
                 }
             }
         }
-        Ok(Self(What::Things { chosen: chosen.into(), rules: Arc::new(rules), counted: Default::default(), offered: Mutex::default() }))
+        let (chosen, read) = (chosen.into(), Mutex::new(read));
+        Ok(Self(What::Things { chosen, rules: Arc::new(rules), counted: Default::default(), read, offered: Mutex::default() }))
     }
 
     /// What it is, in a few words for people, such as `report.pdf`, `3 items` or `standard input`. Unprintable characters are escaped.
@@ -186,24 +193,24 @@ impl Selection {
 
     /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and how much is in
     /// folders is not promised, but to be counted again. A file that has to be read for its length is read, and that is what will be
-    /// sent of it.
+    /// sent of it; for the first offer that was done before there was a code, and is not done twice: some are empty once they were read.
     ///
     /// # Errors
     /// Exit 2 if a peer that is not faithful takes less at once.
     pub fn offer(&self, item: ItemId, faithful: bool) -> Result<Offer, Failure> {
-        let (chosen, rules, offered, counted) = match &self.0 {
+        let (chosen, rules, read, offered, counted) = match &self.0 {
             What::Stream { name, .. } => {
                 let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None, exact: None };
                 return Ok(Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false, allocated: None });
             }
-            What::Things { chosen, rules, offered, counted } => (chosen, rules, offered, counted),
+            What::Things { chosen, rules, read, offered, counted } => (chosen, rules, read, offered, counted),
         };
         if !faithful && chosen.len() > limits::PATH_ITEMS {
             let detail =
                 format!("{} paths were named, and the other side has an older pinhole, which takes {}", chosen.len(), limits::PATH_ITEMS);
             return Err(usage("too-many-items", detail).next("put them into one folder and send that"));
         }
-        let things = as_they_are(chosen, rules);
+        let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
         let named = chosen.iter().zip(&things).fold(0_u64, |sum, (thing, now)| sum.saturating_add(thing.holes_now(now)));
         let mut names = HashMap::new();
         let mut items = Vec::new();
@@ -263,7 +270,10 @@ impl Selection {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
                 // What was read is let go as it is sent.
-                let said = |thing: &mut Offered| Offered { size: thing.size, read: thing.read.take(), edges: thing.edges };
+                let said = |thing: &mut Offered| {
+                    let Offered { size, read, edges, lost } = thing;
+                    Offered { size: *size, read: read.take(), edges: *edges, lost: lost.clone() }
+                };
                 let said = held(offered).iter_mut().map(said).collect();
                 Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
             }
@@ -321,17 +331,6 @@ impl Chosen {
         Edges::of(file, &stat)
     }
 
-    /// Whether it is kept where a look into it fetches nothing.
-    fn is_near(&self, systems: &mut FileSystems) -> bool {
-        let place = || open_resolved(&self.path, OFlags::PATH | OFlags::CLOEXEC).ok();
-        rustix::fs::lstat(&self.path).is_ok_and(|stat| systems.are_near(&stat, place))
-    }
-
-    /// The size now; where that cannot be had, the size at the check: what is wrong will be said by the walk.
-    fn size_now(&self) -> u64 {
-        self.path.symlink_metadata().map_or(self.size, |now| now.len())
-    }
-
     /// Its name as people read it, and as it is where that is not the same.
     fn said(&self) -> (String, Option<PeerName>) {
         match self.name.to_string_lossy() {
@@ -354,54 +353,122 @@ impl Chosen {
 }
 
 enum Look {
-    Thing(Chosen),
+    /// What was read of it, if it has to be.
+    Thing(Chosen, Option<Content>),
     /// A stream's name, and what to read if it is not standard input.
     Stream(String, Option<Input>),
 }
 
-/// Finds out what one path of the command line is, and that it can be read.
-fn look(path: &Path, rules: &Rules, systems: &mut FileSystems, reader: &mut Reader) -> Result<Look, Failure> {
-    if path == Path::new("-") {
-        return Ok(Look::Stream(stream::STDIN.into(), None));
+/// A look at what was named, one after another: what it has cost so far.
+struct Looking<'a> {
+    rules: &'a Rules,
+    systems: FileSystems,
+    reader: Reader,
+    begun: Instant,
+    in_memory: usize,
+    may_grow: usize,
+}
+
+impl<'a> Looking<'a> {
+    fn new(rules: &'a Rules) -> Self {
+        let (systems, reader) = (FileSystems::default(), Reader::default());
+        Self { rules, systems, reader, begun: Instant::now(), in_memory: 0, may_grow: MAY_GROW }
     }
-    let refuse = |error: io::Error| refused(path, &error);
-    let stat = rustix::fs::stat(path).map_err(|error| refuse(error.into()))?;
-    let given_name = path.file_name().map(OsStr::to_os_string);
-    let folder = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => true,
-        FileType::RegularFile => false,
-        FileType::Fifo => {
-            // Opening it here would wait for a writer, or take the reader from one.
-            rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|error| refuse(error.into()))?;
-            let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| refuse(error.into()))?;
-            rules.admit(seen, path).map_err(|barred| barred.failure())?;
-            // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no path to be resolved to.
-            let path = std::path::absolute(path).map_err(refuse)?;
-            return Ok(Look::Stream(
-                given_name.map_or_else(|| stream::STDIN.into(), |name| name.to_string_lossy().into_owned()),
-                Some(Box::new(stream::Pipe::new(path, rules.fence.clone()))),
-            ));
-        }
-        _ => {
-            return Err(usage("not-sendable", format!("{path:?} is a device or a socket, which cannot be sent"))
-                .next("send a file or a folder; '-' reads standard input"));
-        }
-    };
-    let resolved = path.canonicalize().map_err(refuse)?;
-    let Some(own_name) = resolved.file_name() else {
-        return Err(usage("not-sendable", "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
-    };
-    let name = given_name.unwrap_or_else(|| own_name.to_os_string());
-    let opened = readable(&resolved, folder).map_err(refuse)?;
-    let stat = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?;
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
-    let lies = !folder && systems.lie(&stat, || Some(&opened));
-    if lies {
-        reader.content(opened, path, rules, &AtomicBool::new(false)).map_err(|unread| unread.refusal(path))?;
-    } else {
-        rules.admit(&opened, path).map_err(|barred| barred.failure())?;
+
+    /// Whether one more may be read.
+    fn has_room(&self) -> bool {
+        self.in_memory < IN_MEMORY && self.begun.elapsed() < READING
     }
-    Ok(Look::Thing(Chosen { name, path: resolved, folder, size, lies }))
+
+    fn read(&mut self, file: OwnedFd, path: &Path) -> Result<Content, Unread> {
+        let content = self.reader.content(file, path, self.rules, &AtomicBool::new(false))?;
+        self.in_memory = self.in_memory.saturating_add(content.bytes.len());
+        Ok(content)
+    }
+
+    /// Finds out what one path of the command line is, and that it can be read.
+    fn at(&mut self, path: &Path) -> Result<Look, Failure> {
+        if path == Path::new("-") {
+            return Ok(Look::Stream(stream::STDIN.into(), None));
+        }
+        let refuse = |error: io::Error| refused(path, &error);
+        let stat = rustix::fs::stat(path).map_err(|error| refuse(error.into()))?;
+        let given_name = path.file_name().map(OsStr::to_os_string);
+        let folder = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => true,
+            FileType::RegularFile => false,
+            FileType::Fifo => {
+                // Opening it here would wait for a writer, or take the reader from one.
+                rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|error| refuse(error.into()))?;
+                let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| refuse(error.into()))?;
+                self.rules.admit(seen, path).map_err(|barred| barred.failure())?;
+                // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no path to be resolved to.
+                let path = std::path::absolute(path).map_err(refuse)?;
+                return Ok(Look::Stream(
+                    given_name.map_or_else(|| stream::STDIN.into(), |name| name.to_string_lossy().into_owned()),
+                    Some(Box::new(stream::Pipe::new(path, self.rules.fence.clone()))),
+                ));
+            }
+            _ => {
+                return Err(usage("not-sendable", format!("{path:?} is a device or a socket, which cannot be sent"))
+                    .next("send a file or a folder; '-' reads standard input"));
+            }
+        };
+        let resolved = path.canonicalize().map_err(refuse)?;
+        let Some(own_name) = resolved.file_name() else {
+            return Err(usage("not-sendable", "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
+        };
+        let name = given_name.unwrap_or_else(|| own_name.to_os_string());
+        let opened = readable(&resolved, folder).map_err(refuse)?;
+        let stat = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let content = if !folder && self.systems.lie(&stat, || Some(&opened)) {
+            if !self.has_room() {
+                return Err(
+                    usage("too-many-items", format!("{path:?} and {TOO_MUCH}")).next("name fewer of them, or the folder that they are in")
+                );
+            }
+            Some(self.read(opened, path).map_err(|unread| unread.refusal(path))?)
+        } else {
+            self.rules.admit(&opened, path).map_err(|barred| barred.failure())?;
+            None
+        };
+        Ok(Look::Thing(Chosen { name, path: resolved, folder, size }, content))
+    }
+
+    /// What an offer says of a named file now, of which `before` was read already, if it has to be. What is wrong with it otherwise will
+    /// be said by the walk.
+    fn as_it_is(&mut self, thing: &Chosen, before: Option<Content>) -> Offered {
+        let path = &thing.path;
+        // Without opening it: that alone may fetch it from another machine.
+        let Ok(stat) = rustix::fs::lstat(path) else { return Offered { size: thing.size, ..Offered::default() } };
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Offered { size, ..Offered::default() };
+        }
+        let place = || open_resolved(path, OFlags::PATH | OFlags::CLOEXEC).ok();
+        // Asked anew each time: a log that was empty may be long by now, and one that was long empty.
+        if self.systems.lie(&stat, place) {
+            // An ordinary file may have been filled meanwhile, or replaced.
+            let before = before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
+            return match before.map_or_else(|| self.read_again(path), Ok) {
+                Ok(read) => Offered { size: read.bytes.len() as u64, read: Some(read), ..Offered::default() },
+                Err(lost) => Offered { lost: Some(lost), ..Offered::default() },
+            };
+        }
+        let looks = self.may_grow > 0 && self.begun.elapsed() < LOOKING && self.systems.are_near(&stat, place);
+        self.may_grow = self.may_grow.saturating_sub(usize::from(looks));
+        let edges = if looks { thing.edges(self.rules) } else { None };
+        Offered { size: edges.map_or(size, |edges| edges.size()), edges, ..Offered::default() }
+    }
+
+    fn read_again(&mut self, path: &Path) -> Result<Content, SourceFailure> {
+        if !self.has_room() {
+            return Err(SourceFailure::Unreadable { path: path.to_owned(), error: format!("it and {TOO_MUCH}") });
+        }
+        let file = readable(path, false).map_err(|error| SourceFailure::of(path, &error))?;
+        self.read(file, path).map_err(|unread| unread.failure(path))
+    }
 }
 
 /// The count for a peer that is `faithful` or not.
@@ -410,29 +477,11 @@ fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted>
     Arc::clone(if faithful { full } else { plain })
 }
 
-/// What an offer says of each thing.
-fn as_they_are(chosen: &[Chosen], rules: &Rules) -> Vec<Offered> {
-    let (mut reader, mut in_memory, begun) = (Reader::default(), 0_usize, Instant::now());
-    let (mut systems, mut may_grow) = (FileSystems::default(), MAY_GROW);
-    let said = |thing: &Chosen| {
-        if thing.folder {
-            return Offered::default();
-        }
-        if !thing.lies {
-            let looks = may_grow > 0 && begun.elapsed() < LOOKING && thing.is_near(&mut systems);
-            let edges = if looks { thing.edges(rules) } else { None };
-            may_grow = may_grow.saturating_sub(usize::from(looks));
-            return Offered { size: edges.map_or_else(|| thing.size_now(), |edges| edges.size()), read: None, edges };
-        }
-        // What was not read is not to be had: the walk says so.
-        let room = in_memory < IN_MEMORY && begun.elapsed() < READING;
-        let opened = room.then(|| readable(&thing.path, false).ok()).flatten();
-        let read = opened.and_then(|file| reader.content(file, &thing.path, rules, &AtomicBool::new(false)).ok());
-        let size = read.as_ref().map_or(0, |read| read.bytes.len());
-        in_memory = in_memory.saturating_add(size);
-        Offered { size: size as u64, read, edges: None }
-    };
-    chosen.iter().map(said).collect()
+/// What an offer says of each thing, of which `read` was read already.
+fn as_they_are(chosen: &[Chosen], read: Vec<Option<Content>>, rules: &Rules) -> Vec<Offered> {
+    let (mut looking, read) = (Looking::new(rules), read.into_iter().chain(std::iter::repeat_with(|| None)));
+    let said = |(thing, before): (&Chosen, _)| if thing.folder { Offered::default() } else { looking.as_it_is(thing, before) };
+    chosen.iter().zip(read).map(said).collect()
 }
 
 /// Opens a file or folder, at its path without links, to see that it can be read.

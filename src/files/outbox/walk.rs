@@ -147,7 +147,12 @@ impl Walk {
 
     /// Comes to the next named file or folder, at `path`.
     fn begin(&mut self, thing: &Chosen, offered: Option<Offered>, stop: &AtomicBool) -> Result<Found, SourceFailure> {
-        let (offered, read, edges) = offered.map_or((None, None, None), |offered| (Some(offered.size), offered.read, offered.edges));
+        let promised = offered.is_some();
+        let Offered { size, read, edges, lost } = offered.unwrap_or_default();
+        let offered = promised.then_some(size);
+        if let Some(lost) = lost {
+            return Err(lost);
+        }
         if let Some(read) = read {
             // What was offered is what was there then.
             return Ok(Found::read(read, None));
@@ -483,6 +488,24 @@ mod tests {
     use super::*;
     use crate::files::outbox::{Options, Selection};
     use std::fs;
+
+    #[test]
+    fn what_could_not_be_read_for_its_offer_is_missing_for_that_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("file");
+        fs::write(&path, "longer than was promised").unwrap();
+        let selection = Selection::check(std::slice::from_ref(&path), &Options::default(), io::empty()).unwrap();
+        let lost = SourceFailure::Unreadable { path, error: "it took too long".into() };
+        for faithful in [true, false] {
+            let (chosen, rules) = selection.things().unwrap();
+            let offered = vec![Offered { lost: Some(lost.clone()), ..Offered::default() }];
+            let mut walk = Walk::new(chosen, offered, rules, faithful);
+            match walk.next(&SkipList::default(), &AtomicBool::new(false)) {
+                Ok(found) => assert_eq!(found.map(|found| (found.size, found.lost)), Some((0, Some(lost.clone())))),
+                Err(failure) => assert_eq!((faithful, &failure), (false, &lost)),
+            }
+        }
+    }
 
     #[test]
     fn entries_beyond_a_million_are_listed_and_left_out() {

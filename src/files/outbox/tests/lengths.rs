@@ -52,6 +52,62 @@ fn they_are_counted_as_long_as_they_are() {
     assert_eq!(counted.bytes(), content_of(FOLDER).len() as u64);
 }
 
+/// A file of procfs whose content can be changed: the name of a thread, which ends when this is dropped.
+struct Named {
+    path: PathBuf,
+    _end: std::sync::mpsc::Sender<()>,
+}
+
+impl Named {
+    fn start(name: &str) -> Self {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (told, number) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            told.send(rustix::thread::gettid()).unwrap();
+            let _ended = ended.recv();
+        });
+        let number = number.recv().unwrap().as_raw_nonzero();
+        let named = Self { path: format!("/proc/{}/task/{number}/comm", std::process::id()).into(), _end: end };
+        named.call(name);
+        named
+    }
+
+    fn call(&self, name: &str) {
+        fs::write(&self.path, name).unwrap();
+    }
+}
+
+/// What the selection offers and sends now.
+fn sent(selection: &Selection) -> Vec<u8> {
+    let offer = selection.offer(ItemId(1), true).unwrap();
+    let outgoing = open(selection);
+    let (_, _, bytes) = parts(&outgoing).unwrap();
+    assert_eq!(bytes, offer.bytes);
+    bytes_from(&outgoing, 0, 64).unwrap()
+}
+
+#[test]
+fn what_was_read_before_the_code_is_the_first_that_is_offered() {
+    let named = Named::start("before");
+    let selection = select(std::slice::from_ref(&named.path));
+    named.call("after it");
+    assert_eq!(sent(&selection), b"before\n", "some are empty once they were read");
+    assert_eq!(sent(&selection), b"after it\n", "and it is read for each offer after that");
+}
+
+#[test]
+fn more_of_them_than_memory_may_hold_are_refused_before_there_is_a_code() {
+    let size = fs::read("/proc/kallsyms").unwrap().len();
+    if !(1 << 20..15 << 20).contains(&size) {
+        return eprintln!("no made-up file of the right size is here");
+    }
+    let paths = |count: usize| vec![PathBuf::from("/proc/kallsyms"); count];
+    let fit = (64 << 20) / size;
+    let failure = refusal(&paths(fit + 2));
+    assert_eq!((failure.exit, failure.word), (Exit::Usage, "too-many-items"), "{failure}");
+    assert!(failure.detail.contains("64 MiB"), "{failure}");
+}
+
 #[test]
 fn a_link_that_is_followed_leads_to_them() {
     let place = Place::new();
