@@ -1,4 +1,5 @@
-//! Counting what is in folders while a code is waiting, so that the offer can say "at least 12.3 GB, still counting".
+//! Counting what is in folders while a code is waiting, so that the offer can say "at least 12.3 GB, still counting". No file is read for
+//! it: one whose length only that tells counts as empty until it is sent.
 
 use super::rules::Rules;
 use super::selection::Chosen;
@@ -41,9 +42,8 @@ impl Counted {
     pub(super) fn begin(self: &Arc<Self>, folders: Arc<[Chosen]>, rules: Arc<Rules>, faithful: bool) {
         if !self.begun.swap(true, Ordering::Relaxed) {
             let counted = Arc::clone(self);
-            let _uncounted = std::thread::Builder::new()
-                .name("count".into())
-                .spawn(move || counted.count(Walk::new(folders, Vec::new(), rules, faithful)));
+            let _uncounted =
+                std::thread::Builder::new().name("count".into()).spawn(move || counted.count(Walk::counting(folders, rules, faithful)));
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
         assert!(counted.stop.load(Ordering::Relaxed), "the thread ends with the selection");
         let counted = Counted::default();
         counted.stop();
-        counted.count(Walk::new(folders, Vec::new(), rules, true));
+        counted.count(Walk::counting(folders, rules, true));
         assert_eq!((counted.done(), counted.entries()), (false, 0));
     }
 }

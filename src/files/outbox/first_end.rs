@@ -27,8 +27,9 @@ const NOTHING: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(20);
 /// Bytes read at once: some files of `/proc/sys` have their end after the first read, whether that took all or not.
 const PIECE: usize = 256 << 10;
-/// Threads of this process that may be in reads which never return.
+/// Threads of this process that may be in reads which never return, of one file system and of all.
 const STUCK: usize = 8;
+const STUCK_IN_ALL: usize = 64;
 /// File systems that are remembered.
 const KNOWN: usize = 256;
 
@@ -113,6 +114,12 @@ impl FileSystems {
         })
     }
 
+    /// The same, for tests: what is on this device is on a network.
+    #[cfg(test)]
+    pub fn on_a_network(device: u64) -> Self {
+        Self([(device, Lengths::TrueButForZero)].into())
+    }
+
     /// True if a file on this device that was read and is empty is an ordinary one, and its times those of its content.
     pub fn keep_files(&self, stat: &Stat) -> bool {
         self.0.get(&stat.st_dev).is_some_and(|lengths| *lengths != Lengths::MadeUp)
@@ -143,6 +150,8 @@ pub(super) enum Unread {
     /// No regular file any more.
     Other,
     Barred(Barred),
+    /// So many reads of its file system have no end that no other is begun.
+    Busy(Box<Stat>),
     Failed(io::Error),
 }
 
@@ -152,6 +161,7 @@ impl Unread {
         match self {
             Self::Other => SourceFailure::Changed { path: path.to_owned() },
             Self::Barred(barred) => SourceFailure::Fenced(barred),
+            Self::Busy(_) => SourceFailure::of(path, &io::Error::other("too many files beside it are still being read, and have no end")),
             Self::Failed(error) => SourceFailure::of(path, &error),
         }
     }
@@ -174,7 +184,7 @@ impl Unread {
             Self::Other => Why::Special,
             Self::Barred(barred) => barred.why,
             Self::Failed(error) if is_endless(error) => Why::Endless,
-            Self::Failed(_) => Why::Unreadable,
+            Self::Busy(_) | Self::Failed(_) => Why::Unreadable,
         }
     }
 }
@@ -186,8 +196,8 @@ pub(super) struct Reader {
     left: &'static Left,
 }
 
-/// The threads of this process that were left in a read.
-type Left = Mutex<Vec<Weak<()>>>;
+/// The threads of this process that were left in a read, each with the device of its file.
+type Left = Mutex<Vec<(u64, Weak<()>)>>;
 
 static LEFT: Left = Mutex::new(Vec::new());
 
@@ -205,6 +215,13 @@ impl Default for Reader {
 }
 
 impl Reader {
+    /// One that finds every place of that device taken, for tests.
+    #[cfg(test)]
+    pub fn busy(device: u64, stuck: &Arc<()>) -> Self {
+        let left = vec![(device, Arc::downgrade(stuck)); STUCK];
+        Self { left: Box::leak(Box::new(Mutex::new(left))), ..Self::default() }
+    }
+
     /// Reads a file that was just opened at `path`, if the fence of `rules` lets it out: by where it is before, and by what is in it after.
     pub fn content(&mut self, file: OwnedFd, path: &Path, rules: &Rules, stop: &AtomicBool) -> Result<Content, Unread> {
         let stat = fstat(&file).map_err(|error| Unread::Failed(error.into()))?;
@@ -213,19 +230,34 @@ impl Reader {
         }
         rules.admit_read(&file, path, b"").map_err(Unread::Barred)?;
         let file = Arc::new(file);
-        let bytes = self.read(&file, stop).map_err(Unread::Failed)?;
+        let bytes = match self.read(&file, stat.st_dev, stop) {
+            Some(read) => read.map_err(Unread::Failed)?,
+            None => return Err(Unread::Busy(Box::new(stat))),
+        };
         rules.admit_read(&file, path, &bytes).map_err(Unread::Barred)?;
         Ok(Content { stat, bytes: bytes.into() })
     }
 
-    /// Reads from where `file` stands to its first end. A read that does not return is left to itself, and so it is once `stop` is set.
+    /// Reads from where `file`, on `device`, stands to its first end. A read that does not return is left to itself, and so it is once
+    /// `stop` is set. Nothing if too many were left there.
     ///
     /// # Errors
     /// Those of reading; [`io::ErrorKind::TimedOut`] and [`io::ErrorKind::FileTooLarge`] for what has no end within 5 s and 16 MiB.
-    fn read(&mut self, file: &Arc<OwnedFd>, stop: &AtomicBool) -> io::Result<Vec<u8>> {
+    fn read(&mut self, file: &Arc<OwnedFd>, device: u64, stop: &AtomicBool) -> Option<io::Result<Vec<u8>>> {
+        let mut left = held(self.left);
+        left.retain(|(_, thread)| thread.strong_count() > 0);
+        let here = left.iter().filter(|(of, _)| *of == device).count();
+        if here >= STUCK || left.len() >= STUCK_IN_ALL {
+            return None;
+        }
+        drop(left);
+        Some(self.read_begun(file, device, stop))
+    }
+
+    fn read_begun(&mut self, file: &Arc<OwnedFd>, device: u64, stop: &AtomicBool) -> io::Result<Vec<u8>> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            None => Worker::start(self.patience, self.left)?,
+            None => Worker::start(self.patience)?,
         };
         let gone = || io::Error::other("the thread that reads it has ended");
         worker.files.send(Arc::clone(file)).map_err(|_| gone())?;
@@ -239,7 +271,7 @@ impl Reader {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
                 Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) || late.is_none_or(|late| late < Instant::now()) => {
-                    held(self.left).push(worker.thread);
+                    held(self.left).push((device, worker.thread));
                     return Err(endless());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -249,13 +281,7 @@ impl Reader {
 }
 
 impl Worker {
-    fn start(patience: Duration, left: &Left) -> io::Result<Self> {
-        let mut left = held(left);
-        left.retain(|thread| thread.strong_count() > 0);
-        if left.len() >= STUCK {
-            return Err(io::Error::other("too many files before it are still being read, and have no end"));
-        }
-        drop(left);
+    fn start(patience: Duration) -> io::Result<Self> {
         let (files, to_read) = channel::<Arc<OwnedFd>>();
         let (read, answers) = channel();
         let here = Arc::new(());
@@ -320,7 +346,7 @@ mod tests {
     }
 
     fn read(file: &Arc<OwnedFd>, patience: u64) -> io::Result<Vec<u8>> {
-        Reader { patience: Duration::from_millis(patience), ..Reader::default() }.read(file, &AtomicBool::new(false))
+        Reader { patience: Duration::from_millis(patience), ..Reader::default() }.read(file, 0, &AtomicBool::new(false)).unwrap()
     }
 
     #[test]
@@ -355,13 +381,13 @@ mod tests {
     fn what_is_made_up_is_read_to_its_end() {
         let mut reader = Reader::default();
         for path in ["/proc/version", "/proc/cpuinfo", "/sys/devices/system/cpu/online"] {
-            let content = reader.read(&open(path), &AtomicBool::new(false)).unwrap();
+            let content = reader.read(&open(path), 0, &AtomicBool::new(false)).unwrap().unwrap();
             assert!(!content.is_empty());
             if path != "/proc/cpuinfo" {
                 assert_eq!(content, std::fs::read(path).unwrap());
             }
         }
-        assert_eq!(reader.read(&open("/dev/null"), &AtomicBool::new(false)).unwrap(), b"");
+        assert_eq!(reader.read(&open("/dev/null"), 0, &AtomicBool::new(false)).unwrap().unwrap(), b"");
     }
 
     #[test]
@@ -380,21 +406,23 @@ mod tests {
         let (stuck, writer) = std::io::pipe().unwrap();
         let stuck = Arc::new(OwnedFd::from(stuck));
         let mut reader = Reader { patience: Duration::from_millis(1), worker: None, left: &LEFT_HERE };
-        let mut kinds = Vec::new();
-        for _ in 0..=STUCK {
-            kinds.push(reader.read(&stuck, &AtomicBool::new(false)).unwrap_err().kind());
+        let stop = AtomicBool::new(false);
+        for _ in 0..STUCK {
+            assert_eq!(reader.read(&stuck, 1, &stop).unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         }
-        assert_eq!(kinds.pop(), Some(io::ErrorKind::Other), "one thread more than there may be");
-        assert_eq!(kinds, [io::ErrorKind::TimedOut; STUCK]);
+        assert!(reader.read(&stuck, 1, &stop).is_none(), "one thread more than there may be");
+        let mut patient = Reader { left: &LEFT_HERE, ..Reader::default() };
+        assert!(patient.read(&open("/proc/version"), 2, &stop).unwrap().is_ok(), "another file system is not held up");
+        assert!(patient.read(&open("/proc/version"), 1, &stop).is_none(), "also where a thread is free that has not met it");
         // They end with their reads, and others may be begun.
         drop(writer);
-        while held(&LEFT_HERE).iter().any(|thread| thread.strong_count() > 0) {
+        while held(&LEFT_HERE).iter().any(|(_, thread)| thread.strong_count() > 0) {
             std::thread::yield_now();
         }
-        assert!(reader.read(&open("/proc/version"), &AtomicBool::new(false)).is_ok());
+        assert!(patient.read(&open("/proc/version"), 1, &stop).unwrap().is_ok());
         // One that is to stop does not wait.
         let (stuck, _writer) = std::io::pipe().unwrap();
         let mut reader = Reader { left: &LEFT_HERE, ..Reader::default() };
-        assert!(reader.read(&Arc::new(stuck.into()), &AtomicBool::new(true)).is_err());
+        assert!(reader.read(&Arc::new(stuck.into()), 1, &AtomicBool::new(true)).unwrap().is_err());
     }
 }

@@ -12,7 +12,7 @@ use super::{Options, SourceFailure, held};
 use crate::failure::{Detail, Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -380,6 +380,11 @@ impl<'a> Looking<'a> {
         self.in_memory < IN_MEMORY && self.begun.elapsed() < READING
     }
 
+    /// Whether an ordinary file is taken for as empty as it is said to be, where it cannot be read for others that have no end.
+    fn is_empty(&self, stat: &Stat) -> bool {
+        stat.st_size == 0 && self.systems.keep_files(stat)
+    }
+
     fn read(&mut self, file: OwnedFd, path: &Path) -> Result<Content, Unread> {
         let content = self.reader.content(file, path, self.rules, &AtomicBool::new(false))?;
         self.in_memory = self.in_memory.saturating_add(content.bytes.len());
@@ -428,7 +433,11 @@ impl<'a> Looking<'a> {
                     usage("too-many-items", format!("{path:?} and {TOO_MUCH}")).next("name fewer of them, or the folder that they are in")
                 );
             }
-            Some(self.read(opened, path).map_err(|unread| unread.refusal(path))?)
+            match self.read(opened, path) {
+                Ok(content) => Some(content),
+                Err(Unread::Busy(stat)) if self.is_empty(&stat) => None,
+                Err(unread) => return Err(unread.refusal(path)),
+            }
         } else {
             self.rules.admit(&opened, path).map_err(|barred| barred.failure())?;
             None
@@ -453,7 +462,8 @@ impl<'a> Looking<'a> {
             let before = before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
             return match before.map_or_else(|| self.read_again(path), Ok) {
                 Ok(read) => Offered { size: read.bytes.len() as u64, read: Some(read), ..Offered::default() },
-                Err(lost) => Offered { lost: Some(lost), ..Offered::default() },
+                Err(Unread::Busy(stat)) if self.is_empty(&stat) => Offered::default(),
+                Err(unread) => Offered { lost: Some(unread.failure(path)), ..Offered::default() },
             };
         }
         let looks = self.may_grow > 0 && self.begun.elapsed() < LOOKING && self.systems.are_near(&stat, place);
@@ -462,12 +472,12 @@ impl<'a> Looking<'a> {
         Offered { size: edges.map_or(size, |edges| edges.size()), edges, ..Offered::default() }
     }
 
-    fn read_again(&mut self, path: &Path) -> Result<Content, SourceFailure> {
+    fn read_again(&mut self, path: &Path) -> Result<Content, Unread> {
         if !self.has_room() {
-            return Err(SourceFailure::Unreadable { path: path.to_owned(), error: format!("it and {TOO_MUCH}") });
+            return Err(Unread::Failed(io::Error::other(format!("it and {TOO_MUCH}"))));
         }
-        let file = readable(path, false).map_err(|error| SourceFailure::of(path, &error))?;
-        self.read(file, path).map_err(|unread| unread.failure(path))
+        let file = readable(path, false).map_err(Unread::Failed)?;
+        self.read(file, path)
     }
 }
 

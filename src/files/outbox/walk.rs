@@ -6,7 +6,7 @@
 
 use super::Links;
 use super::failure::SourceFailure;
-use super::first_end::{Content, FileSystems, Reader};
+use super::first_end::{Content, FileSystems, Reader, Unread};
 use super::links::{stays_by_its_text, stays_by_what_is_there};
 use super::listing::Listing;
 use super::rules::Rules;
@@ -53,7 +53,8 @@ pub(super) struct Walk {
     /// Bytes of the names of the folders among them.
     folder_names: usize,
     systems: FileSystems,
-    reader: Reader,
+    /// Nothing reads where only what is there is counted.
+    reader: Option<Reader>,
 }
 
 struct Level {
@@ -108,8 +109,13 @@ impl Walk {
             entries: 0,
             folder_names: 0,
             systems: FileSystems::default(),
-            reader: Reader::default(),
+            reader: Some(Reader::default()),
         }
+    }
+
+    /// One that reads no file: what has no length before it is read has none.
+    pub fn counting(folders: Arc<[Chosen]>, rules: Arc<Rules>, faithful: bool) -> Self {
+        Self { reader: None, ..Self::new(folders, Vec::new(), rules, faithful) }
     }
 
     /// Goes on to the next entry; nothing at the end, or once `stop` is set.
@@ -163,8 +169,7 @@ impl Walk {
         let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if !thing.folder && regular && self.systems.lie(&stat, || Some(&opened)) {
-            let read = self.reader.content(opened, &self.path, &self.rules, stop).map_err(|unread| unread.failure(&self.path))?;
-            let found = self.read(read, None);
+            let found = self.read(opened, None, stop).map_err(|unread| unread.failure(&self.path))?;
             return match offered {
                 Some(offered) if self.faithful && offered != found.size => Err(SourceFailure::Changed { path: self.path.clone() }),
                 _ => Ok(found),
@@ -302,6 +307,9 @@ impl Walk {
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         let look = || rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty()).ok();
         let lies = !folder && self.systems.lie(&stat, look);
+        if lies && self.reader.is_none() {
+            return Ok(Some(Found::new(false, &stat, within).cut(0)));
+        }
         if !folder && !lies && self.rules.fence.is_none() {
             // Asked now, because once its entry is sent an unreadable file ends the transfer. Other errors are left to the opening.
             return match rustix::fs::accessat(dir, name, Access::READ_OK, AtFlags::EACCESS) {
@@ -315,8 +323,7 @@ impl Walk {
             opened => opened.map_err(|_| Why::Unreadable)?,
         };
         if lies {
-            let read = self.reader.content(opened, &self.path, &self.rules, stop).map_err(|unread| unread.why())?;
-            return Ok(Some(self.read(read, within)));
+            return self.read(opened, within, stop).map(Some).map_err(|unread| unread.why());
         }
         // Before the fence looks at what is in it: what is written after that look changes the stamp.
         let stat = rustix::fs::fstat(&opened).map_err(|_| Why::Unreadable)?;
@@ -335,10 +342,17 @@ impl Walk {
         Ok(Some(Found::new(true, &stat, within)))
     }
 
-    /// What was read of a file whose length nobody knew before.
-    fn read(&self, read: Content, within: Option<u32>) -> Found {
-        let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
-        if empty { Found::new(false, &read.stat, within) } else { Found::read(read, within) }
+    /// Reads the file at `path`, whose length nobody knew before. An ordinary one that is said to be empty is taken for that where it
+    /// cannot be read for others that have no end.
+    fn read(&mut self, opened: OwnedFd, within: Option<u32>, stop: &AtomicBool) -> Result<Found, Unread> {
+        let reader = self.reader.get_or_insert_default();
+        match reader.content(opened, &self.path, &self.rules, stop) {
+            Err(Unread::Busy(stat)) if self.systems.keep_files(&stat) && stat.st_size == 0 => Ok(Found::new(false, &stat, within)),
+            read => read.map(|read| {
+                let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
+                if empty { Found::new(false, &read.stat, within) } else { Found::read(read, within) }
+            }),
+        }
     }
 
     /// What the link of this name in the current directory says, if it is to be sent. It is not followed, so a fence has nothing to ask.
@@ -505,6 +519,26 @@ mod tests {
                 Err(failure) => assert_eq!((faithful, &failure), (false, &lost)),
             }
         }
+    }
+
+    #[test]
+    fn an_empty_file_is_sent_where_reads_of_others_have_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap().join("top");
+        fs::create_dir(&top).unwrap();
+        fs::write(top.join("empty"), "").unwrap();
+        let device = rustix::fs::stat(&top).unwrap().st_dev;
+        let selection = Selection::check(&[top.clone(), top.join("empty")], &Options::default(), io::empty()).unwrap();
+        let (chosen, rules) = selection.things().unwrap();
+        let mut walk = Walk::new(chosen, Vec::new(), rules, true);
+        let stuck = Arc::new(());
+        (walk.systems, walk.reader) = (FileSystems::on_a_network(device), Some(Reader::busy(device, &stuck)));
+        let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
+        for kind in [EntryKind::Folder, EntryKind::File, EntryKind::File] {
+            let found = walk.next(&skips, &stop).unwrap().unwrap();
+            assert_eq!((found.kind, found.lost), (kind, None));
+        }
+        assert!(walk.next(&skips, &stop).unwrap().is_none() && skips.so_far().count == 0);
     }
 
     #[test]
