@@ -363,3 +363,38 @@ fn more_than_can_be_taken_back_ends_the_transfer() {
         }
     }
 }
+
+#[test]
+fn an_empty_item_that_is_gone_is_named_before_what_was_left_out() {
+    let place = Place::new();
+    place.folder("top");
+    for n in 100..220 {
+        place.link("/nowhere", format!("top/{n}"));
+    }
+    let empty = place.file("empty", "");
+    let selection = select(&[place.path("top"), empty.clone()]);
+    selection.offer(ItemId(1), true).unwrap();
+    fs::remove_file(empty).unwrap();
+    let outgoing = open(&selection);
+    parts(&outgoing).unwrap();
+    let told = outgoing.finish().unwrap().differences;
+    assert_eq!((told.first()[0].path.raw(), told.first().len(), told.missing(), told.left_out()), (&b"empty"[..], 100, 1, 120));
+}
+
+#[test]
+fn empty_files_whose_names_are_too_long_together_end_the_transfer() {
+    for count in [30, 40] {
+        let place = Place::new();
+        let files: Vec<_> = (100..100 + count).map(|n| place.file(format!("top/{n}{}", "x".repeat(240)), "")).collect();
+        place.file("top/rest", "rest");
+        let outgoing = open(&select(&[place.path("top")]));
+        parts(&outgoing).unwrap();
+        read_all(&outgoing, 64).unwrap();
+        tick(&place);
+        files.iter().for_each(|path| permit(path, 0o600));
+        match outgoing.finish() {
+            Ok(checked) => assert_eq!((count, checked.differences.first().len()), (30, 30)),
+            Err(failure) => assert_eq!((count, failure), (40, SourceFailure::Many { count: 40 })),
+        }
+    }
+}
