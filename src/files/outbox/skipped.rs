@@ -76,6 +76,11 @@ impl Why {
 }
 
 impl Why {
+    /// Whether the peer hears the name.
+    pub(super) fn is_told(self) -> bool {
+        self.fate().is_some()
+    }
+
     /// What the peer is told of it; nothing where it hears the count alone.
     const fn fate(self) -> Option<Fate> {
         match self {

@@ -213,7 +213,7 @@ impl Walk {
         let told = name.to_string_lossy().len();
         self.visit(told, skips, stop).unwrap_or_else(|why| {
             // What the fence would not let out anyway has no name for the peer.
-            let why = if why == Why::Unreadable && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
+            let why = if why.is_told() && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
             skips.add(&self.path, &self.said(), why);
             None
         })

@@ -331,3 +331,16 @@ fn a_race_of_links_never_lets_the_secret_out() {
     });
     assert!(good > 0);
 }
+
+#[test]
+fn of_a_link_that_it_keeps_in_by_its_name_the_peer_hears_the_count_alone() {
+    let (place, options) = fenced_in();
+    place.link("/etc/passwd", "work/.env");
+    place.pipe("work/.netrc");
+    place.link("/etc/passwd", "work/link");
+    let outgoing = open(&select_with(&[place.path("work")], &options).unwrap());
+    parts(&outgoing).unwrap();
+    let told = outgoing.finish().unwrap().differences;
+    let names: Vec<_> = told.first().iter().map(|one| one.path.raw()).collect();
+    assert_eq!((names, told.left_out()), (vec![&b"work/link"[..]], 3));
+}
