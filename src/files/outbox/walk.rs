@@ -251,16 +251,13 @@ impl Walk {
     }
 
     /// Looks at the name in the current directory that `path` ends with and that a peer that is not faithful is told in `told` bytes.
-    /// Nothing if it is to be left out or was removed meanwhile.
+    /// Nothing if it is to be left out.
     fn visit(&mut self, told: usize, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
         let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else { return Ok(None) };
         let Some(dir) = &level.dir else { return Ok(None) };
         let within = Some(level.entry);
         let follow = self.rules.links == Links::Follow;
-        let stat = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => return Ok(None),
-            own => own.map_err(|_| Why::Unreadable),
-        };
+        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(unseen);
         let stat = match stat {
             Ok(own) if follow && FileType::from_raw_mode(own.st_mode) == FileType::Symlink => {
                 rustix::fs::statat(dir, name, AtFlags::empty()).map_err(|_| Why::Unreadable)
@@ -296,7 +293,7 @@ impl Walk {
             return Err(Why::TooMany);
         }
         if kind == FileType::Symlink {
-            let Some(target) = self.link(dir, name)? else { return Ok(None) };
+            let target = self.link(dir, name)?;
             let names = self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
             if names > limits::FOLDER_NAMES {
                 return Err(Why::TooMany);
@@ -318,10 +315,7 @@ impl Walk {
             };
         }
         let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-        let opened = match rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(None),
-            opened => opened.map_err(|_| Why::Unreadable)?,
-        };
+        let opened = rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()).map_err(unseen)?;
         if lies {
             return self.read(opened, within, stop).map(Some).map_err(|unread| unread.why());
         }
@@ -356,18 +350,18 @@ impl Walk {
     }
 
     /// What the link of this name in the current directory says, if it is to be sent. It is not followed, so a fence has nothing to ask.
-    fn link(&self, dir: &OwnedFd, name: &OsStr) -> Result<Option<PeerName>, Why> {
+    fn link(&self, dir: &OwnedFd, name: &OsStr) -> Result<PeerName, Why> {
         let target = match rustix::fs::readlinkat(dir, name, Vec::new()) {
-            // Removed meanwhile, or no link any more.
-            Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
-            target => target.map_err(|_| Why::Unreadable)?.into_bytes(),
+            // No link any more.
+            Err(Errno::INVAL) => return Err(Why::Changed),
+            target => target.map_err(unseen)?.into_bytes(),
         };
         if target.is_empty() || target.len() > limits::TARGET_BYTES {
             return Err(Why::TooLong);
         }
         let stays = self.rules.links == Links::All
             || (stays_by_its_text(Path::new(OsStr::from_bytes(&target)), self.levels.len().saturating_sub(1)) && self.stays_beneath());
-        if stays { Ok(Some(PeerName::new(target))) } else { Err(Why::Outward) }
+        if stays { Ok(PeerName::new(target)) } else { Err(Why::Outward) }
     }
 
     /// Whether the link at `path` leads nowhere out of the named folder by what is there: from its handle on or, where a path from there
@@ -464,6 +458,11 @@ impl Walk {
             state: Mutex::default(),
         })
     }
+}
+
+/// Why something is not to be had whose name was read.
+fn unseen(error: Errno) -> Why {
+    if error == Errno::NOENT { Why::Changed } else { Why::Unreadable }
 }
 
 impl Found {

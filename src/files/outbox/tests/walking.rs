@@ -1,5 +1,5 @@
 use super::*;
-use crate::files::outbox::{Fence, Links, Read, Skips, Why};
+use crate::files::outbox::{Fence, Links, Read, Skipped, Skips, Why};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Fate, ItemId, Message, Part, PathEntry, PathKind, PathPart, PeerText, Reason};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -528,7 +528,7 @@ fn gitignore_files_hold_where_they_are_and_below() {
 }
 
 #[test]
-fn what_is_removed_before_the_walk_comes_to_it_was_never_there() {
+fn what_is_removed_after_its_name_was_read_is_missing_and_costs_nothing_else() {
     let place = Place::new();
     for n in 100..200 {
         place.file(format!("top/{n}"), "");
@@ -537,7 +537,27 @@ fn what_is_removed_before_the_walk_comes_to_it_was_never_there() {
     assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
     fs::remove_file(place.path("top/180")).unwrap();
     let (rest, entries, _) = parts(&outgoing).unwrap();
-    assert_eq!((rest[0].len(), entries, outgoing.skipped().count), (36, 100, 0));
+    assert_eq!((rest[0].len(), entries), (36, 100));
+    assert_eq!(outgoing.skipped().first, [Skipped { path: place.path("top/180"), why: Why::Changed }]);
+    let told = outgoing.finish().unwrap().differences;
+    assert_eq!((told.first()[0].path.raw(), told.missing()), (&b"top/180"[..], 1));
+}
+
+#[test]
+fn what_is_kept_back_and_removed_has_no_name_for_the_peer() {
+    let place = Place::new();
+    for n in 100..200 {
+        place.file(format!("top/{n}"), "");
+    }
+    let kept = ["id_rsa", "notes.tmp"].map(|name| place.file(format!("top/{name}"), ""));
+    let fence = Some(Fence::told(vec![place.path("top")], false, "a test".into()));
+    let outgoing =
+        open(&select_with(&[place.path("top")], &Options { exclude: vec!["*.tmp".into()], fence, ..Options::default() }).unwrap());
+    outgoing.next_part().unwrap();
+    kept.iter().for_each(|path| fs::remove_file(path).unwrap());
+    parts(&outgoing).unwrap();
+    let told = outgoing.finish().unwrap().differences;
+    assert_eq!((told.first().len(), told.missing(), told.left_out()), (0, 0, 2));
 }
 
 #[test]
