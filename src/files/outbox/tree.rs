@@ -37,7 +37,7 @@ const PART_HEADER: usize = 32;
 /// Files kept open for reading: one for each link that can be sending.
 const OPEN_FILES: usize = limits::LINKS;
 
-/// Bytes of files in memory after which a part ends, so that eight of them hold little.
+/// Bytes of files in memory of one part, so that eight of them hold little; a larger one is the last of its part.
 const IN_MEMORY: usize = 4 << 20;
 
 /// Files that have grown while they were sent and are read again at the end.
@@ -47,7 +47,7 @@ const AGAIN: usize = 256 << 10;
 
 /// Files and folders that are being sent.
 pub(super) struct Tree {
-    walk: Mutex<Walk>,
+    ahead: Mutex<Ahead>,
     faithful: bool,
     /// How many things were named.
     items: usize,
@@ -61,13 +61,29 @@ pub(super) struct Tree {
     stop: AtomicBool,
 }
 
+/// The walk, and what it has come to that was too much for the part before.
+struct Ahead {
+    walk: Walk,
+    ready: Option<Ready>,
+}
+
+/// An entry that goes into the next part.
+struct Ready {
+    entry: Entry,
+    source: Option<Source>,
+    /// An upper bound of its encoded bytes.
+    encoded: usize,
+    /// Bytes of the file that are in memory.
+    in_memory: usize,
+}
+
 impl Tree {
     /// `offered` is what the offer said of each, if one was made.
     pub fn new(chosen: Arc<[Chosen]>, offered: Vec<Offered>, rules: Arc<Rules>, faithful: bool) -> Self {
         Self {
             items: chosen.len(),
             lost: AtomicUsize::new(0),
-            walk: Mutex::new(Walk::new(chosen, offered, Arc::clone(&rules), faithful)),
+            ahead: Mutex::new(Ahead { walk: Walk::new(chosen, offered, Arc::clone(&rules), faithful), ready: None }),
             faithful,
             table: Mutex::default(),
             open: Mutex::default(),
@@ -79,25 +95,23 @@ impl Tree {
     }
 
     pub fn next_part(&self) -> Result<Next, SourceFailure> {
-        let mut walk = held(&self.walk);
+        let Ahead { walk, ready } = &mut *held(&self.ahead);
         let most = if held(&self.table).is_empty() { FIRST_PART } else { limits::PART_ENTRIES };
         let mut entries = Vec::new();
         let mut sources = Vec::new();
         let (mut bytes, mut in_memory) = (PART_HEADER, 0_usize);
         let largest = if self.faithful { LARGEST_ENTRY } else { LARGEST_PATH_ENTRY };
-        while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES && in_memory < IN_MEMORY {
-            let Some(found) = walk.next(&self.skips, &self.stop)? else { break };
-            let (entry, source) = (walk.entry(&found), walk.source(&found));
-            if let Some(failure) = found.lost {
-                match &source {
-                    Some(source) => self.give_up(source, failure, false)?,
-                    None => self.lose(walk.path(), &walk.said(), (true, true), failure)?,
-                };
+        while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES {
+            let Some(next) = ready.take().map_or_else(|| self.find(walk), |next| Ok(Some(next)))? else { break };
+            let with_it = in_memory.saturating_add(next.in_memory);
+            if in_memory > 0 && with_it > IN_MEMORY {
+                *ready = Some(next);
+                break;
             }
-            bytes = bytes.saturating_add(if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() });
-            in_memory = in_memory.saturating_add(found.content.map_or(0, |content| content.len()));
-            entries.push(entry);
-            sources.push(source);
+            in_memory = with_it;
+            bytes = bytes.saturating_add(next.encoded);
+            entries.push(next.entry);
+            sources.push(next.source);
         }
         if self.stop.load(Ordering::Relaxed) {
             return Ok(Next::Stopped);
@@ -108,6 +122,25 @@ impl Tree {
         }
         table.push(sources)?;
         Ok(Next::Part(entries))
+    }
+
+    /// Goes on to the next entry, and gives up one that is not to be had. Nothing at the end, or once all is to stop: what is not read
+    /// then is nobody's trouble.
+    fn find(&self, walk: &mut Walk) -> Result<Option<Ready>, SourceFailure> {
+        let found = walk.next(&self.skips, &self.stop);
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let Some(found) = found? else { return Ok(None) };
+        let (entry, source) = (walk.entry(&found), walk.source(&found));
+        if let Some(failure) = found.lost {
+            match &source {
+                Some(source) => self.give_up(source, failure, false)?,
+                None => self.lose(walk.path(), &walk.said(), (true, true), failure)?,
+            };
+        }
+        let encoded = if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() };
+        Ok(Some(Ready { entry, source, encoded, in_memory: found.content.map_or(0, |content| content.len()) }))
     }
 
     pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {

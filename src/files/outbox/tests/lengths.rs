@@ -200,6 +200,13 @@ fn a_part_ends_where_it_would_hold_much() {
     outgoing.release(symbols);
     assert_eq!(outgoing.read(0, &mut [0; 9]).unwrap(), None);
     assert!(outgoing.read(symbols, &mut [0; 9]).unwrap().is_some());
+    // Before the file that would be too much, and not after it.
+    fs::remove_file(place.path("top/a")).unwrap();
+    place.link("/proc/version", "top/a");
+    let outgoing = open(&select_with(&[place.path("top")], &options).unwrap());
+    let (parts, ..) = self::parts(&outgoing).unwrap();
+    assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
+    assert!(bytes_from(&outgoing, 0, 1 << 20).unwrap().starts_with(&fs::read("/proc/version").unwrap()));
 }
 
 #[test]
