@@ -131,6 +131,12 @@ pub fn acts(name: &OsStr) -> Option<String> {
     known(folded(&name.to_string_lossy()))
 }
 
+/// True if a name is one of these, which are folded.
+#[must_use]
+pub fn is_among(name: &OsStr, names: &HashSet<String>) -> bool {
+    !names.is_empty() && names.contains(&folded(&name.to_string_lossy()))
+}
+
 /// The name by which programs act on what is at this path, if it is one that they know below others alone.
 #[must_use]
 pub fn acting_below(path: &Path) -> Option<String> {

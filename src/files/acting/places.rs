@@ -1,9 +1,11 @@
 //! Folders in which programs act on whatever lies there: the homes of accounts and what is below their dot folders, `/etc`, and the folders
 //! of PATH. They are known by device and inode, so that no other way to one of them hides it.
 
+use super::folded;
 use rustix::fs::{Mode, OFlags, fstat, open, openat};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::fs::DirEntry;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -52,9 +54,17 @@ impl Place {
 /// The places of a machine, and of whoever runs the program.
 #[derive(Clone, Debug)]
 pub struct Places {
-    homes: Vec<PathBuf>,
+    homes: Vec<Account>,
     system: PathBuf,
     programs: Vec<PathBuf>,
+}
+
+/// The home of an account.
+#[derive(Clone, Debug)]
+struct Account {
+    home: PathBuf,
+    /// Whether it is that of whoever runs the program. In the home of another a link leads wherever that other likes, and is not followed.
+    own: bool,
 }
 
 /// Device and inode.
@@ -74,10 +84,12 @@ impl Places {
         let called = ["SUDO_USER", "DOAS_USER"].into_iter().filter_map(&variable);
         // A name that is a path of its own would lead elsewhere.
         let guessed = called.filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/')).map(|name| Path::new(HOMES).join(name));
-        let listed = accounts.split(|byte| *byte == b'\n').filter_map(home);
-        let mut homes: Vec<PathBuf> = named.chain(guessed).chain(listed).filter(|home| home.is_absolute()).collect();
-        homes.sort();
-        homes.dedup();
+        let own = named.chain(guessed).map(|home| Account { home, own: true });
+        let listed = accounts.split(|byte| *byte == b'\n').filter_map(account);
+        let mut homes: Vec<Account> = own.chain(listed).filter(|account| account.home.is_absolute()).collect();
+        // Of two that are one, that with the links.
+        homes.sort_by(|one, other| one.home.cmp(&other.home).then(other.own.cmp(&one.own)));
+        homes.dedup_by(|other, one| other.home == one.home);
         let path = variable("PATH").unwrap_or_default();
         // What is empty there is the folder that one is in.
         let programs = std::env::split_paths(&path).map(|folder| if folder.as_os_str().is_empty() { ".".into() } else { folder });
@@ -91,23 +103,42 @@ impl Places {
         let above = chain(&folder);
         let own = above.first()?;
         let is = |path: &PathBuf| identity(path).as_ref() == Some(own);
-        if self.homes.iter().any(is) {
-            return Some(Place::Home);
-        }
+        // A home is the last of them: accounts of the system have `/usr/bin` and its like for one.
         if identity(&self.system).is_some_and(|system| above.contains(&system)) {
             return Some(Place::System);
         }
-        if self.homes.iter().any(|home| dot_folders(home).iter().any(|folder| above.contains(folder))) {
+        if self.homes.iter().any(|account| dot_folders(account).iter().any(|folder| above.contains(folder))) {
             return Some(Place::Settings);
         }
-        self.programs.iter().any(is).then_some(Place::Programs)
+        if self.programs.iter().any(is) {
+            return Some(Place::Programs);
+        }
+        self.homes.iter().any(|account| is(&account.home)).then_some(Place::Home)
+    }
+
+    /// The names, folded, of folders in this one, whether they are there or not, that are a home, the configuration or a folder of PATH, or
+    /// above one: `go`, where PATH has `~/go/bin`. The path is one without links.
+    #[must_use]
+    pub fn ahead(&self, folder: &Path) -> HashSet<String> {
+        let homes = self.homes.iter().map(|account| &account.home);
+        let all = homes.chain([&self.system]).chain(&self.programs).filter_map(|path| settled(path));
+        all.filter_map(|path| Some(folded(&path.strip_prefix(folder).ok()?.iter().next()?.to_string_lossy()))).collect()
     }
 }
 
-/// The home in a line of passwd(5), its sixth field.
-fn home(line: &[u8]) -> Option<PathBuf> {
-    let home = line.split(|byte| *byte == b':').nth(5)?;
-    Some(PathBuf::from(OsStr::from_bytes(home)))
+/// A path without the links that are on it, as far as anything is there.
+fn settled(path: &Path) -> Option<PathBuf> {
+    let whole = std::path::absolute(path).ok()?;
+    let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    there.and_then(|(above, real)| Some(real.join(whole.strip_prefix(above).ok()?)))
+}
+
+/// The account in a line of passwd(5): its third field is a number, its sixth the home.
+fn account(line: &[u8]) -> Option<Account> {
+    let mut fields = line.split(|byte| *byte == b':');
+    let number = fields.nth(2).and_then(|field| std::str::from_utf8(field).ok()?.parse::<u32>().ok());
+    let home = PathBuf::from(OsStr::from_bytes(fields.nth(2)?));
+    Some(Account { home, own: number == Some(rustix::process::getuid().as_raw()) })
 }
 
 /// Device and inode of what is at a path, behind links too.
@@ -135,11 +166,13 @@ fn chain(folder: impl AsFd) -> Vec<Identity> {
 
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The dot folders of a home, also those that lie elsewhere and are linked from there; not what the home itself is in.
-fn dot_folders(home: &Path) -> HashSet<Identity> {
+/// The dot folders of a home, also those that lie elsewhere and are linked from there, if it is one's own; not what the home itself is in.
+fn dot_folders(Account { home, own }: &Account) -> HashSet<Identity> {
     let (Ok(entries), Ok(held)) = (home.read_dir(), open(home, STEP, Mode::empty())) else { return HashSet::new() };
     let dotted = entries.filter_map(Result::ok).filter(|entry| entry.file_name().as_bytes().starts_with(b"."));
-    let mut found: HashSet<Identity> = dotted.filter_map(|entry| identity(&entry.path())).collect();
+    let held_there = |path: PathBuf| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
+    let which = |entry: DirEntry| if *own { identity(&entry.path()) } else { held_there(entry.path()) };
+    let mut found: HashSet<Identity> = dotted.filter_map(which).collect();
     for above in chain(held) {
         found.remove(&above);
     }
@@ -158,9 +191,16 @@ mod tests {
     impl Machine {
         fn new() -> Self {
             let machine = Self(tempfile::tempdir().unwrap());
-            for folder in
-                ["home/mo/.config/a/b", "home/mo/work", "home/eve/.local/bin", "home/mo/programs/below", "etc/x", "elsewhere/c", "tmp"]
-            {
+            for folder in [
+                "home/mo/.config/a/b",
+                "home/mo/work",
+                "home/eve/.local/bin",
+                "home/mo/programs/below",
+                "etc/x",
+                "elsewhere/c",
+                "tmp",
+                "sbin",
+            ] {
                 fs::create_dir_all(machine.path(folder)).unwrap();
             }
             machine
@@ -172,13 +212,19 @@ mod tests {
 
         fn places(&self) -> Places {
             let passwd = format!(
-                "root:x:0:0::{}:/bin/sh\n# no line\neve:x:1:1:Eve:{}:\n:::::\nx:x\n",
+                "root:x:0:0::{}:/bin/sh\n# no line\neve:x:1:1:Eve:{}:\n:::::\nx:x\ndaemon:x:2:2::{}:\nx:x:3:3::{}:\ny:x:4:4::{}:\n",
                 "/nonexistent",
-                self.path("home/eve").display()
+                self.path("home/eve").display(),
+                self.path("sbin").display(),
+                self.path("etc/x").display(),
+                self.path("home/mo/.config/a").display(),
             );
             let variable = |name: &str| match name {
                 "HOME" => Some(self.path("home/mo").into()),
-                "PATH" => Some(format!("{}:/nonexistent", self.path("home/mo/programs").display()).into()),
+                "PATH" => {
+                    let (programs, sbin) = (self.path("home/mo/programs"), self.path("sbin"));
+                    Some(format!("{}:/nonexistent:{}", programs.display(), sbin.display()).into())
+                }
                 _ => None,
             };
             Places { system: self.path("etc"), ..Places::of(variable, passwd.as_bytes()) }
@@ -201,6 +247,9 @@ mod tests {
             ("etc", Some(Place::System)),
             ("etc/x", Some(Place::System)),
             ("home/mo/programs", Some(Place::Programs)),
+            // Accounts of the system have homes that are more than that.
+            ("sbin", Some(Place::Programs)),
+            ("home/mo/.config/a", Some(Place::Settings)),
             ("home/mo/programs/below", None),
             ("home/mo/work", None),
             ("home", None),
@@ -221,6 +270,9 @@ mod tests {
         // Programs follow a link in a home; what it leads to acts as if it were there.
         symlink(machine.path("elsewhere"), machine.path("home/mo/.dotfiles")).unwrap();
         assert_eq!(machine.place("elsewhere/c"), Some(Place::Settings));
+        // In the home of another account a link leads wherever that account likes.
+        symlink(machine.path("tmp"), machine.path("home/eve/.tmp")).unwrap();
+        assert_eq!(machine.place("tmp"), None);
         // A link to what the home is in makes nothing of all the machine.
         symlink("/", machine.path("home/mo/.root")).unwrap();
         symlink(machine.path("home"), machine.path("home/mo/.homes")).unwrap();
@@ -246,7 +298,7 @@ mod tests {
     fn homes_are_named_by_variables_and_by_accounts() {
         let homes = |variables: &[(&str, &str)], accounts: &[u8]| {
             let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-            Places::of(variable, accounts).homes
+            Places::of(variable, accounts).homes.into_iter().map(|account| account.home).collect::<Vec<_>>()
         };
         let paths = |paths: &[&[u8]]| paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect::<Vec<_>>();
         assert_eq!(homes(&[], b""), paths(&[]));
