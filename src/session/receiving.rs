@@ -440,7 +440,12 @@ impl Driver<'_> {
     fn committed(&mut self, id: ItemId, committed: Committed) {
         let Committed { items: saved, told } = committed;
         self.tables.remove_sink(id);
-        let all_aside = self.theirs.remove(&id).and_then(|theirs| theirs.set_aside);
+        let theirs = self.theirs.remove(&id);
+        let all_aside = theirs.as_ref().and_then(|theirs| theirs.set_aside);
+        // What of it has no name is removed, and waited for.
+        if let Some(receiving) = theirs.and_then(Theirs::receiving) {
+            self.discard(receiving);
+        }
         // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to remove it.
         let left_out = saved.iter().any(|saved| saved.skipped);
         let mut differing = Differences::default();
