@@ -587,7 +587,7 @@ fn fenced(to: &Destination) -> Result<(), Failure> {
     // The folder that it works in is its user's choice.
     let below = here.ok().and_then(|here| inbox.path().strip_prefix(here).ok().map(Path::to_owned));
     let path = name.iter().fold(below.unwrap_or_else(|| inbox.path().to_owned()), |path, name| path.join(name.as_os_str()));
-    let own = || name.as_ref().filter(|name| inbox.acts_on(name)).map(|name| name.text().into_owned());
+    let own = || name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned());
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
     let detail = format!("behind the fence -o {path:?} is no place for what comes: programs act on it unasked ({telling})");
     Err(Failure::new(Exit::Unreachable, "fenced", detail).next("leave -o out, look at what came, and copy it; or name another place"))

@@ -87,22 +87,17 @@ impl FileName {
         self.0.to_str().unwrap()
     }
 
-    /// The name with a `_` in front, under which programs do not look for it.
-    ///
-    /// # Errors
-    /// [`NameError::TooLong`] if it has no room for that.
-    pub fn set_aside(&self) -> Result<Self, NameError> {
-        let name = [b"_", self.bytes()].concat();
-        if name.len() <= NAME_BYTES { Ok(Self(OsString::from_vec(name))) } else { Err(NameError::TooLong) }
+    /// The name with a `_` in front, under which programs do not look for it, its stem shortened where the whole would not fit.
+    #[must_use]
+    pub fn set_aside(&self) -> Self {
+        Self(OsString::from_vec([b"_", self.bytes()].concat())).shortened("", NAME_BYTES)
     }
 
-    /// The name with a `_` behind it, where programs go by its end.
-    ///
-    /// # Errors
-    /// [`NameError::TooLong`] if it has no room for that.
-    pub fn closed(&self) -> Result<Self, NameError> {
-        let name = [self.bytes(), b"_"].concat();
-        if name.len() <= NAME_BYTES { Ok(Self(OsString::from_vec(name))) } else { Err(NameError::TooLong) }
+    /// The name with a `_` behind it, where programs go by its end; shortened in the same way.
+    #[must_use]
+    pub fn closed(&self) -> Self {
+        let shorter = self.shortened("", NAME_BYTES.saturating_sub(1));
+        Self(OsString::from_vec([shorter.bytes(), b"_"].concat()))
     }
 
     /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves, for each dot and space at the end and

@@ -240,7 +240,7 @@ impl Driver<'_> {
                 let planned = landing.and_then(|landing| {
                     let plan = landing.inbox.plan(&offer, rename, faithful)?;
                     let plan = match &landing.aside {
-                        Some(private) => plan.beside(private)?,
+                        Some(private) => plan.beside(&landing.inbox, private)?,
                         None => plan,
                     };
                     Ok((plan, landing))
@@ -264,7 +264,8 @@ impl Driver<'_> {
         // Nobody works in a private directory.
         let at_work = inbox.as_ref().is_some_and(|inbox| !inbox.is_private());
         let place = inbox.as_ref().and_then(Inbox::machine).filter(|place| place.takes_all() && !is_word(&taking, &offer, self.name_used));
-        let folder = plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| plan.folder().is_some_and(|name| inbox.acts_on(name)));
+        let folder =
+            plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| plan.folder().is_some_and(|name| inbox.acts_on(name, true)));
         let place = place.map(Place::named).or_else(|| folder.then_some("a folder by whose name programs act"));
         // Whoever has said yes beforehand did not know of names by which programs act.
         let asked = taking.ask || self.plan.person && (at_work && !acts.is_empty() || place.is_some());
@@ -572,8 +573,7 @@ impl Driver<'_> {
         let aside = |inbox, why| Landing { inbox, aside: None, set_aside: Some(why) };
         let word = is_word(taking, offer, self.name_used);
         // A folder in a home that a program knows is such a place itself.
-        let in_home = !word && !self.name_used && inbox.machine() == Some(Place::Home);
-        let settings = in_home && name.as_ref().is_some_and(|name| inbox.acts_on(name));
+        let settings = !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
         if self.is_open_to(taking, inbox) && !word || settings && !self.plan.person {
             return self.private(taking).map(|private| aside(private, SetAside::Place));
         }

@@ -8,6 +8,7 @@ use super::plan::{SecretFile, SecretPlace, SecretSink, Taking};
 use super::receiving::PutOff;
 use crate::control::Taken;
 use crate::failure::{Exit, Failure};
+use crate::files::acting::Place;
 use crate::files::inbox::{Refusal, store_secret_at};
 use crate::files::secret_exec::SecretExec;
 use crate::report::prompt::{OwnTerminal, SecretTo};
@@ -120,9 +121,14 @@ impl Driver<'_> {
         }
     }
 
-    /// Stores a secret in a file of its own among what is received.
+    /// Stores a secret in a file of its own among what is received; where programs act on whatever lies there, in one that is private: a
+    /// question about it names no place.
     fn keep(&mut self, told: Told, secret: &SecretVec, taking: &Taking) {
-        let stored = self.inbox(taking).and_then(|inbox| inbox.store_secret(told.name.as_ref(), secret));
+        let inbox = self.inbox(taking);
+        if inbox.as_ref().is_ok_and(|inbox| inbox.machine().is_some_and(Place::takes_all)) {
+            return self.keep_apart(told, secret, taking);
+        }
+        let stored = inbox.and_then(|inbox| inbox.store_secret(told.name.as_ref(), secret));
         self.secret_stored(told, stored.map(Stored::File).map_err(disk));
     }
 

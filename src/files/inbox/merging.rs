@@ -329,7 +329,7 @@ impl Place {
     /// The name that something gets in `there`, a folder of this place that is there already, `within` what arrives: another where programs
     /// would act on it.
     pub(super) fn harmless_in(&self, _there: &Folder, within: &Path, name: FileName) -> Result<FileName, NameError> {
-        if self.acting || acting(&within.join(name.as_os_str())).is_none() { Ok(name) } else { name.set_aside() }
+        if self.acting || acting(&within.join(name.as_os_str())).is_none() { Ok(name) } else { Ok(name.set_aside()) }
     }
 
     /// The same, and none that something has which comes from the same folder `from`; nothing if there is none.

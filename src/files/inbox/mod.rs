@@ -41,6 +41,7 @@ use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Part, Reason};
 use room::{Most, Room};
+use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::io;
 use std::ops::Range;
@@ -128,6 +129,8 @@ struct Place {
     path: PathBuf,
     /// What of the machine it is. Nothing of a private directory: nobody looks into those of others.
     machine: Option<acting::Place>,
+    /// Names, folded, of folders that would be something of it here.
+    ahead: Arc<HashSet<String>>,
     conflict: Conflict,
     acting: bool,
     modes: Modes,
@@ -194,8 +197,9 @@ impl Inbox {
         let most = Most { bytes: policy.max_size, entries: policy.max_entries };
         let room = Arc::new(Room::new(most, policy.keep_free));
         let machine = places.and_then(|places| places.place(&folder));
+        let ahead = Arc::new(places.map_or_else(HashSet::new, |places| places.ahead(&path)));
         let Policy { conflict, acting, modes, links, .. } = policy;
-        Ok(Self(Arc::new(Place { folder, path, machine, conflict, acting, modes, links, room, probe: Arc::default() })))
+        Ok(Self(Arc::new(Place { folder, path, machine, ahead, conflict, acting, modes, links, room, probe: Arc::default() })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
@@ -244,10 +248,17 @@ impl Inbox {
         self.0.modes == Modes::Private
     }
 
-    /// True if programs would act here on what is called so.
+    /// True if programs would act here on what is called so, a folder perhaps.
     #[must_use]
-    pub fn acts_on(&self, name: &FileName) -> bool {
-        self.0.acts_on(name)
+    pub fn acts_on(&self, name: &FileName, folder: bool) -> bool {
+        self.0.acts_on(name, folder)
+    }
+
+    /// True if a folder that is called so here would be one in which programs act on whatever lies there.
+    #[must_use]
+    pub fn makes_a_place(&self, name: &FileName) -> bool {
+        let known = self.0.machine == Some(acting::Place::Home) && self.0.acts_on(name, true);
+        known || acting::is_among(name.as_os_str(), &self.0.ahead)
     }
 
     /// Tries whether a folder can be moved from here into `other` as it is.

@@ -3,10 +3,10 @@
 use super::folder::{Folder, Identity};
 use super::incoming::{Item, Total};
 use super::making::cannot_hold;
-use super::{Conflict, Incoming, Place, Refusal};
+use super::{Conflict, Incoming, Modes, Place, Refusal};
 use crate::failure::{Exit, Failure};
-use crate::files::acting::{Found, Place as Machine, acts};
-use crate::files::name::{FileName, NameError};
+use crate::files::acting::{Found, Place as Machine, acts, is_among};
+use crate::files::name::FileName;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use rustix::io::Errno;
@@ -121,7 +121,7 @@ impl Incoming {
                 committed.items.push(item.nothing_here(differences));
                 continue;
             }
-            let aside = self.aside.as_ref().filter(|_| folder && (!acts.is_empty() || self.place.acts_on(&item.planned.name)));
+            let aside = self.aside.as_ref().filter(|_| folder && (!acts.is_empty() || self.place.acts_on(&item.planned.name, true)));
             if let Some(aside) = aside {
                 self.move_aside(item, aside)?;
             }
@@ -163,13 +163,13 @@ impl Incoming {
                 let fate = || Fate::Renamed(PeerName::new(name.bytes().to_vec()));
                 differences.add(offered, fate());
                 // A number that something here has caused says what is here, and a name that this file system could not hold does not.
-                let wanted = [item.planned.name.clone(), item.planned.name.plain(self.place.known().longest_name)];
+                let wanted = [item.planned.name.clone(), place.plain(&item.planned.name, folder)];
                 if wanted.contains(&name) && !item.planned.chosen {
                     committed.told.add(offered, fate());
                 }
             }
             let path = Some(place.path.join(name.as_os_str()));
-            let acts = found(place, &name, &acts);
+            let acts = found(place, &name, folder, &acts);
             let set_aside = aside.is_some();
             committed.items.push(Saved {
                 name,
@@ -403,6 +403,7 @@ impl Place {
             path: self.path.join(name.as_os_str()),
             conflict: self.conflict,
             machine: self.machine,
+            ahead: Arc::default(),
             acting: self.acting,
             modes: self.modes,
             links: self.links,
@@ -411,18 +412,30 @@ impl Place {
         })
     }
 
-    /// The name that something gets here which the peer calls so: another where programs would act on it.
-    pub(super) fn harmless(&self, name: FileName) -> Result<FileName, NameError> {
-        if self.acting || !self.acts_on(&name) {
-            return Ok(name);
+    /// The name that something gets here which the peer calls so, a folder perhaps: another where programs would act on it, and nobody sees
+    /// or is asked.
+    pub(super) fn harmless(&self, name: FileName, folder: bool) -> FileName {
+        if self.acting { name } else { self.aside(name, folder) }
+    }
+
+    /// The same, whoever is here.
+    pub(super) fn aside(&self, name: FileName, folder: bool) -> FileName {
+        if self.modes == Modes::Private || !self.acts_on(&name, folder) {
+            return name;
         }
-        let aside = name.set_aside()?;
-        if self.acts_on(&aside) { aside.closed() } else { Ok(aside) }
+        let aside = name.set_aside();
+        if self.acts_on(&aside, folder) { aside.closed() } else { aside }
+    }
+
+    /// The form of a name that every file system holds, which is none on which programs act.
+    fn plain(&self, name: &FileName, folder: bool) -> FileName {
+        self.aside(name.plain(self.known().longest_name), folder)
     }
 
     /// True if programs would act here on what is called so. In a home those are not all known, and begin with a dot.
-    pub(super) fn acts_on(&self, name: &FileName) -> bool {
-        self.machine == Some(Machine::Home) && name.bytes().starts_with(b".") || acts(name.as_os_str()).is_some()
+    pub(super) fn acts_on(&self, name: &FileName, folder: bool) -> bool {
+        let dotted = self.machine == Some(Machine::Home) && name.bytes().starts_with(b".");
+        dotted || folder && is_among(name.as_os_str(), &self.ahead) || acts(name.as_os_str()).is_some()
     }
 
     /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
@@ -436,15 +449,16 @@ impl Place {
     ) -> io::Result<(FileName, Given)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
-        let may_hold = probe.may_hold(wanted);
-        let (mut base, mut is_plain) = if may_hold { (wanted.clone(), false) } else { (wanted.plain(probe.longest_name), true) };
+        let is_folder = || self.folder.kind(hidden).map(|kind| kind.is_some_and(|kind| kind.is_dir()));
+        let plain = || is_folder().map(|folder| self.plain(wanted, folder));
+        let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain()?, true) };
         let mut number = 0;
         while number <= NUMBERS {
             let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
             match (self.folder.rename(hidden, which, name.as_os_str()), rule) {
                 (Ok(()), _) => return Ok((name, Given::Named)),
                 (Err(error), _) if cannot_hold(&error) && !is_plain => {
-                    (base, is_plain, number) = (wanted.plain(probe.longest_name), true, 0);
+                    (base, is_plain, number) = (plain()?, true, 0);
                     continue;
                 }
                 (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -452,7 +466,7 @@ impl Place {
                 (Err(_), Conflict::Overwrite | Conflict::Merge) if number == 0 => {
                     let ours = self.folder.identity(name.as_os_str()).is_ok_and(|met| given.contains(&met.place()));
                     let met = self.folder.kind(name.as_os_str())?.filter(|_| !ours);
-                    let folder = self.folder.kind(hidden)?.is_some_and(|kind| kind.is_dir());
+                    let folder = is_folder()?;
                     match met {
                         Some(met) if met.is_file() && !folder => {
                             return self.folder.replace(hidden, which, name.as_os_str()).map(|()| (name, Given::Replaced));
@@ -473,8 +487,8 @@ impl Place {
 }
 
 /// What programs act on of an item that is called `name`: on all of it, or on what is in it.
-fn found(place: &Place, name: &FileName, inside: &Found) -> Found {
-    if !place.acts_on(name) {
+fn found(place: &Place, name: &FileName, folder: bool, inside: &Found) -> Found {
+    if !place.acts_on(name, folder) {
         return inside.below(&name.text());
     }
     let mut itself = Found::default();

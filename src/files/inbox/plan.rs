@@ -65,9 +65,9 @@ impl Inbox {
             if !offered.insert(item.bytes()) {
                 return Err(Refusal::protocol("offered two items of the same name"));
             }
-            let parsed = FileName::parse(item.bytes()).and_then(|parsed| place.harmless(parsed.name));
+            let parsed = FileName::parse(item.bytes());
             let parsed = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
-            let wanted = rename.clone().unwrap_or(parsed);
+            let wanted = rename.clone().unwrap_or_else(|| place.harmless(parsed.name, item.kind == ItemKind::Folder));
             // Different names there may be one name here; two items of one offer never meet, whatever the policy.
             let number: &mut u32 = numbers.entry(wanted.clone()).or_default();
             let name = loop {
@@ -123,11 +123,11 @@ impl Plan {
     ///
     /// # Errors
     /// A [`Refusal`] for a name that cannot be stored.
-    pub fn beside(mut self, private: &Inbox) -> Result<Self, Refusal> {
+    pub fn beside(mut self, inbox: &Inbox, private: &Inbox) -> Result<Self, Refusal> {
         for item in self.items.iter_mut().filter(|item| item.kind == ItemKind::Folder) {
             let parsed = FileName::parse(item.offered.raw());
             let own = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?.name;
-            if !item.chosen && private.acts_on(&own) {
+            if !item.chosen && inbox.acts_on(&own, true) {
                 (item.name, item.taken) = (own, false);
             }
         }
@@ -140,7 +140,8 @@ impl Plan {
     pub fn names(&self, inbox: &Inbox) -> (Vec<String>, Found) {
         // A name that the user here has chosen for a file is the user's word.
         let own = |item: &Planned| item.chosen && item.kind != ItemKind::Folder;
-        let (acting, others): (Vec<_>, Vec<_>) = self.items.iter().partition(|item| !own(item) && inbox.acts_on(&item.name));
+        let (acting, others): (Vec<_>, Vec<_>) =
+            self.items.iter().partition(|item| !own(item) && inbox.acts_on(&item.name, item.kind == ItemKind::Folder));
         let text = |item: &&Planned| item.name.text().into_owned();
         let mut found = Found::default();
         acting.iter().for_each(|item| found.add(|| text(item)));

@@ -22,9 +22,9 @@ impl Inbox {
     /// A [`Failure`] with exit 8 if the disk fails; then nothing is left of it.
     pub fn store_secret(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<PathBuf, Failure> {
         let label = label.and_then(|label| {
-            let name = self.0.harmless(FileName::parse(label.raw().as_bytes()).ok()?.name).ok()?;
+            let name = self.0.aside(FileName::parse(label.raw().as_bytes()).ok()?.name, false);
             // Nobody sees it come, and a hidden one would not be found, or be read by programs that were not meant.
-            if name.bytes().starts_with(b".") || name.bytes().starts_with(b"-") { name.set_aside().ok() } else { Some(name) }
+            if name.bytes().starts_with(b".") || name.bytes().starts_with(b"-") { Some(name.set_aside()) } else { Some(name) }
         });
         let name = label.map_or_else(|| own_name("secret".to_owned()), Ok);
         self.store("the secret", name, secret.expose())

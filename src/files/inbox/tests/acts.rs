@@ -1,6 +1,7 @@
 //! Names by which programs act, and places in which they act on whatever lies there.
 
 use super::*;
+use pinhole_protocol::secret::SecretVec;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
@@ -20,7 +21,7 @@ impl Machine {
         let path = |folder: &str| Some(self.0.path().join(folder).into_os_string());
         let variable = |name: &str| match name {
             "HOME" => path("home"),
-            "PATH" => path("programs"),
+            "PATH" => Some(format!("{0}/programs:{0}/home/go/bin:{0}/work/scripts", self.0.path().display()).into()),
             _ => None,
         };
         let policy = Policy { acting, keep_free: 0.0, ..Policy::default() };
@@ -89,7 +90,7 @@ fn what_programs_would_act_on_gets_a_name_on_which_none_does() {
 fn no_name_that_was_set_aside_acts() {
     let work = Machine::new().open("work", false);
     for name in include_str!("../../acting/names.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace) {
-        assert!(!work.acts_on(&FileName::parse(planned(&work, name).as_bytes()).unwrap().name), "{name}");
+        assert!(!work.acts_on(&FileName::parse(planned(&work, name).as_bytes()).unwrap().name, true), "{name}");
     }
 }
 
@@ -97,7 +98,7 @@ fn no_name_that_was_set_aside_acts() {
 fn received(inbox: &Inbox, aside: Option<&Inbox>, name: &str, entries: &[Entry]) -> Saved {
     let plan = inbox.plan(&offer(&[item(name, ItemKind::Folder, None)]), None, true).unwrap();
     let plan = match aside {
-        Some(aside) => plan.beside(aside).unwrap(),
+        Some(aside) => plan.beside(inbox, aside).unwrap(),
         None => plan,
     };
     let incoming = inbox.begin(plan).unwrap();
@@ -194,7 +195,7 @@ fn a_folder_in_which_something_acts_goes_to_the_private_directory_beside() {
 fn what_another_program_has_put_in_its_place_is_not_moved() {
     let machine = Machine::new();
     let (inbox, private) = (machine.open("work", false), machine.private());
-    let plan = inbox.plan(&offer(&[item("f", ItemKind::Folder, None)]), None, true).unwrap().beside(&private).unwrap();
+    let plan = inbox.plan(&offer(&[item("f", ItemKind::Folder, None)]), None, true).unwrap().beside(&inbox, &private).unwrap();
     let incoming = inbox.begin(plan).unwrap();
     incoming.register(&part(0, [folder("f"), file("f/Makefile", 0)])).unwrap();
     let hidden = incoming.parts().remove(0);
@@ -231,4 +232,65 @@ fn names_of_any_bytes_are_judged_and_listed() {
     let saved = incoming.commit_all(2, 0).unwrap().remove(0);
     assert_eq!(saved.acts.names(), ["f/caf\u{fffd}.desktop"]);
     assert!(saved.path.unwrap().join(std::ffi::OsStr::from_bytes(b"caf\xe9.desktop")).exists());
+}
+
+#[test]
+fn what_is_not_there_yet_and_would_be_a_place_acts() {
+    let machine = Machine::new();
+    let name = |folder: &str, acting, name: &str, kind| {
+        let inbox = machine.open(folder, acting);
+        let size = (kind == ItemKind::File).then_some(1);
+        let plan = inbox.plan(&offer(&[item(name, kind, size)]), None, true).unwrap();
+        (plan.items()[0].name.as_str().to_owned(), plan.names(&inbox).1.names().to_vec())
+    };
+    let (harmless, marked) = (|name: &str| (name.to_owned(), vec![]), |name: &str| (name.to_owned(), vec![name.to_owned()]));
+    for (folder, called) in [("home", "go"), ("work", "scripts"), ("work", "Scripts"), ("", "programs"), ("", "home")] {
+        assert_eq!(name(folder, false, called, ItemKind::Folder), harmless(&format!("_{called}")), "{folder}/{called}");
+        assert_eq!(name(folder, true, called, ItemKind::Folder), marked(called));
+        // A file makes no such folder.
+        assert_eq!(name(folder, false, called, ItemKind::File), harmless(called));
+    }
+    assert_eq!(name("work", false, "go", ItemKind::Folder), harmless("go"));
+    assert_eq!(name("work", true, "private", ItemKind::Folder), harmless("private"));
+}
+
+#[test]
+fn a_label_is_no_persons_word() {
+    let machine = Machine::new();
+    let stored = |inbox: &Inbox, label: &str| {
+        let path = inbox.store_secret(Some(&PeerText::new(label.into())), &SecretVec::new(b"hush".to_vec())).unwrap();
+        path.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    for acting in [false, true] {
+        let work = machine.open("work", acting);
+        assert!(["_CLAUDE.md", "_CLAUDE (1).md"].contains(&stored(&work, "CLAUDE.md").as_str()));
+    }
+    assert_eq!(stored(&machine.private(), "CLAUDE.md"), "CLAUDE.md");
+}
+
+#[test]
+fn a_name_that_is_other_on_its_disk_is_judged_there() {
+    let machine = Machine::new();
+    for acting in [false, true] {
+        let inbox = machine.open("work", acting);
+        // As on FAT and exFAT.
+        let probe = Probe { permissions: 0o700, longest_name: 255, drops_dots: true, only_text: true };
+        inbox.0.probe.set(probe).unwrap();
+        let mut offer = offer(&[item("x", ItemKind::File, Some(0))]);
+        offer.items[0].exact = Some(PeerName::new(b".bash\xffprofile".to_vec()));
+        let incoming = inbox.begin(inbox.plan(&offer, None, true).unwrap()).unwrap();
+        let mut part = part(0, [file("x", 0)]);
+        part.entries[0] = Wire { size: Some(0), ..Wire::of_item(0, EntryKind::File) };
+        incoming.register(&part).unwrap();
+        let saved = incoming.commit_all(1, 0).unwrap().remove(0);
+        assert!(["_.bash_profile", "_ (1).bash_profile"].contains(&saved.name.as_str()), "{:?}", saved.name);
+    }
+}
+
+#[test]
+fn the_longest_name_that_acts_has_room_for_what_sets_it_aside() {
+    let work = Machine::new().open("work", false);
+    let long = format!("{}.desktop", "x".repeat(247));
+    let stored = planned(&work, &long);
+    assert!(stored.len() <= 255 && stored.starts_with("_x") && stored.ends_with("x.desktop_"), "{stored}");
 }
