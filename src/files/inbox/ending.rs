@@ -124,8 +124,7 @@ impl Incoming {
             return Ok(true);
         }
         let tree = self.tree();
-        let path = tree.path(*within).join(name.as_os_str());
-        if !item.open(&self.place.folder)?.leads_out(&path, &link.target) {
+        if !item.open(&self.place.folder)?.leads_out(&tree.path(*within), Some(name.as_os_str()), &link.target, true) {
             return Ok(true);
         }
         reach.folder(&self.place.folder, &self.items, &tree, *within)?.unlink(name.as_os_str())?;

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -280,17 +280,15 @@ impl Folder {
         Ok(rustix::fs::symlinkat(target, &self.0, name)?)
     }
 
-    /// Whether a link at a path, which says `target`, leads out of this folder, links on its way followed. What leads nowhere does not. What
-    /// the system gives up because there are too many links, others may follow further: it stays if it goes up at its beginning alone, for
-    /// then each step is from a folder or link here to what is below that.
-    pub(super) fn leads_out(&self, path: &Path, target: &[u8]) -> bool {
-        let goes_up_later = || {
-            let names = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-            names.skip_while(|name| *name == b"..").any(|name| name == b"..")
-        };
-        self.0.metadata(path).is_err_and(|error| match Errno::from_io_error(&error) {
+    /// Whether what a link says that lies, or would lie, in the folder at a path leads out of this one, links on its way followed. What leads
+    /// nowhere does not. What the system gives up because there are too many links, others may follow further: it stays if all links here have come together (`alone`) and it
+    /// goes up at its beginning alone, for then each step is from a folder or link here to what is below that.
+    pub(super) fn leads_out(&self, path: &Path, link: Option<&OsStr>, target: &[u8], alone: bool) -> bool {
+        let goes_up = last_climb(target);
+        let whole = link.map_or_else(|| path.join(OsStr::from_bytes(target)), |name| path.join(name));
+        self.0.metadata(whole).is_err_and(|error| match Errno::from_io_error(&error) {
             Some(Errno::NOENT | Errno::NOTDIR) => false,
-            Some(Errno::LOOP) => goes_up_later(),
+            Some(Errno::LOOP) => !alone || goes_up.is_some(),
             // Any other error is the library's, for what leads out, or leaves it open.
             _ => true,
         })
@@ -422,7 +420,10 @@ impl Folder {
         match rustix::fs::linkat(&self.0, from, &there.0, to, AtFlags::empty()) {
             Ok(()) => self.0.remove_file(from),
             Err(Errno::EXIST) => Err(Errno::EXIST.into()),
-            Err(_) => there.create_file(to).and_then(|_| self.move_over(from, there, to)),
+            Err(_) => {
+                let own = Identity::of(&there.create_file(to)?)?;
+                self.move_over(from, there, to).inspect_err(|_| drop(there.remove_own(to, own)))
+            }
         }
     }
 
@@ -488,6 +489,22 @@ fn in_user_space(disk: impl AsFd) -> bool {
 #[cfg(not(target_os = "linux"))]
 const fn in_user_space(_: impl AsFd) -> bool {
     false
+}
+
+/// The text of a link as far as its last `..` that comes after a name, if there is one.
+fn last_climb(target: &[u8]) -> Option<&OsStr> {
+    let (mut named, mut end, mut last) = (false, 0_usize, None);
+    for name in target.split(|byte| *byte == b'/') {
+        end = end.saturating_add(name.len());
+        match name {
+            b"" | b"." => {}
+            b".." if named => last = target.get(..end),
+            b".." => {}
+            _ => named = true,
+        }
+        end = end.saturating_add(1);
+    }
+    last.map(OsStr::from_bytes)
 }
 
 /// A time as the system takes it.

@@ -11,9 +11,11 @@ use crate::files::acting::leads;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
 use pinhole_protocol::wire::{Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::ops::Add;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -33,6 +35,8 @@ pub struct Incoming {
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
     tree: Mutex<Tree>,
+    /// True once nobody wants it any more: what is being joined stops where it is.
+    pub(super) unwanted: AtomicBool,
     /// Told when no thread writes any more.
     pub(super) idle: Condvar,
 }
@@ -131,6 +135,7 @@ impl Inbox {
             registering: Mutex::new(Registering { totals: vec![Total::default(); count], ..Registering::default() }),
             underway: Mutex::new(Underway::new(count)),
             tree: Mutex::default(),
+            unwanted: AtomicBool::new(false),
             idle: Condvar::new(),
         };
         let items = u64::try_from(count).unwrap_or(u64::MAX);
@@ -386,6 +391,11 @@ impl Incoming {
                 Subject::named(&format!("{}/{}", item.planned.name.text(), path.to_string_lossy()))
             }
         }
+    }
+
+    /// Ends what is still wanted alone.
+    pub(super) fn check_wanted(&self) -> io::Result<()> {
+        if self.unwanted.load(Ordering::Relaxed) { Err(Errno::CANCELED.into()) } else { Ok(()) }
     }
 
     pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {

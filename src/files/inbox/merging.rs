@@ -1,7 +1,8 @@
 //! Joining what arrives with a folder that is there (`--conflict merge`). It has arrived whole in its hidden folder, and is moved from there
 //! beneath held handles: a file where there is none or in place of a plain file, a folder as it is where there is none; one that meets another
-//! is gone through in its turn. What meets anything else stays behind, and so does what would meet something of its own transfer. Nothing is
-//! removed, and each file is the old one or the new one at any time.
+//! is gone through in its turn. Links are made last, where they belong. What meets anything else stays behind, and so does what would meet
+//! something of its own transfer. Nothing is removed, and each file is the old one or the new one at any time. Once something may have been
+//! moved, what fails is missing, and the rest with it if nothing more can be done.
 
 use super::folder::{Folder, Identity};
 use super::incoming::Link;
@@ -26,7 +27,15 @@ pub(super) struct Contents {
     /// Its folders, itself first and each before what is in it.
     folders: HashMap<usize, Vec<FolderId>>,
     /// Its links, each with the folder that it lies in.
-    links: HashMap<usize, Vec<(FolderId, FileName)>>,
+    links: HashMap<usize, Vec<Kept>>,
+}
+
+/// A link that was made where it came.
+#[derive(Debug)]
+struct Kept {
+    within: FolderId,
+    name: FileName,
+    target: Box<[u8]>,
 }
 
 /// What came of an item that was joined.
@@ -53,14 +62,12 @@ enum Way {
     Blocked(Reason),
 }
 
-/// What became of a file or link, or would.
+/// What became of a file, or would.
 enum Placed {
     /// It is there, under this name.
     New(FileName),
     /// It is there in place of an old one, under this name.
     Replaced(FileName),
-    /// It is a link, and there was the same.
-    Same,
     /// It stays where it is.
     Not(Reason),
 }
@@ -69,6 +76,8 @@ enum Placed {
 struct Joining<'a> {
     incoming: &'a Incoming,
     tree: &'a Tree,
+    contents: &'a [FolderId],
+    links: &'a [Kept],
     /// What its sender calls it.
     offered: &'a [u8],
     /// Its name here, if that is not one of the user's choice.
@@ -78,12 +87,18 @@ struct Joining<'a> {
     /// True if nothing is moved: it is only seen what would be.
     only_look: bool,
     ways: HashMap<FolderId, Way>,
+    /// The folder whose files are being moved.
+    underway: Option<FolderId>,
+    /// Links that have been seen to.
+    linked: usize,
     /// Folders that have another name there than where they come from.
     aside: HashMap<FolderId, FileName>,
+    /// Those, and other things that have, as hashes of paths at the sender: no link goes by them.
+    renamed: HashSet<u64>,
+    /// Names at the sender of what has another where it comes from, if there are links that may go by them.
+    originals: HashMap<(FolderId, &'a OsStr), &'a [u8]>,
     /// Folders there that hold something of this item.
     entered: HashSet<(u64, u64)>,
-    /// Links that were moved, by their names there.
-    links: Vec<(FolderId, FileName)>,
     hidden: Reach,
     there: Reach,
     joined: Joined,
@@ -95,9 +110,9 @@ impl Incoming {
         let joins = |item: &super::incoming::Item| item.planned.conflict == Conflict::Merge && item.planned.kind == ItemKind::Folder;
         self.items.iter().any(joins).then(|| {
             let mut contents = Contents { folders: self.tree().by_item(), links: HashMap::new() };
-            for (link, name) in links {
-                if let Some((within, _)) = link.at.within {
-                    contents.links.entry(link.at.item).or_default().push((within, name));
+            for (Link { at, target }, name) in links {
+                if let Some((within, _)) = at.within {
+                    contents.links.entry(at.item).or_default().push(Kept { within, name, target });
                 }
             }
             contents
@@ -110,16 +125,16 @@ impl Incoming {
         for (index, item) in self.items.iter().enumerate().filter(|(_, item)| item.planned.conflict == Conflict::Merge) {
             let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
             let there = self.place.folder.kind(item.planned.name.as_os_str()).map_err(failed)?;
-            let fits = match (there, item.planned.kind, contents) {
-                (None, ..) => true,
+            let blocked = match (there, item.planned.kind, contents) {
+                (None, ..) => None,
                 (Some(there), ItemKind::Folder, Some(contents)) if there.is_dir() => {
-                    let joined = self.join(index, &item.planned.name, contents, true).map_err(failed)?;
-                    joined.is_ok_and(|joined| joined.differences.missing() == 0)
+                    let joined = self.join(index, &item.planned.name, contents, true);
+                    joined.map_or_else(Some, |joined| first_missing(&joined.differences))
                 }
-                (Some(there), kind, _) => kind != ItemKind::Folder && there.is_file(),
+                (Some(there), kind, _) => (kind == ItemKind::Folder || !there.is_file()).then_some(Reason::Exists),
             };
-            if !fits {
-                return Err(Refusal::exists(&item.planned.name));
+            if let Some(reason) = blocked {
+                return Err(Refusal::blocked(&item.planned.name, reason));
             }
         }
         Ok(())
@@ -127,145 +142,195 @@ impl Incoming {
 
     /// Moves what is in an item's hidden folder into the folder `name` that is there, or with `only_look` sees what that would come to; a
     /// reason if it cannot be gone into.
-    pub(super) fn join(&self, index: usize, name: &FileName, contents: &Contents, only_look: bool) -> io::Result<Result<Joined, Reason>> {
-        let Some(item) = self.items.get(index) else { return Err(io::ErrorKind::NotFound.into()) };
-        let root = match self.place.folder.open_folder(name.as_os_str()) {
-            Ok(root) => root,
-            Err(error) => return own_matter(&error).map(Err).ok_or(error),
-        };
-        let folder = root.own_identity()?;
+    pub(super) fn join(&self, index: usize, name: &FileName, contents: &Contents, only_look: bool) -> Result<Joined, Reason> {
+        let item = self.items.get(index).ok_or(Reason::Failed)?;
+        let root = self.place.folder.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
+        let folder = root.own_identity().map_err(|error| reason(&error))?;
         let tree = self.tree();
+        let links = contents.links.get(&index).map_or(&[][..], Vec::as_slice);
         let mut joining = Joining {
             incoming: self,
             tree: &tree,
+            contents: contents.folders.get(&index).map_or(&[], Vec::as_slice),
+            links,
             offered: item.planned.offered.raw(),
             called: if item.planned.chosen { PathBuf::new() } else { name.as_os_str().into() },
             root,
             only_look,
             ways: HashMap::new(),
+            underway: None,
+            linked: 0,
             aside: HashMap::new(),
+            renamed: HashSet::new(),
+            originals: if links.is_empty() { HashMap::new() } else { tree.originals() },
             entered: HashSet::from([folder.place()]),
-            links: Vec::new(),
             hidden: Reach::default(),
             there: Reach::default(),
             joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder },
         };
-        for id in contents.folders.get(&index).into_iter().flatten() {
-            joining.folder(*id)?;
+        if let Err(error) = joining.all() {
+            joining.give_up(reason(&error));
         }
         if !only_look {
-            joining.check_links(contents.links.get(&index).map_or(&[], Vec::as_slice))?;
+            joining.finish();
         }
-        Ok(Ok(joining.joined))
+        Ok(joining.joined)
     }
 }
 
 impl Joining<'_> {
+    /// Moves everything.
+    ///
+    /// # Errors
+    /// What ends it where it is: of something of its own that fails, that alone is missing.
+    fn all(&mut self) -> io::Result<()> {
+        if !self.only_look {
+            self.take_links()?;
+        }
+        for id in self.contents {
+            self.folder(*id)?;
+        }
+        self.make_links()
+    }
+
+    /// Removes the links where they came: where they go they are made last, each if it does not lead out there.
+    fn take_links(&mut self) -> io::Result<()> {
+        let Self { incoming, tree, hidden, .. } = self;
+        for Kept { within, name, .. } in self.links {
+            hidden.own_folder(&incoming.place.folder, &incoming.items, tree, *within)?.unlink(name.as_os_str())?;
+        }
+        Ok(())
+    }
+
     /// Has a folder go its way. Those that it lies in have gone theirs.
     fn folder(&mut self, id: FolderId) -> io::Result<()> {
+        self.incoming.check_wanted()?;
         let above = self.tree.parent(id).map(|parent| (parent, self.ways.get(&parent).copied()));
         let mut way = match above {
             None => Way::Joined,
             // What could not be made has been told.
             Some(_) if !self.tree.is_there(id) => Way::Whole,
             Some((parent, Some(Way::Joined))) => self.enter(parent, id)?,
-            Some((parent, Some(blocked @ Way::Blocked(_)))) => {
-                let Self { incoming, tree, hidden, .. } = self;
-                hidden.folder(&incoming.place.folder, &incoming.items, tree, parent)?.open_own_folder(tree.name(id))?;
-                blocked
-            }
+            Some((_, Some(blocked @ Way::Blocked(_)))) => blocked,
             Some(_) => Way::Whole,
         };
-        if let (Way::Blocked(reason), true) = (way, above.is_some()) {
-            differ(&mut self.joined, self.tree, self.offered, id, None, Fate::Missing(reason));
-        }
+        self.ways.insert(id, way);
         if matches!(way, Way::Joined) {
+            self.underway = Some(id);
             way = self.files(id)?;
+            self.underway = None;
         }
         if let Way::Blocked(reason) = way {
-            self.lose_files(id, reason)?;
+            self.block(id, reason)?;
         }
-        self.ways.insert(id, way);
         Ok(())
+    }
+
+    /// Notes a folder that does not go where it belongs, and what is in it but for folders.
+    fn block(&mut self, id: FolderId, reason: Reason) -> io::Result<()> {
+        self.ways.insert(id, Way::Blocked(reason));
+        if !self.tree.is_item(id) {
+            self.differ(id, None, Fate::Missing(reason));
+        }
+        self.lose_files(id, reason)
     }
 
     /// Moves a folder where there is none, or finds that it is there.
     fn enter(&mut self, parent: FolderId, id: FolderId) -> io::Result<Way> {
         let within = self.called.join(self.path(parent));
-        let Self { incoming, tree, root, aside, hidden, there, .. } = self;
-        let from = hidden.folder(&incoming.place.folder, &incoming.items, tree, parent)?;
-        let own = from.open_own_folder(tree.name(id))?;
-        let there = match open_there(there, root, tree, aside, parent) {
+        let place = &self.incoming.place;
+        let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
+        let own = from.open_own_folder(self.tree.name(id))?;
+        let made = own.own_identity()?.place();
+        let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent))? {
             Ok(there) => there,
-            Err(error) => return own_matter(&error).map(Way::Blocked).ok_or(error),
+            Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let Ok(name) = FileName::parse(tree.name(id).as_bytes()) else { return Ok(Way::Blocked(Reason::BadName)) };
-        let Some(to) = incoming.place.harmless_beside(there, from, &within, name.name.clone())? else {
-            return Ok(Way::Blocked(Reason::BadName));
-        };
-        let (way, place) = match go(from, name.name.as_os_str(), there, to.as_os_str(), self.only_look) {
-            Ok(()) => {
-                if let (Some(finish), false) = (tree.finish(id), self.only_look) {
-                    own.finish(finish.mode, finish.modified);
-                }
-                (Way::Whole, own.own_identity()?.place())
+        let Ok(parsed) = FileName::parse(self.tree.name(id).as_bytes()) else { return Ok(Way::Blocked(Reason::BadName)) };
+        let Ok(wanted) = place.harmless_in(there, &within, parsed.name.clone()) else { return Ok(Way::Blocked(Reason::BadName)) };
+        let aside = wanted != parsed.name;
+        let mut found = None;
+        for to in place.names_for(&wanted, aside) {
+            if aside && is_taken(from, &to) {
+                continue;
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match there.open_folder(to.as_os_str()) {
-                Ok(there) => (Way::Joined, there.own_identity()?.place()),
-                Err(error) => return own_matter(&error).map(Way::Blocked).ok_or(error),
-            },
-            Err(error) => return own_matter(&error).map(Way::Blocked).ok_or(error),
-        };
-        // Of two that are one there, the second stays behind.
-        if !self.entered.insert(place) {
-            return Ok(Way::Blocked(Reason::Exists));
+            let went = go(from, parsed.name.as_os_str(), there, to.as_os_str(), self.only_look);
+            let (way, at) = match own_matter(went)? {
+                Ok(()) => (Way::Whole, made),
+                Err(Reason::Exists) => {
+                    let opened = there.open_folder(to.as_os_str()).and_then(|there| there.own_identity());
+                    match own_matter(opened)? {
+                        Ok(there) => (Way::Joined, there.place()),
+                        // Under a name that is not its own it need not be.
+                        Err(Reason::Exists) if aside => continue,
+                        Err(reason) => return Ok(Way::Blocked(reason)),
+                    }
+                }
+                Err(reason) => return Ok(Way::Blocked(reason)),
+            };
+            // Of two that are one there, the second stays behind.
+            if self.entered.insert(at) {
+                found = Some((way, to));
+                break;
+            }
+            if !aside {
+                return Ok(Way::Blocked(Reason::Exists));
+            }
         }
-        if to != name.name {
-            differ(&mut self.joined, self.tree, self.offered, id, None, Fate::Renamed(PeerName::new(to.bytes().to_vec())));
+        let Some((way, to)) = found else { return Ok(Way::Blocked(Reason::Exists)) };
+        if aside {
+            self.differ(id, None, Fate::Renamed(PeerName::new(to.bytes().to_vec())));
+            self.renamed.insert(self.tree.hash_of(id));
             self.aside.insert(id, to);
         }
         Ok(way)
     }
 
-    /// Moves the files and links of a folder that is there, and says what came of the folder.
+    /// Moves the files of a folder that is there, and says what came of the folder.
     fn files(&mut self, id: FolderId) -> io::Result<Way> {
         let within = self.called.join(self.path(id));
         let place = &self.incoming.place;
-        let from = self.hidden.folder(&place.folder, &self.incoming.items, self.tree, id)?;
-        let there = match open_there(&mut self.there, &self.root, self.tree, &self.aside, id) {
+        let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, id)?;
+        let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, id))? {
             Ok(there) => there,
-            Err(error) => return own_matter(&error).map(Way::Blocked).ok_or(error),
+            Err(reason) => return Ok(Way::Blocked(reason)),
         };
         let mut placed = HashSet::new();
         // A listing may pass over names while others go: the last is one in which nothing went.
         loop {
             let mut went = false;
             for entry in from.entries()? {
+                self.incoming.check_wanted()?;
                 let (name, kind) = entry?;
                 let parsed = FileName::parse(name.as_bytes()).ok().filter(|parsed| !parsed.changed);
-                let Some(parsed) = parsed.filter(|_| kind.is_file() || kind.is_symlink()) else { continue };
-                let to = place.harmless_beside(there, from, &within, parsed.name)?;
-                let length = if kind.is_file() { from.length(&name)? } else { 0 };
-                let one = match to {
-                    Some(to) => place_one(from, &name, kind.is_symlink(), there, to, &mut placed, self.only_look)?,
-                    None => Placed::Not(Reason::BadName),
-                };
-                let mut differ = |fate| differ(&mut self.joined, self.tree, self.offered, id, Some(&name), fate);
-                match &one {
-                    Placed::New(to) | Placed::Replaced(to) if to.as_os_str() != name => {
-                        differ(Fate::Renamed(PeerName::new(to.bytes().to_vec())));
+                let Some(parsed) = parsed.filter(|_| kind.is_file()) else { continue };
+                let length = from.length(&name)?;
+                let one = match place.harmless_in(there, &within, parsed.name.clone()) {
+                    Ok(to) => {
+                        let aside = to != parsed.name;
+                        place_one(place, from, &parsed.name, there, (to, aside), &mut placed, self.only_look)?
                     }
-                    Placed::Not(reason) => differ(Fate::Missing(*reason)),
-                    _ => {}
+                    Err(_) => Placed::Not(Reason::BadName),
+                };
+                let fate = match &one {
+                    Placed::New(to) | Placed::Replaced(to) if to.as_os_str() != name => {
+                        if !self.links.is_empty() {
+                            let original = self.originals.get(&(id, name.as_os_str())).copied().unwrap_or(name.as_bytes());
+                            self.renamed.insert(self.tree.hash_in(id, original));
+                        }
+                        Some(Fate::Renamed(PeerName::new(to.bytes().to_vec())))
+                    }
+                    Placed::Not(reason) => Some(Fate::Missing(*reason)),
+                    _ => None,
+                };
+                if let Some(fate) = fate {
+                    differ(&mut self.joined, self.tree, self.offered, id, Some(&name), fate);
                 }
                 match one {
-                    Placed::New(to) if kind.is_symlink() => self.links.push((id, to)),
                     Placed::New(_) => {}
                     Placed::Replaced(_) => self.joined.replaced = self.joined.replaced.saturating_add(1),
-                    Placed::Same | Placed::Not(_) => {
-                        if kind.is_file() {
-                            lose(&mut self.joined, length);
-                        }
+                    Placed::Not(_) => {
+                        lose(&mut self.joined, length);
                         if !self.only_look {
                             from.unlink(&name)?;
                         }
@@ -279,41 +344,158 @@ impl Joining<'_> {
         }
     }
 
-    /// Notes the files and links of a folder that does not go where it belongs.
+    /// Notes the files of a folder that does not go where it belongs.
     fn lose_files(&mut self, id: FolderId, reason: Reason) -> io::Result<()> {
-        let from = self.hidden.folder(&self.incoming.place.folder, &self.incoming.items, self.tree, id)?;
+        let from = self.hidden.own_folder(&self.incoming.place.folder, &self.incoming.items, self.tree, id)?;
         for entry in from.entries()? {
             let (name, kind) = entry?;
             if kind.is_file() {
                 lose(&mut self.joined, from.length(&name)?);
-            }
-            if kind.is_file() || kind.is_symlink() {
                 differ(&mut self.joined, self.tree, self.offered, id, Some(&name), Fate::Missing(reason));
             }
         }
         Ok(())
     }
 
-    /// Removes links again that lead out of the folder by way of what was there, although they did not where they came from.
-    fn check_links(&mut self, all: &[(FolderId, FileName)]) -> io::Result<()> {
-        if self.incoming.place.links == Links::All {
-            return Ok(());
+    /// Makes the links where they belong, each if it does not lead out of the folder by way of what is there, or all if they are wanted as
+    /// they are.
+    fn make_links(&mut self) -> io::Result<()> {
+        self.open_up()?;
+        let mut made = Vec::new();
+        for link in self.links {
+            self.incoming.check_wanted()?;
+            match own_matter(self.make_link(link))? {
+                Ok(None) => {}
+                Ok(Some(LinkFate::Made(name))) => {
+                    if name != link.name {
+                        self.differ(link.within, Some(link.name.as_os_str()), Fate::Renamed(PeerName::new(name.bytes().to_vec())));
+                    }
+                    made.push((link, name));
+                }
+                Ok(Some(LinkFate::Not(fate))) => self.differ(link.within, Some(link.name.as_os_str()), fate),
+                Err(reason) => self.differ(link.within, Some(link.name.as_os_str()), Fate::Missing(reason)),
+            }
+            self.linked = self.linked.saturating_add(1);
         }
-        let whole = all.iter().filter(|(within, _)| matches!(self.ways.get(within), Some(Way::Whole))).cloned();
-        let links: Vec<_> = std::mem::take(&mut self.links).into_iter().chain(whole).collect();
-        for (within, name) in links {
-            let path = self.path(within).join(name.as_os_str());
-            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, within)?;
-            let is_link = there.kind(name.as_os_str())?.is_some_and(|kind| kind.is_symlink());
-            if is_link && !self.root.leads_out(&path, &there.link_text(name.as_os_str())?) {
+        // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
+        for (link, name) in made {
+            let path = self.path(link.within);
+            if self.incoming.place.links == Links::All || !self.root.leads_out(&path, Some(name.as_os_str()), &link.target, false) {
                 continue;
             }
-            if is_link {
-                there.unlink(name.as_os_str())?;
-            }
-            differ(&mut self.joined, self.tree, self.offered, within, Some(name.as_os_str()), Fate::LeftOut(Reason::Link));
+            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, link.within);
+            // What cannot be removed any more is another's by now.
+            let _ = there.and_then(|there| there.unlink(name.as_os_str()));
+            self.differ(link.within, Some(link.name.as_os_str()), Fate::LeftOut(Reason::Link));
         }
         Ok(())
+    }
+
+    /// Makes one; nothing if there is the same already.
+    fn make_link(&mut self, link: &Kept) -> io::Result<Option<LinkFate>> {
+        let way = self.ways.get(&link.within).copied();
+        if let Some(Way::Blocked(reason)) = way {
+            return Ok(Some(LinkFate::Not(Fate::Missing(reason))));
+        }
+        let left_out = Ok(Some(LinkFate::Not(Fate::LeftOut(Reason::Link))));
+        if self.tree.goes_by(link.within, &link.target, &self.renamed) {
+            return left_out;
+        }
+        // Nothing is in the way in what is not there yet.
+        if self.only_look && matches!(way, Some(Way::Whole)) {
+            return Ok(None);
+        }
+        let path = self.path(link.within);
+        let place = &self.incoming.place;
+        let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, link.within)?;
+        let target = OsStr::from_bytes(&link.target);
+        let wanted = match way {
+            Some(Way::Joined) => place.harmless_in(there, &self.called.join(&path), link.name.clone()),
+            _ => Ok(link.name.clone()),
+        };
+        let Ok(wanted) = wanted else { return Ok(Some(LinkFate::Not(Fate::Missing(Reason::BadName)))) };
+        let aside = wanted != link.name;
+        for to in place.names_for(&wanted, aside) {
+            match there.kind(to.as_os_str())? {
+                Some(met) if met.is_symlink() && there.link_text(to.as_os_str())? == *link.target => return Ok(None),
+                Some(_) if aside => continue,
+                Some(_) => return Ok(Some(LinkFate::Not(Fate::Missing(Reason::Exists)))),
+                None if self.only_look => return Ok(None),
+                None => {}
+            }
+            if place.links != Links::All && self.root.leads_out(&path, None, &link.target, false) {
+                return left_out;
+            }
+            return match there.create_link(to.as_os_str(), target) {
+                Ok(()) => Ok(Some(LinkFate::Made(to))),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && aside => continue,
+                Err(error) => Err(error),
+            };
+        }
+        Ok(Some(LinkFate::Not(Fate::Missing(Reason::Exists))))
+    }
+
+    /// Lets what is in folders of this transfer's own be reached that are there as they are, for links to be looked after in them.
+    fn open_up(&mut self) -> io::Result<()> {
+        if self.links.is_empty() || self.only_look {
+            return Ok(());
+        }
+        for id in self.whole().filter(|id| self.tree.finish(*id).is_some_and(|finish| finish.mode & 0o700 != 0o700)) {
+            let opened = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, id);
+            // What leads there is left out then.
+            let _closed = own_matter(opened)?;
+        }
+        Ok(())
+    }
+
+    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them.
+    fn finish(&mut self) {
+        for id in self.whole().rev() {
+            let Some(parent) = self.tree.parent(id) else { continue };
+            let moved = matches!(self.ways.get(&parent), Some(Way::Joined));
+            if !moved && self.links.is_empty() {
+                continue;
+            }
+            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent);
+            let own = there.and_then(|there| there.open_own_folder(name_there(self.tree, &self.aside, id)));
+            if let (Ok(own), Some(finish)) = (own, self.tree.finish(id)) {
+                own.finish(finish.mode, finish.modified);
+            }
+        }
+    }
+
+    /// Nothing more can be moved: the rest is missing.
+    fn give_up(&mut self, reason: Reason) {
+        // What is held may be what is lacking.
+        (self.hidden, self.there) = (Reach::default(), Reach::default());
+        let mut uncounted = self.underway.take().is_some_and(|id| self.lose_files(id, reason).is_err());
+        for id in self.contents {
+            if self.ways.contains_key(id) {
+                continue;
+            }
+            let way = self.tree.parent(*id).and_then(|parent| self.ways.get(&parent));
+            match way {
+                Some(Way::Whole) => drop(self.ways.insert(*id, Way::Whole)),
+                _ => uncounted |= self.block(*id, reason).is_err(),
+            }
+        }
+        for link in self.links.iter().skip(self.linked) {
+            self.differ(link.within, Some(link.name.as_os_str()), Fate::Missing(reason));
+        }
+        if uncounted || self.joined.differences.missing() == 0 {
+            self.joined.differences.add_unnamed([0, 1, 0]);
+        }
+    }
+
+    /// Folders that are there as they are, each before what is in it.
+    fn whole(&self) -> impl DoubleEndedIterator<Item = FolderId> + use<> {
+        let is_whole = |id: &FolderId| self.tree.is_there(*id) && matches!(self.ways.get(id), Some(Way::Whole));
+        let whole: Vec<FolderId> = self.contents.iter().copied().filter(is_whole).collect();
+        whole.into_iter()
+    }
+
+    fn differ(&mut self, id: FolderId, name: Option<&OsStr>, fate: Fate) {
+        differ(&mut self.joined, self.tree, self.offered, id, name, fate);
     }
 
     /// Where a folder is, below the one that is there.
@@ -325,6 +507,13 @@ impl Joining<'_> {
     }
 }
 
+/// What became of a link that was to be made.
+enum LinkFate {
+    /// It is there, under this name.
+    Made(FileName),
+    Not(Fate),
+}
+
 impl Place {
     /// The name that something gets in `there`, a folder of this place that is there already, `within` what arrives: another where programs
     /// would act on it.
@@ -332,19 +521,11 @@ impl Place {
         if self.acting || acting(&within.join(name.as_os_str())).is_none() { Ok(name) } else { Ok(name.set_aside()) }
     }
 
-    /// The same, and none that something has which comes from the same folder `from`; nothing if there is none.
-    fn harmless_beside(&self, there: &Folder, from: &Folder, within: &Path, name: FileName) -> io::Result<Option<FileName>> {
-        let Ok(to) = self.harmless_in(there, within, name.clone()) else { return Ok(None) };
-        if to == name {
-            return Ok(Some(to));
-        }
-        for number in 0..=SAME {
-            let to = if number == 0 { to.clone() } else { to.numbered_within(number, self.known().longest_name) };
-            if from.kind(to.as_os_str())?.is_none() {
-                return Ok(Some(to));
-            }
-        }
-        Ok(None)
+    /// The names that are tried for something: with numbers too, if it does not keep its own.
+    fn names_for(&self, wanted: &FileName, aside: bool) -> impl Iterator<Item = FileName> {
+        let longest = self.known().longest_name;
+        let numbers = 0..=if aside { SAME } else { 0 };
+        numbers.map(move |number| if number == 0 { wanted.clone() } else { wanted.numbered_within(number, longest) })
     }
 }
 
@@ -362,15 +543,20 @@ fn differ(joined: &mut Joined, tree: &Tree, offered: &[u8], id: FolderId, name: 
     differences.add(&path, fate);
 }
 
-/// Opens a folder that is there, by the names that those above it have.
+/// Opens a folder that is there, by the names that those above it have. What is of this transfer is opened whatever its permissions.
 fn open_there<'a>(
     reach: &'a mut Reach,
     root: &Folder,
     tree: &Tree,
     aside: &HashMap<FolderId, FileName>,
+    ways: &HashMap<FolderId, Way>,
     id: FolderId,
 ) -> io::Result<&'a Folder> {
-    reach.open(tree, id, || root.open_folder(OsStr::new(".")), |id| name_there(tree, aside, id))
+    let top = || root.open_folder(OsStr::new("."));
+    reach.open(tree, id, top, |above, id| match ways.get(&id) {
+        Some(Way::Whole) => above.open_own_folder(name_there(tree, aside, id)),
+        _ => above.open_folder(name_there(tree, aside, id)),
+    })
 }
 
 fn name_there<'a>(tree: &'a Tree, aside: &'a HashMap<FolderId, FileName>, id: FolderId) -> &'a OsStr {
@@ -386,42 +572,48 @@ fn go(from: &Folder, name: &OsStr, there: &Folder, to: &OsStr, only_look: bool) 
     }
 }
 
-/// Moves a file or link to `wanted`. `placed` is what of the same transfer is there already: that is not replaced, and the later one gets a
-/// number.
+/// Whether another of the same transfer has a name in the folder that it comes from.
+fn is_taken(from: &Folder, name: &FileName) -> bool {
+    from.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
+}
+
+/// Moves a file to `wanted`, which is not its own name if it goes `aside`. `placed` is what of the same transfer is there already: that is not replaced, and the later one gets a number.
 fn place_one(
+    place: &Place,
     from: &Folder,
-    name: &OsStr,
-    link: bool,
+    name: &FileName,
     there: &Folder,
-    wanted: FileName,
+    (wanted, aside): (FileName, bool),
     placed: &mut HashSet<u64>,
     only_look: bool,
 ) -> io::Result<Placed> {
     // All of them are on one device.
-    let own = from.identity(name)?.place().1;
-    for number in 0..=SAME {
-        let to = if number == 0 { wanted.clone() } else { wanted.numbered(number) };
-        match go(from, name, there, to.as_os_str(), only_look) {
+    let own = from.identity(name.as_os_str())?.place().1;
+    for (number, to) in place.names_for(&wanted, true).enumerate() {
+        if aside && is_taken(from, &to) {
+            continue;
+        }
+        match own_matter(go(from, name.as_os_str(), there, to.as_os_str(), only_look))? {
             Ok(()) => {
                 placed.insert(own);
                 return Ok(Placed::New(to));
             }
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return own_matter(&error).map(Placed::Not).ok_or(error),
-            Err(_) => {}
+            Err(Reason::Exists) => {}
+            Err(reason) => return Ok(Placed::Not(reason)),
         }
         if number > 0 || there.identity(to.as_os_str()).is_ok_and(|met| placed.contains(&met.place().1)) {
             continue;
         }
-        let met = there.kind(to.as_os_str())?;
-        if link && met.is_some_and(|met| met.is_symlink()) && from.link_text(name)? == there.link_text(to.as_os_str())? {
-            return Ok(Placed::Same);
+        match own_matter(there.kind(to.as_os_str()))? {
+            Ok(Some(met)) if met.is_file() => {}
+            // Under a name that is not its own it need not be.
+            Ok(_) if aside => continue,
+            Ok(_) => return Ok(Placed::Not(Reason::Exists)),
+            Err(reason) => return Ok(Placed::Not(reason)),
         }
-        if link || !met.is_some_and(|met| met.is_file()) {
-            return Ok(Placed::Not(Reason::Exists));
-        }
-        let over = if only_look { Ok(()) } else { from.move_over(name, there, to.as_os_str()) };
-        if let Err(error) = over {
-            return own_matter(&error).map(Placed::Not).ok_or(error);
+        let over = if only_look { Ok(()) } else { from.move_over(name.as_os_str(), there, to.as_os_str()) };
+        if let Err(reason) = own_matter(over)? {
+            return Ok(Placed::Not(reason));
         }
         placed.insert(own);
         return Ok(Placed::Replaced(to));
@@ -429,15 +621,33 @@ fn place_one(
     Ok(Placed::Not(Reason::Exists))
 }
 
-/// Why something cannot go where it belongs, if that is its own matter and not the whole disk's.
-fn own_matter(error: &io::Error) -> Option<Reason> {
-    match Errno::from_io_error(error)? {
-        Errno::EXIST | Errno::NOTEMPTY | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP => Some(Reason::Exists),
-        // A folder that may not be written or is another file system's.
-        Errno::ACCESS | Errno::PERM | Errno::XDEV | Errno::BUSY => Some(Reason::Disk),
-        Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG => Some(Reason::BadName),
-        _ => None,
+/// What fails for something is its own matter, unless nothing else could be done either.
+fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
+    match done {
+        Ok(done) => Ok(Ok(done)),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::CANCELED) => Err(error),
+            _ => Ok(Err(reason(&error))),
+        },
     }
+}
+
+/// Why something cannot go where it belongs.
+fn reason(error: &io::Error) -> Reason {
+    match Errno::from_io_error(error) {
+        Some(Errno::EXIST | Errno::NOTEMPTY | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP) => Reason::Exists,
+        Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG) => Reason::BadName,
+        Some(Errno::NOSPC | Errno::DQUOT) => Reason::NoSpace,
+        Some(Errno::CANCELED) => Reason::Interrupted,
+        // Also a folder that may not be written or is another file system's.
+        _ => Reason::Disk,
+    }
+}
+
+/// The first reason for which something is missing.
+pub(super) fn first_missing(differences: &Differences) -> Option<Reason> {
+    let named = differences.first().iter().find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
+    named.or_else(|| (differences.missing() > 0).then_some(Reason::Disk))
 }
 
 fn lose(joined: &mut Joined, bytes: u64) {
@@ -448,6 +658,27 @@ fn lose(joined: &mut Joined, bytes: u64) {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn what_fails_for_something_is_its_own_matter_unless_nothing_else_could_be_done() {
+        let own = |errno: Errno| own_matter::<()>(Err(errno.into()));
+        for (errno, reason) in [
+            (Errno::NOTCONN, Reason::Disk),
+            (Errno::STALE, Reason::Disk),
+            (Errno::NOENT, Reason::Disk),
+            (Errno::IO, Reason::Disk),
+            (Errno::NOKEY, Reason::Disk),
+            (Errno::ACCESS, Reason::Disk),
+            (Errno::XDEV, Reason::Disk),
+            (Errno::LOOP, Reason::Exists),
+            (Errno::NAMETOOLONG, Reason::BadName),
+        ] {
+            assert_eq!(own(errno).unwrap().unwrap_err(), reason, "{errno:?}");
+        }
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert!(own(errno).is_err(), "{errno:?}");
+        }
+    }
 
     #[test]
     fn what_of_a_transfer_is_there_already_is_never_replaced_by_it() {
@@ -461,7 +692,11 @@ mod tests {
         }
         // A folder that takes the three for one name has the first under it when the others come.
         let (mut placed, one) = (HashSet::new(), FileName::parse(b"readme").unwrap().name);
-        let mut place = |name: &str| place_one(&from, name.as_ref(), false, &there, one.clone(), &mut placed, false).unwrap();
+        let desk = super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
+        let mut place = |name: &str| {
+            let name = FileName::parse(name.as_bytes()).unwrap().name;
+            place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false).unwrap()
+        };
         assert!(matches!(place("README"), Placed::Replaced(_)));
         assert!(matches!(place("readme"), Placed::New(name) if name.as_str() == "readme (1)"));
         assert!(matches!(place("ReadMe"), Placed::New(name) if name.as_str() == "readme (2)"));

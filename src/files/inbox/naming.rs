@@ -3,6 +3,7 @@
 use super::folder::{Folder, Identity};
 use super::incoming::{Item, Total};
 use super::making::cannot_hold;
+use super::merging::first_missing;
 use super::{Conflict, Incoming, Modes, Place, Refusal};
 use crate::failure::{Exit, Failure};
 use crate::files::acting::{Found, Place as Machine, acts, is_among};
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// A top-level item that is delivered, whole or in part, or that was dropped because its name was taken.
@@ -103,7 +105,7 @@ impl Incoming {
         let mut committed = Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
         // What the sender counts and does not name is in its folders, if there are any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
-        let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), false);
+        let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), None);
         let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours).zip(acts));
         for (((index, item), total), (((lost, lost_bytes), ours), acts)) in each {
             let offered = item.planned.offered.raw();
@@ -130,15 +132,13 @@ impl Incoming {
             let (name, mut became) = self.name(place, index, total, rule, &given)?;
             let mut joined = None;
             if became == Given::Met {
-                let join = |contents| self.join(index, &name, contents, false);
-                let met = contents.as_ref().map(join).transpose().map_err(|error| Refusal::disk(&item.planned.name, &error))?;
-                match met.unwrap_or(Err(Reason::Exists)) {
+                match contents.as_ref().map_or(Err(Reason::Exists), |contents| self.join(index, &name, contents, false)) {
                     Ok(there) => joined = Some(there),
                     Err(reason) => became = Given::InTheWay(reason),
                 }
             }
             if let Given::InTheWay(reason) = became {
-                in_the_way = true;
+                in_the_way = Some(reason);
                 differences.add(offered, Fate::Missing(reason));
                 committed.told.add(offered, Fate::Missing(reason));
                 committed.items.push(item.nothing_here(differences));
@@ -150,7 +150,7 @@ impl Incoming {
             let (skipped, merged) = (became == Given::Dropped, joined.is_some());
             let mut replaced = u32::from(became == Given::Replaced);
             if let Some(joined) = joined {
-                in_the_way |= joined.differences.missing() > 0;
+                in_the_way = in_the_way.or(first_missing(&joined.differences));
                 differences.extend(&joined.differences);
                 committed.told.extend(&joined.differences);
                 (size, files) = (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
@@ -189,8 +189,10 @@ impl Incoming {
         if let Some(aside) = &self.aside {
             aside.folder.sync().map_err(|error| Refusal::disk(&self.what, &error))?;
         }
-        if in_the_way && (!self.faithful || committed.items.iter().all(|saved| saved.path.is_none())) {
-            return Err(Refusal::exists(&self.what));
+        if let Some(reason) = in_the_way
+            && (!self.faithful || committed.items.iter().all(|saved| saved.path.is_none()))
+        {
+            return Err(Refusal::blocked(&self.what, reason));
         }
         // What was joined has changed in any number of folders.
         let joined = committed.items.iter().any(|saved| saved.merged);
@@ -302,6 +304,7 @@ impl Incoming {
     /// Removes every item that has not got its name, and ignores what still comes. It waits for threads that are writing or registering.
     /// Returns what could not be removed.
     pub fn discard(&self) -> Vec<PathBuf> {
+        self.unwanted.store(true, Ordering::Relaxed);
         let mut registering = self.registering();
         let mut underway = self.underway();
         underway.over = true;

@@ -69,6 +69,24 @@ impl Refusal {
         Self { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) }
     }
 
+    /// It, or something in it, could not be joined with what is here, for this reason.
+    pub(super) fn blocked(what: impl Into<Subject>, reason: Reason) -> Self {
+        match reason {
+            Reason::Exists => Self::exists(what),
+            Reason::BadName => Self::name(what.into().was_not("saved: the file system here cannot hold a name in it")),
+            Reason::NoSpace => Self::no_space(what.into().was_not("saved: there is no room for it")),
+            Reason::Interrupted => {
+                let detail = what.into().was_not("saved: its transfer was ended");
+                Self { reason, failure: Failure::new(Exit::Interrupted, "interrupted", detail) }
+            }
+            _ => {
+                let why = "saved: where it would go, nothing may be written, or that is on another disk than the folder that it is in";
+                let next = "take again with --conflict rename, or under another name with -o NAME";
+                Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", what.into().was_not(why)).next(next) }
+            }
+        }
+    }
+
     /// The disk has no room.
     pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
         Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }

@@ -196,6 +196,11 @@ impl Tree {
         renamed.map_or_else(|| name.as_bytes().to_vec(), |((_, original), _)| original.to_vec())
     }
 
+    /// The names at the sender of all but folders that have another here, by their folder and that.
+    pub(super) fn originals(&self) -> HashMap<(FolderId, &OsStr), &[u8]> {
+        self.stored.iter().map(|((within, original), stored)| ((*within, stored.as_os_str()), &**original)).collect()
+    }
+
     /// The folders of each item, those in a folder after it.
     pub(super) fn by_item(&self) -> HashMap<usize, Vec<FolderId>> {
         let mut items: HashMap<usize, Vec<FolderId>> = HashMap::new();
@@ -213,6 +218,11 @@ impl Tree {
     /// All folders by [`Tree::hash_in`].
     pub(super) fn by_hash(&self) -> HashMap<u64, FolderId> {
         self.folders.iter().zip(0..).map(|(node, index)| (node.hash, FolderId(index))).collect()
+    }
+
+    /// What stands for a folder.
+    pub(super) fn hash_of(&self, id: FolderId) -> u64 {
+        self.node(id).map_or(0, |node| node.hash)
     }
 
     /// What stands for something of this name at the sender in a folder.
@@ -300,6 +310,11 @@ impl Tree {
 
     /// Whether what a link in a folder says, by its text, goes by something that has another name here.
     pub(super) fn goes_by_renamed(&self, folder: FolderId, target: &[u8]) -> bool {
+        self.goes_by(folder, target, &self.renamed)
+    }
+
+    /// Whether it goes by something of these, by [`Tree::hash_of`] and [`Tree::hash_in`].
+    pub(super) fn goes_by(&self, folder: FolderId, target: &[u8], these: &HashSet<u64>) -> bool {
         let mut at = vec![];
         let mut up = self.up(folder);
         let mut base = up.next();
@@ -312,7 +327,7 @@ impl Tree {
                     let above = at.last().copied().or_else(|| base.and_then(|id| self.node(id)).map(|node| node.hash));
                     let Some(above) = above else { return false };
                     let hash = self.below(above, name);
-                    if self.renamed.contains(&hash) {
+                    if these.contains(&hash) {
                         return true;
                     }
                     at.push(hash);
@@ -358,16 +373,23 @@ impl Reach {
     pub(super) fn folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
-        self.open(tree, id, top, |id| tree.name(id))
+        self.open(tree, id, top, |above, id| above.open_folder(tree.name(id)))
     }
 
-    /// The same with `top` opening what an item is, and `name` naming each folder below.
-    pub(super) fn open<'a, 'name>(
+    /// The same whatever permissions those on the way have already: see [`Folder::open_own_folder`].
+    pub(super) fn own_folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
+        self.open(tree, id, top, |above, id| above.open_own_folder(tree.name(id)))
+    }
+
+    /// The same with `top` opening what an item is, and `step` each folder below in the one that it is in.
+    pub(super) fn open<'a>(
         &'a mut self,
         tree: &Tree,
         id: FolderId,
         top: impl Fn() -> io::Result<Folder>,
-        name: impl Fn(FolderId) -> &'name OsStr,
+        step: impl Fn(&Folder, FolderId) -> io::Result<Folder>,
     ) -> io::Result<&'a Folder> {
         let mut way = Vec::new();
         for above in tree.up(id) {
@@ -382,7 +404,7 @@ impl Reach {
         }
         for id in way.into_iter().rev() {
             let opened = match self.0.last() {
-                Some((_, above)) => above.open_folder(name(id))?,
+                Some((_, above)) => step(above, id)?,
                 None => top()?,
             };
             if self.0.len() >= KEPT {

@@ -461,7 +461,7 @@ fn a_folder_that_is_another_disk_costs_what_would_go_onto_it() {
     desk.has(&[("t/m/own", Some("old"))]);
     let before = desk.tree();
     let incoming = desk.sent(&entries, false);
-    assert_eq!(reason(incoming.commit_counted(6, 3, &Differences::default())), Reason::Exists);
+    assert_eq!(reason(incoming.commit_counted(6, 3, &Differences::default())), Reason::Disk);
     drop(incoming);
     assert_eq!(desk.tree(), before, "looked for before anything is moved");
     let committed = desk.merge(&entries).unwrap();
@@ -498,4 +498,90 @@ fn folders_that_nobody_may_enter_are_gone_through_and_have_their_permissions_at_
     }
     assert_eq!(desk.tree().values().filter(|content| content.as_deref() == Some("x")).count(), 4 * modes.len());
     assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1);
+}
+
+/// It says most where it is not root who tests.
+#[test]
+fn links_below_folders_that_nobody_may_enter_are_made_or_left_out_like_others() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "s").unwrap();
+    let out = format!("-> {}", outside.path().display());
+    let closed = |path: &str, mode| Entry { mode: Some(mode), ..folder(path) };
+    let mut entries = vec![folder("t/d"), file("t/d/f", 1)];
+    for mode in [0o555_u16, 0o444, 0o000] {
+        let (top, below) = (format!("t/{mode:o}"), format!("t/{mode:o}/in"));
+        entries.extend([closed(&top, mode), closed(&below, mode)]);
+        entries.extend([link(&format!("{top}/out"), "../out/secret"), link(&format!("{top}/fine"), "../d/f")]);
+        entries.extend([link(&format!("{below}/out"), "../../out"), link(&format!("{below}/fine"), "../../d/f")]);
+        entries.push(link(&format!("t/d/to {mode:o}"), &format!("../{mode:o}/in/fine")));
+    }
+    let desk = desk();
+    desk.has(&[("t", None), ("t/out", Some(out.as_str())), ("t/d", None)]);
+    let committed = desk.merge(&entries).unwrap();
+    assert_eq!((committed.told.left_out(), committed.told.missing()), (6, 0), "{:?}", committed.told);
+    assert_eq!(committed.items[0].files, 1);
+    for mode in [0o555_u16, 0o444, 0o000] {
+        for path in [format!("t/{mode:o}"), format!("t/{mode:o}/in")] {
+            let path = desk.dir.path().join(path);
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, masked(mode.into()));
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+    }
+    let tree = desk.tree();
+    for mode in [0o555_u16, 0o444, 0o000] {
+        for path in [format!("t/{mode:o}/fine"), format!("t/{mode:o}/in/fine"), format!("t/d/to {mode:o}")] {
+            assert!(tree.contains_key(&path), "{path}");
+        }
+        assert!(!tree.contains_key(&format!("t/{mode:o}/out")) && !tree.contains_key(&format!("t/{mode:o}/in/out")));
+    }
+    assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1, "nothing hidden is left");
+}
+
+#[test]
+fn a_link_that_goes_by_what_is_set_aside_is_left_out() {
+    let desk = Desk::with(Policy { acting: false, ..policy() });
+    desk.has(&[("t", None), ("t/bin", None), ("t/bin/tool", Some("old"))]);
+    let entries = [folder("t/bin"), file("t/bin/tool", 1), link("t/tool", "bin/tool"), file("t/Makefile", 0), link("t/make", "Makefile")];
+    let committed = desk.merge(&entries).unwrap();
+    assert_eq!((committed.told.left_out(), committed.told.missing()), (2, 0), "{:?}", committed.told);
+    let expected = [
+        ("t", None),
+        ("t/bin", None),
+        ("t/bin/tool", Some("old")),
+        ("t/_bin", None),
+        ("t/_bin/tool", Some("x")),
+        ("t/_Makefile", Some("")),
+    ];
+    assert_eq!(desk.tree(), tree(&expected));
+}
+
+#[test]
+fn what_is_set_aside_gets_a_number_where_something_else_has_its_name() {
+    let desk = Desk::with(Policy { acting: false, ..policy() });
+    let there = [("t", None), ("t/_Makefile", None), ("t/_.idea", Some("old")), ("t/_.envrc", Some("-> x"))];
+    desk.has(&there);
+    let committed = desk.merge(&[file("t/Makefile", 1), folder("t/.idea"), file("t/.idea/f", 1), link("t/.envrc", "f")]).unwrap();
+    assert_eq!((committed.told.missing(), committed.told.left_out()), (0, 0), "{:?}", committed.told);
+    let mut expected = tree(&there);
+    expected.extend(tree(&[
+        ("t/_Makefile (1)", Some("x")),
+        ("t/_ (1).idea", None),
+        ("t/_ (1).idea/f", Some("x")),
+        ("t/_ (1).envrc", Some("-> f")),
+    ]));
+    assert_eq!(desk.tree(), expected);
+}
+
+#[test]
+fn a_chain_of_links_that_were_there_is_not_believed_to_stay_because_it_is_long() {
+    let (desk, outside) = (desk(), tempfile::tempdir().unwrap());
+    desk.has(&[("t", None)]);
+    let root = desk.dir.path().join("t");
+    for number in 0..60 {
+        symlink(format!("{}", number + 1), root.join(number.to_string())).unwrap();
+    }
+    symlink(outside.path(), root.join("60")).unwrap();
+    let told = desk.merge(&[link("t/l", "0")]).unwrap().told;
+    assert_eq!(told.left_out(), 1);
+    assert!(!root.join("l").is_symlink());
 }
