@@ -281,13 +281,14 @@ impl Folder {
     }
 
     /// Whether what a link says that lies, or would lie, in the folder at a path leads out of this one, links on its way followed. What leads
-    /// nowhere does not. What the system gives up because there are too many links, others may follow further: it stays if all links here have come together (`alone`) and it
+    /// nowhere does not, unless it goes up behind what is not there: that may come with another transfer and be anything. What the system
+    /// gives up because there are too many links, others may follow further: it stays if all links here have come together (`alone`) and it
     /// goes up at its beginning alone, for then each step is from a folder or link here to what is below that.
     pub(super) fn leads_out(&self, path: &Path, link: Option<&OsStr>, target: &[u8], alone: bool) -> bool {
         let goes_up = last_climb(target);
         let whole = link.map_or_else(|| path.join(OsStr::from_bytes(target)), |name| path.join(name));
         self.0.metadata(whole).is_err_and(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOENT | Errno::NOTDIR) => false,
+            Some(Errno::NOENT | Errno::NOTDIR) => goes_up.is_some_and(|up| self.0.metadata(path.join(up)).is_err()),
             Some(Errno::LOOP) => !alone || goes_up.is_some(),
             // Any other error is the library's, for what leads out, or leaves it open.
             _ => true,

@@ -573,6 +573,29 @@ fn what_is_set_aside_gets_a_number_where_something_else_has_its_name() {
 }
 
 #[test]
+fn no_two_transfers_make_a_link_that_leads_out() {
+    let near = [folder("t/a"), folder("t/a/b"), link("t/a/b/x", "y/../../../zz")];
+    let far = [folder("t/a"), folder("t/a/b"), link("t/a/b/y", "../..")];
+    for there in [false, true] {
+        let desk = desk();
+        if there {
+            desk.has(&[("t", None)]);
+        }
+        let outside = desk.dir.path().join("zz");
+        fs::write(outside, "s").unwrap();
+        // What goes up behind a name that is not there is not kept: what comes under that name may be anything.
+        assert_eq!(desk.merge(&near).unwrap().told.left_out(), 1);
+        assert_eq!(desk.merge(&far).unwrap().told.left_out(), 0);
+        assert!(fs::read(desk.dir.path().join("t/a/b/x")).is_err());
+        // Behind what is there it may.
+        let again =
+            [folder("t/a"), folder("t/a/b"), link("t/a/b/y", "../.."), link("t/a/b/up", "y/a/../b"), link("t/a/b/z", "../b/../../zz")];
+        let told = desk.merge(&again).unwrap().told;
+        assert_eq!((told.left_out(), told.missing()), (0, 0), "{told:?}");
+    }
+}
+
+#[test]
 fn a_chain_of_links_that_were_there_is_not_believed_to_stay_because_it_is_long() {
     let (desk, outside) = (desk(), tempfile::tempdir().unwrap());
     desk.has(&[("t", None)]);
