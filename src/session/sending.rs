@@ -5,12 +5,13 @@ use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Checked, Next, Outgoing, Selection, Totals};
+use crate::files::outbox::{Checked, Next, Options, Outgoing, Selection, Totals};
 use crate::report::escape;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Offer, Reason, Want};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,18 +142,35 @@ impl Driver<'_> {
         if !selection.reads() {
             return self.offer_made(id, selection, selection.offer(id, faithful));
         }
-        self.offering = self.offering.saturating_add(1);
         let (made, selection) = (Arc::clone(selection), Arc::clone(selection));
-        self.work(
-            move || made.offer(id, faithful),
-            move |driver, offer| {
-                driver.offering = driver.offering.saturating_sub(1);
-                driver.offer_made(id, &selection, offer);
-                if driver.offering == 0 && std::mem::take(&mut driver.goodbye) {
-                    driver.say_goodbye();
-                }
+        self.before_goodbye(move || made.offer(id, faithful), move |driver, offer| driver.offer_made(id, &selection, offer));
+    }
+
+    /// Looks at these files on the disk, then offers them.
+    pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>, options: Options) {
+        self.before_goodbye(
+            move || Selection::check(&paths, &options, std::io::empty()),
+            move |driver, checked| match checked {
+                Ok(selection) => driver.send(&Ware::Files(Arc::new(selection))),
+                Err(failure) => driver.say(&Event::Trouble(failure)),
             },
         );
+    }
+
+    /// Work of which an offer comes, as [`Driver::work`]; a goodbye waits for it.
+    fn before_goodbye<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        then: impl FnOnce(&mut Driver<'_>, T) + Send + 'static,
+    ) {
+        self.offering = self.offering.saturating_add(1);
+        self.work(work, move |driver, came| {
+            driver.offering = driver.offering.saturating_sub(1);
+            then(driver, came);
+            if driver.offering == 0 && std::mem::take(&mut driver.goodbye) {
+                driver.say_goodbye();
+            }
+        });
     }
 
     /// Finishes what is under way and leaves. What is not offered yet could not be any more, and is waited for.
@@ -202,9 +220,13 @@ impl Driver<'_> {
                         return;
                     }
                     let (done, Totals { bytes, entries, counted }) = (count.done(), selection.totals(faithful));
+                    let counting = Arc::clone(&count);
                     let counted = move |driver: &mut Driver<'_>| {
-                        driver.count(id, Some(bytes));
-                        driver.input(Input::Counted { transfer: id, bytes, entries, counted });
+                        // The walk may have come to its end since, and knows better.
+                        if !counting.stopped() {
+                            driver.count(id, Some(bytes));
+                            driver.input(Input::Counted { transfer: id, bytes, entries, counted });
+                        }
                     };
                     desk.bring(counted).await;
                     if done {
