@@ -4,7 +4,7 @@
 use super::driver::{Desk, Driver};
 use super::plan::Ware;
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Options, Selection};
+use crate::files::outbox::Options;
 use crate::files::secret_source::SecretSource;
 use crate::report::amounts::roughly;
 use crate::report::escape;
@@ -23,7 +23,6 @@ use rustyline::{
 };
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -358,20 +357,27 @@ impl Driver<'_> {
 
     /// Sends what was typed, unless this side leaves.
     fn send_typed(&mut self, ware: Ware) {
-        match self.typing.as_ref().is_some_and(|typing| typing.leaving) {
-            true => self.reply("That was not sent: this side is leaving. Ctrl-C leaves at once.\n"),
-            false => self.send(&ware),
+        if !self.is_left() {
+            self.send(&ware);
         }
+    }
+
+    /// Whether this side leaves, so that nothing more is sent; then says so.
+    fn is_left(&mut self) -> bool {
+        let leaving = self.typing.as_ref().is_some_and(|typing| typing.leaving);
+        if leaving {
+            self.reply("That was not sent: this side is leaving. Ctrl-C leaves at once.\n");
+        }
+        leaving
     }
 
     fn typed_file(&mut self, path: &str) {
         if path.is_empty() {
             return self.reply("Which file? /file PATH\n");
         }
-        let options = Options { fence: self.plan.fence.clone(), ..Options::default() };
-        match Selection::check(&[PathBuf::from(path)], &options, io::empty()) {
-            Ok(selection) => self.send_typed(Ware::Files(Arc::new(selection))),
-            Err(failure) => self.say(&super::event::Event::Trouble(failure)),
+        if !self.is_left() {
+            let options = Options { fence: self.plan.fence.clone(), ..Options::default() };
+            self.send_paths(vec![path.into()], options);
         }
     }
 
