@@ -45,14 +45,14 @@ pub(super) enum PutOff {
     Text(ItemId, PeerText),
     /// A secret with its label.
     Secret(ItemId, Option<PeerText>, SecretVec),
-    /// An offer, of which there are at most four.
-    Offer(Offer),
+    /// An offer, of which there are at most four, and its bytes if they are counted since.
+    Offer(Offer, Option<u64>),
 }
 
 impl PutOff {
     const fn id(&self) -> ItemId {
         match self {
-            Self::Text(id, _) | Self::Secret(id, ..) | Self::Offer(Offer { item: id, .. }) => *id,
+            Self::Text(id, _) | Self::Secret(id, ..) | Self::Offer(Offer { item: id, .. }, _) => *id,
         }
     }
 }
@@ -205,7 +205,13 @@ impl Driver<'_> {
             match put_off {
                 PutOff::Text(id, body) => self.text(id, body),
                 PutOff::Secret(id, label, secret) => self.secret(id, label, secret),
-                PutOff::Offer(offer) => self.offered(offer),
+                PutOff::Offer(offer, bytes) => {
+                    let id = offer.item;
+                    self.offered(offer);
+                    if let (Some(theirs), Some(_)) = (self.theirs.get_mut(&id), bytes) {
+                        theirs.bytes = bytes;
+                    }
+                }
             }
             let later = std::mem::replace(&mut self.put_off, behind);
             self.put_off.extend(later);
@@ -216,7 +222,7 @@ impl Driver<'_> {
     pub(super) fn offered(&mut self, offer: Offer) {
         let id = offer.item;
         if self.is_put_off() {
-            return self.put_off.push_back(PutOff::Offer(offer));
+            return self.put_off.push_back(PutOff::Offer(offer, None));
         }
         let Some(taking) = self.wanted(id) else { return };
         if matches!(taking.to, Destination::Output(_)) && !self.theirs.is_empty() {
@@ -390,9 +396,10 @@ impl Driver<'_> {
 
     /// The peer has counted further.
     pub(super) fn counted(&mut self, id: ItemId, bytes: u64, entries: u32, counted: bool) {
-        let offers = self.put_off.iter_mut().filter_map(|put_off| if let PutOff::Offer(offer) = put_off { Some(offer) } else { None });
-        if let Some(offer) = offers.into_iter().find(|offer| offer.item == id) {
-            (offer.bytes, offer.entries, offer.counted) = (bytes, entries, counted);
+        // What was counted is how much there was then, and no promise as that of an offer is (SPEC 7.1).
+        if let Some(PutOff::Offer(offer, known)) = self.put_off.iter_mut().find(|put_off| put_off.id() == id) {
+            (offer.bytes, offer.entries) = (bytes, entries);
+            *known = counted.then_some(bytes);
         }
         if let Some(theirs) = self.theirs.get_mut(&id) {
             theirs.bytes = counted.then_some(bytes);
