@@ -7,7 +7,7 @@ mod tests;
 
 pub use code::read_code;
 
-use super::amounts::count;
+use super::amounts::{count, exactly};
 use super::escape::{LONGEST, name, push_text, terminal};
 use super::human::words;
 use super::look::{MARK, ascii, is_ascii_here};
@@ -138,16 +138,19 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     /// As [`Terminal::yes`].
     pub fn accept(&mut self, offer: &Offered, into: &str, place: Option<&str>) -> Result<bool, Failure> {
         let acting = offer.acts.names().len().saturating_add(usize::try_from(offer.acts.more()).unwrap_or(usize::MAX));
-        if let [one] = offer.names.as_slice() {
+        if let ([one], 0) = (offer.names.as_slice(), offer.names_more) {
             self.say(&format!("The other side offers {}{}, {}.\n", name(one), entries(offer), words::total(offer)))?;
             if acting > 0 {
                 self.say("Programs that work in a folder act unasked on what is called so.\n")?;
             }
         } else {
-            let items = count(offer.names.len() as u64, "item");
+            let items = count((offer.names.len() as u64).saturating_add(offer.names_more.into()), "item");
             let mut list = format!("The other side offers {items}{}, {}:\n\n", entries(offer), words::total(offer));
             for (at, item) in offer.names.iter().enumerate() {
                 list.extend(["  ", &name(item), if at < acting { " (acts)\n" } else { "\n" }]);
+            }
+            if offer.names_more > 0 {
+                list.extend(["  … and ", &exactly(offer.names_more.into(), "item"), " more\n"]);
             }
             self.say(&(list + "\n"))?;
             if acting > 0 {

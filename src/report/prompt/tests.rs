@@ -82,6 +82,13 @@ Receive into /in? [Y/n] "
 }
 
 #[test]
+fn what_is_not_listed_is_counted() {
+    let many = Offered { names_more: 9_998, ..offer(&["a", "b"], 5, 10_000, true) };
+    let shown = asked("\n", |t| t.accept(&many, "/in", None)).1;
+    assert!(shown.contains("offers 10000 items") && shown.contains("  b\n  … and 9,998 items more\n\n"), "{shown}");
+}
+
+#[test]
 fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
     let one = Offered { acts: Found::read(vec!["Makefile".into()], 0), ..offer(&["Makefile"], 5, 1, true) };
     let (answer, shown) = asked("\n", |t| t.accept(&one, "/in", None));
