@@ -137,6 +137,7 @@ impl Args {
         let taking = Taking {
             to: Destination::Private,
             policy: Policy { max_size: Some(UNWATCHED), max_entries: Some(UNWATCHED_ENTRIES), ..Policy::default() },
+            person: person && Agent::here().is_none(),
             ask: false,
             fenced: Agent::here().is_some(),
             sink: None,

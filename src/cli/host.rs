@@ -72,7 +72,7 @@ pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool, kee
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
     let mut taking = receive.taking(person, keeper)?;
-    if !person {
+    if !taking.person {
         taking.secret = SecretPlace::Held;
     }
     Ok(Plan { taking: Some(taking), ..channel.plan(Want::Both, person)? })

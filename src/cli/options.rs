@@ -490,6 +490,8 @@ impl Receive {
 
     /// `yes` answers whether to receive; `here` if that is into the current directory, with no limit but the disk's.
     fn taking_with(&self, person: bool, yes: bool, here: bool, keeper: Option<Keeper>) -> Result<Taking, Failure> {
+        // An agent can have a terminal, and whoever types --fence at one is a person.
+        let person = person && Agent::here().is_none();
         let conflict = match self.conflict {
             Some(OnConflict::Rename) => Conflict::Rename,
             Some(OnConflict::Skip) => Conflict::Skip,
@@ -513,14 +515,18 @@ impl Receive {
         let policy = Policy { conflict, max_size, max_entries, acting: person && keeper.is_none(), modes, links, ..Policy::default() };
         let outlet = self.bytes_to_outlet()?;
         let sink = self.sink()?;
+        // Who starts a server is a person.
+        let judged = keeper.is_some_and(|keeper| keeper != Keeper::Server);
+        if judged && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists()) {
+            not_yet_there(path, policy)?;
+        }
         let to = match &self.output {
             Some(path) if outlet => Destination::Output(Outlet::open(path)?),
             Some(path) => named(path, policy)?,
             None if person || here => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
             None => Destination::Private,
         };
-        // Who starts a server is a person.
-        if keeper.is_some_and(|keeper| keeper != Keeper::Server) {
+        if judged {
             fenced(&to)?;
         }
         if self.output.is_some() {
@@ -535,7 +541,7 @@ impl Receive {
         };
         // Who names an output has a pipe waiting, and nothing is stored.
         let ask = person && !yes && !outlet;
-        Ok(Taking { ask, fenced: keeper.is_some(), policy, to, sink, secret, long_texts_to_file: !person })
+        Ok(Taking { person, ask, fenced: keeper.is_some(), policy, to, sink, secret, long_texts_to_file: !person })
     }
 }
 
@@ -591,6 +597,15 @@ fn fenced(to: &Destination) -> Result<(), Failure> {
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
     let detail = format!("behind the fence -o {path:?} is no place for what comes: programs act on it unasked ({telling})");
     Err(Failure::new(Exit::Unreachable, "fenced", detail).next("leave -o out, look at what came, and copy it; or name another place"))
+}
+
+/// The same before a folder is made that is not there.
+fn not_yet_there(path: &Path, policy: Policy) -> Result<(), Failure> {
+    let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    // Whatever else is wrong with it is said where it is opened.
+    let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(name.as_bytes())) else { return Ok(()) };
+    fenced(&Destination::Folder(inbox, Some(parsed.name)))
 }
 
 #[cfg(test)]

@@ -219,7 +219,9 @@ pub struct Taking {
     pub to: Destination,
     /// What is allowed.
     pub policy: Policy,
-    /// Whether a person says yes to every offer first.
+    /// Whether a person is here who can be asked about what comes. An agent at a terminal is none.
+    pub person: bool,
+    /// Whether that person says yes to every offer first.
     pub ask: bool,
     /// Whether a fence is around it: folders in which something acts go to a private directory, and no name on the command line is a
     /// person's word.

@@ -80,7 +80,7 @@ impl Driver<'_> {
         }
         let Some(taking) = self.wanted(id) else { return };
         if let Some((inbox, name)) = self.name_of_its_own(&taking) {
-            let inbox = if taking.fenced && self.is_open_to(&taking, &inbox) { self.private(&taking) } else { Ok(inbox) };
+            let inbox = if taking.fenced && Self::is_open_to(&taking, &inbox) { self.private(&taking) } else { Ok(inbox) };
             return match inbox {
                 Ok(inbox) => self.text_as(id, body, inbox, name, taking.policy.conflict),
                 Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
@@ -139,7 +139,7 @@ impl Driver<'_> {
 
     /// True if a person can be asked for another folder. Among texts that are typed a path would be one of them.
     fn can_ask_for_place(&self) -> bool {
-        self.plan.person && self.plan.screen.is_none()
+        self.plan.taking.as_ref().is_some_and(|taking| taking.person) && self.plan.screen.is_none()
     }
 
     /// A text is where it belongs, or goes there now, which is told.
@@ -274,7 +274,7 @@ impl Driver<'_> {
             plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| plan.folder().is_some_and(|name| inbox.acts_on(name, true)));
         let place = place.map(Place::named).or_else(|| folder.then_some("a folder by whose name programs act"));
         // Whoever has said yes beforehand did not know of names by which programs act.
-        let asked = taking.ask || self.plan.person && (at_work && !acts.is_empty() || place.is_some());
+        let asked = taking.ask || taking.person && (at_work && !acts.is_empty() || place.is_some());
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
         let mut names: Vec<String> = names;
         let names_more = u32::try_from(names.len().saturating_sub(NAMES)).unwrap_or(u32::MAX);
@@ -559,7 +559,7 @@ impl Driver<'_> {
             return Ok(inbox.clone());
         }
         let inbox = match &taking.to {
-            Destination::Folder(inbox, _) if self.is_open_to(taking, inbox) => return self.private(taking),
+            Destination::Folder(inbox, _) if Self::is_open_to(taking, inbox) => return self.private(taking),
             Destination::Folder(inbox, _) => inbox.clone(),
             Destination::Private | Destination::Output(_) => Inbox::private(&private_base()?, taking.policy)?,
         };
@@ -568,8 +568,8 @@ impl Driver<'_> {
     }
 
     /// True if programs act on whatever lies there, and no person can be asked about it.
-    fn is_open_to(&self, taking: &Taking, inbox: &Inbox) -> bool {
-        (taking.fenced || !self.plan.person) && inbox.machine().is_some_and(Place::takes_all)
+    fn is_open_to(taking: &Taking, inbox: &Inbox) -> bool {
+        (taking.fenced || !taking.person) && inbox.machine().is_some_and(Place::takes_all)
     }
 
     /// Where the files of an offer go.
@@ -581,7 +581,7 @@ impl Driver<'_> {
         let word = is_word(taking, offer, self.name_used);
         // A folder in a home that a program knows is such a place itself.
         let settings = !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
-        if self.is_open_to(taking, inbox) && !word || settings && !self.plan.person {
+        if Self::is_open_to(taking, inbox) && !word || settings && !taking.person {
             return self.private(taking).map(|private| aside(private, SetAside::Place));
         }
         if !taking.fenced || offer.items.iter().all(|item| item.kind != ItemKind::Folder) {

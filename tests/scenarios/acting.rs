@@ -233,17 +233,19 @@ fn behind_a_fence_a_folder_in_which_something_acts_never_comes_where_an_agent_wo
         is_set_aside(&there, &there.path(folder), &ended.all("file"));
         assert_eq!(kept(&there), 1);
     }
-    // By a terminal of its own, where the directory is the current one.
+    // By a terminal of its own it is no person, and has the private directory and its limits.
     let (here, there) = (Machine::new(), Machine::new());
     project(&here);
     let mut giver = here.start(["give", "project", "plain"]);
     let mut taker = Terminal::start_with(&there, 100, ["take", &giver.code()], agent);
-    taker.see("Receive into");
-    taker.keys("y\r");
     let screen = taker.end(0);
     giver.end().expect(0);
-    assert!(screen.contains("it is in a private folder"), "{screen}");
-    assert_eq!(names(there.dir()), ["plain"]);
+    assert!(!screen.contains("Receive into") && names(there.dir()).is_empty(), "{screen}");
+    here.write("key", "hush");
+    let mut giver = here.start(["give", "--secret-file", "key"]);
+    Terminal::start_with(&there, 100, ["take", &giver.code()], agent).end(0);
+    giver.end().expect(0);
+    assert!(names(there.dir()).is_empty() && kept(&there) == 2);
     // Where nothing acts no private directory is left.
     let (here, there) = (Machine::new(), Machine::new());
     project(&here);
@@ -356,4 +358,54 @@ fn no_name_that_an_agent_types_is_a_persons_word() {
     // Where it works is its user's choice.
     let ended = taken(&here, &["report"], &there, &["-o", "."], |command| agent(command.current_dir(there.path(".claude"))));
     assert_eq!(saved(&ended, "file"), there.path(".claude/report").canonicalize().unwrap());
+}
+
+#[test]
+fn a_secret_of_a_persons_goes_to_no_place_in_which_programs_act() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("key", "hush");
+    let folder = settings(&there);
+    for (folder, name, stored) in [(folder, "x.desktop", vec![]), (there.dir(), "CLAUDE.md", vec!["_CLAUDE.md"])] {
+        let mut giver = here.start(["give", "--secret-file", "key", "--secret-name", name]);
+        let code = giver.code();
+        let mut taker = Terminal::start_with(&there, 100, ["take", &code], |command| {
+            command.current_dir(&folder);
+        });
+        taker.see("Write/show/decline");
+        taker.keys("\r");
+        taker.end(0);
+        giver.end().expect(0);
+        assert_eq!(names(&folder), stored);
+    }
+    assert_eq!(kept(&there), 1);
+}
+
+#[test]
+fn an_agents_folder_that_acts_is_not_made() {
+    let there = Machine::new();
+    for name in [".claude/", ".claude"] {
+        let mut command = there.command(["host", "-o", name]);
+        agent(&mut command);
+        assert_eq!(Running::start(command).end().expect(5).failure()["error"], "fenced");
+        assert!(names(there.dir()).is_empty());
+    }
+}
+
+#[test]
+fn of_what_is_missing_nothing_hidden_is_left() {
+    let here = Machine::new();
+    let named: Vec<String> = (0..12).map(|number| format!("f{number}")).collect();
+    named.iter().for_each(|name| drop(here.write(name, vec![b'x'; 300_000])));
+    for _ in 0..12 {
+        let there = Machine::new();
+        for name in named.iter().step_by(2) {
+            fs::create_dir(there.path(name)).unwrap();
+        }
+        let mut giver = here.start(["give"].into_iter().chain(named.iter().map(String::as_str)));
+        there.run(["take", &giver.code(), "-y", "--conflict", "merge"]).expect(1);
+        giver.end().expect(1);
+        let mut all = named.clone();
+        all.sort();
+        assert_eq!(names(there.dir()), all);
+    }
 }
