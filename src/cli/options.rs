@@ -4,7 +4,7 @@ use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::control::owner::Owner;
 use crate::failure::{Exit, Failure};
-use crate::files::acting::acting;
+use crate::files::acting::{Place as Machine, acting};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Links, Modes, Policy, try_spot};
 use crate::files::name::FileName;
 use crate::files::outbox::Keeper;
@@ -14,7 +14,7 @@ use crate::files::variable::Accepted;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
-use crate::session::plan::{Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
+use crate::session::plan::{ANOTHER_PLACE, Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
 use crate::settings::agent::Agent;
 use crate::settings::{Config, Network, Setting, insecure_relay, set_relays};
 use crate::transport::relay::dial::Trust;
@@ -531,6 +531,14 @@ impl Receive {
         }
         if self.output.is_some() {
             to.try_out(policy)?;
+        }
+        if let Destination::Folder(inbox, name) = &to
+            && (!person || keeper.is_some())
+            && (inbox.machine().is_some_and(Machine::takes_all) && (name.is_none() || keeper.is_some()))
+        {
+            // Nothing that comes would go there.
+            let tried = Destination::Private.try_out(policy);
+            tried.map_err(|failure| failure.next(format!("{ANOTHER_PLACE}; no code was used")))?;
         }
         let secret = match outlet {
             true => SecretPlace::Declined,

@@ -235,6 +235,9 @@ pub struct Taking {
     pub long_texts_to_file: bool,
 }
 
+/// What helps where nothing may go to the folder that was named, and there is no private directory.
+pub const ANOTHER_PLACE: &str = "name another folder with -o DIR: programs act unasked on whatever lies in this one";
+
 /// Where received files go.
 #[derive(Clone)]
 pub enum Destination {

@@ -3,7 +3,7 @@
 use super::answers::Gone;
 use super::driver::Driver;
 use super::event::{Arrived, Event, NAMES, Offered, SetAside, Way};
-use super::plan::{Destination, Taking, private_base};
+use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
 use crate::failure::{Failure, Subject};
 use crate::files::acting::{Found, Place};
 use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
@@ -37,6 +37,8 @@ struct Landing {
     aside: Option<Inbox>,
     /// Why all of it goes to a private directory, if it does.
     set_aside: Option<SetAside>,
+    /// Whether such a folder is refused, because there is no private directory.
+    strict: bool,
 }
 
 /// Something of the peer's that waits until so much has been received that there is room for its line.
@@ -247,6 +249,7 @@ impl Driver<'_> {
                     let plan = landing.inbox.plan(&offer, rename, faithful)?;
                     let plan = match &landing.aside {
                         Some(private) => plan.beside(&landing.inbox, private)?,
+                        None if landing.strict => plan.strict(),
                         None => plan,
                     };
                     Ok((plan, landing))
@@ -464,6 +467,9 @@ impl Driver<'_> {
                 self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
                 continue;
             }
+            if saved.path.is_none() && !saved.acts.is_empty() {
+                self.say(&Event::Trouble(Refusal::nowhere_apart(&saved.name).failure));
+            }
             self.say(&Event::File(Arrived {
                 id,
                 name: PeerName::new(saved.name.bytes().to_vec()),
@@ -575,23 +581,26 @@ impl Driver<'_> {
     /// Where the files of an offer go.
     fn landing(&mut self, taking: &Taking, offer: &Offer) -> Result<Landing, Failure> {
         let Destination::Folder(inbox, name) = &taking.to else {
-            return self.inbox(taking).map(|inbox| Landing { inbox, aside: None, set_aside: None });
+            return self.inbox(taking).map(|inbox| Landing { inbox, aside: None, set_aside: None, strict: false });
         };
-        let aside = |inbox, why| Landing { inbox, aside: None, set_aside: Some(why) };
+        let aside = |inbox, why| Landing { inbox, aside: None, set_aside: Some(why), strict: false };
         let word = is_word(taking, offer, self.name_used);
         // A folder in a home that a program knows is such a place itself.
         let settings = !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
         if Self::is_open_to(taking, inbox) && !word || settings && !taking.person {
-            return self.private(taking).map(|private| aside(private, SetAside::Place));
+            let private = self.private(taking).map_err(|failure| failure.next(ANOTHER_PLACE));
+            return private.map(|private| aside(private, SetAside::Place));
         }
         if !taking.fenced || offer.items.iter().all(|item| item.kind != ItemKind::Folder) {
-            return Ok(Landing { inbox: inbox.clone(), aside: None, set_aside: None });
+            return Ok(Landing { inbox: inbox.clone(), aside: None, set_aside: None, strict: false });
         }
-        let private = self.private(taking)?;
-        if inbox.moves_into(&private) {
-            return Ok(Landing { inbox: inbox.clone(), aside: Some(private), set_aside: None });
-        }
-        Ok(aside(private, SetAside::Device))
+        let here = Landing { inbox: inbox.clone(), aside: None, set_aside: None, strict: false };
+        Ok(match self.private(taking) {
+            Ok(private) if inbox.takes_from(&private) => Landing { aside: Some(private), ..here },
+            Ok(private) => aside(private, SetAside::Device),
+            // Only what would have to go there needs it.
+            Err(_) => Landing { strict: true, ..here },
+        })
     }
 
     /// The private directory of what is not for where the rest goes; it is made the first time.

@@ -380,6 +380,49 @@ fn a_secret_of_a_persons_goes_to_no_place_in_which_programs_act() {
     assert_eq!(kept(&there), 1);
 }
 
+/// A folder that nobody can make anything in, for root as well.
+const NOWHERE: &str = "/proc/self/nowhere";
+
+#[test]
+fn without_a_private_directory_what_acts_alone_is_refused_behind_a_fence() {
+    let (here, there) = (Machine::new(), Machine::new());
+    project(&here);
+    let nowhere = |command: &mut Command| {
+        agent(command);
+        command.env("XDG_STATE_HOME", NOWHERE);
+    };
+    taken(&here, &["plain"], &there, &["-o", "."], nowhere);
+    assert_eq!(names(there.dir()), ["plain"]);
+    let mut giver = here.start(["give", "project", "plain", ".claude"]);
+    let mut command = there.command(["take", &giver.code(), "-o", "."]);
+    nowhere(&mut command);
+    let taker = Running::start(command).end().expect(1);
+    let giver = giver.end().expect(1);
+    let line = taker.one("incomplete");
+    assert!(line["saved_to"].is_null() && line["acts"] == serde_json::json!(["project/sub/CLAUDE.md"]), "{line}");
+    assert_eq!(giver.one("partly")["missing"][0]["reason"], "declined");
+    // A name alone that acts is another, as everywhere.
+    let all = ["_.claude", "plain", "plain (1)"];
+    assert_eq!(names(there.dir()), all);
+    // Nothing is left that could be had.
+    let mut giver = here.start(["give", "project"]);
+    let mut command = there.command(["take", &giver.code(), "-o", "."]);
+    nowhere(&mut command);
+    let taker = Running::start(command).end().expect(8);
+    giver.end();
+    assert!(taker.failure()["next"].as_str().unwrap().contains("XDG_STATE_HOME"), "{}", taker.failure());
+    assert_eq!(names(there.dir()), all);
+    // Where nothing would go but there, it is said while the code is good.
+    let folder = settings(&there);
+    let mut giver = here.start(["give", "plain/a"]);
+    let code = giver.code();
+    let mut command = there.command(["take", &code, "-o", folder.to_str().unwrap()]);
+    nowhere(&mut command);
+    assert!(Running::start(command).end().expect(8).failure()["next"].as_str().unwrap().ends_with("no code was used"));
+    there.run(["take", &code]).expect(0);
+    giver.end().expect(0);
+}
+
 #[test]
 fn an_agents_folder_that_acts_is_not_made() {
     let there = Machine::new();

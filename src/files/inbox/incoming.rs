@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Add;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// A transfer that is being received. One thread registers parts, any number write; what is not committed is removed when it is dropped.
@@ -29,6 +29,8 @@ pub struct Incoming {
     pub(super) faithful: bool,
     /// Where a folder goes in which something acts, if not where the others do.
     pub(super) aside: Option<Arc<Place>>,
+    /// Whether no such folder is taken.
+    pub(super) strict: bool,
     /// The whole as a sentence names it.
     pub(super) what: Subject,
     // Locked in this order; the first across the making of a part's folders.
@@ -50,6 +52,15 @@ pub(super) struct Item {
     /// Its name until it is complete.
     pub(super) hidden: String,
     pub(super) identity: Identity,
+    /// Where it is until it is known that nothing acts in it, if that is not where it is to go.
+    pub(super) apart: Option<Apart>,
+}
+
+/// The private directory in which a folder comes, and whether it has left it.
+#[derive(Debug)]
+pub(super) struct Apart {
+    pub(super) place: Arc<Place>,
+    pub(super) left: OnceLock<()>,
 }
 
 /// What registering counts.
@@ -131,6 +142,7 @@ impl Inbox {
             counted: plan.counted,
             faithful: plan.faithful,
             aside: plan.aside.map(|Inbox(place)| place),
+            strict: plan.strict,
             what,
             registering: Mutex::new(Registering { totals: vec![Total::default(); count], ..Registering::default() }),
             underway: Mutex::new(Underway::new(count)),
@@ -141,7 +153,9 @@ impl Inbox {
         let items = u64::try_from(count).unwrap_or(u64::MAX);
         place.room.check_disk(&incoming.what, Cost::together(items, 0), &place.folder, &place.path)?;
         for planned in plan.items {
-            let folder = &place.folder;
+            let private = incoming.aside.as_ref().filter(|_| planned.kind == ItemKind::Folder);
+            let apart = private.map(|place| Apart { place: Arc::clone(place), left: OnceLock::new() });
+            let folder = apart.as_ref().map_or(&place.folder, |apart| &apart.place.folder);
             let create = || {
                 let hidden = folder::hidden_name()?;
                 let identity = if planned.kind == ItemKind::Folder {
@@ -154,7 +168,7 @@ impl Inbox {
             };
             let (hidden, identity) = create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
-            incoming.items.push(Item { planned, named, hidden, identity });
+            incoming.items.push(Item { planned, named, hidden, identity, apart });
         }
         Ok(incoming)
     }
@@ -412,8 +426,14 @@ impl Incoming {
 }
 
 impl Item {
-    /// Opens it, if it is a folder and still the one that was made.
+    /// The private directory that it is in.
+    pub(super) fn apart(&self) -> Option<&Arc<Place>> {
+        self.apart.as_ref().filter(|apart| apart.left.get().is_none()).map(|apart| &apart.place)
+    }
+
+    /// Opens it, if it is a folder and still the one that was made; `root` is where it is to go.
     pub(super) fn open(&self, root: &Folder) -> io::Result<Folder> {
+        let root = self.apart().map_or(root, |apart| &apart.folder);
         let folder = root.open_folder(self.hidden.as_ref())?;
         if folder.own_identity()? == self.identity { Ok(folder) } else { Err(folder::replaced()) }
     }

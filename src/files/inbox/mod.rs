@@ -261,10 +261,10 @@ impl Inbox {
         known || acting::is_among(name.as_os_str(), &self.0.ahead)
     }
 
-    /// Tries whether a folder can be moved from here into `other` as it is.
+    /// Tries whether a folder can be moved here from `other` as it is.
     #[must_use]
-    pub fn moves_into(&self, other: &Self) -> bool {
-        let (from, to) = (&self.0.folder, &other.0.folder);
+    pub fn takes_from(&self, other: &Self) -> bool {
+        let (from, to) = (&other.0.folder, &self.0.folder);
         let moved = || {
             let hidden = folder::hidden_name()?;
             from.create_folder(hidden.as_ref())?;

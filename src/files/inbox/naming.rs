@@ -96,6 +96,7 @@ impl Incoming {
         };
         self.check_rest(&lost, &gone, &ours, theirs)?;
         self.finish_folders(&mut registering)?;
+        let refused = self.part_ways(&acts)?;
         let contents = self.contents(links);
         if !self.faithful {
             self.check_joins(contents.as_ref())?;
@@ -123,10 +124,14 @@ impl Incoming {
                 committed.items.push(item.nothing_here(differences));
                 continue;
             }
-            let aside = self.aside.as_ref().filter(|_| folder && (!acts.is_empty() || self.place.acts_on(&item.planned.name, true)));
-            if let Some(aside) = aside {
-                self.move_aside(item, aside)?;
+            if refused.contains(&index) {
+                differences.add(offered, Fate::Missing(Reason::Declined));
+                committed.told.add(offered, Fate::Missing(Reason::Declined));
+                let acts = found(&self.place, &item.planned.name, true, &acts);
+                committed.items.push(Saved { acts, ..item.nothing_here(differences) });
+                continue;
             }
+            let aside = item.apart();
             let rule = if aside.is_some() { Conflict::Rename } else { item.rule(&names) };
             let place = aside.unwrap_or(&self.place);
             let (name, mut became) = self.name(place, index, total, rule, &given)?;
@@ -201,10 +206,27 @@ impl Incoming {
         Ok(committed)
     }
 
-    /// Moves an item into the private directory, still under its hidden name.
-    fn move_aside(&self, item: &Item, aside: &Place) -> Result<(), Refusal> {
-        let moved = self.place.folder.move_into(item.hidden.as_ref(), item.identity, &aside.folder);
-        moved.map_err(|error| Refusal::disk(&item.planned.name, &error))
+    /// Moves folders in which nothing acts out of the private directory, still under their hidden names. Returns those that are not taken,
+    /// for want of such a directory.
+    fn part_ways(&self, acts: &[Found]) -> Result<HashSet<usize>, Refusal> {
+        let mut refused = HashSet::new();
+        for (index, (item, acts)) in self.items.iter().zip(acts).enumerate().filter(|(_, (item, _))| item.planned.kind == ItemKind::Folder)
+        {
+            let acting = !acts.is_empty() || self.place.acts_on(&item.planned.name, true);
+            match &item.apart {
+                Some(apart) if !acting => {
+                    let moved = apart.place.folder.move_into(item.hidden.as_ref(), item.identity, &self.place.folder);
+                    moved.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
+                    let _ = apart.left.set(());
+                }
+                None if acting && self.strict => {
+                    refused.insert(index);
+                }
+                _ => {}
+            }
+        }
+        let all = refused.len() == self.items.len();
+        if all || !refused.is_empty() && !self.faithful { Err(Refusal::nowhere_apart(&self.what)) } else { Ok(refused) }
     }
 
     /// Gives an item its name in a place, and then what it gets at the end.
@@ -318,7 +340,7 @@ impl Incoming {
         let mut left = Vec::new();
         for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
             total.settled = true;
-            // It may have been on its way into the private directory.
+            // It may have been on its way out of the private directory.
             for place in [&self.place].into_iter().chain(&self.aside) {
                 if place.folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
                     left.push(place.path.join(&item.hidden));
@@ -333,7 +355,7 @@ impl Incoming {
 
     /// The hidden names that the items have until they are delivered.
     pub(super) fn parts(&self) -> Vec<PathBuf> {
-        self.items.iter().map(|item| self.place.path.join(&item.hidden)).collect()
+        self.items.iter().map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden)).collect()
     }
 }
 

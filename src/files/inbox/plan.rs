@@ -23,6 +23,8 @@ pub struct Plan {
     pub(super) faithful: bool,
     /// Where a folder goes in which something acts, if not where the others do.
     pub(super) aside: Option<Inbox>,
+    /// Whether no such folder is taken.
+    pub(super) strict: bool,
 }
 
 /// A top-level item of a plan.
@@ -96,7 +98,8 @@ impl Inbox {
                 conflict: place.conflict,
             });
         }
-        let plan = Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful, aside: None };
+        let plan =
+            Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful, aside: None, strict: false };
         let items = plan.items.iter().map(|item| Cost::entry(item.size.unwrap_or(0))).fold(Cost::default(), Cost::add);
         let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
         // The disk holds no holes.
@@ -133,6 +136,12 @@ impl Plan {
         }
         self.aside = Some(private.clone());
         Ok(self)
+    }
+
+    /// Has folders in which something acts left out: there is no private directory.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { strict: true, ..self }
     }
 
     /// The names as people read them, those first by which programs would act in this inbox, and these alone.

@@ -87,6 +87,13 @@ impl Refusal {
         }
     }
 
+    /// Something in it acts, and behind a fence that goes to a private directory, of which there is none.
+    pub(crate) fn nowhere_apart(what: impl Into<Subject>) -> Self {
+        let detail = what.into().was_not("saved: programs act unasked on what is in it, and there is no private directory for that here");
+        let next = "have XDG_STATE_HOME name a folder that can be written to, and ask for it again; or ask for it in an archive";
+        Self { reason: Reason::Declined, failure: Failure::new(Exit::Disk, "disk", detail).next(next) }
+    }
+
     /// The disk has no room.
     pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
         Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }

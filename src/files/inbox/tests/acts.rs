@@ -112,6 +112,12 @@ fn received(inbox: &Inbox, aside: Option<&Inbox>, name: &str, entries: &[Entry])
         }
         bytes += entry.size.unwrap_or(0);
     }
+    if let Some(aside) = aside {
+        // Nothing of it is yet where it is to go, whatever ends this process.
+        assert!(incoming.parts().remove(0).starts_with(aside.path()));
+        let hidden = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pinhole-");
+        assert!(!fs::read_dir(inbox.path()).unwrap().any(|entry| hidden(entry.unwrap())));
+    }
     incoming.commit_all(u32::try_from(all.len()).unwrap(), bytes).unwrap().remove(0)
 }
 
@@ -173,7 +179,7 @@ fn a_list_of_what_acts_has_bounds() {
 fn a_folder_in_which_something_acts_goes_to_the_private_directory_beside() {
     let machine = Machine::new();
     let (inbox, private) = (machine.open("work", false), machine.private());
-    assert!(inbox.moves_into(&private));
+    assert!(inbox.takes_from(&private));
     assert!(machine.names("work".as_ref()).is_empty() && machine.names(private.path()).is_empty());
     let deep = [folder("f/a"), folder("f/a/b"), file("f/a/b/CLAUDE.md", 3), link("f/l", "a")];
     let saved = received(&inbox, Some(&private), "f", &deep);
@@ -204,7 +210,7 @@ fn what_another_program_has_put_in_its_place_is_not_moved() {
     symlink(&elsewhere, &hidden).unwrap();
     assert_eq!(reason(incoming.commit_all(2, 0)), Reason::Disk);
     drop(incoming);
-    assert!(machine.names(private.path()).is_empty());
+    assert!(machine.names("work".as_ref()).is_empty());
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
 }
 
@@ -213,7 +219,7 @@ fn folders_on_another_disk_cannot_be_moved() {
     let machine = Machine::new();
     let Ok(shm) = tempfile::tempdir_in("/dev/shm") else { return };
     let there = Inbox::open_among(shm.path(), Policy { keep_free: 0.0, ..Policy::default() }, None).unwrap();
-    assert_eq!(there.moves_into(&machine.private()), {
+    assert_eq!(there.takes_from(&machine.private()), {
         use std::os::unix::fs::MetadataExt;
         shm.path().metadata().unwrap().dev() == machine.0.path().metadata().unwrap().dev()
     });
