@@ -373,6 +373,7 @@ impl Driver<'_> {
             return self.begun(id, begun.map(Receiving::Output));
         }
         let Some((plan, inbox)) = plan else { return };
+        self.name_used |= plan.items().iter().any(|item| item.chosen);
         // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
         // for a session that is over is removed again.
         let begin = move || inbox.begin(plan).map(Receiving::Files);
@@ -621,7 +622,11 @@ impl Driver<'_> {
 /// True if what is offered is one file whose name on this command line is a person's word.
 fn is_word(taking: &Taking, offer: &Offer, name_used: bool) -> bool {
     let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
-    one_file && !taking.fenced && !name_used && matches!(taking.to, Destination::Folder(_, Some(_)))
+    // With a number in it the name would be another, in a place where each is acted on.
+    let stays = |inbox: &Inbox, name| {
+        taking.policy.conflict != Conflict::Rename || !inbox.machine().is_some_and(Place::takes_all) || !inbox.has(name)
+    };
+    one_file && !taking.fenced && !name_used && matches!(&taking.to, Destination::Folder(inbox, Some(name)) if stays(inbox, name))
 }
 
 const fn conflict(answer: prompt::Conflict) -> Conflict {

@@ -452,3 +452,26 @@ fn of_what_is_missing_nothing_hidden_is_left() {
         assert_eq!(names(there.dir()), all);
     }
 }
+
+#[test]
+fn a_word_is_for_one_file_and_not_for_the_next() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let folder = settings(&there);
+    here.write("one", "1");
+    here.write("two", "2");
+    let word = folder.join("a.sh");
+    let mut channel = there.start(["host", "-o", word.to_str().unwrap()]);
+    let code = channel.code();
+    let mut other = here.start(["connect", &code]);
+    other.until("status", "connected");
+    for (name, set_aside) in [("one", false), ("two", true)] {
+        here.run(["send", &code, "--file", name]).expect(0);
+        assert_eq!(channel.until("file", "")["set_aside"] == "place", set_aside);
+    }
+    here.run(["close"]).expect(0);
+    channel.end().expect(0);
+    other.end().expect(0);
+    // Nor for another name, with a number in it.
+    let ended = taken(&here, &["two"], &there, &["-o", word.to_str().unwrap()], |_| {});
+    assert_eq!((names(&folder), &ended.one("file")["set_aside"]), (vec!["a.sh".to_owned()], &"place".into()));
+}
