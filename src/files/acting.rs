@@ -5,7 +5,7 @@ mod found;
 mod places;
 
 pub use found::Found;
-pub use places::{Place, Places};
+pub use places::{Marked, Place, Places};
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;

@@ -124,6 +124,46 @@ impl Places {
         let all = homes.chain([&self.system]).chain(&self.programs).filter_map(|path| settled(path));
         all.filter_map(|path| Some(folded(&path.strip_prefix(folder).ok()?.iter().next()?.to_string_lossy()))).collect()
     }
+
+    /// All of them, looked up once.
+    #[must_use]
+    pub fn marked(&self) -> Marked {
+        Marked {
+            homes: self.homes.iter().filter_map(|account| identity(&account.home)).collect(),
+            settings: self.homes.iter().flat_map(dot_folders).collect(),
+            system: identity(&self.system),
+            programs: self.programs.iter().filter_map(|folder| identity(folder)).collect(),
+        }
+    }
+}
+
+/// The places as they are now: for whoever goes from folder to folder, and knows what those are that he has come through.
+#[derive(Debug)]
+pub struct Marked {
+    homes: HashSet<Identity>,
+    settings: HashSet<Identity>,
+    system: Option<Identity>,
+    programs: HashSet<Identity>,
+}
+
+impl Marked {
+    /// What of the machine a folder is that lies in one that is `above`.
+    #[must_use]
+    pub fn below(&self, above: Option<Place>, folder: impl AsFd) -> Option<Place> {
+        let about = fstat(folder).ok()?;
+        let own = (about.st_dev, about.st_ino);
+        // As in `Places::place`, a home is the last of them.
+        if above == Some(Place::System) || self.system == Some(own) {
+            return Some(Place::System);
+        }
+        if above == Some(Place::Settings) || self.settings.contains(&own) {
+            return Some(Place::Settings);
+        }
+        if self.programs.contains(&own) {
+            return Some(Place::Programs);
+        }
+        self.homes.contains(&own).then_some(Place::Home)
+    }
 }
 
 /// A path without the links that are on it, as far as anything is there.
@@ -257,6 +297,13 @@ mod tests {
             ("tmp", None),
         ] {
             assert_eq!(machine.place(folder), place, "{folder}");
+            // The same for who has come from above.
+            let (places, mut at) = (machine.places(), None);
+            let marked = places.marked();
+            for above in Path::new(folder).ancestors().collect::<Vec<_>>().into_iter().rev() {
+                at = marked.below(at, File::open(machine.0.path().join(above)).unwrap());
+            }
+            assert_eq!(at, place, "{folder}");
         }
     }
 

@@ -6,10 +6,11 @@
 
 use super::folder::{Folder, Identity};
 use super::incoming::Link;
+use super::naming::set_aside;
 use super::tree::{FolderId, Reach, Tree};
 use super::{Conflict, Incoming, Links, Place, Refusal};
-use crate::files::acting::acting;
-use crate::files::name::{FileName, NameError};
+use crate::files::acting::{Found, Marked, Place as Machine, acting, acting_below, acts, leads};
+use crate::files::name::FileName;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
@@ -49,13 +50,15 @@ pub(super) struct Joined {
     pub(super) replaced: u32,
     /// The folder that was there.
     pub(super) folder: Identity,
+    /// What programs act on of it, by the names that these have there.
+    pub(super) acts: Found,
 }
 
 /// How a folder goes where it belongs.
 #[derive(Clone, Copy, Debug)]
 enum Way {
-    /// One by one what is in it, because it is there.
-    Joined,
+    /// One by one what is in it, because it is there; what of the machine that is.
+    Joined(Option<Machine>),
     /// As it is, with all that is in it, or in one that goes so.
     Whole,
     /// Not at all.
@@ -80,8 +83,13 @@ struct Joining<'a> {
     links: &'a [Kept],
     /// What its sender calls it.
     offered: &'a [u8],
-    /// Its name here, if that is not one of the user's choice.
-    called: PathBuf,
+    /// Its name here.
+    called: &'a FileName,
+    /// The places in which programs act on whatever lies there.
+    marked: Option<Marked>,
+    /// The one of those that a person has said yes to.
+    said: Option<Machine>,
+    acts: Acts,
     /// The folder that is there.
     root: Folder,
     /// True if nothing is moved: it is only seen what would be.
@@ -128,7 +136,7 @@ impl Incoming {
             let blocked = match (there, item.planned.kind, contents) {
                 (None, ..) => None,
                 (Some(there), ItemKind::Folder, Some(contents)) if there.is_dir() => {
-                    let joined = self.join(index, &item.planned.name, contents, true);
+                    let joined = self.join(index, &item.planned.name, contents, &Found::default(), true);
                     joined.map_or_else(Some, |joined| first_missing(&joined.differences))
                 }
                 (Some(there), kind, _) => (kind == ItemKind::Folder || !there.is_file()).then_some(Reason::Exists),
@@ -141,11 +149,19 @@ impl Incoming {
     }
 
     /// Moves what is in an item's hidden folder into the folder `name` that is there, or with `only_look` sees what that would come to; a
-    /// reason if it cannot be gone into.
-    pub(super) fn join(&self, index: usize, name: &FileName, contents: &Contents, only_look: bool) -> Result<Joined, Reason> {
+    /// reason if it cannot be gone into. `acts` is what programs act on in it.
+    pub(super) fn join(&self, index: usize, name: &FileName, contents: &Contents, acts: &Found, only_look: bool) -> Result<Joined, Reason> {
         let item = self.items.get(index).ok_or(Reason::Failed)?;
         let root = self.place.folder.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
         let folder = root.own_identity().map_err(|error| reason(&error))?;
+        let place = &self.place;
+        let ground = place.places.as_ref().and_then(|places| places.place(&root));
+        // Who was asked about its name, or about where all goes, was asked about this; but not about what comes into a home.
+        let said = if place.acts_on(name, true) { ground } else { place.machine };
+        let said = said.filter(|said| place.acting && said.takes_all());
+        if is_closed(ground, said) {
+            return Err(Reason::Declined);
+        }
         let tree = self.tree();
         let links = contents.links.get(&index).map_or(&[][..], Vec::as_slice);
         let mut joining = Joining {
@@ -154,7 +170,10 @@ impl Incoming {
             contents: contents.folders.get(&index).map_or(&[], Vec::as_slice),
             links,
             offered: item.planned.offered.raw(),
-            called: if item.planned.chosen { PathBuf::new() } else { name.as_os_str().into() },
+            called: name,
+            marked: place.places.as_ref().map(|places| places.marked()),
+            said,
+            acts: Acts::of(acts),
             root,
             only_look,
             ways: HashMap::new(),
@@ -166,15 +185,15 @@ impl Incoming {
             entered: HashSet::from([folder.place()]),
             hidden: Reach::default(),
             there: Reach::default(),
-            joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder },
+            joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder, acts: Found::default() },
         };
-        if let Err(error) = joining.all() {
+        if let Err(error) = joining.all(ground) {
             joining.give_up(reason(&error));
         }
         if !only_look {
             joining.finish();
         }
-        Ok(joining.joined)
+        Ok(Joined { acts: joining.acts.there(), ..joining.joined })
     }
 }
 
@@ -183,12 +202,12 @@ impl Joining<'_> {
     ///
     /// # Errors
     /// What ends it where it is: of something of its own that fails, that alone is missing.
-    fn all(&mut self) -> io::Result<()> {
+    fn all(&mut self, ground: Option<Machine>) -> io::Result<()> {
         if !self.only_look {
             self.take_links()?;
         }
         for id in self.contents {
-            self.folder(*id)?;
+            self.folder(*id, ground)?;
         }
         self.make_links()
     }
@@ -202,22 +221,22 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// Has a folder go its way. Those that it lies in have gone theirs.
-    fn folder(&mut self, id: FolderId) -> io::Result<()> {
+    /// Has a folder go its way, the item's own into `ground`. Those that it lies in have gone theirs.
+    fn folder(&mut self, id: FolderId, ground: Option<Machine>) -> io::Result<()> {
         self.incoming.check_wanted()?;
         let above = self.tree.parent(id).map(|parent| (parent, self.ways.get(&parent).copied()));
         let mut way = match above {
-            None => Way::Joined,
+            None => Way::Joined(ground),
             // What could not be made has been told.
             Some(_) if !self.tree.is_there(id) => Way::Whole,
-            Some((parent, Some(Way::Joined))) => self.enter(parent, id)?,
+            Some((parent, Some(Way::Joined(above)))) => self.enter(parent, above, id)?,
             Some((_, Some(blocked @ Way::Blocked(_)))) => blocked,
             Some(_) => Way::Whole,
         };
         self.ways.insert(id, way);
-        if matches!(way, Way::Joined) {
+        if let Way::Joined(ground) = way {
             self.underway = Some(id);
-            way = self.files(id)?;
+            way = self.files(id, ground)?;
             self.underway = None;
         }
         if let Way::Blocked(reason) = way {
@@ -235,9 +254,9 @@ impl Joining<'_> {
         self.lose_files(id, reason)
     }
 
-    /// Moves a folder where there is none, or finds that it is there.
-    fn enter(&mut self, parent: FolderId, id: FolderId) -> io::Result<Way> {
-        let within = self.called.join(self.path(parent));
+    /// Moves a folder where there is none, or finds that it is there. It goes into one that is `above` of the machine.
+    fn enter(&mut self, parent: FolderId, above: Option<Machine>, id: FolderId) -> io::Result<Way> {
+        let ground = self.ground(parent, above);
         let place = &self.incoming.place;
         let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
         let own = from.open_own_folder(self.tree.name(id))?;
@@ -247,7 +266,7 @@ impl Joining<'_> {
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
         let Ok(parsed) = FileName::parse(self.tree.name(id).as_bytes()) else { return Ok(Way::Blocked(Reason::BadName)) };
-        let Ok(wanted) = place.harmless_in(there, &within, parsed.name.clone()) else { return Ok(Way::Blocked(Reason::BadName)) };
+        let wanted = ground.harmless(parsed.name.clone());
         let aside = wanted != parsed.name;
         let mut found = None;
         for to in place.names_for(&wanted, aside) {
@@ -258,9 +277,15 @@ impl Joining<'_> {
             let (way, at) = match own_matter(went)? {
                 Ok(()) => (Way::Whole, made),
                 Err(Reason::Exists) => {
-                    let opened = there.open_folder(to.as_os_str()).and_then(|there| there.own_identity());
+                    let opened = there.open_folder(to.as_os_str()).and_then(|there| Ok((there.own_identity()?, there)));
                     match own_matter(opened)? {
-                        Ok(there) => (Way::Joined, there.place()),
+                        Ok((which, there)) => {
+                            let ground = self.marked.as_ref().and_then(|marked| marked.below(above, &there));
+                            if is_closed(ground, self.said) {
+                                return Ok(Way::Blocked(Reason::Declined));
+                            }
+                            (Way::Joined(ground), which.place())
+                        }
                         // Under a name that is not its own it need not be.
                         Err(Reason::Exists) if aside => continue,
                         Err(reason) => return Ok(Way::Blocked(reason)),
@@ -281,14 +306,16 @@ impl Joining<'_> {
         if aside {
             self.differ(id, None, Fate::Renamed(PeerName::new(to.bytes().to_vec())));
             self.renamed.insert(self.tree.hash_of(id));
+            self.acts.renamed(self.tree, parent, parsed.name.as_os_str(), &to);
             self.aside.insert(id, to);
         }
         Ok(way)
     }
 
     /// Moves the files of a folder that is there, and says what came of the folder.
-    fn files(&mut self, id: FolderId) -> io::Result<Way> {
-        let within = self.called.join(self.path(id));
+    fn files(&mut self, id: FolderId, ground: Option<Machine>) -> io::Result<Way> {
+        let way = Way::Joined(ground);
+        let ground = self.ground(id, ground);
         let place = &self.incoming.place;
         let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, id)?;
         let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, id))? {
@@ -305,15 +332,12 @@ impl Joining<'_> {
                 let parsed = FileName::parse(name.as_bytes()).ok().filter(|parsed| !parsed.changed);
                 let Some(parsed) = parsed.filter(|_| kind.is_file()) else { continue };
                 let length = from.length(&name)?;
-                let one = match place.harmless_in(there, &within, parsed.name.clone()) {
-                    Ok(to) => {
-                        let aside = to != parsed.name;
-                        place_one(place, from, &parsed.name, there, (to, aside), &mut placed, self.only_look)?
-                    }
-                    Err(_) => Placed::Not(Reason::BadName),
-                };
+                let to = ground.harmless(parsed.name.clone());
+                let aside = to != parsed.name;
+                let one = place_one(place, from, &parsed.name, there, (to, aside), &mut placed, self.only_look)?;
                 let fate = match &one {
                     Placed::New(to) | Placed::Replaced(to) if to.as_os_str() != name => {
+                        self.acts.renamed(self.tree, id, &name, to);
                         if !self.links.is_empty() {
                             let original = self.originals.get(&(id, name.as_os_str())).copied().unwrap_or(name.as_bytes());
                             self.renamed.insert(self.tree.hash_in(id, original));
@@ -339,8 +363,23 @@ impl Joining<'_> {
                 went = true;
             }
             if !went || self.only_look {
-                return Ok(Way::Joined);
+                return Ok(way);
             }
+        }
+    }
+
+    /// How names are judged in a folder that is there.
+    fn ground(&self, id: FolderId, machine: Option<Machine>) -> Ground {
+        let place = &self.incoming.place;
+        let up = std::iter::successors(Some(id), |id| self.tree.parent(*id)).take(2);
+        let name = |id| if self.tree.is_item(id) { self.called.as_os_str() } else { name_there(self.tree, &self.aside, id) };
+        let mut end: Vec<&OsStr> = up.map(name).collect();
+        let leads = end.first().is_some_and(|name| leads(name));
+        end.reverse();
+        Ground {
+            kept: place.acting && (machine.is_none() || machine == self.said),
+            home: machine == Some(Machine::Home),
+            end: leads.then(|| end.into_iter().collect()),
         }
     }
 
@@ -369,6 +408,7 @@ impl Joining<'_> {
                 Ok(Some(LinkFate::Made(name))) => {
                     if name != link.name {
                         self.differ(link.within, Some(link.name.as_os_str()), Fate::Renamed(PeerName::new(name.bytes().to_vec())));
+                        self.acts.renamed(self.tree, link.within, link.name.as_os_str(), &name);
                     }
                     made.push((link, name));
                 }
@@ -405,15 +445,12 @@ impl Joining<'_> {
         if self.only_look && matches!(way, Some(Way::Whole)) {
             return Ok(None);
         }
+        let ground = if let Some(Way::Joined(ground)) = way { Some(self.ground(link.within, ground)) } else { None };
         let path = self.path(link.within);
         let place = &self.incoming.place;
         let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, link.within)?;
         let target = OsStr::from_bytes(&link.target);
-        let wanted = match way {
-            Some(Way::Joined) => place.harmless_in(there, &self.called.join(&path), link.name.clone()),
-            _ => Ok(link.name.clone()),
-        };
-        let Ok(wanted) = wanted else { return Ok(Some(LinkFate::Not(Fate::Missing(Reason::BadName)))) };
+        let wanted = ground.map_or_else(|| link.name.clone(), |ground| ground.harmless(link.name.clone()));
         let aside = wanted != link.name;
         for to in place.names_for(&wanted, aside) {
             match there.kind(to.as_os_str())? {
@@ -452,7 +489,7 @@ impl Joining<'_> {
     fn finish(&mut self) {
         for id in self.whole().rev() {
             let Some(parent) = self.tree.parent(id) else { continue };
-            let moved = matches!(self.ways.get(&parent), Some(Way::Joined));
+            let moved = matches!(self.ways.get(&parent), Some(Way::Joined(_)));
             if !moved && self.links.is_empty() {
                 continue;
             }
@@ -514,13 +551,78 @@ enum LinkFate {
     Not(Fate),
 }
 
-impl Place {
-    /// The name that something gets in `there`, a folder of this place that is there already, `within` what arrives: another where programs
-    /// would act on it.
-    pub(super) fn harmless_in(&self, _there: &Folder, within: &Path, name: FileName) -> Result<FileName, NameError> {
-        if self.acting || acting(&within.join(name.as_os_str())).is_none() { Ok(name) } else { Ok(name.set_aside()) }
+/// How names are judged in a folder that is there.
+struct Ground {
+    /// True if a person has said yes to what programs act on there.
+    kept: bool,
+    /// Whether it is the home of an account.
+    home: bool,
+    /// The last two names of its path, if programs act on some names only there.
+    end: Option<PathBuf>,
+}
+
+impl Ground {
+    /// The name that something gets there: another where programs would act on it.
+    fn harmless(&self, name: FileName) -> FileName {
+        if self.kept || !self.acts_on(&name) { name } else { set_aside(&name, |name| self.acts_on(name)) }
     }
 
+    fn acts_on(&self, name: &FileName) -> bool {
+        let below = |end: &PathBuf| acting_below(&end.join(name.as_os_str())).is_some();
+        self.home && name.bytes().starts_with(b".") || acts(name.as_os_str()).is_some() || self.end.as_ref().is_some_and(below)
+    }
+}
+
+/// True for a place in which programs act on whatever lies there, if nobody has said yes to it: no name there is harmless.
+fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool {
+    ground.is_some_and(Machine::takes_all) && ground != said
+}
+
+/// What programs act on of an item, and what of that has got another name there.
+struct Acts {
+    all: Found,
+    /// All names in those paths.
+    parts: HashSet<String>,
+    renamed: HashMap<String, String>,
+}
+
+impl Acts {
+    fn of(all: &Found) -> Self {
+        let parts = all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
+        Self { all: all.clone(), parts, renamed: HashMap::new() }
+    }
+
+    /// Notes that something in a folder is called `to` there.
+    fn renamed(&mut self, tree: &Tree, within: FolderId, name: &OsStr, to: &FileName) {
+        // Most are none of them, and a path may be long.
+        if self.parts.contains(&*name.to_string_lossy()) {
+            let path = tree.path(within).join(name).to_string_lossy().into_owned();
+            let is_in = |one: &String| one.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            if self.all.names().iter().any(is_in) {
+                self.renamed.insert(path, to.text().into_owned());
+            }
+        }
+    }
+
+    /// The same by the names there, without what none acts on under its new name.
+    fn there(self) -> Found {
+        let mut there = Found::default();
+        for name in self.all.names() {
+            let (mut old, mut new) = (String::new(), PathBuf::new());
+            for part in name.split('/') {
+                old.push_str(part);
+                new.push(self.renamed.get(&old).map_or(part, String::as_str));
+                old.push('/');
+            }
+            if new == Path::new(name) || acting(&new).is_some() {
+                there.add(|| new.to_string_lossy().into_owned());
+            }
+        }
+        Found::read(there.names().to_vec(), there.more().saturating_add(self.all.more()))
+    }
+}
+
+impl Place {
     /// The names that are tried for something: with numbers too, if it does not keep its own.
     fn names_for(&self, wanted: &FileName, aside: bool) -> impl Iterator<Item = FileName> {
         let longest = self.known().longest_name;

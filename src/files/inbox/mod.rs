@@ -131,6 +131,8 @@ struct Place {
     machine: Option<acting::Place>,
     /// Names, folded, of folders that would be something of it here.
     ahead: Arc<HashSet<String>>,
+    /// All of those, if this may be one.
+    places: Option<Arc<Places>>,
     conflict: Conflict,
     acting: bool,
     modes: Modes,
@@ -198,8 +200,9 @@ impl Inbox {
         let room = Arc::new(Room::new(most, policy.keep_free));
         let machine = places.and_then(|places| places.place(&folder));
         let ahead = Arc::new(places.map_or_else(HashSet::new, |places| places.ahead(&path)));
+        let places = places.cloned().map(Arc::new);
         let Policy { conflict, acting, modes, links, .. } = policy;
-        Ok(Self(Arc::new(Place { folder, path, machine, ahead, conflict, acting, modes, links, room, probe: Arc::default() })))
+        Ok(Self(Arc::new(Place { folder, path, machine, ahead, places, conflict, acting, modes, links, room, probe: Arc::default() })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to

@@ -108,7 +108,7 @@ impl Incoming {
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
         let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), None);
         let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours).zip(acts));
-        for (((index, item), total), (((lost, lost_bytes), ours), acts)) in each {
+        for (((index, item), total), (((lost, lost_bytes), ours), mut acts)) in each {
             let offered = item.planned.offered.raw();
             let folder = item.planned.kind == ItemKind::Folder;
             let mut differences = of_item(theirs, offered);
@@ -137,7 +137,7 @@ impl Incoming {
             let (name, mut became) = self.name(place, index, total, rule, &given)?;
             let mut joined = None;
             if became == Given::Met {
-                match contents.as_ref().map_or(Err(Reason::Exists), |contents| self.join(index, &name, contents, false)) {
+                match contents.as_ref().map_or(Err(Reason::Exists), |contents| self.join(index, &name, contents, &acts, false)) {
                     Ok(there) => joined = Some(there),
                     Err(reason) => became = Given::InTheWay(reason),
                 }
@@ -160,6 +160,7 @@ impl Incoming {
                 committed.told.extend(&joined.differences);
                 (size, files) = (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
                 replaced = joined.replaced;
+                acts = joined.acts;
                 // What stays of it was in the way. It is not ours to fail for if that cannot be removed: all else is where it belongs.
                 let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity);
             }
@@ -429,6 +430,7 @@ impl Place {
             conflict: self.conflict,
             machine: self.machine,
             ahead: Arc::default(),
+            places: self.places.clone(),
             acting: self.acting,
             modes: self.modes,
             links: self.links,
@@ -448,8 +450,7 @@ impl Place {
         if self.modes == Modes::Private || !self.acts_on(&name, folder) {
             return name;
         }
-        let aside = name.set_aside();
-        if self.acts_on(&aside, folder) { aside.closed() } else { aside }
+        set_aside(&name, |name| self.acts_on(name, folder))
     }
 
     /// The form of a name that every file system holds, which is none on which programs act.
@@ -509,6 +510,12 @@ impl Place {
         }
         Err(io::Error::other("every numbered name is taken too"))
     }
+}
+
+/// A name in place of one on which programs act.
+pub(super) fn set_aside(name: &FileName, acts_on: impl Fn(&FileName) -> bool) -> FileName {
+    let aside = name.set_aside();
+    if acts_on(&aside) { aside.closed() } else { aside }
 }
 
 /// What programs act on of an item that is called `name`: on all of it, or on what is in it.

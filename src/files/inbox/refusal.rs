@@ -75,6 +75,12 @@ impl Refusal {
             Reason::Exists => Self::exists(what),
             Reason::BadName => Self::name(what.into().was_not("saved: the file system here cannot hold a name in it")),
             Reason::NoSpace => Self::no_space(what.into().was_not("saved: there is no room for it")),
+            Reason::Declined => {
+                let why =
+                    "saved: programs act on whatever lies in the folder that it would be joined with, and nobody has said yes to that";
+                let failure = Failure::new(Exit::Other, "declined", what.into().was_not(why));
+                Self { reason, failure: failure.next("name that folder itself with -o DIR, and answer there") }
+            }
             Reason::Interrupted => {
                 let detail = what.into().was_not("saved: its transfer was ended");
                 Self { reason, failure: Failure::new(Exit::Interrupted, "interrupted", detail) }

@@ -300,3 +300,70 @@ fn the_longest_name_that_acts_has_room_for_what_sets_it_aside() {
     let stored = planned(&work, &long);
     assert!(stored.len() <= 255 && stored.starts_with("_x") && stored.ends_with("x.desktop_"), "{stored}");
 }
+
+/// Receives a folder of these entries into one that is there.
+fn joined(inbox: &Inbox, entries: &[Entry]) -> Result<Committed, Refusal> {
+    let name = &entries[0].path;
+    let mut plan = inbox.plan(&offer(&[item(name, ItemKind::Folder, None)]), None, true)?;
+    let planned = plan.items()[0].name.clone();
+    plan.resolve(&planned, Conflict::Merge);
+    let incoming = inbox.begin(plan)?;
+    incoming.register(&part(0, entries.iter().cloned()))?;
+    incoming.commit_counted(u32::try_from(entries.len()).unwrap(), 0, &Differences::default())
+}
+
+#[test]
+fn nothing_is_joined_with_where_programs_act_but_by_a_persons_yes_to_that() {
+    let machine = Machine::new();
+    let root = machine.0.path().join("home");
+    fs::create_dir(root.join("work")).unwrap();
+    for name in [".bashrc", "work/Makefile"] {
+        fs::write(root.join(name), "old").unwrap();
+    }
+    let read = |name: &str| fs::read_to_string(machine.0.path().join(name)).unwrap();
+    // Unasked, nothing that comes into what a home is in is called so, and nothing what a folder of PATH is.
+    for (name, inside) in [("home", "home/.bashrc"), ("programs", "programs/ls")] {
+        let committed = joined(&machine.open("", false), &[folder(name), file(inside, 0)]).unwrap();
+        assert_eq!(committed.items[0].name.as_str(), format!("_{name}"));
+        assert!(!committed.items[0].merged);
+    }
+    assert!(read("home/.bashrc") == "old" && machine.names("programs".as_ref()).is_empty());
+    // Whoever takes a home into what it is in is asked about its name, and not about what is in it.
+    let home = [
+        folder("home"),
+        file("home/.bashrc", 0),
+        file("home/.unknown", 0),
+        folder("home/.config"),
+        folder("home/.config/x"),
+        file("home/.config/x/rc", 0),
+        folder("home/work"),
+        file("home/work/Makefile", 0),
+        file("home/plain", 0),
+    ];
+    for _again in 0..2 {
+        let committed = joined(&machine.open("", true), &home).unwrap();
+        assert_eq!(committed.told.missing(), 0, "{:?}", committed.told);
+        assert_eq!(machine.names("home".as_ref()), [".bashrc", ".config", "_.bashrc", "_.config", "_.unknown", "plain", "work"]);
+        assert!(machine.names("home/.config/x".as_ref()).is_empty() && read("home/.bashrc") == "old");
+        // Elsewhere a person who says that they are joined has seen what comes.
+        assert_eq!((read("home/work/Makefile").as_str(), committed.items[0].acts.names()), ("", &["home".to_owned()][..]));
+    }
+    // A person was asked about this name, or about the whole place.
+    joined(&machine.open("home", true), &[folder(".config"), folder(".config/x"), file(".config/x/rc", 0)]).unwrap();
+    assert_eq!(machine.names("home/.config/x".as_ref()), ["rc"]);
+    joined(&machine.open("home/.config", true), &[folder("x"), file("x/more", 0)]).unwrap();
+    assert_eq!(machine.names("home/.config/x".as_ref()), ["more", "rc"]);
+    joined(&machine.open("", true), &[folder("programs"), file("programs/ls", 0)]).unwrap();
+    assert_eq!(machine.names("programs".as_ref()), ["ls"]);
+}
+
+#[test]
+fn what_goes_by_its_end_is_closed_in_a_folder_that_is_there() {
+    let machine = Machine::new();
+    fs::create_dir_all(machine.0.path().join("work/t/.local/share")).unwrap();
+    let entries = ["t/x.pth", "t/.local/share/kio", "t/.local/share/other"].map(|path| file(path, 0));
+    let entries: Vec<_> = ["t", "t/.local", "t/.local/share"].map(folder).into_iter().chain(entries).collect();
+    joined(&machine.open("work", false), &entries).unwrap();
+    assert_eq!(machine.names("work/t".as_ref()), [".local", "_x.pth_"]);
+    assert_eq!(machine.names("work/t/.local/share".as_ref()), ["_kio", "other"]);
+}

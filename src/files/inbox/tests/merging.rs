@@ -288,6 +288,8 @@ fn names_that_act_are_set_aside_in_a_folder_that_is_there_where_nobody_is_asked(
         renamed("t/d/CLAUDE.md", "_CLAUDE.md"),
     ];
     assert_eq!((told(&committed.told), told(&committed.items[0].differences)), (expected.to_vec(), expected.to_vec()));
+    // What has another name is not acted on any more.
+    assert_eq!(committed.items[0].acts.names(), ["t/d/new/Makefile"]);
 
     let desk = Desk::with(Policy { acting: true, ..policy() });
     desk.has(&there);
