@@ -2,11 +2,13 @@
 //! and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened.
 
 use super::making::cannot_hold;
+use crate::files::name::FileName;
 use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -38,6 +40,23 @@ impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
         let born = self.born.zip(other.born).is_none_or(|(one, two)| one == two);
         self.place == other.place && born
+    }
+}
+
+/// What of one transfer has its name in a folder. Where nothing tells one file from another, it is known by its name.
+#[derive(Debug, Default)]
+pub(super) struct Ours {
+    places: HashSet<(u64, u64)>,
+    names: HashSet<Vec<u8>>,
+}
+
+impl Ours {
+    pub(super) fn add(&mut self, which: Identity, name: &FileName) {
+        let _ = if which.is_known() { self.places.insert(which.place) } else { self.names.insert(name.folded()) };
+    }
+
+    pub(super) fn has(&self, which: Identity, name: &FileName) -> bool {
+        if which.is_known() { self.places.contains(&which.place) } else { self.names.contains(&name.folded()) }
     }
 }
 
@@ -467,7 +486,12 @@ impl Identity {
         Ok(Self::new(file, &Metadata::from_file(file)?))
     }
 
-    /// Its device and inode: enough to tell it from what is there at the same time.
+    /// True if it tells it from what is there at the same time.
+    pub(super) const fn is_known(&self) -> bool {
+        self.place.1 != 0
+    }
+
+    /// Its device and inode: enough for that, if it is known.
     pub(super) const fn place(&self) -> (u64, u64) {
         self.place
     }
@@ -479,11 +503,21 @@ impl Identity {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Whether every file system is one in user space for this thread.
+    pub(super) static PRETENDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// Whether the file system of something is FUSE's.
 #[cfg(target_os = "linux")]
 fn in_user_space(disk: impl AsFd) -> bool {
     /// FUSE_SUPER_MAGIC (linux/magic.h).
     const FUSE: rustix::fs::FsWord = 0x6573_5546;
+    #[cfg(test)]
+    if PRETENDED.get() {
+        return true;
+    }
     rustix::fs::fstatfs(disk).is_ok_and(|stat| stat.f_type == FUSE)
 }
 

@@ -4,7 +4,7 @@
 //! something of its own transfer. Nothing is removed, and each file is the old one or the new one at any time. Once something may have been
 //! moved, what fails is missing, and the rest with it if nothing more can be done.
 
-use super::folder::{Folder, Identity};
+use super::folder::{Folder, Identity, Ours};
 use super::incoming::Link;
 use super::naming::set_aside;
 use super::tree::{FolderId, Reach, Tree};
@@ -105,8 +105,9 @@ struct Joining<'a> {
     renamed: HashSet<u64>,
     /// Names at the sender of what has another where it comes from, if there are links that may go by them.
     originals: HashMap<(FolderId, &'a OsStr), &'a [u8]>,
-    /// Folders there that hold something of this item.
+    /// Folders there that hold something of this item; in those that nothing tells from each other, what is in each of them by its name.
     entered: HashSet<(u64, u64)>,
+    entered_by_name: HashMap<FolderId, Ours>,
     hidden: Reach,
     there: Reach,
     joined: Joined,
@@ -183,6 +184,7 @@ impl Incoming {
             renamed: HashSet::new(),
             originals: if links.is_empty() { HashMap::new() } else { tree.originals() },
             entered: HashSet::from([folder.place()]),
+            entered_by_name: HashMap::new(),
             hidden: Reach::default(),
             there: Reach::default(),
             joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder, acts: Found::default() },
@@ -260,7 +262,7 @@ impl Joining<'_> {
         let place = &self.incoming.place;
         let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
         let own = from.open_own_folder(self.tree.name(id))?;
-        let made = own.own_identity()?.place();
+        let made = own.own_identity()?;
         let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent))? {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
@@ -284,7 +286,7 @@ impl Joining<'_> {
                             if is_closed(ground, self.said) {
                                 return Ok(Way::Blocked(Reason::Declined));
                             }
-                            (Way::Joined(ground), which.place())
+                            (Way::Joined(ground), which)
                         }
                         // Under a name that is not its own it need not be.
                         Err(Reason::Exists) if aside => continue,
@@ -294,7 +296,15 @@ impl Joining<'_> {
                 Err(reason) => return Ok(Way::Blocked(reason)),
             };
             // Of two that are one there, the second stays behind.
-            if self.entered.insert(at) {
+            let is_first = if at.is_known() {
+                self.entered.insert(at.place())
+            } else {
+                let by_name = self.entered_by_name.entry(parent).or_default();
+                let is_first = !by_name.has(at, &to);
+                by_name.add(at, &to);
+                is_first
+            };
+            if is_first {
                 found = Some((way, to));
                 break;
             }
@@ -322,7 +332,7 @@ impl Joining<'_> {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let mut placed = HashSet::new();
+        let mut placed = Ours::default();
         // A listing may pass over names while others go: the last is one in which nothing went.
         loop {
             let mut went = false;
@@ -686,24 +696,23 @@ fn place_one(
     name: &FileName,
     there: &Folder,
     (wanted, aside): (FileName, bool),
-    placed: &mut HashSet<u64>,
+    placed: &mut Ours,
     only_look: bool,
 ) -> io::Result<Placed> {
-    // All of them are on one device.
-    let own = from.identity(name.as_os_str())?.place().1;
+    let own = from.identity(name.as_os_str())?;
     for (number, to) in place.names_for(&wanted, true).enumerate() {
         if aside && is_taken(from, &to) {
             continue;
         }
         match own_matter(go(from, name.as_os_str(), there, to.as_os_str(), only_look))? {
             Ok(()) => {
-                placed.insert(own);
+                placed.add(own, &to);
                 return Ok(Placed::New(to));
             }
             Err(Reason::Exists) => {}
             Err(reason) => return Ok(Placed::Not(reason)),
         }
-        if number > 0 || there.identity(to.as_os_str()).is_ok_and(|met| placed.contains(&met.place().1)) {
+        if number > 0 || there.identity(to.as_os_str()).is_ok_and(|met| placed.has(met, &to)) {
             continue;
         }
         match own_matter(there.kind(to.as_os_str()))? {
@@ -717,7 +726,7 @@ fn place_one(
         if let Err(reason) = own_matter(over)? {
             return Ok(Placed::Not(reason));
         }
-        placed.insert(own);
+        placed.add(own, &to);
         return Ok(Placed::Replaced(to));
     }
     Ok(Placed::Not(Reason::Exists))
@@ -758,6 +767,7 @@ fn lose(joined: &mut Joined, bytes: u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::PRETENDED;
     use super::*;
     use std::fs;
 
@@ -784,25 +794,30 @@ mod tests {
 
     #[test]
     fn what_of_a_transfer_is_there_already_is_never_replaced_by_it() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("from")).unwrap();
-        fs::create_dir_all(dir.path().join("there")).unwrap();
-        let root = Folder::open(dir.path()).unwrap();
-        let [from, there] = ["from", "there"].map(|name| root.open_folder(name.as_ref()).unwrap());
-        for (name, content) in [("from/README", "first"), ("from/readme", "second"), ("from/ReadMe", "third"), ("there/readme", "old")] {
-            fs::write(dir.path().join(name), content).unwrap();
+        for pretended in [false, true] {
+            PRETENDED.set(pretended);
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir_all(dir.path().join("from")).unwrap();
+            fs::create_dir_all(dir.path().join("there")).unwrap();
+            let root = Folder::open(dir.path()).unwrap();
+            let [from, there] = ["from", "there"].map(|name| root.open_folder(name.as_ref()).unwrap());
+            for (name, content) in [("from/README", "first"), ("from/readme", "second"), ("from/ReadMe", "third"), ("there/readme", "old")]
+            {
+                fs::write(dir.path().join(name), content).unwrap();
+            }
+            // A folder that takes the three for one name has the first under it when the others come.
+            let (mut placed, one) = (Ours::default(), FileName::parse(b"readme").unwrap().name);
+            let desk = super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
+            let mut place = |name: &str| {
+                let name = FileName::parse(name.as_bytes()).unwrap().name;
+                place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false).unwrap()
+            };
+            assert!(matches!(place("README"), Placed::Replaced(_)));
+            assert!(matches!(place("readme"), Placed::New(name) if name.as_str() == "readme (1)"));
+            assert!(matches!(place("ReadMe"), Placed::New(name) if name.as_str() == "readme (2)"));
+            let read = |name: &str| fs::read_to_string(dir.path().join("there").join(name)).unwrap();
+            assert_eq!(["readme", "readme (1)", "readme (2)"].map(read), ["first", "second", "third"]);
         }
-        // A folder that takes the three for one name has the first under it when the others come.
-        let (mut placed, one) = (HashSet::new(), FileName::parse(b"readme").unwrap().name);
-        let desk = super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
-        let mut place = |name: &str| {
-            let name = FileName::parse(name.as_bytes()).unwrap().name;
-            place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false).unwrap()
-        };
-        assert!(matches!(place("README"), Placed::Replaced(_)));
-        assert!(matches!(place("readme"), Placed::New(name) if name.as_str() == "readme (1)"));
-        assert!(matches!(place("ReadMe"), Placed::New(name) if name.as_str() == "readme (2)"));
-        let read = |name: &str| fs::read_to_string(dir.path().join("there").join(name)).unwrap();
-        assert_eq!(["readme", "readme (1)", "readme (2)"].map(read), ["first", "second", "third"]);
+        PRETENDED.set(false);
     }
 }

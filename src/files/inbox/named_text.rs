@@ -1,5 +1,6 @@
 //! A text under the name that the user has given it (`-o NAME`).
 
+use super::folder::Ours;
 use super::naming::Given;
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
@@ -8,7 +9,6 @@ use super::{Conflict, Inbox, Refusal};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::Reason;
-use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ impl Inbox {
         let cost = Cost::entry(u64::try_from(text.len()).unwrap_or(u64::MAX));
         let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room?;
-        let stored = store_as(&place.folder, text.as_bytes(), |made| match place.give_name(made, name, conflict, &HashSet::new())? {
+        let stored = store_as(&place.folder, text.as_bytes(), |made| match place.give_name(made, name, conflict, &Ours::default())? {
             (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
             (name, became) => Ok((name, became)),
         });

@@ -1,6 +1,6 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
-use super::folder::{Folder, Identity};
+use super::folder::{Folder, Identity, Ours};
 use super::incoming::{Item, Total};
 use super::making::cannot_hold;
 use super::merging::first_missing;
@@ -102,7 +102,7 @@ impl Incoming {
             self.check_joins(contents.as_ref())?;
         }
         self.sync()?;
-        let (mut names, mut given) = (HashSet::new(), HashSet::new());
+        let (mut names, mut given) = (HashSet::new(), Ours::default());
         let mut committed = Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
         // What the sender counts and does not name is in its folders, if there are any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
@@ -151,7 +151,7 @@ impl Incoming {
             }
             total.settled = true;
             names.insert(name.folded());
-            given.insert(joined.as_ref().map_or(item.identity, |joined| joined.folder).place());
+            given.add(joined.as_ref().map_or(item.identity, |joined| joined.folder), &name);
             let (skipped, merged) = (became == Given::Dropped, joined.is_some());
             let mut replaced = u32::from(became == Given::Replaced);
             if let Some(joined) = joined {
@@ -231,14 +231,7 @@ impl Incoming {
     }
 
     /// Gives an item its name in a place, and then what it gets at the end.
-    fn name(
-        &self,
-        place: &Place,
-        index: usize,
-        total: &Total,
-        rule: Conflict,
-        given: &HashSet<(u64, u64)>,
-    ) -> Result<(FileName, Given), Refusal> {
+    fn name(&self, place: &Place, index: usize, total: &Total, rule: Conflict, given: &Ours) -> Result<(FileName, Given), Refusal> {
         let item = self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?;
         let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
         let folder = match item.planned.kind {
@@ -471,7 +464,7 @@ impl Place {
         made: (&str, Identity),
         wanted: &FileName,
         rule: Conflict,
-        given: &HashSet<(u64, u64)>,
+        given: &Ours,
     ) -> io::Result<(FileName, Given)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
@@ -490,7 +483,7 @@ impl Place {
                 (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, Given::Dropped)),
                 (Err(_), Conflict::Overwrite | Conflict::Merge) if number == 0 => {
-                    let ours = self.folder.identity(name.as_os_str()).is_ok_and(|met| given.contains(&met.place()));
+                    let ours = self.folder.identity(name.as_os_str()).is_ok_and(|met| given.has(met, &name));
                     let met = self.folder.kind(name.as_os_str())?.filter(|_| !ours);
                     let folder = is_folder()?;
                     match met {

@@ -1,6 +1,6 @@
 //! Secrets and long texts: small, complete when they come, never over anything that is there.
 
-use super::folder::{self, Folder, Identity};
+use super::folder::{self, Folder, Identity, Ours};
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::{Conflict, Inbox};
@@ -9,7 +9,6 @@ use crate::files::name::{FileName, NameError};
 use crate::files::spot::Spot;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -46,7 +45,7 @@ impl Inbox {
         let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
         room.map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
-            let give = |made: (&str, Identity)| place.give_name(made, &name, Conflict::Rename, &HashSet::new());
+            let give = |made: (&str, Identity)| place.give_name(made, &name, Conflict::Rename, &Ours::default());
             store_as(&place.folder, bytes, |made| give(made).map(|(name, _)| name))
         });
         let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));

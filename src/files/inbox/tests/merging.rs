@@ -610,3 +610,27 @@ fn a_chain_of_links_that_were_there_is_not_believed_to_stay_because_it_is_long()
     assert_eq!(told.left_out(), 1);
     assert!(!root.join("l").is_symlink());
 }
+
+/// On FUSE no inode is believed, so that nothing tells two files from each other.
+#[test]
+fn files_that_nothing_tells_from_each_other_are_joined_like_others() {
+    folder::PRETENDED.set(true);
+    let desk = desk();
+    desk.has(&[("t", None), ("t/a", Some("old")), ("t/b", Some("old")), ("t/d", None), ("t/e", None), ("t/e/f", Some("old"))]);
+    let entries =
+        [file("t/a", 1), file("t/b", 1), file("t/c", 1), folder("t/d"), folder("t/e"), file("t/e/f", 1), folder("t/g"), file("t/d/f", 1)];
+    let committed = desk.merge(&entries).unwrap();
+    let mut expected: BTreeMap<_, _> = ["t/a", "t/b", "t/c", "t/e/f", "t/d/f"].map(|name| (name.to_owned(), Some("x".to_owned()))).into();
+    expected.extend(["t", "t/d", "t/e", "t/g"].map(|name| (name.to_owned(), None)));
+    assert_eq!((desk.tree(), committed.items[0].replaced), (expected, 3));
+    assert!(committed.told.is_empty(), "{:?}", committed.told);
+
+    // Two items that are files, too.
+    desk.has(&[("one", Some("old")), ("two", Some("old"))]);
+    let incoming = desk.begin(&["one", "two"].map(|name| item(name, ItemKind::File, Some(1)))).unwrap();
+    incoming.register(&part(0, ["one", "two"].map(|path| file(path, 1)))).unwrap();
+    (0..2).for_each(|number| drop(incoming.write(number, 0, b"x").unwrap()));
+    let committed = incoming.commit_counted(2, 2, &Differences::default()).unwrap();
+    folder::PRETENDED.set(false);
+    assert!(committed.items.iter().all(|saved| saved.replaced == 1), "{:?}", committed.items);
+}
