@@ -6,6 +6,8 @@ use crate::files::name::FileName;
 use crate::files::spot::Spot;
 use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rand_core::{OsRng, RngCore};
+#[cfg(target_os = "linux")]
+use rustix::fs::StatxFlags;
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::collections::HashSet;
@@ -367,10 +369,24 @@ impl Folder {
 
     /// Whether something can be moved here from another folder: not onto another file system, nor where nothing may be made.
     pub(super) fn takes_from(&self, other: &Self) -> io::Result<()> {
-        if self.own_identity()?.place.0 != other.own_identity()?.place.0 {
+        if self.own_identity()?.place.0 != other.own_identity()?.place.0
+            || self.mount().zip(other.mount()).is_some_and(|(one, two)| one != two)
+        {
             return Err(Errno::XDEV.into());
         }
         Ok(rustix::fs::accessat(&self.0, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+    }
+
+    /// Which mount it is of, where the system says it: nothing is moved from one onto another, though both be of one disk.
+    #[cfg(target_os = "linux")]
+    fn mount(&self) -> Option<u64> {
+        let about = rustix::fs::statx(&self.0, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+        (about.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    const fn mount(&self) -> Option<u64> {
+        None
     }
 
     /// Moves what is called `from` into another folder, as `to`, unless something has that name there: then

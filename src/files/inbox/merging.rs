@@ -156,10 +156,7 @@ impl Incoming {
         let root = self.place.folder.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
         let folder = root.own_identity().map_err(|error| reason(&error))?;
         let place = &self.place;
-        let ground = place.places.as_ref().and_then(|places| places.place(&root));
-        // Who was asked about its name, or about where all goes, was asked about this; but not about what comes into a home.
-        let said = if place.acts_on(name, true) { ground } else { place.machine };
-        let said = said.filter(|said| place.acting && said.takes_all());
+        let (ground, said) = place.grounds(&root, name);
         if is_closed(ground, said) {
             return Err(Reason::Declined);
         }
@@ -633,6 +630,22 @@ impl Acts {
 }
 
 impl Place {
+    /// Whether what comes may be joined with the folder `name` that is there, as far as that is known before; a reason if not.
+    pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
+        let there = within.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
+        there.takes_from(within).map_err(|error| reason(&error))?;
+        let (ground, said) = self.grounds(&there, name);
+        if is_closed(ground, said) { Err(Reason::Declined) } else { Ok(()) }
+    }
+
+    /// What of the machine a folder is that something called `name` is joined with, and which place of it a person has said yes to.
+    fn grounds(&self, folder: &Folder, name: &FileName) -> (Option<Machine>, Option<Machine>) {
+        let ground = self.places.as_ref().and_then(|places| places.place(folder));
+        // Who was asked about its name, or about where all goes, was asked about this; but not about what comes into a home.
+        let said = if self.acts_on(name, true) { ground } else { self.machine };
+        (ground, said.filter(|said| self.acting && said.takes_all()))
+    }
+
     /// The names that are tried for something: with numbers too, if it does not keep its own.
     fn names_for(&self, wanted: &FileName, aside: bool) -> impl Iterator<Item = FileName> {
         let longest = self.known().longest_name;

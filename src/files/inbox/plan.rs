@@ -58,7 +58,8 @@ impl Inbox {
     pub fn plan(&self, offer: &Offer, rename: Option<FileName>, faithful: bool) -> Result<Plan, Refusal> {
         check_shape(offer)?;
         let place = &*self.0;
-        let (rename, folder) = if offer.items.len() == 1 { (rename, None) } else { (None, rename) };
+        let alone = offer.items.len() == 1;
+        let (rename, folder) = if alone { (rename, None) } else { (None, rename) };
         let (folder, into) = folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
         let into = into.flatten();
         let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
@@ -87,6 +88,11 @@ impl Inbox {
             // What the directory cannot hold is not in it; it gets another name in the end.
             let there = there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
             let there = there.map_err(|error| Refusal::disk(&name, &error))?;
+            let meets = item.kind == ItemKind::Folder && there.is_some_and(|there| there.is_dir());
+            let joined = meets.then(|| place.may_join(into.as_ref().unwrap_or(&place.folder), &name));
+            if let (Some(Err(reason)), Conflict::Merge, true) = (joined, place.conflict, alone) {
+                return Err(Refusal::blocked(&name, reason));
+            }
             items.push(Planned {
                 chosen: rename.is_some(),
                 offered: PeerName::new(item.bytes().to_vec()),
@@ -94,7 +100,7 @@ impl Inbox {
                 kind: item.kind,
                 size: item.size,
                 taken: there.is_some(),
-                joins: item.kind == ItemKind::Folder && there.is_some_and(|there| there.is_dir()),
+                joins: joined.is_some_and(|joined| joined.is_ok()),
                 conflict: place.conflict,
             });
         }

@@ -116,6 +116,12 @@ impl<'a> Mounted<'a> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }
+
+    /// The folder `of` itself, a second time.
+    pub(super) fn again(at: &'a Path, of: &Path) -> Option<Self> {
+        let mounted = Command::new("mount").arg("--bind").arg(of).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
 }
 
 impl Drop for Mounted<'_> {

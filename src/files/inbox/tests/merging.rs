@@ -629,8 +629,68 @@ fn files_that_nothing_tells_from_each_other_are_joined_like_others() {
     desk.has(&[("one", Some("old")), ("two", Some("old"))]);
     let incoming = desk.begin(&["one", "two"].map(|name| item(name, ItemKind::File, Some(1)))).unwrap();
     incoming.register(&part(0, ["one", "two"].map(|path| file(path, 1)))).unwrap();
-    (0..2).for_each(|number| drop(incoming.write(number, 0, b"x").unwrap()));
+    for number in [0, 1] {
+        incoming.write(number, 0, b"x").unwrap();
+    }
     let committed = incoming.commit_counted(2, 2, &Differences::default()).unwrap();
     folder::PRETENDED.set(false);
     assert!(committed.items.iter().all(|saved| saved.replaced == 1), "{:?}", committed.items);
+}
+
+#[test]
+fn a_folder_that_is_mounted_is_known_for_one_with_the_offer() {
+    let desk = desk();
+    desk.has(&[("t", None), ("m", None), ("m/d", None), ("own", None)]);
+    let (at, own) = (desk.dir.path().join("m/d"), desk.dir.path().join("own"));
+    let Some(_mounted) = super::disk::Mounted::again(&at, &own) else {
+        println!("skipped: nothing can be mounted here");
+        return;
+    };
+    // It is of the same disk, and still nothing can be moved onto it.
+    let incoming = {
+        let plan = desk.inbox.plan(&offer(&[item("m", ItemKind::Folder, None)]), None, false).unwrap();
+        desk.inbox.begin(plan).unwrap()
+    };
+    incoming.register(&part(0, [folder("m"), folder("m/d"), file("m/d/f", 0)])).unwrap();
+    assert_eq!(reason(incoming.commit_counted(3, 0, &Differences::default())), Reason::Disk);
+    drop(incoming);
+    let at = desk.dir.path().join("t");
+    let _mounted = super::disk::Mounted::again(&at, &own).unwrap();
+    let one = [item("t", ItemKind::Folder, None)];
+    assert_eq!(reason(desk.inbox.plan(&offer(&one), None, true)), Reason::Disk);
+    // Among others it costs itself.
+    let two = [item("t", ItemKind::Folder, None), item("other", ItemKind::Folder, None)];
+    let joins: Vec<_> = desk.inbox.plan(&offer(&two), None, true).unwrap().items().iter().map(|item| (item.taken, item.joins)).collect();
+    assert_eq!(joins, [(true, false), (false, false)]);
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_not_moved_on_and_what_was_moved_is_said() {
+    const FILES: usize = 6_000;
+    let desk = desk();
+    desk.has(&[("t", None)]);
+    let names: Vec<String> = (0..FILES).map(|number| format!("t/{number}")).collect();
+    names.iter().for_each(|name| fs::write(desk.dir.path().join(name), "old").unwrap());
+    let incoming = desk.sent(&[], true);
+    for (chunk, first) in names.chunks(1_000).zip((1..).step_by(1_000)) {
+        incoming.register(&part(first, chunk.iter().map(|name| file(name, 0)))).unwrap();
+    }
+    let committed = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Some of them are soon among those that were moved.
+            let moved = |name: &String| fs::metadata(desk.dir.path().join(name)).is_ok_and(|about| about.len() == 0);
+            while !names.iter().step_by(200).any(moved) {}
+            incoming.discard()
+        });
+        incoming.commit_counted(u32::try_from(FILES).unwrap() + 1, 0, &Differences::default())
+    });
+    let committed = committed.unwrap();
+    let (saved, missing) = (&committed.items[0], committed.told.missing());
+    assert!(missing > 0 && saved.replaced > 0, "{missing} {}", saved.replaced);
+    assert_eq!(usize::try_from(missing + saved.replaced).unwrap(), FILES);
+    assert_eq!((saved.files, saved.merged), (saved.replaced, true));
+    drop(incoming);
+    let old = desk.tree().values().filter(|content| content.as_deref() == Some("old")).count();
+    assert_eq!(old, usize::try_from(missing).unwrap());
+    assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1, "nothing hidden is left");
 }
