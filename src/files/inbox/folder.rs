@@ -8,7 +8,7 @@ use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptions
 use rand_core::{OsRng, RngCore};
 #[cfg(target_os = "linux")]
 use rustix::fs::StatxFlags;
-use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -326,6 +326,24 @@ impl Folder {
         if let Some(modified) = modified.and_then(timespec) {
             let omitted = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
             let _ = rustix::fs::futimens(&self.0, &Timestamps { last_access: omitted, last_modification: modified });
+        }
+    }
+
+    /// The group that what is made here gets, if the folder gives its own on.
+    pub(super) fn group(&self) -> Option<Gid> {
+        let stat = rustix::fs::fstat(&self.0).ok()?;
+        Mode::from_raw_mode(stat.st_mode).contains(Mode::SGID).then(|| Gid::from_raw(stat.st_gid))
+    }
+
+    /// Gives the file `name` a group, if this user may.
+    pub(super) fn give_group(&self, name: &OsStr, group: Gid) {
+        let _ = rustix::fs::chownat(&self.0, name, None, Some(group), AtFlags::SYMLINK_NOFOLLOW);
+    }
+
+    /// Has this folder give a group on, if this user may.
+    pub(super) fn take_group(&self, group: Gid) {
+        if let (Ok(()), Ok(stat)) = (rustix::fs::fchown(&self.0, None, Some(group)), rustix::fs::fstat(&self.0)) {
+            let _ = rustix::fs::fchmod(&self.0, Mode::from_raw_mode(stat.st_mode) | Mode::SGID);
         }
     }
 

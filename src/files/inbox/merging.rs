@@ -12,6 +12,7 @@ use super::{Conflict, Incoming, Links, Place, Refusal};
 use crate::files::acting::{Found, Marked, Place as Machine, acting, acting_below, acts, leads};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
+use rustix::fs::Gid;
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -108,6 +109,8 @@ struct Joining<'a> {
     /// Folders there that hold something of this item; in those that nothing tells from each other, what is in each of them by its name.
     entered: HashSet<(u64, u64)>,
     entered_by_name: HashMap<FolderId, Ours>,
+    /// The groups that folders of this transfer's own get from those that they went into.
+    groups: HashMap<FolderId, Gid>,
     hidden: Reach,
     there: Reach,
     joined: Joined,
@@ -182,6 +185,7 @@ impl Incoming {
             originals: if links.is_empty() { HashMap::new() } else { tree.originals() },
             entered: HashSet::from([folder.place()]),
             entered_by_name: HashMap::new(),
+            groups: HashMap::new(),
             hidden: Reach::default(),
             there: Reach::default(),
             joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder, acts: Found::default() },
@@ -230,7 +234,12 @@ impl Joining<'_> {
             Some(_) if !self.tree.is_there(id) => Way::Whole,
             Some((parent, Some(Way::Joined(above)))) => self.enter(parent, above, id)?,
             Some((_, Some(blocked @ Way::Blocked(_)))) => blocked,
-            Some(_) => Way::Whole,
+            Some((parent, _)) => {
+                if let Some(group) = self.groups.get(&parent) {
+                    self.groups.insert(id, *group);
+                }
+                Way::Whole
+            }
         };
         self.ways.insert(id, way);
         if let Way::Joined(ground) = way {
@@ -310,6 +319,9 @@ impl Joining<'_> {
             }
         }
         let Some((way, to)) = found else { return Ok(Way::Blocked(Reason::Exists)) };
+        if let (Way::Whole, Some(group)) = (way, there.group()) {
+            self.groups.insert(id, group);
+        }
         if aside {
             self.differ(id, None, Fate::Renamed(PeerName::new(to.bytes().to_vec())));
             self.renamed.insert(self.tree.hash_of(id));
@@ -329,7 +341,7 @@ impl Joining<'_> {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let mut placed = Ours::default();
+        let (mut placed, group) = (Ours::default(), there.group().filter(|_| !self.only_look));
         // A listing may pass over names while others go: the last is one in which nothing went.
         loop {
             let mut went = false;
@@ -339,6 +351,9 @@ impl Joining<'_> {
                 let parsed = FileName::parse(name.as_bytes()).ok().filter(|parsed| !parsed.changed);
                 let Some(parsed) = parsed.filter(|_| kind.is_file()) else { continue };
                 let length = from.length(&name)?;
+                if let Some(group) = group {
+                    from.give_group(&name, group);
+                }
                 let to = ground.harmless(parsed.name.clone());
                 let aside = to != parsed.name;
                 let one = place_one(place, from, &parsed.name, there, (to, aside), &mut placed, self.only_look)?;
@@ -492,17 +507,24 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them.
+    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them, and a group with
+    /// what is in them, if that goes with where they are.
     fn finish(&mut self) {
         for id in self.whole().rev() {
             let Some(parent) = self.tree.parent(id) else { continue };
             let moved = matches!(self.ways.get(&parent), Some(Way::Joined(_)));
-            if !moved && self.links.is_empty() {
+            let group = self.groups.get(&id).copied();
+            if !moved && self.links.is_empty() && group.is_none() {
                 continue;
             }
             let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent);
             let own = there.and_then(|there| there.open_own_folder(name_there(self.tree, &self.aside, id)));
             if let (Ok(own), Some(finish)) = (own, self.tree.finish(id)) {
+                if let Some(group) = group {
+                    let entries = own.entries().into_iter().flatten().filter_map(Result::ok);
+                    entries.filter(|(_, kind)| kind.is_file()).for_each(|(name, _)| own.give_group(&name, group));
+                    own.take_group(group);
+                }
                 own.finish(finish.mode, finish.modified);
             }
         }

@@ -694,3 +694,34 @@ fn what_nobody_wants_any_more_is_not_moved_on_and_what_was_moved_is_said() {
     assert_eq!(old, usize::try_from(missing).unwrap());
     assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1, "nothing hidden is left");
 }
+
+#[test]
+fn a_folder_that_gives_its_group_on_gives_it_to_what_is_joined_with_it() {
+    const GROUP: u32 = 12_345;
+    let desk = desk();
+    desk.has(&[("t", None), ("t/shared", None), ("t/shared/old", Some("old"))]);
+    let shared = desk.dir.path().join("t/shared");
+    if std::os::unix::fs::chown(&shared, None, Some(GROUP)).is_err() {
+        println!("skipped: only root gives a folder any group");
+        return;
+    }
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o2775)).unwrap();
+    let entries = [
+        folder("t/shared"),
+        file("t/shared/old", 1),
+        file("t/shared/new", 0),
+        Entry { mode: Some(0o750), ..folder("t/shared/d") },
+        Entry { mode: Some(0o555), ..folder("t/shared/d/e") },
+        file("t/shared/d/e/f", 1),
+        folder("t/own"),
+        file("t/own/f", 0),
+    ];
+    desk.merge(&entries).unwrap();
+    let about = |name: &str| fs::metadata(desk.dir.path().join(name)).unwrap();
+    for name in ["old", "new", "d", "d/e", "d/e/f"] {
+        assert_eq!(about(&format!("t/shared/{name}")).gid(), GROUP, "{name}");
+    }
+    let mode = |name: &str| about(&format!("t/shared/{name}")).mode() & 0o7777;
+    assert_eq!(["d", "d/e"].map(mode), [0o2000 | masked(0o750), 0o2000 | masked(0o555)]);
+    assert_ne!(about("t/own/f").gid(), GROUP);
+}
