@@ -428,8 +428,9 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
         return Ok((Reporter::new(Box::new(screen.clone()), settings), person, Some(screen)));
     }
-    // A channel goes on whether its lines are read or not. What moves one thing has few to say, or is read as it is printed.
-    let out = if command.once() { sink.open() } else { Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out)) };
+    // A channel goes on whether its lines are read or not, and so does what a program gives. What is taken counts as printed by its line.
+    let waits = !command.once() || matches!((command, format), (Session::Give(_), Format::Json));
+    let out = if waits { Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out)) } else { sink.open() };
     Ok((Reporter::new(out, settings), person, None))
 }
 

@@ -1,9 +1,9 @@
-//! A channel whose own lines nobody reads: whoever began to read them has stopped, as an agent's monitor may for hours.
+//! A session whose own lines nobody reads: whoever began to read them has stopped, as an agent's monitor may for hours.
 
 use crate::harness::socket::{runtime, send, socket};
 use crate::harness::{Machine, contract};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 
 #[test]
 fn a_reader_that_stops_holds_up_nothing_and_misses_nothing() {
@@ -33,4 +33,28 @@ fn a_reader_that_stops_holds_up_nothing_and_misses_nothing() {
     contract::check(&read, 0, false);
     let bodies = read.iter().filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].as_str().map(str::to_owned));
     assert!(bodies.eq(texts), "in order, and none left out");
+}
+
+#[test]
+fn a_giver_whose_lines_nobody_reads_gives_all_the_same() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("a.txt", b"a");
+    let mut taker = there.start(["take", "-o", "."]);
+    let code = taker.code();
+    // Not a byte more goes into it.
+    let (mut lines, mut full) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&full, true).unwrap();
+    for piece in [4096, 1] {
+        while full.write_all(&vec![b'\n'; piece]).is_ok() {}
+    }
+    rustix::io::ioctl_fionbio(&full, false).unwrap();
+    let mut giver = here.command(["give", "--code", &code, "a.txt"]).stdout(full).spawn().unwrap();
+    taker.end().expect(0);
+    assert_eq!(std::fs::read(there.path("a.txt")).unwrap(), b"a");
+    let mut said = String::new();
+    lines.read_to_string(&mut said).unwrap();
+    assert!(giver.wait().unwrap().success());
+    let said: Vec<_> = said.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    contract::check(&said, 0, false);
+    assert!(said.iter().any(|line| line.contains("\"delivered\"")), "{said:?}");
 }
