@@ -15,12 +15,18 @@ fn link(path: &[&str], target: &str) -> Entry {
 
 /// Sends a folder `t` with these entries, all of them empty, to a taker that has `args` and in whose folder `prepare` has made something.
 fn send(args: &[&str], entries: Vec<Entry>, prepare: impl FnOnce(&Machine)) -> (Ended, Machine) {
+    send_while(args, entries, prepare, |_| ())
+}
+
+/// The same; `meanwhile` begins once the folder has been accepted.
+fn send_while(args: &[&str], entries: Vec<Entry>, prepare: impl FnOnce(&Machine), meanwhile: impl FnOnce(&Machine)) -> (Ended, Machine) {
     let mut sender = Sender::with(&[&["--conflict", "merge"], args].concat());
     prepare(&sender.there);
     let entries: Vec<Entry> = [entry(&["t"], None)].into_iter().chain(entries).collect();
     let count = u32::try_from(entries.len()).unwrap();
     sender.offer(vec![item("t", ItemKind::Folder, None)], 0, count, true);
     sender.accepted();
+    meanwhile(&sender.there);
     sender.entries(0, entries);
     sender.registered(1);
     sender.peer.say(&Message::End { item: ITEM, entries: count, bytes: 0, differences: None });
@@ -113,6 +119,15 @@ fn a_name_of_our_own_files_is_inert_in_a_folder_that_is_there() {
     assert_eq!(crate::harness::content::names(there.path("t")).len(), 3);
 }
 
+/// Ends what runs beside when it is dropped, by a failure too.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Another process of the same user swaps what is there for links that lead outside, while it is joined.
 #[test]
 fn what_is_swapped_for_links_meanwhile_leads_nothing_outside() {
@@ -124,11 +139,13 @@ fn what_is_swapped_for_links_meanwhile_leads_nothing_outside() {
         });
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let stop = &stop;
-            let (_, there) = send(&[], entries.collect(), |there| {
+            let stopped = Stopped(&stop);
+            let prepare = |there: &Machine| {
                 canary(there);
-                let root = there.path("t");
-                (0..4).for_each(|number| fs::create_dir_all(root.join(number.to_string())).unwrap());
+                (0..4).for_each(|number| fs::create_dir_all(there.path("t").join(number.to_string())).unwrap());
+            };
+            let swap = |there: &Machine| {
+                let (root, stop) = (there.path("t"), &stop);
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
                         for victim in [root.join("0"), root.join("3"), root.clone()] {
@@ -141,8 +158,9 @@ fn what_is_swapped_for_links_meanwhile_leads_nothing_outside() {
                         }
                     }
                 });
-            });
-            stop.store(true, Ordering::Relaxed);
+            };
+            let (_, there) = send_while(&[], entries.collect(), prepare, swap);
+            drop(stopped);
             outside_is_as_it_was(&there);
         });
     }
