@@ -148,6 +148,7 @@ fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
     let root = desk.dir.path().to_owned();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stopped = Stopped(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for entry in fs::read_dir(&root).unwrap().filter_map(Result::ok) {
@@ -178,7 +179,6 @@ fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
             };
             foiled += u32::from(receive().is_err());
         }
-        stop.store(true, Ordering::Relaxed);
         assert!(foiled > 0, "the racer was never in the way");
     });
     let mut outside = vec![canary.path().to_owned()];

@@ -34,18 +34,23 @@ impl Desk {
 
     /// Begins a folder `t` of which these entries have come, with an `x` in each file of one byte.
     fn sent(&self, entries: &[Entry], faithful: bool) -> Incoming {
-        let plan = self.inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, faithful).unwrap();
+        self.try_sent(entries, faithful).unwrap()
+    }
+
+    /// The same, of which the offer alone may be refused.
+    fn try_sent(&self, entries: &[Entry], faithful: bool) -> Result<Incoming, Refusal> {
+        let plan = self.inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, faithful)?;
         let incoming = self.inbox.begin(plan).unwrap();
         incoming.register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned()))).unwrap();
         for (number, _) in (1..).zip(entries).filter(|(_, entry)| entry.size == Some(1)) {
             incoming.write(number, 0, b"x").unwrap();
         }
-        incoming
+        Ok(incoming)
     }
 
     /// Receives that folder whole.
     fn merge(&self, entries: &[Entry]) -> Result<Committed, Refusal> {
-        let incoming = self.sent(entries, true);
+        let incoming = self.try_sent(entries, true)?;
         let bytes = entries.iter().filter_map(|entry| entry.size).sum();
         incoming.commit_counted(1 + u32::try_from(entries.len()).unwrap(), bytes, &Differences::default())
     }
@@ -420,6 +425,7 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
     let root = desk.dir.path().join("t");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stopped = Stopped(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for victim in [root.join("a"), root.join("a/0"), root.join("a/f"), root.clone()] {
@@ -439,7 +445,7 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
             let merged = desk.merge(&entries);
             foiled += u32::from(merged.is_ok_and(|committed| committed.told.missing() > 0));
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopped);
         println!("in the way {foiled} times");
     });
     let mut outside = vec![canary.path().to_owned()];

@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 /// A directory and its inbox.
@@ -189,4 +190,13 @@ fn reason<T: std::fmt::Debug>(result: Result<T, Refusal>) -> Reason {
 /// Content of which no two stretches are alike.
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i.wrapping_mul(2_654_435_761) >> 7) as u8).collect()
+}
+
+/// Ends what runs beside when it is dropped, also by a test that fails: whoever waits for that would wait for ever.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
