@@ -166,11 +166,11 @@ fn a_person_sees_first_what_programs_would_act_on() {
         at("  Makefile (acts)") < at("  .envrc (acts)") && at("  .envrc (acts)") < at("  a\n") && at("  a\n") < at("  b\n"),
         "{screen}"
     );
-    assert!(screen.contains("act unasked"), "{screen}");
+    assert!(screen.contains("without being asked"), "{screen}");
     taker.keys("y\r");
     let screen = taker.end(0);
     giver.end().expect(0);
-    assert!(screen.contains("programs act unasked on Makefile") && screen.contains("programs act unasked on b/.git"), "{screen}");
+    assert!(screen.contains("without being asked: Makefile") && screen.contains("without being asked: b/.git"), "{screen}");
     assert_eq!(names(there.dir()), [".envrc", "Makefile", "a", "b"]);
 }
 

@@ -258,9 +258,9 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
   the other side calls it \"../\\u{1b}[2J\"
 ✓ Received report.pdf, 38.2 MB, local network, to the output
 ✓ Received Makefile, 38.2 MB, local network
-  programs act unasked on Makefile
+  programs act on these without being asked: Makefile
 ✓ Received logs, 13 files, 1.2 MB, local network
-  programs act unasked on logs/.git, \"logs/a b/bin\", c, d, e and 8 more
+  programs act on these without being asked: logs/.git, \"logs/a b/bin\", c, d, e and 8 more
   it is in a private folder because of that, and not where things go
 "
     );

@@ -165,7 +165,7 @@ pub fn acting(found: &Found) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    (!found.is_empty()).then(|| format!("programs act unasked on {}{more}", told.join(", ")))
+    (!found.is_empty()).then(|| format!("programs act on these without being asked: {}{more}", told.join(", ")))
 }
 
 /// Why something is in a private folder.

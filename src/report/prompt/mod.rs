@@ -141,7 +141,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         if let ([one], 0) = (offer.names.as_slice(), offer.names_more) {
             self.say(&format!("The other side offers {}{}, {}.\n", name(one), entries(offer), words::total(offer)))?;
             if acting > 0 {
-                self.say("Programs that work in a folder act unasked on what is called so.\n")?;
+                self.say("Programs act on what is called so without being asked.\n")?;
             }
         } else {
             let items = count((offer.names.len() as u64).saturating_add(offer.names_more.into()), "item");
@@ -154,7 +154,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             }
             self.say(&(list + "\n"))?;
             if acting > 0 {
-                self.say("Programs that work in a folder act unasked on what is called like those marked (acts).\n")?;
+                self.say("Programs act on those marked (acts) without being asked.\n")?;
             }
         }
         if let Some(place) = place {

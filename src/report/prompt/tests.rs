@@ -96,7 +96,7 @@ fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
         (answer.unwrap(), shown.as_str()),
         (
             false,
-            "The other side offers Makefile, 5 bytes.\nPrograms that work in a folder act unasked on what is called so.\n\
+            "The other side offers Makefile, 5 bytes.\nPrograms act on what is called so without being asked.\n\
              Receive into /in? [y/N] "
         )
     );
@@ -111,7 +111,7 @@ The other side offers 3 items (9 files and folders), 5 bytes:
   bin (acts)
   a
 
-Programs that work in a folder act unasked on what is called like those marked (acts).
+Programs act on those marked (acts) without being asked.
 Receive into /in? [y/N] "
     );
     let (answer, shown) = asked("y\n", |t| t.accept(&offer(&["a"], 5, 1, true), "/etc/x", Some("the configuration of this machine")));
