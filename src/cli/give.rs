@@ -72,7 +72,7 @@ pub(super) struct Wares {
     /// What to do with links inside folders
     #[arg(long, value_enum, value_name = "HOW", default_value = "keep")]
     links: LinksArg,
-    /// Exit with 1 if anything inside a folder was left out
+    /// Exit with 1 if anything inside a folder was left out, or has another name at the other side
     #[arg(long)]
     pub strict: bool,
     #[command(flatten)]
