@@ -100,20 +100,8 @@ impl Places {
     /// itself and not by its path. It reads the homes, and no more than the names in them.
     #[must_use]
     pub fn place(&self, folder: impl AsFd) -> Option<Place> {
-        let above = chain(&folder);
-        let own = above.first()?;
-        let is = |path: &PathBuf| identity(path).as_ref() == Some(own);
-        // A home is the last of them: accounts of the system have `/usr/bin` and its like for one.
-        if identity(&self.system).is_some_and(|system| above.contains(&system)) {
-            return Some(Place::System);
-        }
-        if self.homes.iter().any(|account| dot_folders(account).iter().any(|folder| above.contains(folder))) {
-            return Some(Place::Settings);
-        }
-        if self.programs.iter().any(is) {
-            return Some(Place::Programs);
-        }
-        self.homes.iter().any(|account| is(&account.home)).then_some(Place::Home)
+        let marked = self.marked();
+        chain(&folder).into_iter().rev().fold(None, |above, own| marked.step(above, own))
     }
 
     /// The names, folded, of folders in this one, whether they are there or not, that are a home, the configuration or a folder of PATH, or
@@ -151,8 +139,13 @@ impl Marked {
     #[must_use]
     pub fn below(&self, above: Option<Place>, folder: impl AsFd) -> Option<Place> {
         let about = fstat(folder).ok()?;
-        let own = (about.st_dev, about.st_ino);
-        // As in `Places::place`, a home is the last of them.
+        self.step(above, (about.st_dev, about.st_ino))
+    }
+
+    /// The same of the folder itself. What is below the configuration or a dot folder is one too, and what is below a home or a folder of
+    /// PATH is not.
+    fn step(&self, above: Option<Place>, own: Identity) -> Option<Place> {
+        // A home is the last of them: accounts of the system have `/usr/bin` and its like for one.
         if above == Some(Place::System) || self.system == Some(own) {
             return Some(Place::System);
         }
