@@ -365,12 +365,7 @@ impl Incoming {
             }
         } else {
             // It lies in what could not be made.
-            match what {
-                Kind::Folder(id) => tree.lose(*id),
-                _ => underway.lose(at.item, 0),
-            }
-            underway.differs(at.item, Fate::Missing(Reason::BadName), || self.original_path(&tree, at));
-            return Ok(());
+            Err(Unmade::Itself(Reason::BadName))
         };
         match (made, what) {
             (Ok(((), name)), Kind::Folder(id)) => {
