@@ -1,5 +1,6 @@
-//! A folder held by its handle, and what can be done to one name in it. No function here takes a path: each takes a single component
-//! and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened.
+//! A folder held by its handle, and what can be done to one name in it. Nothing here is changed by a path: each function takes a single
+//! component and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened. Only
+//! [`Folder::leads_out`] follows links, to see where they lead.
 
 use super::making::cannot_hold;
 use crate::files::name::FileName;
@@ -417,6 +418,25 @@ impl Folder {
         }
     }
 
+    /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
+    /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
+    pub(super) fn rename_plainly(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
+        if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
+            return match there.kind(to)? {
+                Some(_) => Err(Errno::EXIST.into()),
+                None => self.move_over(from, there, to),
+            };
+        }
+        match rustix::fs::linkat(&self.0, from, &there.0, to, AtFlags::empty()) {
+            Ok(()) => self.0.remove_file(from),
+            Err(Errno::EXIST) => Err(Errno::EXIST.into()),
+            Err(_) => {
+                let own = Identity::of(&there.create_file(to)?)?;
+                self.move_over(from, there, to).inspect_err(|_| drop(there.remove_own(to, own)))
+            }
+        }
+    }
+
     /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
     pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, (self, to), || self.move_over(from, self, to))
@@ -432,13 +452,7 @@ impl Folder {
 
     /// Moves what is called `name`, which must be `which`, into another folder, where nothing is called so. As [`Folder::rename`].
     pub(super) fn move_into(&self, name: &OsStr, which: Identity, other: &Self) -> io::Result<()> {
-        self.moving(name, which, (other, name), || {
-            match rustix::fs::renameat_with(&self.0, name, &other.0, name, RenameFlags::NOREPLACE) {
-                // Names of our own meet nothing.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(rustix::fs::renameat(&self.0, name, &other.0, name)?),
-                result => Ok(result?),
-            }
-        })
+        self.moving(name, which, (other, name), || self.move_new(name, other, name))
     }
 
     /// Has `move_it` move something, which is looked at before and after. Its handle is held meanwhile, so that its inode is no other's.
@@ -459,25 +473,6 @@ impl Folder {
             Ok(identity) if identity != which => Err(replaced()),
             // Whoever takes it away at once has it.
             _ => Ok(()),
-        }
-    }
-
-    /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
-    /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
-    pub(super) fn rename_plainly(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
-        if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
-            return match there.kind(to)? {
-                Some(_) => Err(Errno::EXIST.into()),
-                None => self.move_over(from, there, to),
-            };
-        }
-        match rustix::fs::linkat(&self.0, from, &there.0, to, AtFlags::empty()) {
-            Ok(()) => self.0.remove_file(from),
-            Err(Errno::EXIST) => Err(Errno::EXIST.into()),
-            Err(_) => {
-                let own = Identity::of(&there.create_file(to)?)?;
-                self.move_over(from, there, to).inspect_err(|_| drop(there.remove_own(to, own)))
-            }
         }
     }
 
