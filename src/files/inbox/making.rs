@@ -122,8 +122,8 @@ impl Incoming {
         let mut reach = std::mem::take(&mut underway.reach);
         let folder = match &spot.within {
             Some((within, _)) if !tree.is_there(*within) => {
-                self.lose(underway, &mut tree, entry);
-                underway.differs(spot.item, Fate::Missing(Reason::BadName), || self.original_path(&tree, &spot));
+                self.lose_for(underway, &mut tree, entry, Reason::BadName);
+                underway.reach = reach;
                 return Ok(None);
             }
             Some((within, _)) => reach.folder(&self.place.folder, &self.items, &tree, *within)?,
@@ -142,8 +142,8 @@ impl Incoming {
                 }
                 Err(Unmade::Disk(error)) => return Err(error),
                 Err(Unmade::Itself(reason)) => {
-                    self.lose(underway, &mut tree, entry);
-                    underway.differs(spot.item, Fate::Missing(reason), || self.original_path(&tree, &spot));
+                    self.lose_for(underway, &mut tree, entry, reason);
+                    underway.reach = reach;
                     return Ok(None);
                 }
             },
@@ -164,6 +164,14 @@ impl Incoming {
         if let Some((folder, original)) = at.original() {
             tree.note_lost(folder, original);
         }
+    }
+
+    /// The same by this side's doing, for a reason that is told.
+    pub(super) fn lose_for(&self, underway: &mut Underway, tree: &mut Tree, entry: u32, reason: Reason) {
+        let Some(pending) = underway.pending.get(&entry).filter(|pending| !pending.lost) else { return };
+        let at = pending.at.clone();
+        self.lose(underway, tree, entry);
+        underway.differs(at.item, Fate::Missing(reason), || self.original_path(tree, &at));
     }
 
     /// The path of something at the sender: its item's name, and those below it.

@@ -7,7 +7,7 @@ use super::{Incoming, Refusal};
 use crate::failure::Subject;
 use pinhole_protocol::limits::{self, PIECES};
 use pinhole_protocol::ranges::Ranges;
-use pinhole_protocol::wire::{Fate, ItemKind, Reason};
+use pinhole_protocol::wire::{ItemKind, Reason};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::File;
@@ -31,7 +31,7 @@ enum Chunk {
 /// What became of a chunk's bytes.
 enum Stored {
     Here,
-    /// No file can be so large there: that is its own matter.
+    /// No file can be so large there, as none of 4 GiB on FAT: that is its own matter.
     TooLarge,
 }
 
@@ -68,7 +68,7 @@ impl Incoming {
             pending.writers = pending.writers.saturating_sub(1);
         }
         if let Ok(Stored::TooLarge) = result {
-            self.lose_too_large(&mut underway, entry);
+            self.lose_for(&mut underway, &mut self.tree(), entry, Reason::TooLarge);
         }
         if result.is_ok() {
             underway.written.insert(turn.range.clone());
@@ -245,15 +245,6 @@ impl Incoming {
             }
         }
         Ok(Stored::Here)
-    }
-
-    /// A file is larger than any can be here. FAT has none of 4 GiB.
-    fn lose_too_large(&self, underway: &mut Underway, entry: u32) {
-        let Some(pending) = underway.pending.get(&entry).filter(|pending| !pending.lost) else { return };
-        let at = pending.at.clone();
-        let mut tree = self.tree();
-        self.lose(underway, &mut tree, entry);
-        underway.differs(at.item, Fate::Missing(Reason::TooLarge), || self.original_path(&tree, &at));
     }
 
     fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
