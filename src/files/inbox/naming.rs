@@ -47,6 +47,26 @@ pub struct Saved {
     pub set_aside: bool,
 }
 
+impl Saved {
+    /// An item of which nothing is here.
+    pub(super) fn new(name: FileName, folder: bool, differences: Differences) -> Self {
+        Self {
+            name,
+            original: None,
+            path: None,
+            size: 0,
+            files: 0,
+            folder,
+            skipped: false,
+            merged: false,
+            replaced: 0,
+            differences,
+            acts: Found::default(),
+            set_aside: false,
+        }
+    }
+}
+
 /// What came of a transfer.
 #[derive(Clone, Debug)]
 pub struct Committed {
@@ -375,20 +395,7 @@ impl Item {
 
     /// It is not here. Dropping the transfer removes what there is of it.
     fn nothing_here(&self, differences: Differences) -> Saved {
-        Saved {
-            name: self.planned.name.clone(),
-            original: None,
-            path: None,
-            size: 0,
-            files: 0,
-            folder: self.planned.kind == ItemKind::Folder,
-            skipped: false,
-            merged: false,
-            replaced: 0,
-            differences,
-            acts: Found::default(),
-            set_aside: false,
-        }
+        Saved::new(self.planned.name.clone(), self.planned.kind == ItemKind::Folder, differences)
     }
 }
 

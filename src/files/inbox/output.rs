@@ -4,7 +4,6 @@
 use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
 use crate::failure::{Exit, Failure, Subject};
-use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{CREDIT, PIECES};
 use pinhole_protocol::transfers::Whole;
@@ -176,22 +175,7 @@ impl Output {
         }
         state.over = true;
         let original = (self.name.bytes() != self.offered.raw()).then(|| self.offered.clone());
-        let name = self.name.clone();
-        let differences = Differences::default();
-        Ok(Saved {
-            name,
-            original,
-            path: None,
-            size: bytes,
-            files: 1,
-            folder: false,
-            skipped: false,
-            merged: false,
-            replaced: 0,
-            differences,
-            acts: Found::default(),
-            set_aside: false,
-        })
+        Ok(Saved { original, size: bytes, files: 1, ..Saved::new(self.name.clone(), false, Differences::default()) })
     }
 
     /// Lets the thread end after the chunk that it is writing; nothing more is written.
