@@ -120,7 +120,8 @@ impl FileName {
         Self(OsString::from_vec(name))
     }
 
-    /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the whole would not fit.
+    /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the whole would not fit. With 0 it is the
+    /// name itself.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Self {
         self.numbered_within(number, NAME_BYTES)
@@ -129,7 +130,7 @@ impl FileName {
     /// The same in at most `longest` bytes.
     #[must_use]
     pub fn numbered_within(&self, number: u32, longest: usize) -> Self {
-        self.shortened(&format!(" ({number})"), longest)
+        if number == 0 { self.clone() } else { self.shortened(&format!(" ({number})"), longest) }
     }
 
     /// The name with something before its extension, and its stem shortened until the whole has at most `longest` bytes.

@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Names that are tried for one of several that are one here, beyond those that got theirs. A folder full of them is of somebody's making.
-const SAME: u32 = 100;
+pub(super) const SAME: u32 = 100;
 
 /// Why something could not be made.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Incoming {
         let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain(), true) };
         let mut number = 0;
         let (made, name) = loop {
-            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
+            let name = base.numbered_within(number, probe.longest_name);
             match make(folder, name.as_os_str()) {
                 Ok(made) => break (made, name),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -6,6 +6,7 @@
 
 use super::folder::{Folder, Identity, Ours};
 use super::incoming::Link;
+use super::making::SAME;
 use super::naming::set_aside;
 use super::tree::{FolderId, Reach, Tree};
 use super::{Conflict, Incoming, Links, Place, Refusal};
@@ -19,9 +20,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// Numbers that are tried for one of several names of a transfer that are one where they go.
-const SAME: u32 = 100;
 
 /// What lies in each item that is a folder.
 #[derive(Debug)]
@@ -672,7 +670,7 @@ impl Place {
     fn names_for(&self, wanted: &FileName, aside: bool) -> impl Iterator<Item = FileName> {
         let longest = self.known().longest_name;
         let numbers = 0..=if aside { SAME } else { 0 };
-        numbers.map(move |number| if number == 0 { wanted.clone() } else { wanted.numbered_within(number, longest) })
+        numbers.map(move |number| wanted.numbered_within(number, longest))
     }
 }
 

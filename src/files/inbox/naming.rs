@@ -403,7 +403,7 @@ impl Place {
     /// The name of a folder for several items, `wanted` or numbered like a file whose name is taken, and the folder itself if it is there.
     pub(super) fn folder_for_several(&self, wanted: &FileName) -> Result<(FileName, Option<Folder>), Refusal> {
         let cannot = |error: io::Error| Refusal::disk(wanted, &error);
-        for name in (0..=NUMBERS).map(|number| if number == 0 { wanted.clone() } else { wanted.numbered(number) }) {
+        for name in (0..=NUMBERS).map(|number| wanted.numbered(number)) {
             match self.folder.kind(name.as_os_str()).map_err(cannot)? {
                 None => return Ok((name, None)),
                 Some(kind) if kind.is_dir() => {
@@ -480,7 +480,7 @@ impl Place {
         let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain()?, true) };
         let mut number = 0;
         while number <= NUMBERS {
-            let name = if number == 0 { base.clone() } else { base.numbered_within(number, probe.longest_name) };
+            let name = base.numbered_within(number, probe.longest_name);
             match (self.folder.rename(hidden, which, name.as_os_str()), rule) {
                 (Ok(()), _) => return Ok((name, Given::Named)),
                 (Err(error), _) if cannot_hold(&error) && !is_plain => {

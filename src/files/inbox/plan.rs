@@ -74,7 +74,7 @@ impl Inbox {
             // Different names there may be one name here; two items of one offer never meet, whatever the policy.
             let number: &mut u32 = numbers.entry(wanted.clone()).or_default();
             let name = loop {
-                let name = if *number == 0 { wanted.clone() } else { wanted.numbered(*number) };
+                let name = wanted.numbered(*number);
                 *number = number.saturating_add(1);
                 if names.insert(name.clone()) {
                     break name;

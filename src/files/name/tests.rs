@@ -130,6 +130,7 @@ fn a_number_goes_before_the_extension_and_fits() {
     assert_eq!(numbered("report.pdf"), "report (1).pdf");
     assert_eq!(numbered("src.tar.gz"), "src (1).tar.gz");
     assert_eq!(numbered("folder"), "folder (1)");
+    assert_eq!(parse("folder").unwrap().name.numbered_within(0, 1).as_str(), "folder");
     assert_eq!(numbered(".git"), ".git (1)");
     assert_eq!(numbered("a.tar"), "a (1).tar");
     let long = format!("{}.txt", "ü".repeat(125));
