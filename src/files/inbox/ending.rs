@@ -135,10 +135,8 @@ impl Incoming {
     pub(super) fn finish_folders(&self, registering: &mut Registering) -> Result<(), Refusal> {
         let tree = self.tree();
         for (id, finish) in tree.deepest_first() {
-            if tree.is_item(id) {
-                continue;
-            }
-            let folder = registering.reach.parent_of(&self.place.folder, &self.items, &tree, id);
+            let Some(parent) = tree.parent(id) else { continue };
+            let folder = registering.reach.folder(&self.place.folder, &self.items, &tree, parent);
             let folder = folder.and_then(|parent| parent.open_folder(tree.name(id)));
             folder.map_err(|error| Refusal::disk(&self.what, &error))?.finish(finish.mode, finish.modified);
         }

@@ -371,16 +371,25 @@ pub(super) struct Reach(Vec<(FolderId, Folder)>);
 impl Reach {
     /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held, so no link is followed.
     pub(super) fn folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
-        let gone = || io::Error::from(io::ErrorKind::NotFound);
-        let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
-        self.open(tree, id, top, |above, id| above.open_folder(tree.name(id)))
+        self.step_by_step(root, items, tree, id, Folder::open_folder)
     }
 
     /// The same whatever permissions those on the way have already: see [`Folder::open_own_folder`].
     pub(super) fn own_folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+        self.step_by_step(root, items, tree, id, Folder::open_own_folder)
+    }
+
+    fn step_by_step<'a>(
+        &'a mut self,
+        root: &Folder,
+        items: &[Item],
+        tree: &Tree,
+        id: FolderId,
+        step: fn(&Folder, &OsStr) -> io::Result<Folder>,
+    ) -> io::Result<&'a Folder> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
-        self.open(tree, id, top, |above, id| above.open_own_folder(tree.name(id)))
+        self.open(tree, id, top, |above, id| step(above, tree.name(id)))
     }
 
     /// The same with `top` opening what an item is, and `step` each folder below in the one that it is in.
@@ -413,12 +422,6 @@ impl Reach {
             self.0.push((id, opened));
         }
         self.0.last().map(|(_, folder)| folder).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    /// Opens the folder that another lies in.
-    pub(super) fn parent_of<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
-        let parent = tree.up(id).nth(1).ok_or(io::ErrorKind::NotFound)?;
-        self.folder(root, items, tree, parent)
     }
 }
 
