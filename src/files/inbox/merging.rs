@@ -1,8 +1,8 @@
-//! Joining what arrives with a folder that is there (`--conflict merge`). It has arrived whole in its hidden folder, and is moved from there
-//! beneath held handles: a file where there is none or in place of a plain file, a folder as it is where there is none; one that meets another
-//! is gone through in its turn. Links are made last, where they belong. What meets anything else stays behind, and so does what would meet
-//! something of its own transfer. Nothing is removed, and each file is the old one or the new one at any time. Once something may have been
-//! moved, what fails is missing, and the rest with it if nothing more can be done.
+//! Joining what arrives with a folder that is there (`--conflict merge`). It has arrived whole in its hidden folder, and is moved from
+//! there beneath held handles: a file where there is none or in place of a plain file, a folder as it is where there is none; one that
+//! meets another is gone through in its turn. Links are made last, where they belong. What meets anything else stays behind, and so does
+//! what would meet something of its own transfer. Nothing is removed, and each file is the old one or the new one at any time. Once
+//! something may have been moved, what fails is missing, and the rest with it if nothing more can be done.
 
 use super::folder::{Folder, Identity, Ours};
 use super::incoming::Link;
@@ -104,9 +104,10 @@ struct Joining<'a> {
     renamed: HashSet<u64>,
     /// Names at the sender of what has another where it comes from, if there are links that may go by them.
     originals: HashMap<(FolderId, &'a OsStr), &'a [u8]>,
-    /// Folders there that hold something of this item; in those that nothing tells from each other, what is in each of them by its name.
+    /// Folders there that hold something of this item.
     entered: HashSet<(u64, u64)>,
-    entered_by_name: HashMap<FolderId, Ours>,
+    /// Those that nothing tells from each other: what each is in, and its folded name.
+    entered_by_name: HashSet<(FolderId, Vec<u8>)>,
     /// The groups that folders of this transfer's own get from those that they went into.
     groups: HashMap<FolderId, Gid>,
     hidden: Reach,
@@ -182,7 +183,7 @@ impl Incoming {
             renamed: HashSet::new(),
             originals: if links.is_empty() { HashMap::new() } else { tree.originals() },
             entered: HashSet::from([folder.place()]),
-            entered_by_name: HashMap::new(),
+            entered_by_name: HashSet::new(),
             groups: HashMap::new(),
             hidden: Reach::default(),
             there: Reach::default(),
@@ -300,14 +301,7 @@ impl Joining<'_> {
                 Err(reason) => return Ok(Way::Blocked(reason)),
             };
             // Of two that are one there, the second stays behind.
-            let is_first = if at.is_known() {
-                self.entered.insert(at.place())
-            } else {
-                let by_name = self.entered_by_name.entry(parent).or_default();
-                let is_first = !by_name.has(at, &to);
-                by_name.add(at, &to);
-                is_first
-            };
+            let is_first = if at.is_known() { self.entered.insert(at.place()) } else { self.entered_by_name.insert((parent, to.folded())) };
             if is_first {
                 found = Some((way, to));
                 break;
@@ -348,7 +342,6 @@ impl Joining<'_> {
                 let (name, kind) = entry?;
                 let parsed = FileName::parse(name.as_bytes()).ok().filter(|parsed| !parsed.changed);
                 let Some(parsed) = parsed.filter(|_| kind.is_file()) else { continue };
-                let length = from.length(&name)?;
                 if let Some(group) = group {
                     from.give_group(&name, group);
                 }
@@ -374,7 +367,7 @@ impl Joining<'_> {
                     Placed::New(_) => {}
                     Placed::Replaced(_) => self.joined.replaced = self.joined.replaced.saturating_add(1),
                     Placed::Not(_) => {
-                        lose(&mut self.joined, length);
+                        lose(&mut self.joined, from.length(&name)?);
                         if !self.only_look {
                             from.unlink(&name)?;
                         }
@@ -505,8 +498,8 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them, and a group with
-    /// what is in them, if that goes with where they are.
+    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them, and a group
+    /// with what is in them, if that goes with where they are.
     fn finish(&mut self) {
         for id in self.whole().rev() {
             let Some(parent) = self.tree.parent(id) else { continue };
@@ -722,7 +715,8 @@ fn is_taken(from: &Folder, name: &FileName) -> bool {
     from.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
 }
 
-/// Moves a file to `wanted`, which is not its own name if it goes `aside`. `placed` is what of the same transfer is there already: that is not replaced, and the later one gets a number.
+/// Moves a file to `wanted`, which is not its own name if it goes `aside`. `placed` is what of the same transfer is there already: that is
+/// not replaced, and the later one gets a number.
 fn place_one(
     place: &Place,
     from: &Folder,
