@@ -130,7 +130,7 @@ struct Place {
     /// What of the machine it is. Nothing of a private directory: nobody looks into those of others.
     machine: Option<acting::Place>,
     /// Names, folded, of folders that would be something of it here.
-    ahead: Arc<HashSet<String>>,
+    ahead: HashSet<String>,
     /// All of those, if this may be one.
     places: Option<Arc<Places>>,
     conflict: Conflict,
@@ -138,7 +138,7 @@ struct Place {
     modes: Modes,
     links: Links,
     room: Arc<Room>,
-    probe: Arc<OnceLock<Probe>>,
+    probe: OnceLock<Probe>,
 }
 
 /// What a directory does with what is made in it, found out by making something.
@@ -199,10 +199,10 @@ impl Inbox {
         let most = Most { bytes: policy.max_size, entries: policy.max_entries };
         let room = Arc::new(Room::new(most, policy.keep_free));
         let machine = places.and_then(|places| places.place(&folder));
-        let ahead = Arc::new(places.map_or_else(HashSet::new, |places| places.ahead(&path)));
+        let ahead = places.map_or_else(HashSet::new, |places| places.ahead(&path));
         let places = places.cloned().map(Arc::new);
         let Policy { conflict, acting, modes, links, .. } = policy;
-        Ok(Self(Arc::new(Place { folder, path, machine, ahead, places, conflict, acting, modes, links, room, probe: Arc::default() })))
+        Ok(Self(Arc::new(Place { folder, path, machine, ahead, places, conflict, acting, modes, links, room, probe: OnceLock::new() })))
     }
 
     /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to

@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// A top-level item that is delivered, whole or in part, or that was dropped because its name was taken.
 #[derive(Clone, Debug)]
@@ -429,13 +429,13 @@ impl Place {
             path: self.path.join(name.as_os_str()),
             conflict: self.conflict,
             machine: self.machine,
-            ahead: Arc::default(),
+            ahead: HashSet::new(),
             places: self.places.clone(),
             acting: self.acting,
             modes: self.modes,
             links: self.links,
             room: Arc::clone(&self.room),
-            probe: Arc::default(),
+            probe: OnceLock::new(),
         })
     }
 
