@@ -2,11 +2,9 @@
 
 use super::folder::Ours;
 use super::naming::Given;
-use super::refusal::OTHER_FOLDER;
-use super::room::Cost;
 use super::store::store_as;
 use super::{Conflict, Inbox, Refusal};
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::Subject;
 use crate::files::name::FileName;
 use pinhole_protocol::wire::Reason;
 use std::io;
@@ -28,19 +26,14 @@ impl Inbox {
     pub fn store_text_as(&self, name: &FileName, conflict: Conflict, text: &str) -> Result<Option<PathBuf>, Refusal> {
         let place = &*self.0;
         let what = Subject::from("the text");
-        let cost = Cost::entry(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
-        room?;
+        place.make_room(&what, text.as_bytes())?;
         let stored = store_as(&place.folder, text.as_bytes(), |made| match place.give_name(made, name, conflict, &Ours::default())? {
             (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
             (name, became) => Ok((name, became)),
         });
         let (name, became) = stored.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Refusal::exists(name),
-            _ => {
-                let detail = what.was_not(format_args!("stored in {}: {error}", place.path.display()));
-                Refusal { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) }
-            }
+            _ => Refusal { reason: Reason::Disk, failure: place.not_stored(&what, &error) },
         })?;
         Ok((became != Given::Dropped).then(|| place.path.join(name.as_os_str())))
     }

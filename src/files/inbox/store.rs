@@ -3,7 +3,7 @@
 use super::folder::{self, Folder, Identity, Ours};
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
-use super::{Conflict, Inbox};
+use super::{Conflict, Inbox, Place, Refusal};
 use crate::failure::{Exit, Failure, Subject};
 use crate::files::name::{FileName, NameError};
 use crate::files::spot::Spot;
@@ -39,17 +39,28 @@ impl Inbox {
 
     fn store(&self, what: &str, name: Result<FileName, NameError>, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let place = &*self.0;
-        // Small as each is, a channel can bring any number of them.
         let what = Subject::from(what);
-        let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        let room = place.room.check(&what, cost, cost, &place.folder, &place.path).and_then(|()| place.room.take(&what, cost));
-        room.map_err(|refusal| refusal.failure)?;
+        place.make_room(&what, bytes).map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
             let give = |made: (&str, Identity)| place.give_name(made, &name, Conflict::Rename, &Ours::default());
             store_as(&place.folder, bytes, |made| give(made).map(|(name, _)| name))
         });
-        let failed = |error| Failure::new(Exit::Disk, "disk", what.was_not(format_args!("stored in {}: {error}", place.path.display())));
-        stored.map(|name| place.path.join(name.as_os_str())).map_err(|error| failed(error).next(OTHER_FOLDER))
+        stored.map(|name| place.path.join(name.as_os_str())).map_err(|error| place.not_stored(&what, &error))
+    }
+}
+
+impl Place {
+    /// Counts something small that is to be stored: small as each is, a channel can bring any number of them.
+    pub(super) fn make_room(&self, what: &Subject, bytes: &[u8]) -> Result<(), Refusal> {
+        let cost = Cost::entry(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.room.check(what, cost, cost, &self.folder, &self.path)?;
+        self.room.take(what, cost)
+    }
+
+    /// The disk said no to it.
+    pub(super) fn not_stored(&self, what: &Subject, error: &io::Error) -> Failure {
+        let detail = what.was_not(format_args!("stored in {}: {error}", self.path.display()));
+        Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER)
     }
 }
 
