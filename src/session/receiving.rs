@@ -41,6 +41,13 @@ struct Landing {
     strict: bool,
 }
 
+impl Landing {
+    /// All of it in one place.
+    const fn plain(inbox: Inbox) -> Self {
+        Self { inbox, aside: None, set_aside: None, strict: false }
+    }
+}
+
 /// Something of the peer's that waits until so much has been received that there is room for its line.
 pub(super) enum PutOff {
     /// A text. It keeps its part of the window, as a secret does.
@@ -582,9 +589,9 @@ impl Driver<'_> {
     /// Where the files of an offer go.
     fn landing(&mut self, taking: &Taking, offer: &Offer) -> Result<Landing, Failure> {
         let Destination::Folder(inbox, name) = &taking.to else {
-            return self.inbox(taking).map(|inbox| Landing { inbox, aside: None, set_aside: None, strict: false });
+            return self.inbox(taking).map(Landing::plain);
         };
-        let aside = |inbox, why| Landing { inbox, aside: None, set_aside: Some(why), strict: false };
+        let aside = |inbox, why| Landing { set_aside: Some(why), ..Landing::plain(inbox) };
         let word = is_word(taking, offer, self.name_used);
         // A folder in a home that a program knows is such a place itself.
         let settings = !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
@@ -592,10 +599,10 @@ impl Driver<'_> {
             let private = self.private(taking).map_err(|failure| failure.next(ANOTHER_PLACE));
             return private.map(|private| aside(private, SetAside::Place));
         }
+        let here = Landing::plain(inbox.clone());
         if !taking.fenced || offer.items.iter().all(|item| item.kind != ItemKind::Folder) {
-            return Ok(Landing { inbox: inbox.clone(), aside: None, set_aside: None, strict: false });
+            return Ok(here);
         }
-        let here = Landing { inbox: inbox.clone(), aside: None, set_aside: None, strict: false };
         Ok(match self.private(taking) {
             Ok(private) if inbox.takes_from(&private) => Landing { aside: Some(private), ..here },
             Ok(private) => aside(private, SetAside::Device),
