@@ -62,6 +62,7 @@ impl Inbox {
         let (rename, folder) = if alone { (rename, None) } else { (None, rename) };
         let (folder, into) = folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
         let into = into.flatten();
+        let within = into.as_ref().unwrap_or(&place.folder);
         let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
         let (mut offered, mut names, mut numbers) = (HashSet::new(), HashSet::new(), HashMap::new());
         for item in &offer.items {
@@ -83,13 +84,13 @@ impl Inbox {
             let there = match (&folder, &into) {
                 // Nothing is in a folder that has yet to be made.
                 (Some(_), None) => Ok(None),
-                (_, into) => into.as_ref().unwrap_or(&place.folder).kind(name.as_os_str()),
+                _ => within.kind(name.as_os_str()),
             };
             // What the directory cannot hold is not in it; it gets another name in the end.
             let there = there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
             let there = there.map_err(|error| Refusal::disk(&name, &error))?;
             let meets = item.kind == ItemKind::Folder && there.is_some_and(|there| there.is_dir());
-            let joined = meets.then(|| place.may_join(into.as_ref().unwrap_or(&place.folder), &name));
+            let joined = meets.then(|| place.may_join(within, &name));
             if let (Some(Err(reason)), Conflict::Merge, true) = (joined, place.conflict, alone) {
                 return Err(Refusal::blocked(&name, reason));
             }
