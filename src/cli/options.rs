@@ -533,8 +533,8 @@ impl Receive {
             to.try_out(policy)?;
         }
         if let Destination::Folder(inbox, name) = &to
-            && (!person || keeper.is_some())
-            && (inbox.machine().is_some_and(Machine::takes_all) && (name.is_none() || keeper.is_some()))
+            && inbox.machine().is_some_and(Machine::takes_all)
+            && (keeper.is_some() || !person && name.is_none())
         {
             // Nothing that comes would go there.
             let tried = Destination::Private.try_out(policy);
