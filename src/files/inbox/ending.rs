@@ -1,7 +1,7 @@
 //! What is done last of a transfer, beneath its hidden folders: what came to nothing goes, links are made, folders get what they had.
 
 use super::folder::Folder;
-use super::incoming::{Item, Link, Registering};
+use super::incoming::{Link, Registering};
 use super::making::{Unmade, cannot_hold};
 use super::tree::{FolderId, Reach};
 use super::{Incoming, Refusal};
@@ -31,7 +31,9 @@ impl Incoming {
 
     /// Removes the file at a path of the sender's, if it is here; if it is an item, that is lost, and its place returned.
     fn remove_named(&self, path: &[u8], known: &HashMap<u64, FolderId>) -> io::Result<Option<usize>> {
-        let Some((index, item)) = self.items.iter().enumerate().find(|(_, item)| is_in(path, item)) else { return Ok(None) };
+        let Some((index, item)) = self.items.iter().enumerate().find(|(_, item)| is_in(path, item.planned.offered.raw())) else {
+            return Ok(None);
+        };
         let below = path.get(item.planned.offered.raw().len()..).unwrap_or_default();
         if item.planned.kind != ItemKind::Folder {
             let mut underway = self.underway();
@@ -138,14 +140,14 @@ impl Incoming {
             let Some(parent) = tree.parent(id) else { continue };
             let folder = registering.reach.folder(&self.place.folder, &self.items, &tree, parent);
             let folder = folder.and_then(|parent| parent.open_folder(tree.name(id)));
-            folder.map_err(|error| Refusal::disk(&self.what, &error))?.finish(finish.mode, finish.modified);
+            folder.map_err(|error| Refusal::disk(&self.what, &error))?.finish(finish);
         }
         Ok(())
     }
 }
 
 /// Whether a path of the sender's is an item's, or lies in it.
-fn is_in(path: &[u8], item: &Item) -> bool {
-    let below = path.strip_prefix(item.planned.offered.raw());
+pub(super) fn is_in(path: &[u8], item: &[u8]) -> bool {
+    let below = path.strip_prefix(item);
     below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
 }

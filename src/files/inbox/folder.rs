@@ -13,10 +13,11 @@ use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -60,6 +61,28 @@ impl Ours {
 
     pub(super) fn has(&self, which: Identity, name: &FileName) -> bool {
         if which.is_known() { self.places.contains(&which.place) } else { self.names.contains(&name.folded()) }
+    }
+}
+
+/// What a folder or file gets once it is complete.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finish {
+    pub(super) mode: u32,
+    pub(super) modified: Option<SystemTime>,
+}
+
+impl Finish {
+    /// Sets mode and time. A file system that cannot hold them still holds the bytes, so a refusal is none.
+    pub(super) fn apply(self, file: &File) {
+        let _ = file.set_permissions(Permissions::from_mode(self.mode));
+        self.date(file);
+    }
+
+    /// Sets the time alone.
+    pub(super) fn date(self, file: &File) {
+        if let Some(modified) = self.modified {
+            let _ = file.set_modified(modified);
+        }
     }
 }
 
@@ -318,7 +341,7 @@ impl Folder {
     }
 
     /// Gives the folder its permissions, beside a set-group-id that the system gave it, and its time.
-    pub(super) fn finish(&self, mode: u32, modified: Option<SystemTime>) {
+    pub(super) fn finish(&self, Finish { mode, modified }: Finish) {
         // A file system that cannot hold them still holds what is in it.
         if let Ok(stat) = rustix::fs::fstat(&self.0) {
             let kept = stat.st_mode & Mode::SGID.bits();

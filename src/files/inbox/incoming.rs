@@ -1,10 +1,10 @@
 //! A transfer on its way into files: its items under hidden names, its entries as they are said, its bytes at their places.
 
-use super::folder::{self, Folder, Identity};
+use super::folder::{self, Finish, Folder, Identity};
 use super::making::Unmade;
 use super::pending::{Pending, Spot, Underway};
 use super::room::Cost;
-use super::tree::{Finish, FolderId, Manner, OverLimits, Reach, Tree};
+use super::tree::{FolderId, Manner, OverLimits, Reach, Tree};
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
 use crate::files::acting::leads;

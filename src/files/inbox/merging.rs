@@ -516,7 +516,7 @@ impl Joining<'_> {
                     entries.filter(|(_, kind)| kind.is_file()).for_each(|(name, _)| own.give_group(&name, group));
                     own.take_group(group);
                 }
-                own.finish(finish.mode, finish.modified);
+                own.finish(finish);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
+use super::ending::is_in;
 use super::folder::{Folder, Identity, Ours};
 use super::incoming::{Item, Total};
 use super::making::cannot_hold;
@@ -268,7 +269,7 @@ impl Incoming {
             && let tree = self.tree()
             && let Some(finish) = tree.of_item(index).and_then(|id| tree.finish(id))
         {
-            folder.finish(finish.mode, finish.modified);
+            folder.finish(finish);
         }
         if let (Some(file), Some(finish), true) = (&file, total.finish, named) {
             finish.apply(file);
@@ -290,7 +291,7 @@ impl Incoming {
         let reason = ours.iter().find_map(reason).or_else(|| reason(theirs)).unwrap_or(Reason::SourceChanged);
         Err(match reason {
             Reason::Exists => Refusal::disk(&self.what, &Errno::EXIST.into()),
-            Reason::BadName => Refusal::name(self.what.was_not("saved: the file system here cannot hold a name in it")),
+            Reason::BadName => Refusal::blocked(&self.what, reason),
             Reason::TooLarge => Refusal { reason, ..Refusal::disk(&self.what, &io::ErrorKind::FileTooLarge.into()) },
             reason => Refusal { reason, ..Refusal::changed(self.what.was_not("saved: it changed or could not be read at the other side")) },
         })
@@ -531,11 +532,8 @@ fn found(place: &Place, name: &FileName, folder: bool, inside: &Found) -> Found 
 /// What the sender says that differs, as far as it is in an item.
 fn of_item(all: &Differences, item: &[u8]) -> Differences {
     let mut own = Differences::default();
-    for one in all.first() {
-        let below = one.path.raw().strip_prefix(item);
-        if below.is_some_and(|below| below.is_empty() || below.starts_with(b"/")) {
-            own.add(one.path.raw(), one.fate.clone());
-        }
+    for one in all.first().iter().filter(|one| is_in(one.path.raw(), item)) {
+        own.add(one.path.raw(), one.fate.clone());
     }
     own
 }

@@ -1,8 +1,8 @@
 //! What of a transfer is under way: which files are open, and which positions are written.
 
-use super::folder::Identity;
+use super::folder::{Finish, Identity};
 use super::room::Cost;
-use super::tree::{Finish, FolderId, Reach};
+use super::tree::{FolderId, Reach};
 use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::layout::Layout;
@@ -10,10 +10,9 @@ use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::{Differences, Fate};
 use std::collections::{HashMap, VecDeque};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 /// Files that one transfer holds open: all transfers together stay within [`OPEN_FILES`], and each link writes to at most one.
@@ -54,21 +53,6 @@ impl Spot {
     pub(super) fn original(&self) -> Option<(FolderId, &[u8])> {
         let (folder, name) = self.within.as_ref()?;
         Some((*folder, self.original.as_deref().unwrap_or_else(|| name.bytes())))
-    }
-}
-
-impl Finish {
-    /// Sets mode and time. A file system that cannot hold them still holds the bytes, so a refusal is none.
-    pub(super) fn apply(self, file: &File) {
-        let _ = file.set_permissions(Permissions::from_mode(self.mode));
-        self.date(file);
-    }
-
-    /// Sets the time alone.
-    pub(super) fn date(self, file: &File) {
-        if let Some(modified) = self.modified {
-            let _ = file.set_modified(modified);
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The folders of a transfer, by the numbers of their entries: where each is, what it is called here, and what it gets at the end. They
 //! are kept to the end of the transfer, so a million of them have to be small.
 
-use super::folder::Folder;
+use super::folder::{Finish, Folder};
 use super::incoming::Item;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{FOLDER_NAMES, LEVELS};
@@ -11,7 +11,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 /// The place of a folder among those of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,13 +67,6 @@ pub(super) enum Manner {
     Leads,
     /// They act on it, or on what it is in, and so on all of them.
     Acts,
-}
-
-/// What a folder or file gets once it is complete.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Finish {
-    pub(super) mode: u32,
-    pub(super) modified: Option<SystemTime>,
 }
 
 /// More folders within each other, or more names of them, than a transfer may have.
