@@ -96,7 +96,7 @@ impl Incoming {
     fn acts_in(&self, tree: &Tree, item: usize, within: FolderId, name: &FileName) -> bool {
         let below = || {
             let item = self.items.get(item).map_or(OsStr::new(""), |item| item.planned.name.as_os_str());
-            acting_below(&tree.end_of_path(within, item).join(name.as_os_str())).is_some()
+            acting_below(&tree.end_of_path(within, item, |id| tree.name(id)).join(name.as_os_str())).is_some()
         };
         tree.manner(within) == Manner::Acts || acts(name.as_os_str()).is_some() || tree.manner(within) == Manner::Leads && below()
     }

@@ -89,18 +89,14 @@ struct Joining<'a> {
     /// The one of those that a person has said yes to.
     said: Option<Machine>,
     acts: Acts,
-    /// The folder that is there.
-    root: Folder,
+    there: There<'a>,
     /// True if nothing is moved: it is only seen what would be.
     only_look: bool,
-    ways: HashMap<FolderId, Way>,
     /// The folder whose files are being moved.
     underway: Option<FolderId>,
     /// Links that have been seen to.
     linked: usize,
-    /// Folders that have another name there than where they come from.
-    aside: HashMap<FolderId, FileName>,
-    /// Those, and other things that have, as hashes of paths at the sender: no link goes by them.
+    /// What has another name there than where it comes from, as hashes of paths at the sender: no link goes by them.
     renamed: HashSet<u64>,
     /// Names at the sender of what has another where it comes from, if there are links that may go by them.
     originals: HashMap<(FolderId, &'a OsStr), &'a [u8]>,
@@ -110,9 +106,20 @@ struct Joining<'a> {
     entered_by_name: HashSet<(FolderId, Vec<u8>)>,
     /// The groups that folders of this transfer's own get from those that they went into.
     groups: HashMap<FolderId, Gid>,
+    /// Folders where they come from.
     hidden: Reach,
-    there: Reach,
+    /// Folders where they go.
+    reach: Reach,
     joined: Joined,
+}
+
+/// The folder that is there, and what those of the item are in it.
+struct There<'a> {
+    tree: &'a Tree,
+    root: Folder,
+    ways: HashMap<FolderId, Way>,
+    /// Those that have another name there than where they come from.
+    aside: HashMap<FolderId, FileName>,
 }
 
 impl Incoming {
@@ -174,19 +181,17 @@ impl Incoming {
             marked: place.places.as_ref().map(|places| places.marked()),
             said,
             acts: Acts::of(acts),
-            root,
+            there: There { tree: &tree, root, ways: HashMap::new(), aside: HashMap::new() },
             only_look,
-            ways: HashMap::new(),
             underway: None,
             linked: 0,
-            aside: HashMap::new(),
             renamed: HashSet::new(),
             originals: if links.is_empty() { HashMap::new() } else { tree.originals() },
             entered: HashSet::from([folder.place()]),
             entered_by_name: HashSet::new(),
             groups: HashMap::new(),
             hidden: Reach::default(),
-            there: Reach::default(),
+            reach: Reach::default(),
             joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder, acts: Found::default() },
         };
         if let Err(error) = joining.all(ground) {
@@ -226,7 +231,7 @@ impl Joining<'_> {
     /// Has a folder go its way, the item's own into `ground`. Those that it lies in have gone theirs.
     fn folder(&mut self, id: FolderId, ground: Option<Machine>) -> io::Result<()> {
         self.incoming.check_wanted()?;
-        let above = self.tree.parent(id).map(|parent| (parent, self.ways.get(&parent).copied()));
+        let above = self.tree.parent(id).map(|parent| (parent, self.there.ways.get(&parent).copied()));
         let mut way = match above {
             None => Way::Joined(ground),
             // What could not be made has been told.
@@ -240,7 +245,7 @@ impl Joining<'_> {
                 Way::Whole
             }
         };
-        self.ways.insert(id, way);
+        self.there.ways.insert(id, way);
         if let Way::Joined(ground) = way {
             self.underway = Some(id);
             way = self.files(id, ground)?;
@@ -254,7 +259,7 @@ impl Joining<'_> {
 
     /// Notes a folder that does not go where it belongs, and what is in it but for folders.
     fn block(&mut self, id: FolderId, reason: Reason) -> io::Result<()> {
-        self.ways.insert(id, Way::Blocked(reason));
+        self.there.ways.insert(id, Way::Blocked(reason));
         if !self.tree.is_item(id) {
             self.differ(id, None, Fate::Missing(reason));
         }
@@ -268,7 +273,7 @@ impl Joining<'_> {
         let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
         let own = from.open_own_folder(self.tree.name(id))?;
         let made = own.own_identity()?;
-        let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent))? {
+        let there = match own_matter(self.there.open(&mut self.reach, parent))? {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
@@ -318,7 +323,7 @@ impl Joining<'_> {
             self.differ(id, None, Fate::Renamed(PeerName::new(to.bytes().to_vec())));
             self.renamed.insert(self.tree.hash_of(id));
             self.acts.renamed(self.tree, parent, parsed.name.as_os_str(), &to);
-            self.aside.insert(id, to);
+            self.there.aside.insert(id, to);
         }
         Ok(way)
     }
@@ -329,7 +334,7 @@ impl Joining<'_> {
         let ground = self.ground(id, ground);
         let place = &self.incoming.place;
         let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, id)?;
-        let there = match own_matter(open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, id))? {
+        let there = match own_matter(self.there.open(&mut self.reach, id))? {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
@@ -384,15 +389,11 @@ impl Joining<'_> {
     /// How names are judged in a folder that is there.
     fn ground(&self, id: FolderId, machine: Option<Machine>) -> Ground {
         let place = &self.incoming.place;
-        let up = std::iter::successors(Some(id), |id| self.tree.parent(*id)).take(2);
-        let name = |id| if self.tree.is_item(id) { self.called.as_os_str() } else { name_there(self.tree, &self.aside, id) };
-        let mut end: Vec<&OsStr> = up.map(name).collect();
-        let leads = end.first().is_some_and(|name| leads(name));
-        end.reverse();
+        let end = self.tree.end_of_path(id, self.called.as_os_str(), |id| self.there.name(id));
         Ground {
             kept: place.acting && (machine.is_none() || machine == self.said),
             home: machine == Some(Machine::Home),
-            end: leads.then(|| end.into_iter().collect()),
+            end: Some(end).filter(|end| end.file_name().is_some_and(leads)),
         }
     }
 
@@ -432,11 +433,11 @@ impl Joining<'_> {
         }
         // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
         for (link, name) in made {
-            let path = self.path(link.within);
-            if self.incoming.place.links == Links::All || !self.root.leads_out(&path, Some(name.as_os_str()), &link.target, false) {
+            let path = self.there.path(link.within);
+            if self.incoming.place.links == Links::All || !self.there.root.leads_out(&path, Some(name.as_os_str()), &link.target, false) {
                 continue;
             }
-            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, link.within);
+            let there = self.there.open(&mut self.reach, link.within);
             // What cannot be removed any more is another's by now.
             let _ = there.and_then(|there| there.unlink(name.as_os_str()));
             self.differ(link.within, Some(link.name.as_os_str()), Fate::LeftOut(Reason::Link));
@@ -446,7 +447,7 @@ impl Joining<'_> {
 
     /// Makes one; nothing if there is the same already.
     fn make_link(&mut self, link: &Kept) -> io::Result<Option<LinkFate>> {
-        let way = self.ways.get(&link.within).copied();
+        let way = self.there.ways.get(&link.within).copied();
         if let Some(Way::Blocked(reason)) = way {
             return Ok(Some(LinkFate::Not(Fate::Missing(reason))));
         }
@@ -459,9 +460,9 @@ impl Joining<'_> {
             return Ok(None);
         }
         let ground = if let Some(Way::Joined(ground)) = way { Some(self.ground(link.within, ground)) } else { None };
-        let path = self.path(link.within);
+        let path = self.there.path(link.within);
         let place = &self.incoming.place;
-        let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, link.within)?;
+        let there = self.there.open(&mut self.reach, link.within)?;
         let target = OsStr::from_bytes(&link.target);
         let wanted = ground.map_or_else(|| link.name.clone(), |ground| ground.harmless(link.name.clone()));
         let aside = wanted != link.name;
@@ -473,7 +474,7 @@ impl Joining<'_> {
                 None if self.only_look => return Ok(None),
                 None => {}
             }
-            if place.links != Links::All && self.root.leads_out(&path, None, &link.target, false) {
+            if place.links != Links::All && self.there.root.leads_out(&path, None, &link.target, false) {
                 return left_out;
             }
             return match there.create_link(to.as_os_str(), target) {
@@ -491,7 +492,7 @@ impl Joining<'_> {
             return Ok(());
         }
         for id in self.whole().filter(|id| self.tree.finish(*id).is_some_and(|finish| finish.mode & 0o700 != 0o700)) {
-            let opened = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, id);
+            let opened = self.there.open(&mut self.reach, id);
             // What leads there is left out then.
             let _closed = own_matter(opened)?;
         }
@@ -503,13 +504,13 @@ impl Joining<'_> {
     fn finish(&mut self) {
         for id in self.whole().rev() {
             let Some(parent) = self.tree.parent(id) else { continue };
-            let moved = matches!(self.ways.get(&parent), Some(Way::Joined(_)));
+            let moved = matches!(self.there.ways.get(&parent), Some(Way::Joined(_)));
             let group = self.groups.get(&id).copied();
             if !moved && self.links.is_empty() && group.is_none() {
                 continue;
             }
-            let there = open_there(&mut self.there, &self.root, self.tree, &self.aside, &self.ways, parent);
-            let own = there.and_then(|there| there.open_own_folder(name_there(self.tree, &self.aside, id)));
+            let there = self.there.open(&mut self.reach, parent);
+            let own = there.and_then(|there| there.open_own_folder(self.there.name(id)));
             if let (Ok(own), Some(finish)) = (own, self.tree.finish(id)) {
                 if let Some(group) = group {
                     let entries = own.entries().into_iter().flatten().filter_map(Result::ok);
@@ -524,15 +525,15 @@ impl Joining<'_> {
     /// Nothing more can be moved: the rest is missing.
     fn give_up(&mut self, reason: Reason) {
         // What is held may be what is lacking.
-        (self.hidden, self.there) = (Reach::default(), Reach::default());
+        (self.hidden, self.reach) = (Reach::default(), Reach::default());
         let mut uncounted = self.underway.take().is_some_and(|id| self.lose_files(id, reason).is_err());
         for id in self.contents {
-            if self.ways.contains_key(id) {
+            if self.there.ways.contains_key(id) {
                 continue;
             }
-            let way = self.tree.parent(*id).and_then(|parent| self.ways.get(&parent));
+            let way = self.tree.parent(*id).and_then(|parent| self.there.ways.get(&parent));
             match way {
-                Some(Way::Whole) => drop(self.ways.insert(*id, Way::Whole)),
+                Some(Way::Whole) => drop(self.there.ways.insert(*id, Way::Whole)),
                 _ => uncounted |= self.block(*id, reason).is_err(),
             }
         }
@@ -546,7 +547,7 @@ impl Joining<'_> {
 
     /// Folders that are there as they are, each before what is in it.
     fn whole(&self) -> impl DoubleEndedIterator<Item = FolderId> + use<> {
-        let is_whole = |id: &FolderId| self.tree.is_there(*id) && matches!(self.ways.get(id), Some(Way::Whole));
+        let is_whole = |id: &FolderId| self.tree.is_there(*id) && matches!(self.there.ways.get(id), Some(Way::Whole));
         let whole: Vec<FolderId> = self.contents.iter().copied().filter(is_whole).collect();
         whole.into_iter()
     }
@@ -554,13 +555,26 @@ impl Joining<'_> {
     fn differ(&mut self, id: FolderId, name: Option<&OsStr>, fate: Fate) {
         differ(&mut self.joined, self.tree, self.offered, id, name, fate);
     }
+}
 
-    /// Where a folder is, below the one that is there.
+impl There<'_> {
+    /// Opens a folder of the item, by the names that those above it have. What is of this transfer is opened whatever its permissions.
+    fn open<'a>(&self, reach: &'a mut Reach, id: FolderId) -> io::Result<&'a Folder> {
+        let top = || self.root.open_folder(OsStr::new("."));
+        reach.open(self.tree, id, top, |above, id| match self.ways.get(&id) {
+            Some(Way::Whole) => above.open_own_folder(self.name(id)),
+            _ => above.open_folder(self.name(id)),
+        })
+    }
+
+    /// What a folder of the item is called.
+    fn name(&self, id: FolderId) -> &OsStr {
+        self.aside.get(&id).map_or_else(|| self.tree.name(id), FileName::as_os_str)
+    }
+
+    /// Where it is, below the one that is there.
     fn path(&self, id: FolderId) -> PathBuf {
-        let up = std::iter::successors(Some(id), |id| self.tree.parent(*id)).filter(|id| !self.tree.is_item(*id));
-        let mut names: Vec<&OsStr> = up.map(|id| name_there(self.tree, &self.aside, id)).collect();
-        names.reverse();
-        names.into_iter().collect()
+        self.tree.path_by(id, |id| self.name(id))
     }
 }
 
@@ -679,26 +693,6 @@ fn differ(joined: &mut Joined, tree: &Tree, offered: &[u8], id: FolderId, name: 
         path.extend(tree.original(id, name));
     }
     differences.add(&path, fate);
-}
-
-/// Opens a folder that is there, by the names that those above it have. What is of this transfer is opened whatever its permissions.
-fn open_there<'a>(
-    reach: &'a mut Reach,
-    root: &Folder,
-    tree: &Tree,
-    aside: &HashMap<FolderId, FileName>,
-    ways: &HashMap<FolderId, Way>,
-    id: FolderId,
-) -> io::Result<&'a Folder> {
-    let top = || root.open_folder(OsStr::new("."));
-    reach.open(tree, id, top, |above, id| match ways.get(&id) {
-        Some(Way::Whole) => above.open_own_folder(name_there(tree, aside, id)),
-        _ => above.open_folder(name_there(tree, aside, id)),
-    })
-}
-
-fn name_there<'a>(tree: &'a Tree, aside: &'a HashMap<FolderId, FileName>, id: FolderId) -> &'a OsStr {
-    aside.get(&id).map_or_else(|| tree.name(id), FileName::as_os_str)
 }
 
 /// Moves something unless something has its name there, or only looks if it could be.

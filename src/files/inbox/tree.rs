@@ -261,14 +261,18 @@ impl Tree {
 
     /// Its path here below its item.
     pub(super) fn path(&self, id: FolderId) -> PathBuf {
-        let mut names: Vec<_> = self.up(id).filter(|id| !self.is_item(*id)).map(|id| self.name(id)).collect();
-        names.reverse();
-        names.into_iter().collect()
+        self.path_by(id, |id| self.name(id))
     }
 
-    /// The last two names of its path here, of which the first may be its item's.
-    pub(super) fn end_of_path(&self, id: FolderId, item: &OsStr) -> PathBuf {
-        let names: Vec<_> = self.up(id).take(2).map(|id| if self.is_item(id) { item } else { self.name(id) }).collect();
+    /// The same where folders have these names.
+    pub(super) fn path_by<'a>(&self, id: FolderId, name: impl Fn(FolderId) -> &'a OsStr) -> PathBuf {
+        let names: Vec<_> = self.up(id).filter(|id| !self.is_item(*id)).map(name).collect();
+        names.into_iter().rev().collect()
+    }
+
+    /// The last two names of its path where folders have these names, of which the first may be its item's.
+    pub(super) fn end_of_path<'a>(&self, id: FolderId, item: &'a OsStr, name: impl Fn(FolderId) -> &'a OsStr) -> PathBuf {
+        let names: Vec<_> = self.up(id).take(2).map(|id| if self.is_item(id) { item } else { name(id) }).collect();
         names.into_iter().rev().collect()
     }
 
