@@ -5,12 +5,12 @@
 //! something may have been moved, what fails is missing, and the rest with it if nothing more can be done.
 
 use super::folder::{Folder, Identity, Ours};
+use super::ground::{Acts, Ground, is_closed};
 use super::incoming::Link;
 use super::making::SAME;
-use super::naming::set_aside;
 use super::tree::{FolderId, Reach, Tree};
 use super::{Conflict, Incoming, Links, Place, Refusal};
-use crate::files::acting::{Found, Marked, Place as Machine, acting, acting_below, acts, leads};
+use crate::files::acting::{Found, Marked, Place as Machine};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use rustix::fs::Gid;
@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What lies in each item that is a folder.
 #[derive(Debug)]
@@ -388,13 +388,8 @@ impl Joining<'_> {
 
     /// How names are judged in a folder that is there.
     fn ground(&self, id: FolderId, machine: Option<Machine>) -> Ground {
-        let place = &self.incoming.place;
         let end = self.tree.end_of_path(id, self.called.as_os_str(), |id| self.there.name(id));
-        Ground {
-            kept: place.acting && (machine.is_none() || machine == self.said),
-            home: machine == Some(Machine::Home),
-            end: Some(end).filter(|end| end.file_name().is_some_and(leads)),
-        }
+        Ground::new(machine, self.incoming.place.acting && (machine.is_none() || machine == self.said), end)
     }
 
     /// Notes the files of a folder that does not go where it belongs.
@@ -585,77 +580,6 @@ enum LinkFate {
     Not(Fate),
 }
 
-/// How names are judged in a folder that is there.
-struct Ground {
-    /// True if a person has said yes to what programs act on there.
-    kept: bool,
-    /// Whether it is the home of an account.
-    home: bool,
-    /// The last two names of its path, if programs act on some names only there.
-    end: Option<PathBuf>,
-}
-
-impl Ground {
-    /// The name that something gets there: another where programs would act on it.
-    fn harmless(&self, name: FileName) -> FileName {
-        if self.kept || !self.acts_on(&name) { name } else { set_aside(&name, |name| self.acts_on(name)) }
-    }
-
-    fn acts_on(&self, name: &FileName) -> bool {
-        let below = |end: &PathBuf| acting_below(&end.join(name.as_os_str())).is_some();
-        self.home && name.bytes().starts_with(b".") || acts(name.as_os_str()).is_some() || self.end.as_ref().is_some_and(below)
-    }
-}
-
-/// True for a place in which programs act on whatever lies there, if nobody has said yes to it: no name there is harmless.
-fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool {
-    ground.is_some_and(Machine::takes_all) && ground != said
-}
-
-/// What programs act on of an item, and what of that has got another name there.
-struct Acts {
-    all: Found,
-    /// All names in those paths.
-    parts: HashSet<String>,
-    renamed: HashMap<String, String>,
-}
-
-impl Acts {
-    fn of(all: &Found) -> Self {
-        let parts = all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
-        Self { all: all.clone(), parts, renamed: HashMap::new() }
-    }
-
-    /// Notes that something in a folder is called `to` there.
-    fn renamed(&mut self, tree: &Tree, within: FolderId, name: &OsStr, to: &FileName) {
-        // Most are none of them, and a path may be long.
-        if self.parts.contains(&*name.to_string_lossy()) {
-            let path = tree.path(within).join(name).to_string_lossy().into_owned();
-            let is_in = |one: &String| one.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if self.all.names().iter().any(is_in) {
-                self.renamed.insert(path, to.text().into_owned());
-            }
-        }
-    }
-
-    /// The same by the names there, without what none acts on under its new name.
-    fn there(self) -> Found {
-        let mut there = Found::default();
-        for name in self.all.names() {
-            let (mut old, mut new) = (String::new(), PathBuf::new());
-            for part in name.split('/') {
-                old.push_str(part);
-                new.push(self.renamed.get(&old).map_or(part, String::as_str));
-                old.push('/');
-            }
-            if new == Path::new(name) || acting(&new).is_some() {
-                there.add(|| new.to_string_lossy().into_owned());
-            }
-        }
-        Found::read(there.names().to_vec(), there.more().saturating_add(self.all.more()))
-    }
-}
-
 impl Place {
     /// Whether what comes may be joined with the folder `name` that is there, as far as that is known before; a reason if not.
     pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
@@ -663,14 +587,6 @@ impl Place {
         there.takes_from(within).map_err(|error| reason(&error))?;
         let (ground, said) = self.grounds(&there, name);
         if is_closed(ground, said) { Err(Reason::Declined) } else { Ok(()) }
-    }
-
-    /// What of the machine a folder is that something called `name` is joined with, and which place of it a person has said yes to.
-    fn grounds(&self, folder: &Folder, name: &FileName) -> (Option<Machine>, Option<Machine>) {
-        let ground = self.places.as_ref().and_then(|places| places.place(folder));
-        // Who was asked about its name, or about where all goes, was asked about this; but not about what comes into a home.
-        let said = if self.acts_on(name, true) { ground } else { self.machine };
-        (ground, said.filter(|said| self.acting && said.takes_all()))
     }
 
     /// The names that are tried for something: with numbers too, if it does not keep its own.

@@ -7,6 +7,7 @@
 mod ending;
 mod env_file;
 mod folder;
+mod ground;
 mod incoming;
 mod making;
 mod merging;
