@@ -427,17 +427,20 @@ impl Joining<'_> {
             self.linked = self.linked.saturating_add(1);
         }
         // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
+        let mut removed = Ok(());
         for (link, name) in made {
             let path = self.there.path(link.within);
             if self.incoming.place.links == Links::All || !self.there.root.leads_out(&path, Some(name.as_os_str()), &link.target, false) {
                 continue;
             }
             let there = self.there.open(&mut self.reach, link.within);
-            // What cannot be removed any more is another's by now.
-            let _ = there.and_then(|there| there.unlink(name.as_os_str()));
-            self.differ(link.within, Some(link.name.as_os_str()), Fate::LeftOut(Reason::Link));
+            match there.and_then(|there| there.unlink(name.as_os_str())) {
+                // It is there, so it is not said to be left out. The others go all the same.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => removed = removed.and(Err(error)),
+                _ => self.differ(link.within, Some(link.name.as_os_str()), Fate::LeftOut(Reason::Link)),
+            }
         }
-        Ok(())
+        removed
     }
 
     /// Makes one; nothing if there is the same already.
