@@ -32,15 +32,13 @@ impl Conversation {
                 self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))))?;
                 self.tell_held(Event::Offered(offer.clone()), actions);
             }
-            Message::Paths(part) => {
-                let (item, empty) = (part.item, PathPart { item: part.item, first: 0, entries: Vec::new() });
-                let part = core::mem::replace(part, empty);
-                self.of_theirs(item, actions, |transfer| transfer.paths(part))?;
+            Message::Paths(PathPart { item, first, entries }) => {
+                let part = PathPart { item: *item, first: *first, entries: core::mem::take(entries) };
+                self.of_theirs(*item, actions, |transfer| transfer.paths(part))?;
             }
-            Message::Entries(part) => {
-                let (item, empty) = (part.item, Part { item: part.item, first: 0, entries: Vec::new() });
-                let part = core::mem::replace(part, empty);
-                self.of_theirs(item, actions, |transfer| transfer.part(part))?;
+            Message::Entries(Part { item, first, entries }) => {
+                let part = Part { item: *item, first: *first, entries: core::mem::take(entries) };
+                self.of_theirs(*item, actions, |transfer| transfer.part(part))?;
             }
             Message::Gap { item, start, end, why } => {
                 let range = *start..*end;
