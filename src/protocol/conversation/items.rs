@@ -4,7 +4,7 @@ use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
 use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::{Violation, window_bytes};
 use crate::secret::SecretVec;
-use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews};
+use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths};
 use crate::wire::{Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason};
 use alloc::{boxed::Box, vec::Vec};
 
@@ -53,15 +53,15 @@ impl Conversation {
                 self.their_transfer(*item, actions);
             }
             Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
-            Message::Accept { item } => match self.ours.get_mut(item) {
-                Some(Ours::Offered(_)) => {
-                    self.run(*item);
+            Message::Accept { item } => {
+                // One that is not there was withdrawn meanwhile.
+                if let Some(ours) = self.ours.get_mut(item) {
+                    let Ours::Offered(paths) = ours else { return Err(Violation("accepted what it cannot accept")) };
+                    *ours = Ours::Running(Box::new(Outgoing::new(paths.take())));
                     actions.events.push(Event::Accepted(*item));
                     self.our_transfer(*item, actions, |_| ());
                 }
-                Some(_) => return Err(Violation("accepted what it cannot accept")),
-                None => {} // Withdrawn meanwhile.
-            },
+            }
             Message::Result { item, failed, differences } => self.their_result(*item, *failed, differences.take(), actions)?,
             Message::Cancel { item, reason } => {
                 if let Some(theirs) = self.theirs.remove(item) {
@@ -107,14 +107,6 @@ impl Conversation {
                 actions.events.push(Event::Unfit(item, reason, what));
                 Ok(false)
             }
-        }
-    }
-
-    /// An offer of ours is accepted.
-    fn run(&mut self, item: ItemId) {
-        let Some(ours) = self.ours.get_mut(&item) else { return };
-        if let Ours::Offered(offer) = ours {
-            *ours = Ours::Running(Box::new(Outgoing::new(offer, self.setup.faithful)));
         }
     }
 
@@ -203,7 +195,8 @@ impl Conversation {
         while !self.queued.is_empty() && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
             let Some(offer) = self.queued.pop_front() else { return };
             self.last_word = self.now;
-            self.ours.insert(offer.item, Ours::Offered(Box::new(offer.clone())));
+            let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
+            self.ours.insert(offer.item, Ours::Offered(paths));
             self.say_held(Message::Offer(offer));
         }
     }

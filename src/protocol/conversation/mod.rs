@@ -20,7 +20,7 @@ use crate::keys::{Commitment, Verifier};
 use crate::links::{LinkId, Links};
 use crate::messages::{Body, Messages};
 use crate::time::Instant;
-use crate::transfers::{Incoming, Outgoing, Whole};
+use crate::transfers::{Incoming, Outgoing, Paths, Whole};
 use crate::wire::{Differences, Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
 use alloc::{
     boxed::Box,
@@ -264,8 +264,8 @@ pub enum Outcome {
 enum Ours {
     /// A text or a secret.
     Body,
-    /// An offer without an answer.
-    Offered(Box<Offer>),
+    /// An offer without an answer, and for a peer that is not faithful what its entries are said with.
+    Offered(Option<Paths>),
     /// An accepted transfer.
     Running(Box<Outgoing>),
 }

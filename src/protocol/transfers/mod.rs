@@ -10,6 +10,7 @@ mod paths;
 use crate::wire::Differences;
 pub(crate) use incoming::{Fault, Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
+pub(crate) use paths::Paths;
 
 /// The proof that every byte of a transfer, of which its sender said the totals, is written. Only this module can make one, and the
 /// program gives a received file its final name against nothing else, so a cut file cannot be taken for a whole one.

@@ -5,7 +5,7 @@ use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, TRANSFER_GRANTS
 use crate::links::LinkId;
 use crate::messages::Violation;
 use crate::ranges::Ranges;
-use crate::wire::{Entry, ItemId, Message, Offer, Part, PathPart, Span};
+use crate::wire::{Entry, ItemId, Message, Part, PathPart, Span};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
 
@@ -53,9 +53,9 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn new(offer: &Offer, faithful: bool) -> Self {
+    pub(crate) fn new(paths: Option<Paths>) -> Self {
         Self {
-            paths: (!faithful).then(|| Paths::new(offer)),
+            paths,
             entries: 0,
             end: 0,
             unregistered: VecDeque::new(),
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn transfer() -> Outgoing {
-        Outgoing::new(&Offer { item: ItemId(1), items: Vec::new(), bytes: 0, entries: 0, counted: false, allocated: None }, true)
+        Outgoing::new(None)
     }
 
     #[test]
