@@ -132,12 +132,12 @@ impl Lines {
             Event::Offer(offer) => Body::Offer {
                 peer: Peer::new(offer.id.0),
                 names: &offer.names,
-                names_more: (offer.names_more > 0).then_some(offer.names_more),
+                names_more: above_zero(offer.names_more),
                 size: offer.size,
                 count: offer.count,
                 counted: offer.counted,
                 acts: offer.acts.names(),
-                acts_more: Some(offer.acts.more()).filter(|more| *more > 0),
+                acts_more: above_zero(offer.acts.more()),
             },
             Event::Progress { id, way, done, total } => {
                 let way_word = if *way == Way::Out { line::Way::Out } else { line::Way::In };
@@ -164,7 +164,7 @@ impl Lines {
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
             Event::End { exit, reason, more } => {
-                Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: (self.seq > 0).then_some(self.seq) }
+                Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: above_zero(self.seq) }
             }
         }
     }
@@ -186,9 +186,9 @@ fn arrived(file: &Arrived) -> line::File {
         kind: if file.folder { Kind::Folder } else { Kind::File },
         files: file.files,
         merged: file.merged.then_some(true),
-        replaced: (file.replaced > 0).then_some(file.replaced),
+        replaced: above_zero(file.replaced),
         acts: file.acts.names().to_vec(),
-        acts_more: Some(file.acts.more()).filter(|more| *more > 0),
+        acts_more: above_zero(file.acts.more()),
         set_aside: file.set_aside.map(|why| match why {
             SetAside::Acts => line::SetAside::Acts,
             SetAside::Place => line::SetAside::Place,
@@ -266,6 +266,11 @@ fn open(about: &About) -> Open<'_> {
         diagnostics: about.diagnostics.as_deref(),
         code: about.code.as_ref().map(|Words(code)| code.as_str()),
     }
+}
+
+/// A number that a line has only above 0.
+fn above_zero<N: Default + PartialEq>(number: N) -> Option<N> {
+    (number != N::default()).then_some(number)
 }
 
 fn item(ours: &Ours) -> Item<'_> {

@@ -1,5 +1,6 @@
 //! What did not arrive as it was, in a line: the first by name, the rest as counts.
 
+use super::above_zero;
 use super::line::Trust;
 use crate::report::sentences::word;
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -63,7 +64,7 @@ struct Gone {
 impl Differing {
     /// As a line has it.
     pub fn of(all: &Differences) -> Self {
-        let mut differing = Self { left_out: (all.left_out() > 0).then_some(all.left_out()), ..Self::default() };
+        let mut differing = Self { left_out: above_zero(all.left_out()), ..Self::default() };
         for Difference { path, fate } in all.first() {
             let (path, path_bytes) = spelt(path.raw());
             match fate {
@@ -76,8 +77,8 @@ impl Differing {
             }
         }
         let unnamed = all.unnamed();
-        differing.renamed_more = (unnamed.renamed() > 0).then_some(unnamed.renamed());
-        differing.missing_more = (unnamed.missing() > 0).then_some(unnamed.missing());
+        differing.renamed_more = above_zero(unnamed.renamed());
+        differing.missing_more = above_zero(unnamed.missing());
         differing
     }
 

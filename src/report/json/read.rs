@@ -22,21 +22,21 @@ fn event(line: &Value) -> Option<Event> {
     let word = |field: &str| line.get(field).and_then(Value::as_str);
     let text = |field: &str| word(field).map(str::to_owned);
     let number = |field: &str| line.get(field).and_then(Value::as_u64);
+    let count = |field: &str| number(field).and_then(|count| u32::try_from(count).ok());
     let said = |field: &str| text(field).map(PeerText::new);
     let path =
         || word("path").and_then(|path| [Path::Loopback, Path::Lan, Path::Direct, Path::Relay].into_iter().find(|it| it.word() == path));
-    let id = || number("id").and_then(|id| u32::try_from(id).ok()).map(ItemId);
+    let id = || count("id").map(ItemId);
     let saved_to = || word("saved_to").map(PathBuf::from);
-    let files = || number("files").and_then(|files| u32::try_from(files).ok());
     let acts = || {
         let names = line.get("acts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
-        Found::read(names.collect(), number("acts_more").and_then(|more| u32::try_from(more).ok()).unwrap_or(0))
+        Found::read(names.collect(), count("acts_more").unwrap_or(0))
     };
     let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, differences: Differing::read(line) });
     Some(match (word("type")?, word("event").unwrap_or_default()) {
         ("status", "channel") => Event::Channel(Channel {
             code: text("code")?,
-            number: u32::try_from(number("number")?).ok()?,
+            number: count("number")?,
             reach: match word("reach")? {
                 "machine" => Reach::Machine,
                 "network" => Reach::Announced,
@@ -61,7 +61,7 @@ fn event(line: &Value) -> Option<Event> {
         ("status", "expiring") => Event::Expiring { left: Duration::from_secs(number("seconds_left")?) },
         ("status", "peer_left") => Event::PeerLeft(reason(word("reason")?)?),
         ("status", "disconnected") => Event::Disconnected,
-        ("status", "handshake_failed") => Event::HandshakeFailed { guesses: u32::try_from(number("guesses")?).ok()? },
+        ("status", "handshake_failed") => Event::HandshakeFailed { guesses: count("guesses")? },
         ("status", "closed") => Event::Closed,
         ("status", "holding") => {
             Event::Holding { secrets: usize::try_from(number("secrets")?).ok()?, left: Duration::from_secs(number("seconds_left")?) }
@@ -90,10 +90,10 @@ fn event(line: &Value) -> Option<Event> {
             original_name: word("original_name").map(|_| bytes(line, "original_name")),
             saved_to: saved_to().map(|_| PathBuf::from(OsStr::from_bytes(bytes(line, "saved_to").raw()))),
             size: number("size")?,
-            files: files()?,
+            files: count("files")?,
             folder: word("kind")? == "folder",
             merged: line.get("merged").and_then(Value::as_bool).unwrap_or(false),
-            replaced: number("replaced").and_then(|replaced| u32::try_from(replaced).ok()).unwrap_or(0),
+            replaced: count("replaced").unwrap_or(0),
             differences: Differing::read(line),
             acts: acts(),
             set_aside: word("set_aside").and_then(|word| SetAside::ALL.into_iter().find(|why| why.word() == word)),
@@ -112,9 +112,9 @@ fn event(line: &Value) -> Option<Event> {
         ("offer", _) => Event::Offer(Offered {
             id: id()?,
             names: line.get("names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            names_more: number("names_more").and_then(|more| u32::try_from(more).ok()).unwrap_or(0),
+            names_more: count("names_more").unwrap_or(0),
             size: number("size"),
-            count: number("count").and_then(|count| u32::try_from(count).ok()),
+            count: count("count"),
             counted: line.get("counted")?.as_bool()?,
             acts: acts(),
             asked: false,
