@@ -140,12 +140,9 @@ pub fn amount(what: &str, files: Option<u32>, bytes: Option<u64>) -> String {
 /// A name or path of any bytes, for a terminal.
 pub fn bytes(bytes: &[u8]) -> String {
     // What is no UTF-8 is shown as what it is, so that no two names look alike.
-    if std::str::from_utf8(bytes).is_err() {
-        let shown: String =
-            bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()]).collect();
-        return name(&shown);
-    }
-    name(&String::from_utf8_lossy(bytes))
+    let shown: String =
+        bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()]).collect();
+    name(&shown)
 }
 
 /// What became of a folder that was joined with one that was here, as a sentence.
@@ -184,20 +181,22 @@ const TOLD: usize = 20;
 
 /// What did not arrive as it was, a sentence each: but for what a line says already, the name of `itself`.
 pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item = String> {
-    let told = |one: &&Difference| !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw());
-    let list: Vec<_> = all.first().iter().filter(told).take(TOLD).map(|one| difference(one, Side::There)).collect();
     let renamed = all.renamed().saturating_sub(u32::from(itself.is_some()));
-    let more = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());
-    let more = more.saturating_sub(list.len() as u64);
-    list.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
+    let count = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());
+    first_of(all, count, Side::There, move |one| !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw()))
 }
 
 /// The same for who sent it, who has heard already of what was left out here.
 pub fn not_as_sent(all: &Differences) -> impl Iterator<Item = String> {
-    let told: Vec<_> =
-        all.first().iter().filter(|one| !matches!(one.fate, Fate::LeftOut(_))).take(TOLD).map(|one| difference(one, Side::Here)).collect();
-    let more = u64::from(all.renamed()).saturating_add(all.missing().into()).saturating_sub(told.len() as u64);
-    told.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
+    let count = u64::from(all.renamed()) + u64::from(all.missing());
+    first_of(all, count, Side::Here, |one| !matches!(one.fate, Fate::LeftOut(_)))
+}
+
+/// The first of `count` that are `told`, a sentence each, and how many more there are.
+fn first_of(all: &Differences, count: u64, sender: Side, told: impl Fn(&Difference) -> bool) -> impl Iterator<Item = String> {
+    let first: Vec<_> = all.first().iter().filter(|one| told(one)).take(TOLD).map(|one| difference(one, sender)).collect();
+    let more = count.saturating_sub(first.len() as u64);
+    first.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
 }
 
 /// One of them; `sender` is the side that sent it, which answers for its sources as the other does for its disk.
