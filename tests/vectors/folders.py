@@ -10,12 +10,10 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 
 import cbor2
-from cryptography.exceptions import InvalidTag
 
-from live import GIVE, TAKE, WINDOW, Peer, announced, host, join, lines, new_code, program
+from live import GIVE, TAKE, WINDOW, Peer, announced, host, join, lines, new_code, program, run
 from records import CHUNK, chunk, plaintext, seal
 
 ITEM = 1
@@ -227,18 +225,7 @@ def clashes(home):
 
 
 def main():
-    passed = failed = 0
-    for session in (takes, gives, clashes):
-        for _ in range(5):
-            with tempfile.TemporaryDirectory() as home:
-                try:
-                    session(home)
-                    passed += 1
-                except (AssertionError, OSError, EOFError, InvalidTag) as error:
-                    print(f"{session.__name__}: {error!r}")
-                    failed += 1
-    print(f"folders: {passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    return run("folders", (takes, gives, clashes), 5)
 
 
 if __name__ == "__main__":

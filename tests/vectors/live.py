@@ -259,10 +259,10 @@ def host_guesses(home):
         assert status == 3
 
 
-def main():
-    rounds = 250 if os.environ.get("PINHOLE_FULL") else 50
+def run(name, sessions, rounds):
+    """Runs each of these sessions so often, each time with a home of its own, and says how many went well; the exit status."""
     passed = failed = 0
-    for session in (joiner_takes, host_gives, host_opens_another, joiner_guesses, host_guesses):
+    for session in sessions:
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as home:
                 try:
@@ -271,8 +271,13 @@ def main():
                 except (AssertionError, OSError, EOFError, InvalidTag, subprocess.TimeoutExpired) as error:
                     print(f"{session.__name__}: {error!r}")
                     failed += 1
-    print(f"live: {passed} passed, {failed} failed")
+    print(f"{name}: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
+
+
+def main():
+    sessions = (joiner_takes, host_gives, host_opens_another, joiner_guesses, host_guesses)
+    return run("live", sessions, 250 if os.environ.get("PINHOLE_FULL") else 50)
 
 
 if __name__ == "__main__":
