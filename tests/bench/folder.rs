@@ -90,5 +90,5 @@ fn by_tar(source: &Path, target: &Path) -> io::Result<(Duration, f64)> {
         return Err(io::Error::other("tar failed"));
     }
     rustix::fs::syncfs(std::fs::File::open(target)?)?;
-    Ok((begun.elapsed(), Used::of_children() - before))
+    Ok((begun.elapsed(), Used::of_children().since(before).processor()))
 }

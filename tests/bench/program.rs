@@ -51,12 +51,10 @@ impl Used {
         Self { memory: 0, ..Self::of(std::process::id()).unwrap_or_default() }
     }
 
-    /// Seconds of processor time of the processes that this one has started and that have ended.
-    pub fn of_children() -> f64 {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // Fields 16 and 17 of proc_pid_stat(5).
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(13).take(2);
-        fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+    /// The processes that this one has started and that have ended. Nobody keeps their memory.
+    pub fn of_children() -> Self {
+        let (user, system) = times(std::process::id(), 16).unwrap_or_default();
+        Self { user, system, ..Self::default() }
     }
 
     /// The processor time since `earlier`.
@@ -73,16 +71,17 @@ impl Used {
     pub fn of(process: u32) -> Option<Self> {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let memory = |name| status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.parse().ok();
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // Fields 14 and 15 of proc_pid_stat(5); the second, in brackets, may hold anything.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-        Some(Self {
-            resident: memory("VmRSS:")?,
-            memory: memory("VmHWM:")?,
-            user: fields.next()?.parse().ok()?,
-            system: fields.next()?.parse().ok()?,
-        })
+        let (user, system) = times(process, 14)?;
+        Some(Self { resident: memory("VmRSS:")?, memory: memory("VmHWM:")?, user, system })
     }
+}
+
+/// The time of user and that of system in a process's `stat`, from field `first` of proc_pid_stat(5) on: 14 its own, 16 its children's.
+fn times(process: u32, first: usize) -> Option<(u64, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field, in brackets, may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(first - 3);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 impl fmt::Display for Used {
@@ -188,7 +187,7 @@ impl Program {
         }
         let here = std::env::current_exe()?;
         let folder = here.parent().and_then(Path::parent).ok_or(io::ErrorKind::NotFound)?;
-        folder.join("release/pinhole").canonicalize().map(Self)
+        Self::at(&folder.join("release/pinhole"))
     }
 
     /// The one at this path.
