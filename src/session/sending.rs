@@ -5,7 +5,7 @@ use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
 use crate::failure::{Exit, Failure};
-use crate::files::outbox::{Checked, Next, Options, Outgoing, Selection, Totals};
+use crate::files::outbox::{Next, Options, Outgoing, Selection, Totals};
 use crate::report::escape;
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
@@ -297,7 +297,7 @@ impl Driver<'_> {
         self.work(
             move || source.finish(),
             move |driver, checked| match checked {
-                Ok(Checked { differences, .. }) => {
+                Ok(differences) => {
                     if let Some(ours) = driver.ours.get_mut(&id) {
                         ours.differences = differences.clone();
                     }

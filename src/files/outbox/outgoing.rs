@@ -5,7 +5,6 @@ use super::skipped::Skips;
 use super::stream::Stream;
 use super::tree::Tree;
 use pinhole_protocol::wire::{Differences, Entry, Reason};
-use std::ops::Range;
 
 /// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a thread that waits in
 /// [`Outgoing::next_part`]; [`Outgoing::stop`] does.
@@ -51,15 +50,6 @@ pub enum Read {
         /// Nothing for zeros.
         why: Option<Reason>,
     },
-}
-
-/// What the last look at the sources comes to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Checked {
-    /// Positions that were sent and are to be taken for not to be had, each with its reason; `differences` names their files.
-    pub gaps: Vec<(Range<u64>, Reason)>,
-    /// What of the sources was not sent.
-    pub differences: Differences,
 }
 
 impl Outgoing {
@@ -108,16 +98,17 @@ impl Outgoing {
 
     /// The last look before the end is said: whether the files sent last, up to 10,000 of them, are still what they were at the walk. Each
     /// read of every file has already answered that for itself; to keep a million paths for this would take more memory than the
-    /// program may use. Those that have grown are read a second time as far as they were sent, which may take as long as the first.
+    /// program may use. Those that have grown are read a second time as far as they were sent, which may take as long as the first. What
+    /// of the sources was not sent, or is to be taken back, is returned.
     ///
     /// # Errors
     /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with it nothing is left of what was offered,
     /// or where more of what was sent is to be taken back than can be named.
-    pub fn finish(&self) -> Result<Checked, SourceFailure> {
+    pub fn finish(&self) -> Result<Differences, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.finish(),
             // What was read from a stream is what it was.
-            Kind::Stream(_) => Ok(Checked::default()),
+            Kind::Stream(_) => Ok(Differences::default()),
         }
     }
 

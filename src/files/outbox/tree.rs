@@ -2,7 +2,7 @@
 
 use super::failure::SourceFailure;
 use super::held;
-use super::outgoing::{Checked, Next, Read};
+use super::outgoing::{Next, Read};
 use super::rules::Rules;
 use super::selection::{Chosen, Offered};
 use super::sent::Sent;
@@ -12,7 +12,7 @@ use super::table::Table;
 use super::walk::Walk;
 use pinhole_protocol::layout::Place;
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Entry, Reason};
+use pinhole_protocol::wire::{Differences, Entry, Reason};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::path::Path;
@@ -243,13 +243,12 @@ impl Tree {
         held(&self.table).release(below);
     }
 
-    pub fn finish(&self) -> Result<Checked, SourceFailure> {
+    pub fn finish(&self) -> Result<Differences, SourceFailure> {
         let recent = held(&self.table).recent();
         if !self.faithful {
             recent.iter().try_for_each(|source| source.still_there())?;
-            return Ok(Checked::default());
+            return Ok(Differences::default());
         }
-        let mut gaps = Vec::new();
         let grown = std::mem::take(&mut *held(&self.grown));
         let sent_whole = recent.iter().filter(|source| !held(&source.state).grown);
         for source in sent_whole.chain(&grown).take_while(|_| !self.stop.load(Ordering::Relaxed)) {
@@ -257,15 +256,10 @@ impl Tree {
                 continue;
             }
             if let Err(failure) = self.last_look(source) {
-                let reason = self.give_up(source, failure, true)?;
-                let end = source.start.saturating_add(source.size);
-                if end > source.start {
-                    gaps.push((source.start..end, reason));
-                }
+                self.give_up(source, failure, true)?;
             }
         }
-        let differences = self.skips.differences().map_err(|count| SourceFailure::Many { count })?;
-        Ok(Checked { gaps, differences })
+        self.skips.differences().map_err(|count| SourceFailure::Many { count })
     }
 
     /// Whether what was sent of a file is what was there.

@@ -340,7 +340,7 @@ fn of_a_link_that_it_keeps_in_by_its_name_the_peer_hears_the_count_alone() {
     place.link("/etc/passwd", "work/link");
     let outgoing = open(&select_with(&[place.path("work")], &options).unwrap());
     parts(&outgoing).unwrap();
-    let told = outgoing.finish().unwrap().differences;
+    let told = outgoing.finish().unwrap();
     let names: Vec<_> = told.first().iter().map(|one| one.path.raw()).collect();
     assert_eq!((names, told.left_out()), (vec![&b"work/link"[..]], 3));
 }

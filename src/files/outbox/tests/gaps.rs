@@ -1,8 +1,8 @@
 //! What a faithful peer gets where a file is not as it was: the rest.
 
 use super::*;
-use crate::files::outbox::{Checked, Fence, Links};
-use pinhole_protocol::wire::{Fate, Reason};
+use crate::files::outbox::{Fence, Links};
+use pinhole_protocol::wire::{Differences, Fate, Reason};
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 
@@ -29,13 +29,13 @@ fn read_all(outgoing: &Outgoing, piece: usize) -> Result<(Vec<u8>, Gaps), Source
 }
 
 /// What is missing, as it is said at the end.
-fn missing(checked: &Checked) -> Vec<(String, Reason)> {
-    let each = checked.differences.first().iter().filter_map(|one| match one.fate {
+fn missing(differences: &Differences) -> Vec<(String, Reason)> {
+    let each = differences.first().iter().filter_map(|one| match one.fate {
         Fate::Missing(reason) => Some((String::from_utf8_lossy(one.path.raw()).into_owned(), reason)),
         _ => None,
     });
     let each: Vec<_> = each.collect();
-    assert_eq!(each.len(), checked.differences.missing() as usize);
+    assert_eq!(each.len(), differences.missing() as usize);
     each
 }
 
@@ -76,7 +76,7 @@ fn holes_are_gaps_however_large_they_are() {
     );
     assert_eq!(bytes.len() as u64 + holes.iter().map(|hole| hole.1 - hole.0).sum::<u64>(), 5 + (1 << 40));
     assert!(bytes.len() <= 5 + 3 * 4096 && bytes.starts_with(b"firstdata"));
-    assert_eq!(outgoing.finish().unwrap(), Checked::default());
+    assert_eq!(outgoing.finish().unwrap(), Differences::default());
     // From within a hole it goes to its end.
     assert_eq!(outgoing.read(at(1 << 20), &mut [0; 9]).unwrap(), Some(Read::Gap { end: at(1 << 39), why: None }));
     // A peer that is not faithful gets zeros.
@@ -119,8 +119,7 @@ fn one_bad_file_costs_that_file() {
         assert_eq!((bytes.as_slice(), gaps), (&b"aaaccc"[..], vec![(3..6, Some(reason))]), "{which}");
         // Whoever asks again hears the same.
         assert_eq!(outgoing.read(4, &mut [0; 9]).unwrap(), Some(Read::Gap { end: 6, why: Some(reason) }));
-        let checked = outgoing.finish().unwrap();
-        assert_eq!((missing(&checked), checked.gaps), (vec![("top/b".into(), reason)], vec![]), "{which}");
+        assert_eq!(missing(&outgoing.finish().unwrap()), [("top/b".into(), reason)], "{which}");
         let told = outgoing.skipped().first;
         assert_eq!(told.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [place.path("top/b")], "the user here hears it too");
     }
@@ -160,10 +159,8 @@ fn of_several_named_things_those_that_are_there_are_sent() {
     let (sent, gaps) = read_all(&outgoing, 64).unwrap();
     let why = Some(Reason::SourceChanged);
     assert_eq!((sent.as_slice(), gaps), (&b"128"[..], vec![(2..5, why), (6..8, why)]));
-    let checked = outgoing.finish().unwrap();
     // The folder, which has no bytes, comes first.
-    assert_eq!(missing(&checked), ["lost", "gone", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged)));
-    assert_eq!(checked.gaps, []);
+    assert_eq!(missing(&outgoing.finish().unwrap()), ["lost", "gone", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged)));
 }
 
 #[test]
@@ -207,7 +204,7 @@ fn a_file_that_grows_is_sent_as_long_as_it_was() {
         // A rotated log: read whole, then moved away, another in its place.
         fs::rename(place.path("top/c"), place.path("top/c.1")).unwrap();
         place.file("top/c", "");
-        assert_eq!(outgoing.finish().unwrap(), Checked::default(), "{piece}");
+        assert_eq!(outgoing.finish().unwrap(), Differences::default(), "{piece}");
     }
 }
 
@@ -221,14 +218,9 @@ fn a_file_that_grew_and_is_another_now_is_missing() {
         fs::write(place.path("top/a"), "aab and more").unwrap();
         fs::write(place.path("top/b"), "bbB and more").unwrap();
         fs::write(place.path("top/c"), "ccC").unwrap();
-        let checked = outgoing.finish().unwrap();
-        let why = Reason::SourceChanged;
-        let mut lost = missing(&checked);
+        let mut lost = missing(&outgoing.finish().unwrap());
         lost.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        assert_eq!(lost, ["top/a", "top/b", "top/c"].map(|name| (name.to_owned(), why)), "{piece}");
-        let mut gaps = checked.gaps;
-        gaps.sort_unstable_by_key(|(range, _)| range.start);
-        assert_eq!(gaps, [(0..3, why), (3..6, why), (6..9, why)]);
+        assert_eq!(lost, ["top/a", "top/b", "top/c"].map(|name| (name.to_owned(), Reason::SourceChanged)), "{piece}");
     }
 }
 
@@ -244,7 +236,7 @@ fn a_file_with_holes_may_grow_too() {
     file.set_len(1 << 31).unwrap();
     let (bytes, gaps) = read_all(&outgoing, 65_536).unwrap();
     assert!(bytes.starts_with(b"start") && bytes.len() <= 65_536 && gaps.len() == 1 && gaps[0].0.end == 1 << 30, "{gaps:?}");
-    assert_eq!(outgoing.finish().unwrap(), Checked::default());
+    assert_eq!(outgoing.finish().unwrap(), Differences::default());
 }
 
 #[test]
@@ -262,8 +254,7 @@ fn behind_a_fence_nothing_is_sent_that_it_has_not_judged() {
         let (bytes, gaps) = read_all(&outgoing, 64).unwrap();
         assert_eq!((bytes.as_slice(), gaps), (&b"aaa"[..], vec![(0..3, Some(Reason::SourceChanged))]));
         append(place.path("work/b"), "more");
-        let checked = outgoing.finish().unwrap();
-        assert_eq!(missing(&checked).len(), 2);
+        assert_eq!(missing(&outgoing.finish().unwrap()).len(), 2);
         for name in ["work/a", "work/b"] {
             place.file(name, "aaa");
         }
@@ -294,7 +285,7 @@ fn a_named_file_that_grew_before_it_was_accepted_goes_as_it_was_offered() {
         assert!(matches!(outgoing.read(6, &mut rest), Ok(Some(Read::Bytes { entry: 0, offset: 6, len: 7 }))));
         assert_eq!((&buf[..], &rest[..7]), (&b"first\n"[..], &b"second\n"[..]));
         assert_eq!(outgoing.read(13, &mut rest).unwrap(), None);
-        assert_eq!(outgoing.finish().unwrap(), Checked::default());
+        assert_eq!(outgoing.finish().unwrap(), Differences::default());
     }
 }
 
@@ -341,7 +332,7 @@ fn what_is_to_be_taken_back_is_named_before_what_never_came() {
     assert_eq!((bytes.as_slice(), gaps.len()), (&b"laterest"[..], 120));
     fs::write(place.path("top/late"), "LATE").unwrap();
     permit(place.path("top/empty"), 0o600);
-    let told = outgoing.finish().unwrap().differences;
+    let told = outgoing.finish().unwrap();
     let first: Vec<_> = told.first().iter().take(2).map(|one| one.path.raw()).collect();
     assert_eq!((first, told.first().len(), told.missing()), (vec![&b"top/empty"[..], b"top/late"], 100, 122));
 }
@@ -358,7 +349,7 @@ fn more_than_can_be_taken_back_ends_the_transfer() {
         tick(&place);
         files.iter().for_each(|path| fs::write(path, "FILE").unwrap());
         match outgoing.finish() {
-            Ok(checked) => assert_eq!((count, checked.differences.first().len()), (100, 100)),
+            Ok(differences) => assert_eq!((count, differences.first().len()), (100, 100)),
             Err(failure) => assert_eq!((count, failure), (101, SourceFailure::Many { count: 101 })),
         }
     }
@@ -377,7 +368,7 @@ fn an_empty_item_that_is_gone_is_named_before_what_was_left_out() {
     fs::remove_file(empty).unwrap();
     let outgoing = open(&selection);
     parts(&outgoing).unwrap();
-    let told = outgoing.finish().unwrap().differences;
+    let told = outgoing.finish().unwrap();
     assert_eq!((told.first()[0].path.raw(), told.first().len(), told.missing(), told.left_out()), (&b"empty"[..], 100, 1, 120));
 }
 
@@ -393,7 +384,7 @@ fn empty_files_whose_names_are_too_long_together_end_the_transfer() {
         tick(&place);
         files.iter().for_each(|path| permit(path, 0o600));
         match outgoing.finish() {
-            Ok(checked) => assert_eq!((count, checked.differences.first().len()), (30, 30)),
+            Ok(differences) => assert_eq!((count, differences.first().len()), (30, 30)),
             Err(failure) => assert_eq!((count, failure), (40, SourceFailure::Many { count: 40 })),
         }
     }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::failure::Exit;
-use crate::files::outbox::{Checked, Fence, Links, Why};
-use pinhole_protocol::wire::{Fate, Reason};
+use crate::files::outbox::{Fence, Links, Why};
+use pinhole_protocol::wire::{Differences, Fate, Reason};
 
 /// A folder of small files that are said to be empty and that nobody changes.
 const FOLDER: &str = "/proc/sys/kernel/keys";
@@ -33,7 +33,7 @@ fn they_are_sent_as_they_are_read_and_as_long() {
             for piece in [1, 5, 4_096] {
                 assert_eq!(bytes_from(&outgoing, 0, piece).unwrap(), content, "{path}");
             }
-            assert_eq!(outgoing.finish().unwrap(), Checked::default());
+            assert_eq!(outgoing.finish().unwrap(), Differences::default());
             assert!(parts.iter().flatten().all(|entry| entry.allocated.is_none()), "such a file has no holes");
             if path != FOLDER {
                 assert_eq!((offer.bytes, offer.items[0].size, offer.allocated), (bytes, Some(bytes), None), "{path}");
@@ -142,7 +142,7 @@ fn what_has_no_end_is_missing_by_name() {
     assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), b"rest");
     let skips: Vec<_> = outgoing.skipped().first.into_iter().map(|one| (one.path, one.why)).collect();
     assert_eq!(skips, [(place.path("top/endless"), Why::Endless), (place.path("top/memory"), Why::Unreadable)]);
-    let told = outgoing.finish().unwrap().differences;
+    let told = outgoing.finish().unwrap();
     let missing: Vec<_> = told.first().iter().map(|one| (one.path.raw(), one.fate.clone())).collect();
     let fate = || Fate::Missing(Reason::SourceUnreadable);
     assert_eq!(missing, [(&b"top/endless"[..], fate()), (&b"top/memory"[..], fate())]);
