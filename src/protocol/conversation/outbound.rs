@@ -36,9 +36,8 @@ impl Conversation {
     /// Hands the link in use what there is to say.
     pub(super) fn hand_out(&mut self, actions: &mut Actions) {
         let (Some(link), Some(_)) = (self.links.in_use(), self.peer) else { return };
-        while self.links.has_room(link)
-            && let Some(next) = self.next_out()
-        {
+        while self.links.has_room(link) {
+            let Some(next) = self.next_out() else { return };
             self.hand(link, &next, actions);
         }
     }
@@ -46,10 +45,10 @@ impl Conversation {
     /// Takes what goes out next. State and messages take turns: a peer that always sends has always something acknowledged, which would keep
     /// every answer from a link with little room.
     fn next_out(&mut self) -> Option<Control> {
-        if core::mem::take(&mut self.state.said)
-            && let Some(piece) = self.messages.piece()
-        {
-            return Some(piece);
+        if core::mem::take(&mut self.state.said) {
+            if let Some(piece) = self.messages.piece() {
+                return Some(piece);
+            }
         }
         let state = self.next_state();
         self.state.said = state.is_some();
@@ -86,9 +85,8 @@ impl Conversation {
         let sayable = |item: &&ItemId| self.unverified.is_none() && !self.messages.is_acceptance_unsaid(**item);
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);
-            if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item)
-                && let Some(credit) = transfer.credit(item)
-            {
+            let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
+            if let Some(credit) = transfer.credit(item) {
                 return Some(credit);
             }
         }
