@@ -138,18 +138,19 @@ impl Noted {
 impl SkipList {
     /// What is at `path`, and has the names `said` for the peer, is left out.
     pub fn add(&self, path: &Path, said: &[u8], why: Why) {
-        let Some(fate) = why.fate() else { return self.add_unnamed(path, why) };
-        let noted = &mut *held(&self.0);
-        noted.note(path, why);
-        noted.differences.add(said, fate);
+        self.add_to(|noted| &mut noted.differences, path, said, why);
     }
 
     /// The same of something that the peer knows to be missing by its name alone, as a file that was sent whole.
     pub fn add_needed(&self, path: &Path, said: &[u8], why: Why) {
+        self.add_to(|noted| &mut noted.needed, path, said, why);
+    }
+
+    fn add_to(&self, told: fn(&mut Noted) -> &mut Differences, path: &Path, said: &[u8], why: Why) {
         let Some(fate) = why.fate() else { return self.add_unnamed(path, why) };
         let noted = &mut *held(&self.0);
         noted.note(path, why);
-        noted.needed.add(said, fate);
+        told(noted).add(said, fate);
     }
 
     /// The same of something of which the peer hears the count alone.
