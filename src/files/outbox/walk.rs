@@ -210,8 +210,7 @@ impl Walk {
             return None;
         };
         self.path.push(name);
-        let told = name.to_string_lossy().len();
-        self.visit(told, skips, stop).unwrap_or_else(|why| {
+        self.visit(skips, stop).unwrap_or_else(|why| {
             // What the fence would not let out anyway has no name for the peer.
             let why = if why.is_told() && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
             skips.add(&self.path, &self.said(), why);
@@ -237,9 +236,8 @@ impl Walk {
             }
             while let Some(name) = level.names.next() {
                 let path = self.path.join(name);
-                let below = Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(named..).unwrap_or_default()));
                 // What they were, and what is in them, nobody can say any more.
-                if self.rules.leave_out(&self.ignores, &path, below, None) {
+                if self.rules.leave_out(&self.ignores, &path, past(&path, named), None) {
                     skips.keep_back();
                 } else if self.rules.fence.is_some() {
                     skips.add_unnamed(&path, Why::Replaced);
@@ -250,9 +248,8 @@ impl Walk {
         }
     }
 
-    /// Looks at the name in the current directory that `path` ends with and that a peer that is not faithful is told in `told` bytes.
-    /// Nothing if it is to be left out.
-    fn visit(&mut self, told: usize, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
+    /// Looks at the name in the current directory that `path` ends with. Nothing if it is to be left out.
+    fn visit(&mut self, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
         let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else { return Ok(None) };
         let Some(dir) = &level.dir else { return Ok(None) };
         let within = Some(level.entry);
@@ -271,6 +268,8 @@ impl Walk {
             return Ok(None);
         }
         let stat = stat?;
+        // What a peer is told that is not faithful.
+        let told = name.to_string_lossy().len();
         let bytes = level.bytes.saturating_add(1).saturating_add(told);
         match kind {
             FileType::Directory | FileType::RegularFile => {}
@@ -407,8 +406,7 @@ impl Walk {
 
     /// `path` from the named folder on.
     fn below(&self) -> &Path {
-        // As bytes, because a path of thousands of names is long to be compared name by name for each of them.
-        Path::new(OsStr::from_bytes(self.path.as_os_str().as_bytes().get(self.named_bytes()..).unwrap_or_default()))
+        past(&self.path, self.named_bytes())
     }
 
     /// Bytes of the path of what was named, and of the slash behind it.
@@ -458,6 +456,11 @@ impl Walk {
             state: Mutex::default(),
         })
     }
+}
+
+/// `path` from so many bytes on. Not name by name, because a path of thousands of names is long to be compared for each of them.
+fn past(path: &Path, bytes: usize) -> &Path {
+    Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(bytes..).unwrap_or_default()))
 }
 
 /// Why something is not to be had whose name was read.
