@@ -120,6 +120,11 @@ impl FileSystems {
         Self([(device, Lengths::TrueButForZero)].into())
     }
 
+    /// True if an ordinary file is taken for as empty as it is said to be, where it cannot be read for others that have no end.
+    pub fn vouch_for_empty(&self, stat: &Stat) -> bool {
+        stat.st_size == 0 && self.keep_files(stat)
+    }
+
     /// True if a file on this device that was read and is empty is an ordinary one, and its times those of its content.
     pub fn keep_files(&self, stat: &Stat) -> bool {
         self.0.get(&stat.st_dev).is_some_and(|lengths| *lengths != Lengths::MadeUp)

@@ -12,7 +12,7 @@ use super::{Options, SourceFailure, held};
 use crate::failure::{Detail, Exit, Failure};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -380,11 +380,6 @@ impl<'a> Looking<'a> {
         self.in_memory < IN_MEMORY && self.begun.elapsed() < READING
     }
 
-    /// Whether an ordinary file is taken for as empty as it is said to be, where it cannot be read for others that have no end.
-    fn is_empty(&self, stat: &Stat) -> bool {
-        stat.st_size == 0 && self.systems.keep_files(stat)
-    }
-
     fn read(&mut self, file: OwnedFd, path: &Path) -> Result<Content, Unread> {
         let content = self.reader.content(file, path, self.rules, &AtomicBool::new(false))?;
         self.in_memory = self.in_memory.saturating_add(content.bytes.len());
@@ -435,7 +430,7 @@ impl<'a> Looking<'a> {
             }
             match self.read(opened, path) {
                 Ok(content) => Some(content),
-                Err(Unread::Busy(stat)) if self.is_empty(&stat) => None,
+                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => None,
                 Err(unread) => return Err(unread.refusal(path)),
             }
         } else {
@@ -462,7 +457,7 @@ impl<'a> Looking<'a> {
             let before = before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
             return match before.map_or_else(|| self.read_again(path), Ok) {
                 Ok(read) => Offered { size: read.bytes.len() as u64, read: Some(read), ..Offered::default() },
-                Err(Unread::Busy(stat)) if self.is_empty(&stat) => Offered::default(),
+                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => Offered::default(),
                 Err(unread) => Offered { lost: Some(unread.failure(path)), ..Offered::default() },
             };
         }

@@ -335,12 +335,11 @@ impl Walk {
         Ok(Some(Found::new(true, &stat, within)))
     }
 
-    /// Reads the file at `path`, whose length nobody knew before. An ordinary one that is said to be empty is taken for that where it
-    /// cannot be read for others that have no end.
+    /// Reads the file at `path`, whose length nobody knew before.
     fn read(&mut self, opened: OwnedFd, within: Option<u32>, stop: &AtomicBool) -> Result<Found, Unread> {
         let reader = self.reader.get_or_insert_default();
         match reader.content(opened, &self.path, &self.rules, stop) {
-            Err(Unread::Busy(stat)) if self.systems.keep_files(&stat) && stat.st_size == 0 => Ok(Found::new(false, &stat, within)),
+            Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => Ok(Found::new(false, &stat, within)),
             read => read.map(|read| {
                 let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
                 if empty { Found::new(false, &read.stat, within) } else { Found::read(read, within) }
