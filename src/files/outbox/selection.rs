@@ -5,7 +5,7 @@ use super::edges::Edges;
 use super::first_end::{Content, FileSystems, Reader, Unread};
 use super::outgoing::Outgoing;
 use super::rules::Rules;
-use super::source::{READ, open_resolved};
+use super::source::{READ, kept, open_resolved};
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
 use super::{Options, SourceFailure, held};
@@ -19,7 +19,6 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -78,10 +77,12 @@ pub(super) struct Chosen {
 }
 
 /// What an offer said of a thing.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Offered {
     /// A file's bytes.
     pub size: u64,
+    /// Those of them that are in holes.
+    pub holes: u64,
     /// What was read for that.
     pub read: Option<Content>,
     /// By what it is known again if it grows.
@@ -211,7 +212,7 @@ impl Selection {
             return Err(usage("too-many-items", detail).next("put them into one folder and send that"));
         }
         let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
-        let named = chosen.iter().zip(&things).fold(0_u64, |sum, (thing, now)| sum.saturating_add(thing.holes_now(now)));
+        let holes = things.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes));
         let mut names = HashMap::new();
         let mut items = Vec::new();
         for (thing, now) in chosen.iter().zip(&things) {
@@ -225,7 +226,7 @@ impl Selection {
             *before = Arc::default();
         }
         let Totals { bytes, entries, counted } = self.totals(faithful);
-        let allocated = (faithful && named > 0).then(|| bytes.saturating_sub(named));
+        let allocated = (faithful && holes > 0).then(|| bytes.saturating_sub(holes));
         Ok(Offer { item, items, bytes, entries, counted, allocated })
     }
 
@@ -270,10 +271,7 @@ impl Selection {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
                 // What was read is let go as it is sent.
-                let said = |thing: &mut Offered| {
-                    let Offered { size, read, edges, lost } = thing;
-                    Offered { size: *size, read: read.take(), edges: *edges, lost: lost.clone() }
-                };
+                let said = |thing: &mut Offered| Offered { read: thing.read.take(), ..thing.clone() };
                 let said = held(offered).iter_mut().map(said).collect();
                 Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
             }
@@ -317,12 +315,6 @@ impl Drop for Selection {
 }
 
 impl Chosen {
-    /// Bytes of a file that are in holes now.
-    fn holes_now(&self, offered: &Offered) -> u64 {
-        let holes = |now: std::fs::Metadata| now.len().saturating_sub(now.blocks().saturating_mul(512));
-        if self.folder || offered.read.is_some() { 0 } else { self.path.symlink_metadata().map_or(0, holes) }
-    }
-
     /// What it is now, if the fence of `rules` lets it out.
     fn edges(&self, rules: &Rules) -> Option<Edges> {
         let file = readable(&self.path, false).ok()?;
@@ -464,7 +456,8 @@ impl<'a> Looking<'a> {
         let looks = self.may_grow > 0 && self.begun.elapsed() < LOOKING && self.systems.are_near(&stat, place);
         self.may_grow = self.may_grow.saturating_sub(usize::from(looks));
         let edges = if looks { thing.edges(self.rules) } else { None };
-        Offered { size: edges.map_or(size, |edges| edges.size()), edges, ..Offered::default() }
+        let holes = size.saturating_sub(kept(&stat));
+        Offered { size: edges.map_or(size, |edges| edges.size()), holes, edges, ..Offered::default() }
     }
 
     fn read_again(&mut self, path: &Path) -> Result<Content, Unread> {

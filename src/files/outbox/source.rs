@@ -61,6 +61,11 @@ impl Stamp {
     }
 }
 
+/// Bytes of a file that are kept. Where it has more, the others are in holes.
+pub(super) fn kept(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).map_or(u64::MAX, |blocks| blocks.saturating_mul(512))
+}
+
 /// A file that is being sent.
 pub(super) struct Source {
     pub trail: Trail,

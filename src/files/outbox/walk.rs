@@ -12,7 +12,7 @@ use super::listing::Listing;
 use super::rules::Rules;
 use super::selection::{Chosen, Offered};
 use super::skipped::{SkipList, Why};
-use super::source::{PATH_MAX, READ, Source, Stamp, open, open_resolved};
+use super::source::{PATH_MAX, READ, Source, Stamp, kept, open, open_resolved};
 use super::trail::Trail;
 use super::tree::{PATH_ENTRY_BYTES, TEXT_HEADER};
 use ignore::gitignore::Gitignore;
@@ -154,7 +154,7 @@ impl Walk {
     /// Comes to the next named file or folder, at `path`.
     fn begin(&mut self, thing: &Chosen, offered: Option<Offered>, stop: &AtomicBool) -> Result<Found, SourceFailure> {
         let promised = offered.is_some();
-        let Offered { size, read, edges, lost } = offered.unwrap_or_default();
+        let Offered { size, read, edges, lost, .. } = offered.unwrap_or_default();
         let offered = promised.then_some(size);
         if let Some(lost) = lost {
             return Err(lost);
@@ -472,8 +472,7 @@ impl Found {
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
         let mode = u16::try_from(stat.st_mode & u32::from(PERMISSIONS)).ok();
         let stamp = Stamp::of(stat);
-        let kept = u64::try_from(stat.st_blocks).map_or(u64::MAX, |blocks| blocks.saturating_mul(512));
-        let allocated = (kind == EntryKind::File && kept < stamp.size).then_some(kept);
+        let allocated = Some(kept(stat)).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
         Self { kind, stamp, size: stamp.size, content: None, folder: within, mode, target: None, allocated, lost: None }
     }
 
