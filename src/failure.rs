@@ -1,9 +1,13 @@
 //! What went wrong, whose fault it is, what to do next, and the exit status that says so.
 
+mod kind;
+
 use crate::files::name::FileName;
 use crate::report::escape::quoted;
 use std::fmt;
 use std::path::PathBuf;
+
+pub use kind::Kind;
 
 /// Exit statuses: public, versioned, and never reused (`report/EVENTS.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +72,22 @@ impl Exit {
     }
 }
 
-/// A failure as its reader needs it: a fixed word for programs, a sentence for people, and the next step.
+/// The exit status and the fixed word for how something ended: `done`, or what failed.
+#[must_use]
+pub const fn ended(failed: Option<Kind>) -> (Exit, &'static str) {
+    match failed {
+        Some(kind) => (kind.exit(), kind.as_str()),
+        None => (Exit::Done, "done"),
+    }
+}
+
+/// A failure as its reader needs it: a kind for programs, a sentence for people, and the next step.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// The exit status it leads to.
-    pub exit: Exit,
-    /// A fixed word for programs (`report/EVENTS.md` lists them): kebab-case, never changed once published.
-    pub word: &'static str,
+    /// What went wrong, for programs.
+    pub kind: Kind,
+    /// True if it ends no command: something to know, and no reason to stop.
+    pub notice: bool,
     /// What happened and whose fault it is, in one sentence without a full stop; holds no secret and nothing unescaped of the peer's.
     pub detail: String,
     /// True if `detail`, or `next`, quotes what the peer wrote.
@@ -165,9 +178,20 @@ impl From<&Self> for Subject {
 
 impl Failure {
     /// A failure without a next step.
-    pub fn new(exit: Exit, word: &'static str, detail: impl Into<Detail>) -> Self {
+    pub fn new(kind: Kind, detail: impl Into<Detail>) -> Self {
         let Detail { text, quotes_peer } = detail.into();
-        Self { exit, word, detail: text, quotes_peer, next: None, saved_to: None }
+        Self { kind, notice: false, detail: text, quotes_peer, next: None, saved_to: None }
+    }
+
+    /// One that ends nothing.
+    pub fn notice(kind: Kind, detail: impl Into<Detail>) -> Self {
+        Self { notice: true, ..Self::new(kind, detail) }
+    }
+
+    /// The exit status it leads to, if it ends the command.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        self.kind.exit()
     }
 
     /// The same with what to do next.
@@ -200,7 +224,7 @@ mod tests {
 
     #[test]
     fn of_several_things_a_sentence_says_were() {
-        let said = |what: &Subject| Failure::new(Exit::Other, "failed", what.was_not("saved")).detail;
+        let said = |what: &Subject| Failure::new(Kind::Failed, what.was_not("saved")).detail;
         assert_eq!(said(&Subject::items(3)), "3 items were not saved");
         assert_eq!(said(&Subject::named("a")), "\"a\" was not saved");
         assert_eq!(said(&Subject::from("the text")), "the text was not saved");

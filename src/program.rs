@@ -1,6 +1,6 @@
 //! A program that the command line names behind `--`: found before a code is used, run without a shell, and ended with what it started.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
@@ -27,7 +27,7 @@ impl Program {
         let Some((name, args)) = command.split_first() else { return Ok(None) };
         if !found(name) {
             let detail = format!("there is no program {name:?} that can be run here");
-            return Err(Failure::new(Exit::Usage, "no-such-file", detail).next("check its spelling and PATH; no shell looks for it"));
+            return Err(Failure::new(Kind::NoSuchFile, detail).next("check its spelling and PATH; no shell looks for it"));
         }
         Ok(Some(Self { name: name.clone(), args: args.to_vec() }))
     }

@@ -12,7 +12,7 @@ use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
 use crate::control::wire::{Role, State};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::Policy;
 use crate::session::Report;
 use crate::session::plan::{Destination, Meet, Plan, Question, SecretPlace, Taking};
@@ -77,12 +77,12 @@ impl Args {
     /// The channel that is meant, if it is open here.
     pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
         if self.channel.detach {
-            return Err(Failure::new(Exit::Usage, "usage", "ask waits for an answer and then ends, so there is nothing to detach")
+            return Err(Failure::new(Kind::Usage, "ask waits for an answer and then ends, so there is nothing to detach")
                 .next("pinhole connect CODE --detach, then pinhole ask in that channel"));
         }
         if self.code == "-" {
             if self.question == "-" {
-                return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the question")
+                return Err(Failure::new(Kind::Usage, "standard input can be only one of the code and the question")
                     .next("write the question on the command line"));
             }
             self.code = from_stdin()?.trim().to_owned();
@@ -91,9 +91,7 @@ impl Args {
             return Err(split.asked());
         }
         if !self.more.is_empty() {
-            return Err(
-                Failure::new(Exit::Usage, "usage", "ask takes one question").next("put it in quotes: pinhole ask CODE \"QUESTION\"")
-            );
+            return Err(Failure::new(Kind::Usage, "ask takes one question").next("put it in quotes: pinhole ask CODE \"QUESTION\""));
         }
         let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?, &Visitor::here()).await?;
         if shape(&self.code) != Shape::Number && self.role.is_none() {
@@ -118,11 +116,11 @@ impl Args {
 
     fn question(&self) -> Result<String, Failure> {
         let text = if self.question == "-" { text_from_stdin()? } else { self.question.clone() };
-        let wrong = |word, what: String| Err(Failure::new(Exit::Usage, word, format!("the question {what}")));
+        let wrong = |kind, what: String| Err(Failure::new(kind, format!("the question {what}")));
         match text.len() {
-            0 => wrong("usage", "is empty".into()).map_err(|failure| failure.next("pinhole ask CODE \"QUESTION\"")),
+            0 => wrong(Kind::Usage, "is empty".into()).map_err(|failure| failure.next("pinhole ask CODE \"QUESTION\"")),
             1..=Body::MAX => Ok(text),
-            _ => wrong("too-long", format!("is longer than the {} bytes of one message", Body::MAX))
+            _ => wrong(Kind::TooLong, format!("is longer than the {} bytes of one message", Body::MAX))
                 .map_err(|failure| failure.next("send the long part as a file before: pinhole send CODE --file PATH")),
         }
     }

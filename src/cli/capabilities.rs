@@ -2,7 +2,7 @@
 
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::secret_source;
 use crate::handler;
 use crate::report::{self, LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
@@ -54,7 +54,7 @@ impl Args {
         if let Some(content) = all.get_mut(part).map(Value::take) {
             return print(&json!({ part: content }).to_string());
         }
-        Err(Failure::new(Exit::Usage, "usage", format!("there is neither a part nor a command {part:?}"))
+        Err(Failure::new(Kind::Usage, format!("there is neither a part nor a command {part:?}"))
             .next("pinhole capabilities --help lists the parts"))
     }
 }

@@ -1,7 +1,7 @@
 //! Where a code comes from: the command line, standard input, the environment, or a question.
 
 use super::pasted::pasted;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::prompt::read_code;
 use pinhole_protocol::code::{CodeAddress, CodeFault};
 use pinhole_protocol::wordlist;
@@ -52,7 +52,7 @@ pub(super) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
         Ok(code) if code.trim().is_empty() => Ok(None),
         Ok(code) => Ok(Some(Zeroizing::new(code))),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::new(Exit::Usage, "code-malformed", "PINHOLE_CODE is not text")),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::new(Kind::CodeMalformed, "PINHOLE_CODE is not text")),
     }
 }
 
@@ -61,12 +61,12 @@ pub(super) fn parse(text: &str) -> Result<Given, Failure> {
     let pasted = pasted(text);
     let address = CodeAddress::parse(&pasted.code).map_err(|error| {
         // The sentence may hold the mistyped word; it is for the user who typed it, here and now.
-        let word = if error.fault() == CodeFault::UnknownWord { "code-unknown-word" } else { "code-malformed" };
-        Failure::new(Exit::Usage, word, error.explain()).next("check the code with the other side; nothing was sent, so it is still good")
+        let kind = if error.fault() == CodeFault::UnknownWord { Kind::CodeUnknownWord } else { Kind::CodeMalformed };
+        Failure::new(kind, error.explain()).next("check the code with the other side; nothing was sent, so it is still good")
     })?;
     let aside = (!pasted.unheeded.is_empty()).then(|| {
         let detail = format!("only the code counts of the line that was pasted, and not its options: {}", pasted.unheeded.join(", "));
-        Failure::new(Exit::Done, "options-ignored", detail).next("write behind the code those that are wanted")
+        Failure::notice(Kind::OptionsIgnored, detail).next("write behind the code those that are wanted")
     });
     Ok(Given { address, typed: pasted.code, aside })
 }
@@ -75,10 +75,10 @@ pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
     let read = std::io::stdin().lock().take(LONGEST).read_line(&mut line);
     match read {
-        Ok(0) => Err(Failure::new(Exit::Usage, "code-malformed", "standard input holds no code")
+        Ok(0) => Err(Failure::new(Kind::CodeMalformed, "standard input holds no code")
             .next("write the code to standard input, or name it in place of the -")),
         Ok(_) => Ok(line),
-        Err(error) => Err(Failure::new(Exit::Usage, "code-malformed", format!("no code can be read from standard input: {error}"))),
+        Err(error) => Err(Failure::new(Kind::CodeMalformed, format!("no code can be read from standard input: {error}"))),
     }
 }
 

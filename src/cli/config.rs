@@ -1,6 +1,6 @@
 //! `config`: what is set, who set it, and changing it.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::agent::Agent;
 use crate::settings::{self, Config, Key, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::Trust;
@@ -59,7 +59,7 @@ impl Args {
         if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(agent)) = (&self.verb, Agent::here()) {
             // A relay that is set is dialled by all later commands, and shown the host token.
             let detail = format!("the settings are a person's to change, and {} runs this command: nothing was changed", agent.name());
-            return Err(Failure::new(Exit::Unreachable, "fenced", detail).next("ask the user to run it, in a terminal of their own"));
+            return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
         }
         let text = match self.verb {
             None => all(&Config::read()?, self.json)?,

@@ -4,7 +4,7 @@ use super::fencing::Fencing;
 use super::handler::Answering;
 use super::options::{Channel, Output, Receive};
 use super::{Purpose, code, host};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::plan::{Meet, Plan};
 
 #[derive(clap::Args)]
@@ -50,7 +50,7 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         if self.code == ["-"] && self.handler.reads_stdin() {
-            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of the code and the first text")
+            return Err(Failure::new(Kind::Usage, "standard input can be only one of the code and the first text")
                 .next("write the text on the command line: --first TEXT"));
         }
         let given = code::given(&self.code.join(" "))?;

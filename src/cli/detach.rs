@@ -9,7 +9,7 @@ use super::{Done, Ended, Session, plainly};
 use crate::control::found::{self, Found};
 use crate::control::wire::About;
 use crate::doctor::{lives_on, not_detachable};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::secret_source::SecretSource;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `not-detachable` where nothing lives on, and what the session itself fails with before.
 pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     if command.bytes_to_stdout() {
-        return Err(Failure::new(Exit::Usage, "usage", "-o - is standard output, and a session in the background has none")
+        return Err(Failure::new(Kind::Usage, "-o - is standard output, and a session in the background has none")
             .next("name a folder with -o DIR, or leave --detach out"));
     }
     lives_on()?;
@@ -50,8 +50,8 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
             return Err(interrupted("interrupted before there was a channel"));
         }
     };
-    if let Some((exit, reason)) = told.end {
-        return if exit == Exit::Done { Ok(false) } else { Err(told.failure(exit, reason)) };
+    if let Some(failed) = told.end {
+        return failed.map_or(Ok(false), |kind| Err(told.failure(kind)));
     }
     told.trouble(report);
     let there = if gone { told.found().await } else { None };
@@ -100,25 +100,24 @@ struct Told {
     session: Option<String>,
     /// What went wrong last, not yet told: it may be why the session ends.
     trouble: Option<Failure>,
-    end: Option<(Exit, &'static str)>,
+    /// How the session has ended, if it has.
+    end: Option<Option<Kind>>,
 }
 
 impl Told {
     fn line(&mut self, line: &str, report: &mut Report) {
         let Ok(value) = serde_json::from_str::<Value>(line) else { return };
         let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-        // A few words, in a process that ends soon.
-        let word = |field: &str| text(field).map(|word| &*word.leak());
+        let kind = |field: &str| text(field).and_then(|word| Kind::of(&word)).unwrap_or(Kind::Failed);
         match value.get("type").and_then(Value::as_str).unwrap_or_default() {
             "session" => self.session = text("session"),
             "error" => {
                 self.trouble(report);
-                let failure = Failure::new(Exit::Other, word("error").unwrap_or("failed"), text("detail").unwrap_or_default());
+                let failure = Failure::new(kind("error"), text("detail").unwrap_or_default());
                 self.trouble = Some(Failure { next: text("next"), ..failure });
             }
             "end" => {
-                let exit = value.get("exit").and_then(Value::as_u64).and_then(|exit| Exit::of(u8::try_from(exit).ok()?));
-                self.end = Some((exit.unwrap_or(Exit::Other), word("reason").unwrap_or("failed")));
+                self.end = Some((value.get("exit") != Some(&0.into())).then(|| kind("reason")));
             }
             _ => {
                 self.trouble(report);
@@ -136,9 +135,9 @@ impl Told {
     }
 
     /// Why the session has ended.
-    fn failure(self, exit: Exit, reason: &'static str) -> Failure {
-        let failure = self.trouble.unwrap_or_else(|| Failure::new(exit, reason, "the session has ended"));
-        Failure { exit, word: reason, ..failure }
+    fn failure(self, kind: Kind) -> Failure {
+        let failure = self.trouble.unwrap_or_else(|| Failure::new(kind, "the session has ended"));
+        Failure { kind, ..failure }
     }
 
     /// The session, if it answers.

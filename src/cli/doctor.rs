@@ -59,7 +59,7 @@ fn run(report: &mut Report) -> Exit {
     };
     match setup().and_then(|setup| doctor::examine(setup, &mut say)) {
         Ok(()) => {
-            let _ = report.event(&Event::End { exit: Exit::Done, reason: "done", more: false }, Instant::now());
+            let _ = report.event(&Event::End { failed: None, more: false }, Instant::now());
             Exit::Done
         }
         Err(failure) => end(report, Err(failure)),

@@ -1,6 +1,6 @@
 //! The sending fence, as commands that send have it (DESIGN 5).
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
 use crate::session::plan::Plan;
@@ -57,7 +57,7 @@ impl Fencing {
     pub(super) fn always(&self, why: impl Into<String>, keeper: Keeper) -> Result<Fence, Failure> {
         if !self.allow_env.iter().all(|name| is_variable(name)) {
             // Not repeated: it may be the value itself.
-            return Err(Failure::new(Exit::Usage, "usage", "what was given to --allow-env is no name of an environment variable")
+            return Err(Failure::new(Kind::Usage, "what was given to --allow-env is no name of an environment variable")
                 .next("name it as in --allow-env API_KEY, without $ and without a value"));
         }
         Ok(Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone()))

@@ -4,7 +4,7 @@ use super::fencing::Fencing;
 use super::options::{Channel, Host, Output};
 use super::split::Split;
 use super::{Purpose, code};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper, Links, Options, Selection};
 use crate::files::secret_source::SecretSource;
 use crate::session::plan::{Meet, Plan, Ware};
@@ -141,7 +141,7 @@ impl Args {
 
 /// That nothing was named.
 pub(super) fn nothing() -> Failure {
-    Failure::new(Exit::Usage, "nothing-to-give", "there is nothing to give")
+    Failure::new(Kind::NothingToGive, "there is nothing to give")
         .next("name a file or folder, or use --text, --secret or - for standard input")
 }
 
@@ -170,7 +170,7 @@ impl Wares {
             + usize::from(self.text.as_deref() == Some("-"))
             + usize::from(self.secret && !at_terminal);
         if uses > 1 {
-            return Err(Failure::new(Exit::Usage, "usage", "standard input can be only one of a file, the text and the secret")
+            return Err(Failure::new(Kind::Usage, "standard input can be only one of a file, the text and the secret")
                 .next("put the others in files: --secret-file, or a path"));
         }
         Ok(at_terminal)
@@ -203,7 +203,7 @@ impl Wares {
         sources.extend(self.secret.then_some(if at_terminal { SecretSource::Prompt } else { SecretSource::Stdin }));
         if self.secret_name.is_some() && sources.len() != 1 {
             let detail = format!("--secret-name names one secret, and {} are given", sources.len());
-            return Err(Failure::new(Exit::Usage, "usage", detail)
+            return Err(Failure::new(Kind::Usage, detail)
                 .next("name one with --secret, --secret-file or --secret-env; several are called as their files and variables"));
         }
         let ware = |source: &SecretSource| {
@@ -218,8 +218,8 @@ impl Wares {
 
     /// Who types a secret after `--secret` has named a path with it: what is not there is then not repeated.
     fn slip(&self, failure: Failure) -> Failure {
-        if self.secret && failure.word == "no-such-file" {
-            return Failure::new(failure.exit, failure.word, "there is no such path, and --secret takes no value: it asks for it")
+        if self.secret && failure.kind == Kind::NoSuchFile {
+            return Failure::new(failure.kind, "there is no such path, and --secret takes no value: it asks for it")
                 .next("pinhole give --secret, and nothing after it; if a secret was typed here, it is in this shell's history");
         }
         failure
@@ -234,15 +234,15 @@ pub(super) fn text_from_stdin() -> Result<String, Failure> {
         .lock()
         .take(most)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(Exit::Disk, "source-unreadable", format!("standard input cannot be read: {error}")))?;
+        .map_err(|error| Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}")))?;
     if bytes.len() > Body::MAX {
         // Said before it is looked at as text: the limit may have cut a letter.
         return Err(too_long("the text", Body::MAX).next("give it as a file: pinhole give -"));
     }
     String::from_utf8(bytes)
-        .map_err(|_| Failure::new(Exit::Usage, "not-text", "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
+        .map_err(|_| Failure::new(Kind::NotText, "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
 }
 
 fn too_long(what: &str, most: usize) -> Failure {
-    Failure::new(Exit::Usage, "too-long", format!("{what} is longer than the {most} bytes that it may have"))
+    Failure::new(Kind::TooLong, format!("{what} is longer than the {most} bytes that it may have"))
 }

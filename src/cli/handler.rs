@@ -2,7 +2,7 @@
 
 use super::amounts::duration;
 use super::give::text_from_stdin;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::handler::{self, Form, Handler, Limits};
 use crate::session::plan::Ware;
 use clap::ValueEnum;
@@ -60,8 +60,8 @@ impl Answering {
         };
         if text.is_empty() || text.len() > Body::MAX {
             let what = if text.is_empty() { "empty".to_owned() } else { format!("longer than the {} bytes of one message", Body::MAX) };
-            let word = if text.is_empty() { "usage" } else { "too-long" };
-            return Err(Failure::new(Exit::Usage, word, format!("the text of --first is {what}")).next("--first TEXT, or leave it out"));
+            let kind = if text.is_empty() { Kind::Usage } else { Kind::TooLong };
+            return Err(Failure::new(kind, format!("the text of --first is {what}")).next("--first TEXT, or leave it out"));
         }
         Ok(Some(Ware::Text(text)))
     }

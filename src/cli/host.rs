@@ -4,7 +4,7 @@ use super::Purpose;
 use super::fencing::Fencing;
 use super::handler::Answering;
 use super::options::{Channel, Host, Output, Receive};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::Keeper;
 use crate::session::plan::{Meet, Plan, SecretPlace};
 use pinhole_protocol::wire::Want;
@@ -68,7 +68,7 @@ pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, ch
 pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool, keeper: Option<Keeper>) -> Result<Plan, Failure> {
     if receive.bytes_to_outlet()? {
         // Several files at once would be mixed there, with each other and with the events.
-        return Err(Failure::new(Exit::Usage, "usage", "-o -, a pipe or a device is for one file, and this channel may bring several")
+        return Err(Failure::new(Kind::Usage, "-o -, a pipe or a device is for one file, and this channel may bring several")
             .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
     let mut taking = receive.taking(person, keeper)?;

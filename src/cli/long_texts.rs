@@ -1,7 +1,7 @@
 //! Lines of another session. One that a person reads says its long texts whole; for programs they are put into files here, so that they are
 //! on a disk only where a program asks for them.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Policy};
 use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
@@ -36,7 +36,7 @@ impl LongTexts {
         });
         let Some((id, path)) = stored.filter(|_| report.bare().is_some()) else { return self.relay(line, report) };
         let body = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::new(Exit::Disk, "disk", format!("the text is in {path}, which cannot be read: {error}")))?;
+            .map_err(|error| Failure::new(Kind::Disk, format!("the text is in {path}, which cannot be read: {error}")))?;
         report.relay_stored(line, id, &PeerText::new(body)).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     }
 

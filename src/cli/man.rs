@@ -1,7 +1,7 @@
 //! `man`: the manual page of the program or of one of its commands.
 
 use super::{Cli, print};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use clap::CommandFactory;
 use clap_mangen::Man;
 
@@ -24,12 +24,13 @@ impl Args {
         program.build();
         let command = match &self.command {
             None => program,
-            Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
-                Failure::new(Exit::Usage, "usage", format!("there is no command {name:?}")).next("pinhole --help lists them")
-            })?,
+            Some(name) => program
+                .find_subcommand(name)
+                .cloned()
+                .ok_or_else(|| Failure::new(Kind::Usage, format!("there is no command {name:?}")).next("pinhole --help lists them"))?,
         };
         let mut page = Vec::new();
-        Man::new(command).render(&mut page).map_err(|error| Failure::new(Exit::Other, "internal", error.to_string()))?;
+        Man::new(command).render(&mut page).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
         print(String::from_utf8_lossy(&page).trim_end())
     }
 }

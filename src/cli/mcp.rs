@@ -5,7 +5,7 @@ use super::options::{Channel, Host, Receive};
 use super::{Ended, code, doctor, end, host, plainly};
 use crate::agent::mcp::{self, Secrets, Terms, Wish};
 use crate::doctor::Setup;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::report::look::{Look, Sink};
 use crate::report::{Format, Reporter, Settings};
@@ -59,7 +59,7 @@ impl Args {
                 let mut report = Reporter::new(Sink::Stderr.open(), settings);
                 for detail in lost {
                     // Nobody reads any more if this fails.
-                    let _ = report.event(&Event::Trouble(Failure::new(Exit::Interrupted, "interrupted", detail)), Instant::now());
+                    let _ = report.event(&Event::Trouble(Failure::new(Kind::Interrupted, detail)), Instant::now());
                 }
                 Ended(end(&mut report, Ok(false)))
             }
@@ -72,11 +72,11 @@ impl Terms for Args {
     fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure> {
         if self.channel.detach {
             let detail = "--detach is for one session, and this server lives as long as its client";
-            return Err(Failure::new(Exit::Usage, "usage", detail).next("leave --detach out"));
+            return Err(Failure::new(Kind::Usage, detail).next("leave --detach out"));
         }
         if self.channel.transcript.is_some() {
             let detail = "--transcript writes down one channel, and this server holds several";
-            return Err(Failure::new(Exit::Usage, "usage", detail)
+            return Err(Failure::new(Kind::Usage, detail)
                 .next("leave --transcript out; an agent that calls receive with after: 0 gets what was said"));
         }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;

@@ -1,7 +1,7 @@
 //! A command line that cannot be understood: what is said of it, and help, which clap prints.
 
 use super::{Ended, end};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::report::look::{Look, Sink};
 use crate::report::{Format, Reporter, Settings, format_choice};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -50,7 +50,7 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
         "pinhole host" | "pinhole connect" if text => format!("a text that begins with a dash: {command} --first=TEXT"),
         _ => format!("{command} --help"),
     };
-    Failure::new(Exit::Usage, "usage", detail).next(next)
+    Failure::new(Kind::Usage, detail).next(next)
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ mod status;
 mod take;
 mod which;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind, ended};
 use crate::report::bare::Bare;
 use crate::report::behind::Behind;
 use crate::report::look::{Look, Sink};
@@ -364,29 +364,29 @@ fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
 /// Prints what a command was asked for.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
-        Failure::new(Exit::Other, "output-closed", format!("what there is to say cannot be written to standard output: {error}"))
-    })
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::new(Kind::OutputClosed, format!("what there is to say cannot be written to standard output: {error}")))
 }
 
 /// Says how it ended as the last thing.
 fn end(report: &mut Report, done: Done) -> Exit {
-    let (exit, reason, more) = match &done {
-        Ok(more) => (Exit::Done, "done", *more),
-        Err(failure) => (failure.exit, failure.word, false),
+    let (failed, more) = match &done {
+        Ok(more) => (None, *more),
+        Err(failure) => (Some(failure.kind), false),
     };
     // Nobody reads any more if this fails; the exit status still says it.
     if let Err(failure) = done {
         let _ = report.event(&Event::Trouble(failure), Instant::now());
     }
-    let _ = report.event(&Event::End { exit, reason, more }, Instant::now());
-    exit
+    let _ = report.event(&Event::End { failed, more }, Instant::now());
+    ended(failed).0
 }
 
 /// It is not even clear for whom the output is.
 fn misunderstood(failure: &Failure) -> Ended {
     eprintln!("{failure}");
-    Ended(failure.exit)
+    Ended(failure.exit())
 }
 
 /// How a command reports, and whether to a terminal.

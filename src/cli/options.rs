@@ -3,7 +3,7 @@
 use super::amounts::{duration, size, ttl};
 use super::relay::Place;
 use crate::control::owner::Owner;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::{Place as Machine, acting};
 use crate::files::inbox::{Conflict, EnvFile, Inbox, Links, Modes, Policy, try_spot};
 use crate::files::name::FileName;
@@ -111,7 +111,7 @@ impl Channel {
     pub(super) fn is_another(&self) -> Result<(), Failure> {
         match self.transcript {
             None => Ok(()),
-            Some(_) => Err(Failure::new(Exit::Usage, "usage", "that channel is open, and its transcript was decided when it was opened")
+            Some(_) => Err(Failure::new(Kind::Usage, "that channel is open, and its transcript was decided when it was opened")
                 .next("leave --transcript out; pinhole receive --after 0 prints what was said")),
         }
     }
@@ -120,9 +120,8 @@ impl Channel {
     pub(super) fn with(&self, label: Option<String>, time: Option<&str>, relay: Option<String>) -> Result<Self, Failure> {
         let mut channel = self.clone();
         if let Some(time) = time {
-            channel.ttl = Some(
-                ttl(time).map_err(|error| Failure::new(Exit::Usage, "usage", format!("ttl: {error}")).next("leave it out for an hour"))?,
-            );
+            channel.ttl =
+                Some(ttl(time).map_err(|error| Failure::new(Kind::Usage, format!("ttl: {error}")).next("leave it out for an hour"))?);
         }
         channel.label = label.or(channel.label);
         channel.relay.naming = Naming::Agent(relay);
@@ -230,7 +229,7 @@ impl Relay {
     /// Relays that `--allow-relay` names.
     fn named(&self) -> Result<Vec<RelayUrl>, Failure> {
         let wrong = |why| {
-            Failure::new(Exit::Usage, "usage", format!("what was given to --allow-relay is no relay's address: {why}"))
+            Failure::new(Kind::Usage, format!("what was given to --allow-relay is no relay's address: {why}"))
                 .next("write it as --allow-relay wss://relay.example")
         };
         self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect()
@@ -249,14 +248,15 @@ impl Relay {
 /// The token of `--host-token-file`, else of `PINHOLE_HOST_TOKEN`. It is on no command line, where others of this machine could read it.
 fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
     let text = match file {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(Exit::Usage, "no-such-file", format!("{} cannot be read as a host token: {error}", path.display()))
-        })?),
+        Some(path) => Some(
+            std::fs::read_to_string(path)
+                .map_err(|error| Failure::new(Kind::NoSuchFile, format!("{} cannot be read as a host token: {error}", path.display())))?,
+        ),
         None => std::env::var("PINHOLE_HOST_TOKEN").ok().filter(|token| !token.is_empty()),
     };
     let Some(text) = text.map(Zeroizing::new) else { return Ok(None) };
     HostToken::parse(text.trim()).map(Some).ok_or_else(|| {
-        Failure::new(Exit::Usage, "usage", "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not")
+        Failure::new(Kind::Usage, "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not")
             .next("ask whoever runs the relay for the token again")
     })
 }
@@ -328,7 +328,7 @@ impl Reached {
             return Ok(None);
         }
         let wrong = |why| {
-            Failure::new(Exit::Usage, "usage", format!("what --public-url names is no relay's address: {why}"))
+            Failure::new(Kind::Usage, format!("what --public-url names is no relay's address: {why}"))
                 .next("write it as https://relay.example")
         };
         let public = self.public_url.as_deref().map(RelayUrl::parse).transpose().map_err(wrong)?;
@@ -411,7 +411,7 @@ impl SecretTo {
     fn sink(&self, replace: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
             if path.symlink_metadata().is_ok() {
-                return Err(Failure::new(Exit::Disk, "exists", format!("{} is already there and is not overwritten", path.display()))
+                return Err(Failure::new(Kind::Exists, format!("{} is already there and is not overwritten", path.display()))
                     .next("name another file with --secret-to-file"));
             }
             let spot = path.clone().into();
@@ -568,8 +568,10 @@ fn yes_of_variable() -> Result<bool, Failure> {
         None => Ok(false),
         Some(said) if said.is_empty() => Ok(false),
         Some(said) if said == "1" => Ok(true),
-        Some(_) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_YES is set to something else than 1")
-            .next("set it to 1, which is `take -y`, or unset it")),
+        Some(_) => {
+            Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something else than 1")
+                .next("set it to 1, which is `take -y`, or unset it"))
+        }
     }
 }
 
@@ -581,7 +583,7 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     if path.to_string_lossy().ends_with('/') {
         return Inbox::open_or_make(path, policy).map(|inbox| Destination::Folder(inbox, None));
     }
-    let usage = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name a folder that exists, a file name, or -");
+    let usage = |detail: String| Failure::new(Kind::Usage, detail).next("name a folder that exists, a file name, or -");
     let name = path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
     let parsed = FileName::parse(name.as_bytes()).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
@@ -604,7 +606,7 @@ fn fenced(to: &Destination) -> Result<(), Failure> {
     let own = || name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned());
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
     let detail = format!("behind the fence -o {path:?} is no place for what comes: programs act on it unasked ({telling})");
-    Err(Failure::new(Exit::Unreachable, "fenced", detail).next("leave -o out, look at what came, and copy it; or name another place"))
+    Err(Failure::new(Kind::Fenced, detail).next("leave -o out, look at what came, and copy it; or name another place"))
 }
 
 /// The same before a folder is made that is not there.

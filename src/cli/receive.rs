@@ -8,7 +8,7 @@ use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
 use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::Report;
 use crate::session::event::Stored;
 use crate::session::plan::SecretSink;
@@ -73,10 +73,10 @@ impl Args {
         }
         if self.take.bytes_to_stdout() {
             let detail = "-o - takes the oldest text that nobody has received, and neither a secret nor what was received before";
-            return Err(Failure::new(Exit::Usage, "usage", detail).next("leave -o, --after or the place of the secret out"));
+            return Err(Failure::new(Kind::Usage, detail).next("leave -o, --after or the place of the secret out"));
         }
         if self.take.receive().output.is_some() {
-            return Err(Failure::new(Exit::Usage, "usage", "that channel is open, and where files go was decided when it was opened")
+            return Err(Failure::new(Kind::Usage, "that channel is open, and where files go was decided when it was opened")
                 .next("leave -o out; each event says where its file is. -o - takes the oldest text"));
         }
         if let Some(sink) = self.take.receive().sink()? {
@@ -100,7 +100,7 @@ impl Args {
                 // Nothing is open here, so it is what `take` is.
                 return self.take.purpose(person);
             }
-            return Err(Failure::new(Exit::Usage, "not-open", "no channel is open here to receive from")
+            return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
                 .next("pinhole take CODE, or pinhole take to open one"));
         };
         match shape(&first) {

@@ -10,7 +10,7 @@ mod values;
 pub(super) use values::Place;
 
 use super::{Cli, Command, Ended, plainly};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::report::log::Log;
 use crate::settings::Network;
 use clap::{Args as _, CommandFactory, FromArgMatches};
@@ -99,7 +99,7 @@ impl Args {
             Ok(Cli { command: Command::Relay(args) }) => Ok(*args),
             // It was read without complaint before it had other defaults, and those were tried.
             Ok(_) => Ok(self),
-            Err(error) => Err(Failure::new(Exit::Usage, "usage", error.render().to_string())),
+            Err(error) => Err(Failure::new(Kind::Usage, error.render().to_string())),
         }
     }
 
@@ -127,7 +127,7 @@ fn said(failure: Failure, plain: bool) -> Ended {
     }
     // Nobody reads any more if this fails; the exit status still says it.
     let _ = Log::new(Level::ERROR, true, Box::new(std::io::stderr())).failure(&failure);
-    Ended(failure.exit)
+    Ended(failure.exit())
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -143,8 +143,7 @@ fn level(text: &str) -> Result<Level, String> {
 /// The content of a text file that a setting names.
 fn read(setting: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
-        let word = if error.kind() == std::io::ErrorKind::NotFound { "no-such-file" } else { "usage" };
-        Failure::new(Exit::Usage, word, format!("{} ({setting}) cannot be read: {error}", path.display()))
-            .next("name a file that can be read")
+        let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NoSuchFile } else { Kind::Usage };
+        Failure::new(kind, format!("{} ({setting}) cannot be read: {error}", path.display())).next("name a file that can be read")
     })
 }

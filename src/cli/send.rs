@@ -12,7 +12,7 @@ use crate::control::found::{Found, Which, find, one};
 use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
 use crate::control::wire::State;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan, Ware};
 use crate::session::{Report, left_out_strictly};
@@ -108,7 +108,7 @@ impl Args {
         let open = find(&Which::default(), &Visitor::here()).await.unwrap_or_default();
         let numbers: BTreeSet<_> = open.iter().filter(|it| it.about.state != State::Ended).filter_map(|it| it.about.number).collect();
         match Vec::from_iter(numbers).as_slice() {
-            [number] => Err(Failure::new(Exit::Usage, "no-such-file", format!("{first:?} is not there, and no code is named"))
+            [number] => Err(Failure::new(Kind::NoSuchFile, format!("{first:?} is not there, and no code is named"))
                 .next(format!("if it is a text for the channel that is open here: pinhole send {number} {}", quoted(first)))),
             _ => Ok(None),
         }
@@ -121,9 +121,9 @@ impl Args {
         let wait = wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
         let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;
-        let parcels = read.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?;
+        let parcels = read.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the command ended unexpectedly")))?;
         let tell = |told: Told<'_>| {
-            whole &= !matches!(&told, Told::Event(Event::Trouble(failure)) if failure.word == "skipped");
+            whole &= !matches!(&told, Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped);
             // What cannot be printed is sent all the same; the exit status says what became of it.
             let _ = match told {
                 Told::Line(line) => report.relay(line, Instant::now()),
@@ -141,7 +141,7 @@ impl Args {
         let stream = paths.iter().find_map(|path| own_stream(path).transpose()).transpose()?;
         if stream.is_some() {
             if paths.len() > 1 {
-                return Err(Failure::new(Exit::Usage, "stream-alone", "a stream has no known end, so it is sent without other files")
+                return Err(Failure::new(Kind::StreamAlone, "a stream has no known end, so it is sent without other files")
                     .next("send those with a command of its own"));
             }
             paths.clear();
@@ -219,7 +219,7 @@ fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     if !is_own(path) || !path.metadata().is_ok_and(|it| it.file_type().is_fifo()) {
         return Ok(None);
     }
-    let cannot = |error| Failure::new(Exit::Disk, "source-unreadable", format!("{} cannot be read: {error}", path.display()));
+    let cannot = |error| Failure::new(Kind::SourceUnreadable, format!("{} cannot be read: {error}", path.display()));
     File::open(path).map(|pipe| Some(Box::new(pipe) as Input)).map_err(cannot)
 }
 
@@ -227,7 +227,7 @@ fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
 fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
     let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix)) || Path::new(text).exists();
     if like_a_path {
-        return Err(Failure::new(Exit::Usage, "ambiguous-argument", "it is not clear whether that is a text or a path")
+        return Err(Failure::new(Kind::AmbiguousArgument, "it is not clear whether that is a text or a path")
             .next(format!("pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
     }
     Ok(())
@@ -241,7 +241,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn usage(detail: &str) -> Failure {
-    Failure::new(Exit::Usage, "usage", detail)
+    Failure::new(Kind::Usage, detail)
 }
 
 fn not_text() -> Failure {
@@ -253,12 +253,12 @@ pub(super) fn no_channel_of(number: &str) -> Failure {
     let detail = format!("no channel is open here under {number}: it may have ended, and only a whole code joins one");
     if Visitor::here().is_agent() {
         let next = "pinhole status, for those that this agent began; one from before it was resumed is found by its whole code, which also joins: pinhole take CODE, or: pinhole give --code CODE PATH...";
-        return Failure::new(Exit::Code, "code-not-open", detail).next(next);
+        return Failure::new(Kind::CodeNotOpen, detail).next(next);
     }
-    Failure::new(Exit::Code, "code-not-open", detail)
+    Failure::new(Kind::CodeNotOpen, detail)
         .next("pinhole status; to join with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
 }
 
 pub(super) fn not_open(code: &str, detail: &str) -> Failure {
-    Failure::new(Exit::Code, "code-not-open", detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
+    Failure::new(Kind::CodeNotOpen, detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
 }

@@ -1,7 +1,7 @@
 //! A code whose words were typed one by one where it has to be one argument: what belongs to it and what is sent is not guessed.
 
 use super::send::quoted;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::code::WORDS;
 use pinhole_protocol::wordlist;
 
@@ -72,12 +72,8 @@ impl Split {
     }
 
     fn refused(&self, code: String, other: String) -> Failure {
-        Failure::new(
-            Exit::Usage,
-            "ambiguous-argument",
-            "it is not clear whether the words behind the number belong to the code; nothing was sent",
-        )
-        .next(format!("if they do: {code}; if they are {other}"))
+        Failure::new(Kind::AmbiguousArgument, "it is not clear whether the words behind the number belong to the code; nothing was sent")
+            .next(format!("if they do: {code}; if they are {other}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::code;
 use crate::control::found::Which;
 use crate::control::wire::Role;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use clap::ValueEnum;
 use pinhole_protocol::code::{Nameplate, Shape, shape};
 use zeroize::Zeroizing;
@@ -43,7 +43,7 @@ impl Args {
 pub(super) fn which(code: Option<&str>, label: Option<String>, role: Option<RoleArg>) -> Result<Which, Failure> {
     let code = match code {
         Some(text) if shape(text) == Shape::Number => {
-            let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Exit::Usage, "code-malformed", error.explain());
+            let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Kind::CodeMalformed, error.explain());
             Some(Zeroizing::new(Nameplate::parse(text).map_err(wrong)?.to_string()))
         }
         Some(text) => Some(code::given(text)?.address.code.reveal()),

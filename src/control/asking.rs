@@ -2,7 +2,7 @@
 
 use super::journal::Numbered;
 use super::{Control, Errand, Fate};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::plan::Ware;
 use std::future::Future;
 use tokio::time::{Instant, timeout_at};
@@ -67,7 +67,7 @@ impl Control {
 
 /// The other side has left, or was lost, without an answer.
 pub fn unanswered() -> Failure {
-    Failure::new(Exit::Peer, "peer-left", "the channel ended without an answer to that question").next("ask again with a new code")
+    Failure::new(Kind::PeerLeft, "the channel ended without an answer to that question").next("ask again with a new code")
 }
 
 /// What comes of it until then.

@@ -6,7 +6,7 @@ use super::feed::{self, Input};
 use super::found::{Found, Place};
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::secret_source;
 use crate::session::event::{Event, Stored};
 use crate::session::left_out;
@@ -43,7 +43,7 @@ impl Found {
             Ok(_) => Ok(()),
             Err(_) => {
                 let number = self.number();
-                Err(Failure::new(Exit::Unfinished, "unfinished", "it is still finishing what is under way, and ends after that")
+                Err(Failure::new(Kind::Unfinished, "it is still finishing what is under way, and ends after that")
                     .next(format!("pinhole close{number} --now, which breaks that off")))
             }
         }
@@ -114,7 +114,7 @@ impl Found {
                 Stored::File(path) | Stored::EnvFile(path, _) => format!("the secret is in {}", path.display()),
                 _ => "the secret has been handed over".to_owned(),
             };
-            Failure::new(Exit::Peer, "session-gone", format!("{place}, but the session ended before it heard so: {error}"))
+            Failure::new(Kind::SessionGone, format!("{place}, but the session ended before it heard so: {error}"))
         })
     }
 
@@ -131,7 +131,7 @@ impl Found {
             return Ok(());
         }
         let number = self.number();
-        Err(Failure::new(Exit::Unfinished, "unfinished", "there is no answer yet, and the channel goes on")
+        Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on")
             .next(format!("pinhole receive{number} --wait 45")))
     }
 
@@ -146,7 +146,7 @@ impl Found {
             return Ok(());
         }
         let number = self.number();
-        Err(Failure::new(Exit::Unfinished, "no-text", "no text is in that channel that was not received before")
+        Err(Failure::new(Kind::NoText, "no text is in that channel that was not received before")
             .next(format!("pinhole receive{number} -o - --wait 45, which waits for one")))
     }
 
@@ -203,9 +203,7 @@ impl Found {
                 Some(Reply::Pending(Unsettled { id, what, size })) => {
                     let next = format!("pinhole receive{number} --wait 45");
                     tell(Told::Event(&Event::Pending { id: id.map(ItemId), what, size, next: next.clone() }));
-                    failed.get_or_insert_with(|| {
-                        Failure::new(Exit::Unfinished, "unfinished", "it is on its way and not yet delivered").next(next)
-                    });
+                    failed.get_or_insert_with(|| Failure::new(Kind::Unfinished, "it is on its way and not yet delivered").next(next));
                 }
                 Some(Reply::Done { .. }) => return failed.map_or(Ok(()), Err),
                 None if failed.is_some() => return failed.map_or(Ok(()), Err),
@@ -240,7 +238,7 @@ fn is_over(error: &io::Error) -> bool {
 }
 
 fn gone(error: &io::Error) -> Failure {
-    Failure::new(Exit::Peer, "session-gone", format!("the session has ended meanwhile: {error}")).next("pinhole status")
+    Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}")).next("pinhole status")
 }
 
 /// Something that a command has to tell.

@@ -2,6 +2,7 @@
 //! Nothing that was received, no code and no secret gets in here.
 
 use crate::clock;
+use crate::failure::ended;
 use crate::session::event::Event;
 use pinhole_protocol::time::Instant;
 use std::fs::File;
@@ -34,8 +35,11 @@ impl Diagnostics {
     pub(super) fn heard(&self, event: &Event) {
         match event {
             // What would help may be a line with the code.
-            Event::Trouble(failure) => self.note(&format!("error {}: {failure}", failure.word)),
-            Event::End { exit, reason, .. } => self.note(&format!("end {} {reason}", exit.code())),
+            Event::Trouble(failure) => self.note(&format!("error {}: {failure}", failure.kind)),
+            Event::End { failed, .. } => {
+                let (exit, reason) = ended(*failed);
+                self.note(&format!("end {} {reason}", exit.code()));
+            }
             _ => {}
         }
     }
@@ -64,7 +68,7 @@ impl Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Exit, Failure};
+    use crate::failure::{Failure, Kind};
     use crate::report::test_events;
 
     #[test]
@@ -74,8 +78,8 @@ mod tests {
         let diagnostics = Diagnostics::new(File::create(&path).unwrap(), path.clone());
         test_events::every("SAID").iter().filter(|event| !matches!(event, Event::Trouble(_))).for_each(|event| diagnostics.heard(event));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
-        diagnostics.heard(&Event::Trouble(Failure::new(Exit::Peer, "peer-lost", "a\nb").next("again")));
-        diagnostics.heard(&Event::End { exit: Exit::Peer, reason: "peer-lost", more: false });
+        diagnostics.heard(&Event::Trouble(Failure::new(Kind::PeerLost, "a\nb").next("again")));
+        diagnostics.heard(&Event::End { failed: Some(Kind::PeerLost), more: false });
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "0 error peer-lost: a b\n0 end 6 peer-lost\n");
     }
 

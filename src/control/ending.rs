@@ -3,7 +3,7 @@
 use super::wire::{Fault, Over, State};
 use super::{Control, Desk, Errand};
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::report::sentences::untaken;
 use std::time::{Duration, SystemTime};
 
@@ -19,18 +19,16 @@ pub enum Closing {
 /// How a session ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The exit status of a process that is such a session alone.
-    pub exit: Exit,
-    /// `done`, or the word of the failure.
-    pub reason: &'static str,
-    /// What went wrong, if something did.
+    /// What went wrong, if it did not end well.
+    pub failed: Option<Kind>,
+    /// The same in words, if they were said.
     pub failure: Option<Failure>,
 }
 
 /// How a session has ended.
 pub(super) struct End {
-    pub(super) exit: Exit,
-    pub(super) reason: &'static str,
+    /// What went wrong, if it did not end well.
+    pub(super) failed: Option<Kind>,
     /// Whether a command has received that, and so everything.
     pub(super) returned: bool,
 }
@@ -41,7 +39,7 @@ impl Control {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         let seen = self.seen();
-        let unread = |end: &End| !end.returned && !matches!(end.exit, Exit::Interrupted | Exit::Expired);
+        let unread = |end: &End| !end.returned && !matches!(end.failed.map(Kind::exit), Some(Exit::Interrupted | Exit::Expired));
         seen.closed.is_none() && seen.handed_over && seen.end.as_ref().is_some_and(unread)
     }
 
@@ -69,11 +67,10 @@ impl Control {
     pub(super) fn ended(&self) -> Option<Over> {
         let seen = self.seen();
         let end = seen.end.as_ref()?;
-        let failed = match &seen.trouble {
-            _ if end.exit == Exit::Done => None,
-            Some(failure) => Some(Fault::from(failure)),
-            None => Some(Fault::from(&Failure::new(end.exit, end.reason, "the session has ended"))),
-        };
+        let failed = end.failed.map(|kind| match &seen.trouble {
+            Some(failure) => Fault::from(failure),
+            None => Fault::from(&Failure::new(kind, "the session has ended")),
+        });
         Some(Over { failed })
     }
 
@@ -138,9 +135,9 @@ impl Control {
     #[must_use]
     pub fn end(&self) -> Option<Outcome> {
         let seen = self.seen();
-        let End { exit, reason, .. } = *seen.end.as_ref()?;
-        let failure = seen.trouble.clone().filter(|trouble| trouble.word == reason);
-        Some(Outcome { exit, reason, failure })
+        let failed = seen.end.as_ref()?.failed;
+        let failure = seen.trouble.clone().filter(|trouble| failed == Some(trouble.kind));
+        Some(Outcome { failed, failure })
     }
 
     /// Nothing of the session runs any more, in a process that goes on.
@@ -182,7 +179,7 @@ impl Control {
         if closing == Closing::Peace && held > 0 {
             let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
             let detail = format!("{} would be lost, so the channel stays open", untaken(held));
-            return Err(Failure::new(Exit::Unfinished, "secrets-held", detail).next(format!(
+            return Err(Failure::new(Kind::SecretsHeld, detail).next(format!(
                 "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
             )));
         }
@@ -193,9 +190,7 @@ impl Control {
                 many => (format!("{many} things"), "wait"),
             };
             let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
-            return Err(
-                Failure::new(Exit::Unfinished, "undelivered", detail).next(format!("pinhole close{number} --now, which drops that"))
-            );
+            return Err(Failure::new(Kind::Undelivered, detail).next(format!("pinhole close{number} --now, which drops that")));
         }
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);

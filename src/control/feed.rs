@@ -1,7 +1,7 @@
 //! Standard input of a command on its way into a session: pieces through the session's socket, and there a stream that is read as fast as it
 //! is sent on. It ends well only if the command says so.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::limits;
 use std::io::{self, Read};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -24,7 +24,7 @@ pub(super) async fn hand_over(input: Input, to: &mut (impl AsyncWrite + Unpin)) 
     let mut pieces = read_ahead(input)?;
     while let Some(piece) = pieces.recv().await {
         let piece = piece.map_err(|error| {
-            Failure::new(Exit::Disk, "source-unreadable", format!("standard input cannot be read: {error}"))
+            Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}"))
                 .next("the same again with an input that can be read")
         })?;
         if put(&piece, to).await.is_err() {
@@ -61,7 +61,7 @@ fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, F
         }
     };
     let thread = std::thread::Builder::new().name("input".into()).spawn(reading);
-    thread.map_err(|error| Failure::new(Exit::Other, "failed", format!("this machine gives no thread to read the input: {error}")))?;
+    thread.map_err(|error| Failure::new(Kind::Failed, format!("this machine gives no thread to read the input: {error}")))?;
     Ok(pieces)
 }
 
@@ -166,7 +166,7 @@ mod tests {
             }
         }
         let (done, bytes) = handed(Read::chain(std::io::Cursor::new(b"x"), Failing));
-        assert_eq!(done.unwrap_err().word, "source-unreadable");
+        assert_eq!(done.unwrap_err().kind, Kind::SourceUnreadable);
         assert!(fed(&bytes).is_err());
     }
 

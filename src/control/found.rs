@@ -5,7 +5,7 @@ use super::client::Asking;
 use super::owner::Visitor;
 use super::runtime::Runtime;
 use super::wire::{About, Reply, Role, State, What};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Path;
 use std::io;
 use std::path::PathBuf;
@@ -159,7 +159,7 @@ pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
                 (true, _) => "say which with its whole code or --label, and --role if both sides are here".into(),
                 (false, _) => "say which with its number or --label".into(),
             };
-            Err(Failure::new(Exit::Usage, "several-open", format!("several channels are open here: {}", lines.join(", "))).next(how))
+            Err(Failure::new(Kind::SeveralOpen, format!("several channels are open here: {}", lines.join(", "))).next(how))
         }
     }
 }
@@ -186,7 +186,7 @@ pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
 /// That no session is open.
 #[must_use]
 pub fn not_open_at_all() -> Failure {
-    Failure::new(Exit::Usage, "not-open", "no channel is open here").next("pinhole host, or pinhole connect CODE")
+    Failure::new(Kind::NotOpen, "no channel is open here").next("pinhole host, or pinhole connect CODE")
 }
 
 /// That no session is the one that was asked for, and which are.
@@ -197,5 +197,5 @@ pub fn not_open(open: &[Found]) -> Failure {
         [] => "no channel is open here; if that one was, it has ended".to_owned(),
         _ => format!("that channel is not open here, and if it was, it has ended; open are {}", open.join(", ")),
     };
-    Failure::new(Exit::Code, "code-not-open", detail).next("pinhole status")
+    Failure::new(Kind::CodeNotOpen, detail).next("pinhole status")
 }

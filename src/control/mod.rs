@@ -18,7 +18,7 @@ mod server;
 pub mod wares;
 pub mod wire;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind, ended};
 use crate::files::outbox::Fence;
 use crate::report;
 use crate::report::sentences::{Side, failure_from};
@@ -267,8 +267,8 @@ impl Control {
                 self.0.moved.send_replace(Some(Moved { id: *id, way: *way, done: *done, total: *total }));
             }
             Event::Trouble(failure) => seen.trouble = Some(failure.clone()),
-            Event::End { exit, reason, .. } => {
-                (seen.state, seen.end) = (State::Ended, Some(End { exit: *exit, reason, returned: false }));
+            Event::End { failed, .. } => {
+                (seen.state, seen.end) = (State::Ended, Some(End { failed: *failed, returned: false }));
             }
             _ => {}
         }
@@ -367,11 +367,13 @@ impl Control {
     async fn lend(&self) -> Result<Loan, Failure> {
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which holds no secrets for others: it puts them where its own command line says";
-            return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole status"));
+            return Err(Failure::new(Kind::NotWantedHere, detail).next("pinhole status"));
         }
-        self.0.held.lend().await.ok_or_else(|| {
-            Failure::new(Exit::Peer, "session-gone", "the session has ended, and no secret was left in it").next("pinhole status")
-        })
+        self.0
+            .held
+            .lend()
+            .await
+            .ok_or_else(|| Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it").next("pinhole status"))
     }
 
     /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index. Waits while
@@ -392,7 +394,7 @@ impl Control {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which moves what it was started for and nothing else";
-            return Err(Failure::new(Exit::Usage, "not-wanted-here", detail).next("pinhole host opens a channel that stays open"));
+            return Err(Failure::new(Kind::NotWantedHere, detail).next("pinhole host opens a channel that stays open"));
         }
         if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
             return Err(failure_from(Reason::Done, Side::There));
@@ -400,7 +402,7 @@ impl Control {
         let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
             let detail = "as much as a channel keeps waits already for the other side to take it, so nothing of this was sent";
             let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
-            Failure::new(Exit::Other, "backlog", detail).next(format!("pinhole receive{number} --wait 45, then the same again"))
+            Failure::new(Kind::Backlog, detail).next(format!("pinhole receive{number} --wait 45, then the same again"))
         })?;
         let (told, fates) = mpsc::unbounded_channel();
         let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {
@@ -440,7 +442,7 @@ impl Control {
             expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
             unreceived: self.0.journal.unreturned(),
             secrets_held: self.held() as u64,
-            end: seen.end.as_ref().map(|end| (end.exit.code(), end.reason.to_owned())),
+            end: seen.end.as_ref().map(|end| ended(end.failed)).map(|(exit, reason)| (exit.code(), reason.to_owned())),
             diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
             matches: code.is_none_or(|code| seen.is_of(code)),
             code: seen.waiting_code().filter(|_| self.tells_its_code(visitor)),

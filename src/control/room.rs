@@ -57,6 +57,7 @@ mod tests {
     use crate::control::owner::Owner;
     use crate::control::wire::{Role, Want};
     use crate::control::{Control, Reading};
+    use crate::failure::Kind;
     use crate::session::event::Event;
     use std::time::Duration;
 
@@ -74,7 +75,7 @@ mod tests {
                 fates.push(more);
             }
             assert_eq!(fates.len() as u64, MOST / (WINDOW_SHARE + (1 << 20)));
-            assert_eq!(control.send(long()).await.err().unwrap().word, "backlog");
+            assert_eq!(control.send(long()).await.err().unwrap().kind, Kind::Backlog);
             assert!(control.send(vec![Ware::Text("short".into())]).await.is_ok());
             // Whoever sent it has gone, which changes nothing; what it sent has not.
             drop(fates);
@@ -94,6 +95,6 @@ mod tests {
     async fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
         let control = channel();
         control.heard(&Event::Holding { secrets: 1, left: Duration::from_secs(9) }, None);
-        assert_eq!(control.send(vec![Ware::Text("late".into())]).await.err().unwrap().word, "peer-left");
+        assert_eq!(control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind, Kind::PeerLeft);
     }
 }

@@ -1,6 +1,6 @@
 //! The private directory in which the sessions of this user are found, one socket each.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::plan::private_base;
 use rand_core::{OsRng, RngCore};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
@@ -197,11 +197,11 @@ fn place() -> Result<(PathBuf, &'static str), Failure> {
 fn not_private(path: &Path, why: &str) -> Failure {
     let detail = format!("{} is not used to find sessions: {why}", path.display());
     let next = format!("make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another", path.display());
-    Failure::new(Exit::Disk, "not-private", detail).next(next)
+    Failure::new(Kind::NotPrivate, detail).next(next)
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Disk, "disk", format!("{} cannot be used to find sessions: {error}", path.display()))
+    Failure::new(Kind::Disk, format!("{} cannot be used to find sessions: {error}", path.display()))
         .next("set XDG_RUNTIME_DIR to a directory of yours that can be written")
 }
 
@@ -223,15 +223,15 @@ mod tests {
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o700);
         for mode in [0o701, 0o710, 0o750, 0o704] {
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            assert_eq!(at(base.path()).unwrap_err().word, "not-private", "{mode:o}");
+            assert_eq!(at(base.path()).unwrap_err().kind, Kind::NotPrivate, "{mode:o}");
         }
         std::fs::remove_dir(&path).unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         symlink(elsewhere.path(), &path).unwrap();
-        assert_eq!(at(base.path()).unwrap_err().word, "not-private");
+        assert_eq!(at(base.path()).unwrap_err().kind, Kind::NotPrivate);
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "").unwrap();
-        assert_eq!(at(base.path()).unwrap_err().word, "not-private");
+        assert_eq!(at(base.path()).unwrap_err().kind, Kind::NotPrivate);
     }
 
     #[test]
@@ -242,10 +242,10 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         assert!(at(base.path()).unwrap().is_some());
         std::os::unix::fs::chown(base.path().join("pinhole"), Some(65_534), None).unwrap();
-        assert_eq!(at(base.path()).unwrap_err().word, "not-private");
+        assert_eq!(at(base.path()).unwrap_err().kind, Kind::NotPrivate);
         std::os::unix::fs::chown(base.path().join("pinhole"), Some(0), None).unwrap();
         std::os::unix::fs::chown(base.path(), Some(65_534), None).unwrap();
-        assert_eq!(at(base.path()).unwrap_err().word, "not-private");
+        assert_eq!(at(base.path()).unwrap_err().kind, Kind::NotPrivate);
     }
 
     #[tokio::test]

@@ -6,9 +6,9 @@ use super::diagnostics::Diagnostics;
 use super::feed::Feed;
 use super::runtime::Runtime;
 use super::wares::{self, Brought};
-use super::wire::{self, Fault, Kind, Put, Reply, Request, Thing, Unsettled, VERSION, What};
+use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::plan::Ware;
 use rustix::process::geteuid;
 use std::future::pending;
@@ -57,7 +57,7 @@ impl Server {
                 Err(error) => {
                     runtime.remove(control.id());
                     let detail = format!("what goes wrong in the session can be written nowhere: {error}");
-                    return Err(Failure::new(Exit::Disk, "disk", detail).next("pinhole doctor"));
+                    return Err(Failure::new(Kind::Disk, detail).next("pinhole doctor"));
                 }
             }
         }
@@ -126,9 +126,7 @@ fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
             Err(error) => {
                 runtime.let_go();
                 let detail = format!("no other command can reach this session: {error}");
-                return Err(
-                    Failure::new(Exit::Unreachable, "no-control", detail).next("do it all in one command: pinhole give, pinhole take")
-                );
+                return Err(Failure::new(Kind::NoControl, detail).next("do it all in one command: pinhole give, pinhole take"));
             }
         }
     }
@@ -153,13 +151,13 @@ async fn serve(
     let Request { by, code, what, .. } = match serde_json::from_slice::<Request>(&line) {
         Ok(request) if request.v == VERSION => request,
         _ => {
-            let failure = Failure::new(Exit::Usage, "usage", "the session does not understand this command")
+            let failure = Failure::new(Kind::Usage, "the session does not understand this command")
                 .next("use the pinhole that the session was started with");
             return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
         }
     };
     if !control.admits(&by, code.as_deref()) {
-        let failure = Failure::new(Exit::Code, "code-not-open", "that session was begun by somebody else").next("pinhole status");
+        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next("pinhole status");
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
     match what {
@@ -187,7 +185,7 @@ async fn serve(
         }
         What::Ask { bytes, wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
-            let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: Kind::Text }], None)).await?;
+            let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: ThingKind::Text }], None)).await?;
             match wares.map(|brought| brought.wares.into_iter().next()) {
                 Ok(Some(Ware::Text(question))) => ask(&mut read, &mut write, control, question, deadline).await,
                 Ok(_) => Ok(()),
@@ -259,7 +257,7 @@ async fn collect(
         _ = read.fill_buf() => return Ok(()),
     };
     let none = |_| {
-        let failure = Failure::new(Exit::Unfinished, "no-secret", "that channel holds no secret now");
+        let failure = Failure::new(Kind::NoSecret, "that channel holds no secret now");
         Err(failure.next("the same with --wait 45, which waits for one"))
     };
     let loan = match lent.unwrap_or_else(none) {
@@ -321,7 +319,7 @@ async fn text(
         match journal.take_text() {
             Some(Some(said)) => return hand_over(read, write, control, &Text(said)).await,
             Some(None) => {
-                let failure = Failure::new(Exit::Peer, "session-gone", "the session has ended, and no text is left in it");
+                let failure = Failure::new(Kind::SessionGone, "the session has ended, and no text is left in it");
                 return say(write, &Reply::Failed(Fault::from(&failure.next("pinhole status")))).await;
             }
             None if Instant::now() < deadline => {}
@@ -391,7 +389,7 @@ async fn follow(
                 Some(fate) => fate,
                 // Whoever would have told has ended.
                 None => {
-                    let failure = Failure::new(Exit::Peer, "peer-lost", "the channel ended before that was delivered")
+                    let failure = Failure::new(Kind::PeerLost, "the channel ended before that was delivered")
                         .next("start again with a new code");
                     return say(write, &Reply::Failed(Fault::from(&failure))).await;
                 }

@@ -1,8 +1,8 @@
 //! What is sent through a session's socket: its bytes, never a copy that is not wiped.
 
 use super::feed::{self, Feed, Input};
-use super::wire::{Bounds, Kind, Thing, Unsettled};
-use crate::failure::{Exit, Failure};
+use super::wire::{Bounds, Thing, ThingKind, Unsettled};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Options, Selection};
 use crate::files::secret_source;
 use crate::session::plan::Ware;
@@ -55,14 +55,14 @@ impl Parcel {
     /// How it is announced, and what it is.
     pub(super) fn packed(self) -> (Thing, Content) {
         let (kind, bytes) = match self {
-            Self::Text(text) => (Kind::Text, text.into_bytes()),
-            Self::Secret(label, secret) => (Kind::Secret { label }, secret.expose().to_vec()),
+            Self::Text(text) => (ThingKind::Text, text.into_bytes()),
+            Self::Secret(label, secret) => (ThingKind::Secret { label }, secret.expose().to_vec()),
             Self::Files(paths, options) => {
                 let bytes = paths.iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect();
                 let Options { exclude, gitignore, links, fence } = options;
-                (Kind::Files { exclude, gitignore, links, fence: fence.as_ref().map(Bounds::of) }, bytes)
+                (ThingKind::Files { exclude, gitignore, links, fence: fence.as_ref().map(Bounds::of) }, bytes)
             }
-            Self::Stream(input) => return (Thing { bytes: 0, kind: Kind::Stream }, Content::Stream(input)),
+            Self::Stream(input) => return (Thing { bytes: 0, kind: ThingKind::Stream }, Content::Stream(input)),
         };
         (Thing { bytes: bytes.len(), kind }, Content::Bytes(Zeroizing::new(bytes)))
     }
@@ -83,22 +83,23 @@ impl Bounds {
 /// for files besides that of the command that brings them.
 pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>, own: Option<&Fence>) -> Result<Brought, Failure> {
     if things.len() > THINGS {
-        return Err(Failure::new(Exit::Usage, "usage", format!("more than {THINGS} things are sent at once")));
+        return Err(Failure::new(Kind::Usage, format!("more than {THINGS} things are sent at once")));
     }
     let (mut wares, mut feed) = (Vec::new(), None);
     for Thing { bytes, kind } in things {
         let most = match kind {
-            Kind::Text => Body::MAX,
-            Kind::Secret { .. } => secret_source::LONGEST,
-            Kind::Files { .. } => PATHS,
-            Kind::Stream => 0,
+            ThingKind::Text => Body::MAX,
+            ThingKind::Secret { .. } => secret_source::LONGEST,
+            ThingKind::Files { .. } => PATHS,
+            ThingKind::Stream => 0,
         };
         if bytes > most {
-            return Err(Failure::new(Exit::Usage, "too-long", format!("that has {bytes} bytes, and at most {most} go at once"))
-                .next("send it as a file"));
+            return Err(
+                Failure::new(Kind::TooLong, format!("that has {bytes} bytes, and at most {most} go at once")).next("send it as a file")
+            );
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
-        from.read_exact(&mut held).await.map_err(|error| Failure::new(Exit::Other, "failed", format!("the command broke off: {error}")))?;
+        from.read_exact(&mut held).await.map_err(|error| Failure::new(Kind::Failed, format!("the command broke off: {error}")))?;
         wares.push(ware(kind, &mut held, own, &mut feed).await?);
     }
     let unsettled = |ware: &Ware| {
@@ -113,15 +114,15 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
     Ok(Brought { wares, about, feed })
 }
 
-async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut Option<Feed>) -> Result<Ware, Failure> {
+async fn ware(kind: ThingKind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut Option<Feed>) -> Result<Ware, Failure> {
     let bytes = std::mem::take(bytes);
     match kind {
-        Kind::Text => match String::from_utf8(bytes) {
+        ThingKind::Text => match String::from_utf8(bytes) {
             Ok(text) => Ok(Ware::Text(text)),
-            Err(_) => Err(Failure::new(Exit::Usage, "not-text", "the text is not UTF-8")),
+            Err(_) => Err(Failure::new(Kind::NotText, "the text is not UTF-8")),
         },
-        Kind::Secret { label } => Ok(Ware::Secret(label, Arc::new(SecretVec::new(bytes)))),
-        Kind::Files { exclude, gitignore, links, fence } => {
+        ThingKind::Secret { label } => Ok(Ware::Secret(label, Arc::new(SecretVec::new(bytes)))),
+        ThingKind::Files { exclude, gitignore, links, fence } => {
             let paths: Vec<PathBuf> = bytes
                 .split(|byte| *byte == 0)
                 .filter(|path| !path.is_empty())
@@ -129,7 +130,7 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut O
                 .collect();
             // What is relative would be another file here than there, and "-" would be another's standard input.
             if let Some(relative) = paths.iter().find(|path| !path.is_absolute()) {
-                return Err(Failure::new(Exit::Usage, "usage", format!("{} is not an absolute path", Path::display(relative))));
+                return Err(Failure::new(Kind::Usage, format!("{} is not an absolute path", Path::display(relative))));
             }
             let fence = match fence {
                 Some(told) => Some(told.fence().inside(own.cloned())),
@@ -138,8 +139,8 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut O
             let options = Options { exclude, gitignore, links, fence };
             selection(paths, options, io::empty()).await
         }
-        Kind::Stream if feed.is_some() => Err(Failure::new(Exit::Usage, "stream-alone", "one standard input is sent at a time")),
-        Kind::Stream => {
+        ThingKind::Stream if feed.is_some() => Err(Failure::new(Kind::StreamAlone, "one standard input is sent at a time")),
+        ThingKind::Stream => {
             let (feeding, stream) = feed::feed();
             *feed = Some(feeding);
             selection(vec!["-".into()], Options::default(), stream).await
@@ -150,7 +151,7 @@ async fn ware(kind: Kind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut O
 /// What these paths are, of which `-` is the stream.
 async fn selection(paths: Vec<PathBuf>, options: Options, stream: impl io::Read + Send + 'static) -> Result<Ware, Failure> {
     let checked = tokio::task::spawn_blocking(move || Selection::check(&paths, &options, stream)).await;
-    let selection = checked.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the files could not be looked at")))?;
+    let selection = checked.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the files could not be looked at")))?;
     Ok(Ware::Files(Arc::new(selection)))
 }
 
@@ -166,10 +167,10 @@ mod tests {
     #[tokio::test]
     async fn one_stream_comes_with_a_request_and_its_bytes_behind_all_others() {
         let stream = || Parcel::Stream(Box::new(io::empty())).packed().0;
-        let text = Thing { bytes: 1, kind: Kind::Text };
+        let text = Thing { bytes: 1, kind: ThingKind::Text };
         let brought = read(&mut &b"x"[..], vec![stream(), text], None).await.unwrap();
         assert!(brought.feed.is_some() && matches!(brought.wares.as_slice(), [Ware::Files(_), Ware::Text(text)] if text == "x"));
-        for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: Kind::Stream }]] {
+        for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: ThingKind::Stream }]] {
             assert!(read(&mut &b"x"[..], things, None).await.is_err());
         }
     }
@@ -214,23 +215,23 @@ mod tests {
             // As it goes over the socket.
             let thing = serde_json::from_slice(&serde_json::to_vec(&thing).unwrap()).unwrap();
             let read = read(&mut &bytes[..], vec![thing], own.as_ref()).await;
-            assert_eq!(read.map(|_| ()).map_err(|failure| failure.word), if sent { Ok(()) } else { Err("fenced") }, "{path:?}");
+            assert_eq!(read.map(|_| ()).map_err(|failure| failure.kind.as_str()), if sent { Ok(()) } else { Err("fenced") }, "{path:?}");
         }
     }
 
     #[tokio::test]
     async fn what_is_relative_too_long_or_cut_is_refused() {
         fn word<T>(came: Result<T, Failure>) -> &'static str {
-            came.err().unwrap().word
+            came.err().unwrap().kind.as_str()
         }
         for path in ["a", "-", "./a"] {
             assert_eq!(word(arrive(Parcel::Files(vec![path.into()], Options::default())).await), "usage");
         }
-        let long = Thing { bytes: Body::MAX + 1, kind: Kind::Text };
+        let long = Thing { bytes: Body::MAX + 1, kind: ThingKind::Text };
         assert_eq!(word(read(&mut &[][..], vec![long], None).await), "too-long");
-        let cut = Thing { bytes: 5, kind: Kind::Text };
+        let cut = Thing { bytes: 5, kind: ThingKind::Text };
         assert_eq!(word(read(&mut &b"four"[..], vec![cut], None).await), "failed");
-        let many = (0..=THINGS).map(|_| Thing { bytes: 0, kind: Kind::Text }).collect();
+        let many = (0..=THINGS).map(|_| Thing { bytes: 0, kind: ThingKind::Text }).collect();
         assert_eq!(word(read(&mut &[][..], many, None).await), "usage");
     }
 }

@@ -2,18 +2,16 @@
 //! program, run by the same user, but perhaps of different versions.
 
 use super::owner::Visitor;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::Links;
 use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// The version of what is said here; another is answered with a failure and nothing else.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
 /// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in escapes, and then quoted.
 pub(super) const LONGEST_LINE: u64 = 8 << 20;
 
@@ -58,13 +56,13 @@ pub(super) enum What {
 pub(super) struct Thing {
     /// How many bytes follow.
     pub(super) bytes: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: ThingKind,
 }
 
 /// What the bytes are.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum ThingKind {
     Text,
     Secret {
         label: Option<String>,
@@ -286,7 +284,6 @@ impl Want {
 /// A failure on its way to the process that asked.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Fault {
-    exit: u8,
     word: String,
     detail: String,
     quotes_peer: bool,
@@ -296,27 +293,16 @@ pub(super) struct Fault {
 
 impl From<&Failure> for Fault {
     fn from(failure: &Failure) -> Self {
-        let Failure { exit, word, detail, quotes_peer, next, saved_to } = failure.clone();
-        Self { exit: exit.code(), word: word.to_owned(), detail, quotes_peer, next, saved_to }
+        let Failure { kind, notice: _, detail, quotes_peer, next, saved_to } = failure.clone();
+        Self { word: kind.as_str().to_owned(), detail, quotes_peer, next, saved_to }
     }
 }
 
 impl From<Fault> for Failure {
-    fn from(Fault { exit, word, detail, quotes_peer, next, saved_to }: Fault) -> Self {
-        Self { exit: Exit::of(exit).unwrap_or(Exit::Other), word: kept(word), detail, quotes_peer, next, saved_to }
+    fn from(Fault { word, detail, quotes_peer, next, saved_to }: Fault) -> Self {
+        // A session of a later version may have kinds that this one does not know.
+        Self { kind: Kind::of(&word).unwrap_or(Kind::Failed), notice: false, detail, quotes_peer, next, saved_to }
     }
-}
-
-/// A word that was heard, for as long as the process lives: each is kept once, and there are as many as EVENTS.md lists.
-fn kept(word: String) -> &'static str {
-    static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(word) = words.get(word.as_str()) {
-        return word;
-    }
-    let word = word.leak();
-    words.insert(word);
-    word
 }
 
 /// The next line without its end; nothing at the end.
@@ -347,13 +333,12 @@ mod tests {
 
     #[test]
     fn a_failure_arrives_as_it_was() {
-        let failure = Failure::new(Exit::Peer, "peer-declined", Subject::named("x y").was_not("wanted")).next("ask");
-        let Failure { exit, word, detail, quotes_peer, next, .. } = Failure::from(Fault::from(&failure));
-        assert_eq!((exit, word, detail, next), (Exit::Peer, "peer-declined", "\"x y\" was not wanted".to_owned(), failure.next.clone()));
+        let failure = Failure::new(Kind::PeerDeclined, Subject::named("x y").was_not("wanted")).next("ask");
+        let Failure { kind, detail, quotes_peer, next, .. } = Failure::from(Fault::from(&failure));
+        assert_eq!((kind, detail, next), (Kind::PeerDeclined, "\"x y\" was not wanted".to_owned(), failure.next.clone()));
         assert!(quotes_peer, "the mark goes with the words");
-        assert!(std::ptr::eq(word, Failure::from(Fault::from(&failure)).word), "a process that goes on keeps it once");
-        let unknown = Fault { exit: 99, word: "new".into(), detail: "x".into(), quotes_peer: false, next: None, saved_to: None };
-        assert_eq!(Failure::from(unknown).exit, Exit::Other);
+        let unknown = Fault { word: "new".into(), detail: "x".into(), quotes_peer: false, next: None, saved_to: None };
+        assert_eq!(Failure::from(unknown).kind, Kind::Failed);
     }
 
     #[tokio::test]
@@ -367,8 +352,8 @@ mod tests {
 
     #[test]
     fn a_request_of_another_kind_is_told_from_garbage() {
-        let request: Request = serde_json::from_slice(br#"{"v":2,"by":{"owner":"person","all":false},"do":"about","more":1}"#).unwrap();
+        let request: Request = serde_json::from_slice(br#"{"v":3,"by":{"owner":"person","all":false},"do":"about","more":1}"#).unwrap();
         assert!(matches!(request.what, What::About));
-        assert!(serde_json::from_slice::<Request>(br#"{"v":2,"by":{"owner":"person","all":false},"do":"dance"}"#).is_err());
+        assert!(serde_json::from_slice::<Request>(br#"{"v":3,"by":{"owner":"person","all":false},"do":"dance"}"#).is_err());
     }
 }

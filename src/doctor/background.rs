@@ -3,7 +3,7 @@
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::agent::{Agent, allow};
 use std::path::Path;
 
@@ -63,7 +63,7 @@ pub(super) fn instead(agent: Option<Agent>) -> String {
 /// That no session can go on in the background here.
 #[must_use]
 pub fn not_detachable(why: &str) -> Failure {
-    Failure::new(Exit::Unreachable, "not-detachable", why).next(instead(Agent::here()))
+    Failure::new(Kind::NotDetachable, why).next(instead(Agent::here()))
 }
 
 /// Refuses to leave a session in the background where `doctor` says that it would not live on.

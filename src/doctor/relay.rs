@@ -1,7 +1,7 @@
 //! The way to the relay that is set: the proxy before it, and the relay itself.
 
 use super::{Finding, Setup};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::amounts::took;
 use crate::settings::agent::{Agent, allow};
 use crate::settings::{Network, RelayChoice};
@@ -32,7 +32,7 @@ pub(super) fn proxy(setup: &Setup) -> Finding {
 
 async fn seen(url: &RelayUrl, network: Network) -> Result<Option<String>, Failure> {
     let late = |_| {
-        Failure::new(Exit::Unreachable, "proxy-unreachable", format!("the proxy does not answer within {} s", PATIENCE.as_secs()))
+        Failure::new(Kind::ProxyUnreachable, format!("the proxy does not answer within {} s", PATIENCE.as_secs()))
             .next("check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY names hosts that are reached without a proxy")
     };
     timeout(PATIENCE, dial::proxy(url, network)).await.map_err(late)?
@@ -54,7 +54,7 @@ pub(super) fn relay(setup: &Setup) -> Finding {
 async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Duration, Failure> {
     let since = Instant::now();
     let Err(failure) = health_as_used(choice, trust, network, PATIENCE).await else { return Ok(since.elapsed()) };
-    if failure.word != "relay-unreachable" {
+    if failure.kind != Kind::RelayUnreachable {
         return Err(failure);
     }
     // What the relay does not answer may be what the proxy has swallowed.
@@ -67,7 +67,7 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<
 /// Looks on an event loop of its own.
 fn look<T>(at: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let cannot = |error| {
-        Failure::new(Exit::Other, "internal", format!("this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"))
+        Failure::new(Kind::Internal, format!("this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"))
             .next(allow(Agent::here()))
     };
     // The loop makes one for signals, and does not survive it if that is refused.

@@ -1,7 +1,7 @@
 //! What the findings come to.
 
 use super::Setup;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Check;
 
 /// One closing sentence: what works here. The essentials are `dial`, `files` and what a host waits at, the relay if one is set and a port of
@@ -21,11 +21,8 @@ pub(super) fn verdict(setup: &Setup, checks: &[Check]) -> Result<Check, Failure>
             ["files"] => "; what goes out is served, and what comes in goes where -o DIR says",
             _ => "",
         };
-        let failure = Failure::new(
-            Exit::Unreachable,
-            "not-working",
-            format!("not all of `give` and `take` works here: see {}{part}", missing.join(" and ")),
-        );
+        let failure =
+            Failure::new(Kind::NotWorking, format!("not all of `give` and `take` works here: see {}{part}", missing.join(" and ")));
         return Err(match first(most) {
             Some(next) => failure.next(next),
             None => failure,
@@ -67,7 +64,7 @@ mod tests {
         assert!(but.detail.contains("cannot reach a running session, and nothing lives on"), "{}", but.detail);
         for essential in ["listen", "dial", "files"] {
             let failure = verdict(&setup(Ok(())), &without(&[essential])).unwrap_err();
-            assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "not-working"));
+            assert_eq!(failure.kind, Kind::NotWorking);
             assert!(failure.detail.contains(essential) && failure.next.unwrap() == format!("mend {essential}"));
         }
         let both = verdict(&setup(Ok(())), &without(&["files", "dial"])).unwrap_err();
@@ -76,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_host_waits_at_the_relay_where_one_is_set() {
-        let set = || setup(Err(Failure::new(Exit::Usage, "usage", "x")));
+        let set = || setup(Err(Failure::new(Kind::Usage, "x")));
         assert!(verdict(&set(), &without(&["listen"])).is_ok());
         assert!(verdict(&set(), &without(&["relay"])).is_err());
         assert!(verdict(&setup(Ok(())), &without(&["relay"])).is_ok());

@@ -1,7 +1,7 @@
 //! Where one thing goes that no file of its own keeps: standard output, or the pipe or device that `-o` names. It is opened once, before a
 //! code is used, and nothing is made beside it.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::look::Sink;
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
@@ -37,7 +37,7 @@ impl Outlet {
             return Ok(true);
         }
         let unfit = |what: &str| {
-            Err(Failure::new(Exit::Usage, "usage", format!("-o {} is {what}", path.display()))
+            Err(Failure::new(Kind::Usage, format!("-o {} is {what}", path.display()))
                 .next("name a folder, a file, a pipe, or - for standard output"))
         };
         match path.metadata() {
@@ -57,7 +57,7 @@ impl Outlet {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let own = Self::is_stdout(path);
         if own && Sink::Stdout.is_closed() {
-            return Err(Failure::new(Exit::Other, "output-closed", "standard output is closed, so nothing can go there")
+            return Err(Failure::new(Kind::OutputClosed, "standard output is closed, so nothing can go there")
                 .next("leave it open, or name a folder with -o DIR"));
         }
         let opened = if own {
@@ -67,7 +67,7 @@ impl Outlet {
             OpenOptions::new().append(true).custom_flags(OFlags::NOCTTY.bits().cast_signed()).open(path)
         };
         opened.map(|file| Self { file: Arc::new(file), own }).map_err(|error| {
-            Failure::new(Exit::Disk, "disk", format!("-o {} cannot be written to: {error}", path.display()))
+            Failure::new(Kind::Disk, format!("-o {} cannot be written to: {error}", path.display()))
                 .next("check its permissions, or name a folder with -o DIR")
         })
     }
@@ -123,7 +123,7 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
         for refused in [dir.path().join("socket"), "/dev/fd/987".into()] {
             let failure = Outlet::is_named_by(&refused).unwrap_err();
-            assert_eq!((failure.exit, failure.word), (Exit::Usage, "usage"), "{failure}");
+            assert_eq!(failure.kind, Kind::Usage, "{failure}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
 use super::secret_source::is_variable;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::program::Program;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Reason;
@@ -29,8 +29,7 @@ impl SecretExec {
     /// Exit 2 if no program is named or found, or `variable` can be no variable's name.
     pub fn new(variable: &str, command: &[OsString]) -> Result<Self, Failure> {
         let usage = |detail: &str| {
-            Failure::new(Exit::Usage, "usage", detail)
-                .next("write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG ARG...")
+            Failure::new(Kind::Usage, detail).next("write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG ARG...")
         };
         if !variable.is_empty() && !is_variable(variable) {
             return Err(usage("what follows --secret-exec= is no name of a variable"));
@@ -89,7 +88,7 @@ impl SecretExec {
 
     fn failed(&self, what: &str) -> Refusal {
         let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not handed over", self.program.name());
-        let failure = Failure::new(Exit::Other, "exec-failed", detail).next("put that right, and ask for the secret again");
+        let failure = Failure::new(Kind::ExecFailed, detail).next("put that right, and ask for the secret again");
         Refusal { reason: Reason::Failed, failure }
     }
 }
@@ -117,7 +116,7 @@ mod tests {
             ("", &[""], "no-such-file"),
         ] {
             let failure = exec(variable, command).unwrap_err();
-            assert_eq!((failure.exit, failure.word), (Exit::Usage, word), "{command:?}");
+            assert_eq!(failure.kind.as_str(), word, "{command:?}");
         }
         assert_eq!(exec("", &["/bin/cat"]).unwrap().variable(), None);
         assert_eq!(exec("KEY", &["cat"]).unwrap().variable(), Some("KEY"));
@@ -130,13 +129,13 @@ mod tests {
         let is = r#"test "$KEY" = 'a
 b' && test -z "$(cat)" && test -z "$PINHOLE_CODE""#;
         run("KEY", &["sh", "-c", is], b"a\nb\n").await.unwrap();
-        assert_eq!(run("KEY", &["true"], b"a\0b").await.unwrap_err().failure.word, "secret-unfit");
+        assert_eq!(run("KEY", &["true"], b"a\0b").await.unwrap_err().failure.kind, Kind::SecretUnfit);
     }
 
     #[tokio::test]
     async fn the_programs_status_decides() {
         let refusal = run("", &["sh", "-c", "exit 3"], b"s3cr3t").await.unwrap_err();
-        assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::Failed, Exit::Other, "exec-failed"));
+        assert_eq!((refusal.reason, refusal.failure.kind), (Reason::Failed, Kind::ExecFailed));
         assert!(refusal.failure.detail.contains('3') && !refusal.failure.detail.contains("s3cr3t"), "{refusal}");
         assert!(run("", &["sh", "-c", "kill -9 $$"], b"x").await.is_err());
         // More than a pipe holds, and nobody reads it.

@@ -2,7 +2,7 @@
 
 use super::outbox::Fence;
 use super::typed_secret::ask;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
 use std::fs::File;
@@ -59,7 +59,7 @@ impl SecretSource {
                 let what = format!("{path:?}");
                 let file = File::open(path).map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                        usage("no-such-file", format!("{what} is not there")).next("check the spelling of the path")
+                        usage(Kind::NoSuchFile, format!("{what} is not there")).next("check the spelling of the path")
                     }
                     _ => unreadable(&what, &error),
                 })?;
@@ -70,13 +70,13 @@ impl SecretSource {
             }
             Self::Env(name) if !is_variable(name) => {
                 // Not repeated: it may be the value itself.
-                Err(usage("no-such-variable", "what was given to --secret-env is no name of an environment variable".into())
+                Err(usage(Kind::NoSuchVariable, "what was given to --secret-env is no name of an environment variable".into())
                     .next("name it as in --secret-env API_KEY, without $ and without a value"))
             }
             Self::Env(name) => {
                 fence.map_or(Ok(()), |fence| fence.admit_variable(name))?;
                 let Some(value) = std::env::var_os(name) else {
-                    return Err(usage("no-such-variable", format!("the environment variable {name:?} is not set"))
+                    return Err(usage(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))
                         .next(format!("export {name} before the command, or check the spelling")));
                 };
                 fitting(Zeroizing::new(value.into_vec()), &format!("the environment variable {name:?}"))
@@ -94,8 +94,8 @@ pub fn is_variable(name: &str) -> bool {
 
 fn typed(secret: io::Result<Zeroizing<Vec<u8>>>) -> Result<SecretVec, Failure> {
     let secret = secret.map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "interrupted", "interrupted"),
-        _ => Failure::new(Exit::NoAnswer, "no-answer", format!("the secret cannot be asked for, there is no usable terminal: {error}"))
+        io::ErrorKind::Interrupted => Failure::new(Kind::Interrupted, "interrupted"),
+        _ => Failure::new(Kind::NoAnswer, format!("the secret cannot be asked for, there is no usable terminal: {error}"))
             .next("take it from a file, an environment variable or standard input"),
     })?;
     fitting(secret, "what was typed")
@@ -111,20 +111,21 @@ fn read_whole(input: impl Read, what: &str) -> Result<SecretVec, Failure> {
 /// The secret in a buffer of its own length; `bytes` is wiped.
 fn fitting(bytes: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretVec, Failure> {
     match bytes.len() {
-        0 => Err(usage("empty-secret", format!("{what} is empty, so there is no secret to send")).next("put the secret there first")),
+        0 => Err(usage(Kind::EmptySecret, format!("{what} is empty, so there is no secret to send")).next("put the secret there first")),
         1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
         _ => {
-            Err(usage("too-long", format!("{what} is longer than {LONGEST} bytes, which is the longest secret")).next("send it as a file"))
+            Err(usage(Kind::TooLong, format!("{what} is longer than {LONGEST} bytes, which is the longest secret"))
+                .next("send it as a file"))
         }
     }
 }
 
-fn usage(word: &'static str, detail: String) -> Failure {
-    Failure::new(Exit::Usage, word, detail)
+fn usage(kind: Kind, detail: String) -> Failure {
+    Failure::new(kind, detail)
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Failure {
-    Failure::new(Exit::Disk, "source-unreadable", format!("{what} cannot be read: {error}")).next("check its permissions")
+    Failure::new(Kind::SourceUnreadable, format!("{what} cannot be read: {error}")).next("check its permissions")
 }
 
 #[cfg(test)]
@@ -142,9 +143,9 @@ mod tests {
         std::fs::write(&path, b"\xffkey\r\n\n").unwrap();
         assert_eq!(SecretSource::File(path).read(None).ok().unwrap().expose(), b"\xffkey\r\n\n");
         let missing = refusal(SecretSource::File(dir.path().join("none")).read(None));
-        assert_eq!((missing.exit, missing.word), (Exit::Usage, "no-such-file"));
+        assert_eq!(missing.kind, Kind::NoSuchFile);
         let folder = refusal(SecretSource::File(dir.path().into()).read(None));
-        assert_eq!((folder.exit, folder.word), (Exit::Disk, "source-unreadable"));
+        assert_eq!(folder.kind, Kind::SourceUnreadable);
     }
 
     #[test]
@@ -152,9 +153,9 @@ mod tests {
         let longest = vec![7; LONGEST];
         assert_eq!(read_whole(&*longest, "it").ok().unwrap().expose(), longest);
         let endless = refusal(read_whole(io::repeat(7), "it"));
-        assert_eq!((endless.exit, endless.word), (Exit::Usage, "too-long"));
-        assert_eq!(refusal(read_whole(io::empty(), "it")).word, "empty-secret");
-        assert_eq!(refusal(typed(Ok(Zeroizing::default()))).word, "empty-secret");
+        assert_eq!(endless.kind, Kind::TooLong);
+        assert_eq!(refusal(read_whole(io::empty(), "it")).kind, Kind::EmptySecret);
+        assert_eq!(refusal(typed(Ok(Zeroizing::default()))).kind, Kind::EmptySecret);
     }
 
     #[test]
@@ -163,11 +164,11 @@ mod tests {
         let set = SecretSource::Env("CARGO_MANIFEST_DIR".into()).read(None).ok().unwrap();
         assert_eq!(set.expose(), env!("CARGO_MANIFEST_DIR").as_bytes());
         let unset = refusal(SecretSource::Env("PINHOLE_NOT_SET".into()).read(None));
-        assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
+        assert_eq!(unset.kind, Kind::NoSuchVariable);
         assert!(unset.detail.contains("PINHOLE_NOT_SET"), "{unset}");
         for name in ["", "A=B", "A\0B", "sk-5up3rs3cr3t", "7UP", "\u{e9}"] {
             let unset = refusal(SecretSource::Env(name.into()).read(None));
-            assert_eq!((unset.exit, unset.word), (Exit::Usage, "no-such-variable"));
+            assert_eq!(unset.kind, Kind::NoSuchVariable);
             assert!(name.is_empty() || !unset.detail.contains(name), "{unset}");
         }
     }
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn without_a_terminal_nobody_can_be_asked() {
         let refused = refusal(typed(Err(io::ErrorKind::NotFound.into())));
-        assert_eq!((refused.exit, refused.word), (Exit::NoAnswer, "no-answer"));
+        assert_eq!(refused.kind, Kind::NoAnswer);
         assert_eq!(typed(Ok(b"typed words ".to_vec().into())).ok().unwrap().expose(), b"typed words ");
     }
 }

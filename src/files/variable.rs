@@ -2,7 +2,7 @@
 //! what is sent.
 
 use super::secret_source::is_variable;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 
 /// Ends of the names of credentials: such a variable is read by the program that needs it, and makes no other run.
 const FORMS: [&str; 6] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS", "_DSN"];
@@ -100,7 +100,7 @@ impl Accepted {
     pub fn new(names: &[String]) -> Result<Self, Failure> {
         match names.iter().all(|name| is_variable(name)) {
             true => Ok(Self(names.to_vec())),
-            false => Err(Failure::new(Exit::Usage, "usage", "what was given to --accept-env is no name of an environment variable")
+            false => Err(Failure::new(Kind::Usage, "what was given to --accept-env is no name of an environment variable")
                 .next("name it as in --accept-env DATABASE_URL")),
         }
     }

@@ -5,7 +5,7 @@
 mod pace;
 mod run;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::secret_source::is_variable;
 use crate::program::{OURS, Program};
 pub use pace::{A_MINUTE, Pace};
@@ -77,9 +77,7 @@ impl Handler {
     /// Exit 2 if no program is named or found, or a variable is not set, or is one that nobody gets.
     pub fn new(command: &[OsString], form: Form, limits: Limits, names: &[String]) -> Result<Self, Failure> {
         let Some(program) = Program::named(command)? else {
-            return Err(
-                Failure::new(Exit::Usage, "usage", "--on-message names no program").next("write it last: --on-message -- PROG ARG...")
-            );
+            return Err(Failure::new(Kind::Usage, "--on-message names no program").next("write it last: --on-message -- PROG ARG..."));
         };
         let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| passed(name)).collect();
         for name in names {
@@ -97,17 +95,17 @@ fn passed(name: &OsString) -> bool {
 
 /// A variable of `--handler-env`.
 fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
-    let wrong = |word, detail: String| Failure::new(Exit::Usage, word, detail);
+    let wrong = |kind, detail: String| Failure::new(kind, detail);
     if !is_variable(name) {
         // Not repeated: it may be NAME=VALUE.
-        return Err(wrong("no-such-variable", "what was given to --handler-env is no name of an environment variable".into())
+        return Err(wrong(Kind::NoSuchVariable, "what was given to --handler-env is no name of an environment variable".into())
             .next("name it as in --handler-env API_KEY, without $ and without a value"));
     }
     if OURS.contains(&name) {
-        return Err(wrong("usage", format!("{name} is no business of a handler's")).next("leave it out"));
+        return Err(wrong(Kind::Usage, format!("{name} is no business of a handler's")).next("leave it out"));
     }
     let value = std::env::var_os(name).ok_or_else(|| {
-        wrong("no-such-variable", format!("the environment variable {name:?} is not set"))
+        wrong(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))
             .next(format!("export {name} before the command, or check the spelling"))
     })?;
     Ok((name.into(), value))

@@ -1,7 +1,7 @@
 //! One run of a handler: a message in, an answer out, and nothing left of it afterwards.
 
 use super::{Facts, Handler};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::program::Group;
 use crate::settings::agent::VARIABLE;
 use pinhole_protocol::messages::Body;
@@ -37,12 +37,12 @@ impl Handler {
     /// `handler-timeout` if it takes too long; `handler-failed` if it cannot be run, ends otherwise than with 0, or prints what is no text
     /// or too long for a message. Then what it has printed is no answer.
     pub async fn run(&self, message: Vec<u8>, facts: Facts) -> Result<Option<String>, Failure> {
-        let failed = |what: &str| self.failure("handler-failed", what);
+        let failed = |what: &str| self.failure(Kind::HandlerFailed, what);
         let too_much = || failed(&format!("printed more than the {} bytes of one message", Body::MAX)).next(INSTEAD);
         let (status, said) = match timeout(self.timeout, came(self.command(facts), message)).await {
             Err(_) => {
                 let what = format!("did not end within {} s and was ended", self.timeout.as_secs());
-                return Err(self.failure("handler-timeout", &what).next("--handler-timeout gives it longer"));
+                return Err(self.failure(Kind::HandlerTimeout, &what).next("--handler-timeout gives it longer"));
             }
             Ok(Err(error)) => {
                 return Err(failed(&format!("could not be run: {error}")).next("run it by hand, with a message on its standard input"));
@@ -86,8 +86,8 @@ impl Handler {
     }
 
     /// Its arguments are not repeated: they can hold a token.
-    fn failure(&self, word: &'static str, what: &str) -> Failure {
-        Failure::new(Exit::Other, word, format!("the handler {:?} {what}, so that message has no answer", self.program.name()))
+    fn failure(&self, kind: Kind, what: &str) -> Failure {
+        Failure::new(kind, format!("the handler {:?} {what}, so that message has no answer", self.program.name()))
     }
 }
 
@@ -161,10 +161,10 @@ mod tests {
         handler(script, PATIENCE).run(message.as_bytes().to_vec(), facts()).await
     }
 
-    fn word(came: Result<Option<String>, Failure>) -> &'static str {
+    fn word(came: Result<Option<String>, Failure>) -> Kind {
         let failure = came.unwrap_err();
         assert!(failure.next.is_some(), "{failure:?}");
-        failure.word
+        failure.kind
     }
 
     #[tokio::test]
@@ -180,20 +180,20 @@ mod tests {
     async fn a_message_is_as_long_as_it_may_be_both_ways() {
         let long = "x".repeat(Body::MAX);
         assert!(run("cat; echo", &long).await.unwrap().unwrap() == long);
-        assert_eq!(word(run("cat; printf x", &format!("{long}\nx")).await), "handler-failed");
-        assert_eq!(word(run("head -c 2097152 /dev/zero", "x").await), "handler-failed");
-        assert_eq!(word(run("exec yes", "x").await), "handler-failed");
+        assert_eq!(word(run("cat; printf x", &format!("{long}\nx")).await), Kind::HandlerFailed);
+        assert_eq!(word(run("head -c 2097152 /dev/zero", "x").await), Kind::HandlerFailed);
+        assert_eq!(word(run("exec yes", "x").await), Kind::HandlerFailed);
         // More than a pipe holds, and nobody reads it.
         assert_eq!(run("echo enough", &long).await.unwrap().unwrap(), "enough");
     }
 
     #[tokio::test]
     async fn what_fails_has_no_answer() {
-        assert_eq!(word(run("echo half; exit 3", "x").await), "handler-failed");
-        assert_eq!(word(run("echo half; kill -9 $$", "x").await), "handler-failed");
-        assert_eq!(word(run("printf '\\377'", "x").await), "handler-failed");
+        assert_eq!(word(run("echo half; exit 3", "x").await), Kind::HandlerFailed);
+        assert_eq!(word(run("echo half; kill -9 $$", "x").await), Kind::HandlerFailed);
+        assert_eq!(word(run("printf '\\377'", "x").await), Kind::HandlerFailed);
         let late = handler("echo half; sleep 1000", Duration::from_millis(200)).run(b"x".to_vec(), facts()).await;
-        assert_eq!(word(late), "handler-timeout");
+        assert_eq!(word(late), Kind::HandlerTimeout);
     }
 
     #[tokio::test]

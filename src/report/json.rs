@@ -12,10 +12,10 @@ use super::escape::Ascii;
 use super::meter::Meters;
 use super::sentences::{Side, TAKE_SECRET, sentence, word};
 use crate::control::wire::{About, Words};
-use crate::failure::Failure;
+use crate::failure::{Failure, ended};
 use crate::session::event::{Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, Way};
 use differing::Differing;
-use line::{Body, Item, Join, Kind, Line, Open, Peer, Status, Trust, Value};
+use line::{Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::schema;
 use serde::Serialize;
@@ -155,7 +155,7 @@ impl Lines {
                 }
             }
             Event::Trouble(failure) => Body::Error {
-                error: failure.word,
+                error: failure.kind.as_str(),
                 detail: &failure.detail,
                 trust: Trust::of(failure.quotes_peer),
                 saved_to: failure.saved_to.as_deref().map(spelt),
@@ -163,7 +163,8 @@ impl Lines {
             },
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
             Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
-            Event::End { exit, reason, more } => {
+            Event::End { failed, more } => {
+                let (exit, reason) = ended(*failed);
                 Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: above_zero(self.seq) }
             }
         }
@@ -183,7 +184,7 @@ fn arrived(file: &Arrived) -> line::File {
         saved_to,
         saved_to_bytes: saved_to_bytes.flatten(),
         size: file.size,
-        kind: if file.folder { Kind::Folder } else { Kind::File },
+        kind: if file.folder { FileKind::Folder } else { FileKind::File },
         files: file.files,
         merged: file.merged.then_some(true),
         replaced: above_zero(file.replaced),
@@ -237,7 +238,7 @@ fn channel(channel: &Channel) -> Status<'_> {
         code: Some(channel.code.as_str()).filter(|code| !code.is_empty()),
         number: channel.number,
         join: channel.join.first().map(|join| join.command.as_str()),
-        joins: channel.join.iter().map(|join| Join { place: join.place, command: &join.command }).collect(),
+        joins: channel.join.iter().map(|join| Join { place: &join.place, command: &join.command }).collect(),
         reach: match channel.reach {
             Reach::Machine => line::Reach::Machine,
             Reach::Announced => line::Reach::Network,

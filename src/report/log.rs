@@ -39,7 +39,7 @@ impl Log {
         let next = failure.next.iter().map(|next| ("next", next.as_str()));
         let trust = failure.quotes_peer.then_some(("trust", "untrusted"));
         let said = [("detail", failure.detail.as_str())].into_iter().chain(trust).chain(next);
-        self.line(Level::ERROR, failure.word, said.map(|(key, value)| (key.to_owned(), value.into())).collect())
+        self.line(Level::ERROR, failure.kind.as_str(), said.map(|(key, value)| (key.to_owned(), value.into())).collect())
     }
 
     fn line(&self, level: Level, event: &str, said: Map<String, Value>) -> io::Result<()> {
@@ -138,7 +138,7 @@ impl Visit for Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
+    use crate::failure::Kind;
     use std::sync::Arc;
 
     #[derive(Clone, Default)]
@@ -196,7 +196,7 @@ mod tests {
     fn a_failure_is_the_last_line() {
         let page = Page::default();
         let log = Log::new(Level::ERROR, true, Box::new(page.clone()));
-        log.failure(&Failure::new(Exit::Usage, "usage", "that cannot be").next("do this")).unwrap();
+        log.failure(&Failure::new(Kind::Usage, "that cannot be").next("do this")).unwrap();
         let line: Value = serde_json::from_slice(&page.0.lock().unwrap()).unwrap();
         assert_eq!((&line["level"], &line["event"]), (&"error".into(), &"usage".into()));
         assert_eq!((&line["detail"], &line["next"]), (&"that cannot be".into(), &"do this".into()));

@@ -21,7 +21,7 @@ pub mod transcript;
 
 pub use json::schema;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::{Channel, Event, Sent};
 use bare::Bare;
 use human::Human;
@@ -70,7 +70,7 @@ pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_termina
         (true, _, _) | (false, false, Some("json")) => Ok(Format::Json),
         (false, true, _) | (false, false, Some("human")) => Ok(Format::Human),
         (false, false, None | Some("")) => Ok(if to_terminal { Format::Human } else { Format::Json }),
-        (false, false, Some(_)) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_OUTPUT is neither `human` nor `json`")),
+        (false, false, Some(_)) => Err(Failure::new(Kind::Usage, "PINHOLE_OUTPUT is neither `human` nor `json`")),
     }
 }
 
@@ -336,7 +336,7 @@ mod tests {
             let mut reporter = Reporter::new(Shared::default(), Settings { format, ..JSON });
             let told = std::sync::Arc::clone(&heard);
             reporter.listen(Box::new(move |_, line| told.lock().unwrap().push(line.map(|(seq, line)| (seq, line.to_owned())))));
-            for event in [Event::Waiting, Event::Trouble(Failure::new(Exit::Other, "failed", "x")), test_events::text("hello")] {
+            for event in [Event::Waiting, Event::Trouble(Failure::new(Kind::Failed, "x")), test_events::text("hello")] {
                 reporter.event(&event, Instant::now()).unwrap();
             }
             let heard = heard.lock().unwrap();
@@ -356,7 +356,7 @@ mod tests {
         for line in [line, "{}", "no line", "{\"seq\":9}\n{\"type\":\"end\"}"] {
             reporter.relay(line, Instant::now()).unwrap();
         }
-        reporter.event(&Event::End { exit: Exit::Done, reason: "done", more: true }, Instant::now()).unwrap();
+        reporter.event(&Event::End { failed: None, more: true }, Instant::now()).unwrap();
         let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         assert_eq!(said, format!("{line}\n{}\n", r#"{"v":1,"type":"end","exit":0,"reason":"done","more":true,"last_seq":7}"#));
     }
@@ -367,7 +367,7 @@ mod tests {
         let mut reporter = Reporter::new(Shared::default(), Settings { format: Format::Human, ..JSON });
         reporter.transcribe(Transcript::lines(page.clone()));
         reporter.sent(&Sent { id: ItemId(1), what: "a text".into(), size: Some(2), body: Some("hi") }, Instant::now());
-        for event in [Event::Waiting, Event::Trouble(Failure::new(Exit::Other, "failed", "x").next("pinhole take 1-walrus"))] {
+        for event in [Event::Waiting, Event::Trouble(Failure::new(Kind::Failed, "x").next("pinhole take 1-walrus"))] {
             reporter.event(&event, Instant::now()).unwrap();
         }
         let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
@@ -400,7 +400,7 @@ mod tests {
         ] {
             let out = Shared::default();
             let mut reporter = Reporter::new(out.clone(), Settings { format, look: Look::PLAIN, once: false, progress_every: None });
-            let end = Event::End { exit: Exit::Done, reason: "done", more: false };
+            let end = Event::End { failed: None, more: false };
             for event in [&Event::Closed, &end, &end, &Event::Closed] {
                 reporter.event(event, Instant::now()).unwrap();
             }

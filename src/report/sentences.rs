@@ -1,7 +1,7 @@
 //! What a [`Reason`] of the wire means to the people and scripts on this side: a fixed word, a sentence, the next step, and the exit
 //! status (EVENTS.md, "Reasons"). The sentences are ours: no text of the peer's choosing travels with a reason.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::wire::Reason;
 
 /// Whose reason it is.
@@ -16,7 +16,10 @@ pub enum Side {
 /// The fixed word of a reason, as `peer_left` carries it and as errors of this side do.
 #[must_use]
 pub const fn word(reason: Reason) -> &'static str {
-    here(reason).1
+    match reason {
+        Reason::Done => "done",
+        reason => here(reason).0.as_str(),
+    }
 }
 
 /// The reason of a word.
@@ -29,19 +32,19 @@ pub fn reason(text: &str) -> Option<Reason> {
 #[must_use]
 pub const fn sentence(reason: Reason, side: Side) -> &'static str {
     match side {
-        Side::Here => here(reason).2,
-        Side::There => there(reason).2,
+        Side::Here => here(reason).1,
+        Side::There => there(reason).1,
     }
 }
 
 /// The failure that a reason leads to on this side.
 #[must_use]
 pub fn failure_from(reason: Reason, side: Side) -> Failure {
-    let (exit, word, sentence) = match side {
+    let (kind, sentence) = match side {
         Side::Here => here(reason),
         Side::There => there(reason),
     };
-    let failure = Failure::new(exit, word, sentence);
+    let failure = Failure::new(kind, sentence);
     match next(reason, side) {
         Some(step) => failure.next(step),
         None => failure,
@@ -57,59 +60,58 @@ pub fn untaken(secrets: usize) -> String {
     if secrets == 1 { "a secret that nobody has taken".into() } else { format!("{secrets} secrets that nobody has taken") }
 }
 
-const fn here(reason: Reason) -> (Exit, &'static str, &'static str) {
+const fn here(reason: Reason) -> (Kind, &'static str) {
     match reason {
-        Reason::Done => (Exit::Done, "done", "everything is done"),
-        Reason::Declined => (Exit::Other, "declined", "you declined it"),
-        Reason::Interrupted => (Exit::Interrupted, "interrupted", "interrupted"),
-        Reason::NoSpace => (Exit::Disk, "no-space", "there is not enough space on the disk here"),
-        Reason::Disk => (Exit::Disk, "disk", "the disk or file system here failed"),
-        Reason::TooLarge => (Exit::Other, "too-large", "it is larger than allowed here"),
-        Reason::BadName => (Exit::Peer, "bad-name", "the other side sent a name that cannot be stored safely"),
-        Reason::Exists => (Exit::Disk, "exists", "something of that name is already here"),
-        Reason::SourceChanged => (Exit::SourceChanged, "source-changed", "the source changed while it was being sent"),
-        Reason::SourceUnreadable => (Exit::Disk, "source-unreadable", "the source could not be read"),
-        Reason::SecretToOutput => (Exit::Usage, "secret-to-output", "a secret does not go to standard output"),
-        Reason::SameRole => (Exit::Usage, "same-role", "both sides came for the same thing: one gives, the other takes"),
-        Reason::NotVerified => (Exit::Tampering, "not-verified", "the verification words were not confirmed here"),
-        Reason::Expired => (Exit::Expired, "expired", "the channel's time is over"),
-        Reason::Protocol => (Exit::Tampering, "protocol", "the other side broke the protocol"),
-        Reason::OutputClosed => (Exit::Other, "output-closed", "the program that was to get the bytes has stopped reading"),
-        Reason::NoAnswer => (Exit::NoAnswer, "no-answer", "an answer was needed and there is no terminal to ask at"),
-        Reason::NotWanted => (Exit::Other, "not-wanted", "this side takes one thing only, and something else came"),
-        Reason::Failed => (Exit::Other, "failed", "something failed here"),
-        Reason::Link => (Exit::Other, "link", "a link leads out of what is sent, or cannot be made where it goes"),
-        Reason::Special => (Exit::Other, "special", "it is a device, a socket or a pipe"),
-        Reason::OverLimits => (Exit::Other, "over-limits", "it is too long, too deep or too much for one transfer"),
+        // It is no failure here, so there is no kind for it.
+        Reason::Done => (Kind::Failed, "everything is done"),
+        Reason::Declined => (Kind::Declined, "you declined it"),
+        Reason::Interrupted => (Kind::Interrupted, "interrupted"),
+        Reason::NoSpace => (Kind::NoSpace, "there is not enough space on the disk here"),
+        Reason::Disk => (Kind::Disk, "the disk or file system here failed"),
+        Reason::TooLarge => (Kind::TooLarge, "it is larger than allowed here"),
+        Reason::BadName => (Kind::BadName, "the other side sent a name that cannot be stored safely"),
+        Reason::Exists => (Kind::Exists, "something of that name is already here"),
+        Reason::SourceChanged => (Kind::SourceChanged, "the source changed while it was being sent"),
+        Reason::SourceUnreadable => (Kind::SourceUnreadable, "the source could not be read"),
+        Reason::SecretToOutput => (Kind::SecretToOutput, "a secret does not go to standard output"),
+        Reason::SameRole => (Kind::SameRole, "both sides came for the same thing: one gives, the other takes"),
+        Reason::NotVerified => (Kind::NotVerified, "the verification words were not confirmed here"),
+        Reason::Expired => (Kind::Expired, "the channel's time is over"),
+        Reason::Protocol => (Kind::Protocol, "the other side broke the protocol"),
+        Reason::OutputClosed => (Kind::OutputClosed, "the program that was to get the bytes has stopped reading"),
+        Reason::NoAnswer => (Kind::NoAnswer, "an answer was needed and there is no terminal to ask at"),
+        Reason::NotWanted => (Kind::NotWanted, "this side takes one thing only, and something else came"),
+        Reason::Failed => (Kind::Failed, "something failed here"),
+        Reason::Link => (Kind::Link, "a link leads out of what is sent, or cannot be made where it goes"),
+        Reason::Special => (Kind::Special, "it is a device, a socket or a pipe"),
+        Reason::OverLimits => (Kind::OverLimits, "it is too long, too deep or too much for one transfer"),
     }
 }
 
-const fn there(reason: Reason) -> (Exit, &'static str, &'static str) {
+const fn there(reason: Reason) -> (Kind, &'static str) {
     match reason {
-        Reason::Done => (Exit::Peer, "peer-left", "the other side has left"),
-        Reason::Declined => (Exit::Peer, "peer-declined", "the other side said no"),
-        Reason::Interrupted => (Exit::Peer, "peer-interrupted", "the other side was interrupted"),
-        Reason::NoSpace => (Exit::Peer, "peer-no-space", "the other side is out of disk space"),
-        Reason::Disk => (Exit::Peer, "peer-disk", "the disk or file system of the other side failed"),
-        Reason::TooLarge => (Exit::Peer, "peer-too-large", "it is larger than the other side allows"),
-        Reason::BadName => (Exit::Peer, "peer-bad-name", "the other side cannot store a name safely"),
-        Reason::Exists => (Exit::Peer, "peer-exists", "something of that name is already at the other side"),
-        Reason::SourceChanged => (Exit::SourceChanged, "source-changed", "the source changed at the other side while it was being sent"),
-        Reason::SourceUnreadable => (Exit::Peer, "peer-source-unreadable", "the other side could not read what it was sending"),
-        Reason::SecretToOutput => {
-            (Exit::Peer, "peer-secret-to-output", "the other side writes to its standard output, where secrets do not go")
-        }
-        Reason::SameRole => (Exit::Usage, "same-role", "both sides came for the same thing: one gives, the other takes"),
-        Reason::NotVerified => (Exit::Tampering, "not-verified", "the other side did not confirm the verification words"),
-        Reason::Expired => (Exit::Expired, "expired", "the channel's time is over"),
-        Reason::Protocol => (Exit::Peer, "peer-protocol", "the other side says that this one broke the protocol"),
-        Reason::OutputClosed => (Exit::Peer, "peer-output-closed", "the program that was to get the bytes there has stopped reading"),
-        Reason::NoAnswer => (Exit::Peer, "peer-no-answer", "the other side needed an answer and had nobody to ask"),
-        Reason::NotWanted => (Exit::Peer, "peer-not-wanted", "the other side takes one thing only, and this is not it"),
-        Reason::Failed => (Exit::Peer, "peer-failed", "something failed at the other side"),
-        Reason::Link => (Exit::Peer, "peer-link", "a link leads out of what is sent, or cannot be made where it goes"),
-        Reason::Special => (Exit::Peer, "peer-special", "it is a device, a socket or a pipe"),
-        Reason::OverLimits => (Exit::Peer, "peer-over-limits", "it is too long, too deep or too much for one transfer"),
+        Reason::Done => (Kind::PeerLeft, "the other side has left"),
+        Reason::Declined => (Kind::PeerDeclined, "the other side said no"),
+        Reason::Interrupted => (Kind::PeerInterrupted, "the other side was interrupted"),
+        Reason::NoSpace => (Kind::PeerNoSpace, "the other side is out of disk space"),
+        Reason::Disk => (Kind::PeerDisk, "the disk or file system of the other side failed"),
+        Reason::TooLarge => (Kind::PeerTooLarge, "it is larger than the other side allows"),
+        Reason::BadName => (Kind::PeerBadName, "the other side cannot store a name safely"),
+        Reason::Exists => (Kind::PeerExists, "something of that name is already at the other side"),
+        Reason::SourceChanged => (Kind::SourceChanged, "the source changed at the other side while it was being sent"),
+        Reason::SourceUnreadable => (Kind::PeerSourceUnreadable, "the other side could not read what it was sending"),
+        Reason::SecretToOutput => (Kind::PeerSecretToOutput, "the other side writes to its standard output, where secrets do not go"),
+        Reason::SameRole => (Kind::SameRole, "both sides came for the same thing: one gives, the other takes"),
+        Reason::NotVerified => (Kind::NotVerified, "the other side did not confirm the verification words"),
+        Reason::Expired => (Kind::Expired, "the channel's time is over"),
+        Reason::Protocol => (Kind::PeerProtocol, "the other side says that this one broke the protocol"),
+        Reason::OutputClosed => (Kind::PeerOutputClosed, "the program that was to get the bytes there has stopped reading"),
+        Reason::NoAnswer => (Kind::PeerNoAnswer, "the other side needed an answer and had nobody to ask"),
+        Reason::NotWanted => (Kind::PeerNotWanted, "the other side takes one thing only, and this is not it"),
+        Reason::Failed => (Kind::PeerFailed, "something failed at the other side"),
+        Reason::Link => (Kind::PeerLink, "a link leads out of what is sent, or cannot be made where it goes"),
+        Reason::Special => (Kind::PeerSpecial, "it is a device, a socket or a pipe"),
+        Reason::OverLimits => (Kind::PeerOverLimits, "it is too long, too deep or too much for one transfer"),
     }
 }
 
@@ -134,6 +136,7 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
     use std::collections::BTreeSet;
 
     #[test]
@@ -151,22 +154,22 @@ mod tests {
 
     #[test]
     fn whose_disk_is_full_decides_the_status() {
-        assert_eq!(failure_from(Reason::NoSpace, Side::Here).exit, Exit::Disk);
-        assert_eq!(failure_from(Reason::NoSpace, Side::There).exit, Exit::Peer);
-        assert_eq!(failure_from(Reason::NoSpace, Side::There).word, "peer-no-space");
+        assert_eq!(failure_from(Reason::NoSpace, Side::Here).exit(), Exit::Disk);
+        assert_eq!(failure_from(Reason::NoSpace, Side::There).exit(), Exit::Peer);
+        assert_eq!(failure_from(Reason::NoSpace, Side::There).kind, Kind::PeerNoSpace);
     }
 
     #[test]
     fn what_concerns_both_ends_both_with_one_status() {
         for reason in [Reason::SourceChanged, Reason::SameRole, Reason::NotVerified, Reason::Expired] {
             let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
-            assert_eq!((here.exit, here.word), (there.exit, there.word));
+            assert_eq!(here.kind, there.kind);
         }
     }
 
     #[test]
     fn no_reason_of_the_peers_ends_well() {
-        assert!(Reason::all().all(|reason| failure_from(reason, Side::There).exit != Exit::Done));
+        assert!(Reason::all().all(|reason| failure_from(reason, Side::There).exit().code() > 0));
     }
 
     #[test]
@@ -174,7 +177,8 @@ mod tests {
         let table = include_str!("EVENTS.md");
         for reason in Reason::all() {
             let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
-            let row = format!("| `{}` | {} | `{}` | {} |", here.word, here.exit.code(), there.word, there.exit.code());
+            let exit = if reason == Reason::Done { 0 } else { here.exit().code() };
+            let row = format!("| `{}` | {exit} | `{}` | {} |", word(reason), there.kind, there.exit().code());
             assert!(table.contains(&row), "EVENTS.md lacks: {row}");
         }
     }

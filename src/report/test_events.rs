@@ -1,7 +1,7 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::control::wire::{About, Role, State, Want};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::Found;
 use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way};
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
@@ -14,7 +14,7 @@ pub fn channel() -> Channel {
         code: "417-walrus-clipboard-mango".into(),
         number: 417,
         reach: Reach::Relay("the relay wss://relay.example/ (from --relay)".into()),
-        join: vec![Join { place: "anywhere", command: "pinhole take 417-walrus-clipboard-mango".into() }],
+        join: vec![Join { place: "anywhere".into(), command: "pinhole take 417-walrus-clipboard-mango".into() }],
         link: None,
         // 2026-11-21 10:00:00 UTC
         expires_at: UNIX_EPOCH + Duration::from_secs(1_795_255_200),
@@ -96,8 +96,8 @@ pub fn every(peer: &str) -> Vec<Event> {
         number: 9_417,
         link: Some("https://relay.example/#417-walrus-clipboard-mango".into()),
         join: vec![
-            Join { place: "on this network", command: "pinhole take 9417-walrus-clipboard-mango".into() },
-            Join { place: "by name", command: "pinhole take 9417-walrus-clipboard-mango@desk.example".into() },
+            Join { place: "on this network".into(), command: "pinhole take 9417-walrus-clipboard-mango".into() },
+            Join { place: "by name".into(), command: "pinhole take 9417-walrus-clipboard-mango@desk.example".into() },
         ],
         offering: Some(peer.into()),
         ..channel()
@@ -164,7 +164,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             acts: Found::default(),
             set_aside: Some(SetAside::Device),
         }),
-        Event::Trouble(Failure::new(Exit::Other, "failed", peer).next(peer)),
+        Event::Trouble(Failure::new(Kind::Failed, peer).next(peer)),
         Event::Session(about()),
         Event::Session(About { secrets_held: 3, number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
         Event::Session(About { state: State::Ended, end: Some((0, "done".into())), diagnostics: Some(peer.into()), ..about() }),

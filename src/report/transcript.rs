@@ -7,7 +7,7 @@ use super::amounts::size;
 use super::escape::{name, terminal_text};
 use super::json::timestamp;
 use super::sentences::word;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind, ended};
 use crate::session::event::{Event, Sent};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -41,17 +41,17 @@ impl Transcript {
             Some("md") => Form::Markdown,
             Some("jsonl") => Form::Lines,
             _ => {
-                return Err(Failure::new(Exit::Usage, "usage", "the file of --transcript is neither a .md nor a .jsonl")
+                return Err(Failure::new(Kind::Usage, "the file of --transcript is neither a .md nor a .jsonl")
                     .next("--transcript talk.md for people, --transcript talk.jsonl for programs"));
             }
         };
         let shown = path.display().to_string();
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
-                Failure::new(Exit::Disk, "exists", format!("{shown} is already there and is not overwritten"))
+                Failure::new(Kind::Exists, format!("{shown} is already there and is not overwritten"))
                     .next("name another file with --transcript")
             } else {
-                Failure::new(Exit::Disk, "disk", format!("the transcript {shown} cannot be made: {error}"))
+                Failure::new(Kind::Disk, format!("the transcript {shown} cannot be made: {error}"))
                     .next("name a file in a folder that can be written to")
             }
         })?;
@@ -62,7 +62,7 @@ impl Transcript {
 
     /// That it cannot be written any further.
     pub(super) fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(Exit::Disk, "disk", format!("the transcript {} ends here, because it cannot be written: {error}", self.path))
+        Failure::new(Kind::Disk, format!("the transcript {} ends here, because it cannot be written: {error}", self.path))
             .next("the channel goes on without it; make room there before the next")
     }
 
@@ -147,8 +147,11 @@ impl Transcript {
             Event::PeerLeft(reason) => self.entry(now, &format!("The other side has left ({}).", word(*reason)), None),
             Event::Disconnected => self.entry(now, "The connection is lost.", None),
             Event::Closed => self.entry(now, "The channel is closed.", None),
-            Event::Trouble(failure) => self.entry(now, &format!("Error ({}):", failure.word), Some((OURS, &failure.detail))),
-            Event::End { exit, reason, .. } => self.entry(now, &format!("Ended with {} ({reason}).", exit.code()), None),
+            Event::Trouble(failure) => self.entry(now, &format!("Error ({}):", failure.kind), Some((OURS, &failure.detail))),
+            Event::End { failed, .. } => {
+                let (exit, reason) = ended(*failed);
+                self.entry(now, &format!("Ended with {} ({reason}).", exit.code()), None)
+            }
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::driver::Driver;
 use super::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::prompt::{OwnTerminal, WITHOUT_VERIFY};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{ItemId, Reason, Want};
@@ -123,5 +123,5 @@ pub(super) fn same_role(want: Want) -> Failure {
         Want::Take => ("both sides came to take, so nothing was sent", "one side gives: pinhole give --code CODE PATH..."),
         Want::Both => ("both sides came for the same thing", "one side gives, the other takes"),
     };
-    Failure::new(Exit::Usage, "same-role", detail).next(next)
+    Failure::new(Kind::SameRole, detail).next(next)
 }

@@ -1,7 +1,7 @@
 //! A session for one question (`ask`): it ends with the answer, or without one when the time is over.
 
 use crate::control::{Answer, Closing, Control, unanswered};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use std::cell::Cell;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,14 +39,14 @@ pub(super) async fn asked(
     };
     match tokio::join!(session, asking) {
         (Err(failure), (_, true)) => Err(failure),
-        (Err(failure), (Ok(Answer::Came(_)), _)) if failure.word == "output-closed" => Err(failure),
+        (Err(failure), (Ok(Answer::Came(_)), _)) if failure.kind == Kind::OutputClosed => Err(failure),
         // What becomes of the channel after that is not what was asked for.
         (_, (Ok(Answer::Came(_)), _)) => Ok(()),
         (_, (Err(failure), _)) => Err(failure),
         (_, (Ok(Answer::Over), _)) => Err(unanswered()),
         (_, (Ok(Answer::Late), _)) => {
             let detail = format!("there was no answer within {} s", question.patience.as_secs());
-            Err(Failure::new(Exit::Expired, "unanswered", detail)
+            Err(Failure::new(Kind::Unanswered, detail)
                 .next("with a new code, --timeout waits longer; or hold a channel open: pinhole connect CODE, then send and receive"))
         }
     }

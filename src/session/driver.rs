@@ -13,7 +13,7 @@ use super::typing::Typing;
 use super::{Report, hand_over, tell};
 use crate::clock;
 use crate::control::{Control, Errand};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Receiving};
 use crate::report::sentences::{Side, failure_from};
 use crate::transport::Joined;
@@ -123,7 +123,7 @@ impl<'a> Driver<'a> {
     pub(super) fn start(plan: Arc<Plan>, joined: Joined, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
         let Joined { socket, path, established } = joined;
         let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
-        let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
+        let cannot = |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
         let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
         let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify, faithful: established.peer.is_faithful() };
         Ok(Self {
@@ -403,7 +403,7 @@ impl<'a> Driver<'a> {
     /// What did not go well, in the order of what explains most.
     fn judge(&mut self, outcome: Outcome) -> Option<Failure> {
         let lost = || {
-            Failure::new(Exit::Peer, "peer-lost", "the connection to the other side broke and what was under way is lost")
+            Failure::new(Kind::PeerLost, "the connection to the other side broke and what was under way is lost")
                 .next("start again with a new code")
         };
         let ended = match outcome {
@@ -419,12 +419,12 @@ impl<'a> Driver<'a> {
             Outcome::NeverHeard => {
                 self.say(&Event::Disconnected);
                 let detail = "the other side knew the code but was never heard of again; the code is dead";
-                Some(Failure::new(Exit::Peer, "peer-lost", detail).next("start again with a new code"))
+                Some(Failure::new(Kind::PeerLost, detail).next("start again with a new code"))
             }
             Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
             Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
             Outcome::Tampered => Some(
-                Failure::new(Exit::Tampering, "tampered", "what arrived was changed on its way, so the channel was closed")
+                Failure::new(Kind::Tampered, "what arrived was changed on its way, so the channel was closed")
                     .next("start again with a new code, over another network if this happens again"),
             ),
             Outcome::Violated(what) => Some(violated(what)),
@@ -436,7 +436,7 @@ impl<'a> Driver<'a> {
             return ended;
         }
         if self.plan.want == Want::Take && self.received == 0 {
-            return Some(Failure::new(Exit::Peer, "peer-left", "the other side left without sending anything"));
+            return Some(Failure::new(Kind::PeerLeft, "the other side left without sending anything"));
         }
         self.say(&Event::Closed);
         None
@@ -481,5 +481,5 @@ impl<'a> Driver<'a> {
 }
 
 fn violated(what: &str) -> Failure {
-    Failure::new(Exit::Tampering, "protocol", format!("the other side broke the protocol: it {what}")).next("update pinhole on both sides")
+    Failure::new(Kind::Protocol, format!("the other side broke the protocol: it {what}")).next("update pinhole on both sides")
 }

@@ -1,9 +1,10 @@
 //! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the program prints.
 
 use crate::control::wire::About;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::Found;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -120,10 +121,8 @@ pub enum Event {
     Check(Check),
     /// The last line, once.
     End {
-        /// The process's exit status.
-        exit: Exit,
-        /// A fixed word: `done`, or the word of the failure.
-        reason: &'static str,
+        /// What went wrong, if the session or command did not end well.
+        failed: Option<Kind>,
         /// Whether a `receive` has left more to receive.
         more: bool,
     },
@@ -174,7 +173,7 @@ pub enum Reach {
 #[derive(Clone)]
 pub struct Join {
     /// For whom it is: "on this machine", "on this network", "on the tailnet", "by name".
-    pub place: &'static str,
+    pub place: Cow<'static, str>,
     /// The whole command.
     pub command: String,
 }

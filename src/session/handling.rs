@@ -5,7 +5,7 @@ use super::event::Event;
 use super::interrupt::Interrupt;
 use super::plan::Ware;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::handler::{Facts, Form, Handler, Pace};
 use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
@@ -51,7 +51,7 @@ impl Driver<'_> {
         self.handling.turns = self.handling.turns.saturating_add(1);
         if self.handling.turns >= most && !self.handling.over {
             let detail = format!("{most} messages were said by both sides together, so the channel is closed");
-            self.say(&Event::Trouble(Failure::new(Exit::Done, "turns-over", detail).next("--max-turns allows more")));
+            self.say(&Event::Trouble(Failure::notice(Kind::TurnsOver, detail).next("--max-turns allows more")));
             self.leave();
         }
     }

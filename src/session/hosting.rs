@@ -5,7 +5,7 @@ use super::event::{Channel, Event};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Ending, Report, hand_over, tell, unsaid};
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::prompt::OwnTerminal;
 use crate::transport::relay::{Own, Serving};
 use crate::transport::{Joined, Met};
@@ -50,7 +50,7 @@ impl Host {
                 };
                 tokio::select! {
                     failure = broken => failure,
-                    () = clock::sleep_until(Some(until)) => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the code is dead")
+                    () = clock::sleep_until(Some(until)) => Failure::new(Kind::NobodyCame, "nobody came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"),
                     failure = ending.wait("before anybody came; the code is dead") => failure,
                 }
@@ -62,7 +62,7 @@ impl Host {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, ending).await? {
-                        return Err(Failure::new(Exit::Code, "code-guessed", "somebody used a wrong code, so this one is dead")
+                        return Err(Failure::new(Kind::CodeGuessed, "somebody used a wrong code, so this one is dead")
                             .next("run the command again for a new code, or allow more with --tries"));
                     }
                 }
@@ -72,7 +72,7 @@ impl Host {
                     }
                     tell(report, &Event::Trouble(failure));
                     if !self.ask(report, ending).await? {
-                        return Err(Failure::new(Exit::Unreachable, "code-lost", "the code is dead, and no new one was wanted")
+                        return Err(Failure::new(Kind::CodeLost, "the code is dead, and no new one was wanted")
                             .next("run the command again for a new code"));
                     }
                 }
@@ -101,7 +101,7 @@ impl Host {
     /// Makes a code and shows it.
     fn show(&self, door: &Door, plan: &Plan, report: &mut Report) -> Result<Judge, Failure> {
         let made = door.nameplate().and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
-        let code = made.map_err(|error| Failure::new(Exit::Usage, "usage", error.explain()))?;
+        let code = made.map_err(|error| Failure::new(Kind::Usage, error.explain()))?;
         let words = code.reveal();
         let command = match plan.want {
             Want::Give => format!("pinhole take {}", words.as_str()),
@@ -164,6 +164,6 @@ impl Host {
             failure = ending.wait("and the code is dead") => return Err(failure),
         };
         report.resume();
-        answer.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the question ended unexpectedly")))
+        answer.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the question ended unexpectedly")))
     }
 }

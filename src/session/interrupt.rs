@@ -1,7 +1,7 @@
 //! Ctrl-C and the signals that mean the same, heard at every stage, so that no prompt leaves the terminal without an echo and no peer is
 //! left without a word.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use std::io;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,7 +16,7 @@ pub(crate) struct Interrupt {
 
 impl Interrupt {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Other, "failed", format!("signals cannot be heard: {error}")));
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Kind::Failed, format!("signals cannot be heard: {error}")));
         let unless_ignored = |kind| if is_ignored(kind) { Ok(None) } else { listen(kind).map(Some) };
         Ok(Self {
             interrupt: unless_ignored(SignalKind::interrupt())?,
@@ -59,5 +59,5 @@ fn is_ignored(kind: SignalKind) -> bool {
 
 /// The failure that an interrupt is.
 pub(crate) fn interrupted(detail: &str) -> Failure {
-    Failure::new(Exit::Interrupted, "interrupted", detail)
+    Failure::new(Kind::Interrupted, detail)
 }

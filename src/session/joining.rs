@@ -6,7 +6,7 @@ use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::owner::Visitor;
 use crate::control::wire;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::Network;
 use crate::transport::Joined;
 use crate::transport::direct::{Candidates, join as dial};
@@ -44,7 +44,7 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
         found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
     let number = about.number?;
     let detail = format!("this code is used up by the channel {number}, which is open here already");
-    Some(Failure::new(Exit::Code, "code-unavailable", detail).next(format!("pinhole receive {number} --wait 45s")))
+    Some(Failure::new(Kind::CodeUnavailable, detail).next(format!("pinhole receive {number} --wait 45s")))
 }
 
 /// How a joiner gets to its host.
@@ -64,7 +64,7 @@ async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
         (Some(Place::Relay(url)), _) => plan.way_to(url).map(Route::Relay),
         (None, Some(port)) => Ok(Route::Direct(Candidates::near(port, plan.lan && plan.network == Network::Any))),
         (None, None) => plan.way()?.map(Route::Relay).ok_or_else(|| {
-            Failure::new(Exit::Usage, "no-relay", "this code's number is one that relays hand out, and no relay is set here")
+            Failure::new(Kind::NoRelay, "this code's number is one that relays hand out, and no relay is set here")
                 .next("take the other side's whole line or link, which names its relay; or set it: --relay URL, PINHOLE_RELAY, pinhole config set relay URL")
         }),
     }

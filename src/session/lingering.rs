@@ -5,13 +5,13 @@ use super::interrupt::Interrupt;
 use super::{Ending, Report, tell};
 use crate::clock;
 use crate::control::{Control, Taken};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::report::sentences::untaken;
 use std::time::Duration;
 
 /// Lives on until everything is taken, for `ttl` at most. What is lost makes a failure of a good end, and is told with any other.
 pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
-    let ended_here = |failure: &Failure| matches!(failure.exit, Exit::Interrupted | Exit::Expired);
+    let ended_here = |failure: &Failure| matches!(failure.exit(), Exit::Interrupted | Exit::Expired);
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
         end if ending.control.is_awaited() => {
@@ -23,12 +23,12 @@ pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut
                         say_taken(report, &ending.control, taken);
                         None
                     }
-                    () = ending.interrupt.wait() => Some((Exit::Interrupted, "interrupted", "interrupted")),
-                    () = ending.control.closed_now() => Some((Exit::Interrupted, "interrupted", "closed by another command")),
-                    () = clock::sleep_until(Some(over)) => Some((Exit::Expired, "expired", "the channel's time is over")),
+                    () = ending.interrupt.wait() => Some((Kind::Interrupted, "interrupted")),
+                    () = ending.control.closed_now() => Some((Kind::Interrupted, "closed by another command")),
+                    () = clock::sleep_until(Some(over)) => Some((Kind::Expired, "the channel's time is over")),
                 };
                 match cut {
-                    Some((exit, word, detail)) => break end.and(Err(Failure::new(exit, word, detail))),
+                    Some((kind, detail)) => break end.and(Err(Failure::new(kind, detail))),
                     None if ending.control.is_awaited() => {}
                     None => break end,
                 }
@@ -80,7 +80,7 @@ mod tests {
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
         let settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
-        let mut ending = Ending { interrupt: Interrupt::new().unwrap(), control };
+        let mut ending = Ending { interrupt: Interrupt::new().unwrap(), control, closed: false };
         linger(end, ttl, &mut report, &mut ending).await
     }
 
@@ -88,34 +88,34 @@ mod tests {
     async fn the_time_of_what_is_held_is_bounded() {
         let short = Duration::from_millis(1);
         let failure = ended(2, Ok(()), short).await.unwrap_err();
-        assert_eq!((failure.exit, failure.word), (Exit::Expired, "expired"));
+        assert_eq!(failure.kind, Kind::Expired);
         assert!(failure.detail.ends_with("2 secrets that nobody has taken"), "{failure}");
         // What went wrong before is the failure all the same.
-        let left = ended(1, Err(Failure::new(Exit::Peer, "peer-left", "it has left")), short).await.unwrap_err();
-        assert_eq!(left.word, "peer-left");
+        let left = ended(1, Err(Failure::new(Kind::PeerLeft, "it has left")), short).await.unwrap_err();
+        assert_eq!(left.kind, Kind::PeerLeft);
         assert!(left.detail.contains("it has left") && left.detail.ends_with("a secret that nobody has taken"), "{left}");
     }
 
     /// A session in the background that has ended so, and whether the command that started it was told of its channel before.
-    fn left(exit: Exit, told: bool) -> Control {
+    fn left(failed: Option<Kind>, told: bool) -> Control {
         let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
         if told {
             control.hand_over();
         }
-        control.heard(&Event::End { exit, reason: "x", more: false }, None);
+        control.heard(&Event::End { failed, more: false }, None);
         control
     }
 
     #[tokio::test]
     async fn what_is_left_of_a_session_in_the_background_is_bounded_too() {
-        let control = left(Exit::Done, true);
+        let control = left(None, true);
         assert!(control.is_wanted());
         // It comes back although nobody has asked.
         stay(&control, Duration::from_millis(1)).await;
-        assert!(left(Exit::Peer, true).is_wanted());
+        assert!(left(Some(Kind::PeerLeft), true).is_wanted());
         // Whoever started it knows already, or its hour is over, or somebody has ended it.
-        for (exit, told) in [(Exit::Done, false), (Exit::Expired, true), (Exit::Interrupted, true)] {
-            assert!(!left(exit, told).is_wanted(), "{exit:?} {told}");
+        for (failed, told) in [(None, false), (Some(Kind::Expired), true), (Some(Kind::Interrupted), true)] {
+            assert!(!left(failed, told).is_wanted(), "{failed:?} {told}");
         }
     }
 
@@ -123,9 +123,9 @@ mod tests {
     async fn what_ends_here_or_holds_nothing_ends_at_once() {
         let long = Duration::from_secs(3_600);
         assert!(ended(0, Ok(()), long).await.is_ok());
-        assert_eq!(ended(0, Err(Failure::new(Exit::Peer, "peer-left", "it has left")), long).await.unwrap_err().detail, "it has left");
-        for exit in [Exit::Interrupted, Exit::Expired] {
-            assert!(ended(1, Err(Failure::new(exit, "x", "x")), long).await.unwrap_err().detail.contains("nobody has taken"));
+        assert_eq!(ended(0, Err(Failure::new(Kind::PeerLeft, "it has left")), long).await.unwrap_err().detail, "it has left");
+        for kind in [Kind::Interrupted, Kind::Expired] {
+            assert!(ended(1, Err(Failure::new(kind, "x")), long).await.unwrap_err().detail.contains("nobody has taken"));
         }
     }
 }

@@ -21,7 +21,7 @@ mod typing;
 use crate::control::owner::Visitor;
 use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::not_detachable;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind, ended};
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
@@ -53,9 +53,8 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     // It makes such a pair for signals, and does not survive it if that is refused.
     let pair = std::os::unix::net::UnixStream::pair();
     let made = pair.and_then(|_| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build());
-    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime)).map_err(|error| {
-        Failure::new(Exit::Other, "failed", format!("the program cannot start its event loop: {error}")).next("pinhole doctor")
-    })
+    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime))
+        .map_err(|error| Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}")).next("pinhole doctor"))
 }
 
 /// Finds out what to do, which may ask the person here, runs that session to its end, says how it ended, and returns the exit status.
@@ -75,7 +74,7 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
         Err(failure) => Err(failure),
     };
     let end = match begun {
-        Ok(interrupt) => known(plan, meet, report, Ending { interrupt, control }).await,
+        Ok(interrupt) => known(plan, meet, report, Ending { interrupt, control, closed: false }).await,
         Err(failure) => Err(failure),
     };
     over(end, report, reached).await
@@ -98,22 +97,22 @@ pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
 
 /// Says how a session ended.
 async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Reached>) -> Exit {
-    let (exit, reason) = match &end {
-        Ok(()) => (Exit::Done, "done"),
+    let failed = match &end {
+        Ok(()) => None,
         Err(failure) => {
             if report.event(&Event::Trouble(failure.clone()), Instant::now()).is_err() {
                 // There may be somebody who reads this; if not, the exit status still says it.
                 let _ = writeln!(std::io::stderr(), "{failure}");
             }
-            (failure.exit, failure.word)
+            Some(failure.kind)
         }
     };
-    tell(report, &Event::End { exit, reason, more: false });
+    tell(report, &Event::End { failed, more: false });
     if let Some(Reached { server, control, ttl }) = reached {
         stay(&control, ttl).await;
         server.finish().await;
     }
-    exit
+    ended(failed).0
 }
 
 /// A session that other commands of this user can reach, and how long it is there for them after its end.
@@ -130,7 +129,7 @@ fn tell(report: &mut Report, event: &Event) {
 
 /// What there is to say reaches nobody.
 fn unsaid(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Other, "output-closed", format!("standard output takes nothing, so nobody would see the code: {error}"))
+    Failure::new(Kind::OutputClosed, format!("standard output takes nothing, so nobody would see the code: {error}"))
         .next("leave it open, with room where it goes")
 }
 
@@ -143,7 +142,7 @@ async fn heard(
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
     let (mut plan, meet) = tokio::select! {
-        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the command ended unexpectedly")))?,
+        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
     let control = control(&plan, &meet, if plan.detached { Reading::Detached } else { Reading::Printed });
@@ -151,7 +150,7 @@ async fn heard(
     if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();
     }
-    known(plan, meet, report, Ending { interrupt, control }).await
+    known(plan, meet, report, Ending { interrupt, control, closed: false }).await
 }
 
 async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
@@ -166,11 +165,10 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) 
         None => session.await,
     };
     match linger(end, ttl, report, &mut ending).await {
-        Err(failure) if failure.word == CLOSED && control.closing() == Some(Closing::Peace) && !promises => {
+        Err(_) if ending.closed && control.closing() == Some(Closing::Peace) && !promises => {
             tell(report, &Event::Closed);
             Ok(())
         }
-        Err(failure) if failure.word == CLOSED => Err(interrupted(&failure.detail)),
         end => end,
     }
 }
@@ -201,7 +199,7 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
             }
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
         }
-        Err(failure) if plan.detached && failure.exit == Exit::Unreachable => {
+        Err(failure) if plan.detached && failure.exit() == Exit::Unreachable => {
             return Err(not_detachable(&failure.detail));
         }
         Err(failure) if plan.detached => return Err(failure),
@@ -224,17 +222,19 @@ fn hand_over(control: &Control) {
 struct Ending {
     interrupt: Interrupt,
     control: Control,
+    /// True once another command has closed the session before there was a conversation.
+    closed: bool,
 }
-
-/// The word of the failure that a session ends with which another command closes before there is a conversation. It is never said.
-const CLOSED: &str = "closed";
 
 impl Ending {
     /// Waits for Ctrl-C or for another command that closes this session. `when` says what it interrupted.
     async fn wait(&mut self, when: &str) -> Failure {
         tokio::select! {
             () = self.interrupt.wait() => interrupted(&format!("interrupted {when}")),
-            () = self.control.closed() => Failure::new(Exit::Interrupted, CLOSED, format!("closed {when}, by another command")),
+            () = self.control.closed() => {
+                self.closed = true;
+                interrupted(&format!("closed {when}, by another command"))
+            }
         }
     }
 }

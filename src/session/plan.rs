@@ -2,7 +2,7 @@
 
 pub use super::asking::Question;
 use crate::control::owner::Owner;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::files::outbox::{Fence, Keeper, Selection};
@@ -92,7 +92,7 @@ impl Relays {
         }
         let (url, named) = (&choice.url, choice.named());
         let detail = format!("{named} is none that is set or allowed here, so nothing was sent to it: an agent's commands use no other");
-        Err(Failure::new(Exit::Unreachable, "fenced", detail).next(match keeper {
+        Err(Failure::new(Kind::Fenced, detail).next(match keeper {
             Keeper::Server => {
                 format!("if the user trusts that relay, they can have the server started as: pinhole mcp --allow-relay {url}")
             }
@@ -130,8 +130,7 @@ impl Plan {
             return Ok(());
         }
         Err(Failure::new(
-            Exit::Usage,
-            "usage",
+            Kind::Usage,
             "--relay-only lets nothing but a relay see this machine's addresses, and this would be a direct connection",
         )
         .next(
@@ -330,7 +329,7 @@ impl SecretPlace {
 pub fn private_base() -> Result<PathBuf, Failure> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::new(Exit::Disk, "disk", "this user has no home directory to keep received things in").next("name a folder with -o DIR")
+        Failure::new(Kind::Disk, "this user has no home directory to keep received things in").next("name a folder with -o DIR")
     })?;
     Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pinhole"))
 }

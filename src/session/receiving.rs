@@ -4,7 +4,7 @@ use super::answers::Gone;
 use super::driver::Driver;
 use super::event::{Arrived, Event, NAMES, Offered, SetAside, Way};
 use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
-use crate::failure::{Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::acting::{Found, Place};
 use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
 use crate::files::name::FileName;
@@ -139,7 +139,7 @@ impl Driver<'_> {
             Ok(Some(path)) => self.told(id, body, Some(path)),
             Ok(None) => {
                 let detail = format!("{} is here already and was left as it is", inbox.path().join(name.as_os_str()).display());
-                self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
+                self.say(&Event::Trouble(Failure::notice(Kind::Skipped, detail)));
                 self.arrived(Input::Refuse(id, Reason::Exists));
             }
             Err(Refusal { reason, failure }) => self.refuse(id, reason, Some(failure)),
@@ -472,7 +472,7 @@ impl Driver<'_> {
         for saved in saved {
             if saved.skipped {
                 let detail = Subject::from(&saved.name).was("already here and was left as it is");
-                self.say(&Event::Trouble(Failure::new(crate::failure::Exit::Done, "skipped", detail)));
+                self.say(&Event::Trouble(Failure::notice(Kind::Skipped, detail)));
                 continue;
             }
             if saved.path.is_none() && !saved.acts.is_empty() {

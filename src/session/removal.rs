@@ -1,6 +1,6 @@
 //! What was not delivered and is being removed: the session does not end before that is gone, or it has said where it is.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::Receiving;
 use futures_util::FutureExt;
 use std::path::PathBuf;
@@ -80,6 +80,6 @@ pub(super) fn left_behind(left: &[PathBuf]) -> Failure {
     let named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
     let more = left.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more beside them") } else { String::new() };
-    Failure::new(Exit::Disk, "left-behind", format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")))
+    Failure::new(Kind::LeftBehind, format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")))
         .next("remove them: nothing in them is complete")
 }

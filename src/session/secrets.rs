@@ -7,7 +7,7 @@ use super::lingering::say_taken;
 use super::plan::{SecretFile, SecretPlace, SecretSink, Taking};
 use super::receiving::PutOff;
 use crate::control::Taken;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::Place;
 use crate::files::inbox::{Refusal, store_secret_at};
 use crate::files::secret_exec::SecretExec;
@@ -64,7 +64,7 @@ impl Driver<'_> {
     /// A secret is where the command line says. One that has no form there is kept in a private file: its code is used up.
     fn sunk(&mut self, told: Told, secret: &SecretVec, stored: Result<Stored, Refusal>) {
         let stored = stored.map_err(|refusal| match self.plan.taking.clone() {
-            Some(taking) if refusal.failure.word == "secret-unfit" => self.kept_unfit(secret, &taking, refusal),
+            Some(taking) if refusal.failure.kind == Kind::SecretUnfit => self.kept_unfit(secret, &taking, refusal),
             _ => refusal,
         });
         self.secret_stored(told, stored);
@@ -111,7 +111,7 @@ impl Driver<'_> {
                     Ok(Ok(stored)) => driver.secret_stored(told, Ok(stored)),
                     Ok(Err(Some(secret))) => driver.keep(told, &secret, &taking),
                     Ok(Err(None)) => {
-                        let failure = Failure::new(Exit::Other, "declined", "the secret is not text and cannot be shown here")
+                        let failure = Failure::new(Kind::Declined, "the secret is not text and cannot be shown here")
                             .next("ask for it again, and take it with --secret-to-file PATH");
                         driver.refuse(told.id, Reason::Declined, Some(failure));
                     }

@@ -4,7 +4,7 @@ use super::driver::Driver;
 use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Next, Options, Outgoing, Selection, Totals};
 use crate::report::escape;
 use crate::report::sentences::{Side, failure_from};
@@ -361,11 +361,7 @@ impl Driver<'_> {
         if let Some(failure) = incomplete(differences, side) {
             self.trouble(failure);
         } else if self.plan.strict && differences.renamed() > 0 {
-            self.fail(Failure::new(
-                Exit::Other,
-                "renamed",
-                "something has another name at its receiver, and --strict makes that a failure",
-            ));
+            self.fail(Failure::new(Kind::Renamed, "something has another name at its receiver, and --strict makes that a failure"));
         }
     }
 
@@ -399,17 +395,17 @@ fn incomplete(differences: &Differences, side: Side) -> Option<Failure> {
         Side::Here => format!("{what} not here, or not whole; the rest is"),
         Side::There => format!("{what} not at the other side, or not whole; the rest is"),
     };
-    Some(Failure::new(Exit::Other, "incomplete", detail).next("see what is missing, and send that again"))
+    Some(Failure::new(Kind::Incomplete, detail).next("see what is missing, and send that again"))
 }
 
 /// That something was left out of a folder, which ends no command by itself.
 pub(crate) fn left_out(detail: String) -> Failure {
-    Failure::new(Exit::Done, "skipped", detail)
+    Failure::notice(Kind::Skipped, detail)
 }
 
 /// That it does, with `--strict`.
 pub(crate) fn left_out_strictly() -> Failure {
-    Failure::new(Exit::Other, "skipped", "something was left out, and --strict makes that a failure")
+    Failure::new(Kind::Skipped, "something was left out, and --strict makes that a failure")
 }
 
 /// What a transcript has of a ware: a text whole, a secret never.
@@ -425,5 +421,5 @@ fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
 }
 
 fn too_long(what: &str) -> Failure {
-    Failure::new(Exit::Usage, "too-long", format!("{what} is longer than the {} bytes of one message", Body::MAX)).next("send it as a file")
+    Failure::new(Kind::TooLong, format!("{what} is longer than the {} bytes of one message", Body::MAX)).next("send it as a file")
 }

@@ -3,7 +3,7 @@
 
 use super::driver::{Desk, Driver};
 use super::plan::Ware;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::Options;
 use crate::files::secret_source::SecretSource;
 use crate::report::amounts::roughly;
@@ -59,7 +59,7 @@ pub(super) struct Typing {
 impl Typing {
     /// Begins to read lines on a thread of its own.
     pub(super) fn start(screen: &Screen, desk: Desk) -> Result<Self, Failure> {
-        let cannot = |error: &dyn std::fmt::Display| Failure::new(Exit::Other, "failed", format!("lines cannot be typed here: {error}"));
+        let cannot = |error: &dyn std::fmt::Display| Failure::new(Kind::Failed, format!("lines cannot be typed here: {error}"));
         let mut editor = Editor::<Pace, MemHistory>::with_history(Config::default(), MemHistory::new()).map_err(|error| cannot(&error))?;
         screen.share(editor.create_external_printer().map_err(|error| cannot(&error))?);
         let keys = Arc::new(Keys::default());

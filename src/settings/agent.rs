@@ -1,6 +1,6 @@
 //! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use std::ffi::OsString;
 use std::io;
 
@@ -113,10 +113,8 @@ pub fn forbidden(what: &str, error: &io::Error) -> Option<Failure> {
 
 fn forbidden_to(agent: Option<Agent>, what: &str, error: &io::Error) -> Option<Failure> {
     let no_network = agent.is_some() && error.kind() == io::ErrorKind::NetworkUnreachable;
-    (no_network || error.kind() == io::ErrorKind::PermissionDenied).then(|| {
-        Failure::new(Exit::Unreachable, "network-forbidden", format!("this environment does not let pinhole {what}: {error}"))
-            .next(allow(agent))
-    })
+    (no_network || error.kind() == io::ErrorKind::PermissionDenied)
+        .then(|| Failure::new(Kind::NetworkForbidden, format!("this environment does not let pinhole {what}: {error}")).next(allow(agent)))
 }
 
 /// What to do after a connection that failed, behind the setting that switches the network on if an agent says that it is off.
@@ -131,12 +129,14 @@ pub fn online_first(next: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
     use rustix::io::Errno;
 
     #[test]
     fn what_the_system_refuses_is_forbidden_and_what_fails_is_not() {
-        let word =
-            |agent, errno: Errno| forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.exit, failure.word, failure.next));
+        let word = |agent, errno: Errno| {
+            forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.exit(), failure.kind.as_str(), failure.next))
+        };
         for agent in [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })] {
             let expected = Some((Exit::Unreachable, "network-forbidden", Some(allow(agent))));
             assert_eq!((word(agent, Errno::PERM), word(agent, Errno::ACCESS)), (expected.clone(), expected.clone()));

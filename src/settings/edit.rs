@@ -3,7 +3,7 @@
 use super::file::{path, text};
 use super::relay::relay_or_none;
 use super::{Config, Key};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::replace::replace;
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
@@ -17,7 +17,7 @@ const TRIES: u32 = 100;
 /// Usage, if `text` is no value for `key`, or the file could not be followed then: nothing is written; disk, if it cannot be written.
 pub fn set(key: Key, text: &str) -> Result<(), Failure> {
     let wrong = |why: String| {
-        Failure::new(Exit::Usage, "usage", format!("{} cannot be set to that: {why}", key.name())).next(format!(
+        Failure::new(Kind::Usage, format!("{} cannot be set to that: {why}", key.name())).next(format!(
             "write it as in: pinhole config set {} {}",
             key.name(),
             key.example()
@@ -45,10 +45,10 @@ pub fn unset(key: Key) -> Result<(), Failure> {
 
 fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
     let path = path().ok_or_else(|| {
-        Failure::new(Exit::Disk, "disk", "this user has no home directory to keep a configuration in").next("set HOME, or XDG_CONFIG_HOME")
+        Failure::new(Kind::Disk, "this user has no home directory to keep a configuration in").next("set HOME, or XDG_CONFIG_HOME")
     })?;
     let failed = |error: std::io::Error| {
-        Failure::new(Exit::Disk, "disk", format!("{} cannot be written: {error}", path.display())).next("check who may write there")
+        Failure::new(Kind::Disk, format!("{} cannot be written: {error}", path.display())).next("check who may write there")
     };
     for _ in 0..TRIES {
         let before = text(&path)?;

@@ -2,7 +2,7 @@
 
 use super::relay::relay_or_none;
 use super::{Key, Origin, Setting};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use etcetera::BaseStrategy;
 use pinhole_protocol::code::RelayUrl;
 use std::fs::File;
@@ -43,7 +43,7 @@ impl Config {
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let at = |span: Option<Range<usize>>, what: String| {
             let line = text.get(..span.unwrap_or_default().start).unwrap_or_default().matches('\n').count() + 1;
-            Failure::new(Exit::Usage, "usage", format!("{}, line {line}: {what}", path.display()))
+            Failure::new(Kind::Usage, format!("{}, line {line}: {what}", path.display()))
         };
         let document = Document::parse(text).map_err(|error| {
             let what: String = error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
@@ -124,23 +124,24 @@ pub(super) fn path() -> Option<PathBuf> {
 
 /// The text of the file; nothing if there is no file.
 pub(super) fn text(path: &Path) -> Result<Option<String>, Failure> {
-    let usage = |what: &str| {
-        Failure::new(Exit::Usage, "usage", format!("{} {what}", path.display())).next("move it away and run the command again")
-    };
+    let usage = |what: &str| Failure::new(Kind::Usage, format!("{} {what}", path.display())).next("move it away and run the command again");
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text)) {
         Ok(_) if text.len() as u64 > LONGEST => Err(usage("is too long for a configuration file")),
         Ok(_) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) if error.kind() == ErrorKind::InvalidData => Err(usage("is not text")),
-        Err(error) => Err(Failure::new(Exit::Disk, "disk", format!("{} cannot be read: {error}", path.display()))
-            .next("check who may read it, or move it away")),
+        Err(error) => {
+            Err(Failure::new(Kind::Disk, format!("{} cannot be read: {error}", path.display()))
+                .next("check who may read it, or move it away"))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
     use proptest::prelude::*;
 
     const FILE: &str = "/c/config.toml";
@@ -179,7 +180,7 @@ mod tests {
             ("relay", 1, ""),
         ] {
             let failure = parse(text).unwrap_err();
-            assert_eq!((failure.exit, failure.word), (Exit::Usage, "usage"));
+            assert_eq!(failure.kind, Kind::Usage);
             assert!(failure.detail.starts_with(&format!("{FILE}, line {line}: ")) && failure.detail.contains(says), "{text}: {failure}");
             assert!(failure.next.is_some() && !failure.detail.contains("hunter2"), "{failure}");
         }
@@ -188,9 +189,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_is_not_read_to_its_end() {
-        assert_eq!(text(Path::new("/dev/zero")).unwrap_err().exit, Exit::Usage);
+        assert_eq!(text(Path::new("/dev/zero")).unwrap_err().exit(), Exit::Usage);
         assert!(text(Path::new("/nowhere/config.toml")).unwrap().is_none());
-        assert_eq!(text(Path::new("/")).unwrap_err().exit, Exit::Disk);
+        assert_eq!(text(Path::new("/")).unwrap_err().exit(), Exit::Disk);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Which addresses this process may bind and dial.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use std::net::IpAddr;
 
 /// Which addresses this process may bind and dial (`PINHOLE_NETWORK`).
@@ -22,7 +22,7 @@ impl Network {
             None => Ok(Self::Any),
             Some(value) if value.is_empty() => Ok(Self::Any),
             Some(value) if value == "loopback" => Ok(Self::Loopback),
-            Some(_) => Err(Failure::new(Exit::Usage, "usage", "PINHOLE_NETWORK is set to something other than \"loopback\"")
+            Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_NETWORK is set to something other than \"loopback\"")
                 .next("unset PINHOLE_NETWORK, or set it to loopback")),
         }
     }

@@ -1,7 +1,7 @@
 //! Which relay is used: the one that the code names, else `--relay`, `PINHOLE_RELAY`, the configuration file, what was built in, or none.
 
 use super::{Config, Origin, Setting};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::code::RelayUrl;
 use std::env::VarError;
 
@@ -121,12 +121,13 @@ pub fn insecure_relay() -> Result<bool, Failure> {
 }
 
 fn usage(detail: String) -> Failure {
-    Failure::new(Exit::Usage, "usage", detail)
+    Failure::new(Kind::Usage, detail)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
     use std::path::Path;
 
     const FILE: &str = "/home/u/.config/pinhole/config.toml";
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place_and_without_itself() {
         let failure = decide(Some("wss://me:hunter2@relay.example"), None, &config(""), None).unwrap_err();
-        assert_eq!((failure.exit, failure.word), (Exit::Usage, "usage"));
+        assert_eq!(failure.kind, Kind::Usage);
         assert!(failure.detail.contains("(from --relay)") && failure.detail.contains("user name"), "{failure}");
         assert!(!format!("{failure:?}").contains("hunter2"));
         let failure = decide(None, Some("ftp://x"), &config(""), None).unwrap_err();
@@ -171,7 +172,7 @@ mod tests {
         let choice = |text, insecure| RelayChoice::new(RelayUrl::parse(text).unwrap(), Origin::Code, insecure);
         for text in ["ws://10.0.0.7", "ws://relay.example", "http://192.0.2.1:80", "ws://0.0.0.0"] {
             let failure = choice(text, false).unwrap_err();
-            assert_eq!(failure.exit, Exit::Usage);
+            assert_eq!(failure.exit(), Exit::Usage);
             assert!(failure.detail.contains("named by the code") && failure.next.unwrap().contains("--insecure-relay"));
             assert!(choice(text, true).is_ok());
         }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// `@`, such as `pinhole take 9471-…`; `reach` says where that alone is enough; `bound` is where the host listens, if not everywhere.
 #[must_use]
 pub fn join_lines(command: &str, reach: &Reach, bound: Option<IpAddr>) -> Vec<Join> {
-    let alone = |place| Join { place, command: command.to_owned() };
+    let alone = |place: &'static str| Join { place: place.into(), command: command.to_owned() };
     if *reach == Reach::Machine {
         return vec![alone("on this machine")];
     }
@@ -23,10 +23,10 @@ pub fn join_lines(command: &str, reach: &Reach, bound: Option<IpAddr>) -> Vec<Jo
         lines.push(alone("on this network"));
     }
     let place = if lines.is_empty() { "on this network" } else { "by address" };
-    lines.extend(local.map(|ip| Join { place, command: format!("{command}@{}", bracketed(ip)) }));
-    lines.extend(tailnet.map(|ip| Join { place: "on the tailnet", command: format!("{command}@{}", bracketed(ip)) }));
+    lines.extend(local.map(|ip| Join { place: place.into(), command: format!("{command}@{}", bracketed(ip)) }));
+    lines.extend(tailnet.map(|ip| Join { place: "on the tailnet".into(), command: format!("{command}@{}", bracketed(ip)) }));
     if let (true, Some(name)) = (lines.len() < 2 && bound.is_none(), host_name()) {
-        lines.push(Join { place: "by name", command: format!("{command}@{name}") });
+        lines.push(Join { place: "by name".into(), command: format!("{command}@{name}") });
     }
     if *reach != Reach::Announced {
         lines.push(alone("on this machine"));
@@ -98,16 +98,18 @@ mod tests {
     fn on_loopback_only_this_machine_is_named() {
         let lines = join_lines("pinhole take 9471-x", &Reach::Machine, None);
         let [line] = &lines[..] else { panic!("{} lines", lines.len()) };
-        assert_eq!((line.place, &*line.command), ("on this machine", "pinhole take 9471-x"));
+        assert_eq!((&*line.place, &*line.command), ("on this machine", "pinhole take 9471-x"));
     }
 
     #[test]
     fn a_bound_address_is_the_one_named() {
         let bound = Some("fd00::7".parse().unwrap());
-        let lines = |reach| join_lines("take 9471-x", reach, bound).into_iter().map(|line| (line.place, line.command)).collect::<Vec<_>>();
+        let lines = |reach| {
+            join_lines("take 9471-x", reach, bound).into_iter().map(|line| (line.place.into_owned(), line.command)).collect::<Vec<_>>()
+        };
         let (alone, at) = ("take 9471-x".to_owned(), "take 9471-x@[fd00::7]".to_owned());
-        assert_eq!(lines(&Reach::Silent(None)), [("on this network", at.clone()), ("on this machine", alone.clone())]);
-        assert_eq!(lines(&Reach::Announced), [("on this network", alone), ("by address", at)]);
+        assert_eq!(lines(&Reach::Silent(None)), [("on this network".into(), at.clone()), ("on this machine".into(), alone.clone())]);
+        assert_eq!(lines(&Reach::Announced), [("on this network".into(), alone), ("by address".into(), at)]);
         for reach in [Reach::Announced, Reach::Silent(None)] {
             assert!(join_lines("x", &reach, None).len() <= 3);
         }

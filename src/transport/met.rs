@@ -1,6 +1,6 @@
 //! How a meeting with somebody who should know the code ends, on every kind of way.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Path;
 use pinhole_protocol::handshake::{Established, JoinError};
 use socket2::Socket;
@@ -54,31 +54,26 @@ impl From<JoinError> for JoinEnd {
 impl From<JoinEnd> for Failure {
     fn from(end: JoinEnd) -> Self {
         match end {
-            JoinEnd::WrongCode => Self::new(Exit::Code, "code-wrong", "the code is wrong, and is dead now: a code can be tried once")
+            JoinEnd::WrongCode => Self::new(Kind::CodeWrong, "the code is wrong, and is dead now: a code can be tried once")
                 .next("ask the other side for a new code"),
             JoinEnd::Nobody(failure) => failure,
             JoinEnd::OtherWords(words) => Self::new(
-                Exit::Usage,
-                "code-length",
+                Kind::CodeLength,
                 format!("the other side's code has {words} words and this one another number; nothing was sent, so it is still good"),
             )
             .next("check the code with the other side, and take it again"),
-            JoinEnd::NoCommonVersion => Self::new(
-                Exit::Unreachable,
-                "no-common-version",
-                "the other side's pinhole is of another age: no protocol version in common",
-            )
-            .next("update pinhole on both sides"),
+            JoinEnd::NoCommonVersion => {
+                Self::new(Kind::NoCommonVersion, "the other side's pinhole is of another age: no protocol version in common")
+                    .next("update pinhole on both sides")
+            }
             JoinEnd::CutAfterTag => {
-                Self::new(Exit::Peer, "peer-lost", "the connection broke while keys were being confirmed; the code may still be good")
+                Self::new(Kind::PeerLost, "the connection broke while keys were being confirmed; the code may still be good")
                     .next("ask the other side whether it is still waiting, and try again")
             }
-            JoinEnd::Impostor => Self::new(
-                Exit::Tampering,
-                "key-mismatch",
-                "whoever answered could not prove that it knows the code; nothing was sent to it",
-            )
-            .next("ask the other side for a new code, and use another network if this happens again"),
+            JoinEnd::Impostor => {
+                Self::new(Kind::KeyMismatch, "whoever answered could not prove that it knows the code; nothing was sent to it")
+                    .next("ask the other side for a new code, and use another network if this happens again")
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ mod program;
 
 pub use program::Program;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::report::escape;
 use pinhole_protocol::code::RelayUrl;
 use process::{Ended, Process, Silence};
@@ -96,7 +96,7 @@ fn start(program: &Program, port: u16) -> Result<(String, Process), Failure> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 let detail = format!("the tunnel program {} cannot be started: {error}", escape::name(candidate.name()));
-                return Err(Failure::new(Exit::Unreachable, "tunnel-failed", detail).next(OTHER_WAYS));
+                return Err(Failure::new(Kind::TunnelFailed, detail).next(OTHER_WAYS));
             }
         }
     }
@@ -106,7 +106,7 @@ fn start(program: &Program, port: u16) -> Result<(String, Process), Failure> {
         Program::Command(_) => OTHER_WAYS.to_owned(),
         _ => format!("install cloudflared (which needs no account), or name another program: --tunnel='PROGRAM {{port}}'; {OTHER_WAYS}"),
     };
-    Err(Failure::new(Exit::Unreachable, "tunnel-failed", detail).next(next))
+    Err(Failure::new(Kind::TunnelFailed, detail).next(next))
 }
 
 /// What there is besides a tunnel.
@@ -135,7 +135,7 @@ fn failed(name: &str, what: &str, last: &str) -> Failure {
         "tailscale" => "see what it says by itself: tailscale funnel 8080 (it has to be logged in and allowed to); ",
         _ => "see what it says by itself; ",
     };
-    Failure::new(Exit::Unreachable, "tunnel-failed", detail).next(format!("{next}{OTHER_WAYS}"))
+    Failure::new(Kind::TunnelFailed, detail).next(format!("{next}{OTHER_WAYS}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::LONGEST_WAIT;
 use super::landings::Landings;
 use crate::control::wire::Role;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::EnvFile;
 use crate::session::plan::SecretFile;
 use rmcp::model::JsonObject;
@@ -225,5 +225,5 @@ impl Receive {
 }
 
 pub(super) fn usage(detail: String) -> Failure {
-    Failure::new(Exit::Usage, "usage", detail).next("see the tool's input schema")
+    Failure::new(Kind::Usage, detail).next("see the tool's input schema")
 }

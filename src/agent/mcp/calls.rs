@@ -10,7 +10,7 @@ use crate::control::client::Told;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
 use crate::doctor;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Kind};
 use crate::files::outbox::Options;
 use crate::files::secret_source::{SecretSource, is_variable};
 use crate::report;
@@ -76,7 +76,7 @@ impl Call<'_> {
                 next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
             })
         });
-        opened.ok_or_else(|| Failure::new(Exit::Unfinished, "unfinished", "there is no code yet; it is still being made"))
+        opened.ok_or_else(|| Failure::new(Kind::Unfinished, "there is no code yet; it is still being made"))
     }
 
     async fn connect(self, arguments::Connect { code, label, ttl }: arguments::Connect) -> Result<Connected, Failure> {
@@ -102,9 +102,7 @@ impl Call<'_> {
                 if let Some(control) = found.here() {
                     self.sessions.forget(control);
                 }
-                return Err(end
-                    .failure
-                    .unwrap_or_else(|| Failure::new(Exit::Interrupted, "interrupted", "the channel was closed meanwhile")));
+                return Err(end.failure.unwrap_or_else(|| Failure::new(Kind::Interrupted, "the channel was closed meanwhile")));
             }
         }
     }
@@ -153,7 +151,7 @@ impl Call<'_> {
         let (sent, events) = self.hand_over(found, parcel, wait).await;
         match sent {
             Ok(()) => Ok(Sent { state: Fate::Delivered, events, next: None }),
-            Err(failure) if failure.exit == Exit::Unfinished => Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN) }),
+            Err(failure) if failure.exit() == Exit::Unfinished => Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN) }),
             Err(failure) => Err(failure),
         }
     }
@@ -241,7 +239,7 @@ impl Call<'_> {
         });
         match answered.await {
             Ok(()) => Ok(Answered { reply, next: None }),
-            Err(failure) if failure.exit == Exit::Unfinished => {
+            Err(failure) if failure.exit() == Exit::Unfinished => {
                 Ok(Answered { reply, next: Some("there is no reply yet; call receive with wait_s 45 for it") })
             }
             Err(failure) => Err(failure),
@@ -304,7 +302,7 @@ fn made(event: &Event) -> Option<Line> {
 
 /// What a tool returns.
 fn said(result: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(result).map_err(|error| Failure::new(Exit::Other, "failed", format!("the result cannot be written: {error}")))
+    serde_json::to_value(result).map_err(|error| Failure::new(Kind::Failed, format!("the result cannot be written: {error}")))
 }
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,7 +1,7 @@
 //! Where secrets go that an agent takes: the private folder of the server, or what was allowed when it was started.
 
 use super::Secrets;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::spot::Spot;
 use crate::session::plan::private_base;
@@ -45,7 +45,7 @@ impl<'a> Landings<'a> {
     pub(super) fn spot(&self, path: &Path) -> Result<Spot, Failure> {
         let alone = matches!(path.components().collect::<Vec<_>>().as_slice(), [Component::Normal(name)] if *name == path.as_os_str());
         match self.secrets.fence.landing(path) {
-            Err(failure) if failure.word == "fenced" && alone => self.private.inbox()?.spot(path),
+            Err(failure) if failure.kind == Kind::Fenced && alone => self.private.inbox()?.spot(path),
             landed => landed,
         }
     }

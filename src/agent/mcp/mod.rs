@@ -16,7 +16,7 @@ mod sessions;
 mod tools;
 
 use crate::doctor::Setup;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::Fence;
 use crate::files::variable::Accepted;
 use crate::session::interrupt::{Interrupt, interrupted};
@@ -120,12 +120,8 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
             Ok(running) => drop(running.waiting().await),
             Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::TransportError { .. }) => {}
             Err(_) => {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    "usage",
-                    "the client did not begin with `initialize` or a request of its own version",
-                )
-                .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
+                return Err(Failure::new(Kind::Usage, "the client did not begin with `initialize` or a request of its own version")
+                    .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What the tools return, and how they refuse. Events are lines of EVENTS.md.
 
 use crate::control::Outcome;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::report::escape::Ascii;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -133,7 +133,8 @@ pub(super) struct Ending {
 }
 
 impl From<Outcome> for Ending {
-    fn from(Outcome { exit, reason, failure }: Outcome) -> Self {
+    fn from(Outcome { failed, failure }: Outcome) -> Self {
+        let (exit, reason) = crate::failure::ended(failed);
         let next = failure.as_ref().and_then(next);
         let trust = failure.as_ref().and_then(trust);
         Self { exit: exit.code(), reason, detail: failure.map(|failure| failure.detail), trust, next }
@@ -197,9 +198,9 @@ pub(super) struct Checked {
 
 /// A failure as an agent reads it.
 pub(super) fn refusal(failure: &Failure) -> Value {
-    let Failure { exit, word, detail, .. } = failure;
+    let Failure { kind, detail, .. } = failure;
     let next = next(failure).unwrap_or_else(|| "call status to see how the channels are".to_owned());
-    let mut said = json!({ "error": word, "detail": detail, "next": next, "exit": exit.code() });
+    let mut said = json!({ "error": kind.as_str(), "detail": detail, "next": next, "exit": kind.exit().code() });
     if let (Some(trust), Value::Object(said)) = (trust(failure), &mut said) {
         said.insert("trust".into(), trust.into());
     }
@@ -213,24 +214,26 @@ fn trust(failure: &Failure) -> Option<&'static str> {
 
 /// What to do, in tools where a command line would do it elsewhere.
 fn next(failure: &Failure) -> Option<String> {
-    let next = match failure.word {
-        "not-open" => "call open for a code to hand over, or connect with the code of the other side",
-        "code-not-open" => "call status for the channels that are open; connect joins one, with its whole code",
-        "several-open" => "name one with channel, by its number or label; if both sides of it are here, say which with role: host or peer",
-        "not-wanted-here" => "call open for a channel that stays open",
-        "session-gone" => "call status for the channels that are open",
-        "too-long" => "put it into a file and call send_file",
-        "unfinished" => "call receive with wait_s 45 to hear what becomes of it; close with now: true breaks it off",
-        "secrets-held" => {
+    let next = match failure.kind {
+        Kind::NotOpen => "call open for a code to hand over, or connect with the code of the other side",
+        Kind::CodeNotOpen => "call status for the channels that are open; connect joins one, with its whole code",
+        Kind::SeveralOpen => {
+            "name one with channel, by its number or label; if both sides of it are here, say which with role: host or peer"
+        }
+        Kind::NotWantedHere => "call open for a channel that stays open",
+        Kind::SessionGone => "call status for the channels that are open",
+        Kind::TooLong => "put it into a file and call send_file",
+        Kind::Unfinished => "call receive with wait_s 45 to hear what becomes of it; close with now: true breaks it off",
+        Kind::SecretsHeld => {
             "call receive with secret_to_file or secret_to_env_file, once for each; or close with now: true, which drops them"
         }
-        "undelivered" => "wait for the other side, with receive; or close with now: true, which drops what was sent",
-        "no-secret" => "call receive with wait_s 45 to wait for one",
-        "no-such-variable" => "check its spelling; a variable has to be in the environment in which this server was started",
-        "no-relay" => "call connect with the other side's whole line or link, which names its relay",
-        "cannot-listen" => "let the other side open a channel, and call connect with its code; or call open with a relay",
-        "code-guessed" | "code-lost" | "nobody-came" => "call open for a new code",
-        "expired" => "call open for a new code, with a longer ttl if need be",
+        Kind::Undelivered => "wait for the other side, with receive; or close with now: true, which drops what was sent",
+        Kind::NoSecret => "call receive with wait_s 45 to wait for one",
+        Kind::NoSuchVariable => "check its spelling; a variable has to be in the environment in which this server was started",
+        Kind::NoRelay => "call connect with the other side's whole line or link, which names its relay",
+        Kind::CannotListen => "let the other side open a channel, and call connect with its code; or call open with a relay",
+        Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code",
+        Kind::Expired => "call open for a new code, with a longer ttl if need be",
         _ => return failure.next.clone(),
     };
     Some(next.to_owned())

@@ -8,7 +8,7 @@ use crate::control::owner::{Owner, Visitor};
 use crate::control::wire::Role;
 use crate::control::{Closing, Control, Outcome, Reading};
 use crate::doctor::Setup;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::outbox::Fence;
 use crate::report::look::Look;
 use crate::report::{Format, Reporter, Settings};
@@ -66,7 +66,7 @@ impl Sessions {
         if let Err(error) = thread {
             self.forget(&control);
             let detail = format!("no thread can be started for a channel: {error}");
-            return Err(Failure::new(Exit::Other, "internal", detail).next("raise this user's limit (ulimit -u)"));
+            return Err(Failure::new(Kind::Internal, detail).next("raise this user's limit (ulimit -u)"));
         }
         Ok(Found::within(control).await)
     }
@@ -74,13 +74,13 @@ impl Sessions {
     fn enter(&self, control: &Control) -> Result<(), Failure> {
         let mut own = self.own();
         if own.closing {
-            return Err(Failure::new(Exit::Interrupted, "interrupted", "the server is about to end"));
+            return Err(Failure::new(Kind::Interrupted, "the server is about to end"));
         }
         if own.controls.len() >= MOST {
             // What has ended and was not received makes room, the oldest first.
             let Some(ended) = own.controls.iter().position(|control| control.end().is_some()) else {
                 let detail = format!("{MOST} channels are open in this server, which is as many as it holds");
-                return Err(Failure::new(Exit::Usage, "too-many-channels", detail).next("close one"));
+                return Err(Failure::new(Kind::TooManyChannels, detail).next("close one"));
             };
             own.controls.remove(ended);
         }
@@ -147,7 +147,7 @@ impl Sessions {
         let Some(channel) = channel else { return Ok(which) };
         match shape(channel) {
             Shape::Number => {
-                let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Exit::Usage, "code-malformed", error.explain());
+                let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Kind::CodeMalformed, error.explain());
                 which.code = Some(Zeroizing::new(Nameplate::parse(channel).map_err(wrong)?.to_string()));
             }
             Shape::Code | Shape::Link => which.code = Some(self.terms.address(channel)?.code.reveal()),
@@ -224,7 +224,7 @@ pub(super) fn ended(found: &Found) -> Option<Outcome> {
 /// Does what may wait for a disk.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Failure::new(Exit::Other, "failed", "the call ended unexpectedly")))
+    done.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the call ended unexpectedly")))
 }
 
 /// Runs a session to its end.
@@ -245,7 +245,7 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
             runtime.shutdown_background();
         }
         Err(failure) => {
-            let end = Event::End { exit: failure.exit, reason: failure.word, more: false };
+            let end = Event::End { failed: Some(failure.kind), more: false };
             control.heard(&Event::Trouble(failure), None);
             control.heard(&end, None);
         }
@@ -254,8 +254,7 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
 
 /// What the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
-    let failed =
-        control.end().filter(|end| end.exit != Exit::Done).map(|end| end.failure.map_or(end.reason.to_owned(), |failure| failure.detail));
+    let failed = control.end().and_then(|end| Some(end.failure.map_or(end.failed?.to_string(), |failure| failure.detail)));
     let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));
     let what: Vec<String> = failed.into_iter().chain(unread).collect();
     (!what.is_empty()).then(|| format!("the client has gone, so {} is closed: {}", control.name(), what.join("; ")))

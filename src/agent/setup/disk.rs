@@ -1,6 +1,6 @@
 //! Reading and changing the files of an agent: whole, atomically, and only as they were when it was said what would be done.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::replace::replace;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -29,8 +29,7 @@ pub struct Change {
 /// Usage, if it is no text, or longer than such a file can be; disk, if it cannot be read.
 pub fn read(path: &Path) -> Result<Option<String>, Failure> {
     let usage = |what: &str| {
-        Failure::new(Exit::Usage, "usage", format!("{} {what}, and is left as it is", path.display()))
-            .next("look what is wrong with that file")
+        Failure::new(Kind::Usage, format!("{} {what}, and is left as it is", path.display())).next("look what is wrong with that file")
     };
     // Nothing is there, or nothing that could be opened without waiting.
     match path.metadata() {
@@ -58,7 +57,7 @@ impl Change {
         let changed = mode(&self.path).and_then(|mode| replace(&self.path, self.before.as_deref(), self.after.as_deref(), mode));
         if !changed.map_err(|error| failed(&self.path, "written", &error))? {
             let detail = format!("{} has just been changed by another program, and is left as that wrote it", self.path.display());
-            return Err(Failure::new(Exit::Disk, "disk", detail).next("run the command again"));
+            return Err(Failure::new(Kind::Disk, detail).next("run the command again"));
         }
         Ok(())
     }
@@ -76,7 +75,7 @@ fn mode(path: &Path) -> io::Result<u32> {
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {
     let next = "check who may read and write there";
-    Failure::new(Exit::Disk, "disk", format!("{} cannot be {what}: {error}", path.display())).next(next)
+    Failure::new(Kind::Disk, format!("{} cannot be {what}: {error}", path.display())).next(next)
 }
 
 #[cfg(test)]

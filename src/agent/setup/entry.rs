@@ -1,7 +1,7 @@
 //! The MCP server as an agent's configuration names it, and whether an entry is one of ours.
 
 use super::client::Client;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use serde_json::Value;
 use std::path::Path;
 
@@ -39,9 +39,8 @@ pub fn started(client: Client, value: &Value) -> Option<&str> {
 /// # Errors
 /// If its file is gone, or the path to it is not UTF-8, which no configuration could hold.
 pub fn command() -> Result<String, Failure> {
-    let failed = |why: String| {
-        Failure::new(Exit::Disk, "disk", format!("the file of this program is not where it was: {why}")).next("install pinhole anew")
-    };
+    let failed =
+        |why: String| Failure::new(Kind::Disk, format!("the file of this program is not where it was: {why}")).next("install pinhole anew");
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(|error| failed(error.to_string()))?;
     let search = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&search).map(|folder| folder.join(NAME)).find(|path| path.is_file());

@@ -8,7 +8,7 @@ mod json;
 mod skill;
 mod toml;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use client::{Client, Home};
 use disk::Change;
 pub use entry::command as program;
@@ -53,7 +53,7 @@ impl Part {
 /// # Errors
 /// Usage, if there is none, or it belongs to somebody else.
 pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
-    let wrong = |detail: String| Failure::new(Exit::Usage, "usage", detail).next("name another with --home DIR");
+    let wrong = |detail: String| Failure::new(Kind::Usage, detail).next("name another with --home DIR");
     let own = named.is_none();
     let path = match named.or_else(|| std::env::home_dir().filter(|path| !path.as_os_str().is_empty())) {
         Some(path) => std::path::absolute(path).map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
@@ -191,7 +191,7 @@ impl Config {
     fn refuse(&self, fault: Fault) -> Failure {
         let Fault(why) = fault;
         let next = format!("correct that file, or add the server {NAME} by hand: its command is `{NAME} mcp`");
-        Failure::new(Exit::Usage, "usage", format!("{} {why}; nothing was changed", self.path.display())).next(next)
+        Failure::new(Kind::Usage, format!("{} {why}; nothing was changed", self.path.display())).next(next)
     }
 }
 
@@ -202,7 +202,7 @@ impl Config {
 pub fn unpack(directory: &Path) -> Result<(), Failure> {
     if directory.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let detail = format!("there is something in {} already", directory.display());
-        return Err(Failure::new(Exit::Disk, "exists", detail).next("name a new directory"));
+        return Err(Failure::new(Kind::Exists, detail).next("name a new directory"));
     }
     let change = |(path, text): &crate::agent::plugin::File| {
         Change { path: directory.join(path), before: None, after: Some((*text).to_owned()), shown: Vec::new() }.make()

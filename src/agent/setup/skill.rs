@@ -3,7 +3,7 @@
 
 use super::disk::{Change, read};
 use crate::agent::plugin;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use sha2::{Digest, Sha256};
 use std::path::{Component, Path, PathBuf};
 
@@ -37,12 +37,8 @@ impl Skill {
     /// Usage, if it is a link: what is behind it is kept by somebody else.
     pub fn find(directory: PathBuf) -> Result<Self, Failure> {
         if directory.is_symlink() {
-            return Err(Failure::new(
-                Exit::Usage,
-                "usage",
-                format!("{} is a link, and what it leads to is left alone", directory.display()),
-            )
-            .next(format!("rm {} and run the command again", directory.display())));
+            return Err(Failure::new(Kind::Usage, format!("{} is a link, and what it leads to is left alone", directory.display()))
+                .next(format!("rm {} and run the command again", directory.display())));
         }
         let recorded = read(&directory.join(RECORD))?;
         let record = recorded.as_deref().and_then(Record::parse);
@@ -68,7 +64,7 @@ impl Skill {
             }
             if path.is_symlink() || before.as_deref().is_some_and(|before| !self.is_ours(name, before)) {
                 let detail = format!("{} is not as setup has written it, and is not overwritten", path.display());
-                return Err(Failure::new(Exit::Disk, "exists", detail).next("move it away and run the command again"));
+                return Err(Failure::new(Kind::Exists, detail).next("move it away and run the command again"));
             }
             changes.push(Change { path, before, after: Some(text.to_owned()), shown: Vec::new() });
         }

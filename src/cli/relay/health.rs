@@ -1,6 +1,6 @@
 //! `relay --health URL`: asks a relay whether it works, as its container or its keeper does.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::agent::Agent;
 use crate::settings::{Config, Network, Origin, RelayChoice, set_relays};
 use crate::transport::relay::dial::Trust;
@@ -13,8 +13,7 @@ use pinhole_protocol::code::RelayUrl;
 /// Usage if it is no address; unreachable if nothing answers there, something else does, or the relay is about to end.
 pub(super) fn ask(text: &str) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(Exit::Other, "internal", format!("the program cannot start its event loop: {error}")))?;
+    let runtime = runtime.map_err(|error| Failure::new(Kind::Internal, format!("the program cannot start its event loop: {error}")))?;
     runtime.block_on(asked(text))?;
     println!("ok");
     Ok(())
@@ -24,14 +23,14 @@ async fn asked(text: &str) -> Result<(), Failure> {
     // Whoever has the address of the answer means the same.
     let text = text.strip_suffix("/health").unwrap_or(text);
     let url = RelayUrl::parse(text).map_err(|why| {
-        Failure::new(Exit::Usage, "usage", format!("what --health names is no relay's address: {why}"))
+        Failure::new(Kind::Usage, format!("what --health names is no relay's address: {why}"))
             .next("pinhole relay --health http://127.0.0.1:7667")
     })?;
     if let Some(agent) = Agent::here()
         && !set_relays(&Config::read()?).contains(&url)
     {
         let detail = format!("{} runs this command, and that relay is not set here: it was not asked", agent.name());
-        return Err(Failure::new(Exit::Unreachable, "fenced", detail).next("ask the user to run it, in a terminal of their own"));
+        return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
     }
     // Nothing that could be read on the way is said.
     let choice = RelayChoice::new(url, Origin::Flag("--health"), true)?;

@@ -3,7 +3,7 @@
 
 use super::owner_key::owner_key;
 use super::values::{Place, Size, Time, proxy, some};
-use crate::failure::{Detail, Exit, Failure};
+use crate::failure::{Detail, Failure, Kind};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
@@ -194,8 +194,7 @@ impl Options {
         let metrics = relay.metrics_bind.map(|place| place.address());
         if let Some(forbidden) = listen.iter().chain(&metrics).find(|address| !network.allows(address.ip())) {
             return Err(Failure::new(
-                Exit::Unreachable,
-                "network-forbidden",
+                Kind::NetworkForbidden,
                 format!("PINHOLE_NETWORK allows nothing but loopback, and {forbidden} is not"),
             )
             .next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
@@ -259,7 +258,7 @@ fn ordered(shorter: &str, short: Time, longer: &str, long: Time) -> Result<(), F
 }
 
 fn usage(detail: impl Into<Detail>) -> Failure {
-    Failure::new(Exit::Usage, "usage", detail).next("pinhole relay --help")
+    Failure::new(Kind::Usage, detail).next("pinhole relay --help")
 }
 
 /// The tokens of a file. None of them is in an error.
@@ -269,14 +268,14 @@ fn tokens(path: &Path) -> Result<Vec<HostToken>, Failure> {
     let tokens = lines.filter(|(line, _)| !line.is_empty()).map(|(line, number)| {
         HostToken::parse(line).ok_or_else(|| {
             let detail = format!("line {number} of {} is no host token: 16 to 128 letters, digits and -._~", path.display());
-            Failure::new(Exit::Usage, "usage", detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'")
+            Failure::new(Kind::Usage, detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'")
         })
     });
     let tokens: Vec<HostToken> = tokens.collect::<Result<_, _>>()?;
     if tokens.is_empty() {
         // It would be a relay that takes every host, and whoever names a file of tokens wants the contrary.
         let detail = format!("there is no token in {}, the --host-token-file", path.display());
-        return Err(Failure::new(Exit::Usage, "usage", detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'"));
+        return Err(Failure::new(Kind::Usage, detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'"));
     }
     Ok(tokens)
 }
@@ -285,6 +284,7 @@ fn tokens(path: &Path) -> Result<Vec<HostToken>, Failure> {
 mod tests {
     use super::super::{Args, ONCE, sources};
     use super::*;
+    use crate::failure::Exit;
     use clap::{Args as _, Command, FromArgMatches};
 
     fn command() -> Command {
@@ -362,7 +362,7 @@ mod tests {
             (&["--host-token-file=/nowhere"], "--host-token-file"),
         ] {
             let failure = settings(typed).unwrap_err();
-            assert!(failure.exit == Exit::Usage && failure.detail.contains(named), "{typed:?}: {failure}");
+            assert!(failure.exit() == Exit::Usage && failure.detail.contains(named), "{typed:?}: {failure}");
         }
         for typed in ["--connections=0", "--line=0", "--numbers=0", "--hold=0", "--longest=0s", "--bytes-a-minute=0", "--listen=here"] {
             let error = command().try_get_matches_from([typed]).unwrap_err().to_string();
@@ -374,7 +374,7 @@ mod tests {
     fn loopback_alone_forbids_every_other_address() {
         for typed in ["--listen=80", "--listen=10.0.0.1", "--metrics-bind=[::]:9"] {
             let failure = settings(&["--listen=127.0.0.1", typed]).unwrap_err();
-            assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "network-forbidden"), "{typed}");
+            assert_eq!(failure.kind, Kind::NetworkForbidden, "{typed}");
         }
         assert!(settings(&["--listen=127.0.0.1:0", "--listen=[::1]:0", "--metrics-bind=127.0.0.1:0"]).is_ok());
     }
@@ -438,7 +438,7 @@ mod tests {
         let refused = |content: &str| {
             std::fs::write(&path, content).unwrap();
             let failure = sources::with_file(command(), &ONCE, &path).unwrap_err();
-            assert!(failure.exit == Exit::Usage && failure.detail.contains("relay.toml"), "{failure}");
+            assert!(failure.exit() == Exit::Usage && failure.detail.contains("relay.toml"), "{failure}");
             failure.detail
         };
         for (content, named) in [

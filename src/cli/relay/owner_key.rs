@@ -1,6 +1,6 @@
 //! The key under which a relay issues owner tokens, kept in a file that outlives it (SPEC 10.3).
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::plan::private_base;
 use pinhole_relay::owner::{KEY, OwnerKey};
 use rand_core::{OsRng, RngCore};
@@ -23,7 +23,7 @@ const SERVICE: &str = "STATE_DIRECTORY";
 pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>, Failure> {
     match named {
         Some(path) => keep(path).map(Ok).map_err(|why| {
-            Failure::new(Exit::Usage, "usage", format!("{} (--owner-key-file) cannot keep the relay's key: {why}", path.display()))
+            Failure::new(Kind::Usage, format!("{} (--owner-key-file) cannot keep the relay's key: {why}", path.display()))
                 .next("name a file in a directory that the relay may write to; it is made if it is not there")
         }),
         None => {

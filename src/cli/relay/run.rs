@@ -1,6 +1,6 @@
 //! A relay at work: from its settings to its end.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::interrupt::Interrupt;
 use pinhole_relay::owner::OwnerKey;
 use pinhole_relay::server::{BindError, Server};
@@ -18,8 +18,7 @@ use tokio::sync::Notify;
 pub(super) fn relay(mut settings: Settings, key: Result<OwnerKey, String>, clear: bool, plain: bool) -> Result<(), Failure> {
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(Exit::Other, "internal", format!("the program cannot start its threads: {error}")))?;
+    let runtime = runtime.map_err(|error| Failure::new(Kind::Internal, format!("the program cannot start its threads: {error}")))?;
     let done = runtime.block_on(async {
         // Before it can be reached, so that whoever starts and stops it finds it listening to both.
         let interrupt = Interrupt::new()?;
@@ -76,10 +75,8 @@ fn allow_many_files() {
 
 fn unbound(error: BindError) -> Failure {
     match error {
-        BindError::Listen(..) => {
-            Failure::new(Exit::Unreachable, "cannot-listen", error.to_string()).next("choose another address or port with --listen")
-        }
-        BindError::File(..) | BindError::Certificate(..) => Failure::new(Exit::Usage, "usage", error.to_string())
+        BindError::Listen(..) => Failure::new(Kind::CannotListen, error.to_string()).next("choose another address or port with --listen"),
+        BindError::File(..) | BindError::Certificate(..) => Failure::new(Kind::Usage, error.to_string())
             .next("check --tls-cert and --tls-key: PEM files, the relay's own certificate first"),
     }
 }

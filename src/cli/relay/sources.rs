@@ -2,7 +2,7 @@
 //! `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and `waiting-hosts`. Both are the defaults of the flag, so that clap alone decides and
 //! reads all three alike.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use clap::builder::OsStr;
 use clap::{ArgAction, Command};
 use std::ffi::OsString;
@@ -13,11 +13,11 @@ use toml::{Table, Value};
 struct Flag {
     id: clap::Id,
     name: String,
-    kind: Kind,
+    takes: Takes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Takes {
     /// It is there or not.
     Switch,
     /// It has a value.
@@ -35,12 +35,12 @@ impl Flag {
         let named = command.get_arguments().filter_map(|arg| arg.get_long().map(|long| (long, arg)));
         let settable = named.filter(|(long, _)| !once.contains(long));
         let flags = settable.map(|(long, arg)| {
-            let kind = match arg.get_action() {
-                ArgAction::Append => Kind::Several,
-                action if action.takes_values() => Kind::One,
-                _ => Kind::Switch,
+            let takes = match arg.get_action() {
+                ArgAction::Append => Takes::Several,
+                action if action.takes_values() => Takes::One,
+                _ => Takes::Switch,
             };
-            Self { id: arg.get_id().clone(), name: long.to_owned(), kind }
+            Self { id: arg.get_id().clone(), name: long.to_owned(), takes }
         });
         flags.collect()
     }
@@ -51,28 +51,28 @@ impl Flag {
 
     /// What a variable says.
     fn of_variable(&self, value: &OsString) -> Result<Values, &'static str> {
-        match self.kind {
-            Kind::Switch => switch(&value.to_string_lossy()),
-            Kind::One => Ok(vec![value.clone()]),
+        match self.takes {
+            Takes::Switch => switch(&value.to_string_lossy()),
+            Takes::One => Ok(vec![value.clone()]),
             // None of those that may be repeated is a path, and no address has a comma.
-            Kind::Several => Ok(value.to_string_lossy().split(',').map(OsString::from).collect()),
+            Takes::Several => Ok(value.to_string_lossy().split(',').map(OsString::from).collect()),
         }
     }
 
     /// What a file says.
     fn of_file(&self, value: Value) -> Result<Values, &'static str> {
-        match (self.kind, value) {
-            (Kind::Switch, Value::Boolean(on)) => switch(if on { "true" } else { "false" }),
-            (Kind::Switch, _) => Err("it is true or false"),
-            (Kind::One | Kind::Several, Value::String(text)) => Ok(vec![text.into()]),
-            (Kind::One | Kind::Several, Value::Integer(number)) => Ok(vec![number.to_string().into()]),
-            (Kind::One, _) => Err("it is a number, or a text in quotes"),
-            (Kind::Several, Value::Array(values)) if !values.is_empty() => values
+        match (self.takes, value) {
+            (Takes::Switch, Value::Boolean(on)) => switch(if on { "true" } else { "false" }),
+            (Takes::Switch, _) => Err("it is true or false"),
+            (Takes::One | Takes::Several, Value::String(text)) => Ok(vec![text.into()]),
+            (Takes::One | Takes::Several, Value::Integer(number)) => Ok(vec![number.to_string().into()]),
+            (Takes::One, _) => Err("it is a number, or a text in quotes"),
+            (Takes::Several, Value::Array(values)) if !values.is_empty() => values
                 .into_iter()
                 .map(|value| value.as_str().map(OsString::from))
                 .collect::<Option<_>>()
                 .ok_or("it is a list of texts in quotes"),
-            (Kind::Several, _) => Err("it is a text in quotes, or a list of them"),
+            (Takes::Several, _) => Err("it is a text in quotes, or a list of them"),
         }
     }
 }
@@ -124,7 +124,7 @@ pub(super) fn with_file(command: Command, once: &[&str], path: &Path) -> Result<
 fn with(command: Command, from: &str, flag: &Flag, values: Values) -> Result<Command, Failure> {
     let typed = values.iter().map(|value| {
         let mut typed = OsString::from(format!("--{}", flag.name));
-        if flag.kind != Kind::Switch {
+        if flag.takes != Takes::Switch {
             typed.push("=");
             typed.push(value);
         }
@@ -140,5 +140,5 @@ fn with(command: Command, from: &str, flag: &Flag, values: Values) -> Result<Com
 }
 
 fn wrong(from: &str, detail: &str) -> Failure {
-    Failure::new(Exit::Usage, "usage", format!("{from}: {detail}")).next("pinhole relay --help")
+    Failure::new(Kind::Usage, format!("{from}: {detail}")).next("pinhole relay --help")
 }

@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::refusal::Refusal;
 use super::store::store_as;
 use super::trial::tried;
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
 use crate::files::spot::Spot;
@@ -53,7 +53,7 @@ impl EnvFile {
         if let (Some(_), Some(colon)) = (&name, colon) {
             bytes.truncate(colon);
         }
-        let usage = |detail: &str| Failure::new(Exit::Usage, "usage", detail).next("write it as --secret-to-env-file .env:API_KEY");
+        let usage = |detail: &str| Failure::new(Kind::Usage, detail).next("write it as --secret-to-env-file .env:API_KEY");
         let name = name.map(|name| String::from_utf8(name).ok().filter(|name| is_variable(name)));
         match name {
             Some(None) => Err(usage("what follows the last : is no name of a variable")),
@@ -136,7 +136,7 @@ impl EnvFile {
             Some(label) => return Ok(label),
         };
         let next = format!("ask for it again, and take it with --secret-to-env-file {}:NAME", self.path().display());
-        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) })
+        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Kind::BadName, detail).next(next) })
     }
 
     /// Refuses a name that is, or may be, the peer's choice and was not the user's.
@@ -155,7 +155,7 @@ impl EnvFile {
                 "take a name of that form; or, if it is meant, a person can have the server started as: pinhole mcp --accept-env {name}"
             ),
         };
-        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) })
+        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Kind::BadName, detail).next(next) })
     }
 
     /// Refuses a variable that is there already, unless that may be replaced.
@@ -171,7 +171,7 @@ impl EnvFile {
             }
             false => "add --conflict overwrite if it is to be replaced, or take it under another name",
         };
-        Err(Refusal { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) })
+        Err(Refusal { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) })
     }
 
     /// The variable's name as an error has it: quoted and marked where the peer chose it.
@@ -180,14 +180,14 @@ impl EnvFile {
     }
 
     fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(Exit::Disk, "disk", format!("a secret cannot be put into {}: {error}", self.path().display()))
+        Failure::new(Kind::Disk, format!("a secret cannot be put into {}: {error}", self.path().display()))
             .next("name a file of your own, or a new one, in a folder that can be written to")
     }
 }
 
 /// A secret that cannot be a variable: `why` goes on after "the secret cannot be put into".
 pub(crate) fn unfit(why: &str) -> Refusal {
-    let failure = Failure::new(Exit::Other, "secret-unfit", format!("the secret cannot be put into {why}"))
+    let failure = Failure::new(Kind::SecretUnfit, format!("the secret cannot be put into {why}"))
         .next("ask for it again, and take it with --secret-to-file PATH");
     Refusal { reason: Reason::Failed, failure }
 }

@@ -33,7 +33,7 @@ pub use refusal::Refusal;
 pub use store::store_secret_at;
 pub use trial::try_spot;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::{self, Places};
 use crate::files::name::FileName;
 use crate::files::spot::Spot;
@@ -192,7 +192,7 @@ impl Inbox {
     /// The same; `places` are those of the machine, if it may be one of them.
     fn open_among(dir: &Path, policy: Policy, places: Option<&Places>) -> Result<Self, Failure> {
         let cannot = |error: io::Error| {
-            let failure = Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be opened: {error}", dir.display()));
+            let failure = Failure::new(Kind::Disk, format!("the folder {} cannot be opened: {error}", dir.display()));
             failure.next("create it first, or name another with -o DIR")
         };
         let folder = Folder::open(dir).map_err(cannot)?;
@@ -214,7 +214,7 @@ impl Inbox {
     pub fn open_or_make(dir: &Path, policy: Policy) -> Result<Self, Failure> {
         match DirBuilder::new().mode(0o700).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                let failure = Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be made: {error}", dir.display()));
+                let failure = Failure::new(Kind::Disk, format!("the folder {} cannot be made: {error}", dir.display()));
                 Err(failure.next("create first what it is to be in, or name another with -o DIR"))
             }
             _ => Self::open(dir, policy),
@@ -234,7 +234,7 @@ impl Inbox {
             Ok(base.join(name))
         };
         let made = make().map_err(|error| {
-            let failure = Failure::new(Exit::Disk, "disk", format!("no private folder could be made in {}: {error}", base.display()));
+            let failure = Failure::new(Kind::Disk, format!("no private folder could be made in {}: {error}", base.display()));
             failure.next("name a folder with -o DIR")
         })?;
         Self::open_among(&made, Policy { acting: true, modes: Modes::Private, ..policy }, None)
@@ -304,7 +304,7 @@ impl Inbox {
         let place = self.0.path.join(name);
         let held = self.0.folder.handle();
         held.map(|folder| Spot::held(folder, place)).map_err(|error| {
-            Failure::new(Exit::Disk, "disk", format!("the folder {} cannot be opened: {error}", self.0.path.display()))
+            Failure::new(Kind::Disk, format!("the folder {} cannot be opened: {error}", self.0.path.display()))
                 .next("free some open files (ulimit -n)")
         })
     }

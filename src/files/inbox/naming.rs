@@ -6,7 +6,7 @@ use super::incoming::{Item, Total};
 use super::making::cannot_hold;
 use super::merging::first_missing;
 use super::{Conflict, Incoming, Modes, Place, Refusal};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::{Found, Place as Machine, acts, is_among};
 use crate::files::name::FileName;
 use pinhole_protocol::transfers::Whole;
@@ -304,7 +304,7 @@ impl Incoming {
             underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
         }
         if underway.over {
-            let failure = Failure::new(Exit::Other, "failed", self.what.was_not("saved: its transfer had already ended"));
+            let failure = Failure::new(Kind::Failed, self.what.was_not("saved: its transfer had already ended"));
             return Err(Refusal { reason: Reason::Failed, failure });
         }
         let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);

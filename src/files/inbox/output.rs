@@ -3,7 +3,7 @@
 
 use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{CREDIT, PIECES};
 use pinhole_protocol::transfers::Whole;
@@ -283,7 +283,7 @@ fn refusal(error: &io::Error) -> Refusal {
         return Refusal::disk("the output", error);
     }
     let detail = "the output was closed by the program that reads it, before all was written";
-    Refusal { reason: Reason::OutputClosed, failure: Failure::new(Exit::Other, "output-closed", detail) }
+    Refusal { reason: Reason::OutputClosed, failure: Failure::new(Kind::OutputClosed, detail) }
 }
 
 fn length(bytes: &[u8]) -> u64 {

@@ -3,7 +3,7 @@
 use super::making::cannot_hold;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
@@ -188,7 +188,7 @@ impl Plan {
     pub(super) fn check_answered(&self) -> Result<(), Refusal> {
         self.conflicts().next().map_or(Ok(()), |item| {
             let detail = Subject::from(&item.name).is("already here, and there is nobody to ask what to do");
-            let failure = Failure::new(Exit::NoAnswer, "no-answer", detail).next("say it with --conflict rename, skip, overwrite or merge");
+            let failure = Failure::new(Kind::NoAnswer, detail).next("say it with --conflict rename, skip, overwrite or merge");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }

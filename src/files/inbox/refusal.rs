@@ -1,6 +1,6 @@
 //! Why something is not received: a word for the peer, and for the user here what happened, whose fault it is and what to do.
 
-use crate::failure::{Detail, Exit, Failure, Subject};
+use crate::failure::{Detail, Failure, Kind, Subject};
 use pinhole_protocol::wire::Reason;
 use rustix::io::Errno;
 use std::fmt;
@@ -30,43 +30,43 @@ impl Refusal {
     /// The peer broke the protocol: `what` it did, read after "the other side".
     pub(super) fn protocol(what: &str) -> Self {
         let detail = nothing_more(what);
-        Self { reason: Reason::Protocol, failure: Failure::new(Exit::Tampering, "protocol", detail).next(SAME_VERSION) }
+        Self { reason: Reason::Protocol, failure: Failure::new(Kind::Protocol, detail).next(SAME_VERSION) }
     }
 
     /// A name that cannot be stored.
     pub(super) fn name(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to rename it, or to send it in an archive";
-        Self { reason: Reason::BadName, failure: Failure::new(Exit::Peer, "bad-name", detail).next(next) }
+        Self { reason: Reason::BadName, failure: Failure::new(Kind::BadName, detail).next(next) }
     }
 
     /// Over what `--max-size` allows.
     pub(super) fn too_large(detail: impl Into<Detail>) -> Self {
         let next = "allow more with --max-size, or ask for less";
-        Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
+        Self { reason: Reason::TooLarge, failure: Failure::new(Kind::TooLarge, detail).next(next) }
     }
 
     /// Over what `--max-entries` allows.
     pub(super) fn too_many(detail: impl Into<Detail>) -> Self {
         let next = "allow more with --max-entries, or ask for them in an archive";
-        Self { reason: Reason::TooLarge, failure: Failure::new(Exit::Other, "too-large", detail).next(next) }
+        Self { reason: Reason::TooLarge, failure: Failure::new(Kind::TooLarge, detail).next(next) }
     }
 
     /// What arrives is not what was offered.
     pub(super) fn changed(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to send it again";
-        Self { reason: Reason::SourceChanged, failure: Failure::new(Exit::SourceChanged, "source-changed", detail).next(next) }
+        Self { reason: Reason::SourceChanged, failure: Failure::new(Kind::SourceChanged, detail).next(next) }
     }
 
     /// Not what this side came for.
     pub(super) fn not_wanted(detail: impl Into<Detail>, next: &str) -> Self {
-        Self { reason: Reason::NotWanted, failure: Failure::new(Exit::Other, "not-wanted", detail).next(next) }
+        Self { reason: Reason::NotWanted, failure: Failure::new(Kind::NotWanted, detail).next(next) }
     }
 
     /// It, or something in it, meets what it can neither replace nor be joined with (`--conflict merge`).
     pub(super) fn exists(what: impl Into<Subject>) -> Self {
         let detail = what.into().was_not("saved: it meets something here that it can neither replace nor be joined with");
         let next = "take again with --conflict rename, or under another name with -o NAME";
-        Self { reason: Reason::Exists, failure: Failure::new(Exit::Disk, "exists", detail).next(next) }
+        Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) }
     }
 
     /// It, or something in it, could not be joined with what is here, for this reason.
@@ -78,17 +78,17 @@ impl Refusal {
             Reason::Declined => {
                 let why =
                     "saved: programs act on whatever lies in the folder that it would be joined with, and nobody has said yes to that";
-                let failure = Failure::new(Exit::Other, "declined", what.into().was_not(why));
+                let failure = Failure::new(Kind::Declined, what.into().was_not(why));
                 Self { reason, failure: failure.next("name that folder itself with -o DIR, and answer there") }
             }
             Reason::Interrupted => {
                 let detail = what.into().was_not("saved: its transfer was ended");
-                Self { reason, failure: Failure::new(Exit::Interrupted, "interrupted", detail) }
+                Self { reason, failure: Failure::new(Kind::Interrupted, detail) }
             }
             _ => {
                 let why = "saved: where it would go, nothing may be written, or that is on another disk than the folder that it is in";
                 let next = "take again with --conflict rename, or under another name with -o NAME";
-                Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", what.into().was_not(why)).next(next) }
+                Self { reason: Reason::Disk, failure: Failure::new(Kind::Disk, what.into().was_not(why)).next(next) }
             }
         }
     }
@@ -97,12 +97,12 @@ impl Refusal {
     pub(crate) fn nowhere_apart(what: impl Into<Subject>) -> Self {
         let detail = what.into().was_not("saved: programs act unasked on what is in it, and there is no private directory for that here");
         let next = "have XDG_STATE_HOME name a folder that can be written to, and ask for it again; or ask for it in an archive";
-        Self { reason: Reason::Declined, failure: Failure::new(Exit::Disk, "disk", detail).next(next) }
+        Self { reason: Reason::Declined, failure: Failure::new(Kind::Disk, detail).next(next) }
     }
 
     /// The disk has no room.
     pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
-        Self { reason: Reason::NoSpace, failure: Failure::new(Exit::Disk, "no-space", detail).next(FREE_SPACE) }
+        Self { reason: Reason::NoSpace, failure: Failure::new(Kind::NoSpace, detail).next(FREE_SPACE) }
     }
 
     /// The operating system said no while `what` was being saved.
@@ -113,10 +113,10 @@ impl Refusal {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
             _ if error.kind() == io::ErrorKind::AlreadyExists => Self {
                 reason: Reason::Exists,
-                failure: Failure::new(Exit::Disk, "exists", what.was_not("saved: two names in it are one name on this disk"))
+                failure: Failure::new(Kind::Exists, what.was_not("saved: two names in it are one name on this disk"))
                     .next("ask the other side to rename one, or to send an archive"),
             },
-            _ => Self { reason: Reason::Disk, failure: Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER) },
+            _ => Self { reason: Reason::Disk, failure: Failure::new(Kind::Disk, detail).next(OTHER_FOLDER) },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::folder::{self, Folder, Identity, Ours};
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::{Conflict, Inbox, Place, Refusal};
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::name::{FileName, NameError};
 use crate::files::spot::Spot;
 use pinhole_protocol::secret::SecretVec;
@@ -60,7 +60,7 @@ impl Place {
     /// The disk said no to it.
     pub(super) fn not_stored(&self, what: &Subject, error: &io::Error) -> Failure {
         let detail = what.was_not(format_args!("stored in {}: {error}", self.path.display()));
-        Failure::new(Exit::Disk, "disk", detail).next(OTHER_FOLDER)
+        Failure::new(Kind::Disk, detail).next(OTHER_FOLDER)
     }
 }
 
@@ -75,7 +75,7 @@ pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
         store_as(&folder, secret.expose(), |(hidden, which)| folder.rename(hidden.as_ref(), which, name))
     };
     store().map_err(|error: io::Error| {
-        let failure = Failure::new(Exit::Disk, "disk", format!("the secret was not stored in {}: {error}", spot.path().display()));
+        let failure = Failure::new(Kind::Disk, format!("the secret was not stored in {}: {error}", spot.path().display()));
         failure.next("name a file that does not exist yet, in a folder that can be written to")
     })
 }

@@ -4,7 +4,7 @@
 use super::Inbox;
 use super::folder::{Folder, Identity, hidden_name};
 use super::room::Cost;
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::files::spot::Spot;
 use std::fs::File;
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ pub(super) fn tried(folder: &Folder) -> io::Result<()> {
 }
 
 fn cannot(place: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::new(Exit::Disk, "disk", format!("nothing can be stored in {}: {error}", place.display()));
+    let failure = Failure::new(Kind::Disk, format!("nothing can be stored in {}: {error}", place.display()));
     unused(failure.next("check that it can be written to, or name another place"))
 }
 
@@ -76,13 +76,13 @@ mod tests {
         // As one that is full, but for what always stays free.
         let full = Inbox::open(dir.path(), Policy { keep_free: 1.0, ..Policy::default() }).unwrap();
         let failure = full.try_out().unwrap_err();
-        assert_eq!((failure.exit, failure.word), (Exit::Disk, "no-space"));
+        assert_eq!(failure.kind, Kind::NoSpace);
         // No file can be made there, whoever asks.
         let failure = Inbox::open(Path::new("/proc"), Policy::default()).unwrap().try_out().unwrap_err();
-        assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
+        assert_eq!(failure.kind, Kind::Disk);
         assert!(failure.next.unwrap().ends_with("no code was used"));
         for path in ["/proc/key", "/no/such/folder/key"] {
-            assert_eq!(try_spot(&Spot::from(PathBuf::from(path))).unwrap_err().word, "disk");
+            assert_eq!(try_spot(&Spot::from(PathBuf::from(path))).unwrap_err().kind, Kind::Disk);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A source that cannot be sent as it was chosen: the end of its transfer.
 
 use super::fence::Barred;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::wire::Reason;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl SourceFailure {
     /// What the user here is told. The path is quoted and escaped: names in a folder may be of a stranger's making.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        let changed = |detail| Failure::new(Exit::SourceChanged, "source-changed", detail);
+        let changed = |detail| Failure::new(Kind::SourceChanged, detail);
         match self {
             Self::Changed { path } => {
                 changed(format!("{path:?} changed while it was being sent")).next("send it again once nothing writes to it")
@@ -72,7 +72,7 @@ impl SourceFailure {
             Self::Vanished { path } => {
                 changed(format!("{path:?} was removed or renamed before it was sent")).next("send again what is there now")
             }
-            Self::Unreadable { path, error } => Failure::new(Exit::Disk, "source-unreadable", format!("{path:?} cannot be read: {error}"))
+            Self::Unreadable { path, error } => Failure::new(Kind::SourceUnreadable, format!("{path:?} cannot be read: {error}"))
                 .next("see that it can be read to its end, then send it again"),
             Self::Fenced(barred) => barred.failure(),
         }

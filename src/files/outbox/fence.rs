@@ -5,7 +5,7 @@
 
 use super::sensitive;
 use super::skipped::Why;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::acting;
 use crate::files::spot::Spot;
 use crate::files::variable::is_agents;
@@ -54,7 +54,7 @@ impl Fence {
         let here = std::env::current_dir().ok().filter(|here| here.is_absolute() && here.parent().is_some());
         let allowed = allow.iter().map(|path| {
             path.canonicalize().map_err(|error| {
-                Failure::new(Exit::Usage, "no-such-file", format!("--allow {path:?} cannot be followed: {error}"))
+                Failure::new(Kind::NoSuchFile, format!("--allow {path:?} cannot be followed: {error}"))
                     .next("name a file or folder that is there")
             })
         });
@@ -82,7 +82,7 @@ impl Fence {
     pub fn admit_variable(&self, name: &str) -> Result<(), Failure> {
         let barred = |why: &str, next: String| {
             let detail = format!("the variable {name} {why}: {} keeps it in ({})", self.keeper.fence(), self.why);
-            Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next))
+            Err(Failure::new(Kind::Fenced, detail).next(next))
         };
         if is_agents(name) {
             return barred("belongs to an agent, its models or this program", "leave it out: no flag opens the fence for it".into());
@@ -184,13 +184,13 @@ impl Fence {
     /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
     pub fn landing(&self, path: &Path) -> Result<Spot, Failure> {
         let Some(name) = path.file_name() else {
-            return Err(Failure::new(Exit::Usage, "usage", format!("{path:?} names no file")).next("name a file"));
+            return Err(Failure::new(Kind::Usage, format!("{path:?} names no file")).next("name a file"));
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let opened = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
         let opened = opened.map_err(io::Error::from).and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
         let (folder, place) = opened.map_err(|error| {
-            Failure::new(Exit::Disk, "disk", format!("the folder of {path:?} cannot be found: {error}"))
+            Failure::new(Kind::Disk, format!("the folder of {path:?} cannot be found: {error}"))
                 .next("name a file in a folder that is there")
         })?;
         let place = place.join(name);
@@ -198,7 +198,7 @@ impl Fence {
             statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
         if let Some((why, next)) = self.bars_landing(&place, is_link) {
             let detail = format!("{place:?} {why}: {} lets nothing be written there ({})", self.keeper.fence(), self.why);
-            return Err(Failure::new(Exit::Unreachable, "fenced", detail).next(next));
+            return Err(Failure::new(Kind::Fenced, detail).next(next));
         }
         Ok(Spot::held(folder, place))
     }
@@ -306,7 +306,7 @@ impl Barred {
     /// What the user here is told.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        Failure::new(Exit::Unreachable, "fenced", self.detail.clone()).next(self.next.clone())
+        Failure::new(Kind::Fenced, self.detail.clone()).next(self.next.clone())
     }
 }
 

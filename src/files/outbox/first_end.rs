@@ -5,7 +5,7 @@ use super::fence::Barred;
 use super::rules::Rules;
 use super::skipped::Why;
 use super::{SourceFailure, held};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use rustix::fs::{FileType, Stat, fstat, fstatfs};
 use rustix::io::Errno;
 use std::collections::HashMap;
@@ -176,8 +176,7 @@ impl Unread {
         match self {
             Self::Failed(error) if is_endless(&error) => {
                 let detail = format!("{path:?} cannot be sent: {error}");
-                Failure::new(Exit::Disk, "source-unreadable", detail)
-                    .next("leave it out, or send what a program reads of it: pinhole give -")
+                Failure::new(Kind::SourceUnreadable, detail).next("leave it out, or send what a program reads of it: pinhole give -")
             }
             unread => unread.failure(path).failure(),
         }

@@ -2,7 +2,7 @@
 
 use super::source::READ;
 use super::{Barred, Fence, Links, Options};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::fs::File;
@@ -30,7 +30,7 @@ impl Rules {
         let mut builder = GitignoreBuilder::new("");
         for pattern in &options.exclude {
             let bad = |why: String| {
-                Failure::new(Exit::Usage, "bad-pattern", format!("--exclude {pattern:?} is not a pattern: {why}"))
+                Failure::new(Kind::BadPattern, format!("--exclude {pattern:?} is not a pattern: {why}"))
                     .next("quote the pattern for the shell and write it as in a .gitignore, such as '*.log' or 'build/'")
             };
             let (except, rest) = pattern.strip_prefix('!').map_or(("", pattern.as_str()), |rest| ("!", rest));
@@ -43,7 +43,7 @@ impl Rules {
             let line = format!("{except}{comment}{rest}");
             builder.add_line(None, &line).map_err(|error| bad(error.to_string()))?;
         }
-        let exclude = builder.build().map_err(|error| Failure::new(Exit::Usage, "bad-pattern", format!("--exclude: {error}")))?;
+        let exclude = builder.build().map_err(|error| Failure::new(Kind::BadPattern, format!("--exclude: {error}")))?;
         Ok(Self { exclude, gitignore: options.gitignore, links: options.links, fence: options.fence.clone() })
     }
 

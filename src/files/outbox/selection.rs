@@ -9,7 +9,7 @@ use super::source::{READ, kept, open_resolved};
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
 use super::{Options, SourceFailure, held};
-use crate::failure::{Detail, Exit, Failure};
+use crate::failure::{Detail, Failure, Kind};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -113,10 +113,10 @@ impl Selection {
     pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
-            return Err(usage("nothing-to-give", "no file or folder was named").next("name at least one"));
+            return Err(usage(Kind::NothingToGive, "no file or folder was named").next("name at least one"));
         }
         if paths.len() > limits::ITEMS {
-            return Err(usage("too-many-items", format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS))
+            return Err(usage(Kind::TooManyItems, format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS))
                 .next("put them into one folder and send that"));
         }
         let mut names = HashMap::new();
@@ -133,7 +133,7 @@ impl Selection {
                     bytes = bytes.saturating_add(thing.offered_bytes());
                     if bytes > limits::MESSAGE {
                         return Err(usage(
-                            "too-many-items",
+                            Kind::TooManyItems,
                             format!("the names of the {} paths are longer than one offer can be", paths.len()),
                         )
                         .next("put them into one folder and send that"));
@@ -142,7 +142,7 @@ impl Selection {
                     read.push(content);
                 }
                 Look::Stream(..) if paths.len() > 1 => {
-                    return Err(usage("stream-alone", format!("{path:?} has no known end, so it is sent alone"))
+                    return Err(usage(Kind::StreamAlone, format!("{path:?} has no known end, so it is sent alone"))
                         .next("send it with a command of its own"));
                 }
                 Look::Stream(name, pipe) => {
@@ -209,7 +209,7 @@ impl Selection {
         if !faithful && chosen.len() > limits::PATH_ITEMS {
             let detail =
                 format!("{} paths were named, and the other side has an older pinhole, which takes {}", chosen.len(), limits::PATH_ITEMS);
-            return Err(usage("too-many-items", detail).next("put them into one folder and send that"));
+            return Err(usage(Kind::TooManyItems, detail).next("put them into one folder and send that"));
         }
         let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
         let holes = things.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes));
@@ -277,7 +277,7 @@ impl Selection {
             }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
-                    usage("stream-spent", format!("{} was read once and cannot be sent again", self.describe()))
+                    usage(Kind::StreamSpent, format!("{} was read once and cannot be sent again", self.describe()))
                         .next("run the command again")
                 })?;
                 Stream::start(name, input, told).map(Outgoing::stream)
@@ -402,13 +402,13 @@ impl<'a> Looking<'a> {
                 ));
             }
             _ => {
-                return Err(usage("not-sendable", format!("{path:?} is a device or a socket, which cannot be sent"))
+                return Err(usage(Kind::NotSendable, format!("{path:?} is a device or a socket, which cannot be sent"))
                     .next("send a file or a folder; '-' reads standard input"));
             }
         };
         let resolved = path.canonicalize().map_err(refuse)?;
         let Some(own_name) = resolved.file_name() else {
-            return Err(usage("not-sendable", "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
+            return Err(usage(Kind::NotSendable, "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
         };
         let name = given_name.unwrap_or_else(|| own_name.to_os_string());
         let opened = readable(&resolved, folder).map_err(refuse)?;
@@ -416,9 +416,8 @@ impl<'a> Looking<'a> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let content = if !folder && self.systems.lie(&stat, || Some(&opened)) {
             if !self.has_room() {
-                return Err(
-                    usage("too-many-items", format!("{path:?} and {TOO_MUCH}")).next("name fewer of them, or the folder that they are in")
-                );
+                return Err(usage(Kind::TooManyItems, format!("{path:?} and {TOO_MUCH}"))
+                    .next("name fewer of them, or the folder that they are in"));
             }
             match self.read(opened, path) {
                 Ok(content) => Some(content),
@@ -511,7 +510,7 @@ fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) ->
 }
 
 fn too_long(name: &OsStr) -> Failure {
-    usage("name-too-long", format!("the name {name:?} is longer than the {} bytes that a name can have there", limits::NAME_BYTES))
+    usage(Kind::NameTooLong, format!("the name {name:?} is longer than the {} bytes that a name can have there", limits::NAME_BYTES))
         .next("rename it")
 }
 
@@ -519,15 +518,15 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             let detail = if path.is_symlink() { "is a link to something that is not there" } else { "is not there" };
-            usage("no-such-file", format!("{path:?} {detail}")).next("check the spelling of the path")
+            usage(Kind::NoSuchFile, format!("{path:?} {detail}")).next("check the spelling of the path")
         }
-        _ => Failure::new(Exit::Disk, "source-unreadable", format!("{path:?} is there but cannot be read: {error}"))
+        _ => Failure::new(Kind::SourceUnreadable, format!("{path:?} is there but cannot be read: {error}"))
             .next("check its permissions, or run as a user who may read it"),
     }
 }
 
-fn usage(word: &'static str, detail: impl Into<Detail>) -> Failure {
-    Failure::new(Exit::Usage, word, detail)
+fn usage(kind: Kind, detail: impl Into<Detail>) -> Failure {
+    Failure::new(kind, detail)
 }
 
 /// A name with its unprintable characters escaped.

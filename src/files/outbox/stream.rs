@@ -5,7 +5,7 @@ use super::fence::Fence;
 use super::held;
 use super::outgoing::{Next, Read};
 use super::source::READ;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Entry, EntryKind};
 use rustix::fs::{Mode, OFlags};
@@ -63,7 +63,7 @@ impl Stream {
         std::thread::Builder::new()
             .name("stream".into())
             .spawn(move || reading.read_all(input, &path, told))
-            .map_err(|error| Failure::new(Exit::Other, "failed", format!("this machine gives no thread to read {name:?}: {error}")))?;
+            .map_err(|error| Failure::new(Kind::Failed, format!("this machine gives no thread to read {name:?}: {error}")))?;
         Ok(Self { shared })
     }
 

@@ -10,7 +10,7 @@ use super::escape::{name, terminal, terminal_text};
 use super::look::{Ink, Look, MARK};
 use super::meter::Meters;
 use super::sentences::TAKE_SECRET;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -141,9 +141,9 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
-            Event::Trouble(Failure { exit: Exit::Done, detail, .. }) => Some(look.fold(&format!("– {}", terminal_text(detail)), "  ")),
+            Event::Trouble(Failure { notice: true, detail, .. }) => Some(look.fold(&format!("– {}", terminal_text(detail)), "  ")),
             // The terminal has shown ^C, perhaps behind a question.
-            Event::Trouble(failure) if failure.exit == Exit::Interrupted && look.cursor => {
+            Event::Trouble(failure) if failure.kind == Kind::Interrupted && look.cursor => {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
             }
             Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::Found;
 use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
@@ -68,7 +68,7 @@ fn giving_a_file() {
         Event::Delivered(given::ours()),
         Event::PeerLeft(Reason::Done),
         Event::Closed,
-        Event::End { exit: Exit::Done, reason: "done", more: false },
+        Event::End { failed: None, more: false },
     ];
     let before = "\
 Giving report.pdf, 38.2 MB
@@ -122,7 +122,7 @@ Connected (this machine). The code is
 
 #[test]
 fn a_host_without_a_relay() {
-    let join = |place, command: &str| Join { place, command: command.into() };
+    let join = |place: &'static str, command: &str| Join { place: place.into(), command: command.into() };
     let channel = Channel {
         number: 9_417,
         code: "9417-walrus-clipboard-mango".into(),
@@ -245,7 +245,7 @@ fn taking_files() {
         Event::File(Arrived { acts: Found::read(vec!["Makefile".into()], 0), ..arrived("Makefile") }),
         Event::File(Arrived { acts: acting, set_aside: Some(SetAside::Acts), ..folder }),
         Event::PeerLeft(Reason::Done),
-        Event::End { exit: Exit::Done, reason: "done", more: false },
+        Event::End { failed: None, more: false },
     ];
     assert_eq!(
         written(Look::PLAIN, true, &events),
@@ -315,8 +315,8 @@ fn talking_in_a_channel() {
 fn a_wrong_code_at_the_giver_and_at_the_taker() {
     let giver = written(ROOMY, true, &[Event::Paired, Event::HandshakeFailed { guesses: 2 }]);
     let detail = "the code is wrong, and it is used up now: codes work once";
-    let failure = Failure::new(Exit::Code, "code-wrong", detail).next("ask the other side for a new code");
-    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong", more: false }]);
+    let failure = Failure::new(Kind::CodeWrong, detail).next("ask the other side for a new code");
+    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }]);
     assert_eq!(
         giver,
         "\
@@ -332,7 +332,7 @@ Somebody is there; checking the code …
 fn declined_and_out_of_space() {
     let ended = |reason| {
         let failure = crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
-        let end = Event::End { exit: failure.exit, reason: failure.word, more: false };
+        let end = Event::End { failed: Some(failure.kind), more: false };
         let progress = [0, 11_400_000].map(|done| given::progress(Way::Out, done, DOWN));
         let events = progress.into_iter().chain([Event::PeerLeft(reason), Event::Trouble(failure), end]);
         on_screen(&written(ROOMY, true, &events.collect::<Vec<_>>()), 80)
@@ -343,7 +343,7 @@ fn declined_and_out_of_space() {
 
 #[test]
 fn steps_of_several_lines_stay_under_their_failure() {
-    let failure = Failure::new(Exit::Usage, "ambiguous-argument", "`./a` could be a text or a file")
+    let failure = Failure::new(Kind::AmbiguousArgument, "`./a` could be a text or a file")
         .next("pinhole send 9417 --text ./a\npinhole send 9417 --file ./a");
     assert_eq!(
         written(ROOMY, true, &[Event::Trouble(failure)]),
@@ -384,7 +384,7 @@ fn the_bar_stays_below_what_is_said_and_goes_for_a_question() {
 
 #[test]
 fn the_end_leaves_no_bar() {
-    for last in [Event::Disconnected, Event::Closed, Event::End { exit: Exit::Interrupted, reason: "interrupted", more: false }] {
+    for last in [Event::Disconnected, Event::Closed, Event::End { failed: Some(Kind::Interrupted), more: false }] {
         let screen = on_screen(&written(ROOMY, true, &[given::progress(Way::Out, 1, Some(2)), last]), 80);
         assert!(!screen.contains('%'), "{screen}");
     }
@@ -433,7 +433,7 @@ fn random_text_is_letters_wherever_it_is_shown() {
     for _ in 0..if full { 1_000_000 } else { 20_000 } {
         let text = random_text(&mut state);
         let name = given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
-        let failure = Failure::new(Exit::Peer, "peer-failed", text.clone()).next(text.clone());
+        let failure = Failure::new(Kind::PeerFailed, text.clone()).next(text.clone());
         let shown = written(Look::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
         let functions = functions(&shown);
         assert!(functions.iter().all(|function| function == "control 0xa" || function == "control 0x9"), "{text:?} {functions:?}");

@@ -264,7 +264,7 @@ pub struct File {
     pub saved_to_bytes: Option<String>,
     /// Bytes of content.
     pub size: u64,
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Files in it, 1 for a file.
     pub files: u32,
     /// True if it is a folder that was joined with the one that was here.
@@ -404,7 +404,7 @@ pub enum Reach {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum Kind {
+pub enum FileKind {
     File,
     Folder,
 }
@@ -435,7 +435,7 @@ pub enum Way {
 #[derive(Serialize, JsonSchema)]
 pub struct Join<'a> {
     /// For whom it is, for reading.
-    pub place: &'static str,
+    pub place: &'a str,
     /// The whole command.
     pub command: &'a str,
 }

@@ -127,8 +127,7 @@ fn event(line: &Value) -> Option<Event> {
 
 fn join(line: &Value) -> Option<Join> {
     let text = |field: &str| line.get(field).and_then(Value::as_str).map(str::to_owned);
-    // At most three, once, in a process that says them and ends.
-    Some(Join { place: text("place")?.leak(), command: text("command")? })
+    Some(Join { place: text("place")?.into(), command: text("command")? })
 }
 
 #[cfg(test)]

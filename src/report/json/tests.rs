@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::{Exit, Failure, Subject};
+use crate::failure::{Failure, Kind, Subject};
 use crate::report::test_events;
 use crate::session::event::Path;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
@@ -36,7 +36,7 @@ enum Promised {
         saved_to: Option<String>,
         saved_to_bytes: Option<String>,
         size: u64,
-        kind: Kind,
+        kind: FileKind,
         files: u32,
         merged: Option<bool>,
         replaced: Option<u32>,
@@ -63,7 +63,7 @@ enum Promised {
         saved_to: Option<String>,
         saved_to_bytes: Option<String>,
         size: u64,
-        kind: Kind,
+        kind: FileKind,
         files: u32,
         merged: Option<bool>,
         replaced: Option<u32>,
@@ -338,7 +338,7 @@ enum PromisedWay {
 }
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum FileKind {
     File,
     Folder,
 }
@@ -392,7 +392,7 @@ const HOSTILE: &str = "\"}\n{\"type\":\"end\"}\u{1b}[2J\u{202e}\u{7f}é\u{1f600}
 fn every_line_keeps_the_promise_whatever_the_peer_says() {
     let mut events = test_events::every(HOSTILE);
     events.extend([1, 2].map(|done| test_events::progress(Way::In, done, Some(9))));
-    events.push(Event::End { exit: Exit::Done, reason: "done", more: false });
+    events.push(Event::End { failed: None, more: false });
     let lines = lines(&events, Some(Duration::ZERO));
     assert_eq!(lines.len(), events.len());
     for line in lines {
@@ -445,7 +445,7 @@ fn giving_a_file() {
         Event::Delivered(test_events::ours()),
         Event::PeerLeft(Reason::Done),
         Event::Closed,
-        Event::End { exit: Exit::Done, reason: "done", more: false },
+        Event::End { failed: None, more: false },
     ];
     assert_eq!(
         lines(&events, None),
@@ -463,19 +463,19 @@ fn giving_a_file() {
 
 #[test]
 fn an_error_that_quotes_the_peer_is_marked() {
-    let failure = Failure::new(Exit::Disk, "exists", Subject::named("run \"this\"\n").was_not("saved")).next("x");
+    let failure = Failure::new(Kind::Exists, Subject::named("run \"this\"\n").was_not("saved")).next("x");
     let quoted =
         r#"{"v":1,"type":"error","error":"exists","detail":"\"run \\\"this\\\"\\u{a}\" was not saved","trust":"untrusted","next":"x"}"#;
     assert_eq!(lines(&[Event::Trouble(failure)], None), [quoted]);
-    let ours = Failure::new(Exit::Disk, "exists", Subject::from("the text").was_not("saved"));
+    let ours = Failure::new(Kind::Exists, Subject::from("the text").was_not("saved"));
     assert_eq!(lines(&[Event::Trouble(ours)], None), [r#"{"v":1,"type":"error","error":"exists","detail":"the text was not saved"}"#]);
 }
 
 #[test]
 fn a_wrong_code() {
-    let failure = Failure::new(Exit::Code, "code-wrong", "the code is wrong").next("ask the other side for a new code");
+    let failure = Failure::new(Kind::CodeWrong, "the code is wrong").next("ask the other side for a new code");
     assert_eq!(
-        lines(&[Event::Trouble(failure), Event::End { exit: Exit::Code, reason: "code-wrong", more: false }], None),
+        lines(&[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }], None),
         [
             r#"{"v":1,"type":"error","error":"code-wrong","detail":"the code is wrong","next":"ask the other side for a new code"}"#,
             r#"{"v":1,"type":"end","exit":3,"reason":"code-wrong"}"#,

@@ -1,6 +1,6 @@
 //! The `Code:` prompt: the Tab key completes words, and what is typed is kept nowhere.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use rustyline::completion::Completer;
 use rustyline::config::{Behavior, CompletionType, Config};
 use rustyline::error::ReadlineError;
@@ -28,8 +28,8 @@ pub fn read_code<C: Fn(&str) -> Vec<String>>(candidates: C) -> Result<Option<Zer
     match line.map(Zeroizing::new) {
         Ok(line) if line.trim().is_empty() => Ok(None),
         Ok(line) => Ok(Some(Zeroizing::new(line.trim().to_owned()))),
-        Err(ReadlineError::Interrupted) => Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted")),
-        Err(error) => Err(Failure::new(Exit::NoAnswer, "no-answer", format!("no code was typed: {error}"))),
+        Err(ReadlineError::Interrupted) => Err(Failure::new(Kind::Interrupted, "interrupted")),
+        Err(error) => Err(Failure::new(Kind::NoAnswer, format!("no code was typed: {error}"))),
     }
 }
 

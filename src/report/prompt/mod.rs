@@ -11,7 +11,7 @@ use super::amounts::{count, exactly};
 use super::escape::{LONGEST, name, push_text, terminal};
 use super::human::words;
 use super::look::{MARK, ascii, is_ascii_here};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Offered;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::PeerText;
@@ -82,7 +82,7 @@ pub fn somebody_is_there() -> bool {
 /// The failure of a question that nobody can be asked: exit 10, with what answers it instead.
 #[must_use]
 pub fn nobody_to_ask(question: &str, instead: &str) -> Failure {
-    Failure::new(Exit::NoAnswer, "no-answer", format!("{question} needs an answer and there is no terminal to ask at")).next(instead)
+    Failure::new(Kind::NoAnswer, format!("{question} needs an answer and there is no terminal to ask at")).next(instead)
 }
 
 impl OwnTerminal {
@@ -294,7 +294,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         if self.input.read_line(&mut line).map_err(|error| failed(&error))? == 0 {
             // The cursor stands behind the question.
             self.say("\n")?;
-            return Err(Failure::new(Exit::NoAnswer, "no-answer", "the question was not answered"));
+            return Err(Failure::new(Kind::NoAnswer, "the question was not answered"));
         }
         Ok(line)
     }
@@ -320,7 +320,7 @@ impl<T> Question<'_, T> {
 }
 
 fn failed(error: &io::Error) -> Failure {
-    Failure::new(Exit::NoAnswer, "no-answer", format!("the terminal could not be used: {error}"))
+    Failure::new(Kind::NoAnswer, format!("the terminal could not be used: {error}"))
 }
 
 /// ` (14 files and folders)`, where that is more than the names say.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::{Exit, Kind};
 use crate::files::acting::Found;
 use pinhole_protocol::wire::ItemId;
 use std::fmt::Debug;
@@ -45,7 +46,7 @@ fn in_a_channel_whole_words_answer_and_nothing_else() {
     let shown = "x is already here. /yes stores the new one under another name, /no leaves it out, /overwrite replaces the old one.\n";
     let (answer, said) = in_channel("no\n", |t| t.conflict("x", false));
     assert_eq!((answer.unwrap(), said.as_str()), (Conflict::Skip, shown));
-    assert_eq!(in_channel("", |t| t.yes("Sure?", true)).0.unwrap_err().word, "no-answer");
+    assert_eq!(in_channel("", |t| t.yes("Sure?", true)).0.unwrap_err().kind, Kind::NoAnswer);
 }
 
 #[test]
@@ -58,9 +59,9 @@ fn what_is_no_answer_is_asked_again() {
 #[test]
 fn an_end_is_no_answer_and_never_the_default() {
     let (answer, _) = asked("", |t| t.yes("Sure?", true));
-    assert_eq!(answer.unwrap_err().exit, Exit::NoAnswer);
+    assert_eq!(answer.unwrap_err().exit(), Exit::NoAnswer);
     let (answer, _) = asked("what\n", |t| t.accept(&offer(&["a"], 1, 1, true), "here", None));
-    assert_eq!(answer.unwrap_err().word, "no-answer");
+    assert_eq!(answer.unwrap_err().kind, Kind::NoAnswer);
 }
 
 #[test]
@@ -205,13 +206,13 @@ fn a_secret_is_shown_on_its_own_line() {
 fn a_broken_terminal_is_a_failure() {
     let mut full = [0_u8; 3];
     let mut terminal = Terminal::new(&b"y\n"[..], &mut full[..]);
-    assert_eq!(terminal.yes("Sure?", true).unwrap_err().exit, Exit::NoAnswer);
+    assert_eq!(terminal.yes("Sure?", true).unwrap_err().exit(), Exit::NoAnswer);
 }
 
 #[test]
 fn nobody_to_ask_says_what_answers_instead() {
     let failure = nobody_to_ask("the offer", "run it again with --yes");
-    assert_eq!((failure.exit, failure.word), (Exit::NoAnswer, "no-answer"));
+    assert_eq!(failure.kind, Kind::NoAnswer);
     assert_eq!(failure.detail, "the offer needs an answer and there is no terminal to ask at");
     assert_eq!(failure.next.as_deref(), Some("run it again with --yes"));
 }

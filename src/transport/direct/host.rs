@@ -1,7 +1,7 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
 use super::{confirmed, read_frame, say_and_close};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::Met;
@@ -47,12 +47,8 @@ impl Listener {
         let addresses = match (bind, network) {
             (Some(ip), network) if network.allows(ip) => vec![ip],
             (Some(ip), _) => {
-                return Err(Failure::new(
-                    Exit::Unreachable,
-                    "network-forbidden",
-                    format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"),
-                )
-                .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
+                return Err(Failure::new(Kind::NetworkForbidden, format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"))
+                    .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
             }
             (None, Network::Any) => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             (None, Network::Loopback) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
@@ -74,8 +70,11 @@ impl Listener {
             let allow = failure.next.clone().unwrap_or_default();
             return Err(failure.next(format!("{allow}; or let the other side host: run `take` there, and `give --code CODE` here")));
         }
-        Err(Failure::new(Exit::Unreachable, "cannot-listen", format!("this machine does not let pinhole listen {where_to}: {last}"))
-            .next(if fixed { "choose another --port" } else { "let the other side host: run `take` there, and `give --code CODE` here" }))
+        Err(Failure::new(Kind::CannotListen, format!("this machine does not let pinhole listen {where_to}: {last}")).next(if fixed {
+            "choose another --port"
+        } else {
+            "let the other side host: run `take` there, and `give --code CODE` here"
+        }))
     }
 
     /// One socket an address. A machine without IPv6 listens on IPv4 alone; a port taken on either is taken.
@@ -206,7 +205,7 @@ async fn finish(end: End) -> Result<Met, Failure> {
         End::Joined { mut socket, established, confirmation } => {
             // If the joiner is gone already, the session finds out as it would a moment later.
             let _ = socket.write_all(&confirmation).await;
-            let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection cannot be used: {error}"));
+            let cannot = |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
             confirmed(socket, *established).map(|joined| Met::Joined(Box::new(joined))).map_err(cannot)
         }
         End::Burned { mut socket, refusal } => {

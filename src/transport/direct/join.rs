@@ -1,7 +1,7 @@
 //! The joiner's side: dialling what the code names, and one tag in all.
 
 use super::{confirmed, read_frame};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::{forbidden, online_first};
 use crate::transport::addresses::bracketed;
@@ -63,7 +63,7 @@ impl Candidates {
     /// # Errors
     /// Unreachable, if the name has none or none that may be dialled here.
     pub async fn named(host: &str, port: u16, network: Network) -> Result<Self, Failure> {
-        let unreachable = |detail| Failure::new(Exit::Unreachable, "host-unreachable", detail);
+        let unreachable = |detail| Failure::new(Kind::HostUnreachable, detail);
         let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
             Ok(found) => found.collect(),
             Err(_) => {
@@ -73,12 +73,8 @@ impl Candidates {
         };
         let addresses: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
         if addresses.is_empty() {
-            return Err(Failure::new(
-                Exit::Unreachable,
-                "network-forbidden",
-                format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"),
-            )
-            .next("unset PINHOLE_NETWORK"));
+            return Err(Failure::new(Kind::NetworkForbidden, format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"))
+                .next("unset PINHOLE_NETWORK"));
         }
         Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false })
     }
@@ -177,7 +173,7 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
 fn several(port: u16, found: &[Found]) -> Failure {
     let places = found.iter().filter_map(|host| host.addresses.first()).map(|address| format!("CODE@{}", bracketed(address.ip())));
     let detail = format!("{} hosts on this local network answer to {port}; none was tried", found.len());
-    Failure::new(Exit::NoAnswer, "several-hosts", detail)
+    Failure::new(Kind::SeveralHosts, detail)
         .next(format!("ask the other side for its address and use one of: {}", places.collect::<Vec<_>>().join(", ")))
 }
 
@@ -194,14 +190,14 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
         let detail =
             format!("something listens at {at}{port} and does not answer; if it is the other side, it is suspended and the code is good");
         let next = "have the other side go on (a shell that has stopped it does that with fg), and try again; if it is another program, ask for a new code";
-        return Failure::new(Exit::Unreachable, "host-unreachable", detail).next(next);
+        return Failure::new(Kind::HostUnreachable, detail).next(next);
     }
     let Some(host) = &candidates.host else {
         let place = if candidates.lan { "on this machine or this local network" } else { "on this machine" };
         let detail = format!("nobody is waiting under {port} {place}: the number is wrong, or the code was used or has ended");
         let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or both use a relay of your own (--relay URL or \
                     PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST";
-        return Failure::new(Exit::Code, "code-unavailable", detail).next(online_first(next.into()));
+        return Failure::new(Kind::CodeUnavailable, detail).next(online_first(next.into()));
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
         format!("{host} answers, but nobody is waiting there under {port}: the code was used or has ended, or a firewall refuses")
@@ -213,5 +209,5 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
         format!("{host} cannot be reached on port {port}")
     };
     let next = "check that the other side is still waiting and that its firewall lets the port in; or let this side host";
-    Failure::new(Exit::Unreachable, "host-unreachable", detail).next(online_first(next.into()))
+    Failure::new(Kind::HostUnreachable, detail).next(online_first(next.into()))
 }

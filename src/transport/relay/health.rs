@@ -2,7 +2,7 @@
 
 use super::dial::{Head, Stream, Trust, dial, dial_directly};
 use super::upgrade::{REDIRECTS, refused};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::{Network, RelayChoice};
 use pinhole_protocol::code::RelayUrl;
 use serde_json::Value;
@@ -49,7 +49,7 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network, directly: 
             (503, "draining", _) => {
                 let detail = format!("{} is about to end", choice.named());
                 let next = "ask again in a moment, when it has been started again";
-                return Err(Failure::new(Exit::Unreachable, "relay-busy", detail).next(next));
+                return Err(Failure::new(Kind::RelayBusy, detail).next(next));
             }
             (_, _, Some(page)) => {
                 let followed = head.redirect(&page).and_then(|redirect| redirect.followed(&page));
@@ -94,7 +94,7 @@ fn said(answer: &[u8]) -> Option<(u16, String)> {
 }
 
 fn ill(choice: &RelayChoice, why: String) -> Failure {
-    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {why}", choice.named())).next("see what the relay logs")
+    Failure::new(Kind::RelayUnreachable, format!("{} {why}", choice.named())).next("see what the relay logs")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::replies::{Ending, Reply};
 use super::socket::{Heard, Socket, ended};
 use super::verb::{Owner, Verb};
 use super::{Way, link};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::transport::Met;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Established, Frame, Judge, Verdict};
@@ -238,7 +238,7 @@ impl Host {
 /// Whether what keeps a host from its relay may be over in a moment: while a relay starts again, what is in front of it, or on the way,
 /// answers in its place. All else does not change by waiting.
 fn passes(failure: &Failure) -> bool {
-    matches!(failure.word, "relay-unreachable" | "relay-busy" | "proxy-unreachable" | "proxy-refused")
+    matches!(failure.kind, Kind::RelayUnreachable | Kind::RelayBusy | Kind::ProxyUnreachable | Kind::ProxyRefused)
 }
 
 /// The number that a relay says first.

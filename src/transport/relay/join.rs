@@ -5,7 +5,7 @@ use super::replies::Ending;
 use super::socket::{Heard, Socket, ended};
 use super::verb::Verb;
 use super::{Way, link};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
@@ -118,6 +118,6 @@ fn unavailable(way: &Way, nameplate: Nameplate) -> Failure {
         nameplate.number(),
         way.choice.named()
     );
-    Failure::new(Exit::Code, "code-unavailable", detail)
+    Failure::new(Kind::CodeUnavailable, detail)
         .next("check the code, and that the other side uses the same relay; else ask it for a new code")
 }

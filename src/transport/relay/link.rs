@@ -2,7 +2,7 @@
 
 use super::dial::Stream;
 use super::socket::Socket;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::session::event::Path;
 use crate::transport::Joined;
 use bytes::Buf;
@@ -33,7 +33,7 @@ type Web = WebSocketStream<Stream>;
 
 /// A connection whose handshake is confirmed, as its link will use it.
 pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, Failure> {
-    let cannot = |error| Failure::new(Exit::Other, "failed", format!("the connection to the relay cannot be used: {error}"));
+    let cannot = |error| Failure::new(Kind::Failed, format!("the connection to the relay cannot be used: {error}"));
     let (near, far) = std::os::unix::net::UnixStream::pair().map_err(cannot)?;
     far.set_nonblocking(true).map_err(cannot)?;
     let (from_link, to_link) = UnixStream::from_std(far).map_err(cannot)?.into_split();

@@ -3,7 +3,7 @@
 use super::HostToken;
 use super::dial::Trust;
 use super::{Known, Public, Way, health};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::{Network, Origin, RelayChoice};
 use crate::transport::addresses::outside_interfaces;
 use crate::transport::tunnel::{Program, Tunnel};
@@ -62,7 +62,7 @@ impl Own {
         };
         if let Some(address) = outside.filter(|address| !network.allows(address.ip())) {
             let detail = format!("PINHOLE_NETWORK allows nothing but loopback, and {address} is not");
-            return Err(Failure::new(Exit::Unreachable, "network-forbidden", detail).next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
+            return Err(Failure::new(Kind::NetworkForbidden, detail).next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
         }
         let (server, host_token) = bind(outside)?;
         let addresses = server.addresses();
@@ -147,9 +147,8 @@ fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
         drain: DRAIN,
         ..Settings::default()
     };
-    let server = Server::bind(settings).map_err(|error| {
-        Failure::new(Exit::Unreachable, "cannot-listen", error.to_string()).next("choose another address or port with --listen")
-    })?;
+    let server = Server::bind(settings)
+        .map_err(|error| Failure::new(Kind::CannotListen, error.to_string()).next("choose another address or port with --listen"))?;
     Ok((server, token))
 }
 
@@ -177,7 +176,9 @@ async fn check(tunnel: &mut Tunnel, network: Network, trust: &Trust, time: Durat
         match asked {
             Ok(Ok(())) => return Ok(()),
             // This does not change by waiting.
-            Ok(Err(failure)) if matches!(failure.word, "network-forbidden" | "relay-certificate" | "usage") => return Err(failure),
+            Ok(Err(failure)) if matches!(failure.kind, Kind::NetworkForbidden | Kind::RelayCertificate | Kind::Usage) => {
+                return Err(failure);
+            }
             Ok(Err(_)) if Instant::now() + CHECK_PAUSE < until => sleep(CHECK_PAUSE).await,
             asked => {
                 let why = asked.map_or_else(|_| String::new(), |asked| asked.err().map_or_else(String::new, |why| format!(": {why}")));
@@ -206,5 +207,5 @@ fn reachable_outside(address: SocketAddr) -> SocketAddr {
 
 fn url(address: SocketAddr) -> Result<RelayUrl, Failure> {
     RelayUrl::parse(&format!("ws://{address}"))
-        .map_err(|why| Failure::new(Exit::Unreachable, "cannot-listen", format!("nobody can be told of the address {address}: {why}")))
+        .map_err(|why| Failure::new(Kind::CannotListen, format!("nobody can be told of the address {address}: {why}")))
 }

@@ -5,7 +5,7 @@ use super::dial::Stream;
 use super::replies::{Ending, Reply};
 use super::upgrade::upgraded;
 use super::verb::Verb;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::limits::RECORD_CIPHERTEXT;
 use std::time::Duration;
@@ -125,24 +125,24 @@ fn limits() -> WebSocketConfig {
 /// What it means for this side that the relay ended the connection, where nothing better is known.
 pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
     let relay = way.choice.named();
-    let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
-    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
+    let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
+    let busy = |detail: String| Failure::new(Kind::RelayBusy, detail);
     match ending {
         Ending::Limit => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again"),
         Ending::Full => busy(format!("{relay} has no number left")).next("try again later, or use another relay"),
         Ending::Foreign => {
             refused(format!("{relay} and this pinhole do not understand each other")).next("update pinhole here, or the relay")
         }
-        Ending::Expired => Failure::new(Exit::Expired, "nobody-came", "nobody came in time, and the relay gave the number up")
+        Ending::Expired => Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave the number up")
             .next("run the command again for a new code"),
         Ending::Unavailable => {
             let why = "it was started again and could not, or this machine was away from it for too long";
             let detail = format!("{relay} does not give this code's number back ({why}), so the code is dead; nobody has used it");
-            Failure::new(Exit::Unreachable, "code-lost", detail)
+            Failure::new(Kind::CodeLost, detail)
                 .next("run the command again for a new code; a relay that keeps its --owner-key-file gives numbers back after a restart")
         }
         Ending::Lost | Ending::Restart | Ending::Done | Ending::Again => {
-            Failure::new(Exit::Unreachable, "relay-unreachable", format!("the connection to {relay} was lost"))
+            Failure::new(Kind::RelayUnreachable, format!("the connection to {relay} was lost"))
                 .next("try again in a moment; check the network")
         }
     }

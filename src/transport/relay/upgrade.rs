@@ -3,7 +3,7 @@
 use super::Way;
 use super::dial::{Fault, Head, Stream};
 use super::verb::{PROTOCOL, Verb};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::RelayChoice;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -56,7 +56,7 @@ pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failu
 
 /// The request, and its `Sec-WebSocket-Key`.
 fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
-    let cannot = || Failure::new(Exit::Usage, "usage", format!("{} has no address that can be asked for", way.choice.named()));
+    let cannot = || Failure::new(Kind::Usage, format!("{} has no address that can be asked for", way.choice.named()));
     let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
     let headers = request.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
@@ -89,16 +89,15 @@ fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure>
 /// was at hand.
 pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) -> Failure {
     let relay = choice.named();
-    let refused = |detail: String| Failure::new(Exit::Unreachable, "relay-refused", detail);
-    let busy = |detail: String| Failure::new(Exit::Unreachable, "relay-busy", detail);
+    let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
+    let busy = |detail: String| Failure::new(Kind::RelayBusy, detail);
     if let Some(redirect) = head.redirect(&choice.url) {
         let to = redirect.named();
         let next = match redirect.to.filter(|_| redirect.whole) {
             Some(url) => format!("if that is where the relay is, name it so: {url}; else a login page or a portal may be on the way"),
             None => "open the relay's address in a browser: a login page or a portal may be on the way".to_owned(),
         };
-        return Failure::new(Exit::Unreachable, "relay-unreachable", format!("{relay} redirects to {to} (HTTP status {})", head.status))
-            .next(next);
+        return Failure::new(Kind::RelayUnreachable, format!("{relay} redirects to {to} (HTTP status {})", head.status)).next(next);
     }
     // A relay's own says nothing of a password: its hosts show a token.
     let password = head.values("www-authenticate").next().is_some();
@@ -107,10 +106,10 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             .next("ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining needs none, so the other side could host elsewhere"),
         (401, _) => refused(format!("what stands before {relay} wants a user name and a password (HTTP status 401), and pinhole has none for it"))
             .next("ask whoever runs it to let the relay's address through without; a relay that is not for everybody has tokens for hosts: --host-token-file"),
-        (407, _) => Failure::new(Exit::Unreachable, "proxy-refused", format!("a proxy on the way to {relay} wants a user name and a password (HTTP status 407)"))
+        (407, _) => Failure::new(Kind::ProxyRefused, format!("a proxy on the way to {relay} wants a user name and a password (HTTP status 407)"))
             .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
         (426, _) if head.values("sec-websocket-protocol").next().is_some() => {
-            Failure::new(Exit::Unreachable, "no-common-version", format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
+            Failure::new(Kind::NoCommonVersion, format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
                 .next("update pinhole here, or the relay")
         }
         (426, _) => stripped(choice, "gets the request without the headers Upgrade and Connection (HTTP status 426)"),
@@ -125,8 +124,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
 
 /// What it means that something else than HTTP/1 was answered.
 fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
-    let other =
-        |what, next: &str| Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(next.to_owned());
+    let other = |what, next: &str| Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next.to_owned());
     match fault {
         Fault::Http2 => other(
             "speaks HTTP/2 alone, and a WebSocket to a relay needs HTTP/1.1",
@@ -140,7 +138,7 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
 
 /// Something keeps the headers of the upgrade to itself.
 fn stripped(choice: &RelayChoice, what: &str) -> Failure {
-    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(
+    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(
         "if a relay is there, a proxy before it or on the way does not pass WebSockets on: whoever runs it has to pass Upgrade and Connection \
          (relay/README.md, \"Behind a proxy\"); else check the address",
     )
@@ -150,5 +148,5 @@ fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
     // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of HTTP's.
     let tls = if choice.url.tls() { "" } else { "; if it speaks TLS there, its address begins with wss://" };
     let next = format!("check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether a relay is there");
-    Failure::new(Exit::Unreachable, "relay-unreachable", format!("{} {what}", choice.named())).next(next)
+    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next)
 }

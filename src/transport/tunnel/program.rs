@@ -1,6 +1,6 @@
 //! Which program makes the tunnel, and its command line.
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use std::path::Path;
 
 /// What `--tunnel` names. It has no `Debug`: a command line can hold a token.
@@ -31,12 +31,8 @@ impl Program {
             "tailscale" => Ok(Self::Tailscale),
             line => match shlex::split(line) {
                 Some(words) if words.first().is_some_and(|word| !word.is_empty()) => Ok(Self::Command(words)),
-                _ => Err(Failure::new(
-                    Exit::Usage,
-                    "usage",
-                    "what --tunnel names is no command line: it is empty, or a quotation mark is open",
-                )
-                .next("--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or --tunnel='PROGRAM --its-options {port}'")),
+                _ => Err(Failure::new(Kind::Usage, "what --tunnel names is no command line: it is empty, or a quotation mark is open")
+                    .next("--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or --tunnel='PROGRAM --its-options {port}'")),
             },
         }
     }

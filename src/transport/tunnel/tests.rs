@@ -1,6 +1,7 @@
 //! Stand-ins for tunnel programs: what they say, how they end, and what is made of that.
 
 use super::*;
+use crate::failure::Kind;
 use rustix::process::{Pid, test_kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ impl StandIn {
 
 async fn failure(script: &str) -> Failure {
     let Err(failure) = StandIn::new("lt", script).open().await else { panic!("there is a tunnel") };
-    assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "tunnel-failed"));
+    assert_eq!(failure.kind, Kind::TunnelFailed);
     assert!(failure.next.as_ref().unwrap().contains("--relay URL"), "{failure:?}");
     failure
 }
@@ -90,7 +91,7 @@ async fn a_program_that_is_not_there_is_said_to_be_missing() {
         [(Program::Command(vec!["/no/such/lt".into()]), "lt"), (Program::parse("no-such-program-here").ok().unwrap(), "no-such")]
     {
         let Err(failure) = Tunnel::open(&program, 1).await else { panic!("there is a tunnel") };
-        assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "tunnel-failed"));
+        assert_eq!(failure.kind, Kind::TunnelFailed);
         assert!(failure.detail.contains("no such program") && failure.detail.contains(name), "{failure}");
     }
     // A folder is there, and is no program.

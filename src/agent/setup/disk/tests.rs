@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Exit;
 use std::os::unix::fs::symlink;
 
 fn change(path: &Path, before: Option<&str>, after: Option<&str>) -> Change {
@@ -14,7 +15,7 @@ fn what_another_program_has_written_meanwhile_is_left() {
     std::fs::write(&path, "theirs").unwrap();
     for stale in [change(&path, Some("one"), Some("two")), change(&path, Some("one"), None), change(&path, None, Some("two"))] {
         let failure = stale.make().unwrap_err();
-        assert!(failure.exit == Exit::Disk && failure.detail.contains("has just been changed by another program"), "{failure}");
+        assert!(failure.exit() == Exit::Disk && failure.detail.contains("has just been changed by another program"), "{failure}");
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
     change(&path, Some("theirs"), None).make().unwrap();
@@ -39,7 +40,7 @@ fn readers_find_the_old_file_or_the_new_one_whole() {
 fn what_is_no_configuration_is_not_read_to_its_end() {
     for (path, says) in [("/dev/zero", "is no file"), ("/", "is no file")] {
         let failure = read(Path::new(path)).unwrap_err();
-        assert!(failure.exit == Exit::Usage && failure.detail.contains(says), "{failure}");
+        assert!(failure.exit() == Exit::Usage && failure.detail.contains(says), "{failure}");
     }
     assert_eq!(read(Path::new("/nowhere/mcp.json")).unwrap(), None);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Kind;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -75,7 +76,7 @@ fn what_somebody_has_written_is_neither_overwritten_nor_deleted() {
     std::fs::write(directory.join("SKILL.md"), "mine now").unwrap();
     std::fs::write(directory.join("notes.md"), "mine").unwrap();
     let skill = find(&directory);
-    assert_eq!(skill.put().unwrap_err().word, "exists");
+    assert_eq!(skill.put().unwrap_err().kind, Kind::Exists);
     let (changes, left) = skill.take().unwrap();
     assert_eq!(left, [directory.join("SKILL.md")]);
     make(changes);
@@ -83,7 +84,7 @@ fn what_somebody_has_written_is_neither_overwritten_nor_deleted() {
     let rest: Vec<PathBuf> = tree(&directory).into_keys().collect();
     assert_eq!(rest, [directory.join("SKILL.md"), directory.join("notes.md")]);
     // Without a record of it, too.
-    assert_eq!(find(&directory).put().unwrap_err().word, "exists");
+    assert_eq!(find(&directory).put().unwrap_err().kind, Kind::Exists);
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn a_link_is_not_followed() {
     let directory = home.path().join("other");
     std::fs::create_dir(&directory).unwrap();
     std::os::unix::fs::symlink(elsewhere.join("SKILL.md"), directory.join("SKILL.md")).unwrap();
-    assert_eq!(find(&directory).put().unwrap_err().word, "exists");
+    assert_eq!(find(&directory).put().unwrap_err().kind, Kind::Exists);
     assert!(find(&directory).take().unwrap().0.is_empty());
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Kind;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
@@ -78,16 +79,16 @@ fn what_the_peer_calls_a_secret_replaces_nothing_and_leads_nothing() {
         (Some("API_KEY"), "exists"),
     ] {
         let refusal = set(&peers, label, b"s3cr3t").unwrap_err();
-        assert_eq!(refusal.failure.word, word, "{label:?}");
+        assert_eq!(refusal.failure.kind.as_str(), word, "{label:?}");
         let Failure { detail, next, .. } = refusal.failure;
         assert!(!detail.contains("s3cr3t") && !detail.contains('\n') && next.is_some() && detail.len() < 300, "{label:?}: {detail}");
     }
     for unfit in [&b"a\rb"[..], b"a\xff", b"'\"", b"\n"] {
-        assert_eq!(set(&peers, Some("NEW_KEY"), unfit).unwrap_err().failure.word, "secret-unfit");
+        assert_eq!(set(&peers, Some("NEW_KEY"), unfit).unwrap_err().failure.kind, Kind::SecretUnfit);
     }
     // A name of the user's own is any, but replaces nothing either unless that is said.
     let own = file(&path, "API_KEY");
-    assert_eq!((own.check().unwrap_err().word, set(&own, None, b"x").unwrap_err().failure.word), ("exists", "exists"));
+    assert_eq!((own.check().unwrap_err().kind.as_str(), set(&own, None, b"x").unwrap_err().failure.kind.as_str()), ("exists", "exists"));
     assert_eq!(fs::read_to_string(&path).unwrap(), OLD);
     assert_eq!(names(dir.path()), [".env"]);
     let listed = peers.clone().with(Accepted::new(&["DATABASE_URL".into(), "OPENAI_API_KEY".into()]).unwrap(), false);
@@ -106,7 +107,10 @@ fn an_agents_choice_is_held_against_what_the_peer_may_choose() {
     for (name, word) in [("BASH_ENV", "bad-name"), ("ANTHROPIC_API_KEY", "bad-name"), ("API_KEY", "exists")] {
         let agents = file(&path, name).chosen_by_agent(path.clone().into());
         let failures = [agents.check().unwrap_err(), set(&agents, None, b"x").unwrap_err().failure];
-        assert!(failures.iter().all(|failure| failure.word == word && failure.next.as_ref().unwrap().contains("pinhole mcp --")), "{name}");
+        assert!(
+            failures.iter().all(|failure| failure.kind.as_str() == word && failure.next.as_ref().unwrap().contains("pinhole mcp --")),
+            "{name}"
+        );
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), OLD);
     file(&path, "GH_TOKEN").chosen_by_agent(path.clone().into()).check().unwrap();
@@ -128,7 +132,7 @@ fn what_is_no_file_of_ones_own_is_left_and_said_before() {
     for name in ["link", "dangling", "folder", "read-only", "large", "open", "missing/.env", "real/.env"] {
         let file = file(&path(name), "K");
         let (checked, set) = (file.check().unwrap_err(), set(&file, None, b"s3cr3t").unwrap_err());
-        assert_eq!((checked.exit, checked.word, set.reason), (Exit::Disk, "disk", Reason::Disk), "{name}");
+        assert_eq!((checked.kind, set.reason), (Kind::Disk, Reason::Disk), "{name}");
     }
     assert_eq!(fs::read_to_string(path("real")).unwrap(), OLD);
     assert_eq!(names(dir.path()), before);

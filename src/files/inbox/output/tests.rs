@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Kind;
 use pinhole_protocol::wire::{Entry, ItemId, PeerText};
 use proptest::prelude::*;
 use std::sync::mpsc::SyncSender;
@@ -110,7 +111,7 @@ fn a_closed_output_is_told_to_both_sides() {
     let (output, reports) = begin(ItemKind::File, Some(4), None, Pipe(sink));
     output.write(0, 0, b"12").unwrap();
     assert_eq!(reports.recv().unwrap().unwrap_err().reason, Reason::OutputClosed);
-    assert_eq!(output.write(0, 2, b"34").unwrap_err().failure.word, "output-closed");
+    assert_eq!(output.write(0, 2, b"34").unwrap_err().failure.kind, Kind::OutputClosed);
     assert_eq!(output.commit_counted(1, 4).unwrap_err().reason, Reason::OutputClosed);
 
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

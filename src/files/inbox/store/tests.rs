@@ -1,5 +1,6 @@
 use super::super::{Inbox, Policy};
 use super::*;
+use crate::failure::{Exit, Kind};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -53,7 +54,7 @@ fn a_secret_at_a_chosen_path_replaces_and_follows_nothing() {
     symlink(path("made"), path("dangling")).unwrap();
     for name in ["file", "folder", "dangling", "missing/file", "file/below"] {
         let failure = store_secret_at(&path(name).into(), &secret(b"s3cr3t")).unwrap_err();
-        assert_eq!(failure.exit, Exit::Disk);
+        assert_eq!(failure.exit(), Exit::Disk);
         assert!(failure.detail.contains(name) && !failure.detail.contains("s3cr3t"), "{failure}");
     }
     assert!(store_secret_at(&PathBuf::from("/").into(), &secret(b"x")).is_err());
@@ -82,10 +83,10 @@ fn texts_and_secrets_count_against_what_a_channel_may_bring() {
     inbox.store_text(ItemId(1), "1234").unwrap();
     inbox.store_secret(None, &secret(b"1234")).unwrap();
     inbox.store_text(ItemId(3), "12").unwrap();
-    assert_eq!(inbox.store_text(ItemId(2), "123").unwrap_err().word, "too-large");
-    assert_eq!(inbox.store_secret(None, &secret(b"123")).unwrap_err().word, "too-large");
+    assert_eq!(inbox.store_text(ItemId(2), "123").unwrap_err().kind, Kind::TooLarge);
+    assert_eq!(inbox.store_secret(None, &secret(b"123")).unwrap_err().kind, Kind::TooLarge);
     assert_eq!(names(dir.path()).len(), 3);
     let inbox = Inbox::open(dir.path(), Policy { max_size: Some(10_000), ..Policy::default() }).unwrap();
     inbox.store_text(ItemId(4), "1234").unwrap();
-    assert_eq!(inbox.store_secret(None, &secret(&[7; 6_000])).unwrap_err().word, "too-large");
+    assert_eq!(inbox.store_secret(None, &secret(&[7; 6_000])).unwrap_err().kind, Kind::TooLarge);
 }

@@ -1,6 +1,7 @@
 //! More than was said, less, and more than there may be (TESTPLAN B14, C7).
 
 use super::*;
+use crate::failure::Exit;
 use crate::files::inbox::room::BLOCK;
 use pinhole_protocol::limits::{self, PARTS_AHEAD, PATH_LEVELS};
 
@@ -107,7 +108,7 @@ fn sizes_that_no_disk_holds_are_refused_before_anything_is_allocated() {
     for size in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 60] {
         let desk = Desk::new();
         let refusal = desk.begin(&[item("f", ItemKind::File, Some(size))]).unwrap_err();
-        assert_eq!((refusal.reason, refusal.failure.exit), (Reason::NoSpace, Exit::Disk), "{size}");
+        assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::NoSpace, Exit::Disk), "{size}");
         let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
         let expected = if size >> 63 == 1 { Reason::TooLarge } else { Reason::NoSpace };
         assert_eq!(reason(incoming.register(&part(0, [folder("t"), file("t/f", size)]))), expected, "{size}");
@@ -126,7 +127,10 @@ fn the_sentence_about_a_full_disk_says_how_much_and_what_to_do() {
     let failure = desk.begin(&[item("report.pdf", ItemKind::File, Some(1 << 60))]).unwrap_err().failure;
     let start = format!("\"report.pdf\" was not saved: the disk holding {} has ", desk.inbox.path().display());
     assert!(failure.detail.starts_with(&start) && failure.detail.ends_with(" left and 1152921.5 TB are needed"), "{failure}");
-    assert_eq!((failure.word, failure.next.as_deref()), ("no-space", Some("free some space, or take into another folder with -o DIR")));
+    assert_eq!(
+        (failure.kind.as_str(), failure.next.as_deref()),
+        ("no-space", Some("free some space, or take into another folder with -o DIR"))
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A disk or directory that fails (TESTPLAN C5, C6).
 
 use super::*;
+use crate::failure::{Exit, Kind};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -17,7 +18,7 @@ fn a_full_disk_is_told_to_both_sides() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     incoming.underway().pending.get_mut(&0).unwrap().file = Some(Arc::new(full));
     let refusal = incoming.write(0, 0, b"1234").unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.exit, refusal.failure.word), (Reason::NoSpace, Exit::Disk, "no-space"));
+    assert_eq!((refusal.reason, refusal.failure.kind), (Reason::NoSpace, Kind::NoSpace));
     assert_eq!(refusal.failure.detail, "\"f\" was not saved: No space left on device (os error 28)");
     assert_eq!(reason(incoming.commit_all(1, 4)), Reason::Protocol);
     drop(incoming);
@@ -50,7 +51,7 @@ fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
         incoming.register(&part(0, [stream("s")])).unwrap();
         let refused = (0..64).find_map(|number| incoming.write(0, number * 65_536, &chunk).err());
         assert_eq!(
-            refused.map(|refusal| (refusal.reason, refusal.failure.exit)),
+            refused.map(|refusal| (refusal.reason, refusal.failure.exit())),
             (kib < 4096).then_some((Reason::NoSpace, Exit::Disk)),
             "{kib}"
         );
@@ -138,11 +139,11 @@ fn a_directory_that_is_not_there_or_not_one_is_named() {
     for name in ["missing", "file", "dangling"] {
         let path = base.path().join(name);
         let failure = Inbox::open(&path, Policy::default()).unwrap_err();
-        assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
+        assert_eq!(failure.kind, Kind::Disk);
         assert!(failure.detail.contains(path.to_str().unwrap()) && failure.next.is_some());
     }
     assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
-    assert_eq!(Inbox::private(&base.path().join("file"), Policy::default()).unwrap_err().exit, Exit::Disk);
+    assert_eq!(Inbox::private(&base.path().join("file"), Policy::default()).unwrap_err().exit(), Exit::Disk);
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn a_directory_that_cannot_be_written_to_is_found_out_before_the_offer_is_accept
     let inbox = Inbox::open(Path::new("/proc"), Policy::default()).unwrap();
     let plan = inbox.plan(&offer(&[item("f", ItemKind::File, Some(1))]), None, true).unwrap();
     let failure = inbox.begin(plan).unwrap_err().failure;
-    assert_eq!((failure.exit, failure.word), (Exit::Disk, "disk"));
+    assert_eq!(failure.kind, Kind::Disk);
     assert!(failure.detail.starts_with("\"f\" was not saved: ") && failure.next.is_some(), "{failure}");
 }
 

@@ -1,6 +1,7 @@
 //! What is already at the final name: never followed, and never replaced but by leave (TESTPLAN C4).
 
 use super::*;
+use crate::failure::Exit;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 
@@ -136,7 +137,7 @@ fn a_question_without_an_answer_ends_before_anything_is_written() {
     desk.receive("x", b"old").unwrap();
     let plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
     let refusal = desk.inbox.begin(plan).unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.exit), (Reason::NoAnswer, Exit::NoAnswer));
+    assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::NoAnswer, Exit::NoAnswer));
     assert_eq!(desk.tree(), tree(&[("x", Some("old"))]));
 }
 

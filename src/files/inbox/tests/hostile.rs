@@ -1,6 +1,7 @@
 //! Parts that try to get out of the directory, or to break it (TESTPLAN C1, C3, C7, C9).
 
 use super::*;
+use crate::failure::{Exit, Kind};
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +77,7 @@ fn two_names_that_become_one_are_refused_where_the_other_side_cannot_hear_of_it(
     let incoming = desk.inbox.begin(plan).unwrap();
     incoming.register(&part(0, [folder("t"), file("t/a\u{1}", 0), file("t/a\u{2}", 0)])).unwrap();
     let refusal = incoming.commit_counted(3, 0, &Differences::default()).unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.word), (Reason::Exists, "exists"));
+    assert_eq!((refusal.reason, refusal.failure.kind), (Reason::Exists, Kind::Exists));
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn an_entry_must_fit_its_offer() {
 
     let changed = desk.begin(&[item("f", ItemKind::File, Some(3))]).unwrap();
     let refusal = changed.register(&part(0, [file("f", 4)])).unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.exit), (Reason::SourceChanged, Exit::SourceChanged));
+    assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::SourceChanged, Exit::SourceChanged));
 }
 
 #[test]

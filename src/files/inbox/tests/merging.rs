@@ -1,6 +1,7 @@
 //! Joining what arrives with what is there (`--conflict merge`): files replace files, nothing is removed, and nothing else is met by anything.
 
 use super::*;
+use crate::failure::Kind;
 use pinhole_protocol::limits::LEVELS;
 use pinhole_protocol::wire::Fate;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -223,7 +224,7 @@ fn at_the_top_it_is_the_same() {
 
     // Of one item nothing is left to deliver.
     let refusal = desk.receive("dir", b"x").unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.word, refusal.failure.exit), (Reason::Exists, "exists", Exit::Disk));
+    assert_eq!((refusal.reason, refusal.failure.kind), (Reason::Exists, Kind::Exists));
     assert_eq!(desk.tree(), tree(&expected));
 }
 

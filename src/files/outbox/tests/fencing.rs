@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::Exit;
+use crate::failure::Kind;
 use crate::files::inbox::{EnvFile, store_secret_at};
 use crate::files::outbox::{Fence, Keeper, Links, Why};
 use crate::files::secret_source::SecretSource;
@@ -38,7 +38,7 @@ fn fenced_in() -> (Place, Options) {
 fn kept_in(path: impl Into<PathBuf>, options: &Options) -> Failure {
     let path = path.into();
     let failure = select_with(std::slice::from_ref(&path), options).err().unwrap_or_else(|| panic!("{path:?} is let out"));
-    assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "fenced"), "{path:?}: {failure}");
+    assert_eq!(failure.kind, Kind::Fenced, "{path:?}: {failure}");
     failure
 }
 
@@ -168,7 +168,7 @@ fn each_opening_is_looked_at_again() {
     let report = place.path("work/report");
     let is_fenced = |failure: SourceFailure| {
         let failure = failure.failure();
-        assert_eq!((failure.exit, failure.word), (Exit::Unreachable, "fenced"), "{failure}");
+        assert_eq!(failure.kind, Kind::Fenced, "{failure}");
     };
     // Between the code and the walk.
     let outgoing = open(&select_with(std::slice::from_ref(&report), &options).unwrap());
@@ -228,7 +228,7 @@ fn a_secret_file_is_a_file() {
     place.link("../home/notes", "work/notes");
     place.file("work/.env", "x");
     for path in ["home/notes", "work/notes", "work/.env", "work/../home/.ssh/config"] {
-        assert_eq!(read(path).unwrap_err().word, "fenced", "{path}");
+        assert_eq!(read(path).unwrap_err().kind, Kind::Fenced, "{path}");
     }
 }
 
@@ -261,7 +261,7 @@ fn what_is_written_lands_in_the_folder_that_was_judged() {
     assert!(place.path("allowed/moved/key").is_file() && place.path("allowed/moved/.env").is_file());
     // What was not named is no place for it, the working directory of the test neither.
     for outside in [place.path("home/key"), within.join("key"), "key".into()] {
-        assert_eq!(fence.landing(&outside).unwrap_err().word, "fenced", "{outside:?}");
+        assert_eq!(fence.landing(&outside).unwrap_err().kind, Kind::Fenced, "{outside:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files whose length nobody knows before they are read: those of procfs and sysfs, of which any machine has some.
 
 use super::*;
-use crate::failure::Exit;
+use crate::failure::Kind;
 use crate::files::outbox::{Fence, Links, Why};
 use pinhole_protocol::wire::{Differences, Fate, Reason};
 
@@ -112,7 +112,7 @@ fn more_of_them_than_memory_may_hold_are_refused_before_there_is_a_code() {
     let paths = |count: usize| vec![PathBuf::from("/proc/kallsyms"); count];
     let fit = (64 << 20) / size;
     let failure = refusal(&paths(fit + 2));
-    assert_eq!((failure.exit, failure.word), (Exit::Usage, "too-many-items"), "{failure}");
+    assert_eq!(failure.kind, Kind::TooManyItems, "{failure}");
     assert!(failure.detail.contains("64 MiB"), "{failure}");
 }
 
@@ -152,7 +152,7 @@ fn what_has_no_end_is_missing_by_name() {
 fn one_that_is_named_and_has_no_end_is_refused_before_there_is_a_code() {
     for (path, why) in [(ENDLESS, "has no end within 16 MiB"), ("/proc/self/mem", "cannot be read")] {
         let failure = refusal(&[path.into()]);
-        assert_eq!((failure.exit, failure.word), (Exit::Disk, "source-unreadable"), "{failure}");
+        assert_eq!(failure.kind, Kind::SourceUnreadable, "{failure}");
         assert!(failure.detail.contains(why), "{failure}");
     }
 }
@@ -230,7 +230,7 @@ fn a_fence_judges_them_as_others() {
     assert_eq!(left_out(&with(vec!["/".into()], false)), [(environ.clone(), Why::Sensitive)]);
     assert_eq!(left_out(&with(vec!["/".into()], true)), []);
     let refused = select_with(&[environ], &with(vec!["/".into()], false)).err().unwrap();
-    assert_eq!(refused.word, "fenced");
+    assert_eq!(refused.kind, Kind::Fenced);
     // What was read of it is looked at, and not the file again.
     let fence = Fence::told(vec!["/".into()], false, "a test".into());
     let file = fs::File::open(place.path("work/report")).unwrap();

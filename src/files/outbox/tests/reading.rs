@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::Exit;
+use crate::failure::{Exit, Kind};
 use crate::files::outbox::{Links, Read};
 use pinhole_protocol::wire::Reason;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn a_change_after_the_last_byte_is_seen_by_the_last_look() {
         let failure = outgoing.finish().unwrap_err();
         assert_eq!(failure.reason(), Reason::SourceChanged);
         let failure = failure.failure();
-        assert_eq!((failure.exit, failure.word), (Exit::SourceChanged, "source-changed"));
+        assert_eq!(failure.kind, Kind::SourceChanged);
         assert!(failure.detail.contains("file\" changed while it was being sent"), "{failure}");
     }
 }
@@ -82,12 +82,12 @@ fn what_is_removed_or_closed_later_ends_the_transfer() {
     let vanished = SourceFailure::Vanished { path };
     assert_eq!(outgoing.read(0, &mut [0; 4]), Err(vanished.clone()));
     assert_eq!(outgoing.finish(), Err(vanished.clone()));
-    assert_eq!((vanished.reason(), vanished.failure().exit), (Reason::SourceChanged, Exit::SourceChanged));
+    assert_eq!((vanished.reason(), vanished.failure().exit()), (Reason::SourceChanged, Exit::SourceChanged));
 
     let (path, outgoing) = walked(&place, b"0123");
     permit(&path, 0o000);
     let closed = as_nobody(|| outgoing.read(0, &mut [0; 4]).unwrap_err());
-    assert_eq!((closed.reason(), closed.failure().exit), (Reason::SourceUnreadable, Exit::Disk));
+    assert_eq!((closed.reason(), closed.failure().exit()), (Reason::SourceUnreadable, Exit::Disk));
     assert!(closed.failure().detail.contains("Permission denied"), "{closed:?}");
 
     permit(&path, 0o644);

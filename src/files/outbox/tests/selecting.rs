@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::Exit;
+use crate::failure::{Exit, Kind};
 use crate::files::outbox::{Links, Totals};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{ItemId, ItemKind, Message, Offer};
@@ -20,17 +20,17 @@ fn what_is_not_there_is_a_usage_error_and_what_may_not_be_read_is_not() {
     let place = Place::new();
     let file = place.file("file", "x");
     let missing = refusal(&[file.clone(), place.path("missing")]);
-    assert_eq!((missing.exit, missing.word), (Exit::Usage, "no-such-file"));
+    assert_eq!(missing.kind, Kind::NoSuchFile);
     assert!(missing.detail.contains("/missing\" is not there"), "{missing}");
     let dangling = refusal(&[place.link("nowhere", "dangling")]);
-    assert!(dangling.exit == Exit::Usage && dangling.detail.contains("a link to something"), "{dangling}");
-    assert_eq!(refusal(&[file.join("below")]).exit, Exit::Usage);
+    assert!(dangling.exit() == Exit::Usage && dangling.detail.contains("a link to something"), "{dangling}");
+    assert_eq!(refusal(&[file.join("below")]).exit(), Exit::Usage);
 
     let (folder, pipe) = (place.folder("folder"), place.pipe("pipe"));
     for path in [&file, &folder, &pipe] {
         permit(path, 0o000);
         let unreadable = as_nobody(|| refusal(std::slice::from_ref(path)));
-        assert_eq!((unreadable.exit, unreadable.word), (Exit::Disk, "source-unreadable"), "{unreadable}");
+        assert_eq!(unreadable.kind, Kind::SourceUnreadable, "{unreadable}");
         assert!(unreadable.detail.contains("is there but cannot be read"), "{unreadable}");
         permit(path, 0o755);
         assert_eq!(as_nobody(|| select(std::slice::from_ref(path)).describe()), path.file_name().unwrap().to_str().unwrap());
@@ -43,7 +43,7 @@ fn devices_sockets_and_the_whole_machine_are_refused() {
     let _listener = UnixListener::bind(place.path("socket")).unwrap();
     for path in ["/dev/null".into(), place.path("socket"), "/".into(), "/usr/..".into()] {
         let refusal = refusal(&[path]);
-        assert_eq!((refusal.exit, refusal.word), (Exit::Usage, "not-sendable"), "{refusal}");
+        assert_eq!(refusal.kind, Kind::NotSendable, "{refusal}");
     }
 }
 
@@ -51,25 +51,25 @@ fn devices_sockets_and_the_whole_machine_are_refused() {
 fn nothing_too_much_and_bad_patterns_are_refused() {
     let place = Place::new();
     let file = place.file("file", "");
-    assert_eq!(refusal(&[]).word, "nothing-to-give");
-    assert_eq!(refusal(&vec![file.clone(); 16_385]).word, "too-many-items");
+    assert_eq!(refusal(&[]).kind, Kind::NothingToGive);
+    assert_eq!(refusal(&vec![file.clone(); 16_385]).kind, Kind::TooManyItems);
     let most = select(&vec![file.clone(); 16_384]);
     assert_eq!(offer(&most).items.len(), 16_384);
     let more = most.offer(ItemId(1), false).unwrap_err();
-    assert_eq!((more.exit, more.word), (Exit::Usage, "too-many-items"));
+    assert_eq!(more.kind, Kind::TooManyItems);
     assert!(more.detail.contains("an older pinhole"), "{more}");
     assert_eq!(select(&vec![file.clone(); 1_000]).offer(ItemId(1), false).unwrap().items.len(), 1_000);
     for pattern in ["", "  ", "!", "! ", "a{b", "!a{b", "[z-a]"] {
         let options = Options { exclude: vec![pattern.into()], ..Options::default() };
-        assert_eq!(select_with(std::slice::from_ref(&file), &options).err().expect(pattern).word, "bad-pattern");
+        assert_eq!(select_with(std::slice::from_ref(&file), &options).err().expect(pattern).kind, Kind::BadPattern);
     }
     // 90 bytes that are no UTF-8 become 270, which only a peer that is not faithful is told.
     let long = select(&[place.file(os(&[0xff; 90]), "")]);
     assert_eq!(offer(&long).items[0].bytes(), [0xff; 90]);
-    assert_eq!(long.offer(ItemId(1), false).unwrap_err().word, "name-too-long");
+    assert_eq!(long.offer(ItemId(1), false).unwrap_err().kind, Kind::NameTooLong);
     let longest = place.file("x".repeat(255), "");
     let second = refusal(&[longest.clone(), longest]);
-    assert_eq!(second.word, "name-too-long", "with a number it is longer than a name can be");
+    assert_eq!(second.kind, Kind::NameTooLong, "with a number it is longer than a name can be");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_offer_that_no_message_holds_is_refused() {
     let place = Place::new();
     let paths: Vec<PathBuf> = (0..5_000).map(|n| place.file(format!("{n:0>220}"), "")).collect();
     let refused = refusal(&paths);
-    assert_eq!((refused.exit, refused.word), (Exit::Usage, "too-many-items"));
+    assert_eq!(refused.kind, Kind::TooManyItems);
     assert!(refused.next.unwrap().contains("one folder"));
     for count in [4_000, 4_297] {
         let offer = offer(&select(&paths[..count]));
@@ -123,7 +123,7 @@ fn a_stream_is_sent_alone_and_once() {
     let place = Place::new();
     let (file, pipe) = (place.file("file", ""), place.pipe("pipe"));
     for mixed in [vec![file.clone(), "-".into()], vec!["-".into(), "-".into()], vec![pipe.clone(), file]] {
-        assert_eq!((refusal(&mixed).exit, refusal(&mixed).word), (Exit::Usage, "stream-alone"));
+        assert_eq!((refusal(&mixed).exit(), refusal(&mixed).kind.as_str()), (Exit::Usage, "stream-alone"));
     }
     let stdin = select(&["-".into()]);
     assert_eq!((stdin.describe().as_str(), select(&[pipe]).describe().as_str()), ("standard input", "pipe"));
@@ -132,7 +132,7 @@ fn a_stream_is_sent_alone_and_once() {
     assert!(!offer(&stdin).counted && stdin.reusable() && stdin.count_in_background(true).is_none());
     drop(stdin.open(true, |_| ()).unwrap());
     assert!(!stdin.reusable());
-    assert_eq!(stdin.open(true, |_| ()).err().unwrap().word, "stream-spent");
+    assert_eq!(stdin.open(true, |_| ()).err().unwrap().kind, Kind::StreamSpent);
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod tunnel;
 pub use head::{Fault, Head};
 pub use tls::Trust;
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::agent::{forbidden, online_first};
 use crate::settings::{Network, RelayChoice};
 use connect::{Missed, connect};
@@ -89,18 +89,20 @@ impl Place<'_> {
 
     /// It is not reached: `why` is what was found instead, as the end of a sentence about it.
     fn unreachable(&self, why: &str) -> Failure {
-        let (word, next) = match self {
-            Self::Relay(_) => ("relay-unreachable", "check the network and the relay's address; --relay URL uses another one".to_owned()),
-            Self::Proxy(proxy) => ("proxy-unreachable", proxy.check()),
+        let (kind, next) = match self {
+            Self::Relay(_) => {
+                (Kind::RelayUnreachable, "check the network and the relay's address; --relay URL uses another one".to_owned())
+            }
+            Self::Proxy(proxy) => (Kind::ProxyUnreachable, proxy.check()),
         };
-        Failure::new(Exit::Unreachable, word, format!("{} {why}", self.named())).next(online_first(next))
+        Failure::new(kind, format!("{} {why}", self.named())).next(online_first(next))
     }
 
     fn missed(&self, missed: &Missed) -> Failure {
         let why = match missed {
             Missed::Forbidden => {
                 let detail = format!("PINHOLE_NETWORK=loopback does not allow dialling {}", self.named());
-                return Failure::new(Exit::Unreachable, "network-forbidden", detail).next("unset PINHOLE_NETWORK");
+                return Failure::new(Kind::NetworkForbidden, detail).next("unset PINHOLE_NETWORK");
             }
             Missed::Unknown => "cannot be found: this machine knows no address for its name".to_owned(),
             Missed::Refused => "cannot be reached: nothing listens there, or a firewall refuses".to_owned(),

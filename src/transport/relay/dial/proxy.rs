@@ -3,7 +3,7 @@
 use super::connect::{addresses, connect};
 use super::tunnel::Refusal;
 use super::{Place, STEP, Stream, Trust, exceptions, socks, tls, tunnel};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::Network;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use pinhole_protocol::code::RelayUrl;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 /// A proxy.
 pub(super) struct Proxy {
-    kind: Kind,
+    speech: Speech,
     /// A name, or an IP literal without brackets.
     pub(super) host: String,
     pub(super) port: u16,
@@ -22,7 +22,7 @@ pub(super) struct Proxy {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Speech {
     /// `http://` and `https://`: a tunnel by CONNECT.
     Http { tls: bool },
     /// `socks5://` is given addresses, `socks5h://` names.
@@ -58,11 +58,11 @@ impl Proxy {
     fn new(variable: &'static str, intercept: Intercept) -> Option<Self> {
         let uri = intercept.uri();
         // Ports that are not named are curl's.
-        let (kind, port) = match uri.scheme_str()? {
-            "http" => (Kind::Http { tls: false }, 1080),
-            "https" => (Kind::Http { tls: true }, 443),
-            "socks5" => (Kind::Socks { names: false }, 1080),
-            "socks5h" => (Kind::Socks { names: true }, 1080),
+        let (speech, port) = match uri.scheme_str()? {
+            "http" => (Speech::Http { tls: false }, 1080),
+            "https" => (Speech::Http { tls: true }, 443),
+            "socks5" => (Speech::Socks { names: false }, 1080),
+            "socks5h" => (Speech::Socks { names: true }, 1080),
             _ => return None,
         };
         let host = uri.host()?;
@@ -72,7 +72,7 @@ impl Proxy {
             _ => uri.port_u16()?,
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some(Self { kind, host, port, variable, intercept })
+        Some(Self { speech, host, port, variable, intercept })
     }
 
     /// What to call it in a sentence. Its user name and password are not part of that.
@@ -90,7 +90,7 @@ impl Proxy {
         let place = Place::Proxy(self);
         let stream = connect(&self.host, self.port, network).await.map_err(|missed| place.missed(&missed))?;
         let mut stream: Stream = Box::new(stream);
-        if self.kind == (Kind::Http { tls: true }) {
+        if self.speech == (Speech::Http { tls: true }) {
             stream = tls::start(stream, &self.host, trust, &place).await?;
         }
         match timeout(STEP, self.ask(&mut stream, url, network)).await {
@@ -102,12 +102,12 @@ impl Proxy {
 
     async fn ask(&self, stream: &mut Stream, url: &RelayUrl, network: Network) -> Result<(), Refusal> {
         let (host, port) = (url.host(), url.port());
-        match self.kind {
-            Kind::Http { .. } => {
+        match self.speech {
+            Speech::Http { .. } => {
                 let authorization = self.intercept.basic_auth().map(|value| value.as_bytes());
                 tunnel::ask(stream, &format!("{}:{port}", bracketed(host)), authorization).await
             }
-            Kind::Socks { names } => {
+            Speech::Socks { names } => {
                 let target = match host.parse::<IpAddr>() {
                     Ok(address) => socks::Target::Address((address, port).into()),
                     Err(_) if names => socks::Target::Name(host, port),
@@ -163,13 +163,13 @@ impl Proxy {
             Refusal::Http2 => return Place::Proxy(self).unreachable("speaks HTTP/2 alone, and pinhole asks proxies in HTTP/1.1"),
             Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a connection"),
         };
-        Failure::new(Exit::Unreachable, "proxy-refused", detail).next(next)
+        Failure::new(Kind::ProxyRefused, detail).next(next)
     }
 }
 
 fn unusable(variable: &str) -> Failure {
     // What it is set to may hold a password.
-    Failure::new(Exit::Usage, "usage", format!("{variable} is set to something that is no proxy's address"))
+    Failure::new(Kind::Usage, format!("{variable} is set to something that is no proxy's address"))
         .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
 }
 

@@ -1,7 +1,7 @@
 //! TLS to a relay: whom it is believed to be, and what is said when it cannot be believed.
 
 use super::{Place, STEP, Stream};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Failure, Kind};
 use crate::settings::Setting;
 use rustls_platform_verifier::Verifier;
 use std::io;
@@ -33,7 +33,7 @@ impl Trust {
     pub fn of(ca_file: &Setting<Option<PathBuf>>) -> Result<Self, Failure> {
         let Some(path) = &ca_file.value else { return Ok(Self::default()) };
         let wrong = |why: String| {
-            Failure::new(Exit::Usage, "usage", format!("{}, the ca-file ({}), {why}", path.display(), ca_file.from))
+            Failure::new(Kind::Usage, format!("{}, the ca-file ({}), {why}", path.display(), ca_file.from))
                 .next("name a PEM file: text with -----BEGIN CERTIFICATE----- in it")
         };
         let text = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
@@ -85,7 +85,7 @@ fn unprepared(error: &Error) -> Failure {
         Error::General(_) => "this machine has no list of the certificates that it trusts".to_owned(),
         error => format!("TLS cannot begin: {error}"),
     };
-    Failure::new(Exit::Unreachable, "relay-certificate", detail)
+    Failure::new(Kind::RelayCertificate, detail)
         .next("install it (Debian: apt install ca-certificates), or name the relay's certificate with --ca-file FILE")
 }
 
@@ -153,6 +153,6 @@ fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
         ),
         _ => ("has a certificate that is not accepted", "ask whoever runs it"),
     };
-    let word = if matches!(place, Place::Relay(_)) { "relay-certificate" } else { "proxy-unreachable" };
-    Failure::new(Exit::Unreachable, word, format!("{named} {what}")).next(next)
+    let kind = if matches!(place, Place::Relay(_)) { Kind::RelayCertificate } else { Kind::ProxyUnreachable };
+    Failure::new(kind, format!("{named} {what}")).next(next)
 }

@@ -133,7 +133,7 @@ async fn assert_echoes(dialled: Result<Stream, Failure>) {
 #[track_caller]
 fn assert_fails(dialled: Result<Stream, Failure>, word: &str, says: &[&str]) {
     let Err(failure) = dialled else { panic!("a connection where {word} is due") };
-    assert_eq!((failure.word, failure.exit.code()), (word, if word == "usage" { 2 } else { 5 }), "{failure:?}");
+    assert_eq!((failure.kind.as_str(), failure.exit().code()), (word, if word == "usage" { 2 } else { 5 }), "{failure:?}");
     let all = format!("{} → {}", failure.detail, failure.next.as_deref().unwrap());
     for part in says {
         assert!(all.contains(part), "no {part:?} in: {all}");

@@ -63,7 +63,7 @@ fn a_ca_file_has_certificates_in_it() {
     let refused = || {
         let setting = Setting { value: Some(path.clone()), from: Origin::Flag("--ca-file") };
         let failure = Trust::of(&setting).err().unwrap();
-        assert_eq!((failure.word, failure.exit.code()), ("usage", 2));
+        assert_eq!((failure.kind.as_str(), failure.exit().code()), ("usage", 2));
         assert!(failure.detail.contains("(from --ca-file)") && failure.next.is_some());
         failure.detail
     };
