@@ -10,7 +10,7 @@ mod verdict;
 
 pub use background::{lives_on, not_detachable};
 
-use crate::failure::Failure;
+use crate::failure::{Advice, Failure};
 use crate::session::event::Check;
 use crate::settings::{Network, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
@@ -35,7 +35,7 @@ pub struct Setup {
 struct Finding {
     ok: bool,
     detail: String,
-    next: Option<String>,
+    next: Option<Advice>,
 }
 
 impl Finding {
@@ -43,7 +43,7 @@ impl Finding {
         Self { ok: true, detail: detail.into(), next: None }
     }
 
-    fn wrong(detail: impl Into<String>, next: impl Into<String>) -> Self {
+    fn wrong(detail: impl Into<String>, next: impl Into<Advice>) -> Self {
         Self { ok: false, detail: detail.into(), next: Some(next.into()) }
     }
 }

@@ -1,5 +1,6 @@
 //! What went wrong, whose fault it is, what to do next, and the exit status that says so.
 
+mod advice;
 mod kind;
 
 use crate::files::name::FileName;
@@ -7,6 +8,7 @@ use crate::report::escape::quoted;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use advice::{Advice, Run, WAIT};
 pub use kind::Kind;
 
 /// Exit statuses: public, versioned, and never reused (`report/EVENTS.md`).
@@ -92,8 +94,8 @@ pub struct Failure {
     pub detail: String,
     /// True if `detail`, or `next`, quotes what the peer wrote.
     pub quotes_peer: bool,
-    /// The command or step that would help.
-    pub next: Option<String>,
+    /// What would help.
+    pub next: Option<Advice>,
     /// The file that holds what is not where it was to go.
     pub saved_to: Option<PathBuf>,
 }
@@ -196,7 +198,7 @@ impl Failure {
 
     /// The same with what to do next.
     #[must_use]
-    pub fn next(mut self, next: impl Into<String>) -> Self {
+    pub fn next(mut self, next: impl Into<Advice>) -> Self {
         self.next = Some(next.into());
         self
     }

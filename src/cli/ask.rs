@@ -78,7 +78,7 @@ impl Args {
     pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
         if self.channel.detach {
             return Err(Failure::new(Kind::Usage, "ask waits for an answer and then ends, so there is nothing to detach")
-                .next("pinhole connect CODE --detach, then pinhole ask in that channel"));
+                .next("hold a channel open and ask in it: pinhole connect CODE --detach"));
         }
         if self.code == "-" {
             if self.question == "-" {
@@ -118,7 +118,7 @@ impl Args {
         let text = if self.question == "-" { text_from_stdin()? } else { self.question.clone() };
         let wrong = |kind, what: String| Err(Failure::new(kind, format!("the question {what}")));
         match text.len() {
-            0 => wrong(Kind::Usage, "is empty".into()).map_err(|failure| failure.next("pinhole ask CODE \"QUESTION\"")),
+            0 => wrong(Kind::Usage, "is empty".into()).map_err(|failure| failure.next("write it as: pinhole ask CODE \"QUESTION\"")),
             1..=Body::MAX => Ok(text),
             _ => wrong(Kind::TooLong, format!("is longer than the {} bytes of one message", Body::MAX))
                 .map_err(|failure| failure.next("send the long part as a file before: pinhole send CODE --file PATH")),

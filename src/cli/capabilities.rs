@@ -2,7 +2,7 @@
 
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use crate::files::secret_source;
 use crate::handler;
 use crate::report::{self, LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
@@ -55,7 +55,7 @@ impl Args {
             return print(&json!({ part: content }).to_string());
         }
         Err(Failure::new(Kind::Usage, format!("there is neither a part nor a command {part:?}"))
-            .next("pinhole capabilities --help lists the parts"))
+            .next(Run::Help(Some("capabilities".into()))))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Done, Ended, Session, plainly};
 use crate::control::found::{self, Found};
 use crate::control::wire::About;
 use crate::doctor::{lives_on, not_detachable};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::secret_source::SecretSource;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
@@ -114,7 +114,10 @@ impl Told {
             "error" => {
                 self.trouble(report);
                 let failure = Failure::new(kind("error"), text("detail").unwrap_or_default());
-                self.trouble = Some(Failure { next: text("next"), ..failure });
+                let run = value.get("run").and_then(Value::as_array);
+                let run = run.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+                let next = text("next").map(|next| Advice::read(next, run.as_deref()));
+                self.trouble = Some(Failure { next, ..failure });
             }
             "end" => {
                 self.end = Some((value.get("exit") != Some(&0.into())).then(|| kind("reason")));

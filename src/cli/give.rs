@@ -219,8 +219,9 @@ impl Wares {
     /// Who types a secret after `--secret` has named a path with it: what is not there is then not repeated.
     fn slip(&self, failure: Failure) -> Failure {
         if self.secret && failure.kind == Kind::NoSuchFile {
-            return Failure::new(failure.kind, "there is no such path, and --secret takes no value: it asks for it")
-                .next("pinhole give --secret, and nothing after it; if a secret was typed here, it is in this shell's history");
+            return Failure::new(failure.kind, "there is no such path, and --secret takes no value: it asks for it").next(
+                "write it as: pinhole give --secret, and nothing after it; if a secret was typed here, it is in this shell's history",
+            );
         }
         failure
     }

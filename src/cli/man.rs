@@ -1,7 +1,7 @@
 //! `man`: the manual page of the program or of one of its commands.
 
 use super::{Cli, print};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use clap::CommandFactory;
 use clap_mangen::Man;
 
@@ -27,7 +27,7 @@ impl Args {
             Some(name) => program
                 .find_subcommand(name)
                 .cloned()
-                .ok_or_else(|| Failure::new(Kind::Usage, format!("there is no command {name:?}")).next("pinhole --help lists them"))?,
+                .ok_or_else(|| Failure::new(Kind::Usage, format!("there is no command {name:?}")).next(Run::Help(None)))?,
         };
         let mut page = Vec::new();
         Man::new(command).render(&mut page).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;

@@ -1,7 +1,7 @@
 //! A command line that cannot be understood: what is said of it, and help, which clap prints.
 
 use super::{Ended, end};
-use crate::failure::{Exit, Failure, Kind};
+use crate::failure::{Advice, Exit, Failure, Kind, Run};
 use crate::report::look::{Look, Sink};
 use crate::report::{Format, Reporter, Settings, format_choice};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -45,10 +45,10 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
     // No option is written with a space in it.
     let text =
         typed.filter_map(|word| word.into_string().ok()).any(|word| word.starts_with('-') && word.contains(' ') && !word.contains('='));
-    let next = match command.as_str() {
+    let next: Advice = match command.as_str() {
         "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; or: --text=TEXT".into(),
-        "pinhole host" | "pinhole connect" if text => format!("a text that begins with a dash: {command} --first=TEXT"),
-        _ => format!("{command} --help"),
+        "pinhole host" | "pinhole connect" if text => format!("a text that begins with a dash: {command} --first=TEXT").into(),
+        _ => Run::Help(command.strip_prefix("pinhole ").map(str::to_owned)).into(),
     };
     Failure::new(Kind::Usage, detail).next(next)
 }

@@ -101,16 +101,14 @@ impl Args {
                 return self.take.purpose(person);
             }
             return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
-                .next("pinhole take CODE, or pinhole take to open one"));
+                .next("open one: pinhole host; or join with the other side's code: pinhole connect CODE"));
         };
         match shape(&first) {
             Shape::Number => Err(no_channel_of(&first)),
             // Read before anything else, so that a mistyped word is said and costs nothing.
             _ => match code::parse(&first) {
                 Err(failure) => Err(failure),
-                Ok(given) if !person => {
-                    Err(not_open(&given.typed, "that channel is not open here, and joining it takes an explicit command"))
-                }
+                Ok(given) if !person => Err(not_open(&given.typed, &format!("pinhole take {}", given.typed.as_str()))),
                 Ok(_) => self.take.purpose(person),
             },
         }

@@ -12,7 +12,7 @@ use crate::control::found::{Found, Which, find, one};
 use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
 use crate::control::wire::State;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan, Ware};
 use crate::session::{Report, left_out_strictly};
@@ -195,7 +195,7 @@ impl Args {
                 let given = code::parse(&first)?;
                 let (text, paths) = self.named(&first)?;
                 if !person {
-                    return Err(not_open(&given.typed, "that channel is not open here, and joining it takes an explicit command"));
+                    return Err(not_open(&given.typed, &format!("pinhole give --code {} PATH", given.typed.as_str())));
                 }
                 let mut wares = self.give.ware.wares(&paths)?;
                 wares.extend(text.map(Ware::Text));
@@ -228,7 +228,7 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
     let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix)) || Path::new(text).exists();
     if like_a_path {
         return Err(Failure::new(Kind::AmbiguousArgument, "it is not clear whether that is a text or a path")
-            .next(format!("pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
+            .next(format!("say which: pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
     }
     Ok(())
 }
@@ -252,13 +252,15 @@ fn not_text() -> Failure {
 pub(super) fn no_channel_of(number: &str) -> Failure {
     let detail = format!("no channel is open here under {number}: it may have ended, and only a whole code joins one");
     if Visitor::here().is_agent() {
-        let next = "pinhole status, for those that this agent began; one from before it was resumed is found by its whole code, which also joins: pinhole take CODE, or: pinhole give --code CODE PATH...";
-        return Failure::new(Kind::CodeNotOpen, detail).next(next);
+        let next = "see which this agent began: pinhole status; one from before it was resumed is found by its whole code";
+        return Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next));
     }
-    Failure::new(Kind::CodeNotOpen, detail)
-        .next("pinhole status; to join with the whole code: pinhole take CODE, or: pinhole give --code CODE PATH...")
+    let next = "see which are open: pinhole status; a whole code joins: pinhole connect CODE";
+    Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next))
 }
 
-pub(super) fn not_open(code: &str, detail: &str) -> Failure {
-    Failure::new(Kind::CodeNotOpen, detail).next(format!("pinhole take {code}, or: pinhole give --code {code} PATH..."))
+/// That the channel of a whole code is not open here. `once` is what does it without one that stays open.
+pub(super) fn not_open(code: &str, once: &str) -> Failure {
+    let next = format!("join it: pinhole connect {code} --detach, then the same again; or, if that is all: {once}");
+    Failure::new(Kind::CodeNotOpen, "that channel is not open here, and joining it takes an explicit command").next(next)
 }

@@ -6,7 +6,7 @@ use super::feed::{self, Input};
 use super::found::{Found, Place};
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind, Run};
 use crate::files::secret_source;
 use crate::session::event::{Event, Stored};
 use crate::session::left_out;
@@ -44,7 +44,7 @@ impl Found {
             Err(_) => {
                 let number = self.number();
                 Err(Failure::new(Kind::Unfinished, "it is still finishing what is under way, and ends after that")
-                    .next(format!("pinhole close{number} --now, which breaks that off")))
+                    .next(format!("wait, or break that off: pinhole close{number} --now")))
             }
         }
     }
@@ -99,7 +99,7 @@ impl Found {
         let again = |failure: Failure| {
             let number = self.number();
             Failure { detail: format!("{}; the secret stays in the channel", failure.detail), ..failure }
-                .next(format!("pinhole receive{number} --secret-to-file FILE, or another way that works"))
+                .next(format!("take it another way: pinhole receive{number} --secret-to-file FILE"))
         };
         let stored = store(name.map(PeerText::new), secret).await.map_err(again)?;
         let told = async {
@@ -130,9 +130,7 @@ impl Found {
         if asking.told(tell).await? {
             return Ok(());
         }
-        let number = self.number();
-        Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on")
-            .next(format!("pinhole receive{number} --wait 45")))
+        Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on").next(self.listen()))
     }
 
     /// Takes the oldest text that no command has received, or one that comes within `wait`; `tell` gets its line and says whether it could
@@ -145,9 +143,11 @@ impl Found {
         if asking.told(tell).await? {
             return Ok(());
         }
-        let number = self.number();
-        Err(Failure::new(Kind::NoText, "no text is in that channel that was not received before")
-            .next(format!("pinhole receive{number} -o - --wait 45, which waits for one")))
+        let failure = Failure::new(Kind::NoText, "no text is in that channel that was not received before");
+        Err(match self.about.number {
+            Some(number) => failure.next(Run::Receive { number, role: self.about.role, text: true }),
+            None => failure.next(Run::Status),
+        })
     }
 
     /// Sends things and tells what becomes of them, until all is known, or for as long as `wait` says after the end of a stream among them.
@@ -188,7 +188,6 @@ impl Found {
 
     /// Tells what becomes of what was sent.
     async fn follow(&self, replies: &mut Replies, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
-        let number = self.number();
         let mut failed: Option<Failure> = None;
         loop {
             match next(replies).await.map_err(|error| gone(&error))? {
@@ -201,7 +200,7 @@ impl Found {
                     }
                 }
                 Some(Reply::Pending(Unsettled { id, what, size })) => {
-                    let next = format!("pinhole receive{number} --wait 45");
+                    let next = Advice::from(self.listen());
                     tell(Told::Event(&Event::Pending { id: id.map(ItemId), what, size, next: next.clone() }));
                     failed.get_or_insert_with(|| Failure::new(Kind::Unfinished, "it is on its way and not yet delivered").next(next));
                 }
@@ -210,6 +209,12 @@ impl Found {
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
             }
         }
+    }
+
+    /// The command that waits for what it has to tell.
+    #[must_use]
+    pub fn listen(&self) -> Run {
+        Run::receive(self.about.number, self.about.role)
     }
 
     /// Its number, as it follows a command's name; nothing before it has one.
@@ -238,7 +243,7 @@ fn is_over(error: &io::Error) -> bool {
 }
 
 fn gone(error: &io::Error) -> Failure {
-    Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}")).next("pinhole status")
+    Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}")).next(Run::Status)
 }
 
 /// Something that a command has to tell.

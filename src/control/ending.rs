@@ -179,9 +179,11 @@ impl Control {
         if closing == Closing::Peace && held > 0 {
             let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
             let detail = format!("{} would be lost, so the channel stays open", untaken(held));
-            return Err(Failure::new(Kind::SecretsHeld, detail).next(format!(
-                "pinhole receive{number} --secret-to-file FILE, for each; or pinhole close{number} --now, which drops them"
-            )));
+            drop(seen);
+            let take = self.take_secret();
+            return Err(
+                Failure::new(Kind::SecretsHeld, detail).next(format!("take each: {take}; or drop them: pinhole close{number} --now"))
+            );
         }
         if closing == Closing::Peace && !seen.waiting.is_empty() {
             let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
@@ -190,7 +192,9 @@ impl Control {
                 many => (format!("{many} things"), "wait"),
             };
             let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
-            return Err(Failure::new(Kind::Undelivered, detail).next(format!("pinhole close{number} --now, which drops that")));
+            return Err(
+                Failure::new(Kind::Undelivered, detail).next(format!("wait for the other side; or drop it: pinhole close{number} --now"))
+            );
         }
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);

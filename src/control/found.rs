@@ -5,7 +5,7 @@ use super::client::Asking;
 use super::owner::Visitor;
 use super::runtime::Runtime;
 use super::wire::{About, Reply, Role, State, What};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use crate::session::event::Path;
 use std::io;
 use std::path::PathBuf;
@@ -186,7 +186,8 @@ pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
 /// That no session is open.
 #[must_use]
 pub fn not_open_at_all() -> Failure {
-    Failure::new(Kind::NotOpen, "no channel is open here").next("pinhole host, or pinhole connect CODE")
+    Failure::new(Kind::NotOpen, "no channel is open here")
+        .next("open one: pinhole host; or join with the other side's code: pinhole connect CODE")
 }
 
 /// That no session is the one that was asked for, and which are.
@@ -197,5 +198,5 @@ pub fn not_open(open: &[Found]) -> Failure {
         [] => "no channel is open here; if that one was, it has ended".to_owned(),
         _ => format!("that channel is not open here, and if it was, it has ended; open are {}", open.join(", ")),
     };
-    Failure::new(Kind::CodeNotOpen, detail).next("pinhole status")
+    Failure::new(Kind::CodeNotOpen, detail).next(Run::Status)
 }

@@ -18,7 +18,7 @@ mod server;
 pub mod wares;
 pub mod wire;
 
-use crate::failure::{Failure, Kind, ended};
+use crate::failure::{Advice, Failure, Kind, Run, ended};
 use crate::files::outbox::Fence;
 use crate::report;
 use crate::report::sentences::{Side, failure_from};
@@ -358,6 +358,16 @@ impl Control {
         !self.0.held.is_empty()
     }
 
+    /// The command that takes the oldest secret, with a place to choose.
+    #[must_use]
+    pub fn take_secret(&self) -> String {
+        let seen = self.seen();
+        let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+        // Both sides may be on this machine then.
+        let role = if seen.path == Some(Path::Loopback) { format!(" --role {}", self.0.role.word()) } else { String::new() };
+        format!("pinhole receive{number}{role} --secret-to-file FILE")
+    }
+
     /// Waits until a command has taken a secret, which the session then says.
     pub async fn taken(&self) -> Taken {
         self.0.held.taken().await
@@ -367,13 +377,13 @@ impl Control {
     async fn lend(&self) -> Result<Loan, Failure> {
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which holds no secrets for others: it puts them where its own command line says";
-            return Err(Failure::new(Kind::NotWantedHere, detail).next("pinhole status"));
+            return Err(Failure::new(Kind::NotWantedHere, detail).next(Run::Status));
         }
         self.0
             .held
             .lend()
             .await
-            .ok_or_else(|| Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it").next("pinhole status"))
+            .ok_or_else(|| Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it").next(Run::Status))
     }
 
     /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index. Waits while
@@ -394,15 +404,16 @@ impl Control {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which moves what it was started for and nothing else";
-            return Err(Failure::new(Kind::NotWantedHere, detail).next("pinhole host opens a channel that stays open"));
+            return Err(Failure::new(Kind::NotWantedHere, detail).next("open a channel that stays open: pinhole host"));
         }
         if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
             return Err(failure_from(Reason::Done, Side::There));
         }
         let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
             let detail = "as much as a channel keeps waits already for the other side to take it, so nothing of this was sent";
-            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
-            Failure::new(Kind::Backlog, detail).next(format!("pinhole receive{number} --wait 45, then the same again"))
+            let step = Advice::from(Run::receive(seen.number, self.0.role));
+            let step = step.clone().reworded(format!("{step}, then the same again"));
+            Failure::new(Kind::Backlog, detail).next(step)
         })?;
         let (told, fates) = mpsc::unbounded_channel();
         let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {

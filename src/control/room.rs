@@ -94,7 +94,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
         let control = channel();
-        control.heard(&Event::Holding { secrets: 1, left: Duration::from_secs(9) }, None);
+        control.heard(&Event::Holding { secrets: 1, left: Duration::from_secs(9), take: control.take_secret() }, None);
         assert_eq!(control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind, Kind::PeerLeft);
     }
 }

@@ -8,7 +8,7 @@ use super::runtime::Runtime;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::plan::Ware;
 use rustix::process::geteuid;
 use std::future::pending;
@@ -57,7 +57,7 @@ impl Server {
                 Err(error) => {
                     runtime.remove(control.id());
                     let detail = format!("what goes wrong in the session can be written nowhere: {error}");
-                    return Err(Failure::new(Kind::Disk, detail).next("pinhole doctor"));
+                    return Err(Failure::new(Kind::Disk, detail).next(Run::Doctor));
                 }
             }
         }
@@ -157,7 +157,7 @@ async fn serve(
         }
     };
     if !control.admits(&by, code.as_deref()) {
-        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next("pinhole status");
+        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next(Run::Status);
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
     match what {
@@ -258,7 +258,8 @@ async fn collect(
     };
     let none = |_| {
         let failure = Failure::new(Kind::NoSecret, "that channel holds no secret now");
-        Err(failure.next("the same with --wait 45, which waits for one"))
+        let step = Advice::from(Run::receive(control.number(), control.0.role));
+        Err(failure.next(step.reworded("the same with --wait 45, which waits for one")))
     };
     let loan = match lent.unwrap_or_else(none) {
         Ok(loan) => loan,
@@ -320,7 +321,7 @@ async fn text(
             Some(Some(said)) => return hand_over(read, write, control, &Text(said)).await,
             Some(None) => {
                 let failure = Failure::new(Kind::SessionGone, "the session has ended, and no text is left in it");
-                return say(write, &Reply::Failed(Fault::from(&failure.next("pinhole status")))).await;
+                return say(write, &Reply::Failed(Fault::from(&failure.next(Run::Status)))).await;
             }
             None if Instant::now() < deadline => {}
             None => return say(write, &Reply::Done { more: false, over: None }).await,

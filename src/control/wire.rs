@@ -2,7 +2,7 @@
 //! program, run by the same user, but perhaps of different versions.
 
 use super::owner::Visitor;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::Links;
 use crate::session::event::Stored;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl From<&Stored> for Put {
             Stored::EnvFile(path, variable) => Self { path: Some(absolute(path)), variable: Some(variable.clone()) },
             Stored::Program(variable) => Self { path: None, variable: variable.clone() },
             // Where no command puts one.
-            Stored::Shown | Stored::Held | Stored::Declined => Self { path: None, variable: None },
+            Stored::Shown | Stored::Held(_) | Stored::Declined => Self { path: None, variable: None },
         }
     }
 }
@@ -287,7 +287,7 @@ pub(super) struct Fault {
     word: String,
     detail: String,
     quotes_peer: bool,
-    next: Option<String>,
+    next: Option<Advice>,
     saved_to: Option<PathBuf>,
 }
 

@@ -3,7 +3,7 @@
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind, Run};
 use crate::settings::agent::{Agent, allow};
 use std::path::Path;
 
@@ -46,7 +46,10 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
             format!("{}; in a container that has just started, try again in a few seconds", instead(agent)),
         ),
         (Fate::Unknown, false) => Finding {
-            next: Some("run `pinhole doctor` again: it then says whether the probe that is left now has lived on".into()),
+            next: Some(
+                Advice::from(Run::Doctor)
+                    .reworded("run `pinhole doctor` again: it then says whether the probe that is left now has lived on"),
+            ),
             ..Finding::fine("a process can be left in the background; whether it outlives its command is not known yet")
         },
     }

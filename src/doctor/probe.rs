@@ -2,7 +2,7 @@
 //! file in which it counts the seconds. The next `doctor` reads that.
 
 use crate::control::runtime::Runtime;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub(super) fn leave(name: &str) -> io::Result<()> {
 /// Usage, if the name is none that `doctor` gives; of the disk; of the system, if it may not have a session of its own.
 pub fn probe(name: &str) -> Result<(), Failure> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-        return Err(Failure::new(Kind::Usage, "only `pinhole doctor` starts a probe").next("pinhole doctor"));
+        return Err(Failure::new(Kind::Usage, "only `pinhole doctor` starts a probe").next(Run::Doctor));
     }
     let cannot = |error: io::Error| Failure::new(Kind::Disk, format!("the probe cannot do its work: {error}"));
     rustix::process::setsid().map_err(|error| cannot(error.into()))?;

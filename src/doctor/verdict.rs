@@ -52,7 +52,7 @@ mod tests {
 
     /// Everything works but these.
     fn without(broken: &[&str]) -> Vec<Check> {
-        let check = |name| Check { name, ok: !broken.contains(&name), detail: "x".into(), next: Some(format!("mend {name}")) };
+        let check = |name| Check { name, ok: !broken.contains(&name), detail: "x".into(), next: Some(format!("mend {name}").into()) };
         ["listen", "dial", "relay", "files", "unix-sockets", "background", "terminal"].map(check).into()
     }
 
@@ -65,7 +65,7 @@ mod tests {
         for essential in ["listen", "dial", "files"] {
             let failure = verdict(&setup(Ok(())), &without(&[essential])).unwrap_err();
             assert_eq!(failure.kind, Kind::NotWorking);
-            assert!(failure.detail.contains(essential) && failure.next.unwrap() == format!("mend {essential}"));
+            assert!(failure.detail.contains(essential) && *failure.next.unwrap() == format!("mend {essential}"));
         }
         let both = verdict(&setup(Ok(())), &without(&["files", "dial"])).unwrap_err();
         assert!(both.detail.ends_with("see dial and files"), "{both}");

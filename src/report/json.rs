@@ -10,12 +10,12 @@ mod tests;
 use super::LONGEST_TEXT_IN_A_LINE;
 use super::escape::Ascii;
 use super::meter::Meters;
-use super::sentences::{Side, TAKE_SECRET, sentence, word};
+use super::sentences::{Side, sentence, word};
 use crate::control::wire::{About, Words};
-use crate::failure::{Failure, ended};
+use crate::failure::{Advice, Failure, Run, ended};
 use crate::session::event::{Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, Way};
 use differing::Differing;
-use line::{Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
+use line::{Ask, Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::schema;
 use serde::Serialize;
@@ -106,7 +106,9 @@ impl Lines {
             Event::Disconnected => Body::Status(Status::Disconnected),
             Event::HandshakeFailed { guesses } => Body::Status(Status::HandshakeFailed { guesses: *guesses }),
             Event::Closed => Body::Status(Status::Closed),
-            Event::Holding { secrets, left } => Body::Status(Status::Holding { secrets: *secrets, seconds_left: left.as_secs() }),
+            Event::Holding { secrets, left, take } => {
+                Body::Status(Status::Holding { secrets: *secrets, seconds_left: left.as_secs(), next: take })
+            }
             Event::Text { id, body, saved_to } => match saved_to {
                 None => Body::Text { peer: Peer::new(id.0), body: Some(body.raw()), saved_to: None, size: None },
                 Some(path) => {
@@ -117,16 +119,16 @@ impl Lines {
             Event::File(file) if file.differences.missing() > 0 => Body::Incomplete { peer: Peer::new(file.id.0), file: arrived(file) },
             Event::File(file) => Body::File { peer: Peer::new(file.id.0), file: arrived(file) },
             Event::Secret { id, name, size, stored } => {
+                let next = if let Stored::Held(take) = stored { Some(take.as_str()) } else { None };
                 let (stored, saved_to, variable) = match stored {
                     Stored::File(path) => (line::Stored::File, Some(spelt(path)), None),
                     Stored::EnvFile(path, variable) => (line::Stored::EnvFile, Some(spelt(path)), Some(variable.as_str())),
                     Stored::Program(variable) => (line::Stored::Exec, None, variable.as_deref()),
-                    Stored::Held => (line::Stored::Held, None, None),
+                    Stored::Held(_) => (line::Stored::Held, None, None),
                     Stored::Shown => (line::Stored::Terminal, None, None),
                     Stored::Declined => (line::Stored::Declined, None, None),
                 };
                 let name = name.as_ref().map(|name| name.raw());
-                let next = matches!(stored, line::Stored::Held).then_some(TAKE_SECRET);
                 Body::Secret { peer: Peer::new(id.0), name, size: *size, stored, saved_to, variable, value: Value::Withheld, next }
             }
             Event::Offer(offer) => Body::Offer {
@@ -145,7 +147,9 @@ impl Lines {
                 Body::Progress { id: id.0, way: way_word, done: *done, total: *total, rate }
             }
             Event::Queued(ours) => Body::Queued(item(ours)),
-            Event::Pending { id, what, size, next } => Body::Pending { id: id.map(|id| id.0), what, size: *size, next },
+            Event::Pending { id, what, size, next } => {
+                Body::Pending { id: id.map(|id| id.0), what, size: *size, next, run: next.run().map(Run::command) }
+            }
             Event::Delivered(ours) => {
                 let (item, differing) = (item(ours), Differing::of(&ours.differences));
                 let trust = differing.trust();
@@ -160,9 +164,18 @@ impl Lines {
                 trust: Trust::of(failure.quotes_peer),
                 saved_to: failure.saved_to.as_deref().map(spelt),
                 next: failure.next.as_deref(),
+                run: failure.next.as_ref().and_then(Advice::run).map(Run::command),
+                ask: Ask::of(failure.next.as_ref()),
             },
             Event::Session(about) | Event::Detached(about) => Body::Session(open(about)),
-            Event::Check(Check { name, ok, detail, next }) => Body::Check { name, ok: *ok, detail, next: next.as_deref() },
+            Event::Check(Check { name, ok, detail, next }) => Body::Check {
+                name,
+                ok: *ok,
+                detail,
+                next: next.as_deref(),
+                run: next.as_ref().and_then(Advice::run).map(Run::command),
+                ask: Ask::of(next.as_ref()),
+            },
             Event::End { failed, more } => {
                 let (exit, reason) = ended(*failed);
                 Body::End { exit: exit.code(), reason, more: more.then_some(true), last_seq: above_zero(self.seq) }

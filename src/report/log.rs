@@ -36,7 +36,7 @@ impl Log {
     /// # Errors
     /// If the line cannot be written.
     pub fn failure(&self, failure: &Failure) -> io::Result<()> {
-        let next = failure.next.iter().map(|next| ("next", next.as_str()));
+        let next = failure.next.iter().map(|next| ("next", &**next));
         let trust = failure.quotes_peer.then_some(("trust", "untrusted"));
         let said = [("detail", failure.detail.as_str())].into_iter().chain(trust).chain(next);
         self.line(Level::ERROR, failure.kind.as_str(), said.map(|(key, value)| (key.to_owned(), value.into())).collect())

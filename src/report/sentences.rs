@@ -51,9 +51,6 @@ pub fn failure_from(reason: Reason, side: Side) -> Failure {
     }
 }
 
-/// The command that takes a secret that a session holds.
-pub const TAKE_SECRET: &str = "pinhole receive --secret-to-file FILE";
-
 /// So many secrets that are held for somebody who has not come.
 #[must_use]
 pub fn untaken(secrets: usize) -> String {

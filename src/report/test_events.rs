@@ -1,7 +1,7 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::control::wire::{About, Role, State, Want};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use crate::files::acting::Found;
 use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way};
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
@@ -125,7 +125,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::HandshakeFailed { guesses: 1 },
         Event::HandshakeFailed { guesses: 2 },
         Event::Closed,
-        Event::Holding { secrets: 2, left: Duration::from_secs(3_600) },
+        Event::Holding { secrets: 2, left: Duration::from_secs(3_600), take: "pinhole receive 417 --secret-to-file FILE".into() },
         text(peer),
         Event::Text { id, body: said(), saved_to: Some(peer.into()) },
         file(false, Some(peer)),
@@ -135,7 +135,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         secret(Stored::EnvFile(peer.into(), "API_KEY".into()), Some(said())),
         secret(Stored::Program(None), None),
         secret(Stored::Program(Some("API_KEY".into())), Some(said())),
-        secret(Stored::Held, Some(said())),
+        secret(Stored::Held("pinhole receive 417 --secret-to-file FILE".into()), Some(said())),
         secret(Stored::Shown, None),
         secret(Stored::Declined, Some(said())),
         offer(vec![peer.into()], Some(5), true, false),
@@ -146,7 +146,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             id: Some(ItemId(1)),
             what: "report.pdf".into(),
             size: Some(38_200_000),
-            next: "pinhole receive 417 --wait 45".into(),
+            next: Run::receive(Some(417), Role::Host).into(),
         },
         Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: differences.clone(), ..ours() }),
         Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: incomplete.clone(), ..ours() }),

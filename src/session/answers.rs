@@ -119,9 +119,14 @@ impl Driver<'_> {
 /// Both sides came for the same thing.
 pub(super) fn same_role(want: Want) -> Failure {
     let (detail, next) = match want {
-        Want::Give => ("both sides came to give, so nothing was sent", "one side takes: pinhole take CODE"),
-        Want::Take => ("both sides came to take, so nothing was sent", "one side gives: pinhole give --code CODE PATH..."),
-        Want::Both => ("both sides came for the same thing", "one side gives, the other takes"),
+        Want::Give => {
+            ("both sides came to give, so nothing was sent", "with a new code one side gives and the other takes it: pinhole take CODE")
+        }
+        Want::Take => (
+            "both sides came to take, so nothing was sent",
+            "with a new code one side takes and the other gives: pinhole give PATH, then pinhole take CODE",
+        ),
+        Want::Both => ("both sides came for the same thing", "with a new code one side gives and the other takes"),
     };
     Failure::new(Kind::SameRole, detail).next(next)
 }

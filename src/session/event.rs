@@ -1,7 +1,7 @@
 //! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the program prints.
 
 use crate::control::wire::About;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::acting::Found;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
 use std::borrow::Cow;
@@ -60,6 +60,8 @@ pub enum Event {
         secrets: usize,
         /// Time until it ends all the same.
         left: Duration,
+        /// The command that takes the oldest.
+        take: String,
     },
     /// The peer sent a text.
     Text {
@@ -107,7 +109,7 @@ pub enum Event {
         /// Bytes, where that means something.
         size: Option<u64>,
         /// The command that tells later what became of it.
-        next: String,
+        next: Advice,
     },
     /// The peer says that something of ours is where DESIGN 3.3 says it must be.
     Delivered(Ours),
@@ -298,8 +300,8 @@ pub enum Stored {
     EnvFile(PathBuf, String),
     /// To a program, in this variable or on its standard input.
     Program(Option<String>),
-    /// Nowhere yet: the session holds it until another command takes it.
-    Held,
+    /// Nowhere yet: the session holds it until another command takes it, which is this.
+    Held(String),
     /// To the terminal, because the person there asked to see it. Only the human renderer ever sees this.
     Shown,
     /// Nowhere: it was declined.
@@ -345,8 +347,8 @@ pub struct Check {
     pub ok: bool,
     /// What was found, in one sentence without a full stop.
     pub detail: String,
-    /// The step that would help.
-    pub next: Option<String>,
+    /// What would help.
+    pub next: Option<Advice>,
 }
 
 #[cfg(test)]

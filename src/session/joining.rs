@@ -6,7 +6,7 @@ use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::owner::Visitor;
 use crate::control::wire;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use crate::settings::Network;
 use crate::transport::Joined;
 use crate::transport::direct::{Candidates, join as dial};
@@ -44,7 +44,7 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
         found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
     let number = about.number?;
     let detail = format!("this code is used up by the channel {number}, which is open here already");
-    Some(Failure::new(Kind::CodeUnavailable, detail).next(format!("pinhole receive {number} --wait 45s")))
+    Some(Failure::new(Kind::CodeUnavailable, detail).next(Run::receive(Some(number), wire::Role::Peer)))
 }
 
 /// How a joiner gets to its host.

@@ -15,7 +15,7 @@ pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
         end if ending.control.is_awaited() => {
-            tell(report, &Event::Holding { secrets: ending.control.held(), left: ttl });
+            tell(report, &Event::Holding { secrets: ending.control.held(), left: ttl, take: ending.control.take_secret() });
             let over = clock::now().after(ttl);
             loop {
                 let cut = tokio::select! {

@@ -21,7 +21,7 @@ mod typing;
 use crate::control::owner::Visitor;
 use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::not_detachable;
-use crate::failure::{Exit, Failure, Kind, ended};
+use crate::failure::{Exit, Failure, Kind, Run, ended};
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
@@ -54,7 +54,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let pair = std::os::unix::net::UnixStream::pair();
     let made = pair.and_then(|_| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build());
     made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime))
-        .map_err(|error| Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}")).next("pinhole doctor"))
+        .map_err(|error| Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}")).next(Run::Doctor))
 }
 
 /// Finds out what to do, which may ask the person here, runs that session to its end, says how it ended, and returns the exit status.

@@ -94,7 +94,7 @@ impl Driver<'_> {
             SecretPlace::Held => {
                 let Told { id, name, size } = told;
                 self.control.hold(id, name.clone(), secret);
-                self.say(&Event::Secret { id, name, size, stored: Stored::Held });
+                self.say(&Event::Secret { id, name, size, stored: Stored::Held(self.control.take_secret()) });
                 self.received += 1;
                 self.next.push_back(Input::Held(id));
             }

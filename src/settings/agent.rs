@@ -129,16 +129,13 @@ pub fn online_first(next: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
     use rustix::io::Errno;
 
     #[test]
     fn what_the_system_refuses_is_forbidden_and_what_fails_is_not() {
-        let word = |agent, errno: Errno| {
-            forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.exit(), failure.kind.as_str(), failure.next))
-        };
+        let word = |agent, errno: Errno| forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.kind, failure.next));
         for agent in [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })] {
-            let expected = Some((Exit::Unreachable, "network-forbidden", Some(allow(agent))));
+            let expected = Some((Kind::NetworkForbidden, Some(allow(agent).into())));
             assert_eq!((word(agent, Errno::PERM), word(agent, Errno::ACCESS)), (expected.clone(), expected.clone()));
             assert_eq!(word(agent, Errno::NETUNREACH), expected.filter(|_| agent.is_some()), "without an agent there is just no network");
             assert_eq!((word(agent, Errno::CONNREFUSED), word(agent, Errno::TIMEDOUT)), (None, None));

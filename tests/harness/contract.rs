@@ -69,6 +69,7 @@ struct Expiring {
 struct Holding {
     secrets: u64,
     seconds_left: u64,
+    next: String,
 }
 
 #[derive(Deserialize)]
@@ -211,6 +212,7 @@ struct Pending {
     what: String,
     size: Option<u64>,
     next: String,
+    run: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -257,6 +259,8 @@ struct Trouble {
     trust: Option<Trust>,
     saved_to: Option<String>,
     next: Option<String>,
+    run: Option<Vec<String>>,
+    ask: Option<Ask>,
 }
 
 #[derive(Deserialize)]
@@ -266,6 +270,14 @@ struct Check {
     ok: bool,
     detail: String,
     next: Option<String>,
+    run: Option<Vec<String>>,
+    ask: Option<Ask>,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Ask {
+    User,
 }
 
 #[derive(Deserialize)]
@@ -313,16 +325,19 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
                 sentence(&it.detail, line);
                 assert_ne!(it.next.as_deref(), Some(""), "{line}");
                 assert!(it.saved_to.is_none() || it.error == "secret-unfit", "{line}");
+                check_advice(it.next.as_deref(), it.run.as_deref(), it.ask.as_ref(), line);
             }
             "check" => {
                 let it: Check = read(fields, line);
                 assert!(PROMISE.contains(&format!("\n| `{}` | ", it.name)), "EVENTS.md has no check {:?}", it.name);
                 sentence(&it.detail, line);
                 assert!(it.next.as_deref().map_or(it.ok, |next| !next.is_empty()), "what is wrong has a next: {line}");
+                check_advice(it.next.as_deref(), it.run.as_deref(), it.ask.as_ref(), line);
             }
             "pending" => {
                 let it: Pending = read(fields, line);
                 assert!(it.id != Some(0) && !it.what.is_empty() && it.size != Some(0) && it.next.starts_with("pinhole "), "{line}");
+                check_advice(Some(&it.next), it.run.as_deref(), None, line);
             }
             "session" => check_session(&read(fields, line), line),
             "end" => {
@@ -368,7 +383,7 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
         "holding" => {
             let it: Holding = read(fields, line);
-            assert!(it.secrets > 0 && it.seconds_left > 0, "{line}");
+            assert!(it.secrets > 0 && it.seconds_left > 0 && it.next.starts_with("pinhole receive "), "{line}");
         }
         "peer_left" => {
             let it: PeerLeft = read(fields, line);
@@ -377,6 +392,42 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
         }
         "handshake_failed" => assert!(read::<HandshakeFailed>(fields, line).guesses > 0, "{line}"),
         other => panic!("EVENTS.md has no event {other:?}: {line}"),
+    }
+}
+
+/// What may be run unread is one of few commands, and what loosens, drops or uses up is for the user ("What to run").
+fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, line: &str) {
+    assert!(next.is_some() || run.is_none() && ask.is_none(), "{line}");
+    if let Some(run) = run {
+        let words: Vec<&str> = run.iter().map(String::as_str).collect();
+        let [program, words @ ..] = &words[..] else { panic!("nothing to run: {line}") };
+        assert!(*program == "pinhole" || std::path::Path::new(program).is_absolute(), "{line}");
+        let number = |word: &str| word.parse::<u32>().is_ok();
+        let known = match words {
+            ["status"] | ["doctor"] | ["--help"] => true,
+            [command, "--help"] => command.chars().all(|letter| letter.is_ascii_lowercase()),
+            ["receive", which, "--role", "host" | "peer", "--wait", "45s"] => number(which),
+            ["receive", which, "--role", "host" | "peer", "-o", "-", "--wait", "45s"] => number(which),
+            _ => false,
+        };
+        assert!(known && ask.is_none(), "{line}");
+    } else if let Some(next) = next {
+        for mark in [
+            "--allow",
+            "--max-size",
+            "--max-entries",
+            "--conflict",
+            "--now",
+            "--relay",
+            "--apply",
+            "--code",
+            "config set",
+            "pinhole connect",
+            "pinhole take",
+        ] {
+            assert!(ask.is_some() || !next.contains(mark), "{mark} is for the user: {line}");
+        }
+        assert!(!next.starts_with("pinhole ") || ask.is_some(), "a command has no run: {line}");
     }
 }
 

@@ -106,7 +106,7 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
     // Whoever waits hears of the end. Spoken to by hand, because a command may not have come yet.
     let mut socket = std::fs::read_dir(it.here.home().join(".local/state/pinhole/run")).unwrap();
     let mut waiting = UnixStream::connect(socket.next().unwrap().unwrap().path()).unwrap();
-    waiting.write_all(b"{\"v\":2,\"by\":{\"owner\":\"person\",\"all\":false},\"do\":\"collect\",\"wait\":60000}\n").unwrap();
+    waiting.write_all(b"{\"v\":3,\"by\":{\"owner\":\"person\",\"all\":false},\"do\":\"collect\",\"wait\":60000}\n").unwrap();
     it.here.run(["close"]).expect(0);
     let mut answer = String::new();
     waiting.read_to_string(&mut answer).unwrap();

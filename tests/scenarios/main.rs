@@ -57,6 +57,5 @@ mod transcripts;
 mod typing;
 mod unattended;
 mod unread;
-mod words;
 mod wrong_code;
 mod yes;

@@ -2,7 +2,7 @@
 
 use super::arguments::{self, read, usage, wait};
 use super::progress::Progress;
-use super::results::{Answered, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
+use super::results::{Answered, Calling, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
 use super::sessions::{Sessions, blocking, ended};
 use super::{LONGEST_WAIT, Wish};
 use crate::control::Control;
@@ -74,6 +74,7 @@ impl Call<'_> {
                 reach: line.text("reach"),
                 expires_at: line.text("expires_at"),
                 next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
+                call: Some(&found.listen()).into(),
             })
         });
         opened.ok_or_else(|| Failure::new(Kind::Unfinished, "there is no code yet; it is still being made"))
@@ -83,7 +84,13 @@ impl Call<'_> {
         let found = self.sessions.start(Wish { code: Some(code), label, ttl, ..Wish::default() }).await?;
         let connected = self.until(&found, |line| line.is_status("connected")).await?;
         let state = if connected.is_some() { Met::Connected } else { Met::Waiting };
-        Ok(Connected { state, number: found.about.number, path: connected.and_then(|line| line.text("path")), next: LISTEN })
+        Ok(Connected {
+            state,
+            number: found.about.number,
+            path: connected.and_then(|line| line.text("path")),
+            next: LISTEN,
+            call: Some(&found.listen()).into(),
+        })
     }
 
     /// Receives line by line until one is the one that is wanted, for as long as a call may wait; what comes after it is for others to
@@ -150,8 +157,10 @@ impl Call<'_> {
     async fn deliver(mut self, found: &Found, parcel: Parcel, wait: Duration) -> Result<Sent, Failure> {
         let (sent, events) = self.hand_over(found, parcel, wait).await;
         match sent {
-            Ok(()) => Ok(Sent { state: Fate::Delivered, events, next: None }),
-            Err(failure) if failure.exit() == Exit::Unfinished => Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN) }),
+            Ok(()) => Ok(Sent { state: Fate::Delivered, events, next: None, call: Calling::default() }),
+            Err(failure) if failure.exit() == Exit::Unfinished => {
+                Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN), call: Some(&found.listen()).into() })
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -210,7 +219,8 @@ impl Call<'_> {
         let line = found.collect(wait, store).await;
         let line = line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
         // It is numbered like the others, and comes with them too.
-        Ok(Received { events: Line::read(&line).into_iter().collect(), more: false, last_seq: None, ended: None, next: None })
+        let events = Line::read(&line).into_iter().collect();
+        Ok(Received { events, more: false, last_seq: None, ended: None, next: None, call: Calling::default() })
     }
 
     /// The answer to who has received these.
@@ -226,7 +236,8 @@ impl Call<'_> {
             (None, false, true) => Some(LISTEN),
             (None, false, false) => None,
         };
-        Received { last_seq: events.iter().filter_map(Line::seq).max(), events, more, ended, next }
+        let listen = (ended.is_none() && next.is_some()).then(|| found.listen());
+        Received { last_seq: events.iter().filter_map(Line::seq).max(), events, more, ended, next, call: listen.as_ref().into() }
     }
 
     async fn ask(self, arguments::Ask { text, channel, role, wait_s }: arguments::Ask) -> Result<Answered, Failure> {
@@ -238,9 +249,10 @@ impl Call<'_> {
             true
         });
         match answered.await {
-            Ok(()) => Ok(Answered { reply, next: None }),
+            Ok(()) => Ok(Answered { reply, next: None, call: Calling::default() }),
             Err(failure) if failure.exit() == Exit::Unfinished => {
-                Ok(Answered { reply, next: Some("there is no reply yet; call receive with wait_s 45 for it") })
+                let next = Some("there is no reply yet; call receive with wait_s 45 for it");
+                Ok(Answered { reply, next, call: Some(&found.listen()).into() })
             }
             Err(failure) => Err(failure),
         }

@@ -1,7 +1,7 @@
 //! What the tools return, and how they refuse. Events are lines of EVENTS.md.
 
 use crate::control::Outcome;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind, Run, WAIT};
 use crate::report::escape::Ascii;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -51,6 +51,42 @@ impl JsonSchema for Line {
     }
 }
 
+/// A call of a tool that may be made as it stands, unread.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Call {
+    tool: &'static str,
+    arguments: serde_json::Map<String, Value>,
+}
+
+impl Call {
+    /// The tool that does what the command does, if there is one.
+    fn of(run: &Run) -> Option<Self> {
+        let (tool, arguments) = match run {
+            Run::Status => ("status", json!({})),
+            Run::Doctor => ("doctor", json!({})),
+            Run::Help(_) => return None,
+            Run::Receive { number, role, .. } => ("receive", json!({ "channel": number.to_string(), "role": role.word(), "wait_s": WAIT })),
+        };
+        Some(Self { tool, arguments: arguments.as_object().cloned().unwrap_or_default() })
+    }
+}
+
+/// What may be called next as it stands.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Calling {
+    /// The call to make now: it may be made unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<Call>,
+}
+
+impl From<Option<&Run>> for Calling {
+    fn from(run: Option<&Run>) -> Self {
+        Self { call: run.and_then(Call::of) }
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Opened {
     /// For the other side, over a way that the user trusts, and for nobody else. It works once.
@@ -71,6 +107,8 @@ pub(super) struct Opened {
     pub(super) expires_at: Option<String>,
     /// What to do.
     pub(super) next: &'static str,
+    #[serde(flatten)]
+    pub(super) call: Calling,
 }
 
 /// Whether the other side is there.
@@ -93,6 +131,8 @@ pub(super) struct Connected {
     pub(super) path: Option<String>,
     /// What to do.
     pub(super) next: &'static str,
+    #[serde(flatten)]
+    pub(super) call: Calling,
 }
 
 /// What became of what was sent.
@@ -113,6 +153,8 @@ pub(super) struct Sent {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<&'static str>,
+    #[serde(flatten)]
+    pub(super) call: Calling,
 }
 
 /// How a channel ended.
@@ -130,6 +172,8 @@ pub(super) struct Ending {
     trust: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    #[serde(flatten)]
+    call: Calling,
 }
 
 impl From<Outcome> for Ending {
@@ -137,7 +181,15 @@ impl From<Outcome> for Ending {
         let (exit, reason) = crate::failure::ended(failed);
         let next = failure.as_ref().and_then(next);
         let trust = failure.as_ref().and_then(trust);
-        Self { exit: exit.code(), reason, detail: failure.map(|failure| failure.detail), trust, next }
+        let call = next.as_ref().and_then(Advice::run).into();
+        Self {
+            exit: exit.code(),
+            reason,
+            detail: failure.map(|failure| failure.detail),
+            trust,
+            next: next.map(|next| next.to_string()),
+            call,
+        }
     }
 }
 
@@ -157,6 +209,8 @@ pub(super) struct Received {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<&'static str>,
+    #[serde(flatten)]
+    pub(super) call: Calling,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -167,6 +221,8 @@ pub(super) struct Answered {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<&'static str>,
+    #[serde(flatten)]
+    pub(super) call: Calling,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -196,14 +252,22 @@ pub(super) struct Checked {
     pub(super) next: Option<&'static str>,
 }
 
+/// What to do where nothing better is known.
+const SEE: &str = "call status to see how the channels are";
+
 /// A failure as an agent reads it.
 pub(super) fn refusal(failure: &Failure) -> Value {
     let Failure { kind, detail, .. } = failure;
-    let next = next(failure).unwrap_or_else(|| "call status to see how the channels are".to_owned());
-    let mut said = json!({ "error": kind.as_str(), "detail": detail, "next": next, "exit": kind.exit().code() });
-    if let (Some(trust), Value::Object(said)) = (trust(failure), &mut said) {
-        said.insert("trust".into(), trust.into());
-    }
+    let next = next(failure).unwrap_or_else(|| Advice::from(Run::Status).reworded(SEE));
+    let mut said = json!({ "error": kind.as_str(), "detail": detail, "next": &*next, "exit": kind.exit().code() });
+    let mut also = |field: &str, value: Option<Value>| {
+        if let (Some(value), Value::Object(said)) = (value, &mut said) {
+            said.insert(field.into(), value);
+        }
+    };
+    also("call", next.run().and_then(Call::of).and_then(|call| serde_json::to_value(call).ok()));
+    also("ask", next.asks_user().then(|| "user".into()));
+    also("trust", trust(failure).map(Into::into));
     said
 }
 
@@ -213,8 +277,8 @@ fn trust(failure: &Failure) -> Option<&'static str> {
 }
 
 /// What to do, in tools where a command line would do it elsewhere.
-fn next(failure: &Failure) -> Option<String> {
-    let next = match failure.kind {
+fn next(failure: &Failure) -> Option<Advice> {
+    let text = match failure.kind {
         Kind::NotOpen => "call open for a code to hand over, or connect with the code of the other side",
         Kind::CodeNotOpen => "call status for the channels that are open; connect joins one, with its whole code",
         Kind::SeveralOpen => {
@@ -234,9 +298,25 @@ fn next(failure: &Failure) -> Option<String> {
         Kind::CannotListen => "let the other side open a channel, and call connect with its code; or call open with a relay",
         Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code",
         Kind::Expired => "call open for a new code, with a longer ttl if need be",
-        _ => return failure.next.clone(),
+        _ => return failure.next.clone().map(in_tools),
     };
-    Some(next.to_owned())
+    let next = Advice::from(text);
+    Some(failure.next.clone().filter(|own| own.run().is_some()).map_or(next, |own| own.reworded(text)))
+}
+
+/// The same without options of commands that are no business of who calls tools: they are arguments there, or were decided when the server
+/// was started.
+fn in_tools(advice: Advice) -> Advice {
+    const ARGUMENTS: [(&str, &str); 5] = [
+        ("--secret-to-env-file ", "secret_to_env_file "),
+        ("--secret-to-file", "secret_to_file"),
+        ("--secret-name", "name"),
+        ("--ttl", "ttl"),
+        ("--relay URL", "relay"),
+    ];
+    let text = ARGUMENTS.iter().fold(advice.to_string(), |text, (option, argument)| text.replace(option, argument));
+    // The line by which a person starts the server is one of a shell.
+    if text.contains(" --") && !text.contains("pinhole mcp") { Advice::from(Run::Status).reworded(SEE) } else { advice.reworded(text) }
 }
 
 /// JSON in ASCII.

@@ -24,7 +24,7 @@ async fn asked(text: &str) -> Result<(), Failure> {
     let text = text.strip_suffix("/health").unwrap_or(text);
     let url = RelayUrl::parse(text).map_err(|why| {
         Failure::new(Kind::Usage, format!("what --health names is no relay's address: {why}"))
-            .next("pinhole relay --health http://127.0.0.1:7667")
+            .next("write it as: pinhole relay --health http://127.0.0.1:7667")
     })?;
     if let Some(agent) = Agent::here()
         && !set_relays(&Config::read()?).contains(&url)

@@ -3,7 +3,7 @@
 
 use super::owner_key::owner_key;
 use super::values::{Place, Size, Time, proxy, some};
-use crate::failure::{Detail, Failure, Kind};
+use crate::failure::{Detail, Failure, Kind, Run};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
@@ -258,7 +258,7 @@ fn ordered(shorter: &str, short: Time, longer: &str, long: Time) -> Result<(), F
 }
 
 fn usage(detail: impl Into<Detail>) -> Failure {
-    Failure::new(Kind::Usage, detail).next("pinhole relay --help")
+    Failure::new(Kind::Usage, detail).next(Run::Help(Some("relay".into())))
 }
 
 /// The tokens of a file. None of them is in an error.

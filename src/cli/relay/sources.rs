@@ -2,7 +2,7 @@
 //! `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and `waiting-hosts`. Both are the defaults of the flag, so that clap alone decides and
 //! reads all three alike.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Run};
 use clap::builder::OsStr;
 use clap::{ArgAction, Command};
 use std::ffi::OsString;
@@ -140,5 +140,5 @@ fn with(command: Command, from: &str, flag: &Flag, values: Values) -> Result<Com
 }
 
 fn wrong(from: &str, detail: &str) -> Failure {
-    Failure::new(Kind::Usage, format!("{from}: {detail}")).next("pinhole relay --help")
+    Failure::new(Kind::Usage, format!("{from}: {detail}")).next(Run::Help(Some("relay".into())))
 }

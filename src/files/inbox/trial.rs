@@ -52,7 +52,7 @@ fn cannot(place: &Path, error: &io::Error) -> Failure {
 
 /// The same, with that nothing is lost yet.
 fn unused(failure: Failure) -> Failure {
-    let next = failure.next.clone().unwrap_or_default();
+    let next = failure.next.as_deref().unwrap_or_default().to_owned();
     failure.next(format!("{next}; no code was used"))
 }
 

@@ -9,7 +9,6 @@ use super::Settings;
 use super::escape::{name, terminal, terminal_text};
 use super::look::{Ink, Look, MARK};
 use super::meter::Meters;
-use super::sentences::TAKE_SECRET;
 use crate::failure::{Failure, Kind};
 use crate::session::event::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
@@ -126,7 +125,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Disconnected => say("The connection is lost for good."),
             Event::HandshakeFailed { guesses } => Some(self.cross(&words::wrong_code(*guesses), None)),
             Event::Closed => say("The channel is closed."),
-            Event::Holding { secrets, left } => Some(self.next(&look.fold(&words::holding(*secrets, *left), "  "), Some(TAKE_SECRET))),
+            Event::Holding { secrets, left, take } => Some(self.next(&look.fold(&words::holding(*secrets, *left), "  "), Some(take))),
             Event::Text { body, saved_to, .. } => Some(self.text(body, saved_to.as_deref())),
             Event::File(file) => Some(self.file(file, took)),
             Event::Secret { name, size, stored, .. } => Some(self.secret(name.as_ref(), *size, stored)),
@@ -221,7 +220,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Stored::File(path) => self.tick(&format!("Received {what}, in {}", name(&path.to_string_lossy()))),
             Stored::EnvFile(path, variable) => self.tick(&format!("Received {what}, as {variable} in {}", name(&path.to_string_lossy()))),
             Stored::Program(_) => self.tick(&format!("Received {what}, handed to the program")),
-            Stored::Held => self.next(&self.tick(&format!("Received {what}, which is held until it is taken")), Some(TAKE_SECRET)),
+            Stored::Held(take) => self.next(&self.tick(&format!("Received {what}, which is held until it is taken")), Some(take)),
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
             Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
         }

@@ -2,7 +2,7 @@
 //! so that no change in them reaches a reader by accident. What is written about a field here is its description in the schema.
 
 use super::differing::Differing;
-use crate::failure::Exit;
+use crate::failure::{Advice, Exit};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +26,21 @@ impl Trust {
     /// The mark, if there is to be one.
     pub const fn of(quotes_peer: bool) -> Option<Self> {
         if quotes_peer { Some(Self::Untrusted) } else { None }
+    }
+}
+
+/// Who decides about a next step that no program should take by itself.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Ask {
+    User,
+}
+
+impl Ask {
+    /// The mark of a step, if it is to have one.
+    pub fn of(next: Option<&Advice>) -> Option<Self> {
+        next.is_some_and(Advice::asks_user).then_some(Self::User)
     }
 }
 
@@ -96,9 +111,9 @@ pub enum Body<'a> {
         variable: Option<&'a str>,
         /// The value is in no line.
         value: Value,
-        /// The command that takes it, while it is held.
+        /// The command that takes it, while it is held: FILE is to be chosen.
         #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'static str>,
+        next: Option<&'a str>,
     },
     /// Files or folders are offered.
     Offer {
@@ -151,6 +166,9 @@ pub enum Body<'a> {
         size: Option<u64>,
         /// The command that tells what became of it.
         next: &'a str,
+        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<Vec<String>>,
     },
     /// The other side has said that something of this side's is where it belongs.
     Delivered {
@@ -195,6 +213,12 @@ pub enum Body<'a> {
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
+        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<Vec<String>>,
+        /// There if `next` is for the user to decide.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ask: Option<Ask>,
     },
     /// One thing that `doctor` looked at.
     Check {
@@ -207,6 +231,12 @@ pub enum Body<'a> {
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
+        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<Vec<String>>,
+        /// There if `next` is for the user to decide.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ask: Option<Ask>,
     },
     /// A session of this user on this machine.
     Session(Open<'a>),
@@ -375,6 +405,8 @@ pub enum Status<'a> {
         secrets: usize,
         /// The time until they are lost.
         seconds_left: u64,
+        /// The command that takes the oldest: FILE is to be chosen.
+        next: &'a str,
     },
 }
 

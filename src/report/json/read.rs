@@ -63,9 +63,11 @@ fn event(line: &Value) -> Option<Event> {
         ("status", "disconnected") => Event::Disconnected,
         ("status", "handshake_failed") => Event::HandshakeFailed { guesses: count("guesses")? },
         ("status", "closed") => Event::Closed,
-        ("status", "holding") => {
-            Event::Holding { secrets: usize::try_from(number("secrets")?).ok()?, left: Duration::from_secs(number("seconds_left")?) }
-        }
+        ("status", "holding") => Event::Holding {
+            secrets: usize::try_from(number("secrets")?).ok()?,
+            left: Duration::from_secs(number("seconds_left")?),
+            take: text("next")?,
+        },
         ("text", _) => match (said("body"), saved_to()) {
             (Some(body), None) => Event::Text { id: id()?, body, saved_to: None },
             (_, Some(path)) => Event::File(Arrived {
@@ -103,7 +105,7 @@ fn event(line: &Value) -> Option<Event> {
                 ("file", Some(path)) => Stored::File(path),
                 ("env-file", Some(path)) => Stored::EnvFile(path, text("variable")?),
                 ("exec", _) => Stored::Program(text("variable")),
-                ("held", _) => Stored::Held,
+                ("held", _) => Stored::Held(text("next")?),
                 ("terminal", _) => Stored::Shown,
                 _ => Stored::Declined,
             };

@@ -126,6 +126,7 @@ enum Promised {
         what: String,
         size: Option<u64>,
         next: String,
+        run: Option<Vec<String>>,
     },
     Delivered {
         v: One,
@@ -167,6 +168,8 @@ enum Promised {
         error: String,
         detail: String,
         next: Option<String>,
+        run: Option<Vec<String>>,
+        ask: Option<User>,
     },
     Check {
         v: One,
@@ -174,6 +177,8 @@ enum Promised {
         ok: bool,
         detail: String,
         next: Option<String>,
+        run: Option<Vec<String>>,
+        ask: Option<User>,
     },
     Session {
         v: One,
@@ -286,7 +291,14 @@ enum PromisedStatus {
         seq: u64,
         secrets: u64,
         seconds_left: u64,
+        next: String,
     },
+}
+
+#[derive(Debug, Deserialize)]
+enum User {
+    #[serde(rename = "user")]
+    User,
 }
 
 #[derive(Debug, Deserialize)]

@@ -67,7 +67,7 @@ impl Listener {
         }
         let where_to = port.map_or_else(|| "on any port from 9000 to 9999".to_owned(), |port| format!("on port {port}"));
         if let Some(failure) = forbidden(&format!("listen {where_to}"), &last) {
-            let allow = failure.next.clone().unwrap_or_default();
+            let allow = failure.next.as_deref().unwrap_or_default().to_owned();
             return Err(failure.next(format!("{allow}; or let the other side host: run `take` there, and `give --code CODE` here")));
         }
         Err(Failure::new(Kind::CannotListen, format!("this machine does not let pinhole listen {where_to}: {last}")).next(if fixed {

@@ -1,0 +1,250 @@
+//! What to do next, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What to run").
+
+use crate::control::wire::Role;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// How long a `receive` that is to be run waits, in seconds: less than any tool's time limit.
+pub const WAIT: u64 = 45;
+/// What is for the user to decide: it loosens something, drops or overwrites something, uses a code that is still good, or chooses whom to
+/// trust.
+const FOR_THE_USER: [&str; 26] = [
+    "--allow",
+    "--accept-env",
+    "--insecure-relay",
+    "--max-size",
+    "--max-entries",
+    "--conflict",
+    "--now",
+    "now: true",
+    "--relay",
+    "--ca-file",
+    "--bind",
+    "--listen",
+    "--apply",
+    "--code",
+    "--yes",
+    " -y",
+    "config set",
+    "pinhole take",
+    "pinhole connect",
+    "call connect",
+    "the user",
+    "whoever runs",
+    "unset ",
+    "use one of",
+    "overwrite",
+    "excludedCommands",
+];
+
+/// The next step, in words, and as a command if it is one that may be run as it stands.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    text: String,
+    #[serde(default)]
+    run: Option<Run>,
+}
+
+impl Advice {
+    /// The command to run, if there is one.
+    #[must_use]
+    pub const fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// True if it is for the user to decide, and not for a program that acts for one.
+    #[must_use]
+    pub fn asks_user(&self) -> bool {
+        self.run.is_none() && FOR_THE_USER.iter().any(|mark| self.text.contains(mark))
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn reworded(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    /// As a line of JSON had it.
+    #[must_use]
+    pub fn read(text: String, run: Option<&[&str]>) -> Self {
+        Self { text, run: run.and_then(Run::read) }
+    }
+}
+
+impl Deref for Advice {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl From<String> for Advice {
+    fn from(text: String) -> Self {
+        Self { text, run: None }
+    }
+}
+
+impl From<&str> for Advice {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<Run> for Advice {
+    fn from(run: Run) -> Self {
+        Self { text: run.to_string(), run: Some(run) }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A command of this program that may be run without having been read: it loses nothing, loosens nothing, sends nothing, uses no code,
+/// and has no byte in it that the peer or the network chose.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Run {
+    /// Shows the channels.
+    Status,
+    /// Finds out what works here.
+    Doctor,
+    /// Shows the help of a command, or of all of them.
+    Help(Option<String>),
+    /// Waits for what a channel has to tell.
+    Receive {
+        /// The channel's number.
+        number: u32,
+        /// Which side of it: both may be on this machine.
+        role: Role,
+        /// The oldest text alone.
+        text: bool,
+    },
+}
+
+impl Run {
+    /// Waits for what the channel of this number has to tell; before it has one, shows the channels.
+    #[must_use]
+    pub fn receive(number: Option<u32>, role: Role) -> Self {
+        number.map_or(Self::Status, |number| Self::Receive { number, role, text: false })
+    }
+
+    /// Its words behind the program's name.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().copied().map(str::to_owned).collect();
+        match self {
+            Self::Status => words(&["status"]),
+            Self::Doctor => words(&["doctor"]),
+            Self::Help(command) => command.iter().cloned().chain(words(&["--help"])).collect::<Vec<_>>(),
+            Self::Receive { number, role, text } => {
+                let mut all: Vec<String> = words(&["receive", &number.to_string(), "--role", role.word()]);
+                if *text {
+                    all.extend(words(&["-o", "-"]));
+                }
+                all.extend(words(&["--wait", &format!("{WAIT}s")]));
+                all
+            }
+        }
+    }
+
+    /// The whole command.
+    #[must_use]
+    pub fn command(&self) -> Vec<String> {
+        std::iter::once(program()).chain(self.words()).collect()
+    }
+
+    /// The one of a whole command, however the program is called in it.
+    fn read(command: &[&str]) -> Option<Self> {
+        let (_, words) = command.split_first()?;
+        match *words {
+            ["status"] => Some(Self::Status),
+            ["doctor"] => Some(Self::Doctor),
+            ["--help"] => Some(Self::Help(None)),
+            [command, "--help"] => Some(Self::Help(Some(command.to_owned()))),
+            ["receive", number, "--role", role, ref rest @ ..] => {
+                let role = [Role::Host, Role::Peer].into_iter().find(|known| known.word() == role)?;
+                Some(Self::Receive { number: number.parse().ok()?, role, text: rest.starts_with(&["-o", "-"]) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Shorter than what is run, for reading.
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Receive { number, text, .. } => {
+                write!(f, "pinhole receive {number} {}--wait {WAIT}", if *text { "-o - " } else { "" })
+            }
+            other => write!(f, "pinhole {}", other.words().join(" ")),
+        }
+    }
+}
+
+/// By what this program is run: its name if PATH leads to it, else its path.
+fn program() -> String {
+    const NAME: &str = "pinhole";
+    let same = |a: &Path, b: &Path| match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    };
+    let Ok(own) = std::env::current_exe() else { return NAME.to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|there| there.is_file()) {
+        Some(there) if same(&there, &own) => NAME.to_owned(),
+        _ => own.to_string_lossy().into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Run> {
+        let receive = |role, text| Run::Receive { number: 9_471, role, text };
+        vec![
+            Run::Status,
+            Run::Doctor,
+            Run::Help(None),
+            Run::Help(Some("send".into())),
+            receive(Role::Host, false),
+            receive(Role::Peer, true),
+        ]
+    }
+
+    #[test]
+    fn a_command_is_read_as_it_was_written() {
+        for run in all() {
+            let command = run.command();
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            assert_eq!(Run::read(&words), Some(run));
+        }
+        for other in [&["pinhole"][..], &[], &["pinhole", "close", "9471"], &["pinhole", "receive", "x", "--role", "host"]] {
+            assert_eq!(Run::read(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_run_unread_has_nothing_in_it_that_is_for_the_user() {
+        for run in all() {
+            let line = run.command().join(" ");
+            assert!(!FOR_THE_USER.iter().any(|mark| line.contains(mark)), "{line}");
+            assert!(!Advice::from(run).asks_user());
+        }
+        assert!(Advice::from("pinhole close 9471 --now, which drops that").asks_user());
+        assert!(!Advice::from("check its spelling").asks_user());
+    }
+
+    #[test]
+    fn without_a_number_there_is_nothing_to_receive_from() {
+        assert_eq!(Run::receive(None, Role::Host), Run::Status);
+        assert_eq!(Run::receive(Some(9_471), Role::Host).to_string(), "pinhole receive 9471 --wait 45");
+    }
+}
