@@ -5,6 +5,7 @@
 mod harness;
 
 mod acting;
+mod advice;
 mod agents;
 mod asking;
 mod bad_input;
