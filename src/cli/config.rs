@@ -2,17 +2,19 @@
 
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::Agent;
-use crate::settings::{self, Config, Key, RelayChoice, Setting, insecure_relay};
-use crate::transport::relay::dial::Trust;
+use crate::settings::{self, Config, Key, Origin, RelayChoice, Setting, insecure_relay};
+use crate::transport::relay::dial::{Trust, certifiable};
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use pinhole_protocol::code::RelayUrl;
 use serde_json::{Value, json};
 use std::path::Path;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Settings:
-  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. --relay and PINHOLE_RELAY win over it
+  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. ws:// is for this machine, and elsewhere
+            takes PINHOLE_INSECURE_RELAY=1. --relay and PINHOLE_RELAY win over it
   ca-file   certificates (PEM) that a relay may have besides those that this machine trusts. --ca-file wins over it
   lan       true or false: whether hosts of the local network are looked for and announced. --no-lan wins over it
 
@@ -65,9 +67,7 @@ impl Args {
             None => all(&Config::read()?, self.json)?,
             Some(Verb::Get { key }) => one(key, self.json, |shown| shown.value.clone())?,
             Some(Verb::Set { key, value }) => {
-                if key == Key::CaFile {
-                    Trust::of(&Setting { value: Some(value.clone().into()), from: settings::Origin::Flag("the command line") })?;
-                }
+                usable(key, &value)?;
                 settings::set(key, &value)?;
                 one(key, self.json, Shown::line)?
             }
@@ -78,6 +78,35 @@ impl Args {
         };
         super::print(&text)
     }
+}
+
+/// Refuses a value that every command would refuse to use. One that is no value at all is refused where it is written.
+fn usable(key: Key, value: &str) -> Result<(), Failure> {
+    let from = Origin::Flag("the command line");
+    match key {
+        Key::Relay => match Setting::relay(Some(value), &Config::default()) {
+            Ok(Setting { value: Some(url), .. }) => {
+                RelayChoice::new(url.clone(), from, insecure_relay()?).map_err(|failure| {
+                    failure.next(
+                        "use its wss:// address; or, on a network that you trust, set PINHOLE_INSECURE_RELAY=1 for this command and for those that use the relay",
+                    )
+                })?;
+                nameable(&url)
+            }
+            Ok(_) | Err(_) => Ok(()),
+        },
+        Key::CaFile => Trust::of(&Setting { value: Some(value.into()), from }).map(drop),
+        Key::Lan => Ok(()),
+    }
+}
+
+/// Refuses a relay that no certificate can be for.
+fn nameable(url: &RelayUrl) -> Result<(), Failure> {
+    if !url.tls() || certifiable(url.host()).is_some() {
+        return Ok(());
+    }
+    let detail = format!("relay cannot be set to that: {} is a name that no certificate can be for", url.host());
+    Err(Failure::new(Kind::Usage, detail).next("check its spelling; write it as in: pinhole config set relay wss://relay.example"))
 }
 
 /// A setting as it is shown.

@@ -61,6 +61,33 @@ fn what_cannot_be_set_is_refused_and_nothing_is_written() {
     assert_eq!(here.command(["config", "set", "realy", "x"]).output().unwrap().status.code(), Some(2));
 }
 
+/// What a command with that setting says of it is said when it is set.
+#[test]
+fn a_relay_that_no_command_would_use_is_not_set() {
+    let here = Machine::new();
+    for (url, says) in [
+        ("http://relay.example", "anybody in between sees the code's number"),
+        ("ws://192.0.2.1:7667", "anybody in between sees the code's number"),
+        ("ws://0.0.0.0", "anybody in between sees the code's number"),
+        ("wss://relay..example", "no certificate can be for"),
+    ] {
+        let ended = here.command(["config", "--json", "set", "relay", url]).output().unwrap();
+        let said = String::from_utf8(ended.stdout).unwrap();
+        let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((ended.status.code(), &lines[0]["error"]), (Some(2), &"usage".into()), "{url}: {said}");
+        assert!(lines[0]["detail"].as_str().unwrap().contains(says) && lines[0]["next"].is_string(), "{url}: {said}");
+        assert!(!said.contains("--insecure-relay"), "config has no such option: {said}");
+    }
+    assert!(!here.home().join(".config").exists());
+    // Where it would be used it can be set, too.
+    let mut command = here.command(["config", "set", "relay", "http://relay.example"]);
+    assert!(command.env("PINHOLE_INSECURE_RELAY", "1").status().unwrap().success());
+    assert_eq!(here.run_plain(["config", "get", "relay"]), "ws://relay.example/\n");
+    for url in ["ws://localhost:7667", "http://127.0.0.1:7667/p", "[::1]:7667", "wss://relay.example", "wss://192.0.2.1", "none"] {
+        here.run_plain(["config", "set", "relay", url]);
+    }
+}
+
 #[test]
 fn a_file_that_cannot_be_followed_stops_every_command_and_is_not_touched() {
     let here = Machine::new();

@@ -9,7 +9,7 @@ mod tls;
 mod tunnel;
 
 pub use head::{Fault, Head};
-pub use tls::Trust;
+pub use tls::{Trust, certifiable};
 
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::{forbidden, online_first};

@@ -65,12 +65,18 @@ fn configure(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error>
     Ok(config)
 }
 
+/// The name of a host as certificates have it, if one can be for it.
+#[must_use]
+pub fn certifiable(host: &str) -> Option<ServerName<'static>> {
+    // A zone is this machine's own affair; no certificate has one.
+    let host = host.split_once('%').map_or(host, |(address, _)| address).to_owned();
+    ServerName::try_from(host).ok()
+}
+
 /// TLS over `stream`, with `host`, which is `place`.
 pub(super) async fn start(stream: Stream, host: &str, trust: &Trust, place: &Place<'_>) -> Result<Stream, Failure> {
     let config = trust.config().map_err(|error| unprepared(&error))?;
-    // A zone is this machine's own affair; no certificate has one.
-    let host = host.split_once('%').map_or(host, |(address, _)| address).to_owned();
-    let name = ServerName::try_from(host).map_err(|_| place.unreachable("has a name that no certificate can be for"))?;
+    let name = certifiable(host).ok_or_else(|| place.unreachable("has a name that no certificate can be for"))?;
     match timeout(STEP, TlsConnector::from(config).connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(explain(&error, place)),
