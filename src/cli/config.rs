@@ -1,7 +1,7 @@
 //! `config`: what is set, who set it, and changing it.
 
 use crate::failure::{Failure, Kind};
-use crate::settings::agent::Agent;
+use crate::settings::agent::says_that;
 use crate::settings::{self, Config, Key, Origin, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::{Trust, certifiable};
 use clap::Subcommand;
@@ -58,9 +58,9 @@ fn key() -> impl TypedValueParser<Value = Key> {
 impl Args {
     /// Does it, and prints what there is to print.
     pub(super) fn run(self) -> Result<(), Failure> {
-        if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(agent)) = (&self.verb, Agent::here()) {
+        if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(why)) = (&self.verb, says_that("runs this command")) {
             // A relay that is set is dialled by all later commands, and shown the host token.
-            let detail = format!("the settings are a person's to change, and {} runs this command: nothing was changed", agent.name());
+            let detail = format!("the settings are a person's to change, and {why}: nothing was changed");
             return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
         }
         let text = match self.verb {

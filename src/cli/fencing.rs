@@ -4,7 +4,7 @@ use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
 use crate::session::plan::Plan;
-use crate::settings::agent::Agent;
+use crate::settings::agent::says_that;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -16,8 +16,9 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Sending fence")]
 pub(super) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
-    /// .env files, private keys. On by itself where an agent runs this (CLAUDECODE, CODEX_SANDBOX,
-    /// CODEX_THREAD_ID, CURSOR_AGENT, PINHOLE_AGENT or another variable of theirs is set). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
+    /// .env files, private keys. On by itself where an agent runs this (AGENT, AI_AGENT,
+    /// CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE, PINHOLE_AGENT or another variable of theirs is set, and neither 0
+    /// nor false). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
     /// line, and not for texts and standard input. Relays are fenced in too (--allow-relay)
     #[arg(long)]
     fence: bool,
@@ -44,9 +45,8 @@ impl Fencing {
 
     /// The fence, if it is asked for or an agent runs this.
     pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
-        let why = match Agent::here() {
-            Some(agent) if keeper == Keeper::Channel => format!("{} opened it", agent.name()),
-            Some(agent) => format!("{} runs this command", agent.name()),
+        let why = match says_that(if keeper == Keeper::Channel { "opened it" } else { "runs this command" }) {
+            Some(why) => why,
             None if self.fence || !self.allow.is_empty() || !self.allow_env.is_empty() => "--fence".to_owned(),
             None => return Ok(None),
         };

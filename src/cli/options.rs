@@ -15,7 +15,7 @@ use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
 use crate::session::plan::{ANOTHER_PLACE, Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
-use crate::settings::agent::Agent;
+use crate::settings::agent::{Agent, fenced_by};
 use crate::settings::{Config, Network, Setting, insecure_relay, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
@@ -605,7 +605,8 @@ fn fenced(to: &Destination) -> Result<(), Failure> {
     let path = name.iter().fold(below.unwrap_or_else(|| inbox.path().to_owned()), |path, name| path.join(name.as_os_str()));
     let own = || name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned());
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
-    let detail = format!("behind the fence -o {path:?} is no place for what comes: programs act on it unasked ({telling})");
+    let detail =
+        format!("behind the fence ({}) -o {path:?} is no place for what comes: programs act on it unasked ({telling})", fenced_by());
     Err(Failure::new(Kind::Fenced, detail).next("leave -o out, look at what came, and copy it; or name another place"))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, Setup};
 use crate::report::prompt::somebody_is_there;
-use crate::settings::agent::{Agent, allow};
+use crate::settings::agent::{Agent, allow, fenced_by};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// 2026-11-01T00:00:00Z, the month in which this was written: no clock that is right is before it.
@@ -16,11 +16,8 @@ pub(super) fn agent(_: &Setup) -> Finding {
         Some(Agent::Codex { offline: true }) => {
             Finding::wrong("Codex runs this command with its network off (CODEX_SANDBOX_NETWORK_DISABLED)", allow(agent))
         }
-        Some(Agent::Codex { offline: false }) => Finding::fine("Codex runs this command (CODEX_THREAD_ID or CODEX_SANDBOX)"),
         Some(Agent::Claude { sandboxed: true }) => Finding::fine("Claude Code's sandbox runs this command (SANDBOX_RUNTIME)"),
-        Some(Agent::Claude { sandboxed: false }) => Finding::fine("Claude Code runs this command (CLAUDECODE)"),
-        Some(Agent::Cursor) => Finding::fine("Cursor runs this command (CURSOR_AGENT)"),
-        Some(Agent::Other) => Finding::fine("an agent runs this command (PINHOLE_AGENT)"),
+        Some(_) => Finding::fine(fenced_by()),
     }
 }
 

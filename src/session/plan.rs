@@ -12,6 +12,7 @@ use crate::files::spot::Spot;
 use crate::handler::Handler;
 use crate::report::screen::Screen;
 use crate::report::transcript::Transcript;
+use crate::settings::agent::fenced_by;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving, Way};
@@ -91,7 +92,11 @@ impl Relays {
             return Ok(());
         }
         let (url, named) = (&choice.url, choice.named());
-        let detail = format!("{named} is none that is set or allowed here, so nothing was sent to it: an agent's commands use no other");
+        let why = match keeper {
+            Keeper::Server => "an agent's commands use no other".to_owned(),
+            Keeper::Command | Keeper::Channel => fenced_by(),
+        };
+        let detail = format!("{named} is none that is set or allowed here, so the fence lets nothing be sent to it ({why})");
         Err(Failure::new(Kind::Fenced, detail).next(match keeper {
             Keeper::Server => {
                 format!("if the user trusts that relay, they can have the server started as: pinhole mcp --allow-relay {url}")

@@ -7,44 +7,71 @@ use std::io;
 /// The variable by which an agent says that it is one, and which, where we know no other of its own.
 pub const VARIABLE: &str = "PINHOLE_AGENT";
 /// Variables whose value is the id of an agent's session, the first that is set.
-const IDS: [&str; 3] = ["CODEX_THREAD_ID", "CLAUDE_CODE_SESSION_ID", VARIABLE];
+const IDS: [&str; 4] = ["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CLAUDE_CODE_SESSION_ID", VARIABLE];
+/// Variables by which agents say that they run a command; the first that is set says which of them does.
+const SAYS: [&str; 13] = [
+    "CODEX_THREAD_ID",
+    "CODEX_SESSION_ID",
+    "CODEX_SANDBOX",
+    OFFLINE,
+    "CLAUDECODE",
+    "CLAUDE_CODE_SESSION_ID",
+    SANDBOXED,
+    "CURSOR_AGENT",
+    "OPENCODE",
+    "GEMINI_CLI",
+    VARIABLE,
+    "AI_AGENT",
+    "AGENT",
+];
+/// Codex sets it to 1 while the network is off.
+const OFFLINE: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
+/// Claude Code sets it to 1 in its sandbox.
+const SANDBOXED: &str = "SANDBOX_RUNTIME";
 
 /// An agent that runs commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agent {
-    /// Codex sets `CODEX_THREAD_ID`, on macOS `CODEX_SANDBOX`, and `CODEX_SANDBOX_NETWORK_DISABLED=1` while the network is off.
+    /// Codex sets `CODEX_THREAD_ID` and `CODEX_SESSION_ID`, and on macOS `CODEX_SANDBOX`.
     Codex {
         /// Whether the network is off.
         offline: bool,
     },
-    /// Claude Code sets `CLAUDECODE` and `CLAUDE_CODE_SESSION_ID`, and in its sandbox `SANDBOX_RUNTIME=1`.
+    /// Claude Code sets `CLAUDECODE`, `CLAUDE_CODE_SESSION_ID` and `AI_AGENT`.
     Claude {
         /// Whether its sandbox is on.
         sandboxed: bool,
     },
     /// Cursor sets `CURSOR_AGENT`.
     Cursor,
-    /// Some other, which says so in `PINHOLE_AGENT`.
+    /// OpenCode sets `OPENCODE` and `AGENT`.
+    OpenCode,
+    /// Gemini CLI sets `GEMINI_CLI`.
+    Gemini,
+    /// Some other, which says so in `PINHOLE_AGENT`, or as several do in `AI_AGENT` or `AGENT`.
     Other,
 }
 
 impl Agent {
-    /// The one that runs this command, if it says so. A variable that is empty or `0` says nothing.
+    /// The one that runs this command, if it says so. A variable that is empty, `0` or `false` says nothing.
     #[must_use]
     pub fn here() -> Option<Self> {
-        Self::of(|name| said(name).is_some())
+        Self::of(|name| said(name).is_some()).map(|(agent, _)| agent)
     }
 
-    fn of(set: impl Fn(&str) -> bool) -> Option<Self> {
-        let offline = set("CODEX_SANDBOX_NETWORK_DISABLED");
-        if offline || set("CODEX_SANDBOX") || set("CODEX_THREAD_ID") {
-            return Some(Self::Codex { offline });
-        }
-        let sandboxed = set("SANDBOX_RUNTIME");
-        if sandboxed || set("CLAUDECODE") || set("CLAUDE_CODE_SESSION_ID") {
-            return Some(Self::Claude { sandboxed });
-        }
-        set("CURSOR_AGENT").then_some(Self::Cursor).or_else(|| set(VARIABLE).then_some(Self::Other))
+    /// The agent, and the variable that says so.
+    fn of(set: impl Fn(&str) -> bool) -> Option<(Self, &'static str)> {
+        let name = SAYS.into_iter().find(|name| set(name))?;
+        let agent = match name {
+            OFFLINE => Self::Codex { offline: true },
+            "CURSOR_AGENT" => Self::Cursor,
+            "OPENCODE" => Self::OpenCode,
+            "GEMINI_CLI" => Self::Gemini,
+            _ if name.starts_with("CODEX") => Self::Codex { offline: set(OFFLINE) },
+            _ if name.starts_with("CLAUDE") || name == SANDBOXED => Self::Claude { sandboxed: set(SANDBOXED) },
+            _ => Self::Other,
+        };
+        Some((agent, name))
     }
 
     /// Its name, as the subject of a sentence.
@@ -54,6 +81,8 @@ impl Agent {
             Self::Codex { .. } => "Codex",
             Self::Claude { .. } => "Claude Code",
             Self::Cursor => "Cursor",
+            Self::OpenCode => "OpenCode",
+            Self::Gemini => "Gemini CLI",
             Self::Other => "an agent",
         }
     }
@@ -65,9 +94,23 @@ impl Agent {
             Self::Codex { .. } => "codex",
             Self::Claude { .. } => "claude",
             Self::Cursor => "cursor",
+            Self::OpenCode => "opencode",
+            Self::Gemini => "gemini",
             Self::Other => "other",
         }
     }
+}
+
+/// Says of an agent that it `runs this command`, or the like, and which variable says so; `None` if none does.
+#[must_use]
+pub fn says_that(it: &str) -> Option<String> {
+    Agent::of(|name| said(name).is_some()).map(|(agent, name)| format!("{name} says that {} {it}", agent.name()))
+}
+
+/// Why there is a fence around what this command does: an agent runs it, or else it was asked for.
+#[must_use]
+pub fn fenced_by() -> String {
+    says_that("runs this command").unwrap_or_else(|| "--fence".to_owned())
 }
 
 /// The variable that says which agent runs this command, and its value; `None` if none does.
@@ -84,7 +127,7 @@ pub fn value() -> Option<OsString> {
 
 /// What a variable says, if it says anything.
 fn said(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty() && value != "0")
+    std::env::var_os(name).filter(|value| !value.is_empty() && value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
 /// What allows network, listening and sockets to commands here: the agent's own setting, where that is known.
@@ -146,15 +189,27 @@ mod tests {
     fn agents_are_known_by_their_variables() {
         let of = |names: &[&str]| Agent::of(|name| names.contains(&name));
         assert_eq!(of(&[]), None);
-        for name in ["CODEX_SANDBOX", "CODEX_THREAD_ID"] {
-            assert_eq!(of(&[name]), Some(Agent::Codex { offline: false }));
+        for (agent, names) in [
+            (Agent::Codex { offline: false }, &["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CODEX_SANDBOX"][..]),
+            (Agent::Codex { offline: true }, &["CODEX_SANDBOX_NETWORK_DISABLED"]),
+            (Agent::Claude { sandboxed: false }, &["CLAUDECODE", "CLAUDE_CODE_SESSION_ID"]),
+            (Agent::Claude { sandboxed: true }, &["SANDBOX_RUNTIME"]),
+            (Agent::Cursor, &["CURSOR_AGENT"]),
+            (Agent::OpenCode, &["OPENCODE"]),
+            (Agent::Gemini, &["GEMINI_CLI"]),
+            (Agent::Other, &["PINHOLE_AGENT", "AI_AGENT", "AGENT"]),
+        ] {
+            for name in names {
+                assert_eq!(of(&[name]), Some((agent, *name)));
+            }
         }
-        assert_eq!(of(&["CLAUDE_CODE_SESSION_ID"]), Some(Agent::Claude { sandboxed: false }));
-        assert_eq!(of(&["CODEX_SANDBOX_NETWORK_DISABLED", "CLAUDECODE"]), Some(Agent::Codex { offline: true }));
-        assert_eq!(of(&["CLAUDECODE"]), Some(Agent::Claude { sandboxed: false }));
-        assert_eq!(of(&["SANDBOX_RUNTIME", "CURSOR_AGENT"]), Some(Agent::Claude { sandboxed: true }));
-        assert_eq!(of(&["CURSOR_AGENT", "PINHOLE_AGENT"]), Some(Agent::Cursor));
-        assert_eq!(of(&["PINHOLE_AGENT"]), Some(Agent::Other));
+        // As the agents set them together.
+        let codex = ["CODEX_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SANDBOX_NETWORK_DISABLED"];
+        assert_eq!(of(&codex), Some((Agent::Codex { offline: true }, "CODEX_THREAD_ID")));
+        let claude = ["AI_AGENT", "CLAUDE_CODE_SESSION_ID", "SANDBOX_RUNTIME", "CLAUDECODE"];
+        assert_eq!(of(&claude), Some((Agent::Claude { sandboxed: true }, "CLAUDECODE")));
+        assert_eq!(of(&["AGENT", "OPENCODE"]), Some((Agent::OpenCode, "OPENCODE")));
+        assert_eq!(of(&["CURSOR_AGENT", "PINHOLE_AGENT"]), Some((Agent::Cursor, "CURSOR_AGENT")));
     }
 
     #[test]

@@ -11,14 +11,17 @@ const PERSON: Who = &[];
 const ONE: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "one")];
 const OTHER: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "other")];
 const NAMELESS: Who = &[("CLAUDECODE", "1")];
-const ALL: [Who; 8] = [
+const ALL: [Who; 11] = [
     PERSON,
     ONE,
     OTHER,
     NAMELESS,
     &[("CODEX_THREAD_ID", "one")],
     &[("CODEX_SANDBOX", "seatbelt")],
+    &[("CODEX_SESSION_ID", "one")],
     &[("CURSOR_AGENT", "1")],
+    &[("OPENCODE", "1"), ("AGENT", "1")],
+    &[("GEMINI_CLI", "1")],
     &[("PINHOLE_AGENT", "one")],
 ];
 

@@ -134,9 +134,16 @@ fn an_agents_setting_is_named() {
     };
     let (ok, _, next) = said(&with(&[("CODEX_SANDBOX_NETWORK_DISABLED", "1")]), "agent");
     assert!(!ok && next.contains("network_access = true under [sandbox_workspace_write]"), "{next}");
-    for (variable, agent) in
-        [("CLAUDECODE", "Claude Code"), ("CURSOR_AGENT", "Cursor"), ("CODEX_SANDBOX", "Codex"), ("PINHOLE_AGENT", "an agent")]
-    {
+    for (variable, agent) in [
+        ("CLAUDECODE", "Claude Code"),
+        ("CURSOR_AGENT", "Cursor"),
+        ("CODEX_SANDBOX", "Codex"),
+        ("CODEX_SESSION_ID", "Codex"),
+        ("OPENCODE", "OpenCode"),
+        ("GEMINI_CLI", "Gemini CLI"),
+        ("PINHOLE_AGENT", "an agent"),
+        ("AI_AGENT", "an agent"),
+    ] {
         let (ok, detail, _) = said(&with(&[(variable, "1")]), "agent");
         assert!(ok && detail.contains(agent) && detail.contains(variable), "{detail}");
     }

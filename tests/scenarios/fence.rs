@@ -67,7 +67,7 @@ fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
                 continue;
             }
             let failure = refused(start(&here, &args));
-            assert!(failure["detail"].as_str().unwrap().contains("Claude Code runs this command"), "{failure}");
+            assert!(failure["detail"].as_str().unwrap().contains("(CLAUDECODE says that Claude Code runs this command)"), "{failure}");
             assert!(failure["next"].as_str().unwrap().contains("--allow /"), "{failure}");
         }
     }
@@ -198,10 +198,23 @@ fn in_a_folder_it_is_left_out_and_said() {
 #[test]
 fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
     let here = machine();
-    for variable in ["CLAUDECODE", "CODEX_SANDBOX", "CODEX_THREAD_ID", "CURSOR_AGENT", "PINHOLE_AGENT"] {
+    // As Claude Code, Codex, OpenCode, Gemini CLI and others set them for their commands.
+    for (variable, value) in [
+        ("CLAUDECODE", "1"),
+        ("CODEX_SANDBOX", "seatbelt"),
+        ("CODEX_THREAD_ID", "01a22a86-2002-75f3-bc3a-1f3d9b537c41"),
+        ("CODEX_SESSION_ID", "01a22a86-2002-75f3-bc3a-1f3d9b537c41"),
+        ("CURSOR_AGENT", "1"),
+        ("OPENCODE", "1"),
+        ("GEMINI_CLI", "1"),
+        ("AGENT", "1"),
+        ("AI_AGENT", "claude-code_2-1-332_agent"),
+        ("PINHOLE_AGENT", "1"),
+    ] {
         let mut command = here.command(["give", "link"]);
-        command.env(variable, "1");
-        refused(Running::start(command));
+        command.env(variable, value);
+        let failure = refused(Running::start(command));
+        assert!(failure["detail"].as_str().unwrap().contains(&format!("({variable} says that ")), "{failure}");
     }
     for args in [["give", "link", "--fence"].as_slice(), &["give", "link", "--allow", "report"]] {
         assert!(refused(here.start(args))["detail"].as_str().unwrap().contains("(--fence)"));
@@ -209,7 +222,8 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
     // There is no terminal here either.
     assert_eq!(taken(here.start(["give", "link"])), [CANARY]);
     let mut command = here.command(["give", "link"]);
-    command.env("CLAUDECODE", "").env("PINHOLE_AGENT", "0").env("CURSOR_AGENT", "");
+    command.env("CLAUDECODE", "").env("PINHOLE_AGENT", "0").env("CURSOR_AGENT", "").env("OPENCODE", "false").env("AI_AGENT", "0");
+    command.env("AGENT", "False").env("GEMINI_CLI", "").env("CODEX_SESSION_ID", "");
     assert_eq!(taken(Running::start(command)), [CANARY]);
     // Where everything lies below the working directory, it is no fence.
     let mut command = here.command(["give", here.path("report").to_str().unwrap()]);

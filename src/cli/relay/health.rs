@@ -1,7 +1,7 @@
 //! `relay --health URL`: asks a relay whether it works, as its container or its keeper does.
 
 use crate::failure::{Failure, Kind};
-use crate::settings::agent::Agent;
+use crate::settings::agent::says_that;
 use crate::settings::{Config, Network, Origin, RelayChoice, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::health;
@@ -26,10 +26,10 @@ async fn asked(text: &str) -> Result<(), Failure> {
         Failure::new(Kind::Usage, format!("what --health names is no relay's address: {why}"))
             .next("write it as: pinhole relay --health http://127.0.0.1:7667")
     })?;
-    if let Some(agent) = Agent::here()
+    if let Some(why) = says_that("runs this command")
         && !set_relays(&Config::read()?).contains(&url)
     {
-        let detail = format!("{} runs this command, and that relay is not set here: it was not asked", agent.name());
+        let detail = format!("{why}, and that relay is not set here: it was not asked");
         return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
     }
     // Nothing that could be read on the way is said.
