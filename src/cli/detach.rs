@@ -11,6 +11,7 @@ use crate::control::wire::About;
 use crate::doctor::{lives_on, not_detachable};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::secret_source::SecretSource;
+use crate::program;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
 use crate::session::event::Event;
@@ -172,7 +173,7 @@ pub(super) fn settle() -> Result<(), Failure> {
 
 /// This command line once more, as another step. That is said behind the command's name, because a program's arguments come last.
 fn again(step: Step) -> io::Result<std::process::Command> {
-    let mut command = std::process::Command::new(std::env::current_exe()?);
+    let mut command = program::again()?;
     command.args(words(step, std::env::args_os().skip(1)));
     Ok(command)
 }

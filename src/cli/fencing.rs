@@ -4,7 +4,7 @@ use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
 use crate::session::plan::Plan;
-use crate::settings::agent::says_that;
+use crate::settings::agent::{Agent, says_that};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,11 +43,20 @@ impl Fencing {
         Ok(plan)
     }
 
+    /// True if there is a fence.
+    pub(super) fn is_on(&self) -> bool {
+        Agent::here().is_some() || self.is_asked_for()
+    }
+
+    fn is_asked_for(&self) -> bool {
+        self.fence || !self.allow.is_empty() || !self.allow_env.is_empty()
+    }
+
     /// The fence, if it is asked for or an agent runs this.
     pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
         let why = match says_that(if keeper == Keeper::Channel { "opened it" } else { "runs this command" }) {
             Some(why) => why,
-            None if self.fence || !self.allow.is_empty() || !self.allow_env.is_empty() => "--fence".to_owned(),
+            None if self.is_asked_for() => "--fence".to_owned(),
             None => return Ok(None),
         };
         self.always(why, keeper).map(Some)

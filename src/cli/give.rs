@@ -132,7 +132,7 @@ impl Args {
         let typed = self.code.as_deref().map(code::given).transpose()?;
         let (meet, aside) = match typed {
             Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
-            None => (Meet::Host(self.host.hosting()?), None),
+            None => (Meet::Host(self.host.hosting(self.ware.fencing.is_on())?), None),
         };
         let plan = self.ware.fencing.around(self.channel.plan(Want::Give, person)?)?;
         Ok((Plan { wares, aside, strict: self.ware.strict, ..plan }, meet))

@@ -50,7 +50,7 @@ impl Args {
     }
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
-        let hosting = self.host.hosting()?;
+        let hosting = self.host.hosting(self.fencing.is_on())?;
         Ok((open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?, Meet::Host(hosting)))
     }
 }

@@ -85,7 +85,7 @@ impl Terms for Args {
         let meet = match wish.code {
             Some(code) => Meet::Join(Box::new(self.address(&code)?)),
             None => {
-                let mut hosting = self.host.hosting()?;
+                let mut hosting = self.host.hosting(true)?;
                 hosting.direct |= wish.direct;
                 Meet::Host(hosting)
             }

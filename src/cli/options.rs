@@ -286,8 +286,9 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn hosting(&self) -> Result<Hosting, Failure> {
-        let own = self.reached.serving()?;
+    /// `fenced` says if a tunnel program is started behind a fence.
+    pub(super) fn hosting(&self, fenced: bool) -> Result<Hosting, Failure> {
+        let own = self.reached.serving(fenced)?;
         Ok(Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, direct: self.direct, own, tries: self.tries })
     }
 }
@@ -320,9 +321,9 @@ struct Reached {
 
 impl Reached {
     /// How this host serves a relay itself, if it does.
-    fn serving(&self) -> Result<Option<Serving>, Failure> {
+    fn serving(&self, fenced: bool) -> Result<Option<Serving>, Failure> {
         if let Some(program) = &self.tunnel {
-            return Program::parse(program).map(|program| Some(Serving::Tunnel(program)));
+            return Program::parse(program).map(|program| Some(Serving::Tunnel { program, fenced }));
         }
         if !self.serve_relay {
             return Ok(None);
@@ -407,8 +408,9 @@ impl SecretTo {
         Accepted::new(&self.accept_env)
     }
 
-    /// What the command line says, checked before a code is used. `replace` says if a variable that is there may be replaced.
-    fn sink(&self, replace: bool) -> Result<Option<SecretSink>, Failure> {
+    /// What the command line says, checked before a code is used. `replace` says if a variable that is there may be replaced, `fenced` if a
+    /// program is started behind a fence.
+    fn sink(&self, replace: bool, fenced: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::new(Kind::Exists, format!("{} is already there and is not overwritten", path.display()))
@@ -423,7 +425,7 @@ impl SecretTo {
             file.check()?;
             return Ok(Some(SecretSink::File(SecretFile::Env(file))));
         }
-        let exec = self.secret_exec.as_deref().map(|variable| SecretExec::new(variable, &self.program));
+        let exec = self.secret_exec.as_deref().map(|variable| SecretExec::new(variable, &self.program, fenced));
         Ok(exec.transpose()?.map(SecretSink::Exec))
     }
 }
@@ -445,9 +447,9 @@ enum OnConflict {
 }
 
 impl Receive {
-    /// Where a secret goes, if the command line says so.
+    /// Where a secret that a channel holds goes, if the command line says so.
     pub(super) fn sink(&self) -> Result<Option<SecretSink>, Failure> {
-        self.secret.sink(self.replaces())
+        self.secret.sink(self.replaces(), Agent::here().is_some())
     }
 
     /// The names of variables that the other side may choose besides those of credentials.
@@ -514,7 +516,7 @@ impl Receive {
         };
         let policy = Policy { conflict, max_size, max_entries, acting: person && keeper.is_none(), modes, links, ..Policy::default() };
         let outlet = self.bytes_to_outlet()?;
-        let sink = self.sink()?;
+        let sink = self.secret.sink(self.replaces(), keeper.is_some())?;
         // Who starts a server is a person.
         let judged = keeper.is_some_and(|keeper| keeper != Keeper::Server);
         if judged && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists()) {

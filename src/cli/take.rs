@@ -4,6 +4,7 @@ use super::options::{Channel, Host, Output, Receive};
 use super::{Purpose, code};
 use crate::failure::Failure;
 use crate::session::plan::{Meet, Plan};
+use crate::settings::agent::Agent;
 use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
@@ -77,7 +78,7 @@ impl Args {
         };
         let (meet, aside) = match typed {
             Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
-            None => (Meet::Host(self.host.hosting()?), None),
+            None => (Meet::Host(self.host.hosting(Agent::here().is_some())?), None),
         };
         Ok((Plan { taking: Some(taking), aside, ..self.channel.plan(Want::Take, person)? }, meet))
     }

@@ -2,8 +2,8 @@
 
 use super::wire::State;
 use super::{Control, Seen};
+pub(super) use crate::settings::agent::new_id;
 use crate::settings::agent::{self, Agent};
-use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -49,19 +49,8 @@ impl Owner {
 
     fn marked(variable: &str, id: &[u8]) -> Self {
         let digest = Sha256::new().chain_update(variable).chain_update([0]).chain_update(id).finalize();
-        Self::Agent(hex(digest.iter().take(MARK)))
+        Self::Agent(digest.iter().take(MARK).map(|byte| format!("{byte:02x}")).collect())
     }
-}
-
-/// An id that nobody guesses, for the program that answers a session's texts.
-pub(super) fn new_id() -> String {
-    let mut id = [0; MARK];
-    OsRng.fill_bytes(&mut id);
-    hex(&id)
-}
-
-fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
-    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A command that asks for sessions, as it says in every request.

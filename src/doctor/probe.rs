@@ -3,6 +3,7 @@
 
 use crate::control::runtime::Runtime;
 use crate::failure::{Failure, Kind, Run};
+use crate::program;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// How long it lives: what kills background processes does so at once, or when it looks after them after some seconds.
@@ -73,7 +74,7 @@ fn judge(beat: Option<&Beat>, boot: &str) -> Fate {
 /// # Errors
 /// Of the system, if no process can be started, or it ends at once.
 pub(super) fn leave(name: &str) -> io::Result<()> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = program::again()?;
     command.args(["doctor", "--probe", name]).current_dir("/").env_clear();
     command.envs(PLACES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;

@@ -20,14 +20,16 @@ use tokio::process::Command;
 pub struct SecretExec {
     program: Program,
     variable: Option<String>,
+    fenced: bool,
 }
 
 impl SecretExec {
-    /// The program and its arguments, which get the secret in `variable`, or on standard input if that is empty.
+    /// The program and its arguments, which get the secret in `variable`, or on standard input if that is empty. `fenced` says if it
+    /// is started behind a fence.
     ///
     /// # Errors
     /// Exit 2 if no program is named or found, or `variable` can be no variable's name.
-    pub fn new(variable: &str, command: &[OsString]) -> Result<Self, Failure> {
+    pub fn new(variable: &str, command: &[OsString], fenced: bool) -> Result<Self, Failure> {
         let usage = |detail: &str| {
             Failure::new(Kind::Usage, detail).next("write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG ARG...")
         };
@@ -38,7 +40,7 @@ impl SecretExec {
             return Err(usage("--secret-exec names no program"));
         };
         let variable = (!variable.is_empty()).then(|| variable.to_owned());
-        Ok(Self { program, variable })
+        Ok(Self { program, variable, fenced })
     }
 
     /// The variable that the program finds the secret in, if not on its standard input.
@@ -54,7 +56,7 @@ impl SecretExec {
     /// # Errors
     /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
     pub async fn run(&self, secret: &SecretVec, input: Stdio) -> Result<(), Refusal> {
-        let mut command = self.program.command();
+        let mut command = self.program.command(self.fenced);
         if let Some(name) = &self.variable {
             let value = as_variable(secret.expose());
             if value.contains(&0) {
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     fn exec(variable: &str, command: &[&str]) -> Result<SecretExec, Failure> {
-        SecretExec::new(variable, &command.iter().map(OsString::from).collect::<Vec<_>>())
+        SecretExec::new(variable, &command.iter().map(OsString::from).collect::<Vec<_>>(), false)
     }
 
     async fn run(variable: &str, command: &[&str], secret: &[u8]) -> Result<(), Refusal> {

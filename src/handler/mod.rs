@@ -7,7 +7,7 @@ mod run;
 
 use crate::failure::{Failure, Kind};
 use crate::files::secret_source::is_variable;
-use crate::program::{OURS, Program};
+use crate::program::{Program, is_withheld};
 pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -101,7 +101,7 @@ fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
         return Err(wrong(Kind::NoSuchVariable, "what was given to --handler-env is no name of an environment variable".into())
             .next("name it as in --handler-env API_KEY, without $ and without a value"));
     }
-    if OURS.contains(&name) {
+    if is_withheld(name) {
         return Err(wrong(Kind::Usage, format!("{name} is no business of a handler's")).next("leave it out"));
     }
     let value = std::env::var_os(name).ok_or_else(|| {

@@ -70,7 +70,7 @@ impl Handler {
     }
 
     fn command(&self, facts: Facts) -> Command {
-        let mut command = self.program.command();
+        let mut command = self.program.command(true);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         // It works on what the peer wrote, so what it sends by itself is fenced.
         command

@@ -83,7 +83,7 @@ impl Host {
     /// Opens a door for another code.
     async fn open(&mut self, plan: &Plan, report: &mut Report) -> Result<Door, Failure> {
         if let (Some(serving), None) = (&self.hosting.own, &self.own) {
-            if let Serving::Tunnel(program) = serving {
+            if let Serving::Tunnel { program, .. } = serving {
                 tell(report, &Event::Opening { tunnel: program.name() });
             }
             self.own = Some(Own::start(serving, plan.network, &plan.relays.trust).await?);

@@ -1,6 +1,7 @@
 //! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
 
 use crate::failure::{Failure, Kind};
+use rand_core::{OsRng, RngCore};
 use std::ffi::OsString;
 use std::io;
 
@@ -117,6 +118,14 @@ pub fn fenced_by() -> String {
 #[must_use]
 pub fn id() -> Option<(&'static str, OsString)> {
     IDS.into_iter().find_map(|name| Some((name, said(name)?)))
+}
+
+/// An id that nobody guesses, for a program that is an agent of its own.
+#[must_use]
+pub fn new_id() -> String {
+    let mut id = [0_u8; 16];
+    OsRng.fill_bytes(&mut id);
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What [`VARIABLE`] says, whatever other id there is.

@@ -32,16 +32,16 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts the program and waits for the address that it gives `port` of 127.0.0.1.
+    /// Starts the program and waits for the address that it gives `port` of 127.0.0.1; `fenced` says if that is behind a fence.
     ///
     /// # Errors
     /// `tunnel-failed`, if there is no such program, it ends, or says no address in 30 s.
-    pub async fn open(program: &Program, port: u16) -> Result<Self, Failure> {
-        Self::open_within(ADDRESS_TIME, program, port).await
+    pub async fn open(program: &Program, port: u16, fenced: bool) -> Result<Self, Failure> {
+        Self::open_within(ADDRESS_TIME, program, port, fenced).await
     }
 
-    async fn open_within(time: Duration, program: &Program, port: u16) -> Result<Self, Failure> {
-        let (name, mut process) = start(program, port)?;
+    async fn open_within(time: Duration, program: &Program, port: u16, fenced: bool) -> Result<Self, Failure> {
+        let (name, mut process) = start(program, port, fenced)?;
         let what = match timeout(time, process.address()).await {
             Ok(Ok(url)) => {
                 // Until then nobody may look for the name: see there.
@@ -88,10 +88,10 @@ impl Tunnel {
 }
 
 /// The program's name, and the program at work.
-fn start(program: &Program, port: u16) -> Result<(String, Process), Failure> {
+fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process), Failure> {
     let candidates = program.candidates(port);
     for candidate in &candidates {
-        match Process::start(candidate, port) {
+        match Process::start(candidate, port, fenced) {
             Ok(process) => return Ok((candidate.name().to_owned(), process)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {

@@ -43,6 +43,7 @@ mod pasted;
 mod pasting;
 mod peer_text;
 mod predecessor;
+mod programs;
 mod relays;
 mod routing;
 mod sandboxed;

@@ -37,7 +37,12 @@ pub enum Serving {
         public: Option<RelayUrl>,
     },
     /// Through a tunnel.
-    Tunnel(Program),
+    Tunnel {
+        /// Who makes it.
+        program: Program,
+        /// Whether that is started behind a fence.
+        fenced: bool,
+    },
 }
 
 /// A relay that runs in this process, and accepts no host but this one. Dropped, it ends, and its tunnel with it.
@@ -58,7 +63,7 @@ impl Own {
     pub async fn start(serving: &Serving, network: Network, trust: &Trust) -> Result<Self, Failure> {
         let (outside, public, program) = match serving {
             Serving::At { listen, public } => (*listen, public.clone(), None),
-            Serving::Tunnel(program) => (None, None, Some(program)),
+            Serving::Tunnel { program, fenced } => (None, None, Some((program, *fenced))),
         };
         if let Some(address) = outside.filter(|address| !network.allows(address.ip())) {
             let detail = format!("PINHOLE_NETWORK allows nothing but loopback, and {address} is not");
@@ -76,7 +81,10 @@ impl Own {
         let choice = RelayChoice::new(url(here)?, Origin::Own, false)?;
         let way = Way { choice, trust: Trust::default(), network, host_token: Some(host_token) };
         let tunnel = match program {
-            Some(program) => Some(tunnel(program, here.port(), network, trust).await?),
+            Some((program, fenced)) => {
+                let tunnel = Tunnel::open(program, here.port(), fenced).await?;
+                Some(checked(tunnel, network, trust).await?)
+            }
             None => None,
         };
         let url = match (&tunnel, public) {
@@ -152,9 +160,8 @@ fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
     Ok((server, token))
 }
 
-/// Starts a tunnel to a port of this machine, and waits until the relay answers through it.
-async fn tunnel(program: &Program, port: u16, network: Network, trust: &Trust) -> Result<Tunnel, Failure> {
-    let mut tunnel = Tunnel::open(program, port).await?;
+/// Waits until the relay answers through its tunnel.
+async fn checked(mut tunnel: Tunnel, network: Network, trust: &Trust) -> Result<Tunnel, Failure> {
     match check(&mut tunnel, network, trust, CHECK_TIME).await {
         Ok(()) => Ok(tunnel),
         Err(failure) => {

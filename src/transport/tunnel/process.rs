@@ -2,15 +2,17 @@
 
 use super::address::Search;
 use super::program::Line;
-use crate::program::Group;
+use crate::program::{Group, another};
+use crate::settings::agent::VARIABLE;
 use pinhole_protocol::code::RelayUrl;
 use rustix::process::Signal;
+use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -53,13 +55,14 @@ struct Heard {
 }
 
 impl Process {
-    /// Starts it, for a tunnel to `port`.
-    pub(super) fn start(line: &Line, port: u16) -> io::Result<Self> {
+    /// Starts it, for a tunnel to `port`; `fenced` says if that is behind a fence.
+    pub(super) fn start(line: &Line, port: u16, fenced: bool) -> io::Result<Self> {
         let (program, arguments) = line.0.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut command = Command::new(program);
+        let mut command = another(program, fenced);
         command.args(arguments).env("PORT", port.to_string()).process_group(0);
-        // Codes and tokens are for this program.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PINHOLE_")) {
+        // What is set for this program is for this program; what is set for that one stays.
+        let ours = |name: &OsString| name.as_encoded_bytes().starts_with(b"PINHOLE_") && name != VARIABLE;
+        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -33,7 +33,7 @@ impl StandIn {
     }
 
     async fn open(&self) -> Result<Tunnel, Failure> {
-        Tunnel::open(&self.program(&[]), 8765).await
+        Tunnel::open(&self.program(&[]), 8765, false).await
     }
 }
 
@@ -79,7 +79,7 @@ fn what_is_named_is_a_known_program_or_a_command_line() {
 async fn the_address_is_read_from_either_stream_and_the_port_is_known() {
     for redirect in ["", ">&2"] {
         let stand_in = StandIn::new("lt", &format!("echo starting; echo \"url: https://$1.$PORT.example/\" {redirect}; exec sleep 600"));
-        let tunnel = Tunnel::open(&stand_in.program(&["{port}"]), 8765).await.ok().unwrap();
+        let tunnel = Tunnel::open(&stand_in.program(&["{port}"]), 8765, false).await.ok().unwrap();
         assert_eq!((tunnel.name(), tunnel.url().host()), ("lt", "8765.8765.example"));
         tunnel.close().await;
     }
@@ -90,12 +90,12 @@ async fn a_program_that_is_not_there_is_said_to_be_missing() {
     for (program, name) in
         [(Program::Command(vec!["/no/such/lt".into()]), "lt"), (Program::parse("no-such-program-here").ok().unwrap(), "no-such")]
     {
-        let Err(failure) = Tunnel::open(&program, 1).await else { panic!("there is a tunnel") };
+        let Err(failure) = Tunnel::open(&program, 1, false).await else { panic!("there is a tunnel") };
         assert_eq!(failure.kind, Kind::TunnelFailed);
         assert!(failure.detail.contains("no such program") && failure.detail.contains(name), "{failure}");
     }
     // A folder is there, and is no program.
-    let Err(failure) = Tunnel::open(&Program::Command(vec!["/".into()]), 1).await else { panic!("there is a tunnel") };
+    let Err(failure) = Tunnel::open(&Program::Command(vec!["/".into()]), 1, false).await else { panic!("there is a tunnel") };
     assert!(failure.detail.contains("cannot be started"), "{failure}");
 }
 
@@ -115,7 +115,9 @@ async fn a_program_that_ends_is_quoted_with_its_last_line_made_harmless() {
 #[tokio::test]
 async fn a_program_that_says_no_address_is_given_up_and_ended() {
     let stand_in = StandIn::new("lt", "echo $$ > \"${0%/*}/pid\"; echo 'visit http://a.example to log in'; exec sleep 600");
-    let Err(failure) = Tunnel::open_within(Duration::from_secs(1), &stand_in.program(&[]), 1).await else { panic!("there is a tunnel") };
+    let Err(failure) = Tunnel::open_within(Duration::from_secs(1), &stand_in.program(&[]), 1, false).await else {
+        panic!("there is a tunnel")
+    };
     assert!(failure.detail.contains("no address of a tunnel within 1 s; the last it said: visit http://a.example to log in"), "{failure}");
     assert!(!runs(pid(&stand_in)));
 }
@@ -147,7 +149,7 @@ async fn known_programs_are_understood_by_their_names() {
     ];
     for (name, script) in said {
         let stand_in = StandIn::new(name, &format!("{script} >&2; exec sleep 600"));
-        let mut process = Process::start(&program::Line(vec![stand_in.path(name).to_str().unwrap().into()]), 1).unwrap();
+        let mut process = Process::start(&program::Line(vec![stand_in.path(name).to_str().unwrap().into()]), 1, false).unwrap();
         assert!(process.address().await.ok().unwrap().host().starts_with("a-b."));
         process.end().await;
     }
