@@ -16,3 +16,4 @@ pub mod report;
 pub mod session;
 mod settings;
 mod transport;
+pub mod typed;

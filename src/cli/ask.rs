@@ -6,6 +6,7 @@ use super::code::{self, from_stdin};
 use super::give::text_from_stdin;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED, UNWATCHED_ENTRIES};
+use super::permissions::Gates;
 use super::send::no_channel_of;
 use super::split::Split;
 use super::which::{RoleArg, which};
@@ -63,6 +64,11 @@ const PATIENCE: Duration = Duration::from_secs(45);
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        Gates { fencing: None, starts: None, channel: &mut self.channel }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 #[command(after_help = "\
 Parts:
   commands   each with its arguments and options; the name of a command for that one alone
+  options    those that stand before the name of a command
   lines      the types and events of JSON lines, with the fields that each has and may have
   errors     the words of errors, with the exit status of each
   exits      the exit statuses
@@ -42,6 +43,7 @@ impl Args {
             "version": env!("CARGO_PKG_VERSION"),
             "protocol_versions": limits::VERSIONS,
             "commands": commands(&program),
+            "options": described(&program).get("options"),
             "lines": lines(&report::schema()),
             "errors": promise::errors(),
             "exits": promise::exits(),

@@ -166,6 +166,8 @@ mod tests {
         for (line, options) in [
             ("pinhole take CODE -o /etc --relay=wss://other.example/x -y", "-o, --relay, -y"),
             ("pinhole take --words 4 --relay wss://other.example CODE", "--words, --relay"),
+            ("pinhole --allow-exec take CODE --secret-exec -- sh", "--allow-exec, --secret-exec"),
+            ("pinhole --allow / --allow-env=API_KEY connect CODE -y", "--allow, --allow-env, -y"),
             ("pinhole take --port 9000 9471 walrus clipboard mango --insecure-relay", "--port, --insecure-relay"),
             ("pinhole give --code 9471 walrus clipboard mango --exclude a", "--exclude"),
             ("pinhole take CODE --\u{1b}[2J\u{7}evil", "--2Jevil"),

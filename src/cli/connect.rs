@@ -3,6 +3,7 @@
 use super::fencing::Fencing;
 use super::handler::Answering;
 use super::options::{Channel, Output, Receive};
+use super::permissions::Gates;
 use super::{Purpose, code, host};
 use crate::failure::{Failure, Kind};
 use crate::session::plan::{Meet, Plan};
@@ -37,6 +38,11 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        Gates { fencing: Some(&mut self.fencing), starts: self.receive.starts().or(self.handler.starts()), channel: &mut self.channel }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -171,7 +171,7 @@ pub(super) fn settle() -> Result<(), Failure> {
     setsid().map(drop).map_err(|error| cannot(&error.into()))
 }
 
-/// This command line once more, as another step. That is said behind the command's name, because a program's arguments come last.
+/// This command line once more, as another step. That is said before everything else.
 fn again(step: Step) -> io::Result<std::process::Command> {
     let mut command = program::again()?;
     command.args(words(step, std::env::args_os().skip(1)));
@@ -183,12 +183,20 @@ fn words(step: Step, typed: impl IntoIterator<Item = OsString>) -> Vec<OsString>
         Step::Start => "start",
         Step::Session => "session",
     };
-    let mut typed = typed.into_iter().peekable();
-    let name = typed.next();
-    if typed.next_if(|word| word == STEP).is_some() {
-        typed.next();
+    [STEP, step].map(OsString::from).into_iter().chain(without_step(typed)).collect()
+}
+
+/// What was typed behind the program's name.
+pub(super) fn typed() -> Vec<OsString> {
+    without_step(std::env::args_os().skip(1)).collect()
+}
+
+fn without_step(words: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut words = words.into_iter().peekable();
+    if words.next_if(|word| word == STEP).is_some() {
+        words.next();
     }
-    name.into_iter().chain([STEP, step].map(OsString::from)).chain(typed).collect()
+    words
 }
 
 fn cannot(error: &io::Error) -> Failure {
@@ -201,11 +209,10 @@ mod tests {
 
     #[test]
     fn each_step_has_the_same_words_and_its_own_name() {
-        let typed = ["take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"];
-        let start = words(Step::Start, typed.map(OsString::from));
-        assert_eq!(start[..3], ["take", "--detached", "start"].map(OsString::from));
-        assert_eq!(start[3..], typed[1..].iter().map(OsString::from).collect::<Vec<_>>());
-        let session = words(Step::Session, start.clone());
-        assert_eq!((&session[..3], &session[3..]), (&["take", "--detached", "session"].map(OsString::from)[..], &start[3..]));
+        let typed = ["--allow-exec", "take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"].map(OsString::from);
+        let start = words(Step::Start, typed.clone());
+        assert_eq!((&start[..2], &start[2..]), (&["--detached", "start"].map(OsString::from)[..], &typed[..]));
+        let session = words(Step::Session, start);
+        assert_eq!((&session[..2], &session[2..]), (&["--detached", "session"].map(OsString::from)[..], &typed[..]));
     }
 }

@@ -1,10 +1,13 @@
 //! The sending fence, as commands that send have it (DESIGN 5).
 
+use super::detach;
+use super::permissions::Permissions;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
 use crate::session::plan::Plan;
 use crate::settings::agent::{Agent, says_that};
+use crate::typed::Typed;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -22,7 +25,8 @@ pub(super) struct Fencing {
     /// line, and not for texts and standard input. Relays are fenced in too (--allow-relay)
     #[arg(long)]
     fence: bool,
-    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on
+    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on. Where an agent runs this, and
+    /// with --fence, each --allow... counts only before the command's name: pinhole --allow PATH give ...
     #[arg(long, value_name = "PATH")]
     allow: Vec<PathBuf>,
     /// Behind the fence: send the value of this environment variable, too; may be repeated. Turns the fence on. Variables of
@@ -41,6 +45,25 @@ impl Fencing {
             plan.relays.fenced = Some(Keeper::Command);
         }
         Ok(plan)
+    }
+
+    /// True if the command line names the fence itself.
+    pub(super) const fn is_named(&self) -> bool {
+        self.fence
+    }
+
+    /// What is allowed here.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &'static str> {
+        let allowed =
+            [("--allow", !self.allow.is_empty()), ("--allow-env", !self.allow_env.is_empty()), ("--allow-sensitive", self.allow_sensitive)];
+        allowed.into_iter().filter_map(|(option, given)| given.then_some(option))
+    }
+
+    /// Takes what is allowed before the command's name.
+    pub(super) fn allow(&mut self, permissions: &mut Permissions) {
+        self.allow.append(&mut permissions.allow);
+        self.allow_env.append(&mut permissions.allow_env);
+        self.allow_sensitive |= std::mem::take(&mut permissions.allow_sensitive);
     }
 
     /// True if there is a fence.
@@ -69,6 +92,7 @@ impl Fencing {
             return Err(Failure::new(Kind::Usage, "what was given to --allow-env is no name of an environment variable")
                 .next("name it as in --allow-env API_KEY, without $ and without a value"));
         }
-        Ok(Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone()))
+        let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone());
+        Ok(fence.typed_as(Typed::of(&detach::typed())))
     }
 }

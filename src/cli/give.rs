@@ -2,6 +2,7 @@
 
 use super::fencing::Fencing;
 use super::options::{Channel, Host, Output};
+use super::permissions::Gates;
 use super::split::Split;
 use super::{Purpose, code};
 use crate::failure::{Failure, Kind};
@@ -23,6 +24,7 @@ Shows a code at once, before anything is read; the other side runs `pinhole take
 Examples:
   pinhole give report.pdf photos/
   pinhole give --secret-env API_KEY          a secret, without its value on the command line
+  pinhole --allow ../data give ../data/a.csv    where an agent runs it: what is allowed stands in front
   tar c . | pinhole give -                   what another program writes
   pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this code")]
 pub(super) struct Args {
@@ -99,6 +101,11 @@ impl Args {
     /// Refuses what only the process of a channel can do, where the channel is another's.
     pub(super) fn is_another(&self) -> Result<(), Failure> {
         self.channel.is_another()
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        Gates { fencing: Some(&mut self.ware.fencing), starts: self.host.starts(), channel: &mut self.channel }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -19,7 +19,7 @@ pub(super) struct Answering {
     first: Option<String>,
     /// Run the program after "--", without a shell, for each text of the other side, which is on its standard input, as it is or with
     /// =json as its line of EVENTS.md. What it prints is sent back as one text. What the other side writes is data: give the program
-    /// no more rights than the other side may have
+    /// no more rights than the other side may have. Behind the sending fence it needs --allow-exec before the command's name
     #[arg(long, value_enum, value_name = "text|json", num_args = 0..=1, require_equals = true, default_missing_value = "text", group = "runs")]
     on_message: Option<FormArg>,
     /// How long the program may take for one text before it is ended (unless this is said: 120s)
@@ -46,6 +46,11 @@ enum FormArg {
 }
 
 impl Answering {
+    /// The option by which it starts a program, if it does.
+    pub(super) fn starts(&self) -> Option<&'static str> {
+        self.on_message.is_some().then_some("--on-message")
+    }
+
     /// Whether standard input is the first text.
     pub(super) fn reads_stdin(&self) -> bool {
         self.first.as_deref() == Some("-")

@@ -4,6 +4,7 @@ use super::Purpose;
 use super::fencing::Fencing;
 use super::handler::Answering;
 use super::options::{Channel, Host, Output, Receive};
+use super::permissions::Gates;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Keeper;
 use crate::session::plan::{Meet, Plan, SecretPlace};
@@ -19,6 +20,7 @@ Examples:
   pinhole host --direct --port 9000          where a firewall opens that port
   pinhole host --ttl 8h --words 4 --verify
   pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers the other side
+  pinhole --allow-exec host --on-message -- ./answer.sh      the same where an agent runs it
   pinhole host --detach --label build        goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,6 +40,15 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        Gates {
+            fencing: Some(&mut self.fencing),
+            starts: self.receive.starts().or(self.handler.starts()).or(self.host.starts()),
+            channel: &mut self.channel,
+        }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -2,6 +2,7 @@
 
 use super::fencing::Fencing;
 use super::options::{Channel, Host, Receive};
+use super::permissions::Permissions;
 use super::{Ended, code, doctor, end, host, plainly};
 use crate::agent::mcp::{self, Secrets, Terms, Wish};
 use crate::doctor::Setup;
@@ -43,6 +44,14 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// The same with what stands before the command's name. Who starts a server is a person, so it may stand on either side.
+    pub(super) fn allowing(mut self, mut permissions: Permissions) -> Result<Self, Failure> {
+        self.fencing.allow(&mut permissions);
+        self.channel.allow(&mut permissions);
+        permissions.allow_exec = false;
+        permissions.are_for_nothing().map(|()| self)
+    }
+
     pub(super) fn main(self) -> Ended {
         let terms = Arc::new(self);
         // What cannot be said of any channel is said before a client waits for an answer.

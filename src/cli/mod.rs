@@ -22,6 +22,7 @@ mod mcp;
 mod misuse;
 mod options;
 mod pasted;
+mod permissions;
 mod receive;
 mod relay;
 mod schema;
@@ -45,6 +46,7 @@ use crate::session::{self, Report, runtime};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use misuse::misused;
 use options::{Output, Step};
+use permissions::{Gates, Permissions};
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -55,6 +57,11 @@ use std::time::Instant;
 #[command(name = "pinhole", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 struct Cli {
+    /// Be the process that starts the session in the background, or that session
+    #[arg(long, hide = true, value_enum, value_name = "STEP")]
+    detached: Option<Step>,
+    #[command(flatten)]
+    permissions: Permissions,
     #[command(subcommand)]
     command: Command,
 }
@@ -210,6 +217,19 @@ impl Session {
         }
     }
 
+    /// Where its permissions stand.
+    fn gates(&mut self) -> Gates<'_> {
+        match self {
+            Self::Give(args) => args.gates(),
+            Self::Take(args) => args.gates(),
+            Self::Host(args) => args.gates(),
+            Self::Connect(args) => args.gates(),
+            Self::Send(args) => args.gates(),
+            Self::Receive(args) => args.gates(),
+            Self::Ask(args) => args.gates(),
+        }
+    }
+
     /// Whether received bytes go to standard output, so that events cannot.
     fn bytes_to_stdout(&self) -> bool {
         match self {
@@ -290,20 +310,30 @@ pub fn main() -> Ended {
     // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be lowered, it was zero already.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    let session = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(Cli { command: Command::Session(session) }) => session,
-        Ok(Cli { command: Command::Here(here) }) => return here.main(),
-        Ok(Cli { command: Command::Relay(args) }) => return args.main(),
-        Ok(Cli { command: Command::Config(args) }) => return plainly(args.json, args.run()),
-        Ok(Cli { command: Command::Schema(args) }) => return plainly(false, args.run()),
-        Ok(Cli { command: Command::Capabilities(args) }) => return plainly(args.json, args.run()),
-        Ok(Cli { command: Command::Completions(args) }) => return plainly(false, args.run()),
-        Ok(Cli { command: Command::Man(args) }) => return plainly(false, args.run()),
-        Ok(Cli { command: Command::Mcp(args) }) => return args.main(),
-        Ok(Cli { command: Command::Doctor(args) }) => return args.main(),
-        Ok(Cli { command: Command::Setup(args) }) => return plainly(false, args.run()),
+    let Cli { detached, permissions, command } = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches))
+    {
+        Ok(typed) => typed,
         Err(error) => return misused(error),
     };
+    if !matches!(command, Command::Session(_) | Command::Mcp(_))
+        && let Err(failure) = permissions.are_for_nothing()
+    {
+        return misunderstood(&failure);
+    }
+    let mut session = match command {
+        Command::Session(session) => session,
+        Command::Here(here) => return here.main(),
+        Command::Relay(args) => return args.main(),
+        Command::Config(args) => return plainly(args.json, args.run()),
+        Command::Schema(args) => return plainly(false, args.run()),
+        Command::Capabilities(args) => return plainly(args.json, args.run()),
+        Command::Completions(args) => return plainly(false, args.run()),
+        Command::Man(args) => return plainly(false, args.run()),
+        Command::Mcp(args) => return args.allowing(permissions).map_or_else(|failure| misunderstood(&failure), mcp::Args::main),
+        Command::Doctor(args) => return args.main(),
+        Command::Setup(args) => return plainly(false, args.run()),
+    };
+    session.gates().channel.detached = detached;
     if session.channel().detached == Some(Step::Start) {
         return detach::start();
     }
@@ -312,6 +342,9 @@ pub fn main() -> Ended {
         Ok(made) => made,
         Err(failure) => return misunderstood(&failure),
     };
+    if let Err(failure) = permissions.settle(session.gates()) {
+        return Ended(end(&mut report, Err(failure)));
+    }
     if session.channel().detached == Some(Step::Session)
         && let Err(failure) = detach::settle()
     {

@@ -1,6 +1,8 @@
 //! Options that several commands share.
 
 use super::amounts::{duration, size, ttl};
+use super::detach;
+use super::permissions::Permissions;
 use super::relay::Place;
 use crate::control::owner::Owner;
 use crate::failure::{Failure, Kind};
@@ -20,6 +22,7 @@ use crate::settings::{Config, Network, Setting, insecure_relay, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving};
 use crate::transport::tunnel::Program;
+use crate::typed::Typed;
 use clap::{Args, ValueEnum};
 use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::limits::TTL;
@@ -92,9 +95,12 @@ pub(super) struct Channel {
     /// `receive`, `send`, `status` and `close` reach it. Nobody is asked anything; what comes goes to a private folder, or where -o says
     #[arg(long)]
     pub detach: bool,
-    /// Be the process that starts the session in the background, or that session
-    #[arg(long, hide = true, value_enum, value_name = "STEP")]
+    /// The process that this is, of those with --detach.
+    #[arg(skip)]
     pub detached: Option<Step>,
+    /// Start the program that this line names. It counts here where there is no fence, and so is not needed
+    #[arg(long, hide = true)]
+    allow_exec: bool,
     /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown, or as the lines of EVENTS.md with what is
     /// sent. Secrets and the code are left out
     #[arg(long, value_name = "FILE.md|.jsonl")]
@@ -107,6 +113,17 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    /// What is allowed here.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &'static str> {
+        let allowed = [("--allow-relay", !self.relay.allow_relay.is_empty()), ("--allow-exec", self.allow_exec)];
+        allowed.into_iter().filter_map(|(option, given)| given.then_some(option))
+    }
+
+    /// Takes what is allowed before the command's name.
+    pub(super) fn allow(&mut self, permissions: &mut Permissions) {
+        self.relay.allow_relay.append(&mut permissions.allow_relay);
+    }
+
     /// Refuses what only the process of a channel can do, where the channel is another's.
     pub(super) fn is_another(&self) -> Result<(), Failure> {
         match self.transcript {
@@ -169,7 +186,7 @@ struct Relay {
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
     /// Behind the sending fence, which is on where an agent runs this: use this relay too, and not only one that PINHOLE_RELAY or
-    /// the configuration file names; may be repeated
+    /// the configuration file names; may be repeated. There it counts only before the command's name
     #[arg(long, value_name = "URL")]
     allow_relay: Vec<String>,
     /// Trust the certificates in this PEM file too, for a relay that has its own
@@ -223,6 +240,7 @@ impl Relay {
             only: self.relay_only,
             allowed,
             fenced,
+            typed: Typed::of(&detach::typed()),
         })
     }
 
@@ -286,6 +304,12 @@ pub(super) struct Host {
 }
 
 impl Host {
+    /// The option by which it starts a program that the command line names, if it does.
+    pub(super) fn starts(&self) -> Option<&'static str> {
+        let tunnel = self.reached.tunnel.as_deref().map(Program::parse);
+        matches!(tunnel, Some(Ok(Program::Command(_)))).then_some("--tunnel=CMD")
+    }
+
     /// `fenced` says if a tunnel program is started behind a fence.
     pub(super) fn hosting(&self, fenced: bool) -> Result<Hosting, Failure> {
         let own = self.reached.serving(fenced)?;
@@ -300,7 +324,8 @@ struct Reached {
     /// Be reached through a tunnel program that is installed here: cloudflared, which needs no account, tailscale, or a command
     /// line of your own ("{port}" and "{url}" in it are what the tunnel has to lead to; it prints its https address and stays).
     /// It is started for this channel and ends with it (a killed pinhole cannot end it), and sees the code's number, sizes and
-    /// times, but neither words nor content. A value needs the "=": --tunnel=tailscale
+    /// times, but neither words nor content. A value needs the "=": --tunnel=tailscale. Behind the sending fence a command line needs
+    /// --allow-exec before the command's name
     #[arg(
         long, value_name = "auto|cloudflared|tailscale|CMD", num_args = 0..=1, require_equals = true, default_missing_value = "auto",
         conflicts_with_all = ["relay", "direct", "port", "bind", "listen", "public_url"]
@@ -394,7 +419,7 @@ struct SecretTo {
     accept_env: Vec<String>,
     /// Run the program after "--", without a shell, with the first secret on its standard input, or with =NAME in that variable
     /// of its environment (there without one line end behind it). It counts as received when the program has ended with 0; what
-    /// the program prints goes to standard error
+    /// the program prints goes to standard error. Where an agent runs this it needs --allow-exec before the command's name
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "", groups = ["sink", "runs"])]
     secret_exec: Option<String>,
     /// The program of an option that runs one, and its arguments: always last
@@ -450,6 +475,11 @@ impl Receive {
     /// Where a secret that a channel holds goes, if the command line says so.
     pub(super) fn sink(&self) -> Result<Option<SecretSink>, Failure> {
         self.secret.sink(self.replaces(), Agent::here().is_some())
+    }
+
+    /// The option by which it starts a program, if it does.
+    pub(super) fn starts(&self) -> Option<&'static str> {
+        self.secret.secret_exec.is_some().then_some("--secret-exec")
     }
 
     /// The names of variables that the other side may choose besides those of credentials.

@@ -21,15 +21,14 @@ pub(super) struct Pasted {
 pub(super) fn pasted(text: &str) -> Pasted {
     let text = visible(text);
     let words: Vec<&str> = text.split_whitespace().map(unwrapped).filter(|word| !word.is_empty()).collect();
-    let (is_line, words) = without_lead(&words);
+    let (is_line, front, words) = without_lead(&words);
     if !is_line {
         return Pasted { code: joined(words), unheeded: Vec::new() };
     }
     let begin = (0..words.len()).find(|at| begins_at(words, *at)).unwrap_or(0);
     // What is before a code is an option or what one is set to; anything else is no line that was passed on with a code.
     let (before, rest) = words.split_at(begin);
-    let is_in_front = |at: usize| at.checked_sub(1).and_then(|last| before.get(last)).is_some_and(|last| is_option(last));
-    if before.iter().enumerate().any(|(at, word)| !is_option(word) && !is_in_front(at)) {
+    if !are_options(before) {
         return Pasted { code: joined(words), unheeded: Vec::new() };
     }
     let length = match rest.first() {
@@ -43,7 +42,7 @@ pub(super) fn pasted(text: &str) -> Pasted {
         None => 0,
     };
     let (code, after) = rest.split_at(length.min(rest.len()));
-    let options = before.iter().chain(after).filter(|word| is_option(word) && !word.starts_with("--code"));
+    let options = front.iter().chain(before).chain(after).filter(|word| is_option(word) && **word != "--" && !word.starts_with("--code"));
     let unheeded = options.take(NAMED).map(|option| named(option)).collect();
     Pasted { code: joined(code), unheeded }
 }
@@ -81,8 +80,14 @@ fn unwrapped(word: &str) -> &str {
     })
 }
 
-/// The words after a prompt, `Code:` and a command, and whether there was a command.
-fn without_lead<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
+/// True if all of them are options and what those are set to.
+fn are_options(words: &[&str]) -> bool {
+    let is_set = |at: usize| at.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|last| is_option(last));
+    words.iter().enumerate().all(|(at, word)| is_option(word) || is_set(at))
+}
+
+/// The words after a prompt, `Code:` and a command, whether there was a command, and the options before its name.
+fn without_lead<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str], &'a [&'a str]) {
     let mut words = skip(words, |word| !word.contains(char::is_alphanumeric));
     if words.first().is_some_and(|word| word.eq_ignore_ascii_case("code")) {
         words = skip(words.get(1..).unwrap_or_default(), |word| !word.contains(char::is_alphanumeric));
@@ -90,8 +95,11 @@ fn without_lead<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str]) {
     let is_program = |word: &&str| *word == "pinhole" || word.ends_with("/pinhole");
     let program = words.first().is_some_and(is_program);
     let words = words.get(usize::from(program)..).unwrap_or_default();
+    // The first word that is a command's name may be what an option is set to, and then stands for nothing here.
+    let named = words.iter().position(|word| VERBS.contains(word)).filter(|_| program).unwrap_or(0);
+    let (front, words) = Some(words.split_at(named)).filter(|(front, _)| are_options(front)).unwrap_or((&[], words));
     let verb = words.first().is_some_and(|word| VERBS.contains(word));
-    (program || verb, words.get(usize::from(verb)..).unwrap_or_default())
+    (program || verb, front, words.get(usize::from(verb)..).unwrap_or_default())
 }
 
 fn skip<'a>(words: &'a [&'a str], passed: impl Fn(&str) -> bool) -> &'a [&'a str] {

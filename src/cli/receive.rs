@@ -3,6 +3,7 @@
 use super::amounts::duration;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output};
+use super::permissions::Gates;
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
@@ -28,6 +29,7 @@ Examples:
   pinhole receive 9471 --wait 45
   pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the other side calls it
   pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has it in $TOKEN
+  pinhole --allow-exec receive 9471 --secret-exec=TOKEN -- deploy    the same where an agent runs it
   pinhole receive 9471 -o - --wait 45 > notes.txt   the oldest text, alone
   pinhole receive 9471-walrus-clipboard-mango -o .  not open here: as `pinhole take`
   pinhole receive CODE -o - | less                  to another program")]
@@ -53,6 +55,11 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         self.take.output()
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        self.take.gates()
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -96,7 +96,7 @@ impl Args {
         alone = sources::with_environment(alone, &ONCE, |name| std::env::var_os(name))?;
         let again = Cli::command().mut_subcommand("relay", |_| alone).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
         match again {
-            Ok(Cli { command: Command::Relay(args) }) => Ok(*args),
+            Ok(Cli { command: Command::Relay(args), .. }) => Ok(*args),
             // It was read without complaint before it had other defaults, and those were tried.
             Ok(_) => Ok(self),
             Err(error) => Err(Failure::new(Kind::Usage, error.render().to_string())),

@@ -3,6 +3,7 @@
 use super::amounts::duration;
 use super::options::{Channel, Output};
 use super::pasted::bare;
+use super::permissions::Gates;
 use super::split::Split;
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 Examples:
   pinhole send 9471-walrus-clipboard-mango \"on my way\"
   pinhole send 9471-walrus-clipboard-mango --file report.pdf
+  pinhole --allow-env API_KEY send 9471 --secret-env API_KEY    where an agent runs it
   tar c . | pinhole send 9471 -              what another program writes
   pinhole send report.pdf                    shows a new code, as `pinhole give` does")]
 // Its name is that of the arguments inside it, and clap wants each once.
@@ -56,6 +58,11 @@ const PATIENCE: Duration = Duration::from_secs(45);
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         self.give.output()
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        self.give.gates()
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -1,6 +1,7 @@
 //! `take`: what somebody gives, once.
 
 use super::options::{Channel, Host, Output, Receive};
+use super::permissions::Gates;
 use super::{Purpose, code};
 use crate::failure::Failure;
 use crate::session::plan::{Meet, Plan};
@@ -34,6 +35,11 @@ pub(super) struct Args {
 impl Args {
     pub(super) const fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// Where its permissions stand.
+    pub(super) fn gates(&mut self) -> Gates<'_> {
+        Gates { fencing: None, starts: self.receive.starts().or(self.host.starts()), channel: &mut self.channel }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

@@ -71,11 +71,13 @@ impl Parcel {
 impl Bounds {
     fn of(fence: &Fence) -> Self {
         let (roots, sensitive, why) = fence.tell();
-        Self { roots: roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect(), sensitive, why: why.to_owned() }
+        let roots = roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect();
+        Self { roots, sensitive, why: why.to_owned(), typed: fence.typed().clone() }
     }
 
     fn fence(self) -> Fence {
-        Fence::told(self.roots.into_iter().map(|root| OsString::from_vec(root).into()).collect(), self.sensitive, self.why)
+        let roots = self.roots.into_iter().map(|root| OsString::from_vec(root).into()).collect();
+        Fence::told(roots, self.sensitive, self.why).typed_as(self.typed)
     }
 }
 

@@ -5,6 +5,7 @@ use super::owner::Visitor;
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::Links;
 use crate::session::event::Stored;
+use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -118,6 +119,9 @@ pub(super) struct Bounds {
     pub(super) roots: Vec<Vec<u8>>,
     pub(super) sensitive: bool,
     pub(super) why: String,
+    /// The command line with which it would be opened.
+    #[serde(default)]
+    pub(super) typed: Typed,
 }
 
 /// Something that is still on its way when nobody waits for it any longer.

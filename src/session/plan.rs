@@ -16,6 +16,7 @@ use crate::settings::agent::fenced_by;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving, Way};
+use crate::typed::Typed;
 use pinhole_protocol::code::{CodeAddress, RelayUrl};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Want;
@@ -82,6 +83,8 @@ pub struct Relays {
     pub allowed: Vec<RelayUrl>,
     /// The keeper of the fence that lets no other be dialled, if there is one.
     pub fenced: Option<Keeper>,
+    /// The command line with which it would be opened.
+    pub typed: Typed,
 }
 
 impl Relays {
@@ -102,7 +105,8 @@ impl Relays {
                 format!("if the user trusts that relay, they can have the server started as: pinhole mcp --allow-relay {url}")
             }
             Keeper::Command | Keeper::Channel => {
-                format!("if the user trusts that relay: add --allow-relay {url}, or have them run: pinhole config set relay {url}")
+                let allowing = self.typed.with(&format!("--allow-relay {url}"));
+                format!("if the user trusts that relay: {allowing}; or have them run: pinhole config set relay {url}")
             }
         }))
     }

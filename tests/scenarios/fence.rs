@@ -72,7 +72,8 @@ fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
         }
     }
     for args in [["give", ".env"], ["give", "./folder/.env"], ["send", "../work/.env"]] {
-        assert!(refused(start(&here, &args))["next"].as_str().unwrap().ends_with("add --allow-sensitive"));
+        let whole = format!(": pinhole --allow-sensitive {}", args.join(" "));
+        assert!(refused(start(&here, &args))["next"].as_str().unwrap().ends_with(&whole));
     }
     refused(start(&here, &["give", "--secret-file", ".env"]));
 }
@@ -135,7 +136,7 @@ fn the_places_of_logins_keys_and_histories_are_known() {
     for path in KEPT {
         here.write(path, CANARY);
         let failure = refused(start(&here, &["give", path]));
-        assert!(failure["next"].as_str().unwrap().ends_with("add --allow-sensitive"), "{path}: {failure}");
+        assert!(failure["next"].as_str().unwrap().contains(": pinhole --allow-sensitive give "), "{path}: {failure}");
     }
     // What programs of the same kind share.
     for path in [".cargo/config.toml", ".docker/daemon.json", "main.tf", "history.md", "cookies.rs"] {
@@ -153,10 +154,10 @@ fn a_file_with_another_name_is_kept_in() {
     for args in [["give", "innocent"].as_slice(), &["send", "innocent"], &["give", "--secret-file", "innocent"]] {
         let failure = refused(start(&here, args));
         assert!(failure["detail"].as_str().unwrap().contains("has other names (hard links)"), "{failure}");
-        assert!(failure["next"].as_str().unwrap().ends_with("add --allow-sensitive"), "{failure}");
+        assert!(failure["next"].as_str().unwrap().ends_with(&format!(": pinhole --allow-sensitive {}", args.join(" "))), "{failure}");
     }
     assert_eq!(taken(start(&here, &["give", "folder"])), ["plain"]);
-    assert_eq!(taken(start(&here, &["give", "innocent", "--allow-sensitive"])), [CANARY]);
+    assert_eq!(taken(start(&here, &["--allow-sensitive", "give", "innocent"])), [CANARY]);
     // Without a fence it is a file like others.
     assert_eq!(taken(here.start(["give", "innocent"])), [CANARY]);
 }
@@ -167,15 +168,15 @@ fn what_is_allowed_is_sent() {
     let (home, notes, key) = (here.home(), here.home().join("notes"), here.home().join(".ssh/id_rsa"));
     let (home, notes, key) = (home.to_str().unwrap(), notes.to_str().unwrap(), key.to_str().unwrap());
     assert_eq!(taken(start(&here, &["give", "report"])), ["report"]);
-    assert_eq!(taken(start(&here, &["give", notes, "--allow", "../home"])), [CANARY]);
-    assert_eq!(taken(start(&here, &["give", "link", "--allow", notes])), [CANARY]);
-    assert_eq!(taken(start(&here, &["give", ".env", "--allow-sensitive"])), [CANARY]);
-    assert_eq!(taken(start(&here, &["give", key, "--allow", home, "--allow-sensitive"])), [CANARY]);
-    refused(start(&here, &["give", key, "--allow", home]));
-    refused(start(&here, &["give", key, "--allow-sensitive"]));
+    assert_eq!(taken(start(&here, &["--allow", "../home", "give", notes])), [CANARY]);
+    assert_eq!(taken(start(&here, &["--allow", notes, "give", "link"])), [CANARY]);
+    assert_eq!(taken(start(&here, &["--allow-sensitive", "give", ".env"])), [CANARY]);
+    assert_eq!(taken(start(&here, &["--allow", home, "--allow-sensitive", "give", key])), [CANARY]);
+    refused(start(&here, &["--allow", home, "give", key]));
+    refused(start(&here, &["--allow-sensitive", "give", key]));
     // Only that file, although another beside it is named as well.
-    refused(start(&here, &["give", notes, key, "--allow", notes]));
-    let missing = start(&here, &["give", "report", "--allow", "nowhere"]).end().expect(2).failure();
+    refused(start(&here, &["--allow", notes, "give", notes, key]));
+    let missing = start(&here, &["--allow", "nowhere", "give", "report"]).end().expect(2).failure();
     assert_eq!(missing["error"], "no-such-file");
 }
 
@@ -192,7 +193,7 @@ fn in_a_folder_it_is_left_out_and_said() {
     let left_out = |name: &str, why: &str| said.iter().any(|detail| detail.contains(name) && detail.contains(why));
     assert!(left_out("folder/.env", "--allow-sensitive") && left_out("folder/home", "--allow PATH"), "{said:#?}");
     assert_eq!(std::fs::read_dir(&saved).unwrap().count(), 1, "the plain file alone");
-    assert_eq!(taken(start(&here, &["give", "folder", "--allow-sensitive"])), [".env", "plain"]);
+    assert_eq!(taken(start(&here, &["--allow-sensitive", "give", "folder"])), [".env", "plain"]);
 }
 
 #[test]
@@ -257,16 +258,16 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
         let args = [vec!["send", number, "--file", "link"], allow].concat();
         let failure = refused(here.start(&args));
         assert!(failure["detail"].as_str().unwrap().contains("this channel was opened with"), "{failure}");
-        assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole give {notes} --allow {notes}")), "{failure}");
+        assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole --allow {notes} give {notes}")), "{failure}");
     }
     // Where both keep it in, what opens one of them alone is not said.
     let failure = refused(start(&here, &["send", number, "--file", "link"]));
-    assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole give {notes} --allow {notes}")), "{failure}");
-    assert_eq!(taken(start(&here, &["give", notes, "--allow", notes])), [CANARY]);
+    assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole --allow {notes} give {notes}")), "{failure}");
+    assert_eq!(taken(start(&here, &["--allow", notes, "give", notes])), [CANARY]);
     // That of the sender, whose working directory it is, into a channel without one.
     for path in ["link", "../home/notes", ".env"] {
         let failure = refused(there.start(["send", number, "--file", path, "--fence"]));
-        assert!(failure["next"].as_str().unwrap().contains(": add --allow"), "{failure}");
+        assert!(failure["next"].as_str().unwrap().contains(": pinhole --allow"), "{failure}");
     }
     refused(there.start(["send", number, "--secret-file", ".env", "--fence"]));
     there.run(["send", number, "--file", "link"]).expect(0);
@@ -299,13 +300,15 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         Running::start(command)
     };
     let next = |args: &[&str]| refused(started(args, true))["next"].as_str().unwrap().to_owned();
-    assert!(next(&["give", "--secret-env", "API_KEY"]).ends_with("add --allow-env API_KEY"));
+    assert!(next(&["give", "--secret-env", "API_KEY"]).ends_with(": pinhole --allow-env API_KEY give --secret-env API_KEY"));
     // One that is allowed lets out no other.
     assert!(
-        next(&["give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET", "--allow-env", "API_KEY"])
-            .ends_with("--allow-env API_SECRET")
+        next(&["--allow-env", "API_KEY", "give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET"])
+            .contains(": pinhole --allow-env API_SECRET --allow-env API_KEY give --secret-env API_KEY")
     );
-    assert!(next(&["send", "--secret-env", "API_KEY", "--allow-env", "API"]).ends_with("--allow-env API_KEY"));
+    assert!(
+        next(&["--allow-env", "API", "send", "--secret-env", "API_KEY"]).contains(": pinhole --allow-env API_KEY --allow-env API send")
+    );
     // Whether it is set is nobody's business.
     refused(started(&["give", "--secret-env", "NOT_SET"], true));
     let there_is = |args: &[&str], agent| {
@@ -316,7 +319,7 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         taken
     };
     let both = ["give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET"];
-    assert_eq!(there_is(&[&both[..], &["--allow-env", "API_SECRET", "--allow-env", "API_KEY"]].concat(), true), 2);
+    assert_eq!(there_is(&[&["--allow-env", "API_SECRET", "--allow-env", "API_KEY"], &both[..]].concat(), true), 2);
     assert_eq!(there_is(&both, false), 2);
     assert_eq!(there_is(&["give", "--secret-env", "ANTHROPIC_API_KEY"], false), 1);
     // Naming one turns the fence on.
@@ -332,10 +335,10 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
     refused(started(&["send", &code, "--secret-env", "API_KEY"], true));
-    started(&["send", &code, "--secret-env", "API_KEY", "--allow-env", "API_KEY"], true).end().expect(0);
+    started(&["--allow-env", "API_KEY", "send", &code, "--secret-env", "API_KEY"], true).end().expect(0);
     assert_eq!(peer.until("secret", "")["name"], "API_KEY");
     // What is no name may be the value.
-    let mistaken = started(&["give", "--secret-env", "API_KEY", "--allow-env", "sk-live-1234"], true).end().expect(2);
+    let mistaken = started(&["--allow-env", "sk-live-1234", "give", "--secret-env", "API_KEY"], true).end().expect(2);
     assert!(mistaken.failure()["error"] == "usage" && !mistaken.everything().contains("sk-live"));
 }
 
@@ -355,7 +358,7 @@ fn variables_of_pinhole_and_of_agents_are_sent_by_no_agent() {
         "GOOGLE_API_KEY",
         "anthropic_api_key",
     ] {
-        let mut command = here.command(["give", "--secret-env", name, "--allow-env", name]);
+        let mut command = here.command(["--allow-env", name, "give", "--secret-env", name]);
         command.env(name, CANARY).env("CLAUDECODE", "1");
         if name == "PINHOLE_CODE" {
             command.env(name, "");

@@ -42,6 +42,7 @@ mod pairings;
 mod pasted;
 mod pasting;
 mod peer_text;
+mod permissions;
 mod predecessor;
 mod programs;
 mod relays;

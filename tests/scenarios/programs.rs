@@ -24,7 +24,7 @@ fn by_agent(here: &Machine, args: &[&str]) -> Command {
 
 /// The program of an option that runs one, as arguments.
 fn look<'a>(args: &[&'a str]) -> Vec<&'a str> {
-    [args, &["--", "sh", "-c", LOOK, env!("CARGO_BIN_EXE_pinhole")]].concat()
+    [&["--allow-exec"], args, &["--", "sh", "-c", LOOK, env!("CARGO_BIN_EXE_pinhole")]].concat()
 }
 
 /// What the program has written down in this folder; `person` says if what is a person's was to come to it.
@@ -113,7 +113,7 @@ fn a_tunnel_program_gets_nothing_of_the_agents() {
     let burrow =
         here.write("burrow", format!("#!/bin/sh\nset -- {}\nexec < /dev/null\nsh -c '{LOOK}' \"$1\"\n", env!("CARGO_BIN_EXE_pinhole")));
     std::fs::set_permissions(&burrow, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = Running::start(by_agent(&here, &["give", "--tunnel=./burrow", "--text", "x"])).end().expect(5);
+    let ended = Running::start(by_agent(&here, &["--allow-exec", "give", "--tunnel=./burrow", "--text", "x"])).end().expect(5);
     assert_eq!(ended.failure()["error"], "tunnel-failed");
     judge(&here.dir(), true);
 }

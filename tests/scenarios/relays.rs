@@ -75,9 +75,9 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
     // Another path at a relay that is allowed is another relay.
     let other = format!("ws://127.0.0.1:{}/other", victim.port);
     for allow in [["--allow-relay", &other], ["--allow-relay", "wss://127.0.0.1"]] {
-        refused(&[&["take", &*victim.codes()[0]], &allow[..]].concat(), true);
+        refused(&[&allow[..], &["take", &*victim.codes()[0]]].concat(), true);
     }
-    assert_eq!(start(&here, true, &["take", "--allow-relay", "ftp://x"]).end().expect(2).failure()["error"], "usage");
+    assert_eq!(start(&here, true, &["--allow-relay", "ftp://x", "take"]).end().expect(2).failure()["error"], "usage");
     // A person goes where the code says.
     let mut taker = start(&here, false, &["take", &victim.codes()[0]]);
     taker.until("status", "waiting");
@@ -93,7 +93,7 @@ fn a_relay_that_is_set_or_allowed_is_used() {
     let meets = |set: &dyn Fn(&mut std::process::Command), args: &[&str]| {
         let mut giver = there.start(["give", "--text", "hello"]);
         let [join, ..] = [giver.join_line()];
-        let mut command = here.command(join.iter().map(String::as_str).chain(args.iter().copied()));
+        let mut command = here.command(args.iter().copied().chain(join.iter().map(String::as_str)));
         command.env("CLAUDECODE", "1");
         set(&mut command);
         assert_eq!(Running::start(command).end().expect(0).one("text")["body"], "hello");
@@ -142,7 +142,7 @@ fn the_host_token_is_shown_to_a_relay_that_a_person_has_set_and_not_to_one_that_
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let asked = |agent: bool, set: bool| {
-        let mut command = here.command(["host", "--relay", &url, "--allow-relay", &url]);
+        let mut command = here.command(["--allow-relay", &url, "host", "--relay", &url]);
         command.env("PINHOLE_HOST_TOKEN", TOKEN);
         if agent {
             command.env("CLAUDECODE", "1");

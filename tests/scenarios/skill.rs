@@ -58,7 +58,7 @@ fn everything(host: &Side, peer: &Side, number: &str) {
     assert!([Some(0), Some(11)].contains(&sent.status.code()), "{:?}", sent.lines);
     let saved = peer.receive(number, "file")["saved_to"].as_str().unwrap().to_owned();
     assert!(std::fs::read(saved).unwrap() == content);
-    let sent = peer.run(&["send", number, "--secret-env", "API_KEY", "--allow-env", "API_KEY"]).expect(0);
+    let sent = peer.run(&["--allow-env", "API_KEY", "send", number, "--secret-env", "API_KEY"]).expect(0);
     let taken = host.run(&["receive", number, "--secret-to-env-file", ".env:KEY", "--wait", "45s"]).expect(0);
     assert_eq!(std::fs::read_to_string(host.machine.path(".env")).unwrap(), "KEY=canary-2718281828\n");
     let closed = host.run(&["close", number]).expect(0);

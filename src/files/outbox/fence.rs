@@ -9,6 +9,7 @@ use crate::failure::{Failure, Kind};
 use crate::files::acting::acting;
 use crate::files::spot::Spot;
 use crate::files::variable::is_agents;
+use crate::typed::Typed;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -28,6 +29,8 @@ pub struct Fence {
     /// Why it is on, in a few words.
     why: String,
     keeper: Keeper,
+    /// The command line that it is opened with, if it is a command's.
+    typed: Typed,
     /// What holds besides: a channel's own fence, where another command brings this one.
     around: Option<Box<Fence>>,
 }
@@ -60,13 +63,26 @@ impl Fence {
         });
         let named = allowed.collect::<Result<Vec<_>, _>>()?;
         let roots = here.into_iter().chain(named.iter().cloned()).collect();
-        Ok(Self { roots, named, sensitive, variables: Vec::new(), why: why.into(), keeper, around: None })
+        Ok(Self { roots, named, sensitive, variables: Vec::new(), why: why.into(), keeper, typed: Typed::default(), around: None })
     }
 
     /// That of a command in another process, as it was told.
     #[must_use]
-    pub const fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
-        Self { roots, named: Vec::new(), sensitive, variables: Vec::new(), why, keeper: Keeper::Command, around: None }
+    pub fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
+        let (named, variables, typed) = (Vec::new(), Vec::new(), Typed::default());
+        Self { roots, named, sensitive, variables, why, keeper: Keeper::Command, typed, around: None }
+    }
+
+    /// The same, of a command that was typed as this.
+    #[must_use]
+    pub fn typed_as(self, typed: Typed) -> Self {
+        Self { typed, ..self }
+    }
+
+    /// What was typed.
+    #[must_use]
+    pub const fn typed(&self) -> &Typed {
+        &self.typed
     }
 
     /// The same, which lets these environment variables out, and no other.
@@ -91,7 +107,7 @@ impl Fence {
             return Ok(());
         }
         let opens = match self.keeper {
-            Keeper::Command | Keeper::Channel => format!("add --allow-env {name}"),
+            Keeper::Command | Keeper::Channel => self.typed.with(&format!("--allow-env {name}")),
             Keeper::Server => format!("a person can have the server started as: pinhole mcp --allow-env {name}"),
         };
         barred("was not named beforehand", format!("if it is meant to be sent, and not only asked for by the other side: {opens}"))
@@ -238,8 +254,8 @@ impl Fence {
         let detail = format!("{what} {}: {} keeps it in ({})", listed(&reasons, " and "), self.keeper.fence(), self.why);
         let flags = listed(&flags, " ");
         let opens = match self.keeper {
-            Keeper::Command => format!("add {flags}"),
-            Keeper::Channel => format!("with a code of its own: pinhole give {typed} {flags}"),
+            Keeper::Command => self.typed.with(&flags),
+            Keeper::Channel => format!("with a code of its own: pinhole {flags} give {typed}"),
             Keeper::Server => format!("a person can have the server started as: pinhole mcp {flags}"),
         };
         // What the system makes up there is opened by nobody for one thing to send.

@@ -3,6 +3,7 @@ use crate::failure::Kind;
 use crate::files::inbox::{EnvFile, store_secret_at};
 use crate::files::outbox::{Fence, Keeper, Links, Why};
 use crate::files::secret_source::SecretSource;
+use crate::typed::Typed;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Reason;
 use std::io::Write;
@@ -13,7 +14,7 @@ const CANARY: &str = "canary";
 
 /// A fence around these.
 fn around(roots: &[PathBuf], sensitive: bool) -> Fence {
-    Fence::told(roots.to_vec(), sensitive, "--fence".into())
+    Fence::told(roots.to_vec(), sensitive, "--fence".into()).typed_as(Typed::of(&["give", "x"].map(Into::into)))
 }
 
 fn fenced(fence: Fence) -> Options {
@@ -79,13 +80,13 @@ fn no_way_leads_around_it() {
     // A folder beside it whose name only begins like its own.
     kept_in(place.file("workshop/x", "x"), &options);
     let spaced = kept_in(place.file("home/two words", "x"), &options).next.unwrap();
-    assert!(spaced.ends_with("/home/two words'") && spaced.contains("add --allow '/"), "{spaced}");
-    assert!(kept_in(place.file("home/bell\u{7}", "x"), &options).next.unwrap().ends_with("/home/bell\\u{7}\""));
+    assert!(spaced.ends_with("/home/two words' give x") && spaced.contains(": pinhole --allow '/"), "{spaced}");
+    assert!(kept_in(place.file("home/bell\u{7}", "x"), &options).next.unwrap().ends_with("/home/bell\\u{7}\" give x"));
     // What is said of a link names both, and the flag.
     let failure = kept_in(place.path("work/notes"), &options);
     let (link, target) = (format!("{:?}", place.path("work/notes")), format!("{absolute:?}"));
     assert!(failure.detail.contains(&link) && failure.detail.contains(&target), "{failure}");
-    assert!(failure.next.unwrap().ends_with(&format!("add --allow {}", absolute.display())));
+    assert!(failure.next.unwrap().ends_with(&format!("pinhole --allow {} give x", absolute.display())));
 }
 
 #[test]
@@ -114,7 +115,10 @@ fn what_commonly_holds_secrets_is_kept_in_wherever_it_is() {
     let named = ["home/.ssh", "home/.ssh/config", "work/.env", "work/harmless.txt", "work/link", "work/.env.local", "work/hard"];
     for name in named {
         let failure = kept_in(place.path(name), &options);
-        assert!(failure.detail.contains("commonly holds secrets") && failure.next.unwrap().ends_with(" --allow-sensitive"), "{name}");
+        assert!(
+            failure.detail.contains("commonly holds secrets") && failure.next.unwrap().ends_with(" --allow-sensitive give x"),
+            "{name}"
+        );
     }
     let anything = fenced(around(&[place.path("")], true));
     for name in named {
@@ -122,7 +126,7 @@ fn what_commonly_holds_secrets_is_kept_in_wherever_it_is() {
     }
     // Both at once, with both flags.
     let failure = kept_in(place.path("home/.ssh/config"), &fenced(around(&[place.path("work")], false)));
-    assert!(failure.next.unwrap().ends_with(&format!("--allow {} --allow-sensitive", place.path("home/.ssh/config").display())));
+    assert!(failure.next.unwrap().ends_with(&format!("--allow {} --allow-sensitive give x", place.path("home/.ssh/config").display())));
 }
 
 #[test]
