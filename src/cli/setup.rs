@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is set up for this user: the skill, which is /pinhole in Claude Code, Cursor and OpenCode and
-$pinhole in Codex, and the MCP server `pinhole mcp`. The rest of each file stays as it is, and what
-is not understood is not touched.
+What is set up for this user: the skill, which is /pinhole in Claude Code, Cursor, OpenCode and
+Gemini CLI and $pinhole in Codex, and the MCP server `pinhole mcp`. The rest of each file stays as
+it is, and what is not understood is not touched. No rule about what an agent may do is changed but
+for Codex, where the tools that send nothing are approved.
 
 Examples:
   pinhole setup                          what would be done for the agents that are found here
@@ -52,6 +53,9 @@ enum Agent {
     Cursor,
     /// OpenCode
     Opencode,
+    /// Gemini CLI
+    #[value(alias = "gemini-cli")]
+    Gemini,
     /// All of these, found here or not
     All,
 }
@@ -63,6 +67,7 @@ impl Agent {
             Self::Codex => vec![Client::Codex],
             Self::Cursor => vec![Client::Cursor],
             Self::Opencode => vec![Client::OpenCode],
+            Self::Gemini => vec![Client::Gemini],
             Self::All => Client::ALL.to_vec(),
         }
     }
@@ -76,12 +81,21 @@ impl Args {
             return print(&directory.display().to_string());
         }
         let home = setup::home(self.home.clone())?;
-        let clients = self.agent.map_or_else(|| setup::found(&home), Agent::clients);
-        if clients.is_empty() {
-            return print(&nobody(&home));
+        let parts = match (self.agent.map(Agent::clients), self.remove) {
+            (Some(clients), true) => setup::remove(&clients, &home)?,
+            (Some(clients), false) => setup::set_up(&clients, &home)?,
+            (None, false) => setup::set_up(&setup::found(&home), &home)?,
+            // Something may have been done for one that is not here any more.
+            (None, true) => {
+                let found = setup::found(&home);
+                let mut parts = setup::remove(&Client::ALL, &home)?;
+                parts.retain(|part| found.contains(&part.client) || !part.changes.is_empty());
+                parts
+            }
+        };
+        if parts.is_empty() {
+            return print(&nobody(&home, self.remove));
         }
-        let plan = if self.remove { setup::remove } else { setup::set_up };
-        let parts = clients.into_iter().map(|client| plan(client, &home)).collect::<Result<Vec<_>, _>>()?;
         let does = self.apply || (self.remove && !self.print);
         if does {
             parts.iter().try_for_each(Part::make)?;
@@ -166,7 +180,10 @@ fn listed(part: &Part, done: bool) -> String {
     lines.join("\n") + "\n"
 }
 
-fn nobody(home: &Home) -> String {
+fn nobody(home: &Home, removes: bool) -> String {
+    if removes {
+        return format!("None of the agents that setup knows is found in {}: there is nothing to undo.", home.path.display());
+    }
     let lines: Vec<_> = Client::ALL.map(|client| format!("  pinhole setup {:<9} --apply   {}", client.word(), client.name())).to_vec();
     format!(
         "None of the agents that setup knows is found in {}. One that is there all the same:\n\n{}\n\n\

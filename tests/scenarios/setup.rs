@@ -39,6 +39,7 @@ fn full() -> Machine {
     write(&here, ".codex/config.toml", "# mine\nmodel = 'x' # good\n\n[mcp_servers.other]\ncommand = 'x'");
     write(&here, ".cursor/mcp.json", "{\"mcpServers\":{}}");
     write(&here, ".config/opencode/opencode.jsonc", "{\n  // my models\n  \"model\": \"a/b\", // the small one\n}\n");
+    write(&here, ".gemini/settings.json", "{\n  \"ui\": {\"theme\": \"x\"}\n}\n");
     here
 }
 
@@ -55,11 +56,11 @@ fn text(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const ALL: [&str; 4] = ["claude", "codex", "cursor", "opencode"];
+const ALL: [&str; 5] = ["claude", "codex", "cursor", "opencode", "gemini"];
 
 #[test]
 fn every_agent_is_set_up_once_and_left_as_it_was() {
-    for agents in [&[][..], &["all"], &["claude"], &["codex"], &["cursor"], &["opencode"]] {
+    for agents in [&[][..], &["all"], &["claude"], &["codex"], &["cursor"], &["opencode"], &["gemini"]] {
         let here = full();
         let before = tree(&here.home());
         let with = |flag: &str| here.run_plain([&["setup"], agents, &[flag]].concat());
@@ -85,20 +86,140 @@ fn what_each_agent_gets_is_what_it_reads() {
     here.run_plain(["setup", "--apply"]);
     let home = here.home();
     let program = env!("CARGO_BIN_EXE_pinhole");
-    for skills in [".claude/skills", ".agents/skills", ".cursor/skills", ".config/opencode/skills"] {
-        let skill = std::fs::read_to_string(home.join(skills).join("pinhole/SKILL.md")).unwrap();
-        assert!(skill.starts_with("---\nname: pinhole\n"), "{skills}");
-    }
+    // One copy for Claude Code, one for all who read the folder that agents share, and no third that any of them would read besides.
+    let skills: Vec<_> = tree(&home).into_iter().filter(|(path, _)| path.ends_with("SKILL.md")).collect();
+    let places = [".agents/skills/pinhole/SKILL.md", ".claude/skills/pinhole/SKILL.md"].map(|place| home.join(place));
+    assert_eq!(skills.iter().map(|(path, _)| path).collect::<Vec<_>>(), places.iter().collect::<Vec<_>>());
+    assert!(skills.iter().all(|(_, skill)| skill.as_ref().unwrap().starts_with("---\nname: pinhole\n")));
     let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
     let json = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
     let entry = serde_json::json!({ "type": "stdio", "command": program, "args": ["mcp"] });
     assert_eq!(json(".claude.json")["mcpServers"]["pinhole"], entry);
     assert_eq!(json(".claude.json")["mcpServers"]["other"]["command"], "x");
     assert_eq!(json(".cursor/mcp.json")["mcpServers"]["pinhole"]["command"], program);
-    assert!(read(".codex/config.toml").ends_with(&format!("\n\n[mcp_servers.pinhole]\ncommand = \"{program}\"\nargs = [\"mcp\"]")));
+    let codex = read(".codex/config.toml");
+    assert!(codex.contains(&format!("\n\n[mcp_servers.pinhole]\ncommand = \"{program}\"\nargs = [\"mcp\"]\nenv_vars = ")), "{codex}");
+    assert_eq!(json(".gemini/settings.json")["mcpServers"]["pinhole"]["command"], program);
     let opencode = read(".config/opencode/opencode.jsonc");
     assert!(opencode.contains(&format!("\"pinhole\": {{\"type\": \"local\", \"command\": [\"{program}\", \"mcp\"]}}")), "{opencode}");
     assert!(opencode.contains("\"model\": \"a/b\", // the small one\n  \"mcp\": {\n"), "{opencode}");
+}
+
+/// Codex hands its servers no variable that is not named, and asks about each tool that is not approved.
+#[test]
+fn codex_gets_the_variables_and_only_the_approvals_of_what_sends_nothing() {
+    let here = full();
+    let said = here.run_plain(["setup", "codex", "--print"]);
+    let lines =
+        ["env_vars = [\"PINHOLE_NETWORK\", \"PINHOLE_RELAY\"]", "tools.open.approval_mode = \"approve\"", "are called without a question"];
+    assert!(lines.iter().all(|line| said.contains(line)), "{said}");
+    here.run_plain(["setup", "codex", "--apply"]);
+    let path = here.home().join(".codex/config.toml");
+    let config = || std::fs::read_to_string(&path).unwrap();
+    let mut approved: Vec<_> =
+        config().lines().filter_map(|line| Some(line.strip_prefix("tools.")?.split('.').next()?.to_owned())).collect();
+    approved.sort();
+    assert_eq!(approved, ["close", "connect", "doctor", "open", "receive", "status"]);
+    // What its user answers there is no change of the entry, and goes with it.
+    let answered = config() + "\n\n[mcp_servers.pinhole.tools.send]\napproval_mode = \"approve\"\n\n[tui]\nx = 1\n";
+    std::fs::write(&path, &answered).unwrap();
+    assert!(here.run_plain(["setup", "codex", "--apply"]).contains("nothing to do"));
+    assert_eq!(config(), answered);
+    here.run_plain(["setup", "codex", "--remove"]);
+    assert!(!config().contains("pinhole") && config().contains("# mine\n") && config().ends_with("\n[tui]\nx = 1\n"), "{}", config());
+    // One that is asked about again is its user's doing.
+    here.run_plain(["setup", "codex", "--apply"]);
+    std::fs::write(&path, config().replace("tools.open.approval_mode = \"approve\"", "tools.open.approval_mode = \"prompt\"")).unwrap();
+    assert!(here.run_plain(["setup", "codex", "--apply"]).contains("has a server pinhole that setup has not written"));
+}
+
+#[test]
+fn an_entry_of_an_earlier_version_is_brought_to_this_one() {
+    let here = full();
+    let path = here.home().join(".codex/config.toml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{before}\n\n[mcp_servers.pinhole]\ncommand = \"pinhole\"\nargs = [\"mcp\"]")).unwrap();
+    let said = here.run_plain(["setup", "codex", "--apply"]);
+    assert!(said.contains("- command = \"pinhole\"") && said.contains("+ tools.close.approval_mode = \"approve\""), "{said}");
+    here.run_plain(["setup", "codex", "--remove"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn a_skill_that_agents_share_goes_with_the_last_of_them() {
+    let here = full();
+    let before = tree(&here.home());
+    here.run_plain(["setup", "--apply"]);
+    let shared = here.home().join(".agents/skills/pinhole/SKILL.md");
+    let said = here.run_plain(["setup", "codex", "--remove"]);
+    assert!(said.contains("stays: Cursor, OpenCode, Gemini CLI has it too") && shared.is_file(), "{said}");
+    for agent in ["cursor", "gemini", "claude"] {
+        here.run_plain(["setup", agent, "--remove"]);
+        assert!(shared.is_file(), "{agent}");
+    }
+    here.run_plain(["setup", "opencode", "--remove"]);
+    assert_eq!(tree(&here.home()), before);
+}
+
+/// An earlier version gave each agent a copy of its own, which it would read beside the shared one.
+#[test]
+fn copies_of_an_earlier_version_go() {
+    for flag in ["--apply", "--remove"] {
+        let here = full();
+        let before = tree(&here.home());
+        here.run_plain(["setup", "claude", "--apply"]);
+        for agent in [".cursor", ".config/opencode"] {
+            let skills = here.home().join(agent).join("skills");
+            std::fs::create_dir_all(&skills).unwrap();
+            let record = here.home().join(".claude/skills/pinhole/.pinhole-setup");
+            let skill = skills.join("pinhole");
+            std::fs::create_dir(&skill).unwrap();
+            let text = std::fs::read_to_string(record).unwrap();
+            std::fs::write(skill.join(".pinhole-setup"), text.replace("made 2", "made 1")).unwrap();
+            for (path, text) in tree(&here.home().join(".claude/skills/pinhole")) {
+                let to = skill.join(path.strip_prefix(here.home().join(".claude/skills/pinhole")).unwrap());
+                match text {
+                    Some(text) if !to.exists() => std::fs::write(to, text).unwrap(),
+                    None => std::fs::create_dir_all(to).unwrap(),
+                    Some(_) => {}
+                }
+            }
+        }
+        here.run_plain(["setup", flag]);
+        let left: Vec<_> = tree(&here.home()).into_keys().filter(|path| path.ends_with("SKILL.md")).collect();
+        assert_eq!(left.len(), if flag == "--apply" { 2 } else { 0 }, "{left:?}");
+        here.run_plain(["setup", "--remove"]);
+        for agent in [".cursor/skills", ".config/opencode/skills"] {
+            std::fs::remove_dir(here.home().join(agent)).unwrap();
+        }
+        assert_eq!(tree(&here.home()), before);
+    }
+}
+
+/// What undoes offers nothing to do, and finds what was done for an agent that is gone.
+#[test]
+fn removing_offers_nothing_to_apply() {
+    let here = Machine::new();
+    for flags in [&["--remove"][..], &["--remove", "--print"]] {
+        let said = here.run_plain([&["setup"], flags].concat());
+        assert!(!said.contains("--apply") && said.contains("there is nothing to undo"), "{said}");
+    }
+    let here = full();
+    for agents in [&[][..], &["all"], &["codex"], &["gemini"]] {
+        for flags in [&["--remove"][..], &["--remove", "--print"]] {
+            let said = here.run_plain([&["setup"], agents, flags].concat());
+            assert!(!said.contains("--apply") && !said.contains("allow") && said.contains("nothing to do"), "{said}");
+        }
+        here.run_plain([&["setup"], agents, &["--apply"]].concat());
+        let said = here.run_plain([&["setup"], agents, &["--remove", "--print"]].concat());
+        assert!(!said.contains("--apply") && !said.contains("+ ") && said.contains("--remove"), "{said}");
+        assert!(!here.run_plain([&["setup"], agents, &["--remove"]].concat()).contains("--apply"));
+    }
+    std::fs::remove_dir_all(here.home().join(".gemini")).unwrap();
+    here.run_plain(["setup", "gemini", "--apply"]);
+    std::fs::remove_dir_all(here.home().join(".gemini")).unwrap();
+    here.run_plain(["setup", "--remove"]);
+    assert!(!here.home().join(".agents").exists());
 }
 
 #[test]
@@ -170,7 +291,7 @@ fn what_somebody_has_made_theirs_stays() {
     let path = write(&here, ".cursor/mcp.json", own);
     let said = here.run_plain(["setup", "cursor", "--apply"]);
     assert!(said.contains("has a server pinhole that setup has not written"), "{said}");
-    let skill = here.home().join(".cursor/skills/pinhole/SKILL.md");
+    let skill = here.home().join(".agents/skills/pinhole/SKILL.md");
     std::fs::write(&skill, "mine").unwrap();
     failed(&here, &["setup", "cursor", "--apply"], 8, "is not as setup has written it");
     let said = here.run_plain(["setup", "cursor", "--remove"]);
@@ -237,7 +358,7 @@ fn links_are_followed_modes_are_kept_and_nothing_else_is_written_through() {
     std::fs::remove_file(&kept).unwrap();
     failed(&here, &["setup", "cursor", "--apply"], 2, "is a link to nothing");
     std::fs::remove_file(&link).unwrap();
-    let skills = here.home().join(".cursor/skills");
+    let skills = here.home().join(".agents/skills");
     std::fs::create_dir_all(&skills).unwrap();
     let _ = std::fs::remove_dir_all(skills.join("pinhole"));
     symlink(here.home().join("dotfiles"), skills.join("pinhole")).unwrap();

@@ -1,5 +1,5 @@
 //! The agents that are set up: where each looks for skills and for MCP servers. The paths are those of their documentation in
-//! autumn 2026 (code.claude.com/docs, developers.openai.com/codex, cursor.com/docs, opencode.ai/docs).
+//! autumn 2026 (code.claude.com/docs, developers.openai.com/codex, cursor.com/docs, opencode.ai/docs, geminicli.com/docs).
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,8 @@ pub enum Client {
     Cursor,
     /// OpenCode.
     OpenCode,
+    /// Gemini CLI.
+    Gemini,
 }
 
 /// The directory in which an agent is set up.
@@ -34,7 +36,7 @@ impl Home {
 
 impl Client {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Claude, Self::Codex, Self::Cursor, Self::OpenCode];
+    pub const ALL: [Self; 5] = [Self::Claude, Self::Codex, Self::Cursor, Self::OpenCode, Self::Gemini];
 
     /// What it is called by people.
     pub const fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Client {
             Self::Codex => "Codex",
             Self::Cursor => "Cursor",
             Self::OpenCode => "OpenCode",
+            Self::Gemini => "Gemini CLI",
         }
     }
 
@@ -53,6 +56,7 @@ impl Client {
             Self::Codex => "codex",
             Self::Cursor => "cursor",
             Self::OpenCode => "opencode",
+            Self::Gemini => "gemini",
         }
     }
 
@@ -71,16 +75,30 @@ impl Client {
             Self::Codex => home.place("CODEX_HOME", ".codex"),
             Self::Cursor => home.path.join(".cursor"),
             Self::OpenCode => home.place("XDG_CONFIG_HOME", ".config").join("opencode"),
+            Self::Gemini => self.base(home).join(".gemini"),
         }
     }
 
-    /// Where its user's skills are.
+    /// The home that it goes by.
+    fn base(self, home: &Home) -> PathBuf {
+        match self {
+            Self::Gemini => home.place("GEMINI_CLI_HOME", ""),
+            _ => home.path.clone(),
+        }
+    }
+
+    /// Where its user's skills are put. All but Claude Code read the folder that agents share, so that one copy serves them. What they
+    /// read besides (OpenCode and Cursor the folder of Claude Code, each one of its own) holds no third.
     pub fn skills(self, home: &Home) -> PathBuf {
         match self {
-            // Codex has moved from ~/.codex/skills to the place that several agents share.
-            Self::Codex => home.path.join(".agents/skills"),
-            _ => self.directory(home).join("skills"),
+            Self::Claude => self.directory(home).join("skills"),
+            _ => self.base(home).join(".agents/skills"),
         }
+    }
+
+    /// Where earlier versions put a copy of its own, which it would read beside the shared one.
+    pub fn former_skills(self, home: &Home) -> Option<PathBuf> {
+        matches!(self, Self::Cursor | Self::OpenCode).then(|| self.directory(home).join("skills"))
     }
 
     /// The file that names its MCP servers.
@@ -92,6 +110,7 @@ impl Client {
             Self::Claude => directory.join(".claude.json"),
             Self::Codex => directory.join("config.toml"),
             Self::Cursor => directory.join("mcp.json"),
+            Self::Gemini => directory.join("settings.json"),
             Self::OpenCode => {
                 let commented = directory.join("opencode.jsonc");
                 if is_there(&commented) { commented } else { directory.join("opencode.json") }

@@ -1,8 +1,10 @@
 //! The MCP server as an agent's configuration names it, and whether an entry is one of ours.
 
 use super::client::Client;
+use super::rules::TOOLS;
+use super::toml;
 use crate::failure::{Failure, Kind};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// What the server is called in every configuration, and what the program's file is called.
@@ -13,19 +15,56 @@ pub fn entry(client: Client, command: &str) -> String {
     let command = Value::from(command);
     match client {
         Client::Claude => format!(r#"{{"type": "stdio", "command": {command}, "args": ["mcp"]}}"#),
-        Client::Codex | Client::Cursor => format!(r#"{{"command": {command}, "args": ["mcp"]}}"#),
+        Client::Codex => json!({
+            "command": command,
+            "args": ["mcp"],
+            "env_vars": toml::VARIABLES,
+            "tools": TOOLS.map(|tool| (tool.to_owned(), toml::approved())).into_iter().collect::<Map<_, _>>(),
+        })
+        .to_string(),
+        Client::Cursor | Client::Gemini => format!(r#"{{"command": {command}, "args": ["mcp"]}}"#),
         // The form of its first version, which the second reads too.
         Client::OpenCode => format!(r#"{{"type": "local", "command": [{command}, "mcp"]}}"#),
     }
 }
 
+/// What is to be known of the entry before it is written.
+pub const fn explained(client: Client) -> &'static [&'static str] {
+    match client {
+        Client::Codex => &[
+            "approved: those tools are called without a question; send, ask, send_file and send_secret are asked as before",
+            "env_vars: the server has these two variables if they are set; Codex hands it no others of pinhole",
+        ],
+        Client::Gemini => &["Gemini CLI starts no server in a folder that is not trusted (/permissions trusts one)"],
+        Client::Claude | Client::Cursor | Client::OpenCode => &[],
+    }
+}
+
 /// Whether `value` is such an entry for a pinhole that is, or was, somewhere, or for `command`. With anything else in it, its owner has
-/// made it theirs.
+/// made it theirs; but Codex keeps there what its user has answered it.
 pub fn is_ours(client: Client, value: &Value, command: &str) -> bool {
     started(client, value).is_some_and(|starts| {
         let named = Path::new(starts).file_name().is_some_and(|file| file == NAME);
-        (named || starts == command) && serde_json::from_str::<Value>(&entry(client, starts)).is_ok_and(|ours| ours == *value)
+        let earlier = client == Client::Codex && without_answers(value) == json!({ "command": starts, "args": ["mcp"] });
+        (named || starts == command) && (earlier || is_current(client, value, starts))
     })
+}
+
+/// Whether `value` is the entry that starts `command`, as it is written now.
+pub fn is_current(client: Client, value: &Value, command: &str) -> bool {
+    serde_json::from_str::<Value>(&entry(client, command)).is_ok_and(|ours| ours == without_answers(value))
+}
+
+/// The entry without what Codex adds to it where its user answers that a tool is always allowed.
+fn without_answers(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(tools) = value.get_mut("tools").and_then(Value::as_object_mut) {
+        tools.retain(|tool, said| TOOLS.contains(&tool.as_str()) || *said != toml::approved());
+        if tools.is_empty() {
+            value.as_object_mut().map(|entry| entry.remove("tools"));
+        }
+    }
+    value
 }
 
 /// The program that the entry `value` starts.

@@ -5,6 +5,7 @@ pub mod client;
 mod disk;
 mod entry;
 mod json;
+mod rules;
 mod skill;
 mod toml;
 
@@ -12,7 +13,7 @@ use crate::failure::{Failure, Kind};
 use client::{Client, Home};
 use disk::Change;
 pub use entry::command as program;
-use entry::{NAME, is_ours, started};
+use entry::{NAME, is_current, is_ours, started};
 use serde_json::Value;
 use skill::Skill;
 use std::os::unix::fs::MetadataExt;
@@ -30,8 +31,8 @@ pub struct Part {
     pub changes: Vec<Change>,
     /// What somebody has to know besides.
     pub notes: Vec<String>,
-    skill: Skill,
-    removes: bool,
+    /// Skills that go, with the directories that were made for them.
+    gone: Vec<Skill>,
 }
 
 impl Part {
@@ -41,10 +42,26 @@ impl Part {
     /// Disk, if a file cannot be written, or has been changed meanwhile. What was changed before stays; a second call does the rest.
     pub fn make(&self) -> Result<(), Failure> {
         self.changes.iter().try_for_each(Change::make)?;
-        if self.removes {
-            self.skill.tidy();
-        }
+        self.gone.iter().for_each(Skill::tidy);
         Ok(())
+    }
+
+    /// Takes a skill away, but for what was changed since.
+    fn without(&mut self, skill: Skill) -> Result<(), Failure> {
+        let (changes, left) = skill.take()?;
+        self.changes.extend(changes);
+        self.notes.extend(left.iter().map(|path| format!("{} was changed since, and stays", path.display())));
+        self.gone.push(skill);
+        Ok(())
+    }
+
+    /// Takes away the copy of its own that an earlier version put there.
+    fn without_former(&mut self, home: &Home) -> Result<(), Failure> {
+        let former = self.client.former_skills(home).map(|skills| skills.join(NAME)).filter(|path| !path.is_symlink());
+        match former.map(Skill::find).transpose()? {
+            Some(skill) if skill.version().is_some() => self.without(skill),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -75,42 +92,74 @@ pub fn found(home: &Home) -> Vec<Client> {
     Client::ALL.into_iter().filter(|client| client.directory(home).is_dir()).collect()
 }
 
-/// What would set up this agent.
+/// What would set up these agents. Those that share a folder of skills have one copy there, which comes with the first.
 ///
 /// # Errors
-/// Usage, if its configuration is not understood; disk, if a file cannot be read or somebody else's is in the way.
-pub fn set_up(client: Client, home: &Home) -> Result<Part, Failure> {
-    let skill = Skill::find(client.skills(home).join(NAME))?;
-    let mut changes = skill.put()?;
-    let mut notes = Vec::new();
-    if let Some(version) = skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION")) {
-        notes.push(format!("the skill there is of version {version}; this is {}", env!("CARGO_PKG_VERSION")));
+/// Usage, if a configuration is not understood; disk, if a file cannot be read or somebody else's is in the way.
+pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
+    let mut parts: Vec<Part> = Vec::new();
+    for &client in clients {
+        let mut part = Part { client, changes: Vec::new(), notes: Vec::new(), gone: Vec::new() };
+        let directory = client.skills(home);
+        if !parts.iter().any(|other| other.client.skills(home) == directory) {
+            let skill = Skill::find(directory.join(NAME))?;
+            part.changes.extend(skill.put()?);
+            if let Some(version) = skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION")) {
+                part.notes.push(format!("the skill there is of version {version}; this is {}", env!("CARGO_PKG_VERSION")));
+            }
+        }
+        part.without_former(home)?;
+        let config = Config::read(client, home)?;
+        let command = entry::command()?;
+        match config.entry()? {
+            Some(there) if !is_ours(client, &there, &command) => part.notes.push(config.foreign()),
+            Some(there) if is_current(client, &there, &command) => {}
+            there => {
+                part.changes.push(config.put(&command, there.as_ref())?);
+                part.notes.extend(entry::explained(client).iter().map(|note| (*note).to_owned()));
+            }
+        }
+        parts.push(part);
     }
-    let config = Config::read(client, home)?;
-    let command = entry::command()?;
-    match config.entry()? {
-        Some(there) if !is_ours(client, &there, &command) => notes.push(config.foreign()),
-        Some(there) if started(client, &there) == Some(&command) => {}
-        there => changes.push(config.put(&command, there.as_ref())?),
-    }
-    Ok(Part { client, changes, notes, skill, removes: false })
+    Ok(parts)
 }
 
-/// What would undo that.
+/// What would undo that. A skill that another agent shares stays as long as that one has the server.
 ///
 /// # Errors
 /// As for [`set_up`].
-pub fn remove(client: Client, home: &Home) -> Result<Part, Failure> {
-    let skill = Skill::find(client.skills(home).join(NAME))?;
-    let (mut changes, left) = skill.take()?;
-    let mut notes: Vec<String> = left.iter().map(|path| format!("{} was changed since, and stays", path.display())).collect();
-    let config = Config::read(client, home)?;
-    match config.entry()? {
-        Some(there) if is_ours(client, &there, &entry::command()?) => changes.push(config.take(&there)?),
-        Some(_) => notes.push(config.foreign()),
-        None => {}
+pub fn remove(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
+    let mut parts: Vec<Part> = Vec::new();
+    for &client in clients {
+        let mut part = Part { client, changes: Vec::new(), notes: Vec::new(), gone: Vec::new() };
+        let directory = client.skills(home);
+        let shares = |other: Client| other.skills(home) == directory;
+        let skill = Skill::find(directory.join(NAME))?;
+        let config = Config::read(client, home)?;
+        let there = config.entry()?;
+        let others = Client::ALL.into_iter().filter(|other| !clients.contains(other) && shares(*other));
+        let users: Vec<_> = others.filter(|other| has_server(*other, home)).map(Client::name).collect();
+        if skill.version().is_some() && !users.is_empty() {
+            if there.is_some() {
+                part.notes.push(format!("the skill in {} stays: {} has it too", skill.directory().display(), users.join(", ")));
+            }
+        } else if !parts.iter().any(|earlier| shares(earlier.client)) {
+            part.without(skill)?;
+        }
+        part.without_former(home)?;
+        match there {
+            Some(there) if is_ours(client, &there, &entry::command()?) => part.changes.push(config.take(&there)?),
+            Some(_) => part.notes.push(config.foreign()),
+            None => {}
+        }
+        parts.push(part);
     }
-    Ok(Part { client, changes, notes, skill, removes: true })
+    Ok(parts)
+}
+
+/// Whether an agent has a server that is called so, or a configuration that does not tell.
+fn has_server(client: Client, home: &Home) -> bool {
+    Config::read(client, home).and_then(|config| config.entry()).map_or(true, |there| there.is_some())
 }
 
 /// The file that names an agent's MCP servers.
@@ -130,7 +179,7 @@ impl Config {
     /// The way to our entry.
     fn place(&self) -> Result<&'static [&'static str], Fault> {
         Ok(match self.client {
-            Client::Claude | Client::Cursor => &["mcpServers", NAME],
+            Client::Claude | Client::Cursor | Client::Gemini => &["mcpServers", NAME],
             Client::Codex => &["mcp_servers", NAME],
             Client::OpenCode => {
                 // Its second version has them one level deeper. A server of the first that is called so has a type.
@@ -158,8 +207,8 @@ impl Config {
             _ => self.place().and_then(|place| json::put(text, place, &entry::entry(self.client, command))),
         };
         let after = after.map_err(|fault| self.refuse(fault))?;
-        let mut shown = self.shown('+', command);
-        shown.splice(0..0, old.map(|old| self.shown('-', old)).unwrap_or_default());
+        let mut shown = old.map(|old| self.shown('-', self.text.as_deref(), old)).unwrap_or_default();
+        shown.extend(self.shown('+', Some(&after), command));
         Ok(Change { path: self.path.clone(), before: self.text.clone(), after: Some(after), shown })
     }
 
@@ -171,17 +220,17 @@ impl Config {
             _ => self.place().and_then(|place| json::take(text, place)),
         };
         let after = after.map_err(|fault| self.refuse(fault))?;
-        Ok(Change { path: self.path.clone(), before: self.text.clone(), after, shown: self.shown('-', command) })
+        Ok(Change { path: self.path.clone(), before: self.text.clone(), after, shown: self.shown('-', Some(text), command) })
     }
 
-    /// The lines that come or go.
-    fn shown(&self, sign: char, command: &str) -> Vec<String> {
-        let text = match (self.client, self.place()) {
-            (Client::Codex, _) => toml::table(NAME, command),
+    /// The lines of the entry that starts `command`, which come into this text or go from it.
+    fn shown(&self, sign: char, text: Option<&str>, command: &str) -> Vec<String> {
+        let entry = match (self.client, self.place()) {
+            (Client::Codex, _) => toml::written(text.unwrap_or_default(), NAME, command),
             (_, Ok(place)) => format!("{}: {}", place.join("."), entry::entry(self.client, command)),
             (_, Err(_)) => String::new(),
         };
-        text.lines().map(|line| format!("{sign} {line}")).collect()
+        entry.lines().map(|line| format!("{sign} {line}")).collect()
     }
 
     fn foreign(&self) -> String {

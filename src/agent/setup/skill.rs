@@ -45,6 +45,11 @@ impl Skill {
         Ok(Self { directory, record, recorded })
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The version that was put here.
     pub fn version(&self) -> Option<&str> {
         self.record.as_ref().map(|record| record.version.as_str())

@@ -1,11 +1,21 @@
 //! An entry in Codex's configuration, put in and taken out as text, so that everything around it stays byte for byte.
 
 use super::Fault;
+use super::client::Client;
+use super::entry::is_current;
+use super::rules::TOOLS;
 use serde_json::{Value, json};
-use toml_edit::Document;
+use toml_edit::{Document, Item};
 
 /// The table of its MCP servers.
 const SERVERS: &str = "mcp_servers";
+/// The variables that the server is started with, if its user has set them: Codex passes on none that is not named.
+pub const VARIABLES: [&str; 2] = ["PINHOLE_NETWORK", "PINHOLE_RELAY"];
+
+/// What is said of a tool that is called without a question.
+pub fn approved() -> Value {
+    json!({ "approval_mode": "approve" })
+}
 
 /// The entry `name`, if it is there, as JSON.
 ///
@@ -16,14 +26,18 @@ pub fn get(text: &str, name: &str) -> Result<Option<Value>, Fault> {
     let Some(servers) = document.get(SERVERS) else { return Ok(None) };
     let servers = servers.as_table_like().ok_or_else(|| Fault(format!("has something else than a table as {SERVERS}")))?;
     let Some(entry) = servers.get(name) else { return Ok(None) };
-    // What is no table of texts and lists of texts is nobody's that we know.
     let fields = entry.as_table_like().into_iter().flat_map(toml_edit::TableLike::iter);
-    let value = |item: &toml_edit::Item| match (item.as_str(), item.as_array()) {
-        (Some(text), _) => json!(text),
-        (_, Some(list)) => list.iter().map(|item| item.as_str().map_or(Value::Null, Value::from)).collect(),
-        _ => Value::Null,
-    };
     Ok(Some(fields.map(|(name, item)| (name.to_owned(), value(item))).collect()))
+}
+
+/// A value as JSON. What is no table of texts and lists of texts is nobody's that we know.
+fn value(item: &Item) -> Value {
+    match (item.as_str(), item.as_array(), item.as_table_like()) {
+        (Some(text), _, _) => json!(text),
+        (_, Some(list), _) => list.iter().map(|item| item.as_str().map_or(Value::Null, Value::from)).collect(),
+        (_, _, Some(table)) => table.iter().map(|(name, item)| (name.to_owned(), value(item))).collect(),
+        _ => Value::Null,
+    }
 }
 
 /// The text with `name` as a server that is started by `command`; without a text, that of a new file. An entry `old` that starts
@@ -36,25 +50,24 @@ pub fn put(text: Option<&str>, name: &str, command: &str, old: Option<&str>) -> 
     let new = table(name, command);
     let after = match (text, old) {
         (None, _) => format!("{new}\n"),
-        (Some(text), Some(old)) => text.replacen(&table(name, old), &new, 1),
+        (Some(text), Some(old)) => text.replacen(&written(text, name, old), &new, 1),
         // Where the last line has no end, the new one has none, and is known by that when it is taken out.
         (Some(text), None) if text.is_empty() || text.ends_with('\n') => format!("{text}\n{new}\n"),
         (Some(text), None) => format!("{text}\n\n{new}"),
     };
-    let now = get(&after, name).ok().flatten();
-    if now != Some(json!({ "command": command, "args": ["mcp"] })) {
-        return Err(Fault("is written in a form that is not changed by a program".to_owned()));
+    match get(&after, name) {
+        Ok(Some(now)) if is_current(Client::Codex, &now, command) => Ok(after),
+        _ => Err(Fault("is written in a form that is not changed by a program".to_owned())),
     }
-    Ok(after)
 }
 
-/// The text without the server `name` that is started by `command`; nothing if the file came with it.
+/// The text without the server `name` that is started by `command`, and without what Codex has added to it; nothing if the file came
+/// with it.
 ///
 /// # Errors
 /// If the entry is there in another form than that of [`put`].
 pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fault> {
-    let table = table(name, command);
-    let Some((before, after)) = text.split_once(&table) else {
+    let Some((before, after)) = text.split_once(&written(text, name, command)) else {
         return Err(Fault(format!("has {SERVERS}.{name} in a form that is not changed by a program")));
     };
     if (before, after) == ("", "\n") {
@@ -66,12 +79,32 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
     };
     match get(&rest, name)? {
         None => Ok(Some(rest)),
+        // The answers that Codex keeps are tables of their own.
+        Some(left) if left.as_object().is_some_and(|left| left.keys().all(|key| key == "tools")) => {
+            let mut document = parse(&rest)?.into_mut();
+            if let Some(servers) = document.get_mut(SERVERS).and_then(Item::as_table_like_mut) {
+                servers.remove(name);
+            }
+            Ok(Some(document.to_string()))
+        }
         Some(_) => Err(Fault(format!("has {SERVERS}.{name} in more than one place"))),
     }
 }
 
+/// The table of a server as it stands in the text: that of now, or that of an earlier version, which had less in it.
+pub fn written(text: &str, name: &str, command: &str) -> String {
+    let now = table(name, command);
+    if text.contains(&now) { now } else { bare(name, command) }
+}
+
 /// The table of a server, without the end of its last line.
 pub fn table(name: &str, command: &str) -> String {
+    let variables = VARIABLES.map(|variable| format!("\"{variable}\"")).join(", ");
+    let tools = TOOLS.map(|tool| format!("\ntools.{tool}.approval_mode = \"approve\"")).concat();
+    format!("{}\nenv_vars = [{variables}]{tools}", bare(name, command))
+}
+
+fn bare(name: &str, command: &str) -> String {
     format!("[{SERVERS}.{name}]\ncommand = {}\nargs = [\"mcp\"]", toml_edit::Value::from(command))
 }
 
