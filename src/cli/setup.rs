@@ -2,6 +2,7 @@
 
 use super::print;
 use crate::agent::setup::client::{Client, Home};
+use crate::agent::setup::rules::rules;
 use crate::agent::setup::{self, Part};
 use crate::failure::Failure;
 use clap::ValueEnum;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 What is set up for this user: the skill, which is /pinhole in Claude Code, Cursor, OpenCode and
 Gemini CLI and $pinhole in Codex, and the MCP server `pinhole mcp`. The rest of each file stays as
 it is, and what is not understood is not touched. No rule about what an agent may do is changed but
-for Codex, where the tools that send nothing are approved.
+for Codex, where the tools that send nothing are approved; other rules that are safe are shown.
 
 Examples:
   pinhole setup                          what would be done for the agents that are found here
@@ -103,6 +104,8 @@ impl Args {
         let listed = parts.iter().map(|part| listed(part, does)).collect::<Vec<_>>().join("\n");
         let nothing = parts.iter().all(|part| part.changes.is_empty());
         let to_agent = !(does || self.remove || self.print || std::io::stdout().is_terminal());
+        // An agent that reads this is not to change what it may do.
+        let listed = if self.remove || to_agent { listed } else { format!("{listed}\n{}", ruled(&parts)) };
         print(&match (does, nothing) {
             (false, true) if to_agent => {
                 format!("{listed}\nThe user has run `pinhole setup`. There is nothing left to do; please tell them so.")
@@ -178,6 +181,19 @@ fn listed(part: &Part, done: bool) -> String {
         lines.push("  nothing to do: it is as it should be".to_owned());
     }
     lines.join("\n") + "\n"
+}
+
+/// The rules that are left to the user.
+fn ruled(parts: &[Part]) -> String {
+    let of = |part: &Part| {
+        let (place, rules) = rules(part.client);
+        format!("  {}: {place}\n{}\n", part.client.name(), rules.iter().map(|rule| format!("    {rule}")).collect::<Vec<_>>().join("\n"))
+    };
+    format!(
+        "Rules with which an agent asks less, for its user to write and not for the agent. They let it send no file and no secret, and\n\
+         what starts a program or opens the fence stands before the subcommand, where they do not reach.\n{}",
+        parts.iter().map(of).collect::<String>()
+    )
 }
 
 fn nobody(home: &Home, removes: bool) -> String {

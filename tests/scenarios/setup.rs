@@ -222,6 +222,20 @@ fn removing_offers_nothing_to_apply() {
     assert!(!here.home().join(".agents").exists());
 }
 
+/// The rules are for the user: what an agent reads has none.
+#[test]
+fn safe_rules_are_shown_for_each_agent_and_only_to_its_user() {
+    let here = full();
+    let said = here.run_plain(["setup", "--print"]);
+    for rule in ["Bash(pinhole receive:*)", "mcp__pinhole__open", "prefix_rule(", "mcpAllowlist", "pinhole_receive", "commandPrefix"] {
+        assert!(said.contains(rule), "{rule}: {said}");
+    }
+    for sends in ["pinhole send", "pinhole ask", "pinhole give", "__send", ":send", "_send", "_ask"] {
+        assert!(!said.contains(sends), "{sends}: {said}");
+    }
+    assert!(!here.run_plain(["setup"]).contains("Rules with which"));
+}
+
 #[test]
 fn the_program_is_named_as_it_is_found() {
     let here = full();

@@ -5,7 +5,7 @@ pub mod client;
 mod disk;
 mod entry;
 mod json;
-mod rules;
+pub mod rules;
 mod skill;
 mod toml;
 
