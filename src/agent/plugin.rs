@@ -16,6 +16,11 @@ pub const FILES: &[File] = files![
     "mcp.json",
     "plugin.json",
     "skills/pinhole/SKILL.md",
+    "skills/pinhole/references/files.md",
+    "skills/pinhole/references/network.md",
+    "skills/pinhole/references/sandbox.md",
+    "skills/pinhole/references/secrets.md",
+    "skills/pinhole/references/talk.md",
     "skills/pinhole/references/trouble.md",
 ];
 

