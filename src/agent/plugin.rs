@@ -11,8 +11,10 @@ macro_rules! files {
 pub const FILES: &[File] = files![
     ".claude-plugin/marketplace.json",
     ".claude-plugin/plugin.json",
+    ".codex-plugin/mcp.json",
     ".codex-plugin/plugin.json",
     ".mcp.json",
+    "README.md",
     "mcp.json",
     "plugin.json",
     "skills/pinhole/SKILL.md",

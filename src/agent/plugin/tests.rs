@@ -40,7 +40,7 @@ fn manifests_have_this_version_and_what_their_specifications_allow() {
     let claude = json(".claude-plugin/plugin.json");
     only(&claude, &with(&["$schema", "mcpServers"]));
     let marketplace = json(".claude-plugin/marketplace.json");
-    only(&marketplace, &["name", "owner", "plugins"]);
+    only(&marketplace, &["name", "description", "owner", "plugins"]);
     only(&marketplace["plugins"][0], &["name", "version", "source", "description"]);
     assert_eq!(marketplace["plugins"][0]["source"], "./");
     // developers.openai.com/codex/plugins/build
@@ -57,9 +57,7 @@ fn manifests_have_this_version_and_what_their_specifications_allow() {
     for manifest in [&claude, &codex, &agent] {
         assert_eq!(manifest["license"], env!("CARGO_PKG_LICENSE"));
     }
-    for place in [&claude["mcpServers"], &codex["mcpServers"]] {
-        assert_eq!(place, "./.mcp.json");
-    }
+    assert_eq!([&claude["mcpServers"], &codex["mcpServers"]], ["./.mcp.json", "./.codex-plugin/mcp.json"]);
     let server = |extra: Value| {
         let mut server = json!({ "command": "pinhole", "args": ["mcp"] });
         server.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -67,6 +65,19 @@ fn manifests_have_this_version_and_what_their_specifications_allow() {
     };
     assert_eq!(json(".mcp.json"), json!({ "mcpServers": server(json!({})) }));
     assert_eq!(json("mcp.json")["mcpServers"], server(json!({ "type": "stdio" })));
+    // Codex hands a server no variable that is not named.
+    let variables = json!({ "env_vars": ["PINHOLE_NETWORK", "PINHOLE_RELAY"] });
+    assert_eq!(json(".codex-plugin/mcp.json"), json!({ "mcpServers": server(variables) }));
+}
+
+/// Claude Code looks for a marketplace at the root of a repository; that in the directory itself is for who has unpacked it.
+#[test]
+fn the_repository_is_a_marketplace_of_claude_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let marketplace = std::fs::read_to_string(root.join(".claude-plugin/marketplace.json")).unwrap();
+    let unpacked = text(".claude-plugin/marketplace.json").replace("\"./\"", "\"./src/agent/plugin\"");
+    assert_eq!(marketplace, unpacked);
+    assert!(root.join("src/agent/plugin/.claude-plugin/plugin.json").is_file());
 }
 
 /// Codex looks for marketplaces at the root of a repository, and does not take that root for a plugin.
