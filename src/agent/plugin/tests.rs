@@ -181,8 +181,9 @@ fn the_skill_has_only_receive_repeated_and_names_the_channel_of_what_is_sent() {
     assert!(eleven.lines().next().unwrap().contains("never `send` or `ask` again"));
     let text = skill().map(|(_, text)| text).collect::<Vec<_>>().join("\n");
     let commands = text.split('`').chain(text.lines().filter_map(|line| line.strip_prefix("    ")));
-    for command in commands.filter(|word| word.starts_with("pinhole send ") || word.starts_with("pinhole ask ")) {
-        let channel = command.split(' ').nth(2).unwrap();
+    for command in commands.filter(|word| word.starts_with("pinhole ")) {
+        let Some((_, rest)) = [" send ", " ask "].into_iter().find_map(|name| command.split_once(name)) else { continue };
+        let channel = rest.split(' ').next().unwrap();
         assert!(["CODE", "9471", "--help"].contains(&channel), "{command}");
     }
 }
