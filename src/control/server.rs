@@ -77,7 +77,7 @@ impl Server {
                     if stream.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw()) {
                         let (read, write) = stream.into_split();
                         // A command that has gone has no use for an answer.
-                        let _ = serve(read, write, &control, answer).await;
+                        let _ = serve(read, write, &control, answer, false).await;
                     }
                     drop(place);
                 });
@@ -104,7 +104,7 @@ impl Control {
             let (read, write) = tokio::io::split(theirs);
             // The process goes on, so nothing at its end waits for answers.
             let (answer, _) = mpsc::channel(1);
-            let _ = serve(read, write, &control, answer).await;
+            let _ = serve(read, write, &control, answer, true).await;
         });
         ours
     }
@@ -139,12 +139,13 @@ impl Drop for Server {
     }
 }
 
-/// Serves one command; `answer` is held for as long as the end of the session waits for it.
+/// Serves one command, of this process if it is `within`; `answer` is held for as long as the end of the session waits for it.
 async fn serve(
     read: impl AsyncRead + Unpin,
     mut write: impl AsyncWrite + Unpin,
     control: &Control,
     answer: mpsc::Sender<()>,
+    within: bool,
 ) -> io::Result<()> {
     let mut read = Buffered::new(read);
     let Some(line) = timeout(PATIENCE, wire::line(&mut read)).await?? else { return Ok(()) };
@@ -193,7 +194,10 @@ async fn serve(
             }
         }
         What::Send { things, wait } => {
-            let brought = timeout(PATIENCE, wares::read(&mut read, things, control.0.fence.as_ref())).await?;
+            // The process that holds the session brings its fence of the moment with what it sends: where its agent works can change.
+            let fenced = things.iter().all(|thing| !matches!(thing.kind, Kind::Files { fence: None, .. }));
+            let own = control.0.fence.as_ref().filter(|_| !(within && fenced));
+            let brought = timeout(PATIENCE, wares::read(&mut read, things, own)).await?;
             let sent = match brought {
                 Ok(Brought { wares, about, feed }) => control.send(wares).await.map(|fates| (fates, about, feed)),
                 Err(failure) => Err(failure),

@@ -70,14 +70,14 @@ impl Parcel {
 
 impl Bounds {
     fn of(fence: &Fence) -> Self {
-        let (roots, sensitive, why) = fence.tell();
+        let (roots, sensitive, why, keeper) = fence.tell();
         let roots = roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect();
-        Self { roots, sensitive, why: why.to_owned(), typed: fence.typed().clone() }
+        Self { roots, sensitive, why: why.to_owned(), keeper, typed: fence.typed().clone() }
     }
 
     fn fence(self) -> Fence {
         let roots = self.roots.into_iter().map(|root| OsString::from_vec(root).into()).collect();
-        Fence::told(roots, self.sensitive, self.why).typed_as(self.typed)
+        Fence::told(roots, self.sensitive, self.why).kept_by(self.keeper).typed_as(self.typed)
     }
 }
 
@@ -160,6 +160,7 @@ async fn selection(paths: Vec<PathBuf>, options: Options, stream: impl io::Read 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::outbox::Keeper;
 
     async fn arrive(parcel: Parcel) -> Result<(Vec<Ware>, Vec<Option<Unsettled>>), Failure> {
         let (thing, Content::Bytes(bytes)) = parcel.packed() else { panic!("a stream") };
@@ -219,6 +220,12 @@ mod tests {
             let read = read(&mut &bytes[..], vec![thing], own.as_ref()).await;
             assert_eq!(read.map(|_| ()).map_err(|failure| failure.kind.as_str()), if sent { Ok(()) } else { Err("fenced") }, "{path:?}");
         }
+        // Who can open it is told, too.
+        let server = Bounds::of(&fence(&odd).kept_by(Keeper::Server));
+        let told: Bounds = serde_json::from_slice(&serde_json::to_vec(&server).unwrap()).unwrap();
+        assert_eq!(told.fence().tell(), fence(&odd).kept_by(Keeper::Server).tell());
+        let old: Bounds = serde_json::from_str(r#"{"roots":[],"sensitive":false,"why":"--fence"}"#).unwrap();
+        assert_eq!(old.keeper, Keeper::Command);
     }
 
     #[tokio::test]

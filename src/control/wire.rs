@@ -3,7 +3,7 @@
 
 use super::owner::Visitor;
 use crate::failure::{Advice, Failure, Kind};
-use crate::files::outbox::Links;
+use crate::files::outbox::{Keeper, Links};
 use crate::session::event::Stored;
 use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,8 @@ pub(super) struct Bounds {
     /// The command line with which it would be opened.
     #[serde(default)]
     pub(super) typed: Typed,
+    #[serde(default)]
+    pub(super) keeper: Keeper,
 }
 
 /// Something that is still on its way when nobody waits for it any longer.

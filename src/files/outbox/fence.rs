@@ -11,6 +11,7 @@ use crate::files::spot::Spot;
 use crate::files::variable::is_agents;
 use crate::typed::Typed;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -36,9 +37,11 @@ pub struct Fence {
 }
 
 /// Whose fence it is, and so who can open it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Keeper {
     /// The command that sends.
+    #[default]
     Command,
     /// The command that opened the channel.
     Channel,
@@ -85,6 +88,12 @@ impl Fence {
         &self.typed
     }
 
+    /// The same, which this keeper can open.
+    #[must_use]
+    pub fn kept_by(self, keeper: Keeper) -> Self {
+        Self { keeper, ..self }
+    }
+
     /// The same, which lets these environment variables out, and no other.
     #[must_use]
     pub fn letting_out(self, variables: Vec<String>) -> Self {
@@ -119,10 +128,10 @@ impl Fence {
         Self { around: around.map(Box::new), ..self }
     }
 
-    /// What is allowed, to tell another process: roots, whether what is sensitive may be sent, why it is on.
+    /// What is allowed, to tell another process: roots, whether what is sensitive may be sent, why it is on, and whose it is.
     #[must_use]
-    pub fn tell(&self) -> (&[PathBuf], bool, &str) {
-        (&self.roots, self.sensitive, &self.why)
+    pub fn tell(&self) -> (&[PathBuf], bool, &str, Keeper) {
+        (&self.roots, self.sensitive, &self.why, self.keeper)
     }
 
     /// Whether what is open at `handle` may be sent. `named` is the path that led there. A pipe without a name is what a shell has opened,
