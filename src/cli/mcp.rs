@@ -22,7 +22,12 @@ use std::time::Instant;
 An MCP client starts it and speaks to it on standard input and output; it is not for typing. It
 holds its channels itself, so they end with it. The options are those of `host` and `connect`, and
 hold for each channel that the agent opens or joins; --detach, --transcript and --verify, which are
-for one channel or a person, are refused. It always has a sending fence.
+for one channel or a person, are refused.
+
+It always has a sending fence, around the folders that its client says the agent works in (Codex's
+sandbox, roots, CLAUDE_PROJECT_DIR), else around the working directory if that can be a project's,
+and around what --allow names. If nothing says so, the user is asked once by way of the client, or
+no file leaves. With --fence it is the working directory, whatever the client says.
 
 Examples:
   pinhole mcp                                the command for a client: claude mcp add pinhole -- pinhole mcp
@@ -104,6 +109,10 @@ impl Terms for Args {
 
     fn fence(&self) -> Result<Fence, Failure> {
         self.fencing.always("an agent sends through it", Keeper::Server)
+    }
+
+    fn works_here(&self) -> bool {
+        self.fencing.is_named()
     }
 
     fn sees_all_sessions(&self) -> bool {

@@ -195,7 +195,7 @@ async fn serve(
         }
         What::Send { things, wait } => {
             // The process that holds the session brings its fence of the moment with what it sends: where its agent works can change.
-            let fenced = things.iter().all(|thing| !matches!(thing.kind, Kind::Files { fence: None, .. }));
+            let fenced = things.iter().all(|thing| !matches!(thing.kind, ThingKind::Files { fence: None, .. }));
             let own = control.0.fence.as_ref().filter(|_| !(within && fenced));
             let brought = timeout(PATIENCE, wares::read(&mut read, things, own)).await?;
             let sent = match brought {

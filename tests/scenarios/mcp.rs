@@ -1,5 +1,6 @@
 //! The MCP server as clients meet it: lines of JSON-RPC on its standard input and output, in both lifecycles of the protocol.
 
+mod folders;
 mod hostile;
 mod life;
 mod lines;

@@ -76,9 +76,11 @@ pub(super) struct Send {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SendFile {
-    /// Files or folders to send, together; a relative path begins at the working directory of this server, and ~ is no home here.
+    /// Files or folders to send, together; a relative path begins at cwd, and ~ is no home here.
     #[schemars(length(min = 1))]
     pub(super) paths: Vec<String>,
+    /// The folder at which relative paths begin, inside what may be sent. Default: the first that the client works in.
+    pub(super) cwd: Option<String>,
     /// The channel's number, code or label. May be left out while one is open.
     #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
@@ -98,6 +100,8 @@ pub(super) struct SendSecret {
     pub(super) variable: Option<String>,
     /// What to call it at the other side. Default: the name of the variable or file.
     pub(super) name: Option<String>,
+    /// The folder at which a relative path begins, as for send_file.
+    pub(super) cwd: Option<String>,
     /// The channel's number, code or label. May be left out while one is open.
     #[serde(default, deserialize_with = "named")]
     pub(super) channel: Option<String>,
@@ -128,6 +132,8 @@ pub(super) struct Receive {
     pub(super) secret_to_file: Option<String>,
     /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other side gave it. A credential's name, such as API_KEY, which replaces none that is there.
     pub(super) secret_to_env_file: Option<String>,
+    /// The folder at which a relative path of these begins, and where a name alone goes, too, and not into the private folder.
+    pub(super) cwd: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -207,19 +213,23 @@ impl Receive {
 }
 
 impl Receive {
-    /// Where a secret goes, if that is what is wanted. Who chooses place and name may be the other side, through what the agent reads, so
-    /// both are held against what the server was started with.
-    pub(super) fn secret_to(&self, allowed: &Landings) -> Result<Option<SecretFile>, Failure> {
+    /// True if a secret is wanted, and not events.
+    pub(super) const fn takes_a_secret(&self) -> bool {
+        self.secret_to_file.is_some() || self.secret_to_env_file.is_some()
+    }
+
+    /// Where a secret goes. Who chooses place and name may be the other side, through what the agent reads, so both are held against what
+    /// the server was started with.
+    pub(super) fn secret_to(&self, allowed: &Landings) -> Result<SecretFile, Failure> {
         match (&self.secret_to_file, &self.secret_to_env_file) {
-            (None, None) => Ok(None),
-            (Some(file), None) => Ok(Some(SecretFile::New(allowed.spot(file.as_ref())?))),
+            (Some(file), None) => Ok(SecretFile::New(allowed.spot(file.as_ref())?)),
             (None, Some(file)) => {
                 let file = EnvFile::parse(file.into()).map_err(|failure| failure.next("write it as FILE:NAME, such as .env:API_KEY"))?;
                 let spot = allowed.spot(file.path())?;
                 let file = allowed.variable(file).chosen_by_agent(spot);
-                file.check().map(|()| Some(SecretFile::Env(file)))
+                file.check().map(|()| SecretFile::Env(file))
             }
-            (Some(_), Some(_)) => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
+            _ => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What each tool does.
 
 use super::arguments::{self, read, usage, wait};
+use super::client::{Client, Stop};
 use super::progress::Progress;
 use super::results::{Answered, Calling, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
 use super::sessions::{Sessions, blocking, ended};
+use super::workspace::{begun_at, led_from};
 use super::{LONGEST_WAIT, Wish};
 use crate::control::Control;
 use crate::control::client::Told;
@@ -11,7 +13,7 @@ use crate::control::found::Found;
 use crate::control::wares::Parcel;
 use crate::doctor;
 use crate::failure::{Exit, Failure, Kind};
-use crate::files::outbox::Options;
+use crate::files::outbox::{Fence, Options};
 use crate::files::secret_source::{SecretSource, is_variable};
 use crate::report;
 use crate::session::event::{Event, Way};
@@ -35,16 +37,17 @@ const ELSEWHERE: &str = "call receive with another file as secret_to_file, or wi
 /// One call.
 pub(super) struct Call<'a> {
     pub(super) sessions: &'a Sessions,
+    pub(super) client: Client,
     pub(super) progress: Progress,
 }
 
 impl Call<'_> {
     /// Does what the tool of this name does; nothing if there is none.
-    pub(super) async fn run(self, tool: &str, arguments: JsonObject) -> Option<Result<Value, Failure>> {
+    pub(super) async fn run(self, tool: &str, arguments: JsonObject) -> Option<Result<Value, Stop>> {
         self.done(tool, arguments).await.transpose()
     }
 
-    async fn done(self, tool: &str, arguments: JsonObject) -> Result<Option<Value>, Failure> {
+    async fn done(self, tool: &str, arguments: JsonObject) -> Result<Option<Value>, Stop> {
         let done = match tool {
             "open" => said(&self.open(read(tool, arguments)?).await?),
             "connect" => said(&self.connect(read(tool, arguments)?).await?),
@@ -58,11 +61,11 @@ impl Call<'_> {
             "doctor" => said(&self.doctor(read(tool, arguments)?).await?),
             _ => return Ok(None),
         };
-        done.map(Some)
+        Ok(Some(done?))
     }
 
     async fn open(self, arguments::Open { label, ttl, relay, direct }: arguments::Open) -> Result<Opened, Failure> {
-        let found = self.sessions.start(Wish { code: None, direct, label, ttl, relay }).await?;
+        let found = self.sessions.start(Wish { code: None, direct, label, ttl, relay }, &self.client).await?;
         let channel = self.until(&found, |line| line.is_status("channel")).await?;
         let made = channel.and(found.here()).and_then(Control::channel).and_then(|channel| made(&Event::Channel(channel)));
         let opened = made.and_then(|line| {
@@ -81,7 +84,7 @@ impl Call<'_> {
     }
 
     async fn connect(self, arguments::Connect { code, label, ttl }: arguments::Connect) -> Result<Connected, Failure> {
-        let found = self.sessions.start(Wish { code: Some(code), label, ttl, ..Wish::default() }).await?;
+        let found = self.sessions.start(Wish { code: Some(code), label, ttl, ..Wish::default() }, &self.client).await?;
         let connected = self.until(&found, |line| line.is_status("connected")).await?;
         let state = if connected.is_some() { Met::Connected } else { Met::Waiting };
         Ok(Connected {
@@ -120,37 +123,63 @@ impl Call<'_> {
         self.deliver(&found, Parcel::Text(text), wait).await
     }
 
-    async fn send_file(self, arguments::SendFile { paths, channel, role, wait_s }: arguments::SendFile) -> Result<Sent, Failure> {
-        let wait = wait(wait_s, LONGEST_WAIT)?;
+    async fn send_file(self, arguments::SendFile { paths, cwd, channel, role, wait_s }: arguments::SendFile) -> Result<Sent, Stop> {
+        let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
         if paths.is_empty() {
-            return Err(usage("paths names nothing to send".into()));
+            return Err(usage("paths names nothing to send".into()).into());
         }
-        // Where the channel is in another process, what is relative would be another file.
-        let absolute = |path: String| std::path::absolute(&path).map_err(|error| usage(format!("{path:?} is no path: {error}")));
-        let paths = paths.into_iter().map(absolute).collect::<Result<Vec<PathBuf>, Failure>>()?;
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
-        // A session of this server has its fence already.
-        let fence = if found.here().is_some() { None } else { Some(self.sessions.fence()?) };
-        self.deliver(&found, Parcel::Files(paths, Options { fence, ..Options::default() }), wait).await
+        let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+        let (paths, fence) = self.leaving(&paths, cwd.as_deref(), until).await?;
+        let options = Options { fence: Some(fence), ..Options::default() };
+        let wait = until.saturating_duration_since(Instant::now());
+        Ok(self.deliver(&found, Parcel::Files(paths, options), wait).await?)
+    }
+
+    /// Where these paths lead, and the fence that what is there has to pass. Where nothing says which folder the agent works in the person is
+    /// asked, until `until`.
+    async fn leaving(&self, paths: &[PathBuf], cwd: Option<&str>, until: Instant) -> Result<(Vec<PathBuf>, Fence), Stop> {
+        let workspace = &self.sessions.workspace;
+        let fence = self.sessions.fence()?.working_in(&workspace.folders(&self.client).await?);
+        let start = begun_at(fence.first_folder(), cwd);
+        let paths = paths.iter().map(|path| led_from(start.as_deref(), path)).collect::<Result<Vec<PathBuf>, Failure>>()?;
+        let fence = match paths.first() {
+            // What is kept in wherever it lies is asked of nobody.
+            Some(first) if fence.is_closed() && !fence.clone().working_in(&["/".into()]).keeps_in(first) => {
+                fence.working_in(&[workspace.ask(&self.client, first, until).await?])
+            }
+            _ => fence,
+        };
+        if let Some(start) = start.filter(|_| cwd.is_some()) {
+            fence.admit_folder(&start)?;
+        }
+        Ok((paths, fence))
     }
 
     async fn send_secret(
         self,
-        arguments::SendSecret { file, variable, name, channel, role, wait_s }: arguments::SendSecret,
-    ) -> Result<Sent, Failure> {
-        let wait = wait(wait_s, LONGEST_WAIT)?;
+        arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s }: arguments::SendSecret,
+    ) -> Result<Sent, Stop> {
+        let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
         let source = match (file, variable) {
             (Some(file), None) => SecretSource::File(file.into()),
             (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
             // Not repeated: it may be the value itself.
-            (None, Some(_)) => return Err(usage("variable is no name of an environment variable".into())),
-            _ => return Err(usage("a secret comes from one place, its file or its variable".into())),
+            (None, Some(_)) => return Err(usage("variable is no name of an environment variable".into()).into()),
+            _ => return Err(usage("a secret comes from one place, its file or its variable".into()).into()),
         };
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
+        let (source, fence) = match source {
+            SecretSource::File(file) => {
+                let (paths, fence) = self.leaving(&[file], cwd.as_deref(), until).await?;
+                (SecretSource::File(paths.into_iter().next().unwrap_or_default()), fence)
+            }
+            source => (source, self.sessions.fence()?),
+        };
         let name = name.or_else(|| source.label());
-        let fence = self.sessions.fence()?;
         let secret = blocking(move || source.read(Some(&fence))).await?;
-        self.deliver(&found, Parcel::Secret(name, Arc::new(secret)), wait).await
+        let wait = until.saturating_duration_since(Instant::now());
+        Ok(self.deliver(&found, Parcel::Secret(name, Arc::new(secret)), wait).await?)
     }
 
     /// Sends one thing and waits for what becomes of it.
@@ -194,11 +223,13 @@ impl Call<'_> {
         }
     }
 
-    async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Failure> {
+    async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Stop> {
         let (wait, bytes) = (wait(arguments.wait_s, 0)?, arguments.bytes());
         let found = self.sessions.find(arguments.channel.as_deref(), arguments.role.map(Into::into)).await?;
-        if let Some(file) = arguments.secret_to(&self.sessions.landings()?)? {
-            return self.collect(&found, file, wait).await;
+        if arguments.takes_a_secret() {
+            let folders = self.sessions.workspace.folders(&self.client).await?;
+            let file = arguments.secret_to(&self.sessions.landings(&folders, arguments.cwd.as_deref())?)?;
+            return Ok(self.collect(&found, file, wait).await?);
         }
         let lines = lines(&found, arguments.after, wait, bytes);
         let (events, more) = self.progress.beside(found.here(), lines, |moved| moved.way == Way::In).await?;

@@ -6,14 +6,17 @@
 
 mod arguments;
 mod calls;
+mod client;
 mod input;
 mod landings;
 mod lines;
 mod output;
 mod progress;
+mod project;
 mod results;
 mod sessions;
 mod tools;
+mod workspace;
 
 use crate::doctor::Setup;
 use crate::failure::{Failure, Kind};
@@ -22,16 +25,17 @@ use crate::files::variable::Accepted;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use calls::Call;
+use client::{Client, Stop};
 use input::Input;
 use lines::Lines;
 use output::unread;
 use pinhole_protocol::code::CodeAddress;
 use progress::Progress;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InputRequiredResult, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
-use rmcp::service::{RequestContext, ServerInitializeError};
+use rmcp::service::{NotificationContext, RequestContext, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use sessions::Sessions;
 use std::sync::Arc;
@@ -57,6 +61,9 @@ pub trait Terms: Send + Sync + 'static {
     /// # Errors
     /// If something that is allowed is not there.
     fn fence(&self) -> Result<Fence, Failure>;
+
+    /// True if the working directory is what the fence is around, whatever the client says.
+    fn works_here(&self) -> bool;
 
     /// True if the agent may see sessions of other processes of this user. It hears no code of theirs.
     fn sees_all_sessions(&self) -> bool;
@@ -151,24 +158,39 @@ struct Server {
     sessions: Arc<Sessions>,
 }
 
+impl Server {
+    /// Asks the client where its agent works, if it says that it knows.
+    fn learn(&self, context: NotificationContext<RoleServer>) {
+        if context.peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some()) {
+            self.sessions.workspace.learn(context.peer);
+        }
+    }
+}
+
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let implementation = Implementation::new("pinhole", env!("CARGO_PKG_VERSION")).with_title("pinhole");
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder().enable_experimental_with(client::wanted()).enable_tools().build();
         ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(tools::INSTRUCTIONS)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.learn(context);
+    }
+
+    async fn on_roots_list_changed(&self, context: NotificationContext<RoleServer>) {
+        self.learn(context);
     }
 
     async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(tools::all()))
     }
 
-    async fn call_tool(
-        &self,
-        CallToolRequestParams { name, arguments, .. }: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(&self, params: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+        let client = Client::of(&context, &params);
+        let CallToolRequestParams { name, arguments, .. } = params;
         let progress = Progress::new(context.peer.clone(), context.meta.get_progress_token());
-        let call = Call { sessions: &self.sessions, progress };
+        let call = Call { sessions: &self.sessions, client, progress };
         let arguments = arguments.unwrap_or_default();
         let done = tokio::select! {
             done = call.run(&name, arguments) => done,
@@ -185,8 +207,9 @@ impl ServerHandler for Server {
                 result.content = vec![ContentBlock::text(results::ascii(&value))];
                 result
             }
+            Err(Stop::Asks(questions)) => return Ok(InputRequiredResult::from_input_requests(questions).into()),
             // Without structured content, which clients hold against the schema of what a tool returns when it works.
-            Err(failure) => CallToolResult::error(vec![ContentBlock::text(results::ascii(&results::refusal(&failure)))]),
+            Err(Stop::Failed(failure)) => CallToolResult::error(vec![ContentBlock::text(results::ascii(&results::refusal(&failure)))]),
         }
         .into())
     }

@@ -1,7 +1,9 @@
 //! The sessions of this process: each on a thread and an event loop of its own, as if it were a process, so that none holds up another
 //! and nothing of it runs on when it has ended.
 
+use super::client::Client;
 use super::landings::{Landings, Private};
+use super::workspace::Workspace;
 use super::{Terms, Wish};
 use crate::control::found::{Found, Which, find, find_here, not_open, not_open_at_all, one};
 use crate::control::owner::{Owner, Visitor};
@@ -17,6 +19,7 @@ use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use pinhole_protocol::code::{Nameplate, Shape, shape};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -38,6 +41,8 @@ pub(super) struct Sessions {
     others: Option<Visitor>,
     own: Mutex<Own>,
     private: Private,
+    /// Where its agent works.
+    pub(super) workspace: Workspace,
 }
 
 #[derive(Default)]
@@ -51,14 +56,16 @@ impl Sessions {
     pub(super) fn new(terms: Arc<dyn Terms>) -> Self {
         let owner = Owner::server();
         let others = terms.sees_all_sessions().then(|| Visitor::of(owner.clone()).seeing_all());
-        Self { terms, owner, others, own: Mutex::default(), private: Private::default() }
+        let workspace = Workspace::new(terms.works_here());
+        Self { terms, owner, others, own: Mutex::default(), private: Private::default(), workspace }
     }
 
-    /// Starts a session.
-    pub(super) async fn start(&self, wish: Wish) -> Result<Found, Failure> {
+    /// Starts a session. What other commands bring is fenced in for good by what is known now of where the agent works.
+    pub(super) async fn start(&self, wish: Wish, client: &Client) -> Result<Found, Failure> {
         let terms = Arc::clone(&self.terms);
         let (plan, meet) = blocking(move || terms.purpose(wish)).await?;
-        let plan = Plan { owner: self.owner.clone(), ..plan };
+        let fence = plan.fence.map(|fence| fence.working_in(&self.workspace.known(client)));
+        let plan = Plan { owner: self.owner.clone(), fence, ..plan };
         let control = session::control(&plan, &meet, Reading::Within);
         self.enter(&control)?;
         let held = control.clone();
@@ -156,14 +163,14 @@ impl Sessions {
         Ok(which)
     }
 
-    /// What may be sent.
+    /// What may be sent, with the working directory for where the agent works.
     pub(super) fn fence(&self) -> Result<Fence, Failure> {
         self.terms.fence()
     }
 
-    /// Where received secrets may be written.
-    pub(super) fn landings(&self) -> Result<Landings<'_>, Failure> {
-        Ok(Landings::new(self.terms.secrets()?, &self.private))
+    /// Where a call that chooses `cwd`, of an agent that works in `folders`, may write received secrets.
+    pub(super) fn landings(&self, folders: &[PathBuf], cwd: Option<&str>) -> Result<Landings<'_>, Failure> {
+        Ok(Landings::new(self.terms.secrets()?, &self.private, folders, cwd))
     }
 
     /// What `doctor` looks at.

@@ -16,6 +16,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
+/// Who can open the fence of an MCP server, and how.
+const STARTED: &str = "a person can have the server started as: pinhole mcp";
+
 /// What may be sent: what lies in one of its roots and does not commonly hold secrets.
 #[derive(Clone, Debug)]
 pub struct Fence {
@@ -92,6 +95,37 @@ impl Fence {
     #[must_use]
     pub fn kept_by(self, keeper: Keeper) -> Self {
         Self { keeper, ..self }
+    }
+
+    /// The same around these folders, real paths, in place of the working directory.
+    #[must_use]
+    pub fn working_in(self, folders: &[PathBuf]) -> Self {
+        Self { roots: folders.iter().chain(&self.named).cloned().collect(), ..self }
+    }
+
+    /// The first folder that it is around; `None` if there is none.
+    #[must_use]
+    pub fn first_folder(&self) -> Option<&Path> {
+        self.roots.iter().map(PathBuf::as_path).find(|root| root.is_dir())
+    }
+
+    /// True if it lets no file out.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.roots.is_empty()
+    }
+
+    /// Whether this folder, at which relative paths begin, is inside.
+    ///
+    /// # Errors
+    /// `fenced` if it is not; exit 2 if it is no folder.
+    pub fn admit_folder(&self, path: &Path) -> Result<(), Failure> {
+        let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let folder = opened.map_err(|error| {
+            Failure::new(Kind::NoSuchFile, format!("the folder {path:?} cannot be opened: {}", io::Error::from(error)))
+                .next("name a folder that is there")
+        })?;
+        self.admit(folder, path).map_err(|barred| barred.failure())
     }
 
     /// The same, which lets these environment variables out, and no other.
@@ -265,7 +299,7 @@ impl Fence {
         let opens = match self.keeper {
             Keeper::Command => self.typed.with(&flags),
             Keeper::Channel => format!("with a code of its own: pinhole {flags} give {typed}"),
-            Keeper::Server => format!("a person can have the server started as: pinhole mcp {flags}"),
+            Keeper::Server => format!("{STARTED} {flags}"),
         };
         // What the system makes up there is opened by nobody for one thing to send.
         let next = if ["/proc", "/sys", "/dev"].iter().any(|system| path.starts_with(system)) {
@@ -338,6 +372,12 @@ impl Barred {
 /// Those that there are, with words between them.
 fn listed(words: &[Option<String>], between: &str) -> String {
     words.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(between)
+}
+
+/// What lets files out of this folder, or this file, through an MCP server.
+#[must_use]
+pub fn allowing(place: &Path) -> String {
+    format!("{STARTED} --allow {}", typed(place))
 }
 
 /// A path as it is typed into a shell; one with letters that a terminal could take for something else as it is quoted everywhere.
