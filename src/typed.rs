@@ -6,31 +6,43 @@ use std::ffi::{OsStr, OsString};
 /// Bytes of the longest line that is repeated.
 const LONGEST: usize = 2_000;
 
-/// What was typed behind the program's name, quoted for a shell; nothing if it is too long to repeat, or no text that a terminal and a shell
-/// would take as it is.
+/// What was typed behind the program's name.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Typed(Option<String>);
+pub enum Typed {
+    /// This, quoted for a shell.
+    Line(String),
+    /// What started a server, which whoever uses it has not typed.
+    Server,
+    /// What is too long to repeat, or no text that a terminal and a shell would take as it is.
+    #[default]
+    Unrepeatable,
+}
 
 impl Typed {
     /// These words.
     #[must_use]
     pub fn of(words: &[OsString]) -> Self {
         let words: Option<Vec<String>> = words.iter().map(|word| quoted(word)).collect();
-        Self(words.map(|words| words.join(" ")).filter(|line| !line.is_empty() && line.len() <= LONGEST))
+        let line = words.map(|words| words.join(" ")).filter(|line| !line.is_empty() && line.len() <= LONGEST);
+        line.map_or(Self::Unrepeatable, Self::Line)
     }
 
     /// The whole line.
     #[must_use]
     pub fn whole(&self) -> Option<String> {
-        self.0.as_ref().map(|line| format!("pinhole {line}"))
+        match self {
+            Self::Line(line) => Some(format!("pinhole {line}")),
+            Self::Server | Self::Unrepeatable => None,
+        }
     }
 
     /// The whole line with these options in front, which are quoted already.
     #[must_use]
     pub fn with(&self, options: &str) -> String {
-        match &self.0 {
-            Some(line) => format!("pinhole {options} {line}"),
-            None => format!("the same command with {options} before its name, as in: pinhole {options} give PATH"),
+        match self {
+            Self::Line(line) => format!("pinhole {options} {line}"),
+            Self::Server => format!("a person can have the server started as: pinhole mcp {options}"),
+            Self::Unrepeatable => format!("the same command with {options} before its name, as in: pinhole {options} give PATH"),
         }
     }
 }
@@ -59,6 +71,6 @@ mod tests {
         for words in [&[][..], &["give", "a\nb"], &["give", "é\u{202e}"], &["give", "\u{1b}[2J"], &["give", &"x".repeat(LONGEST)]] {
             assert!(with(words).starts_with("the same command with --allow x before its name"), "{words:?}");
         }
-        assert_eq!(Typed::of(&[OsString::from_vec(vec![0xff])]), Typed::default());
+        assert_eq!(Typed::of(&[OsString::from_vec(vec![0xff])]), Typed::Unrepeatable);
     }
 }

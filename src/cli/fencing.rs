@@ -93,6 +93,6 @@ impl Fencing {
                 .next("name it as in --allow-env API_KEY, without $ and without a value"));
         }
         let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone());
-        Ok(fence.typed_as(Typed::of(&detach::typed())))
+        Ok(fence.typed_as(if keeper == Keeper::Server { Typed::Server } else { Typed::of(&detach::typed()) }))
     }
 }

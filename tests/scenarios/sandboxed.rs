@@ -121,7 +121,7 @@ fn where_the_network_is_off_the_setting_that_allows_it_is_named() {
     let dumb = Sandbox { refused: &[Refused::Connect], offline: true, ..Sandbox::default() };
     let alone = Sandbox { offline: true, ..Sandbox::default() };
     let elsewhere = format!("{CODE}@192.0.2.1");
-    let relay = ["give", "--text", "x", "--insecure-relay", "--relay", "ws://192.0.2.1", "--allow-relay", "ws://192.0.2.1"];
+    let relay = ["--allow-relay", "ws://192.0.2.1", "give", "--text", "x", "--insecure-relay", "--relay", "ws://192.0.2.1"];
     let cases = [
         (deaf, ["give", "--text", "x"].as_slice()),
         (deaf, &["host"]),
