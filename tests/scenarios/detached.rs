@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No command of an agent may take longer (DESIGN 4).
@@ -396,5 +396,21 @@ fn a_sandbox_that_lets_things_live_on_lets_sessions_live_on() {
     let ended = Running::start(Sandbox::default().command(&here.0, ["host", "--detach"])).end().expect(0);
     assert_eq!(ended.one("session")["state"], "waiting");
     here.run(&["close"]).expect(0);
+    here.is_left_alone();
+}
+
+/// A shell is the first process of a container that has just begun, and has more to do than this one command.
+#[test]
+fn a_container_may_be_as_young_as_its_first_command() {
+    let here = Agent::new();
+    let inside = here.0.command([""; 0]);
+    let root = here.0.dir().parent().unwrap().to_owned();
+    let mut command = Command::new("bwrap");
+    command.current_dir(here.0.dir()).env_clear().envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind"]).args([&root, &root]);
+    command.args(["--unshare-pid", "--as-pid-1", "--", "sh", "-c"]);
+    command.arg("\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?").arg(inside.get_program());
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(said.matches("\"state\":\"waiting\"").count() == 2 && said.ends_with("\n0\n"), "{said}");
     here.is_left_alone();
 }

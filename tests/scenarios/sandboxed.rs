@@ -27,7 +27,7 @@ fn one_command_in_namespaces_of_its_own() {
     assert!(!ok && detail.contains("no network but loopback") && next.contains("outside the sandbox"), "{detail}");
     let (ok, detail, next) = said(&ended, "background");
     assert!(
-        !ok && detail.contains("PID namespace began with this very command")
+        !ok && detail.contains("PID namespace ends with this very command")
             && next.contains("`pinhole mcp`")
             && next.contains("without --detach"),
         "{detail}"
