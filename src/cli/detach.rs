@@ -12,6 +12,7 @@ use crate::doctor::{lives_on, not_detachable};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::secret_source::SecretSource;
 use crate::program;
+use crate::report::look::Sink;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
 use crate::session::event::Event;
@@ -42,6 +43,7 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
             .next("name a folder with -o DIR, or leave --detach out"));
     }
     lives_on()?;
+    Sink::Stdout.try_out().map_err(|error| unheard(&error))?;
     let mut interrupt = Interrupt::new()?;
     let (mut told, starter) = (Told::default(), starter(command)?);
     let gone = tokio::select! {
@@ -53,6 +55,10 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     };
     if let Some(failed) = told.end {
         return failed.map_or(Ok(false), |kind| Err(told.failure(kind)));
+    }
+    if let Some(error) = &told.unsaid {
+        told.abandon().await;
+        return Err(unheard(error));
     }
     told.trouble(report);
     let there = if gone { told.found().await } else { None };
@@ -72,7 +78,9 @@ async fn follow((mut starter, secret): (Child, Option<SecretVec>), told: &mut To
     }
     if let Some(output) = starter.stdout.take() {
         let mut lines = BufReader::new(output).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
+        while told.unsaid.is_none()
+            && let Ok(Some(line)) = lines.next_line().await
+        {
             told.line(&line, report);
         }
     }
@@ -103,6 +111,10 @@ struct Told {
     trouble: Option<Failure>,
     /// How the session has ended, if it has.
     end: Option<Option<Kind>>,
+    /// Whether anything of it was told.
+    heard: bool,
+    /// Why what has to be told could not be: its code, or anything at all.
+    unsaid: Option<io::Error>,
 }
 
 impl Told {
@@ -125,8 +137,12 @@ impl Told {
             }
             _ => {
                 self.trouble(report);
-                // What cannot be written is seen by nobody.
-                let _ = report.relay(line, Instant::now());
+                match report.relay(line, Instant::now()) {
+                    Ok(()) => self.heard = true,
+                    Err(error) if !self.heard || text("code").is_some() => self.unsaid = Some(error),
+                    // Whoever read the first lines wants no more, as `head -1`.
+                    Err(_) => {}
+                }
             }
         }
     }
@@ -197,6 +213,12 @@ fn without_step(words: impl IntoIterator<Item = OsString>) -> impl Iterator<Item
         words.next();
     }
     words
+}
+
+/// That nobody would hear of a session.
+fn unheard(error: &io::Error) -> Failure {
+    let detail = format!("standard output takes nothing, so nobody would know what is in the background: {error}");
+    Failure::new(Kind::OutputClosed, detail).next("leave it open, with room where it goes")
 }
 
 fn cannot(error: &io::Error) -> Failure {

@@ -408,9 +408,11 @@ fn end(report: &mut Report, done: Done) -> Exit {
         Ok(more) => (None, *more),
         Err(failure) => (Some(failure.kind), false),
     };
-    // Nobody reads any more if this fails; the exit status still says it.
-    if let Err(failure) = done {
-        let _ = report.event(&Event::Trouble(failure), Instant::now());
+    if let Err(failure) = done
+        && report.event(&Event::Trouble(failure.clone()), Instant::now()).is_err()
+    {
+        // There may be somebody who reads this; if not, the exit status still says it.
+        let _ = writeln!(std::io::stderr(), "{failure}");
     }
     let _ = report.event(&Event::End { failed, more }, Instant::now());
     ended(failed).0

@@ -1,5 +1,6 @@
 //! Where the output goes and what may be written there: colours, cursor movement, how many columns.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
 use std::borrow::Cow;
@@ -36,6 +37,24 @@ impl Sink {
             Self::Stdout => stands_in(io::stdout()),
             Self::Stderr => stands_in(io::stderr()),
         }
+    }
+
+    /// Finds out if it takes anything, without writing to it. A disk that is full is not known before.
+    ///
+    /// # Errors
+    /// If it is closed or full, or nobody reads it any more.
+    pub fn try_out(self) -> io::Result<()> {
+        let (out, err) = (io::stdout(), io::stderr());
+        let stream = if self == Self::Stdout { out.as_fd() } else { err.as_fd() };
+        if self.is_closed() {
+            return Err(io::Error::other("it is closed"));
+        }
+        // A device says so to the shortest write, and a pipe does not.
+        rustix::io::write(stream, &[])?;
+        let mut looked = [PollFd::new(&stream, PollFlags::empty())];
+        poll(&mut looked, Some(&Timespec::default()))?;
+        let gone = looked.iter().any(|it| it.revents().intersects(PollFlags::ERR | PollFlags::HUP));
+        if gone { Err(io::Error::other("nobody reads it")) } else { Ok(()) }
     }
 
     /// Whether a person looks at it.

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Command, Output, Stdio};
 
 /// A shell's command line in which `$0` is the program and `$1` an argument.
-fn shell(machine: &Machine, script: &str, argument: &str) -> Command {
+pub fn shell(machine: &Machine, script: &str, argument: &str) -> Command {
     let program = machine.command([""; 0]);
     let mut command = Command::new("sh");
     command.args(["-c", script]).arg(program.get_program()).arg(argument).current_dir(machine.dir()).env_clear();

@@ -1,5 +1,6 @@
 //! `--detach`: sessions that go on when their command has ended, as an agent without a terminal of its own uses them.
 
+use crate::closed::shell;
 use crate::harness::content::{bytes as random, in_full};
 use crate::harness::process::{in_background, resident};
 use crate::harness::sandbox::{Refused, Sandbox};
@@ -9,9 +10,11 @@ use pinhole_protocol::limits::WINDOW;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// No command of an agent may take longer (DESIGN 4).
@@ -412,5 +415,35 @@ fn a_container_may_be_as_young_as_its_first_command() {
     command.arg("\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?").arg(inside.get_program());
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(said.matches("\"state\":\"waiting\"").count() == 2 && said.ends_with("\n0\n"), "{said}");
+    here.is_left_alone();
+}
+
+#[test]
+fn what_nobody_hears_of_is_not_left_in_the_background() {
+    let (here, there) = (Agent::new(), Machine::new());
+    here.0.write("report", "x");
+    let mut host = there.start(["host"]);
+    let code = host.code();
+    let unheard = |ended: Output, how: &str| {
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.code() == Some(1) && said.contains("nobody would know"), "{how}: {ended:?}");
+        here.is_left_alone();
+    };
+    for args in ["host", "give report", "take", "host --human", &format!("connect {code}")] {
+        for to in [">&-", ">/dev/full"] {
+            unheard(shell(&here.0, &format!("exec \"$0\" {args} --detach {to}"), "").output().unwrap(), &format!("{args} {to}"));
+        }
+        let (unread, _) = UnixStream::pair().unwrap();
+        let mut command = here.0.command(args.split(' ').chain(["--detach"]));
+        unheard(command.stdout(OwnedFd::from(unread)).output().unwrap(), args);
+    }
+    // A disk that is full is known only when the code is written.
+    unheard(shell(&here.0, "ulimit -f 0; exec \"$0\" host --detach > out", "").output().unwrap(), "ulimit");
+    // Nothing of that has used the code, and whoever reads the first line has all that matters.
+    let joined = shell(&here.0, "\"$0\" connect \"$1\" --detach | head -1", &code).output().unwrap();
+    assert!(String::from_utf8_lossy(&joined.stdout).contains("\"waiting\""), "{joined:?}");
+    host.until("status", "connected");
+    here.run(&["close"]).expect(0);
+    host.end().expect(0);
     here.is_left_alone();
 }
