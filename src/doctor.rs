@@ -8,7 +8,7 @@ pub mod probe;
 mod relay;
 mod verdict;
 
-pub use background::{lives_on, not_detachable};
+pub use background::{instead, lives_on, not_detachable};
 
 use crate::failure::{Advice, Failure};
 use crate::session::event::Check;

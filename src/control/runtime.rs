@@ -24,6 +24,9 @@ const LONGEST: usize = 108;
 /// A session listens within milliseconds of making its socket; one that is older and not ready never will be.
 const STILL_NEW: Duration = Duration::from_secs(60);
 
+/// What helps where the directory cannot be written.
+pub(super) const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of yours that can be written";
+
 /// An id for a session: eight hexadecimal digits.
 #[must_use]
 pub fn new_id() -> String {
@@ -201,8 +204,7 @@ fn not_private(path: &Path, why: &str) -> Failure {
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Kind::Disk, format!("{} cannot be used to find sessions: {error}", path.display()))
-        .next("set XDG_RUNTIME_DIR to a directory of yours that can be written")
+    Failure::new(Kind::Disk, format!("{} cannot be used to find sessions: {error}", path.display())).next(ELSEWHERE)
 }
 
 #[cfg(test)]

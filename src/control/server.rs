@@ -4,12 +4,13 @@ use super::asking::{Answer, Reply as Text, unanswered};
 use super::buffered::Buffered;
 use super::diagnostics::Diagnostics;
 use super::feed::Feed;
-use super::runtime::Runtime;
+use super::runtime::{ELSEWHERE, Runtime};
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::plan::Ware;
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::future::pending;
 use std::io;
@@ -125,8 +126,12 @@ fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
             Err(error) => {
                 runtime.let_go();
-                let detail = format!("no other command can reach this session: {error}");
-                return Err(Failure::new(Kind::NoControl, detail).next("do it all in one command: pinhole give, pinhole take"));
+                let failure = Failure::new(Kind::NoControl, format!("no other command can reach this session: {error}"));
+                // Of Unix sockets themselves no other place has more.
+                return Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::ROFS | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT) => failure.next(ELSEWHERE),
+                    _ => failure,
+                });
             }
         }
     }

@@ -60,7 +60,8 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
 }
 
 /// What works where nothing lives on in the background, or where it could not be reached.
-pub(super) fn instead(agent: Option<Agent>) -> String {
+#[must_use]
+pub fn instead(agent: Option<Agent>) -> String {
     format!(
         "use `pinhole mcp`, which holds its channels itself, or `give`, `take` and `ask` without --detach, one command each; or {}",
         allow(agent)

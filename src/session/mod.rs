@@ -20,11 +20,12 @@ mod typing;
 
 use crate::control::owner::Visitor;
 use crate::control::{Closing, Control, Reading, Server, wire};
-use crate::doctor::not_detachable;
+use crate::doctor::{instead, not_detachable};
 use crate::failure::{Exit, Failure, Kind, Run, ended};
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
+use crate::settings::agent::Agent;
 use crate::transport::Joined;
 use asking::asked;
 use driver::Driver;
@@ -173,7 +174,7 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) 
     }
 }
 
-/// Lets other commands of this user reach the session, if this environment does; what was asked for by name and cannot be is said.
+/// Lets other commands of this user reach the session, if this environment does; a channel that they cannot reach says so.
 ///
 /// # Errors
 /// `not-detachable`, if nobody else would ever hear of it.
@@ -200,13 +201,24 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
         }
         Err(failure) if plan.detached && failure.exit() == Exit::Unreachable => {
-            return Err(not_detachable(&failure.detail));
+            let refused = not_detachable(&failure.detail);
+            return Err(Failure { next: failure.next.or(refused.next.clone()), ..refused });
         }
         Err(failure) if plan.detached => return Err(failure),
-        Err(failure) if plan.label.is_some() => tell(report, &Event::Trouble(failure)),
+        // The process that it is in has no need of that, nor has what moves one thing and was given no name.
+        Err(failure) if !control.is_unread() && (plan.label.is_some() || plan.want == Want::Both && plan.question.is_none()) => {
+            tell(report, &Event::Trouble(no_control(failure)));
+        }
         Err(_) => {}
     }
     Ok(())
+}
+
+/// That no other command can reach a session, which goes on without that.
+fn no_control(Failure { word, detail, next, .. }: Failure) -> Failure {
+    let detail = if word == "no-control" { detail } else { format!("no other command can reach this session: {detail}") };
+    let failure = Failure::new(Kind::NoControl, detail);
+    failure.next(next.unwrap_or_else(|| instead(Agent::here())))
 }
 
 /// There is a channel, and whoever started a session in the background has been told: from now on nobody reads what it prints.

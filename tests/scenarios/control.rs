@@ -361,7 +361,7 @@ fn a_directory_of_others_is_refused_and_a_session_goes_on_without_it() {
     }
     // Whoever names a session wants to reach it.
     let mut named = here.start(["give", "--text", "x", "--label", "it"]);
-    assert_eq!(named.until("error", "")["error"], "not-private");
+    assert_eq!(named.until("error", "")["error"], "no-control");
     let code = named.code();
     assert_eq!(Machine::new().run(["take", &code]).expect(0).one("text")["body"], "x");
     let unnamed = named.end();

@@ -3,6 +3,8 @@
 use crate::doctor::{probes_are_gone, said};
 use crate::harness::sandbox::{Refused, Sandbox};
 use crate::harness::{Ended, Machine, Running};
+use rustix::process::Signal;
+use std::os::unix::fs::PermissionsExt;
 
 fn doctor(sandbox: Sandbox, here: &Machine, status: i32) -> Ended {
     Running::start(sandbox.command(here, ["doctor"])).end().expect(status)
@@ -147,4 +149,52 @@ fn where_the_network_is_off_the_setting_that_allows_it_is_named() {
     assert!(word == "network-forbidden" && next.contains("outside the sandbox"), "{word}, {next}");
     let (word, next) = run(alone, &["take", &elsewhere], None, 5);
     assert!(word == "host-unreachable" && !next.contains("sandbox"), "{word}, {next}");
+}
+
+#[test]
+fn a_channel_that_no_other_command_can_reach_says_so_and_goes_on() {
+    let (here, there) = (Machine::new(), Machine::new());
+    // Nothing can be written where sessions are found, others may enter it, or there are no Unix sockets.
+    let open = tempfile::tempdir().unwrap();
+    std::fs::create_dir(open.path().join("pinhole")).unwrap();
+    std::fs::set_permissions(open.path().join("pinhole"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let full = tempfile::tempdir().unwrap();
+    std::fs::write(full.path().join("pinhole"), "").unwrap();
+    let read_only = tempfile::tempdir().unwrap();
+    let places = [
+        (Sandbox { refused: &[Refused::UnixSocket], ..Sandbox::default() }, None, "`pinhole mcp`"),
+        (Sandbox::default(), Some(read_only.path().to_str().unwrap()), "set XDG_RUNTIME_DIR"),
+        (Sandbox::default(), Some(open.path().to_str().unwrap()), "mode 0700"),
+        (Sandbox::default(), Some(full.path().to_str().unwrap()), "XDG_RUNTIME_DIR"),
+    ];
+    for (sandbox, runtime, next) in places {
+        let start = |machine: &Machine, args: &[&str]| {
+            let mut command = sandbox.command(machine, args);
+            command.envs(runtime.map(|runtime| ("XDG_RUNTIME_DIR", runtime)));
+            Running::start(command)
+        };
+        let said = |running: &mut Running| {
+            let error = running.until("error", "");
+            assert_eq!(error["error"], "no-control", "{error}");
+            assert!(error["detail"].as_str().unwrap().starts_with("no other command can reach this session: "), "{error}");
+            assert!(error["next"].as_str().unwrap().contains(next), "{error}");
+        };
+        let mut host = start(&here, &["host"]);
+        said(&mut host);
+        let code = host.code();
+        let mut peer = start(&there, &["connect", &code]);
+        said(&mut peer);
+        for side in [&mut host, &mut peer] {
+            side.until("status", "connected");
+        }
+        peer.signal(Signal::INT);
+        peer.end();
+        host.end();
+        let mut named = start(&here, &["give", "--text", "x", "--label", "it"]);
+        said(&mut named);
+        // What was given no name goes without.
+        hand_over(start(&here, &["give", "--text", "x"]), |code| start(&there, &["take", code]));
+        let mut shown = start(&here, &["host", "--human"]);
+        assert!(std::iter::from_fn(|| shown.line()).any(|line| line.contains("no other command can reach this session")));
+    }
 }
