@@ -1,10 +1,14 @@
 //! `close`: ends a channel that is open on this machine.
 
+use super::long_texts::LongTexts;
 use super::options::Output;
 use super::which;
 use crate::control::found::{find, nothing_open, sides};
 use crate::control::owner::Visitor;
-use crate::failure::Failure;
+use crate::control::wire::About;
+use crate::failure::{Exit, Failure};
+use crate::session::Report;
+use crate::session::event::Event;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};
 
@@ -13,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. A channel stays open (exit 11)
+What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. What nobody has received of a
+session in the background is printed, as `pinhole receive` would, before that is gone. A channel stays open (exit 11)
 while it holds secrets that nobody has taken, which `pinhole receive --secret-to-file FILE` does, or something to send that
 waits for the other side to come; --now drops that.
 
@@ -36,7 +41,7 @@ impl Args {
         &self.output
     }
 
-    pub(super) async fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(self, report: &mut Report) -> Result<(), Failure> {
         let which = self.which.which()?;
         let whole = which.code.as_ref().is_some_and(|code| shape(code) != Shape::Number);
         let by = Visitor::here();
@@ -44,11 +49,40 @@ impl Args {
         if sides.is_empty() {
             return Err(nothing_open(&which, &by).await);
         }
-        let until = Instant::now() + PATIENCE;
+        let (until, several) = (Instant::now() + PATIENCE, sides.len() > 1);
         for side in sides {
+            let mut last = Last { of: several.then_some(&side.about), long_texts: LongTexts::default(), printed: Ok(()) };
             // The other side of one that has been closed ends by itself, or has secrets that nobody has taken.
-            side.close(self.now, until.saturating_duration_since(Instant::now())).await?;
+            let closed = side.close(self.now, until.saturating_duration_since(Instant::now()), |line| last.print(line, report));
+            let failed = closed.await?;
+            last.printed?;
+            // That it was closed is no news.
+            if let Some(failure) = failed.filter(|failure| failure.exit() != Exit::Interrupted) {
+                let _ = report.event(&Event::Trouble(failure), Instant::now());
+            }
         }
         Ok(())
+    }
+}
+
+/// The last lines of one session.
+struct Last<'a> {
+    /// What is said before the first of them, where there are two sessions.
+    of: Option<&'a About>,
+    long_texts: LongTexts,
+    printed: Result<(), Failure>,
+}
+
+impl Last<'_> {
+    /// Whether this line, and all before it, could be printed.
+    fn print(&mut self, line: &str, report: &mut Report) -> bool {
+        if let Some(about) = self.of.take() {
+            // The lines matter, and are tried.
+            let _ = report.event(&Event::Session(About { code: None, ..about.clone() }), Instant::now());
+        }
+        if self.printed.is_ok() {
+            self.printed = self.long_texts.relay(line, report);
+        }
+        self.printed.is_ok()
     }
 }

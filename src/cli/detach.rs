@@ -168,7 +168,7 @@ impl Told {
     /// Ends the session, whose user does not want it any more. One that has not said what it is ends when nobody hears it.
     async fn abandon(&self) {
         if let Some(found) = self.found().await {
-            let _ = found.close(true, PATIENCE).await;
+            let _ = found.close(true, PATIENCE, |_| true).await;
         }
     }
 }

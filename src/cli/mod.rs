@@ -157,7 +157,7 @@ impl Here {
     async fn run(self, report: &mut Report) -> Result<(), Failure> {
         match self {
             Self::Status(args) => args.run(report).await,
-            Self::Close(args) => args.run().await,
+            Self::Close(args) => args.run(report).await,
         }
     }
 

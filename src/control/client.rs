@@ -27,24 +27,35 @@ impl Found {
         Self { about: control.about(&control.visitor(), None).await, at: Place::Here(control) }
     }
 
-    /// Closes it and waits until its process has gone, for `patience` at most.
+    /// Closes it and waits until its process has gone, for `patience` at a time; `tell` gets each line of one in the background that no
+    /// command has received, and says whether it could be printed, or else the session stays as one that has ended. Why it did not end
+    /// well, if it did not and that is told here.
     ///
     /// # Errors
     /// `unfinished` if it is not gone by then.
-    pub async fn close(&self, now: bool, patience: Duration) -> Result<(), Failure> {
+    pub async fn close(&self, now: bool, patience: Duration, mut tell: impl FnMut(&str) -> bool) -> Result<Option<Failure>, Failure> {
         let mut asking = match Asking::begin(&self.at, What::Close { now }).await {
             Ok(asking) => asking,
             // It has ended meanwhile, which is all that was wanted.
-            Err(error) if is_over(&error) => return Ok(()),
+            Err(error) if is_over(&error) => return Ok(None),
             Err(error) => return Err(gone(&error)),
         };
-        match timeout(patience, asking.next()).await {
-            Ok(Ok(Some(Reply::Failed(fault)))) => Err(fault.into()),
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let number = self.number();
-                Err(Failure::new(Kind::Unfinished, "it is still finishing what is under way, and ends after that")
-                    .next(format!("wait, or break that off: pinhole close{number} --now")))
+        let (mut told, mut failed) = (true, None);
+        loop {
+            match timeout(patience, asking.next()).await {
+                Ok(Ok(Some(Reply::Failed(fault)))) => return Err(fault.into()),
+                Ok(Ok(Some(Reply::Line(line)))) => told = told && tell(&line),
+                Ok(Ok(Some(Reply::Done { over, .. }))) if told => {
+                    failed = over.and_then(|over| over.failed).map(Failure::from);
+                    // One that is gone by now has sent everything.
+                    let _ = asking.acknowledge().await;
+                }
+                Ok(_) => return Ok(failed),
+                Err(_) => {
+                    let number = self.number();
+                    return Err(Failure::new(Kind::Unfinished, "it is still finishing what is under way, and ends after that")
+                        .next(format!("wait, or break that off: pinhole close{number} --now")));
+                }
             }
         }
     }

@@ -35,12 +35,23 @@ pub(super) struct End {
 
 impl Control {
     /// Whether the session has ended and something of it is still to be collected by other commands: its last lines and its end, where
-    /// nobody read what it printed. Whoever closed it wants nothing more of it, and the hour of one that expired is over.
+    /// nobody read what it printed. The hour of one that expired is over.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         let seen = self.seen();
         let unread = |end: &End| !end.returned && !matches!(end.failed.map(Kind::exit), Some(Exit::Interrupted | Exit::Expired));
-        seen.closed.is_none() && seen.handed_over && seen.end.as_ref().is_some_and(unread)
+        seen.kept > 0 || seen.handed_over && seen.end.as_ref().is_some_and(unread)
+    }
+
+    /// Keeps a session whose lines wait for other commands, for one that closes it and has yet to get them.
+    pub(super) fn keep(&self) -> Option<Kept> {
+        let mut seen = self.seen();
+        // Before that its lines are read by the process that started it.
+        let waits = self.is_detached() && seen.handed_over;
+        waits.then(|| {
+            seen.kept = seen.kept.saturating_add(1);
+            Kept(self.clone())
+        })
     }
 
     /// Waits until nothing of the session is wanted any more, at the latest for `time`.
@@ -203,6 +214,18 @@ impl Control {
             seen.state = State::Leaving;
         }
         Ok(seen.desk.clone())
+    }
+}
+
+/// A session that is kept for a command that closes it, until this is dropped.
+pub(super) struct Kept(Control);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut seen = self.0.seen();
+        seen.kept = seen.kept.saturating_sub(1);
+        drop(seen);
+        self.0.0.closing.notify_waiters();
     }
 }
 

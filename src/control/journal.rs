@@ -155,6 +155,11 @@ impl Journal {
         .await;
     }
 
+    /// Waits until nothing more will be said.
+    pub(super) async fn wait_for_the_end(&self) {
+        self.wait_until(|| self.kept().ended).await;
+    }
+
     async fn wait_until(&self, holds: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();

@@ -145,6 +145,8 @@ struct Seen {
     waiting: Vec<Sending>,
     /// Whether another command has closed it, and how.
     closed: Option<Closing>,
+    /// Commands that close it and have yet to get its last lines.
+    kept: u32,
     /// Whether the process that started this one knows that it goes on, and prints nothing more.
     handed_over: bool,
     /// What went wrong last.
@@ -175,6 +177,7 @@ impl Control {
             desk: None,
             waiting: Vec::new(),
             closed: None,
+            kept: 0,
             handed_over: false,
             trouble: None,
             end: None,

@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the end of a session waits for its last answers to be written.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// Bytes of the last lines of a session that are acknowledged together.
+const LAST_PIECE: usize = 256 << 10;
 /// Bytes on their way between a session and a command of the same process: a few lines, as a socket's buffer.
 const WITHIN: usize = 64 << 10;
 
@@ -169,8 +171,13 @@ async fn serve(
     match what {
         What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
         What::Close { now } => {
+            let kept = control.keep();
             if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }).await {
                 return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
+            }
+            if let Some(kept) = kept {
+                last_lines(&mut read, &mut write, control).await?;
+                drop(kept);
             }
             drop(answer);
             // The connection ends with the process, or in one that goes on with the session, which is how the command knows.
@@ -250,6 +257,38 @@ async fn receive(
             }
         }
         return Ok(());
+    }
+}
+
+/// Returns what nobody has received of a session that a command has closed, once nothing more is said there. It goes when the command has
+/// said that it has all of that, however long that takes.
+async fn last_lines(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &Control,
+) -> io::Result<()> {
+    let journal = &control.0.journal;
+    tokio::select! {
+        () = journal.wait_for_the_end() => {}
+        // The command waits no longer, and what is left is received by another.
+        _ = read.fill_buf() => return Err(io::ErrorKind::BrokenPipe.into()),
+    }
+    loop {
+        let _turn = control.0.receiving.lock().await;
+        let (piece, _) = journal.piece(None, LAST_PIECE);
+        for numbered in &piece.lines {
+            write.write_all(&wire::spelt(&Reply::Line(numbered.line.to_string()))?).await?;
+        }
+        let over = if piece.more { None } else { control.ended() };
+        write.write_all(&wire::spelt(&Reply::Done { more: piece.more, over })?).await?;
+        wire::line(read).await?.ok_or(io::ErrorKind::BrokenPipe)?;
+        if let Some(last) = piece.lines.last() {
+            control.returned(last.seq).await;
+        }
+        if !piece.more {
+            control.end_returned();
+            return Ok(());
+        }
     }
 }
 

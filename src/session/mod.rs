@@ -215,10 +215,10 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
 }
 
 /// That no other command can reach a session, which goes on without that.
-fn no_control(Failure { word, detail, next, .. }: Failure) -> Failure {
-    let detail = if word == "no-control" { detail } else { format!("no other command can reach this session: {detail}") };
+fn no_control(Failure { kind, detail, next, .. }: Failure) -> Failure {
+    let detail = if kind == Kind::NoControl { detail } else { format!("no other command can reach this session: {detail}") };
     let failure = Failure::new(Kind::NoControl, detail);
-    failure.next(next.unwrap_or_else(|| instead(Agent::here())))
+    failure.next(next.unwrap_or_else(|| instead(Agent::here()).into()))
 }
 
 /// There is a channel, and whoever started a session in the background has been told: from now on nobody reads what it prints.

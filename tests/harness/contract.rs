@@ -339,7 +339,11 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
                 assert!(it.id != Some(0) && !it.what.is_empty() && it.size != Some(0) && it.next.starts_with("pinhole "), "{line}");
                 check_advice(Some(&it.next), it.run.as_deref(), None, line);
             }
-            "session" => check_session(&read(fields, line), line),
+            "session" => {
+                check_session(&read(fields, line), line);
+                // Lines of another session may follow.
+                last_seq = last_seq.filter(|_| !reads);
+            }
             "end" => {
                 let it: End = read(fields, line);
                 assert!(it.more.is_none_or(|more| more && reads), "{line}");

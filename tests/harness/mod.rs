@@ -120,7 +120,7 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
         let (bytes_out, human) = (args.windows(2).any(|pair| pair == ["-o", "-"]), args.iter().any(|arg| arg == "--human"));
-        let reads = args.iter().any(|verb| verb == "receive" || verb == "send" || verb == "ask");
+        let reads = args.iter().any(|verb| ["receive", "send", "ask", "close"].iter().any(|reads| verb == reads));
         let mut child = command.spawn().unwrap();
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
         let (lines, errors) = match child.stdout.take() {

@@ -9,7 +9,7 @@ use crate::harness::{Ended, Machine, PATIENCE, Running};
 use pinhole_protocol::limits::WINDOW;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -446,4 +446,69 @@ fn what_nobody_hears_of_is_not_left_in_the_background() {
     here.run(&["close"]).expect(0);
     host.end().expect(0);
     here.is_left_alone();
+}
+
+/// Of each `close`, and of a `receive`, all that nobody has received before it, once.
+#[test]
+fn what_nobody_has_received_comes_with_the_close() {
+    let (here, there) = (Agent::new(), Machine::new());
+    let code = here.host(&[]);
+    let peer = there.start(["connect", &code]);
+    here.until("status", "connected");
+    there.run(["send", &code, "read"]).expect(0);
+    here.until("text", "");
+    // More than an answer holds, or a pipe.
+    let texts: Vec<String> = (0..640).map(|number| format!("{number} {}", "x".repeat(1_000))).collect();
+    texts.chunks(64).for_each(|texts| drop(send(&socket(&there), texts, Some(60_000))));
+    // Nothing is lost where it cannot be printed: the session stays as one that has ended.
+    let unprinted = shell(&here.0, "exec \"$0\" close >&-", "").output().unwrap();
+    assert_eq!(unprinted.status.code(), Some(1), "{unprinted:?}");
+    peer.end().expect(0);
+    assert_eq!((here.status()[0]["state"].as_str(), here.status()[0]["exit"].as_u64()), (Some("ended"), Some(0)));
+    // Nor where its reader is in no hurry.
+    let mut slow = here.0.command(["close"]).spawn().unwrap();
+    let status = here.status();
+    assert!(status[0]["unreceived"].as_u64() > Some(0), "{status:?}");
+    let mut closed = String::new();
+    slow.stdout.take().unwrap().read_to_string(&mut closed).unwrap();
+    assert!(slow.wait().unwrap().success());
+    let lines: Vec<Value> = closed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<&str> = lines.iter().filter_map(|line| line["body"].as_str()).collect();
+    assert!(said == texts, "{} of {}", said.len(), texts.len());
+    let events: Vec<_> = lines.iter().filter(|line| line["type"] == "status").map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events.last(), Some(&"closed"));
+    here.is_left_alone();
+}
+
+#[test]
+fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
+    let (here, there) = (Agent::new(), Agent::new());
+    let code = here.host(&[]);
+    there.run(&["connect", &code, "--detach"]).expect(0);
+    here.run(&["send", &code, "the last word"]).expect(0);
+    kill_process(here.session(), Signal::KILL).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while there.status()[0]["state"] != "ended" {
+        assert!(Instant::now() < until);
+    }
+    let closed = there.run(&["close"]).expect(0);
+    assert_eq!((bodies(&closed), closed.one("error")["error"].as_str()), (vec!["the last word".into()], Some("peer-lost")));
+    there.is_left_alone();
+    let code = here.host(&[]);
+    here.run(&["connect", &code, "--detach"]).expect(0);
+    for (from, to) in [("host", "to the peer"), ("peer", "to the host")] {
+        here.run(&["send", &code, to, "--role", from]).expect(0);
+    }
+    let closed = here.run(&["close", &code]).expect(0);
+    let roles: Vec<_> = closed.all("session").iter().map(|session| session["role"].clone()).collect();
+    assert_eq!((bodies(&closed), roles), (vec!["to the host".into(), "to the peer".into()], vec!["host".into(), "peer".into()]));
+    here.is_left_alone();
+    // What is broken off has said things too.
+    let code = here.host(&[]);
+    let mut peer = there.0.start(["connect", &code]);
+    peer.until("status", "connected");
+    there.run(&["send", &code, "unread"]).expect(0);
+    assert_eq!(bodies(&here.run(&["close", "--now"]).expect(0)), ["unread"]);
+    here.is_left_alone();
+    drop(peer);
 }

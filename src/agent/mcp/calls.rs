@@ -302,11 +302,16 @@ impl Call<'_> {
 
     async fn close(self, arguments::Close { channel, role, now }: arguments::Close) -> Result<Closed, Failure> {
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
-        found.close(now, CLOSING).await?;
+        // What nobody has received goes with the channel, so it is returned here.
+        let mut last = Vec::new();
+        let closed = found.close(now, CLOSING, |line| {
+            last.extend(Line::read(line));
+            true
+        });
+        closed.await?;
         let (events, more) = match found.here() {
-            // What nobody has received goes with the channel, so it is returned here.
             Some(_) => lines(&found, None, Duration::ZERO, arguments::Receive::default().bytes()).await?,
-            None => (Vec::new(), false),
+            None => (last, false),
         };
         Ok(Closed { received: self.received(&found, events, more) })
     }
