@@ -10,7 +10,7 @@ use super::permissions::Gates;
 use super::send::no_channel_of;
 use super::split::Split;
 use super::which::{RoleArg, which};
-use crate::control::found::{Found, find, one};
+use crate::control::found::{Found, find, nothing_open, one};
 use crate::control::owner::Visitor;
 use crate::control::wire::{Role, State};
 use crate::failure::{Failure, Kind};
@@ -31,15 +31,16 @@ question and closed after the answer.
 
 Examples:
   pinhole ask 9471 \"which branch is it?\"
+  pinhole ask --label build \"which branch is it?\"
   pinhole ask 9471-walrus-clipboard-mango \"are you there?\" --timeout 10s
   git diff | pinhole ask 9471 - -o - > review.txt     a long question, its answer alone in a file")]
 pub(super) struct Args {
     /// The channel: its number if it is open here, else its code or link; "-" reads that from standard input
     #[arg(value_name = "CODE")]
     code: String,
-    /// The question; "-" reads it from standard input
-    #[arg(value_name = "QUESTION", allow_hyphen_values = true)]
-    question: String,
+    /// The question; "-" reads it from standard input. With --label it may be alone
+    #[arg(value_name = "QUESTION", allow_hyphen_values = true, required_unless_present = "label")]
+    question: Option<String>,
     /// Words that were typed without quotes: not taken, but said
     #[arg(hide = true)]
     more: Vec<String>,
@@ -86,14 +87,24 @@ impl Args {
             return Err(Failure::new(Kind::Usage, "ask waits for an answer and then ends, so there is nothing to detach")
                 .next("hold a channel open and ask in it: pinhole connect CODE --detach"));
         }
+        if self.question.is_none() {
+            // The channel is that of a label, which is no code's.
+            let which = which(None, self.channel.label.clone(), self.role)?;
+            self.question = Some(std::mem::take(&mut self.code));
+            let by = Visitor::here();
+            return match one(find(&which, &by).await?, "ask")? {
+                None => Err(nothing_open(&which, &by).await),
+                found => Ok(found),
+            };
+        }
         if self.code == "-" {
-            if self.question == "-" {
+            if self.question.as_deref() == Some("-") {
                 return Err(Failure::new(Kind::Usage, "standard input can be only one of the code and the question")
                     .next("write the question on the command line"));
             }
             self.code = from_stdin()?.trim().to_owned();
         }
-        if let Some(split) = Split::of(&self.code, std::iter::once(&self.question).chain(&self.more).map(String::as_str)) {
+        if let Some(split) = Split::of(&self.code, self.question.iter().chain(&self.more).map(String::as_str)) {
             return Err(split.asked());
         }
         if !self.more.is_empty() {
@@ -121,7 +132,10 @@ impl Args {
     }
 
     fn question(&self) -> Result<String, Failure> {
-        let text = if self.question == "-" { text_from_stdin()? } else { self.question.clone() };
+        let text = match self.question.as_deref() {
+            Some("-") => text_from_stdin()?,
+            question => question.unwrap_or_default().to_owned(),
+        };
         let wrong = |kind, what: String| Err(Failure::new(kind, format!("the question {what}")));
         match text.len() {
             0 => wrong(Kind::Usage, "is empty".into()).map_err(|failure| failure.next("write it as: pinhole ask CODE \"QUESTION\"")),

@@ -271,7 +271,7 @@ impl Session {
     /// Does what is meant for a channel that is open here; else it is a session itself.
     async fn reach(self, report: &mut Report) -> Result<Done, Self> {
         match self {
-            Self::Send(args) => match args.found().await {
+            Self::Send(mut args) => match args.found().await {
                 Ok(Some(found)) => Ok(heard_or(args.cut(), args.send_into(found, report)).await.map(|()| false)),
                 Ok(None) => Err(Self::Send(args)),
                 Err(failure) => Ok(Err(failure)),

@@ -9,10 +9,10 @@ use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
 use crate::control::client::Told;
 use crate::control::feed::Input;
-use crate::control::found::{Found, Which, find, one};
+use crate::control::found::{Found, Which, find, nothing_open, one};
 use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
-use crate::control::wire::State;
+use crate::control::wire::{State, Want};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan, Ware};
@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 Examples:
   pinhole send 9471-walrus-clipboard-mango \"on my way\"
   pinhole send 9471-walrus-clipboard-mango --file report.pdf
+  pinhole send --label build \"on my way\"     into the open channel of that label
   pinhole --allow-env API_KEY send 9471 --secret-env API_KEY    where an agent runs it
   tar c . | pinhole send 9471 -              what another program writes
   pinhole send report.pdf                    shows a new code, as `pinhole give` does")]
@@ -50,6 +51,9 @@ pub(super) struct Args {
     /// Which side of the channel sends, if both are on this machine
     #[arg(long, value_enum, value_name = "ROLE")]
     role: Option<RoleArg>,
+    /// True if the channel was found by its label, so that no word is its code.
+    #[arg(skip)]
+    labelled: bool,
 }
 
 /// How long a command of an agent waits (DESIGN 4: none needs more than 50 s).
@@ -95,15 +99,33 @@ impl Args {
     }
 
     /// The channel that the first word names, if it is open here.
-    pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
+    pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
         let first = self.first();
         if let Some(split) = Split::of(&first, self.give.paths.iter().skip(1).filter_map(|path| path.to_str())) {
             return Err(split.sent());
         }
         if shape(&first) == Shape::Other {
-            return self.forgotten(&first).await;
+            return match &self.channel().label {
+                Some(_) => self.labelled().await,
+                None => self.forgotten(&first).await,
+            };
         }
         one(find(&which(Some(&first), self.channel().label.clone(), self.role)?, &Visitor::here()).await?, "send")
+    }
+
+    /// The open channel of this label. Without one the label is that of a new code, if there is something to give.
+    async fn labelled(&mut self) -> Result<Option<Found>, Failure> {
+        let (which, by) = (Which { code: None, ..which(None, self.channel().label.clone(), self.role)? }, Visitor::here());
+        let mut open = find(&which, &by).await?;
+        // A give of this label takes nothing more, and may have the label of the next.
+        open.retain(|found| found.about.state != State::Ended && found.about.want == Want::Channel);
+        let found = one(open, "send")?;
+        let is_there = |path: &PathBuf| path.as_os_str() == "-" || path.symlink_metadata().is_ok();
+        self.labelled = found.is_some();
+        match found {
+            None if !self.give.paths.is_empty() && !self.give.paths.iter().any(is_there) => Err(nothing_open(&which, &by).await),
+            found => Ok(found),
+        }
     }
 
     /// Says of a text without a code which channel it may be meant for, where only one is open here.
@@ -143,7 +165,10 @@ impl Args {
 
     /// What was named, read as far as the channel's process cannot.
     fn parcels(self) -> Result<Vec<Parcel>, Failure> {
-        let (text, mut paths) = self.named(&self.first())?;
+        let (text, mut paths) = match &self.channel().label {
+            Some(label) if self.labelled => self.named(&format!("--label {}", quoted(label)), 0)?,
+            _ => self.named(&self.first(), 1)?,
+        };
         self.give.ware.one_stdin(&paths)?;
         let stream = paths.iter().find_map(|path| own_stream(path).transpose()).transpose()?;
         if stream.is_some() {
@@ -173,11 +198,11 @@ impl Args {
         if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
     }
 
-    /// The text and the files after the code.
-    fn named(&self, code: &str) -> Result<(Option<String>, Vec<PathBuf>), Failure> {
+    /// The text and the files after the words that name the channel, as `code` does where it is said what can be typed.
+    fn named(&self, code: &str, words: usize) -> Result<(Option<String>, Vec<PathBuf>), Failure> {
         let mut paths = self.file.clone();
         let mut text = None;
-        match self.give.paths.get(1..).unwrap_or_default() {
+        match self.give.paths.get(words..).unwrap_or_default() {
             [] => {}
             [one] if one.as_os_str() == "-" => paths.push(one.clone()),
             [one] => text = Some(one.to_str().ok_or_else(not_text)?.to_owned()),
@@ -200,7 +225,7 @@ impl Args {
             Shape::Link | Shape::Code => {
                 // Read before anything else, so that a mistyped word is said and costs nothing.
                 let given = code::parse(&first)?;
-                let (text, paths) = self.named(&first)?;
+                let (text, paths) = self.named(&first, 1)?;
                 if !person {
                     return Err(not_open(&given.typed, &format!("pinhole give --code {} PATH", given.typed.as_str())));
                 }

@@ -158,6 +158,38 @@ fn an_agent_that_comes_back_as_another_finds_its_channel_by_its_whole_code() {
 }
 
 #[test]
+fn a_label_selects_an_open_channel_to_send_into_and_to_ask_in() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut host = here.start(["host", "--label", "build"]);
+    let code = host.code();
+    let mut other = here.start(["host", "--label", "other"]);
+    other.code();
+    let mut peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    here.run(["send", "--label", "build", "hello"]).expect(0);
+    assert_eq!(peer.until("text", "")["body"], "hello");
+    here.write("report", "x");
+    here.run(["send", "--label", "build", "--file", "report", "--text", "with it"]).expect(0);
+    assert_eq!(peer.until("text", "")["body"], "with it");
+    let asking = here.start(["ask", "--label", "build", "well?", "--timeout", "40"]);
+    assert_eq!(peer.until("text", "")["body"], "well?");
+    there.run(["send", &code, "fine"]).expect(0);
+    assert_eq!(asking.end().expect(0).one("text")["body"], "fine");
+    // What could be a path is not guessed about, and what is said instead works.
+    let failure = here.run(["send", "--label", "build", "report"]).expect(2).failure();
+    assert_eq!(failure["error"], "ambiguous-argument");
+    assert!(failure["next"].as_str().unwrap().contains("pinhole send --label build --file \"report\""), "{failure}");
+    // Neither joins or gives where there is no such channel.
+    for args in [["send", "--label", "none", "hello"], ["ask", "--label", "none", "well?"]] {
+        assert_eq!(here.run(args).expect(3).failure()["error"], "code-not-open", "{args:?}");
+    }
+    let mut giver = here.start(["send", "--label", "none", "report"]);
+    assert!(giver.code().len() > 4);
+    assert_eq!(here.run(["ask", "well?"]).status.code(), Some(2));
+    drop((host, other, peer));
+}
+
+#[test]
 fn a_handler_reaches_the_channel_that_it_answers_and_no_other() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut other = here.start(["host", "--label", "other"]);
