@@ -4,7 +4,7 @@
 mod withheld;
 
 use crate::failure::{Failure, Kind};
-use crate::settings::agent::{VARIABLE, new_id};
+use crate::settings::agent::{CLIENT, VARIABLE, new_id};
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
@@ -30,13 +30,14 @@ pub fn another(name: impl AsRef<OsStr>, fenced: bool) -> Command {
     command
 }
 
-/// This program once more, for whoever runs it now: it has what this one has, but for the keys of an agent's session.
+/// This program once more, for whoever runs it now: it has what this one has, but for the keys of an agent's session. The one by which the
+/// agent is known stays, or it would not find what it has begun.
 ///
 /// # Errors
 /// Of the system, if it does not say where this program is.
 pub fn again() -> io::Result<std::process::Command> {
     let mut command = std::process::Command::new(std::env::current_exe()?);
-    for name in withheld::KEYS {
+    for name in withheld::KEYS.into_iter().filter(|name| *name != CLIENT) {
         command.env_remove(name);
     }
     Ok(command)

@@ -2,7 +2,7 @@
 
 use super::options::Output;
 use super::which;
-use crate::control::found::{Found, find, nothing_open};
+use crate::control::found::{Found, look, nothing_open};
 use crate::control::owner::Visitor;
 use crate::control::wire::About;
 use crate::failure::Failure;
@@ -32,7 +32,7 @@ impl Args {
     pub(super) async fn run(self, report: &mut Report) -> Result<(), Failure> {
         let which = self.which.which()?;
         let by = Visitor::here();
-        let found = find(&which, &by).await?;
+        let found = look(&which, &by).await?;
         if found.is_empty() && (which.code.is_some() || which.label.is_some()) {
             return Err(nothing_open(&which, &by).await);
         }

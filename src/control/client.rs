@@ -3,7 +3,7 @@
 use super::Control;
 use super::buffered::Buffered;
 use super::feed::{self, Input};
-use super::found::{Found, Place};
+use super::found::{Found, Place, not_answering};
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
 use crate::failure::{Advice, Failure, Kind, Run};
@@ -13,6 +13,7 @@ use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use rustix::process::geteuid;
+use std::fmt;
 use std::future::pending;
 use std::io;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 impl Found {
     /// A session of this process.
     pub async fn within(control: Control) -> Self {
-        Self { about: control.about(&control.visitor(), None).await, at: Place::Here(control) }
+        Self { about: control.about(&control.visitor(), None).await, at: Place::Here(control), stopped: None }
     }
 
     /// Closes it and waits until its process has gone, for `patience` at a time; `tell` gets each line of one in the background that no
@@ -254,7 +255,35 @@ fn is_over(error: &io::Error) -> bool {
 }
 
 fn gone(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return not_answering("the session", Stopped::of(error));
+    }
     Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}")).next(Run::Status)
+}
+
+/// That the process of a session, this one, is stopped and hears nothing.
+#[derive(Debug)]
+pub(super) struct Stopped(i32);
+
+impl Stopped {
+    /// The process, if an error says that.
+    pub(super) fn of(error: &io::Error) -> Option<i32> {
+        error.get_ref()?.downcast_ref::<Self>().map(|stopped| stopped.0)
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} is stopped", self.0)
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Whether a process is stopped (proc(5)). Its name is in brackets and may hold anything.
+fn is_stopped(process: i32) -> bool {
+    let stat = std::fs::read(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.iter().rposition(|byte| *byte == b')').is_some_and(|end| stat.get(end..).is_some_and(|rest| rest.starts_with(b") T ")))
 }
 
 /// Something that a command has to tell.
@@ -288,8 +317,12 @@ impl Asking {
             Place::Here(control) => (Box::new(control.stream()), control.visitor(), None),
             Place::Socket { path, by, code, .. } => {
                 let stream = UnixStream::connect(path).await?;
-                if stream.peer_cred()?.uid() != geteuid().as_raw() {
+                let session = stream.peer_cred()?;
+                if session.uid() != geteuid().as_raw() {
                     return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                if let Some(process) = session.pid().filter(|process| is_stopped(*process)) {
+                    return Err(io::Error::new(io::ErrorKind::WouldBlock, Stopped(process)));
                 }
                 (Box::new(stream), by.clone(), code.as_ref().map(|code| code.to_string()))
             }

@@ -1,7 +1,8 @@
 //! The sessions of this user, found by their sockets, and which of them is meant.
 
 use super::Control;
-use super::client::Asking;
+use super::card::Card;
+use super::client::{Asking, Stopped};
 use super::owner::Visitor;
 use super::runtime::Runtime;
 use super::wire::{About, Reply, Role, State, What};
@@ -15,7 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// How long a session may take to say what it is, on a machine that is busy. One that is stopped says nothing.
+/// How long a session may take to say what it is: what is stopped holds up nobody else for longer.
+const SOON: Duration = Duration::from_secs(1);
+/// How long one may take in all that is meant, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session that was found.
@@ -23,6 +26,8 @@ pub struct Found {
     /// What it is.
     pub about: About,
     pub(super) at: Place,
+    /// Its process, if that is stopped.
+    pub(super) stopped: Option<i32>,
 }
 
 /// Where a session is reached.
@@ -52,20 +57,62 @@ pub struct Which {
     pub role: Option<Role>,
 }
 
-/// The sessions that are meant, of those that answer this visitor, ordered by number.
+/// The sessions that are meant, of those that answer this visitor or would, ordered by number. One that does not answer and is named is
+/// waited for if there is no other.
 ///
 /// # Errors
 /// If the directory of the sessions cannot be used.
 pub async fn find(which: &Which, by: &Visitor) -> Result<Vec<Found>, Failure> {
+    let found = look(which, by).await?;
+    let slow = found.iter().all(|found| !found.answers() && found.stopped.is_none());
+    match slow && !found.is_empty() && (which.code.is_some() || which.label.is_some()) {
+        true => search(which, by, PATIENCE.saturating_sub(SOON)).await,
+        false => Ok(found),
+    }
+}
+
+/// The same within a second.
+///
+/// # Errors
+/// As [`find`].
+pub async fn look(which: &Which, by: &Visitor) -> Result<Vec<Found>, Failure> {
+    search(which, by, SOON).await
+}
+
+async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<Found>, Failure> {
     let Some(runtime) = Runtime::existing()? else { return Ok(Vec::new()) };
     let runtime = Arc::new(runtime);
     let mut asked = JoinSet::new();
     for id in runtime.sessions()? {
         let (runtime, by, code) = (Arc::clone(&runtime), by.clone(), which.code.clone());
-        asked.spawn(async move { ask_about(runtime, &id, by, code).await });
+        asked.spawn(async move { ask_about(runtime, &id, by, code, patience).await });
     }
-    let found = asked.join_all().await.into_iter().flatten().collect();
-    Ok(meant(found, which))
+    let found = meant(asked.join_all().await.into_iter().flatten().collect(), which);
+    // Who has named the code of one side, and of no other, is the one whose it is.
+    if let [found] = found.as_slice()
+        && found.answers()
+        && by.is_agent()
+        && which.is_whole()
+    {
+        // One that ends meanwhile is nobody's.
+        let _ = timeout(patience, async { Asking::begin(&found.at, What::Adopt).await?.next().await }).await;
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// True if it has said what it is.
+    fn answers(&self) -> bool {
+        self.about.state != State::NotAnswering
+    }
+}
+
+impl Which {
+    /// True if it is a whole code, of which there is no other.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| code.contains('-'))
+    }
 }
 
 /// The sessions of this process that are meant, ordered by number.
@@ -73,7 +120,7 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     let code = which.code.as_ref().map(|code| code.as_str());
     let mut found = Vec::new();
     for control in sessions {
-        found.push(Found { about: control.about(&control.visitor(), code).await, at: Place::Here(control) });
+        found.push(Found { about: control.about(&control.visitor(), code).await, at: Place::Here(control), stopped: None });
     }
     meant(found, which)
 }
@@ -96,25 +143,56 @@ fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
 /// As [`find`].
 pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
     let Some(runtime) = Runtime::existing()? else { return Ok(None) };
-    Ok(ask_about(Arc::new(runtime), id, Visitor::here(), None).await)
+    Ok(ask_about(Arc::new(runtime), id, Visitor::here(), None, PATIENCE).await.filter(Found::answers))
 }
 
-/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed.
-async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Zeroizing<String>>) -> Option<Found> {
-    let at = Place::Socket { path: runtime.socket(id), _runtime: Arc::clone(&runtime), by, code };
-    match timeout(PATIENCE, async {
+/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed. Of one that does not
+/// answer it is what its card says.
+async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Zeroizing<String>>, patience: Duration) -> Option<Found> {
+    let (path, visitor, named) = (runtime.socket(id), by.clone(), code.clone());
+    let at = Place::Socket { path, _runtime: Arc::clone(&runtime), by, code };
+    let asked = timeout(patience, async {
         let mut asking = Asking::begin(&at, What::About).await?;
         asking.next().await
-    })
-    .await
-    {
-        Ok(Ok(Some(Reply::About(about)))) => Some(Found { about, at }),
+    });
+    let stopped = match asked.await {
+        Ok(Ok(Some(Reply::About(about)))) => return Some(Found { about, at, stopped: None }),
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             runtime.remove(id);
-            None
+            return None;
         }
-        _ => None,
+        // Its process is stopped, or as many wait there to be heard as the system lets wait.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Stopped::of(&error),
+        Err(_) => None,
+        Ok(_) => return None,
+    };
+    let about = Card::read(&runtime, id)?.about(id, &visitor, named.as_ref().map(|code| code.as_str()));
+    Some(Found { about, at, stopped })
+}
+
+/// Those that answer, of which no other hides one.
+///
+/// # Errors
+/// `not-answering` if none does of those that are meant.
+fn answering(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
+    let (answering, silent): (Vec<_>, Vec<_>) = found.into_iter().partition(Found::answers);
+    match silent.first() {
+        Some(silent) if answering.is_empty() => Err(not_answering(&line(&silent.about), silent.stopped)),
+        _ => Ok(answering),
     }
+}
+
+/// That a session is there and says nothing.
+pub(super) fn not_answering(name: &str, stopped: Option<i32>) -> Failure {
+    let (detail, next) = match stopped {
+        Some(process) => {
+            (format!("{name} does not answer: its process {process} is stopped"), format!("kill -CONT {process}, then the same again"))
+        }
+        None => {
+            (format!("{name} does not answer, as on a machine that is busy"), "the same again; `pinhole status` says if it answers".into())
+        }
+    };
+    Failure::new(Kind::NotAnswering, detail).next(next)
 }
 
 /// Those that are over are meant only where there is no other: their number may have been used again.
@@ -127,9 +205,9 @@ fn open_first(found: Vec<Found>) -> Vec<Found> {
 /// found by a whole code: the same number may be that of a channel elsewhere, so otherwise both have to lead to this machine.
 ///
 /// # Errors
-/// `several-open` if several channels are meant.
+/// `several-open` if several channels are meant; `not-answering`.
 pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
-    let found = open_first(found);
+    let found = open_first(answering(found)?);
     if let [a, b] = found.as_slice()
         && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
         && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
@@ -142,9 +220,9 @@ pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
 /// The one session that is meant, if one is. `command` is for what is said if several are: what was to be done with it.
 ///
 /// # Errors
-/// `several-open` if several are meant.
+/// `several-open` if several are meant; `not-answering`.
 pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
-    let mut found = open_first(found);
+    let mut found = open_first(answering(found)?);
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => {
@@ -179,7 +257,7 @@ pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
     if which.code.is_none() && which.label.is_none() {
         return not_open_at_all();
     }
-    let open = find(&Which::default(), by).await.unwrap_or_default();
+    let open = look(&Which::default(), by).await.unwrap_or_default();
     not_open(&open)
 }
 

@@ -3,6 +3,7 @@
 
 mod asking;
 mod buffered;
+mod card;
 pub mod client;
 mod diagnostics;
 mod ending;
@@ -91,6 +92,8 @@ struct Shared {
     held: Arc<Held>,
     unsettled: Unsettled,
     seen: Mutex<Seen>,
+    /// What others may know of it has changed.
+    noted: Notify,
     /// It is closed by another command, or nothing is left of it to be collected.
     closing: Notify,
     /// Held by the `receive` whose lines are on their way, so that no other returns the same.
@@ -135,6 +138,10 @@ struct Seen {
     number: Option<u32>,
     /// The code, to tell it from another with the same number. It is used up or on the screen.
     code: Option<Zeroizing<String>>,
+    /// Agents that have named its whole code since another began it.
+    adopted: Vec<Owner>,
+    /// Those of the other side, if that is on this machine.
+    opposite: Vec<Owner>,
     /// What was said of it, for the process that it is in.
     channel: Option<Channel>,
     state: State,
@@ -170,6 +177,8 @@ impl Control {
         let seen = Seen {
             number,
             code,
+            adopted: Vec::new(),
+            opposite: Vec::new(),
             channel: None,
             state: State::Waiting,
             path: None,
@@ -196,6 +205,7 @@ impl Control {
             held: Arc::default(),
             unsettled: Unsettled::default(),
             seen: Mutex::new(seen),
+            noted: Notify::new(),
             closing: Notify::new(),
             receiving: tokio::sync::Mutex::default(),
             moved: watch::Sender::default(),
@@ -278,6 +288,9 @@ impl Control {
         drop(seen);
         if let Some(diagnostics) = self.0.diagnostics.get() {
             diagnostics.heard(event);
+        }
+        if matches!(event, Event::Channel(_) | Event::Connected(_)) {
+            self.0.noted.notify_one();
         }
         if let Some((seq, line)) = line {
             match event {
@@ -454,8 +467,8 @@ impl Control {
             want: self.0.want,
             path: seen.path.map(|path| path.word().to_owned()),
             expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
-            unreceived: self.0.journal.unreturned(),
-            secrets_held: self.held() as u64,
+            unreceived: Some(self.0.journal.unreturned()),
+            secrets_held: Some(self.held() as u64),
             end: seen.end.as_ref().map(|end| ended(end.failed)).map(|(exit, reason)| (exit.code(), reason.to_owned())),
             diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
             matches: code.is_none_or(|code| seen.is_of(code)),

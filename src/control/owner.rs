@@ -1,6 +1,6 @@
 //! Whose a session is, and whom it answers: every request says who asks, and the session judges it (EVENTS, "Whose sessions").
 
-use super::wire::State;
+use super::wire::{Role, State};
 use super::{Control, Seen};
 pub(super) use crate::settings::agent::new_id;
 use crate::settings::agent::{self, Agent};
@@ -10,26 +10,31 @@ use sha2::{Digest, Sha256};
 /// Bytes of an agent's mark: nobody meets another's by chance.
 const MARK: usize = 16;
 
+/// Agents that a session admits besides the one that began it, and as many that it never does. A client is cleared some times a day.
+const OTHERS: usize = 64;
+
 /// Whoever begins a session, or asks for one. A label says nothing about it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// A person, or a script of theirs.
     Person,
-    /// The agent of this mark, a hash of the id that it gives its commands.
-    Agent(String),
-    /// An agent without an id: all of this kind are one.
-    Kind(String),
+    /// The agent of these marks, hashes of the ids that it gives its commands: of its session, and of its process, which may clear one
+    /// session and begin another.
+    Agent(Vec<String>),
+    /// An agent without an id: all of these are one.
+    Unnamed,
 }
 
 impl Owner {
     /// Whoever runs this process.
     #[must_use]
     pub fn here() -> Self {
-        match (agent::id(), Agent::here()) {
-            (Some((variable, id)), _) => Self::marked(variable, id.as_encoded_bytes()),
-            (None, Some(agent)) => Self::Kind(agent.word().to_owned()),
-            (None, None) => Self::Person,
+        let ids: Vec<_> = agent::id().into_iter().chain(agent::client()).collect();
+        match Agent::here() {
+            _ if agent::id().is_none() && Agent::here().is_none() => Self::Person,
+            _ if ids.is_empty() => Self::Unnamed,
+            _ => Self::Agent(ids.iter().map(|(variable, id)| mark(variable, id.as_encoded_bytes())).collect()),
         }
     }
 
@@ -38,7 +43,7 @@ impl Owner {
     pub fn server() -> Self {
         match Self::here() {
             agent @ Self::Agent(_) => agent,
-            Self::Person | Self::Kind(_) => Self::Agent(new_id()),
+            Self::Person | Self::Unnamed => Self::Agent(vec![new_id()]),
         }
     }
 
@@ -48,9 +53,21 @@ impl Owner {
     }
 
     fn marked(variable: &str, id: &[u8]) -> Self {
-        let digest = Sha256::new().chain_update(variable).chain_update([0]).chain_update(id).finalize();
-        Self::Agent(digest.iter().take(MARK).map(|byte| format!("{byte:02x}")).collect())
+        Self::Agent(vec![mark(variable, id)])
     }
+
+    /// True if both are one: agents have a mark in common.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Agent(own), Self::Agent(others)) => own.iter().any(|mark| others.contains(mark)),
+            _ => self == other,
+        }
+    }
+}
+
+fn mark(variable: &str, id: &[u8]) -> String {
+    let digest = Sha256::new().chain_update(variable).chain_update([0]).chain_update(id).finalize();
+    digest.iter().take(MARK).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A command that asks for sessions, as it says in every request.
@@ -84,6 +101,11 @@ impl Visitor {
         self.owner != Owner::Person
     }
 
+    /// True if it may hear of a session of these that does not answer.
+    pub(super) fn sees(&self, owners: &[Owner]) -> bool {
+        !self.is_agent() || self.all || owners.iter().any(|owner| owner.is(&self.owner))
+    }
+
     /// The same, which sees everything that a person sees.
     #[must_use]
     pub fn seeing_all(self) -> Self {
@@ -104,30 +126,68 @@ impl Control {
     }
 
     /// True for its owner and for a person; for an agent that names its whole code, if another agent began it and that code is used: a
-    /// client that resumes may have a new id.
+    /// client that resumes may have a new id. But the agent of the other side, which knows that code too, has its own.
     pub(super) fn admits(&self, visitor: &Visitor, code: Option<&str>) -> bool {
-        let returns = || self.0.owner != Owner::Person && self.seen().is_used() && code.is_some_and(|code| self.seen().has_whole(code));
+        let returns = || {
+            let seen = self.seen();
+            let whole = seen.is_used() && code.is_some_and(|code| seen.has_whole(code));
+            self.0.owner != Owner::Person && whole && !seen.opposite.iter().any(|other| other.is(&visitor.owner))
+        };
         visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) || returns()
+    }
+
+    /// From now on the visitor, which has named the whole code, needs its number alone.
+    pub(super) fn adopt(&self, visitor: &Visitor) {
+        if visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) {
+            return;
+        }
+        let mut seen = self.seen();
+        if seen.adopted.len() < OTHERS {
+            seen.adopted.push(visitor.owner.clone());
+        }
+        drop(seen);
+        self.0.noted.notify_one();
+    }
+
+    /// Those whose session this is, for the other side of its code.
+    pub(super) fn owners(&self) -> Vec<Owner> {
+        std::iter::once(&self.0.owner).chain(&self.seen().adopted).cloned().collect()
+    }
+
+    /// The session of this role and code is these agents', who have nothing to do with this one unless it is theirs too.
+    pub(super) fn oppose(&self, code: &str, role: Role, owners: Vec<Owner>) {
+        let own = self.owners();
+        let mut seen = self.seen();
+        if role == self.0.role || !seen.has_whole(code) || owners.iter().any(|one| own.iter().any(|other| other.is(one))) {
+            return;
+        }
+        for owner in owners {
+            if owner != Owner::Person && seen.opposite.len() < OTHERS && !seen.opposite.contains(&owner) {
+                seen.opposite.push(owner);
+            }
+        }
     }
 
     /// True for a person, and for the agent that began it.
     pub(super) fn tells_its_code(&self, visitor: &Visitor) -> bool {
         match &visitor.owner {
             Owner::Person => true,
-            Owner::Agent(_) => self.0.owner == visitor.owner,
-            Owner::Kind(_) => false,
+            Owner::Agent(_) => self.0.owner.is(&visitor.owner),
+            Owner::Unnamed => false,
         }
     }
 
     fn is_of(&self, visitor: &Visitor) -> bool {
         let handler = Owner::handler(&self.0.handler);
-        self.0.owner == visitor.owner || handler == visitor.owner || visitor.handler.as_ref() == Some(&handler)
+        self.owners().iter().any(|owner| owner.is(&visitor.owner))
+            || handler.is(&visitor.owner)
+            || visitor.handler.as_ref() == Some(&handler)
     }
 }
 
 impl Seen {
     /// True once nobody else can join with its code.
-    const fn is_used(&self) -> bool {
+    pub(super) const fn is_used(&self) -> bool {
         matches!(self.state, State::Connected | State::Leaving | State::Ended)
     }
 
@@ -138,7 +198,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{Role, Want};
+    use super::super::wire::Want;
     use super::super::{Event, Reading};
     use super::*;
     use crate::session::event::Path;
@@ -157,14 +217,13 @@ mod tests {
 
     #[test]
     fn who_asks_decides_and_a_used_code_brings_an_agent_back_to_an_agents_session() {
-        let kind = || Owner::Kind("cursor".into());
-        for owner in [Owner::Person, agent("a"), kind()] {
+        for owner in [Owner::Person, agent("a"), Owner::Unnamed] {
             let session = session(owner.clone());
             let admits = |visitor: Owner, code| session.admits(&Visitor::of(visitor), code);
             for code in [None, Some("9471"), Some(CODE)] {
                 assert!(admits(owner.clone(), code) && admits(Owner::Person, code));
                 assert!(session.admits(&Visitor::of(agent("b")).seeing_all(), code));
-                assert!(!admits(agent("b"), code) && !admits(Owner::Kind("codex".into()), code), "{owner:?} {code:?}");
+                assert!(!admits(agent("b"), code), "{owner:?} {code:?}");
             }
             session.heard(&Event::Connected(Path::Lan), None);
             assert_eq!(admits(agent("b"), Some(CODE)), owner != Owner::Person);
@@ -175,12 +234,40 @@ mod tests {
     }
 
     #[test]
+    fn who_has_named_the_code_needs_the_number_and_the_other_side_never_gets_in() {
+        let session = session(agent("a"));
+        session.heard(&Event::Connected(Path::Lan), None);
+        let admits = |id: &str, code| session.admits(&Visitor::of(agent(id)), code);
+        session.adopt(&Visitor::of(agent("b")));
+        assert!(admits("b", None) && admits("a", None) && !admits("c", None) && admits("c", Some(CODE)));
+        assert!(!session.tells_its_code(&Visitor::of(agent("b"))));
+        // It is the peer's side itself, and of another code nothing follows.
+        session.oppose(CODE, Role::Peer, vec![agent("c")]);
+        session.oppose("9471-walrus-clipboard-music", Role::Host, vec![agent("c")]);
+        assert!(admits("c", Some(CODE)));
+        // One agent may have both sides.
+        session.oppose(CODE, Role::Host, vec![agent("b"), agent("c")]);
+        assert!(admits("c", Some(CODE)) && admits("b", None));
+        session.oppose(CODE, Role::Host, vec![Owner::Person, agent("c")]);
+        assert!(!admits("c", Some(CODE)) && admits("b", None) && admits("d", Some(CODE)));
+        assert!(session.admits(&Visitor::of(Owner::Person), None));
+    }
+
+    #[test]
+    fn an_agent_is_known_by_either_of_its_ids() {
+        let both = |session: &str, process: &str| Owner::Agent(vec![session.into(), process.into()]);
+        assert!(both("one", "x").is(&both("two", "x")) && both("one", "x").is(&both("one", "y")));
+        assert!(!both("one", "x").is(&both("two", "y")) && !Owner::Unnamed.is(&both("one", "x")));
+        assert!(Owner::Unnamed.is(&Owner::Unnamed) && Owner::Person.is(&Owner::Person));
+    }
+
+    #[test]
     fn a_code_is_told_to_a_person_and_to_the_agent_that_made_it() {
         let tells = |owner: Owner, visitor: Visitor| session(owner).tells_its_code(&visitor);
         assert!(tells(agent("a"), Visitor::of(agent("a"))) && tells(agent("a"), Visitor::of(Owner::Person)));
         assert!(!tells(Owner::Person, Visitor::of(agent("a")).seeing_all()) && !tells(agent("b"), Visitor::of(agent("a"))));
-        // Any other of its kind would be the same to us.
-        assert!(!tells(Owner::Kind("cursor".into()), Visitor::of(Owner::Kind("cursor".into()))));
+        // Any other would be the same to us.
+        assert!(!tells(Owner::Unnamed, Visitor::of(Owner::Unnamed)));
     }
 
     #[test]

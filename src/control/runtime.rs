@@ -6,7 +6,7 @@ use rand_core::{OsRng, RngCore};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::process::geteuid;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -19,6 +19,10 @@ const READY: &str = ".sock";
 const NEW: &str = ".new";
 /// What the name of a session's diagnostics ends with, if it keeps any.
 const DIAGNOSTICS: &str = ".log";
+/// What the name of its card ends with: what is known of it when it does not answer.
+const CARD: &str = ".card";
+/// Bytes of a card that are read: an owner has few, and there are not many.
+const LONGEST_CARD: u64 = 64 << 10;
 /// Longest path of a socket, with its final zero (unix(7), `sun_path`).
 const LONGEST: usize = 108;
 /// A session listens within milliseconds of making its socket; one that is older and not ready never will be.
@@ -124,6 +128,28 @@ impl Runtime {
         Ok((file.into(), self.path.join(name)))
     }
 
+    /// Makes an empty card for the session `id`.
+    pub(super) fn make_card(&self, id: &str) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(&self.held, format!("{id}{CARD}"), flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(())
+    }
+
+    /// Writes on the card of the session `id`, unless that is removed.
+    pub(super) fn note(&self, id: &str, card: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty())?).write_all(card)
+    }
+
+    /// What is on the card of the session `id`.
+    pub(super) fn noted(&self, id: &str) -> Option<Vec<u8>> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty()).ok()?);
+        let mut card = Vec::new();
+        file.take(LONGEST_CARD).read_to_end(&mut card).ok()?;
+        Some(card)
+    }
+
     /// Removes what there is of the session `id`, which has ended, and the directory after the last one.
     pub(super) fn remove(&self, id: &str) {
         self.unlink(id);
@@ -137,7 +163,9 @@ impl Runtime {
 
     fn unlink(&self, id: &str) {
         // Gone already is as good. The socket goes last: by it the rest is found.
-        let _ = unlinkat(&self.held, format!("{id}{DIAGNOSTICS}"), AtFlags::empty());
+        for name in [DIAGNOSTICS, CARD] {
+            let _ = unlinkat(&self.held, format!("{id}{name}"), AtFlags::empty());
+        }
         let _ = unlinkat(&self.held, format!("{id}{READY}"), AtFlags::empty());
     }
 

@@ -2,6 +2,7 @@
 
 use super::asking::{Answer, Reply as Text, unanswered};
 use super::buffered::Buffered;
+use super::card;
 use super::diagnostics::Diagnostics;
 use super::feed::Feed;
 use super::runtime::{ELSEWHERE, Runtime};
@@ -40,8 +41,10 @@ const WITHIN: usize = 64 << 10;
 
 /// A session that can be reached. When it is dropped, its socket is gone.
 pub struct Server {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     control: Control,
+    /// Keeps its card.
+    keeping: JoinHandle<()>,
     accepting: JoinHandle<()>,
     /// Ends when no answer is being written any more.
     answering: mpsc::Receiver<()>,
@@ -64,6 +67,10 @@ impl Server {
                 }
             }
         }
+        let runtime = Arc::new(runtime);
+        let _ = runtime.make_card(control.id());
+        card::put(&runtime, control);
+        let keeping = tokio::spawn(card::keep(Arc::clone(&runtime), control.clone()));
         let (answers, answering) = mpsc::channel(1);
         let (own, clients) = (control.clone(), Arc::new(Semaphore::new(CLIENTS)));
         let accepting = tokio::spawn(async move {
@@ -86,7 +93,7 @@ impl Server {
                 });
             }
         });
-        Ok(Self { runtime, control: control.clone(), accepting, answering })
+        Ok(Self { runtime, control: control.clone(), keeping, accepting, answering })
     }
 
     /// The session is over: nobody finds it any more, and who has asked gets an answer.
@@ -142,6 +149,7 @@ fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
 impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.abort();
+        self.keeping.abort();
         self.runtime.remove(self.control.id());
     }
 }
@@ -164,12 +172,23 @@ async fn serve(
             return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
         }
     };
+    if let What::Oppose { role, owners } = what {
+        // Whoever names the whole code of the other side is believed that it is theirs: it shuts them out, and nobody in.
+        control.oppose(code.as_deref().unwrap_or_default(), role, owners);
+        return say(&mut write, &Reply::Done { more: false, over: None }).await;
+    }
     if !control.admits(&by, code.as_deref()) {
         let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next(Run::Status);
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
     match what {
         What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
+        What::Adopt => {
+            control.adopt(&by);
+            say(&mut write, &Reply::Done { more: false, over: None }).await
+        }
+        // Answered above.
+        What::Oppose { .. } => Ok(()),
         What::Close { now } => {
             let kept = control.keep();
             if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }).await {

@@ -1,7 +1,7 @@
 //! What is said over a session's socket: one line with a request, what it brings along, then lines until the end. Both ends are this
 //! program, run by the same user, but perhaps of different versions.
 
-use super::owner::Visitor;
+use super::owner::{Owner, Visitor};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::{Keeper, Links};
 use crate::session::event::Stored;
@@ -35,6 +35,10 @@ pub(super) struct Request {
 pub(super) enum What {
     /// What this session is, and whether it is the one of the code or number.
     About,
+    /// That whoever asks, and has named the whole code, needs the number alone from now on.
+    Adopt,
+    /// That it answers these never by its code: theirs is the side of this role.
+    Oppose { role: Role, owners: Vec<Owner> },
     /// That it ends: in peace, or at once.
     Close { now: bool },
     /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
@@ -185,11 +189,11 @@ pub struct About {
     pub path: Option<String>,
     /// When it ends if nothing happens, in seconds since 1970.
     pub expires_at: Option<u64>,
-    /// Numbered lines that no `receive` has returned.
-    pub unreceived: u64,
-    /// Secrets that wait for somebody to take them.
+    /// Numbered lines that no `receive` has returned; nothing if it does not answer.
+    pub unreceived: Option<u64>,
+    /// Secrets that wait for somebody to take them, likewise.
     #[serde(default)]
-    pub secrets_held: u64,
+    pub secrets_held: Option<u64>,
     /// The exit status and reason with which it has ended.
     pub end: Option<(u8, String)>,
     /// Where it says what goes wrong, if nobody reads what it prints.
@@ -236,6 +240,8 @@ pub enum State {
     Leaving,
     /// It is over, and there is something left of it to be received or asked for.
     Ended,
+    /// It is there and says nothing: its process is stopped, or the machine is busy.
+    NotAnswering,
 }
 
 /// What a session came for.
@@ -271,6 +277,7 @@ impl State {
             Self::Connected => "connected",
             Self::Leaving => "leaving",
             Self::Ended => "ended",
+            Self::NotAnswering => "not-answering",
         }
     }
 }

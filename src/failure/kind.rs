@@ -173,6 +173,7 @@ kinds! {
         NoSecret = "no-secret",
         SecretsHeld = "secrets-held",
         Undelivered = "undelivered",
+        NotAnswering = "not-answering",
     }
     // Whoever interrupted it.
     Interrupted {

@@ -29,6 +29,8 @@ const SAYS: [&str; 13] = [
 const OFFLINE: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
 /// Claude Code sets it to 1 in its sandbox.
 const SANDBOXED: &str = "SANDBOX_RUNTIME";
+/// What Claude Code gives all commands of one process, and no other process: 128 random bits.
+pub const CLIENT: &str = "CLAUDE_CODE_MESSAGING_TOKEN";
 
 /// An agent that runs commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,12 @@ pub fn new_id() -> String {
     let mut id = [0_u8; 16];
     OsRng.fill_bytes(&mut id);
     id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The variable that is the same in all sessions of one agent's process, and its value: Claude Code begins another session at `/clear`.
+#[must_use]
+pub fn client() -> Option<(&'static str, OsString)> {
+    Some((CLIENT, said(CLIENT)?))
 }
 
 /// What [`VARIABLE`] says, whatever other id there is.

@@ -226,8 +226,8 @@ struct Session {
     want: String,
     path: Option<String>,
     expires_at: Option<String>,
-    unreceived: u64,
-    secrets_held: u64,
+    unreceived: Option<u64>,
+    secrets_held: Option<u64>,
     exit: Option<i32>,
     reason: Option<String>,
     diagnostics: Option<String>,
@@ -439,7 +439,9 @@ fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, l
 fn check_session(it: &Session, line: &str) {
     let of = |word: &str, words: &[&str]| assert!(words.contains(&word), "{word}: {line}");
     of(&it.role, &["host", "peer"]);
-    of(&it.state, &["waiting", "paired", "connected", "leaving", "ended"]);
+    of(&it.state, &["waiting", "paired", "connected", "leaving", "ended", "not-answering"]);
+    let answers = it.state != "not-answering";
+    assert_eq!((it.unreceived.is_some(), it.secrets_held.is_some()), (answers, answers), "{line}");
     assert_eq!((it.exit.is_some(), it.reason.is_some()), (it.state == "ended", it.state == "ended"), "{line}");
     it.reason.iter().for_each(|reason| assert_eq!(statuses().get(reason.as_str()).copied(), it.exit, "EVENTS.md says otherwise: {line}"));
     assert!(it.diagnostics.as_ref().is_none_or(|path| path.starts_with('/') && path.ends_with(&format!("{}.log", it.session))), "{line}");
@@ -447,7 +449,10 @@ fn check_session(it: &Session, line: &str) {
     of(&it.want, &["give", "take", "channel"]);
     it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
     assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");
-    assert!(it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < u64::MAX && it.secrets_held < 1_000, "{line}");
+    assert!(
+        it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < Some(u64::MAX) && it.secrets_held < Some(1_000),
+        "{line}"
+    );
     assert!(it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')), "{line}");
 }
 

@@ -11,12 +11,16 @@ pub fn runtime(machine: &Machine) -> PathBuf {
     machine.home().join(".local/state/pinhole/run")
 }
 
+/// The sockets of a machine, without what else there is of a session.
+pub fn sockets(machine: &Machine) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(runtime(machine)).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
+}
+
 /// The socket of the only session of a machine.
 #[track_caller]
 pub fn socket(machine: &Machine) -> PathBuf {
-    let mut all = std::fs::read_dir(runtime(machine)).unwrap().map(|entry| entry.unwrap().path());
-    let only = all.next().unwrap();
-    assert!(all.next().is_none());
+    let [only] = sockets(machine).try_into().unwrap();
     only
 }
 

@@ -66,8 +66,15 @@ fn an_agents_commands_see_what_it_began_and_a_persons_see_all() {
         let mut host = start(&here, who, &["host", "--label", &at.to_string()]);
         running.push((host.code(), host));
     }
+    // Those that say no id are one.
+    let nameless = |at: &usize| [3, 5, 6].contains(at);
     for (at, who) in ALL.iter().enumerate().skip(1) {
-        assert_eq!(seen(&here, who), [at.to_string()], "{who:?}");
+        let mut own: Vec<String> =
+            (0..ALL.len()).filter(|other| other == &at || nameless(&at) && nameless(other)).map(|it| it.to_string()).collect();
+        let mut found = seen(&here, who);
+        own.sort();
+        found.sort();
+        assert_eq!(found, own, "{who:?}");
     }
     assert_eq!(seen(&here, PERSON).len(), ALL.len());
     // By whatever it is named.
@@ -81,8 +88,8 @@ fn an_agents_commands_see_what_it_began_and_a_persons_see_all() {
         for args in [["status", code].as_slice(), &["status", "--label", "0"], &["close", "--label", "0"], &["close", code, "--now"]] {
             assert_eq!(run(&here, who, args).expect(3).failure()["error"], "code-not-open", "{args:?}");
         }
-        // Its own is the only one.
-        run(&here, who, &["receive"]).expect(0);
+        // Its own is the only one, or those of its kind.
+        run(&here, who, &["receive"]).expect(if who == ONE { 0 } else { 2 });
     }
     // A label is no claim to what another agent began.
     let mut namesake = start(&here, OTHER, &["host", "--label", "1"]);
@@ -155,6 +162,90 @@ fn an_agent_that_comes_back_as_another_finds_its_channel_by_its_whole_code() {
     peer.until("status", "connected");
     assert_eq!(run(&here, ONE, &["status", &code]).expect(3).failure()["error"], "code-not-open");
     here.run(["close"]).expect(0);
+}
+
+#[test]
+fn a_client_that_was_cleared_finds_its_channels_and_a_resumed_one_after_it_has_named_the_code() {
+    const BEFORE: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "a"), ("CLAUDE_CODE_MESSAGING_TOKEN", "same")];
+    const CLEARED: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "b"), ("CLAUDE_CODE_MESSAGING_TOKEN", "same")];
+    const RESUMED: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "a"), ("CLAUDE_CODE_MESSAGING_TOKEN", "new")];
+    const NEW: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "c"), ("CLAUDE_CODE_MESSAGING_TOKEN", "other")];
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut host = start(&here, BEFORE, &["host", "--label", "build"]);
+    let code = host.code();
+    let number = &code[..4];
+    for who in [CLEARED, RESUMED] {
+        assert_eq!(run(&here, who, &["status", number]).expect(0).one("session")["code"], code, "{who:?}");
+    }
+    let _peer = there.start(["connect", &code]);
+    host.until("status", "connected");
+    for naming in [["status", &code].as_slice(), &["receive", &code], &["send", &code, "hello"]] {
+        // Of each, another client that nobody has seen.
+        let id = format!("{naming:?}");
+        let new: Vec<(&str, &str)> = vec![("CLAUDE_CODE_SESSION_ID", &id)];
+        let run = |args: &[&str]| {
+            let mut command = here.command(args);
+            command.envs(new.iter().copied());
+            Running::start(command).end()
+        };
+        for args in [["status", number], ["status", "--label=build"]] {
+            assert_eq!(run(&args).expect(3).failure()["error"], "code-not-open");
+        }
+        run(naming).expect(0);
+        assert!(run(&["status", number]).expect(0).one("session").get("code").is_none());
+        run(&["send", number, "by its number"]).expect(0);
+        run(&["send", "--label", "build", "by its label"]).expect(0);
+    }
+    assert_eq!(run(&here, NEW, &["status", number]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(run(&here, NEW, &["send", "--label", "build", "x"]).expect(3).failure()["error"], "code-not-open");
+    run(&here, BEFORE, &["close", number]).expect(0);
+    host.end().expect(0);
+}
+
+#[test]
+fn the_agent_of_the_other_side_never_gets_this_side_by_the_code() {
+    const THIRD: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "third")];
+    let here = Machine::new();
+    let hosted = run(&here, ONE, &["host", "--detach"]).expect(0).all("status");
+    let code = hosted[0]["code"].as_str().unwrap().to_owned();
+    let number = &code[..4];
+    let mut peer = start(&here, OTHER, &["connect", &code]);
+    peer.until("status", "connected");
+    let role = |who: Who, args: &[&str]| run(&here, who, args).expect(0).one("session")["role"].clone();
+    for args in [["status", &code], ["status", number]] {
+        let until = std::time::Instant::now() + crate::harness::PATIENCE;
+        // Each side has told the other whose it is as soon as it was connected, but not before.
+        while run(&here, ONE, &args).all("session").len() > 1 || run(&here, OTHER, &args).all("session").len() > 1 {
+            assert!(std::time::Instant::now() < until);
+        }
+        assert_eq!((role(ONE, &args), role(OTHER, &args)), ("host".into(), "peer".into()));
+    }
+    for (who, others) in [(ONE, "peer"), (OTHER, "host")] {
+        for args in commands(&code) {
+            let args = [args.as_slice(), &["--role", others]].concat();
+            // To ask is to join, where that is not open.
+            let word = if args[0] == "ask" { "code-unavailable" } else { "code-not-open" };
+            assert_eq!(run(&here, who, &args).expect(3).failure()["error"], word, "{who:?} {args:?}");
+        }
+    }
+    // Who has come back, with either side here, says which; and has that one, and never the other.
+    assert_eq!(run(&here, THIRD, &["receive", &code]).expect(2).failure()["error"], "several-open");
+    assert_eq!(run(&here, THIRD, &["status", number]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(role(THIRD, &["status", &code, "--role", "peer"]), "peer");
+    let until = std::time::Instant::now() + crate::harness::PATIENCE;
+    while run(&here, THIRD, &["status", &code, "--role", "host"]).status.success() {
+        assert!(std::time::Instant::now() < until);
+    }
+    run(&here, THIRD, &["send", number, "from the peer"]).expect(0);
+    assert_eq!(run(&here, ONE, &["receive", number]).expect(0).one("text")["body"], "from the peer");
+    // Also when the other side is gone.
+    peer.signal(rustix::process::Signal::KILL);
+    peer.child.wait().unwrap();
+    for who in [OTHER, THIRD] {
+        assert_eq!(run(&here, who, &["receive", &code]).expect(3).failure()["error"], "code-not-open");
+    }
+    assert_eq!(role(ONE, &["status", number]), "host");
+    run(&here, ONE, &["close", number, "--now"]).expect(0);
 }
 
 #[test]

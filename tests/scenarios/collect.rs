@@ -1,6 +1,7 @@
 //! Secrets that a channel holds until a `receive` takes them, from another process of the same machine.
 
 use crate::harness::content::names;
+use crate::harness::socket::socket;
 use crate::harness::{Ended, Machine, Running};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -104,8 +105,7 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
     taker.end().expect(0);
     assert_eq!(std::fs::read_to_string(it.here.path("mine")).unwrap(), VALUE);
     // Whoever waits hears of the end. Spoken to by hand, because a command may not have come yet.
-    let mut socket = std::fs::read_dir(it.here.home().join(".local/state/pinhole/run")).unwrap();
-    let mut waiting = UnixStream::connect(socket.next().unwrap().unwrap().path()).unwrap();
+    let mut waiting = UnixStream::connect(socket(&it.here)).unwrap();
     waiting.write_all(b"{\"v\":3,\"by\":{\"owner\":\"person\",\"all\":false},\"do\":\"collect\",\"wait\":60000}\n").unwrap();
     it.here.run(["close"]).expect(0);
     let mut answer = String::new();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
 
 /// A host here and its peer there, connected; and the number between them.
 pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
@@ -348,6 +349,86 @@ fn a_killed_session_leaves_nothing_in_the_way() {
     host.until("status", "waiting");
     here.run(["close"]).expect(0);
     host.end().expect(0);
+}
+
+/// Of every command, how long it took, with a margin for what it does besides.
+fn soon(begun: Instant) {
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_stopped_session_is_listed_and_holds_up_nobody() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (host, mut peer, number) = channel(&here, &there);
+    let mut stopped = here.start(["host", "--label", "it"]);
+    let code = stopped.code();
+    stopped.until("status", "waiting");
+    stopped.signal(Signal::STOP);
+    let mut agents = here.command(["host"]);
+    agents.env("CLAUDE_CODE_SESSION_ID", "one");
+    let mut agents = Running::start(agents);
+    agents.code();
+    let begun = Instant::now();
+    let listed = here.run(["status"]).expect(0).all("session");
+    let states: Vec<&str> = listed.iter().map(|session| session["state"].as_str().unwrap()).collect();
+    assert_eq!((states.len(), states.iter().filter(|state| **state == "not-answering").count()), (3, 1));
+    for which in [["status", &code].as_slice(), &["status", &code[..4]], &["status", "--label", "it"]] {
+        let one = here.run(which).expect(0).one("session");
+        assert_eq!((&one["state"], &one["label"], &one["role"]), (&"not-answering".into(), &"it".into(), &"host".into()), "{which:?}");
+        assert_eq!(one["number"].to_string(), code[..4]);
+        assert!(one.get("unreceived").is_none());
+    }
+    // Nothing of it is another agent's business.
+    let mut status = here.command(["status"]);
+    status.env("CLAUDE_CODE_SESSION_ID", "one");
+    assert_eq!(Running::start(status).end().expect(0).one("session")["state"], "waiting");
+    here.run(["send", &number, "hello"]).expect(0);
+    assert_eq!(peer.until("text", "")["body"], "hello");
+    here.run(["receive", &number]).expect(0);
+    assert_eq!(here.run(["close", "--label", "none"]).expect(3).failure()["error"], "code-not-open");
+    soon(begun);
+    for args in [["receive", &code[..4]].as_slice(), &["send", &code, "x"], &["ask", "--label", "it", "x"], &["close", &code, "--now"]] {
+        let failure = here.run(args).expect(11).failure();
+        let process = format!("kill -CONT {}", stopped.child.id());
+        assert!(failure["error"] == "not-answering" && failure["next"].as_str().unwrap().starts_with(&process), "{failure}");
+    }
+    // It is not dead.
+    stopped.signal(Signal::CONT);
+    assert_eq!(here.run(["status", &code]).expect(0).one("session")["state"], "waiting");
+    here.run(["close", &code]).expect(0);
+    stopped.end().expect(0);
+    drop((host, agents));
+    assert!(here.run(["status"]).expect(0).all("session").is_empty());
+    assert!(!runtime(&here).exists());
+}
+
+#[test]
+fn one_that_is_busy_is_waited_for_if_it_is_meant() {
+    let here = Machine::new();
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    host.until("status", "waiting");
+    // Somebody in between, who takes longer than a second.
+    let (path, aside) = (socket(&here), here.path("aside"));
+    std::fs::rename(&path, &aside).unwrap();
+    let between = UnixListener::bind(&path).unwrap();
+    assert_eq!(here.run(["status"]).expect(0).one("session")["state"], "not-answering");
+    let named = here.start(["receive", &code[..4]]);
+    // What `status` asked, and `receive` in vain; then what is answered, to its question and its request.
+    let unanswered: [_; 2] = std::array::from_fn(|_| between.accept().unwrap());
+    for _ in 0..2 {
+        let (asking, _) = between.accept().unwrap();
+        let session = UnixStream::connect(&aside).unwrap();
+        let ways = [(asking.try_clone().unwrap(), session.try_clone().unwrap()), (session, asking)];
+        for (mut from, mut to) in ways {
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(std::net::Shutdown::Write);
+            });
+        }
+    }
+    drop(unanswered);
+    named.end().expect(0).one("end");
 }
 
 #[test]

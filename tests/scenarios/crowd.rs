@@ -1,7 +1,7 @@
 //! Many sessions of one user at once, each with its own peer; and what other users put in the way of their commands.
 
 use crate::harness::content::in_full;
-use crate::harness::socket::{runtime, socket};
+use crate::harness::socket::{runtime, socket, sockets};
 use crate::harness::{Machine, Running};
 use rustix::process::{Signal, Uid};
 use rustix::thread::set_thread_res_uid;
@@ -94,7 +94,7 @@ fn a_hundred_at_once_each_with_its_own() {
         }
     }
     assert_eq!(sessions(&here), expected(&pairs[2..]));
-    assert_eq!(std::fs::read_dir(runtime(&here)).unwrap().count(), 2 * (pairs.len() - 2));
+    assert_eq!(sockets(&here).len(), 2 * (pairs.len() - 2));
     let mut again = here.start(["host", "--label", &pairs[0].label, "--port", &pairs[0].number]);
     assert_eq!(again.until("status", "channel")["number"].to_string(), pairs[0].number);
     assert_eq!(here.run(["status", "--label", &pairs[0].label]).expect(0).all("session").len(), 1);

@@ -18,6 +18,7 @@ use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report};
 use pinhole_protocol::code::{Nameplate, Shape, shape};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,8 +38,10 @@ pub(super) struct Sessions {
     terms: Arc<dyn Terms>,
     /// The owner of its sessions.
     owner: Owner,
-    /// The visitor of other processes' sessions, where that is allowed.
-    others: Option<Visitor>,
+    /// The visitor of other processes' sessions: those of the same agent, or all where that is allowed.
+    others: Visitor,
+    /// Whether it is.
+    all: bool,
     own: Mutex<Own>,
     private: Private,
     /// Where its agent works.
@@ -48,6 +51,8 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Own {
     controls: Vec<Control>,
+    /// The ids of all that there ever were: while one ends it may still be found from outside.
+    began: HashSet<String>,
     /// No more are wanted.
     closing: bool,
 }
@@ -55,9 +60,10 @@ struct Own {
 impl Sessions {
     pub(super) fn new(terms: Arc<dyn Terms>) -> Self {
         let owner = Owner::server();
-        let others = terms.sees_all_sessions().then(|| Visitor::of(owner.clone()).seeing_all());
+        let (all, visitor) = (terms.sees_all_sessions(), Visitor::of(owner.clone()));
+        let others = if all { visitor.seeing_all() } else { visitor };
         let workspace = Workspace::new(terms.works_here());
-        Self { terms, owner, others, own: Mutex::default(), private: Private::default(), workspace }
+        Self { terms, owner, others, all, own: Mutex::default(), private: Private::default(), workspace }
     }
 
     /// Starts a session. What other commands bring is fenced in for good by what is known now of where the agent works.
@@ -91,6 +97,7 @@ impl Sessions {
             };
             own.controls.remove(ended);
         }
+        own.began.insert(control.id().to_owned());
         own.controls.push(control.clone());
         Ok(())
     }
@@ -100,8 +107,8 @@ impl Sessions {
         self.own().controls.retain(|other| other.id() != control.id());
     }
 
-    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process,
-    /// where those are seen.
+    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process
+    /// that this agent began, or has named the whole code of, or any where those are seen.
     pub(super) async fn find(&self, channel: Option<&str>, role: Option<Role>) -> Result<Found, Failure> {
         let which = self.which(channel, role)?;
         let mut own = find_here(self.all(), &which).await;
@@ -124,23 +131,23 @@ impl Sessions {
         }
     }
 
-    /// Sessions of other processes, where they are seen.
+    /// Sessions of other processes. Where these cannot be found there are none, unless they are what the server was started for.
     async fn others(&self, which: &Which) -> Result<Vec<Found>, Failure> {
-        match &self.others {
-            Some(by) => find(which, by).await,
-            None => Ok(Vec::new()),
+        match find(which, &self.others).await {
+            Err(failure) if self.all => Err(failure),
+            found => {
+                let own = self.own();
+                Ok(found.unwrap_or_default().into_iter().filter(|found| !own.began.contains(&found.about.session)).collect())
+            }
         }
     }
 
-    /// All sessions that are meant, of this process and, where they are seen, others.
+    /// All sessions that are meant, of this process and others.
     pub(super) async fn list(&self, channel: Option<&str>, role: Option<Role>) -> Result<Vec<Found>, Failure> {
         let which = self.which(channel, role)?;
         let mut all = find_here(self.all(), &which).await;
         match self.others(&which).await {
-            Ok(others) => {
-                let own: Vec<String> = self.all().iter().map(|control| control.id().to_owned()).collect();
-                all.extend(others.into_iter().filter(|found| !own.contains(&found.about.session)));
-            }
+            Ok(others) => all.extend(others),
             // Where the directory of sockets cannot be used there are those of this process still.
             Err(failure) if all.is_empty() => return Err(failure),
             Err(_) => {}

@@ -63,15 +63,15 @@ pub fn session(about: &About, now: SystemTime) -> String {
     let label = about.label.as_ref().map(|label| format!(" {}", name(label))).unwrap_or_default();
     let expires_at = about.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
     let left = expires_at.and_then(|end| end.duration_since(now).ok()).map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
-    let unreceived = if about.unreceived > 0 { format!(", {} not received", about.unreceived) } else { String::new() };
-    let held = match about.secrets_held {
+    let unreceived = about.unreceived.filter(|lines| *lines > 0).map(|lines| format!(", {lines} not received")).unwrap_or_default();
+    let held = match about.secrets_held.unwrap_or(0) {
         0 => String::new(),
         1 => ", a secret held".into(),
         several => format!(", {several} secrets held"),
     };
     let end = about.end.as_ref().map(|(exit, reason)| format!(" with {exit}, {}", terminal(reason))).unwrap_or_default();
     let diagnostics = about.diagnostics.as_ref().map(|path| format!("; what goes wrong is in {}", name(path))).unwrap_or_default();
-    let (want, role, state) = (about.want.word(), about.role.word(), about.state.word());
+    let (want, role, state) = (about.want.word(), about.role.word(), about.state.word().replace('-', " "));
     let code = about.code.as_ref().map(|Words(code)| format!(", under {code}")).unwrap_or_default();
     format!("{number}{label}: {want} ({role}), {state}{code}{end}{left}{unreceived}{held}{diagnostics}")
 }

@@ -520,7 +520,7 @@ pub struct Open<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'a str>,
     /// How far it has come.
-    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving", "ended"]))]
+    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving", "ended", "not-answering"]))]
     pub state: &'static str,
     /// What it came for.
     #[schemars(extend("enum" = ["give", "take", "channel"]))]
@@ -531,10 +531,12 @@ pub struct Open<'a> {
     /// When it ends if nothing happens: RFC 3339, in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// Lines that no `receive` has returned.
-    pub unreceived: u64,
-    /// Secrets that nobody has taken.
-    pub secrets_held: u64,
+    /// Lines that no `receive` has returned; absent where it does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreceived: Option<u64>,
+    /// Secrets that nobody has taken; absent where it does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_held: Option<u64>,
     /// The exit status with which it has ended, if it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = Exit::ALL.map(Exit::code)))]

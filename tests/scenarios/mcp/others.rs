@@ -154,3 +154,27 @@ fn no_variable_is_sent_that_was_not_named_beforehand() {
     refused(plain.call("send_secret", json!({"variable": "GREETING"})), "fenced");
     assert_eq!(told.call("send_secret", json!({"variable": "GREETING"})).unwrap()["state"], "delivered");
 }
+
+#[test]
+fn a_server_reaches_an_agents_channel_by_its_whole_used_code_and_then_by_its_number() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut command = here.command(["host", "--detach", "--label", "build"]);
+    command.env("CLAUDE_CODE_SESSION_ID", "one");
+    let code = Running::start(command).end().expect(0).all("status")[0]["code"].as_str().unwrap().to_owned();
+    let mut server = Client::new(&here);
+    refused(server.call("status", json!({"channel": code})), "code-not-open");
+    let mut peer = there.start(["connect", &code]);
+    peer.until("status", "connected");
+    there.run(["send", &code, "hello"]).expect(0);
+    for channel in [&code[..4], "build"] {
+        refused(server.call("receive", json!({"channel": channel})), "code-not-open");
+    }
+    server.call("send", json!({"channel": code, "text": "I am back"})).unwrap();
+    assert_eq!(peer.until("text", "")["body"], "I am back");
+    let listed = server.call("status", json!({})).unwrap()["sessions"].clone();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["label"]), (1, &"build".into()));
+    // What nobody has received comes with the end of it.
+    let closed = server.call("close", json!({"channel": &code[..4]})).unwrap();
+    assert!(closed["events"].as_array().unwrap().iter().any(|event| event["body"] == "hello"), "{closed}");
+    peer.end().expect(0);
+}
