@@ -120,9 +120,8 @@ fn the_program_is_named_as_path_finds_it() {
 }
 
 /// Kinds that no black-box test makes, and why.
-const NOT_MADE: [(&str, &str); 16] = [
+const NOT_MADE: [(&str, &str); 15] = [
     ("backlog", "more than a channel holds, of a side that receives nothing: in control/room.rs"),
-    ("no-control", "a session at which no socket can be made"),
     ("not-verified", "a person at each side: in hostile/verify.rs at terminals, by its words for people"),
     ("expired", "an hour, or a minute at least: in the simulation of the core, and session/lingering.rs"),
     ("nobody-came", "the same"),
