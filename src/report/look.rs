@@ -3,6 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::fs::{OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
@@ -84,6 +85,25 @@ impl Write for Closed {
 
     fn flush(&mut self) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::BrokenPipe, "it is closed"))
+    }
+}
+
+/// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it is none, that is never seen.
+pub async fn unread() {
+    let seen = tokio::task::spawn_blocking(|| {
+        let output = io::stdout();
+        loop {
+            // Nothing is asked for: what is wrong is told unasked.
+            let mut watched = [PollFd::new(&output, PollFlags::empty())];
+            match poll(&mut watched, None) {
+                Ok(_) => return true,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    });
+    if !matches!(seen.await, Ok(true)) {
+        std::future::pending().await
     }
 }
 

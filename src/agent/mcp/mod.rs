@@ -22,13 +22,13 @@ use crate::doctor::Setup;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Fence;
 use crate::files::variable::Accepted;
+use crate::report::look::unread;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use calls::Call;
 use client::{Client, Stop};
 use input::Input;
 use lines::Lines;
-use output::unread;
 use pinhole_protocol::code::CodeAddress;
 use progress::Progress;
 use rmcp::model::{

@@ -2,8 +2,6 @@
 //! (readline of Node), and terminals and logs act on more.
 
 use crate::report::escape::Ascii;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use serde::Serialize;
 use serde_json::Serializer;
 use std::io;
@@ -39,25 +37,6 @@ fn line(message: impl Serialize) -> io::Result<Vec<u8>> {
     message.serialize(&mut Serializer::with_formatter(&mut line, Ascii))?;
     line.push(b'\n');
     Ok(line)
-}
-
-/// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it is none, that is never seen.
-pub(super) async fn unread() {
-    let seen = tokio::task::spawn_blocking(|| {
-        let output = io::stdout();
-        loop {
-            // Nothing is asked for: what is wrong is told unasked.
-            let mut watched = [PollFd::new(&output, PollFlags::empty())];
-            match poll(&mut watched, None) {
-                Ok(_) => return true,
-                Err(Errno::INTR) => {}
-                Err(_) => return false,
-            }
-        }
-    });
-    if !matches!(seen.await, Ok(true)) {
-        std::future::pending().await
-    }
 }
 
 #[cfg(test)]
