@@ -17,6 +17,15 @@ pub(super) enum RoleArg {
     Peer,
 }
 
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Host => Self::Host,
+            RoleArg::Peer => Self::Peer,
+        }
+    }
+}
+
 /// `CODE`, `--label` and `--role`.
 #[derive(clap::Args, Clone, Debug)]
 // Its name is that of the arguments around it, and clap wants each once.
@@ -49,9 +58,5 @@ pub(super) fn which(code: Option<&str>, label: Option<String>, role: Option<Role
         Some(text) => Some(code::given(text)?.address.code.reveal()),
         None => None,
     };
-    let role = role.map(|role| match role {
-        RoleArg::Host => Role::Host,
-        RoleArg::Peer => Role::Peer,
-    });
-    Ok(Which { code, label, role })
+    Ok(Which { code, label, role: role.map(Into::into) })
 }

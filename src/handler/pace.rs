@@ -1,4 +1,4 @@
-//! How often a handler may be started: each run can cost money, and two handlers that answer each other would otherwise spin.
+//! How often something may begin that costs money, as a run of a handler does: two that answer each other would otherwise spin.
 
 use pinhole_protocol::time::Instant;
 use std::collections::VecDeque;
@@ -10,22 +10,37 @@ pub const A_MINUTE: usize = 6;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// When the latest runs began.
-#[derive(Debug, Default)]
-pub struct Pace(VecDeque<Instant>);
+#[derive(Debug)]
+pub struct Pace {
+    most: usize,
+    begun: VecDeque<Instant>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::of(A_MINUTE)
+    }
+}
 
 impl Pace {
+    /// So many within a minute.
+    #[must_use]
+    pub fn of(most: usize) -> Self {
+        Self { most, begun: VecDeque::new() }
+    }
+
     /// When the next run may begin; in the past if it may at once.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        if self.0.len() < A_MINUTE { None } else { self.0.front().map(|first| first.after(MINUTE)) }
+        if self.begun.len() < self.most { None } else { self.begun.front().map(|first| first.after(MINUTE)) }
     }
 
     /// A run begins.
     pub fn begun(&mut self, now: Instant) {
-        if self.0.len() >= A_MINUTE {
-            self.0.pop_front();
+        if self.begun.len() >= self.most {
+            self.begun.pop_front();
         }
-        self.0.push_back(now);
+        self.begun.push_back(now);
     }
 }
 
