@@ -9,12 +9,15 @@ use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
 use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
+use crate::control::wanted::{LineType, Wanted};
 use crate::failure::{Failure, Kind};
+use crate::report::look::unread;
+use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
 use crate::session::event::Stored;
 use crate::session::plan::SecretSink;
 use pinhole_protocol::code::{Shape, shape};
-use pinhole_protocol::wire::PeerText;
+use pinhole_protocol::wire::{PeerText, Reason};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,7 @@ Examples:
   pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has it in $TOKEN
   pinhole --allow-exec receive 9471 --secret-exec=TOKEN -- deploy    the same where an agent runs it
   pinhole receive 9471 -o - --wait 45 > notes.txt   the oldest text, alone
+  pinhole receive 9471 --follow --for text,file     until the channel ends, without the rest
   pinhole receive 9471-walrus-clipboard-mango -o .  not open here: as `pinhole take`
   pinhole receive CODE -o - | less                  to another program")]
 // Its name is that of the arguments inside it, and clap wants each once.
@@ -47,9 +51,30 @@ pub(super) struct Args {
     /// From a channel that is open here: print no more than this, in whole lines but at least one
     #[arg(long, value_name = "BYTES", default_value_t = 20_000, conflicts_with = "sink")]
     max_bytes: usize,
+    /// From a channel that is open here: only what is of these types, such as text,file,secret; the rest is received later. What
+    /// everybody has to know passes: connected, expiring, error, closed, end
+    #[arg(long = "for", value_name = "TYPE,...", value_delimiter = ',', value_parser = wanted_type, conflicts_with = "sink")]
+    only: Vec<WantedType>,
+    /// From a channel that is open here: print what comes until it ends, but what another command has printed as its own result. One
+    /// follows at a time: a new one takes over
+    #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes"])]
+    follow: bool,
     /// Which side of the channel receives, if both are on this machine
     #[arg(long, value_enum, value_name = "ROLE")]
     role: Option<RoleArg>,
+}
+
+/// A type of `--for`; nothing for one that always passes.
+type WantedType = Option<LineType>;
+
+fn wanted_type(text: &str) -> Result<WantedType, String> {
+    if let Some(line_type) = LineType::ALL.into_iter().find(|line_type| line_type.word() == text) {
+        return Ok(Some(line_type));
+    }
+    if matches!(text, "error" | "end") {
+        return Ok(None);
+    }
+    Err(format!("there are {}", LineType::ALL.map(LineType::word).join(", ")))
 }
 
 impl Args {
@@ -75,12 +100,15 @@ impl Args {
     /// Prints what the channel has to tell; whether there is more.
     pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
         self.take.is_another()?;
-        if self.take.bytes_to_stdout() && self.after.is_none() && self.take.receive().sink()?.is_none() {
+        if self.follow {
+            return self.stay(found, report).await.map(|()| false);
+        }
+        if self.take.bytes_to_stdout() && self.after.is_none() && self.only.is_empty() && self.take.receive().sink()?.is_none() {
             return text(&found, self.wait, report).await.map(|()| false);
         }
         if self.take.bytes_to_stdout() {
             let detail = "-o - takes the oldest text that nobody has received, and neither a secret nor what was received before";
-            return Err(Failure::new(Kind::Usage, detail).next("leave -o, --after or the place of the secret out"));
+            return Err(Failure::new(Kind::Usage, detail).next("leave -o, --after, --for or the place of the secret out"));
         }
         if self.take.receive().output.is_some() {
             return Err(Failure::new(Kind::Usage, "that channel is open, and where files go was decided when it was opened")
@@ -91,7 +119,7 @@ impl Args {
         }
         // A line that cannot be printed was not received: the next receive gets it.
         let (mut printed, mut long_texts) = (Ok(()), LongTexts::default());
-        let told = found.receive(self.after, self.wait, self.max_bytes, |line| {
+        let told = found.receive(self.wanted(), self.wait, self.max_bytes, |line| {
             if printed.is_ok() {
                 printed = long_texts.relay(line, report);
             }
@@ -101,7 +129,38 @@ impl Args {
         printed.map(|()| more)
     }
 
+    /// The lines that are wanted.
+    fn wanted(&self) -> Wanted {
+        let only = (!self.only.is_empty()).then(|| self.only.iter().copied().flatten().collect());
+        Wanted { after: self.after, only }
+    }
+
+    /// Prints what the channel has to tell until its end.
+    async fn stay(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        if self.take.receive().output.is_some() {
+            return Err(Failure::new(Kind::Usage, "-o is for one thing, or was decided when the channel was opened")
+                .next("leave -o out; each event says where its file is"));
+        }
+        let wanted = self.wanted();
+        let staying = async {
+            // A line that cannot be printed was not received: others get it.
+            let (mut printed, mut long_texts) = (Ok(()), LongTexts::default());
+            let told = found.tail(wanted, |line| {
+                printed = long_texts.relay(line, report);
+                printed.is_ok()
+            });
+            told.await?;
+            printed
+        };
+        tokio::select! {
+            stayed = staying => stayed,
+            () = unread() => Err(failure_from(Reason::OutputClosed, Side::Here)),
+        }
+    }
+
     pub(super) fn purpose(self, person: bool) -> Purpose {
+        // What is not open has nothing to follow, and is not joined for that.
+        let person = person && !self.follow;
         let Some(first) = self.take.code() else {
             if person {
                 // Nothing is open here, so it is what `take` is.

@@ -1,7 +1,7 @@
 //! A question put through a session, and its answer: the first text of the other side's after it has the question.
 
-use super::journal::Numbered;
-use super::{Control, Errand, Fate};
+use super::lent::{Alone, Expected};
+use super::{Control, Fate};
 use crate::failure::{Failure, Kind};
 use crate::session::plan::Ware;
 use std::future::Future;
@@ -17,8 +17,8 @@ pub enum Answer {
     Over,
 }
 
-/// A text that answers a question. No other question has it for its answer, and no `receive` returns it unless it did so already.
-pub struct Reply(pub(super) Numbered);
+/// A text that answers a question. No other question has it for its answer, and no `receive` returns it unless whoever asked does not get it.
+pub struct Reply(pub(super) Alone);
 
 impl Control {
     /// Sends a question and waits for its answer until the deadline.
@@ -29,39 +29,30 @@ impl Control {
     /// # Errors
     /// If the question was not delivered.
     pub async fn ask(&self, question: String, until: Instant) -> Result<Answer, Failure> {
-        let mut fates = self.send(vec![Ware::Text(question)]).await?;
+        let (asked, mut expected) = Expected::new(self);
+        let mut fates = self.send_for_answer(vec![Ware::Text(question)], Some(asked)).await?;
         let delivered = async {
             while let Some((_, fate)) = fates.recv().await {
                 match fate {
-                    Fate::Said { said, delivered: true } => return Ok(Some(said.seq)),
+                    Fate::Said { said, delivered: true } => return Ok(Some(said)),
                     Fate::Failed(failure) => return Err(failure),
                     _ => {}
                 }
             }
             Ok(None)
         };
-        let after = match by(until, delivered).await {
+        let delivered = match by(until, delivered).await {
             None => return Ok(Answer::Late),
             Some(delivered) => match delivered? {
                 None => return Ok(Answer::Over),
-                Some(seq) => seq,
+                delivered => delivered,
             },
         };
-        Ok(match by(until, self.0.journal.answer(after)).await {
+        Ok(match by(until, expected.line()).await {
             None => Answer::Late,
             Some(None) => Answer::Over,
-            Some(Some(said)) => Answer::Came(Reply(said)),
+            Some(Some(line)) => Answer::Came(Reply(Alone::new(self, line, delivered))),
         })
-    }
-
-    /// Whoever asked has this answer: it holds back nothing more.
-    pub(super) async fn answered(&self, reply: &Reply) {
-        self.bring(Errand::Answered(reply.0.seq)).await;
-    }
-
-    /// Whoever asked has not got this answer: it is received like any other text.
-    pub(super) fn unheard(&self, reply: &Reply) {
-        self.0.journal.unanswer(reply.0.seq);
     }
 }
 

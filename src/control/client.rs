@@ -4,6 +4,7 @@ use super::Control;
 use super::buffered::Buffered;
 use super::feed::{self, Input};
 use super::found::{Found, Place, not_answering};
+use super::wanted::Wanted;
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
 use crate::failure::{Advice, Failure, Kind, Run};
@@ -61,19 +62,20 @@ impl Found {
         }
     }
 
-    /// What it has said after the number `after`, or what no command has received before, waiting up to `wait` for the first line; `tell`
+    /// What it has said that is `wanted`, such as all after a number, or else what no command has received before, waiting up to `wait` for the first line; `tell`
     /// gets each line and says whether it could be printed, or else they will be returned again. Whether there is more.
     ///
     /// # Errors
     /// With what the session has ended, if that is all that there was left to receive of it; if it ends meanwhile.
     pub async fn receive(
         &self,
-        after: Option<u64>,
+        wanted: impl Into<Wanted>,
         wait: Duration,
         max_bytes: usize,
         mut tell: impl FnMut(&str) -> bool,
     ) -> Result<bool, Failure> {
-        let mut asking = self.ask_for(What::Receive { after, wait: millis(wait), max_bytes }).await?;
+        let Wanted { after, only } = wanted.into();
+        let mut asking = self.ask_for(What::Receive { after, only, wait: millis(wait), max_bytes }).await?;
         let mut told = true;
         loop {
             match asking.next().await.map_err(|error| gone(&error))? {
@@ -84,6 +86,34 @@ impl Found {
                     // Its end of the stream says that it has heard so.
                     let _ = asking.next().await;
                     return over.and_then(|over| over.failed).map_or(Ok(more), |fault| Err(fault.into()));
+                }
+                Some(Reply::Failed(fault)) => return Err(fault.into()),
+                _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// What it says that is `wanted`, to its end: `tell` gets each line and says whether it could be printed, or else that is received by
+    /// others, and this ends. What other commands print as their results is left out.
+    ///
+    /// # Errors
+    /// With what the session has ended; `taken-over` if another command does the same.
+    pub async fn tail(&self, wanted: Wanted, mut tell: impl FnMut(&str) -> bool) -> Result<(), Failure> {
+        let Wanted { after, only } = wanted;
+        let mut asking = self.ask_for(What::Follow { after, only }).await?;
+        loop {
+            match asking.next().await.map_err(|error| gone(&error))? {
+                Some(Reply::Line(line)) => {
+                    if !tell(&line) {
+                        return Ok(());
+                    }
+                    asking.acknowledge().await.map_err(|error| gone(&error))?;
+                }
+                Some(Reply::Done { over, .. }) => {
+                    asking.acknowledge().await.map_err(|error| gone(&error))?;
+                    // Its end of the stream says that it has heard so.
+                    let _ = asking.next().await;
+                    return over.and_then(|over| over.failed).map_or(Ok(()), |fault| Err(fault.into()));
                 }
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),

@@ -85,12 +85,6 @@ impl Control {
         Some(Over { failed })
     }
 
-    /// Lines up to the number `seq` have reached who asked for them.
-    pub(super) async fn returned(&self, seq: u64) {
-        self.0.journal.returned(seq);
-        self.bring(Errand::Returned(seq)).await;
-    }
-
     /// Brings an errand to the conversation, if there is one, and waits while it takes no more.
     pub(super) async fn bring(&self, errand: Errand) {
         let desk = self.seen().desk.clone();
@@ -100,8 +94,11 @@ impl Control {
         }
     }
 
-    /// All lines and the end have reached who asked for them.
+    /// The end has reached who asked for it, and with all lines that was everything.
     pub(super) fn end_returned(&self) {
+        if !self.0.journal.is_done() {
+            return;
+        }
         if let Some(end) = &mut self.seen().end {
             end.returned = true;
         }

@@ -2,10 +2,12 @@
 
 use super::Control;
 use super::journal::Numbered;
+use super::lent::Result;
 use super::room::Room;
 use crate::failure::Failure;
 use pinhole_protocol::wire::ItemId;
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
 
 /// Hears what becomes of something that is sent. When it is dropped, nothing more will be heard.
 #[derive(Clone)]
@@ -14,16 +16,21 @@ pub struct Follower {
     pub(super) index: usize,
     pub(super) told: mpsc::UnboundedSender<(usize, Fate)>,
     pub(super) control: Control,
+    /// Who waits for the other side's answer, once that has it.
+    pub(super) asked: Option<Asked>,
     /// Free again when nothing more will be heard.
     pub(super) _room: Room,
 }
+
+/// Who waits for an answer.
+pub(super) type Asked = Arc<Mutex<Option<oneshot::Sender<Numbered>>>>;
 
 /// What became of something that is sent.
 pub(super) enum Fate {
     /// It has this number.
     Sent(ItemId),
     /// A line of the session about it; the last one if it is delivered.
-    Said { said: Numbered, delivered: bool },
+    Said { said: Result, delivered: bool },
     /// Something was left out of a folder, which this says.
     LeftOut(String),
     /// It was not delivered.
@@ -43,6 +50,11 @@ impl Follower {
 
     /// It is where it belongs, and the session has just said so.
     pub fn delivered(&self) {
+        let asked = self.asked.as_ref().and_then(|asked| asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(asked) = asked {
+            // Before the session says anything else, so that the answer is nobody's but whoever asked.
+            self.control.0.journal.expect(asked);
+        }
         self.said(true);
     }
 
@@ -57,7 +69,7 @@ impl Follower {
     }
 
     fn said(&self, delivered: bool) {
-        if let Some(said) = self.control.0.journal.last() {
+        if let Some(said) = Result::last(&self.control) {
             self.tell(Fate::Said { said, delivered });
         }
     }

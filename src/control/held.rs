@@ -1,6 +1,7 @@
 //! Secrets that wait in a session for a `receive` that takes them (DESIGN 4): in memory only, the oldest first, wiped when they go.
 
 use super::Control;
+use super::lent::Result;
 use crate::session::event::{Event, Stored};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -57,9 +58,11 @@ pub struct Taken {
 impl Taken {
     /// The session has just said it: whoever took it hears the line.
     pub fn said(self, control: &Control) {
-        if let Some(said) = control.0.journal.last() {
+        if let Some(said) = Result::last(control) {
             // Who took it may have gone; it is stored all the same.
-            let _ = self.told.send(said.line);
+            if self.told.send(Arc::clone(&said.line.line)).is_ok() {
+                said.printed();
+            }
         }
     }
 }

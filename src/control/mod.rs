@@ -12,10 +12,13 @@ mod follower;
 pub mod found;
 mod held;
 mod journal;
+mod lent;
 pub mod owner;
 mod room;
 pub mod runtime;
 mod server;
+mod tail;
+pub mod wanted;
 pub mod wares;
 pub mod wire;
 
@@ -33,7 +36,7 @@ use follower::Fate;
 pub use follower::Follower;
 pub use held::Taken;
 use held::{Held, Loan};
-use journal::Journal;
+use journal::{Journal, Numbered};
 use owner::{Owner, Visitor};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
@@ -56,10 +59,8 @@ pub enum Errand {
     Abort,
     /// How long it lasts if nothing happens.
     Rests(oneshot::Sender<Duration>),
-    /// Lines up to this number have reached who asked for them.
-    Returned(u64),
-    /// The text in the line of this number has reached whoever it answers.
-    Answered(u64),
+    /// The lines of these numbers have reached who asked for them.
+    Returned(Vec<u64>),
 }
 
 /// Something to send, and who wants to know what becomes of it.
@@ -96,8 +97,8 @@ struct Shared {
     noted: Notify,
     /// It is closed by another command, or nothing is left of it to be collected.
     closing: Notify,
-    /// Held by the `receive` whose lines are on their way, so that no other returns the same.
-    receiving: tokio::sync::Mutex<()>,
+    /// Which of those that came is the command that follows, and what it holds while it does.
+    following: (watch::Sender<u64>, tokio::sync::Mutex<()>),
     moved: watch::Sender<Option<Moved>>,
     /// Whether nothing of it runs any more.
     over: watch::Sender<bool>,
@@ -207,7 +208,7 @@ impl Control {
             seen: Mutex::new(seen),
             noted: Notify::new(),
             closing: Notify::new(),
-            receiving: tokio::sync::Mutex::default(),
+            following: Default::default(),
             moved: watch::Sender::default(),
             over: watch::Sender::default(),
         }))
@@ -237,6 +238,12 @@ impl Control {
         self.0.journal.last().map_or(0, |last| last.seq)
     }
 
+    /// The number of the oldest line that is kept, 0 if there is none.
+    #[must_use]
+    pub fn oldest_seq(&self) -> u64 {
+        self.0.journal.first_seq()
+    }
+
     /// What goes wrong is noted there from now on, once for a session.
     fn diagnose(&self, diagnostics: Diagnostics) {
         self.0.diagnostics.get_or_init(|| Arc::new(diagnostics)).watch();
@@ -246,7 +253,7 @@ impl Control {
     pub fn hand_over(&self) {
         // Only once: nobody has read a second code.
         if !std::mem::replace(&mut self.seen().handed_over, true) {
-            self.0.journal.returned(self.last_seq());
+            self.0.journal.all_received();
         }
     }
 
@@ -354,7 +361,7 @@ impl Control {
     /// Lines that no `receive` has returned.
     #[must_use]
     pub fn unreceived(&self) -> u64 {
-        self.0.journal.unreturned()
+        self.0.journal.unreceived()
     }
 
     /// Holds a secret until a `receive` takes it.
@@ -405,7 +412,12 @@ impl Control {
     /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index. Waits while
     /// the conversation takes no more.
     async fn send(&self, wares: Vec<Ware>) -> Result<Fates, Failure> {
-        let (fates, sendings, desk) = self.sendings(wares)?;
+        self.send_for_answer(wares, None).await
+    }
+
+    /// The same; `asked` waits for an answer.
+    async fn send_for_answer(&self, wares: Vec<Ware>, asked: Option<oneshot::Sender<Numbered>>) -> Result<Fates, Failure> {
+        let (fates, sendings, desk) = self.sendings(wares, asked)?;
         if let Some(desk) = desk {
             for sending in sendings {
                 // Of a conversation that has just ended nothing becomes.
@@ -416,7 +428,7 @@ impl Control {
     }
 
     /// Prepares what `send` brings, and says where to; without a conversation it waits here.
-    fn sendings(&self, wares: Vec<Ware>) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
+    fn sendings(&self, wares: Vec<Ware>, asked: Option<oneshot::Sender<Numbered>>) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
             let detail = "that is a give or take, which moves what it was started for and nothing else";
@@ -432,8 +444,9 @@ impl Control {
             Failure::new(Kind::Backlog, detail).next(step)
         })?;
         let (told, fates) = mpsc::unbounded_channel();
+        let asked = asked.map(|asked| Arc::new(Mutex::new(Some(asked))));
         let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {
-            let follower = Follower { index, told: told.clone(), control: self.clone(), _room: room };
+            let follower = Follower { index, told: told.clone(), control: self.clone(), asked: asked.clone(), _room: room };
             Sending { ware, follower }
         });
         match seen.desk.clone() {
@@ -467,7 +480,7 @@ impl Control {
             want: self.0.want,
             path: seen.path.map(|path| path.word().to_owned()),
             expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
-            unreceived: Some(self.0.journal.unreturned()),
+            unreceived: Some(self.0.journal.unreceived()),
             secrets_held: Some(self.held() as u64),
             end: seen.end.as_ref().map(|end| ended(end.failed)).map(|(exit, reason)| (exit.code(), reason.to_owned())),
             diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),

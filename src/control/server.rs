@@ -5,10 +5,12 @@ use super::buffered::Buffered;
 use super::card;
 use super::diagnostics::Diagnostics;
 use super::feed::Feed;
+use super::lent::{Alone, Lent};
 use super::runtime::{ELSEWHERE, Runtime};
+use super::wanted::Wanted;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
-use super::{Closing, Control, Fate};
+use super::{Closing, Control, Fate, tail};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::plan::Ware;
 use rustix::io::Errno;
@@ -29,7 +31,7 @@ const CLIENTS: usize = 64;
 /// How often the directory may be removed by other sessions that end just before this one listens.
 const TRIES: usize = 10;
 /// How long a command may take to say what it wants, and to take an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer would be no moment of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the end of a session waits for its last answers to be written.
@@ -203,10 +205,11 @@ async fn serve(
             control.finished().await;
             Ok(())
         }
-        What::Receive { after, wait, max_bytes } => {
+        What::Receive { after, only, wait, max_bytes } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
-            receive(&mut read, &mut write, control, (after, max_bytes), deadline).await
+            receive(&mut read, &mut write, control, (&Wanted { after, only }, max_bytes), deadline).await
         }
+        What::Follow { after, only } => tail::follow(&mut read, &mut write, control, Wanted { after, only }).await,
         What::Collect { wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             collect(&mut read, &mut write, control, deadline).await
@@ -246,18 +249,18 @@ async fn receive(
     read: &mut Buffered<impl AsyncRead + Unpin>,
     write: &mut (impl AsyncWrite + Unpin),
     control: &Control,
-    (after, max_bytes): (Option<u64>, usize),
+    (wanted, max_bytes): (&Wanted, usize),
     deadline: Instant,
 ) -> io::Result<()> {
     let journal = &control.0.journal;
     loop {
         tokio::select! {
-            waited = timeout_at(deadline, journal.wait(after)) => { let _ = waited; }
+            waited = timeout_at(deadline, journal.wait(wanted)) => { let _ = waited; }
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
-        let _turn = control.0.receiving.lock().await;
-        let (piece, ended) = journal.piece(after, max_bytes);
+        let (piece, ended) = journal.piece(wanted, max_bytes);
+        let lent = Lent::new(control, piece.lent);
         if piece.lines.is_empty() && !ended && Instant::now() < deadline {
             continue;
         }
@@ -268,9 +271,7 @@ async fn receive(
         let all = over.is_some();
         say(write, &Reply::Done { more: piece.more, over }).await?;
         if let Ok(Ok(Some(_))) = timeout(PATIENCE, wire::line(read)).await {
-            if let Some(last) = piece.lines.last() {
-                control.returned(last.seq).await;
-            }
+            lent.received().await;
             if all {
                 control.end_returned();
             }
@@ -288,22 +289,20 @@ async fn last_lines(
 ) -> io::Result<()> {
     let journal = &control.0.journal;
     tokio::select! {
-        () = journal.wait_for_the_end() => {}
+        () = journal.ended() => {}
         // The command waits no longer, and what is left is received by another.
         _ = read.fill_buf() => return Err(io::ErrorKind::BrokenPipe.into()),
     }
     loop {
-        let _turn = control.0.receiving.lock().await;
-        let (piece, _) = journal.piece(None, LAST_PIECE);
+        let (piece, _) = journal.piece(&Wanted::default(), LAST_PIECE);
+        let lent = Lent::new(control, piece.lent);
         for numbered in &piece.lines {
             write.write_all(&wire::spelt(&Reply::Line(numbered.line.to_string()))?).await?;
         }
         let over = if piece.more { None } else { control.ended() };
         write.write_all(&wire::spelt(&Reply::Done { more: piece.more, over })?).await?;
         wire::line(read).await?.ok_or(io::ErrorKind::BrokenPipe)?;
-        if let Some(last) = piece.lines.last() {
-            control.returned(last.seq).await;
-        }
+        lent.received().await;
         if !piece.more {
             control.end_returned();
             return Ok(());
@@ -362,7 +361,7 @@ async fn ask(
         _ = read.fill_buf() => return Ok(()),
     };
     match answer {
-        Ok(Answer::Came(reply)) => hand_over(read, write, control, &reply).await,
+        Ok(Answer::Came(Text(text))) => hand_over(read, write, text).await,
         Ok(Answer::Late) => say(write, &Reply::Done { more: false, over: None }).await,
         Ok(Answer::Over) => say(write, &Reply::Failed(Fault::from(&unanswered()))).await,
         Err(failure) => say(write, &Reply::Failed(Fault::from(&failure))).await,
@@ -383,9 +382,8 @@ async fn text(
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
-        let _turn = control.0.receiving.lock().await;
         match journal.take_text() {
-            Some(Some(said)) => return hand_over(read, write, control, &Text(said)).await,
+            Some(Some(said)) => return hand_over(read, write, Alone::new(control, said, None)).await,
             Some(None) => {
                 let failure = Failure::new(Kind::SessionGone, "the session has ended, and no text is left in it");
                 return say(write, &Reply::Failed(Fault::from(&failure.next(Run::Status)))).await;
@@ -397,20 +395,11 @@ async fn text(
 }
 
 /// Returns a text to whoever is to have it alone; without an acknowledgement it is received like any other.
-async fn hand_over(
-    read: &mut Buffered<impl AsyncRead + Unpin>,
-    write: &mut (impl AsyncWrite + Unpin),
-    control: &Control,
-    text: &Text,
-) -> io::Result<()> {
-    let told = async {
-        say(write, &Reply::Line(text.0.line.to_string())).await?;
-        say(write, &Reply::Done { more: false, over: None }).await?;
-        timeout(PATIENCE, wire::line(read)).await?
-    };
-    match told.await {
-        Ok(Some(_)) => control.answered(text).await,
-        _ => control.unheard(text),
+async fn hand_over(read: &mut Buffered<impl AsyncRead + Unpin>, write: &mut (impl AsyncWrite + Unpin), text: Alone) -> io::Result<()> {
+    say(write, &Reply::Line(text.line.line.to_string())).await?;
+    say(write, &Reply::Done { more: false, over: None }).await?;
+    if timeout(PATIENCE, wire::line(read)).await??.is_some() {
+        text.received().await;
     }
     Ok(())
 }
@@ -475,7 +464,8 @@ async fn follow(
                 if delivered {
                     *about = None;
                 }
-                say(write, &Reply::Line(said.line.to_string())).await?;
+                say(write, &Reply::Line(said.line.line.to_string())).await?;
+                said.printed();
             }
             Fate::LeftOut(detail) => say(write, &Reply::LeftOut(detail)).await?,
             Fate::Failed(failure) => {
@@ -490,6 +480,6 @@ async fn follow(
     say(write, &Reply::Done { more: false, over: None }).await
 }
 
-async fn say(write: &mut (impl AsyncWrite + Unpin), reply: &Reply) -> io::Result<()> {
+pub(super) async fn say(write: &mut (impl AsyncWrite + Unpin), reply: &Reply) -> io::Result<()> {
     timeout(PATIENCE, write.write_all(&wire::spelt(reply)?)).await?
 }

@@ -2,11 +2,13 @@
 //! program, run by the same user, but perhaps of different versions.
 
 use super::owner::{Owner, Visitor};
+use super::wanted::LineType;
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::{Keeper, Links};
 use crate::session::event::Stored;
 use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
@@ -43,7 +45,15 @@ pub(super) enum What {
     Close { now: bool },
     /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
     /// that arrive are acknowledged with a line, whatever is in it.
-    Receive { after: Option<u64>, wait: u64, max_bytes: usize },
+    Receive {
+        after: Option<u64>,
+        #[serde(default)]
+        only: Option<BTreeSet<LineType>>,
+        wait: u64,
+        max_bytes: usize,
+    },
+    /// The same until the end, without what other commands print as their results. Each line is acknowledged by itself, and so is the end.
+    Follow { after: Option<u64>, only: Option<BTreeSet<LineType>> },
     /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a [`Put`], says where it is then; without that
     /// it stays.
     Collect { wait: u64 },

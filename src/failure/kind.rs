@@ -56,6 +56,7 @@ kinds! {
         HandlerFailed = "handler-failed",
         HandlerTimeout = "handler-timeout",
         TurnsOver = "turns-over",
+        TakenOver = "taken-over",
         Internal = "internal",
     }
     // Whoever wrote the command line, a variable or the configuration; or both sides, who came for the same thing.

@@ -43,26 +43,25 @@ impl Driver<'_> {
                 // Whoever asked may not wait any longer.
                 let _ = answer.send(self.conversation.rests(clock::now()));
             }
-            Errand::Returned(seq) => self.collected(seq),
-            Errand::Answered(seq) => self.answer_collected(seq),
+            Errand::Returned(lines) => self.collected(&lines),
         }
     }
 
-    /// Lines up to this number were received: the other side may send as much more.
-    fn collected(&mut self, seq: u64) {
+    /// The lines of these numbers were received: the other side may send as much more.
+    fn collected(&mut self, lines: &[u64]) {
+        for seq in lines {
+            let at = self.uncollected.binary_search_by_key(seq, |(line, _)| *line);
+            if let Some((_, id)) = at.ok().and_then(|at| self.uncollected.remove(at)) {
+                self.next.push_back(Input::Collected(id));
+            }
+        }
+        // What went before anybody had it is waited for by nobody.
+        let oldest = self.control.oldest_seq();
         while let Some((line, id)) = self.uncollected.front()
-            && *line <= seq
+            && *line < oldest
         {
             self.next.push_back(Input::Collected(*id));
             self.uncollected.pop_front();
-        }
-        self.take_put_off();
-    }
-
-    /// The text in the line of this number was received as an answer.
-    fn answer_collected(&mut self, seq: u64) {
-        if let Some((_, id)) = self.uncollected.iter().position(|(line, _)| *line == seq).and_then(|at| self.uncollected.remove(at)) {
-            self.next.push_back(Input::Collected(id));
         }
         self.take_put_off();
     }

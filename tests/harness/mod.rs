@@ -119,7 +119,8 @@ impl Running {
     /// which is then for the test to read.
     pub fn start(mut command: Command) -> Self {
         let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
-        let (bytes_out, human) = (args.windows(2).any(|pair| pair == ["-o", "-"]), args.iter().any(|arg| arg == "--human"));
+        let bytes_out = args.windows(2).any(|pair| pair == ["-o", "-"]);
+        let no_json = args.iter().any(|arg| arg == "--human" || arg == "--bell");
         let reads = args.iter().any(|verb| ["receive", "send", "ask", "close"].iter().any(|reads| verb == reads));
         let mut child = command.spawn().unwrap();
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
@@ -130,7 +131,7 @@ impl Running {
             }
             output => (output.map_or_else(|| channel().1, follow), errors),
         };
-        Self { child, lines, errors, seen: Vec::new(), json: !human, reads }
+        Self { child, lines, errors, seen: Vec::new(), json: !no_json, reads }
     }
 
     /// The next line, without its end; nothing after the last.

@@ -28,6 +28,7 @@ mod faithful;
 mod feeding;
 mod fence;
 mod first;
+mod following;
 mod found;
 mod handlers;
 mod help;
