@@ -2,6 +2,7 @@
 
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
+use crate::control::BELL_LINES_A_MINUTE;
 use crate::failure::{Failure, Kind, Run};
 use crate::files::secret_source;
 use crate::handler;
@@ -81,6 +82,7 @@ fn limits() -> Value {
         "ttl_seconds_max": limits::TTL_MAX.as_secs(),
         "expiring_seconds": limits::EXPIRING.as_secs(),
         "progress_seconds": PROGRESS_EVERY.as_secs(),
+        "bell_lines_a_minute": BELL_LINES_A_MINUTE,
         "handler_seconds": handler::PATIENCE.as_secs(),
         "handler_runs_a_minute": handler::A_MINUTE,
         "handler_max_turns": handler::TURNS,

@@ -263,6 +263,11 @@ impl Session {
         }
     }
 
+    /// Whether its output is the lines of a bell alone.
+    const fn is_bell(&self) -> bool {
+        matches!(self, Self::Receive(args) if args.is_bell())
+    }
+
     /// Whether one thing is moved and the process ends.
     const fn once(&self) -> bool {
         !matches!(self, Self::Host(_) | Self::Connect(_))
@@ -350,10 +355,12 @@ pub fn main() -> Ended {
     {
         return Ended(end(&mut report, Err(failure)));
     }
+    let is_bell = session.is_bell();
     let exit = match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(async {
                 match session.reach(&mut report).await {
+                    Ok(Ok(_)) if is_bell => Exit::Done,
                     Ok(done) => end(&mut report, done),
                     Err(session) if session.channel().detach && session.channel().detached.is_none() => {
                         let done = detach::detach(&session, &mut report).await;

@@ -7,17 +7,19 @@ use super::permissions::Gates;
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
-use crate::control::found::{Found, find, one};
+use crate::control::found::{Found, Name, find, one};
 use crate::control::owner::Visitor;
 use crate::control::wanted::{LineType, Wanted};
 use crate::failure::{Failure, Kind};
-use crate::report::look::unread;
+use crate::report::bell;
+use crate::report::look::{Sink, unread};
 use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
 use crate::session::event::Stored;
 use crate::session::plan::SecretSink;
 use pinhole_protocol::code::{Shape, shape};
 use pinhole_protocol::wire::{PeerText, Reason};
+use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,10 @@ From a channel that is open here it returns what has happened since the last `re
 --secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a look at it. If that fails it is still
 held. -o - takes the oldest text, one a call, and prints it alone, byte for byte; lines go to standard error. If there is none, and
 none comes while --wait lasts, the exit status is 11.
+
+--bell is for what wakes an agent with each line: `pinhole: 2 wait in 9471; pinhole receive 9471`,
+and at the end of the channel `pinhole: 9471 is over; pinhole receive 9471`. --follow is for people
+and scripts.
 
 Examples:
   pinhole receive 9471 --wait 45
@@ -59,6 +65,10 @@ pub(super) struct Args {
     /// follows at a time: a new one takes over
     #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes"])]
     follow: bool,
+    /// From a channel that is open here: take nothing, and print a line whenever something new waits, and one at its end. No byte of these
+    /// lines is the other side's; at most one comes until something is received, and at most 6 in a minute
+    #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes", "follow", "after", "only"])]
+    bell: bool,
     /// Which side of the channel receives, if both are on this machine
     #[arg(long, value_enum, value_name = "ROLE")]
     role: Option<RoleArg>,
@@ -100,7 +110,7 @@ impl Args {
     /// Prints what the channel has to tell; whether there is more.
     pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
         self.take.is_another()?;
-        if self.follow {
+        if self.bell || self.follow {
             return self.stay(found, report).await.map(|()| false);
         }
         if self.take.bytes_to_stdout() && self.after.is_none() && self.only.is_empty() && self.take.receive().sink()?.is_none() {
@@ -135,14 +145,22 @@ impl Args {
         Wanted { after: self.after, only }
     }
 
-    /// Prints what the channel has to tell until its end.
+    /// Whether all that is printed are lines of a bell, so that there is no `end`.
+    pub(super) const fn is_bell(&self) -> bool {
+        self.bell
+    }
+
+    /// Prints what the channel has to tell until its end, or when it has.
     async fn stay(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         if self.take.receive().output.is_some() {
             return Err(Failure::new(Kind::Usage, "-o is for one thing, or was decided when the channel was opened")
                 .next("leave -o out; each event says where its file is"));
         }
-        let wanted = self.wanted();
+        let (wanted, role) = (self.wanted(), self.role);
         let staying = async {
+            if self.bell {
+                return ring(&found, role).await;
+            }
             // A line that cannot be printed was not received: others get it.
             let (mut printed, mut long_texts) = (Ok(()), LongTexts::default());
             let told = found.tail(wanted, |line| {
@@ -160,7 +178,7 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         // What is not open has nothing to follow, and is not joined for that.
-        let person = person && !self.follow;
+        let person = person && !self.bell && !self.follow;
         let Some(first) = self.take.code() else {
             if person {
                 // Nothing is open here, so it is what `take` is.
@@ -179,6 +197,24 @@ impl Args {
             },
         }
     }
+}
+
+/// Says whenever something waits, and when the channel is over.
+async fn ring(found: &Found, role: Option<RoleArg>) -> Result<(), Failure> {
+    let mut out = Sink::Stdout.open();
+    let mut print =
+        |line: String| writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|_| failure_from(Reason::OutputClosed, Side::Here));
+    // What was said of the side stays said.
+    let name = async |number| {
+        let name = found.name(number).await;
+        Name { role: name.role.or(role.map(Into::into)), ..name }
+    };
+    let (mut bell, mut last) = (found.bell().await?, found.about.number);
+    while let Some((number, lines)) = bell.rings().await? {
+        last = number;
+        print(bell::waits(lines, name(number).await))?;
+    }
+    print(bell::over(name(last).await))
 }
 
 /// Takes the oldest text of a channel that nobody has received, and prints it.

@@ -121,6 +121,19 @@ impl Found {
         }
     }
 
+    /// Hears when it has something to receive.
+    ///
+    /// # Errors
+    /// `session-gone` if it cannot be asked.
+    pub async fn bell(&self) -> Result<Bell, Failure> {
+        match Asking::begin(&self.at, What::Bell).await {
+            Ok(asking) => Ok(Bell(Some(asking))),
+            // It has ended meanwhile, which is what there is to hear.
+            Err(error) if is_over(&error) => Ok(Bell(None)),
+            Err(error) => Err(gone(&error)),
+        }
+    }
+
     /// Takes the oldest secret that it holds, or one that comes within `wait`: `store` puts it somewhere and says where. Only then is it
     /// gone from there. The session's line about that.
     ///
@@ -275,6 +288,25 @@ impl Found {
 
     async fn ask_for(&self, what: What) -> Result<Asking, Failure> {
         Asking::begin(&self.at, what).await.map_err(|error| gone(&error))
+    }
+}
+
+/// Says when a session has something to receive.
+pub struct Bell(Option<Asking>);
+
+impl Bell {
+    /// The next time: the channel's number, once it has one, and how many lines wait. Nothing when the session is over, however it ended.
+    ///
+    /// # Errors
+    /// If the session does not know what is wanted.
+    pub async fn rings(&mut self) -> Result<Option<(Option<u32>, u64)>, Failure> {
+        let Some(asking) = &mut self.0 else { return Ok(None) };
+        match asking.next().await {
+            Ok(Some(Reply::Rings { number, lines })) => Ok(Some((number, lines))),
+            Ok(Some(Reply::Failed(fault))) => Err(fault.into()),
+            // Whatever has broken off is over.
+            _ => Ok(None),
+        }
     }
 }
 

@@ -125,6 +125,26 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     meant(found, which)
 }
 
+/// What names a channel in a command of this user's: its number, and its side if another session has that number too.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Name {
+    /// Its number, once it has one.
+    pub number: Option<u32>,
+    /// Its side, where that has to be said.
+    pub role: Option<Role>,
+}
+
+impl Found {
+    /// What names it now, under this number.
+    pub async fn name(&self, number: Option<u32>) -> Name {
+        let which = Which { code: number.map(|number| Zeroizing::new(number.to_string())), ..Which::default() };
+        // If that is not known soon, its side is said, which is always right.
+        let all = look(&which, &Visitor::here()).await.ok();
+        let alone = all.is_some_and(|all| all.iter().all(|other| other.about.session == self.about.session));
+        Name { number, role: (!alone).then_some(self.about.role) }
+    }
+}
+
 fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
     found.retain(|found| {
         found.about.matches

@@ -24,6 +24,8 @@ pub(super) struct Numbered {
     text: bool,
     place: Place,
     printed: Printed,
+    /// What the journal had counted of `Kept::turns` when it began to wait for a reader.
+    turn: u64,
 }
 
 /// Who has a line.
@@ -76,6 +78,10 @@ struct Kept {
     received: u64,
     /// How many are about to be printed by the commands whose results they are.
     soon: usize,
+    /// Counts each time that a line begins to wait for a reader.
+    turns: u64,
+    /// Counts each time that something is received.
+    receipts: u64,
     /// Questions that the other side has, in the order in which it got them: each takes a text.
     questions: VecDeque<oneshot::Sender<Numbered>>,
     /// What the command wants that follows, if one does.
@@ -95,6 +101,8 @@ impl Kept {
         line.place = place;
         match place {
             Place::Waiting => {
+                self.turns = self.turns.saturating_add(1);
+                line.turn = self.turns;
                 if let Some(follow) = &mut self.followed {
                     follow.passed = follow.passed.min(seq.saturating_sub(1));
                 }
@@ -133,6 +141,15 @@ impl Kept {
             follow.passed = line.seq;
         }
         None
+    }
+
+    /// Whether there is something for a bell that has rung for that before.
+    fn news(&self, rung: Option<Rung>) -> bool {
+        let nobody_follows = |line: &Numbered| self.followed.as_ref().is_none_or(|follow| !follow.wants(line));
+        let is_new = |line: &Numbered| {
+            line.is_waiting() && line.printed == Printed::No && rung.is_none_or(|rung| line.turn > rung.turn) && nobody_follows(line)
+        };
+        rung.is_none_or(|rung| rung.receipts != self.receipts) && self.after(None).rev().any(is_new)
     }
 
     /// Gives a text to the first question that still waits.
@@ -185,6 +202,15 @@ impl Follow {
     }
 }
 
+/// What a bell has rung for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rung {
+    turn: u64,
+    receipts: u64,
+    /// How many lines a `receive` would have returned.
+    pub(super) lines: u64,
+}
+
 impl Journal {
     /// That of a session whose lines are read by commands alone, or by whoever sees what it prints too.
     pub(super) fn new(only: bool) -> Self {
@@ -197,7 +223,9 @@ impl Journal {
     pub(super) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept();
         let sort = Sort::of(line);
-        let line = Numbered { seq, line: line.into(), sort, text, place: Place::Waiting, printed: Printed::No };
+        let turn = kept.turns.saturating_add(1);
+        let line = Numbered { seq, line: line.into(), sort, text, place: Place::Waiting, printed: Printed::No, turn };
+        kept.turns = turn;
         kept.bytes = kept.bytes.saturating_add(line.size());
         kept.unreceived_bytes = kept.unreceived_bytes.saturating_add(line.size());
         kept.unreceived = kept.unreceived.saturating_add(1);
@@ -312,6 +340,7 @@ impl Journal {
     pub(super) fn received(&self, seqs: &[u64]) {
         let mut kept = self.kept();
         seqs.iter().for_each(|seq| kept.put(*seq, Place::Received));
+        kept.receipts = kept.receipts.saturating_add(1);
         drop(kept);
         self.changed.notify_waiters();
     }
@@ -382,9 +411,14 @@ impl Journal {
         self.changed.notify_waiters();
     }
 
-    /// It does not any more.
+    /// It does not any more: what it has not received is new to others.
     pub(super) fn unfollow(&self) {
-        self.kept().followed = None;
+        let mut kept = self.kept();
+        let Some(follow) = kept.followed.take() else { return };
+        let left: Vec<u64> = kept.after(None).filter(|line| line.is_waiting() && follow.wants(line)).map(|line| line.seq).collect();
+        left.into_iter().for_each(|seq| kept.put(seq, Place::Waiting));
+        drop(kept);
+        self.changed.notify_waiters();
     }
 
     /// Whether there is a line for the command that follows.
@@ -408,6 +442,18 @@ impl Journal {
             follow.done = follow.done.max(line.seq.min(follow.until));
         }
         Some((line, lent))
+    }
+
+    /// What a bell is to ring for that has rung for that before.
+    pub(super) fn news(&self, rung: Option<Rung>) -> Option<Rung> {
+        let kept = self.kept();
+        let lines = || kept.after(None).filter(|line| line.is_waiting()).count() as u64;
+        kept.news(rung).then(|| Rung { turn: kept.turns, receipts: kept.receipts, lines: lines() })
+    }
+
+    /// Waits until there is something.
+    pub(super) async fn wait_for_news(&self, rung: Option<Rung>) {
+        self.wait_until(|kept| kept.news(rung)).await;
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -672,5 +718,55 @@ mod tests {
         journal.keep(6, "line", false);
         assert_eq!(followed(&journal), [4, 5, 6]);
         assert_eq!(journal.unreceived(), 0);
+    }
+
+    #[test]
+    fn a_bell_has_something_to_ring_for_once_until_something_is_received() {
+        let journal = journal(2);
+        let rung = journal.news(None);
+        assert_eq!(rung.unwrap().lines, 2);
+        assert!(journal.news(rung).is_none());
+        journal.keep(3, "line", false);
+        assert!(journal.news(rung).is_none());
+        // Something was received, and something new is left.
+        journal.received(&[1, 2]);
+        let rung = journal.news(rung);
+        assert_eq!(rung.unwrap().lines, 1);
+        // What is left of what it rang for is nothing new.
+        journal.keep(4, "line", false);
+        journal.received(&[4]);
+        assert!(journal.news(rung).is_none());
+        // What somebody did not get is.
+        journal.keep(5, "answer", true);
+        assert_eq!(journal.take_text().unwrap().unwrap().seq, 5);
+        assert!(journal.news(rung).is_none());
+        journal.give_back(&[5]);
+        assert_eq!(journal.news(rung).unwrap().lines, 2);
+    }
+
+    #[test]
+    fn no_bell_rings_for_what_another_command_prints() {
+        let journal = Journal::new(true);
+        journal.keep(1, &said(1, "delivered"), false);
+        journal.print(1, Printed::Soon);
+        assert!(journal.news(None).is_none());
+        journal.print(1, Printed::Yes);
+        assert!(journal.news(None).is_none());
+        // But what is received with it is counted.
+        journal.keep(2, &said(2, "text"), true);
+        assert_eq!(journal.news(None).unwrap().lines, 2);
+        journal.follow(Wanted { after: None, only: Some([LineType::Text].into()) });
+        assert!(journal.news(None).is_none());
+        journal.keep(3, &said(3, "file"), false);
+        assert_eq!(journal.news(None).unwrap().lines, 2);
+        journal.received(&[3]);
+        journal.unfollow();
+        assert_eq!(journal.news(None).unwrap().lines, 1);
+        // A `send` that was ended before has printed nothing.
+        journal.received(&[2]);
+        journal.keep(4, &said(4, "delivered"), false);
+        journal.print(4, Printed::Soon);
+        journal.print(4, Printed::No);
+        assert_eq!(journal.news(None).unwrap().lines, 1);
     }
 }

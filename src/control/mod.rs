@@ -2,6 +2,7 @@
 //! takes what is to be sent.
 
 mod asking;
+mod bell;
 mod buffered;
 mod card;
 pub mod client;
@@ -29,6 +30,7 @@ use crate::report::sentences::{Side, failure_from};
 use crate::session::event::{Channel, Event, Path, Way};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
+pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
 use diagnostics::Diagnostics;
 use ending::End;
 pub use ending::{Closing, Outcome};

@@ -10,7 +10,7 @@ use super::runtime::{ELSEWHERE, Runtime};
 use super::wanted::Wanted;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
-use super::{Closing, Control, Fate, tail};
+use super::{Closing, Control, Fate, bell, tail};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::session::plan::Ware;
 use rustix::io::Errno;
@@ -210,6 +210,7 @@ async fn serve(
             receive(&mut read, &mut write, control, (&Wanted { after, only }, max_bytes), deadline).await
         }
         What::Follow { after, only } => tail::follow(&mut read, &mut write, control, Wanted { after, only }).await,
+        What::Bell => bell::ring(&mut read, &mut write, control).await,
         What::Collect { wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
             collect(&mut read, &mut write, control, deadline).await

@@ -54,6 +54,8 @@ pub(super) enum What {
     },
     /// The same until the end, without what other commands print as their results. Each line is acknowledged by itself, and so is the end.
     Follow { after: Option<u64>, only: Option<BTreeSet<LineType>> },
+    /// That it says when there is something to receive, until the end.
+    Bell,
     /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a [`Put`], says where it is then; without that
     /// it stays.
     Collect { wait: u64 },
@@ -157,6 +159,8 @@ pub(super) enum Reply {
     About(About),
     /// A numbered line of the session.
     Line(String),
+    /// Something new is there to receive, with which there are so many lines.
+    Rings { number: Option<u32>, lines: u64 },
     /// A secret of this many bytes, which follow.
     Secret { name: Option<String>, bytes: usize },
     /// It, or a part of it, cannot be done.

@@ -5,6 +5,7 @@
 pub mod amounts;
 pub mod bare;
 pub mod behind;
+pub mod bell;
 pub mod escape;
 mod human;
 mod json;

@@ -10,6 +10,7 @@ mod agents;
 mod asking;
 mod bad_input;
 mod beforehand;
+mod bell;
 mod capabilities;
 mod changing;
 mod channel;

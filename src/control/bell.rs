@@ -1,0 +1,145 @@
+//! When a command is told that something waits to be received, which takes nothing: for whoever is woken by that at some cost.
+
+use super::Control;
+use super::buffered::Buffered;
+use super::journal::{Journal, Rung};
+use super::server::say;
+use super::tail::TOGETHER;
+use super::wire::Reply;
+use crate::clock;
+use crate::handler::Pace;
+use pinhole_protocol::time::Instant;
+use std::io;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
+
+/// Lines within a minute.
+pub const A_MINUTE: usize = 6;
+/// Those of them that are not the last one.
+const RINGS: usize = A_MINUTE - 1;
+
+/// A bell: it rings once for what is new, and for nothing more until something is received.
+struct Bell {
+    rung: Option<Rung>,
+    pace: Pace,
+    /// Something waited already when it was hung up.
+    at_once: bool,
+}
+
+impl Bell {
+    fn new(journal: &Journal) -> Self {
+        Self { rung: None, pace: Pace::of(RINGS), at_once: journal.news(None).is_some() }
+    }
+
+    /// When it may ring for what is new at this moment, and what belongs to it.
+    fn next(&self, new: Instant) -> Instant {
+        let whole = if self.at_once { new } else { new.after(TOGETHER) };
+        self.pace.next().map_or(whole, |next| next.max(whole))
+    }
+
+    /// It rings now, if there is something to ring for: with that, so many lines wait.
+    fn ring(&mut self, journal: &Journal, now: Instant) -> Option<u64> {
+        let rung = journal.news(self.rung)?;
+        (self.rung, self.at_once) = (Some(rung), false);
+        self.pace.begun(now);
+        Some(rung.lines)
+    }
+}
+
+/// Tells a command when there is something to receive, until the end.
+pub(super) async fn ring(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    control: &Control,
+) -> io::Result<()> {
+    let journal = &control.0.journal;
+    let mut bell = Bell::new(journal);
+    loop {
+        tokio::select! {
+            biased;
+            () = journal.ended() => return say(write, &Reply::Done { more: false, over: None }).await,
+            () = async {
+                journal.wait_for_news(bell.rung).await;
+                clock::sleep_until(Some(bell.next(clock::now()))).await;
+            } => {}
+            // It has gone.
+            _ = read.fill_buf() => return Ok(()),
+        }
+        // It may have been received meanwhile.
+        if let Some(lines) = bell.ring(journal, clock::now()) {
+            say(write, &Reply::Rings { number: control.number(), lines }).await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found::Found;
+    use super::super::owner::Owner;
+    use super::super::wire::{Role, Want};
+    use super::super::{Event, Reading};
+    use super::*;
+    use crate::failure::Kind;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// However a session ends, its bells hear it: here by itself, as one does whose time is over, and with nobody who says so.
+    #[tokio::test]
+    async fn the_end_is_heard() {
+        for event in [Some(Event::End { failed: Some(Kind::Expired), more: false }), None] {
+            let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+            control.heard(&Event::Waiting, Some((1, "a line")));
+            let mut bell = Found::within(control.clone()).await.bell().await.unwrap();
+            assert_eq!(bell.rings().await.unwrap(), Some((None, 1)));
+            match event {
+                Some(event) => control.heard(&event, None),
+                None => control.over(),
+            }
+            assert_eq!(bell.rings().await.unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn what_waits_is_rung_for_at_once_and_what_comes_when_it_is_whole() {
+        let (journal, now) = (Journal::new(true), Instant::from_millis(5_000));
+        assert_eq!(Bell::new(&journal).next(now), now.after(TOGETHER));
+        journal.keep(1, "line", false);
+        let mut bell = Bell::new(&journal);
+        assert_eq!((bell.next(now), bell.ring(&journal, now), bell.ring(&journal, now)), (now, Some(1), None));
+        assert_eq!(bell.next(now), now.after(TOGETHER));
+    }
+
+    proptest! {
+        /// However fast things come and are received.
+        #[test]
+        fn it_rings_at_most_six_times_a_minute_and_once_for_what_is_received(steps in proptest::collection::vec((0u64..20_000, any::<bool>()), 1..200)) {
+            let journal = Journal::new(true);
+            let (mut bell, mut now, mut rung, mut seq) = (Bell::new(&journal), Instant::from_millis(0), Vec::new(), 0);
+            let mut silent = false;
+            for (gap, receives) in steps {
+                now = now.after(Duration::from_millis(gap));
+                seq += 1;
+                journal.keep(seq, "line", true);
+                if receives {
+                    journal.received(&journal.piece(&None.into(), usize::MAX).0.lent);
+                    silent = false;
+                    seq += 1;
+                    journal.keep(seq, "line", true);
+                }
+                if journal.news(bell.rung).is_some() {
+                    prop_assert!(!silent, "a second time before anything was received");
+                    now = bell.next(now).max(now);
+                    prop_assert!(bell.ring(&journal, now).is_some_and(|lines| lines > 0));
+                    rung.push(now);
+                    silent = true;
+                }
+            }
+            // With the last line, that the channel is over.
+            rung.push(now);
+            for window in rung.windows(A_MINUTE + 1) {
+                prop_assert!(window[A_MINUTE].since(window[0]) >= MINUTE, "{:?}", window);
+            }
+        }
+    }
+}
