@@ -1,0 +1,11 @@
+"""What is tried. A scenario has `cases(clients)`, which yields names and functions of a `Case`."""
+
+from scenarios import both_ways, predecessor
+
+# The longest first.
+ALL = [both_ways, predecessor]
+
+
+def cases(clients):
+    """All cases that these clients can run."""
+    return [case for scenario in ALL for case in scenario.cases(clients)]
