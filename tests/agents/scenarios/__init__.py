@@ -1,9 +1,9 @@
 """What is tried. A scenario has `cases(clients)`, which yields names and functions of a `Case`."""
 
-from scenarios import both_ways, predecessor, secrets
+from scenarios import both_ways, injections, predecessor, secrets
 
 # The longest first.
-ALL = [both_ways, secrets, predecessor]
+ALL = [both_ways, secrets, injections, predecessor]
 
 
 def cases(clients):
