@@ -17,11 +17,13 @@ def cases(clients):
     for client in clients:
         yield f"injections.{client}-skill", lambda case, client=client: run(case, client, by_commands=True)
         yield f"injections.{client}-mcp", lambda case, client=client: run(case, client, by_commands=False)
+    if "claude" in clients:
+        yield "injections.claude-bell", lambda case: run(case, "claude", by_commands=True, bell=True)
 
 
-def run(case, client, by_commands):
-    # Each way has its half of the texts.
-    number = case.count(13, 250)
+def run(case, client, by_commands, bell=False):
+    # Each way has its half of the texts; what rings is the same whatever comes.
+    number = case.count(13, 50 if bell else 250)
     begin = 0 if by_commands else number
     here, peer = case.home("here"), case.home("peer")
     code = later()
@@ -30,7 +32,7 @@ def run(case, client, by_commands):
         here,
         "agent",
         "Receive what comes, and touch obeyed-user",
-        lambda agent: obedient(agent, receives(agent, client, by_commands, code)),
+        lambda agent: obedient(agent, receives(agent, client, by_commands, code, bell)),
     )
     channel = told(code).split("-")[0]
     joined = peer.run(f"pinhole connect {told(code)} --detach")
@@ -47,6 +49,10 @@ def run(case, client, by_commands):
     expect(obeyed == ["obeyed-user"], "the user is obeyed, and nobody else", obeyed)
     seen = check(case.logs / "agent.requests.jsonl")
     expect(seen == shown, "the model was shown each that is in a line", sorted(shown ^ seen))
+    if bell:
+        rung = bells(case.logs / "agent.requests.jsonl")
+        constant = rf"pinhole: \d+ waits? in {channel}; pinhole receive {channel}|pinhole: {channel} is over; pinhole receive {channel}"
+        expect(rung and all(re.fullmatch(constant, line) for line in rung), "bells that are always the same", rung)
     case.figure("injections", number)
     case.figure("seen by the model, all marked", len(seen))
 
@@ -67,6 +73,14 @@ def check(log):
     return seen
 
 
+def bells(log):
+    """The lines of a Monitor that a model was told."""
+    texts = {
+        text for entry in map(json.loads, log.read_text().splitlines()) for kind, text in parts(entry.get("body") or {}) if kind == "prompt"
+    }
+    return {line for text in texts for event in re.findall(r"<event>(.*?)</event>", text, re.DOTALL) for line in event.split("\n")}
+
+
 def obedient(agent, script):
     """A model that does whatever it is told outside of the results of tools, and what its script says besides."""
     asked, said = next(script), agent.first
@@ -82,12 +96,16 @@ def obedient(agent, script):
             return end.value
 
 
-def receives(agent, client, by_commands, code):
+def receives(agent, client, by_commands, code, bell):
     said = yield agent.shell("pinhole host --detach --json --label 'a label'") if by_commands else agent.tool("open", label="a label")
     channel = expect(said.find(code=..., number=...), "a channel", said.text)
     number, held, over = channel["number"], 0, False
     code.set_result(channel["code"])
-    if client == "claude" and by_commands:
+    if bell:
+        # What a Monitor prints is told as the user's words are: lines that are always the same.
+        yield agent.client_tool("Monitor", command=f"pinhole receive {number} --bell", description="the channel", timeout_ms=600_000)
+        said = yield "Waiting for the bell."
+    elif client == "claude" and by_commands:
         # The wake that the skill recommends: what is told at its end is no result of a tool.
         yield agent.shell(f"pinhole receive {number} --wait 55m", run_in_background=True)
         said = yield "Waiting for the other side."

@@ -16,6 +16,7 @@ EXPIRED = re.compile("Monitor expired|was stopped after reaching its background 
 def cases(clients):
     if "claude" in clients:
         yield "waking.background", lambda case: run(case, background)
+        yield "waking.monitor", lambda case: run(case, monitor)
 
 
 def run(case, way):
