@@ -126,7 +126,7 @@ class variable_to_env_file(Way):
 
     def send(self, agent, channel, at):
         name = f"DEPLOY_{at}_TOKEN"
-        return agent.shell(f". ./secret-{at}.env; export {name}; pinhole send {channel} --secret-env {name} --allow-env {name}")
+        return agent.shell(f". ./secret-{at}.env; export {name}; pinhole --allow-env {name} send {channel} --secret-env {name}")
 
     def take(self, agent, channel, at):
         return agent.shell(f"pinhole receive {channel} --wait 45s --secret-to-env-file {at}.env:API_KEY")
@@ -166,7 +166,7 @@ class variable_to_program(Way):
     send = variable_to_env_file.send
 
     def take(self, agent, channel, at):
-        return agent.shell(f"pinhole receive {channel} --wait 45s --secret-exec=GH_TOKEN -- ./keep.sh had-{at}")
+        return agent.shell(f"pinhole --allow-exec receive {channel} --wait 45s --secret-exec=GH_TOKEN -- ./keep.sh had-{at}")
 
     def had(self, at):
         return self.places[at].read_text()
