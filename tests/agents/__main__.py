@@ -106,8 +106,6 @@ def inside(chosen):
     for name in ["pinhole", *names]:
         print(subprocess.run([world.BIN / name, "--version"], capture_output=True, text=True).stdout.strip())
     world.fresh()
-    # In a namespace of less than 2 s `--detach` is refused, falsely.
-    time.sleep(3)
     model = Model()
     cases = [(name, run) for name, run in scenarios.cases(names) if not chosen.cases or name.startswith(tuple(chosen.cases))]
     begun = time.monotonic()

@@ -139,13 +139,11 @@ class Reader:
             self.session = None
 
         def script(agent):
-            # Another session of the client sees nothing by the number; the whole code leads to the channel.
-            self.channel = int(self.code.split("-")[0])
+            # Another session of the client sees nothing by the number; the whole code, once, makes the channel its own.
             said = yield self.receive(agent)
             expect(said.find(error="code-not-open"), "the channel of another session is not there", said.text)
             said = yield agent.shell(f"pinhole status {self.code}")
             expect(said.find(type="session", state="connected"), "the whole code leads to it", said.text)
-            self.channel = self.code
             return (yield from self.reads(agent))
 
         self.send(at)
