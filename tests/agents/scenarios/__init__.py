@@ -1,9 +1,9 @@
 """What is tried. A scenario has `cases(clients)`, which yields names and functions of a `Case`."""
 
-from scenarios import both_ways, injected_agent, injections, killed, predecessor, rules, secrets, waking
+from scenarios import both_ways, injected_agent, injections, killed, plugin, predecessor, rules, secrets, waking
 
 # The longest first.
-ALL = [killed, both_ways, injected_agent, secrets, injections, waking, rules, predecessor]
+ALL = [killed, both_ways, injected_agent, secrets, injections, waking, rules, plugin, predecessor]
 
 
 def cases(clients):
