@@ -89,8 +89,11 @@ class Watch:
         try:
             command = (entry / "cmdline").read_bytes()
             environment = (entry / "environ").read_bytes()
+            after = (entry / "cmdline").read_bytes()
         except OSError:
             return  # It has just ended.
+        if not command or command != after:
+            return  # It becomes another program or ends, so whose environment that is nobody knows; the next look does.
         shown = command.replace(b"\0", b" ").decode(errors="replace").strip()
         self.hits.update(("cmdline", shown, name) for name in self.secrets.search(command))
         if not self.meant(shown):

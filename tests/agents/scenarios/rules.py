@@ -52,7 +52,7 @@ def tries(agent, number):
     said = yield agent.shell(f"pinhole send {number} 'by a rule'")
     expect(said.find(type="delivered"), "sending is allowed", said.text)
     said = yield agent.tool("receive", wait_s=0)
-    expect(said.find(error="not-open"), "receiving by MCP is allowed", said.text)
+    expect(said.find(type="delivered"), "receiving by MCP is allowed, of the agent's channels in other processes", said.text)
     for command in denied(number):
         said = yield agent.shell(command)
         expect(not said.find(type=...), f"the client denies {command}", said.text)
