@@ -129,17 +129,40 @@ impl Client {
             // Only the server's own start is a command line.
             let others = next.split("pinhole mcp").next().unwrap_or_default();
             assert!(!others.contains("pinhole "), "no tool is called so: {text}");
+            assert!(next.contains("pinhole mcp") || !next.contains(" --"), "tools have arguments, not options: {text}");
+            assert!(text.get("call").is_none() || text.get("ask").is_none(), "{text}");
+            self.callable(text.get("call"));
             return Err(text);
         }
         let returned = &result["structuredContent"];
         assert_eq!(returned, &text);
         holds(&self.returns[tool], returned);
+        self.callable(returned.get("call"));
         for line in
             ["events", "sessions", "checks"].iter().filter_map(|field| returned[field].as_array()).flatten().chain(returned.get("reply"))
         {
             assert_eq!(schema::fault(line), None, "{line}");
         }
         Ok(returned.clone())
+    }
+
+    /// What may be called unread is one of few tools, and has no more arguments than those that say which channel.
+    #[track_caller]
+    fn callable(&self, call: Option<&Value>) {
+        let Some(call) = call else { return };
+        let arguments: Vec<&str> = call["arguments"].as_object().unwrap().keys().map(String::as_str).collect();
+        match call["tool"].as_str().unwrap() {
+            "status" | "doctor" => assert!(arguments.is_empty(), "{call}"),
+            "receive" => assert_eq!(arguments, ["channel", "role", "wait_s"], "{call}"),
+            other => panic!("{other} is not to be called unread: {call}"),
+        }
+    }
+
+    /// Calls what an answer says may be called, as it stands.
+    #[track_caller]
+    fn follow(&mut self, answer: &Value) -> Called {
+        let call = &answer["call"];
+        self.call(call["tool"].as_str().unwrap_or_else(|| panic!("nothing to call: {answer}")), call["arguments"].clone())
     }
 
     /// Receives until an event of this type has come.
@@ -261,6 +284,31 @@ fn two_servers_carry_a_conversation() {
     let ended = host.until_ended();
     assert_eq!((&ended["exit"], &ended["reason"]), (&0.into(), &"done".into()));
     assert_eq!((host.hang_up(), peer.hang_up()), (String::new(), String::new()));
+}
+
+#[test]
+fn what_may_be_called_unread_does_what_it_says() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut peer) = (Client::new(&here), Client::new(&there));
+    let opened = host.call("open", json!({})).unwrap();
+    // Nobody has come: it waits, and a second one would not find another channel.
+    let pending = host.call("send", json!({"text": "early", "wait_s": 0})).unwrap();
+    assert_eq!(pending["state"], "pending");
+    let refusal = refused(host.call("close", json!({})), "undelivered");
+    assert_eq!((&refusal["ask"], refusal.get("call")), (&"user".into(), None));
+    assert_eq!(peer.call("connect", json!({"code": opened["code"]})).unwrap()["state"], "connected");
+    for answer in [&opened, &pending] {
+        let heard = host.follow(answer).unwrap();
+        assert!(!heard["events"].as_array().unwrap().is_empty(), "{heard}");
+    }
+    let unknown = refused(host.call("status", json!({"channel": "9999"})), "code-not-open");
+    assert_eq!(host.follow(&unknown).unwrap()["sessions"].as_array().unwrap().len(), 1);
+    let unanswered = peer.call("ask", json!({"text": "well?", "wait_s": 0})).unwrap();
+    host.call("send", json!({"text": "yes"})).unwrap();
+    let mut heard = Vec::new();
+    while !heard.iter().any(|event: &Value| event["body"] == "yes") {
+        heard.extend(peer.follow(&unanswered).unwrap()["events"].as_array().unwrap().clone());
+    }
 }
 
 #[test]

@@ -11,8 +11,9 @@ use crate::control::Control;
 use crate::control::client::Told;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
+use crate::control::wire::Role;
 use crate::doctor;
-use crate::failure::{Exit, Failure, Kind};
+use crate::failure::{Exit, Failure, Kind, Run};
 use crate::files::outbox::{Fence, Options};
 use crate::files::secret_source::{SecretSource, is_variable};
 use crate::report;
@@ -77,7 +78,7 @@ impl Call<'_> {
                 reach: line.text("reach"),
                 expires_at: line.text("expires_at"),
                 next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
-                call: Some(&found.listen()).into(),
+                call: Some(&Run::receive(found.here().and_then(Control::number), Role::Host)).into(),
             })
         });
         opened.ok_or_else(|| Failure::new(Kind::Unfinished, "there is no code yet; it is still being made"))
