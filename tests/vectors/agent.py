@@ -42,9 +42,16 @@ class Agent:
             assert "ended" not in received, received
 
 
+def project(home):
+    """A folder that is somebody's work: a home is none, and from there no file leaves."""
+    folder = pathlib.Path(home, "project")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def server(home):
     environment = {"HOME": home, "PATH": "/usr/bin:/bin", "PINHOLE_NETWORK": "loopback"}
-    return StdioServerParameters(command=str(PROGRAM), args=["mcp"], env=environment, cwd=home)
+    return StdioServerParameters(command=str(PROGRAM), args=["mcp"], env=environment, cwd=project(home))
 
 
 async def session(mode, here, there):
@@ -60,7 +67,7 @@ async def session(mode, here, there):
                 got = await reader.until("text")
                 assert (got["body"], got["from"], got["trust"]) == (text, "peer", "untrusted"), got
         content = os.urandom(BYTES)
-        pathlib.Path(here, "report").write_bytes(content)
+        (project(here) / "report").write_bytes(content)
         told = []
 
         async def progress(done, total, message):
