@@ -23,6 +23,7 @@ use rustix::process::{Pid, setsid, test_kill_process_group};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -130,7 +131,8 @@ impl Told {
                 let run = value.get("run").and_then(Value::as_array);
                 let run = run.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
                 let next = text("next").map(|next| Advice::read(next, run.as_deref()));
-                self.trouble = Some(Failure { next, ..failure });
+                let quotes_peer = text("trust").is_some();
+                self.trouble = Some(Failure { next, quotes_peer, saved_to: text("saved_to").map(PathBuf::from), ..failure });
             }
             "end" => {
                 self.end = Some((value.get("exit") != Some(&0.into())).then(|| kind("reason")));

@@ -43,6 +43,7 @@ use crate::session::event::Event;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report, runtime};
+use crate::settings::agent::Agent;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use misuse::misused;
 use options::{Output, Step};
@@ -464,7 +465,9 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         return Ok((report, crate::report::prompt::somebody_is_there(), None));
     }
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();
-    if format == Format::Human && !command.once() && to_terminal && std::io::stdin().is_terminal() {
+    // An agent can have a terminal; what it sends goes by commands, which its user's rules tell apart.
+    let types = to_terminal && std::io::stdin().is_terminal() && Agent::here().is_none();
+    if format == Format::Human && !command.once() && types {
         // Lines are typed while events are printed, so nothing may draw over the line being typed.
         let screen = Screen::default();
         let settings = Settings { look: Look { cursor: false, ..look }, ..settings };

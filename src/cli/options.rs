@@ -170,7 +170,7 @@ impl Channel {
             detached: self.detached == Some(Step::Session),
             screen: None,
             // Made last, so that what cannot be begins none.
-            transcript: self.transcript.as_deref().map(Transcript::create).transpose()?,
+            transcript: self.transcript.as_deref().map(transcript).transpose()?,
             question: None,
             handler: None,
         })
@@ -437,6 +437,9 @@ impl SecretTo {
     /// program is started behind a fence.
     fn sink(&self, replace: bool, fenced: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
+            if fenced {
+                not_yet_there("--secret-to-file", path, Policy::default())?;
+            }
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::new(Kind::Exists, format!("{} is already there and is not overwritten", path.display()))
                     .next("name another file with --secret-to-file"));
@@ -447,6 +450,9 @@ impl SecretTo {
         }
         if let Some(text) = &self.secret_to_env_file {
             let file = EnvFile::parse(text.clone())?.with(self.accepted()?, replace);
+            if fenced {
+                not_yet_there("--secret-to-env-file", file.path(), Policy::default())?;
+            }
             file.check()?;
             return Ok(Some(SecretSink::File(SecretFile::Env(file))));
         }
@@ -550,7 +556,7 @@ impl Receive {
         // Who starts a server is a person.
         let judged = keeper.is_some_and(|keeper| keeper != Keeper::Server);
         if judged && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists()) {
-            not_yet_there(path, policy)?;
+            not_yet_there("-o", path, policy)?;
         }
         let to = match &self.output {
             Some(path) if outlet => Destination::Output(Outlet::open(path)?),
@@ -559,7 +565,7 @@ impl Receive {
             None => Destination::Private,
         };
         if judged {
-            fenced(&to)?;
+            fenced("-o", &to)?;
         }
         if self.output.is_some() {
             to.try_out(policy)?;
@@ -629,7 +635,7 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
 }
 
 /// Refuses what an agent names with `-o` and programs act on: that is no better than a name of the other side's.
-fn fenced(to: &Destination) -> Result<(), Failure> {
+fn fenced(option: &str, to: &Destination) -> Result<(), Failure> {
     let Destination::Folder(inbox, name) = to else { return Ok(()) };
     let here = std::env::current_dir().and_then(|here| here.canonicalize());
     // The folder that it works in is its user's choice.
@@ -638,17 +644,25 @@ fn fenced(to: &Destination) -> Result<(), Failure> {
     let own = || name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned());
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
     let detail =
-        format!("behind the fence ({}) -o {path:?} is no place for what comes: programs act on it unasked ({telling})", fenced_by());
-    Err(Failure::new(Kind::Fenced, detail).next("leave -o out, look at what came, and copy it; or name another place"))
+        format!("behind the fence ({}) {option} {path:?} is no place for what comes: programs act on it unasked ({telling})", fenced_by());
+    Err(Failure::new(Kind::Fenced, detail).next(format!("name another place; or leave {option} out, look at what came, and copy it")))
 }
 
-/// The same before a folder is made that is not there.
-fn not_yet_there(path: &Path, policy: Policy) -> Result<(), Failure> {
+/// A file for what is said. Behind a fence it is no place that programs act on: the other side's words are in it.
+fn transcript(path: &Path) -> Result<Transcript, Failure> {
+    if Agent::here().is_some() {
+        not_yet_there("--transcript", path, Policy::default())?;
+    }
+    Transcript::create(path)
+}
+
+/// The same of what is to be made there.
+fn not_yet_there(option: &str, path: &Path, policy: Policy) -> Result<(), Failure> {
     let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     // Whatever else is wrong with it is said where it is opened.
     let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(name.as_bytes())) else { return Ok(()) };
-    fenced(&Destination::Folder(inbox, Some(parsed.name)))
+    fenced(option, &Destination::Folder(inbox, Some(parsed.name)))
 }
 
 #[cfg(test)]

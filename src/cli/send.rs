@@ -14,6 +14,7 @@ use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
 use crate::control::wire::{State, Want};
 use crate::failure::{Advice, Failure, Kind, Run};
+use crate::files::outbox::is_own;
 use crate::session::event::Event;
 use crate::session::plan::{Meet, Plan, Ware};
 use crate::session::{Report, left_out_strictly};
@@ -236,11 +237,6 @@ impl Args {
             }
         }
     }
-}
-
-/// Whether a path leads to what this process has open, which would be something else in another.
-fn is_own(path: &Path) -> bool {
-    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"].iter().any(|own| path.starts_with(own))
 }
 
 /// What only this process can read: standard input, or a pipe that its shell has opened, as by `<(command)`.

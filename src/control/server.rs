@@ -11,7 +11,7 @@ use super::wanted::Wanted;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate, bell, tail};
-use crate::failure::{Advice, Failure, Kind, Run};
+use crate::failure::{Failure, Kind, Run};
 use crate::session::plan::Ware;
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -325,8 +325,7 @@ async fn collect(
     };
     let none = |_| {
         let failure = Failure::new(Kind::NoSecret, "that channel holds no secret now");
-        let step = Advice::from(Run::receive(control.number(), control.0.role));
-        Err(failure.next(step.reworded("the same with --wait 45, which waits for one")))
+        Err(failure.next("the same with --wait 45, which waits for one"))
     };
     let loan = match lent.unwrap_or_else(none) {
         Ok(loan) => loan,

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How long a `receive` that is to be run waits, in seconds: less than any tool's time limit.
 pub const WAIT: u64 = 45;
 /// What is for the user to decide: it loosens something, drops or overwrites something, uses a code that is still good, or chooses whom to
 /// trust.
-const FOR_THE_USER: [&str; 26] = [
+const FOR_THE_USER: [&str; 31] = [
     "--allow",
     "--accept-env",
     "--insecure-relay",
@@ -27,17 +27,22 @@ const FOR_THE_USER: [&str; 26] = [
     "--apply",
     "--code",
     "--yes",
+    "--verify",
     " -y",
     "config set",
     "pinhole take",
     "pinhole connect",
+    "pinhole ask",
     "call connect",
+    "connect with",
     "the user",
     "whoever runs",
     "unset ",
     "use one of",
     "overwrite",
     "excludedCommands",
+    "outside the sandbox",
+    "name it so",
 ];
 
 /// The next step, in words, and as a command if it is one that may be run as it stands.
@@ -196,6 +201,8 @@ fn program() -> String {
         _ => false,
     };
     let Ok(own) = std::env::current_exe() else { return NAME.to_owned() };
+    // What Linux says of a program whose file was replaced while it runs. The new one takes its place.
+    let own = own.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from).unwrap_or(own);
     let path = std::env::var_os("PATH").unwrap_or_default();
     match std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|there| there.is_file()) {
         Some(there) if same(&there, &own) => NAME.to_owned(),

@@ -57,7 +57,10 @@ impl SecretSource {
             },
             Self::File(path) => {
                 let what = format!("{path:?}");
-                let file = File::open(path).map_err(|error| match error.kind() {
+                // Opening what is no file can wait for ever, and a server waits for nobody.
+                let waits = fence.is_some_and(Fence::is_servers) && path.metadata().is_ok_and(|it| !it.is_file());
+                let opened = if waits { Err(io::Error::other("it is no file")) } else { File::open(path) };
+                let file = opened.map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                         usage(Kind::NoSuchFile, format!("{what} is not there")).next("check the spelling of the path")
                     }

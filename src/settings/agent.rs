@@ -133,7 +133,9 @@ pub fn new_id() -> String {
 /// The variable that is the same in all sessions of one agent's process, and its value: Claude Code begins another session at `/clear`.
 #[must_use]
 pub fn client() -> Option<(&'static str, OsString)> {
-    Some((CLIENT, said(CLIENT)?))
+    // An agent of another kind that it runs has that variable from it.
+    let claudes = id().is_none_or(|(name, _)| name == "CLAUDE_CODE_SESSION_ID");
+    if claudes { Some((CLIENT, said(CLIENT)?)) } else { None }
 }
 
 /// What [`VARIABLE`] says, whatever other id there is.

@@ -298,6 +298,7 @@ fn what_may_be_called_unread_does_what_it_says() {
     assert_eq!((&refusal["ask"], refusal.get("call")), (&"user".into(), None));
     assert_eq!(peer.call("connect", json!({"code": opened["code"]})).unwrap()["state"], "connected");
     for answer in [&opened, &pending] {
+        peer.call("send", json!({"text": "something to hear"})).unwrap();
         let heard = host.follow(answer).unwrap();
         assert!(!heard["events"].as_array().unwrap().is_empty(), "{heard}");
     }

@@ -225,3 +225,40 @@ fn options_of_a_line_that_was_pasted_allow_nothing() {
     giver.end().expect(0);
     assert!(!here.path("canary").exists());
 }
+
+#[test]
+fn what_an_agent_receives_goes_to_no_place_that_programs_act_on() {
+    let here = machine();
+    std::fs::create_dir_all(here.path(".vscode")).unwrap();
+    std::fs::create_dir_all(here.home().join(".ssh")).unwrap();
+    std::fs::write(here.home().join(".bashrc"), "").unwrap();
+    for args in [
+        &["take", CODE, "--secret-to-env-file", "../home/.bashrc:PROMPT_COMMAND"][..],
+        &["take", CODE, "--secret-to-env-file", ".envrc:API_KEY"],
+        &["take", CODE, "--secret-to-file", ".vscode/tasks.json"],
+        &["take", CODE, "--secret-to-file", "../home/.ssh/authorized_keys"],
+        &["connect", CODE, "--transcript", "AGENTS.md"],
+        &["host", "--transcript", "CLAUDE.md"],
+    ] {
+        let refused = Running::start(by_agent(&here, args)).end().expect(5);
+        assert_eq!(refused.failure()["error"], "fenced", "{args:?}");
+        assert!(refused.all("status").is_empty(), "{args:?}");
+    }
+    assert_eq!(std::fs::read_to_string(here.home().join(".bashrc")).unwrap(), "");
+    for made in ["AGENTS.md", "CLAUDE.md", ".envrc", ".vscode/tasks.json"] {
+        assert!(!here.path(made).exists(), "{made}");
+    }
+}
+
+#[test]
+fn a_pipe_of_another_program_is_kept_in_and_one_of_its_own_is_not() {
+    let here = machine();
+    let mut other = Command::new("sh").args(["-c", "cat > /dev/null"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let its = format!("/proc/{}/fd/0", other.id());
+    let refused = Running::start(by_agent(&here, &["give", &its])).end().expect(5).failure();
+    assert_eq!(refused["error"], "fenced", "{refused}");
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    let mut given = Running::start(typed(&here, "echo a report | pinhole give /dev/stdin"));
+    given.code();
+}

@@ -127,6 +127,13 @@ impl Workspace {
         let mut answer = {
             let mut question = self.question();
             match (&*question, place) {
+                // A client that repeats its call may have lost the question; until it is answered it has not been asked.
+                (Some(asked), Some((_, real)))
+                    if client.repeats() && asked.answer.borrow().is_none() && real.starts_with(&asked.folder) =>
+                {
+                    let Some(form) = Form::new(asking(&real, &asked.folder)) else { return Err(nowhere(path).into()) };
+                    return Err(form.asked());
+                }
                 (Some(asked), _) => asked.answer.subscribe(),
                 (None, Some((folder, real))) if client.has_forms() => {
                     let Some(form) = Form::new(asking(&real, &folder)) else { return Err(nowhere(path).into()) };

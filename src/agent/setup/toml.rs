@@ -78,6 +78,9 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
         None => format!("{}{after}", before.strip_suffix("\n\n").unwrap_or(before)),
     };
     match get(&rest, name)? {
+        None if !leaves_the_others(text, &rest, name)? => {
+            Err(Fault(format!("has {SERVERS}.{name} in a form that is not changed by a program")))
+        }
         None => Ok(Some(rest)),
         // The answers that Codex keeps are tables of their own.
         Some(left) if left.as_object().is_some_and(|left| left.keys().all(|key| key == "tools")) => {
@@ -89,6 +92,24 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
         }
         Some(_) => Err(Fault(format!("has {SERVERS}.{name} in more than one place"))),
     }
+}
+
+/// True if all but the server `name` means the same in both texts: lines of it that were written by others may be left behind, and would
+/// belong to the table before it.
+fn leaves_the_others(text: &str, rest: &str, name: &str) -> Result<bool, Fault> {
+    let without = |text: &str| {
+        let mut document: toml_edit::DocumentMut = parse(text)?.into_mut();
+        if let Some(servers) = document.get_mut(SERVERS).and_then(Item::as_table_like_mut) {
+            servers.remove(name);
+        }
+        document.to_string().parse::<toml::Table>().map_err(|error| Fault(error.to_string()))
+    };
+    let (mut before, after) = (without(text)?, without(rest)?);
+    // The table of all servers is there only as long as one is.
+    if !after.contains_key(SERVERS) && before.get(SERVERS).is_some_and(|servers| servers.as_table().is_some_and(toml::Table::is_empty)) {
+        before.remove(SERVERS);
+    }
+    Ok(before == after)
 }
 
 /// The table of a server as it stands in the text: that of now, or that of an earlier version, which had less in it.

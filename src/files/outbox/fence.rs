@@ -52,6 +52,12 @@ pub enum Keeper {
     Server,
 }
 
+/// True for a path that leads to something of whatever process follows it, such as the pipe of a shell's `<(command)`.
+#[must_use]
+pub fn is_own(path: &Path) -> bool {
+    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"].iter().any(|own| path.starts_with(own))
+}
+
 impl Fence {
     /// Around the working directory and what is allowed besides, files or folders. The root of the file system is fenced in by no fence, so
     /// who works there sends only what is allowed.
@@ -101,6 +107,12 @@ impl Fence {
     #[must_use]
     pub fn working_in(self, folders: &[PathBuf]) -> Self {
         Self { roots: folders.iter().chain(&self.named).cloned().collect(), ..self }
+    }
+
+    /// True for that of an MCP server.
+    #[must_use]
+    pub fn is_servers(&self) -> bool {
+        self.keeper == Keeper::Server
     }
 
     /// The first folder that it is around; `None` if there is none.
@@ -195,7 +207,8 @@ impl Fence {
         let place = fstat(handle).map_err(io::Error::from).and_then(|stat| Ok((stat, whereabouts(handle)?)));
         let (stat, path) = place.map_err(|error| self.unknown(named, &error))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        if kind == FileType::Fifo && !path.is_absolute() {
+        // A pipe that the command itself was given, as by a shell. Others are other programs', and a server's is its client.
+        if kind == FileType::Fifo && !path.is_absolute() && is_own(named) && self.keeper != Keeper::Server {
             return Ok(());
         }
         // Which of its names is asked for says nothing about the others.
