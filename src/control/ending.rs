@@ -96,9 +96,13 @@ impl Control {
 
     /// The end has reached who asked for it, and with all lines that was everything.
     pub(super) fn end_returned(&self) {
-        if !self.0.journal.is_done() {
-            return;
+        if self.0.journal.is_done() {
+            self.close_returned();
         }
+    }
+
+    /// Whoever closed it has all that nobody had. Lines that another command is still printing are that one's.
+    pub(super) fn close_returned(&self) {
         if let Some(end) = &mut self.seen().end {
             end.returned = true;
         }
@@ -232,5 +236,29 @@ impl Closing {
             Self::Peace => Errand::Leave,
             Self::Now => Errand::Abort,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::owner::Owner;
+    use super::super::wanted::Wanted;
+    use super::super::wire::{Role, Want};
+    use super::super::{Event, Reading};
+    use super::*;
+
+    #[test]
+    fn what_another_command_is_still_printing_keeps_no_closed_session() {
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+        control.hand_over();
+        control.heard(&Event::Waiting, Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#)));
+        let (lent, _) = control.0.journal.piece(&Wanted::default(), 1_000);
+        assert_eq!(lent.lines.len(), 1);
+        control.heard(&Event::End { failed: None, more: false }, None);
+        // One that receives all the rest does not have everything.
+        control.end_returned();
+        assert!(control.is_wanted());
+        control.close_returned();
+        assert!(!control.is_wanted());
     }
 }

@@ -84,7 +84,7 @@ async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<F
     let runtime = Arc::new(runtime);
     let mut asked = JoinSet::new();
     for id in runtime.sessions()? {
-        let (runtime, by, code) = (Arc::clone(&runtime), by.clone(), which.code.clone());
+        let (runtime, by, code) = (Arc::clone(&runtime), by.clone().of_side(which.role), which.code.clone());
         asked.spawn(async move { ask_about(runtime, &id, by, code, patience).await });
     }
     let found = meant(asked.join_all().await.into_iter().flatten().collect(), which);
@@ -190,15 +190,15 @@ async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Ze
     Some(Found { about, at, stopped })
 }
 
-/// Those that answer, of which no other hides one.
+/// Those that can be meant. One that says nothing is among them: what is for it must not go to another.
 ///
 /// # Errors
-/// `not-answering` if none does of those that are meant.
-fn answering(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
-    let (answering, silent): (Vec<_>, Vec<_>) = found.into_iter().partition(Found::answers);
-    match silent.first() {
-        Some(silent) if answering.is_empty() => Err(not_answering(&line(&silent.about), silent.stopped)),
-        _ => Ok(answering),
+/// `not-answering` if it is the only one.
+fn candidates(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
+    let found = open_first(found);
+    match found.as_slice() {
+        [one] if !one.answers() => Err(not_answering(&line(&one.about), one.stopped)),
+        _ => Ok(found),
     }
 }
 
@@ -227,7 +227,7 @@ fn open_first(found: Vec<Found>) -> Vec<Found> {
 /// # Errors
 /// `several-open` if several channels are meant; `not-answering`.
 pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
-    let found = open_first(answering(found)?);
+    let found = candidates(found)?;
     if let [a, b] = found.as_slice()
         && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
         && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
@@ -242,7 +242,7 @@ pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
 /// # Errors
 /// `several-open` if several are meant; `not-answering`.
 pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
-    let mut found = open_first(answering(found)?);
+    let mut found = candidates(found)?;
     match found.len() {
         0 | 1 => Ok(found.pop()),
         _ => {

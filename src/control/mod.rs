@@ -51,6 +51,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
 
+/// How long a conversation may take to say how long it rests: less than commands wait for what a session is.
+const RESTS: Duration = Duration::from_millis(300);
+
 /// Something that another command wants of a session.
 pub enum Errand {
     /// That something is sent.
@@ -470,7 +473,7 @@ impl Control {
             drop(rests);
         }
         // Nothing if there is no conversation, or it is busy with a slow disk.
-        let rests = tokio::time::timeout(Duration::from_secs(1), answer).await.ok().and_then(Result::ok);
+        let rests = tokio::time::timeout(RESTS, answer).await.ok().and_then(Result::ok);
         let seen = self.seen();
         let expires_at = rests.map(|rests| SystemTime::now() + rests).or(seen.expires_at);
         About {

@@ -79,6 +79,9 @@ pub struct Visitor {
     handler: Option<Owner>,
     /// Sessions of others too, for an MCP server with `--all-sessions`. It hears no codes by that.
     all: bool,
+    /// The side that it names, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
 }
 
 impl Visitor {
@@ -92,7 +95,7 @@ impl Visitor {
     /// A command of this owner.
     #[must_use]
     pub const fn of(owner: Owner) -> Self {
-        Self { owner, handler: None, all: false }
+        Self { owner, handler: None, all: false, role: None }
     }
 
     /// True if it is no person's.
@@ -104,6 +107,12 @@ impl Visitor {
     /// True if it may hear of a session of these that does not answer.
     pub(super) fn sees(&self, owners: &[Owner]) -> bool {
         !self.is_agent() || self.all || owners.iter().any(|owner| owner.is(&self.owner))
+    }
+
+    /// The same, which names this side.
+    #[must_use]
+    pub fn of_side(self, role: Option<Role>) -> Self {
+        Self { role, ..self }
     }
 
     /// The same, which sees everything that a person sees.
@@ -134,6 +143,15 @@ impl Control {
             self.0.owner != Owner::Person && whole && !seen.opposite.iter().any(|other| other.is(&visitor.owner))
         };
         visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) || returns()
+    }
+
+    /// True for a visitor that is known by the code alone, where the other side may know it too, and that has not said which side it is of.
+    pub(super) fn has_to_know_the_side_of(&self, visitor: &Visitor) -> bool {
+        if visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) {
+            return false;
+        }
+        // The other side is here, or was.
+        !self.seen().opposite.is_empty() && visitor.role != Some(self.0.role)
     }
 
     /// From now on the visitor, which has named the whole code, needs its number alone.

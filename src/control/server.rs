@@ -183,6 +183,11 @@ async fn serve(
         let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next(Run::Status);
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
+    if !matches!(what, What::About) && control.has_to_know_the_side_of(&by) {
+        let detail = "both sides of that code are, or were, on this machine, and it is not clear whose agent this is";
+        let next = "the same line with --role host or --role peer, the side that is yours";
+        return say(&mut write, &Reply::Failed(Fault::from(&Failure::new(Kind::SeveralOpen, detail).next(next)))).await;
+    }
     match what {
         What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
         What::Adopt => {
@@ -305,7 +310,7 @@ async fn last_lines(
         wire::line(read).await?.ok_or(io::ErrorKind::BrokenPipe)?;
         lent.received().await;
         if !piece.more {
-            control.end_returned();
+            control.close_returned();
             return Ok(());
         }
     }

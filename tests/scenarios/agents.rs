@@ -244,6 +244,12 @@ fn the_agent_of_the_other_side_never_gets_this_side_by_the_code() {
     for who in [OTHER, THIRD] {
         assert_eq!(run(&here, who, &["receive", &code]).expect(3).failure()["error"], "code-not-open");
     }
+    // Nor does one that nobody knows yet get this side by the code alone: it may be of the other.
+    const FOURTH: Who = &[("CODEX_THREAD_ID", "fourth")];
+    for args in commands(&code).iter().filter(|args| !["ask", "status"].contains(&args[0])) {
+        assert_eq!(run(&here, FOURTH, args).expect(2).failure()["error"], "several-open", "{args:?}");
+    }
+    assert_eq!(run(&here, FOURTH, &["status", number]).expect(3).failure()["error"], "code-not-open");
     assert_eq!(role(ONE, &["status", number]), "host");
     run(&here, ONE, &["close", number, "--now"]).expect(0);
 }

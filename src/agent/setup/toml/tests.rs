@@ -72,3 +72,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_others_have_written_into_it_is_not_left_to_the_table_before() {
+    let before = "[mcp_servers.docs]\ncommand = \"docs\"\n";
+    let text = put(Some(before), "pinhole", "/usr/bin/pinhole", None).unwrap();
+    assert_eq!(take(&text, "pinhole", "/usr/bin/pinhole").unwrap().unwrap(), before);
+    // A comment behind a line, and the same in other spaces.
+    for (ours, theirs) in
+        [("args = [\"mcp\"]", "args = [\"mcp\"] # mine"), ("env_vars = [", "env_vars=["), ("approval_mode = ", "approval_mode=")]
+    {
+        let edited = text.replacen(ours, theirs, 1);
+        assert_ne!(edited, text, "{text}");
+        let Ok(Some(rest)) = take(&edited, "pinhole", "/usr/bin/pinhole") else { continue };
+        assert_eq!(rest, before, "{theirs}");
+    }
+}
