@@ -245,7 +245,12 @@ impl Found {
     async fn follow(&self, replies: &mut Replies, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
         let mut failed: Option<Failure> = None;
         loop {
-            match next(replies).await.map_err(|error| gone(&error))? {
+            let reply = match next(replies).await {
+                // Who refuses something reads no more of it.
+                Err(_) if failed.is_some() => None,
+                reply => reply.map_err(|error| gone(&error))?,
+            };
+            match reply {
                 Some(Reply::Line(line)) => tell(Told::Line(&line)),
                 Some(Reply::LeftOut(detail)) => tell(Told::Event(&Event::Trouble(left_out(detail)))),
                 Some(Reply::Failed(fault)) => {
