@@ -63,7 +63,11 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     }
     told.trouble(report);
     let there = if gone { told.found().await } else { None };
-    let about = there.ok_or_else(|| not_detachable("the session was ended as soon as it was left in the background"))?.about;
+    let Some(Found { about, .. }) = there else {
+        // On a machine that is busy it may be there all the same, under a code that nobody should use.
+        told.abandon().await;
+        return Err(not_detachable("the session was ended as soon as it was left in the background"));
+    };
     // What cannot be written is seen by nobody; the session goes on all the same.
     // Its code was said with the channel.
     let _ = report.event(&Event::Detached(About { code: None, ..about }), Instant::now());

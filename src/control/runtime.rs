@@ -137,11 +137,14 @@ impl Runtime {
 
     /// Writes on the card of the session `id`, unless that is removed.
     pub(super) fn note(&self, id: &str, card: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty())?).write_all(card)
+        // Whenever it is stopped there is a whole card: what was there is written over, and only then is the rest of it cut off.
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty())?);
+        file.write_all(card)?;
+        file.set_len(card.len() as u64)
     }
 
-    /// What is on the card of the session `id`.
+    /// What is on the card of the session `id`, and perhaps the end of what was there before.
     pub(super) fn noted(&self, id: &str) -> Option<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty()).ok()?);

@@ -2,7 +2,7 @@
 
 use crate::harness::content::bytes as random;
 use crate::harness::socket::{runtime, socket};
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, PATIENCE, Running};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -363,6 +363,17 @@ fn a_stopped_session_is_listed_and_holds_up_nobody() {
     let mut stopped = here.start(["host", "--label", "it"]);
     let code = stopped.code();
     stopped.until("status", "waiting");
+    // Its number is on its card soon after.
+    let noted = || {
+        let cards = std::fs::read_dir(runtime(&here)).unwrap().map(|entry| entry.unwrap().path());
+        cards
+            .filter(|path| path.extension().is_some_and(|end| end == "card"))
+            .any(|card| std::fs::read_to_string(card).unwrap().contains(&code[..4]))
+    };
+    let until = Instant::now() + PATIENCE;
+    while !noted() {
+        assert!(Instant::now() < until, "its card has no number");
+    }
     stopped.signal(Signal::STOP);
     let mut agents = here.command(["host"]);
     agents.env("CLAUDE_CODE_SESSION_ID", "one");
