@@ -4,6 +4,7 @@ use super::Control;
 use super::buffered::Buffered;
 use super::feed::{self, Input};
 use super::found::{Found, Place, not_answering};
+use super::server::PATIENCE;
 use super::wanted::Wanted;
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
@@ -77,8 +78,9 @@ impl Found {
         let Wanted { after, only } = wanted.into();
         let mut asking = self.ask_for(What::Receive { after, only, wait: millis(wait), max_bytes }).await?;
         let mut told = true;
+        let mut reply = asking.answer(wait).await;
         loop {
-            match asking.next().await.map_err(|error| gone(&error))? {
+            match reply.map_err(|error| gone(&error))? {
                 Some(Reply::Line(line)) => told &= tell(&line),
                 Some(Reply::Done { more, .. }) if !told => return Ok(more),
                 Some(Reply::Done { more, over }) => {
@@ -90,6 +92,7 @@ impl Found {
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
             }
+            reply = asking.next().await;
         }
     }
 
@@ -145,7 +148,7 @@ impl Found {
         store: impl AsyncFnOnce(Option<PeerText>, SecretVec) -> Result<Stored, Failure>,
     ) -> Result<String, Failure> {
         let mut asking = self.ask_for(What::Collect { wait: millis(wait) }).await?;
-        let (name, bytes) = match asking.next().await.map_err(|error| gone(&error))? {
+        let (name, bytes) = match asking.answer(wait).await.map_err(|error| gone(&error))? {
             Some(Reply::Secret { name, bytes }) if bytes <= secret_source::LONGEST => (name, bytes),
             Some(Reply::Failed(fault)) => return Err(fault.into()),
             _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
@@ -182,7 +185,7 @@ impl Found {
         let mut asking = self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
         // What is refused is not read, and why is the answer.
         let _ = asking.bring(question.as_bytes()).await;
-        if asking.told(tell).await? {
+        if asking.told(wait, tell).await? {
             return Ok(());
         }
         Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on").next(self.listen()))
@@ -195,7 +198,7 @@ impl Found {
     /// `no-text` if there is none; `session-gone` if the session has ended without one.
     pub async fn text(&self, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
         let mut asking = self.ask_for(What::Text { wait: millis(wait) }).await?;
-        if asking.told(tell).await? {
+        if asking.told(wait, tell).await? {
             return Ok(());
         }
         let failure = Failure::new(Kind::NoText, "no text is in that channel that was not received before");
@@ -222,7 +225,7 @@ impl Found {
                 Content::Stream(input) => stream = Some(input),
             }
         }
-        let Asking { mut replies, mut requests } = asking;
+        let Asking { mut replies, mut requests, .. } = asking;
         let fed = async {
             match stream {
                 Some(input) => feed::hand_over(input, &mut requests).await,
@@ -347,6 +350,12 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
+impl From<Stopped> for io::Error {
+    fn from(stopped: Stopped) -> Self {
+        Self::new(io::ErrorKind::WouldBlock, stopped)
+    }
+}
+
 /// Whether a process is stopped (proc(5)). Its name is in brackets and may hold anything.
 fn is_stopped(process: i32) -> bool {
     let stat = std::fs::read(format!("/proc/{process}/stat")).unwrap_or_default();
@@ -369,6 +378,8 @@ fn millis(time: Duration) -> u64 {
 pub(super) struct Asking {
     replies: Replies,
     requests: WriteHalf<Box<dyn Stream>>,
+    /// The session's process, if that is another one.
+    process: Option<i32>,
 }
 
 type Replies = Buffered<ReadHalf<Box<dyn Stream>>>;
@@ -380,8 +391,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Asking {
     pub(super) async fn begin(at: &Place, what: What) -> io::Result<Self> {
-        let (mut stream, by, code): (Box<dyn Stream>, _, _) = match at {
-            Place::Here(control) => (Box::new(control.stream()), control.visitor(), None),
+        let (mut stream, by, code, process): (Box<dyn Stream>, _, _, _) = match at {
+            Place::Here(control) => (Box::new(control.stream()), control.visitor(), None, None),
             Place::Socket { path, by, code, .. } => {
                 let stream = UnixStream::connect(path).await?;
                 let session = stream.peer_cred()?;
@@ -389,14 +400,14 @@ impl Asking {
                     return Err(io::ErrorKind::PermissionDenied.into());
                 }
                 if let Some(process) = session.pid().filter(|process| is_stopped(*process)) {
-                    return Err(io::Error::new(io::ErrorKind::WouldBlock, Stopped(process)));
+                    return Err(Stopped(process).into());
                 }
-                (Box::new(stream), by.clone(), code.as_ref().map(|code| code.to_string()))
+                (Box::new(stream), by.clone(), code.as_ref().map(|code| code.to_string()), session.pid())
             }
         };
         stream.write_all(&wire::spelt(&Request { v: VERSION, by, code, what })?).await?;
         let (replies, requests) = tokio::io::split(stream);
-        Ok(Self { replies: Buffered::new(replies), requests })
+        Ok(Self { replies: Buffered::new(replies), requests, process })
     }
 
     /// Brings along what the request has announced.
@@ -411,9 +422,9 @@ impl Asking {
         Ok(SecretVec::new(std::mem::take(&mut *secret)))
     }
 
-    /// One line, which `tell` gets, and acknowledges it if `tell` says so; false if there is none.
-    async fn told(&mut self, tell: impl FnOnce(&str) -> bool) -> Result<bool, Failure> {
-        match self.next().await.map_err(|error| gone(&error))? {
+    /// One line that comes within `wait`, which `tell` gets, and acknowledges it if `tell` says so; false if there is none.
+    async fn told(&mut self, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<bool, Failure> {
+        match self.answer(wait).await.map_err(|error| gone(&error))? {
             Some(Reply::Line(line)) => {
                 // All of the answer is read before it is acknowledged, or its end could find nobody there.
                 self.next().await.map_err(|error| gone(&error))?;
@@ -425,6 +436,20 @@ impl Asking {
             Some(Reply::Failed(fault)) => Err(fault.into()),
             Some(Reply::Done { .. }) => Ok(false),
             _ => Err(gone(&io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    /// The first line of an answer that comes within `wait`, even if it says that nothing did. From a session that was stopped meanwhile none
+    /// comes, and that is the error.
+    async fn answer(&mut self, wait: Duration) -> io::Result<Option<Reply>> {
+        let mut reply = std::pin::pin!(next(&mut self.replies));
+        if let Ok(reply) = timeout(wait.saturating_add(PATIENCE), &mut reply).await {
+            return reply;
+        }
+        match self.process.filter(|process| is_stopped(*process)) {
+            Some(process) => Err(Stopped(process).into()),
+            // It is only slow.
+            None => reply.await,
         }
     }
 
@@ -442,4 +467,31 @@ impl Asking {
 async fn next(replies: &mut Replies) -> io::Result<Option<Reply>> {
     let line = wire::line(replies).await?;
     line.map(|line| serde_json::from_slice(&line).map_err(io::Error::from)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    use std::process::{Command, Stdio};
+    use tokio::io::duplex;
+    use tokio::time::{Instant, pause};
+
+    #[tokio::test]
+    async fn a_session_that_is_stopped_while_it_is_asked_costs_no_more_than_the_wait() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let process = Pid::from_child(&child);
+        kill_process(process, Signal::STOP).unwrap();
+        waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
+        pause();
+        let (stream, _session) = duplex(64);
+        let (replies, requests) = tokio::io::split(Box::new(stream) as Box<dyn Stream>);
+        let mut asking = Asking { replies: Buffered::new(replies), requests, process: Some(process.as_raw_nonzero().get()) };
+        let (began, wait) = (Instant::now(), Duration::from_secs(60));
+        let error = asking.answer(wait).await.err().unwrap();
+        assert_eq!(gone(&error).kind, Kind::NotAnswering);
+        assert!((wait..wait + 2 * PATIENCE).contains(&began.elapsed()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

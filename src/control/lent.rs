@@ -1,19 +1,35 @@
 //! What a command has and has not answered for yet: without a word it is received by others, or told to them.
 
 use super::journal::{Numbered, Printed};
+use super::server::PATIENCE;
 use super::{Control, Errand};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Lines that a command is given. Dropped, they are nobody's.
 pub(super) struct Lent {
     control: Control,
     lines: Vec<u64>,
+    /// Others can receive them too.
+    shared: bool,
 }
 
 impl Lent {
     /// Those of these numbers, which the journal has lent.
     pub(super) fn new(control: &Control, lines: Vec<u64>) -> Self {
-        Self { control: control.clone(), lines }
+        Self { control: control.clone(), lines, shared: false }
+    }
+
+    /// Waits for what comes of giving them to the command, however long that takes: whoever reads what it prints may be slow. But a command
+    /// that is stopped must not hide them, so after [`PATIENCE`] others can receive them too.
+    pub(super) async fn answered<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(came) = timeout(PATIENCE, &mut answer).await {
+            return came;
+        }
+        self.shared = true;
+        self.control.0.journal.give_back(&self.lines);
+        answer.await
     }
 
     /// The command has them: they hold nothing back any more.
@@ -29,7 +45,7 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if !self.lines.is_empty() {
+        if !self.shared && !self.lines.is_empty() {
             self.control.0.journal.give_back(&self.lines);
         }
     }
@@ -77,6 +93,11 @@ impl Alone {
         Self { line, lent, of }
     }
 
+    /// Waits for what comes of giving it to the command, as [`Lent::answered`] does.
+    pub(super) async fn answered<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        self.lent.answered(answer).await
+    }
+
     /// The command has it.
     pub(super) async fn received(self) {
         if let Some(result) = self.of {
@@ -111,5 +132,51 @@ impl Drop for Expected {
         if let Ok(line) = self.line.try_recv() {
             self.control.0.journal.give_back(&[line.seq]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::owner::Owner;
+    use super::super::wanted::Wanted;
+    use super::super::wire::{Role, Want};
+    use super::super::{Event, Reading};
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::{pause, sleep};
+
+    fn session() -> (Control, Lent) {
+        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+        control.heard(&Event::Waiting, Some((1, "a line")));
+        let lent = Lent::new(&control, control.0.journal.piece(&Wanted::default(), 1_000).0.lent);
+        (control, lent)
+    }
+
+    fn received_by_another(control: &Control) -> Lent {
+        Lent::new(control, control.0.journal.piece(&Wanted::default(), 1_000).0.lent)
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_has_its_lines_once() {
+        pause();
+        let (control, mut lent) = session();
+        lent.answered(sleep(Duration::from_secs(60))).await;
+        lent.received().await;
+        assert!(received_by_another(&control).lines.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stopped_reader_hides_no_lines_and_takes_none_from_another_when_it_goes() {
+        pause();
+        let (control, mut lent) = session();
+        assert!(received_by_another(&control).lines.is_empty());
+        let waiting = lent.answered(sleep(Duration::from_secs(60)));
+        assert!(timeout(PATIENCE + Duration::from_secs(1), waiting).await.is_err());
+        let other = received_by_another(&control);
+        assert_eq!(other.lines, [1]);
+        drop(lent);
+        assert!(received_by_another(&control).lines.is_empty());
+        other.received().await;
+        assert!(received_by_another(&control).lines.is_empty());
     }
 }

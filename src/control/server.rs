@@ -266,17 +266,20 @@ async fn receive(
             _ = read.fill_buf() => return Ok(()),
         }
         let (piece, ended) = journal.piece(wanted, max_bytes);
-        let lent = Lent::new(control, piece.lent);
+        let mut lent = Lent::new(control, piece.lent);
         if piece.lines.is_empty() && !ended && Instant::now() < deadline {
             continue;
         }
-        for numbered in &piece.lines {
-            say(write, &Reply::Line(numbered.line.to_string())).await?;
-        }
         let over = if ended && !piece.more { control.ended() } else { None };
         let all = over.is_some();
-        say(write, &Reply::Done { more: piece.more, over }).await?;
-        if let Ok(Ok(Some(_))) = timeout(PATIENCE, wire::line(read)).await {
+        let answer = async {
+            for numbered in &piece.lines {
+                write.write_all(&wire::spelt(&Reply::Line(numbered.line.to_string()))?).await?;
+            }
+            write.write_all(&wire::spelt(&Reply::Done { more: piece.more, over })?).await?;
+            wire::line(read).await
+        };
+        if let Ok(Some(_)) = lent.answered(answer).await {
             lent.received().await;
             if all {
                 control.end_returned();
@@ -400,10 +403,14 @@ async fn text(
 }
 
 /// Returns a text to whoever is to have it alone; without an acknowledgement it is received like any other.
-async fn hand_over(read: &mut Buffered<impl AsyncRead + Unpin>, write: &mut (impl AsyncWrite + Unpin), text: Alone) -> io::Result<()> {
-    say(write, &Reply::Line(text.line.line.to_string())).await?;
-    say(write, &Reply::Done { more: false, over: None }).await?;
-    if timeout(PATIENCE, wire::line(read)).await??.is_some() {
+async fn hand_over(read: &mut Buffered<impl AsyncRead + Unpin>, write: &mut (impl AsyncWrite + Unpin), mut text: Alone) -> io::Result<()> {
+    let line = wire::spelt(&Reply::Line(text.line.line.to_string()))?;
+    let answer = async {
+        write.write_all(&line).await?;
+        write.write_all(&wire::spelt(&Reply::Done { more: false, over: None })?).await?;
+        wire::line(read).await
+    };
+    if text.answered(answer).await?.is_some() {
         text.received().await;
     }
     Ok(())

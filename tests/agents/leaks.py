@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from world import files
+
 # Around the core of a value stands what encodings treat differently: it is found by the core, whatever became of that.
 AROUND = '"/\\+=%é&'
 
@@ -28,7 +30,7 @@ class Secrets:
     def search_files(self, folders, meant):
         """The path and encoding of each value in a file below these folders, but those that are meant to hold one."""
         for folder in folders:
-            for path in Path(folder).rglob("*"):
+            for path in files(folder):
                 if path.is_file() and not path.is_symlink() and path not in meant:
                     yield from (
                         (str(path), name)

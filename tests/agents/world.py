@@ -32,6 +32,12 @@ def expect(holds, expected, came=""):
     return holds
 
 
+def files(folder):
+    """The files below a folder, in which programs may be at work: what goes meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)
+
+
 class Ended:
     """What a process has printed, and its exit status."""
 

@@ -5,7 +5,7 @@ import hashlib
 import os
 
 from clients import agent, later, told, wait
-from world import expect
+from world import expect, files
 
 # What a user types for the skill.
 SKILL = {"claude": "/pinhole", "codex": "$pinhole"}
@@ -94,7 +94,8 @@ class Talk:
 
     def begin(self):
         """What the user typed has brought the whole skill to the model."""
-        _, _, skill = next(self.home.path.rglob("skills/pinhole/SKILL.md")).read_text().split("---\n", 2)
+        text = next(path for path in files(self.home.path) if path.match("skills/pinhole/SKILL.md"))
+        _, _, skill = text.read_text().split("---\n", 2)
         expect(skill.strip() in self.agent.first.text, "the whole skill", self.agent.first.text[-3000:])
 
     def receive(self, wanted):
