@@ -1,5 +1,5 @@
-//! What a relay counts, as Prometheus text. Sums over everybody: no label can hold what a peer chose, so no address, number or token can
-//! come out here.
+//! What a relay counts, as Prometheus text. Sums over everybody: no label can hold what a peer
+//! chose, so no address, number or token can come out here.
 
 use crate::pairing::{Population, Why};
 use crate::request::Refusal;
@@ -31,7 +31,8 @@ struct Reason {
     reason: &'static str,
 }
 
-/// What has happened since the relay's start, and where what there is now is written before it is told.
+/// What has happened since the relay's start, and where what there is now is written before it is
+/// told.
 pub struct Counters {
     registry: Registry,
     now: Gauges,
@@ -94,9 +95,20 @@ impl Default for Counters {
         ] {
             registry.register(name, help, gauge.clone());
         }
-        registry.register_with_unit("buffered", "Held for sides that have not read it yet", Unit::Bytes, now.buffered.clone());
-        registry.register_with_unit("uptime", "Time since the start", Unit::Seconds, now.uptime.clone());
-        let [accepted, hosts, joins, confirmed, links, frames, bytes, delayed] = std::array::from_fn(|_| Counter::default());
+        registry.register_with_unit(
+            "buffered",
+            "Held for sides that have not read it yet",
+            Unit::Bytes,
+            now.buffered.clone(),
+        );
+        registry.register_with_unit(
+            "uptime",
+            "Time since the start",
+            Unit::Seconds,
+            now.uptime.clone(),
+        );
+        let [accepted, hosts, joins, confirmed, links, frames, bytes, delayed] =
+            std::array::from_fn(|_| Counter::default());
         for (name, help, counter) in [
             ("accepted", "Connections accepted", &accepted),
             ("hosts", "Hosts that got a number, or theirs back", &hosts),
@@ -108,14 +120,35 @@ impl Default for Counters {
         ] {
             registry.register(name, help, counter.clone());
         }
-        registry.register_with_unit("forwarded", "Payloads of the frames forwarded", Unit::Bytes, bytes.clone());
-        let (refused, closed) = (Family::<Status, Counter>::default(), Family::<Reason, Counter>::default());
+        registry.register_with_unit(
+            "forwarded",
+            "Payloads of the frames forwarded",
+            Unit::Bytes,
+            bytes.clone(),
+        );
+        let (refused, closed) =
+            (Family::<Status, Counter>::default(), Family::<Reason, Counter>::default());
         registry.register("refused", "Upgrade requests refused", refused.clone());
         registry.register("closed", "Connections that the relay closed", closed.clone());
-        let this = Self { registry, now, accepted, hosts, joins, confirmed, links, frames, bytes, delayed, refused, closed };
+        let this = Self {
+            registry,
+            now,
+            accepted,
+            hosts,
+            joins,
+            confirmed,
+            links,
+            frames,
+            bytes,
+            delayed,
+            refused,
+            closed,
+        };
         // All are there from the start, so that a first one is an increase.
         Refusal::ALL.iter().for_each(|refusal| drop(this.refused.get_or_create(&refusal.into())));
-        Why::ALL.iter().for_each(|why| drop(this.closed.get_or_create(&Reason { reason: why.word() })));
+        Why::ALL
+            .iter()
+            .for_each(|why| drop(this.closed.get_or_create(&Reason { reason: why.word() })));
         this
     }
 }
@@ -161,13 +194,20 @@ mod tests {
     }
 
     fn lines(counters: &Counters) -> Vec<String> {
-        counters.text(&moment()).unwrap().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+        counters
+            .text(&moment())
+            .unwrap()
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
     fn everything_is_there_before_anything_has_happened() {
         let lines = lines(&Counters::default());
-        let version = concat!("pinhole_relay_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1");
+        let version =
+            concat!("pinhole_relay_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1");
         for line in [
             version,
             "pinhole_relay_connections 7",
@@ -206,7 +246,10 @@ mod tests {
         }
         counters.refused(Refusal::Token);
         counters.closed(Why::Late);
-        let mut counted: Vec<_> = lines(&counters).into_iter().filter(|line| line.contains("_total") && !line.ends_with(" 0")).collect();
+        let mut counted: Vec<_> = lines(&counters)
+            .into_iter()
+            .filter(|line| line.contains("_total") && !line.ends_with(" 0"))
+            .collect();
         counted.sort();
         let expected = [
             "accepted_total 1",

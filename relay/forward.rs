@@ -1,4 +1,5 @@
-//! Frames between two paired sides: untouched, in order, none left out, and at most one buffer of them held each way (SPEC 10.2).
+//! Frames between two paired sides: untouched, in order, none left out, and at most one buffer of
+//! them held each way (SPEC 10.2).
 
 use crate::frames::{Frames, Gathered, Kind, Small, Stop, frame};
 use crate::pairing::{Ending, Input};
@@ -17,7 +18,8 @@ pub const FRAME: usize = 66_048;
 
 /// How one direction ended.
 enum Over {
-    /// Its sender has, and what it sent was forwarded; with the answer to its close frame, if there was one.
+    /// Its sender has, and what it sent was forwarded; with the answer to its close frame, if there
+    /// was one.
     Sent(Option<Vec<u8>>),
     /// Its sender broke the rules; what it sent before was forwarded.
     Broke,
@@ -106,7 +108,10 @@ pub async fn forward(one: Side, other: Side) {
     let other_closes = known_or(other_closed, closed(&other.ticket));
     let one_socket = there.from.unsplit(back.to);
     let other_socket = back.from.unsplit(there.to);
-    tokio::join!(part(one_socket, &there.over, &back.over, one_closes), part(other_socket, &back.over, &there.over, other_closes),);
+    tokio::join!(
+        part(one_socket, &there.over, &back.over, one_closes),
+        part(other_socket, &back.over, &there.over, other_closes),
+    );
 }
 
 /// Why the hall closes a connection.
@@ -127,7 +132,12 @@ async fn known_or(known: Option<Ending>, later: impl Future<Output = Ending>) ->
 }
 
 /// Ends the connection of a side, given how the directions from it and to it ended.
-async fn part(mut socket: Socket, from: &Option<Over>, to: &Option<Over>, why: impl Future<Output = Ending>) {
+async fn part(
+    mut socket: Socket,
+    from: &Option<Over>,
+    to: &Option<Over>,
+    why: impl Future<Output = Ending>,
+) {
     let payload = match (from, to) {
         // In the middle of a frame nothing else can be said.
         (_, None | Some(Over::Torn | Over::Stalled)) | (Some(Over::Sent(None)), _) => return,
@@ -185,7 +195,12 @@ impl Way<'_> {
                 Stop::Incomplete => break None,
                 Stop::Ping(ping) => drop(self.asks.send_replace(ping)),
                 Stop::Pong => {}
-                Stop::Close(close) => break Some(close_answer(close.bytes()).map_or(Over::Broke, |answer| Over::Sent(Some(answer)))),
+                Stop::Close(close) => {
+                    break Some(
+                        close_answer(close.bytes())
+                            .map_or(Over::Broke, |answer| Over::Sent(Some(answer))),
+                    );
+                }
                 Stop::Broken => break Some(Over::Broke),
             }
             control = control.saturating_add(1);
@@ -205,7 +220,9 @@ impl Way<'_> {
             }
         }
         if gathered.frames > 0 {
-            if let Err(over) = put(&mut self.to, self.frames.gathered(), self.relay.inactivity).await {
+            if let Err(over) =
+                put(&mut self.to, self.frames.gathered(), self.relay.inactivity).await
+            {
                 return Some(over);
             }
             self.frames.forwarded();
@@ -222,7 +239,10 @@ impl Way<'_> {
 /// Writes all of it, however slowly it is taken, unless nothing at all is for that long.
 async fn put(to: &mut WriteHalf<Socket>, mut bytes: &[u8], within: Duration) -> Result<(), Over> {
     while !bytes.is_empty() {
-        let count = timeout(within, to.write(bytes)).await.map_err(|_| Over::Stalled)?.map_err(|_| Over::Torn)?;
+        let count = timeout(within, to.write(bytes))
+            .await
+            .map_err(|_| Over::Stalled)?
+            .map_err(|_| Over::Torn)?;
         bytes = bytes.get(count..).filter(|_| count > 0).ok_or(Over::Torn)?;
     }
     timeout(within, to.flush()).await.map_err(|_| Over::Stalled)?.map_err(|_| Over::Torn)

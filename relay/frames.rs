@@ -1,7 +1,8 @@
-//! The frames that come on a connection (RFC 6455, 5.2), read as they stream in: no buffer while nothing comes, and what is too long
-//! refused from its head.
+//! The frames that come on a connection (RFC 6455, 5.2), read as they stream in: no buffer while
+//! nothing comes, and what is too long refused from its head.
 //!
-//! A WebSocket library's own reader keeps what the longest message ever needed, for each connection; this one gives everything back.
+//! A WebSocket library's own reader keeps what the longest message ever needed, for each
+//! connection; this one gives everything back.
 
 use crate::pool::{Buffer, Pool, SMALL};
 use core::future::poll_fn;
@@ -113,7 +114,8 @@ impl Small {
 
 /// What has come on one connection and was not passed on yet.
 ///
-/// The buffer is `[gathered | gap | come]`: frames that are ready to be forwarded, bytes of no meaning, and what has not been looked at.
+/// The buffer is `[gathered | gap | come]`: frames that are ready to be forwarded, bytes of no
+/// meaning, and what has not been looked at.
 pub struct Frames {
     pool: Arc<Pool>,
     buffer: Option<Buffer>,
@@ -136,7 +138,8 @@ impl Frames {
         self.longest = longest;
     }
 
-    /// Reads what there is, and says how many bytes: none is the end. Nothing is lost if the future is dropped.
+    /// Reads what there is, and says how many bytes: none is the end. Nothing is lost if the future
+    /// is dropped.
     ///
     /// # Errors
     /// Those of the connection.
@@ -144,10 +147,19 @@ impl Frames {
         poll_fn(|cx| self.poll_fill(cx, Pin::new(from))).await
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, mut from: Pin<&mut impl AsyncRead>) -> Poll<io::Result<usize>> {
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut from: Pin<&mut impl AsyncRead>,
+    ) -> Poll<io::Result<usize>> {
         if self.buffer.is_some() {
             self.make_room();
-            let mut room = ReadBuf::new(self.buffer.as_mut().and_then(|buffer| buffer.get_mut(self.end..)).unwrap_or_default());
+            let mut room = ReadBuf::new(
+                self.buffer
+                    .as_mut()
+                    .and_then(|buffer| buffer.get_mut(self.end..))
+                    .unwrap_or_default(),
+            );
             match from.as_mut().poll_read(cx, &mut room) {
                 Poll::Ready(result) => {
                     let count = room.filled().len();
@@ -198,7 +210,10 @@ impl Frames {
     ///
     /// # Errors
     /// [`Broken`] as soon as a head cannot be that of a frame that may be sent.
-    #[expect(clippy::should_implement_trait, reason = "what it returns is lent, which no iterator can")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what it returns is lent, which no iterator can"
+    )]
     pub fn next(&mut self) -> Result<Option<(Kind, &mut [u8])>, Broken> {
         let Some(buffer) = self.buffer.as_mut() else { return Ok(None) };
         let Some(come) = buffer.get_mut(self.start..self.end) else { return Ok(None) };
@@ -210,7 +225,8 @@ impl Frames {
         Ok(Some((head.kind, payload)))
     }
 
-    /// Makes ready to be forwarded what has come of whole binary frames: unmasked, with the heads that a relay sends, one after the other.
+    /// Makes ready to be forwarded what has come of whole binary frames: unmasked, with the heads
+    /// that a relay sends, one after the other.
     pub fn gather(&mut self) -> (Gathered, Stop) {
         let mut gathered = Gathered::default();
         let stop = loop {
@@ -231,7 +247,10 @@ impl Frames {
 
     fn gather_one(&mut self) -> Result<Option<(Kind, &[u8])>, Broken> {
         let Some(buffer) = self.buffer.as_mut() else { return Ok(None) };
-        let Some(head) = head(buffer.get(self.start..self.end).unwrap_or_default(), self.longest)? else { return Ok(None) };
+        let Some(head) = head(buffer.get(self.start..self.end).unwrap_or_default(), self.longest)?
+        else {
+            return Ok(None);
+        };
         let from = self.start.saturating_add(head.size);
         let end = from.saturating_add(head.length);
         if end > self.end {
@@ -244,7 +263,8 @@ impl Frames {
         if head.kind != Kind::Binary {
             return Ok(buffer.get(from..end).map(|payload| (head.kind, payload)));
         }
-        // Without its mask a head is four bytes shorter, so this never reaches what has yet to be moved.
+        // Without its mask a head is four bytes shorter, so this never reaches what has yet to be
+        // moved.
         let new = header(head.kind, head.length);
         let to = self.gathered.saturating_add(new.bytes().len());
         if let Some(place) = buffer.get_mut(self.gathered..to) {
@@ -270,7 +290,9 @@ impl Frames {
 /// Reads the head of a frame from a client, if it is there as a whole.
 fn head(bytes: &[u8], longest: usize) -> Result<Option<Head>, Broken> {
     let mut cursor = Cursor::new(bytes);
-    let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| Broken)? else { return Ok(None) };
+    let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|_| Broken)? else {
+        return Ok(None);
+    };
     let size = usize::try_from(cursor.position()).map_err(|_| Broken)?;
     let (kind, most) = match header.opcode {
         OpCode::Data(Data::Text) => (Kind::Text, TEXT),
@@ -279,9 +301,12 @@ fn head(bytes: &[u8], longest: usize) -> Result<Option<Head>, Broken> {
         OpCode::Control(Control::Pong) => (Kind::Pong, CONTROL),
         OpCode::Control(Control::Close) => (Kind::Close, CONTROL),
         // Fragments (SPEC 10.1) and what RFC 6455 reserves.
-        OpCode::Data(Data::Continue | Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => return Err(Broken),
+        OpCode::Data(Data::Continue | Data::Reserved(_))
+        | OpCode::Control(Control::Reserved(_)) => return Err(Broken),
     };
-    let plain = header.is_final && !(header.rsv1 || header.rsv2 || header.rsv3) && header.len(length) == size;
+    let plain = header.is_final
+        && !(header.rsv1 || header.rsv2 || header.rsv3)
+        && header.len(length) == size;
     let length = usize::try_from(length).ok().filter(|length| *length <= most);
     match (header.mask, length) {
         (Some(mask), Some(length)) if plain => Ok(Some(Head { kind, size, length, mask })),

@@ -1,7 +1,17 @@
-//! The blind pairing relay: two sides that name one number meet, and it forwards their frames without knowing anything else (SPEC 10).
+//! The blind pairing relay: two sides that name one number meet, and it forwards their frames
+//! without knowing anything else (SPEC 10).
 //!
-//! [`pairing`] and [`quotas`] are values that are told things: they read no clock, open no socket and draw no randomness of their own.
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+//! [`pairing`] and [`quotas`] are values that are told things: they read no clock, open no socket
+//! and draw no randomness of their own.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 pub mod counters;
 mod forward;

@@ -5,12 +5,14 @@ use core::time::Duration;
 /// What one relay allows. The defaults are those of SPEC 10.7.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may take from its first byte to the end of its upgrade request, TLS included.
+    /// How long a connection may take from its first byte to the end of its upgrade request, TLS
+    /// included.
     pub upgrade: Duration,
-    /// How long a released number is not handed out again, and how long after its start a relay that was here before draws long ones.
+    /// How long a released number is not handed out again, and how long after its start a relay
+    /// that was here before draws long ones.
     pub rest: Duration,
-    /// How long a number is kept for a host whose connection dropped, and how long after its own start a relay gives back those of its
-    /// earlier life.
+    /// How long a number is kept for a host whose connection dropped, and how long after its own
+    /// start a relay gives back those of its earlier life.
     pub absence: Duration,
     /// How long a host may take to send a message 1 that it was asked for.
     pub first_message: Duration,
@@ -24,11 +26,13 @@ pub struct Limits {
     pub queue_time: Duration,
     /// How long a waiting connection, or a pair, lives without a frame.
     pub inactivity: Duration,
-    /// How long a host or a link waits at most, whatever it sends, and how old a token may be that a number is given back for.
+    /// How long a host or a link waits at most, whatever it sends, and how old a token may be that
+    /// a number is given back for.
     pub longest: Duration,
     /// Whether `longest` holds for pairs too.
     pub public: bool,
-    /// Pings, pongs and text frames of one connection a minute; beyond that it is not read until it may say more.
+    /// Pings, pongs and text frames of one connection a minute; beyond that it is not read until it
+    /// may say more.
     pub control: u64,
     /// Numbers that are waiting or resting at one time: what bounds the memory of an hour's rest.
     pub numbers: usize,
@@ -45,7 +49,8 @@ pub struct QuotaLimits {
     pub connections: u32,
     /// Hosts that wait at a time, those that are away included.
     pub waiting_hosts: u32,
-    /// New hosts a minute. Each number rests an hour, so without this one source could use them all up.
+    /// New hosts a minute. Each number rests an hour, so without this one source could use them all
+    /// up.
     pub hosts_a_minute: u32,
     /// Joins a minute.
     pub joins_a_minute: u32,
@@ -76,7 +81,8 @@ pub const FRAME_COST: u64 = 64;
 pub struct RateLimits {
     /// Bytes of frames a minute, [`FRAME_COST`] for each frame included.
     pub bytes: u64,
-    /// Sources remembered; beyond it those that have their whole minute's worth left, then all others, are forgotten.
+    /// Sources remembered; beyond it those that have their whole minute's worth left, then all
+    /// others, are forgotten.
     pub sources: usize,
 }
 
@@ -118,7 +124,8 @@ impl Default for QuotaLimits {
 }
 
 impl RateLimits {
-    /// The rate at a relay that is its operator's own: 2 GB a second, which holds up no honest source.
+    /// The rate at a relay that is its operator's own: 2 GB a second, which holds up no honest
+    /// source.
     pub const OWN: Self = Self { bytes: 120_000_000_000, sources: 100_000 };
     /// What a relay allows that anybody may use.
     pub const PUBLIC: Self = Self { bytes: 50_000_000, ..Self::OWN };

@@ -1,4 +1,5 @@
-//! Owner tokens: what shows that a number is a host's, to the relay that gave it and to the one that is started in its place (SPEC 10.3).
+//! Owner tokens: what shows that a number is a host's, to the relay that gave it and to the one
+//! that is started in its place (SPEC 10.3).
 
 use core::time::Duration;
 use hmac::{Hmac, Mac};
@@ -23,7 +24,8 @@ const AHEAD: Duration = Duration::from_secs(300);
 /// Begins what a MAC is of.
 const LABEL: &[u8] = b"pinhole relay owner";
 
-/// A moment of the clock on the wall, in milliseconds since 1970: it means the same to the relay that is started next.
+/// A moment of the clock on the wall, in milliseconds since 1970: it means the same to the relay
+/// that is started next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixTime(u64);
 
@@ -41,7 +43,8 @@ impl UnixTime {
     }
 }
 
-/// Shows that a number is a host's: the time of issue, 8 random bytes, and a MAC over both and the number.
+/// Shows that a number is a host's: the time of issue, 8 random bytes, and a MAC over both and the
+/// number.
 #[derive(Clone, Copy)]
 pub struct OwnerToken([u8; TOKEN]);
 
@@ -60,7 +63,9 @@ impl OwnerToken {
 
     /// True if both are one, in a time that says nothing of where they differ.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        core::hint::black_box(self.0.iter().zip(other.0).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs))) == 0
+        core::hint::black_box(
+            self.0.iter().zip(other.0).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)),
+        ) == 0
     }
 
     fn issued(&self) -> UnixTime {
@@ -88,7 +93,8 @@ pub struct OwnerKey {
 }
 
 impl OwnerKey {
-    /// A key of this life alone, or one that was just made and is kept: no token of it can be out there.
+    /// A key of this life alone, or one that was just made and is kept: no token of it can be out
+    /// there.
     #[must_use]
     pub fn made(bytes: &[u8; KEY]) -> Self {
         let mut block = Zeroizing::new([0; BLOCK]);
@@ -111,7 +117,11 @@ impl OwnerKey {
     }
 
     fn over(&self, nameplate: Nameplate, stamp: &[u8]) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(LABEL).chain_update(nameplate.number().to_be_bytes()).chain_update(stamp)
+        self.mac
+            .clone()
+            .chain_update(LABEL)
+            .chain_update(nameplate.number().to_be_bytes())
+            .chain_update(stamp)
     }
 }
 
@@ -139,7 +149,12 @@ impl Owners {
     }
 
     /// A new token for a number.
-    pub(crate) fn issue(&mut self, wall: UnixTime, nameplate: Nameplate, rng: &mut (impl RngCore + CryptoRng)) -> OwnerToken {
+    pub(crate) fn issue(
+        &mut self,
+        wall: UnixTime,
+        nameplate: Nameplate,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> OwnerToken {
         self.last = self.last.max(wall);
         let mut token = [0; TOKEN];
         if let Some((stamp, mac)) = token.split_first_chunk_mut::<STAMP>() {
@@ -152,9 +167,16 @@ impl Owners {
         OwnerToken::new(token)
     }
 
-    /// True if an earlier life of this relay issued a token for this number, no longer ago than `oldest`; not by a clock that was ahead, or
-    /// it would win over all that are issued by a right one.
-    pub(crate) fn vouch(&self, wall: UnixTime, nameplate: Nameplate, token: &OwnerToken, oldest: Duration) -> bool {
+    /// True if an earlier life of this relay issued a token for this number, no longer ago than
+    /// `oldest`; not by a clock that was ahead, or it would win over all that are issued by a right
+    /// one.
+    pub(crate) fn vouch(
+        &self,
+        wall: UnixTime,
+        nameplate: Nameplate,
+        token: &OwnerToken,
+        oldest: Duration,
+    ) -> bool {
         let Some((stamp, mac)) = token.0.split_first_chunk::<STAMP>() else { return false };
         let genuine = self.key.over(nameplate, stamp).verify_truncated_left(mac).is_ok();
         let age = Duration::from_millis(wall.0.saturating_sub(token.issued().0));
@@ -198,9 +220,13 @@ mod tests {
             }
         }
         impl CryptoRng for Sevens {}
-        let token = Owners::new(OwnerKey::made(&[0x42; KEY])).issue(NOW, nameplate(417), &mut Sevens);
+        let token =
+            Owners::new(OwnerKey::made(&[0x42; KEY])).issue(NOW, nameplate(417), &mut Sevens);
         // Of Python's hmac, as SPEC 10.3 says.
-        assert_eq!(hex(&token.bytes()), "000001a3185c500007070707070707074f4d435e11c2b52e4d41933d24b753a2");
+        assert_eq!(
+            hex(&token.bytes()),
+            "000001a3185c500007070707070707074f4d435e11c2b52e4d41933d24b753a2"
+        );
     }
 
     #[test]
@@ -213,22 +239,33 @@ mod tests {
         assert!(vouched(NOW, 417, token) && vouched(UnixTime(NOW.0 + day), 417, token));
         assert!(!vouched(UnixTime(NOW.0 + day + 1), 417, token), "old");
         // A clock that was put back makes nothing older.
-        assert!(vouched(UnixTime(NOW.0 - 300_000), 417, token) && !vouched(UnixTime(NOW.0 - 300_001), 417, token));
+        assert!(
+            vouched(UnixTime(NOW.0 - 300_000), 417, token)
+                && !vouched(UnixTime(NOW.0 - 300_001), 417, token)
+        );
         assert!(!vouched(NOW, 418, token), "another number");
         for bit in 0..TOKEN * 8 {
             let mut altered = token.bytes();
             altered[bit / 8] ^= 1 << (bit % 8);
             assert!(!vouched(NOW, 417, OwnerToken::new(altered)), "bit {bit}");
         }
-        assert!(!Owners::new(OwnerKey::found(&[2; KEY])).vouch(NOW, nameplate(417), &token, DAY), "another relay's");
+        assert!(
+            !Owners::new(OwnerKey::found(&[2; KEY])).vouch(NOW, nameplate(417), &token, DAY),
+            "another relay's"
+        );
         assert!(!first.vouch(NOW, nameplate(417), &token, DAY), "it has no earlier life");
     }
 
     #[test]
     fn tokens_are_in_the_order_in_which_they_were_issued_even_if_the_clock_is_put_back() {
         let mut owners = Owners::new(OwnerKey::draw(&mut OsRng));
-        let [first, second, third] = [NOW.0, NOW.0 + 1, 5].map(|wall| owners.issue(UnixTime(wall), nameplate(417), &mut OsRng));
-        assert!(second.is_later_than(&first) && !first.is_later_than(&second) && third.is_later_than(&first));
+        let [first, second, third] = [NOW.0, NOW.0 + 1, 5]
+            .map(|wall| owners.issue(UnixTime(wall), nameplate(417), &mut OsRng));
+        assert!(
+            second.is_later_than(&first)
+                && !first.is_later_than(&second)
+                && third.is_later_than(&first)
+        );
         assert_eq!(third.issued(), second.issued());
         assert!(!first.is_later_than(&first) && first.is(&first) && !first.is(&second));
         assert_eq!(format!("{first:?} {:?}", OwnerKey::draw(&mut OsRng)), "OwnerToken OwnerKey");

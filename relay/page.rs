@@ -1,6 +1,7 @@
-//! What a person sees who opens a link, or the relay's address, in a browser. The words of a code stand after the `#` of a link and stay in
-//! the browser; but whatever page a server sends could read them there. So this one holds nothing that can: no script, no event handler, no
-//! form, nothing from anywhere else, and a policy under which the browser would refuse them.
+//! What a person sees who opens a link, or the relay's address, in a browser. The words of a code
+//! stand after the `#` of a link and stay in the browser; but whatever page a server sends could
+//! read them there. So this one holds nothing that can: no script, no event handler, no form,
+//! nothing from anywhere else, and a policy under which the browser would refuse them.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -27,7 +28,8 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'sha256-HuJsPAU/ww1lqJvyy1PEQ4vXyF9hp0M9Cf5UyYdHPao='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'sha256-HuJsPAU/ww1lqJvyy1PEQ4vXyF9hp0M9Cf5UyYdHPao='; \
+        base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -41,7 +43,8 @@ mod tests {
     use html5gum::{Token, Tokenizer};
     use sha2::{Digest, Sha256};
 
-    /// Everything the page may be made of: elements, each with the attributes that it may have. None runs, loads, sends or leads anywhere.
+    /// Everything the page may be made of: elements, each with the attributes that it may have.
+    /// None runs, loads, sends or leads anywhere.
     const ALLOWED: [(&str, &[&str]); 16] = [
         ("html", &["lang"]),
         ("head", &[]),
@@ -75,7 +78,11 @@ mod tests {
                 continue;
             };
             let found = tag.attributes.keys().map(|key| text(key));
-            strange.extend(found.filter(|found| !attributes.contains(&found.as_str())).map(|found| format!("{name} {found}")));
+            strange.extend(
+                found
+                    .filter(|found| !attributes.contains(&found.as_str()))
+                    .map(|found| format!("{name} {found}")),
+            );
         }
         strange
     }
@@ -108,16 +115,26 @@ mod tests {
             ("<svg><a/>", "svg"),
             ("<p style='background:url(x)'>", "p style"),
         ] {
-            assert!(strange(&PAGE.replace("<footer", &format!("{bad}<footer"))).contains(&found.to_owned()), "{bad}");
+            assert!(
+                strange(&PAGE.replace("<footer", &format!("{bad}<footer")))
+                    .contains(&found.to_owned()),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn it_is_for_reading_alone() {
-        assert_eq!([Method::GET, Method::HEAD, Method::POST].map(|method| answer(&method).status().as_u16()), [200, 200, 405]);
+        assert_eq!(
+            [Method::GET, Method::HEAD, Method::POST]
+                .map(|method| answer(&method).status().as_u16()),
+            [200, 200, 405]
+        );
         let answer = answer(&Method::GET);
         let header = |name: &str| answer.headers().get(name).unwrap().to_str().unwrap();
-        let headers = ["content-type", "referrer-policy", "x-content-type-options", "cache-control"].map(header);
+        let headers =
+            ["content-type", "referrer-policy", "x-content-type-options", "cache-control"]
+                .map(header);
         assert_eq!(headers, ["text/html; charset=utf-8", "no-referrer", "nosniff", "no-cache"]);
     }
 
@@ -125,8 +142,10 @@ mod tests {
     fn the_policy_allows_the_style_of_the_page_and_nothing_else() {
         let policy = answer(&Method::GET).headers()[header::CONTENT_SECURITY_POLICY].clone();
         let hash = data_encoding::BASE64.encode(&Sha256::digest(style(PAGE)));
-        let expected =
-            format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        let expected = format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+            frame-ancestors 'none'"
+        );
         assert_eq!(policy, expected);
     }
 }

@@ -1,7 +1,9 @@
-//! Who waits for whom, who meets, and what ends: the relay told what happened, answering what to do (SPEC 10).
+//! Who waits for whom, who meets, and what ends: the relay told what happened, answering what to do
+//! (SPEC 10).
 //!
-//! [`Pairing`] only routes. `hosts` has the numbers, `joins` what happens to a joiner, `links` the slots and all pairs. It reads no clock,
-//! draws no randomness of its own, and looks into no message.
+//! [`Pairing`] only routes. `hosts` has the numbers, `joins` what happens to a joiner, `links` the
+//! slots and all pairs. It reads no clock, draws no randomness of its own, and looks into no
+//! message.
 
 mod crowds;
 mod deadlines;
@@ -33,7 +35,8 @@ use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
 
-/// The longest message before two sides are paired: one of the handshake, kind and length included (SPEC 3.1).
+/// The longest message before two sides are paired: one of the handshake, kind and length included
+/// (SPEC 3.1).
 pub const MESSAGE: usize = HANDSHAKE_BODY + 3;
 /// The attempt's number before it, on a host's connection (SPEC 10.4).
 pub const ATTEMPT: usize = 4;
@@ -51,7 +54,8 @@ pub enum Side {
     Joiner,
 }
 
-/// Everything that a relay can be told. What concerns a connection that it has closed, or never heard of, is ignored.
+/// Everything that a relay can be told. What concerns a connection that it has closed, or never
+/// heard of, is ignored.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     /// A connection wants a number, or its number back.
@@ -91,7 +95,8 @@ pub enum Input<'a> {
     Burn(Connection),
     /// A frame of any other kind, or of a pair, passed. Once a minute is enough while they pass.
     Frame(Connection),
-    /// A connection broke the rules of SPEC 10: it said what cannot be read, or what is not its to say.
+    /// A connection broke the rules of SPEC 10: it said what cannot be read, or what is not its to
+    /// say.
     Broke(Connection),
     /// A connection has ended.
     Gone(Connection),
@@ -120,7 +125,8 @@ pub enum Action {
     Refuse(Connection, [u8; REFUSAL]),
     /// From here on frames pass between these two, both ways and untouched.
     Pair(Connection, Connection),
-    /// Close a connection once it has taken all that was sent to it. Nothing of it is heard any more.
+    /// Close a connection once it has taken all that was sent to it. Nothing of it is heard any
+    /// more.
     Close(Connection, Why),
 }
 
@@ -161,7 +167,8 @@ pub struct Pairing {
     seats: BTreeMap<Connection, Seat>,
     hosts: BTreeMap<Nameplate, Host>,
     numbers: Numbers,
-    /// Numbers given back since the relay began, each with the latest token shown for it; only while more may be.
+    /// Numbers given back since the relay began, each with the latest token shown for it; only
+    /// while more may be.
     returned: BTreeMap<Nameplate, OwnerToken>,
     slots: BTreeMap<[u8; 16], Slot>,
     /// Each under the name of one of its two.
@@ -206,32 +213,58 @@ impl Pairing {
     }
 
     /// Tells the relay what happened and returns what to do.
-    pub fn handle(&mut self, now: Instant, input: Input<'_>, rng: &mut (impl RngCore + CryptoRng)) -> Actions {
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        input: Input<'_>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Actions {
         let mut actions = Actions::default();
         // What was due before this happened has happened before it.
         self.due(now, &mut actions);
         self.route(now, input, rng, &mut actions);
         // A joiner that now waits may end another's time.
         self.due(now, &mut actions);
-        actions.wake_at = [self.deadlines.first(), self.numbers.wake_at(), self.quotas.wake_at()].into_iter().flatten().min();
+        actions.wake_at = [self.deadlines.first(), self.numbers.wake_at(), self.quotas.wake_at()]
+            .into_iter()
+            .flatten()
+            .min();
         actions
     }
 
-    fn route(&mut self, now: Instant, input: Input<'_>, rng: &mut (impl RngCore + CryptoRng), actions: &mut Actions) {
+    fn route(
+        &mut self,
+        now: Instant,
+        input: Input<'_>,
+        rng: &mut (impl RngCore + CryptoRng),
+        actions: &mut Actions,
+    ) {
         match input {
             // A connection has one verb, with its upgrade: there is no second.
-            Input::Host { connection, .. } | Input::Join { connection, .. } | Input::Link { connection, .. }
+            Input::Host { connection, .. }
+            | Input::Join { connection, .. }
+            | Input::Link { connection, .. }
                 if self.seats.contains_key(&connection) => {}
-            Input::Host { connection, source, back: None, wall } => self.host(now, wall, connection, source, rng, actions),
-            Input::Host { connection, source, back: Some(back), wall } => self.host_back(now, wall, connection, source, back, actions),
-            Input::Join { connection, source, nameplate } => self.join(now, connection, source, nameplate, actions),
-            Input::Link { connection, token, side } => self.link(now, connection, token, side, actions),
+            Input::Host { connection, source, back: None, wall } => {
+                self.host(now, wall, connection, source, rng, actions)
+            }
+            Input::Host { connection, source, back: Some(back), wall } => {
+                self.host_back(now, wall, connection, source, back, actions)
+            }
+            Input::Join { connection, source, nameplate } => {
+                self.join(now, connection, source, nameplate, actions)
+            }
+            Input::Link { connection, token, side } => {
+                self.link(now, connection, token, side, actions)
+            }
             Input::Message(connection, bytes) => {
                 self.alive(now, connection);
                 self.message(now, connection, bytes, actions);
             }
             Input::Confirmed(connection, attempt) => match self.seats.get(&connection) {
-                Some(Seat::Host(nameplate)) => self.confirmed(now, connection, *nameplate, attempt, actions),
+                Some(Seat::Host(nameplate)) => {
+                    self.confirmed(now, connection, *nameplate, attempt, actions)
+                }
                 Some(_) => self.broke(now, connection, actions),
                 None => {}
             },
@@ -247,11 +280,22 @@ impl Pairing {
         }
     }
 
-    fn message(&mut self, now: Instant, connection: Connection, bytes: &[u8], actions: &mut Actions) {
+    fn message(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        bytes: &[u8],
+        actions: &mut Actions,
+    ) {
         match self.seats.get(&connection) {
-            Some(Seat::Host(nameplate)) => self.host_message(now, connection, *nameplate, bytes, actions),
-            Some(Seat::Joiner(nameplate)) => self.joiner_message(now, connection, *nameplate, bytes, actions),
-            // Of a pair too: whoever sends before it has heard of that sends before it is its turn (SPEC 10.3).
+            Some(Seat::Host(nameplate)) => {
+                self.host_message(now, connection, *nameplate, bytes, actions)
+            }
+            Some(Seat::Joiner(nameplate)) => {
+                self.joiner_message(now, connection, *nameplate, bytes, actions)
+            }
+            // Of a pair too: whoever sends before it has heard of that sends before it is its turn
+            // (SPEC 10.3).
             Some(Seat::Slot(_) | Seat::Paired(_)) => self.broke(now, connection, actions),
             None => {}
         }
@@ -260,7 +304,9 @@ impl Pairing {
     /// Something came from a connection.
     fn alive(&mut self, now: Instant, connection: Connection) {
         let active = match self.seats.get(&connection) {
-            Some(Seat::Host(nameplate)) => self.hosts.get_mut(nameplate).map(|host| &mut host.active),
+            Some(Seat::Host(nameplate)) => {
+                self.hosts.get_mut(nameplate).map(|host| &mut host.active)
+            }
             Some(Seat::Slot(token)) => self.slots.get_mut(token).map(|slot| &mut slot.active),
             Some(Seat::Paired(name)) => self.pairs.get_mut(name).map(|pair| &mut pair.active),
             Some(Seat::Joiner(_)) | None => None,
@@ -270,7 +316,8 @@ impl Pairing {
         }
     }
 
-    /// Closes a connection that broke the rules; what it had ends as if the connection had ended by itself.
+    /// Closes a connection that broke the rules; what it had ends as if the connection had ended by
+    /// itself.
     fn broke(&mut self, now: Instant, connection: Connection, actions: &mut Actions) {
         if self.seats.contains_key(&connection) {
             actions.list.push(Action::Close(connection, Why::Protocol));

@@ -1,6 +1,8 @@
-//! Buffers for what is being forwarded: none for an idle connection, a large one while data flows, all of them within a bound.
+//! Buffers for what is being forwarded: none for an idle connection, a large one while data flows,
+//! all of them within a bound.
 //!
-//! Large ones are pages of the system's: given back, they are gone from the process, and what of one was never filled never was there.
+//! Large ones are pages of the system's: given back, they are gone from the process, and what of
+//! one was never filled never was there.
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -12,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const SMALL: usize = 4096;
 /// What is held in each direction of a pair at most (SPEC 10.7).
 pub const LARGE: usize = 256 * 1024;
-/// Large buffers in use at a time, 2 MiB. Sides that do not read hold theirs, so newcomers get smaller ones beyond that and never wait for them.
+/// Large buffers in use at a time, 2 MiB. Sides that do not read hold theirs, so newcomers get
+/// smaller ones beyond that and never wait for them.
 const MOST: usize = 8;
 /// Large buffers that are kept for the next, so that a pause in a transfer costs no page faults.
 const KEPT: usize = 8;
@@ -53,7 +56,12 @@ impl Pool {
     /// A pool for frames of up to `frame` bytes, their heads included.
     #[must_use]
     pub fn new(frame: usize) -> Arc<Self> {
-        Arc::new(Self { frame, free: Mutex::default(), large: AtomicUsize::new(0), held: AtomicUsize::new(0) })
+        Arc::new(Self {
+            frame,
+            free: Mutex::default(),
+            large: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+        })
     }
 
     /// Bytes of all buffers in use.
@@ -94,7 +102,9 @@ impl Drop for Buffer {
             return;
         }
         self.pool.large.fetch_sub(1, Ordering::Relaxed);
-        if let Bytes::Pages(pages) = core::mem::replace(&mut self.bytes, Bytes::Heap(Box::default())) {
+        if let Bytes::Pages(pages) =
+            core::mem::replace(&mut self.bytes, Bytes::Heap(Box::default()))
+        {
             let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < KEPT {
                 free.push(pages);
@@ -147,7 +157,10 @@ mod tests {
     fn what_is_large_goes_back_to_the_system() {
         let pool = Pool::new(70_000);
         // On a heap it would stay, split and kept, for as long as the process lives.
-        assert!(matches!(pool.large().bytes, Bytes::Pages(_)) && matches!(pool.small().bytes, Bytes::Heap(_)));
+        assert!(
+            matches!(pool.large().bytes, Bytes::Pages(_))
+                && matches!(pool.small().bytes, Bytes::Heap(_))
+        );
         pool.large.store(MOST, Ordering::Relaxed);
         assert!(matches!(pool.large().bytes, Bytes::Pages(_)));
     }

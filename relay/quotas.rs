@@ -1,6 +1,8 @@
-//! What each source may do: connections, waiting hosts, joins, and those of them that came to nothing (SPEC 10.7).
+//! What each source may do: connections, waiting hosts, joins, and those of them that came to
+//! nothing (SPEC 10.7).
 //!
-//! Rates, which delay and are asked for each frame, are in [`Rates`], so that they can have a lock of their own.
+//! Rates, which delay and are asked for each frame, are in [`Rates`], so that they can have a lock
+//! of their own.
 
 mod rates;
 mod sources;
@@ -61,7 +63,14 @@ struct Counts {
 impl Counts {
     const fn new(now: Instant) -> Self {
         let minute = Minute::new(now);
-        Self { connections: 0, hosts: 0, new_hosts: minute, joins: minute, misses: minute, refused: now }
+        Self {
+            connections: 0,
+            hosts: 0,
+            new_hosts: minute,
+            joins: minute,
+            misses: minute,
+            refused: now,
+        }
     }
 }
 
@@ -69,7 +78,8 @@ impl Account for Counts {
     fn spent(&self) -> Option<Instant> {
         let minutes = [self.new_hosts, self.joins, self.misses];
         let last = minutes.iter().map(|minute| minute.began.after(MINUTE)).max();
-        (self.connections == 0 && self.hosts == 0).then(|| last.map_or(self.refused, |last| last.max(self.refused)))
+        (self.connections == 0 && self.hosts == 0)
+            .then(|| last.map_or(self.refused, |last| last.max(self.refused)))
     }
 }
 
@@ -134,7 +144,8 @@ impl Quotas {
         Ok(())
     }
 
-    /// A join has ended without `confirmed`. Whoever scans numbers or holds one again and again does little else.
+    /// A join has ended without `confirmed`. Whoever scans numbers or holds one again and again
+    /// does little else.
     pub(crate) fn missed(&mut self, now: Instant, source: Source) {
         let (limit, refusal) = (self.limits.misses_a_minute, self.limits.refusal);
         let counts = self.counts(now, source);
@@ -199,7 +210,10 @@ mod tests {
         let mut host = 0;
         let connected = admitted(1000, || {
             host += 1;
-            quotas.connect(at(0), IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, host, host, 0, host)).into())
+            quotas.connect(
+                at(0),
+                IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, host, host, 0, host)).into(),
+            )
         });
         assert_eq!((connected, quotas.remembered()), (64, 1));
     }
@@ -237,7 +251,10 @@ mod tests {
         assert_eq!(quotas.join(at(119), source(1)), Err(OverLimit));
         assert_eq!(quotas.join(at(119), source(2)), Ok(()));
         // Only joins are refused.
-        assert_eq!((quotas.connect(at(119), source(1)), quotas.host(at(119), source(1))), (Ok(()), Ok(())));
+        assert_eq!(
+            (quotas.connect(at(119), source(1)), quotas.host(at(119), source(1))),
+            (Ok(()), Ok(()))
+        );
         assert_eq!(quotas.join(at(718), source(1)), Err(OverLimit));
         assert_eq!(quotas.join(at(719), source(1)), Ok(()));
     }

@@ -51,7 +51,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Malformed, Self::Token, Self::Upgrade, Self::Limit, Self::Ending];
+    pub const ALL: [Self; 5] =
+        [Self::Malformed, Self::Token, Self::Upgrade, Self::Limit, Self::Ending];
 
     /// The status of the answer.
     #[must_use]
@@ -66,13 +67,17 @@ impl Refusal {
     }
 }
 
-/// Whether somebody wants a WebSocket, however badly said or cut on its way by a proxy, and not a page to read.
+/// Whether somebody wants a WebSocket, however badly said or cut on its way by a proxy, and not a
+/// page to read.
 #[must_use]
 pub fn wants_upgrade(headers: &HeaderMap) -> bool {
-    [header::UPGRADE, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_PROTOCOL].iter().any(|name| headers.contains_key(name))
+    [header::UPGRADE, header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_PROTOCOL]
+        .iter()
+        .any(|name| headers.contains_key(name))
 }
 
-/// True if a request for a WebSocket has arrived with the headers that proxies keep to themselves unless they are told otherwise.
+/// True if a request for a WebSocket has arrived with the headers that proxies keep to themselves
+/// unless they are told otherwise.
 #[must_use]
 pub fn is_whole(headers: &HeaderMap) -> bool {
     names(headers, &header::CONNECTION, "upgrade") && names(headers, &header::UPGRADE, "websocket")
@@ -91,7 +96,9 @@ pub fn parse(request: &Parts) -> Result<Asked, Refusal> {
     if !upgrades {
         return Err(Refusal::Upgrade);
     }
-    let key = only(headers, &header::SEC_WEBSOCKET_KEY)?.filter(|key| is_key(key)).ok_or(Refusal::Malformed)?;
+    let key = only(headers, &header::SEC_WEBSOCKET_KEY)?
+        .filter(|key| is_key(key))
+        .ok_or(Refusal::Malformed)?;
     let word = word(headers)?;
     let Authorization { owner, host: token } = authorization(headers)?;
     let verb = verb(&word, owner).ok_or(Refusal::Malformed)?;
@@ -102,9 +109,17 @@ pub fn parse(request: &Parts) -> Result<Asked, Refusal> {
 }
 
 /// The elements of a header that is a list, over all its lines; nothing for one that is no text.
-fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Option<&'a str>> {
+fn elements<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = Option<&'a str>> {
     let lines = headers.get_all(name).into_iter().map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.map_or_else(|| vec![None], |line| line.split(',').map(|element| Some(element.trim())).collect()))
+    lines.flat_map(|line| {
+        line.map_or_else(
+            || vec![None],
+            |line| line.split(',').map(|element| Some(element.trim())).collect(),
+        )
+    })
 }
 
 fn names(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
@@ -116,14 +131,17 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     let mut lines = headers.get_all(name).into_iter();
     match (lines.next(), lines.next()) {
         (None, _) => Ok(None),
-        (Some(line), None) => line.to_str().map(|text| Some(text.trim())).map_err(|_| Refusal::Malformed),
+        (Some(line), None) => {
+            line.to_str().map(|text| Some(text.trim())).map_err(|_| Refusal::Malformed)
+        }
         (Some(_), Some(_)) => Err(Refusal::Malformed),
     }
 }
 
 /// Whether this can be 16 bytes in base64 (RFC 6455, 4.2.1).
 fn is_key(key: &str) -> bool {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
+    let digits =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
     key.len() == 24 && key.strip_suffix("==").is_some_and(digits)
 }
 
@@ -147,7 +165,9 @@ fn word(headers: &HeaderMap) -> Result<String, Refusal> {
 
 fn is_version(word: &str) -> bool {
     let number = word.strip_prefix("pinhole.");
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn verb(word: &str, owner: Option<OwnerToken>) -> Option<Verb> {
@@ -201,8 +221,13 @@ fn authorization(headers: &HeaderMap) -> Result<Authorization, Refusal> {
     }
     for part in parts.split(',') {
         let fresh = match part.trim().split_once('=').ok_or(Refusal::Malformed)? {
-            ("owner", value) => found.owner.replace(hex(value).map(OwnerToken::new).ok_or(Refusal::Malformed)?).is_none(),
-            ("host", value) => found.host.replace(HostToken::parse(value).ok_or(Refusal::Malformed)?).is_none(),
+            ("owner", value) => found
+                .owner
+                .replace(hex(value).map(OwnerToken::new).ok_or(Refusal::Malformed)?)
+                .is_none(),
+            ("host", value) => {
+                found.host.replace(HostToken::parse(value).ok_or(Refusal::Malformed)?).is_none()
+            }
             _ => false,
         };
         if !fresh {

@@ -1,7 +1,8 @@
 //! The relay as a server: sockets around [`crate::pairing`].
 //!
-//! One task a connection. A connection that waits holds its socket and a few hundred bytes; two that are paired are one task, which
-//! forwards. What they decide about each other goes through the hall.
+//! One task a connection. A connection that waits holds its socket and a few hundred bytes; two
+//! that are paired are one task, which forwards. What they decide about each other goes through the
+//! hall.
 
 mod bind;
 pub(crate) mod connection;
@@ -45,11 +46,13 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long a server that cannot accept, having no file descriptor left, waits for one.
 const EXHAUSTED: Duration = Duration::from_millis(100);
-/// Connections of sources over their limits that are served at a time, so that they can be told. Beyond that they are cut.
+/// Connections of sources over their limits that are served at a time, so that they can be told.
+/// Beyond that they are cut.
 const TOLD: usize = 64;
 /// Longer than any connection lasts.
 const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
-/// In how many parts of the time without a frame that ends a pair its frames are reported: once a minute for an hour.
+/// In how many parts of the time without a frame that ends a pair its frames are reported: once a
+/// minute for an hour.
 const BEATS: u32 = 60;
 
 /// What all connections share.
@@ -115,14 +118,21 @@ impl Server {
             own: settings.own,
             warned: AtomicBool::new(false),
         });
-        // On a relay that anybody may use, metrics are the operator's; on a host's own they are about one channel.
-        let everywhere = http::routes(&relay, settings.metrics.is_none() && !settings.limits.public && !settings.own);
+        // On a relay that anybody may use, metrics are the operator's; on a host's own they are
+        // about one channel.
+        let everywhere = http::routes(
+            &relay,
+            settings.metrics.is_none() && !settings.limits.public && !settings.own,
+        );
         let metrics = http::metrics_routes(&relay);
         let mut doors = Vec::new();
         let all = settings.listen.iter().map(|address| (address, &everywhere, false));
-        for (address, routes, is_metrics) in all.chain(settings.metrics.iter().map(|address| (address, &metrics, true))) {
+        for (address, routes, is_metrics) in
+            all.chain(settings.metrics.iter().map(|address| (address, &metrics, true)))
+        {
             let listener = bind::listen(*address, &settings.listen)?;
-            let address = listener.local_addr().map_err(|error| BindError::Listen(*address, error))?;
+            let address =
+                listener.local_addr().map_err(|error| BindError::Listen(*address, error))?;
             doors.push(Door { listener, address, routes: routes.clone(), metrics: is_metrics });
         }
         Ok(Self { doors, tls, relay, drain: settings.drain })
@@ -140,8 +150,8 @@ impl Server {
         self.doors.iter().find(|door| door.metrics).map(|door| door.address)
     }
 
-    /// Serves until `stop` is over; then who waits is sent away, pairs may go on for a while, and everybody who is left is sent away too.
-    /// If the future is dropped, all connections are.
+    /// Serves until `stop` is over; then who waits is sent away, pairs may go on for a while, and
+    /// everybody who is left is sent away too. If the future is dropped, all connections are.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut connections = JoinSet::new();
         tokio::select! {
@@ -174,7 +184,8 @@ impl Server {
                     }
                     if exhausted {
                         if !was {
-                            tracing::warn!(target: "pinhole_relay", event = "exhausted", "the system has nothing left for another connection");
+                            tracing::warn!(target: "pinhole_relay", event = "exhausted", "the \
+                                system has nothing left for another connection");
                         }
                         sleep(EXHAUSTED).await;
                     }
@@ -184,12 +195,20 @@ impl Server {
     }
 
     /// Begins to serve a connection.
-    fn greet(&self, connections: &mut JoinSet<()>, told: &Arc<Semaphore>, stream: TcpStream, peer: IpAddr, door: &Door) {
+    fn greet(
+        &self,
+        connections: &mut JoinSet<()>,
+        told: &Arc<Semaphore>,
+        stream: TcpStream,
+        peer: IpAddr,
+        door: &Door,
+    ) {
         let relay = Arc::clone(&self.relay);
         let open = Arc::clone(&relay.open);
         relay.counters.accepted.inc();
         // Whom a proxy speaks for is known from the request.
-        let admission = if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
+        let admission =
+            if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
         let (admission, permit) = match admission {
             None => (None, None),
             Some(Ok(admission)) => (Some(admission), None),
@@ -248,9 +267,15 @@ impl Relay {
         }
     }
 
-    /// Charges a sender for frames together of that many bytes: until when it has to wait, if it has sent too much.
+    /// Charges a sender for frames together of that many bytes: until when it has to wait, if it
+    /// has sent too much.
     pub(crate) fn charge(&self, source: Source, frames: u64, bytes: u64) -> Option<Instant> {
-        self.rest(self.rates.lock().unwrap_or_else(PoisonError::into_inner).charge(self.hall.now(), source, frames, bytes))
+        self.rest(self.rates.lock().unwrap_or_else(PoisonError::into_inner).charge(
+            self.hall.now(),
+            source,
+            frames,
+            bytes,
+        ))
     }
 
     /// The same for a ping, a pong or a control message, of which each connection may send so many.
@@ -267,7 +292,8 @@ impl Relay {
         Instant::now().checked_add(delay.min(FOREVER))
     }
 
-    /// Whether the pairing has to hear again that a connection is alive, `told` being when it last did.
+    /// Whether the pairing has to hear again that a connection is alive, `told` being when it last
+    /// did.
     pub(crate) fn is_time(&self, told: &mut Instant) -> bool {
         let due = told.elapsed() >= self.inactivity.checked_div(BEATS).unwrap_or_default();
         if due {
@@ -284,7 +310,9 @@ impl Relay {
             Verb::Link(_, Side::Joiner) | Verb::Join(_) => false,
         };
         // All are compared, so that the time says nothing of which it is.
-        let known = asked.token.as_ref().is_some_and(|token| self.host_tokens.iter().fold(false, |known, other| known | other.is(token)));
+        let known = asked.token.as_ref().is_some_and(|token| {
+            self.host_tokens.iter().fold(false, |known, other| known | other.is(token))
+        });
         if known || !shows { Ok(()) } else { Err(Refusal::Token) }
     }
 
@@ -294,7 +322,8 @@ impl Relay {
             tracing::warn!(
                 target: "pinhole_relay",
                 event = "untrusted_proxy",
-                "requests come through a proxy that is not trusted: everybody behind it shares one source's limits; name it with --trusted-proxy"
+                "requests come through a proxy that is not trusted: everybody behind it shares one \
+                source's limits; name it with --trusted-proxy"
             );
         }
     }

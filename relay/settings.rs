@@ -1,4 +1,5 @@
-//! What an operator decides about a relay. Whoever fills it has read flags, environment and file; here are values.
+//! What an operator decides about a relay. Whoever fills it has read flags, environment and file;
+//! here are values.
 
 use crate::limits::{Limits, RateLimits};
 use crate::owner::OwnerKey;
@@ -10,23 +11,26 @@ use rand_core::{CryptoRng, RngCore};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// How one relay runs. [`Settings::default`] is a relay for everybody who reaches it, on a port of the system's choice on loopback.
+/// How one relay runs. [`Settings::default`] is a relay for everybody who reaches it, on a port of
+/// the system's choice on loopback.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where it listens, at one address or more.
     pub listen: Vec<SocketAddr>,
     /// Its certificate, if TLS does not end at a proxy before it.
     pub tls: Option<TlsFiles>,
-    /// Where its metrics are served; on the port of everything else if it names none and the relay is not public.
+    /// Where its metrics are served; on the port of everything else if it names none and the relay
+    /// is not public.
     pub metrics: Option<SocketAddr>,
     /// Proxies that are believed when they say for whom they speak.
     pub trusted_proxies: Vec<IpNet>,
     /// If there are any, a host must show one of them.
     pub host_tokens: Vec<HostToken>,
-    /// The key under which it issues owner tokens. `None` for one that ends with it, as that of a host's own relay does: then no number is given
-    /// back after a restart.
+    /// The key under which it issues owner tokens. `None` for one that ends with it, as that of a
+    /// host's own relay does: then no number is given back after a restart.
     pub owner_key: Option<OwnerKey>,
-    /// It runs inside a host for that one alone: the host's end of a link shows a token too, and without any token nobody may.
+    /// It runs inside a host for that one alone: the host's end of a link shows a token too, and
+    /// without any token nobody may.
     pub own: bool,
     /// What it allows; `limits.public` belongs to a relay that anybody may use.
     pub limits: Limits,
@@ -68,11 +72,13 @@ pub struct TlsFiles {
 pub struct HostToken(Zeroizing<String>);
 
 impl HostToken {
-    /// The token that `text` is: 16 to 128 letters, digits, `-`, `.`, `_` and `~`; nothing if it is none.
+    /// The token that `text` is: 16 to 128 letters, digits, `-`, `.`, `_` and `~`; nothing if it is
+    /// none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        ((16..=128).contains(&text.len()) && text.bytes().all(known)).then(|| Self(Zeroizing::new(text.to_owned())))
+        ((16..=128).contains(&text.len()) && text.bytes().all(known))
+            .then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// A new one of 128 random bits.
@@ -92,7 +98,8 @@ impl HostToken {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let differs = ours.iter().zip(theirs).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs));
+        let differs =
+            ours.iter().zip(theirs).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs));
         core::hint::black_box(differs) == 0 && ours.len() == theirs.len()
     }
 }
@@ -113,7 +120,14 @@ mod tests {
         for text in ["0123456789abcdef", "A-._~zzzzzzzzzzz", &"x".repeat(128)] {
             assert!(HostToken::parse(text).is_some(), "{text}");
         }
-        for text in ["", "0123456789abcde", &"x".repeat(129), "0123456789abcde ", "0123456789abcde,", "0123456789abcdeä"] {
+        for text in [
+            "",
+            "0123456789abcde",
+            &"x".repeat(129),
+            "0123456789abcde ",
+            "0123456789abcde,",
+            "0123456789abcdeä",
+        ] {
             assert!(HostToken::parse(text).is_none(), "{text}");
         }
     }

@@ -1,4 +1,5 @@
-//! Which address a connection comes from, as far as limits and `seen` go: behind a proxy, whom the proxy speaks for.
+//! Which address a connection comes from, as far as limits and `seen` go: behind a proxy, whom the
+//! proxy speaks for.
 
 use axum::http::HeaderMap;
 use core::net::{IpAddr, SocketAddr};
@@ -24,14 +25,17 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// Whose request this is that came from `peer`. Each proxy appends to the header whom it has the request from, so what is true is read
-    /// from the right, up to the first that is not a proxy of ours; what stands left of that, anybody may have written. If what is read
-    /// is no address, it is the proxy that last made sense.
+    /// Whose request this is that came from `peer`. Each proxy appends to the header whom it has
+    /// the request from, so what is true is read from the right, up to the first that is not a
+    /// proxy of ours; what stands left of that, anybody may have written. If what is read is no
+    /// address, it is the proxy that last made sense.
     #[must_use]
     pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut source = peer.to_canonical();
-        let lines = headers.get_all(FORWARDED_FOR).into_iter().map(|line| line.to_str().unwrap_or("?"));
-        let mut chain = lines.flat_map(|line| line.split(',')).collect::<Vec<_>>().into_iter().rev();
+        let lines =
+            headers.get_all(FORWARDED_FOR).into_iter().map(|line| line.to_str().unwrap_or("?"));
+        let mut chain =
+            lines.flat_map(|line| line.split(',')).collect::<Vec<_>>().into_iter().rev();
         while self.contain(source) {
             match chain.next().and_then(address) {
                 Some(before) => source = before,
@@ -63,7 +67,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn source(peer: &str, lines: &[&str]) -> String {
-        let proxies = Proxies::new(["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).to_vec());
+        let proxies = Proxies::new(
+            ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]
+                .map(|network| network.parse().unwrap())
+                .to_vec(),
+        );
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
@@ -87,13 +95,26 @@ mod tests {
         assert_eq!(source("127.0.0.1", &["1.1.1.1", "127.0.0.1", "198.51.100.7"]), "198.51.100.7");
         // A chain of proxies of ours.
         assert_eq!(source("127.0.0.1", &["1.1.1.1, 198.51.100.7, 10.1.2.3"]), "198.51.100.7");
-        assert_eq!(source("127.0.0.1", &["1.1.1.1, 198.51.100.7", "10.1.2.3,10.1.2.4"]), "198.51.100.7");
+        assert_eq!(
+            source("127.0.0.1", &["1.1.1.1, 198.51.100.7", "10.1.2.3,10.1.2.4"]),
+            "198.51.100.7"
+        );
     }
 
     #[test]
     fn a_proxy_that_names_nobody_or_nonsense_is_the_source_itself() {
         assert_eq!(source("127.0.0.1", &[]), "127.0.0.1");
-        for nonsense in ["", "unknown", "198.51.100.7, unknown", "198.51.100.7,", "198.51.100", "_hidden", "\u{e4}", "[::1", "1.2.3.4:x"] {
+        for nonsense in [
+            "",
+            "unknown",
+            "198.51.100.7, unknown",
+            "198.51.100.7,",
+            "198.51.100",
+            "_hidden",
+            "\u{e4}",
+            "[::1",
+            "1.2.3.4:x",
+        ] {
             assert_eq!(source("127.0.0.1", &[nonsense]), "127.0.0.1", "{nonsense}");
         }
         assert_eq!(source("127.0.0.1", &["unknown, 10.1.2.3"]), "10.1.2.3");
@@ -117,7 +138,9 @@ mod tests {
     proptest! {
         /// Whatever a client puts before it, the last proxy's word counts.
         #[test]
-        fn nothing_that_a_client_sends_is_believed(forged in prop::collection::vec("[ -~]{0,40}", 0..5)) {
+        fn nothing_that_a_client_sends_is_believed(
+            forged in prop::collection::vec("[ -~]{0,40}", 0..5),
+        ) {
             let mut lines: Vec<&str> = forged.iter().map(String::as_str).collect();
             lines.push("198.51.100.7");
             prop_assert_eq!(source("127.0.0.1", &lines), "198.51.100.7");

@@ -4,10 +4,12 @@ use pinhole_protocol::time::Instant;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// A sleep is never longer than this, because the timers of the event loop stand still while the machine sleeps.
+/// A sleep is never longer than this, because the timers of the event loop stand still while the
+/// machine sleeps.
 const NAP: Duration = Duration::from_secs(30);
 
-/// Waits until `moment`, at most half a minute longer where the machine slept meanwhile; for ever if there is none.
+/// Waits until `moment`, at most half a minute longer where the machine slept meanwhile; for ever
+/// if there is none.
 pub async fn sleep_until(moment: Option<Instant>) {
     loop {
         let left = moment.map_or(NAP, |moment| moment.since(now()));
@@ -19,10 +21,13 @@ pub async fn sleep_until(moment: Option<Instant>) {
     }
 }
 
-/// Now, on the clock that counts from the machine's start and also while it sleeps, so that the hour of a channel is a real hour.
+/// Now, on the clock that counts from the machine's start and also while it sleeps, so that the
+/// hour of a channel is a real hour.
 #[must_use]
 pub fn now() -> Instant {
     let time = clock_gettime(ClockId::Boottime);
     let millis = u64::try_from(time.tv_sec).unwrap_or(0).saturating_mul(1000);
-    Instant::from_millis(millis.saturating_add(u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0)))
+    Instant::from_millis(
+        millis.saturating_add(u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0)),
+    )
 }

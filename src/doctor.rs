@@ -1,4 +1,5 @@
-//! `doctor`: what works here. Each thing is looked at on a thread of its own and has the same few seconds, whatever else hangs.
+//! `doctor`: what works here. Each thing is looked at on a thread of its own and has the same few
+//! seconds, whatever else hangs.
 
 mod background;
 mod network;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long all of it may take: an agent is promised an answer within 5 s (DESIGN 4), starting and printing included.
+/// How long all of it may take: an agent is promised an answer within 5 s (DESIGN 4), starting and
+/// printing included.
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// What is set here, by which the checks go.
@@ -75,7 +77,8 @@ const CHECKS: [(&str, Look); 12] = [
 /// Looks at everything, side by side, and says each finding in its turn.
 ///
 /// # Errors
-/// Unreachable, if something does not work without which `give` and `take` cannot do what is set here; which, says the failure.
+/// Unreachable, if something does not work without which `give` and `take` cannot do what is set
+/// here; which, says the failure.
 pub fn examine(setup: Setup, mut say: impl FnMut(Check)) -> Result<(), Failure> {
     let until = Instant::now() + LIMIT;
     let setup = Arc::new(setup);
@@ -89,7 +92,8 @@ pub fn examine(setup: Setup, mut say: impl FnMut(Check)) -> Result<(), Failure> 
     verdict::verdict(&setup, &checks).map(say)
 }
 
-/// A thread that nobody waits for longer than [`LIMIT`]: it may be stuck in a disk or a resolver, and ends with the process.
+/// A thread that nobody waits for longer than [`LIMIT`]: it may be stuck in a disk or a resolver,
+/// and ends with the process.
 fn start(look: Look, setup: Arc<Setup>) -> Receiver<Finding> {
     let (told, finding) = sync_channel(1);
     let work = move || drop(told.send(look(&setup)));
@@ -99,13 +103,18 @@ fn start(look: Look, setup: Arc<Setup>) -> Receiver<Finding> {
 }
 
 fn wait(finding: &Receiver<Finding>, until: Instant) -> Finding {
-    finding.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|error| match error {
-        RecvTimeoutError::Timeout => Finding::wrong(
-            format!("this is not known: it took longer than {} s", LIMIT.as_secs()),
-            "see what hangs: a disk that is elsewhere, a name server, a firewall that answers nothing",
-        ),
-        RecvTimeoutError::Disconnected => {
-            Finding::wrong("this is not known: no thread can be started for it", "raise this user's limit (ulimit -u)")
+    finding.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|error| {
+        match error {
+            RecvTimeoutError::Timeout => Finding::wrong(
+                format!("this is not known: it took longer than {} s", LIMIT.as_secs()),
+                "see what hangs: a disk that is elsewhere, a name server, a firewall that answers \
+            nothing",
+            ),
+            RecvTimeoutError::Disconnected => Finding::wrong(
+                "this is not known: no thread can be started for it",
+                "raise this \
+                user's limit (ulimit -u)",
+            ),
         }
     })
 }
@@ -116,7 +125,11 @@ mod tests {
     use crate::settings::Origin;
 
     fn setup() -> Arc<Setup> {
-        Arc::new(Setup { network: Network::Loopback, lan: Setting { value: true, from: Origin::Default }, relay: Ok(None) })
+        Arc::new(Setup {
+            network: Network::Loopback,
+            lan: Setting { value: true, from: Origin::Default },
+            relay: Ok(None),
+        })
     }
 
     #[test]
@@ -137,7 +150,10 @@ mod tests {
     fn the_document_names_each_check() {
         let document = include_str!("report/EVENTS.md");
         for (name, _) in CHECKS {
-            assert!(document.contains(&format!("\n| `{name}` | ")), "EVENTS.md does not say what {name} is");
+            assert!(
+                document.contains(&format!("\n| `{name}` | ")),
+                "EVENTS.md does not say what {name} is"
+            );
         }
     }
 }

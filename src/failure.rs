@@ -19,7 +19,8 @@ pub enum Exit {
     Done = 0,
     /// A failure that has no status of its own.
     Other = 1,
-    /// The command line asks for something that cannot be, or the two sides came for the same thing.
+    /// The command line asks for something that cannot be, or the two sides came for the same
+    /// thing.
     Usage = 2,
     /// A wrong, used, burned or unknown code.
     Code = 3,
@@ -90,7 +91,8 @@ pub struct Failure {
     pub kind: Kind,
     /// True if it ends no command: something to know, and no reason to stop.
     pub notice: bool,
-    /// What happened and whose fault it is, in one sentence without a full stop; holds no secret and nothing unescaped of the peer's.
+    /// What happened and whose fault it is, in one sentence without a full stop; holds no secret
+    /// and nothing unescaped of the peer's.
     pub detail: String,
     /// True if `detail`, or `next`, quotes what the peer wrote.
     pub quotes_peer: bool,
@@ -118,8 +120,8 @@ impl From<&str> for Detail {
     }
 }
 
-/// What a sentence is about: words of ours, or a name that the peer chose. Only here does such a name get into a sentence, in quotes, and it
-/// marks the whole.
+/// What a sentence is about: words of ours, or a name that the peer chose. Only here does such a
+/// name get into a sentence, in quotes, and it marks the whole.
 #[derive(Clone, Debug)]
 pub struct Subject {
     text: String,

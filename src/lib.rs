@@ -1,7 +1,10 @@
 //! The program: sessions, transports, files and reports around the protocol core.
 
 #[cfg(not(unix))]
-compile_error!("pinhole is not on this platform yet: private directories, sockets and safe renames are those of Unix");
+compile_error!(
+    "pinhole is not on this platform yet: private directories, sockets and safe renames are those \
+    of Unix"
+);
 
 mod agent;
 pub mod cli;

@@ -1,5 +1,6 @@
-//! Programs that this one starts, all of them: what the command line names behind `--`, found before a code is used, run without a shell,
-//! and ended with what it started; a tunnel's; and this program once more.
+//! Programs that this one starts, all of them: what the command line names behind `--`, found
+//! before a code is used, run without a shell, and ended with what it started; a tunnel's; and this
+//! program once more.
 
 mod withheld;
 
@@ -16,8 +17,9 @@ use tokio::process::{Child, Command};
 /// Variables of ours that hold a code's words or a token: no business of another program's.
 const OURS: [&str; 2] = ["PINHOLE_CODE", "PINHOLE_HOST_TOKEN"];
 
-/// A program that is not this one, looked for in `PATH`. It gets neither codes nor tokens of ours nor what is an agent's own. Behind a fence
-/// it is an agent of its own, so that a pinhole that it runs is fenced too.
+/// A program that is not this one, looked for in `PATH`. It gets neither codes nor tokens of ours
+/// nor what is an agent's own. Behind a fence it is an agent of its own, so that a pinhole that it
+/// runs is fenced too.
 #[must_use]
 pub fn another(name: impl AsRef<OsStr>, fenced: bool) -> Command {
     let mut command = Command::new(name);
@@ -30,8 +32,9 @@ pub fn another(name: impl AsRef<OsStr>, fenced: bool) -> Command {
     command
 }
 
-/// This program once more, for whoever runs it now: it has what this one has, but for the keys of an agent's session. The one by which the
-/// agent is known stays, or it would not find what it has begun.
+/// This program once more, for whoever runs it now: it has what this one has, but for the keys of
+/// an agent's session. The one by which the agent is known stays, or it would not find what it has
+/// begun.
 ///
 /// # Errors
 /// Of the system, if it does not say where this program is.
@@ -60,12 +63,14 @@ impl Program {
     /// The program of a command line.
     ///
     /// # Errors
-    /// `no-such-file` if there is none that can be run; nothing at all if no program is named, which each option says in its own words.
+    /// `no-such-file` if there is none that can be run; nothing at all if no program is named,
+    /// which each option says in its own words.
     pub fn named(command: &[OsString]) -> Result<Option<Self>, Failure> {
         let Some((name, args)) = command.split_first() else { return Ok(None) };
         if !found(name) {
             let detail = format!("there is no program {name:?} that can be run here");
-            return Err(Failure::new(Kind::NoSuchFile, detail).next("check its spelling and PATH; no shell looks for it"));
+            return Err(Failure::new(Kind::NoSuchFile, detail)
+                .next("check its spelling and PATH; no shell looks for it"));
         }
         Ok(Some(Self { name: name.clone(), args: args.to_vec() }))
     }
@@ -85,8 +90,8 @@ impl Program {
     }
 }
 
-/// The process group that a program leads. Dropped, all of it is killed: not later than just after the program was waited for, because
-/// its number may be another's from then on.
+/// The process group that a program leads. Dropped, all of it is killed: not later than just after
+/// the program was waited for, because its number may be another's from then on.
 pub struct Group(Pid);
 
 impl Group {
@@ -109,14 +114,16 @@ impl Drop for Group {
     }
 }
 
-/// Whether there is such a program: at this path if there is a `/` in it, else in one of the folders of `PATH`.
+/// Whether there is such a program: at this path if there is a `/` in it, else in one of the
+/// folders of `PATH`.
 fn found(program: &OsStr) -> bool {
     let runs = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
     if program.as_bytes().contains(&b'/') {
         return runs(Path::new(program));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    !program.is_empty() && std::env::split_paths(&path).any(|folder: PathBuf| runs(&folder.join(program)))
+    !program.is_empty()
+        && std::env::split_paths(&path).any(|folder: PathBuf| runs(&folder.join(program)))
 }
 
 #[cfg(test)]
@@ -131,10 +138,13 @@ mod tests {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 found.extend(if path.ends_with("tests") { Vec::new() } else { makers(&path) });
-            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs")
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let program = text.split("\n#[cfg(test)]\n").next().unwrap();
-                let made = program.lines().filter(|line| line.contains("Command::new(") && !line.contains("clap::Command::new("));
+                let made = program.lines().filter(|line| {
+                    line.contains("Command::new(") && !line.contains("clap::Command::new(")
+                });
                 found.extend(made.map(|_| path.display().to_string()));
             }
         }
@@ -144,7 +154,8 @@ mod tests {
     #[test]
     fn no_other_file_starts_a_program() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let files: BTreeSet<_> = ["src", "relay"].iter().flat_map(|folder| makers(&root.join(folder))).collect();
+        let files: BTreeSet<_> =
+            ["src", "relay"].iter().flat_map(|folder| makers(&root.join(folder))).collect();
         assert_eq!(Vec::from_iter(files), [root.join("src/program.rs").display().to_string()]);
     }
 
@@ -153,18 +164,29 @@ mod tests {
         for list in [&withheld::KEYS[..], &withheld::IDS, &withheld::LOGINS] {
             assert!(list.is_sorted(), "{list:?}");
         }
-        let all: BTreeSet<_> = withheld::KEYS.iter().chain(&withheld::IDS).chain(&withheld::LOGINS).collect();
+        let all: BTreeSet<_> =
+            withheld::KEYS.iter().chain(&withheld::IDS).chain(&withheld::LOGINS).collect();
         assert_eq!(all.len(), withheld::KEYS.len() + withheld::IDS.len() + withheld::LOGINS.len());
         // What an agent's own is called is sent by none either.
         assert!(all.iter().all(|name| crate::files::variable::is_agents(name)));
-        assert!(is_withheld("CLAUDE_CODE_MESSAGING_TOKEN") && !is_withheld("CLAUDE_CODE_OAUTH_TOKEN") && !is_withheld("CLAUDECODE"));
+        assert!(
+            is_withheld("CLAUDE_CODE_MESSAGING_TOKEN")
+                && !is_withheld("CLAUDE_CODE_OAUTH_TOKEN")
+                && !is_withheld("CLAUDECODE")
+        );
     }
 
     #[test]
     fn this_program_is_started_again_for_the_same_agent() {
         let again = again().unwrap();
-        let removed: Vec<_> = again.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+        let removed: Vec<_> = again
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_owned())
+            .collect();
         assert_eq!(removed.len(), withheld::KEYS.len() - 1);
-        assert!(!removed.iter().any(|name| name == "CLAUDE_CODE_SESSION_ID" || name == CLIENT || name == "PINHOLE_CODE"));
+        assert!(!removed.iter().any(|name| name == "CLAUDE_CODE_SESSION_ID"
+            || name == CLIENT
+            || name == "PINHOLE_CODE"));
     }
 }

@@ -1,4 +1,5 @@
-//! What is decided outside the command line: by the environment, the configuration file, and what was built in.
+//! What is decided outside the command line: by the environment, the configuration file, and what
+//! was built in.
 
 pub mod agent;
 mod edit;

@@ -1,4 +1,5 @@
-//! The command line that was typed, as it can be typed again with more options before the command's name.
+//! The command line that was typed, as it can be typed again with more options before the command's
+//! name.
 
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
@@ -23,7 +24,9 @@ impl Typed {
     #[must_use]
     pub fn of(words: &[OsString]) -> Self {
         let words: Option<Vec<String>> = words.iter().map(|word| quoted(word)).collect();
-        let line = words.map(|words| words.join(" ")).filter(|line| !line.is_empty() && line.len() <= LONGEST);
+        let line = words
+            .map(|words| words.join(" "))
+            .filter(|line| !line.is_empty() && line.len() <= LONGEST);
         line.map_or(Self::Unrepeatable, Self::Line)
     }
 
@@ -41,16 +44,25 @@ impl Typed {
     pub fn with(&self, options: &str) -> String {
         match self {
             Self::Line(line) => format!("pinhole {options} {line}"),
-            Self::Server => format!("a person can have the server started as: pinhole mcp {options}"),
-            Self::Unrepeatable => format!("the same command with {options} before its name, as in: pinhole {options} give PATH"),
+            Self::Server => {
+                format!("a person can have the server started as: pinhole mcp {options}")
+            }
+            Self::Unrepeatable => format!(
+                "the same command with {options} before its name, as in: pinhole {options} give \
+                PATH"
+            ),
         }
     }
 }
 
 /// A word as a shell takes it. Of an option only what it is set to is quoted: rules go by its name.
 fn quoted(word: &OsStr) -> Option<String> {
-    let word = word.to_str().filter(|word| word.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))?;
-    let is_option = |name: &str| name.starts_with("--") && name.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase());
+    let word = word
+        .to_str()
+        .filter(|word| word.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))?;
+    let is_option = |name: &str| {
+        name.starts_with("--") && name.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase())
+    };
     match word.split_once('=').filter(|(name, _)| is_option(name)) {
         Some((_, "")) => Some(word.to_owned()),
         Some((name, value)) => Some(format!("{name}={}", shlex::try_quote(value).ok()?)),
@@ -65,11 +77,28 @@ mod tests {
 
     #[test]
     fn a_line_is_repeated_as_a_shell_takes_it_or_not_at_all() {
-        let with = |words: &[&str]| Typed::of(&words.iter().map(OsString::from).collect::<Vec<_>>()).with("--allow x");
-        assert_eq!(with(&["give", "--to=a b", "--x=", "A=b"]), "pinhole --allow x give --to='a b' --x= 'A=b'");
-        assert_eq!(with(&["give", "a b", "it's", "$HOME", "*"]), "pinhole --allow x give 'a b' \"it's\" '$HOME' '*'");
-        for words in [&[][..], &["give", "a\nb"], &["give", "é\u{202e}"], &["give", "\u{1b}[2J"], &["give", &"x".repeat(LONGEST)]] {
-            assert!(with(words).starts_with("the same command with --allow x before its name"), "{words:?}");
+        let with = |words: &[&str]| {
+            Typed::of(&words.iter().map(OsString::from).collect::<Vec<_>>()).with("--allow x")
+        };
+        assert_eq!(
+            with(&["give", "--to=a b", "--x=", "A=b"]),
+            "pinhole --allow x give --to='a b' --x= 'A=b'"
+        );
+        assert_eq!(
+            with(&["give", "a b", "it's", "$HOME", "*"]),
+            "pinhole --allow x give 'a b' \"it's\" '$HOME' '*'"
+        );
+        for words in [
+            &[][..],
+            &["give", "a\nb"],
+            &["give", "é\u{202e}"],
+            &["give", "\u{1b}[2J"],
+            &["give", &"x".repeat(LONGEST)],
+        ] {
+            assert!(
+                with(words).starts_with("the same command with --allow x before its name"),
+                "{words:?}"
+            );
         }
         assert_eq!(Typed::of(&[OsString::from_vec(vec![0xff])]), Typed::Unrepeatable);
     }

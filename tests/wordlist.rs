@@ -1,4 +1,5 @@
-//! The word list is the one that `wordlists/README.md` describes, and the protocol is compiled from it.
+//! The word list is the one that `wordlists/README.md` describes, and the protocol is compiled from
+//! it.
 
 use sha2::{Digest, Sha256};
 

@@ -9,7 +9,8 @@ fn frames(longest: usize) -> Frames {
     Frames::new(Pool::new(LONGEST + HEAD), longest)
 }
 
-/// A frame of a client: its first byte, its payload, and how its length is written: 0, 2 or 8 bytes.
+/// A frame of a client: its first byte, its payload, and how its length is written: 0, 2 or 8
+/// bytes.
 fn sent(first: u8, mask: Option<[u8; 4]>, length: u64, width: usize, payload: &[u8]) -> Vec<u8> {
     let masked = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
@@ -19,7 +20,9 @@ fn sent(first: u8, mask: Option<[u8; 4]>, length: u64, width: usize, payload: &[
         _ => bytes.extend([&[masked | 127], &length.to_be_bytes()[..]].concat()),
     }
     bytes.extend(mask.unwrap_or_default().iter().take(if mask.is_some() { 4 } else { 0 }));
-    bytes.extend(payload.iter().zip(mask.unwrap_or_default().iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes.extend(
+        payload.iter().zip(mask.unwrap_or_default().iter().cycle()).map(|(byte, mask)| byte ^ mask),
+    );
     bytes
 }
 
@@ -63,10 +66,29 @@ async fn gathered(mut bytes: &[u8], frames: &mut Frames) -> (Vec<u8>, Vec<Stop>)
 
 #[tokio::test]
 async fn of_all_heads_only_those_that_a_side_may_send_are_taken() {
-    let lengths = [0, 1, 125, 126, 512, 513, 1027, 1028, 65_535, 65_536, 66_048, 66_049, 1 << 31, 1 << 63, u64::MAX];
+    let lengths = [
+        0,
+        1,
+        125,
+        126,
+        512,
+        513,
+        1027,
+        1028,
+        65_535,
+        65_536,
+        66_048,
+        66_049,
+        1 << 31,
+        1 << 63,
+        u64::MAX,
+    ];
     let (mut tried, mut taken) = (0, 0);
     for first in 0..=255_u8 {
-        for (mask, length) in [None, Some([1, 2, 3, 4])].into_iter().flat_map(|mask| lengths.map(|length| (mask, length))) {
+        for (mask, length) in [None, Some([1, 2, 3, 4])]
+            .into_iter()
+            .flat_map(|mask| lengths.map(|length| (mask, length)))
+        {
             for width in [0, 2, 8].into_iter().filter(|room| *room >= width(length)) {
                 for longest in [1027, LONGEST] {
                     // The payload has not come: what is refused is refused from its head.
@@ -80,8 +102,13 @@ async fn of_all_heads_only_those_that_a_side_may_send_are_taken() {
                         _ => 0,
                     };
                     let known = matches!(first, 0x81 | 0x82 | 0x88..=0x8a);
-                    let may = known && mask.is_some() && length <= most && width == self::width(length);
-                    assert_eq!(frames.next().is_ok(), may, "{first:#x} {mask:?} {length} {width} {longest}");
+                    let may =
+                        known && mask.is_some() && length <= most && width == self::width(length);
+                    assert_eq!(
+                        frames.next().is_ok(),
+                        may,
+                        "{first:#x} {mask:?} {length} {width} {longest}"
+                    );
                     (tried, taken) = (tried + 1, taken + u32::from(may));
                 }
             }
@@ -94,7 +121,11 @@ async fn of_all_heads_only_those_that_a_side_may_send_are_taken() {
 
 #[tokio::test]
 async fn a_head_is_refused_only_when_it_is_there_and_judged_at_its_last_byte() {
-    for bytes in [whole(0x82, [9; 4], &[7; 300]), whole(0x82, [9; 4], &[7; 66_000]), whole(0x89, [0; 4], b"x")] {
+    for bytes in [
+        whole(0x82, [9; 4], &[7; 300]),
+        whole(0x82, [9; 4], &[7; 66_000]),
+        whole(0x89, [0; 4], b"x"),
+    ] {
         for cut in 0..bytes.len().min(40) {
             let mut frames = frames(LONGEST);
             frames.fill(&mut &bytes[..cut]).await.unwrap();
@@ -121,7 +152,10 @@ async fn a_buffer_is_held_only_while_something_is_in_it() {
     // What is small takes a small one.
     far.write_all(&whole(0x82, [1; 4], b"small")).await.unwrap();
     frames.fill(&mut near).await.unwrap();
-    assert_eq!((frames.gather().0, frames.gathered()), (Gathered { frames: 1, bytes: 5 }, &b"\x82\x05small"[..]));
+    assert_eq!(
+        (frames.gather().0, frames.gathered()),
+        (Gathered { frames: 1, bytes: 5 }, &b"\x82\x05small"[..])
+    );
     assert_eq!(pool.held(), SMALL);
     frames.forwarded();
     idle(&mut frames, &mut near).await;
@@ -154,7 +188,8 @@ async fn a_buffer_is_held_only_while_something_is_in_it() {
 async fn what_waits_before_a_pair_never_takes_more_than_a_small_buffer() {
     let pool = Pool::new(LONGEST + HEAD);
     let mut frames = Frames::new(Arc::clone(&pool), 1027);
-    let bytes: Vec<u8> = core::iter::repeat_n(whole(0x82, [5; 4], &[1; 1027]), 100).flatten().collect();
+    let bytes: Vec<u8> =
+        core::iter::repeat_n(whole(0x82, [5; 4], &[1; 1027]), 100).flatten().collect();
     let (mut bytes, mut count) = (&bytes[..], 0);
     while frames.fill(&mut bytes).await.unwrap() > 0 {
         assert_eq!(pool.held(), SMALL);
@@ -190,7 +225,10 @@ async fn what_a_side_said_before_it_broke_the_rules_or_ended_is_forwarded() {
         (whole(0x02, [7; 4], b"fragment"), Stop::Broken),
     ] {
         let bytes = [&good[..], &then, &good].concat();
-        assert_eq!(gathered(&bytes, &mut frames(LONGEST)).await, (b"\x82\x03one\x82\x03two".to_vec(), vec![stop]));
+        assert_eq!(
+            gathered(&bytes, &mut frames(LONGEST)).await,
+            (b"\x82\x03one\x82\x03two".to_vec(), vec![stop])
+        );
     }
 }
 
@@ -212,11 +250,20 @@ proptest! {
 
     /// However the bytes come, all frames go on as they were sent, in order, and pings are seen.
     #[test]
-    fn frames_are_forwarded_whole_and_in_order(all in prop::collection::vec(any_frame(), 1..20), cuts in prop::collection::vec(1..70_000_usize, 1..20)) {
-        let bytes: Vec<u8> = all.iter().flat_map(|(kind, mask, payload)| whole(*kind, *mask, payload)).collect();
+    fn frames_are_forwarded_whole_and_in_order(
+        all in prop::collection::vec(any_frame(), 1..20),
+        cuts in prop::collection::vec(1..70_000_usize, 1..20),
+    ) {
+        let bytes: Vec<u8> =
+            all.iter().flat_map(|(kind, mask, payload)| whole(*kind, *mask, payload)).collect();
         let data = all.iter().filter(|(kind, ..)| *kind == 0x82);
-        let expected: Vec<u8> = data.flat_map(|(_, _, payload)| frame(Kind::Binary, payload)).collect();
-        let pings: Vec<Stop> = all.iter().filter(|(kind, ..)| *kind == 0x89).map(|(_, _, payload)| Stop::Ping(Small::new(payload))).collect();
+        let expected: Vec<u8> =
+            data.flat_map(|(_, _, payload)| frame(Kind::Binary, payload)).collect();
+        let pings: Vec<Stop> = all
+            .iter()
+            .filter(|(kind, ..)| *kind == 0x89)
+            .map(|(_, _, payload)| Stop::Ping(Small::new(payload)))
+            .collect();
         let (out, stops) = run(async {
             let (mut frames, mut rest) = (frames(LONGEST), &bytes[..]);
             let (mut out, mut stops) = (Vec::new(), Vec::new());
@@ -238,13 +285,20 @@ proptest! {
 
     /// No bytes make it panic, and what it forwards is made of whole frames.
     #[test]
-    fn any_bytes_are_taken_or_refused(bytes in prop::collection::vec(prop_oneof![4 => any::<u8>(), 1 => Just(0x82), 1 => Just(0x81), 1 => Just(0x80)], 0..600), longest in 0..2000_usize) {
+    fn any_bytes_are_taken_or_refused(
+        bytes in prop::collection::vec(prop_oneof![4 => any::<u8>(), 1 => Just(0x82), 1 => Just(0x81), 1 => Just(0x80)], 0..600),
+        longest in 0..2000_usize,
+    ) {
         let (out, _) = run(gathered(&bytes, &mut frames(longest)));
         let mut rest = &out[..];
         while !rest.is_empty() {
             let mut cursor = Cursor::new(rest);
             let (header, length) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
-            prop_assert!(header.is_final && header.mask.is_none() && header.opcode == OpCode::Data(Data::Binary));
+            prop_assert!(
+                header.is_final
+                    && header.mask.is_none()
+                    && header.opcode == OpCode::Data(Data::Binary)
+            );
             rest = &rest[cursor.position() as usize + length as usize..];
         }
         let mut frames = frames(longest);
@@ -253,10 +307,14 @@ proptest! {
     }
 
     #[test]
-    fn unmasking_twice_changes_nothing(bytes in prop::collection::vec(any::<u8>(), 0..100), mask in any::<[u8; 4]>()) {
+    fn unmasking_twice_changes_nothing(
+        bytes in prop::collection::vec(any::<u8>(), 0..100),
+        mask in any::<[u8; 4]>(),
+    ) {
         let mut twice = bytes.clone();
         unmask(&mut twice, mask);
-        let plain: Vec<u8> = bytes.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+        let plain: Vec<u8> =
+            bytes.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
         prop_assert_eq!(&twice, &plain);
         unmask(&mut twice, mask);
         prop_assert_eq!(twice, bytes);

@@ -1,4 +1,5 @@
-//! Counts of numbers by source, site and provider, so that no crowd keeps all others out (SPEC 10.6).
+//! Counts of numbers by source, site and provider, so that no crowd keeps all others out
+//! (SPEC 10.6).
 
 use crate::limits::Shares;
 use crate::quotas::Source;
@@ -7,7 +8,8 @@ use std::collections::BTreeMap;
 
 /// The part of a relay, at its end, in which the most crowded are refused first.
 const LAST: usize = 10;
-/// The whole of what one may have, as [`Crowd::share`] counts it: so fine that no count of a `u32` is none of any limit.
+/// The whole of what one may have, as [`Crowd::share`] counts it: so fine that no count of a `u32`
+/// is none of any limit.
 const WHOLE: u128 = 1 << 40;
 
 /// The numbers that wait or rest, by who took them.
@@ -28,14 +30,20 @@ struct Crowd<P> {
 
 impl Crowds {
     pub(super) const fn new(shares: &Shares) -> Self {
-        Self { sources: Crowd::new(shares.source), sites: Crowd::new(shares.site), providers: Crowd::new(shares.provider) }
+        Self {
+            sources: Crowd::new(shares.source),
+            sites: Crowd::new(shares.site),
+            providers: Crowd::new(shares.provider),
+        }
     }
 
-    /// True if this source may have one number more, `left` of `all` numbers being free. In the last tenth the bound falls with what
-    /// is left, from the share of the most crowded.
+    /// True if this source may have one number more, `left` of `all` numbers being free. In the
+    /// last tenth the bound falls with what is left, from the share of the most crowded.
     pub(super) fn admit(&self, source: Source, left: usize, all: usize) -> bool {
         let (own, site) = (self.sources.share(&source), self.sites.share(&source.site()));
-        let crowd = own.max(site).max(source.provider().map_or(0, |provider| self.providers.share(&provider)));
+        let crowd = own
+            .max(site)
+            .max(source.provider().map_or(0, |provider| self.providers.share(&provider)));
         let last = all.div_euclid(LAST);
         let spared = left > last || crowd == 0 || {
             let most = self.sources.most().max(self.sites.most()).max(self.providers.most());
@@ -61,7 +69,10 @@ impl Crowds {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let empty = |crowd: &Crowd<Network>| crowd.counts.is_empty() && crowd.sizes.is_empty();
-        self.sources.counts.is_empty() && self.sources.sizes.is_empty() && empty(&self.sites) && empty(&self.providers)
+        self.sources.counts.is_empty()
+            && self.sources.sizes.is_empty()
+            && empty(&self.sites)
+            && empty(&self.providers)
     }
 }
 
@@ -134,8 +145,14 @@ mod tests {
         IpAddr::from(Ipv4Addr::from_bits((site << 8) + u32::from(host))).into()
     }
 
-    /// Counts the numbers that these sources, each in its turn, take of a relay that has `all`, until each is refused.
-    fn take(crowds: &mut Crowds, taken: &mut usize, all: usize, sources: impl Iterator<Item = Source> + Clone) -> usize {
+    /// Counts the numbers that these sources, each in its turn, take of a relay that has `all`,
+    /// until each is refused.
+    fn take(
+        crowds: &mut Crowds,
+        taken: &mut usize,
+        all: usize,
+        sources: impl Iterator<Item = Source> + Clone,
+    ) -> usize {
         let before = *taken;
         loop {
             let round = *taken;
@@ -157,13 +174,25 @@ mod tests {
         let mut crowds = Crowds::new(&SHARES);
         let mut taken = 0;
         assert_eq!(take(&mut crowds, &mut taken, all, [v6(1, 1, 1)].into_iter()), 200);
-        assert_eq!(take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 1, subnet))), 1_800);
-        assert_eq!(take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 2, subnet))), 2_000);
-        assert_eq!(take(&mut crowds, &mut taken, all, (3..=99).map(|site| v6(1, site, site))), 16_000);
+        assert_eq!(
+            take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 1, subnet))),
+            1_800
+        );
+        assert_eq!(
+            take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 2, subnet))),
+            2_000
+        );
+        assert_eq!(
+            take(&mut crowds, &mut taken, all, (3..=99).map(|site| v6(1, site, site))),
+            16_000
+        );
         assert_eq!(take(&mut crowds, &mut taken, all, [v6(2, 1, 1)].into_iter()), 200);
         assert_eq!(take(&mut crowds, &mut taken, all, [v4(1, 1)].into_iter()), 200);
         assert_eq!(take(&mut crowds, &mut taken, all, (0..=255).map(|host| v4(1, host))), 1_800);
-        assert_eq!(take(&mut crowds, &mut taken, all, (2..=200).map(|site| v4(site, 1))), 199 * 200);
+        assert_eq!(
+            take(&mut crowds, &mut taken, all, (2..=200).map(|site| v4(site, 1))),
+            199 * 200
+        );
     }
 
     #[test]
@@ -171,11 +200,15 @@ mod tests {
         for all in [100, 1_000, 2_000] {
             let mut crowds = Crowds::new(&SHARES);
             let mut taken = 0;
-            let crowd = take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 1, subnet)));
+            let crowd =
+                take(&mut crowds, &mut taken, all, (1..=300).map(|subnet| v6(1, 1, subnet)));
             assert_eq!(crowd, all * 9 / 10, "of {all}");
             // Everybody else, up to the last number: other sites of that provider too.
             assert!(crowds.admit(v6(1, 2, 1), all - taken, all));
-            assert_eq!(take(&mut crowds, &mut taken, all, (1..=200).map(|site| v4(site, 1))), all - crowd);
+            assert_eq!(
+                take(&mut crowds, &mut taken, all, (1..=200).map(|site| v4(site, 1))),
+                all - crowd
+            );
         }
     }
 
@@ -185,7 +218,10 @@ mod tests {
         let mut crowds = Crowds::new(&SHARES);
         let mut taken = 0;
         // One site that is given up, and many that stay just below it.
-        assert_eq!(take(&mut crowds, &mut taken, all, (1..=10).map(|subnet| v6(1, 1, subnet))), 2_000);
+        assert_eq!(
+            take(&mut crowds, &mut taken, all, (1..=10).map(|subnet| v6(1, 1, subnet))),
+            2_000
+        );
         for site in 2..=6 {
             for _ in 0..1_400 {
                 let source = v6(site, site, taken as u16 % 300);
@@ -194,19 +230,39 @@ mod tests {
             }
         }
         assert_eq!(taken, all * 9 / 10);
-        let more = take(&mut crowds, &mut taken, all, (2..=6).flat_map(|site| (1..=300).map(move |subnet| v6(site, site, subnet))));
-        assert!((250..350).contains(&more), "{more}: as the relay fills, seven tenths of the most are too much too");
+        let more = take(
+            &mut crowds,
+            &mut taken,
+            all,
+            (2..=6).flat_map(|site| (1..=300).map(move |subnet| v6(site, site, subnet))),
+        );
+        assert!(
+            (250..350).contains(&more),
+            "{more}: as the relay fills, seven tenths of the most are too much too"
+        );
         assert!(crowds.admit(v4(7, 7), all - taken, all));
     }
 
     proptest! {
         #[test]
-        fn what_was_added_can_be_removed_and_nothing_is_left(sources in prop::collection::vec((0_u16..3, 0_u16..3, 0_u16..3), 0..60)) {
+        fn what_was_added_can_be_removed_and_nothing_is_left(
+            sources in prop::collection::vec((0_u16..3, 0_u16..3, 0_u16..3), 0..60),
+        ) {
             let mut crowds = Crowds::new(&SHARES);
-            let all: Vec<Source> = sources.iter().map(|(a, b, c)| if *a == 0 { v4(u32::from(*b), *c as u8) } else { v6(*a, *b, *c) }).collect();
+            let all: Vec<Source> = sources
+                .iter()
+                .map(|(a, b, c)| if *a == 0 { v4(u32::from(*b), *c as u8) } else { v6(*a, *b, *c) })
+                .collect();
             all.iter().for_each(|source| crowds.add(*source));
-            let most = all.iter().map(|source| all.iter().filter(|other| other == &source).count()).max().unwrap_or(0);
-            prop_assert_eq!(crowds.sources.sizes.last_key_value().map_or(0, |(count, _)| *count as usize), most);
+            let most = all
+                .iter()
+                .map(|source| all.iter().filter(|other| other == &source).count())
+                .max()
+                .unwrap_or(0);
+            prop_assert_eq!(
+                crowds.sources.sizes.last_key_value().map_or(0, |(count, _)| *count as usize),
+                most
+            );
             all.iter().rev().for_each(|source| crowds.remove(*source));
             prop_assert!(crowds.is_empty());
         }

@@ -16,7 +16,8 @@ pub(super) enum Key {
     Pair(Connection),
 }
 
-/// One moment for each key. A moment may be too early, never too late: who finds nothing to do then sets the next.
+/// One moment for each key. A moment may be too early, never too late: who finds nothing to do then
+/// sets the next.
 #[derive(Default)]
 pub(super) struct Deadlines {
     moments: BTreeMap<Key, Instant>,

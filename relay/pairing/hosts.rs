@@ -41,7 +41,9 @@ impl Host {
     fn connection(&self) -> Option<Connection> {
         match self.stage {
             Stage::Away { .. } => None,
-            Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } => Some(host),
+            Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } => {
+                Some(host)
+            }
         }
     }
 
@@ -91,7 +93,8 @@ impl Pairing {
         }
         let waiting = self.hosts.len().saturating_add(1);
         // Short numbers may be those of hosts that this relay has forgotten, waiting or resting.
-        let long = self.owners.were_here() && now.since(self.started) < self.limits.rest.max(self.limits.absence);
+        let long = self.owners.were_here()
+            && now.since(self.started) < self.limits.rest.max(self.limits.absence);
         let Some(nameplate) = self.numbers.draw(waiting, long, rng) else {
             return actions.list.push(Action::Close(connection, Why::Full));
         };
@@ -111,10 +114,13 @@ impl Pairing {
     ) {
         // A relay that has just started knows no numbers, but its hosts have read theirs out.
         let young = now.since(self.started) < self.limits.absence;
-        let vouched = young && nameplate.is_relay() && self.owners.vouch(wall, nameplate, &owner, self.limits.longest);
+        let vouched = young
+            && nameplate.is_relay()
+            && self.owners.vouch(wall, nameplate, &owner, self.limits.longest);
         let Some(host) = self.hosts.get_mut(&nameplate) else {
             // An earlier holder who came back sooner has given up what was not his any more.
-            let taken_over = self.returned.get(&nameplate).is_some_and(|earlier| owner.is_later_than(earlier));
+            let taken_over =
+                self.returned.get(&nameplate).is_some_and(|earlier| owner.is_later_than(earlier));
             if !vouched || self.numbers.holds(nameplate) && !taken_over {
                 return actions.list.push(Action::Close(connection, Why::Unavailable));
             }
@@ -126,7 +132,8 @@ impl Pairing {
             return self.seat_host(now, connection, source, nameplate, owner, actions);
         };
         let same = host.owner.is(&owner);
-        // Of two hosts that had one number in an earlier life, one after the other, the first has lost it long since.
+        // Of two hosts that had one number in an earlier life, one after the other, the first has
+        // lost it long since.
         let wins = vouched && owner.is_later_than(&host.owner);
         if !(same || wins) {
             return actions.list.push(Action::Close(connection, Why::Unavailable));
@@ -152,7 +159,10 @@ impl Pairing {
         if let Some(host) = self.hosts.get_mut(&nameplate) {
             host.active = now;
             host.stage = Stage::Asked { host: connection, since: now };
-            actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: host.attempt }));
+            actions.list.push(Action::Tell(
+                connection,
+                Reply::Number { nameplate, owner, attempt: host.attempt },
+            ));
             self.seats.insert(connection, Seat::Host(nameplate));
             self.settle(now, nameplate, actions);
         }
@@ -171,7 +181,15 @@ impl Pairing {
             return actions.list.push(Action::Close(connection, Why::Limit));
         }
         let stage = Stage::Asked { host: connection, since: now };
-        let host = Host { owner, source, stage, attempt: 1, line: Line::default(), began: now, active: now };
+        let host = Host {
+            owner,
+            source,
+            stage,
+            attempt: 1,
+            line: Line::default(),
+            began: now,
+            active: now,
+        };
         self.hosts.insert(nameplate, host);
         self.numbers.take(nameplate, source);
         self.seats.insert(connection, Seat::Host(nameplate));
@@ -180,9 +198,18 @@ impl Pairing {
     }
 
     /// A host's frame: message 1, once an attempt, or its last word to the joiner that holds it.
-    pub(super) fn host_message(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, bytes: &[u8], actions: &mut Actions) {
+    pub(super) fn host_message(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        nameplate: Nameplate,
+        bytes: &[u8],
+        actions: &mut Actions,
+    ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
-        let Some((attempt, message)) = bytes.split_first_chunk::<ATTEMPT>().filter(|(_, message)| message.len() <= MESSAGE) else {
+        let Some((attempt, message)) =
+            bytes.split_first_chunk::<ATTEMPT>().filter(|(_, message)| message.len() <= MESSAGE)
+        else {
             return self.broke(now, connection, actions);
         };
         let attempt = u32::from_be_bytes(*attempt);
@@ -191,7 +218,9 @@ impl Pairing {
         match (&host.stage, refusal(message)) {
             // It crossed with the end of its attempt.
             _ if over => {}
-            (Stage::Asked { .. }, _) if current => host.stage = Stage::Offered { host: connection, message: message.to_vec() },
+            (Stage::Asked { .. }, _) if current => {
+                host.stage = Stage::Offered { host: connection, message: message.to_vec() }
+            }
             (Stage::Held { by, .. }, Some(refusal)) if current => {
                 actions.list.push(Action::Refuse(by.connection, refusal));
                 return self.attempt_over(now, nameplate, Some(Why::Done), actions);
@@ -208,11 +237,20 @@ impl Pairing {
         self.settle(now, nameplate, actions);
     }
 
-    /// The host says that a joiner's tag is right: its number has done its work, whichever attempt that was.
-    pub(super) fn confirmed(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, attempt: u32, actions: &mut Actions) {
+    /// The host says that a joiner's tag is right: its number has done its work, whichever attempt
+    /// that was.
+    pub(super) fn confirmed(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        nameplate: Nameplate,
+        attempt: u32,
+        actions: &mut Actions,
+    ) {
         let Some(host) = self.hosts.get(&nameplate) else { return };
         match host.stage {
-            // That joiner's connection has ended meanwhile. Its host has nothing left to judge with; they meet as a link (SPEC 3.7).
+            // That joiner's connection has ended meanwhile. Its host has nothing left to judge
+            // with; they meet as a link (SPEC 3.7).
             _ if attempt < host.attempt => self.retire(now, nameplate, Why::Gone, actions),
             Stage::Held { by, .. } if attempt == host.attempt && by.answered => {
                 self.release(now, nameplate, actions);
@@ -234,18 +272,32 @@ impl Pairing {
     }
 
     /// Ends a number: its host hears why, everybody else that it is unavailable.
-    pub(super) fn retire(&mut self, now: Instant, nameplate: Nameplate, why: Why, actions: &mut Actions) {
+    pub(super) fn retire(
+        &mut self,
+        now: Instant,
+        nameplate: Nameplate,
+        why: Why,
+        actions: &mut Actions,
+    ) {
         let Some(host) = self.release(now, nameplate, actions) else { return };
         if let Stage::Held { by, .. } = host {
             self.turn_away(now, by.connection, by.source, Why::Unavailable, actions);
         }
-        if let Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } = host {
+        if let Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } =
+            host
+        {
             self.close(host, why, actions);
         }
     }
 
-    /// A number is given back and rests. Those in its line wait for nothing; where its host was is the caller's to end.
-    fn release(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) -> Option<Stage> {
+    /// A number is given back and rests. Those in its line wait for nothing; where its host was is
+    /// the caller's to end.
+    fn release(
+        &mut self,
+        now: Instant,
+        nameplate: Nameplate,
+        actions: &mut Actions,
+    ) -> Option<Stage> {
         let host = self.hosts.remove(&nameplate)?;
         self.deadlines.clear(Key::Number(nameplate));
         self.numbers.rest(nameplate, now.after(self.limits.rest));
@@ -262,9 +314,11 @@ impl Pairing {
         if host.ends(&self.limits) <= now {
             return self.retire(now, nameplate, Why::Expired, actions);
         }
-        // The holder's time depends on whether others wait, so it is looked at before any of them is sent away.
+        // The holder's time depends on whether others wait, so it is looked at before any of them
+        // is sent away.
         let over = host.attempt_ends(&self.limits).is_some_and(|ends| ends <= now);
-        let weary: Vec<_> = core::iter::from_fn(|| host.line.weary(now, self.limits.queue_time)).collect();
+        let weary: Vec<_> =
+            core::iter::from_fn(|| host.line.weary(now, self.limits.queue_time)).collect();
         let connection = host.connection();
         let asked = matches!(host.stage, Stage::Asked { .. });
         for place in weary {
@@ -280,7 +334,8 @@ impl Pairing {
         }
     }
 
-    /// After every change of a host: message 1 goes to the first in line, and the next deadline is noted.
+    /// After every change of a host: message 1 goes to the first in line, and the next deadline is
+    /// noted.
     pub(super) fn settle(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if let Stage::Offered { host: connection, message } = &mut host.stage
@@ -293,7 +348,8 @@ impl Pairing {
     }
 }
 
-/// The host's last word in an attempt that a joiner holds: kind 4 or 5 (SPEC 3.1), whose body is empty.
+/// The host's last word in an attempt that a joiner holds: kind 4 or 5 (SPEC 3.1), whose body is
+/// empty.
 fn refusal(message: &[u8]) -> Option<[u8; REFUSAL]> {
     <[u8; REFUSAL]>::try_from(message).ok().filter(|refusal| matches!(refusal, [4 | 5, 0, 0]))
 }

@@ -23,20 +23,36 @@ impl Holder {
         Self { connection: place.connection, source: place.source, since: now, answered: false }
     }
 
-    /// When its time is over. Once it has answered, the host judges, and whoever waits is served by waiting for that.
+    /// When its time is over. Once it has answered, the host judges, and whoever waits is served by
+    /// waiting for that.
     pub(super) fn ends(&self, contested: bool, limits: &Limits) -> Instant {
-        self.since.after(if contested && !self.answered { limits.hold_contested } else { limits.hold })
+        self.since.after(if contested && !self.answered {
+            limits.hold_contested
+        } else {
+            limits.hold
+        })
     }
 }
 
 impl Pairing {
-    pub(super) fn join(&mut self, now: Instant, connection: Connection, source: Source, nameplate: Nameplate, actions: &mut Actions) {
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        nameplate: Nameplate,
+        actions: &mut Actions,
+    ) {
         if self.quotas.join(now, source).is_err() {
             return actions.list.push(Action::Close(connection, Why::Limit));
         }
         let entered = self.hosts.get_mut(&nameplate).and_then(|host| {
             let holds = matches!(&host.stage, Stage::Held { by, .. } if by.source == source);
-            if holds { None } else { host.line.enter(now, connection, source, self.limits.queue).ok() }
+            if holds {
+                None
+            } else {
+                host.line.enter(now, connection, source, self.limits.queue).ok()
+            }
         });
         let Some(loses) = entered else {
             self.quotas.missed(now, source);
@@ -61,7 +77,9 @@ impl Pairing {
     ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         match &mut host.stage {
-            Stage::Held { host: to, by } if by.connection == connection && !by.answered && bytes.len() <= MESSAGE => {
+            Stage::Held { host: to, by }
+                if by.connection == connection && !by.answered && bytes.len() <= MESSAGE =>
+            {
                 by.answered = true;
                 let mut message = Vec::with_capacity(bytes.len().saturating_add(ATTEMPT));
                 message.extend_from_slice(&host.attempt.to_be_bytes());
@@ -74,7 +92,13 @@ impl Pairing {
     }
 
     /// A joiner's connection has ended by itself.
-    pub(super) fn joiner_gone(&mut self, now: Instant, connection: Connection, nameplate: Nameplate, actions: &mut Actions) {
+    pub(super) fn joiner_gone(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        nameplate: Nameplate,
+        actions: &mut Actions,
+    ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if let Some(place) = host.line.leave(connection) {
             self.quotas.missed(now, place.source);
@@ -84,8 +108,15 @@ impl Pairing {
         }
     }
 
-    /// An attempt has come to nothing: its joiner is told why, if it is still there, and the host is asked for the next message 1.
-    pub(super) fn attempt_over(&mut self, now: Instant, nameplate: Nameplate, why: Option<Why>, actions: &mut Actions) {
+    /// An attempt has come to nothing: its joiner is told why, if it is still there, and the host
+    /// is asked for the next message 1.
+    pub(super) fn attempt_over(
+        &mut self,
+        now: Instant,
+        nameplate: Nameplate,
+        why: Option<Why>,
+        actions: &mut Actions,
+    ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if let Stage::Held { host: connection, by } = host.stage {
             host.attempt = host.attempt.saturating_add(1);
@@ -100,7 +131,14 @@ impl Pairing {
     }
 
     /// Closes a joiner's connection: its join has ended without `confirmed`.
-    pub(super) fn turn_away(&mut self, now: Instant, connection: Connection, source: Source, why: Why, actions: &mut Actions) {
+    pub(super) fn turn_away(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        why: Why,
+        actions: &mut Actions,
+    ) {
         self.quotas.missed(now, source);
         self.close(connection, why, actions);
     }

@@ -6,7 +6,8 @@ use core::time::Duration;
 use pinhole_protocol::time::Instant;
 use std::collections::VecDeque;
 
-/// Sources remembered to have held a number. Who has more of them gets ahead of nobody but who came back.
+/// Sources remembered to have held a number. Who has more of them gets ahead of nobody but who came
+/// back.
 const HELD: usize = 64;
 
 /// A joiner that waits.
@@ -19,7 +20,8 @@ pub(super) struct Place {
     again: bool,
 }
 
-/// Joiners in the order of their turns: those whose source has not held the number, then those whose has; each as they came.
+/// Joiners in the order of their turns: those whose source has not held the number, then those
+/// whose has; each as they came.
 #[derive(Default)]
 pub(super) struct Line {
     places: VecDeque<Place>,
@@ -31,8 +33,15 @@ pub(super) struct Line {
 pub(super) struct NoPlace;
 
 impl Line {
-    /// A joiner comes. When all of `limit` places are taken, one that has not held the number gets the last one that has.
-    pub(super) fn enter(&mut self, now: Instant, connection: Connection, source: Source, limit: usize) -> Result<Option<Place>, NoPlace> {
+    /// A joiner comes. When all of `limit` places are taken, one that has not held the number gets
+    /// the last one that has.
+    pub(super) fn enter(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        source: Source,
+        limit: usize,
+    ) -> Result<Option<Place>, NoPlace> {
         if self.places.iter().any(|place| place.source == source) {
             return Err(NoPlace);
         }
@@ -43,7 +52,11 @@ impl Line {
             return Err(NoPlace);
         }
         let loses = if full { self.places.pop_back() } else { None };
-        let turn = if again { self.places.len() } else { self.places.partition_point(|place| !place.again) };
+        let turn = if again {
+            self.places.len()
+        } else {
+            self.places.partition_point(|place| !place.again)
+        };
         self.places.insert(turn, Place { connection, source, since: now, again });
         Ok(loses)
     }
@@ -107,7 +120,8 @@ mod tests {
 
     /// A joiner from a source of its own, both of this number.
     fn enter(line: &mut Line, number: u64) -> Result<Option<u64>, NoPlace> {
-        line.enter(at(number), Connection(number), source(number), 8).map(|loses| loses.map(|place| place.connection.0))
+        line.enter(at(number), Connection(number), source(number), 8)
+            .map(|loses| loses.map(|place| place.connection.0))
     }
 
     fn turns(line: &mut Line) -> Vec<u64> {

@@ -1,4 +1,5 @@
-//! Link slots, where the ends of a conversation's further links meet, and pairs of all kinds (SPEC 10.2).
+//! Link slots, where the ends of a conversation's further links meet, and pairs of all kinds
+//! (SPEC 10.2).
 
 use super::deadlines::Key;
 use super::{Action, Actions, Connection, Pairing, Reply, Seat, Side, Why};
@@ -35,7 +36,14 @@ impl Pair {
 }
 
 impl Pairing {
-    pub(super) fn link(&mut self, now: Instant, connection: Connection, token: SlotToken, side: Side, actions: &mut Actions) {
+    pub(super) fn link(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        token: SlotToken,
+        side: Side,
+        actions: &mut Actions,
+    ) {
         let token = token.bytes();
         actions.list.push(Action::Tell(connection, Reply::Waiting));
         if let Some(slot) = self.slots.remove(&token) {
@@ -66,7 +74,13 @@ impl Pairing {
         }
     }
 
-    pub(super) fn pair(&mut self, now: Instant, first: Connection, second: Connection, actions: &mut Actions) {
+    pub(super) fn pair(
+        &mut self,
+        now: Instant,
+        first: Connection,
+        second: Connection,
+        actions: &mut Actions,
+    ) {
         let pair = Pair { ends: [first, second], began: now, active: now };
         for end in pair.ends {
             self.seats.insert(end, Seat::Paired(first));
@@ -79,7 +93,11 @@ impl Pairing {
     pub(super) fn pair_due(&mut self, now: Instant, name: Connection, actions: &mut Actions) {
         let Some(pair) = self.pairs.get(&name) else { return };
         let deadline = pair.deadline(&self.limits);
-        if deadline > now { self.deadlines.set(Key::Pair(name), deadline) } else { self.part(name, Why::Expired, actions) }
+        if deadline > now {
+            self.deadlines.set(Key::Pair(name), deadline)
+        } else {
+            self.part(name, Why::Expired, actions)
+        }
     }
 
     /// A pair is one no longer: what is left of it is closed.

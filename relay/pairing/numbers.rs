@@ -10,10 +10,17 @@ use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use std::collections::{BTreeMap, VecDeque};
 
-/// The spaces that numbers are drawn from, the shortest first. What lies between the first two are ports, or looks like them.
-const SPACES: [RangeInclusive<u32>; 5] =
-    [100..=999, 100_000..=999_999, 1_000_000..=9_999_999, 10_000_000..=99_999_999, 100_000_000..=999_999_999];
-/// How much larger a space is than the hosts that wait, so that a number named at random meets one of them once in a hundred tries.
+/// The spaces that numbers are drawn from, the shortest first. What lies between the first two are
+/// ports, or looks like them.
+const SPACES: [RangeInclusive<u32>; 5] = [
+    100..=999,
+    100_000..=999_999,
+    1_000_000..=9_999_999,
+    10_000_000..=99_999_999,
+    100_000_000..=999_999_999,
+];
+/// How much larger a space is than the hosts that wait, so that a number named at random meets one
+/// of them once in a hundred tries.
 const SPARSE: usize = 100;
 /// Numbers tried of one space. Half of it taken, all of these fail once in 2^32.
 const TRIES: u32 = 32;
@@ -23,7 +30,8 @@ pub(super) struct Numbers {
     /// Each with the source that took it.
     held: BTreeMap<Nameplate, Source>,
     crowds: Crowds,
-    /// Those that rest, all equally long, so that they wake in the order in which they were released.
+    /// Those that rest, all equally long, so that they wake in the order in which they were
+    /// released.
     wake: VecDeque<(Instant, Nameplate)>,
 }
 
@@ -41,15 +49,25 @@ impl Numbers {
         }
     }
 
-    /// Draws a number that is free, when `waiting` hosts wait with the new one, of six digits or more if it has to be `long`; nothing if
-    /// none is found.
-    pub(super) fn draw(&self, waiting: usize, long: bool, rng: &mut (impl RngCore + CryptoRng)) -> Option<Nameplate> {
-        let spaces = SPACES.into_iter().skip(usize::from(long)).filter(|space| size(space) as usize >= waiting.saturating_mul(SPARSE));
-        let mut drawn = spaces.flat_map(|space| core::iter::repeat_n(space, TRIES as usize)).filter_map(|space| {
-            // The bias of a remainder is of no use to anybody: the number is public.
-            let offset = rng.next_u64().checked_rem(u64::from(size(&space)))?;
-            Nameplate::new(space.start().saturating_add(offset as u32)).ok()
-        });
+    /// Draws a number that is free, when `waiting` hosts wait with the new one, of six digits or
+    /// more if it has to be `long`; nothing if none is found.
+    pub(super) fn draw(
+        &self,
+        waiting: usize,
+        long: bool,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Option<Nameplate> {
+        let spaces = SPACES
+            .into_iter()
+            .skip(usize::from(long))
+            .filter(|space| size(space) as usize >= waiting.saturating_mul(SPARSE));
+        let mut drawn = spaces
+            .flat_map(|space| core::iter::repeat_n(space, TRIES as usize))
+            .filter_map(|space| {
+                // The bias of a remainder is of no use to anybody: the number is public.
+                let offset = rng.next_u64().checked_rem(u64::from(size(&space)))?;
+                Nameplate::new(space.start().saturating_add(offset as u32)).ok()
+            });
         drawn.find(|nameplate| !self.holds(*nameplate))
     }
 
@@ -139,7 +157,17 @@ mod tests {
     fn the_space_is_a_hundred_times_the_hosts_and_never_of_ports() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let numbers = numbers();
-        for (waiting, expected) in [(1, 3), (9, 3), (10, 6), (9000, 6), (9001, 7), (90_000, 7), (90_001, 8), (900_001, 9), (9_000_000, 9)] {
+        for (waiting, expected) in [
+            (1, 3),
+            (9, 3),
+            (10, 6),
+            (9000, 6),
+            (9001, 7),
+            (90_000, 7),
+            (90_001, 8),
+            (900_001, 9),
+            (9_000_000, 9),
+        ] {
             for _ in 0..100 {
                 let nameplate = numbers.draw(waiting, false, &mut rng).unwrap();
                 assert!(nameplate.is_relay());
@@ -153,7 +181,10 @@ mod tests {
     fn all_numbers_of_a_space_are_drawn() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let numbers = numbers();
-        let drawn: BTreeSet<u32> = (0..20_000).filter_map(|_| numbers.draw(1, false, &mut rng)).map(Nameplate::number).collect();
+        let drawn: BTreeSet<u32> = (0..20_000)
+            .filter_map(|_| numbers.draw(1, false, &mut rng))
+            .map(Nameplate::number)
+            .collect();
         assert!(drawn.into_iter().eq(100..=999));
     }
 
@@ -184,7 +215,11 @@ mod tests {
     fn long_numbers_have_six_digits_or_more() {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         for (waiting, expected) in [(1, 6), (9000, 6), (9001, 7)] {
-            assert_eq!(digits(numbers().draw(waiting, true, &mut rng).unwrap()), expected, "{waiting}");
+            assert_eq!(
+                digits(numbers().draw(waiting, true, &mut rng).unwrap()),
+                expected,
+                "{waiting}"
+            );
         }
     }
 
@@ -196,7 +231,10 @@ mod tests {
             assert_eq!(numbers.refuse(source(1), 1000), None);
             numbers.take(nameplate(100 + number), source(1));
         }
-        assert_eq!((numbers.refuse(source(1), 1000), numbers.refuse(source(2), 1000)), (Some(Why::Limit), None));
+        assert_eq!(
+            (numbers.refuse(source(1), 1000), numbers.refuse(source(2), 1000)),
+            (Some(Why::Limit), None)
+        );
         // Released, it is nobody else's yet.
         numbers.rest(nameplate(100), at(10));
         numbers.wake(at(9));

@@ -1,10 +1,12 @@
-//! What one connection has yet to be sent before it is paired or ends: a place for each kind, and nothing that could grow (SPEC 10.4).
+//! What one connection has yet to be sent before it is paired or ends: a place for each kind, and
+//! nothing that could grow (SPEC 10.4).
 
 use super::{ATTEMPT, Ending, MESSAGE, Reply};
 
 /// Bytes of a host's kind 4 or 5, which have no body.
 pub const REFUSAL: usize = 3;
-/// Bytes of frames that wait at most: message 2 with its attempt for a host; for a joiner message 1 and a refusal, which are less.
+/// Bytes of frames that wait at most: message 2 with its attempt for a host; for a joiner message 1
+/// and a refusal, which are less.
 pub const MOST: usize = ATTEMPT + MESSAGE;
 const _: () = assert!(MESSAGE + REFUSAL <= MOST);
 
@@ -21,7 +23,8 @@ pub enum Order<P> {
     Close(Ending),
 }
 
-/// Everything that a connection has not taken, which for one that does not read is all that was ever meant for it and still holds.
+/// Everything that a connection has not taken, which for one that does not read is all that was
+/// ever meant for it and still holds.
 #[derive(Debug)]
 pub struct Outbox<P> {
     /// `number` or `waiting`.
@@ -38,12 +41,21 @@ pub struct Outbox<P> {
 
 impl<P> Default for Outbox<P> {
     fn default() -> Self {
-        Self { welcome: None, next: None, message: None, refusal: None, paired: false, pair: None, close: None }
+        Self {
+            welcome: None,
+            next: None,
+            message: None,
+            refusal: None,
+            paired: false,
+            pair: None,
+            close: None,
+        }
     }
 }
 
 impl<P> Outbox<P> {
-    /// Adds a control message. A `next` takes the place of the one before, and of a message 2 of an attempt that is over.
+    /// Adds a control message. A `next` takes the place of the one before, and of a message 2 of an
+    /// attempt that is over.
     pub fn tell(&mut self, reply: Reply) {
         match reply {
             Reply::Number { .. } | Reply::Waiting => self.welcome = Some(reply),
@@ -52,7 +64,8 @@ impl<P> Outbox<P> {
         }
     }
 
-    /// Adds message 1 for a joiner, or message 2 for a host, in the place of one whose attempt is over.
+    /// Adds message 1 for a joiner, or message 2 for a host, in the place of one whose attempt is
+    /// over.
     pub fn send(&mut self, message: Vec<u8>) {
         self.message = Some(message);
     }
@@ -74,9 +87,14 @@ impl<P> Outbox<P> {
 
     /// Takes what is to be done first.
     pub fn take(&mut self) -> Option<Order<P>> {
-        let said = self.welcome.take().or_else(|| self.next.take().map(|attempt| Reply::Next { attempt }));
-        let sent = |this: &mut Self| this.message.take().or_else(|| this.refusal.take().map(Vec::from)).map(Order::Send);
-        let paired = |this: &mut Self| core::mem::take(&mut this.paired).then_some(Order::Tell(Reply::Paired));
+        let said =
+            self.welcome.take().or_else(|| self.next.take().map(|attempt| Reply::Next { attempt }));
+        let sent = |this: &mut Self| {
+            this.message.take().or_else(|| this.refusal.take().map(Vec::from)).map(Order::Send)
+        };
+        let paired = |this: &mut Self| {
+            core::mem::take(&mut this.paired).then_some(Order::Tell(Reply::Paired))
+        };
         said.map(Order::Tell)
             .or_else(|| sent(self))
             .or_else(|| paired(self))
@@ -87,7 +105,10 @@ impl<P> Outbox<P> {
     /// Bytes of frames that wait.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.message.as_ref().map_or(0, Vec::len).saturating_add(self.refusal.map_or(0, |refusal| refusal.len()))
+        self.message
+            .as_ref()
+            .map_or(0, Vec::len)
+            .saturating_add(self.refusal.map_or(0, |refusal| refusal.len()))
     }
 }
 
@@ -110,7 +131,17 @@ mod tests {
         outbox.close(Ending::Why(Why::Gone));
         outbox.pair(());
         assert_eq!(outbox.bytes(), 4);
-        assert_eq!(all(&mut outbox), ["Tell(Waiting)", "Send([1])", "Send([4, 0, 0])", "Tell(Paired)", "Pair(())", "Close(Why(Gone))"]);
+        assert_eq!(
+            all(&mut outbox),
+            [
+                "Tell(Waiting)",
+                "Send([1])",
+                "Send([4, 0, 0])",
+                "Tell(Paired)",
+                "Pair(())",
+                "Close(Why(Gone))"
+            ]
+        );
         assert!(outbox.bytes() == 0 && outbox.take().is_none());
     }
 

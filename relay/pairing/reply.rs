@@ -31,7 +31,8 @@ pub enum Reply {
 pub enum Why {
     /// It gave its number up, or the host is through with it.
     Done,
-    /// There is no such host, or not for this connection: absent, busy, used, burned and expired alike.
+    /// There is no such host, or not for this connection: absent, busy, used, burned and expired
+    /// alike.
     Unavailable,
     /// Its source has or does too much.
     Limit,
@@ -51,8 +52,17 @@ pub enum Why {
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Done, Self::Unavailable, Self::Limit, Self::Full, Self::Late, Self::Replaced, Self::Gone, Self::Expired, Self::Protocol];
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Unavailable,
+        Self::Limit,
+        Self::Full,
+        Self::Late,
+        Self::Replaced,
+        Self::Gone,
+        Self::Expired,
+        Self::Protocol,
+    ];
 
     /// The WebSocket close code.
     #[must_use]

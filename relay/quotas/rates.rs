@@ -1,5 +1,5 @@
-//! How fast each source, and each connection, may send: what comes is charged, and whoever owes is not read until it does not. Nothing is
-//! ever dropped.
+//! How fast each source, and each connection, may send: what comes is charged, and whoever owes is
+//! not read until it does not. Nothing is ever dropped.
 
 use super::Source;
 use super::sources::{Account, Sources};
@@ -7,8 +7,9 @@ use crate::limits::{FRAME_COST, RateLimits};
 use core::time::Duration;
 use pinhole_protocol::time::Instant;
 
-/// A token bucket that holds a minute's worth. What was taken is counted, in units that trickle away one a millisecond for each that may
-/// be taken a minute, so that no rounding favours anybody however often it is asked.
+/// A token bucket that holds a minute's worth. What was taken is counted, in units that trickle
+/// away one a millisecond for each that may be taken a minute, so that no rounding favours anybody
+/// however often it is asked.
 pub struct Bucket {
     a_minute: u64,
     taken: u64,
@@ -31,14 +32,22 @@ impl Bucket {
     #[must_use]
     pub fn take(&mut self, now: Instant, count: u64) -> Duration {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        self.taken = self.taken.saturating_sub(passed.saturating_mul(self.a_minute)).saturating_add(count.saturating_mul(UNITS));
+        self.taken = self
+            .taken
+            .saturating_sub(passed.saturating_mul(self.a_minute))
+            .saturating_add(count.saturating_mul(UNITS));
         self.at = self.at.max(now);
         self.empties(self.taken.saturating_sub(self.a_minute.saturating_mul(UNITS)))
     }
 
     /// The time in which so many units trickle away.
     fn empties(&self, units: u64) -> Duration {
-        Duration::from_millis(units.checked_div(self.a_minute).unwrap_or(0).saturating_add(u64::from(!units.is_multiple_of(self.a_minute))))
+        Duration::from_millis(
+            units
+                .checked_div(self.a_minute)
+                .unwrap_or(0)
+                .saturating_add(u64::from(!units.is_multiple_of(self.a_minute))),
+        )
     }
 
     fn full_again(&self) -> Instant {
@@ -65,7 +74,8 @@ impl Rates {
         Self { limits, sources: Sources::new(limits.sources) }
     }
 
-    /// Frames of that many bytes together have come: how long they, and what comes after them, have to wait.
+    /// Frames of that many bytes together have come: how long they, and what comes after them, have
+    /// to wait.
     #[must_use]
     pub fn charge(&mut self, now: Instant, source: Source, frames: u64, bytes: u64) -> Duration {
         let limits = self.limits;
@@ -155,19 +165,28 @@ mod tests {
     }
 
     proptest! {
-        /// A sender that waits as told, however it cuts its bytes, gets its rate: a minute's worth more than that at most, and no less.
+        /// A sender that waits as told, however it cuts its bytes, gets its rate: a minute's worth
+        /// more than that at most, and no less.
         #[test]
-        fn whoever_waits_as_told_gets_the_rate(a_minute in 1_u64..1_000_000, frames in prop::collection::vec((1_u64..70_000, 0_u64..50), 1..200)) {
+        fn whoever_waits_as_told_gets_the_rate(
+            a_minute in 1_u64..1_000_000,
+            frames in prop::collection::vec((1_u64..70_000, 0_u64..50), 1..200),
+        ) {
             let mut rates = Rates::new(RateLimits { bytes: a_minute, sources: 9 });
             let (mut now, mut sent, mut idle) = (0, 0, 0);
             for (bytes, pause) in frames {
-                let wait = u64::try_from(rates.charge(at(now), source(1), 0, bytes).as_millis()).unwrap();
+                let wait =
+                    u64::try_from(rates.charge(at(now), source(1), 0, bytes).as_millis()).unwrap();
                 sent += bytes;
                 let allowed = |millis: u64| a_minute + millis * a_minute / 60_000;
                 prop_assert!(sent <= allowed(now + wait) + 1, "too fast");
                 if wait > 0 {
-                    // Each wait ends at most a millisecond too late, and only idle time beyond the bucket's size is lost.
-                    prop_assert!(sent + a_minute * idle / 60_000 + 1 >= allowed(now + wait - 1), "too slow");
+                    // Each wait ends at most a millisecond too late, and only idle time beyond the
+                    // bucket's size is lost.
+                    prop_assert!(
+                        sent + a_minute * idle / 60_000 + 1 >= allowed(now + wait - 1),
+                        "too slow"
+                    );
                 }
                 now += wait + pause;
                 idle += pause;

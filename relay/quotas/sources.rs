@@ -10,7 +10,8 @@ const FORGET: Duration = Duration::from_secs(60);
 
 /// What is remembered of one source.
 pub(super) trait Account {
-    /// When it may be forgotten, because a new one would say the same; nothing while something of that source is there.
+    /// When it may be forgotten, because a new one would say the same; nothing while something of
+    /// that source is there.
     fn spent(&self) -> Option<Instant>;
 }
 
@@ -38,7 +39,12 @@ impl<A: Account> Sources<A> {
     }
 
     /// The account of a source, a new one if need be.
-    pub(super) fn account(&mut self, now: Instant, source: Source, new: impl FnOnce() -> A) -> &mut A {
+    pub(super) fn account(
+        &mut self,
+        now: Instant,
+        source: Source,
+        new: impl FnOnce() -> A,
+    ) -> &mut A {
         if self.accounts.len() >= self.crowded && !self.accounts.contains_key(&source) {
             self.make_room(now);
         }
@@ -46,8 +52,9 @@ impl<A: Account> Sources<A> {
         self.accounts.entry(source).or_insert_with(new)
     }
 
-    /// Makes room. Somebody who has that many sources gains nothing by what is forgotten of some of them. The next time is put off until
-    /// there are twice as many, so that many open connections do not make each newcomer a walk through all.
+    /// Makes room. Somebody who has that many sources gains nothing by what is forgotten of some of
+    /// them. The next time is put off until there are twice as many, so that many open connections
+    /// do not make each newcomer a walk through all.
     fn make_room(&mut self, now: Instant) {
         self.sweep(now);
         if self.accounts.len() >= self.capacity {

@@ -17,12 +17,16 @@ fn request(changes: &[(&str, Option<&str>)]) -> Parts {
         ("sec-websocket-protocol", "pinhole.1, host"),
     ];
     let mut request = Request::new(());
-    let unchanged = usual.into_iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
-    for (name, value) in unchanged.map(|(name, value)| (name, Some(value))).chain(changes.iter().copied()) {
+    let unchanged =
+        usual.into_iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    for (name, value) in
+        unchanged.map(|(name, value)| (name, Some(value))).chain(changes.iter().copied())
+    {
         if let Some(value) = value {
-            request
-                .headers_mut()
-                .append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            request.headers_mut().append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
         }
     }
     request.into_parts().0
@@ -34,7 +38,9 @@ fn asks(changes: &[(&str, Option<&str>)]) -> Result<String, Refusal> {
         let shown = if asked.token.is_some() { ", with a token" } else { "" };
         match asked.verb {
             Verb::Host => format!("host{shown}"),
-            Verb::Back(number, owner) => format!("back {} {:x?}{shown}", number.number(), owner.bytes()[7]),
+            Verb::Back(number, owner) => {
+                format!("back {} {:x?}{shown}", number.number(), owner.bytes()[7])
+            }
             Verb::Join(number) => format!("join {}{shown}", number.number()),
             Verb::Link(token, side) => format!("link {side:?} {:x}{shown}", token.bytes()[15]),
         }
@@ -46,7 +52,10 @@ fn word(word: &str) -> Result<String, Refusal> {
 }
 
 fn authorized(word: &str, authorization: &str) -> Result<String, Refusal> {
-    asks(&[("sec-websocket-protocol", Some(&format!("{word},pinhole.1"))), ("authorization", Some(authorization))])
+    asks(&[
+        ("sec-websocket-protocol", Some(&format!("{word},pinhole.1"))),
+        ("authorization", Some(authorization)),
+    ])
 }
 
 #[test]
@@ -64,9 +73,23 @@ fn each_verb_is_one_token() {
 #[test]
 fn what_is_no_verb_is_malformed() {
     let upper = SLOT.to_uppercase();
-    let links = [&SLOT[1..], &upper, &format!("{SLOT}0"), &format!("+{}", &SLOT[1..]), OWNER, ""].map(|token| format!("link-host-{token}"));
-    let words =
-        ["", "Host", "HOST", "host ", "host-", "host-417", "join", "join-", "join-0417", "join-99", "join-1000", "join-1024", "join-65535"];
+    let links = [&SLOT[1..], &upper, &format!("{SLOT}0"), &format!("+{}", &SLOT[1..]), OWNER, ""]
+        .map(|token| format!("link-host-{token}"));
+    let words = [
+        "",
+        "Host",
+        "HOST",
+        "host ",
+        "host-",
+        "host-417",
+        "join",
+        "join-",
+        "join-0417",
+        "join-99",
+        "join-1000",
+        "join-1024",
+        "join-65535",
+    ];
     let more = [
         "join-99999",
         "join-1000000000",
@@ -80,7 +103,8 @@ fn what_is_no_verb_is_malformed() {
         "a,b",
     ];
     for text in words.into_iter().chain(more).map(str::to_owned).chain(links) {
-        let expected = if text.trim() == "host" { Ok("host".to_owned()) } else { Err(Refusal::Malformed) };
+        let expected =
+            if text.trim() == "host" { Ok("host".to_owned()) } else { Err(Refusal::Malformed) };
         let expected = if text == "join-417 " { Ok("join 417".to_owned()) } else { expected };
         assert_eq!(word(&text), expected, "{text}");
     }
@@ -108,7 +132,14 @@ fn tokens_come_in_any_order_and_over_any_number_of_lines() {
         let changes: Vec<_> = lines.iter().map(|line| (protocol, Some(*line))).collect();
         assert_eq!(asks(&changes), Err(Refusal::Malformed), "{lines:?}");
     }
-    for line in [None, Some("host"), Some("pinhole.2, host"), Some("chat"), Some("Pinhole.1, host"), Some("pinhole.10, host")] {
+    for line in [
+        None,
+        Some("host"),
+        Some("pinhole.2, host"),
+        Some("chat"),
+        Some("Pinhole.1, host"),
+        Some("pinhole.10, host"),
+    ] {
         assert_eq!(asks(&[(protocol, line)]), Err(Refusal::Upgrade), "{line:?}");
     }
 }
@@ -135,11 +166,15 @@ fn what_is_no_upgrade_of_version_13_is_426_and_a_bad_key_400() {
         assert_eq!(asks(&[("sec-websocket-key", value)]), Err(Refusal::Malformed), "{value:?}");
     }
     for name in ["sec-websocket-key", "sec-websocket-version"] {
-        let value = Some(if name == "sec-websocket-key" { "dGhlIHNhbXBsZSBub25jZQ==" } else { "13" });
+        let value =
+            Some(if name == "sec-websocket-key" { "dGhlIHNhbXBsZSBub25jZQ==" } else { "13" });
         assert_eq!(asks(&[(name, value), (name, value)]), Err(Refusal::Malformed));
     }
     for fine in ["upgrade", "keep-alive, Upgrade", "Keep-Alive,UPGRADE"] {
-        assert_eq!(asks(&[("connection", Some(fine)), ("upgrade", Some("WebSocket"))]), Ok("host".into()));
+        assert_eq!(
+            asks(&[("connection", Some(fine)), ("upgrade", Some("WebSocket"))]),
+            Ok("host".into())
+        );
     }
     for method in [Method::POST, Method::HEAD, Method::CONNECT, Method::PUT] {
         let mut parts = request(&[]);
@@ -153,7 +188,8 @@ fn what_is_no_upgrade_of_version_13_is_426_and_a_bad_key_400() {
 
 #[test]
 fn secrets_stand_where_they_belong_and_nowhere_else() {
-    let (owner, host, short) = (format!("owner={OWNER}"), format!("host={TOKEN}"), format!("owner={SLOT}"));
+    let (owner, host, short) =
+        (format!("owner={OWNER}"), format!("host={TOKEN}"), format!("owner={SLOT}"));
     let link = format!("link-host-{SLOT}");
     for (word, parts, expected) in [
         ("host", vec![&host], Some("host, with a token".to_owned())),
@@ -173,7 +209,11 @@ fn secrets_stand_where_they_belong_and_nowhere_else() {
         for separator in [", ", ",", " ,  "] {
             let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
             let expected = expected.clone().ok_or(Refusal::Malformed);
-            assert_eq!(authorized(word, &format!("Pinhole {}", parts.join(separator))), expected, "{word} {parts:?}");
+            assert_eq!(
+                authorized(word, &format!("Pinhole {}", parts.join(separator))),
+                expected,
+                "{word} {parts:?}"
+            );
         }
     }
     for text in [
@@ -192,7 +232,10 @@ fn secrets_stand_where_they_belong_and_nowhere_else() {
     }
     assert_eq!(authorized("host", &format!("pinhole {host}")), Ok("host, with a token".into()));
     let once = format!("Pinhole {host}");
-    assert_eq!(asks(&[("authorization", Some(&once)), ("authorization", Some(&once))]), Err(Refusal::Malformed));
+    assert_eq!(
+        asks(&[("authorization", Some(&once)), ("authorization", Some(&once))]),
+        Err(Refusal::Malformed)
+    );
 }
 
 #[test]
@@ -202,7 +245,10 @@ fn no_secret_is_shown() {
         ("sec-websocket-protocol", Some("pinhole.1, host-417")),
     ]));
     let shown = format!("{:?}", asked.unwrap());
-    assert!(!shown.contains(TOKEN) && !shown.contains("5e0c") && !shown.contains("94, 12"), "{shown}");
+    assert!(
+        !shown.contains(TOKEN) && !shown.contains("5e0c") && !shown.contains("94, 12"),
+        "{shown}"
+    );
 }
 
 proptest! {
@@ -212,7 +258,8 @@ proptest! {
         authorization in prop::collection::vec(any::<u8>(), 0..80),
         key in "[ -~]{0,30}",
     ) {
-        let mut parts = request(&[("sec-websocket-key", Some(&key)), ("sec-websocket-protocol", None)]);
+        let mut parts =
+            request(&[("sec-websocket-key", Some(&key)), ("sec-websocket-protocol", None)]);
         for value in protocol.iter().filter_map(|bytes| HeaderValue::from_bytes(bytes).ok()) {
             parts.headers.append(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
@@ -224,7 +271,11 @@ proptest! {
 
     /// Near misses too.
     #[test]
-    fn words_of_our_alphabet_are_answered(word in "(host|join|link|-|[0-9]|[a-f]|joiner|,| |pinhole\\.[0-9]){0,40}", authorization in "(Pinhole|owner|host|=|,| |[0-9a-f]){0,40}") {
+    fn words_of_our_alphabet_are_answered(
+        word in "(host|join|link|-|[0-9]|[a-f]|joiner|,| \
+                                                  |pinhole\\.[0-9]){0,40}",
+        authorization in "(Pinhole|owner|host|=|,| |[0-9a-f]){0,40}",
+    ) {
         let _ = authorized(&word, &authorization);
     }
 }

@@ -17,10 +17,14 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Connections that the kernel keeps for us to accept: what a restart brings back at once.
 const BACKLOG: i32 = 1024;
-/// A peer that is gone without a word is noticed after two minutes: as long as a number is kept for its host.
-const KEEPALIVE: TcpKeepalive =
-    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15)).with_retries(4);
-/// Bytes that a receiver has not been sent yet: what its kernel buffers beyond is of no use to it, and memory of this machine.
+/// A peer that is gone without a word is noticed after two minutes: as long as a number is kept for
+/// its host.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
+/// Bytes that a receiver has not been sent yet: what its kernel buffers beyond is of no use to it,
+/// and memory of this machine.
 const UNSENT: u32 = 128 * 1024;
 
 /// Why a relay cannot run.
@@ -55,7 +59,8 @@ pub fn listen(address: SocketAddr, others: &[SocketAddr]) -> Result<TcpListener,
         if address.is_ipv6() {
             // `[::]` is everything, unless IPv4 is named besides.
             let besides = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
-            socket.set_only_v6(address.ip() != IpAddr::from([0; 16]) || others.iter().any(besides))?;
+            socket
+                .set_only_v6(address.ip() != IpAddr::from([0; 16]) || others.iter().any(besides))?;
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -67,11 +72,13 @@ pub fn listen(address: SocketAddr, others: &[SocketAddr]) -> Result<TcpListener,
 
 /// TLS with this certificate.
 pub fn tls(files: &TlsFiles) -> Result<TlsAcceptor, BindError> {
-    let unreadable = |path: &PathBuf, error: &dyn fmt::Display| BindError::File(path.clone(), error.to_string());
+    let unreadable =
+        |path: &PathBuf, error: &dyn fmt::Display| BindError::File(path.clone(), error.to_string());
     let chain = CertificateDer::pem_file_iter(&files.certificates)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable(&files.certificates, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, &error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, &error))?;
     let unusable = |error: tokio_rustls::rustls::Error| BindError::Certificate(error.to_string());
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

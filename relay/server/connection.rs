@@ -1,4 +1,5 @@
-//! One connection from its upgrade to its pair or its end: it hears what the hall decides, and tells the hall what it hears.
+//! One connection from its upgrade to its pair or its end: it hears what the hall decides, and
+//! tells the hall what it hears.
 
 use super::Relay;
 use super::hall::{Admission, Meeting, Order, Ticket};
@@ -53,12 +54,31 @@ struct Ended;
 
 impl Side {
     /// A connection that has just been upgraded, seen at this address.
-    pub fn new(relay: Arc<Relay>, socket: Socket, verb: Verb, admission: Admission, seen: IpAddr, open: Arc<()>) -> Self {
-        let longest = if matches!(verb, Verb::Host | Verb::Back(..)) { MESSAGE + ATTEMPT } else { MESSAGE };
+    pub fn new(
+        relay: Arc<Relay>,
+        socket: Socket,
+        verb: Verb,
+        admission: Admission,
+        seen: IpAddr,
+        open: Arc<()>,
+    ) -> Self {
+        let longest =
+            if matches!(verb, Verb::Host | Verb::Back(..)) { MESSAGE + ATTEMPT } else { MESSAGE };
         let frames = Frames::new(Arc::clone(&relay.pool), longest);
         let ticket = relay.hall.enter(verb, admission.source());
         let control = Bucket::new(relay.hall.now(), relay.control);
-        Self { socket, frames, ticket, admission, relay, control, rests: None, _open: open, seen, told: Instant::now() }
+        Self {
+            socket,
+            frames,
+            ticket,
+            admission,
+            relay,
+            control,
+            rests: None,
+            _open: open,
+            seen,
+            told: Instant::now(),
+        }
     }
 
     /// The whole life of a connection.
@@ -129,7 +149,9 @@ impl Side {
         match kind {
             Kind::Binary => self.relay.hall.tell(Input::Message(connection, payload)),
             Kind::Text => match words::hear(payload) {
-                Some(Heard::Confirmed { attempt }) => self.relay.hall.tell(Input::Confirmed(connection, attempt)),
+                Some(Heard::Confirmed { attempt }) => {
+                    self.relay.hall.tell(Input::Confirmed(connection, attempt))
+                }
                 Some(Heard::Burn) => self.relay.hall.tell(Input::Burn(connection)),
                 None => self.ticket.broke(),
             },
@@ -137,7 +159,8 @@ impl Side {
                 if self.relay.is_time(&mut self.told) {
                     self.relay.hall.tell(Input::Frame(connection));
                 }
-                let answer = if kind == Kind::Ping { frame(Kind::Pong, payload) } else { Vec::new() };
+                let answer =
+                    if kind == Kind::Ping { frame(Kind::Pong, payload) } else { Vec::new() };
                 put(&mut self.socket, &answer, self.relay.patience).await.map_err(|_| Ended)?;
             }
             Kind::Close => match close_answer(payload) {
@@ -194,8 +217,8 @@ async fn put(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], within: Duration)
     .await?
 }
 
-/// Sends a close frame, and lets the other side end the connection, so that what it has not read yet is not lost to a reset. Whoever goes on
-/// to send is not read for ever.
+/// Sends a close frame, and lets the other side end the connection, so that what it has not read
+/// yet is not lost to a reset. Whoever goes on to send is not read for ever.
 pub async fn farewell(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), payload: &[u8]) {
     let bye = async {
         socket.write_all(&frame(Kind::Close, payload)).await?;
@@ -223,7 +246,9 @@ pub fn close_payload(ending: Ending) -> Vec<u8> {
 
 /// The answer to a close frame: its code; nothing if it may not have that (RFC 6455, 7.4).
 pub fn close_answer(payload: &[u8]) -> Option<Vec<u8>> {
-    let Some((code, reason)) = payload.split_first_chunk::<2>() else { return payload.is_empty().then(Vec::new) };
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return payload.is_empty().then(Vec::new);
+    };
     let may = matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999);
     (may && core::str::from_utf8(reason).is_ok()).then(|| code.to_vec())
 }

@@ -1,4 +1,5 @@
-//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task what it has to do, an outbox for each.
+//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task
+//! what it has to do, an outbox for each.
 
 use crate::counters::Counters;
 use crate::limits::Limits;
@@ -46,7 +47,8 @@ pub struct Hall {
     state: Mutex<State>,
     /// The next deadline is another.
     rescheduled: Notify,
-    /// Time is counted from here. It stands still while the machine sleeps, and so do the connections.
+    /// Time is counted from here. It stands still while the machine sleeps, and so do the
+    /// connections.
     origin: Clock,
     counters: Arc<Counters>,
 }
@@ -55,8 +57,19 @@ impl Hall {
     /// Nobody is here.
     pub fn new(limits: Limits, key: OwnerKey, counters: Arc<Counters>) -> Self {
         let now = Instant::from_millis(0);
-        let state = State { pairing: Pairing::new(now, limits, key), seats: BTreeMap::new(), next: 0, wake_at: None, draining: false };
-        Self { state: Mutex::new(state), rescheduled: Notify::new(), origin: Clock::now(), counters }
+        let state = State {
+            pairing: Pairing::new(now, limits, key),
+            seats: BTreeMap::new(),
+            next: 0,
+            wake_at: None,
+            draining: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            rescheduled: Notify::new(),
+            origin: Clock::now(),
+            counters,
+        }
     }
 
     /// The time, as the pairing counts it.
@@ -90,13 +103,18 @@ impl Hall {
         let mut state = self.state();
         let connection = Connection(state.next);
         state.next = state.next.saturating_add(1);
-        state.seats.insert(connection, Seat { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false });
+        state.seats.insert(
+            connection,
+            Seat { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false },
+        );
         if state.draining {
             state.order(connection, |outbox| outbox.close(Ending::Away));
         } else {
             let input = match verb {
                 Verb::Host => Input::Host { connection, source, back: None, wall: wall() },
-                Verb::Back(nameplate, owner) => Input::Host { connection, source, back: Some((nameplate, owner)), wall: wall() },
+                Verb::Back(nameplate, owner) => {
+                    Input::Host { connection, source, back: Some((nameplate, owner)), wall: wall() }
+                }
                 Verb::Join(nameplate) => {
                     self.counters.joins.inc();
                     tracing::debug!(target: "pinhole_relay", event = "join");
@@ -121,13 +139,23 @@ impl Hall {
         for action in list {
             self.count(&action, confirmed);
             match action {
-                Action::Tell(connection, reply) => state.order(connection, |outbox| outbox.tell(reply)),
-                Action::Send(connection, bytes) => state.order(connection, |outbox| outbox.send(bytes)),
-                Action::Refuse(connection, refusal) => state.order(connection, |outbox| outbox.refuse(refusal)),
-                Action::Close(connection, why) => state.order(connection, |outbox| outbox.close(Ending::Why(why))),
+                Action::Tell(connection, reply) => {
+                    state.order(connection, |outbox| outbox.tell(reply))
+                }
+                Action::Send(connection, bytes) => {
+                    state.order(connection, |outbox| outbox.send(bytes))
+                }
+                Action::Refuse(connection, refusal) => {
+                    state.order(connection, |outbox| outbox.refuse(refusal))
+                }
+                Action::Close(connection, why) => {
+                    state.order(connection, |outbox| outbox.close(Ending::Why(why)))
+                }
                 Action::Pair(one, other) => {
                     let (bring, receive) = oneshot::channel();
-                    for (connection, meeting) in [(other, Meeting::Await(receive)), (one, Meeting::Bring(bring))] {
+                    for (connection, meeting) in
+                        [(other, Meeting::Await(receive)), (one, Meeting::Bring(bring))]
+                    {
                         state.order(connection, |outbox| outbox.pair(meeting));
                         if let Some(seat) = state.seats.get_mut(&connection) {
                             seat.paired = true;
@@ -142,7 +170,8 @@ impl Hall {
         }
     }
 
-    /// Counts what is about to be done, because a host has confirmed or for another reason, and logs that it happened: to whom is in no log.
+    /// Counts what is about to be done, because a host has confirmed or for another reason, and
+    /// logs that it happened: to whom is in no log.
     fn count(&self, action: &Action, confirmed: bool) {
         match action {
             Action::Tell(_, Reply::Number { .. }) => {
@@ -170,7 +199,9 @@ impl Hall {
         loop {
             let wake_at = self.state().wake_at;
             let due = async {
-                match wake_at.and_then(|at| self.origin.checked_add(at.since(Instant::from_millis(0)))) {
+                match wake_at
+                    .and_then(|at| self.origin.checked_add(at.since(Instant::from_millis(0))))
+                {
                     Some(at) => sleep_until(at).await,
                     None => core::future::pending().await,
                 }

@@ -19,7 +19,8 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The longest head of a request, in bytes: what hyper allows at least. One of ours has some hundred.
+/// The longest head of a request, in bytes: what hyper allows at least. One of ours has some
+/// hundred.
 const REQUEST: usize = 8192;
 
 /// A connection that was accepted and has yet to say what it wants.
@@ -38,7 +39,8 @@ struct Upgraded {
     seen: IpAddr,
 }
 
-/// Serves one request on a connection from `peer`, and returns the connection if that was an upgrade.
+/// Serves one request on a connection from `peer`, and returns the connection if that was an
+/// upgrade.
 pub async fn serve(
     relay: &Arc<Relay>,
     routes: Router,
@@ -47,7 +49,8 @@ pub async fn serve(
     admission: Option<Admission>,
     open: Arc<()>,
 ) -> Option<super::connection::Side> {
-    let arrival = Arc::new(Arrival { peer, admission: Mutex::new(admission), upgraded: Mutex::default() });
+    let arrival =
+        Arc::new(Arrival { peer, admission: Mutex::new(admission), upgraded: Mutex::default() });
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Arc::clone(&arrival));
@@ -61,11 +64,13 @@ pub async fn serve(
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    // Were this to end each connection, hyper would add `close` to the 101 too, where clients take nothing but `Upgrade`.
+    // Were this to end each connection, hyper would add `close` to the 101 too, where clients take
+    // nothing but `Upgrade`.
     http.max_buf_size(REQUEST);
     // What breaks here is the other side's or the network's, and it has seen it.
     http.serve_connection(TokioIo::new(stream), service).with_upgrades().await.ok()?;
-    let Upgraded { upgrade, verb, admission, seen } = arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let Upgraded { upgrade, verb, admission, seen } =
+        arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
     let socket = Socket::new(parts.io.into_inner(), &parts.read_buf);
     Some(super::connection::Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
@@ -82,24 +87,40 @@ pub fn routes(relay: &Arc<Relay>, metrics: bool) -> Router {
 
 /// What is served where only metrics are.
 pub fn metrics_routes(relay: &Arc<Relay>) -> Router {
-    Router::new().route("/health", get(health)).route("/metrics", get(metrics)).with_state(Arc::clone(relay))
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::clone(relay))
 }
 
 async fn health(State(relay): State<Arc<Relay>>) -> Response<Body> {
-    let (status, text) = if relay.hall.is_draining() { (StatusCode::SERVICE_UNAVAILABLE, "draining") } else { (StatusCode::OK, "ok") };
+    let (status, text) = if relay.hall.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ok")
+    };
     let body = format!("{{\"status\":\"{text}\"}}\n");
     answer(status, &[(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body)
 }
 
 async fn metrics(State(relay): State<Arc<Relay>>) -> Response<Body> {
     match relay.counters.text(&relay.moment()) {
-        Ok(text) => answer(StatusCode::OK, &[(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))], text),
+        Ok(text) => answer(
+            StatusCode::OK,
+            &[(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE))],
+            text,
+        ),
         Err(_) => answer(StatusCode::INTERNAL_SERVER_ERROR, &[], ""),
     }
 }
 
-/// An upgrade on any path, because a proxy may have left some of its own; for everybody else the page.
-async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc<Arrival>>, request: Request) -> Response<Body> {
+/// An upgrade on any path, because a proxy may have left some of its own; for everybody else the
+/// page.
+async fn meet(
+    State(relay): State<Arc<Relay>>,
+    Extension(arrival): Extension<Arc<Arrival>>,
+    request: Request,
+) -> Response<Body> {
     if !request::wants_upgrade(request.headers()) {
         return page::answer(request.method());
     }
@@ -124,7 +145,11 @@ async fn meet(State(relay): State<Arc<Relay>>, Extension(arrival): Extension<Arc
     }
 }
 
-fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Response<Body>, Refusal> {
+fn upgrade(
+    relay: &Arc<Relay>,
+    arrival: &Arrival,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
     if relay.hall.is_draining() {
         return Err(Refusal::Ending);
     }
@@ -141,7 +166,8 @@ fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Re
     relay.admits(&asked)?;
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refusal::Upgrade)?;
     let accept = HeaderValue::from_str(&asked.accept).map_err(|_| Refusal::Malformed)?;
-    *arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Upgraded { upgrade, verb: asked.verb, admission, seen });
+    *arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some(Upgraded { upgrade, verb: asked.verb, admission, seen });
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
@@ -152,7 +178,11 @@ fn upgrade(relay: &Arc<Relay>, arrival: &Arrival, request: Request) -> Result<Re
 }
 
 /// A response with these headers.
-fn answer(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: impl Into<Bytes>) -> Response<Body> {
+fn answer(
+    status: StatusCode,
+    headers: &[(HeaderName, HeaderValue)],
+    body: impl Into<Bytes>,
+) -> Response<Body> {
     let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
     response.headers_mut().extend(headers.iter().cloned());

@@ -33,11 +33,12 @@ pub enum Heard {
 pub fn say(reply: Reply, seen: IpAddr) -> String {
     let said = match reply {
         Reply::Number { nameplate, owner, attempt } => {
-            let owner = owner.bytes().iter().fold(String::with_capacity(2 * TOKEN), |mut text, byte| {
-                // Writing to a string does not fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+            let owner =
+                owner.bytes().iter().fold(String::with_capacity(2 * TOKEN), |mut text, byte| {
+                    // Writing to a string does not fail.
+                    let _ = write!(text, "{byte:02x}");
+                    text
+                });
             Said::Number { number: nameplate.number(), owner, attempt, seen }
         }
         Reply::Waiting => Said::Waiting { seen },

@@ -1,4 +1,5 @@
-//! What agents are given besides commands: the plugin, its way into their configuration, and the MCP server.
+//! What agents are given besides commands: the plugin, its way into their configuration, and the
+//! MCP server.
 
 pub mod mcp;
 pub mod plugin;

@@ -1,4 +1,5 @@
-//! The plugin directory, which is in the program too, so that the skill is always of the version that runs its commands.
+//! The plugin directory, which is in the program too, so that the skill is always of the version
+//! that runs its commands.
 
 /// A file of the plugin: its path below the plugin's directory, and its text.
 pub type File = (&'static str, &'static str);
@@ -7,7 +8,8 @@ macro_rules! files {
     ($($path:literal),* $(,)?) => { &[$(($path, include_str!(concat!("plugin/", $path)))),*] };
 }
 
-/// All of them. The directory is a plugin of Claude Code with a marketplace of its own, a plugin of Codex, and an Agent Plugin 1.0.0.
+/// All of them. The directory is a plugin of Claude Code with a marketplace of its own, a plugin of
+/// Codex, and an Agent Plugin 1.0.0.
 pub const FILES: &[File] = files![
     ".claude-plugin/marketplace.json",
     ".claude-plugin/plugin.json",

@@ -11,8 +11,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600,
         _ => return Err("a time is a number and s, m or h, such as 90s, 30m or 4h".into()),
     };
-    let number: u64 = number.parse().map_err(|_| "a time is a whole number and s, m or h, such as 90s, 30m or 4h".to_owned())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that time is too long".into())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a time is a whole number and s, m or h, such as 90s, 30m or 4h".to_owned())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that time is too long".into())
 }
 
 /// A time that a channel may rest: one minute to a day (DESIGN 3.4).
@@ -24,7 +29,9 @@ pub(super) fn ttl(text: &str) -> Result<Duration, String> {
 
 /// `500M`, `1.5GB`, `10GiB`, or bytes: K, M, G and T are decimal, Ki, Mi, Gi and Ti binary.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "a size is a number and K, M, G or T (or Ki, Mi, Gi, Ti), such as 500M or 1.5GiB".to_owned();
+    let wrong = || {
+        "a size is a number and K, M, G or T (or Ki, Mi, Gi, Ti), such as 500M or 1.5GiB".to_owned()
+    };
     let (number, unit) = split(text);
     let unit = unit.strip_suffix(['b', 'B']).unwrap_or(unit);
     let (base, power) = match unit.to_ascii_lowercase().as_str() {
@@ -63,8 +70,21 @@ mod tests {
     #[test]
     fn times_are_read_as_typed() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!([ttl("60s"), ttl("1m"), ttl("24h")].map(|t| t.map(|t| t.as_secs())), [Ok(60), Ok(60), Ok(86_400)]);
-        for bad in ["59s", "25h", "", "h", "-1m", "1d", "1.5h", "99999999999999999999h", "18446744073709551615h"] {
+        assert_eq!(
+            [ttl("60s"), ttl("1m"), ttl("24h")].map(|t| t.map(|t| t.as_secs())),
+            [Ok(60), Ok(60), Ok(86_400)]
+        );
+        for bad in [
+            "59s",
+            "25h",
+            "",
+            "h",
+            "-1m",
+            "1d",
+            "1.5h",
+            "99999999999999999999h",
+            "18446744073709551615h",
+        ] {
             assert!(ttl(bad).is_err(), "{bad}");
         }
     }

@@ -25,8 +25,10 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-In a channel that is open here the answer is the next text that comes once the other side has the question, also
-if that was meant for something said before. A whole code that is not open here, or waits here for the other side, is joined for the
+In a channel that is open here the answer is the next text that comes once the other side has the \
+                       question, also
+if that was meant for something said before. A whole code that is not open here, or waits here for \
+                       the other side, is joined for the
 question and closed after the answer.
 
 Examples:
@@ -35,7 +37,8 @@ Examples:
   pinhole ask 9471-walrus-clipboard-mango \"are you there?\" --timeout 10s
   git diff | pinhole ask 9471 - -o - > review.txt     a long question, its answer alone in a file")]
 pub(super) struct Args {
-    /// The channel: its number if it is open here, else its code or link; "-" reads that from standard input
+    /// The channel: its number if it is open here, else its code or link; "-" reads that from
+    /// standard input
     #[arg(value_name = "CODE")]
     code: String,
     /// The question; "-" reads it from standard input. With --label it may be alone
@@ -44,7 +47,8 @@ pub(super) struct Args {
     /// Words that were typed without quotes: not taken, but said
     #[arg(hide = true)]
     more: Vec<String>,
-    /// "-": the answer alone goes to standard output, byte for byte and whatever its length, and lines about it to standard error
+    /// "-": the answer alone goes to standard output, byte for byte and whatever its length, and
+    /// lines about it to standard error
     #[arg(short = 'o', long = "output", value_name = "-", value_parser = ["-"])]
     to: Option<String>,
     /// How long to wait for the answer
@@ -84,8 +88,11 @@ impl Args {
     /// The channel that is meant, if it is open here.
     pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
         if self.channel.detach {
-            return Err(Failure::new(Kind::Usage, "ask waits for an answer and then ends, so there is nothing to detach")
-                .next("hold a channel open and ask in it: pinhole connect CODE --detach"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "ask waits for an answer and then ends, so there is nothing to detach",
+            )
+            .next("hold a channel open and ask in it: pinhole connect CODE --detach"));
         }
         if self.question.is_none() {
             // The channel is that of a label, which is no code's.
@@ -99,21 +106,33 @@ impl Args {
         }
         if self.code == "-" {
             if self.question.as_deref() == Some("-") {
-                return Err(Failure::new(Kind::Usage, "standard input can be only one of the code and the question")
-                    .next("write the question on the command line"));
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "standard input can be only one of the code and the question",
+                )
+                .next("write the question on the command line"));
             }
             self.code = from_stdin()?.trim().to_owned();
         }
-        if let Some(split) = Split::of(&self.code, self.question.iter().chain(&self.more).map(String::as_str)) {
+        if let Some(split) =
+            Split::of(&self.code, self.question.iter().chain(&self.more).map(String::as_str))
+        {
             return Err(split.asked());
         }
         if !self.more.is_empty() {
-            return Err(Failure::new(Kind::Usage, "ask takes one question").next("put it in quotes: pinhole ask CODE \"QUESTION\""));
+            return Err(Failure::new(Kind::Usage, "ask takes one question")
+                .next("put it in quotes: pinhole ask CODE \"QUESTION\""));
         }
-        let mut found = find(&which(Some(&self.code), self.channel.label.clone(), self.role)?, &Visitor::here()).await?;
+        let mut found = find(
+            &which(Some(&self.code), self.channel.label.clone(), self.role)?,
+            &Visitor::here(),
+        )
+        .await?;
         if shape(&self.code) != Shape::Number && self.role.is_none() {
             // Who has the whole code of a host that waits here is the one whom it waits for.
-            found.retain(|found| found.about.role != Role::Host || found.about.state != State::Waiting);
+            found.retain(|found| {
+                found.about.role != Role::Host || found.about.state != State::Waiting
+            });
         }
         one(found, "ask")
     }
@@ -138,10 +157,16 @@ impl Args {
         };
         let wrong = |kind, what: String| Err(Failure::new(kind, format!("the question {what}")));
         match text.len() {
-            0 => wrong(Kind::Usage, "is empty".into()).map_err(|failure| failure.next("write it as: pinhole ask CODE \"QUESTION\"")),
+            0 => wrong(Kind::Usage, "is empty".into())
+                .map_err(|failure| failure.next("write it as: pinhole ask CODE \"QUESTION\"")),
             1..=Body::MAX => Ok(text),
-            _ => wrong(Kind::TooLong, format!("is longer than the {} bytes of one message", Body::MAX))
-                .map_err(|failure| failure.next("send the long part as a file before: pinhole send CODE --file PATH")),
+            _ => wrong(
+                Kind::TooLong,
+                format!("is longer than the {} bytes of one message", Body::MAX),
+            )
+            .map_err(|failure| {
+                failure.next("send the long part as a file before: pinhole send CODE --file PATH")
+            }),
         }
     }
 
@@ -150,11 +175,16 @@ impl Args {
             return Err(no_channel_of(&self.code));
         }
         let given = code::parse(&self.code)?;
-        let question = Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };
+        let question =
+            Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };
         // What comes besides the answer is kept, and asks nobody anything.
         let taking = Taking {
             to: Destination::Private,
-            policy: Policy { max_size: Some(UNWATCHED), max_entries: Some(UNWATCHED_ENTRIES), ..Policy::default() },
+            policy: Policy {
+                max_size: Some(UNWATCHED),
+                max_entries: Some(UNWATCHED_ENTRIES),
+                ..Policy::default()
+            },
             person: person && Agent::here().is_none(),
             ask: false,
             fenced: Agent::here().is_some(),
@@ -162,7 +192,12 @@ impl Args {
             secret: SecretPlace::Private,
             long_texts_to_file: !for_people,
         };
-        let plan = Plan { taking: Some(taking), question: Some(question), aside: given.aside, ..self.channel.plan(Want::Both, person)? };
+        let plan = Plan {
+            taking: Some(taking),
+            question: Some(question),
+            aside: given.aside,
+            ..self.channel.plan(Want::Both, person)?
+        };
         Ok((plan, Meet::Join(Box::new(given.address))))
     }
 }

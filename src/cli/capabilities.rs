@@ -1,4 +1,5 @@
-//! `capabilities`: what this program can do, for a program to read. Everything is taken from where it is decided.
+//! `capabilities`: what this program can do, for a program to read. Everything is taken from where
+//! it is decided.
 
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
@@ -95,9 +96,12 @@ fn commands(command: &Command) -> Vec<Value> {
 }
 
 fn described(command: &Command) -> Value {
-    let visible: Vec<&Arg> =
-        command.get_arguments().filter(|arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")).collect();
-    let (arguments, options): (Vec<&Arg>, Vec<&Arg>) = visible.into_iter().partition(|arg| arg.is_positional());
+    let visible: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version"))
+        .collect();
+    let (arguments, options): (Vec<&Arg>, Vec<&Arg>) =
+        visible.into_iter().partition(|arg| arg.is_positional());
     let mut fields = Map::new();
     let mut field = |name: &str, value: Value| {
         // What there is none of is left out.
@@ -145,7 +149,8 @@ fn values(arg: &Arg) -> Map<String, Value> {
     if let Some([name, ..]) = arg.get_value_names() {
         fields.insert("value".to_owned(), name.as_str().into());
     }
-    let possible: Vec<Value> = arg.get_possible_values().iter().map(|value| value.get_name().into()).collect();
+    let possible: Vec<Value> =
+        arg.get_possible_values().iter().map(|value| value.get_name().into()).collect();
     if !possible.is_empty() {
         fields.insert("values".to_owned(), possible.into());
     }
@@ -165,7 +170,11 @@ fn lines(schema: &Value) -> Vec<Value> {
         .into_iter()
         .flat_map(|body| {
             // What a type consists of may be written once for several, or for all events together.
-            let named = body["$ref"].as_str().and_then(|place| place.strip_prefix('#')).and_then(|place| schema.pointer(place)).cloned();
+            let named = body["$ref"]
+                .as_str()
+                .and_then(|place| place.strip_prefix('#'))
+                .and_then(|place| schema.pointer(place))
+                .cloned();
             let events = named.as_ref().map(variants).unwrap_or_default();
             if events.is_empty() {
                 return vec![line(&[schema, &body, named.as_ref().unwrap_or(&Value::Null)])];
@@ -177,11 +186,19 @@ fn lines(schema: &Value) -> Vec<Value> {
 
 /// A line from the parts of the schema that it consists of, the general ones first.
 fn line(parts: &[&Value]) -> Value {
-    let names = |part: &&Value| part["properties"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let required: Vec<&Value> = parts.iter().filter_map(|part| part["required"].as_array()).flatten().collect();
+    let names = |part: &&Value| {
+        part["properties"]
+            .as_object()
+            .map(|fields| fields.keys().cloned().collect::<Vec<_>>())
+            .unwrap_or_default()
+    };
+    let required: Vec<&Value> =
+        parts.iter().filter_map(|part| part["required"].as_array()).flatten().collect();
     let (has, may_have): (Vec<Value>, Vec<Value>) =
         parts.iter().flat_map(names).map(Value::from).partition(|name| required.contains(&name));
-    let constant = |name: &str| parts.iter().map(|part| &part["properties"][name]["const"]).find(|word| !word.is_null());
+    let constant = |name: &str| {
+        parts.iter().map(|part| &part["properties"][name]["const"]).find(|word| !word.is_null())
+    };
     let about = parts.iter().rev().map(|part| &part["description"]).find(|about| !about.is_null());
     let mut fields = Map::new();
     for name in ["type", "event"] {

@@ -17,9 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. What nobody has received of a
-session in the background is printed, as `pinhole receive` would, before that is gone. A channel stays open (exit 11)
-while it holds secrets that nobody has taken, which `pinhole receive --secret-to-file FILE` does, or something to send that
+What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. \
+                       What nobody has received of a
+session in the background is printed, as `pinhole receive` would, before that is gone. A channel \
+                       stays open (exit 11)
+while it holds secrets that nobody has taken, which `pinhole receive --secret-to-file FILE` does, \
+                       or something to send that
 waits for the other side to come; --now drops that.
 
 Examples:
@@ -29,7 +32,8 @@ Examples:
 pub(super) struct Args {
     #[command(flatten)]
     which: which::Args,
-    /// Break off what is under way, and drop secrets that nobody has taken and what waits for the other side
+    /// Break off what is under way, and drop secrets that nobody has taken and what waits for the
+    /// other side
     #[arg(long)]
     now: bool,
     #[command(flatten)]
@@ -51,9 +55,17 @@ impl Args {
         }
         let (until, several) = (Instant::now() + PATIENCE, sides.len() > 1);
         for side in sides {
-            let mut last = Last { of: several.then_some(&side.about), long_texts: LongTexts::default(), printed: Ok(()) };
-            // The other side of one that has been closed ends by itself, or has secrets that nobody has taken.
-            let closed = side.close(self.now, until.saturating_duration_since(Instant::now()), |line| last.print(line, report));
+            let mut last = Last {
+                of: several.then_some(&side.about),
+                long_texts: LongTexts::default(),
+                printed: Ok(()),
+            };
+            // The other side of one that has been closed ends by itself, or has secrets that nobody
+            // has taken.
+            let closed =
+                side.close(self.now, until.saturating_duration_since(Instant::now()), |line| {
+                    last.print(line, report)
+                });
             let failed = closed.await?;
             last.printed?;
             // That it was closed is no news.
@@ -78,7 +90,8 @@ impl Last<'_> {
     fn print(&mut self, line: &str, report: &mut Report) -> bool {
         if let Some(about) = self.of.take() {
             // The lines matter, and are tried.
-            let _ = report.event(&Event::Session(About { code: None, ..about.clone() }), Instant::now());
+            let _ = report
+                .event(&Event::Session(About { code: None, ..about.clone() }), Instant::now());
         }
         if self.printed.is_ok() {
             self.printed = self.long_texts.relay(line, report);

@@ -34,8 +34,8 @@ pub(super) fn spoken(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The code of `PINHOLE_CODE`, or of the question `Code:` where a person is; nothing if that is answered with Enter alone, or nobody is
-/// asked.
+/// The code of `PINHOLE_CODE`, or of the question `Code:` where a person is; nothing if that is
+/// answered with Enter alone, or nobody is asked.
 pub(super) fn asked(person: bool) -> Result<Option<Given>, Failure> {
     if let Some(code) = from_environment()? {
         return parse(&code).map(Some);
@@ -52,7 +52,9 @@ pub(super) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
         Ok(code) if code.trim().is_empty() => Ok(None),
         Ok(code) => Ok(Some(Zeroizing::new(code))),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::new(Kind::CodeMalformed, "PINHOLE_CODE is not text")),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Failure::new(Kind::CodeMalformed, "PINHOLE_CODE is not text"))
+        }
     }
 }
 
@@ -61,12 +63,21 @@ pub(super) fn parse(text: &str) -> Result<Given, Failure> {
     let pasted = pasted(text);
     let address = CodeAddress::parse(&pasted.code).map_err(|error| {
         // The sentence may hold the mistyped word; it is for the user who typed it, here and now.
-        let kind = if error.fault() == CodeFault::UnknownWord { Kind::CodeUnknownWord } else { Kind::CodeMalformed };
-        Failure::new(kind, error.explain()).next("check the code with the other side; nothing was sent, so it is still good")
+        let kind = if error.fault() == CodeFault::UnknownWord {
+            Kind::CodeUnknownWord
+        } else {
+            Kind::CodeMalformed
+        };
+        Failure::new(kind, error.explain())
+            .next("check the code with the other side; nothing was sent, so it is still good")
     })?;
     let aside = (!pasted.unheeded.is_empty()).then(|| {
-        let detail = format!("only the code counts of the line that was pasted, and not its options: {}", pasted.unheeded.join(", "));
-        Failure::notice(Kind::OptionsIgnored, detail).next("write behind the code those that are wanted")
+        let detail = format!(
+            "only the code counts of the line that was pasted, and not its options: {}",
+            pasted.unheeded.join(", ")
+        );
+        Failure::notice(Kind::OptionsIgnored, detail)
+            .next("write behind the code those that are wanted")
     });
     Ok(Given { address, typed: pasted.code, aside })
 }
@@ -78,7 +89,10 @@ pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
         Ok(0) => Err(Failure::new(Kind::CodeMalformed, "standard input holds no code")
             .next("write the code to standard input, or name it in place of the -")),
         Ok(_) => Ok(line),
-        Err(error) => Err(Failure::new(Kind::CodeMalformed, format!("no code can be read from standard input: {error}"))),
+        Err(error) => Err(Failure::new(
+            Kind::CodeMalformed,
+            format!("no code can be read from standard input: {error}"),
+        )),
     }
 }
 
@@ -143,9 +157,16 @@ mod tests {
         ] {
             assert_eq!(read(&line.replace("CODE", CODE)), Some((CODE.to_owned(), None)), "{line}");
         }
-        for line in
-            ["pinhole", "/pinhole connect", "pinhole host CODE", "..", "connect connect CODE", "CODE CODE", "CODE and so on", "see CODE"]
-        {
+        for line in [
+            "pinhole",
+            "/pinhole connect",
+            "pinhole host CODE",
+            "..",
+            "connect connect CODE",
+            "CODE CODE",
+            "CODE and so on",
+            "see CODE",
+        ] {
             assert!(read(&line.replace("CODE", CODE)).is_none(), "{line}");
         }
         for (line, word) in [
@@ -168,13 +189,20 @@ mod tests {
             ("pinhole take --words 4 --relay wss://other.example CODE", "--words, --relay"),
             ("pinhole --allow-exec take CODE --secret-exec -- sh", "--allow-exec, --secret-exec"),
             ("pinhole --allow / --allow-env=API_KEY connect CODE -y", "--allow, --allow-env, -y"),
-            ("pinhole take --port 9000 9471 walrus clipboard mango --insecure-relay", "--port, --insecure-relay"),
+            (
+                "pinhole take --port 9000 9471 walrus clipboard mango --insecure-relay",
+                "--port, --insecure-relay",
+            ),
             ("pinhole give --code 9471 walrus clipboard mango --exclude a", "--exclude"),
             ("pinhole take CODE --\u{1b}[2J\u{7}evil", "--2Jevil"),
         ] {
-            let (code, aside) = read(&line.replace("CODE", CODE)).unwrap_or_else(|| panic!("{line}"));
+            let (code, aside) =
+                read(&line.replace("CODE", CODE)).unwrap_or_else(|| panic!("{line}"));
             assert_eq!(code, CODE, "{line}");
-            assert!(aside.as_ref().is_some_and(|aside| aside.ends_with(&format!(": {options}"))), "{line}: {aside:?}");
+            assert!(
+                aside.as_ref().is_some_and(|aside| aside.ends_with(&format!(": {options}"))),
+                "{line}: {aside:?}"
+            );
         }
     }
 
@@ -186,19 +214,36 @@ mod tests {
             ("(CODE@[fe80::1%eth0]:9000)", "CODE@[fe80::1%eth0]:9000"),
             ("CODE@[::1]", "CODE@[::1]"),
             ("pinhole take 9471 walrus clipboard mango@box.local --no-lan", "CODE@box.local"),
-            ("<https://relay.example/a_b.c/#417-walrus-clipboard-mango>.", "https://relay.example/a_b.c/#417-walrus-clipboard-mango"),
-            ("pinhole take https://relay.example/#417_walrus_clipboard_mango -y", "https://relay.example/#417-walrus-clipboard-mango"),
+            (
+                "<https://relay.example/a_b.c/#417-walrus-clipboard-mango>.",
+                "https://relay.example/a_b.c/#417-walrus-clipboard-mango",
+            ),
+            (
+                "pinhole take https://relay.example/#417_walrus_clipboard_mango -y",
+                "https://relay.example/#417-walrus-clipboard-mango",
+            ),
         ] {
-            assert_eq!(pasted(&line.replace("CODE", CODE)).code.as_str(), typed.replace("CODE", CODE), "{line}");
+            assert_eq!(
+                pasted(&line.replace("CODE", CODE)).code.as_str(),
+                typed.replace("CODE", CODE),
+                "{line}"
+            );
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn anything_may_be_pasted(text in "\\PC*", line in "(pinhole )?(take |give )?([-a-z0-9@#.:/_=\\[\\]]{0,9} ){0,9}") {
+        fn anything_may_be_pasted(
+            text in "\\PC*",
+            line in "(pinhole )?(take |give \
+                                                           )?([-a-z0-9@#.:/_=\\[\\]]{0,9} ){0,9}",
+        ) {
             for text in [text, line] {
                 if let Ok(given) = parse(&text) {
-                    assert_eq!(given.address.code.reveal(), parse(&given.typed).ok().unwrap().address.code.reveal());
+                    assert_eq!(
+                        given.address.code.reveal(),
+                        parse(&given.typed).ok().unwrap().address.code.reveal()
+                    );
                 }
             }
         }

@@ -13,10 +13,13 @@ use std::path::Path;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Settings:
-  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. ws:// is for this machine, and elsewhere
+  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. ws:// is for this machine, \
+                       and elsewhere
             takes PINHOLE_INSECURE_RELAY=1. --relay and PINHOLE_RELAY win over it
-  ca-file   certificates (PEM) that a relay may have besides those that this machine trusts. --ca-file wins over it
-  lan       true or false: whether hosts of the local network are looked for and announced. --no-lan wins over it
+  ca-file   certificates (PEM) that a relay may have besides those that this machine trusts. \
+                       --ca-file wins over it
+  lan       true or false: whether hosts of the local network are looked for and announced. \
+                       --no-lan wins over it
 
 Examples:
   pinhole config set relay wss://relay.example
@@ -52,16 +55,21 @@ enum Verb {
 }
 
 fn key() -> impl TypedValueParser<Value = Key> {
-    PossibleValuesParser::new(Key::ALL.map(Key::name)).try_map(|name| Key::of(&name).ok_or("no setting"))
+    PossibleValuesParser::new(Key::ALL.map(Key::name))
+        .try_map(|name| Key::of(&name).ok_or("no setting"))
 }
 
 impl Args {
     /// Does it, and prints what there is to print.
     pub(super) fn run(self) -> Result<(), Failure> {
-        if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(why)) = (&self.verb, says_that("runs this command")) {
+        if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(why)) =
+            (&self.verb, says_that("runs this command"))
+        {
             // A relay that is set is dialled by all later commands, and shown the host token.
-            let detail = format!("the settings are a person's to change, and {why}: nothing was changed");
-            return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
+            let detail =
+                format!("the settings are a person's to change, and {why}: nothing was changed");
+            return Err(Failure::new(Kind::Fenced, detail)
+                .next("ask the user to run it, in a terminal of their own"));
         }
         let text = match self.verb {
             None => all(&Config::read()?, self.json)?,
@@ -80,7 +88,8 @@ impl Args {
     }
 }
 
-/// Refuses a value that every command would refuse to use. One that is no value at all is refused where it is written.
+/// Refuses a value that every command would refuse to use. One that is no value at all is refused
+/// where it is written.
 fn usable(key: Key, value: &str) -> Result<(), Failure> {
     let from = Origin::Flag("the command line");
     match key {
@@ -88,7 +97,8 @@ fn usable(key: Key, value: &str) -> Result<(), Failure> {
             Ok(Setting { value: Some(url), .. }) => {
                 RelayChoice::new(url.clone(), from, insecure_relay()?).map_err(|failure| {
                     failure.next(
-                        "use its wss:// address; or, on a network that you trust, set PINHOLE_INSECURE_RELAY=1 for this command and for those that use the relay",
+                        "use its wss:// address; or, on a network that you trust, set \
+                        PINHOLE_INSECURE_RELAY=1 for this command and for those that use the relay",
                     )
                 })?;
                 nameable(&url)
@@ -105,8 +115,12 @@ fn nameable(url: &RelayUrl) -> Result<(), Failure> {
     if !url.tls() || certifiable(url.host()).is_some() {
         return Ok(());
     }
-    let detail = format!("relay cannot be set to that: {} is a name that no certificate can be for", url.host());
-    Err(Failure::new(Kind::Usage, detail).next("check its spelling; write it as in: pinhole config set relay wss://relay.example"))
+    let detail = format!(
+        "relay cannot be set to that: {} is a name that no certificate can be for",
+        url.host()
+    );
+    Err(Failure::new(Kind::Usage, detail)
+        .next("check its spelling; write it as in: pinhole config set relay wss://relay.example"))
 }
 
 /// A setting as it is shown.
@@ -125,14 +139,18 @@ impl Shown {
                 let Setting { value, from } = Setting::relay(None, config)?;
                 let shown = value.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
                 let insecure = insecure_relay()?;
-                let refused = value.and_then(|url| RelayChoice::new(url, from.clone(), insecure).err());
+                let refused =
+                    value.and_then(|url| RelayChoice::new(url, from.clone(), insecure).err());
                 (shown, from, refused.map(|failure| failure.detail))
             }
             Key::CaFile => {
                 let setting = config.ca_file(None);
                 let but = Trust::of(&setting).err().map(|failure| failure.detail);
                 (
-                    setting.value.as_deref().map_or_else(|| "none".into(), |path: &Path| path.to_string_lossy().into_owned()),
+                    setting.value.as_deref().map_or_else(
+                        || "none".into(),
+                        |path: &Path| path.to_string_lossy().into_owned(),
+                    ),
                     setting.from,
                     but,
                 )
@@ -165,7 +183,8 @@ fn one(key: Key, as_json: bool, line: impl Fn(&Shown) -> String) -> Result<Strin
 }
 
 fn all(config: &Config, as_json: bool) -> Result<String, Failure> {
-    let shown = Key::ALL.into_iter().map(|key| Shown::of(key, config)).collect::<Result<Vec<_>, _>>()?;
+    let shown =
+        Key::ALL.into_iter().map(|key| Shown::of(key, config)).collect::<Result<Vec<_>, _>>()?;
     let file = config.path().map(|path| (path.to_string_lossy().into_owned(), path.exists()));
     if as_json {
         let settings: Vec<Value> = shown.iter().map(Shown::json).collect();

@@ -10,8 +10,10 @@ use crate::session::plan::{Meet, Plan};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can be asked, received secrets are
-held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other side has left.
+At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can \
+                       be asked, received secrets are
+held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other \
+                       side has left.
 
 Examples:
   pinhole connect 9471-walrus-clipboard-mango
@@ -20,7 +22,8 @@ Examples:
   pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers
   pinhole connect CODE --detach              goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
-    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-" reads it from standard input
+    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-"
+    /// reads it from standard input
     #[arg(value_name = "CODE", required = true)]
     code: Vec<String>,
     #[command(flatten)]
@@ -42,7 +45,11 @@ impl Args {
 
     /// Where its permissions stand.
     pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates { fencing: Some(&mut self.fencing), starts: self.receive.starts().or(self.handler.starts()), channel: &mut self.channel }
+        Gates {
+            fencing: Some(&mut self.fencing),
+            starts: self.receive.starts().or(self.handler.starts()),
+            channel: &mut self.channel,
+        }
     }
 
     pub(super) const fn channel(&self) -> &Channel {
@@ -56,8 +63,11 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         if self.code == ["-"] && self.handler.reads_stdin() {
-            return Err(Failure::new(Kind::Usage, "standard input can be only one of the code and the first text")
-                .next("write the text on the command line: --first TEXT"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "standard input can be only one of the code and the first text",
+            )
+            .next("write the text on the command line: --first TEXT"));
         }
         let given = code::given(&self.code.join(" "))?;
         let plan = host::open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?;

@@ -1,8 +1,11 @@
-//! `--detach`: the session is another process, in a process session of its own, and this one comes back as soon as there is a channel.
+//! `--detach`: the session is another process, in a process session of its own, and this one comes
+//! back as soon as there is a channel.
 //!
-//! Three processes run the same command line. The first starts the second and reads what the session prints; the second leaves the first's
-//! process session, starts the third and ends; the third is the session, in a process session of its own too. The first comes back with
-//! success only after it has asked the session whether it is there, when the second and its process group have gone.
+//! Three processes run the same command line. The first starts the second and reads what the
+//! session prints; the second leaves the first's process session, starts the third and ends; the
+//! third is the session, in a process session of its own too. The first comes back with success
+//! only after it has asked the session whether it is there, when the second and its process group
+//! have gone.
 
 use super::options::Step;
 use super::{Done, Ended, Session, plainly};
@@ -40,8 +43,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `not-detachable` where nothing lives on, and what the session itself fails with before.
 pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     if command.bytes_to_stdout() {
-        return Err(Failure::new(Kind::Usage, "-o - is standard output, and a session in the background has none")
-            .next("name a folder with -o DIR, or leave --detach out"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "-o - is standard output, and a session in the background has none",
+        )
+        .next("name a folder with -o DIR, or leave --detach out"));
     }
     lives_on()?;
     Sink::Stdout.try_out().map_err(|error| unheard(&error))?;
@@ -64,9 +70,12 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     told.trouble(report);
     let there = if gone { told.found().await } else { None };
     let Some(Found { about, .. }) = there else {
-        // On a machine that is busy it may be there all the same, under a code that nobody should use.
+        // On a machine that is busy it may be there all the same, under a code that nobody should
+        // use.
         told.abandon().await;
-        return Err(not_detachable("the session was ended as soon as it was left in the background"));
+        return Err(not_detachable(
+            "the session was ended as soon as it was left in the background",
+        ));
     };
     // What cannot be written is seen by nobody; the session goes on all the same.
     // Its code was said with the channel.
@@ -74,8 +83,13 @@ pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
     Ok(false)
 }
 
-/// Tells what the session says until it lets go of its output; whether the second process and its group have gone then.
-async fn follow((mut starter, secret): (Child, Option<SecretVec>), told: &mut Told, report: &mut Report) -> bool {
+/// Tells what the session says until it lets go of its output; whether the second process and its
+/// group have gone then.
+async fn follow(
+    (mut starter, secret): (Child, Option<SecretVec>),
+    told: &mut Told,
+    report: &mut Report,
+) -> bool {
     let group = starter.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let (Some(mut input), Some(secret)) = (starter.stdin.take(), secret) {
         // Whoever does not take it says why.
@@ -89,7 +103,8 @@ async fn follow((mut starter, secret): (Child, Option<SecretVec>), told: &mut To
             told.line(&line, report);
         }
     }
-    starter.wait().await.is_ok() && group.is_some_and(|group| test_kill_process_group(group) == Err(Errno::SRCH))
+    starter.wait().await.is_ok()
+        && group.is_some_and(|group| test_kill_process_group(group) == Err(Errno::SRCH))
 }
 
 /// The second process, and a secret that was asked for here and is to be read there.
@@ -97,8 +112,15 @@ fn starter(command: &Session) -> Result<(Child, Option<SecretVec>), Failure> {
     let (input, secret) = match (command.reads_stdin(), io::stdin().is_terminal()) {
         (false, _) => (Stdio::null(), None),
         (true, false) => (Stdio::inherit(), None),
-        (true, true) if command.asks_for_secret() => (Stdio::piped(), Some(SecretSource::Prompt.read(None)?)),
-        (true, true) => return Err(nobody_to_ask("what is typed", "name what is given, or pipe it; a code may be in PINHOLE_CODE")),
+        (true, true) if command.asks_for_secret() => {
+            (Stdio::piped(), Some(SecretSource::Prompt.read(None)?))
+        }
+        (true, true) => {
+            return Err(nobody_to_ask(
+                "what is typed",
+                "name what is given, or pipe it; a code may be in PINHOLE_CODE",
+            ));
+        }
     };
     let started = again(Step::Start).and_then(|mut again| {
         again.stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -126,17 +148,24 @@ impl Told {
     fn line(&mut self, line: &str, report: &mut Report) {
         let Ok(value) = serde_json::from_str::<Value>(line) else { return };
         let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-        let kind = |field: &str| text(field).and_then(|word| Kind::of(&word)).unwrap_or(Kind::Failed);
+        let kind =
+            |field: &str| text(field).and_then(|word| Kind::of(&word)).unwrap_or(Kind::Failed);
         match value.get("type").and_then(Value::as_str).unwrap_or_default() {
             "session" => self.session = text("session"),
             "error" => {
                 self.trouble(report);
                 let failure = Failure::new(kind("error"), text("detail").unwrap_or_default());
                 let run = value.get("run").and_then(Value::as_array);
-                let run = run.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+                let run =
+                    run.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
                 let next = text("next").map(|next| Advice::read(next, run.as_deref()));
                 let quotes_peer = text("trust").is_some();
-                self.trouble = Some(Failure { next, quotes_peer, saved_to: text("saved_to").map(PathBuf::from), ..failure });
+                self.trouble = Some(Failure {
+                    next,
+                    quotes_peer,
+                    saved_to: text("saved_to").map(PathBuf::from),
+                    ..failure
+                });
             }
             "end" => {
                 self.end = Some((value.get("exit") != Some(&0.into())).then(|| kind("reason")));
@@ -145,7 +174,9 @@ impl Told {
                 self.trouble(report);
                 match report.relay(line, Instant::now()) {
                     Ok(()) => self.heard = true,
-                    Err(error) if !self.heard || text("code").is_some() => self.unsaid = Some(error),
+                    Err(error) if !self.heard || text("code").is_some() => {
+                        self.unsaid = Some(error)
+                    }
                     // Whoever read the first lines wants no more, as `head -1`.
                     Err(_) => {}
                 }
@@ -171,7 +202,8 @@ impl Told {
         found::session(self.session.as_deref()?).await.ok().flatten()
     }
 
-    /// Ends the session, whose user does not want it any more. One that has not said what it is ends when nobody hears it.
+    /// Ends the session, whose user does not want it any more. One that has not said what it is
+    /// ends when nobody hears it.
     async fn abandon(&self) {
         if let Some(found) = self.found().await {
             let _ = found.close(true, PATIENCE, |_| true).await;
@@ -223,7 +255,9 @@ fn without_step(words: impl IntoIterator<Item = OsString>) -> impl Iterator<Item
 
 /// That nobody would hear of a session.
 fn unheard(error: &io::Error) -> Failure {
-    let detail = format!("standard output takes nothing, so nobody would know what is in the background: {error}");
+    let detail = format!(
+        "standard output takes nothing, so nobody would know what is in the background: {error}"
+    );
     Failure::new(Kind::OutputClosed, detail).next("leave it open, with room where it goes")
 }
 
@@ -237,10 +271,18 @@ mod tests {
 
     #[test]
     fn each_step_has_the_same_words_and_its_own_name() {
-        let typed = ["--allow-exec", "take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"].map(OsString::from);
+        let typed =
+            ["--allow-exec", "take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"]
+                .map(OsString::from);
         let start = words(Step::Start, typed.clone());
-        assert_eq!((&start[..2], &start[2..]), (&["--detached", "start"].map(OsString::from)[..], &typed[..]));
+        assert_eq!(
+            (&start[..2], &start[2..]),
+            (&["--detached", "start"].map(OsString::from)[..], &typed[..])
+        );
         let session = words(Step::Session, start);
-        assert_eq!((&session[..2], &session[2..]), (&["--detached", "session"].map(OsString::from)[..], &typed[..]));
+        assert_eq!(
+            (&session[..2], &session[2..]),
+            (&["--detached", "session"].map(OsString::from)[..], &typed[..])
+        );
     }
 }

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Takes at most 5 s, and says for each thing whether it works here, what was found, and what would help.
+Takes at most 5 s, and says for each thing whether it works here, what was found, and what would \
+                       help.
 Exit status 5 if something is missing without which `give` and `take` cannot work.
 
 Examples:
@@ -42,10 +43,18 @@ impl Args {
         let variable = |name: &str| std::env::var(name).ok();
         let sink = Sink::Stdout;
         let to_terminal = sink.is_terminal();
-        match format_choice(self.json, self.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal) {
+        match format_choice(
+            self.json,
+            self.human,
+            variable("PINHOLE_OUTPUT").as_deref(),
+            to_terminal,
+        ) {
             Ok(format) => {
                 let look = Look::here(sink);
-                Ended(run(&mut Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None })))
+                Ended(run(&mut Reporter::new(
+                    sink.open(),
+                    Settings { format, look, once: true, progress_every: None },
+                )))
             }
             Err(failure) => plainly(false, Err(failure)),
         }

@@ -13,24 +13,28 @@ use std::path::PathBuf;
 
 /// What may be sent.
 ///
-/// There is no variable and no setting for it: what is allowed stands on the command line, where the rules of the program that runs an
-/// agent see it.
+/// There is no variable and no setting for it: what is allowed stands on the command line, where
+/// the rules of the program that runs an agent see it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sending fence")]
 pub(super) struct Fencing {
-    /// Send nothing from outside the working directory, and nothing that commonly holds secrets: .ssh, .aws, .gnupg and their like,
-    /// .env files, private keys. On by itself where an agent runs this (AGENT, AI_AGENT,
-    /// CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE, PINHOLE_AGENT or another variable of theirs is set, and neither 0
-    /// nor false). It holds against slips and against what the other side talks an agent into, not against whoever writes this command
-    /// line, and not for texts and standard input. Relays are fenced in too (--allow-relay)
+    /// Send nothing from outside the working directory, and nothing that commonly holds secrets:
+    /// .ssh, .aws, .gnupg and their like, .env files, private keys. On by itself where an agent
+    /// runs this (AGENT, AI_AGENT, CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE,
+    /// PINHOLE_AGENT or another variable of theirs is set, and neither 0 nor false). It holds
+    /// against slips and against what the other side talks an agent into, not against whoever
+    /// writes this command line, and not for texts and standard input. Relays are fenced in too
+    /// (--allow-relay)
     #[arg(long)]
     fence: bool,
-    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the fence on. Where an agent runs this, and
-    /// with --fence, each --allow... counts only before the command's name: pinhole --allow PATH give ...
+    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the
+    /// fence on. Where an agent runs this, and with --fence, each --allow... counts only before the
+    /// command's name: pinhole --allow PATH give ...
     #[arg(long, value_name = "PATH")]
     allow: Vec<PathBuf>,
-    /// Behind the fence: send the value of this environment variable, too; may be repeated. Turns the fence on. Variables of
-    /// pinhole, of agents and of their models (ANTHROPIC_..., OPENAI_...) are never sent
+    /// Behind the fence: send the value of this environment variable, too; may be repeated. Turns
+    /// the fence on. Variables of pinhole, of agents and of their models (ANTHROPIC_...,
+    /// OPENAI_...) are never sent
     #[arg(long, value_name = "NAME")]
     allow_env: Vec<String>,
     /// Behind the fence: send also what commonly holds secrets
@@ -54,8 +58,11 @@ impl Fencing {
 
     /// What is allowed here.
     pub(super) fn behind(&self) -> impl Iterator<Item = &'static str> {
-        let allowed =
-            [("--allow", !self.allow.is_empty()), ("--allow-env", !self.allow_env.is_empty()), ("--allow-sensitive", self.allow_sensitive)];
+        let allowed = [
+            ("--allow", !self.allow.is_empty()),
+            ("--allow-env", !self.allow_env.is_empty()),
+            ("--allow-sensitive", self.allow_sensitive),
+        ];
         allowed.into_iter().filter_map(|(option, given)| given.then_some(option))
     }
 
@@ -77,7 +84,11 @@ impl Fencing {
 
     /// The fence, if it is asked for or an agent runs this.
     pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
-        let why = match says_that(if keeper == Keeper::Channel { "opened it" } else { "runs this command" }) {
+        let why = match says_that(if keeper == Keeper::Channel {
+            "opened it"
+        } else {
+            "runs this command"
+        }) {
             Some(why) => why,
             None if self.is_asked_for() => "--fence".to_owned(),
             None => return Ok(None),
@@ -89,10 +100,18 @@ impl Fencing {
     pub(super) fn always(&self, why: impl Into<String>, keeper: Keeper) -> Result<Fence, Failure> {
         if !self.allow_env.iter().all(|name| is_variable(name)) {
             // Not repeated: it may be the value itself.
-            return Err(Failure::new(Kind::Usage, "what was given to --allow-env is no name of an environment variable")
-                .next("name it as in --allow-env API_KEY, without $ and without a value"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "what was given to --allow-env is no name of an environment variable",
+            )
+            .next("name it as in --allow-env API_KEY, without $ and without a value"));
         }
-        let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?.letting_out(self.allow_env.clone());
-        Ok(fence.typed_as(if keeper == Keeper::Server { Typed::Server } else { Typed::of(&detach::typed()) }))
+        let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?
+            .letting_out(self.allow_env.clone());
+        Ok(fence.typed_as(if keeper == Keeper::Server {
+            Typed::Server
+        } else {
+            Typed::of(&detach::typed())
+        }))
     }
 }

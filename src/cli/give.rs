@@ -24,7 +24,8 @@ Shows a code at once, before anything is read; the other side runs `pinhole take
 Examples:
   pinhole give report.pdf photos/
   pinhole give --secret-env API_KEY          a secret, without its value on the command line
-  pinhole --allow ../data give ../data/a.csv    where an agent runs it: what is allowed stands in front
+  pinhole --allow ../data give ../data/a.csv    where an agent runs it: what is allowed stands in \
+                       front
   tar c . | pinhole give -                   what another program writes
   pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this code")]
 pub(super) struct Args {
@@ -33,7 +34,8 @@ pub(super) struct Args {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub ware: Wares,
-    /// Give into the channel that a `pinhole take` has opened ("-" reads the code from standard input)
+    /// Give into the channel that a `pinhole take` has opened ("-" reads the code from standard
+    /// input)
     #[arg(long, value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     code: Option<String>,
     #[command(flatten)]
@@ -51,21 +53,23 @@ pub(super) struct Wares {
     /// Give this text ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Give a secret: asked for without an echo at a terminal, where pasted lines are one secret, else read from standard input. It
-    /// takes no value: others could read that
+    /// Give a secret: asked for without an echo at a terminal, where pasted lines are one secret,
+    /// else read from standard input. It takes no value: others could read that
     #[arg(long)]
     secret: bool,
     /// Give the content of a file as a secret, called as the file is; may be repeated
     #[arg(long, value_name = "FILE")]
     secret_file: Vec<PathBuf>,
-    /// Give the value of an environment variable as a secret, called as the variable is; may be repeated
+    /// Give the value of an environment variable as a secret, called as the variable is; may be
+    /// repeated
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
     /// What the secret is called at the other side, where one is given
     #[arg(long, value_name = "LABEL")]
     secret_name: Option<String>,
-    /// Leave out of folders what matches, as in a .gitignore; may be repeated. The last one that matches decides, and with "!" in
-    /// front it keeps what an earlier one, or a .gitignore, leaves out
+    /// Leave out of folders what matches, as in a .gitignore; may be repeated. The last one that
+    /// matches decides, and with "!" in front it keeps what an earlier one, or a .gitignore, leaves
+    /// out
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
     /// Leave out what .gitignore files say, and .git
@@ -105,7 +109,11 @@ impl Args {
 
     /// Where its permissions stand.
     pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates { fencing: Some(&mut self.ware.fencing), starts: self.host.starts(), channel: &mut self.channel }
+        Gates {
+            fencing: Some(&mut self.ware.fencing),
+            starts: self.host.starts(),
+            channel: &mut self.channel,
+        }
     }
 
     pub(super) const fn channel(&self) -> &Channel {
@@ -155,7 +163,9 @@ pub(super) fn nothing() -> Failure {
 impl Wares {
     /// Whether one of them is standard input, if that is no terminal.
     fn reads_stdin(&self, paths: &[PathBuf]) -> bool {
-        self.secret || self.text.as_deref() == Some("-") || paths.iter().any(|path| path.as_os_str() == "-")
+        self.secret
+            || self.text.as_deref() == Some("-")
+            || paths.iter().any(|path| path.as_os_str() == "-")
     }
 
     /// How folders are read, and what is kept in.
@@ -170,15 +180,19 @@ impl Wares {
         Ok(Options { exclude: self.exclude.clone(), gitignore: self.gitignore, links, fence })
     }
 
-    /// Refuses to take standard input for more than one thing. Whether it is a terminal, where a secret is typed.
+    /// Refuses to take standard input for more than one thing. Whether it is a terminal, where a
+    /// secret is typed.
     pub(super) fn one_stdin(&self, paths: &[PathBuf]) -> Result<bool, Failure> {
         let at_terminal = std::io::stdin().is_terminal();
         let uses = usize::from(paths.iter().any(|path| path.as_os_str() == "-"))
             + usize::from(self.text.as_deref() == Some("-"))
             + usize::from(self.secret && !at_terminal);
         if uses > 1 {
-            return Err(Failure::new(Kind::Usage, "standard input can be only one of a file, the text and the secret")
-                .next("put the others in files: --secret-file, or a path"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "standard input can be only one of a file, the text and the secret",
+            )
+            .next("put the others in files: --secret-file, or a path"));
         }
         Ok(at_terminal)
     }
@@ -197,7 +211,8 @@ impl Wares {
         }
         wares.extend(self.secrets(at_terminal, options.fence.as_ref())?);
         if !paths.is_empty() {
-            let selection = Selection::check(paths, &options, std::io::stdin()).map_err(|failure| self.slip(failure))?;
+            let selection = Selection::check(paths, &options, std::io::stdin())
+                .map_err(|failure| self.slip(failure))?;
             wares.push(Ware::Files(Arc::new(selection)));
         }
         Ok(wares)
@@ -205,29 +220,45 @@ impl Wares {
 
     /// The secrets that were named, read: nothing is sent if one is not there.
     fn secrets(&self, at_terminal: bool, fence: Option<&Fence>) -> Result<Vec<Ware>, Failure> {
-        let mut sources: Vec<_> = self.secret_file.iter().cloned().map(SecretSource::File).collect();
+        let mut sources: Vec<_> =
+            self.secret_file.iter().cloned().map(SecretSource::File).collect();
         sources.extend(self.secret_env.iter().cloned().map(SecretSource::Env));
-        sources.extend(self.secret.then_some(if at_terminal { SecretSource::Prompt } else { SecretSource::Stdin }));
+        sources.extend(self.secret.then_some(if at_terminal {
+            SecretSource::Prompt
+        } else {
+            SecretSource::Stdin
+        }));
         if self.secret_name.is_some() && sources.len() != 1 {
             let detail = format!("--secret-name names one secret, and {} are given", sources.len());
-            return Err(Failure::new(Kind::Usage, detail)
-                .next("name one with --secret, --secret-file or --secret-env; several are called as their files and variables"));
+            return Err(Failure::new(Kind::Usage, detail).next(
+                "name one with --secret, --secret-file or --secret-env; several are called \
+                      as their files and variables",
+            ));
         }
         let ware = |source: &SecretSource| {
             let label = self.secret_name.clone().or_else(|| source.label());
             if label.as_ref().is_some_and(|label| label.len() > NAME_BYTES) {
-                return Err(too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name"));
+                return Err(
+                    too_long("the secret's name", NAME_BYTES).next("shorten it with --secret-name")
+                );
             }
             Ok(Ware::Secret(label, Arc::new(source.read(fence)?)))
         };
         sources.iter().map(ware).collect()
     }
 
-    /// Who types a secret after `--secret` has named a path with it: what is not there is then not repeated.
+    /// Who types a secret after `--secret` has named a path with it: what is not there is then not
+    /// repeated.
     fn slip(&self, failure: Failure) -> Failure {
         if self.secret && failure.kind == Kind::NoSuchFile {
-            return Failure::new(failure.kind, "there is no such path, and --secret takes no value: it asks for it").next(
-                "write it as: pinhole give --secret, and nothing after it; if a secret was typed here, it is in this shell's history",
+            return Failure::new(
+                failure.kind,
+                "there is no such path, and --secret takes no value: \
+                                              it asks for it",
+            )
+            .next(
+                "write it as: pinhole give --secret, and nothing after it; if a secret was typed \
+                here, it is in this shell's history",
             );
         }
         failure
@@ -238,17 +269,17 @@ pub(super) fn text_from_stdin() -> Result<String, Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
     let most = Body::MAX as u64 + 1;
-    std::io::stdin()
-        .lock()
-        .take(most)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}")))?;
+    std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| {
+        Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}"))
+    })?;
     if bytes.len() > Body::MAX {
         // Said before it is looked at as text: the limit may have cut a letter.
         return Err(too_long("the text", Body::MAX).next("give it as a file: pinhole give -"));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::new(Kind::NotText, "standard input is not UTF-8 text").next("give it as it is: pinhole give -"))
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::new(Kind::NotText, "standard input is not UTF-8 text")
+            .next("give it as it is: pinhole give -")
+    })
 }
 
 fn too_long(what: &str, most: usize) -> Failure {

@@ -17,21 +17,38 @@ pub(super) struct Answering {
     /// Send this text as soon as the other side is there ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     first: Option<String>,
-    /// Run the program after "--", without a shell, for each text of the other side, which is on its standard input, as it is or with
-    /// =json as its line of EVENTS.md. What it prints is sent back as one text. What the other side writes is data: give the program
-    /// no more rights than the other side may have. Behind the sending fence it needs --allow-exec before the command's name
-    #[arg(long, value_enum, value_name = "text|json", num_args = 0..=1, require_equals = true, default_missing_value = "text", group = "runs")]
+    /// Run the program after "--", without a shell, for each text of the other side, which is on
+    /// its standard input, as it is or with =json as its line of EVENTS.md. What it prints is sent
+    /// back as one text. What the other side writes is data: give the program no more rights than
+    /// the other side may have. Behind the sending fence it needs --allow-exec before the command's
+    /// name
+    #[arg(
+        long,
+        value_enum,
+        value_name = "text|json",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "text",
+        group = "runs",
+    )]
     on_message: Option<FormArg>,
     /// How long the program may take for one text before it is ended (unless this is said: 120s)
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "on_message")]
     handler_timeout: Option<Duration>,
     /// Close the channel after this many texts, those of both sides counted
-    #[arg(long, value_name = "N", default_value_t = handler::TURNS, value_parser = clap::value_parser!(u32).range(1..), requires = "on_message")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = handler::TURNS,
+        value_parser = clap::value_parser!(u32).range(1..),
+        requires = "on_message",
+    )]
     max_turns: u32,
     /// Close the channel after the first text and its answer
     #[arg(long, requires = "on_message")]
     once: bool,
-    /// Let the program have this variable of the environment; else it has PATH, HOME and the like. May be repeated
+    /// Let the program have this variable of the environment; else it has PATH, HOME and the like.
+    /// May be repeated
     #[arg(long, value_name = "NAME", requires = "on_message")]
     handler_env: Vec<String>,
 }
@@ -64,9 +81,14 @@ impl Answering {
             None => return Ok(None),
         };
         if text.is_empty() || text.len() > Body::MAX {
-            let what = if text.is_empty() { "empty".to_owned() } else { format!("longer than the {} bytes of one message", Body::MAX) };
+            let what = if text.is_empty() {
+                "empty".to_owned()
+            } else {
+                format!("longer than the {} bytes of one message", Body::MAX)
+            };
             let kind = if text.is_empty() { Kind::Usage } else { Kind::TooLong };
-            return Err(Failure::new(kind, format!("the text of --first is {what}")).next("--first TEXT, or leave it out"));
+            return Err(Failure::new(kind, format!("the text of --first is {what}"))
+                .next("--first TEXT, or leave it out"));
         }
         Ok(Some(Ware::Text(text)))
     }
@@ -78,7 +100,11 @@ impl Answering {
             Some(FormArg::Text) => Form::Text,
             Some(FormArg::Json) => Form::Json,
         };
-        let limits = Limits { timeout: self.handler_timeout.unwrap_or(handler::PATIENCE), turns: self.max_turns, once: self.once };
+        let limits = Limits {
+            timeout: self.handler_timeout.unwrap_or(handler::PATIENCE),
+            turns: self.max_turns,
+            once: self.once,
+        };
         Handler::new(program, form, limits, &self.handler_env).map(Some)
     }
 }

@@ -12,8 +12,10 @@ use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can be asked, received secrets are
-held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other side has left.
+At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can \
+                       be asked, received secrets are
+held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other \
+                       side has left.
 
 Examples:
   pinhole host
@@ -62,25 +64,47 @@ impl Args {
 
     pub(super) fn purpose(self, person: bool) -> Purpose {
         let hosting = self.host.hosting(self.fencing.is_on())?;
-        Ok((open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?, Meet::Host(hosting)))
+        Ok((
+            open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?,
+            Meet::Host(hosting),
+        ))
     }
 }
 
 /// The purpose of a channel that stays open.
-pub(super) fn open(receive: &Receive, handler: &Answering, fencing: &Fencing, channel: &Channel, person: bool) -> Result<Plan, Failure> {
+pub(super) fn open(
+    receive: &Receive,
+    handler: &Answering,
+    fencing: &Fencing,
+    channel: &Channel,
+    person: bool,
+) -> Result<Plan, Failure> {
     let (program, first) = (handler.handler(receive.program())?, handler.first()?);
     let fence = fencing.fence(Keeper::Channel)?;
-    let plan = fencing.around(unanswered(receive, channel, person, fence.as_ref().map(|_| Keeper::Channel))?)?;
+    let plan = fencing.around(unanswered(
+        receive,
+        channel,
+        person,
+        fence.as_ref().map(|_| Keeper::Channel),
+    )?)?;
     Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..plan })
 }
 
 /// The same without anything that this command line sends of itself, and so without a fence.
 /// `keeper` is whose fence is around what comes.
-pub(super) fn unanswered(receive: &Receive, channel: &Channel, person: bool, keeper: Option<Keeper>) -> Result<Plan, Failure> {
+pub(super) fn unanswered(
+    receive: &Receive,
+    channel: &Channel,
+    person: bool,
+    keeper: Option<Keeper>,
+) -> Result<Plan, Failure> {
     if receive.bytes_to_outlet()? {
         // Several files at once would be mixed there, with each other and with the events.
-        return Err(Failure::new(Kind::Usage, "-o -, a pipe or a device is for one file, and this channel may bring several")
-            .next("take one file with: pinhole take CODE -o -; or name a folder"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "-o -, a pipe or a device is for one file, and this channel may bring several",
+        )
+        .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }
     let mut taking = receive.taking(person, keeper)?;
     if !taking.person {

@@ -1,5 +1,5 @@
-//! Lines of another session. One that a person reads says its long texts whole; for programs they are put into files here, so that they are
-//! on a disk only where a program asks for them.
+//! Lines of another session. One that a person reads says its long texts whole; for programs they
+//! are put into files here, so that they are on a disk only where a program asks for them.
 
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Policy};
@@ -19,13 +19,17 @@ impl LongTexts {
     /// Prints a line of a session.
     ///
     /// # Errors
-    /// `disk` if a text cannot be stored, `output-closed` if nobody reads: the line has not been received then.
+    /// `disk` if a text cannot be stored, `output-closed` if nobody reads: the line has not been
+    /// received then.
     pub(super) fn relay(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
         let line = report.without_long_text(line, |id, body| self.store(id, body))?;
-        report.relay(&line, Instant::now()).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+        report
+            .relay(&line, Instant::now())
+            .map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     }
 
-    /// Prints a line of a session that is a text's; where texts go by themselves all of it, also if its line names a file.
+    /// Prints a line of a session that is a text's; where texts go by themselves all of it, also if
+    /// its line names a file.
     ///
     /// # Errors
     /// As [`LongTexts::relay`]; `disk` if that file cannot be read.
@@ -34,10 +38,18 @@ impl LongTexts {
             let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
             Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
         });
-        let Some((id, path)) = stored.filter(|_| report.bare().is_some()) else { return self.relay(line, report) };
-        let body = std::fs::read_to_string(&path)
-            .map_err(|error| Failure::new(Kind::Disk, format!("the text is in {path}, which cannot be read: {error}")))?;
-        report.relay_stored(line, id, &PeerText::new(body)).map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+        let Some((id, path)) = stored.filter(|_| report.bare().is_some()) else {
+            return self.relay(line, report);
+        };
+        let body = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::new(
+                Kind::Disk,
+                format!("the text is in {path}, which cannot be read: {error}"),
+            )
+        })?;
+        report
+            .relay_stored(line, id, &PeerText::new(body))
+            .map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     }
 
     fn store(&mut self, id: ItemId, body: &PeerText) -> Result<PathBuf, Failure> {

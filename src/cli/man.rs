@@ -24,13 +24,15 @@ impl Args {
         program.build();
         let command = match &self.command {
             None => program,
-            Some(name) => program
-                .find_subcommand(name)
-                .cloned()
-                .ok_or_else(|| Failure::new(Kind::Usage, format!("there is no command {name:?}")).next(Run::Help(None)))?,
+            Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
+                Failure::new(Kind::Usage, format!("there is no command {name:?}"))
+                    .next(Run::Help(None))
+            })?,
         };
         let mut page = Vec::new();
-        Man::new(command).render(&mut page).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
+        Man::new(command)
+            .render(&mut page)
+            .map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
         print(String::from_utf8_lossy(&page).trim_end())
     }
 }

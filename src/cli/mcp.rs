@@ -30,12 +30,13 @@ and around what --allow names. If nothing says so, the user is asked once by way
 no file leaves. With --fence it is the working directory, whatever the client says.
 
 Examples:
-  pinhole mcp                                the command for a client: claude mcp add pinhole -- pinhole mcp
+  pinhole mcp                                the command for a client: claude mcp add pinhole -- \
+                       pinhole mcp
   pinhole mcp --allow ../reports -o inbox
   pinhole mcp --relay wss://relay.example --ttl 4h")]
 pub(super) struct Args {
-    /// Let the agent see, read and end every channel of this user on this machine, and not only those that it opened or joined here.
-    /// It still hears no code of theirs
+    /// Let the agent see, read and end every channel of this user on this machine, and not only
+    /// those that it opened or joined here. It still hears no code of theirs
     #[arg(long, help_heading = "Sessions")]
     all_sessions: bool,
     #[command(flatten)]
@@ -49,7 +50,8 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// The same with what stands before the command's name. Who starts a server is a person, so it may stand on either side.
+    /// The same with what stands before the command's name. Who starts a server is a person, so it
+    /// may stand on either side.
     pub(super) fn allowing(mut self, mut permissions: Permissions) -> Result<Self, Failure> {
         self.fencing.allow(&mut permissions);
         self.channel.allow(&mut permissions);
@@ -69,11 +71,19 @@ impl Args {
         match served {
             Ok(lost) => {
                 // Standard output is the protocol's.
-                let settings = Settings { format: Format::Human, look: Look::PLAIN, once: true, progress_every: None };
+                let settings = Settings {
+                    format: Format::Human,
+                    look: Look::PLAIN,
+                    once: true,
+                    progress_every: None,
+                };
                 let mut report = Reporter::new(Sink::Stderr.open(), settings);
                 for detail in lost {
                     // Nobody reads any more if this fails.
-                    let _ = report.event(&Event::Trouble(Failure::new(Kind::Interrupted, detail)), Instant::now());
+                    let _ = report.event(
+                        &Event::Trouble(Failure::new(Kind::Interrupted, detail)),
+                        Instant::now(),
+                    );
                 }
                 Ended(end(&mut report, Ok(false)))
             }
@@ -90,12 +100,17 @@ impl Terms for Args {
         }
         if self.channel.transcript.is_some() {
             let detail = "--transcript writes down one channel, and this server holds several";
-            return Err(Failure::new(Kind::Usage, detail)
-                .next("leave --transcript out; an agent that calls receive with after: 0 gets what was said"));
+            return Err(Failure::new(Kind::Usage, detail).next(
+                "leave --transcript out; an agent that calls receive with after: 0 gets what \
+                      was said",
+            ));
         }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;
-        let plan =
-            Plan { fence: Some(self.fence()?), detached: false, ..host::unanswered(&self.receive, &channel, false, Some(Keeper::Server))? };
+        let plan = Plan {
+            fence: Some(self.fence()?),
+            detached: false,
+            ..host::unanswered(&self.receive, &channel, false, Some(Keeper::Server))?
+        };
         let meet = match wish.code {
             Some(code) => Meet::Join(Box::new(self.address(&code)?)),
             None => {
@@ -120,7 +135,11 @@ impl Terms for Args {
     }
 
     fn secrets(&self) -> Result<Secrets, Failure> {
-        Ok(Secrets { fence: self.fence()?, accepted: self.receive.accepted()?, replace: self.receive.replaces() })
+        Ok(Secrets {
+            fence: self.fence()?,
+            accepted: self.receive.accepted()?,
+            replace: self.receive.replaces(),
+        })
     }
 
     fn address(&self, text: &str) -> Result<CodeAddress, Failure> {

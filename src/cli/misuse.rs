@@ -23,7 +23,12 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
         let _ = error.print();
         return Ended(if error.use_stderr() { Exit::Usage } else { Exit::Done });
     }
-    let settings = Settings { format: Format::Json, look: Look::PLAIN, once: true, progress_every: Some(Duration::MAX) };
+    let settings = Settings {
+        format: Format::Json,
+        look: Look::PLAIN,
+        once: true,
+        progress_every: Some(Duration::MAX),
+    };
     let mut report = Reporter::new(Sink::Stdout.open(), settings);
     Ended(end(&mut report, Err(misuse(&error.render().to_string(), std::env::args_os()))))
 }
@@ -32,9 +37,13 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
 fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
     // Its first sentence, with the arguments that it lists below.
     let mut lines = rendered.lines();
-    let first = lines.next().unwrap_or("the command line cannot be used").trim_start_matches("error: ");
+    let first =
+        lines.next().unwrap_or("the command line cannot be used").trim_start_matches("error: ");
     let listed: Vec<_> = if first.ends_with(':') {
-        lines.take_while(|line| !line.is_empty()).map(|line| line.trim().trim_end_matches("...")).collect()
+        lines
+            .take_while(|line| !line.is_empty())
+            .map(|line| line.trim().trim_end_matches("..."))
+            .collect()
     } else {
         Vec::new()
     };
@@ -43,11 +52,18 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
     let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
     let command = usage.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ");
     // No option is written with a space in it.
-    let text =
-        typed.filter_map(|word| word.into_string().ok()).any(|word| word.starts_with('-') && word.contains(' ') && !word.contains('='));
+    let text = typed
+        .filter_map(|word| word.into_string().ok())
+        .any(|word| word.starts_with('-') && word.contains(' ') && !word.contains('='));
     let next: Advice = match command.as_str() {
-        "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; or: --text=TEXT".into(),
-        "pinhole host" | "pinhole connect" if text => format!("a text that begins with a dash: {command} --first=TEXT").into(),
+        "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole \
+                                  send CODE -- TEXT; or: --text=TEXT"
+            .into(),
+        "pinhole host" | "pinhole connect" if text => format!(
+            "a text that begins with a dash: \
+            {command} --first=TEXT"
+        )
+        .into(),
         _ => Run::Help(command.strip_prefix("pinhole ").map(str::to_owned)).into(),
     };
     Failure::new(Kind::Usage, detail).next(next)
@@ -68,13 +84,23 @@ mod tests {
             (
                 &["send", "9471", "-v not a flag"],
                 "-v",
-                "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; or: --text=TEXT",
+                "a text that begins with a dash comes last, after --: pinhole send CODE -- TEXT; \
+                or: --text=TEXT",
             ),
-            (&["host", "--first", "-v not a flag"], "-v", "a text that begins with a dash: pinhole host --first=TEXT"),
+            (
+                &["host", "--first", "-v not a flag"],
+                "-v",
+                "a text that begins with a dash: pinhole host --first=TEXT",
+            ),
         ] {
-            let error = Cli::command().try_get_matches_from([&["pinhole"], line].concat()).unwrap_err();
+            let error =
+                Cli::command().try_get_matches_from([&["pinhole"], line].concat()).unwrap_err();
             let failure = misuse(&error.render().to_string(), line.iter().map(OsString::from));
-            assert!(failure.detail.contains(missing) && !failure.detail.ends_with(':'), "{}", failure.detail);
+            assert!(
+                failure.detail.contains(missing) && !failure.detail.ends_with(':'),
+                "{}",
+                failure.detail
+            );
             assert_eq!(failure.next.as_deref(), Some(next), "{}", error.render());
         }
     }

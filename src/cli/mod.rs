@@ -1,4 +1,5 @@
-//! The command line: what was typed, then what it means. One file a command, each thin; only this folder knows clap.
+//! The command line: what was typed, then what it means. One file a command, each thin; only this
+//! folder knows clap.
 
 mod amounts;
 mod ask;
@@ -55,7 +56,13 @@ use std::time::Instant;
 
 /// Hand over a secret, a file or a few messages, once, with a short spoken code.
 #[derive(Parser)]
-#[command(name = "pinhole", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+#[command(
+    name = "pinhole",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 struct Cli {
     /// Be the process that starts the session in the background, or that session
@@ -185,7 +192,10 @@ async fn heard<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 /// The same; `cut` says what an interrupt does.
-async fn heard_or<T>(cut: &str, doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+async fn heard_or<T>(
+    cut: &str,
+    doing: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let mut interrupt = Interrupt::new()?;
     tokio::select! {
         done = doing => done,
@@ -278,7 +288,9 @@ impl Session {
     async fn reach(self, report: &mut Report) -> Result<Done, Self> {
         match self {
             Self::Send(mut args) => match args.found().await {
-                Ok(Some(found)) => Ok(heard_or(args.cut(), args.send_into(found, report)).await.map(|()| false)),
+                Ok(Some(found)) => {
+                    Ok(heard_or(args.cut(), args.send_into(found, report)).await.map(|()| false))
+                }
                 Ok(None) => Err(Self::Send(args)),
                 Err(failure) => Ok(Err(failure)),
             },
@@ -313,10 +325,13 @@ impl Session {
 /// The whole program: parses, runs, and returns the exit status.
 #[must_use]
 pub fn main() -> Ended {
-    // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be lowered, it was zero already.
+    // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be
+    // lowered, it was zero already.
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    let Cli { detached, permissions, command } = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches))
+    let Cli { detached, permissions, command } = match Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches))
     {
         Ok(typed) => typed,
         Err(error) => return misused(error),
@@ -335,7 +350,11 @@ pub fn main() -> Ended {
         Command::Capabilities(args) => return plainly(args.json, args.run()),
         Command::Completions(args) => return plainly(false, args.run()),
         Command::Man(args) => return plainly(false, args.run()),
-        Command::Mcp(args) => return args.allowing(permissions).map_or_else(|failure| misunderstood(&failure), mcp::Args::main),
+        Command::Mcp(args) => {
+            return args
+                .allowing(permissions)
+                .map_or_else(|failure| misunderstood(&failure), mcp::Args::main);
+        }
         Command::Doctor(args) => return args.main(),
         Command::Setup(args) => return plainly(false, args.run()),
     };
@@ -363,18 +382,25 @@ pub fn main() -> Ended {
                 match session.reach(&mut report).await {
                     Ok(Ok(_)) if is_bell => Exit::Done,
                     Ok(done) => end(&mut report, done),
-                    Err(session) if session.channel().detach && session.channel().detached.is_none() => {
+                    Err(session)
+                        if session.channel().detach && session.channel().detached.is_none() =>
+                    {
                         let done = detach::detach(&session, &mut report).await;
                         end(&mut report, done)
                     }
                     Err(session) => {
                         let for_people = report.bare().is_some();
-                        let purpose = move || session.purpose(person, for_people).map(|(plan, meet)| (Plan { screen, ..plan }, meet));
+                        let purpose = move || {
+                            session
+                                .purpose(person, for_people)
+                                .map(|(plan, meet)| (Plan { screen, ..plan }, meet))
+                        };
                         session::run(purpose, &mut report).await
                     }
                 }
             });
-            // A thread may be waiting for a disk, a terminal or standard input; the process ends without it.
+            // A thread may be waiting for a disk, a terminal or standard input; the process ends
+            // without it.
             runtime.shutdown_background();
             exit
         }
@@ -393,21 +419,27 @@ impl From<Ended> for ExitCode {
     }
 }
 
-/// The end of a command that prints what it prints, and says only failures as the others do: for people, on standard error.
+/// The end of a command that prints what it prints, and says only failures as the others do: for
+/// people, on standard error.
 fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
     let Err(failure) = done else { return Ended(Exit::Done) };
-    let (sink, format) = if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
+    let (sink, format) =
+        if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
     let look = Look::here(sink);
-    let mut report = Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
+    let mut report =
+        Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
     Ended(end(&mut report, Err(failure)))
 }
 
 /// Prints what a command was asked for.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::new(Kind::OutputClosed, format!("what there is to say cannot be written to standard output: {error}")))
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+        Failure::new(
+            Kind::OutputClosed,
+            format!("what there is to say cannot be written to standard output: {error}"),
+        )
+    })
 }
 
 /// Says how it ended as the last thing.
@@ -436,18 +468,29 @@ fn misunderstood(failure: &Failure) -> Ended {
 fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool), Failure> {
     let variable = |name: &str| std::env::var(name).ok();
     let to_terminal = sink.is_terminal();
-    let format = format_choice(output.json, output.human, variable("PINHOLE_OUTPUT").as_deref(), to_terminal)?;
+    let format = format_choice(
+        output.json,
+        output.human,
+        variable("PINHOLE_OUTPUT").as_deref(),
+        to_terminal,
+    )?;
     let look = Look::here(sink);
     Ok((Settings { format, look, once, progress_every: output.progress() }, to_terminal))
 }
 
-/// The reporter that the command line asks for, whether there is a person who can be asked, and the screen if that person types.
+/// The reporter that the command line asks for, whether there is a person who can be asked, and the
+/// screen if that person types.
 fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure> {
     let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
     let (settings, to_terminal) = settings(command.output(), sink, command.once())?;
     if command.channel().detached.is_some() {
         // The process that started it reads this, and nobody is asked.
-        let settings = Settings { format: Format::Json, look: Look::PLAIN, once: command.once(), progress_every: None };
+        let settings = Settings {
+            format: Format::Json,
+            look: Look::PLAIN,
+            once: command.once(),
+            progress_every: None,
+        };
         return Ok((Reporter::new(Sink::Stdout.open(), settings), false, None));
     }
     let Settings { format, look, .. } = settings;
@@ -455,17 +498,23 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         let out = Sink::Stdout;
         let mut report = Reporter::new(sink.open(), settings);
         report.texts_to(Bare::exact(out.open(), out.is_terminal().then(|| Look::here(out))));
-        return Ok((report, format == Format::Human && crate::report::prompt::somebody_is_there(), None));
+        return Ok((
+            report,
+            format == Format::Human && crate::report::prompt::somebody_is_there(),
+            None,
+        ));
     }
     if let (Session::Ask(_), Format::Human) = (command, format) {
         // The answer alone goes to standard output, as it would in a pipe.
         let sink = Sink::Stderr;
-        let mut report = Reporter::new(sink.open(), Settings { look: Look::here(sink), ..settings });
+        let mut report =
+            Reporter::new(sink.open(), Settings { look: Look::here(sink), ..settings });
         report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
         return Ok((report, crate::report::prompt::somebody_is_there(), None));
     }
     let person = format == Format::Human && crate::report::prompt::somebody_is_there();
-    // An agent can have a terminal; what it sends goes by commands, which its user's rules tell apart.
+    // An agent can have a terminal; what it sends goes by commands, which its user's rules tell
+    // apart.
     let types = to_terminal && std::io::stdin().is_terminal() && Agent::here().is_none();
     if format == Format::Human && !command.once() && types {
         // Lines are typed while events are printed, so nothing may draw over the line being typed.
@@ -473,9 +522,14 @@ fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure
         let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
         return Ok((Reporter::new(Box::new(screen.clone()), settings), person, Some(screen)));
     }
-    // A channel goes on whether its lines are read or not, and so does what a program gives. What is taken counts as printed by its line.
+    // A channel goes on whether its lines are read or not, and so does what a program gives. What
+    // is taken counts as printed by its line.
     let waits = !command.once() || matches!((command, format), (Session::Give(_), Format::Json));
-    let out = if waits { Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out)) } else { sink.open() };
+    let out = if waits {
+        Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out))
+    } else {
+        sink.open()
+    };
     Ok((Reporter::new(out, settings), person, None))
 }
 
@@ -485,7 +539,9 @@ mod tests {
 
     /// Every option of every command, with the command it belongs to.
     fn options(command: &clap::Command) -> Vec<(String, clap::Arg)> {
-        let own = command.get_opts().map(|option| (format!("{} --{}", command.get_name(), option.get_id()), option.clone()));
+        let own = command.get_opts().map(|option| {
+            (format!("{} --{}", command.get_name(), option.get_id()), option.clone())
+        });
         own.chain(command.get_subcommands().flat_map(options)).collect()
     }
 
@@ -493,15 +549,27 @@ mod tests {
     fn no_option_takes_the_value_of_a_secret() {
         // What is typed is in the shell's history, and in a list of processes that others read.
         let places = ["FILE", "PATH", "NAME", "LABEL", "FILE[:NAME]"];
-        let secret = |text: &str| ["secret", "token", "password", "passphrase"].iter().any(|word| text.to_lowercase().contains(word));
+        let secret = |text: &str| {
+            ["secret", "token", "password", "passphrase"]
+                .iter()
+                .any(|word| text.to_lowercase().contains(word))
+        };
         let mut seen = 0;
         for (name, option) in options(&Cli::command()) {
             if !secret(&name) || !option.get_action().takes_values() {
                 continue;
             }
             seen += 1;
-            let said: Vec<_> = option.get_value_names().unwrap_or_default().iter().map(clap::builder::Str::as_str).collect();
-            assert!(!said.is_empty() && said.iter().all(|value| places.contains(value)), "{name} takes {said:?}");
+            let said: Vec<_> = option
+                .get_value_names()
+                .unwrap_or_default()
+                .iter()
+                .map(clap::builder::Str::as_str)
+                .collect();
+            assert!(
+                !said.is_empty() && said.iter().all(|value| places.contains(value)),
+                "{name} takes {said:?}"
+            );
         }
         assert!(seen >= 6, "{seen}");
     }

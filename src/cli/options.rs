@@ -16,7 +16,9 @@ use crate::files::variable::Accepted;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
-use crate::session::plan::{ANOTHER_PLACE, Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking};
+use crate::session::plan::{
+    ANOTHER_PLACE, Destination, Hosting, Plan, Relays, SecretFile, SecretPlace, SecretSink, Taking,
+};
 use crate::settings::agent::{Agent, fenced_by};
 use crate::settings::{Config, Network, Setting, insecure_relay, set_relays};
 use crate::transport::relay::dial::Trust;
@@ -34,9 +36,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise (DESIGN 5).
+/// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise
+/// (DESIGN 5).
 pub(super) const UNWATCHED: u64 = 10 << 30;
-/// Files and folders that a channel may bring where nobody watches, unless --max-entries says otherwise.
+/// Files and folders that a channel may bring where nobody watches, unless --max-entries says
+/// otherwise.
 pub(super) const UNWATCHED_ENTRIES: u64 = 250_000;
 
 /// How things are said.
@@ -49,8 +53,8 @@ pub(super) struct Output {
     /// Print lines for people, also when standard output is not a terminal
     #[arg(long)]
     pub human: bool,
-    /// Seconds between progress lines where there is no bar, or a time such as 1m (without it: 10); "off" hides the bar too, and what
-    /// begins and ends is said
+    /// Seconds between progress lines where there is no bar, or a time such as 1m (without it: 10);
+    /// "off" hides the bar too, and what begins and ends is said
     #[arg(long, value_name = "S|off", value_parser = progress)]
     progress: Option<Progress>,
 }
@@ -66,7 +70,11 @@ impl Output {
 struct Progress(Option<Duration>);
 
 fn progress(text: &str) -> Result<Progress, String> {
-    if text == "off" { Ok(Progress(None)) } else { duration(text).map(|every| Progress(Some(every))) }
+    if text == "off" {
+        Ok(Progress(None))
+    } else {
+        duration(text).map(|every| Progress(Some(every)))
+    }
 }
 
 /// The processes between a command with `--detach` and its session.
@@ -85,24 +93,27 @@ pub(super) struct Channel {
     /// How long the channel waits and rests: 1m to 24h
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
-    /// Show four words on both ends; nothing is sent or taken until you say that they match (both sides should ask for it)
+    /// Show four words on both ends; nothing is sent or taken until you say that they match (both
+    /// sides should ask for it)
     #[arg(long)]
     verify: bool,
     /// What other commands of this machine may call the channel
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
-    /// Come back as soon as the code is shown, or for who joins as soon as the other side is there, and go on in the background:
-    /// `receive`, `send`, `status` and `close` reach it. Nobody is asked anything; what comes goes to a private folder, or where -o says
+    /// Come back as soon as the code is shown, or for who joins as soon as the other side is there,
+    /// and go on in the background: `receive`, `send`, `status` and `close` reach it. Nobody is
+    /// asked anything; what comes goes to a private folder, or where -o says
     #[arg(long)]
     pub detach: bool,
     /// The process that this is, of those with --detach.
     #[arg(skip)]
     pub detached: Option<Step>,
-    /// Start the program that this line names. It counts here where there is no fence, and so is not needed
+    /// Start the program that this line names. It counts here where there is no fence, and so is
+    /// not needed
     #[arg(long, hide = true)]
     allow_exec: bool,
-    /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown, or as the lines of EVENTS.md with what is
-    /// sent. Secrets and the code are left out
+    /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown,
+    /// or as the lines of EVENTS.md with what is sent. Secrets and the code are left out
     #[arg(long, value_name = "FILE.md|.jsonl")]
     pub transcript: Option<PathBuf>,
     /// Neither announce the code on the local network nor look for it there
@@ -115,7 +126,10 @@ pub(super) struct Channel {
 impl Channel {
     /// What is allowed here.
     pub(super) fn behind(&self) -> impl Iterator<Item = &'static str> {
-        let allowed = [("--allow-relay", !self.relay.allow_relay.is_empty()), ("--allow-exec", self.allow_exec)];
+        let allowed = [
+            ("--allow-relay", !self.relay.allow_relay.is_empty()),
+            ("--allow-exec", self.allow_exec),
+        ];
         allowed.into_iter().filter_map(|(option, given)| given.then_some(option))
     }
 
@@ -128,17 +142,27 @@ impl Channel {
     pub(super) fn is_another(&self) -> Result<(), Failure> {
         match self.transcript {
             None => Ok(()),
-            Some(_) => Err(Failure::new(Kind::Usage, "that channel is open, and its transcript was decided when it was opened")
-                .next("leave --transcript out; pinhole receive --after 0 prints what was said")),
+            Some(_) => Err(Failure::new(
+                Kind::Usage,
+                "that channel is open, and its transcript was decided when it was opened",
+            )
+            .next("leave --transcript out; pinhole receive --after 0 prints what was said")),
         }
     }
 
-    /// The same, with what one channel of a server has of its own, as an agent wants it; a time is as it would be typed.
-    pub(super) fn with(&self, label: Option<String>, time: Option<&str>, relay: Option<String>) -> Result<Self, Failure> {
+    /// The same, with what one channel of a server has of its own, as an agent wants it; a time is
+    /// as it would be typed.
+    pub(super) fn with(
+        &self,
+        label: Option<String>,
+        time: Option<&str>,
+        relay: Option<String>,
+    ) -> Result<Self, Failure> {
         let mut channel = self.clone();
         if let Some(time) = time {
-            channel.ttl =
-                Some(ttl(time).map_err(|error| Failure::new(Kind::Usage, format!("ttl: {error}")).next("leave it out for an hour"))?);
+            channel.ttl = Some(ttl(time).map_err(|error| {
+                Failure::new(Kind::Usage, format!("ttl: {error}")).next("leave it out for an hour")
+            })?);
         }
         channel.label = label.or(channel.label);
         channel.relay.naming = Naming::Agent(relay);
@@ -181,26 +205,28 @@ impl Channel {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 struct Relay {
-    /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Else PINHOLE_RELAY says where, or the configuration file
-    /// (`pinhole config`). A relay that the code or the link names wins
+    /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Else PINHOLE_RELAY says where, or
+    /// the configuration file (`pinhole config`). A relay that the code or the link names wins
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
-    /// Behind the sending fence, which is on where an agent runs this: use this relay too, and not only one that PINHOLE_RELAY or
-    /// the configuration file names; may be repeated. There it counts only before the command's name
+    /// Behind the sending fence, which is on where an agent runs this: use this relay too, and not
+    /// only one that PINHOLE_RELAY or the configuration file names; may be repeated. There it
+    /// counts only before the command's name
     #[arg(long, value_name = "URL")]
     allow_relay: Vec<String>,
     /// Trust the certificates in this PEM file too, for a relay that has its own
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Use a relay without TLS (ws://) also where it is not on this machine: whoever is in between sees the code's number and
-    /// both addresses, and can stand in for the relay
+    /// Use a relay without TLS (ws://) also where it is not on this machine: whoever is in between
+    /// sees the code's number and both addresses, and can stand in for the relay
     #[arg(long)]
     insecure_relay: bool,
-    /// Show this relay the token in this file when hosting, if its operator wants one from hosts (else PINHOLE_HOST_TOKEN)
+    /// Show this relay the token in this file when hosting, if its operator wants one from hosts
+    /// (else PINHOLE_HOST_TOKEN)
     #[arg(long, value_name = "FILE")]
     host_token_file: Option<PathBuf>,
-    /// Let everything go through the relay: no direct connection is tried, so the other side does not learn this machine's
-    /// addresses
+    /// Let everything go through the relay: no direct connection is tried, so the other side does
+    /// not learn this machine's addresses
     #[arg(long)]
     relay_only: bool,
     /// Who names the relay of a channel.
@@ -229,8 +255,10 @@ impl Relay {
         };
         let (mut allowed, fenced) = self.set_by_a_person(&users, config);
         let set = wished.unwrap_or(users);
-        // The token is for a relay that a person has set: another, allowed or not, could be one that the other side has talked the agent into.
-        let token = fenced.is_none() || set.value.as_ref().is_some_and(|relay| allowed.contains(relay));
+        // The token is for a relay that a person has set: another, allowed or not, could be one
+        // that the other side has talked the agent into.
+        let token =
+            fenced.is_none() || set.value.as_ref().is_some_and(|relay| allowed.contains(relay));
         allowed.extend(self.named()?);
         Ok(Relays {
             set,
@@ -247,35 +275,49 @@ impl Relay {
     /// Relays that `--allow-relay` names.
     fn named(&self) -> Result<Vec<RelayUrl>, Failure> {
         let wrong = |why| {
-            Failure::new(Kind::Usage, format!("what was given to --allow-relay is no relay's address: {why}"))
-                .next("write it as --allow-relay wss://relay.example")
+            Failure::new(
+                Kind::Usage,
+                format!("what was given to --allow-relay is no relay's address: {why}"),
+            )
+            .next("write it as --allow-relay wss://relay.example")
         };
         self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect()
     }
 
     /// Relays that a person has set, and whose fence there is around them.
-    fn set_by_a_person(&self, users: &Setting<Option<RelayUrl>>, config: &Config) -> (Vec<RelayUrl>, Option<Keeper>) {
+    fn set_by_a_person(
+        &self,
+        users: &Setting<Option<RelayUrl>>,
+        config: &Config,
+    ) -> (Vec<RelayUrl>, Option<Keeper>) {
         let server = matches!(self.naming, Naming::Agent(_));
         // Who starts a server is a person; who types a command may be the agent.
         let typed = users.value.clone().filter(|_| server);
-        let keeper = if server { Some(Keeper::Server) } else { Agent::here().map(|_| Keeper::Command) };
+        let keeper =
+            if server { Some(Keeper::Server) } else { Agent::here().map(|_| Keeper::Command) };
         (set_relays(config).into_iter().chain(typed).collect(), keeper)
     }
 }
 
-/// The token of `--host-token-file`, else of `PINHOLE_HOST_TOKEN`. It is on no command line, where others of this machine could read it.
+/// The token of `--host-token-file`, else of `PINHOLE_HOST_TOKEN`. It is on no command line, where
+/// others of this machine could read it.
 fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
     let text = match file {
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(Kind::NoSuchFile, format!("{} cannot be read as a host token: {error}", path.display())))?,
-        ),
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(
+                Kind::NoSuchFile,
+                format!("{} cannot be read as a host token: {error}", path.display()),
+            )
+        })?),
         None => std::env::var("PINHOLE_HOST_TOKEN").ok().filter(|token| !token.is_empty()),
     };
     let Some(text) = text.map(Zeroizing::new) else { return Ok(None) };
     HostToken::parse(text.trim()).map(Some).ok_or_else(|| {
-        Failure::new(Kind::Usage, "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not")
-            .next("ask whoever runs the relay for the token again")
+        Failure::new(
+            Kind::Usage,
+            "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not",
+        )
+        .next("ask whoever runs the relay for the token again")
     })
 }
 
@@ -284,20 +326,30 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
 #[command(next_help_heading = "Hosting")]
 pub(super) struct Host {
     /// Words of the code: 3 to 8. Each adds ten bits; three are 31 bits against one guess
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(3..=8))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u8).range(3..=8),
+    )]
     words: u8,
     /// Listen for a direct connection, also where a relay is set; --port and --bind mean that too
     #[arg(long)]
     direct: bool,
-    /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the number, so somebody who still
-    /// has the old code counts as a guess
+    /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the
+    /// number, so somebody who still has the old code counts as a guess
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
     port: Option<u16>,
     /// Listen on this address only
     #[arg(long, value_name = "ADDR")]
     bind: Option<IpAddr>,
     /// Make a new code after a wrong one, this many codes in all, without asking
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=100),
+    )]
     tries: u32,
     #[command(flatten)]
     reached: Reached,
@@ -313,7 +365,14 @@ impl Host {
     /// `fenced` says if a tunnel program is started behind a fence.
     pub(super) fn hosting(&self, fenced: bool) -> Result<Hosting, Failure> {
         let own = self.reached.serving(fenced)?;
-        Ok(Hosting { words: usize::from(self.words), bind: self.bind, port: self.port, direct: self.direct, own, tries: self.tries })
+        Ok(Hosting {
+            words: usize::from(self.words),
+            bind: self.bind,
+            port: self.port,
+            direct: self.direct,
+            own,
+            tries: self.tries,
+        })
     }
 }
 
@@ -321,22 +380,28 @@ impl Host {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Being reached from elsewhere")]
 struct Reached {
-    /// Be reached through a tunnel program that is installed here: cloudflared, which needs no account, tailscale, or a command
-    /// line of your own ("{port}" and "{url}" in it are what the tunnel has to lead to; it prints its https address and stays).
-    /// It is started for this channel and ends with it (a killed pinhole cannot end it), and sees the code's number, sizes and
-    /// times, but neither words nor content. A value needs the "=": --tunnel=tailscale. Behind the sending fence a command line needs
-    /// --allow-exec before the command's name
+    /// Be reached through a tunnel program that is installed here: cloudflared, which needs no
+    /// account, tailscale, or a command line of your own ("{port}" and "{url}" in it are what the
+    /// tunnel has to lead to; it prints its https address and stays). It is started for this
+    /// channel and ends with it (a killed pinhole cannot end it), and sees the code's number, sizes
+    /// and times, but neither words nor content. A value needs the "=": --tunnel=tailscale. Behind
+    /// the sending fence a command line needs --allow-exec before the command's name
     #[arg(
-        long, value_name = "auto|cloudflared|tailscale|CMD", num_args = 0..=1, require_equals = true, default_missing_value = "auto",
-        conflicts_with_all = ["relay", "direct", "port", "bind", "listen", "public_url"]
+        long,
+        value_name = "auto|cloudflared|tailscale|CMD",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "auto",
+        conflicts_with_all = ["relay", "direct", "port", "bind", "listen", "public_url"],
     )]
     tunnel: Option<String>,
-    /// Serve the relay for this channel, and for no other, in this process: for machines that reach this one, or a proxy on it
+    /// Serve the relay for this channel, and for no other, in this process: for machines that reach
+    /// this one, or a proxy on it
     #[arg(long, conflicts_with_all = ["relay", "direct", "port", "bind"])]
     serve_relay: bool,
-    /// Where that relay listens besides loopback: an address, a port, or both; the port is 7667 if none is named. Without a proxy
-    /// in front the other side needs --insecure-relay: whoever is in between sees the code's number, sizes and times, but
-    /// neither words nor content
+    /// Where that relay listens besides loopback: an address, a port, or both; the port is 7667 if
+    /// none is named. Without a proxy in front the other side needs --insecure-relay: whoever is in
+    /// between sees the code's number, sizes and times, but neither words nor content
     #[arg(long, value_name = "ADDR", requires = "serve_relay")]
     listen: Option<Place>,
     /// What others use to reach that relay, such as the https address of a proxy in front of it
@@ -348,14 +413,18 @@ impl Reached {
     /// How this host serves a relay itself, if it does.
     fn serving(&self, fenced: bool) -> Result<Option<Serving>, Failure> {
         if let Some(program) = &self.tunnel {
-            return Program::parse(program).map(|program| Some(Serving::Tunnel { program, fenced }));
+            return Program::parse(program)
+                .map(|program| Some(Serving::Tunnel { program, fenced }));
         }
         if !self.serve_relay {
             return Ok(None);
         }
         let wrong = |why| {
-            Failure::new(Kind::Usage, format!("what --public-url names is no relay's address: {why}"))
-                .next("write it as https://relay.example")
+            Failure::new(
+                Kind::Usage,
+                format!("what --public-url names is no relay's address: {why}"),
+            )
+            .next("write it as https://relay.example")
         };
         let public = self.public_url.as_deref().map(RelayUrl::parse).transpose().map_err(wrong)?;
         Ok(Some(Serving::At { listen: self.listen.map(Place::address), public }))
@@ -366,61 +435,76 @@ impl Reached {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct Receive {
-    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several items into a folder of it; of
-    /// what is taken once, a text too), or one file, text or stream to standard output ("-"), or into a pipe or device, which is
-    /// opened before the code is used. What programs act on unasked (CLAUDE.md, Makefile) gets a "_" in front unless you are asked, and
-    /// nothing comes unasked into a home's dot folders, /etc or a folder of PATH; where an agent runs it, a folder with such names in it
-    /// goes to a private one
+    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several
+    /// items into a folder of it; of what is taken once, a text too), or one file, text or stream
+    /// to standard output ("-"), or into a pipe or device, which is opened before the code is used.
+    /// What programs act on unasked (CLAUDE.md, Makefile) gets a "_" in front unless you are asked,
+    /// and nothing comes unasked into a home's dot folders, /etc or a folder of PATH; where an
+    /// agent runs it, a folder with such names in it goes to a private one
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
-    /// Receive without asking. `take` then receives into the current directory also where there is no terminal, and of any size
-    /// that leaves 5 % of the disk free; PINHOLE_YES=1 means that too. Where an agent runs it, neither is so. --verify, a name that
-    /// is taken or by which programs act, a folder in which they act on whatever lies there, and the place of a secret are asked about
-    /// all the same
+    /// Receive without asking. `take` then receives into the current directory also where there is
+    /// no terminal, and of any size that leaves 5 % of the disk free; PINHOLE_YES=1 means that too.
+    /// Where an agent runs it, neither is so. --verify, a name that is taken or by which programs
+    /// act, a folder in which they act on whatever lies there, and the place of a secret are asked
+    /// about all the same
     #[arg(short, long)]
     yes: bool,
-    /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or with -y the new one is renamed. A
-    /// text with -o NAME is a file as others are. A variable in --secret-to-env-file is replaced with overwrite, and else left as it is
+    /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or
+    /// with -y the new one is renamed. A text with -o NAME is a file as others are. A variable in
+    /// --secret-to-env-file is replaced with overwrite, and else left as it is
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
-    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`: 10GiB); each file or folder counts as 4 KiB at least
+    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`:
+    /// 10GiB); each file or folder counts as 4 KiB at least
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Keep the permissions that things have at the other side, whatever the umask here; without it they get those less the umask, and
-    /// never more
+    /// Keep the permissions that things have at the other side, whatever the umask here; without it
+    /// they get those less the umask, and never more
     #[arg(long)]
     modes: bool,
     /// Which links to make
     #[arg(long = "links", value_enum, value_name = "WHICH", default_value = "keep")]
     links: WhichLinks,
-    /// Refuse more files and folders than this (where nobody is asked, and not for `take -y`: 250000)
+    /// Refuse more files and folders than this (where nobody is asked, and not for `take -y`:
+    /// 250000)
     #[arg(long, value_name = "N")]
     max_entries: Option<u64>,
     #[command(flatten)]
     secret: SecretTo,
 }
 
-/// Where received secrets go, so that no program between reads them. One secret goes there, the first; the next go where they would
-/// without it.
+/// Where received secrets go, so that no program between reads them. One secret goes there, the
+/// first; the next go where they would without it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 struct SecretTo {
     /// Write the first secret to this file, for your eyes only (mode 0600); the file must not exist
     #[arg(long, value_name = "PATH", group = "sink")]
     secret_to_file: Option<PathBuf>,
-    /// Set the first secret as the variable NAME in this dotenv file, which sh and programs read (mode 0600, made if it is not
-    /// there); one line end behind the secret is left out. What is there already is replaced only with --conflict overwrite.
-    /// Without NAME each secret is added under the name that the other side gave it, if a credential is called so: *_KEY, *_TOKEN,
+    /// Set the first secret as the variable NAME in this dotenv file, which sh and programs read
+    /// (mode 0600, made if it is not there); one line end behind the secret is left out. What is
+    /// there already is replaced only with --conflict overwrite. Without NAME each secret is added
+    /// under the name that the other side gave it, if a credential is called so: *_KEY, *_TOKEN,
     /// *_SECRET, *_PASSWORD, *_CREDENTIALS, *_DSN, but none of an agent or a model service
     #[arg(long, value_name = "FILE[:NAME]", group = "sink")]
     secret_to_env_file: Option<OsString>,
-    /// Let the other side choose this name for a variable too, such as DATABASE_URL; may be repeated
+    /// Let the other side choose this name for a variable too, such as DATABASE_URL; may be
+    /// repeated
     #[arg(long, value_name = "NAME")]
     accept_env: Vec<String>,
-    /// Run the program after "--", without a shell, with the first secret on its standard input, or with =NAME in that variable
-    /// of its environment (there without one line end behind it). It counts as received when the program has ended with 0; what
-    /// the program prints goes to standard error. Where an agent runs this it needs --allow-exec before the command's name
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "", groups = ["sink", "runs"])]
+    /// Run the program after "--", without a shell, with the first secret on its standard input, or
+    /// with =NAME in that variable of its environment (there without one line end behind it). It
+    /// counts as received when the program has ended with 0; what the program prints goes to
+    /// standard error. Where an agent runs this it needs --allow-exec before the command's name
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        groups = ["sink", "runs"],
+    )]
     secret_exec: Option<String>,
     /// The program of an option that runs one, and its arguments: always last
     #[arg(last = true, value_name = "PROG", requires = "runs")]
@@ -433,16 +517,19 @@ impl SecretTo {
         Accepted::new(&self.accept_env)
     }
 
-    /// What the command line says, checked before a code is used. `replace` says if a variable that is there may be replaced, `fenced` if a
-    /// program is started behind a fence.
+    /// What the command line says, checked before a code is used. `replace` says if a variable that
+    /// is there may be replaced, `fenced` if a program is started behind a fence.
     fn sink(&self, replace: bool, fenced: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
             if fenced {
                 not_yet_there("--secret-to-file", path, Policy::default())?;
             }
             if path.symlink_metadata().is_ok() {
-                return Err(Failure::new(Kind::Exists, format!("{} is already there and is not overwritten", path.display()))
-                    .next("name another file with --secret-to-file"));
+                return Err(Failure::new(
+                    Kind::Exists,
+                    format!("{} is already there and is not overwritten", path.display()),
+                )
+                .next("name another file with --secret-to-file"));
             }
             let spot = path.clone().into();
             try_spot(&spot)?;
@@ -456,7 +543,10 @@ impl SecretTo {
             file.check()?;
             return Ok(Some(SecretSink::File(SecretFile::Env(file))));
         }
-        let exec = self.secret_exec.as_deref().map(|variable| SecretExec::new(variable, &self.program, fenced));
+        let exec = self
+            .secret_exec
+            .as_deref()
+            .map(|variable| SecretExec::new(variable, &self.program, fenced));
         Ok(exec.transpose()?.map(SecretSink::Exec))
     }
 }
@@ -470,8 +560,8 @@ enum OnConflict {
     Skip,
     /// Replace the old one, if both are files, else rename
     Overwrite,
-    /// Replace a file by a file, and join a folder with a folder, file by file; nothing there is removed, and what meets anything else is
-    /// left out, which is then missing
+    /// Replace a file by a file, and join a folder with a folder, file by file; nothing there is
+    /// removed, and what meets anything else is left out, which is then missing
     Merge,
     /// Ask at the terminal
     Ask,
@@ -513,21 +603,29 @@ impl Receive {
         &self.secret.program
     }
 
-    /// What becomes of what arrives in a channel. Folders are opened here, so that a wrong one is said before a code is shown or used.
-    /// `keeper` is whose fence is around it, if one is.
+    /// What becomes of what arrives in a channel. Folders are opened here, so that a wrong one is
+    /// said before a code is shown or used. `keeper` is whose fence is around it, if one is.
     pub(super) fn taking(&self, person: bool, keeper: Option<Keeper>) -> Result<Taking, Failure> {
         self.taking_with(person, self.yes, false, keeper)
     }
 
-    /// The same for what is taken once. Who says yes beforehand means the current directory, as a person there would; an agent does not.
+    /// The same for what is taken once. Who says yes beforehand means the current directory, as a
+    /// person there would; an agent does not.
     pub(super) fn taking_once(&self, person: bool) -> Result<Taking, Failure> {
         let free = Agent::here().is_none();
         let yes = self.yes || free && yes_of_variable()?;
         self.taking_with(person, yes, yes && free, (!free).then_some(Keeper::Command))
     }
 
-    /// `yes` answers whether to receive; `here` if that is into the current directory, with no limit but the disk's.
-    fn taking_with(&self, person: bool, yes: bool, here: bool, keeper: Option<Keeper>) -> Result<Taking, Failure> {
+    /// `yes` answers whether to receive; `here` if that is into the current directory, with no
+    /// limit but the disk's.
+    fn taking_with(
+        &self,
+        person: bool,
+        yes: bool,
+        here: bool,
+        keeper: Option<Keeper>,
+    ) -> Result<Taking, Failure> {
         // An agent can have a terminal, and whoever types --fence at one is a person.
         let person = person && Agent::here().is_none();
         let conflict = match self.conflict {
@@ -536,7 +634,10 @@ impl Receive {
             Some(OnConflict::Overwrite) => Conflict::Overwrite,
             Some(OnConflict::Merge) => Conflict::Merge,
             Some(OnConflict::Ask) if !person => {
-                return Err(nobody_to_ask("--conflict ask", "say it with --conflict rename, skip, overwrite or merge"));
+                return Err(nobody_to_ask(
+                    "--conflict ask",
+                    "say it with --conflict rename, skip, overwrite or merge",
+                ));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
             None if person => Conflict::Ask,
@@ -550,18 +651,30 @@ impl Receive {
             WhichLinks::Keep => Links::Inside,
             WhichLinks::All => Links::All,
         };
-        let policy = Policy { conflict, max_size, max_entries, acting: person && keeper.is_none(), modes, links, ..Policy::default() };
+        let policy = Policy {
+            conflict,
+            max_size,
+            max_entries,
+            acting: person && keeper.is_none(),
+            modes,
+            links,
+            ..Policy::default()
+        };
         let outlet = self.bytes_to_outlet()?;
         let sink = self.secret.sink(self.replaces(), keeper.is_some())?;
         // Who starts a server is a person.
         let judged = keeper.is_some_and(|keeper| keeper != Keeper::Server);
-        if judged && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists()) {
+        if judged
+            && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists())
+        {
             not_yet_there("-o", path, policy)?;
         }
         let to = match &self.output {
             Some(path) if outlet => Destination::Output(Outlet::open(path)?),
             Some(path) => named(path, policy)?,
-            None if person || here => Destination::Folder(Inbox::open(Path::new("."), policy)?, None),
+            None if person || here => {
+                Destination::Folder(Inbox::open(Path::new("."), policy)?, None)
+            }
             None => Destination::Private,
         };
         if judged {
@@ -581,13 +694,23 @@ impl Receive {
         let secret = match outlet {
             true => SecretPlace::Declined,
             false if person => SecretPlace::Ask,
-            // The yes was to the current directory, where others may read a secret or take it along.
+            // The yes was to the current directory, where others may read a secret or take it
+            // along.
             false if self.output.is_none() => SecretPlace::Apart,
             false => SecretPlace::Private,
         };
         // Who names an output has a pipe waiting, and nothing is stored.
         let ask = person && !yes && !outlet;
-        Ok(Taking { person, ask, fenced: keeper.is_some(), policy, to, sink, secret, long_texts_to_file: !person })
+        Ok(Taking {
+            person,
+            ask,
+            fenced: keeper.is_some(),
+            policy,
+            to,
+            sink,
+            secret,
+            long_texts_to_file: !person,
+        })
     }
 }
 
@@ -606,14 +729,13 @@ fn yes_of_variable() -> Result<bool, Failure> {
         None => Ok(false),
         Some(said) if said.is_empty() => Ok(false),
         Some(said) if said == "1" => Ok(true),
-        Some(_) => {
-            Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something else than 1")
-                .next("set it to 1, which is `take -y`, or unset it"))
-        }
+        Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something else than 1")
+            .next("set it to 1, which is `take -y`, or unset it")),
     }
 }
 
-/// `-o DIR` or `-o NAME`: a folder that is there or, with a slash, made; else the name of the single item, or of a folder for several.
+/// `-o DIR` or `-o NAME`: a folder that is there or, with a slash, made; else the name of the
+/// single item, or of a folder for several.
 fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     if path.is_dir() {
         return Inbox::open(path, policy).map(|inbox| Destination::Folder(inbox, None));
@@ -621,11 +743,17 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     if path.to_string_lossy().ends_with('/') {
         return Inbox::open_or_make(path, policy).map(|inbox| Destination::Folder(inbox, None));
     }
-    let usage = |detail: String| Failure::new(Kind::Usage, detail).next("name a folder that exists, a file name, or -");
-    let name = path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
+    let usage = |detail: String| {
+        Failure::new(Kind::Usage, detail).next("name a folder that exists, a file name, or -")
+    };
+    let name =
+        path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
     let parsed = FileName::parse(name.as_bytes()).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
-        return Err(usage(format!("-o: {name:?} has characters that a terminal would act on; {} would be a name", parsed.name.text())));
+        return Err(usage(format!(
+            "-o: {name:?} has characters that a terminal would act on; {} would be a name",
+            parsed.name.text()
+        )));
     }
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -634,21 +762,31 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     Inbox::open(parent, policy).map(|inbox| Destination::Folder(inbox, Some(parsed.name)))
 }
 
-/// Refuses what an agent names with `-o` and programs act on: that is no better than a name of the other side's.
+/// Refuses what an agent names with `-o` and programs act on: that is no better than a name of the
+/// other side's.
 fn fenced(option: &str, to: &Destination) -> Result<(), Failure> {
     let Destination::Folder(inbox, name) = to else { return Ok(()) };
     let here = std::env::current_dir().and_then(|here| here.canonicalize());
     // The folder that it works in is its user's choice.
     let below = here.ok().and_then(|here| inbox.path().strip_prefix(here).ok().map(Path::to_owned));
-    let path = name.iter().fold(below.unwrap_or_else(|| inbox.path().to_owned()), |path, name| path.join(name.as_os_str()));
-    let own = || name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned());
+    let path = name.iter().fold(below.unwrap_or_else(|| inbox.path().to_owned()), |path, name| {
+        path.join(name.as_os_str())
+    });
+    let own = || {
+        name.as_ref().filter(|name| inbox.acts_on(name, true)).map(|name| name.text().into_owned())
+    };
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
-    let detail =
-        format!("behind the fence ({}) {option} {path:?} is no place for what comes: programs act on it unasked ({telling})", fenced_by());
-    Err(Failure::new(Kind::Fenced, detail).next(format!("name another place; or leave {option} out, look at what came, and copy it")))
+    let detail = format!(
+        "behind the fence ({}) {option} {path:?} is no place for what comes: programs act on it \
+        unasked ({telling})",
+        fenced_by()
+    );
+    Err(Failure::new(Kind::Fenced, detail)
+        .next(format!("name another place; or leave {option} out, look at what came, and copy it")))
 }
 
-/// A file for what is said. Behind a fence it is no place that programs act on: the other side's words are in it.
+/// A file for what is said. Behind a fence it is no place that programs act on: the other side's
+/// words are in it.
 fn transcript(path: &Path) -> Result<Transcript, Failure> {
     if Agent::here().is_some() {
         not_yet_there("--transcript", path, Policy::default())?;
@@ -661,7 +799,10 @@ fn not_yet_there(option: &str, path: &Path, policy: Policy) -> Result<(), Failur
     let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     // Whatever else is wrong with it is said where it is opened.
-    let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(name.as_bytes())) else { return Ok(()) };
+    let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(name.as_bytes()))
+    else {
+        return Ok(());
+    };
     fenced(option, &Destination::Folder(inbox, Some(parsed.name)))
 }
 
@@ -672,18 +813,32 @@ mod tests {
 
     fn receive(line: &[&str]) -> Receive {
         let command = Receive::augment_args(clap::Command::new("take"));
-        Receive::from_arg_matches(&command.try_get_matches_from([&["take"], line].concat()).unwrap()).unwrap()
+        Receive::from_arg_matches(
+            &command.try_get_matches_from([&["take"], line].concat()).unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn whoever_has_said_yes_to_this_folder_has_no_limit_but_the_disk_and_those_that_were_named() {
         let limits = |line: &[&str], person, here| {
             let taking = receive(line).taking_with(person, true, here, None).unwrap();
-            (taking.policy.max_size, taking.policy.max_entries, taking.policy.keep_free, taking.policy.acting)
+            (
+                taking.policy.max_size,
+                taking.policy.max_entries,
+                taking.policy.keep_free,
+                taking.policy.acting,
+            )
         };
         assert_eq!(limits(&["-y"], false, true), (None, None, 0.05, false));
-        assert_eq!(limits(&["-y"], false, false), (Some(UNWATCHED), Some(UNWATCHED_ENTRIES), 0.05, false));
-        assert_eq!(limits(&["-y", "--max-size", "5G", "--max-entries", "7"], false, true), (Some(5_000_000_000), Some(7), 0.05, false));
+        assert_eq!(
+            limits(&["-y"], false, false),
+            (Some(UNWATCHED), Some(UNWATCHED_ENTRIES), 0.05, false)
+        );
+        assert_eq!(
+            limits(&["-y", "--max-size", "5G", "--max-entries", "7"], false, true),
+            (Some(5_000_000_000), Some(7), 0.05, false)
+        );
         assert_eq!(limits(&["-y"], true, true), (None, None, 0.05, true));
     }
 }

@@ -1,9 +1,11 @@
-//! A code as it is pasted out of a chat or a mail: with marks around it, letters that nobody sees, or the command line that it stood in.
+//! A code as it is pasted out of a chat or a mail: with marks around it, letters that nobody sees,
+//! or the command line that it stood in.
 
 use zeroize::Zeroizing;
 
 /// The commands whose lines are passed on with a code in them.
-const VERBS: [&str; 10] = ["take", "connect", "receive", "rx", "get", "recv", "give", "send", "ask", "close"];
+const VERBS: [&str; 10] =
+    ["take", "connect", "receive", "rx", "get", "recv", "give", "send", "ask", "close"];
 
 /// The most options that are named as not heeded, and the longest.
 const NAMED: usize = 8;
@@ -17,16 +19,19 @@ pub(super) struct Pasted {
     pub unheeded: Vec<String>,
 }
 
-/// Finds the code in `text`. What is no command line is the code as a whole, so that nothing of it is passed over.
+/// Finds the code in `text`. What is no command line is the code as a whole, so that nothing of it
+/// is passed over.
 pub(super) fn pasted(text: &str) -> Pasted {
     let text = visible(text);
-    let words: Vec<&str> = text.split_whitespace().map(unwrapped).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split_whitespace().map(unwrapped).filter(|word| !word.is_empty()).collect();
     let (is_line, front, words) = without_lead(&words);
     if !is_line {
         return Pasted { code: joined(words), unheeded: Vec::new() };
     }
     let begin = (0..words.len()).find(|at| begins_at(words, *at)).unwrap_or(0);
-    // What is before a code is an option or what one is set to; anything else is no line that was passed on with a code.
+    // What is before a code is an option or what one is set to; anything else is no line that was
+    // passed on with a code.
     let (before, rest) = words.split_at(begin);
     if !are_options(before) {
         return Pasted { code: joined(words), unheeded: Vec::new() };
@@ -37,17 +42,24 @@ pub(super) fn pasted(text: &str) -> Pasted {
         Some(_) => {
             let more = rest.get(1..).unwrap_or_default();
             let words = more.iter().take_while(|word| is_word(word)).count();
-            words.saturating_add(1).saturating_add(usize::from(more.get(words).is_some_and(|last| ends_with_place(last))))
+            words.saturating_add(1).saturating_add(usize::from(
+                more.get(words).is_some_and(|last| ends_with_place(last)),
+            ))
         }
         None => 0,
     };
     let (code, after) = rest.split_at(length.min(rest.len()));
-    let options = front.iter().chain(before).chain(after).filter(|word| is_option(word) && **word != "--" && !word.starts_with("--code"));
+    let options = front
+        .iter()
+        .chain(before)
+        .chain(after)
+        .filter(|word| is_option(word) && **word != "--" && !word.starts_with("--code"));
     let unheeded = options.take(NAMED).map(|option| named(option)).collect();
     Pasted { code: joined(code), unheeded }
 }
 
-/// A word without the marks around it and letters that nobody sees, where it may be something else than a code.
+/// A word without the marks around it and letters that nobody sees, where it may be something else
+/// than a code.
 pub(super) fn bare(word: &str) -> String {
     unwrapped(visible(word).trim()).to_owned()
 }
@@ -56,7 +68,12 @@ pub(super) fn bare(word: &str) -> String {
 fn visible(text: &str) -> Zeroizing<String> {
     let mut visible = Zeroizing::new(String::with_capacity(text.len()));
     visible.extend(text.chars().filter_map(|letter| match letter {
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => None,
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}' => None,
         '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => None,
         '\u{ff01}'..='\u{ff5e}' => u32::from(letter).checked_sub(0xfee0).and_then(char::from_u32),
         letter => Some(letter),
@@ -64,40 +81,58 @@ fn visible(text: &str) -> Zeroizing<String> {
     visible
 }
 
-/// A word without the quotes, brackets and marks around it. A dash at its end stays: a word of the code is missing then.
+/// A word without the quotes, brackets and marks around it. A dash at its end stays: a word of the
+/// code is missing then.
 fn unwrapped(word: &str) -> &str {
     let around = |letter: char| {
-        let quotes = matches!(letter, '"' | '\'' | '`' | '´' | '«' | '»' | '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}');
-        quotes || matches!(letter, '*' | '|' | '•' | '「' | '」' | '『' | '』' | '(' | '{' | '<' | ')' | '}' | '>')
+        let quotes = matches!(
+            letter,
+            '"' | '\'' | '`' | '´' | '«' | '»' | '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}'
+        );
+        quotes
+            || matches!(
+                letter,
+                '*' | '|' | '•' | '「' | '」' | '『' | '』' | '(' | '{' | '<' | ')' | '}' | '>'
+            )
     };
-    let word = word.trim_start_matches(|letter| around(letter) || matches!(letter, '[' | '_' | '~'));
+    let word =
+        word.trim_start_matches(|letter| around(letter) || matches!(letter, '[' | '_' | '~'));
     // A host may end with a bracket or a full stop, and a path with more than that.
     let is_host = word.contains('@') && !word.contains('#');
     word.trim_end_matches(|letter| {
         let stops = matches!(letter, ',' | ';' | '!');
         let bracket = letter == ']' && !(is_host && word.contains('['));
-        around(letter) || stops || bracket || (!is_host && matches!(letter, '.' | ':' | '?' | '_' | '~'))
+        around(letter)
+            || stops
+            || bracket
+            || (!is_host && matches!(letter, '.' | ':' | '?' | '_' | '~'))
     })
 }
 
 /// True if all of them are options and what those are set to.
 fn are_options(words: &[&str]) -> bool {
-    let is_set = |at: usize| at.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|last| is_option(last));
+    let is_set = |at: usize| {
+        at.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|last| is_option(last))
+    };
     words.iter().enumerate().all(|(at, word)| is_option(word) || is_set(at))
 }
 
-/// The words after a prompt, `Code:` and a command, whether there was a command, and the options before its name.
+/// The words after a prompt, `Code:` and a command, whether there was a command, and the options
+/// before its name.
 fn without_lead<'a>(words: &'a [&'a str]) -> (bool, &'a [&'a str], &'a [&'a str]) {
     let mut words = skip(words, |word| !word.contains(char::is_alphanumeric));
     if words.first().is_some_and(|word| word.eq_ignore_ascii_case("code")) {
-        words = skip(words.get(1..).unwrap_or_default(), |word| !word.contains(char::is_alphanumeric));
+        words =
+            skip(words.get(1..).unwrap_or_default(), |word| !word.contains(char::is_alphanumeric));
     }
     let is_program = |word: &&str| *word == "pinhole" || word.ends_with("/pinhole");
     let program = words.first().is_some_and(is_program);
     let words = words.get(usize::from(program)..).unwrap_or_default();
-    // The first word that is a command's name may be what an option is set to, and then stands for nothing here.
+    // The first word that is a command's name may be what an option is set to, and then stands for
+    // nothing here.
     let named = words.iter().position(|word| VERBS.contains(word)).filter(|_| program).unwrap_or(0);
-    let (front, words) = Some(words.split_at(named)).filter(|(front, _)| are_options(front)).unwrap_or((&[], words));
+    let (front, words) =
+        Some(words.split_at(named)).filter(|(front, _)| are_options(front)).unwrap_or((&[], words));
     let verb = words.first().is_some_and(|word| VERBS.contains(word));
     (program || verb, front, words.get(usize::from(verb)..).unwrap_or_default())
 }
@@ -122,7 +157,10 @@ fn begins_at(words: &[&str], at: usize) -> bool {
         Some(separator) => separates(separator) && rest.next().is_some_and(char::is_alphabetic),
         // A number alone, which may be what an option is set to.
         None => {
-            let option = at.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|last| is_option(last) && *last != "--code");
+            let option = at
+                .checked_sub(1)
+                .and_then(|last| words.get(last))
+                .is_some_and(|last| is_option(last) && *last != "--code");
             !option && words.get(at.saturating_add(1)).is_some_and(|next| is_word(next))
         }
     }
@@ -143,11 +181,15 @@ fn ends_with_place(word: &str) -> bool {
 }
 
 fn is_option(word: &str) -> bool {
-    word.starts_with("--") || (word.starts_with('-') && word.chars().nth(1).is_some_and(|letter| letter.is_ascii_alphanumeric()))
+    word.starts_with("--")
+        || (word.starts_with('-')
+            && word.chars().nth(1).is_some_and(|letter| letter.is_ascii_alphanumeric()))
 }
 
 fn is_link(word: &str) -> bool {
-    let at = |scheme: &str| word.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
+    let at = |scheme: &str| {
+        word.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    };
     word.contains('#') && (at("https://") || at("http://"))
 }
 
@@ -159,7 +201,10 @@ fn separates(letter: char) -> bool {
 /// The name of an option, without what it is set to.
 fn named(option: &str) -> String {
     let name = option.split('=').next().unwrap_or_default();
-    name.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(LONGEST).collect()
+    name.chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .take(LONGEST)
+        .collect()
 }
 
 /// The words as one code, with dashes between its parts, and its place as it was.
@@ -192,6 +237,8 @@ fn joined(words: &[&str]) -> Zeroizing<String> {
 fn without_label(word: &str) -> &str {
     ["code:", "--code="]
         .iter()
-        .find_map(|label| word.split_at_checked(label.len()).filter(|(head, _)| head.eq_ignore_ascii_case(label)))
+        .find_map(|label| {
+            word.split_at_checked(label.len()).filter(|(head, _)| head.eq_ignore_ascii_case(label))
+        })
         .map_or(word, |(_, code)| code)
 }

@@ -1,7 +1,8 @@
-//! Options that loosen the fence, or let programs be started behind it: there they count only before the command's name.
+//! Options that loosen the fence, or let programs be started behind it: there they count only
+//! before the command's name.
 //!
-//! The rules of an agent's client go by how a command's text begins. One that allows `pinhole receive …` is to allow nothing that whoever
-//! wrote it has not seen.
+//! The rules of an agent's client go by how a command's text begins. One that allows
+//! `pinhole receive …` is to allow nothing that whoever wrote it has not seen.
 
 use super::detach;
 use super::fencing::Fencing;
@@ -64,17 +65,22 @@ impl Permissions {
         ];
         match given.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
-            Some((option, _)) => Err(Failure::new(Kind::Usage, format!("that command does nothing that {option} would allow"))
-                .next(format!("leave {option} out"))),
+            Some((option, _)) => Err(Failure::new(
+                Kind::Usage,
+                format!("that command does nothing that {option} would allow"),
+            )
+            .next(format!("leave {option} out"))),
         }
     }
 
     /// Joins these with those behind the command's name, which count where there is no fence.
     ///
     /// # Errors
-    /// `fenced` if one that is needed behind a fence is not here; usage if one of these is for nothing.
+    /// `fenced` if one that is needed behind a fence is not here; usage if one of these is for
+    /// nothing.
     pub(super) fn settle(mut self, gates: Gates<'_>) -> Result<(), Failure> {
-        let fenced = Agent::here().is_some() || gates.fencing.as_ref().is_some_and(|fencing| fencing.is_named());
+        let fenced = Agent::here().is_some()
+            || gates.fencing.as_ref().is_some_and(|fencing| fencing.is_named());
         if fenced {
             self.judge(&gates)?;
         }
@@ -93,14 +99,23 @@ impl Permissions {
         let what = match (behind.as_slice(), unseen) {
             ([], None) => return Ok(()),
             ([option, ..], _) => format!("{option} counts only before the command's name"),
-            ([], Some(option)) => format!("{option} starts a program only with --allow-exec before the command's name"),
+            ([], Some(option)) => format!(
+                "{option} starts a program only with --allow-exec before the command's name"
+            ),
         };
-        let detail =
-            format!("behind the fence {what}, where the rules of whoever runs an agent see it ({}): nothing was done", fenced_by());
+        let detail = format!(
+            "behind the fence {what}, where the rules of whoever runs an agent see it ({}): \
+            nothing was done",
+            fenced_by()
+        );
         let next = match in_front(detach::typed(), unseen.is_some()) {
             Some(line) => format!("for the user to decide: {line}"),
             None => {
-                let options = behind.into_iter().chain(unseen.map(|_| "--allow-exec")).collect::<Vec<_>>().join(" ");
+                let options = behind
+                    .into_iter()
+                    .chain(unseen.map(|_| "--allow-exec"))
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 format!("for the user to decide: the same command with {options} before its name")
             }
         };
@@ -108,13 +123,14 @@ impl Permissions {
     }
 }
 
-/// The line with what stands behind the command's name in front, and with `--allow-exec` if that is needed; nothing if it cannot be
-/// repeated or would mean something else.
+/// The line with what stands behind the command's name in front, and with `--allow-exec` if that is
+/// needed; nothing if it cannot be repeated or would mean something else.
 fn in_front(typed: Vec<OsString>, exec: bool) -> Option<String> {
     let (mut front, mut rest) = (Vec::new(), Vec::new());
     let mut words = typed.into_iter();
     while let Some(word) = words.next() {
-        let name = word.to_str().and_then(|word| word.split('=').next()).unwrap_or_default().to_owned();
+        let name =
+            word.to_str().and_then(|word| word.split('=').next()).unwrap_or_default().to_owned();
         match name.as_str() {
             "--" => {
                 rest.push(word);
@@ -135,7 +151,9 @@ fn in_front(typed: Vec<OsString>, exec: bool) -> Option<String> {
     let program = OsString::from("pinhole");
     let line: Vec<_> = std::iter::once(&program).chain(&front).chain(&rest).cloned().collect();
     let matches = Cli::command().try_get_matches_from(line).ok()?;
-    let Command::Session(mut session) = Cli::from_arg_matches(&matches).ok()?.command else { return None };
+    let Command::Session(mut session) = Cli::from_arg_matches(&matches).ok()?.command else {
+        return None;
+    };
     session.gates().behind().is_empty().then_some(())?;
     Typed::of(&[front, rest].concat()).whole()
 }

@@ -25,9 +25,12 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-From a channel that is open here it returns what has happened since the last `receive`. Secrets that the channel holds are only named;
---secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a look at it. If that fails it is still
-held. -o - takes the oldest text, one a call, and prints it alone, byte for byte; lines go to standard error. If there is none, and
+From a channel that is open here it returns what has happened since the last `receive`. Secrets \
+                       that the channel holds are only named;
+--secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a \
+                       look at it. If that fails it is still
+held. -o - takes the oldest text, one a call, and prints it alone, byte for byte; lines go to \
+                       standard error. If there is none, and
 none comes while --wait lasts, the exit status is 11.
 
 --bell is for what wakes an agent with each line: `pinhole: 2 wait in 9471; pinhole receive 9471`,
@@ -36,8 +39,10 @@ and scripts.
 
 Examples:
   pinhole receive 9471 --wait 45
-  pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the other side calls it
-  pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has it in $TOKEN
+  pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the \
+                       other side calls it
+  pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has \
+                       it in $TOKEN
   pinhole --allow-exec receive 9471 --secret-exec=TOKEN -- deploy    the same where an agent runs it
   pinhole receive 9471 -o - --wait 45 > notes.txt   the oldest text, alone
   pinhole receive 9471 --follow --for text,file     until the channel ends, without the rest
@@ -51,22 +56,31 @@ pub(super) struct Args {
     /// From a channel that is open here: wait this long for something to receive
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     wait: Duration,
-    /// From a channel that is open here: everything after the event of this number, also what was received before
+    /// From a channel that is open here: everything after the event of this number, also what was
+    /// received before
     #[arg(long, value_name = "N", conflicts_with = "sink")]
     after: Option<u64>,
     /// From a channel that is open here: print no more than this, in whole lines but at least one
     #[arg(long, value_name = "BYTES", default_value_t = 20_000, conflicts_with = "sink")]
     max_bytes: usize,
-    /// From a channel that is open here: only what is of these types, such as text,file,secret; the rest is received later. What
-    /// everybody has to know passes: connected, expiring, error, closed, end
-    #[arg(long = "for", value_name = "TYPE,...", value_delimiter = ',', value_parser = wanted_type, conflicts_with = "sink")]
+    /// From a channel that is open here: only what is of these types, such as text,file,secret; the
+    /// rest is received later. What everybody has to know passes: connected, expiring, error,
+    /// closed, end
+    #[arg(
+        long = "for",
+        value_name = "TYPE,...",
+        value_delimiter = ',',
+        value_parser = wanted_type,
+        conflicts_with = "sink",
+    )]
     only: Vec<WantedType>,
-    /// From a channel that is open here: print what comes until it ends, but what another command has printed as its own result. One
-    /// follows at a time: a new one takes over
+    /// From a channel that is open here: print what comes until it ends, but what another command
+    /// has printed as its own result. One follows at a time: a new one takes over
     #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes"])]
     follow: bool,
-    /// From a channel that is open here: take nothing, and print a line whenever something new waits, and one at its end. No byte of these
-    /// lines is the other side's; at most one comes until something is received, and at most 6 in a minute
+    /// From a channel that is open here: take nothing, and print a line whenever something new
+    /// waits, and one at its end. No byte of these lines is the other side's; at most one comes
+    /// until something is received, and at most 6 in a minute
     #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes", "follow", "after", "only"])]
     bell: bool,
     /// Which side of the channel receives, if both are on this machine
@@ -108,21 +122,34 @@ impl Args {
     }
 
     /// Prints what the channel has to tell; whether there is more.
-    pub(super) async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
+    pub(super) async fn receive_from(
+        self,
+        found: Found,
+        report: &mut Report,
+    ) -> Result<bool, Failure> {
         self.take.is_another()?;
         if self.bell || self.follow {
             return self.stay(found, report).await.map(|()| false);
         }
-        if self.take.bytes_to_stdout() && self.after.is_none() && self.only.is_empty() && self.take.receive().sink()?.is_none() {
+        if self.take.bytes_to_stdout()
+            && self.after.is_none()
+            && self.only.is_empty()
+            && self.take.receive().sink()?.is_none()
+        {
             return text(&found, self.wait, report).await.map(|()| false);
         }
         if self.take.bytes_to_stdout() {
-            let detail = "-o - takes the oldest text that nobody has received, and neither a secret nor what was received before";
-            return Err(Failure::new(Kind::Usage, detail).next("leave -o, --after, --for or the place of the secret out"));
+            let detail = "-o - takes the oldest text that nobody has received, and neither a \
+                         secret nor what was received before";
+            return Err(Failure::new(Kind::Usage, detail)
+                .next("leave -o, --after, --for or the place of the secret out"));
         }
         if self.take.receive().output.is_some() {
-            return Err(Failure::new(Kind::Usage, "that channel is open, and where files go was decided when it was opened")
-                .next("leave -o out; each event says where its file is. -o - takes the oldest text"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "that channel is open, and where files go was decided when it was opened",
+            )
+            .next("leave -o out; each event says where its file is. -o - takes the oldest text"));
         }
         if let Some(sink) = self.take.receive().sink()? {
             return collect(&found, sink, self.wait, report).await.map(|()| false);
@@ -153,8 +180,11 @@ impl Args {
     /// Prints what the channel has to tell until its end, or when it has.
     async fn stay(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         if self.take.receive().output.is_some() {
-            return Err(Failure::new(Kind::Usage, "-o is for one thing, or was decided when the channel was opened")
-                .next("leave -o out; each event says where its file is"));
+            return Err(Failure::new(
+                Kind::Usage,
+                "-o is for one thing, or was decided when the channel was opened",
+            )
+            .next("leave -o out; each event says where its file is"));
         }
         let (wanted, role) = (self.wanted(), self.role);
         let staying = async {
@@ -185,14 +215,19 @@ impl Args {
                 return self.take.purpose(person);
             }
             return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
-                .next("open one: pinhole host; or join with the other side's code: pinhole connect CODE"));
+                .next(
+                    "open one: pinhole host; or join with the other side's code: pinhole connect \
+                      CODE",
+                ));
         };
         match shape(&first) {
             Shape::Number => Err(no_channel_of(&first)),
             // Read before anything else, so that a mistyped word is said and costs nothing.
             _ => match code::parse(&first) {
                 Err(failure) => Err(failure),
-                Ok(given) if !person => Err(not_open(&given.typed, &format!("pinhole take {}", given.typed.as_str()))),
+                Ok(given) if !person => {
+                    Err(not_open(&given.typed, &format!("pinhole take {}", given.typed.as_str())))
+                }
                 Ok(_) => self.take.purpose(person),
             },
         }
@@ -202,8 +237,11 @@ impl Args {
 /// Says whenever something waits, and when the channel is over.
 async fn ring(found: &Found, role: Option<RoleArg>) -> Result<(), Failure> {
     let mut out = Sink::Stdout.open();
-    let mut print =
-        |line: String| writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|_| failure_from(Reason::OutputClosed, Side::Here));
+    let mut print = |line: String| {
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
+    };
     // What was said of the side stays said.
     let name = async |number| {
         let name = found.name(number).await;
@@ -229,7 +267,12 @@ async fn text(found: &Found, wait: Duration, report: &mut Report) -> Result<(), 
 }
 
 /// Takes the oldest secret that a channel holds, and prints where it is now.
-async fn collect(found: &Found, sink: SecretSink, wait: Duration, report: &mut Report) -> Result<(), Failure> {
+async fn collect(
+    found: &Found,
+    sink: SecretSink,
+    wait: Duration,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let store = async |name: Option<PeerText>, secret| match &sink {
         SecretSink::File(file) => file.store(name.as_ref(), &secret),
         SecretSink::Exec(program) => {
@@ -237,7 +280,11 @@ async fn collect(found: &Found, sink: SecretSink, wait: Duration, report: &mut R
             ran.map(|()| Stored::Program(program.variable().map(str::to_owned)))
         }
     };
-    let line = found.collect(wait, async |name, secret| store(name, secret).await.map_err(|refusal| refusal.failure)).await?;
+    let line = found
+        .collect(wait, async |name, secret| {
+            store(name, secret).await.map_err(|refusal| refusal.failure)
+        })
+        .await?;
     // It is where it belongs, whether that can be printed or not.
     let _ = report.relay(&line, Instant::now());
     Ok(())

@@ -1,4 +1,5 @@
-//! `relay`: runs the relay at which two sides meet that cannot reach each other, or asks one whether it works.
+//! `relay`: runs the relay at which two sides meet that cannot reach each other, or asks one
+//! whether it works.
 
 mod health;
 mod options;
@@ -35,7 +36,8 @@ struct Service {
     /// Read settings from this TOML file
     #[arg(long, value_name = "FILE", env = "PINHOLE_RELAY_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
-    /// Log this and what is more serious, on standard error: lines at a terminal, otherwise a JSON object a line
+    /// Log this and what is more serious, on standard error: lines at a terminal, otherwise a JSON
+    /// object a line
     #[arg(long, value_name = "error|warn|info|debug", value_parser = level, default_value = "info")]
     log_level: Level,
     /// Log JSON objects at a terminal too
@@ -53,7 +55,8 @@ impl Service {
     }
 }
 
-/// The flags of one call, which neither a variable nor a file gives; `--config` has its variable from clap.
+/// The flags of one call, which neither a variable nor a file gives; `--config` has its variable
+/// from clap.
 const ONCE: [&str; 2] = ["config", "health"];
 
 const EXAMPLES: &str = "\
@@ -94,7 +97,10 @@ impl Args {
             alone = sources::with_file(alone, &ONCE, path)?;
         }
         alone = sources::with_environment(alone, &ONCE, |name| std::env::var_os(name))?;
-        let again = Cli::command().mut_subcommand("relay", |_| alone).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+        let again = Cli::command()
+            .mut_subcommand("relay", |_| alone)
+            .try_get_matches()
+            .and_then(|matches| Cli::from_arg_matches(&matches));
         match again {
             Ok(Cli { command: Command::Relay(args), .. }) => Ok(*args),
             // It was read without complaint before it had other defaults, and those were tried.
@@ -120,7 +126,8 @@ impl Args {
     }
 }
 
-/// A failure as the last thing: for people, or as the last line of the log, of whatever level that is.
+/// A failure as the last thing: for people, or as the last line of the log, of whatever level that
+/// is.
 fn said(failure: Failure, plain: bool) -> Ended {
     if plain {
         return plainly(false, Err(failure));
@@ -143,7 +150,12 @@ fn level(text: &str) -> Result<Level, String> {
 /// The content of a text file that a setting names.
 fn read(setting: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
-        let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NoSuchFile } else { Kind::Usage };
-        Failure::new(kind, format!("{} ({setting}) cannot be read: {error}", path.display())).next("name a file that can be read")
+        let kind = if error.kind() == std::io::ErrorKind::NotFound {
+            Kind::NoSuchFile
+        } else {
+            Kind::Usage
+        };
+        Failure::new(kind, format!("{} ({setting}) cannot be read: {error}", path.display()))
+            .next("name a file that can be read")
     })
 }

@@ -1,4 +1,5 @@
-//! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of other tools work").
+//! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of
+//! other tools work").
 
 use super::amounts::duration;
 use super::options::{Channel, Output};
@@ -45,8 +46,9 @@ pub(super) struct Args {
     /// Send this file into the channel; may be repeated
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
-    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is sent all the same. With "-" that
-    /// time begins at the end of standard input: until then the command stays, and if it is ended nothing of that is received
+    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is
+    /// sent all the same. With "-" that time begins at the end of standard input: until then the
+    /// command stays, and if it is ended nothing of that is received
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
     /// Which side of the channel sends, if both are on this machine
@@ -87,7 +89,9 @@ impl Args {
     /// What an interrupt does to it: only what this process reads goes with it.
     pub(super) fn cut(&self) -> &'static str {
         match self.reads_stdin() || self.file.iter().any(|path| is_own(path)) {
-            true => "interrupted; what was still being read here is cancelled, and the channel goes on",
+            true => {
+                "interrupted; what was still being read here is cancelled, and the channel goes on"
+            }
             false => "interrupted; the channel goes on",
         }
     }
@@ -102,7 +106,9 @@ impl Args {
     /// The channel that the first word names, if it is open here.
     pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
         let first = self.first();
-        if let Some(split) = Split::of(&first, self.give.paths.iter().skip(1).filter_map(|path| path.to_str())) {
+        if let Some(split) =
+            Split::of(&first, self.give.paths.iter().skip(1).filter_map(|path| path.to_str()))
+        {
             return Err(split.sent());
         }
         if shape(&first) == Shape::Other {
@@ -111,12 +117,20 @@ impl Args {
                 None => self.forgotten(&first).await,
             };
         }
-        one(find(&which(Some(&first), self.channel().label.clone(), self.role)?, &Visitor::here()).await?, "send")
+        one(
+            find(&which(Some(&first), self.channel().label.clone(), self.role)?, &Visitor::here())
+                .await?,
+            "send",
+        )
     }
 
-    /// The open channel of this label. Without one the label is that of a new code, if there is something to give.
+    /// The open channel of this label. Without one the label is that of a new code, if there is
+    /// something to give.
     async fn labelled(&mut self) -> Result<Option<Found>, Failure> {
-        let (which, by) = (Which { code: None, ..which(None, self.channel().label.clone(), self.role)? }, Visitor::here());
+        let (which, by) = (
+            Which { code: None, ..which(None, self.channel().label.clone(), self.role)? },
+            Visitor::here(),
+        );
         let mut open = find(&which, &by).await?;
         // A give of this label takes nothing more, and may have the label of the next.
         open.retain(|found| found.about.state != State::Ended && found.about.want == Want::Channel);
@@ -124,22 +138,35 @@ impl Args {
         let is_there = |path: &PathBuf| path.as_os_str() == "-" || path.symlink_metadata().is_ok();
         self.labelled = found.is_some();
         match found {
-            None if !self.give.paths.is_empty() && !self.give.paths.iter().any(is_there) => Err(nothing_open(&which, &by).await),
+            None if !self.give.paths.is_empty() && !self.give.paths.iter().any(is_there) => {
+                Err(nothing_open(&which, &by).await)
+            }
             found => Ok(found),
         }
     }
 
-    /// Says of a text without a code which channel it may be meant for, where only one is open here.
+    /// Says of a text without a code which channel it may be meant for, where only one is open
+    /// here.
     async fn forgotten(&self, first: &str) -> Result<Option<Found>, Failure> {
         let [alone] = self.give.paths.as_slice() else { return Ok(None) };
         if first.is_empty() || first == "-" || alone.symlink_metadata().is_ok() {
             return Ok(None);
         }
         let open = find(&Which::default(), &Visitor::here()).await.unwrap_or_default();
-        let numbers: BTreeSet<_> = open.iter().filter(|it| it.about.state != State::Ended).filter_map(|it| it.about.number).collect();
+        let numbers: BTreeSet<_> = open
+            .iter()
+            .filter(|it| it.about.state != State::Ended)
+            .filter_map(|it| it.about.number)
+            .collect();
         match Vec::from_iter(numbers).as_slice() {
-            [number] => Err(Failure::new(Kind::NoSuchFile, format!("{first:?} is not there, and no code is named"))
-                .next(format!("if it is a text for the channel that is open here: pinhole send {number} {}", quoted(first)))),
+            [number] => Err(Failure::new(
+                Kind::NoSuchFile,
+                format!("{first:?} is not there, and no code is named"),
+            )
+            .next(format!(
+                "if it is a text for the channel that is open here: pinhole send {number} {}",
+                quoted(first)
+            ))),
             _ => Ok(None),
         }
     }
@@ -151,7 +178,9 @@ impl Args {
         let wait = wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
         let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;
-        let parcels = read.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the command ended unexpectedly")))?;
+        let parcels = read.unwrap_or_else(|_| {
+            Err(Failure::new(Kind::Failed, "the command ended unexpectedly"))
+        })?;
         let tell = |told: Told<'_>| {
             whole &= !matches!(&told, Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped);
             // What cannot be printed is sent all the same; the exit status says what became of it.
@@ -174,13 +203,17 @@ impl Args {
         let stream = paths.iter().find_map(|path| own_stream(path).transpose()).transpose()?;
         if stream.is_some() {
             if paths.len() > 1 {
-                return Err(Failure::new(Kind::StreamAlone, "a stream has no known end, so it is sent without other files")
-                    .next("send those with a command of its own"));
+                return Err(Failure::new(
+                    Kind::StreamAlone,
+                    "a stream has no known end, so it is sent without other files",
+                )
+                .next("send those with a command of its own"));
             }
             paths.clear();
         }
         for path in &mut paths {
-            let absolute = if is_own(path) { path.canonicalize() } else { std::path::absolute(&*path) };
+            let absolute =
+                if is_own(path) { path.canonicalize() } else { std::path::absolute(&*path) };
             *path = absolute.map_err(|error| usage(&format!("{}: {error}", path.display())))?;
         }
         let mut parcels: Vec<Parcel> = Vec::new();
@@ -199,7 +232,8 @@ impl Args {
         if parcels.is_empty() { Err(give::nothing()) } else { Ok(parcels) }
     }
 
-    /// The text and the files after the words that name the channel, as `code` does where it is said what can be typed.
+    /// The text and the files after the words that name the channel, as `code` does where it is
+    /// said what can be typed.
     fn named(&self, code: &str, words: usize) -> Result<(Option<String>, Vec<PathBuf>), Failure> {
         let mut paths = self.file.clone();
         let mut text = None;
@@ -207,7 +241,10 @@ impl Args {
             [] => {}
             [one] if one.as_os_str() == "-" => paths.push(one.clone()),
             [one] => text = Some(one.to_str().ok_or_else(not_text)?.to_owned()),
-            _ => return Err(usage("send CODE takes one text").next("put it in quotes, or name files with --file")),
+            _ => {
+                return Err(usage("send CODE takes one text")
+                    .next("put it in quotes, or name files with --file"));
+            }
         }
         if let Some(text) = &text {
             ambiguous(code, text)?;
@@ -228,7 +265,10 @@ impl Args {
                 let given = code::parse(&first)?;
                 let (text, paths) = self.named(&first, 1)?;
                 if !person {
-                    return Err(not_open(&given.typed, &format!("pinhole give --code {} PATH", given.typed.as_str())));
+                    return Err(not_open(
+                        &given.typed,
+                        &format!("pinhole give --code {} PATH", given.typed.as_str()),
+                    ));
                 }
                 let mut wares = self.give.ware.wares(&paths)?;
                 wares.extend(text.map(Ware::Text));
@@ -239,7 +279,8 @@ impl Args {
     }
 }
 
-/// What only this process can read: standard input, or a pipe that its shell has opened, as by `<(command)`.
+/// What only this process can read: standard input, or a pipe that its shell has opened, as by
+/// `<(command)`.
 fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Some(Box::new(std::io::stdin())));
@@ -247,25 +288,39 @@ fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     if !is_own(path) || !path.metadata().is_ok_and(|it| it.file_type().is_fifo()) {
         return Ok(None);
     }
-    let cannot = |error| Failure::new(Kind::SourceUnreadable, format!("{} cannot be read: {error}", path.display()));
+    let cannot = |error| {
+        Failure::new(Kind::SourceUnreadable, format!("{} cannot be read: {error}", path.display()))
+    };
     File::open(path).map(|pipe| Some(Box::new(pipe) as Input)).map_err(cannot)
 }
 
 /// A text that could be a path is not guessed about.
 fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
-    let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix)) || Path::new(text).exists();
+    let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix))
+        || Path::new(text).exists();
     if like_a_path {
-        return Err(Failure::new(Kind::AmbiguousArgument, "it is not clear whether that is a text or a path")
-            .next(format!("say which: pinhole send {code} --text {text:?}, or: pinhole send {code} --file {text:?}")));
+        return Err(Failure::new(
+            Kind::AmbiguousArgument,
+            "it is not clear whether that is a text \
+                                                         or a path",
+        )
+        .next(format!(
+            "say which: pinhole send {code} --text {text:?}, or: pinhole send {code} \
+                          --file {text:?}"
+        )));
     }
     Ok(())
 }
 
-/// A text as it is typed after a number; a long one, and what a shell or a terminal would take for something else, is not repeated.
+/// A text as it is typed after a number; a long one, and what a shell or a terminal would take for
+/// something else, is not repeated.
 pub(super) fn quoted(text: &str) -> String {
     let plain = text.len() <= 200 && !text.contains(char::is_control);
     let dashes = if text.starts_with('-') { "-- " } else { "" };
-    shlex::try_quote(text).ok().filter(|_| plain).map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))
+    shlex::try_quote(text)
+        .ok()
+        .filter(|_| plain)
+        .map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))
 }
 
 fn usage(detail: &str) -> Failure {
@@ -278,17 +333,28 @@ fn not_text() -> Failure {
 
 /// A number alone names a channel that is open here, and never joins one.
 pub(super) fn no_channel_of(number: &str) -> Failure {
-    let detail = format!("no channel is open here under {number}: it may have ended, and only a whole code joins one");
+    let detail = format!(
+        "no channel is open here under {number}: it may have ended, and only a whole code joins one"
+    );
     if Visitor::here().is_agent() {
-        let next = "see which this agent began: pinhole status; one from before it was resumed is found by its whole code";
-        return Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next));
+        let next = "see which this agent began: pinhole status; one from before it was resumed is \
+                   found by its whole code";
+        return Failure::new(Kind::CodeNotOpen, detail)
+            .next(Advice::from(Run::Status).reworded(next));
     }
     let next = "see which are open: pinhole status; a whole code joins: pinhole connect CODE";
     Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next))
 }
 
-/// That the channel of a whole code is not open here. `once` is what does it without one that stays open.
+/// That the channel of a whole code is not open here. `once` is what does it without one that stays
+/// open.
 pub(super) fn not_open(code: &str, once: &str) -> Failure {
-    let next = format!("join it: pinhole connect {code} --detach, then the same again; or, if that is all: {once}");
-    Failure::new(Kind::CodeNotOpen, "that channel is not open here, and joining it takes an explicit command").next(next)
+    let next = format!(
+        "join it: pinhole connect {code} --detach, then the same again; or, if that is all: {once}"
+    );
+    Failure::new(
+        Kind::CodeNotOpen,
+        "that channel is not open here, and joining it takes an explicit command",
+    )
+    .next(next)
 }

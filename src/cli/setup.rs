@@ -37,7 +37,8 @@ pub(super) struct Args {
     /// Another home directory than this user's
     #[arg(long, value_name = "DIR", env = "PINHOLE_HOME")]
     home: Option<PathBuf>,
-    /// Write the whole plugin into this new directory instead, for `claude --plugin-dir` and for marketplaces
+    /// Write the whole plugin into this new directory instead, for `claude --plugin-dir` and for
+    /// marketplaces
     #[arg(long, value_name = "DIR", conflicts_with_all = ["agent", "apply", "remove", "print"])]
     unpack: Option<PathBuf>,
 }
@@ -105,10 +106,14 @@ impl Args {
         let nothing = parts.iter().all(|part| part.changes.is_empty());
         let to_agent = !(does || self.remove || self.print || std::io::stdout().is_terminal());
         // An agent that reads this is not to change what it may do.
-        let listed = if self.remove || to_agent { listed } else { format!("{listed}\n{}", ruled(&parts)) };
+        let listed =
+            if self.remove || to_agent { listed } else { format!("{listed}\n{}", ruled(&parts)) };
         print(&match (does, nothing) {
             (false, true) if to_agent => {
-                format!("{listed}\nThe user has run `pinhole setup`. There is nothing left to do; please tell them so.")
+                format!(
+                    "{listed}\nThe user has run `pinhole setup`. There is nothing left to do; \
+                    please tell them so."
+                )
             }
             (_, true) => listed,
             (true, false) if self.remove => format!("{listed}\nThat is all that setup had done."),
@@ -116,7 +121,10 @@ impl Args {
             (false, false) if to_agent => self.prompt(&listed, &parts)?,
             (false, false) => {
                 let flag = if self.remove { "--remove" } else { "--apply" };
-                format!("{listed}\nNothing has been changed yet. To do it: {} {flag}", self.command(self.word())?)
+                format!(
+                    "{listed}\nNothing has been changed yet. To do it: {} {flag}",
+                    self.command(self.word())?
+                )
             }
         })
     }
@@ -132,7 +140,10 @@ impl Args {
 
     /// This command for `agent`, as it can be typed anywhere, without what it is to do.
     fn command(&self, agent: &str) -> Result<String, Failure> {
-        let home = self.home.as_deref().and_then(|home| std::path::absolute(home).ok()?.into_os_string().into_string().ok());
+        let home = self
+            .home
+            .as_deref()
+            .and_then(|home| std::path::absolute(home).ok()?.into_os_string().into_string().ok());
         let program = setup::program()?;
         let words = [&program, "setup", agent].into_iter().filter(|word| !word.is_empty());
         let words: Vec<_> = words.chain(home.iter().flat_map(|home| ["--home", home])).collect();
@@ -141,8 +152,17 @@ impl Args {
     }
 
     fn how_to_go_on(&self, parts: &[Part]) -> Result<String, Failure> {
-        let calls: Vec<_> = parts.iter().map(|part| format!("{} in a new session of {}", part.client.call(), part.client.name())).collect();
-        Ok(format!("Try it: {}. To undo it: {} --remove", calls.join(", "), self.command(self.word())?))
+        let calls: Vec<_> = parts
+            .iter()
+            .map(|part| {
+                format!("{} in a new session of {}", part.client.call(), part.client.name())
+            })
+            .collect();
+        Ok(format!(
+            "Try it: {}. To undo it: {} --remove",
+            calls.join(", "),
+            self.command(self.word())?
+        ))
     }
 
     /// What is read by an agent when it is piped into one, as in `pinhole setup | claude`.
@@ -151,17 +171,21 @@ impl Args {
         let lines = parts.iter().map(line).collect::<Result<Vec<_>, Failure>>()?;
         let which = if lines.len() == 1 { "this" } else { "the line that is for you" };
         Ok(format!(
-            "The user has run `pinhole setup` and passed you what it printed. They want to use pinhole with you: a command-line\n\
-             tool with which two people or agents hand each other a secret, a file or a few messages, once, by a short spoken\n\
+            "The user has run `pinhole setup` and passed you what it printed. They want to use \
+            pinhole with you: a command-line\n\
+             tool with which two people or agents hand each other a secret, a file or a few \
+            messages, once, by a short spoken\n\
              code. Please run {which}, and then tell the user what it said:\n\n{}\n\n\
-             It changes these files of the user and no others (nothing has been changed yet):\n\n{listed}\n\
+             It changes these files of the user and no others (nothing has been changed \
+            yet):\n\n{listed}\n\
              The same with --remove instead of --apply undoes it.",
             lines.join("\n")
         ))
     }
 }
 
-/// What is done with an agent, a line for each file, and the lines of a configuration that come and go.
+/// What is done with an agent, a line for each file, and the lines of a configuration that come and
+/// go.
 fn listed(part: &Part, done: bool) -> String {
     let mut lines = vec![part.client.name().to_owned()];
     for change in &part.changes {
@@ -187,22 +211,34 @@ fn listed(part: &Part, done: bool) -> String {
 fn ruled(parts: &[Part]) -> String {
     let of = |part: &Part| {
         let (place, rules) = rules(part.client);
-        format!("  {}: {place}\n{}\n", part.client.name(), rules.iter().map(|rule| format!("    {rule}")).collect::<Vec<_>>().join("\n"))
+        format!(
+            "  {}: {place}\n{}\n",
+            part.client.name(),
+            rules.iter().map(|rule| format!("    {rule}")).collect::<Vec<_>>().join("\n")
+        )
     };
     format!(
-        "Rules with which an agent asks less, for its user to write and not for the agent. They let it send no file and no secret, and\n\
-         what starts a program or opens the fence stands before the subcommand, where they do not reach.\n{}",
+        "Rules with which an agent asks less, for its user to write and not for the agent. They \
+        let it send no file and no secret, and\n\
+         what starts a program or opens the fence stands before the subcommand, where they do not \
+        reach.\n{}",
         parts.iter().map(of).collect::<String>()
     )
 }
 
 fn nobody(home: &Home, removes: bool) -> String {
     if removes {
-        return format!("None of the agents that setup knows is found in {}: there is nothing to undo.", home.path.display());
+        return format!(
+            "None of the agents that setup knows is found in {}: there is nothing to undo.",
+            home.path.display()
+        );
     }
-    let lines: Vec<_> = Client::ALL.map(|client| format!("  pinhole setup {:<9} --apply   {}", client.word(), client.name())).to_vec();
+    let lines: Vec<_> = Client::ALL
+        .map(|client| format!("  pinhole setup {:<9} --apply   {}", client.word(), client.name()))
+        .to_vec();
     format!(
-        "None of the agents that setup knows is found in {}. One that is there all the same:\n\n{}\n\n\
+        "None of the agents that setup knows is found in {}. One that is there all the \
+        same:\n\n{}\n\n\
          Any other agent that has MCP servers: the command is `pinhole mcp`.",
         home.path.display(),
         lines.join("\n")

@@ -1,4 +1,5 @@
-//! A code whose words were typed one by one where it has to be one argument: what belongs to it and what is sent is not guessed.
+//! A code whose words were typed one by one where it has to be one argument: what belongs to it and
+//! what is sent is not guessed.
 
 use super::send::quoted;
 use crate::failure::{Failure, Kind};
@@ -18,11 +19,12 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// The code that `first` begins and `after` goes on with, if that is how it can be read. One word behind a number alone is a text: no
-    /// code is so short.
+    /// The code that `first` begins and `after` goes on with, if that is how it can be read. One
+    /// word behind a number alone is a text: no code is so short.
     pub(super) fn of<'a>(first: &str, after: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut begun = parts(first);
-        let number = begun.next().filter(|number| number.bytes().all(|digit| digit.is_ascii_digit()))?;
+        let number =
+            begun.next().filter(|number| number.bytes().all(|digit| digit.is_ascii_digit()))?;
         let mut words = known(begun)?;
         if words.len() >= *WORDS.start() {
             return None;
@@ -44,7 +46,8 @@ impl Split {
 
     /// Refuses to send the words into the channel of the number.
     pub(super) fn sent(&self) -> Failure {
-        let text = if self.rest.is_empty() { "TEXT".to_owned() } else { quoted(&self.rest.join(" ")) };
+        let text =
+            if self.rest.is_empty() { "TEXT".to_owned() } else { quoted(&self.rest.join(" ")) };
         self.refused(
             format!("pinhole send {} {text}", self.code),
             format!("a text: pinhole send {} --text {}", self.first, quoted(&self.text)),
@@ -53,10 +56,18 @@ impl Split {
 
     /// Refuses to ask them in it.
     pub(super) fn asked(&self) -> Failure {
-        let question = if self.rest.is_empty() { "\"QUESTION\"".to_owned() } else { quoted(&self.rest.join(" ")) };
+        let question = if self.rest.is_empty() {
+            "\"QUESTION\"".to_owned()
+        } else {
+            quoted(&self.rest.join(" "))
+        };
         self.refused(
             format!("pinhole ask {} {question}", self.code),
-            format!("the question: printf %s {} | pinhole ask {} -", quoted(&self.text), self.first),
+            format!(
+                "the question: printf %s {} | pinhole ask {} -",
+                quoted(&self.text),
+                self.first
+            ),
         )
     }
 
@@ -67,18 +78,29 @@ impl Split {
         } else {
             self.rest.iter().map(|path| quoted(path)).collect::<Vec<_>>().join(" ")
         };
-        let files: Vec<_> = self.text.split_whitespace().map(|name| quoted(&format!("./{name}"))).collect();
-        self.refused(format!("pinhole give --code {} {paths}", self.code), format!("files: pinhole give --code CODE {}", files.join(" ")))
+        let files: Vec<_> =
+            self.text.split_whitespace().map(|name| quoted(&format!("./{name}"))).collect();
+        self.refused(
+            format!("pinhole give --code {} {paths}", self.code),
+            format!("files: pinhole give --code CODE {}", files.join(" ")),
+        )
     }
 
     fn refused(&self, code: String, other: String) -> Failure {
-        Failure::new(Kind::AmbiguousArgument, "it is not clear whether the words behind the number belong to the code; nothing was sent")
-            .next(format!("if they do: {code}; if they are {other}"))
+        Failure::new(
+            Kind::AmbiguousArgument,
+            "it is not clear whether the words behind the number \
+                                              belong to the code; nothing was sent",
+        )
+        .next(format!("if they do: {code}; if they are {other}"))
     }
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    let separates = |letter: char| letter.is_whitespace() || matches!(letter, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let separates = |letter: char| {
+        letter.is_whitespace()
+            || matches!(letter, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    };
     text.split(separates).filter(|part| !part.is_empty())
 }
 
@@ -93,7 +115,10 @@ mod tests {
 
     #[test]
     fn words_of_the_list_behind_a_number_are_not_guessed_about() {
-        let split = |line: &[&str]| Split::of(line[0], line[1..].iter().copied()).map(|split| (split.code, split.rest.join(" ")));
+        let split = |line: &[&str]| {
+            Split::of(line[0], line[1..].iter().copied())
+                .map(|split| (split.code, split.rest.join(" ")))
+        };
         let code = "9471-walrus-clipboard-mango";
         for line in [
             &["9471", "walrus", "clipboard", "mango"][..],
@@ -105,7 +130,10 @@ mod tests {
         ] {
             assert_eq!(split(line), Some((code.to_owned(), String::new())), "{line:?}");
         }
-        assert_eq!(split(&["9471", "walrus", "clipboard", "mango", "on", "my way"]), Some((code.to_owned(), "on my way".to_owned())));
+        assert_eq!(
+            split(&["9471", "walrus", "clipboard", "mango", "on", "my way"]),
+            Some((code.to_owned(), "on my way".to_owned()))
+        );
         for line in [
             &["9471", "hello"][..],
             &["9471", "mango"],

@@ -18,8 +18,8 @@ Examples:
   pinhole take CODE -o - | tar x             to another program
   pinhole take CODE --secret-to-file key     a secret, without a look at it")]
 pub(super) struct Args {
-    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-" reads it from standard input,
-    /// PINHOLE_CODE may hold it too
+    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-"
+    /// reads it from standard input, PINHOLE_CODE may hold it too
     #[arg(value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     code: Vec<String>,
     #[command(flatten)]
@@ -39,7 +39,11 @@ impl Args {
 
     /// Where its permissions stand.
     pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates { fencing: None, starts: self.receive.starts().or(self.host.starts()), channel: &mut self.channel }
+        Gates {
+            fencing: None,
+            starts: self.receive.starts().or(self.host.starts()),
+            channel: &mut self.channel,
+        }
     }
 
     pub(super) const fn channel(&self) -> &Channel {

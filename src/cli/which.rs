@@ -49,10 +49,16 @@ impl Args {
 }
 
 /// The channel that is meant by what was typed.
-pub(super) fn which(code: Option<&str>, label: Option<String>, role: Option<RoleArg>) -> Result<Which, Failure> {
+pub(super) fn which(
+    code: Option<&str>,
+    label: Option<String>,
+    role: Option<RoleArg>,
+) -> Result<Which, Failure> {
     let code = match code {
         Some(text) if shape(text) == Shape::Number => {
-            let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Kind::CodeMalformed, error.explain());
+            let wrong = |error: pinhole_protocol::code::CodeError| {
+                Failure::new(Kind::CodeMalformed, error.explain())
+            };
             Some(Zeroizing::new(Nameplate::parse(text).map_err(wrong)?.to_string()))
         }
         Some(text) => Some(code::given(text)?.address.code.reveal()),

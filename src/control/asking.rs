@@ -1,4 +1,5 @@
-//! A question put through a session, and its answer: the first text of the other side's after it has the question.
+//! A question put through a session, and its answer: the first text of the other side's after it
+//! has the question.
 
 use super::lent::{Alone, Expected};
 use super::{Control, Fate};
@@ -17,14 +18,15 @@ pub enum Answer {
     Over,
 }
 
-/// A text that answers a question. No other question has it for its answer, and no `receive` returns it unless whoever asked does not get it.
+/// A text that answers a question. No other question has it for its answer, and no `receive`
+/// returns it unless whoever asked does not get it.
 pub struct Reply(pub(super) Alone);
 
 impl Control {
     /// Sends a question and waits for its answer until the deadline.
     ///
-    /// Two questions at once each have a text of their own for an answer, in the order in which these come: which of them the other side
-    /// meant is not known.
+    /// Two questions at once each have a text of their own for an answer, in the order in which
+    /// these come: which of them the other side meant is not known.
     ///
     /// # Errors
     /// If the question was not delivered.
@@ -58,7 +60,8 @@ impl Control {
 
 /// The other side has left, or was lost, without an answer.
 pub fn unanswered() -> Failure {
-    Failure::new(Kind::PeerLeft, "the channel ended without an answer to that question").next("ask again with a new code")
+    Failure::new(Kind::PeerLeft, "the channel ended without an answer to that question")
+        .next("ask again with a new code")
 }
 
 /// What comes of it until then.

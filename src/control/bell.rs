@@ -1,4 +1,5 @@
-//! When a command is told that something waits to be received, which takes nothing: for whoever is woken by that at some cost.
+//! When a command is told that something waits to be received, which takes nothing: for whoever is
+//! woken by that at some cost.
 
 use super::Control;
 use super::buffered::Buffered;
@@ -14,7 +15,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 
 /// Lines within a minute.
 pub const A_MINUTE: usize = 6;
-/// Those of them that the session rings: one is for the end, and one is spare, since a command may print one late and the next in time.
+/// Those of them that the session rings: one is for the end, and one is spare, since a command may
+/// print one late and the next in time.
 const RINGS: usize = A_MINUTE - 2;
 
 /// A bell: it rings once for what is new, and for nothing more until something is received.
@@ -84,11 +86,20 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// However a session ends, its bells hear it: here by itself, as one does whose time is over, and with nobody who says so.
+    /// However a session ends, its bells hear it: here by itself, as one does whose time is over,
+    /// and with nobody who says so.
     #[tokio::test]
     async fn the_end_is_heard() {
         for event in [Some(Event::End { failed: Some(Kind::Expired), more: false }), None] {
-            let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+            let control = Control::new(
+                Role::Host,
+                Want::Channel,
+                None,
+                None,
+                None,
+                Reading::Detached,
+                Owner::Person,
+            );
             control.heard(&Event::Waiting, Some((1, "a line")));
             let mut bell = Found::within(control.clone()).await.bell().await.unwrap();
             assert_eq!(bell.rings().await.unwrap(), Some((None, 1)));
@@ -106,16 +117,22 @@ mod tests {
         assert_eq!(Bell::new(&journal).next(now), now.after(TOGETHER));
         journal.keep(1, "line", false);
         let mut bell = Bell::new(&journal);
-        assert_eq!((bell.next(now), bell.ring(&journal, now), bell.ring(&journal, now)), (now, Some(1), None));
+        assert_eq!(
+            (bell.next(now), bell.ring(&journal, now), bell.ring(&journal, now)),
+            (now, Some(1), None)
+        );
         assert_eq!(bell.next(now), now.after(TOGETHER));
     }
 
     proptest! {
         /// However fast things come and are received.
         #[test]
-        fn it_rings_at_most_six_times_a_minute_and_once_for_what_is_received(steps in proptest::collection::vec((0u64..20_000, any::<bool>()), 1..200)) {
+        fn it_rings_at_most_six_times_a_minute_and_once_for_what_is_received(
+            steps in proptest::collection::vec((0u64..20_000, any::<bool>()), 1..200),
+        ) {
             let journal = Journal::new(true);
-            let (mut bell, mut now, mut rung, mut seq) = (Bell::new(&journal), Instant::from_millis(0), Vec::new(), 0);
+            let (mut bell, mut now, mut rung, mut seq) =
+                (Bell::new(&journal), Instant::from_millis(0), Vec::new(), 0);
             let mut silent = false;
             for (gap, receives) in steps {
                 now = now.after(Duration::from_millis(gap));

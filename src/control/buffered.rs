@@ -1,4 +1,5 @@
-//! What comes through a session's socket, read ahead for its lines. A secret may be among it, so the buffer is wiped when it goes.
+//! What comes through a session's socket, read ahead for its lines. A secret may be among it, so
+//! the buffer is wiped when it goes.
 
 use std::io;
 use std::pin::Pin;
@@ -42,7 +43,11 @@ impl<R: AsyncRead + Unpin> AsyncBufRead for Buffered<R> {
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Buffered<R> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.start >= self.end && to.remaining() >= AHEAD {
             // Straight to where it belongs.
             return Pin::new(&mut self.from).poll_read(context, to);
@@ -65,7 +70,8 @@ mod tests {
     proptest! {
         #[test]
         fn lines_and_bytes_come_as_they_were(line in 0..20_000_usize, rest in 0..20_000_usize) {
-            let (line, bytes) = ("x".repeat(line), (0..rest).map(|at| (at % 251) as u8).collect::<Vec<_>>());
+            let (line, bytes) =
+                ("x".repeat(line), (0..rest).map(|at| (at % 251) as u8).collect::<Vec<_>>());
             let sent = [line.as_bytes(), b"\n", &bytes].concat();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {

@@ -1,4 +1,5 @@
-//! What a session leaves beside its socket for others to read when it does not answer, and what it tells the other side of its code.
+//! What a session leaves beside its socket for others to read when it does not answer, and what it
+//! tells the other side of its code.
 
 use super::Control;
 use super::client::Asking;
@@ -28,7 +29,13 @@ pub(super) struct Card {
 impl Card {
     fn of(control: &Control) -> Self {
         let (number, shared) = (control.number(), &control.0);
-        Self { owners: control.owners(), number, role: shared.role, label: shared.label.clone(), want: shared.want }
+        Self {
+            owners: control.owners(),
+            number,
+            role: shared.role,
+            label: shared.label.clone(),
+            want: shared.want,
+        }
     }
 
     /// The card of this session, if it has one.
@@ -36,12 +43,14 @@ impl Card {
         serde_json::Deserializer::from_slice(&runtime.noted(id)?).into_iter().next()?.ok()
     }
 
-    /// What a visitor hears of the session that does not answer. Of a code only the number is known.
+    /// What a visitor hears of the session that does not answer. Of a code only the number is
+    /// known.
     pub(super) fn about(self, id: &str, visitor: &Visitor, code: Option<&str>) -> About {
         let number = |code: &str| code.split('-').next().and_then(|number| number.parse().ok());
         About {
             session: id.to_owned(),
-            matches: visitor.sees(&self.owners) && code.is_none_or(|code| self.number.is_some() && number(code) == self.number),
+            matches: visitor.sees(&self.owners)
+                && code.is_none_or(|code| self.number.is_some() && number(code) == self.number),
             number: self.number,
             role: self.role,
             label: self.label,
@@ -58,7 +67,8 @@ impl Card {
     }
 }
 
-/// Keeps the card as the session is, and tells the other side of its code whose it is, as long as it runs.
+/// Keeps the card as the session is, and tells the other side of its code whose it is, as long as
+/// it runs.
 pub(super) async fn keep(runtime: Arc<Runtime>, control: Control) {
     loop {
         control.0.noted.notified().await;
@@ -67,14 +77,16 @@ pub(super) async fn keep(runtime: Arc<Runtime>, control: Control) {
     }
 }
 
-/// Writes the card. Without one the session is not listed while it does not answer, and nothing else.
+/// Writes the card. Without one the session is not listed while it does not answer, and nothing
+/// else.
 pub(super) fn put(runtime: &Runtime, control: &Control) {
     if let Ok(card) = serde_json::to_vec(&Card::of(control)) {
         let _ = runtime.note(control.id(), &card);
     }
 }
 
-/// Says to the session at the other side of this one's code, if that is here too, whose this one is: it stays closed to them.
+/// Says to the session at the other side of this one's code, if that is here too, whose this one
+/// is: it stays closed to them.
 async fn oppose(runtime: &Arc<Runtime>, control: &Control) {
     let code = {
         let seen = control.seen();
@@ -86,7 +98,12 @@ async fn oppose(runtime: &Arc<Runtime>, control: &Control) {
     }
     let mut told = JoinSet::new();
     for id in runtime.sessions().unwrap_or_default().into_iter().filter(|id| id != control.id()) {
-        let at = Place::Socket { path: runtime.socket(&id), _runtime: Arc::clone(runtime), by: control.visitor(), code: code.clone() };
+        let at = Place::Socket {
+            path: runtime.socket(&id),
+            _runtime: Arc::clone(runtime),
+            by: control.visitor(),
+            code: code.clone(),
+        };
         let what = What::Oppose { role: control.0.role, owners: owners.clone() };
         told.spawn(async move {
             // Whoever does not hear it is no such session, or has ended.

@@ -27,16 +27,26 @@ use zeroize::Zeroizing;
 impl Found {
     /// A session of this process.
     pub async fn within(control: Control) -> Self {
-        Self { about: control.about(&control.visitor(), None).await, at: Place::Here(control), stopped: None }
+        Self {
+            about: control.about(&control.visitor(), None).await,
+            at: Place::Here(control),
+            stopped: None,
+        }
     }
 
-    /// Closes it and waits until its process has gone, for `patience` at a time; `tell` gets each line of one in the background that no
-    /// command has received, and says whether it could be printed, or else the session stays as one that has ended. Why it did not end
-    /// well, if it did not and that is told here.
+    /// Closes it and waits until its process has gone, for `patience` at a time; `tell` gets each
+    /// line of one in the background that no command has received, and says whether it could be
+    /// printed, or else the session stays as one that has ended. Why it did not end well, if it did
+    /// not and that is told here.
     ///
     /// # Errors
     /// `unfinished` if it is not gone by then.
-    pub async fn close(&self, now: bool, patience: Duration, mut tell: impl FnMut(&str) -> bool) -> Result<Option<Failure>, Failure> {
+    pub async fn close(
+        &self,
+        now: bool,
+        patience: Duration,
+        mut tell: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Failure>, Failure> {
         let mut asking = match Asking::begin(&self.at, What::Close { now }).await {
             Ok(asking) => asking,
             // It has ended meanwhile, which is all that was wanted.
@@ -56,18 +66,23 @@ impl Found {
                 Ok(_) => return Ok(failed),
                 Err(_) => {
                     let number = self.number();
-                    return Err(Failure::new(Kind::Unfinished, "it is still finishing what is under way, and ends after that")
-                        .next(format!("wait, or break that off: pinhole close{number} --now")));
+                    return Err(Failure::new(
+                        Kind::Unfinished,
+                        "it is still finishing what is under way, and ends after that",
+                    )
+                    .next(format!("wait, or break that off: pinhole close{number} --now")));
                 }
             }
         }
     }
 
-    /// What it has said that is `wanted`, such as all after a number, or else what no command has received before, waiting up to `wait` for the first line; `tell`
-    /// gets each line and says whether it could be printed, or else they will be returned again. Whether there is more.
+    /// What it has said that is `wanted`, such as all after a number, or else what no command has
+    /// received before, waiting up to `wait` for the first line; `tell` gets each line and says
+    /// whether it could be printed, or else they will be returned again. Whether there is more.
     ///
     /// # Errors
-    /// With what the session has ended, if that is all that there was left to receive of it; if it ends meanwhile.
+    /// With what the session has ended, if that is all that there was left to receive of it; if it
+    /// ends meanwhile.
     pub async fn receive(
         &self,
         wanted: impl Into<Wanted>,
@@ -76,7 +91,8 @@ impl Found {
         mut tell: impl FnMut(&str) -> bool,
     ) -> Result<bool, Failure> {
         let Wanted { after, only } = wanted.into();
-        let mut asking = self.ask_for(What::Receive { after, only, wait: millis(wait), max_bytes }).await?;
+        let mut asking =
+            self.ask_for(What::Receive { after, only, wait: millis(wait), max_bytes }).await?;
         let mut told = true;
         let mut reply = asking.answer(wait).await;
         loop {
@@ -87,7 +103,9 @@ impl Found {
                     asking.acknowledge().await.map_err(|error| gone(&error))?;
                     // Its end of the stream says that it has heard so.
                     let _ = asking.next().await;
-                    return over.and_then(|over| over.failed).map_or(Ok(more), |fault| Err(fault.into()));
+                    return over
+                        .and_then(|over| over.failed)
+                        .map_or(Ok(more), |fault| Err(fault.into()));
                 }
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
@@ -96,12 +114,17 @@ impl Found {
         }
     }
 
-    /// What it says that is `wanted`, to its end: `tell` gets each line and says whether it could be printed, or else that is received by
-    /// others, and this ends. What other commands print as their results is left out.
+    /// What it says that is `wanted`, to its end: `tell` gets each line and says whether it could
+    /// be printed, or else that is received by others, and this ends. What other commands print as
+    /// their results is left out.
     ///
     /// # Errors
     /// With what the session has ended; `taken-over` if another command does the same.
-    pub async fn tail(&self, wanted: Wanted, mut tell: impl FnMut(&str) -> bool) -> Result<(), Failure> {
+    pub async fn tail(
+        &self,
+        wanted: Wanted,
+        mut tell: impl FnMut(&str) -> bool,
+    ) -> Result<(), Failure> {
         let Wanted { after, only } = wanted;
         let mut asking = self.ask_for(What::Follow { after, only }).await?;
         loop {
@@ -116,7 +139,9 @@ impl Found {
                     asking.acknowledge().await.map_err(|error| gone(&error))?;
                     // Its end of the stream says that it has heard so.
                     let _ = asking.next().await;
-                    return over.and_then(|over| over.failed).map_or(Ok(()), |fault| Err(fault.into()));
+                    return over
+                        .and_then(|over| over.failed)
+                        .map_or(Ok(()), |fault| Err(fault.into()));
                 }
                 Some(Reply::Failed(fault)) => return Err(fault.into()),
                 _ => return Err(gone(&io::ErrorKind::UnexpectedEof.into())),
@@ -137,11 +162,12 @@ impl Found {
         }
     }
 
-    /// Takes the oldest secret that it holds, or one that comes within `wait`: `store` puts it somewhere and says where. Only then is it
-    /// gone from there. The session's line about that.
+    /// Takes the oldest secret that it holds, or one that comes within `wait`: `store` puts it
+    /// somewhere and says where. Only then is it gone from there. The session's line about that.
     ///
     /// # Errors
-    /// `no-secret` if none is held; what `store` says, with the secret still held; `session-gone` if the session ends meanwhile.
+    /// `no-secret` if none is held; what `store` says, with the secret still held; `session-gone`
+    /// if the session ends meanwhile.
     pub async fn collect(
         &self,
         wait: Duration,
@@ -156,8 +182,11 @@ impl Found {
         let secret = asking.secret(bytes).await.map_err(|error| gone(&error))?;
         let again = |failure: Failure| {
             let number = self.number();
-            Failure { detail: format!("{}; the secret stays in the channel", failure.detail), ..failure }
-                .next(format!("take it another way: pinhole receive{number} --secret-to-file FILE"))
+            Failure {
+                detail: format!("{}; the secret stays in the channel", failure.detail),
+                ..failure
+            }
+            .next(format!("take it another way: pinhole receive{number} --secret-to-file FILE"))
         };
         let stored = store(name.map(PeerText::new), secret).await.map_err(again)?;
         let told = async {
@@ -169,51 +198,77 @@ impl Found {
         };
         told.await.map_err(|error: io::Error| {
             let place = match &stored {
-                Stored::File(path) | Stored::EnvFile(path, _) => format!("the secret is in {}", path.display()),
+                Stored::File(path) | Stored::EnvFile(path, _) => {
+                    format!("the secret is in {}", path.display())
+                }
                 _ => "the secret has been handed over".to_owned(),
             };
-            Failure::new(Kind::SessionGone, format!("{place}, but the session ended before it heard so: {error}"))
+            Failure::new(
+                Kind::SessionGone,
+                format!("{place}, but the session ended before it heard so: {error}"),
+            )
         })
     }
 
-    /// Puts a question and waits up to `wait` for its answer, the first text that comes once the other side has the question; `tell` gets
-    /// its line and says whether it could be printed, or else it will be received.
+    /// Puts a question and waits up to `wait` for its answer, the first text that comes once the
+    /// other side has the question; `tell` gets its line and says whether it could be printed, or
+    /// else it will be received.
     ///
     /// # Errors
     /// `unfinished` if there is none yet: the question is not taken back.
-    pub async fn ask(&self, question: String, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
-        let mut asking = self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
+    pub async fn ask(
+        &self,
+        question: String,
+        wait: Duration,
+        tell: impl FnOnce(&str) -> bool,
+    ) -> Result<(), Failure> {
+        let mut asking =
+            self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
         // What is refused is not read, and why is the answer.
         let _ = asking.bring(question.as_bytes()).await;
         if asking.told(wait, tell).await? {
             return Ok(());
         }
-        Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on").next(self.listen()))
+        Err(Failure::new(Kind::Unfinished, "there is no answer yet, and the channel goes on")
+            .next(self.listen()))
     }
 
-    /// Takes the oldest text that no command has received, or one that comes within `wait`; `tell` gets its line and says whether it could
-    /// be printed, or else it will be received.
+    /// Takes the oldest text that no command has received, or one that comes within `wait`; `tell`
+    /// gets its line and says whether it could be printed, or else it will be received.
     ///
     /// # Errors
     /// `no-text` if there is none; `session-gone` if the session has ended without one.
-    pub async fn text(&self, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<(), Failure> {
+    pub async fn text(
+        &self,
+        wait: Duration,
+        tell: impl FnOnce(&str) -> bool,
+    ) -> Result<(), Failure> {
         let mut asking = self.ask_for(What::Text { wait: millis(wait) }).await?;
         if asking.told(wait, tell).await? {
             return Ok(());
         }
-        let failure = Failure::new(Kind::NoText, "no text is in that channel that was not received before");
+        let failure =
+            Failure::new(Kind::NoText, "no text is in that channel that was not received before");
         Err(match self.about.number {
-            Some(number) => failure.next(Run::Receive { number, role: self.about.role, text: true }),
+            Some(number) => {
+                failure.next(Run::Receive { number, role: self.about.role, text: true })
+            }
             None => failure.next(Run::Status),
         })
     }
 
-    /// Sends things and tells what becomes of them, until all is known, or for as long as `wait` says after the end of a stream among them.
+    /// Sends things and tells what becomes of them, until all is known, or for as long as `wait`
+    /// says after the end of a stream among them.
     ///
     /// # Errors
-    /// The first failure; `unfinished` if something is still on its way. Dropped, or if a stream cannot be read, it cancels that and
-    /// nothing else.
-    pub async fn send(&self, parcels: Vec<Parcel>, wait: Option<Duration>, tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
+    /// The first failure; `unfinished` if something is still on its way. Dropped, or if a stream
+    /// cannot be read, it cancels that and nothing else.
+    pub async fn send(
+        &self,
+        parcels: Vec<Parcel>,
+        wait: Option<Duration>,
+        tell: impl FnMut(Told<'_>),
+    ) -> Result<(), Failure> {
         let (things, contents): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
         let mut asking = self.ask_for(What::Send { things, wait: wait.map(millis) }).await?;
         let mut stream: Option<Input> = None;
@@ -245,7 +300,11 @@ impl Found {
     }
 
     /// Tells what becomes of what was sent.
-    async fn follow(&self, replies: &mut Replies, mut tell: impl FnMut(Told<'_>)) -> Result<(), Failure> {
+    async fn follow(
+        &self,
+        replies: &mut Replies,
+        mut tell: impl FnMut(Told<'_>),
+    ) -> Result<(), Failure> {
         let mut failed: Option<Failure> = None;
         loop {
             let reply = match next(replies).await {
@@ -255,7 +314,9 @@ impl Found {
             };
             match reply {
                 Some(Reply::Line(line)) => tell(Told::Line(&line)),
-                Some(Reply::LeftOut(detail)) => tell(Told::Event(&Event::Trouble(left_out(detail)))),
+                Some(Reply::LeftOut(detail)) => {
+                    tell(Told::Event(&Event::Trouble(left_out(detail))))
+                }
                 Some(Reply::Failed(fault)) => {
                     // Each is told, the last by whoever gets it as the end of the command.
                     if let Some(earlier) = failed.replace(fault.into()) {
@@ -264,8 +325,16 @@ impl Found {
                 }
                 Some(Reply::Pending(Unsettled { id, what, size })) => {
                     let next = Advice::from(self.listen());
-                    tell(Told::Event(&Event::Pending { id: id.map(ItemId), what, size, next: next.clone() }));
-                    failed.get_or_insert_with(|| Failure::new(Kind::Unfinished, "it is on its way and not yet delivered").next(next));
+                    tell(Told::Event(&Event::Pending {
+                        id: id.map(ItemId),
+                        what,
+                        size,
+                        next: next.clone(),
+                    }));
+                    failed.get_or_insert_with(|| {
+                        Failure::new(Kind::Unfinished, "it is on its way and not yet delivered")
+                            .next(next)
+                    });
                 }
                 Some(Reply::Done { .. }) => return failed.map_or(Ok(()), Err),
                 None if failed.is_some() => return failed.map_or(Ok(()), Err),
@@ -303,7 +372,8 @@ impl Found {
 pub struct Bell(Option<Asking>);
 
 impl Bell {
-    /// The next time: the channel's number, once it has one, and how many lines wait. Nothing when the session is over, however it ended.
+    /// The next time: the channel's number, once it has one, and how many lines wait. Nothing when
+    /// the session is over, however it ended.
     ///
     /// # Errors
     /// If the session does not know what is wanted.
@@ -328,7 +398,8 @@ fn gone(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::WouldBlock {
         return not_answering("the session", Stopped::of(error));
     }
-    Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}")).next(Run::Status)
+    Failure::new(Kind::SessionGone, format!("the session has ended meanwhile: {error}"))
+        .next(Run::Status)
 }
 
 /// That the process of a session, this one, is stopped and hears nothing.
@@ -359,7 +430,9 @@ impl From<Stopped> for io::Error {
 /// Whether a process is stopped (proc(5)). Its name is in brackets and may hold anything.
 fn is_stopped(process: i32) -> bool {
     let stat = std::fs::read(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.iter().rposition(|byte| *byte == b')').is_some_and(|end| stat.get(end..).is_some_and(|rest| rest.starts_with(b") T ")))
+    stat.iter()
+        .rposition(|byte| *byte == b')')
+        .is_some_and(|end| stat.get(end..).is_some_and(|rest| rest.starts_with(b") T ")))
 }
 
 /// Something that a command has to tell.
@@ -402,7 +475,12 @@ impl Asking {
                 if let Some(process) = session.pid().filter(|process| is_stopped(*process)) {
                     return Err(Stopped(process).into());
                 }
-                (Box::new(stream), by.clone(), code.as_ref().map(|code| code.to_string()), session.pid())
+                (
+                    Box::new(stream),
+                    by.clone(),
+                    code.as_ref().map(|code| code.to_string()),
+                    session.pid(),
+                )
             }
         };
         stream.write_all(&wire::spelt(&Request { v: VERSION, by, code, what })?).await?;
@@ -422,11 +500,17 @@ impl Asking {
         Ok(SecretVec::new(std::mem::take(&mut *secret)))
     }
 
-    /// One line that comes within `wait`, which `tell` gets, and acknowledges it if `tell` says so; false if there is none.
-    async fn told(&mut self, wait: Duration, tell: impl FnOnce(&str) -> bool) -> Result<bool, Failure> {
+    /// One line that comes within `wait`, which `tell` gets, and acknowledges it if `tell` says so;
+    /// false if there is none.
+    async fn told(
+        &mut self,
+        wait: Duration,
+        tell: impl FnOnce(&str) -> bool,
+    ) -> Result<bool, Failure> {
         match self.answer(wait).await.map_err(|error| gone(&error))? {
             Some(Reply::Line(line)) => {
-                // All of the answer is read before it is acknowledged, or its end could find nobody there.
+                // All of the answer is read before it is acknowledged, or its end could find nobody
+                // there.
                 self.next().await.map_err(|error| gone(&error))?;
                 if tell(&line) {
                     self.acknowledge().await.map_err(|error| gone(&error))?;
@@ -439,8 +523,8 @@ impl Asking {
         }
     }
 
-    /// The first line of an answer that comes within `wait`, even if it says that nothing did. From a session that was stopped meanwhile none
-    /// comes, and that is the error.
+    /// The first line of an answer that comes within `wait`, even if it says that nothing did. From
+    /// a session that was stopped meanwhile none comes, and that is the error.
     async fn answer(&mut self, wait: Duration) -> io::Result<Option<Reply>> {
         let mut reply = std::pin::pin!(next(&mut self.replies));
         if let Ok(reply) = timeout(wait.saturating_add(PATIENCE), &mut reply).await {
@@ -479,14 +563,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_is_stopped_while_it_is_asked_costs_no_more_than_the_wait() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let process = Pid::from_child(&child);
         kill_process(process, Signal::STOP).unwrap();
         waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
         pause();
         let (stream, _session) = duplex(64);
         let (replies, requests) = tokio::io::split(Box::new(stream) as Box<dyn Stream>);
-        let mut asking = Asking { replies: Buffered::new(replies), requests, process: Some(process.as_raw_nonzero().get()) };
+        let mut asking = Asking {
+            replies: Buffered::new(replies),
+            requests,
+            process: Some(process.as_raw_nonzero().get()),
+        };
         let (began, wait) = (Instant::now(), Duration::from_secs(60));
         let error = asking.answer(wait).await.err().unwrap();
         assert_eq!(gone(&error).kind, Kind::NotAnswering);

@@ -1,5 +1,6 @@
-//! What goes wrong in a session of which nobody reads what it prints, in a file that only its owner can read: errors, its end, panics.
-//! Nothing that was received, no code and no secret gets in here.
+//! What goes wrong in a session of which nobody reads what it prints, in a file that only its owner
+//! can read: errors, its end, panics. Nothing that was received, no code and no secret gets in
+//! here.
 
 use crate::clock;
 use crate::failure::ended;
@@ -44,22 +45,28 @@ impl Diagnostics {
         }
     }
 
-    /// From now on the panics of this process are noted too: where they were, but not what they say, which could be anything.
+    /// From now on the panics of this process are noted too: where they were, but not what they
+    /// say, which could be anything.
     pub(super) fn watch(self: &Arc<Self>) {
         let own = Arc::clone(self);
         std::panic::set_hook(Box::new(move |panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
-            own.note(&format!("panic at {at} in the thread {:?}", std::thread::current().name().unwrap_or_default()));
+            own.note(&format!(
+                "panic at {at} in the thread {:?}",
+                std::thread::current().name().unwrap_or_default()
+            ));
         }));
     }
 
     /// Adds a line, with the seconds since the beginning.
     fn note(&self, what: &str) {
-        let line = format!("{} {}\n", clock::now().since(self.since).as_secs(), what.replace('\n', " "));
+        let line =
+            format!("{} {}\n", clock::now().since(self.since).as_secs(), what.replace('\n', " "));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.1.saturating_add(line.len()) <= MOST {
             file.1 = file.1.saturating_add(line.len());
-            // On a full disk nobody hears of it here; `status` and `receive` still say how it ended.
+            // On a full disk nobody hears of it here; `status` and `receive` still say how it
+            // ended.
             let _ = file.0.write_all(line.as_bytes());
         }
     }
@@ -76,11 +83,17 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x.log");
         let diagnostics = Diagnostics::new(File::create(&path).unwrap(), path.clone());
-        test_events::every("SAID").iter().filter(|event| !matches!(event, Event::Trouble(_))).for_each(|event| diagnostics.heard(event));
+        test_events::every("SAID")
+            .iter()
+            .filter(|event| !matches!(event, Event::Trouble(_)))
+            .for_each(|event| diagnostics.heard(event));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
         diagnostics.heard(&Event::Trouble(Failure::new(Kind::PeerLost, "a\nb").next("again")));
         diagnostics.heard(&Event::End { failed: Some(Kind::PeerLost), more: false });
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "0 error peer-lost: a b\n0 end 6 peer-lost\n");
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "0 error peer-lost: a b\n0 end 6 peer-lost\n"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How a session ends: closed by other commands, or by itself, and what of it is still to be collected then.
+//! How a session ends: closed by other commands, or by itself, and what of it is still to be
+//! collected then.
 
 use super::wire::{Fault, Over, State};
 use super::{Control, Desk, Errand};
@@ -34,16 +35,21 @@ pub(super) struct End {
 }
 
 impl Control {
-    /// Whether the session has ended and something of it is still to be collected by other commands: its last lines and its end, where
-    /// nobody read what it printed. The hour of one that expired is over.
+    /// Whether the session has ended and something of it is still to be collected by other
+    /// commands: its last lines and its end, where nobody read what it printed. The hour of one
+    /// that expired is over.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         let seen = self.seen();
-        let unread = |end: &End| !end.returned && !matches!(end.failed.map(Kind::exit), Some(Exit::Interrupted | Exit::Expired));
+        let unread = |end: &End| {
+            !end.returned
+                && !matches!(end.failed.map(Kind::exit), Some(Exit::Interrupted | Exit::Expired))
+        };
         seen.kept > 0 || seen.handed_over && seen.end.as_ref().is_some_and(unread)
     }
 
-    /// Keeps a session whose lines wait for other commands, for one that closes it and has yet to get them.
+    /// Keeps a session whose lines wait for other commands, for one that closes it and has yet to
+    /// get them.
     pub(super) fn keep(&self) -> Option<Kept> {
         let mut seen = self.seen();
         // Before that its lines are read by the process that started it.
@@ -101,7 +107,8 @@ impl Control {
         }
     }
 
-    /// Whoever closed it has all that nobody had. Lines that another command is still printing are that one's.
+    /// Whoever closed it has all that nobody had. Lines that another command is still printing are
+    /// that one's.
     pub(super) fn close_returned(&self) {
         if let Some(end) = &mut self.seen().end {
             end.returned = true;
@@ -170,10 +177,12 @@ impl Control {
         self.seen().closed
     }
 
-    /// Another command closes it, or whoever has the answer that it was for; in peace only if nothing is lost by that.
+    /// Another command closes it, or whoever has the answer that it was for; in peace only if
+    /// nothing is lost by that.
     ///
     /// # Errors
-    /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other side has not come for it.
+    /// `secrets-held` or `undelivered` if something would be: nobody has taken it, or the other
+    /// side has not come for it.
     pub async fn close(&self, closing: Closing) -> Result<(), Failure> {
         let desk = self.begin_to_close(closing)?;
         self.0.closing.notify_waiters();
@@ -184,7 +193,8 @@ impl Control {
         Ok(())
     }
 
-    /// Says that it is being closed, unless something would be lost. Returns where the conversation, if there is one, is told.
+    /// Says that it is being closed, unless something would be lost. Returns where the
+    /// conversation, if there is one, is told.
     fn begin_to_close(&self, closing: Closing) -> Result<Option<Desk>, Failure> {
         let mut seen = self.seen();
         let held = self.held();
@@ -193,9 +203,8 @@ impl Control {
             let detail = format!("{} would be lost, so the channel stays open", untaken(held));
             drop(seen);
             let take = self.take_secret();
-            return Err(
-                Failure::new(Kind::SecretsHeld, detail).next(format!("take each: {take}; or drop them: pinhole close{number} --now"))
-            );
+            return Err(Failure::new(Kind::SecretsHeld, detail)
+                .next(format!("take each: {take}; or drop them: pinhole close{number} --now")));
         }
         if closing == Closing::Peace && !seen.waiting.is_empty() {
             let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
@@ -203,10 +212,12 @@ impl Control {
                 1 => ("something".to_owned(), "waits"),
                 many => (format!("{many} things"), "wait"),
             };
-            let detail = format!("nobody has come yet for whom {what} {waits} to be sent, so the channel stays open");
-            return Err(
-                Failure::new(Kind::Undelivered, detail).next(format!("wait for the other side; or drop it: pinhole close{number} --now"))
+            let detail = format!(
+                "nobody has come yet for whom {what} {waits} to be sent, so the channel stays open"
             );
+            return Err(Failure::new(Kind::Undelivered, detail).next(format!(
+                "wait for the other side; or drop it: pinhole close{number} --now"
+            )));
         }
         if seen.closed != Some(Closing::Now) {
             seen.closed = Some(closing);
@@ -249,9 +260,20 @@ mod tests {
 
     #[test]
     fn what_another_command_is_still_printing_keeps_no_closed_session() {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+        let control = Control::new(
+            Role::Host,
+            Want::Channel,
+            None,
+            None,
+            None,
+            Reading::Detached,
+            Owner::Person,
+        );
         control.hand_over();
-        control.heard(&Event::Waiting, Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#)));
+        control.heard(
+            &Event::Waiting,
+            Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#)),
+        );
         let (lent, _) = control.0.journal.piece(&Wanted::default(), 1_000);
         assert_eq!(lent.lines.len(), 1);
         control.heard(&Event::End { failed: None, more: false }, None);

@@ -1,5 +1,5 @@
-//! Standard input of a command on its way into a session: pieces through the session's socket, and there a stream that is read as fast as it
-//! is sent on. It ends well only if the command says so.
+//! Standard input of a command on its way into a session: pieces through the session's socket, and
+//! there a stream that is read as fast as it is sent on. It ends well only if the command says so.
 
 use crate::failure::{Failure, Kind};
 use pinhole_protocol::limits;
@@ -15,12 +15,15 @@ const AHEAD: usize = 16;
 /// What a command sends as a stream.
 pub type Input = Box<dyn Read + Send>;
 
-/// Hands `input` over to its end, piece by piece with the length before each, and then one of length zero. A session that wants no more of
-/// it has said why.
+/// Hands `input` over to its end, piece by piece with the length before each, and then one of
+/// length zero. A session that wants no more of it has said why.
 ///
 /// # Errors
 /// `source-unreadable` if `input` cannot be read.
-pub(super) async fn hand_over(input: Input, to: &mut (impl AsyncWrite + Unpin)) -> Result<(), Failure> {
+pub(super) async fn hand_over(
+    input: Input,
+    to: &mut (impl AsyncWrite + Unpin),
+) -> Result<(), Failure> {
     let mut pieces = read_ahead(input)?;
     while let Some(piece) = pieces.recv().await {
         let piece = piece.map_err(|error| {
@@ -61,7 +64,12 @@ fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, F
         }
     };
     let thread = std::thread::Builder::new().name("input".into()).spawn(reading);
-    thread.map_err(|error| Failure::new(Kind::Failed, format!("this machine gives no thread to read the input: {error}")))?;
+    thread.map_err(|error| {
+        Failure::new(
+            Kind::Failed,
+            format!("this machine gives no thread to read the input: {error}"),
+        )
+    })?;
     Ok(pieces)
 }
 
@@ -75,7 +83,8 @@ pub(super) fn feed() -> (Feed, Fed) {
 pub(super) struct Feed(mpsc::Sender<Vec<u8>>);
 
 impl Feed {
-    /// Brings all that a command sends. Whether that came to its end; if nobody reads the stream any more, this waits for ever.
+    /// Brings all that a command sends. Whether that came to its end; if nobody reads the stream
+    /// any more, this waits for ever.
     pub(super) async fn bring(self, from: &mut (impl AsyncRead + Unpin)) -> bool {
         while let Ok(piece) = piece(from).await {
             let last = piece.is_empty();
@@ -111,7 +120,12 @@ pub(super) struct Fed {
 impl Read for Fed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read >= self.piece.len() && !self.ended {
-            let gone = || io::Error::new(io::ErrorKind::UnexpectedEof, "the command that read it was ended before its end");
+            let gone = || {
+                io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the command that read it was ended before its end",
+                )
+            };
             self.piece = self.pieces.blocking_recv().ok_or_else(gone)?;
             self.read = 0;
             self.ended = self.piece.is_empty();

@@ -50,9 +50,13 @@ impl Follower {
 
     /// It is where it belongs, and the session has just said so.
     pub fn delivered(&self) {
-        let asked = self.asked.as_ref().and_then(|asked| asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let asked = self
+            .asked
+            .as_ref()
+            .and_then(|asked| asked.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(asked) = asked {
-            // Before the session says anything else, so that the answer is nobody's but whoever asked.
+            // Before the session says anything else, so that the answer is nobody's but whoever
+            // asked.
             self.control.0.journal.expect(asked);
         }
         self.said(true);

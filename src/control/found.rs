@@ -57,8 +57,8 @@ pub struct Which {
     pub role: Option<Role>,
 }
 
-/// The sessions that are meant, of those that answer this visitor or would, ordered by number. One that does not answer and is named is
-/// waited for if there is no other.
+/// The sessions that are meant, of those that answer this visitor or would, ordered by number. One
+/// that does not answer and is named is waited for if there is no other.
 ///
 /// # Errors
 /// If the directory of the sessions cannot be used.
@@ -84,7 +84,8 @@ async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<F
     let runtime = Arc::new(runtime);
     let mut asked = JoinSet::new();
     for id in runtime.sessions()? {
-        let (runtime, by, code) = (Arc::clone(&runtime), by.clone().of_side(which.role), which.code.clone());
+        let (runtime, by, code) =
+            (Arc::clone(&runtime), by.clone().of_side(which.role), which.code.clone());
         asked.spawn(async move { ask_about(runtime, &id, by, code, patience).await });
     }
     let found = meant(asked.join_all().await.into_iter().flatten().collect(), which);
@@ -95,7 +96,9 @@ async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<F
         && which.is_whole()
     {
         // One that ends meanwhile is nobody's.
-        let _ = timeout(patience, async { Asking::begin(&found.at, What::Adopt).await?.next().await }).await;
+        let _ =
+            timeout(patience, async { Asking::begin(&found.at, What::Adopt).await?.next().await })
+                .await;
     }
     Ok(found)
 }
@@ -120,12 +123,17 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     let code = which.code.as_ref().map(|code| code.as_str());
     let mut found = Vec::new();
     for control in sessions {
-        found.push(Found { about: control.about(&control.visitor(), code).await, at: Place::Here(control), stopped: None });
+        found.push(Found {
+            about: control.about(&control.visitor(), code).await,
+            at: Place::Here(control),
+            stopped: None,
+        });
     }
     meant(found, which)
 }
 
-/// What names a channel in a command of this user's: its number, and its side if another session has that number too.
+/// What names a channel in a command of this user's: its number, and its side if another session
+/// has that number too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Name {
     /// Its number, once it has one.
@@ -137,10 +145,14 @@ pub struct Name {
 impl Found {
     /// What names it now, under this number.
     pub async fn name(&self, number: Option<u32>) -> Name {
-        let which = Which { code: number.map(|number| Zeroizing::new(number.to_string())), ..Which::default() };
+        let which = Which {
+            code: number.map(|number| Zeroizing::new(number.to_string())),
+            ..Which::default()
+        };
         // If that is not known soon, its side is said, which is always right.
         let all = look(&which, &Visitor::here()).await.ok();
-        let alone = all.is_some_and(|all| all.iter().all(|other| other.about.session == self.about.session));
+        let alone = all
+            .is_some_and(|all| all.iter().all(|other| other.about.session == self.about.session));
         Name { number, role: (!alone).then_some(self.about.role) }
     }
 }
@@ -152,7 +164,11 @@ fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
             && which.label.as_ref().is_none_or(|label| found.about.label.as_ref() == Some(label))
     });
     found.sort_by(|a, b| {
-        (a.about.number, a.about.role.word(), &a.about.session).cmp(&(b.about.number, b.about.role.word(), &b.about.session))
+        (a.about.number, a.about.role.word(), &a.about.session).cmp(&(
+            b.about.number,
+            b.about.role.word(),
+            &b.about.session,
+        ))
     });
     found
 }
@@ -163,12 +179,20 @@ fn meant(mut found: Vec<Found>, which: &Which) -> Vec<Found> {
 /// As [`find`].
 pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
     let Some(runtime) = Runtime::existing()? else { return Ok(None) };
-    Ok(ask_about(Arc::new(runtime), id, Visitor::here(), None, PATIENCE).await.filter(Found::answers))
+    Ok(ask_about(Arc::new(runtime), id, Visitor::here(), None, PATIENCE)
+        .await
+        .filter(Found::answers))
 }
 
-/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which is then removed. Of one that does not
-/// answer it is what its card says.
-async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Zeroizing<String>>, patience: Duration) -> Option<Found> {
+/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which
+/// is then removed. Of one that does not answer it is what its card says.
+async fn ask_about(
+    runtime: Arc<Runtime>,
+    id: &str,
+    by: Visitor,
+    code: Option<Zeroizing<String>>,
+    patience: Duration,
+) -> Option<Found> {
     let (path, visitor, named) = (runtime.socket(id), by.clone(), code.clone());
     let at = Place::Socket { path, _runtime: Arc::clone(&runtime), by, code };
     let asked = timeout(patience, async {
@@ -186,11 +210,13 @@ async fn ask_about(runtime: Arc<Runtime>, id: &str, by: Visitor, code: Option<Ze
         Err(_) => None,
         Ok(_) => return None,
     };
-    let about = Card::read(&runtime, id)?.about(id, &visitor, named.as_ref().map(|code| code.as_str()));
+    let about =
+        Card::read(&runtime, id)?.about(id, &visitor, named.as_ref().map(|code| code.as_str()));
     Some(Found { about, at, stopped })
 }
 
-/// Those that can be meant. One that says nothing is among them: what is for it must not go to another.
+/// Those that can be meant. One that says nothing is among them: what is for it must not go to
+/// another.
 ///
 /// # Errors
 /// `not-answering` if it is the only one.
@@ -205,24 +231,29 @@ fn candidates(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
 /// That a session is there and says nothing.
 pub(super) fn not_answering(name: &str, stopped: Option<i32>) -> Failure {
     let (detail, next) = match stopped {
-        Some(process) => {
-            (format!("{name} does not answer: its process {process} is stopped"), format!("kill -CONT {process}, then the same again"))
-        }
-        None => {
-            (format!("{name} does not answer, as on a machine that is busy"), "the same again; `pinhole status` says if it answers".into())
-        }
+        Some(process) => (
+            format!("{name} does not answer: its process {process} is stopped"),
+            format!("kill -CONT {process}, then the same again"),
+        ),
+        None => (
+            format!("{name} does not answer, as on a machine that is busy"),
+            "the same again; `pinhole status` says if it answers".into(),
+        ),
     };
     Failure::new(Kind::NotAnswering, detail).next(next)
 }
 
-/// Those that are over are meant only where there is no other: their number may have been used again.
+/// Those that are over are meant only where there is no other: their number may have been used
+/// again.
 fn open_first(found: Vec<Found>) -> Vec<Found> {
-    let (over, open): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.about.state == State::Ended);
+    let (over, open): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| found.about.state == State::Ended);
     if open.is_empty() { over } else { open }
 }
 
-/// The sessions that end with the one channel that is meant: one, or both sides of it where both are here. `whole` is whether they were
-/// found by a whole code: the same number may be that of a channel elsewhere, so otherwise both have to lead to this machine.
+/// The sessions that end with the one channel that is meant: one, or both sides of it where both
+/// are here. `whole` is whether they were found by a whole code: the same number may be that of a
+/// channel elsewhere, so otherwise both have to lead to this machine.
 ///
 /// # Errors
 /// `several-open` if several channels are meant; `not-answering`.
@@ -230,14 +261,16 @@ pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
     let found = candidates(found)?;
     if let [a, b] = found.as_slice()
         && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
-        && (whole || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
+        && (whole
+            || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
     {
         return Ok(found);
     }
     Ok(one(found, "close")?.into_iter().collect())
 }
 
-/// The one session that is meant, if one is. `command` is for what is said if several are: what was to be done with it.
+/// The one session that is meant, if one is. `command` is for what is said if several are: what was
+/// to be done with it.
 ///
 /// # Errors
 /// `several-open` if several are meant; `not-answering`.
@@ -247,24 +280,38 @@ pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
         0 | 1 => Ok(found.pop()),
         _ => {
             let lines: Vec<String> = found.iter().map(|found| line(&found.about)).collect();
-            let all_of = |same: fn(&About, &About) -> bool| found.windows(2).all(|two| matches!(two, [a, b] if same(&a.about, &b.about)));
+            let all_of = |same: fn(&About, &About) -> bool| {
+                found.windows(2).all(|two| matches!(two, [a, b] if same(&a.about, &b.about)))
+            };
             let how = match (all_of(|a, b| a.number == b.number), all_of(|a, b| a.role != b.role)) {
                 (true, true) if found.len() == 2 => {
                     let number = found.first().map(Found::number).unwrap_or_default();
-                    format!("the same line with --role host or --role peer: pinhole {command}{number} --role host ...")
+                    format!(
+                        "the same line with --role host or --role peer: pinhole {command}{number} \
+                        --role host ..."
+                    )
                 }
                 // A code that is used up leaves its number to others.
-                (true, _) => "say which with its whole code or --label, and --role if both sides are here".into(),
+                (true, _) => {
+                    "say which with its whole code or --label, and --role if both sides are here"
+                        .into()
+                }
                 (false, _) => "say which with its number or --label".into(),
             };
-            Err(Failure::new(Kind::SeveralOpen, format!("several channels are open here: {}", lines.join(", "))).next(how))
+            Err(Failure::new(
+                Kind::SeveralOpen,
+                format!("several channels are open here: {}", lines.join(", ")),
+            )
+            .next(how))
         }
     }
 }
 
 /// A session in a few words.
 fn line(about: &About) -> String {
-    let number = about.number.map_or_else(|| format!("session {}", about.session), |number| number.to_string());
+    let number = about
+        .number
+        .map_or_else(|| format!("session {}", about.session), |number| number.to_string());
     let label = about.label.as_ref().map(|label| format!(" {label:?}")).unwrap_or_default();
     format!("{number} ({}{label})", about.role.word())
 }
@@ -294,7 +341,10 @@ pub fn not_open(open: &[Found]) -> Failure {
     let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
     let detail = match open.as_slice() {
         [] => "no channel is open here; if that one was, it has ended".to_owned(),
-        _ => format!("that channel is not open here, and if it was, it has ended; open are {}", open.join(", ")),
+        _ => format!(
+            "that channel is not open here, and if it was, it has ended; open are {}",
+            open.join(", ")
+        ),
     };
     Failure::new(Kind::CodeNotOpen, detail).next(Run::Status)
 }

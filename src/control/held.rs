@@ -1,4 +1,5 @@
-//! Secrets that wait in a session for a `receive` that takes them (DESIGN 4): in memory only, the oldest first, wiped when they go.
+//! Secrets that wait in a session for a `receive` that takes them (DESIGN 4): in memory only, the
+//! oldest first, wiped when they go.
 
 use super::Control;
 use super::lent::Result;
@@ -68,7 +69,8 @@ impl Taken {
 }
 
 impl Held {
-    /// Holds one more. How much that can come to is bounded by the window of those that are not collected (SPEC 5.3).
+    /// Holds one more. How much that can come to is bounded by the window of those that are not
+    /// collected (SPEC 5.3).
     pub(super) fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
         let mut state = self.state();
         let (key, about) = (state.count, About { id, name, size: secret.len() as u64 });
@@ -97,7 +99,8 @@ impl Held {
             }
             let waiting = state.secrets.iter_mut().find(|waiting| !waiting.lent)?;
             waiting.lent = true;
-            let (key, about, secret) = (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
+            let (key, about, secret) =
+                (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
             Some(Some(Loan { held: Arc::clone(self), key, about, secret }))
         })
         .await
@@ -150,7 +153,8 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    /// It is where it belongs and goes from here. The line that the session says about it, unless that ends before.
+    /// It is where it belongs and goes from here. The line that the session says about it, unless
+    /// that ends before.
     pub(super) fn stored(self, stored: Stored) -> oneshot::Receiver<Arc<str>> {
         let (told, line) = oneshot::channel();
         let About { id, name, size } = self.about.clone();

@@ -1,15 +1,17 @@
-//! What a session has said so far: every numbered line of EVENTS.md, as it was or would have been printed, for other commands to receive.
-//! Each line says for itself who has it, because some take one kind alone.
+//! What a session has said so far: every numbered line of EVENTS.md, as it was or would have been
+//! printed, for other commands to receive. Each line says for itself who has it, because some take
+//! one kind alone.
 
 use super::wanted::{Sort, Wanted};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// Bytes of lines that a session keeps beside those that wait for a reader (DESIGN 3.3, the window): texts beyond 1 KiB are in files, so
-/// these are thousands of lines.
+/// Bytes of lines that a session keeps beside those that wait for a reader (DESIGN 3.3, the
+/// window): texts beyond 1 KiB are in files, so these are thousands of lines.
 const MOST: usize = 16 << 20;
-/// Bytes of lines that it keeps at most, read or not. What the peer begins is put off before that; what else is said adds up slowly.
+/// Bytes of lines that it keeps at most, read or not. What the peer begins is put off before that;
+/// what else is said adds up slowly.
 const BOUND: usize = 2 * MOST;
 /// What each line takes beside its bytes, so that many short ones are bounded too.
 const LINE_SHARE: usize = 64;
@@ -97,7 +99,13 @@ impl Kept {
 
     /// Puts a line where it is now. One that was received stays so.
     fn put(&mut self, seq: u64, place: Place) {
-        let Some(line) = self.at(seq).and_then(|at| self.lines.get_mut(at)).filter(|line| line.place != Place::Received) else { return };
+        let Some(line) = self
+            .at(seq)
+            .and_then(|at| self.lines.get_mut(at))
+            .filter(|line| line.place != Place::Received)
+        else {
+            return;
+        };
         line.place = place;
         match place {
             Place::Waiting => {
@@ -112,7 +120,9 @@ impl Kept {
                 let size = line.size();
                 self.unreceived_bytes = self.unreceived_bytes.saturating_sub(size);
                 self.unreceived = self.unreceived.saturating_sub(1);
-                let rest = self.lines.range(self.lines.partition_point(|line| line.seq <= self.received)..);
+                let rest = self
+                    .lines
+                    .range(self.lines.partition_point(|line| line.seq <= self.received)..);
                 if let Some(last) = rest.take_while(|line| line.place == Place::Received).last() {
                     self.received = last.seq;
                 }
@@ -128,13 +138,16 @@ impl Kept {
 
     /// The lines that a command wants which receives once.
     fn wanted<'a>(&'a self, wanted: &'a Wanted) -> impl Iterator<Item = &'a Numbered> {
-        self.after(wanted.after).filter(move |line| (wanted.after.is_some() || line.is_waiting()) && wanted.takes(line.sort))
+        self.after(wanted.after).filter(move |line| {
+            (wanted.after.is_some() || line.is_waiting()) && wanted.takes(line.sort)
+        })
     }
 
     /// The next line for the command that follows.
     fn following(&mut self) -> Option<Numbered> {
         let follow = self.followed.as_mut()?;
-        for line in self.lines.range(self.lines.partition_point(|line| line.seq <= follow.passed)..) {
+        for line in self.lines.range(self.lines.partition_point(|line| line.seq <= follow.passed)..)
+        {
             if follow.wants(line) {
                 return Some(line.clone());
             }
@@ -145,9 +158,13 @@ impl Kept {
 
     /// Whether there is something for a bell that has rung for that before.
     fn news(&self, rung: Option<Rung>) -> bool {
-        let nobody_follows = |line: &Numbered| self.followed.as_ref().is_none_or(|follow| !follow.wants(line));
+        let nobody_follows =
+            |line: &Numbered| self.followed.as_ref().is_none_or(|follow| !follow.wants(line));
         let is_new = |line: &Numbered| {
-            line.is_waiting() && line.printed == Printed::No && rung.is_none_or(|rung| line.turn > rung.turn) && nobody_follows(line)
+            line.is_waiting()
+                && line.printed == Printed::No
+                && rung.is_none_or(|rung| line.turn > rung.turn)
+                && nobody_follows(line)
         };
         rung.is_none_or(|rung| rung.receipts != self.receipts) && self.after(None).rev().any(is_new)
     }
@@ -162,7 +179,8 @@ impl Kept {
         }
     }
 
-    /// Which line goes when there are too many: the oldest that was received, or where need be the oldest of all.
+    /// Which line goes when there are too many: the oldest that was received, or where need be the
+    /// oldest of all.
     fn superfluous(&self, only: bool) -> Option<usize> {
         if self.bytes <= MOST {
             return None;
@@ -184,7 +202,8 @@ pub(super) struct Piece {
     pub(super) more: bool,
 }
 
-/// What the command wants that follows: everything new, and some of what was received before it came.
+/// What the command wants that follows: everything new, and some of what was received before it
+/// came.
 struct Follow {
     wanted: Wanted,
     /// The last line before it came, if it wants those from a number on.
@@ -212,19 +231,29 @@ pub(super) struct Rung {
 }
 
 impl Journal {
-    /// That of a session whose lines are read by commands alone, or by whoever sees what it prints too.
+    /// That of a session whose lines are read by commands alone, or by whoever sees what it prints
+    /// too.
     pub(super) fn new(only: bool) -> Self {
         Self { only, kept: Mutex::default(), changed: Notify::default() }
     }
 
-    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too many: those that were received, and where the
-    /// session's own output is read, or beyond [`BOUND`], also those that were not; they are missing from the sequence of numbers that a
+    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too
+    /// many: those that were received, and where the session's own output is read, or beyond
+    /// [`BOUND`], also those that were not; they are missing from the sequence of numbers that a
     /// reader gets.
     pub(super) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept();
         let sort = Sort::of(line);
         let turn = kept.turns.saturating_add(1);
-        let line = Numbered { seq, line: line.into(), sort, text, place: Place::Waiting, printed: Printed::No, turn };
+        let line = Numbered {
+            seq,
+            line: line.into(),
+            sort,
+            text,
+            place: Place::Waiting,
+            printed: Printed::No,
+            turn,
+        };
         kept.turns = turn;
         kept.bytes = kept.bytes.saturating_add(line.size());
         kept.unreceived_bytes = kept.unreceived_bytes.saturating_add(line.size());
@@ -289,7 +318,10 @@ impl Journal {
 
     /// Waits until there is a text that no command has received, or there will be none.
     pub(super) async fn wait_for_text(&self) {
-        self.wait_until(|kept| kept.ended || kept.after(None).any(|line| line.text && line.is_waiting())).await;
+        self.wait_until(|kept| {
+            kept.ended || kept.after(None).any(|line| line.text && line.is_waiting())
+        })
+        .await;
     }
 
     /// Whether there will be no more, and every command has its results.
@@ -316,8 +348,8 @@ impl Journal {
         }
     }
 
-    /// The lines that a command wants: as many as `bytes` hold with their ends, and at least one. Those that nobody has are lent. Also
-    /// whether there will be no more.
+    /// The lines that a command wants: as many as `bytes` hold with their ends, and at least one.
+    /// Those that nobody has are lent. Also whether there will be no more.
     pub(super) fn piece(&self, wanted: &Wanted, bytes: usize) -> (Piece, bool) {
         let mut kept = self.kept();
         let mut piece = Piece::default();
@@ -367,7 +399,8 @@ impl Journal {
         }
     }
 
-    /// Lends the oldest text that no command has received to whoever takes it alone; `Some(None)` if there will be none.
+    /// Lends the oldest text that no command has received to whoever takes it alone; `Some(None)`
+    /// if there will be none.
     pub(super) fn take_text(&self) -> Option<Option<Numbered>> {
         let mut kept = self.kept();
         let found = kept.after(None).find(|line| line.text && line.is_waiting()).cloned();
@@ -384,7 +417,8 @@ impl Journal {
     pub(super) fn print(&self, seq: u64, printed: Printed) {
         let mut kept = self.kept();
         let Some(line) = kept.at(seq).and_then(|at| kept.lines.get_mut(at)) else { return };
-        let (before, is_waiting) = (std::mem::replace(&mut line.printed, printed), line.is_waiting());
+        let (before, is_waiting) =
+            (std::mem::replace(&mut line.printed, printed), line.is_waiting());
         if before == Printed::Soon {
             kept.soon = kept.soon.saturating_sub(1);
         }
@@ -399,10 +433,15 @@ impl Journal {
         self.changed.notify_waiters();
     }
 
-    /// A command begins to follow. What others have printed as their results it leaves out, and that is received.
+    /// A command begins to follow. What others have printed as their results it leaves out, and
+    /// that is received.
     pub(super) fn follow(&self, wanted: Wanted) {
         let mut kept = self.kept();
-        let printed: Vec<u64> = kept.after(None).filter(|line| line.printed == Printed::Yes).map(|line| line.seq).collect();
+        let printed: Vec<u64> = kept
+            .after(None)
+            .filter(|line| line.printed == Printed::Yes)
+            .map(|line| line.seq)
+            .collect();
         printed.into_iter().for_each(|seq| kept.put(seq, Place::Received));
         let until = wanted.after.and(kept.lines.back()).map_or(0, |last| last.seq);
         let done = wanted.after.unwrap_or(kept.received);
@@ -415,7 +454,11 @@ impl Journal {
     pub(super) fn unfollow(&self) {
         let mut kept = self.kept();
         let Some(follow) = kept.followed.take() else { return };
-        let left: Vec<u64> = kept.after(None).filter(|line| line.is_waiting() && follow.wants(line)).map(|line| line.seq).collect();
+        let left: Vec<u64> = kept
+            .after(None)
+            .filter(|line| line.is_waiting() && follow.wants(line))
+            .map(|line| line.seq)
+            .collect();
         left.into_iter().for_each(|seq| kept.put(seq, Place::Waiting));
         drop(kept);
         self.changed.notify_waiters();
@@ -556,7 +599,10 @@ mod tests {
             (1..=lines as u64).for_each(|seq| journal.keep(seq, "", false));
             let kept = journal.kept();
             assert_eq!(kept.lines.len(), if only { BOUND } else { MOST } / LINE_SHARE);
-            assert_eq!((kept.bytes, kept.unreceived_bytes), (kept.lines.len() * LINE_SHARE, kept.lines.len() * LINE_SHARE));
+            assert_eq!(
+                (kept.bytes, kept.unreceived_bytes),
+                (kept.lines.len() * LINE_SHARE, kept.lines.len() * LINE_SHARE)
+            );
             assert_eq!(kept.unreceived, kept.lines.len() as u64);
         }
     }
@@ -579,7 +625,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_hears_of_a_line_and_of_the_end() {
         let journal = journal(0);
-        let nobody_yet = tokio::time::timeout(std::time::Duration::ZERO, journal.wait(&all())).await;
+        let nobody_yet =
+            tokio::time::timeout(std::time::Duration::ZERO, journal.wait(&all())).await;
         assert!(nobody_yet.is_err());
         let wanted = all();
         tokio::join!(journal.wait(&wanted), async { journal.keep(1, "one", false) });

@@ -1,4 +1,5 @@
-//! What a command has and has not answered for yet: without a word it is received by others, or told to them.
+//! What a command has and has not answered for yet: without a word it is received by others, or
+//! told to them.
 
 use super::journal::{Numbered, Printed};
 use super::server::PATIENCE;
@@ -20,8 +21,9 @@ impl Lent {
         Self { control: control.clone(), lines, shared: false }
     }
 
-    /// Waits for what comes of giving them to the command, however long that takes: whoever reads what it prints may be slow. But a command
-    /// that is stopped must not hide them, so after [`PATIENCE`] others can receive them too.
+    /// Waits for what comes of giving them to the command, however long that takes: whoever reads
+    /// what it prints may be slow. But a command that is stopped must not hide them, so after
+    /// [`PATIENCE`] others can receive them too.
     pub(super) async fn answered<T>(&mut self, answer: impl Future<Output = T>) -> T {
         let mut answer = std::pin::pin!(answer);
         if let Ok(came) = timeout(PATIENCE, &mut answer).await {
@@ -51,7 +53,8 @@ impl Drop for Lent {
     }
 }
 
-/// A line that a command is about to print as the result of what it does. Dropped, it is a line like others.
+/// A line that a command is about to print as the result of what it does. Dropped, it is a line
+/// like others.
 pub(super) struct Result {
     control: Control,
     pub(super) line: Numbered,
@@ -146,7 +149,15 @@ mod tests {
     use tokio::time::{pause, sleep};
 
     fn session() -> (Control, Lent) {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+        let control = Control::new(
+            Role::Host,
+            Want::Channel,
+            None,
+            None,
+            None,
+            Reading::Detached,
+            Owner::Person,
+        );
         control.heard(&Event::Waiting, Some((1, "a line")));
         let lent = Lent::new(&control, control.0.journal.piece(&Wanted::default(), 1_000).0.lent);
         (control, lent)

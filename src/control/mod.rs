@@ -1,5 +1,5 @@
-//! How other commands reach a running session: a Unix socket in a private directory, on which it tells what it is and what happened, and
-//! takes what is to be sent.
+//! How other commands reach a running session: a Unix socket in a private directory, on which it
+//! tells what it is and what happened, and takes what is to be sent.
 
 mod asking;
 mod bell;
@@ -51,7 +51,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
 
-/// How long a conversation may take to say how long it rests: less than commands wait for what a session is.
+/// How long a conversation may take to say how long it rests: less than commands wait for what a
+/// session is.
 const RESTS: Duration = Duration::from_millis(300);
 
 /// Something that another command wants of a session.
@@ -168,7 +169,8 @@ struct Seen {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other commands bring, and `owner` has begun it.
+    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other
+    /// commands bring, and `owner` has begun it.
     #[must_use]
     pub fn new(
         role: Role,
@@ -273,7 +275,8 @@ impl Control {
         let mut seen = self.seen();
         match event {
             Event::Channel(channel) => {
-                (seen.number, seen.code) = (Some(channel.number), Some(Zeroizing::new(channel.code.clone())));
+                (seen.number, seen.code) =
+                    (Some(channel.number), Some(Zeroizing::new(channel.code.clone())));
                 (seen.state, seen.expires_at) = (State::Waiting, Some(channel.expires_at));
                 seen.channel = Some(channel.clone());
             }
@@ -287,13 +290,22 @@ impl Control {
             Event::Moved(path) => seen.path = Some(*path),
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
             // The conversation is over, however it ended.
-            Event::Holding { left, .. } => (seen.state, seen.expires_at) = (State::Leaving, SystemTime::now().checked_add(*left)),
+            Event::Holding { left, .. } => {
+                (seen.state, seen.expires_at) =
+                    (State::Leaving, SystemTime::now().checked_add(*left))
+            }
             Event::Progress { id, way, done, total } => {
-                self.0.moved.send_replace(Some(Moved { id: *id, way: *way, done: *done, total: *total }));
+                self.0.moved.send_replace(Some(Moved {
+                    id: *id,
+                    way: *way,
+                    done: *done,
+                    total: *total,
+                }));
             }
             Event::Trouble(failure) => seen.trouble = Some(failure.clone()),
             Event::End { failed, .. } => {
-                (seen.state, seen.end) = (State::Ended, Some(End { failed: *failed, returned: false }));
+                (seen.state, seen.end) =
+                    (State::Ended, Some(End { failed: *failed, returned: false }));
             }
             _ => {}
         }
@@ -307,7 +319,9 @@ impl Control {
         if let Some((seq, line)) = line {
             match event {
                 // Whoever reads it later did not make the code.
-                Event::Channel(channel) => self.0.journal.keep(seq, &report::without_code(channel, seq), false),
+                Event::Channel(channel) => {
+                    self.0.journal.keep(seq, &report::without_code(channel, seq), false)
+                }
                 _ => self.0.journal.keep(seq, line, matches!(event, Event::Text { .. })),
             }
         }
@@ -354,7 +368,8 @@ impl Control {
     #[must_use]
     pub fn name(&self) -> String {
         let number = self.seen().number;
-        number.map_or_else(|| format!("session {}", self.0.id), |number| format!("channel {number}"))
+        number
+            .map_or_else(|| format!("session {}", self.0.id), |number| format!("channel {number}"))
     }
 
     /// How far each transfer has come, one after another.
@@ -380,7 +395,8 @@ impl Control {
         self.0.held.count()
     }
 
-    /// Whether something is here for which another command has yet to come, so that the session lives on when its conversation is over.
+    /// Whether something is here for which another command has yet to come, so that the session
+    /// lives on when its conversation is over.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         !self.0.held.is_empty()
@@ -392,7 +408,11 @@ impl Control {
         let seen = self.seen();
         let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
         // Both sides may be on this machine then.
-        let role = if seen.path == Some(Path::Loopback) { format!(" --role {}", self.0.role.word()) } else { String::new() };
+        let role = if seen.path == Some(Path::Loopback) {
+            format!(" --role {}", self.0.role.word())
+        } else {
+            String::new()
+        };
         format!("pinhole receive{number}{role} --secret-to-file FILE")
     }
 
@@ -404,24 +424,28 @@ impl Control {
     /// Waits for a secret that is held.
     async fn lend(&self) -> Result<Loan, Failure> {
         if self.0.want != Want::Channel {
-            let detail = "that is a give or take, which holds no secrets for others: it puts them where its own command line says";
+            let detail = "that is a give or take, which holds no secrets for others: it puts them \
+                         where its own command line says";
             return Err(Failure::new(Kind::NotWantedHere, detail).next(Run::Status));
         }
-        self.0
-            .held
-            .lend()
-            .await
-            .ok_or_else(|| Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it").next(Run::Status))
+        self.0.held.lend().await.ok_or_else(|| {
+            Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it")
+                .next(Run::Status)
+        })
     }
 
-    /// Sends these things, or keeps them until the other side is there. What becomes of them is heard, each with its index. Waits while
-    /// the conversation takes no more.
+    /// Sends these things, or keeps them until the other side is there. What becomes of them is
+    /// heard, each with its index. Waits while the conversation takes no more.
     async fn send(&self, wares: Vec<Ware>) -> Result<Fates, Failure> {
         self.send_for_answer(wares, None).await
     }
 
     /// The same; `asked` waits for an answer.
-    async fn send_for_answer(&self, wares: Vec<Ware>, asked: Option<oneshot::Sender<Numbered>>) -> Result<Fates, Failure> {
+    async fn send_for_answer(
+        &self,
+        wares: Vec<Ware>,
+        asked: Option<oneshot::Sender<Numbered>>,
+    ) -> Result<Fates, Failure> {
         let (fates, sendings, desk) = self.sendings(wares, asked)?;
         if let Some(desk) = desk {
             for sending in sendings {
@@ -433,17 +457,24 @@ impl Control {
     }
 
     /// Prepares what `send` brings, and says where to; without a conversation it waits here.
-    fn sendings(&self, wares: Vec<Ware>, asked: Option<oneshot::Sender<Numbered>>) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
+    fn sendings(
+        &self,
+        wares: Vec<Ware>,
+        asked: Option<oneshot::Sender<Numbered>>,
+    ) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut seen = self.seen();
         if self.0.want != Want::Channel {
-            let detail = "that is a give or take, which moves what it was started for and nothing else";
-            return Err(Failure::new(Kind::NotWantedHere, detail).next("open a channel that stays open: pinhole host"));
+            let detail =
+                "that is a give or take, which moves what it was started for and nothing else";
+            return Err(Failure::new(Kind::NotWantedHere, detail)
+                .next("open a channel that stays open: pinhole host"));
         }
         if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
             return Err(failure_from(Reason::Done, Side::There));
         }
         let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
-            let detail = "as much as a channel keeps waits already for the other side to take it, so nothing of this was sent";
+            let detail = "as much as a channel keeps waits already for the other side to take it, \
+                         so nothing of this was sent";
             let step = Advice::from(Run::receive(seen.number, self.0.role));
             let step = step.clone().reworded(format!("{step}, then the same again"));
             Failure::new(Kind::Backlog, detail).next(step)
@@ -451,7 +482,13 @@ impl Control {
         let (told, fates) = mpsc::unbounded_channel();
         let asked = asked.map(|asked| Arc::new(Mutex::new(Some(asked))));
         let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {
-            let follower = Follower { index, told: told.clone(), control: self.clone(), asked: asked.clone(), _room: room };
+            let follower = Follower {
+                index,
+                told: told.clone(),
+                control: self.clone(),
+                asked: asked.clone(),
+                _room: room,
+            };
             Sending { ware, follower }
         });
         match seen.desk.clone() {
@@ -463,7 +500,8 @@ impl Control {
         }
     }
 
-    /// Describes this session to a command of the visitor's that asks for `code`, or a number alone.
+    /// Describes this session to a command of the visitor's that asks for `code`, or a number
+    /// alone.
     pub(crate) async fn about(&self, visitor: &Visitor, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
         if let Some(desk) = &self.seen().desk {
@@ -484,11 +522,21 @@ impl Control {
             state: seen.state,
             want: self.0.want,
             path: seen.path.map(|path| path.word().to_owned()),
-            expires_at: expires_at.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
+            expires_at: expires_at
+                .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
+                .map(|since| since.as_secs()),
             unreceived: Some(self.0.journal.unreceived()),
             secrets_held: Some(self.held() as u64),
-            end: seen.end.as_ref().map(|end| ended(end.failed)).map(|(exit, reason)| (exit.code(), reason.to_owned())),
-            diagnostics: self.0.diagnostics.get().map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
+            end: seen
+                .end
+                .as_ref()
+                .map(|end| ended(end.failed))
+                .map(|(exit, reason)| (exit.code(), reason.to_owned())),
+            diagnostics: self
+                .0
+                .diagnostics
+                .get()
+                .map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
             matches: code.is_none_or(|code| seen.is_of(code)),
             code: seen.waiting_code().filter(|_| self.tells_its_code(visitor)),
         }
@@ -506,6 +554,9 @@ impl Seen {
 
     /// The code that it has made, while it waits under it.
     fn waiting_code(&self) -> Option<Words> {
-        self.channel.as_ref().filter(|_| self.state == State::Waiting).map(|channel| Words(channel.code.clone()))
+        self.channel
+            .as_ref()
+            .filter(|_| self.state == State::Waiting)
+            .map(|channel| Words(channel.code.clone()))
     }
 }

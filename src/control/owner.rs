@@ -1,4 +1,5 @@
-//! Whose a session is, and whom it answers: every request says who asks, and the session judges it (EVENTS, "Whose sessions").
+//! Whose a session is, and whom it answers: every request says who asks, and the session judges it
+//! (EVENTS, "Whose sessions").
 
 use super::wire::{Role, State};
 use super::{Control, Seen};
@@ -10,7 +11,8 @@ use sha2::{Digest, Sha256};
 /// Bytes of an agent's mark: nobody meets another's by chance.
 const MARK: usize = 16;
 
-/// Agents that a session admits besides the one that began it, and as many that it never does. A client is cleared some times a day.
+/// Agents that a session admits besides the one that began it, and as many that it never does. A
+/// client is cleared some times a day.
 const OTHERS: usize = 64;
 
 /// Whoever begins a session, or asks for one. A label says nothing about it.
@@ -19,8 +21,8 @@ const OTHERS: usize = 64;
 pub enum Owner {
     /// A person, or a script of theirs.
     Person,
-    /// The agent of these marks, hashes of the ids that it gives its commands: of its session, and of its process, which may clear one
-    /// session and begin another.
+    /// The agent of these marks, hashes of the ids that it gives its commands: of its session, and
+    /// of its process, which may clear one session and begin another.
     Agent(Vec<String>),
     /// An agent without an id: all of these are one.
     Unnamed,
@@ -34,11 +36,14 @@ impl Owner {
         match Agent::here() {
             _ if agent::id().is_none() && Agent::here().is_none() => Self::Person,
             _ if ids.is_empty() => Self::Unnamed,
-            _ => Self::Agent(ids.iter().map(|(variable, id)| mark(variable, id.as_encoded_bytes())).collect()),
+            _ => Self::Agent(
+                ids.iter().map(|(variable, id)| mark(variable, id.as_encoded_bytes())).collect(),
+            ),
         }
     }
 
-    /// An MCP server: the agent that has started it, if that says which it is, else one of its own. It is never a person.
+    /// An MCP server: the agent that has started it, if that says which it is, else one of its own.
+    /// It is never a person.
     #[must_use]
     pub fn server() -> Self {
         match Self::here() {
@@ -74,7 +79,8 @@ fn mark(variable: &str, id: &[u8]) -> String {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Visitor {
     owner: Owner,
-    /// The mark of `PINHOLE_AGENT`, by which a handler is known that is an agent with an id of its own.
+    /// The mark of `PINHOLE_AGENT`, by which a handler is known that is an agent with an id of its
+    /// own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     handler: Option<Owner>,
     /// Sessions of others too, for an MCP server with `--all-sessions`. It hears no codes by that.
@@ -88,7 +94,8 @@ impl Visitor {
     /// A command of whoever runs this process.
     #[must_use]
     pub fn here() -> Self {
-        let handler = agent::value().map(|id| Owner::marked(agent::VARIABLE, id.as_encoded_bytes()));
+        let handler =
+            agent::value().map(|id| Owner::marked(agent::VARIABLE, id.as_encoded_bytes()));
         Self { handler, ..Self::of(Owner::here()) }
     }
 
@@ -134,18 +141,22 @@ impl Control {
         &self.0.handler
     }
 
-    /// True for its owner and for a person; for an agent that names its whole code, if another agent began it and that code is used: a
-    /// client that resumes may have a new id. But the agent of the other side, which knows that code too, has its own.
+    /// True for its owner and for a person; for an agent that names its whole code, if another
+    /// agent began it and that code is used: a client that resumes may have a new id. But the agent
+    /// of the other side, which knows that code too, has its own.
     pub(super) fn admits(&self, visitor: &Visitor, code: Option<&str>) -> bool {
         let returns = || {
             let seen = self.seen();
             let whole = seen.is_used() && code.is_some_and(|code| seen.has_whole(code));
-            self.0.owner != Owner::Person && whole && !seen.opposite.iter().any(|other| other.is(&visitor.owner))
+            self.0.owner != Owner::Person
+                && whole
+                && !seen.opposite.iter().any(|other| other.is(&visitor.owner))
         };
         visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) || returns()
     }
 
-    /// True for a visitor that is known by the code alone, where the other side may know it too, and that has not said which side it is of.
+    /// True for a visitor that is known by the code alone, where the other side may know it too,
+    /// and that has not said which side it is of.
     pub(super) fn has_to_know_the_side_of(&self, visitor: &Visitor) -> bool {
         if visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) {
             return false;
@@ -172,15 +183,22 @@ impl Control {
         std::iter::once(&self.0.owner).chain(&self.seen().adopted).cloned().collect()
     }
 
-    /// The session of this role and code is these agents', who have nothing to do with this one unless it is theirs too.
+    /// The session of this role and code is these agents', who have nothing to do with this one
+    /// unless it is theirs too.
     pub(super) fn oppose(&self, code: &str, role: Role, owners: Vec<Owner>) {
         let own = self.owners();
         let mut seen = self.seen();
-        if role == self.0.role || !seen.has_whole(code) || owners.iter().any(|one| own.iter().any(|other| other.is(one))) {
+        if role == self.0.role
+            || !seen.has_whole(code)
+            || owners.iter().any(|one| own.iter().any(|other| other.is(one)))
+        {
             return;
         }
         for owner in owners {
-            if owner != Owner::Person && seen.opposite.len() < OTHERS && !seen.opposite.contains(&owner) {
+            if owner != Owner::Person
+                && seen.opposite.len() < OTHERS
+                && !seen.opposite.contains(&owner)
+            {
                 seen.opposite.push(owner);
             }
         }
@@ -246,7 +264,9 @@ mod tests {
             session.heard(&Event::Connected(Path::Lan), None);
             assert_eq!(admits(agent("b"), Some(CODE)), owner != Owner::Person);
             assert!(
-                !admits(agent("b"), Some("9471")) && !admits(agent("b"), Some("9471-walrus-clipboard-music")) && !admits(agent("b"), None)
+                !admits(agent("b"), Some("9471"))
+                    && !admits(agent("b"), Some("9471-walrus-clipboard-music"))
+                    && !admits(agent("b"), None)
             );
         }
     }
@@ -257,7 +277,9 @@ mod tests {
         session.heard(&Event::Connected(Path::Lan), None);
         let admits = |id: &str, code| session.admits(&Visitor::of(agent(id)), code);
         session.adopt(&Visitor::of(agent("b")));
-        assert!(admits("b", None) && admits("a", None) && !admits("c", None) && admits("c", Some(CODE)));
+        assert!(
+            admits("b", None) && admits("a", None) && !admits("c", None) && admits("c", Some(CODE))
+        );
         assert!(!session.tells_its_code(&Visitor::of(agent("b"))));
         // It is the peer's side itself, and of another code nothing follows.
         session.oppose(CODE, Role::Peer, vec![agent("c")]);
@@ -273,7 +295,8 @@ mod tests {
 
     #[test]
     fn an_agent_is_known_by_either_of_its_ids() {
-        let both = |session: &str, process: &str| Owner::Agent(vec![session.into(), process.into()]);
+        let both =
+            |session: &str, process: &str| Owner::Agent(vec![session.into(), process.into()]);
         assert!(both("one", "x").is(&both("two", "x")) && both("one", "x").is(&both("one", "y")));
         assert!(!both("one", "x").is(&both("two", "y")) && !Owner::Unnamed.is(&both("one", "x")));
         assert!(Owner::Unnamed.is(&Owner::Unnamed) && Owner::Person.is(&Owner::Person));
@@ -282,8 +305,14 @@ mod tests {
     #[test]
     fn a_code_is_told_to_a_person_and_to_the_agent_that_made_it() {
         let tells = |owner: Owner, visitor: Visitor| session(owner).tells_its_code(&visitor);
-        assert!(tells(agent("a"), Visitor::of(agent("a"))) && tells(agent("a"), Visitor::of(Owner::Person)));
-        assert!(!tells(Owner::Person, Visitor::of(agent("a")).seeing_all()) && !tells(agent("b"), Visitor::of(agent("a"))));
+        assert!(
+            tells(agent("a"), Visitor::of(agent("a")))
+                && tells(agent("a"), Visitor::of(Owner::Person))
+        );
+        assert!(
+            !tells(Owner::Person, Visitor::of(agent("a")).seeing_all())
+                && !tells(agent("b"), Visitor::of(agent("a")))
+        );
         // Any other would be the same to us.
         assert!(!tells(Owner::Unnamed, Visitor::of(Owner::Unnamed)));
     }
@@ -300,9 +329,18 @@ mod tests {
     fn the_program_that_answers_a_session_is_its_owner_too_and_no_other_sessions() {
         let (one, other) = (session(Owner::Person), session(Owner::Person));
         let handler = Visitor::of(Owner::handler(one.handler_id()));
-        assert!(one.admits(&handler, None) && !other.admits(&handler, None) && !one.tells_its_code(&handler));
+        assert!(
+            one.admits(&handler, None)
+                && !other.admits(&handler, None)
+                && !one.tells_its_code(&handler)
+        );
         // One that is an agent gives its commands an id of its own besides.
-        let handler = Visitor { handler: Some(Owner::handler(one.handler_id())), ..Visitor::of(agent("a")) };
-        assert!(one.admits(&handler, None) && !other.admits(&handler, None) && !one.tells_its_code(&handler));
+        let handler =
+            Visitor { handler: Some(Owner::handler(one.handler_id())), ..Visitor::of(agent("a")) };
+        assert!(
+            one.admits(&handler, None)
+                && !other.admits(&handler, None)
+                && !one.tells_its_code(&handler)
+        );
     }
 }

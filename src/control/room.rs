@@ -1,4 +1,5 @@
-//! How much of what other commands have brought may be without a result: a side that takes nothing would have it fill this one's memory.
+//! How much of what other commands have brought may be without a result: a side that takes nothing
+//! would have it fill this one's memory.
 
 use crate::session::plan::Ware;
 use pinhole_protocol::limits::{WINDOW, WINDOW_SHARE};
@@ -87,14 +88,25 @@ mod tests {
     #[test]
     fn empty_texts_are_bounded_too() {
         let unsettled = Unsettled::default();
-        let rooms: Vec<_> = std::iter::from_fn(|| unsettled.rooms(&[Ware::Text(String::new())])).collect();
+        let rooms: Vec<_> =
+            std::iter::from_fn(|| unsettled.rooms(&[Ware::Text(String::new())])).collect();
         assert_eq!(rooms.len() as u64, MOST / WINDOW_SHARE);
     }
 
     #[tokio::test]
     async fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
         let control = channel();
-        control.heard(&Event::Holding { secrets: 1, left: Duration::from_secs(9), take: control.take_secret() }, None);
-        assert_eq!(control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind, Kind::PeerLeft);
+        control.heard(
+            &Event::Holding {
+                secrets: 1,
+                left: Duration::from_secs(9),
+                take: control.take_secret(),
+            },
+            None,
+        );
+        assert_eq!(
+            control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind,
+            Kind::PeerLeft
+        );
     }
 }

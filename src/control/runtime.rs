@@ -3,7 +3,9 @@
 use crate::failure::{Failure, Kind};
 use crate::session::plan::private_base;
 use rand_core::{OsRng, RngCore};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat,
+};
 use rustix::process::geteuid;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +17,8 @@ use std::time::{Duration, SystemTime};
 
 /// What a socket's name ends with once its session listens.
 const READY: &str = ".sock";
-/// What it ends with before: whoever connected then would be refused, and take the session for dead.
+/// What it ends with before: whoever connected then would be refused, and take the session for
+/// dead.
 const NEW: &str = ".new";
 /// What the name of a session's diagnostics ends with, if it keeps any.
 const DIAGNOSTICS: &str = ".log";
@@ -25,11 +28,13 @@ const CARD: &str = ".card";
 const LONGEST_CARD: u64 = 64 << 10;
 /// Longest path of a socket, with its final zero (unix(7), `sun_path`).
 const LONGEST: usize = 108;
-/// A session listens within milliseconds of making its socket; one that is older and not ready never will be.
+/// A session listens within milliseconds of making its socket; one that is older and not ready
+/// never will be.
 const STILL_NEW: Duration = Duration::from_secs(60);
 
 /// What helps where the directory cannot be written.
-pub(super) const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of yours that can be written";
+pub(super) const ELSEWHERE: &str =
+    "set XDG_RUNTIME_DIR to a directory of yours that can be written";
 
 /// An id for a session: eight hexadecimal digits.
 #[must_use]
@@ -48,11 +53,17 @@ impl Runtime {
     /// The directory, made if it is not there.
     ///
     /// # Errors
-    /// `not-private` if it is another's, or open to others, or no directory; `disk` if it cannot be made.
+    /// `not-private` if it is another's, or open to others, or no directory; `disk` if it cannot be
+    /// made.
     pub fn make() -> Result<Self, Failure> {
         let (base, name) = place()?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&base).map_err(|error| cannot(&base, &error))?;
-        Self::at(&base, name, true)?.ok_or_else(|| cannot(&base, &io::Error::from(io::ErrorKind::NotFound)))
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&base)
+            .map_err(|error| cannot(&base, &error))?;
+        Self::at(&base, name, true)?
+            .ok_or_else(|| cannot(&base, &io::Error::from(io::ErrorKind::NotFound)))
     }
 
     /// The directory, if it is there.
@@ -71,7 +82,8 @@ impl Runtime {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
             Err(error) => return Err(cannot(base, &error)),
         };
-        // XDG Base Directory Specification: it must be owned by the user. Another's, kept by `su`, would be filled with what is not theirs.
+        // XDG Base Directory Specification: it must be owned by the user. Another's, kept by `su`,
+        // would be filled with what is not theirs.
         if parent.metadata().map_err(|error| cannot(base, &error))?.uid() != geteuid().as_raw() {
             return Err(not_private(base, "it belongs to another user"));
         }
@@ -85,7 +97,9 @@ impl Runtime {
         let held = match openat(&parent, name, flags, Mode::empty()) {
             Ok(held) => held,
             Err(rustix::io::Errno::NOENT) if !make => return Ok(None),
-            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => return Err(not_private(&path, "it is a link, or no directory")),
+            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => {
+                return Err(not_private(&path, "it is a link, or no directory"));
+            }
             Err(error) => return Err(cannot(&path, &error.into())),
         };
         let stat = fstat(&held).map_err(|error| cannot(&path, &error.into()))?;
@@ -120,24 +134,28 @@ impl Runtime {
         self.address(&format!("{id}{READY}"))
     }
 
-    /// A new file for what goes wrong in the session `id`, which its owner alone can read, and its path.
+    /// A new file for what goes wrong in the session `id`, which its owner alone can read, and its
+    /// path.
     pub(super) fn diagnostics(&self, id: &str) -> io::Result<(File, PathBuf)> {
         let name = format!("{id}{DIAGNOSTICS}");
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.held, &name, flags, Mode::RUSR | Mode::WUSR)?;
         Ok((file.into(), self.path.join(name)))
     }
 
     /// Makes an empty card for the session `id`.
     pub(super) fn make_card(&self, id: &str) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         openat(&self.held, format!("{id}{CARD}"), flags, Mode::RUSR | Mode::WUSR)?;
         Ok(())
     }
 
     /// Writes on the card of the session `id`, unless that is removed.
     pub(super) fn note(&self, id: &str, card: &[u8]) -> io::Result<()> {
-        // Whenever it is stopped there is a whole card: what was there is written over, and only then is the rest of it cut off.
+        // Whenever it is stopped there is a whole card: what was there is written over, and only
+        // then is the rest of it cut off.
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty())?);
         file.write_all(card)?;
@@ -147,13 +165,15 @@ impl Runtime {
     /// What is on the card of the session `id`, and perhaps the end of what was there before.
     pub(super) fn noted(&self, id: &str) -> Option<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty()).ok()?);
+        let file =
+            File::from(openat(&self.held, format!("{id}{CARD}"), flags, Mode::empty()).ok()?);
         let mut card = Vec::new();
         file.take(LONGEST_CARD).read_to_end(&mut card).ok()?;
         Some(card)
     }
 
-    /// Removes what there is of the session `id`, which has ended, and the directory after the last one.
+    /// Removes what there is of the session `id`, which has ended, and the directory after the last
+    /// one.
     pub(super) fn remove(&self, id: &str) {
         self.unlink(id);
         self.let_go();
@@ -205,8 +225,10 @@ impl Runtime {
     /// Whether a socket's session was killed before it listened.
     fn is_forgotten(&self, name: &str) -> bool {
         let Ok(stat) = statat(&self.held, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
-        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(u64::MAX >> 1));
-        FileType::from_raw_mode(stat.st_mode) == FileType::Socket && made.elapsed().is_ok_and(|age| age > STILL_NEW)
+        let made = SystemTime::UNIX_EPOCH
+            + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(u64::MAX >> 1));
+        FileType::from_raw_mode(stat.st_mode) == FileType::Socket
+            && made.elapsed().is_ok_and(|age| age > STILL_NEW)
     }
 
     /// A path that fits into a socket's address.
@@ -219,10 +241,12 @@ impl Runtime {
     }
 }
 
-/// Where the directory belongs: in the one that the system gives each user for such things, else with this program's state.
+/// Where the directory belongs: in the one that the system gives each user for such things, else
+/// with this program's state.
 fn place() -> Result<(PathBuf, &'static str), Failure> {
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        // XDG Base Directory Specification: a path that is not absolute is invalid and to be ignored.
+        // XDG Base Directory Specification: a path that is not absolute is invalid and to be
+        // ignored.
         Some(base) if base.is_absolute() => Ok((base, "pinhole")),
         _ => Ok((private_base()?, "run")),
     }
@@ -230,12 +254,16 @@ fn place() -> Result<(PathBuf, &'static str), Failure> {
 
 fn not_private(path: &Path, why: &str) -> Failure {
     let detail = format!("{} is not used to find sessions: {why}", path.display());
-    let next = format!("make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another", path.display());
+    let next = format!(
+        "make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another",
+        path.display()
+    );
     Failure::new(Kind::NotPrivate, detail).next(next)
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Kind::Disk, format!("{} cannot be used to find sessions: {error}", path.display())).next(ELSEWHERE)
+    Failure::new(Kind::Disk, format!("{} cannot be used to find sessions: {error}", path.display()))
+        .next(ELSEWHERE)
 }
 
 #[cfg(test)]

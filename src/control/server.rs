@@ -1,4 +1,5 @@
-//! A session's socket: at most 64 commands at a time, each served in a task of its own, so that the session never waits for one.
+//! A session's socket: at most 64 commands at a time, each served in a task of its own, so that the
+//! session never waits for one.
 
 use super::asking::{Answer, Reply as Text, unanswered};
 use super::buffered::Buffered;
@@ -25,20 +26,23 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// Commands served at a time; others wait, and take a session that does not answer for none. Most of these only wait themselves, as a
-/// `send` for the other side, so there are more than anybody starts side by side.
+/// Commands served at a time; others wait, and take a session that does not answer for none. Most
+/// of these only wait themselves, as a `send` for the other side, so there are more than anybody
+/// starts side by side.
 const CLIENTS: usize = 64;
 /// How often the directory may be removed by other sessions that end just before this one listens.
 const TRIES: usize = 10;
 /// How long a command may take to say what it wants, and to take an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer would be no moment of the clock.
+/// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer
+/// would be no moment of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the end of a session waits for its last answers to be written.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Bytes of the last lines of a session that are acknowledged together.
 const LAST_PIECE: usize = 256 << 10;
-/// Bytes on their way between a session and a command of the same process: a few lines, as a socket's buffer.
+/// Bytes on their way between a session and a command of the same process: a few lines, as a
+/// socket's buffer.
 const WITHIN: usize = 64 << 10;
 
 /// A session that can be reached. When it is dropped, its socket is gone.
@@ -64,7 +68,8 @@ impl Server {
                 Ok((file, path)) => control.diagnose(Diagnostics::new(file, path)),
                 Err(error) => {
                     runtime.remove(control.id());
-                    let detail = format!("what goes wrong in the session can be written nowhere: {error}");
+                    let detail =
+                        format!("what goes wrong in the session can be written nowhere: {error}");
                     return Err(Failure::new(Kind::Disk, detail).next(Run::Doctor));
                 }
             }
@@ -80,7 +85,8 @@ impl Server {
                 // The semaphore is never closed.
                 let Ok(place) = Arc::clone(&clients).acquire_owned().await else { return };
                 let Ok((stream, _)) = listener.accept().await else {
-                    // Out of descriptors, perhaps: the next one may have more luck, but not at once.
+                    // Out of descriptors, perhaps: the next one may have more luck, but not at
+                    // once.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 };
@@ -103,12 +109,14 @@ impl Server {
         self.runtime.remove(self.control.id());
         self.accepting.abort();
         self.control.over();
-        let _ = timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
+        let _ =
+            timeout(LAST_ANSWERS, async { while self.answering.recv().await.is_some() {} }).await;
     }
 }
 
 impl Control {
-    /// A stream to this session for a command of the same process, which needs no socket. Must be called on a tokio runtime.
+    /// A stream to this session for a command of the same process, which needs no socket. Must be
+    /// called on a tokio runtime.
     pub(super) fn stream(&self) -> DuplexStream {
         let (ours, theirs) = duplex(WITHIN);
         let control = self.clone();
@@ -137,10 +145,15 @@ fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => tries += 1,
             Err(error) => {
                 runtime.let_go();
-                let failure = Failure::new(Kind::NoControl, format!("no other command can reach this session: {error}"));
+                let failure = Failure::new(
+                    Kind::NoControl,
+                    format!("no other command can reach this session: {error}"),
+                );
                 // Of Unix sockets themselves no other place has more.
                 return Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::ROFS | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT) => failure.next(ELSEWHERE),
+                    Some(Errno::ROFS | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT) => {
+                        failure.next(ELSEWHERE)
+                    }
                     _ => failure,
                 });
             }
@@ -156,7 +169,8 @@ impl Drop for Server {
     }
 }
 
-/// Serves one command, of this process if it is `within`; `answer` is held for as long as the end of the session waits for it.
+/// Serves one command, of this process if it is `within`; `answer` is held for as long as the end
+/// of the session waits for it.
 async fn serve(
     read: impl AsyncRead + Unpin,
     mut write: impl AsyncWrite + Unpin,
@@ -175,21 +189,30 @@ async fn serve(
         }
     };
     if let What::Oppose { role, owners } = what {
-        // Whoever names the whole code of the other side is believed that it is theirs: it shuts them out, and nobody in.
+        // Whoever names the whole code of the other side is believed that it is theirs: it shuts
+        // them out, and nobody in.
         control.oppose(code.as_deref().unwrap_or_default(), role, owners);
         return say(&mut write, &Reply::Done { more: false, over: None }).await;
     }
     if !control.admits(&by, code.as_deref()) {
-        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else").next(Run::Status);
+        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else")
+            .next(Run::Status);
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
     if !matches!(what, What::About) && control.has_to_know_the_side_of(&by) {
-        let detail = "both sides of that code are, or were, on this machine, and it is not clear whose agent this is";
+        let detail = "both sides of that code are, or were, on this machine, and it is not clear \
+                     whose agent this is";
         let next = "the same line with --role host or --role peer, the side that is yours";
-        return say(&mut write, &Reply::Failed(Fault::from(&Failure::new(Kind::SeveralOpen, detail).next(next)))).await;
+        return say(
+            &mut write,
+            &Reply::Failed(Fault::from(&Failure::new(Kind::SeveralOpen, detail).next(next))),
+        )
+        .await;
     }
     match what {
-        What::About => say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await,
+        What::About => {
+            say(&mut write, &Reply::About(control.about(&by, code.as_deref()).await)).await
+        }
         What::Adopt => {
             control.adopt(&by);
             say(&mut write, &Reply::Done { more: false, over: None }).await
@@ -198,7 +221,9 @@ async fn serve(
         What::Oppose { .. } => Ok(()),
         What::Close { now } => {
             let kept = control.keep();
-            if let Err(failure) = control.close(if now { Closing::Now } else { Closing::Peace }).await {
+            if let Err(failure) =
+                control.close(if now { Closing::Now } else { Closing::Peace }).await
+            {
                 return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
             }
             if let Some(kept) = kept {
@@ -206,15 +231,19 @@ async fn serve(
                 drop(kept);
             }
             drop(answer);
-            // The connection ends with the process, or in one that goes on with the session, which is how the command knows.
+            // The connection ends with the process, or in one that goes on with the session, which
+            // is how the command knows.
             control.finished().await;
             Ok(())
         }
         What::Receive { after, only, wait, max_bytes } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
-            receive(&mut read, &mut write, control, (&Wanted { after, only }, max_bytes), deadline).await
+            receive(&mut read, &mut write, control, (&Wanted { after, only }, max_bytes), deadline)
+                .await
         }
-        What::Follow { after, only } => tail::follow(&mut read, &mut write, control, Wanted { after, only }).await,
+        What::Follow { after, only } => {
+            tail::follow(&mut read, &mut write, control, Wanted { after, only }).await
+        }
         What::Bell => bell::ring(&mut read, &mut write, control).await,
         What::Collect { wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
@@ -226,24 +255,37 @@ async fn serve(
         }
         What::Ask { bytes, wait } => {
             let deadline = Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT);
-            let wares = timeout(PATIENCE, wares::read(&mut read, vec![Thing { bytes, kind: ThingKind::Text }], None)).await?;
+            let wares = timeout(
+                PATIENCE,
+                wares::read(&mut read, vec![Thing { bytes, kind: ThingKind::Text }], None),
+            )
+            .await?;
             match wares.map(|brought| brought.wares.into_iter().next()) {
-                Ok(Some(Ware::Text(question))) => ask(&mut read, &mut write, control, question, deadline).await,
+                Ok(Some(Ware::Text(question))) => {
+                    ask(&mut read, &mut write, control, question, deadline).await
+                }
                 Ok(_) => Ok(()),
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
             }
         }
         What::Send { things, wait } => {
-            // The process that holds the session brings its fence of the moment with what it sends: where its agent works can change.
-            let fenced = things.iter().all(|thing| !matches!(thing.kind, ThingKind::Files { fence: None, .. }));
+            // The process that holds the session brings its fence of the moment with what it sends:
+            // where its agent works can change.
+            let fenced = things
+                .iter()
+                .all(|thing| !matches!(thing.kind, ThingKind::Files { fence: None, .. }));
             let own = control.0.fence.as_ref().filter(|_| !(within && fenced));
             let brought = timeout(PATIENCE, wares::read(&mut read, things, own)).await?;
             let sent = match brought {
-                Ok(Brought { wares, about, feed }) => control.send(wares).await.map(|fates| (fates, about, feed)),
+                Ok(Brought { wares, about, feed }) => {
+                    control.send(wares).await.map(|fates| (fates, about, feed))
+                }
                 Err(failure) => Err(failure),
             };
             match sent {
-                Ok((fates, about, feed)) => follow(&mut write, fates, about, attend(&mut read, feed, wait)).await,
+                Ok((fates, about, feed)) => {
+                    follow(&mut write, fates, about, attend(&mut read, feed, wait)).await
+                }
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
             }
         }
@@ -289,8 +331,8 @@ async fn receive(
     }
 }
 
-/// Returns what nobody has received of a session that a command has closed, once nothing more is said there. It goes when the command has
-/// said that it has all of that, however long that takes.
+/// Returns what nobody has received of a session that a command has closed, once nothing more is
+/// said there. It goes when the command has said that it has all of that, however long that takes.
 async fn last_lines(
     read: &mut Buffered<impl AsyncRead + Unpin>,
     write: &mut (impl AsyncWrite + Unpin),
@@ -355,7 +397,8 @@ async fn collect(
     say(write, &Reply::Done { more: false, over: None }).await
 }
 
-/// Puts a question and returns its answer; that counts as returned once the command has said that it has it.
+/// Puts a question and returns its answer; that counts as returned once the command has said that
+/// it has it.
 async fn ask(
     read: &mut Buffered<impl AsyncRead + Unpin>,
     write: &mut (impl AsyncWrite + Unpin),
@@ -391,9 +434,14 @@ async fn text(
             _ = read.fill_buf() => return Ok(()),
         }
         match journal.take_text() {
-            Some(Some(said)) => return hand_over(read, write, Alone::new(control, said, None)).await,
+            Some(Some(said)) => {
+                return hand_over(read, write, Alone::new(control, said, None)).await;
+            }
             Some(None) => {
-                let failure = Failure::new(Kind::SessionGone, "the session has ended, and no text is left in it");
+                let failure = Failure::new(
+                    Kind::SessionGone,
+                    "the session has ended, and no text is left in it",
+                );
                 return say(write, &Reply::Failed(Fault::from(&failure.next(Run::Status)))).await;
             }
             None if Instant::now() < deadline => {}
@@ -402,8 +450,13 @@ async fn text(
     }
 }
 
-/// Returns a text to whoever is to have it alone; without an acknowledgement it is received like any other.
-async fn hand_over(read: &mut Buffered<impl AsyncRead + Unpin>, write: &mut (impl AsyncWrite + Unpin), mut text: Alone) -> io::Result<()> {
+/// Returns a text to whoever is to have it alone; without an acknowledgement it is received like
+/// any other.
+async fn hand_over(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    write: &mut (impl AsyncWrite + Unpin),
+    mut text: Alone,
+) -> io::Result<()> {
     let line = wire::spelt(&Reply::Line(text.line.line.to_string()))?;
     let answer = async {
         write.write_all(&line).await?;
@@ -424,8 +477,13 @@ enum Parting {
     Gone,
 }
 
-/// Takes what a command still brings, and waits until it has gone, or has waited so many milliseconds after that.
-async fn attend(read: &mut Buffered<impl AsyncRead + Unpin>, feed: Option<Feed>, wait: Option<u64>) -> Parting {
+/// Takes what a command still brings, and waits until it has gone, or has waited so many
+/// milliseconds after that.
+async fn attend(
+    read: &mut Buffered<impl AsyncRead + Unpin>,
+    feed: Option<Feed>,
+    wait: Option<u64>,
+) -> Parting {
     if let Some(feed) = feed
         && !feed.bring(read).await
     {
@@ -433,7 +491,9 @@ async fn attend(read: &mut Buffered<impl AsyncRead + Unpin>, feed: Option<Feed>,
     }
     let overdue = async {
         match wait {
-            Some(wait) => sleep_until(Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT)).await,
+            Some(wait) => {
+                sleep_until(Instant::now() + Duration::from_millis(wait).min(LONGEST_WAIT)).await
+            }
             None => pending().await,
         }
     };
@@ -458,7 +518,8 @@ async fn follow(
                 Some(fate) => fate,
                 // Whoever would have told has ended.
                 None => {
-                    let failure = Failure::new(Kind::PeerLost, "the channel ended before that was delivered")
+                    let failure = Failure::new(Kind::PeerLost, "the channel ended before that was \
+                        delivered")
                         .next("start again with a new code");
                     return say(write, &Reply::Failed(Fault::from(&failure))).await;
                 }

@@ -1,4 +1,5 @@
-//! The command that follows a session to its end, one at a time: whatever is new, as soon as it is whole.
+//! The command that follows a session to its end, one at a time: whatever is new, as soon as it is
+//! whole.
 
 use super::Control;
 use super::buffered::Buffered;
@@ -13,8 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How long the first new line waits for what belongs to it: a file for its offer, the result of a `send` for who prints it. Whoever is
-/// woken by what is printed is woken once.
+/// How long the first new line waits for what belongs to it: a file for its offer, the result of a
+/// `send` for who prints it. Whoever is woken by what is printed is woken once.
 pub(super) const TOGETHER: Duration = Duration::from_millis(200);
 
 /// That another follows now.
@@ -98,7 +99,11 @@ pub(super) async fn follow(
 }
 
 async fn taken_over(write: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-    let failure = Failure::new(Kind::TakenOver, "another command follows that channel now, and prints what comes").next(Run::Status);
+    let failure = Failure::new(
+        Kind::TakenOver,
+        "another command follows that channel now, and prints what comes",
+    )
+    .next(Run::Status);
     say(write, &Reply::Failed(Fault::from(&failure))).await
 }
 

@@ -29,8 +29,17 @@ pub enum LineType {
 
 impl LineType {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Status, Self::Text, Self::File, Self::Incomplete, Self::Secret, Self::Offer, Self::Queued, Self::Delivered, Self::Partly];
+    pub const ALL: [Self; 9] = [
+        Self::Status,
+        Self::Text,
+        Self::File,
+        Self::Incomplete,
+        Self::Secret,
+        Self::Offer,
+        Self::Queued,
+        Self::Delivered,
+        Self::Partly,
+    ];
 
     /// Its word in EVENTS.md.
     #[must_use]
@@ -94,7 +103,9 @@ impl From<Option<u64>> for Wanted {
 
 impl Wanted {
     pub(super) fn takes(&self, sort: Option<Sort>) -> bool {
-        let listed = |sort: Sort, only: &BTreeSet<LineType>| sort.event != Turn::Other || only.contains(&sort.line_type);
+        let listed = |sort: Sort, only: &BTreeSet<LineType>| {
+            sort.event != Turn::Other || only.contains(&sort.line_type)
+        };
         self.only.as_ref().is_none_or(|only| sort.is_some_and(|sort| listed(sort, only)))
     }
 }
@@ -107,10 +118,16 @@ mod tests {
     fn a_type_is_what_its_line_says_and_some_events_are_for_all() {
         let texts = Wanted { after: None, only: Some([LineType::Text].into()) };
         for (line, wanted) in [
-            (r#"{"v":1,"seq":1,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"{\"type\":\"file\"}"}"#, true),
+            (
+                r#"{"v":1,"seq":1,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"{\"type\":\"file\"}"}"#,
+                true,
+            ),
             (r#"{"v":1,"seq":1,"type":"file","id":1,"event":"text","name":"x"}"#, false),
             (r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#, false),
-            (r#"{"v":1,"seq":1,"type":"status","event":"peer_left","reason":"done","detail":"x"}"#, false),
+            (
+                r#"{"v":1,"seq":1,"type":"status","event":"peer_left","reason":"done","detail":"x"}"#,
+                false,
+            ),
             (r#"{"v":1,"seq":1,"type":"status","event":"connected","path":"lan"}"#, true),
             (r#"{"v":1,"seq":1,"type":"status","event":"expiring","seconds_left":9}"#, true),
             (r#"{"v":1,"seq":1,"type":"status","event":"closed"}"#, true),
@@ -120,7 +137,10 @@ mod tests {
         }
         for line_type in LineType::ALL {
             let line = format!(r#"{{"v":1,"seq":1,"type":"{}"}}"#, line_type.word());
-            assert!(Wanted { after: None, only: Some([line_type].into()) }.takes(Sort::of(&line)), "{line}");
+            assert!(
+                Wanted { after: None, only: Some([line_type].into()) }.takes(Sort::of(&line)),
+                "{line}"
+            );
         }
     }
 }

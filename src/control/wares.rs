@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 /// Things that one request may bring.
 const THINGS: usize = 64;
-/// The longest paths that are named together: as many as one offer holds, each as long as the system takes (PATH_MAX).
+/// The longest paths that are named together: as many as one offer holds, each as long as the
+/// system takes (PATH_MAX).
 const PATHS: usize = ITEMS * 4096;
 
 /// Something to hand to a session.
@@ -58,11 +59,24 @@ impl Parcel {
             Self::Text(text) => (ThingKind::Text, text.into_bytes()),
             Self::Secret(label, secret) => (ThingKind::Secret { label }, secret.expose().to_vec()),
             Self::Files(paths, options) => {
-                let bytes = paths.iter().flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0])).collect();
+                let bytes = paths
+                    .iter()
+                    .flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0]))
+                    .collect();
                 let Options { exclude, gitignore, links, fence } = options;
-                (ThingKind::Files { exclude, gitignore, links, fence: fence.as_ref().map(Bounds::of) }, bytes)
+                (
+                    ThingKind::Files {
+                        exclude,
+                        gitignore,
+                        links,
+                        fence: fence.as_ref().map(Bounds::of),
+                    },
+                    bytes,
+                )
             }
-            Self::Stream(input) => return (Thing { bytes: 0, kind: ThingKind::Stream }, Content::Stream(input)),
+            Self::Stream(input) => {
+                return (Thing { bytes: 0, kind: ThingKind::Stream }, Content::Stream(input));
+            }
         };
         (Thing { bytes: bytes.len(), kind }, Content::Bytes(Zeroizing::new(bytes)))
     }
@@ -81,11 +95,18 @@ impl Bounds {
     }
 }
 
-/// Reads things that were announced, all but the pieces of a stream. `own` is this session's fence, which holds
-/// for files besides that of the command that brings them.
-pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>, own: Option<&Fence>) -> Result<Brought, Failure> {
+/// Reads things that were announced, all but the pieces of a stream. `own` is this session's fence,
+/// which holds for files besides that of the command that brings them.
+pub(super) async fn read(
+    from: &mut (impl AsyncRead + Unpin),
+    things: Vec<Thing>,
+    own: Option<&Fence>,
+) -> Result<Brought, Failure> {
     if things.len() > THINGS {
-        return Err(Failure::new(Kind::Usage, format!("more than {THINGS} things are sent at once")));
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("more than {THINGS} things are sent at once"),
+        ));
     }
     let (mut wares, mut feed) = (Vec::new(), None);
     for Thing { bytes, kind } in things {
@@ -96,12 +117,16 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
             ThingKind::Stream => 0,
         };
         if bytes > most {
-            return Err(
-                Failure::new(Kind::TooLong, format!("that has {bytes} bytes, and at most {most} go at once")).next("send it as a file")
-            );
+            return Err(Failure::new(
+                Kind::TooLong,
+                format!("that has {bytes} bytes, and at most {most} go at once"),
+            )
+            .next("send it as a file"));
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
-        from.read_exact(&mut held).await.map_err(|error| Failure::new(Kind::Failed, format!("the command broke off: {error}")))?;
+        from.read_exact(&mut held).await.map_err(|error| {
+            Failure::new(Kind::Failed, format!("the command broke off: {error}"))
+        })?;
         wares.push(ware(kind, &mut held, own, &mut feed).await?);
     }
     let unsettled = |ware: &Ware| {
@@ -116,7 +141,12 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), things: Vec<Thing>
     Ok(Brought { wares, about, feed })
 }
 
-async fn ware(kind: ThingKind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &mut Option<Feed>) -> Result<Ware, Failure> {
+async fn ware(
+    kind: ThingKind,
+    bytes: &mut Vec<u8>,
+    own: Option<&Fence>,
+    feed: &mut Option<Feed>,
+) -> Result<Ware, Failure> {
     let bytes = std::mem::take(bytes);
     match kind {
         ThingKind::Text => match String::from_utf8(bytes) {
@@ -130,9 +160,13 @@ async fn ware(kind: ThingKind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &
                 .filter(|path| !path.is_empty())
                 .map(|path| OsString::from_vec(path.to_vec()).into())
                 .collect();
-            // What is relative would be another file here than there, and "-" would be another's standard input.
+            // What is relative would be another file here than there, and "-" would be another's
+            // standard input.
             if let Some(relative) = paths.iter().find(|path| !path.is_absolute()) {
-                return Err(Failure::new(Kind::Usage, format!("{} is not an absolute path", Path::display(relative))));
+                return Err(Failure::new(
+                    Kind::Usage,
+                    format!("{} is not an absolute path", Path::display(relative)),
+                ));
             }
             let fence = match fence {
                 Some(told) => Some(told.fence().inside(own.cloned())),
@@ -141,7 +175,9 @@ async fn ware(kind: ThingKind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &
             let options = Options { exclude, gitignore, links, fence };
             selection(paths, options, io::empty()).await
         }
-        ThingKind::Stream if feed.is_some() => Err(Failure::new(Kind::StreamAlone, "one standard input is sent at a time")),
+        ThingKind::Stream if feed.is_some() => {
+            Err(Failure::new(Kind::StreamAlone, "one standard input is sent at a time"))
+        }
         ThingKind::Stream => {
             let (feeding, stream) = feed::feed();
             *feed = Some(feeding);
@@ -151,9 +187,15 @@ async fn ware(kind: ThingKind, bytes: &mut Vec<u8>, own: Option<&Fence>, feed: &
 }
 
 /// What these paths are, of which `-` is the stream.
-async fn selection(paths: Vec<PathBuf>, options: Options, stream: impl io::Read + Send + 'static) -> Result<Ware, Failure> {
-    let checked = tokio::task::spawn_blocking(move || Selection::check(&paths, &options, stream)).await;
-    let selection = checked.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the files could not be looked at")))?;
+async fn selection(
+    paths: Vec<PathBuf>,
+    options: Options,
+    stream: impl io::Read + Send + 'static,
+) -> Result<Ware, Failure> {
+    let checked =
+        tokio::task::spawn_blocking(move || Selection::check(&paths, &options, stream)).await;
+    let selection = checked
+        .unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the files could not be looked at")))?;
     Ok(Ware::Files(Arc::new(selection)))
 }
 
@@ -172,8 +214,12 @@ mod tests {
         let stream = || Parcel::Stream(Box::new(io::empty())).packed().0;
         let text = Thing { bytes: 1, kind: ThingKind::Text };
         let brought = read(&mut &b"x"[..], vec![stream(), text], None).await.unwrap();
-        assert!(brought.feed.is_some() && matches!(brought.wares.as_slice(), [Ware::Files(_), Ware::Text(text)] if text == "x"));
-        for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: ThingKind::Stream }]] {
+        assert!(
+            brought.feed.is_some()
+                && matches!(brought.wares.as_slice(), [Ware::Files(_), Ware::Text(text)] if text == "x")
+        );
+        for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: ThingKind::Stream }]]
+        {
             assert!(read(&mut &b"x"[..], things, None).await.is_err());
         }
     }
@@ -185,7 +231,9 @@ mod tests {
         assert_eq!(about.first().unwrap().as_ref().unwrap().size, Some(9));
         let secret = Parcel::Secret(Some("KEY".into()), Arc::new(SecretVec::new(vec![0, 255])));
         let (wares, _) = arrive(secret).await.unwrap();
-        assert!(matches!(wares.as_slice(), [Ware::Secret(Some(label), secret)] if label == "KEY" && secret.expose() == [0, 255]));
+        assert!(
+            matches!(wares.as_slice(), [Ware::Secret(Some(label), secret)] if label == "KEY" && secret.expose() == [0, 255])
+        );
         let dir = tempfile::tempdir().unwrap();
         let odd = dir.path().join(OsString::from_vec(b"not\xffUTF-8".to_vec()));
         std::fs::write(&odd, "x").unwrap();
@@ -213,18 +261,25 @@ mod tests {
             (&beside, None, None, true),
         ];
         for (path, sender, own, sent) in cases {
-            let packed = Parcel::Files(vec![path.clone()], Options { fence: sender, ..Options::default() }).packed();
+            let packed =
+                Parcel::Files(vec![path.clone()], Options { fence: sender, ..Options::default() })
+                    .packed();
             let (thing, Content::Bytes(bytes)) = packed else { panic!("a stream") };
             // As it goes over the socket.
             let thing = serde_json::from_slice(&serde_json::to_vec(&thing).unwrap()).unwrap();
             let read = read(&mut &bytes[..], vec![thing], own.as_ref()).await;
-            assert_eq!(read.map(|_| ()).map_err(|failure| failure.kind.as_str()), if sent { Ok(()) } else { Err("fenced") }, "{path:?}");
+            assert_eq!(
+                read.map(|_| ()).map_err(|failure| failure.kind.as_str()),
+                if sent { Ok(()) } else { Err("fenced") },
+                "{path:?}"
+            );
         }
         // Who can open it is told, too.
         let server = Bounds::of(&fence(&odd).kept_by(Keeper::Server));
         let told: Bounds = serde_json::from_slice(&serde_json::to_vec(&server).unwrap()).unwrap();
         assert_eq!(told.fence().tell(), fence(&odd).kept_by(Keeper::Server).tell());
-        let old: Bounds = serde_json::from_str(r#"{"roots":[],"sensitive":false,"why":"--fence"}"#).unwrap();
+        let old: Bounds =
+            serde_json::from_str(r#"{"roots":[],"sensitive":false,"why":"--fence"}"#).unwrap();
         assert_eq!(old.keeper, Keeper::Command);
     }
 
@@ -234,7 +289,10 @@ mod tests {
             came.err().unwrap().kind.as_str()
         }
         for path in ["a", "-", "./a"] {
-            assert_eq!(word(arrive(Parcel::Files(vec![path.into()], Options::default())).await), "usage");
+            assert_eq!(
+                word(arrive(Parcel::Files(vec![path.into()], Options::default())).await),
+                "usage"
+            );
         }
         let long = Thing { bytes: Body::MAX + 1, kind: ThingKind::Text };
         assert_eq!(word(read(&mut &[][..], vec![long], None).await), "too-long");

@@ -1,5 +1,6 @@
-//! What is said over a session's socket: one line with a request, what it brings along, then lines until the end. Both ends are this
-//! program, run by the same user, but perhaps of different versions.
+//! What is said over a session's socket: one line with a request, what it brings along, then lines
+//! until the end. Both ends are this program, run by the same user, but perhaps of different
+//! versions.
 
 use super::owner::{Owner, Visitor};
 use super::wanted::LineType;
@@ -15,7 +16,8 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// The version of what is said here; another is answered with a failure and nothing else.
 pub(super) const VERSION: u8 = 3;
-/// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in escapes, and then quoted.
+/// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in
+/// escapes, and then quoted.
 pub(super) const LONGEST_LINE: u64 = 8 << 20;
 
 /// A request.
@@ -43,8 +45,9 @@ pub(super) enum What {
     Oppose { role: Role, owners: Vec<Owner> },
     /// That it ends: in peace, or at once.
     Close { now: bool },
-    /// The lines after the number `after`, or those that were not returned before, waiting up to `wait` milliseconds for the first. Those
-    /// that arrive are acknowledged with a line, whatever is in it.
+    /// The lines after the number `after`, or those that were not returned before, waiting up to
+    /// `wait` milliseconds for the first. Those that arrive are acknowledged with a line, whatever
+    /// is in it.
     Receive {
         after: Option<u64>,
         #[serde(default)]
@@ -52,19 +55,22 @@ pub(super) enum What {
         wait: u64,
         max_bytes: usize,
     },
-    /// The same until the end, without what other commands print as their results. Each line is acknowledged by itself, and so is the end.
+    /// The same until the end, without what other commands print as their results. Each line is
+    /// acknowledged by itself, and so is the end.
     Follow { after: Option<u64>, only: Option<BTreeSet<LineType>> },
     /// That it says when there is something to receive, until the end.
     Bell,
-    /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a [`Put`], says where it is then; without that
-    /// it stays.
+    /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a
+    /// [`Put`], says where it is then; without that it stays.
     Collect { wait: u64 },
-    /// The oldest text that no command has received, or one that comes within `wait` milliseconds, which is acknowledged as in `receive`.
+    /// The oldest text that no command has received, or one that comes within `wait` milliseconds,
+    /// which is acknowledged as in `receive`.
     Text { wait: u64 },
-    /// That a text is sent, whose bytes follow, and what the other side says to it within `wait` milliseconds, which is acknowledged as in
-    /// `receive`.
+    /// That a text is sent, whose bytes follow, and what the other side says to it within `wait`
+    /// milliseconds, which is acknowledged as in `receive`.
     Ask { bytes: usize, wait: u64 },
-    /// That these things are sent, whose bytes follow; nothing is heard of them after `wait` milliseconds.
+    /// That these things are sent, whose bytes follow; nothing is heard of them after `wait`
+    /// milliseconds.
     Send { things: Vec<Thing>, wait: Option<u64> },
 }
 
@@ -93,11 +99,13 @@ pub(super) enum ThingKind {
         #[serde(default)]
         fence: Option<Bounds>,
     },
-    /// What follows all else, in pieces: each after its length in four bytes, the most significant first, and one of length zero at the end.
+    /// What follows all else, in pieces: each after its length in four bytes, the most significant
+    /// first, and one of length zero at the end.
     Stream,
 }
 
-/// Where a command has put a secret that it collected: a file, a variable in one, or else a program, in a variable or on its standard input.
+/// Where a command has put a secret that it collected: a file, a variable in one, or else a
+/// program, in a variable or on its standard input.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Put {
     /// Absolute; what is not UTF-8 in it is spelt as EVENTS.md says.
@@ -107,13 +115,19 @@ pub(super) struct Put {
 
 impl From<&Stored> for Put {
     fn from(stored: &Stored) -> Self {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy().into_owned();
+        let absolute = |path: &Path| {
+            std::path::absolute(path).unwrap_or_else(|_| path.into()).to_string_lossy().into_owned()
+        };
         match stored {
             Stored::File(path) => Self { path: Some(absolute(path)), variable: None },
-            Stored::EnvFile(path, variable) => Self { path: Some(absolute(path)), variable: Some(variable.clone()) },
+            Stored::EnvFile(path, variable) => {
+                Self { path: Some(absolute(path)), variable: Some(variable.clone()) }
+            }
             Stored::Program(variable) => Self { path: None, variable: variable.clone() },
             // Where no command puts one.
-            Stored::Shown | Stored::Held(_) | Stored::Declined => Self { path: None, variable: None },
+            Stored::Shown | Stored::Held(_) | Stored::Declined => {
+                Self { path: None, variable: None }
+            }
         }
     }
 }
@@ -328,7 +342,14 @@ impl From<&Failure> for Fault {
 impl From<Fault> for Failure {
     fn from(Fault { word, detail, quotes_peer, next, saved_to }: Fault) -> Self {
         // A session of a later version may have kinds that this one does not know.
-        Self { kind: Kind::of(&word).unwrap_or(Kind::Failed), notice: false, detail, quotes_peer, next, saved_to }
+        Self {
+            kind: Kind::of(&word).unwrap_or(Kind::Failed),
+            notice: false,
+            detail,
+            quotes_peer,
+            next,
+            saved_to,
+        }
     }
 }
 
@@ -336,7 +357,9 @@ impl From<Fault> for Failure {
 ///
 /// # Errors
 /// If it is longer than [`LONGEST_LINE`] or breaks off.
-pub(super) async fn line(from: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<Vec<u8>>> {
+pub(super) async fn line(
+    from: &mut (impl AsyncBufRead + Unpin),
+) -> std::io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
     match line.pop() {
@@ -360,11 +383,21 @@ mod tests {
 
     #[test]
     fn a_failure_arrives_as_it_was() {
-        let failure = Failure::new(Kind::PeerDeclined, Subject::named("x y").was_not("wanted")).next("ask");
+        let failure =
+            Failure::new(Kind::PeerDeclined, Subject::named("x y").was_not("wanted")).next("ask");
         let Failure { kind, detail, quotes_peer, next, .. } = Failure::from(Fault::from(&failure));
-        assert_eq!((kind, detail, next), (Kind::PeerDeclined, "\"x y\" was not wanted".to_owned(), failure.next.clone()));
+        assert_eq!(
+            (kind, detail, next),
+            (Kind::PeerDeclined, "\"x y\" was not wanted".to_owned(), failure.next.clone())
+        );
         assert!(quotes_peer, "the mark goes with the words");
-        let unknown = Fault { word: "new".into(), detail: "x".into(), quotes_peer: false, next: None, saved_to: None };
+        let unknown = Fault {
+            word: "new".into(),
+            detail: "x".into(),
+            quotes_peer: false,
+            next: None,
+            saved_to: None,
+        };
         assert_eq!(Failure::from(unknown).kind, Kind::Failed);
     }
 
@@ -379,8 +412,16 @@ mod tests {
 
     #[test]
     fn a_request_of_another_kind_is_told_from_garbage() {
-        let request: Request = serde_json::from_slice(br#"{"v":3,"by":{"owner":"person","all":false},"do":"about","more":1}"#).unwrap();
+        let request: Request = serde_json::from_slice(
+            br#"{"v":3,"by":{"owner":"person","all":false},"do":"about","more":1}"#,
+        )
+        .unwrap();
         assert!(matches!(request.what, What::About));
-        assert!(serde_json::from_slice::<Request>(br#"{"v":3,"by":{"owner":"person","all":false},"do":"dance"}"#).is_err());
+        assert!(
+            serde_json::from_slice::<Request>(
+                br#"{"v":3,"by":{"owner":"person","all":false},"do":"dance"}"#
+            )
+            .is_err()
+        );
     }
 }

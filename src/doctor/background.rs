@@ -10,14 +10,17 @@ use std::path::Path;
 
 /// Clock ticks in a second, as `/proc` counts them (`USER_HZ`, proc(5)).
 const TICKS: u64 = 100;
-/// An agent's sandbox for one command starts that at once, so its first process is at most this much older.
+/// An agent's sandbox for one command starts that at once, so its first process is at most this
+/// much older.
 const AT_ONCE: u64 = 2 * TICKS;
-/// First processes of sandboxes for one command, as `/proc` names them: bubblewrap, and what Codex runs in its place.
+/// First processes of sandboxes for one command, as `/proc` names them: bubblewrap, and what Codex
+/// runs in its place.
 const SANDBOXES: [&str; 2] = ["bwrap", "codex-linux-san"];
 /// First processes of containers that end with the one command which they start.
 const INITS: [&str; 4] = ["docker-init", "tini", "dumb-init", "catatonit"];
 
-/// Whether a session that is left in the background lives on: what is known at once, and what became of the last probe.
+/// Whether a session that is left in the background lives on: what is known at once, and what
+/// became of the last probe.
 pub(super) fn background(_: &Setup) -> Finding {
     let runtime = match Runtime::make() {
         Ok(runtime) => runtime,
@@ -30,7 +33,10 @@ pub(super) fn background(_: &Setup) -> Finding {
     if fate != Fate::Lives
         && let Err(error) = leave(&name)
     {
-        return Finding::wrong(format!("no process can be left in the background: {error}"), instead(agent));
+        return Finding::wrong(
+            format!("no process can be left in the background: {error}"),
+            instead(agent),
+        );
     }
     found(fate, brief, agent)
 }
@@ -38,23 +44,31 @@ pub(super) fn background(_: &Setup) -> Finding {
 fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
     match (fate, brief) {
         // One that lives in a namespace of one command may end with that command.
-        (Fate::Lived, _) | (Fate::Lives, false) => {
-            Finding::fine("what is left in the background lives on, as the probe of an earlier call did")
-        }
+        (Fate::Lived, _) | (Fate::Lives, false) => Finding::fine(
+            "what is left in the background lives on, as the probe of an earlier \
+                          call did",
+        ),
         (Fate::Ended(seconds), _) => Finding::wrong(
-            format!("what is left in the background is ended: an earlier call's probe was, {seconds} s after it began"),
+            format!(
+                "what is left in the background is ended: an earlier call's probe was, \
+                    {seconds} s after it began"
+            ),
             instead(agent),
         ),
         (Fate::Unknown | Fate::Lives, true) => Finding::wrong(
-            "the first process of this PID namespace ends with this very command, and what is left in the background with it",
+            "the first process of this PID namespace ends with this very command, and what is left \
+            in the background with it",
             instead(agent),
         ),
         (Fate::Unknown, false) => Finding {
-            next: Some(
-                Advice::from(Run::Doctor)
-                    .reworded("run `pinhole doctor` again: it then says whether the probe that is left now has lived on"),
-            ),
-            ..Finding::fine("a process can be left in the background; whether it outlives its command is not known yet")
+            next: Some(Advice::from(Run::Doctor).reworded(
+                "run `pinhole doctor` again: it then says whether the probe that is \
+                              left now has lived on",
+            )),
+            ..Finding::fine(
+                "a process can be left in the background; whether it outlives its \
+                            command is not known yet",
+            )
         },
     }
 }
@@ -63,7 +77,8 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
 #[must_use]
 pub fn instead(agent: Option<Agent>) -> String {
     format!(
-        "use `pinhole mcp`, which holds its channels itself, or `give`, `take` and `ask` without --detach, one command each; or {}",
+        "use `pinhole mcp`, which holds its channels itself, or `give`, `take` and `ask` without \
+        --detach, one command each; or {}",
         allow(agent)
     )
 }
@@ -94,29 +109,44 @@ pub fn lives_on() -> Result<(), Failure> {
     })
 }
 
-/// What a probe is called: one that lives on somewhere says nothing about elsewhere, such as another agent's commands.
+/// What a probe is called: one that lives on somewhere says nothing about elsewhere, such as
+/// another agent's commands.
 fn name(agent: Option<Agent>, brief: bool) -> String {
     let runner = agent.map_or("nobody", Agent::word);
-    let digits = |link: &Path| link.to_string_lossy().chars().filter(char::is_ascii_digit).collect::<String>();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").map_or_else(|_| String::new(), |link| digits(&link));
+    let digits = |link: &Path| {
+        link.to_string_lossy().chars().filter(char::is_ascii_digit).collect::<String>()
+    };
+    let namespace = std::fs::read_link("/proc/self/ns/pid")
+        .map_or_else(|_| String::new(), |link| digits(&link));
     // A namespace of one command is never seen again; the next command has one like it.
     if brief { format!("{runner}-brief") } else { format!("{runner}-{namespace}") }
 }
 
-/// Whether the first process of this PID namespace, which takes all others with it, ends with this very command. The age of a container
-/// says nothing of that: it may have just begun and go on for days. `id` is the agent's entry in the environment of its commands.
+/// Whether the first process of this PID namespace, which takes all others with it, ends with this
+/// very command. The age of a container says nothing of that: it may have just begun and go on for
+/// days. `id` is the agent's entry in the environment of its commands.
 fn ends_with_this_command(proc: &Path, id: &[u8]) -> bool {
-    let (Some(first), Some(own)) = (Stat::read(&proc.join("1/stat")), Stat::read(&proc.join("self/stat"))) else { return false };
+    let (Some(first), Some(own)) =
+        (Stat::read(&proc.join("1/stat")), Stat::read(&proc.join("self/stat")))
+    else {
+        return false;
+    };
     let for_one = own.process == 1 || own.parent == 1 && INITS.contains(&first.name.as_str());
-    // What an agent started for this command has the agent's id; what the agent runs in has none, or is older.
-    let began = || std::fs::read(proc.join("1/environ")).is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == id));
+    // What an agent started for this command has the agent's id; what the agent runs in has none,
+    // or is older.
+    let began = || {
+        std::fs::read(proc.join("1/environ"))
+            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == id))
+    };
     let at_once = own.started.saturating_sub(first.started) <= AT_ONCE;
     for_one || SANDBOXES.contains(&first.name.as_str()) || !id.is_empty() && at_once && began()
 }
 
 /// The id of the agent that runs this command, as it stands in an environment; nothing without one.
 fn id() -> Vec<u8> {
-    agent::id().map(|(variable, id)| [variable.as_bytes(), b"=", id.as_bytes()].concat()).unwrap_or_default()
+    agent::id()
+        .map(|(variable, id)| [variable.as_bytes(), b"=", id.as_bytes()].concat())
+        .unwrap_or_default()
 }
 
 /// What `/proc/PID/stat` says of a process (proc(5)).
@@ -134,7 +164,8 @@ impl Stat {
         Self::parse(&std::fs::read_to_string(path).ok()?)
     }
 
-    /// The name is in brackets, and may hold some itself. The parent is the second field behind it, and the start the 20th.
+    /// The name is in brackets, and may hold some itself. The parent is the second field behind it,
+    /// and the start the 20th.
     fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.rsplit_once(')')?;
         let (process, name) = before.split_once('(')?;
@@ -154,7 +185,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn stat(process: u32, parent: u32, name: &str, started: u64) -> String {
-        format!("{process} ({name}) S {parent} 1 1 0 -1 4194560 2 3 4 5 6 7 8 9 20 0 1 0 {started} 2654208 397\n")
+        format!(
+            "{process} ({name}) S {parent} 1 1 0 -1 4194560 2 3 4 5 6 7 8 9 20 0 1 0 {started} \
+            2654208 397\n"
+        )
     }
 
     #[test]
@@ -164,7 +198,10 @@ mod tests {
             assert_eq!(Stat::parse(&stat(71, 7, name, 1_687_288)), Some(expected));
         }
         assert_eq!(Stat::parse("1 (init) S 0"), None);
-        assert!(Stat::read(Path::new("/proc/self/stat")).is_some_and(|own| own.started > 0 && own.process == std::process::id()));
+        assert!(
+            Stat::read(Path::new("/proc/self/stat"))
+                .is_some_and(|own| own.started > 0 && own.process == std::process::id())
+        );
     }
 
     #[test]
@@ -179,7 +216,10 @@ mod tests {
         let ends = |id: &[u8]| ends_with_this_command(root.path(), id);
         let run = |name: &str, started, parent| {
             put("1/stat", stat(1, 0, name, started).as_bytes());
-            put("self/stat", stat(if parent == 0 { 1 } else { 9 }, parent, "pinhole", 10_000).as_bytes());
+            put(
+                "self/stat",
+                stat(if parent == 0 { 1 } else { 9 }, parent, "pinhole", 10_000).as_bytes(),
+            );
         };
         let cases = [
             ("sh", 10_000, 1, false),
@@ -219,12 +259,16 @@ mod tests {
     fn a_probe_elsewhere_is_another_one() {
         let codex = Some(Agent::Codex { offline: false });
         let names = [name(None, true), name(None, false), name(codex, true), name(codex, false)];
-        assert!(names.iter().enumerate().all(|(place, one)| !names[..place].contains(one)), "{names:?}");
+        assert!(
+            names.iter().enumerate().all(|(place, one)| !names[..place].contains(one)),
+            "{names:?}"
+        );
     }
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>(), near in "[0-9]{0,3} ?\\(?[a-z() ]{0,9}\\)?( [0-9-]{0,9}){0,30}") {
+        fn no_text_makes_it_panic(text in any::<String>(), near in "[0-9]{0,3} ?\\(?[a-z() \
+            ]{0,9}\\)?( [0-9-]{0,9}){0,30}") {
             let _ = (Stat::parse(&text), Stat::parse(&near));
         }
     }

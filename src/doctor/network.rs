@@ -8,12 +8,18 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How long a connection inside this machine may take; it takes microseconds, unless something swallows it.
+/// How long a connection inside this machine may take; it takes microseconds, unless something
+/// swallows it.
 const INSIDE: Duration = Duration::from_secs(2);
 
 /// Whether others can come: a free port on loopback and, if that is allowed, on all addresses.
 pub(super) fn listen(setup: &Setup) -> Finding {
-    let refused = |error| Finding::wrong(format!("this machine does not let pinhole wait for the other side: {error}"), beside(setup));
+    let refused = |error| {
+        Finding::wrong(
+            format!("this machine does not let pinhole wait for the other side: {error}"),
+            beside(setup),
+        )
+    };
     if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
         return refused(error);
     }
@@ -21,7 +27,9 @@ pub(super) fn listen(setup: &Setup) -> Finding {
         return Finding::fine("on this machine, and nowhere else as PINHOLE_NETWORK=loopback says");
     }
     match TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)) {
-        Ok(_) => Finding::fine("a host can wait here for the other side; whether a firewall is in between is not known"),
+        Ok(_) => Finding::fine(
+            "a host can wait here for the other side; whether a firewall is in between is not known",
+        ),
         Err(error) => refused(error),
     }
 }
@@ -30,25 +38,42 @@ pub(super) fn listen(setup: &Setup) -> Finding {
 fn beside(setup: &Setup) -> String {
     let allow = allow(Agent::here());
     match &setup.relay {
-        Ok(Some(_)) => format!("wait at the relay, as pinhole does unless --direct is there; or {allow}"),
-        _ => format!("let the other side host: run `take` there, and `give --code CODE` here; or {allow}"),
+        Ok(Some(_)) => {
+            format!("wait at the relay, as pinhole does unless --direct is there; or {allow}")
+        }
+        _ => format!(
+            "let the other side host: run `take` there, and `give --code CODE` here; or {allow}"
+        ),
     }
 }
 
 /// Whether others can be gone to.
 pub(super) fn dial(setup: &Setup) -> Finding {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    // Where nobody may listen, a port of the system's that hardly ever has a listener: being refused by it is an answer too.
-    let to = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok()).unwrap_or((Ipv4Addr::LOCALHOST, 1).into());
+    // Where nobody may listen, a port of the system's that hardly ever has a listener: being
+    // refused by it is an answer too.
+    let to = listener
+        .as_ref()
+        .ok()
+        .and_then(|listener| listener.local_addr().ok())
+        .unwrap_or((Ipv4Addr::LOCALHOST, 1).into());
     if let Err(error) = reach(to) {
-        return Finding::wrong(format!("this machine does not let pinhole open a connection: {error}"), allow(Agent::here()));
+        return Finding::wrong(
+            format!("this machine does not let pinhole open a connection: {error}"),
+            allow(Agent::here()),
+        );
     }
     if setup.network == Network::Loopback {
-        return Finding::fine("inside this machine, and nowhere else as PINHOLE_NETWORK=loopback says");
+        return Finding::fine(
+            "inside this machine, and nowhere else as PINHOLE_NETWORK=loopback says",
+        );
     }
     if addresses::outside_interfaces().is_empty() {
         let detail = "there is no network but loopback, which may be this command's own";
-        return Finding::wrong(detail, format!("connect this machine to a network; or {}", allow(Agent::here())));
+        return Finding::wrong(
+            detail,
+            format!("connect this machine to a network; or {}", allow(Agent::here())),
+        );
     }
     Finding::fine("connections can be opened, and there is a network to open them to")
 }
@@ -69,9 +94,16 @@ pub(super) fn discovery(setup: &Setup) -> Finding {
         return Finding::fine(format!("switched off ({})", setup.lan.from));
     }
     match lan::joinable() {
-        Ok(interfaces) => Finding::fine(format!("codes can be announced and looked for on {}", interfaces.join(", "))),
+        Ok(interfaces) => Finding::fine(format!(
+            "codes can be announced and looked for on {}",
+            interfaces.join(", ")
+        )),
         Err(error) => {
-            let why = if error.kind() == io::ErrorKind::NotFound { "there is none".to_owned() } else { error.to_string() };
+            let why = if error.kind() == io::ErrorKind::NotFound {
+                "there is none".to_owned()
+            } else {
+                error.to_string()
+            };
             Finding::wrong(
                 format!("the local network cannot be asked or told of a code: {why}"),
                 "name the host with the code, CODE@HOST, or use a relay",

@@ -13,10 +13,13 @@ pub(super) fn agent(_: &Setup) -> Finding {
     let agent = Agent::here();
     match agent {
         None => Finding::fine("no agent's variable is set"),
-        Some(Agent::Codex { offline: true }) => {
-            Finding::wrong("Codex runs this command with its network off (CODEX_SANDBOX_NETWORK_DISABLED)", allow(agent))
+        Some(Agent::Codex { offline: true }) => Finding::wrong(
+            "Codex runs this command with its network off (CODEX_SANDBOX_NETWORK_DISABLED)",
+            allow(agent),
+        ),
+        Some(Agent::Claude { sandboxed: true }) => {
+            Finding::fine("Claude Code's sandbox runs this command (SANDBOX_RUNTIME)")
         }
-        Some(Agent::Claude { sandboxed: true }) => Finding::fine("Claude Code's sandbox runs this command (SANDBOX_RUNTIME)"),
         Some(_) => Finding::fine(fenced_by()),
     }
 }
@@ -27,8 +30,10 @@ pub(super) fn terminal(_: &Setup) -> Finding {
         return Finding::fine("somebody can be asked");
     }
     Finding::wrong(
-        "there is none, so nobody is asked: what a code brings is taken (into -o DIR, or a new private folder)",
-        "say beforehand what would be asked: -o DIR, --conflict; a secret comes from --secret-file or --secret-env",
+        "there is none, so nobody is asked: what a code brings is taken (into -o DIR, or a new \
+        private folder)",
+        "say beforehand what would be asked: -o DIR, --conflict; a secret comes from --secret-file \
+        or --secret-env",
     )
 }
 
@@ -41,7 +46,11 @@ fn told(now: SystemTime) -> Finding {
     if now.duration_since(UNIX_EPOCH).is_ok_and(|since| since >= WRITTEN) {
         return Finding::fine("it is set");
     }
-    Finding::wrong("it says a time before this program was written, so no certificate of a relay can be checked", "set the clock")
+    Finding::wrong(
+        "it says a time before this program was written, so no certificate of a relay can be \
+        checked",
+        "set the clock",
+    )
 }
 
 #[cfg(test)]
@@ -51,6 +60,10 @@ mod tests {
     #[test]
     fn a_clock_that_was_never_set_is_noticed() {
         assert!(told(UNIX_EPOCH + WRITTEN).ok && told(SystemTime::now()).ok);
-        assert!(!told(UNIX_EPOCH).ok && !told(UNIX_EPOCH - WRITTEN).ok && !told(UNIX_EPOCH + WRITTEN - Duration::from_secs(1)).ok);
+        assert!(
+            !told(UNIX_EPOCH).ok
+                && !told(UNIX_EPOCH - WRITTEN).ok
+                && !told(UNIX_EPOCH + WRITTEN - Duration::from_secs(1)).ok
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! This user's own directories: where running sessions are found, where received things go, and how much room there is.
+//! This user's own directories: where running sessions are found, where received things go, and how
+//! much room there is.
 
 use super::background::instead;
 use super::{Finding, Setup};
@@ -22,7 +23,10 @@ pub(super) fn unix_sockets(_: &Setup) -> Finding {
     match runtime.try_out() {
         Ok(()) => Finding::fine("other commands can reach a running session"),
         Err(error) => Finding::wrong(
-            format!("other commands cannot reach a running session, since Unix sockets are refused here: {error}"),
+            format!(
+                "other commands cannot reach a running session, since Unix sockets are refused \
+                here: {error}"
+            ),
             instead(Agent::here()),
         ),
     }
@@ -37,14 +41,20 @@ pub(super) fn files(_: &Setup) -> Finding {
     // Nothing else has that name.
     let path = base.join(format!("doctor-{:08x}", OsRng.next_u32()));
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
-    let written = made.and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)).and_then(|file| {
-        let synced = io::Write::write_all(&mut &file, b"pinhole\n").and_then(|()| file.sync_all());
-        std::fs::remove_file(&path).and(synced)
-    });
+    let written = made
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path))
+        .and_then(|file| {
+            let synced =
+                io::Write::write_all(&mut &file, b"pinhole\n").and_then(|()| file.sync_all());
+            std::fs::remove_file(&path).and(synced)
+        });
     match written {
         Ok(()) => Finding::fine(format!("received things can be kept in {}", base.display())),
         Err(error) => Finding::wrong(
-            format!("nothing can be written to {}, where received things go: {error}", base.display()),
+            format!(
+                "nothing can be written to {}, where received things go: {error}",
+                base.display()
+            ),
             "receive into a folder that can be written, -o DIR, or set XDG_STATE_HOME to one",
         ),
     }
@@ -57,10 +67,16 @@ pub(super) fn space(_: &Setup) -> Finding {
         Err(failure) => return failure.into(),
     };
     // What is not there yet will be on the disk of what is.
-    let Some((path, disk)) = base.ancestors().find_map(|path| Some((path, rustix::fs::statvfs(path).ok()?))) else {
-        return Finding::wrong(format!("the disk of {} cannot be asked", base.display()), "receive into another folder, -o DIR");
+    let Some((path, disk)) =
+        base.ancestors().find_map(|path| Some((path, rustix::fs::statvfs(path).ok()?)))
+    else {
+        return Finding::wrong(
+            format!("the disk of {} cannot be asked", base.display()),
+            "receive into another folder, -o DIR",
+        );
     };
-    let (free, total) = (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
+    let (free, total) =
+        (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
     room(path, free, total)
 }
 
@@ -77,7 +93,11 @@ fn room(path: &Path, free: u64, total: u64) -> Finding {
         });
     }
     Finding::wrong(
-        format!("{said} are free on the disk of {path}, and {} have to stay free: nothing is received there", size(kept)),
+        format!(
+            "{said} are free on the disk of {path}, and {} have to stay free: nothing is received \
+            there",
+            size(kept)
+        ),
         "free some space, or receive onto another disk, -o DIR",
     )
 }

@@ -1,5 +1,6 @@
-//! A process that is left behind to see whether it lives on: in a session of its own, for less than a minute, holding a lock on a small
-//! file in which it counts the seconds. The next `doctor` reads that.
+//! A process that is left behind to see whether it lives on: in a session of its own, for less than
+//! a minute, holding a lock on a small file in which it counts the seconds. The next `doctor` reads
+//! that.
 
 use crate::control::runtime::Runtime;
 use crate::failure::{Failure, Kind, Run};
@@ -14,7 +15,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// How long it lives: what kills background processes does so at once, or when it looks after them after some seconds.
+/// How long it lives: what kills background processes does so at once, or when it looks after them
+/// after some seconds.
 const SECONDS: u32 = 55;
 /// How often the directory may be removed by sessions that end just before this begins.
 const TRIES: usize = 10;
@@ -77,7 +79,8 @@ pub(super) fn leave(name: &str) -> io::Result<()> {
     let mut command = program::again()?;
     command.args(["doctor", "--probe", name]).current_dir("/").env_clear();
     command.envs(PLACES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let begun = child.stdout.take().map_or(Ok(()), |mut output| output.read_exact(&mut [0]));
     begun.map_err(|_| {
         // It has ended or is about to, and nobody else asks for its status.
@@ -89,12 +92,21 @@ pub(super) fn leave(name: &str) -> io::Result<()> {
 /// The probe itself, as a command of its own.
 ///
 /// # Errors
-/// Usage, if the name is none that `doctor` gives; of the disk; of the system, if it may not have a session of its own.
+/// Usage, if the name is none that `doctor` gives; of the disk; of the system, if it may not have a
+/// session of its own.
 pub fn probe(name: &str) -> Result<(), Failure> {
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
-        return Err(Failure::new(Kind::Usage, "only `pinhole doctor` starts a probe").next(Run::Doctor));
+    if name.is_empty()
+        || !name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
+        return Err(
+            Failure::new(Kind::Usage, "only `pinhole doctor` starts a probe").next(Run::Doctor)
+        );
     }
-    let cannot = |error: io::Error| Failure::new(Kind::Disk, format!("the probe cannot do its work: {error}"));
+    let cannot = |error: io::Error| {
+        Failure::new(Kind::Disk, format!("the probe cannot do its work: {error}"))
+    };
     rustix::process::setsid().map_err(|error| cannot(error.into()))?;
     for _ in 0..TRIES {
         let runtime = Runtime::make()?;
@@ -139,14 +151,17 @@ fn write(file: &File, lived: u32) -> io::Result<()> {
 
 fn open(directory: &Path, name: &str, flags: OFlags) -> io::Result<File> {
     let path = directory.join(format!("probe-{name}"));
-    Ok(rustix::fs::open(path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?.into())
+    Ok(rustix::fs::open(path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?
+        .into())
 }
 
 /// Removes what probes have left a day ago or earlier.
 fn sweep(directory: &Path) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let age = entry.metadata().ok().and_then(|found| found.modified().ok()?.elapsed().ok());
-        if entry.file_name().to_string_lossy().starts_with("probe-") && age.is_some_and(|age| age > FORGOTTEN) {
+        if entry.file_name().to_string_lossy().starts_with("probe-")
+            && age.is_some_and(|age| age > FORGOTTEN)
+        {
             // It is in nobody's way if it stays.
             let _ = std::fs::remove_file(entry.path());
         }
@@ -187,7 +202,8 @@ mod tests {
         }
         flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
         assert_eq!(fate(root.path(), "x"), Fate::Lives);
-        std::os::unix::fs::symlink(root.path().join("probe-x"), root.path().join("probe-y")).unwrap();
+        std::os::unix::fs::symlink(root.path().join("probe-x"), root.path().join("probe-y"))
+            .unwrap();
         assert_eq!(fate(root.path(), "y"), Fate::Unknown);
     }
 
@@ -200,7 +216,10 @@ mod tests {
         }
         File::create(root.path().join("probe-new")).unwrap();
         sweep(root.path());
-        assert_eq!(["probe-old", "other", "probe-new"].map(|name| root.path().join(name).exists()), [false, true, true]);
+        assert_eq!(
+            ["probe-old", "other", "probe-new"].map(|name| root.path().join(name).exists()),
+            [false, true, true]
+        );
     }
 
     proptest! {

@@ -12,17 +12,23 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long each may take: what a person would wait for, and less than [`super::LIMIT`], so that what hangs is named.
+/// How long each may take: what a person would wait for, and less than [`super::LIMIT`], so that
+/// what hangs is named.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long it may take then to see whether a proxy is on the way. One that takes longer is named by the other check.
+/// How long it may take then to see whether a proxy is on the way. One that takes longer is named
+/// by the other check.
 const GLANCE: Duration = Duration::from_millis(500);
-/// For whom a proxy is looked up where no relay is set: any address of the kind that relays have. It is never dialled.
+/// For whom a proxy is looked up where no relay is set: any address of the kind that relays have.
+/// It is never dialled.
 const SOME_RELAY: &str = "wss://relay.invalid";
 
 /// The proxy that the environment wants, if it takes connections.
 pub(super) fn proxy(setup: &Setup) -> Finding {
-    let set = setup.relay.as_ref().ok().and_then(Option::as_ref).map(|(choice, _)| choice.url.clone());
-    let Some(url) = set.or_else(|| RelayUrl::parse(SOME_RELAY).ok()) else { return Finding::fine("none is set") };
+    let set =
+        setup.relay.as_ref().ok().and_then(Option::as_ref).map(|(choice, _)| choice.url.clone());
+    let Some(url) = set.or_else(|| RelayUrl::parse(SOME_RELAY).ok()) else {
+        return Finding::fine("none is set");
+    };
     match look(seen(&url, setup.network)) {
         Ok(None) => Finding::fine("none is set, or none for the relay"),
         Ok(Some(named)) => Finding::fine(format!("{named} takes connections")),
@@ -32,8 +38,14 @@ pub(super) fn proxy(setup: &Setup) -> Finding {
 
 async fn seen(url: &RelayUrl, network: Network) -> Result<Option<String>, Failure> {
     let late = |_| {
-        Failure::new(Kind::ProxyUnreachable, format!("the proxy does not answer within {} s", PATIENCE.as_secs()))
-            .next("check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY names hosts that are reached without a proxy")
+        Failure::new(
+            Kind::ProxyUnreachable,
+            format!("the proxy does not answer within {} s", PATIENCE.as_secs()),
+        )
+        .next(
+            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY names hosts that are \
+                  reached without a proxy",
+        )
     };
     timeout(PATIENCE, dial::proxy(url, network)).await.map_err(late)?
 }
@@ -42,9 +54,13 @@ async fn seen(url: &RelayUrl, network: Network) -> Result<Option<String>, Failur
 pub(super) fn relay(setup: &Setup) -> Finding {
     match &setup.relay {
         Err(failure) => failure.clone().into(),
-        Ok(None) => Finding::fine("none is set: codes work on this machine, on the local network and with CODE@HOST"),
+        Ok(None) => Finding::fine(
+            "none is set: codes work on this machine, on the local network and with CODE@HOST",
+        ),
         Ok(Some((choice, trust))) => match look(asked(choice, trust, setup.network)) {
-            Ok(after) => Finding::fine(format!("{} is well, and answers in {}", choice.named(), took(after))),
+            Ok(after) => {
+                Finding::fine(format!("{} is well, and answers in {}", choice.named(), took(after)))
+            }
             Err(failure) => failure.into(),
         },
     }
@@ -53,13 +69,18 @@ pub(super) fn relay(setup: &Setup) -> Finding {
 /// How long it took to reach the relay and hear that it is well.
 async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Duration, Failure> {
     let since = Instant::now();
-    let Err(failure) = health_as_used(choice, trust, network, PATIENCE).await else { return Ok(since.elapsed()) };
+    let Err(failure) = health_as_used(choice, trust, network, PATIENCE).await else {
+        return Ok(since.elapsed());
+    };
     if failure.kind != Kind::RelayUnreachable {
         return Err(failure);
     }
     // What the relay does not answer may be what the proxy has swallowed.
     match timeout(GLANCE, dial::proxy(&choice.url, network)).await {
-        Ok(Ok(Some(proxy))) => Err(Failure { detail: format!("{}; the way to it is {proxy}", failure.detail), ..failure }),
+        Ok(Ok(Some(proxy))) => Err(Failure {
+            detail: format!("{}; the way to it is {proxy}", failure.detail),
+            ..failure
+        }),
         _ => Err(failure),
     }
 }
@@ -67,12 +88,18 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<
 /// Looks on an event loop of its own.
 fn look<T>(at: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let cannot = |error| {
-        Failure::new(Kind::Internal, format!("this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"))
-            .next(allow(Agent::here()))
+        Failure::new(
+            Kind::Internal,
+            format!(
+                "this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"
+            ),
+        )
+        .next(allow(Agent::here()))
     };
     // The loop makes one for signals, and does not survive it if that is refused.
     UnixStream::pair().map_err(cannot)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let found = runtime.block_on(at);
     // A name server that does not answer holds a thread, which ends with the process.
     runtime.shutdown_background();

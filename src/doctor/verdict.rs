@@ -4,8 +4,8 @@ use super::Setup;
 use crate::failure::{Failure, Kind};
 use crate::session::event::Check;
 
-/// One closing sentence: what works here. The essentials are `dial`, `files` and what a host waits at, the relay if one is set and a port of
-/// its own if not.
+/// One closing sentence: what works here. The essentials are `dial`, `files` and what a host waits
+/// at, the relay if one is set and a port of its own if not.
 ///
 /// # Errors
 /// Unreachable, if an essential does not work.
@@ -14,29 +14,41 @@ pub(super) fn verdict(setup: &Setup, checks: &[Check]) -> Result<Check, Failure>
     let at_relay = !matches!(setup.relay, Ok(None));
     let essentials = ["dial", "files", if at_relay { "relay" } else { "listen" }];
     let missing: Vec<&str> = essentials.into_iter().filter(|name| !works(name)).collect();
-    let first = |name: &str| checks.iter().find(|check| check.name == name).and_then(|check| check.next.clone());
+    let first = |name: &str| {
+        checks.iter().find(|check| check.name == name).and_then(|check| check.next.clone())
+    };
     if let Some(most) = missing.first() {
         let part = match missing.as_slice() {
-            ["listen"] => "; who comes to a host is served: `take CODE`, `give --code CODE PATH`, `connect CODE`",
+            ["listen"] => {
+                "; who comes to a host is served: `take CODE`, `give --code CODE PATH`, `connect \
+                CODE`"
+            }
             ["files"] => "; what goes out is served, and what comes in goes where -o DIR says",
             _ => "",
         };
-        let failure =
-            Failure::new(Kind::NotWorking, format!("not all of `give` and `take` works here: see {}{part}", missing.join(" and ")));
+        let failure = Failure::new(
+            Kind::NotWorking,
+            format!("not all of `give` and `take` works here: see {}{part}", missing.join(" and ")),
+        );
         return Err(match first(most) {
             Some(next) => failure.next(next),
             None => failure,
         });
     }
     let mut detail = "`give`, `take`, `host` and `connect` work here".to_owned();
-    let but: Vec<&str> =
-        [("unix-sockets", "other commands cannot reach a running session"), ("background", "nothing lives on in the background")]
-            .into_iter()
-            .filter(|(name, _)| !works(name))
-            .map(|(_, but)| but)
-            .collect();
+    let but: Vec<&str> = [
+        ("unix-sockets", "other commands cannot reach a running session"),
+        ("background", "nothing lives on in the background"),
+    ]
+    .into_iter()
+    .filter(|(name, _)| !works(name))
+    .map(|(_, but)| but)
+    .collect();
     if !but.is_empty() {
-        detail = format!("{detail}, each in one command and without --detach, as do `ask` and `mcp`; {}", but.join(", and "));
+        detail = format!(
+            "{detail}, each in one command and without --detach, as do `ask` and `mcp`; {}",
+            but.join(", and ")
+        );
     }
     Ok(Check { name: "summary", ok: true, detail, next: None })
 }
@@ -47,25 +59,46 @@ mod tests {
     use crate::settings::{Network, Origin, Setting};
 
     fn setup(relay: Result<(), Failure>) -> Setup {
-        Setup { network: Network::Loopback, lan: Setting { value: true, from: Origin::Default }, relay: relay.map(|()| None) }
+        Setup {
+            network: Network::Loopback,
+            lan: Setting { value: true, from: Origin::Default },
+            relay: relay.map(|()| None),
+        }
     }
 
     /// Everything works but these.
     fn without(broken: &[&str]) -> Vec<Check> {
-        let check = |name| Check { name, ok: !broken.contains(&name), detail: "x".into(), next: Some(format!("mend {name}").into()) };
-        ["listen", "dial", "relay", "files", "unix-sockets", "background", "terminal"].map(check).into()
+        let check = |name| Check {
+            name,
+            ok: !broken.contains(&name),
+            detail: "x".into(),
+            next: Some(format!("mend {name}").into()),
+        };
+        ["listen", "dial", "relay", "files", "unix-sockets", "background", "terminal"]
+            .map(check)
+            .into()
     }
 
     #[test]
     fn what_is_missing_decides_and_is_named() {
         let all = verdict(&setup(Ok(())), &without(&["terminal"])).unwrap();
-        assert_eq!((all.detail.as_str(), all.ok), ("`give`, `take`, `host` and `connect` work here", true));
+        assert_eq!(
+            (all.detail.as_str(), all.ok),
+            ("`give`, `take`, `host` and `connect` work here", true)
+        );
         let but = verdict(&setup(Ok(())), &without(&["unix-sockets", "background"])).unwrap();
-        assert!(but.detail.contains("cannot reach a running session, and nothing lives on"), "{}", but.detail);
+        assert!(
+            but.detail.contains("cannot reach a running session, and nothing lives on"),
+            "{}",
+            but.detail
+        );
         for essential in ["listen", "dial", "files"] {
             let failure = verdict(&setup(Ok(())), &without(&[essential])).unwrap_err();
             assert_eq!(failure.kind, Kind::NotWorking);
-            assert!(failure.detail.contains(essential) && *failure.next.unwrap() == format!("mend {essential}"));
+            assert!(
+                failure.detail.contains(essential)
+                    && *failure.next.unwrap() == format!("mend {essential}")
+            );
         }
         let both = verdict(&setup(Ok(())), &without(&["files", "dial"])).unwrap_err();
         assert!(both.detail.ends_with("see dial and files"), "{both}");

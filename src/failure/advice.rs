@@ -1,4 +1,5 @@
-//! What to do next, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What to run").
+//! What to do next, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What
+//! to run").
 
 use crate::control::wire::Role;
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// How long a `receive` that is to be run waits, in seconds: less than any tool's time limit.
 pub const WAIT: u64 = 45;
-/// What is for the user to decide: it loosens something, drops or overwrites something, uses a code that is still good, or chooses whom to
-/// trust.
+/// What is for the user to decide: it loosens something, drops or overwrites something, uses a code
+/// that is still good, or chooses whom to trust.
 const FOR_THE_USER: [&str; 31] = [
     "--allow",
     "--accept-env",
@@ -111,8 +112,8 @@ impl fmt::Display for Advice {
     }
 }
 
-/// A command of this program that may be run without having been read: it loses nothing, loosens nothing, sends nothing, uses no code,
-/// and has no byte in it that the peer or the network chose.
+/// A command of this program that may be run without having been read: it loses nothing, loosens
+/// nothing, sends nothing, uses no code, and has no byte in it that the peer or the network chose.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Run {
     /// Shows the channels.
@@ -133,7 +134,8 @@ pub enum Run {
 }
 
 impl Run {
-    /// Waits for what the channel of this number has to tell; before it has one, shows the channels.
+    /// Waits for what the channel of this number has to tell; before it has one, shows the
+    /// channels.
     #[must_use]
     pub fn receive(number: Option<u32>, role: Role) -> Self {
         number.map_or(Self::Status, |number| Self::Receive { number, role, text: false })
@@ -146,9 +148,12 @@ impl Run {
         match self {
             Self::Status => words(&["status"]),
             Self::Doctor => words(&["doctor"]),
-            Self::Help(command) => command.iter().cloned().chain(words(&["--help"])).collect::<Vec<_>>(),
+            Self::Help(command) => {
+                command.iter().cloned().chain(words(&["--help"])).collect::<Vec<_>>()
+            }
             Self::Receive { number, role, text } => {
-                let mut all: Vec<String> = words(&["receive", &number.to_string(), "--role", role.word()]);
+                let mut all: Vec<String> =
+                    words(&["receive", &number.to_string(), "--role", role.word()]);
                 if *text {
                     all.extend(words(&["-o", "-"]));
                 }
@@ -173,8 +178,13 @@ impl Run {
             ["--help"] => Some(Self::Help(None)),
             [command, "--help"] => Some(Self::Help(Some(command.to_owned()))),
             ["receive", number, "--role", role, ref rest @ ..] => {
-                let role = [Role::Host, Role::Peer].into_iter().find(|known| known.word() == role)?;
-                Some(Self::Receive { number: number.parse().ok()?, role, text: rest.starts_with(&["-o", "-"]) })
+                let role =
+                    [Role::Host, Role::Peer].into_iter().find(|known| known.word() == role)?;
+                Some(Self::Receive {
+                    number: number.parse().ok()?,
+                    role,
+                    text: rest.starts_with(&["-o", "-"]),
+                })
             }
             _ => None,
         }
@@ -186,7 +196,11 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Receive { number, text, .. } => {
-                write!(f, "pinhole receive {number} {}--wait {WAIT}", if *text { "-o - " } else { "" })
+                write!(
+                    f,
+                    "pinhole receive {number} {}--wait {WAIT}",
+                    if *text { "-o - " } else { "" }
+                )
             }
             other => write!(f, "pinhole {}", other.words().join(" ")),
         }
@@ -201,10 +215,16 @@ fn program() -> String {
         _ => false,
     };
     let Ok(own) = std::env::current_exe() else { return NAME.to_owned() };
-    // What Linux says of a program whose file was replaced while it runs. The new one takes its place.
-    let own = own.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from).unwrap_or(own);
+    // What Linux says of a program whose file was replaced while it runs. The new one takes its
+    // place.
+    let own = own
+        .to_str()
+        .and_then(|path| path.strip_suffix(" (deleted)"))
+        .map(PathBuf::from)
+        .unwrap_or(own);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    match std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|there| there.is_file()) {
+    match std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|there| there.is_file())
+    {
         Some(there) if same(&there, &own) => NAME.to_owned(),
         _ => own.to_string_lossy().into_owned(),
     }
@@ -233,7 +253,12 @@ mod tests {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
             assert_eq!(Run::read(&words), Some(run));
         }
-        for other in [&["pinhole"][..], &[], &["pinhole", "close", "9471"], &["pinhole", "receive", "x", "--role", "host"]] {
+        for other in [
+            &["pinhole"][..],
+            &[],
+            &["pinhole", "close", "9471"],
+            &["pinhole", "receive", "x", "--role", "host"],
+        ] {
             assert_eq!(Run::read(other), None, "{other:?}");
         }
     }
@@ -252,6 +277,9 @@ mod tests {
     #[test]
     fn without_a_number_there_is_nothing_to_receive_from() {
         assert_eq!(Run::receive(None, Role::Host), Run::Status);
-        assert_eq!(Run::receive(Some(9_471), Role::Host).to_string(), "pinhole receive 9471 --wait 45");
+        assert_eq!(
+            Run::receive(Some(9_471), Role::Host).to_string(),
+            "pinhole receive 9471 --wait 45"
+        );
     }
 }

@@ -1,11 +1,13 @@
-//! What can go wrong: each kind with its word and its exit status. Their meanings are in `report/EVENTS.md`, which is checked against this.
+//! What can go wrong: each kind with its word and its exit status. Their meanings are in
+//! `report/EVENTS.md`, which is checked against this.
 
 use super::Exit;
 use std::fmt;
 
 macro_rules! kinds {
     ($($exit:ident { $($kind:ident = $word:literal,)* })*) => {
-        /// What went wrong. Words are kebab-case and never change, nor do their statuses, once they are published.
+        /// What went wrong. Words are kebab-case and never change, nor do their statuses, once they
+        /// are published.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Kind {
             $($(#[doc = concat!("`", $word, "`")] $kind,)*)*
@@ -59,7 +61,8 @@ kinds! {
         TakenOver = "taken-over",
         Internal = "internal",
     }
-    // Whoever wrote the command line, a variable or the configuration; or both sides, who came for the same thing.
+    // Whoever wrote the command line, a variable or the configuration; or both sides, who came for
+    // the same thing.
     Usage {
         SecretToOutput = "secret-to-output",
         SameRole = "same-role",

@@ -1,5 +1,5 @@
-//! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by whoever works in its folder. And folders
-//! in which programs act on whatever lies there.
+//! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by
+//! whoever works in its folder. And folders in which programs act on whatever lies there.
 
 mod found;
 mod places;
@@ -15,7 +15,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Whole names, each with all that is in it.
 static NAMES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    include_str!("acting/names.txt").lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
+    include_str!("acting/names.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .collect()
 });
 
 /// Such names below others.
@@ -59,7 +63,8 @@ static LEADING: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     BELOW.iter().filter_map(folder).collect()
 });
 
-/// Beginnings of such names, which go on with `.` or `-`, or not at all: each program takes several endings.
+/// Beginnings of such names, which go on with `.` or `-`, or not at all: each program takes several
+/// endings.
 const BEGINNINGS: &[&str] = &[
     ".babelrc",
     ".commitlintrc",
@@ -115,11 +120,13 @@ const ENDS: &[&str] = &[
     ".agent.md",
 ];
 
-/// What configurations that are programs have in their names, and the ends of these: `vite.config.ts`, `webpack.config.prod.js`.
+/// What configurations that are programs have in their names, and the ends of these:
+/// `vite.config.ts`, `webpack.config.prod.js`.
 const CONFIG: &str = ".config.";
 const SCRIPTS: &[&str] = &[".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
 
-/// The name by which programs act on what is at this path, if there is one in it: its own, or that of a folder that it is in.
+/// The name by which programs act on what is at this path, if there is one in it: its own, or that
+/// of a folder that it is in.
 #[must_use]
 pub fn acting(path: &Path) -> Option<String> {
     acting_below(path).or_else(|| names(path).into_iter().find_map(known))
@@ -137,7 +144,8 @@ pub fn is_among(name: &OsStr, names: &HashSet<String>) -> bool {
     !names.is_empty() && names.contains(&folded(&name.to_string_lossy()))
 }
 
-/// The name by which programs act on what is at this path, if it is one that they know below others alone.
+/// The name by which programs act on what is at this path, if it is one that they know below others
+/// alone.
 #[must_use]
 pub fn acting_below(path: &Path) -> Option<String> {
     among(BELOW, path)
@@ -151,9 +159,12 @@ pub fn leads(name: &OsStr) -> bool {
 
 /// What of the lists a folded name is, or is another name of on FAT and NTFS.
 fn known(name: String) -> Option<String> {
-    let begins = |begin: &&str| name.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']));
+    let begins = |begin: &&str| {
+        name.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+    };
     let ends = |end: &&str| name.ends_with(end);
-    let listed = NAMES.contains(name.as_str()) || BEGINNINGS.iter().any(begins) || ENDS.iter().any(ends);
+    let listed =
+        NAMES.contains(name.as_str()) || BEGINNINGS.iter().any(begins) || ENDS.iter().any(ends);
     if listed || name.contains(CONFIG) && SCRIPTS.iter().any(ends) {
         return Some(name);
     }
@@ -177,7 +188,8 @@ static LONG: LazyLock<Alike> = LazyLock::new(|| {
     all
 });
 
-/// A name that FAT and NTFS make up for one that is not of their form, and that opens the same: `git~1` for `.git`.
+/// A name that FAT and NTFS make up for one that is not of their form, and that opens the same:
+/// `git~1` for `.git`.
 struct Short<'a> {
     letters: &'a str,
     digits: usize,
@@ -188,27 +200,36 @@ impl<'a> Short<'a> {
     fn parse(name: &'a str) -> Option<Self> {
         let (base, end) = name.rsplit_once('.').unwrap_or((name, ""));
         let (letters, number) = base.rsplit_once('~')?;
-        let is_number = (1..=6).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            (1..=6).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then_some(Self { letters, digits: number.len(), end })
     }
 
-    /// True if it can be that of `long`: up to six of its letters, or two and a hash, and three of its end.
+    /// True if it can be that of `long`: up to six of its letters, or two and a hash, and three of
+    /// its end.
     fn is_of(&self, long: &str) -> bool {
         let bare = long.trim_start_matches('.');
         let (base, end) = bare.rsplit_once('.').unwrap_or((bare, ""));
         let base = base.replace('.', "");
-        let own = bare.len() == long.len() && base.len() <= 8 && end.len() <= 3 && bare.matches('.').count() <= 1;
+        let own = bare.len() == long.len()
+            && base.len() <= 8
+            && end.len() <= 3
+            && bare.matches('.').count() <= 1;
         let first = |text: &str, letters: usize| text.get(..letters).unwrap_or(text).to_owned();
         let hashed = || {
             let (two, hash) = self.letters.split_at_checked(2).unwrap_or_default();
-            hash.len() == 4 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && first(&base, 2) == two
+            hash.len() == 4
+                && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && first(&base, 2) == two
         };
         // Whoever has eight letters has no such name beside them.
-        !own && self.end == first(end, 3) && (self.letters == first(&base, 7_usize.saturating_sub(self.digits)) || hashed())
+        !own && self.end == first(end, 3)
+            && (self.letters == first(&base, 7_usize.saturating_sub(self.digits)) || hashed())
     }
 }
 
-/// The first of these places that the path is in: names alone or below others, or with a slash in front from the root on.
+/// The first of these places that the path is in: names alone or below others, or with a slash in
+/// front from the root on.
 pub(super) fn among(places: &[&str], path: &Path) -> Option<String> {
     let whole = format!("/{}/", names(path).join("/"));
     let is_in = |place: &&&str| match place.strip_prefix('/') {
@@ -227,8 +248,9 @@ pub(super) fn names(path: &Path) -> Vec<String> {
     path.components().filter_map(normal).collect()
 }
 
-/// A name as file systems may read it that ignore case, or letters without a shape, or what is behind a name: `.ſSH`, `.ss\u{200d}h`,
-/// `.ssh. ` and `.ssh::$INDEX_ALLOCATION` each open `.ssh` somewhere.
+/// A name as file systems may read it that ignore case, or letters without a shape, or what is
+/// behind a name: `.ſSH`, `.ss\u{200d}h`, `.ssh. ` and `.ssh::$INDEX_ALLOCATION` each open `.ssh`
+/// somewhere.
 fn folded(name: &str) -> String {
     // What most names are made of needs no tables.
     let folded = if name.is_ascii() {
@@ -244,8 +266,8 @@ fn folded(name: &str) -> String {
     whole.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Letters without a shape, which ext4, F2FS, HFS+ and APFS leave out of account where they ignore case: `Default_Ignorable_Code_Point` of
-/// Unicode 16, with those that it leaves to later.
+/// Letters without a shape, which ext4, F2FS, HFS+ and APFS leave out of account where they ignore
+/// case: `Default_Ignorable_Code_Point` of Unicode 16, with those that it leaves to later.
 const fn is_ignorable(char: char) -> bool {
     matches!(
         char,

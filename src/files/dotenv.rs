@@ -1,17 +1,20 @@
-//! Lines of a dotenv file (`.env`): a value written so that `sh` and the usual readers of such files read the same bytes back, and put in
-//! place of an older one.
+//! Lines of a dotenv file (`.env`): a value written so that `sh` and the usual readers of such
+//! files read the same bytes back, and put in place of an older one.
 //!
-//! There is no standard. What is written here is what POSIX sh, bash, python-dotenv, the dotenv of Node and dotenvy all read alike: a bare
-//! word, or one pair of quotes in which nothing is special to any of them; single ones if it has several lines. A value for which there is no such form
-//! is refused.
+//! There is no standard. What is written here is what POSIX sh, bash, python-dotenv, the dotenv of
+//! Node and dotenvy all read alike: a bare word, or one pair of quotes in which nothing is special
+//! to any of them; single ones if it has several lines. A value for which there is no such form is
+//! refused.
 
 use std::ops::Range;
 use zeroize::Zeroizing;
 
-/// What any reader takes as it is, without quotes. `~` is not among it: sh puts a home directory in its place.
+/// What any reader takes as it is, without quotes. `~` is not among it: sh puts a home directory in
+/// its place.
 const BARE: &[u8] = b"_-./:@%+,=";
 
-/// The value that a secret has as a variable: without the line end that most files and `echo` put behind it, as `$(cat FILE)` is.
+/// The value that a secret has as a variable: without the line end that most files and `echo` put
+/// behind it, as `$(cat FILE)` is.
 #[must_use]
 pub fn as_variable(secret: &[u8]) -> &[u8] {
     let line = secret.strip_suffix(b"\n").unwrap_or(secret);
@@ -57,8 +60,8 @@ pub fn quoted(value: &[u8]) -> Result<Zeroizing<String>, &'static str> {
     Ok(written)
 }
 
-/// The file with `name` set to `quoted`: in the place of its first assignment, without any later one, or else at the end. Everything else
-/// is as it was, byte for byte.
+/// The file with `name` set to `quoted`: in the place of its first assignment, without any later
+/// one, or else at the end. Everything else is as it was, byte for byte.
 #[must_use]
 pub fn set(old: &[u8], name: &str, quoted: &str) -> Zeroizing<Vec<u8>> {
     let part = |range: Range<usize>| old.get(range).unwrap_or_default();
@@ -71,7 +74,9 @@ pub fn set(old: &[u8], name: &str, quoted: &str) -> Zeroizing<Vec<u8>> {
         }
     };
     let mut is_set = false;
-    for assignment in assignments(old).filter(|assignment| part(assignment.name.clone()) == name.as_bytes()) {
+    for assignment in
+        assignments(old).filter(|assignment| part(assignment.name.clone()) == name.as_bytes())
+    {
         new.extend_from_slice(part(kept..assignment.whole.start));
         kept = assignment.whole.end;
         if !std::mem::replace(&mut is_set, true) {
@@ -94,7 +99,8 @@ pub fn has(old: &[u8], name: &str) -> bool {
     assignments(old).any(|assignment| old.get(assignment.name) == Some(name.as_bytes()))
 }
 
-/// Whether every quoted value of the file ends: behind one that does not, nothing can be added that would not be taken for its rest.
+/// Whether every quoted value of the file ends: behind one that does not, nothing can be added that
+/// would not be taken for its rest.
 #[must_use]
 pub fn is_closed(old: &[u8]) -> bool {
     assignments(old).all(|assignment| assignment.closed)
@@ -134,15 +140,20 @@ fn head(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     if text.get(from..exported) == Some(b"export") && spaces(exported) > exported {
         from = spaces(exported);
     }
-    let name = from..after(text, from, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    let name = from..after(text, from, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+    });
     let equals = spaces(name.end);
     (!name.is_empty() && text.get(equals) == Some(&b'=')).then(|| (name, spaces(equals + 1)))
 }
 
-/// A place in the last line of the value that begins at `at`: that of the quote that closes it if one opens it. Nothing if that is never
-/// closed.
+/// A place in the last line of the value that begins at `at`: that of the quote that closes it if
+/// one opens it. Nothing if that is never closed.
 fn value_end(text: &[u8], at: usize) -> Option<usize> {
-    let Some(quote) = text.get(at).copied().filter(|byte| matches!(byte, b'\'' | b'"' | b'`')) else { return Some(at) };
+    let Some(quote) = text.get(at).copied().filter(|byte| matches!(byte, b'\'' | b'"' | b'`'))
+    else {
+        return Some(at);
+    };
     let mut place = at + 1;
     loop {
         let byte = *text.get(place)?;

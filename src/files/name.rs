@@ -1,7 +1,8 @@
 //! File names from the peer: one path component that is safe to create, or a refusal.
 //!
-//! A name is stored as it was sent. What could lead out of the directory is refused; what would move a cursor or turn text around is
-//! rewritten with `_`, and so is what the file system of the directory cannot hold; the caller reports both names.
+//! A name is stored as it was sent. What could lead out of the directory is refused; what would
+//! move a cursor or turn text around is rewritten with `_`, and so is what the file system of the
+//! directory cannot hold; the caller reports both names.
 
 use pinhole_protocol::limits::NAME_BYTES;
 use std::borrow::Cow;
@@ -9,9 +10,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use unicode_normalization::UnicodeNormalization;
 
-/// A single path component, from 1 to [`NAME_BYTES`] bytes of any kind, without a separator, a NUL, a control character or one that
-/// changes the direction of text. It has no `Display`: in a sentence of ours it is the [`Subject`](crate::failure::Subject).
-/// [`FileName::parse`] makes all of them; the others derive from one another that would parse to itself.
+/// A single path component, from 1 to [`NAME_BYTES`] bytes of any kind, without a separator, a NUL,
+/// a control character or one that changes the direction of text. It has no `Display`: in a
+/// sentence of ours it is the [`Subject`](crate::failure::Subject). [`FileName::parse`] makes all
+/// of them; the others derive from one another that would parse to itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(OsString);
 
@@ -45,8 +47,9 @@ pub enum NameError {
 }
 
 impl FileName {
-    /// Checks one path component of the peer's and makes it safe: `_` for each control character and each that changes the direction of
-    /// text. What is no UTF-8 stays. A parsed name parses to itself.
+    /// Checks one path component of the peer's and makes it safe: `_` for each control character
+    /// and each that changes the direction of text. What is no UTF-8 stays. A parsed name parses to
+    /// itself.
     ///
     /// # Errors
     /// [`NameError`] for what is no single component, and for what is too long.
@@ -87,7 +90,8 @@ impl FileName {
         self.0.to_str().unwrap()
     }
 
-    /// The name with a `_` in front, under which programs do not look for it, its stem shortened where the whole would not fit.
+    /// The name with a `_` in front, under which programs do not look for it, its stem shortened
+    /// where the whole would not fit.
     #[must_use]
     pub fn set_aside(&self) -> Self {
         Self(OsString::from_vec([b"_", self.bytes()].concat())).shortened("", NAME_BYTES)
@@ -100,8 +104,9 @@ impl FileName {
         Self(OsString::from_vec([shorter.bytes(), b"_"].concat()))
     }
 
-    /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves, for each dot and space at the end and
-    /// for what is no UTF-8, and after what Windows takes for a device, and at most `longest` bytes.
+    /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves,
+    /// for each dot and space at the end and for what is no UTF-8, and after what Windows takes for
+    /// a device, and at most `longest` bytes.
     #[must_use]
     pub fn plain(&self, longest: usize) -> Self {
         let mut name: Vec<u8> = Vec::with_capacity(self.0.len());
@@ -113,15 +118,18 @@ impl FileName {
             name.insert(end, b'_');
         }
         let mut name = Self(OsString::from_vec(name)).shortened("", longest).0.into_vec();
-        let kept = name.iter().rposition(|byte| !b". ".contains(byte)).map_or(0, |last| last.saturating_add(1));
+        let kept = name
+            .iter()
+            .rposition(|byte| !b". ".contains(byte))
+            .map_or(0, |last| last.saturating_add(1));
         for byte in name.iter_mut().skip(kept) {
             *byte = b'_';
         }
         Self(OsString::from_vec(name))
     }
 
-    /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the whole would not fit. With 0 it is the
-    /// name itself.
+    /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the
+    /// whole would not fit. With 0 it is the name itself.
     #[must_use]
     pub fn numbered(&self, number: u32) -> Self {
         self.numbered_within(number, NAME_BYTES)
@@ -133,15 +141,21 @@ impl FileName {
         if number == 0 { self.clone() } else { self.shortened(&format!(" ({number})"), longest) }
     }
 
-    /// The name with something before its extension, and its stem shortened until the whole has at most `longest` bytes.
+    /// The name with something before its extension, and its stem shortened until the whole has at
+    /// most `longest` bytes.
     fn shortened(&self, inserted: &str, longest: usize) -> Self {
         let name = self.bytes();
         let longest_extension = LONGEST_EXTENSION.min(longest / 2);
-        let dot =
-            name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0 && name.len().saturating_sub(*dot) <= longest_extension);
-        let (stem, extension) = dot.and_then(|dot| name.split_at_checked(dot)).unwrap_or((name, b""));
-        let (stem, tar): (_, &[u8]) =
-            stem.strip_suffix(b".tar").filter(|stem| !stem.is_empty()).map_or((stem, b""), |stem| (stem, b".tar"));
+        let dot = name
+            .iter()
+            .rposition(|byte| *byte == b'.')
+            .filter(|dot| *dot > 0 && name.len().saturating_sub(*dot) <= longest_extension);
+        let (stem, extension) =
+            dot.and_then(|dot| name.split_at_checked(dot)).unwrap_or((name, b""));
+        let (stem, tar): (_, &[u8]) = stem
+            .strip_suffix(b".tar")
+            .filter(|stem| !stem.is_empty())
+            .map_or((stem, b""), |stem| (stem, b".tar"));
         let ending = [inserted.as_bytes(), tar, extension].concat();
         let room = stem.len().min(longest.saturating_sub(ending.len()));
         let mut stem = stem.get(..room).unwrap_or(stem).to_vec();
@@ -158,26 +172,36 @@ impl FileName {
     #[must_use]
     pub fn folded(&self) -> Vec<u8> {
         let fold = |text: &str| -> String {
-            // Upper case first: it joins what lower case alone keeps apart, such as the two small sigmas.
+            // Upper case first: it joins what lower case alone keeps apart, such as the two small
+            // sigmas.
             text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
         };
-        self.bytes().utf8_chunks().flat_map(|chunk| [fold(chunk.valid()).into_bytes(), chunk.invalid().to_vec()]).flatten().collect()
+        self.bytes()
+            .utf8_chunks()
+            .flat_map(|chunk| [fold(chunk.valid()).into_bytes(), chunk.invalid().to_vec()])
+            .flatten()
+            .collect()
     }
 }
 
-/// Bytes of an extension, its dot counted, that stay at the end of a name that is changed; a longer one is no extension that anyone means.
+/// Bytes of an extension, its dot counted, that stay at the end of a name that is changed; a longer
+/// one is no extension that anyone means.
 const LONGEST_EXTENSION: usize = 32;
 
-/// What Windows reserves: <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT, exFAT and NTFS refuse it elsewhere too.
+/// What Windows reserves: <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT,
+/// exFAT and NTFS refuse it elsewhere too.
 const RESERVED: [char; 8] = ['<', '>', ':', '"', '\\', '|', '?', '*'];
 
-/// Where the name of a device ends that Windows has for a name, with its extension or without. NTFS refuses those elsewhere too.
+/// Where the name of a device ends that Windows has for a name, with its extension or without. NTFS
+/// refuses those elsewhere too.
 fn device(name: &[u8]) -> Option<usize> {
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default().trim_ascii_end();
     let upper = stem.to_ascii_uppercase();
     let number = [&b"COM"[..], b"LPT"].into_iter().find_map(|port| upper.strip_prefix(port));
-    let numbered = number.is_some_and(|number| matches!(number, [b'0'..=b'9'] | [0xc2, 0xb9 | 0xb2 | 0xb3]));
-    (numbered || [&b"CON"[..], b"PRN", b"AUX", b"NUL"].contains(&upper.as_slice())).then_some(stem.len())
+    let numbered =
+        number.is_some_and(|number| matches!(number, [b'0'..=b'9'] | [0xc2, 0xb9 | 0xb2 | 0xb3]));
+    (numbered || [&b"CON"[..], b"PRN", b"AUX", b"NUL"].contains(&upper.as_slice()))
+        .then_some(stem.len())
 }
 
 /// The bytes with `_` for each character that `is_bad`.
@@ -191,7 +215,8 @@ fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {
     name
 }
 
-/// Whether a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order of what is seen (UAX #9).
+/// Whether a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order
+/// of what is seen (UAX #9).
 const fn is_unsafe(c: char) -> bool {
     matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,5 +1,5 @@
-//! Where one thing goes that no file of its own keeps: standard output, or the pipe or device that `-o` names. It is opened once, before a
-//! code is used, and nothing is made beside it.
+//! Where one thing goes that no file of its own keeps: standard output, or the pipe or device that
+//! `-o` names. It is opened once, before a code is used, and nothing is made beside it.
 
 use crate::failure::{Failure, Kind};
 use crate::report::look::Sink;
@@ -23,15 +23,19 @@ impl Outlet {
     /// True if that is this program's own standard output, by whatever name.
     #[must_use]
     pub fn is_stdout(path: &Path) -> bool {
-        let own = || io::stdout().as_fd().try_clone_to_owned().and_then(|own| File::from(own).metadata());
-        let is_same = |named: Metadata| own().is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()));
+        let own =
+            || io::stdout().as_fd().try_clone_to_owned().and_then(|own| File::from(own).metadata());
+        let is_same = |named: Metadata| {
+            own().is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()))
+        };
         path == Path::new("-") || path.metadata().is_ok_and(is_same)
     }
 
     /// True if that names an output, and no folder or file to be stored.
     ///
     /// # Errors
-    /// Usage, for what nothing can be written into from its beginning to its end: a block device, a socket, a number that is not open.
+    /// Usage, for what nothing can be written into from its beginning to its end: a block device, a
+    /// socket, a number that is not open.
     pub fn is_named_by(path: &Path) -> Result<bool, Failure> {
         if Self::is_stdout(path) {
             return Ok(true);
@@ -41,7 +45,9 @@ impl Outlet {
                 .next("name a folder, a file, a pipe, or - for standard output"))
         };
         match path.metadata() {
-            Ok(it) if it.file_type().is_block_device() => unfit("a disk, which would lose what is on it"),
+            Ok(it) if it.file_type().is_block_device() => {
+                unfit("a disk, which would lose what is on it")
+            }
             Ok(it) if it.file_type().is_socket() => unfit("a socket, which is no file"),
             Ok(it) if it.file_type().is_fifo() || it.file_type().is_char_device() => Ok(true),
             Ok(it) => Ok(is_open_file(path) && !it.is_dir()),
@@ -53,18 +59,25 @@ impl Outlet {
     /// Opens it. A pipe with a name waits here for whoever reads it.
     ///
     /// # Errors
-    /// `disk` if it cannot be written to, `output-closed` if it is standard output and that is closed.
+    /// `disk` if it cannot be written to, `output-closed` if it is standard output and that is
+    /// closed.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let own = Self::is_stdout(path);
         if own && Sink::Stdout.is_closed() {
-            return Err(Failure::new(Kind::OutputClosed, "standard output is closed, so nothing can go there")
-                .next("leave it open, or name a folder with -o DIR"));
+            return Err(Failure::new(
+                Kind::OutputClosed,
+                "standard output is closed, so nothing can go there",
+            )
+            .next("leave it open, or name a folder with -o DIR"));
         }
         let opened = if own {
             io::stdout().as_fd().try_clone_to_owned().map(File::from)
         } else {
             // At its end, if it is a file that whoever started this has open.
-            OpenOptions::new().append(true).custom_flags(OFlags::NOCTTY.bits().cast_signed()).open(path)
+            OpenOptions::new()
+                .append(true)
+                .custom_flags(OFlags::NOCTTY.bits().cast_signed())
+                .open(path)
         };
         opened.map(|file| Self { file: Arc::new(file), own }).map_err(|error| {
             Failure::new(Kind::Disk, format!("-o {} cannot be written to: {error}", path.display()))
@@ -97,8 +110,13 @@ impl Write for Outlet {
 
 /// True for the names under which a process finds what it has open.
 fn is_open_file(path: &Path) -> bool {
-    let numbered = path.parent().is_some_and(|folder| folder == Path::new("/dev/fd") || folder == Path::new("/proc/self/fd"));
-    numbered || path == Path::new("/dev/stdin") || path == Path::new("/dev/stdout") || path == Path::new("/dev/stderr")
+    let numbered = path.parent().is_some_and(|folder| {
+        folder == Path::new("/dev/fd") || folder == Path::new("/proc/self/fd")
+    });
+    numbered
+        || path == Path::new("/dev/stdin")
+        || path == Path::new("/dev/stdout")
+        || path == Path::new("/dev/stderr")
 }
 
 #[cfg(test)]

@@ -7,18 +7,31 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Changes the file from `before` to `after`; without a text it is not there. Whoever reads meanwhile finds the old file or the new one,
-/// whole, and after a crash too. A link is followed, so that a file that is kept elsewhere stays there. It gets this mode; its directory is
-/// made if it is not there. False if the file is not as it was before: then it stays as another program has written it.
+/// Changes the file from `before` to `after`; without a text it is not there. Whoever reads
+/// meanwhile finds the old file or the new one, whole, and after a crash too. A link is followed,
+/// so that a file that is kept elsewhere stays there. It gets this mode; its directory is made if
+/// it is not there. False if the file is not as it was before: then it stays as another program has
+/// written it.
 ///
 /// # Errors
 /// Of the disk. The old file is untouched then.
-pub fn replace(path: &Path, before: Option<&str>, after: Option<&str>, mode: u32) -> io::Result<bool> {
+pub fn replace(
+    path: &Path,
+    before: Option<&str>,
+    after: Option<&str>,
+    mode: u32,
+) -> io::Result<bool> {
     replace_after(path, before, after, mode, || ())
 }
 
 /// The same; `meanwhile` is what happens between the last look and the change.
-fn replace_after(path: &Path, before: Option<&str>, after: Option<&str>, mode: u32, meanwhile: impl FnOnce()) -> io::Result<bool> {
+fn replace_after(
+    path: &Path,
+    before: Option<&str>,
+    after: Option<&str>,
+    mode: u32,
+    meanwhile: impl FnOnce(),
+) -> io::Result<bool> {
     // What is taken away is the link.
     let path = after.and_then(|_| path.canonicalize().ok()).unwrap_or_else(|| path.to_owned());
     if !is(&path, before)? {
@@ -45,9 +58,10 @@ fn replace_after(path: &Path, before: Option<&str>, after: Option<&str>, mode: u
     match changed? {
         Change::Done => File::open(folder)?.sync_all().map(|()| true),
         Change::Not => Ok(false),
-        Change::Kept => {
-            Err(io::Error::other(format!("two programs have changed it at once, and what one wrote is in {}", beside.display())))
-        }
+        Change::Kept => Err(io::Error::other(format!(
+            "two programs have changed it at once, and what one wrote is in {}",
+            beside.display()
+        ))),
     }
 }
 
@@ -60,8 +74,9 @@ enum Change {
     Kept,
 }
 
-/// Puts the file that is prepared `beside` in the place of the one at `path`. What it takes from there is looked at afterwards, when nobody
-/// finds it by its name any more, and goes back if it is not as it was: so nothing is lost that was written after any look.
+/// Puts the file that is prepared `beside` in the place of the one at `path`. What it takes from
+/// there is looked at afterwards, when nobody finds it by its name any more, and goes back if it is
+/// not as it was: so nothing is lost that was written after any look.
 fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> io::Result<Change> {
     match (before, prepared) {
         (None, false) => Ok(Change::Done),
@@ -69,18 +84,23 @@ fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> i
             Ok(()) => Ok(Change::Done),
             Err(Errno::EXIST) => Ok(Change::Not),
             // A link gives a name without replacing where a rename cannot.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match std::fs::hard_link(beside, path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Not),
-                linked => linked.map(|()| Change::Done),
-            },
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                match std::fs::hard_link(beside, path) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Not),
+                    linked => linked.map(|()| Change::Done),
+                }
+            }
             Err(error) => Err(error.into()),
         },
         (Some(_), true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE) {
-            // From here on it is another's text that is beside, unless it is seen to be the old one.
+            // From here on it is another's text that is beside, unless it is seen to be the old
+            // one.
             Ok(()) => Ok(exchanged(path, beside, before).unwrap_or(Change::Kept)),
             Err(Errno::NOENT) => Ok(Change::Not),
             // Some file systems exchange none: there is the moment between the look and the rename.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => std::fs::rename(beside, path).map(|()| Change::Done),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => {
+                std::fs::rename(beside, path).map(|()| Change::Done)
+            }
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(Change::Not),
             Err(error) => Err(error.into()),
         },
@@ -130,7 +150,10 @@ mod tests {
         assert!(replace(&path, None, Some("one"), 0o600).unwrap());
         let held = File::open(&path).unwrap();
         assert!(replace(&path, Some("one"), Some("two"), 0o600).unwrap());
-        assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
+        assert_eq!(
+            (io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()),
+            ("one".into(), "two".into())
+        );
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         let link = dir.path().join("link");
@@ -147,7 +170,9 @@ mod tests {
     fn what_another_program_writes_after_the_last_look_is_not_lost() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings");
-        for (before, after) in [(Some("one"), Some("two")), (Some("one"), None), (None, Some("two"))] {
+        for (before, after) in
+            [(Some("one"), Some("two")), (Some("one"), None), (None, Some("two"))]
+        {
             let _ = std::fs::remove_file(&path);
             if let Some(text) = before {
                 std::fs::write(&path, text).unwrap();
@@ -161,9 +186,16 @@ mod tests {
                         std::fs::rename(new, &path).unwrap();
                     }
                 };
-                assert!(!replace_after(&path, before, after, 0o600, theirs).unwrap(), "{before:?} {after:?}");
+                assert!(
+                    !replace_after(&path, before, after, 0o600, theirs).unwrap(),
+                    "{before:?} {after:?}"
+                );
                 assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
-                assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+                assert_eq!(
+                    std::fs::read_dir(dir.path()).unwrap().count(),
+                    1,
+                    "nothing else is left"
+                );
                 match before {
                     Some(text) => std::fs::write(&path, text).unwrap(),
                     None => std::fs::remove_file(&path).unwrap(),
@@ -172,7 +204,11 @@ mod tests {
         }
         // What another has removed stays removed.
         std::fs::write(&path, "one").unwrap();
-        assert!(!replace_after(&path, Some("one"), Some("two"), 0o600, || std::fs::remove_file(&path).unwrap()).unwrap());
+        assert!(
+            !replace_after(&path, Some("one"), Some("two"), 0o600, || std::fs::remove_file(&path)
+                .unwrap())
+            .unwrap()
+        );
         assert!(!path.exists());
     }
 }

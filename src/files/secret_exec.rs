@@ -1,4 +1,5 @@
-//! A received secret handed to a program (`--secret-exec`): on its standard input, or in a variable of its environment. No shell is asked.
+//! A received secret handed to a program (`--secret-exec`): on its standard input, or in a variable
+//! of its environment. No shell is asked.
 
 use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
@@ -24,14 +25,17 @@ pub struct SecretExec {
 }
 
 impl SecretExec {
-    /// The program and its arguments, which get the secret in `variable`, or on standard input if that is empty. `fenced` says if it
-    /// is started behind a fence.
+    /// The program and its arguments, which get the secret in `variable`, or on standard input if
+    /// that is empty. `fenced` says if it is started behind a fence.
     ///
     /// # Errors
     /// Exit 2 if no program is named or found, or `variable` can be no variable's name.
     pub fn new(variable: &str, command: &[OsString], fenced: bool) -> Result<Self, Failure> {
         let usage = |detail: &str| {
-            Failure::new(Kind::Usage, detail).next("write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG ARG...")
+            Failure::new(Kind::Usage, detail).next(
+                "write it last: --secret-exec -- PROG ARG..., \
+                                                   or --secret-exec=API_KEY -- PROG ARG...",
+            )
         };
         if !variable.is_empty() && !is_variable(variable) {
             return Err(usage("what follows --secret-exec= is no name of a variable"));
@@ -49,9 +53,10 @@ impl SecretExec {
         self.variable.as_deref()
     }
 
-    /// Runs the program and waits until it has ended with status 0. Standard input is exactly the secret, or `input` where a variable has
-    /// it, which lacks one line end behind it. What the program prints goes to standard error, because standard output has the events.
-    /// Given up, the program is killed.
+    /// Runs the program and waits until it has ended with status 0. Standard input is exactly the
+    /// secret, or `input` where a variable has it, which lacks one line end behind it. What the
+    /// program prints goes to standard error, because standard output has the events. Given up, the
+    /// program is killed.
     ///
     /// # Errors
     /// If a variable cannot hold the secret, or the program cannot be started or ends otherwise.
@@ -89,8 +94,12 @@ impl SecretExec {
     }
 
     fn failed(&self, what: &str) -> Refusal {
-        let detail = format!("the program {:?} that was to get the secret {what}, so it counts as not handed over", self.program.name());
-        let failure = Failure::new(Kind::ExecFailed, detail).next("put that right, and ask for the secret again");
+        let detail = format!(
+            "the program {:?} that was to get the secret {what}, so it counts as not handed over",
+            self.program.name()
+        );
+        let failure = Failure::new(Kind::ExecFailed, detail)
+            .next("put that right, and ask for the secret again");
         Refusal { reason: Reason::Failed, failure }
     }
 }
@@ -131,14 +140,20 @@ mod tests {
         let is = r#"test "$KEY" = 'a
 b' && test -z "$(cat)" && test -z "$PINHOLE_CODE""#;
         run("KEY", &["sh", "-c", is], b"a\nb\n").await.unwrap();
-        assert_eq!(run("KEY", &["true"], b"a\0b").await.unwrap_err().failure.kind, Kind::SecretUnfit);
+        assert_eq!(
+            run("KEY", &["true"], b"a\0b").await.unwrap_err().failure.kind,
+            Kind::SecretUnfit
+        );
     }
 
     #[tokio::test]
     async fn the_programs_status_decides() {
         let refusal = run("", &["sh", "-c", "exit 3"], b"s3cr3t").await.unwrap_err();
         assert_eq!((refusal.reason, refusal.failure.kind), (Reason::Failed, Kind::ExecFailed));
-        assert!(refusal.failure.detail.contains('3') && !refusal.failure.detail.contains("s3cr3t"), "{refusal}");
+        assert!(
+            refusal.failure.detail.contains('3') && !refusal.failure.detail.contains("s3cr3t"),
+            "{refusal}"
+        );
         assert!(run("", &["sh", "-c", "kill -9 $$"], b"x").await.is_err());
         // More than a pipe holds, and nobody reads it.
         run("", &["true"], &vec![7; 1 << 19]).await.unwrap();

@@ -1,4 +1,5 @@
-//! Where a secret to be sent comes from: never from the command line, which other users of the machine can read.
+//! Where a secret to be sent comes from: never from the command line, which other users of the
+//! machine can read.
 
 use super::outbox::Fence;
 use super::typed_secret::ask;
@@ -29,7 +30,8 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// What the secret is called if nothing else is said: a variable's name, or that of a file that has one of its own.
+    /// What the secret is called if nothing else is said: a variable's name, or that of a file that
+    /// has one of its own.
     #[must_use]
     pub fn label(&self) -> Option<String> {
         match self {
@@ -41,12 +43,13 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as they are; of a typed line the line's
-    /// end is not part, and pasted lines are one secret. Every buffer in between is wiped. A file must be one that the fence lets out, if there is a fence.
+    /// Reads the secret. Bytes of a file, of standard input and of a variable are taken exactly as
+    /// they are; of a typed line the line's end is not part, and pasted lines are one secret. Every
+    /// buffer in between is wiped. A file must be one that the fence lets out, if there is a fence.
     ///
     /// # Errors
-    /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; kept in: exit 5; not readable: exit 8; no terminal to
-    /// ask at: exit 10.
+    /// Nothing there, an empty secret or one of more than [`LONGEST`] bytes: exit 2; kept in: exit
+    /// 5; not readable: exit 8; no terminal to ask at: exit 10.
     pub fn read(&self, fence: Option<&Fence>) -> Result<SecretVec, Failure> {
         match self {
             Self::Prompt => typed(ask()),
@@ -58,11 +61,14 @@ impl SecretSource {
             Self::File(path) => {
                 let what = format!("{path:?}");
                 // Opening what is no file can wait for ever, and a server waits for nobody.
-                let waits = fence.is_some_and(Fence::is_servers) && path.metadata().is_ok_and(|it| !it.is_file());
-                let opened = if waits { Err(io::Error::other("it is no file")) } else { File::open(path) };
+                let waits = fence.is_some_and(Fence::is_servers)
+                    && path.metadata().is_ok_and(|it| !it.is_file());
+                let opened =
+                    if waits { Err(io::Error::other("it is no file")) } else { File::open(path) };
                 let file = opened.map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                        usage(Kind::NoSuchFile, format!("{what} is not there")).next("check the spelling of the path")
+                        usage(Kind::NoSuchFile, format!("{what} is not there"))
+                            .next("check the spelling of the path")
                     }
                     _ => unreadable(&what, &error),
                 })?;
@@ -73,22 +79,32 @@ impl SecretSource {
             }
             Self::Env(name) if !is_variable(name) => {
                 // Not repeated: it may be the value itself.
-                Err(usage(Kind::NoSuchVariable, "what was given to --secret-env is no name of an environment variable".into())
-                    .next("name it as in --secret-env API_KEY, without $ and without a value"))
+                Err(usage(
+                    Kind::NoSuchVariable,
+                    "what was given to --secret-env is no name of an environment variable".into(),
+                )
+                .next("name it as in --secret-env API_KEY, without $ and without a value"))
             }
             Self::Env(name) => {
                 fence.map_or(Ok(()), |fence| fence.admit_variable(name))?;
                 let Some(value) = std::env::var_os(name) else {
-                    return Err(usage(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))
-                        .next(format!("export {name} before the command, or check the spelling")));
+                    return Err(usage(
+                        Kind::NoSuchVariable,
+                        format!("the environment variable {name:?} is not set"),
+                    )
+                    .next(format!("export {name} before the command, or check the spelling")));
                 };
-                fitting(Zeroizing::new(value.into_vec()), &format!("the environment variable {name:?}"))
+                fitting(
+                    Zeroizing::new(value.into_vec()),
+                    &format!("the environment variable {name:?}"),
+                )
             }
         }
     }
 }
 
-/// Whether a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and `_`, no digit first (POSIX XBD 3.216).
+/// Whether a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and
+/// `_`, no digit first (POSIX XBD 3.216).
 #[must_use]
 pub fn is_variable(name: &str) -> bool {
     let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -98,28 +114,39 @@ pub fn is_variable(name: &str) -> bool {
 fn typed(secret: io::Result<Zeroizing<Vec<u8>>>) -> Result<SecretVec, Failure> {
     let secret = secret.map_err(|error| match error.kind() {
         io::ErrorKind::Interrupted => Failure::new(Kind::Interrupted, "interrupted"),
-        _ => Failure::new(Kind::NoAnswer, format!("the secret cannot be asked for, there is no usable terminal: {error}"))
-            .next("take it from a file, an environment variable or standard input"),
+        _ => Failure::new(
+            Kind::NoAnswer,
+            format!("the secret cannot be asked for, there is no usable terminal: {error}"),
+        )
+        .next("take it from a file, an environment variable or standard input"),
     })?;
     fitting(secret, "what was typed")
 }
 
-/// Reads to the end, or one byte further than a secret may be long. The buffer never grows, so no copy is left behind by that.
+/// Reads to the end, or one byte further than a secret may be long. The buffer never grows, so no
+/// copy is left behind by that.
 fn read_whole(input: impl Read, what: &str) -> Result<SecretVec, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    input.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(what, &error))?;
+    input
+        .take(LONGEST as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(what, &error))?;
     fitting(bytes, what)
 }
 
 /// The secret in a buffer of its own length; `bytes` is wiped.
 fn fitting(bytes: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretVec, Failure> {
     match bytes.len() {
-        0 => Err(usage(Kind::EmptySecret, format!("{what} is empty, so there is no secret to send")).next("put the secret there first")),
-        1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
-        _ => {
-            Err(usage(Kind::TooLong, format!("{what} is longer than {LONGEST} bytes, which is the longest secret"))
-                .next("send it as a file"))
+        0 => {
+            Err(usage(Kind::EmptySecret, format!("{what} is empty, so there is no secret to send"))
+                .next("put the secret there first"))
         }
+        1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
+        _ => Err(usage(
+            Kind::TooLong,
+            format!("{what} is longer than {LONGEST} bytes, which is the longest secret"),
+        )
+        .next("send it as a file")),
     }
 }
 
@@ -128,7 +155,8 @@ fn usage(kind: Kind, detail: String) -> Failure {
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Failure {
-    Failure::new(Kind::SourceUnreadable, format!("{what} cannot be read: {error}")).next("check its permissions")
+    Failure::new(Kind::SourceUnreadable, format!("{what} cannot be read: {error}"))
+        .next("check its permissions")
 }
 
 #[cfg(test)]
@@ -183,7 +211,9 @@ mod tests {
         std::fs::write(&path, "x").unwrap();
         assert_eq!(SecretSource::File(path).label().as_deref(), Some("token.txt"));
         assert_eq!(SecretSource::Env("API_KEY".into()).label().as_deref(), Some("API_KEY"));
-        for nameless in [SecretSource::Prompt, SecretSource::Stdin, SecretSource::File("/dev/stdin".into())] {
+        for nameless in
+            [SecretSource::Prompt, SecretSource::Stdin, SecretSource::File("/dev/stdin".into())]
+        {
             assert_eq!(nameless.label(), None);
         }
     }
@@ -192,6 +222,9 @@ mod tests {
     fn without_a_terminal_nobody_can_be_asked() {
         let refused = refusal(typed(Err(io::ErrorKind::NotFound.into())));
         assert_eq!(refused.kind, Kind::NoAnswer);
-        assert_eq!(typed(Ok(b"typed words ".to_vec().into())).ok().unwrap().expose(), b"typed words ");
+        assert_eq!(
+            typed(Ok(b"typed words ".to_vec().into())).ok().unwrap().expose(),
+            b"typed words "
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Where a small file is to be written: at a path, or in a folder that was judged and has been held since.
+//! Where a small file is to be written: at a path, or in a folder that was judged and has been held
+//! since.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ pub struct Spot {
 }
 
 impl Spot {
-    /// The file at `path`, which lies in the folder that is open as `folder`: whatever becomes of the path, it is written there.
+    /// The file at `path`, which lies in the folder that is open as `folder`: whatever becomes of
+    /// the path, it is written there.
     pub(super) fn held(folder: OwnedFd, path: PathBuf) -> Self {
         Self { path, folder: Some(Arc::new(folder)) }
     }

@@ -1,18 +1,23 @@
-//! A secret that a person types or pastes at the terminal, without an echo. One of several lines is taken whole, and nothing of it is left in
-//! the terminal for the shell, which would run it.
+//! A secret that a person types or pastes at the terminal, without an echo. One of several lines is
+//! taken whole, and nothing of it is left in the terminal for the shell, which would run it.
 
 use super::secret_source::LONGEST;
 use crate::report::amounts::exactly;
 use rustix::process::{Signal, kill_current_process_group};
-use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
+    tcsetattr,
+};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long a terminal is silent when all of a paste has come, in the tenths of a second that it counts: over a slow line pieces come apart.
+/// How long a terminal is silent when all of a paste has come, in the tenths of a second that it
+/// counts: over a slow line pieces come apart.
 const SILENCE: u8 = 3;
-/// What makes a terminal mark where a paste begins and ends, and what ends that (xterm control sequences: bracketed paste).
+/// What makes a terminal mark where a paste begins and ends, and what ends that (xterm control
+/// sequences: bracketed paste).
 const MARKED: (&[u8], &[u8]) = (b"\x1b[?2004h", b"\x1b[?2004l");
 /// Those marks; true for the one that begins a paste.
 const MARKS: [(&[u8], bool); 2] = [(b"\x1b[200~", true), (b"\x1b[201~", false)];
@@ -43,8 +48,8 @@ pub fn ask() -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(secret)
 }
 
-/// The modes of a terminal that shows nothing and hands over each byte, Ctrl-C too: a line that it edits itself has no more than 4,095. A
-/// read of it ends without a byte when it is silent.
+/// The modes of a terminal that shows nothing and hands over each byte, Ctrl-C too: a line that it
+/// edits itself has no more than 4,095. A read of it ends without a byte when it is silent.
 fn quiet(mut modes: Termios) -> Termios {
     modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     modes.special_codes[SpecialCodeIndex::VMIN] = 0;
@@ -65,18 +70,22 @@ fn read(terminal: &mut File) -> io::Result<Typed> {
         };
         bytes.iter().take(read).for_each(|byte| typed.take(*byte));
         // A terminal that has gone says so at once.
-        let gone = read == 0 && begun.elapsed() < Duration::from_millis(100 * u64::from(SILENCE)) / 2;
+        let gone =
+            read == 0 && begun.elapsed() < Duration::from_millis(100 * u64::from(SILENCE)) / 2;
         if typed.interrupted || gone || read == 0 && typed.is_whole() {
             return Ok(typed);
         }
     }
 }
 
-/// `27 lines, 1,704 bytes` and the line's end; nothing for a single line, whose length is nobody's business.
+/// `27 lines, 1,704 bytes` and the line's end; nothing for a single line, whose length is nobody's
+/// business.
 fn summary(secret: &[u8]) -> String {
     match secret.split_inclusive(|byte| *byte == b'\n').count() {
         0 | 1 => String::new(),
-        lines => format!("{}, {}\n", exactly(lines as u64, "line"), exactly(secret.len() as u64, "byte")),
+        lines => {
+            format!("{}, {}\n", exactly(lines as u64, "line"), exactly(secret.len() as u64, "byte"))
+        }
     }
 }
 
@@ -101,7 +110,15 @@ impl Default for Typed {
     fn default() -> Self {
         // One byte more than a secret can have, and the end of a last line.
         let bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
-        Self { bytes, mark: Vec::new(), pasting: false, pasted: false, ended: false, over: false, interrupted: false }
+        Self {
+            bytes,
+            mark: Vec::new(),
+            pasting: false,
+            pasted: false,
+            ended: false,
+            over: false,
+            interrupted: false,
+        }
     }
 }
 
@@ -137,15 +154,27 @@ impl Typed {
             b'\r' | b'\n' if self.pasted && !self.pasting => self.ended = true,
             b'\r' => self.push(b'\n'),
             CTRL_U if !self.pasting => {
-                let line = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                let line =
+                    self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
                 self.bytes.truncate(line);
             }
             CTRL_W if !self.pasting => {
-                let word = self.bytes.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(0, |last| last + 1);
-                let begin = self.bytes.iter().take(word).rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+                let word = self
+                    .bytes
+                    .iter()
+                    .rposition(|byte| !matches!(byte, b' ' | b'\t'))
+                    .map_or(0, |last| last + 1);
+                let begin = self
+                    .bytes
+                    .iter()
+                    .take(word)
+                    .rposition(u8::is_ascii_whitespace)
+                    .map_or(0, |blank| blank + 1);
                 self.bytes.truncate(begin);
             }
-            _ if BACKSPACE.contains(&byte) && !self.pasting => while self.bytes.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {},
+            _ if BACKSPACE.contains(&byte) && !self.pasting => {
+                while self.bytes.pop().is_some_and(|byte| byte & 0xC0 == 0x80) {}
+            }
             _ => self.push(byte),
         }
     }
@@ -161,16 +190,26 @@ impl Typed {
 
     /// True if all is there once the terminal is silent.
     fn is_whole(&self) -> bool {
-        self.ended || !self.pasting && (self.over || self.bytes.contains(&b'\n') && !self.is_within_block())
+        self.ended
+            || !self.pasting
+                && (self.over || self.bytes.contains(&b'\n') && !self.is_within_block())
     }
 
     fn is_within_block(&self) -> bool {
-        let ends = |line: &[u8]| line.starts_with(BLOCK.1) && line.trim_ascii_end().ends_with(b"-----") && line.len() > BLOCK.1.len();
+        let ends = |line: &[u8]| {
+            line.starts_with(BLOCK.1)
+                && line.trim_ascii_end().ends_with(b"-----")
+                && line.len() > BLOCK.1.len()
+        };
         let lines = self.bytes.split(|byte| *byte == b'\n');
-        lines.fold(false, |within, line| if within { !ends(line) } else { line.starts_with(BLOCK.0) })
+        lines.fold(
+            false,
+            |within, line| if within { !ends(line) } else { line.starts_with(BLOCK.0) },
+        )
     }
 
-    /// The secret: a single line without its end; a key or certificate with that of its last line, as they are in a file.
+    /// The secret: a single line without its end; a key or certificate with that of its last line,
+    /// as they are in a file.
     fn end(mut self) -> Zeroizing<Vec<u8>> {
         let text = self.bytes.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 1);
         if !self.bytes.iter().take(text).any(|byte| *byte == b'\n') {
@@ -241,6 +280,9 @@ mod tests {
     #[test]
     fn several_lines_are_counted() {
         assert_eq!(summary(b"one"), "");
-        assert_eq!(summary(&[b"x\n".repeat(26), vec![b'y'; 1_652]].concat()), "27 lines, 1,704 bytes\n");
+        assert_eq!(
+            summary(&[b"x\n".repeat(26), vec![b'y'; 1_652]].concat()),
+            "27 lines, 1,704 bytes\n"
+        );
     }
 }

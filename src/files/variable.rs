@@ -1,14 +1,16 @@
-//! Names of environment variables: which the other side may choose, and which are the agents' own. One list, for what is received and for
-//! what is sent.
+//! Names of environment variables: which the other side may choose, and which are the agents' own.
+//! One list, for what is received and for what is sent.
 
 use super::secret_source::is_variable;
 use crate::failure::{Failure, Kind};
 
-/// Ends of the names of credentials: such a variable is read by the program that needs it, and makes no other run.
+/// Ends of the names of credentials: such a variable is read by the program that needs it, and
+/// makes no other run.
 const FORMS: [&str; 6] = ["_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_CREDENTIALS", "_DSN"];
 
-/// Beginnings of the names by which an agent, a model service or this program is led: whose account pays and reads along, and what is
-/// allowed. With somebody else's key, an agent's work goes to them.
+/// Beginnings of the names by which an agent, a model service or this program is led: whose account
+/// pays and reads along, and what is allowed. With somebody else's key, an agent's work goes to
+/// them.
 const AGENTS: &[&str] = &[
     "ANTHROPIC_",
     "CLAUDE",
@@ -85,7 +87,10 @@ pub struct Accepted(Vec<String>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unaccepted {
     /// It has no credential's form.
-    #[error("is not called as a credential is (*_KEY, *_TOKEN, *_SECRET, *_PASSWORD, *_CREDENTIALS, *_DSN)")]
+    #[error(
+        "is not called as a credential is (*_KEY, *_TOKEN, *_SECRET, *_PASSWORD, *_CREDENTIALS, \
+        *_DSN)"
+    )]
     NoCredential,
     /// It is one of [`is_agents`].
     #[error("is by whom an agent, a model service or pinhole is paid or led")]
@@ -100,18 +105,23 @@ impl Accepted {
     pub fn new(names: &[String]) -> Result<Self, Failure> {
         match names.iter().all(|name| is_variable(name)) {
             true => Ok(Self(names.to_vec())),
-            false => Err(Failure::new(Kind::Usage, "what was given to --accept-env is no name of an environment variable")
-                .next("name it as in --accept-env DATABASE_URL")),
+            false => Err(Failure::new(
+                Kind::Usage,
+                "what was given to --accept-env is no name of an environment variable",
+            )
+            .next("name it as in --accept-env DATABASE_URL")),
         }
     }
 
-    /// Judges a name that the other side has chosen, or may have talked an agent into. An allow-list: nobody can know all the names by
-    /// which programs run others.
+    /// Judges a name that the other side has chosen, or may have talked an agent into. An
+    /// allow-list: nobody can know all the names by which programs run others.
     ///
     /// # Errors
     /// [`Unaccepted`], unless it is listed.
     pub fn judge(&self, name: &str) -> Result<(), Unaccepted> {
-        let upper = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let upper = name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         let stem = FORMS.iter().find_map(|form| name.strip_suffix(form));
         match stem {
             _ if self.0.iter().any(|listed| listed == name) => Ok(()),
@@ -129,7 +139,15 @@ mod tests {
     #[test]
     fn only_a_credentials_name_is_taken_or_one_that_is_listed() {
         let none = Accepted::default();
-        for name in ["API_KEY", "GH_TOKEN", "CLIENT_SECRET", "DB_PASSWORD", "S3_CREDENTIALS", "SENTRY_DSN", "AWS_SECRET_ACCESS_KEY"] {
+        for name in [
+            "API_KEY",
+            "GH_TOKEN",
+            "CLIENT_SECRET",
+            "DB_PASSWORD",
+            "S3_CREDENTIALS",
+            "SENTRY_DSN",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
             assert_eq!(none.judge(name), Ok(()), "{name}");
         }
         let led = [
@@ -155,15 +173,35 @@ mod tests {
         for name in led {
             assert_eq!(none.judge(name), Err(Unaccepted::NoCredential), "{name}");
         }
-        for name in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "CODEX_API_KEY"]
-        {
+        for name in [
+            "ANTHROPIC_API_KEY",
+            "OPENAI_API_KEY",
+            "GEMINI_API_KEY",
+            "GOOGLE_API_KEY",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CODEX_API_KEY",
+        ] {
             assert_eq!(none.judge(name), Err(Unaccepted::Agents), "{name}");
         }
-        assert!(is_agents("PINHOLE_HOST_TOKEN") && is_agents("CLAUDECODE") && is_agents("anthropic_base_url") && !is_agents("API_KEY"));
-        assert!(["GOOGLE_MAPS_KEY", "MY_OPENAI_API_KEY", "GITHUB_TOKEN", "PINHOLE", ""].iter().all(|name| !is_agents(name)));
+        assert!(
+            is_agents("PINHOLE_HOST_TOKEN")
+                && is_agents("CLAUDECODE")
+                && is_agents("anthropic_base_url")
+                && !is_agents("API_KEY")
+        );
+        assert!(
+            ["GOOGLE_MAPS_KEY", "MY_OPENAI_API_KEY", "GITHUB_TOKEN", "PINHOLE", ""]
+                .iter()
+                .all(|name| !is_agents(name))
+        );
         let listed = Accepted::new(&["DATABASE_URL".into(), "OPENAI_API_KEY".into()]).unwrap();
-        assert_eq!((listed.judge("DATABASE_URL"), listed.judge("OPENAI_API_KEY")), (Ok(()), Ok(())));
+        assert_eq!(
+            (listed.judge("DATABASE_URL"), listed.judge("OPENAI_API_KEY")),
+            (Ok(()), Ok(()))
+        );
         assert_eq!(listed.judge("GEMINI_API_KEY"), Err(Unaccepted::Agents));
-        assert!(Accepted::new(&["A-B".into()]).is_err() && Accepted::new(&[String::new()]).is_err());
+        assert!(
+            Accepted::new(&["A-B".into()]).is_err() && Accepted::new(&[String::new()]).is_err()
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! A program of this side's that answers the other side's texts (`--on-message`): started anew for each, without a shell.
+//! A program of this side's that answers the other side's texts (`--on-message`): started anew for
+//! each, without a shell.
 //!
-//! A text is on its standard input and never in an argument or a variable. What it prints is the answer.
+//! A text is on its standard input and never in an argument or a variable. What it prints is the
+//! answer.
 
 mod pace;
 mod run;
@@ -12,16 +14,18 @@ pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// How long a handler may take unless `--handler-timeout` says otherwise: an agent thinks for a minute or two (issue of the handlers,
-/// DESIGN 4).
+/// How long a handler may take unless `--handler-timeout` says otherwise: an agent thinks for a
+/// minute or two (issue of the handlers, DESIGN 4).
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their answers. Two agents that thank each other
-/// end soon.
+/// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their
+/// answers. Two agents that thank each other end soon.
 pub const TURNS: u32 = 20;
 
-/// Variables of the caller's environment that a handler gets: where it finds programs and its own settings, and how it shows text.
-/// Beside these, those that begin with `LC_` or `XDG_`, and `PINHOLE_NETWORK`, so that its network is no larger than ours.
-const PASSED: [&str; 10] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL", "PINHOLE_NETWORK"];
+/// Variables of the caller's environment that a handler gets: where it finds programs and its own
+/// settings, and how it shows text. Beside these, those that begin with `LC_` or `XDG_`, and
+/// `PINHOLE_NETWORK`, so that its network is no larger than ours.
+const PASSED: [&str; 10] =
+    ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL", "PINHOLE_NETWORK"];
 
 /// What a handler reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +75,24 @@ pub struct Facts {
 }
 
 impl Handler {
-    /// The program of this command line, which gets the variables `names` of our environment beside those that all get.
+    /// The program of this command line, which gets the variables `names` of our environment beside
+    /// those that all get.
     ///
     /// # Errors
-    /// Exit 2 if no program is named or found, or a variable is not set, or is one that nobody gets.
-    pub fn new(command: &[OsString], form: Form, limits: Limits, names: &[String]) -> Result<Self, Failure> {
+    /// Exit 2 if no program is named or found, or a variable is not set, or is one that nobody
+    /// gets.
+    pub fn new(
+        command: &[OsString],
+        form: Form,
+        limits: Limits,
+        names: &[String],
+    ) -> Result<Self, Failure> {
         let Some(program) = Program::named(command)? else {
-            return Err(Failure::new(Kind::Usage, "--on-message names no program").next("write it last: --on-message -- PROG ARG..."));
+            return Err(Failure::new(Kind::Usage, "--on-message names no program")
+                .next("write it last: --on-message -- PROG ARG..."));
         };
-        let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| passed(name)).collect();
+        let mut environment: Vec<(OsString, OsString)> =
+            std::env::vars_os().filter(|(name, _)| passed(name)).collect();
         for name in names {
             environment.push(asked_for(name)?);
         }
@@ -98,11 +111,15 @@ fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
     let wrong = |kind, detail: String| Failure::new(kind, detail);
     if !is_variable(name) {
         // Not repeated: it may be NAME=VALUE.
-        return Err(wrong(Kind::NoSuchVariable, "what was given to --handler-env is no name of an environment variable".into())
-            .next("name it as in --handler-env API_KEY, without $ and without a value"));
+        return Err(wrong(
+            Kind::NoSuchVariable,
+            "what was given to --handler-env is no name of an environment variable".into(),
+        )
+        .next("name it as in --handler-env API_KEY, without $ and without a value"));
     }
     if is_withheld(name) {
-        return Err(wrong(Kind::Usage, format!("{name} is no business of a handler's")).next("leave it out"));
+        return Err(wrong(Kind::Usage, format!("{name} is no business of a handler's"))
+            .next("leave it out"));
     }
     let value = std::env::var_os(name).ok_or_else(|| {
         wrong(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))

@@ -1,4 +1,5 @@
-//! How often something may begin that costs money, as a run of a handler does: two that answer each other would otherwise spin.
+//! How often something may begin that costs money, as a run of a handler does: two that answer each
+//! other would otherwise spin.
 
 use pinhole_protocol::time::Instant;
 use std::collections::VecDeque;
@@ -32,7 +33,11 @@ impl Pace {
     /// When the next run may begin; in the past if it may at once.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        if self.begun.len() < self.most { None } else { self.begun.front().map(|first| first.after(MINUTE)) }
+        if self.begun.len() < self.most {
+            None
+        } else {
+            self.begun.front().map(|first| first.after(MINUTE))
+        }
     }
 
     /// A run begins.
@@ -64,7 +69,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_minute_has_more_than_six(gaps in proptest::collection::vec(0u64..30_000, 1..60)) {
-            let (mut pace, mut now, mut begun) = (Pace::default(), Instant::from_millis(0), Vec::new());
+            let (mut pace, mut now, mut begun) =
+                (Pace::default(), Instant::from_millis(0), Vec::new());
             for gap in gaps {
                 now = now.after(Duration::from_millis(gap));
                 now = pace.next().map_or(now, |next| next.max(now));

@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long output may still come when the program has ended and all of its group with it: what is in the pipe is there at once. Only a
-/// process that has left the group could go on.
+/// How long output may still come when the program has ended and all of its group with it: what is
+/// in the pipe is there at once. Only a process that has left the group could go on.
 const REST: Duration = Duration::from_secs(1);
 /// Bytes of the longest line end, which is no part of the answer.
 const LINE_END: usize = 2;
@@ -30,29 +30,39 @@ enum Came {
 }
 
 impl Handler {
-    /// Hands over a message and returns the answer, without one line end behind it; nothing if that is empty. The program leads a process
-    /// group of its own, all of which is killed when the program ends, takes too long, says too much, or is given up.
+    /// Hands over a message and returns the answer, without one line end behind it; nothing if that
+    /// is empty. The program leads a process group of its own, all of which is killed when the
+    /// program ends, takes too long, says too much, or is given up.
     ///
     /// # Errors
-    /// `handler-timeout` if it takes too long; `handler-failed` if it cannot be run, ends otherwise than with 0, or prints what is no text
-    /// or too long for a message. Then what it has printed is no answer.
+    /// `handler-timeout` if it takes too long; `handler-failed` if it cannot be run, ends otherwise
+    /// than with 0, or prints what is no text or too long for a message. Then what it has printed
+    /// is no answer.
     pub async fn run(&self, message: Vec<u8>, facts: Facts) -> Result<Option<String>, Failure> {
         let failed = |what: &str| self.failure(Kind::HandlerFailed, what);
-        let too_much = || failed(&format!("printed more than the {} bytes of one message", Body::MAX)).next(INSTEAD);
+        let too_much = || {
+            failed(&format!("printed more than the {} bytes of one message", Body::MAX))
+                .next(INSTEAD)
+        };
         let (status, said) = match timeout(self.timeout, came(self.command(facts), message)).await {
             Err(_) => {
                 let what = format!("did not end within {} s and was ended", self.timeout.as_secs());
-                return Err(self.failure(Kind::HandlerTimeout, &what).next("--handler-timeout gives it longer"));
+                return Err(self
+                    .failure(Kind::HandlerTimeout, &what)
+                    .next("--handler-timeout gives it longer"));
             }
             Ok(Err(error)) => {
-                return Err(failed(&format!("could not be run: {error}")).next("run it by hand, with a message on its standard input"));
+                return Err(failed(&format!("could not be run: {error}"))
+                    .next("run it by hand, with a message on its standard input"));
             }
             Ok(Ok(Came::TooMuch)) => return Err(too_much()),
             Ok(Ok(Came::Ended(status, said))) => (status, said),
         };
         if !status.success() {
-            return Err(failed(&format!("ended with {status}"))
-                .next("its standard error says more; run it by hand, with a message on its standard input"));
+            return Err(failed(&format!("ended with {status}")).next(
+                "its standard error says more; run it by hand, with a message on its \
+                      standard input",
+            ));
         }
         let Ok(mut answer) = String::from_utf8(said) else {
             return Err(failed("printed what is not UTF-8").next(INSTEAD));
@@ -87,7 +97,10 @@ impl Handler {
 
     /// Its arguments are not repeated: they can hold a token.
     fn failure(&self, kind: Kind, what: &str) -> Failure {
-        Failure::new(kind, format!("the handler {:?} {what}, so that message has no answer", self.program.name()))
+        Failure::new(
+            kind,
+            format!("the handler {:?} {what}, so that message has no answer", self.program.name()),
+        )
     }
 }
 
@@ -121,14 +134,18 @@ async fn came(mut command: Command, message: Vec<u8>) -> io::Result<Came> {
     }
 }
 
-/// Writes the message. A program that does not want all of it says with its status whether it had enough.
+/// Writes the message. A program that does not want all of it says with its status whether it had
+/// enough.
 async fn feed(input: Option<ChildStdin>, message: &[u8]) {
     if let Some(mut input) = input {
         let _ = input.write_all(message).await;
     }
 }
 
-async fn more(output: &mut Option<tokio::process::ChildStdout>, said: &mut Vec<u8>) -> io::Result<usize> {
+async fn more(
+    output: &mut Option<tokio::process::ChildStdout>,
+    said: &mut Vec<u8>,
+) -> io::Result<usize> {
     match output {
         Some(output) => output.read_buf(said).await,
         None => pending().await,
@@ -154,7 +171,8 @@ mod tests {
 
     fn handler(script: &str, timeout: Duration) -> Handler {
         let command: Vec<OsString> = ["sh", "-c", script].iter().map(OsString::from).collect();
-        Handler::new(&command, Form::Text, Limits { timeout, turns: TURNS, once: false }, &[]).unwrap()
+        Handler::new(&command, Form::Text, Limits { timeout, turns: TURNS, once: false }, &[])
+            .unwrap()
     }
 
     async fn run(script: &str, message: &str) -> Result<Option<String>, Failure> {
@@ -170,9 +188,22 @@ mod tests {
     #[tokio::test]
     async fn what_is_said_comes_back_as_it_was() {
         let message = "two\nlines \"$(id)\" `id` \\ '%s' \0 \u{202e} é\r\n";
-        assert_eq!(run("cat", message).await.unwrap().unwrap(), "two\nlines \"$(id)\" `id` \\ '%s' \0 \u{202e} é");
-        for (printed, answer) in [("", None), ("\\n", None), ("\\r\\n", None), ("a\\n\\n", Some("a\n")), ("  ", Some("  "))] {
-            assert_eq!(run(&format!("printf '{printed}'"), "x").await.unwrap().as_deref(), answer, "{printed}");
+        assert_eq!(
+            run("cat", message).await.unwrap().unwrap(),
+            "two\nlines \"$(id)\" `id` \\ '%s' \0 \u{202e} é"
+        );
+        for (printed, answer) in [
+            ("", None),
+            ("\\n", None),
+            ("\\r\\n", None),
+            ("a\\n\\n", Some("a\n")),
+            ("  ", Some("  ")),
+        ] {
+            assert_eq!(
+                run(&format!("printf '{printed}'"), "x").await.unwrap().as_deref(),
+                answer,
+                "{printed}"
+            );
         }
     }
 
@@ -192,7 +223,9 @@ mod tests {
         assert_eq!(word(run("echo half; exit 3", "x").await), Kind::HandlerFailed);
         assert_eq!(word(run("echo half; kill -9 $$", "x").await), Kind::HandlerFailed);
         assert_eq!(word(run("printf '\\377'", "x").await), Kind::HandlerFailed);
-        let late = handler("echo half; sleep 1000", Duration::from_millis(200)).run(b"x".to_vec(), facts()).await;
+        let late = handler("echo half; sleep 1000", Duration::from_millis(200))
+            .run(b"x".to_vec(), facts())
+            .await;
         assert_eq!(word(late), Kind::HandlerTimeout);
     }
 
@@ -200,7 +233,9 @@ mod tests {
     async fn what_it_leaves_behind_is_ended_with_it() {
         // It holds standard output open, so that without its end there would be none of the answer.
         let answer = run("sleep 1000 & echo $!", "x").await.unwrap().unwrap();
-        let gone = || std::fs::read(format!("/proc/{answer}/cmdline")).map_or(true, |line| line.is_empty());
+        let gone = || {
+            std::fs::read(format!("/proc/{answer}/cmdline")).map_or(true, |line| line.is_empty())
+        };
         let until = std::time::Instant::now() + Duration::from_secs(60);
         while !gone() {
             assert!(std::time::Instant::now() < until, "{answer} still runs");
@@ -213,10 +248,18 @@ mod tests {
     #[tokio::test]
     async fn its_environment_is_what_it_needs() {
         let said = run("env", "x").await.unwrap().unwrap();
-        let names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        let names: Vec<&str> =
+            said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
         assert!(names.contains(&"PATH") && names.contains(&"PINHOLE_AGENT"), "{said}");
-        assert!(said.contains("PINHOLE_CHANNEL=9471\n") && said.contains("PINHOLE_TURN=3"), "{said}");
+        assert!(
+            said.contains("PINHOLE_CHANNEL=9471\n") && said.contains("PINHOLE_TURN=3"),
+            "{said}"
+        );
         // cargo sets this for every test.
-        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !names.contains(&"CARGO_MANIFEST_DIR"), "{said}");
+        assert!(
+            std::env::var_os("CARGO_MANIFEST_DIR").is_some()
+                && !names.contains(&"CARGO_MANIFEST_DIR"),
+            "{said}"
+        );
     }
 }

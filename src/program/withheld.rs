@@ -1,8 +1,11 @@
-//! Variables of agents' clients that no program gets which this one starts: an exact list, as clients set them for their commands (Claude
-//! Code 2.1.332, Codex 0.171.0, OpenCode 1.18.33, Gemini CLI 0.61.0) or name them in themselves. What else is set is a person's and stays:
-//! keys and addresses of model services, settings, `CLAUDECODE` and its like, which only say that an agent is here.
+//! Variables of agents' clients that no program gets which this one starts: an exact list, as
+//! clients set them for their commands (Claude Code 2.1.332, Codex 0.171.0, OpenCode 1.18.33,
+//! Gemini CLI 0.61.0) or name them in themselves. What else is set is a person's and stays: keys
+//! and addresses of model services, settings, `CLAUDECODE` and its like, which only say that an
+//! agent is here.
 
-/// Keys, sockets and places of an agent's session: who has them speaks as the agent, or changes what its next commands are.
+/// Keys, sockets and places of an agent's session: who has them speaks as the agent, or changes
+/// what its next commands are.
 pub(super) const KEYS: [&str; 35] = [
     "CLAUDE_BG_AUTH_SNAPSHOT_PATH",
     "CLAUDE_BG_PTY_AUTH",
@@ -52,7 +55,8 @@ pub(super) const IDS: [&str; 7] = [
     "GEMINI_SESSION_ID",
 ];
 
-/// What an agent's client itself logs in with. A handler that is such a client gets it by its name alone (`--handler-env`).
+/// What an agent's client itself logs in with. A handler that is such a client gets it by its name
+/// alone (`--handler-env`).
 pub(super) const LOGINS: [&str; 9] = [
     "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
     "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",

@@ -37,7 +37,8 @@ impl Nameplate {
     /// Reads a code number: decimal digits without a leading zero and nothing else.
     ///
     /// # Errors
-    /// [`CodeFault::NoNumber`] if `text` is no such number, [`CodeFault::Number`] if it is one that no code has.
+    /// [`CodeFault::NoNumber`] if `text` is no such number, [`CodeFault::Number`] if it is one that
+    /// no code has.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         if text.is_empty() || !text.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(CodeError::new(CodeFault::NoNumber));
@@ -73,8 +74,9 @@ impl fmt::Display for Nameplate {
     }
 }
 
-/// The words of a code, canonical. They leave the machine in no form but the SPAKE2 share and tags keyed by its result, so there is no
-/// way to print, compare or copy them, and a handshake that risks them consumes them.
+/// The words of a code, canonical. They leave the machine in no form but the SPAKE2 share and tags
+/// keyed by its result, so there is no way to print, compare or copy them, and a handshake that
+/// risks them consumes them.
 pub struct Password(Zeroizing<String>);
 
 impl Password {
@@ -101,25 +103,38 @@ impl Code {
     ///
     /// # Errors
     /// [`CodeFault::TooFewWords`] or [`CodeFault::TooManyWords`] if `words` is not in [`WORDS`].
-    pub fn generate(nameplate: Nameplate, words: usize, rng: &mut (impl RngCore + CryptoRng)) -> Result<Self, CodeError> {
+    pub fn generate(
+        nameplate: Nameplate,
+        words: usize,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Self, CodeError> {
         Self::new(nameplate, (0..words).map(|_| wordlist::draw(rng)).map(Ok))
     }
 
-    /// Reads a code as people type it: a number and whole words in any case, with spaces or dashes between and around them.
+    /// Reads a code as people type it: a number and whole words in any case, with spaces or dashes
+    /// between and around them.
     ///
     /// # Errors
-    /// Any [`CodeFault`] but those of an address. An unknown word is named, with what it was probably meant to be.
+    /// Any [`CodeFault`] but those of an address. An unknown word is named, with what it was
+    /// probably meant to be.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         if text.trim_end().ends_with(|letter: char| separates(letter) && !letter.is_whitespace()) {
             return Err(CodeError::new(CodeFault::Unfinished));
         }
         let mut parts = text.split(separates).filter(|part| !part.is_empty());
         let nameplate = Nameplate::parse(parts.next().unwrap_or_default())?;
-        Self::new(nameplate, parts.map(|typed| wordlist::find(typed).ok_or_else(|| CodeError::unknown(typed))))
+        Self::new(
+            nameplate,
+            parts.map(|typed| wordlist::find(typed).ok_or_else(|| CodeError::unknown(typed))),
+        )
     }
 
-    fn new(nameplate: Nameplate, words: impl Iterator<Item = Result<&'static str, CodeError>>) -> Result<Self, CodeError> {
-        // Room for the longest code, so that no smaller buffer is left behind unwiped while it grows: a word has at most 10 letters.
+    fn new(
+        nameplate: Nameplate,
+        words: impl Iterator<Item = Result<&'static str, CodeError>>,
+    ) -> Result<Self, CodeError> {
+        // Room for the longest code, so that no smaller buffer is left behind unwiped while it
+        // grows: a word has at most 10 letters.
         let mut canonical = Zeroizing::new(String::with_capacity(WORDS.end().saturating_mul(11)));
         let mut count: usize = 0;
         for word in words {
@@ -149,8 +164,9 @@ impl Code {
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
         let number = self.nameplate.to_string();
-        let mut code =
-            Zeroizing::new(String::with_capacity(number.len().saturating_add(1).saturating_add(self.password.canonical().len())));
+        let mut code = Zeroizing::new(String::with_capacity(
+            number.len().saturating_add(1).saturating_add(self.password.canonical().len()),
+        ));
         code.push_str(&number);
         code.push('-');
         code.push_str(self.password.canonical());
@@ -164,7 +180,8 @@ impl Code {
     }
 }
 
-/// Spaces and dashes of every kind: word processors and phones turn `-` into longer ones (U+2010 to U+2015, U+2212).
+/// Spaces and dashes of every kind: word processors and phones turn `-` into longer ones (U+2010 to
+/// U+2015, U+2212).
 fn separates(letter: char) -> bool {
     matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}') || letter.is_whitespace()
 }

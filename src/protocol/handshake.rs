@@ -1,8 +1,10 @@
-//! The handshake: from the words both sides know, or a conversation's secret, to the keys of one link (SPEC 3).
+//! The handshake: from the words both sides know, or a conversation's secret, to the keys of one
+//! link (SPEC 3).
 //!
-//! One type per state, named for what it holds and consumed by the step that ends it. Whoever has a `Sealer` has verified a tag. The
-//! code's words are a [`Password`](crate::code::Password), which the only two steps that risk it consume: a host's
-//! [`Judge::judge`] of a complete guess, and a joiner's [`Joiner::confirm`]. Bytes in, bytes out: nothing here waits or sends.
+//! One type per state, named for what it holds and consumed by the step that ends it. Whoever has a
+//! `Sealer` has verified a tag. The code's words are a [`Password`](crate::code::Password), which
+//! the only two steps that risk it consume: a host's [`Judge::judge`] of a complete guess, and a
+//! joiner's [`Joiner::confirm`]. Bytes in, bytes out: nothing here waits or sends.
 
 mod frame;
 mod hello;

@@ -14,9 +14,15 @@ use zeroize::Zeroize;
 /// The protocol's name in everything that is hashed.
 pub(crate) const APP: &[u8] = b"pinhole/1";
 
-/// SHA-256 over both sides' view of a handshake, each part behind its length as `u16` (SPEC 3.5). Sides that differ in one byte of it
-/// get keys that have nothing in common.
-pub(crate) fn transcript(context: &[u8], hello_host: &[u8], hello_joiner: &[u8], share_host: &[u8], share_joiner: &[u8]) -> [u8; 32] {
+/// SHA-256 over both sides' view of a handshake, each part behind its length as `u16` (SPEC 3.5).
+/// Sides that differ in one byte of it get keys that have nothing in common.
+pub(crate) fn transcript(
+    context: &[u8],
+    hello_host: &[u8],
+    hello_joiner: &[u8],
+    share_host: &[u8],
+    share_joiner: &[u8],
+) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [APP, context, hello_host, hello_joiner, share_host, share_joiner] {
         // Every part is at most a handshake body, 1 KiB.
@@ -38,7 +44,8 @@ impl Keys {
         keys
     }
 
-    /// The tag by which `role` proves that it has these keys. No MAC is computed over anything: the transcript is in the keys.
+    /// The tag by which `role` proves that it has these keys. No MAC is computed over anything: the
+    /// transcript is in the keys.
     pub(crate) fn confirmation(&self, role: Role) -> SecretBytes<32> {
         match role {
             Role::Host => expand(&self.0, &[b"confirm host"]),
@@ -56,7 +63,10 @@ impl Keys {
 
     /// What later links of the conversation are made with; only of the code's handshake.
     pub(crate) fn resume(&self) -> ResumeSecret {
-        ResumeSecret { secret: expand(&self.0, &[b"resume"]), conversation: *expand(&self.0, &[b"conversation id"]).expose() }
+        ResumeSecret {
+            secret: expand(&self.0, &[b"resume"]),
+            conversation: *expand(&self.0, &[b"conversation id"]).expose(),
+        }
     }
 
     /// The source of the words, once the host's nonce is known; only of the code's handshake.
@@ -68,22 +78,25 @@ impl Keys {
 /// HKDF-Expand (RFC 5869, 2.3) to `N` bytes, the info in pieces.
 pub(crate) fn expand<const N: usize>(key: &SecretBytes<32>, info: &[&[u8]]) -> SecretBytes<N> {
     let mut output = [0; N];
-    let expanded = Hkdf::<Sha256>::from_prk(key.expose()).is_ok_and(|hkdf| hkdf.expand_multi_info(info, &mut output).is_ok());
-    // Only a key under 32 bytes or an N over 8,160 is refused, and neither exists; going on with zeros would be worse than ending.
+    let expanded = Hkdf::<Sha256>::from_prk(key.expose())
+        .is_ok_and(|hkdf| hkdf.expand_multi_info(info, &mut output).is_ok());
+    // Only a key under 32 bytes or an N over 8,160 is refused, and neither exists; going on with
+    // zeros would be worse than ending.
     assert!(expanded);
     let secret = SecretBytes::new(output);
     output.zeroize();
     secret
 }
 
-/// The secret of a conversation, 256 bits, and its id. It comes from the code's handshake, makes every later link (SPEC 3.9), is never
-/// replaced and never stored.
+/// The secret of a conversation, 256 bits, and its id. It comes from the code's handshake, makes
+/// every later link (SPEC 3.9), is never replaced and never stored.
 pub struct ResumeSecret {
     secret: SecretBytes<32>,
     conversation: [u8; 32],
 }
 
-/// Where a link's two sides look for each other. What is seen of a direct link is not what a relay knows.
+/// Where a link's two sides look for each other. What is seen of a direct link is not what a relay
+/// knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meeting {
     /// At a listener.
@@ -117,7 +130,8 @@ impl ResumeSecret {
     }
 }
 
-/// The host's part of the verification words: 32 bytes, fresh in every handshake with a code (SPEC 3.5).
+/// The host's part of the verification words: 32 bytes, fresh in every handshake with a code
+/// (SPEC 3.5).
 pub(crate) struct VerifierNonce(SecretBytes<32>);
 
 impl VerifierNonce {
@@ -139,8 +153,8 @@ fn digest(nonce: &[u8; 32]) -> [u8; 32] {
     Sha256::new().chain_update(b"pinhole/1 verifier").chain_update(nonce).finalize().into()
 }
 
-/// The commitment that the verification words hang on (SPEC 3.5). Its nonce is fixed before the host sees message 2, and unknown to the
-/// joiner when it sends that: neither can choose the words.
+/// The commitment that the verification words hang on (SPEC 3.5). Its nonce is fixed before the
+/// host sees message 2, and unknown to the joiner when it sends that: neither can choose the words.
 pub struct Commitment {
     keys: Keys,
     end: End,
@@ -167,10 +181,12 @@ impl Commitment {
         Self { keys, end: End::Joiner(digest) }
     }
 
-    /// Both ends of one, host's first, over keys that no handshake has made: for simulated conversations.
+    /// Both ends of one, host's first, over keys that no handshake has made: for simulated
+    /// conversations.
     #[must_use]
     pub fn simulated(keys: [u8; 32], nonce: [u8; 32]) -> (Self, Self) {
-        let (nonce, keys) = (VerifierNonce(SecretBytes::new(nonce)), || Keys(SecretBytes::new(keys)));
+        let (nonce, keys) =
+            (VerifierNonce(SecretBytes::new(nonce)), || Keys(SecretBytes::new(keys)));
         let joiner = Self::joiner(keys(), nonce.digest());
         (Self::host(keys(), nonce), joiner)
     }
@@ -202,14 +218,20 @@ impl Commitment {
     }
 }
 
-/// What both ends of a confirmed code handshake have in common and nobody between them has: shown as words under `--verify`.
+/// What both ends of a confirmed code handshake have in common and nobody between them has: shown
+/// as words under `--verify`.
 pub struct Verifier(SecretBytes<32>);
 
 impl Verifier {
     /// Four words, 41 bits: the big-endian `u64`s of the 32 bytes, modulo the word list (SPEC 3.5).
     #[must_use]
     pub fn words(&self) -> [&'static str; 4] {
-        let mut numbers = self.0.expose().chunks_exact(8).filter_map(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let mut numbers = self
+            .0
+            .expose()
+            .chunks_exact(8)
+            .filter_map(|bytes| bytes.try_into().ok())
+            .map(u64::from_be_bytes);
         [(); 4].map(|()| wordlist::at(numbers.next().unwrap_or_default()))
     }
 }

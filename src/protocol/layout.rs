@@ -1,7 +1,8 @@
 //! Positions: the bytes of a transfer laid end to end, entry after entry (SPEC 7.2).
 //!
-//! Credit, grants and what is written are ranges of positions, so ten thousand small files and one large one are the same thing to
-//! the protocol. Only parts that are not yet written are kept, so a million entries cost what a few thousand do.
+//! Credit, grants and what is written are ranges of positions, so ten thousand small files and one
+//! large one are the same thing to the protocol. Only parts that are not yet written are kept, so a
+//! million entries cost what a few thousand do.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -39,7 +40,8 @@ pub struct Place {
 pub struct TooLarge;
 
 impl Layout {
-    /// Appends a part whose entries have these sizes, in order; a folder has size 0, a stream [`u64::MAX`] less its position.
+    /// Appends a part whose entries have these sizes, in order; a folder has size 0, a stream
+    /// [`u64::MAX`] less its position.
     ///
     /// # Errors
     /// [`TooLarge`], and nothing is appended, if a position would not fit.
@@ -76,7 +78,8 @@ impl Layout {
         self.forgotten.saturating_add(u32::try_from(self.parts.len()).unwrap_or(u32::MAX))
     }
 
-    /// The position after the last byte of the first `parts` parts; of all of them if there are fewer.
+    /// The position after the last byte of the first `parts` parts; of all of them if there are
+    /// fewer.
     #[must_use]
     pub fn end_of(&self, parts: u32) -> u64 {
         let kept = parts.saturating_sub(self.forgotten);
@@ -89,7 +92,9 @@ impl Layout {
     /// The entry and offset of `position`, if it lies in a part that is still kept.
     #[must_use]
     pub fn locate(&self, position: u64) -> Option<Place> {
-        let part = self.parts.iter().rev().find(|part| part.start <= position && part.ends.last().is_some_and(|end| position < *end))?;
+        let part = self.parts.iter().rev().find(|part| {
+            part.start <= position && part.ends.last().is_some_and(|end| position < *end)
+        })?;
         let index = part.ends.partition_point(|end| *end <= position);
         let end = *part.ends.get(index)?;
         let start = part.start_of(index)?;
@@ -100,7 +105,8 @@ impl Layout {
         })
     }
 
-    /// The positions of an entry's bytes, if it is in a part that is still kept; empty for a folder or an empty file.
+    /// The positions of an entry's bytes, if it is in a part that is still kept; empty for a folder
+    /// or an empty file.
     #[must_use]
     pub fn span(&self, entry: u32) -> Option<core::ops::Range<u64>> {
         let part = self.parts.iter().rev().find(|part| part.first <= entry)?;
@@ -108,9 +114,14 @@ impl Layout {
         Some(part.start_of(index)?..*part.ends.get(index)?)
     }
 
-    /// Forgets the parts of which every byte lies below `position`, and returns how many parts that makes in all.
+    /// Forgets the parts of which every byte lies below `position`, and returns how many parts that
+    /// makes in all.
     pub fn forget_below(&mut self, position: u64) -> u32 {
-        while self.parts.front().is_some_and(|part| part.ends.last().is_none_or(|end| *end <= position)) {
+        while self
+            .parts
+            .front()
+            .is_some_and(|part| part.ends.last().is_none_or(|end| *end <= position))
+        {
             self.parts.pop_front();
             self.forgotten = self.forgotten.saturating_add(1);
         }
@@ -147,7 +158,19 @@ mod tests {
         let found: std::vec::Vec<_> = places.iter().map(|p| (p.entry, p.offset, p.left)).collect();
         assert_eq!(
             found,
-            [(1, 0, 3), (1, 1, 2), (1, 2, 1), (3, 0, 5), (3, 1, 4), (3, 2, 3), (3, 3, 2), (3, 4, 1), (6, 0, 2), (6, 1, 1), (8, 0, 1)]
+            [
+                (1, 0, 3),
+                (1, 1, 2),
+                (1, 2, 1),
+                (3, 0, 5),
+                (3, 1, 4),
+                (3, 2, 3),
+                (3, 3, 2),
+                (3, 4, 1),
+                (6, 0, 2),
+                (6, 1, 1),
+                (8, 0, 1)
+            ]
         );
         for (position, place) in (0u64..).zip(places) {
             assert_eq!(layout.span(place.entry).unwrap().start + place.offset, position);
@@ -155,7 +178,16 @@ mod tests {
         assert_eq!(layout.locate(11), None);
         assert_eq!(layout.span(4), Some(8..8));
         assert_eq!(layout.span(9), None);
-        assert_eq!([layout.end_of(0), layout.end_of(1), layout.end_of(2), layout.end_of(3), layout.end_of(9)], [0, 8, 8, 11, 11]);
+        assert_eq!(
+            [
+                layout.end_of(0),
+                layout.end_of(1),
+                layout.end_of(2),
+                layout.end_of(3),
+                layout.end_of(9)
+            ],
+            [0, 8, 8, 11, 11]
+        );
     }
 
     #[test]

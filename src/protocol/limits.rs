@@ -7,14 +7,17 @@ pub const VERSIONS: &[u16] = &[1];
 
 /// What this code can beyond version 1, a bit each (SPEC 3.2).
 pub const CAPABILITIES: u64 = FAITHFUL;
-/// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and 7.8).
+/// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
+/// 7.8).
 pub const FAITHFUL: u64 = 1;
 
-/// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200 bytes.
+/// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200
+/// bytes.
 pub const HANDSHAKE_BODY: usize = 1024;
 /// How long one handshake may take before it is closed (SPEC 3.7).
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// Handshakes that a host holds at once, so that a stranger's silence costs bounded memory (SPEC 3.7).
+/// Handshakes that a host holds at once, so that a stranger's silence costs bounded memory
+/// (SPEC 3.7).
 pub const PENDING_HANDSHAKES: usize = 16;
 /// Of those, how many may come from one [`crate::source::Source`].
 pub const PENDING_PER_SOURCE: usize = 4;
@@ -27,7 +30,8 @@ pub const JOINER_RETRIES: Duration = Duration::from_secs(15);
 /// A confirmed host that sees no valid record for this long gives the channel up.
 pub const FIRST_RECORD_TIME: Duration = Duration::from_secs(40);
 
-/// File bytes in one record: small enough to be sealed while another is written, large enough that per-record work does not count.
+/// File bytes in one record: small enough to be sealed while another is written, large enough that
+/// per-record work does not count.
 pub const CHUNK_DATA: usize = 65_536;
 /// Largest record plaintext: a chunk and its header, with room to grow (SPEC 4.1).
 pub const RECORD_PLAINTEXT: usize = CHUNK_DATA + 64;
@@ -35,7 +39,8 @@ pub const RECORD_PLAINTEXT: usize = CHUNK_DATA + 64;
 pub const TAG: usize = 16;
 /// Largest record ciphertext, which is also the largest length field accepted.
 pub const RECORD_CIPHERTEXT: usize = RECORD_PLAINTEXT + TAG;
-/// Plaintexts up to this length are padded to a multiple of [`PADDING_STEP`]: 4,096 bytes of text and its framing.
+/// Plaintexts up to this length are padded to a multiple of [`PADDING_STEP`]: 4,096 bytes of text
+/// and its framing.
 pub const PADDED: usize = 4_352;
 /// The steps of the padding.
 pub const PADDING_STEP: usize = 256;
@@ -48,10 +53,11 @@ pub const MESSAGE: usize = 1 << 20;
 pub const FRAGMENT: usize = 60_000;
 /// Bodies of texts and secrets that may be on their way or uncollected (SPEC 5.3).
 pub const WINDOW: u64 = 16 << 20;
-/// What each text or secret takes of the window beside its body, so that a flood of empty ones is bounded too: one step of padding.
+/// What each text or secret takes of the window beside its body, so that a flood of empty ones is
+/// bounded too: one step of padding.
 pub const WINDOW_SHARE: u64 = 256;
-/// Messages that may go unacknowledged: twice what the smallest texts of a whole window are. A peer that takes them and never says so is
-/// broken.
+/// Messages that may go unacknowledged: twice what the smallest texts of a whole window are. A peer
+/// that takes them and never says so is broken.
 pub const UNACKNOWLEDGED: usize = 1 << 17;
 
 /// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4).
@@ -64,12 +70,13 @@ pub const PART_ENTRIES: usize = 1_000;
 pub const PART_BYTES: usize = 256 << 10;
 /// Parts that run ahead of the last registered one.
 pub const PARTS_AHEAD: u32 = 4;
-/// Parts said and not written to their end; the next is asked of the source only below this, so that a receiver that registers and never
-/// writes costs its sender little.
+/// Parts said and not written to their end; the next is asked of the source only below this, so
+/// that a receiver that registers and never writes costs its sender little.
 pub const PARTS_UNWRITTEN: usize = 8;
 /// Entries of one transfer.
 pub const ENTRIES: u32 = 1_000_000;
-/// Levels of a path, its item's own counted: what a receiver can still remove again, one level after another.
+/// Levels of a path, its item's own counted: what a receiver can still remove again, one level
+/// after another.
 pub const LEVELS: u32 = 4_096;
 /// Bytes of the names of a transfer's folders, which a receiver keeps to its end.
 pub const FOLDER_NAMES: usize = 64 << 20;
@@ -93,14 +100,15 @@ pub const PATH_ITEMS: usize = 1_000;
 pub const OPEN_FILES: usize = 64;
 /// Disjoint written ranges named in one state message; more than eight links can leave.
 pub const RANGES: usize = 64;
-/// Disjoint written ranges of one transfer. Holes of the smallest blocks, of 4 KiB with one of bytes between two, make 2,048 of a whole
-/// credit; more are single bytes, scattered to fill memory.
+/// Disjoint written ranges of one transfer. Holes of the smallest blocks, of 4 KiB with one of
+/// bytes between two, make 2,048 of a whole credit; more are single bytes, scattered to fill
+/// memory.
 pub const PIECES: usize = 64 * RANGES;
 
 /// Links of one conversation (SPEC 6).
 pub const LINKS: usize = 8;
-/// Control records that wait in a link: two of the longest messages, which keeps its threads busy. What it cannot take waits as state, of
-/// which the latest counts, and as messages.
+/// Control records that wait in a link: two of the longest messages, which keeps its threads busy.
+/// What it cannot take waits as state, of which the latest counts, and as messages.
 pub const LINK_RECORDS: usize = 36;
 /// Granted ranges of one transfer that wait in a link: the next comes before it has served these.
 pub const TRANSFER_GRANTS: usize = 4;

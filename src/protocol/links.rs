@@ -1,6 +1,10 @@
-//! The table of a conversation's links: which is in use, when each was heard of, when to beat (SPEC 6).
+//! The table of a conversation's links: which is in use, when each was heard of, when to beat
+//! (SPEC 6).
 
-use crate::limits::{BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINK_GRANTS, LINK_RECORDS, LINKS, SILENCE_FAST, SILENCE_SLOW, STALLED};
+use crate::limits::{
+    BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINK_GRANTS, LINK_RECORDS, LINKS, SILENCE_FAST,
+    SILENCE_SLOW, STALLED,
+};
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -89,10 +93,13 @@ impl Links {
 
     /// The link that what is sent goes over.
     pub(crate) fn in_use(&self) -> Option<LinkId> {
-        (0u8..).zip(&self.table).find_map(|(index, link)| link.as_ref().is_some_and(|link| link.used).then_some(LinkId(index)))
+        (0u8..).zip(&self.table).find_map(|(index, link)| {
+            link.as_ref().is_some_and(|link| link.used).then_some(LinkId(index))
+        })
     }
 
-    /// True if a link can take a control record: more would wait in it, where nothing later can replace or overtake them.
+    /// True if a link can take a control record: more would wait in it, where nothing later can
+    /// replace or overtake them.
     pub(crate) fn has_room(&self, id: LinkId) -> bool {
         self.room(id).is_some_and(|link| link.records > 0)
     }
@@ -159,7 +166,10 @@ impl Links {
         };
         if waited >= patience {
             Silence::Dead
-        } else if (work || link.peer_works) && waited >= STALLED && !core::mem::replace(&mut link.stalled, true) {
+        } else if (work || link.peer_works)
+            && waited >= STALLED
+            && !core::mem::replace(&mut link.stalled, true)
+        {
             Silence::Stalled
         } else {
             Silence::Fine
@@ -169,7 +179,9 @@ impl Links {
     /// The links that have had no valid record in the time that a first one may take.
     pub(crate) fn never_heard(&self, now: Instant) -> Option<LinkId> {
         (0u8..).zip(&self.table).find_map(|(index, link)| {
-            link.as_ref().is_some_and(|link| !link.heard && now.since(link.confirmed) >= FIRST_RECORD_TIME).then_some(LinkId(index))
+            link.as_ref()
+                .is_some_and(|link| !link.heard && now.since(link.confirmed) >= FIRST_RECORD_TIME)
+                .then_some(LinkId(index))
         })
     }
 
@@ -189,7 +201,8 @@ impl Links {
     /// When [`Links::beat`] or [`Links::never_heard`] will next have something to say.
     pub(crate) fn wake_at(&self, work: bool) -> Option<Instant> {
         // One that has no room is heard of when it has.
-        let beat = |link: &Link| (link.used && link.records > 0).then(|| link.beat.after(link.pace(work)));
+        let beat =
+            |link: &Link| (link.used && link.records > 0).then(|| link.beat.after(link.pace(work)));
         let first = |link: &Link| (!link.heard).then(|| link.confirmed.after(FIRST_RECORD_TIME));
         self.table.iter().flatten().flat_map(|link| [beat(link), first(link)]).flatten().min()
     }
@@ -197,7 +210,8 @@ impl Links {
 
 impl Link {
     fn pace(&self, work: bool) -> Duration {
-        // Having said work, the next beat that says none is expected as soon as one that says it again.
+        // Having said work, the next beat that says none is expected as soon as one that says it
+        // again.
         if work || self.said_work || self.peer_works { BEAT_FAST } else { BEAT_SLOW }
     }
 }
@@ -225,11 +239,18 @@ mod tests {
         assert_eq!((links.beat(at(24), false), links.wake_at(false)), (None, Some(at(25))));
         assert_eq!(links.beat(at(25), false), Some(LinkId::CODE));
         assert_eq!(links.beat(at(25), true), Some(LinkId::CODE));
-        assert_eq!((links.beat(at(26), true), links.beat(at(27), true)), (None, Some(LinkId::CODE)));
-        // The end of the work is said in time: the other side gives a link up soon whose last beat said work.
+        assert_eq!(
+            (links.beat(at(26), true), links.beat(at(27), true)),
+            (None, Some(LinkId::CODE))
+        );
+        // The end of the work is said in time: the other side gives a link up soon whose last beat
+        // said work.
         assert_eq!((links.beat(at(28), false), links.wake_at(false)), (None, Some(at(29))));
         links.peer_beat(LinkId::CODE, true);
-        assert_eq!((links.beat(at(29), false), links.wake_at(false)), (Some(LinkId::CODE), Some(at(31))));
+        assert_eq!(
+            (links.beat(at(29), false), links.wake_at(false)),
+            (Some(LinkId::CODE), Some(at(31)))
+        );
         links.peer_beat(LinkId::CODE, false);
         assert_eq!(links.wake_at(false), Some(at(54)));
     }
@@ -237,16 +258,22 @@ mod tests {
     #[test]
     fn silence_is_said_once_then_ends_the_link_sooner_if_the_peer_was_working() {
         let mut links = used();
-        let quiet = |links: &mut Links, seconds, work| links.quiet(LinkId::CODE, Duration::from_secs(seconds), work);
+        let quiet = |links: &mut Links, seconds, work| {
+            links.quiet(LinkId::CODE, Duration::from_secs(seconds), work)
+        };
         assert_eq!(quiet(&mut links, 29, false), Silence::Fine);
         assert_eq!(quiet(&mut links, 30, false), Silence::Dead);
         assert_eq!(
-            [quiet(&mut links, 4, true), quiet(&mut links, 5, true), quiet(&mut links, 6, true)].map(|s| s == Silence::Stalled),
+            [quiet(&mut links, 4, true), quiet(&mut links, 5, true), quiet(&mut links, 6, true)]
+                .map(|s| s == Silence::Stalled),
             [false, true, false]
         );
         assert!(links.heard(LinkId::CODE) && !links.heard(LinkId::CODE));
         links.peer_beat(LinkId::CODE, true);
-        assert_eq!((quiet(&mut links, 14, false), quiet(&mut links, 15, false)), (Silence::Stalled, Silence::Dead));
+        assert_eq!(
+            (quiet(&mut links, 14, false), quiet(&mut links, 15, false)),
+            (Silence::Stalled, Silence::Dead)
+        );
     }
 
     #[test]
@@ -270,7 +297,10 @@ mod tests {
     fn a_link_without_a_first_record_is_noticed_after_40_seconds() {
         let mut links = Links::new();
         assert!(links.add(at(1), LinkId::CODE));
-        assert_eq!((links.never_heard(at(40)), links.never_heard(at(41))), (None, Some(LinkId::CODE)));
+        assert_eq!(
+            (links.never_heard(at(40)), links.never_heard(at(41))),
+            (None, Some(LinkId::CODE))
+        );
         assert_eq!(links.wake_at(false), Some(at(41)));
         links.heard(LinkId::CODE);
         assert_eq!((links.never_heard(at(41)), links.wake_at(false)), (None, None));

@@ -10,7 +10,8 @@ use alloc::{
 use minicbor::Decoder;
 use zeroize::Zeroizing;
 
-/// Room that a text's or secret's encoding needs beside its body and label: the message's own framing.
+/// Room that a text's or secret's encoding needs beside its body and label: the message's own
+/// framing.
 const FRAMING: usize = 64;
 /// Largest label of a secret, in bytes: a file name.
 const LABEL: usize = 255;
@@ -66,7 +67,8 @@ struct Numbered {
     key: Option<Key>,
 }
 
-/// Names a message out for as long as the peer cannot have it, which makes what it says of it a guess.
+/// Names a message out for as long as the peer cannot have it, which makes what it says of it a
+/// guess.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     /// The text, secret or offer of this number.
@@ -153,7 +155,8 @@ impl Messages {
         Some(control)
     }
 
-    /// Numbers the next message that may be sent. What takes nothing of the window overtakes what does.
+    /// Numbers the next message that may be sent. What takes nothing of the window overtakes what
+    /// does.
     fn begin(&mut self) -> Option<()> {
         let message = match self.ready.pop_front() {
             Some(message) => message,
@@ -182,7 +185,8 @@ impl Messages {
         (self.place, self.offset) = (0, 0);
     }
 
-    /// True while a text, secret or offer of ours waits for a link or for the window: the peer cannot have it.
+    /// True while a text, secret or offer of ours waits for a link or for the window: the peer
+    /// cannot have it.
     pub(crate) fn is_unsaid(&self, item: ItemId) -> bool {
         self.unsaid.contains(&Key::Item(item))
     }
@@ -192,7 +196,8 @@ impl Messages {
         self.unsaid.contains(&Key::Accept(item))
     }
 
-    /// Takes back what no link has begun of our item; true if that is all there is of it, so that there is nothing to cancel.
+    /// Takes back what no link has begun of our item; true if that is all there is of it, so that
+    /// there is nothing to cancel.
     pub(crate) fn withdraw(&mut self, item: ItemId) -> bool {
         self.ready.retain(|message| match message {
             Message::Paths(part) => part.item != item,
@@ -240,7 +245,12 @@ impl Messages {
     }
 
     /// Takes a piece of a message; returns the message that it completes.
-    pub(crate) fn fragment(&mut self, number: u64, last: bool, bytes: &[u8]) -> Result<Option<Message>, Violation> {
+    pub(crate) fn fragment(
+        &mut self,
+        number: u64,
+        last: bool,
+        bytes: &[u8],
+    ) -> Result<Option<Message>, Violation> {
         if number < self.expected {
             return Ok(None); // A repetition after a change of links.
         }
@@ -253,7 +263,8 @@ impl Messages {
         }
         if self.assembling.capacity() < length {
             // Grown by hand so that no plaintext stays behind in a freed block.
-            let mut grown = Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).min(MESSAGE)));
+            let mut grown =
+                Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).min(MESSAGE)));
             grown.extend_from_slice(&self.assembling);
             self.assembling = grown;
         }
@@ -265,7 +276,8 @@ impl Messages {
         if is_part(&encoded) && encoded.len() > PART_BYTES {
             return Err(Violation("sent a part over its limit"));
         }
-        let message: Message = read(&encoded).ok_or(Violation("sent a message that cannot be read"))?;
+        let message: Message =
+            read(&encoded).ok_or(Violation("sent a message that cannot be read"))?;
         if !fits(&message) {
             return Err(Violation("sent a text or secret over its limit"));
         }
@@ -287,7 +299,8 @@ impl Messages {
         self.collected = self.collected.saturating_add(bytes);
     }
 
-    /// The number of the next message in, and the body bytes the peer may have sent since the beginning.
+    /// The number of the next message in, and the body bytes the peer may have sent since the
+    /// beginning.
     pub(crate) fn state(&self) -> (u64, u64) {
         (self.expected, self.collected.saturating_add(WINDOW))
     }
@@ -304,12 +317,15 @@ impl Messages {
 
     /// True if the link in use has everything that the window admits.
     pub(crate) fn all_handed_out(&self) -> bool {
-        let admitted = |next: &Message| self.sent.saturating_add(window_bytes(next)) <= self.allowed;
-        self.place >= self.unacknowledged.len() && self.ready.is_empty() && !self.waiting.front().is_some_and(admitted)
+        let admitted =
+            |next: &Message| self.sent.saturating_add(window_bytes(next)) <= self.allowed;
+        self.place >= self.unacknowledged.len()
+            && self.ready.is_empty()
+            && !self.waiting.front().is_some_and(admitted)
     }
 
-    /// True if the peer acknowledges so little that keeping messages for it has to end. Texts and secrets that wait are not counted: the
-    /// peer's window says how many may not.
+    /// True if the peer acknowledges so little that keeping messages for it has to end. Texts and
+    /// secrets that wait are not counted: the peer's window says how many may not.
     pub(crate) fn ignored(&self) -> bool {
         self.unacknowledged.len().saturating_add(self.ready.len()) > UNACKNOWLEDGED
     }
@@ -325,17 +341,20 @@ impl Messages {
     }
 }
 
-/// True unless a text or secret is longer than [`Body`] makes one. A label is not counted by the window: without a limit it would be as long
-/// as a message, for each of its smallest secrets.
+/// True unless a text or secret is longer than [`Body`] makes one. A label is not counted by the
+/// window: without a limit it would be as long as a message, for each of its smallest secrets.
 fn fits(message: &Message) -> bool {
     match message {
         Message::Text { body, .. } => body.len() <= Body::MAX,
-        Message::Secret { label, body, .. } => body.len() <= Body::MAX && label.as_ref().is_none_or(|label| label.len() <= LABEL),
+        Message::Secret { label, body, .. } => {
+            body.len() <= Body::MAX && label.as_ref().is_none_or(|label| label.len() <= LABEL)
+        }
         _ => true,
     }
 }
 
-/// Bytes that count against the window: those of the bodies of texts and secrets, and a share for each (SPEC 5.3).
+/// Bytes that count against the window: those of the bodies of texts and secrets, and a share for
+/// each (SPEC 5.3).
 pub(crate) fn window_bytes(message: &Message) -> u64 {
     match message {
         Message::Text { body, .. } => WINDOW_SHARE.saturating_add(body.len() as u64),
@@ -344,7 +363,8 @@ pub(crate) fn window_bytes(message: &Message) -> u64 {
     }
 }
 
-/// Whether a message is a part, seen before it is decoded: a part of names without content would be many times as long in memory.
+/// Whether a message is a part, seen before it is decoded: a part of names without content would be
+/// many times as long in memory.
 fn is_part(encoded: &[u8]) -> bool {
     let mut decoder = Decoder::new(encoded);
     decoder.array().and_then(|_| decoder.u32()).is_ok_and(|kind| PARTS.contains(&kind))
@@ -511,7 +531,10 @@ mod tests {
         a.abandon();
         let last = send(&mut a, Message::Leave { reason: crate::wire::Reason::Interrupted });
         let arrived = deliver(&mut b, last).unwrap();
-        assert!(matches!(arrived[..], [Message::Text { item: ItemId(1), .. }, Message::Leave { .. }]));
+        assert!(matches!(
+            arrived[..],
+            [Message::Text { item: ItemId(1), .. }, Message::Leave { .. }]
+        ));
     }
 
     #[test]
@@ -519,20 +542,42 @@ mod tests {
         let part = |names: usize| {
             let name = crate::wire::PeerName::new(alloc::vec![0; names]);
             let entry = crate::wire::Entry::inside(0, name, crate::wire::EntryKind::Folder);
-            encoded(&Message::Entries(crate::wire::Part { item: ItemId(1), first: 0, entries: alloc::vec![entry] }), 0)
+            encoded(
+                &Message::Entries(crate::wire::Part {
+                    item: ItemId(1),
+                    first: 0,
+                    entries: alloc::vec![entry],
+                }),
+                0,
+            )
         };
         let around = part(PART_BYTES / 2).len() - PART_BYTES / 2;
         let longest = part(PART_BYTES - around);
         assert_eq!(longest.len(), PART_BYTES);
-        assert!(matches!(Messages::new().fragment(0, true, &longest), Ok(Some(Message::Entries(_)))));
+        assert!(matches!(
+            Messages::new().fragment(0, true, &longest),
+            Ok(Some(Message::Entries(_)))
+        ));
         let refused = Messages::new().fragment(0, true, &part(PART_BYTES - around + 1)).err();
         assert_eq!(refused, Some(Violation("sent a part over its limit")));
     }
 
     #[test]
     fn a_label_over_its_bytes_is_refused() {
-        let secret = |label: usize| encoded(&Message::Secret { item: ItemId(1), label: Some("l".repeat(label)), body: Vec::new() }, 0);
-        assert!(matches!(Messages::new().fragment(0, true, &secret(LABEL)), Ok(Some(Message::Secret { .. }))));
+        let secret = |label: usize| {
+            encoded(
+                &Message::Secret {
+                    item: ItemId(1),
+                    label: Some("l".repeat(label)),
+                    body: Vec::new(),
+                },
+                0,
+            )
+        };
+        assert!(matches!(
+            Messages::new().fragment(0, true, &secret(LABEL)),
+            Ok(Some(Message::Secret { .. }))
+        ));
         let refused = Messages::new().fragment(0, true, &secret(LABEL + 1)).err();
         assert_eq!(refused, Some(Violation("sent a text or secret over its limit")));
     }
@@ -544,7 +589,11 @@ mod tests {
             |length| Message::Secret { item: ItemId(1), label: None, body: alloc::vec![7; length] },
         ];
         for body in bodies {
-            let taken = |length| Messages::new().fragment(0, true, &encoded(&body(length), 0)).map(|message| message.is_some());
+            let taken = |length| {
+                Messages::new()
+                    .fragment(0, true, &encoded(&body(length), 0))
+                    .map(|message| message.is_some())
+            };
             assert_eq!(taken(1_048_257), Ok(true));
             assert_eq!(taken(1_048_258), Err(Violation("sent a text or secret over its limit")));
         }

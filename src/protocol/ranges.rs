@@ -14,8 +14,13 @@ impl Ranges {
             return;
         }
         let (mut start, mut end) = (range.start, range.end);
-        let touched: Vec<(u64, u64)> =
-            self.0.range(..=end).rev().take_while(|(_, other)| **other >= start).map(|(a, b)| (*a, *b)).collect();
+        let touched: Vec<(u64, u64)> = self
+            .0
+            .range(..=end)
+            .rev()
+            .take_while(|(_, other)| **other >= start)
+            .map(|(a, b)| (*a, *b))
+            .collect();
         for (other_start, other_end) in touched {
             self.0.remove(&other_start);
             start = start.min(other_start);
@@ -29,8 +34,13 @@ impl Ranges {
         if range.is_empty() {
             return;
         }
-        let touched: Vec<(u64, u64)> =
-            self.0.range(..range.end).rev().take_while(|(_, end)| **end > range.start).map(|(a, b)| (*a, *b)).collect();
+        let touched: Vec<(u64, u64)> = self
+            .0
+            .range(..range.end)
+            .rev()
+            .take_while(|(_, end)| **end > range.start)
+            .map(|(a, b)| (*a, *b))
+            .collect();
         for (start, end) in touched {
             self.0.remove(&start);
             if start < range.start {
@@ -47,7 +57,9 @@ impl Ranges {
     pub fn missing(&self, range: Range<u64>) -> Self {
         let mut missing = Self::default();
         missing.insert(range.clone());
-        for (start, end) in self.0.range(..range.end).rev().take_while(|(_, end)| **end > range.start) {
+        for (start, end) in
+            self.0.range(..range.end).rev().take_while(|(_, end)| **end > range.start)
+        {
             missing.remove(*start..*end);
         }
         missing
@@ -78,7 +90,9 @@ impl Ranges {
     /// How many positions are in the set.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.iter().fold(0, |sum: u64, (start, end)| sum.saturating_add(end.saturating_sub(*start)))
+        self.0
+            .iter()
+            .fold(0, |sum: u64, (start, end)| sum.saturating_add(end.saturating_sub(*start)))
     }
 
     /// The first `most` ranges.
@@ -101,7 +115,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_plain_set(ops in prop::collection::vec((any::<bool>(), 0u64..60, 0u64..20), 0..40)) {
+        fn behaves_as_a_plain_set(
+            ops in prop::collection::vec((any::<bool>(), 0u64..60, 0u64..20), 0..40),
+        ) {
             let mut ranges = Ranges::default();
             let mut model = BTreeSet::new();
             for (add, start, len) in ops {
@@ -119,10 +135,16 @@ mod tests {
                 prop_assert_eq!(ranges.frontier(), (0..).find(|p| !model.contains(p)).unwrap());
                 let spans: Vec<_> = ranges.iter(usize::MAX).collect();
                 let missing: Vec<u64> = ranges.missing(5..50).iter(usize::MAX).flatten().collect();
-                prop_assert_eq!(missing, (5..50).filter(|p| !model.contains(p)).collect::<Vec<_>>());
+                prop_assert_eq!(
+                    missing,
+                    (5..50).filter(|p| !model.contains(p)).collect::<Vec<_>>()
+                );
                 prop_assert!(spans.windows(2).all(|pair| pair[0].end < pair[1].start));
             }
-            let taken: Vec<u64> = core::iter::from_fn(|| ranges.take(7)).inspect(|r| assert!(r.end - r.start <= 7)).flatten().collect();
+            let taken: Vec<u64> = core::iter::from_fn(|| ranges.take(7))
+                .inspect(|r| assert!(r.end - r.start <= 7))
+                .flatten()
+                .collect();
             prop_assert_eq!(taken, model.into_iter().collect::<Vec<_>>());
         }
     }

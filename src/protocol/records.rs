@@ -1,8 +1,9 @@
 //! Records: what every byte after a handshake travels in (SPEC 4).
 //!
-//! A [`Sealer`] and an [`Opener`] are different types, made only by a handshake whose tag has verified, so nothing can be sent before keys
-//! are confirmed and nothing sealed with the key for receiving. The nonce is a counter that nobody outside can set. A record is sealed and
-//! opened where it lies: the sender's [`RecordBuf`] and whatever the receiver has read into.
+//! A [`Sealer`] and an [`Opener`] are different types, made only by a handshake whose tag has
+//! verified, so nothing can be sent before keys are confirmed and nothing sealed with the key for
+//! receiving. The nonce is a counter that nobody outside can set. A record is sealed and opened
+//! where it lies: the sender's [`RecordBuf`] and whatever the receiver has read into.
 
 mod buffer;
 mod epoch;
@@ -68,7 +69,8 @@ impl core::error::Error for RecordError {}
 /// Reads the length field of a record: bytes of ciphertext and tag that follow it (SPEC 4.1).
 ///
 /// # Errors
-/// [`RecordError::TooLong`] or [`RecordError::TooShort`]; so nobody allocates or waits for what cannot be a record.
+/// [`RecordError::TooLong`] or [`RecordError::TooShort`]; so nobody allocates or waits for what
+/// cannot be a record.
 pub fn record_length(header: [u8; LENGTH]) -> Result<usize, RecordError> {
     let length = usize::try_from(u32::from_be_bytes(header)).map_err(|_| RecordError::TooLong)?;
     allowed(length)
@@ -82,7 +84,8 @@ fn allowed(length: usize) -> Result<usize, RecordError> {
     }
 }
 
-/// Seals the records of one direction of one link, in order. Its key comes from a confirmed handshake and is used nowhere else.
+/// Seals the records of one direction of one link, in order. Its key comes from a confirmed
+/// handshake and is used nowhere else.
 pub struct Sealer(Keys);
 
 impl Sealer {
@@ -90,24 +93,33 @@ impl Sealer {
         Self(Keys::new(key, direction))
     }
 
-    /// Seals the first `len` bytes of [`RecordBuf::data_mut`], 1 to 65,536, as a chunk that belongs where `chunk` says.
+    /// Seals the first `len` bytes of [`RecordBuf::data_mut`], 1 to 65,536, as a chunk that belongs
+    /// where `chunk` says.
     ///
     /// # Errors
-    /// [`RecordError::TooShort`] or [`RecordError::TooLong`] for another `len`; [`RecordError::Exhausted`]. `buf` then holds no record.
-    pub fn seal_chunk(&mut self, buf: &mut RecordBuf, chunk: ChunkHead, len: usize) -> Result<(), RecordError> {
+    /// [`RecordError::TooShort`] or [`RecordError::TooLong`] for another `len`;
+    /// [`RecordError::Exhausted`]. `buf` then holds no record.
+    pub fn seal_chunk(
+        &mut self,
+        buf: &mut RecordBuf,
+        chunk: ChunkHead,
+        len: usize,
+    ) -> Result<(), RecordError> {
         buf.seal(&mut self.0, &Content::Chunk(chunk, len))
     }
 
     /// Copies `body`, one CBOR item (SPEC 5) of 1 to 65,595 bytes, into `buf` and seals it.
     ///
     /// # Errors
-    /// [`RecordError::TooShort`] or [`RecordError::TooLong`] for another length; [`RecordError::Exhausted`]. `buf` then holds no record.
+    /// [`RecordError::TooShort`] or [`RecordError::TooLong`] for another length;
+    /// [`RecordError::Exhausted`]. `buf` then holds no record.
     pub fn seal_control(&mut self, buf: &mut RecordBuf, body: &[u8]) -> Result<(), RecordError> {
         buf.seal(&mut self.0, &Content::Control(body))
     }
 }
 
-/// Opens the records of one direction of one link, in order. After the first failure it opens nothing more: the link is over.
+/// Opens the records of one direction of one link, in order. After the first failure it opens
+/// nothing more: the link is over.
 pub struct Opener {
     keys: Keys,
     failed: Option<RecordError>,
@@ -118,10 +130,12 @@ impl Opener {
         Self { keys: Keys::new(key, direction), failed: None }
     }
 
-    /// Opens the next record where it lies. `frame` is ciphertext and tag without the length field, as a WebSocket message carries it.
+    /// Opens the next record where it lies. `frame` is ciphertext and tag without the length field,
+    /// as a WebSocket message carries it.
     ///
     /// # Errors
-    /// Any [`RecordError`], and from then on the same one whatever comes. `frame` then means nothing.
+    /// Any [`RecordError`], and from then on the same one whatever comes. `frame` then means
+    /// nothing.
     pub fn open<'a>(&mut self, frame: &'a mut [u8]) -> Result<Opened<'a>, RecordError> {
         if let Some(error) = self.failed {
             return Err(error);

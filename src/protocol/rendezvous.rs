@@ -1,11 +1,13 @@
 //! Message 0 of a direct connection: who comes through this door (SPEC 3.8).
 //!
-//! The dialler sends it at once; before it is whole a listener sends and computes nothing, and closes at the first byte that is not of
-//! it, so that a port scanner learns nothing but that a port is open.
+//! The dialler sends it at once; before it is whole a listener sends and computes nothing, and
+//! closes at the first byte that is not of it, so that a port scanner learns nothing but that a
+//! port is open.
 
 use core::fmt;
 
-/// What every direct connection begins with: the name and the version of this opening, not of the handshake.
+/// What every direct connection begins with: the name and the version of this opening, not of the
+/// handshake.
 pub const MAGIC: [u8; 8] = *b"pinhole\x01";
 
 /// Bytes of message 0: the magic, a kind and a slot token.
@@ -15,8 +17,8 @@ pub const OPENING: usize = 25;
 const CODE: u8 = 1;
 const LINK: u8 = 2;
 
-/// Where the two sides of a link meet: at a listener or a relay, both name it. It gives nothing but the place at the door; the link
-/// handshake decides.
+/// Where the two sides of a link meet: at a listener or a relay, both name it. It gives nothing but
+/// the place at the door; the link handshake decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotToken([u8; 16]);
 
@@ -69,7 +71,8 @@ impl Opening {
         bytes
     }
 
-    /// Reads what has arrived of message 0, which is its first [`OPENING`] bytes; nothing while it is still incomplete.
+    /// Reads what has arrived of message 0, which is its first [`OPENING`] bytes; nothing while it
+    /// is still incomplete.
     ///
     /// # Errors
     /// [`NotPinhole`] as soon as a byte cannot belong to a message 0.
@@ -98,7 +101,10 @@ mod tests {
 
     #[test]
     fn the_bytes_are_fixed() {
-        let code = [0x70, 0x69, 0x6e, 0x68, 0x6f, 0x6c, 0x65, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let code = [
+            0x70, 0x69, 0x6e, 0x68, 0x6f, 0x6c, 0x65, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            0, 0, 0,
+        ];
         assert_eq!(Opening::Code.encode(), code);
         let mut link = code;
         link[8] = 2;

@@ -1,9 +1,11 @@
-//! Secret bytes: wiped when dropped, and with no way to print, compare or serialise them by accident.
+//! Secret bytes: wiped when dropped, and with no way to print, compare or serialise them by
+//! accident.
 
 use alloc::vec::Vec;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret of `N` bytes. It has no `Debug`, `Display`, `PartialEq` or `Clone`; [`SecretBytes::expose`] names each use.
+/// A secret of `N` bytes. It has no `Debug`, `Display`, `PartialEq` or `Clone`;
+/// [`SecretBytes::expose`] names each use.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SecretBytes<const N: usize>([u8; N]);
 

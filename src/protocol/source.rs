@@ -3,7 +3,8 @@
 use core::fmt;
 use core::net::IpAddr;
 
-/// An IPv4 address, or the first 64 bits of an IPv6 address, which one customer has to itself. An IPv4-mapped address counts as IPv4.
+/// An IPv4 address, or the first 64 bits of an IPv6 address, which one customer has to itself. An
+/// IPv4-mapped address counts as IPv4.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source(Prefix);
 
@@ -23,7 +24,8 @@ impl From<IpAddr> for Source {
 }
 
 impl Source {
-    /// The network of its site: the first 24 bits of an IPv4 address, the first 48 of an IPv6 address.
+    /// The network of its site: the first 24 bits of an IPv4 address, the first 48 of an IPv6
+    /// address.
     #[must_use]
     pub const fn site(self) -> Network {
         Network(match self.0 {
@@ -32,7 +34,8 @@ impl Source {
         })
     }
 
-    /// The network of its provider: the first 32 bits of an IPv6 address. `None` for IPv4, where providers have pieces of any size.
+    /// The network of its provider: the first 32 bits of an IPv6 address. `None` for IPv4, where
+    /// providers have pieces of any size.
     #[must_use]
     pub const fn provider(self) -> Option<Network> {
         match self.0 {

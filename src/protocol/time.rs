@@ -1,11 +1,14 @@
-//! Where time enters: a number of milliseconds that the caller reads from a clock which goes on while the machine sleeps.
+//! Where time enters: a number of milliseconds that the caller reads from a clock which goes on
+//! while the machine sleeps.
 
 use core::time::Duration;
 
-/// A moment, in milliseconds since an origin of the caller's choice. Only differences mean anything.
+/// A moment, in milliseconds since an origin of the caller's choice. Only differences mean
+/// anything.
 ///
-/// The protocol never reads a clock: every function that depends on time takes one of these. The program fills it from the
-/// boot-time clock, so that the hour of a channel (SPEC 8) also passes while a laptop is closed.
+/// The protocol never reads a clock: every function that depends on time takes one of these. The
+/// program fills it from the boot-time clock, so that the hour of a channel (SPEC 8) also passes
+/// while a laptop is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
 

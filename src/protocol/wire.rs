@@ -1,7 +1,7 @@
 //! What control records carry: state and messages, as CBOR (SPEC 5 to 8).
 //!
-//! Every type here is exactly what goes over the wire; each field's number is its key in the CBOR map, and unknown keys are skipped.
-//! [`read`] takes them in the one form that they are written in.
+//! Every type here is exactly what goes over the wire; each field's number is its key in the CBOR
+//! map, and unknown keys are skipped. [`read`] takes them in the one form that they are written in.
 
 mod control;
 mod differences;
@@ -26,31 +26,42 @@ use core::num::NonZeroU32;
 use minicbor::{Decode, Decoder, Encode};
 use zeroize::Zeroizing;
 
-/// `value` as CBOR in a vector with room for `room` bytes from the start, so that a secret is not left behind where it outgrew one.
+/// `value` as CBOR in a vector with room for `room` bytes from the start, so that a secret is not
+/// left behind where it outgrew one.
 pub(crate) fn encoded(value: &impl Encode<()>, room: usize) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     let written = minicbor::encode(value, &mut *bytes);
-    // A growing vector takes everything, and no type here has an encoder of its own that could fail.
+    // A growing vector takes everything, and no type here has an encoder of its own that could
+    // fail.
     debug_assert!(written.is_ok());
     bytes
 }
 
-/// Reads `bytes` as one item, `None` if they are malformed (SPEC 5). It is public because it is a parser to be fuzzed.
+/// Reads `bytes` as one item, `None` if they are malformed (SPEC 5). It is public because it is a
+/// parser to be fuzzed.
 #[must_use]
 pub fn read<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Option<T> {
     form::is_item(bytes).then(|| minicbor::decode(bytes).ok()).flatten()
 }
 
-/// Reads an optional field, and refuses a variant that is not known. Left to itself, minicbor takes such a one for an absent field, and
-/// "failed, for a reason that you do not know" would become "delivered".
-fn known<'b, C, T: Decode<'b, C>>(decoder: &mut Decoder<'b>, context: &mut C) -> Result<T, minicbor::decode::Error> {
+/// Reads an optional field, and refuses a variant that is not known. Left to itself, minicbor takes
+/// such a one for an absent field, and "failed, for a reason that you do not know" would become
+/// "delivered".
+fn known<'b, C, T: Decode<'b, C>>(
+    decoder: &mut Decoder<'b>,
+    context: &mut C,
+) -> Result<T, minicbor::decode::Error> {
     T::decode(decoder, context).map_err(|error| {
-        if error.is_unknown_variant() { minicbor::decode::Error::message("unknown variant in an optional field") } else { error }
+        if error.is_unknown_variant() {
+            minicbor::decode::Error::message("unknown variant in an optional field")
+        } else {
+            error
+        }
     })
 }
 
-/// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from 1; "your item" and "my item" are told
-/// apart by the kind of message that names it.
+/// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from
+/// 1; "your item" and "my item" are told apart by the kind of message that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct ItemId(#[n(0)] pub u32);
@@ -61,7 +72,8 @@ impl<'b, C> Decode<'b, C> for ItemId {
     }
 }
 
-/// Text from the peer. It has no `Display`: whoever shows it calls the escaping function of that place (`report::escape`).
+/// Text from the peer. It has no `Display`: whoever shows it calls the escaping function of that
+/// place (`report::escape`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct PeerText(#[n(0)] String);
@@ -87,7 +99,8 @@ impl fmt::Debug for PeerText {
     }
 }
 
-/// A name, a path or the text of a link, from the peer: any bytes. It has no `Display`, as [`PeerText`].
+/// A name, a path or the text of a link, from the peer: any bytes. It has no `Display`, as
+/// [`PeerText`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct PeerName(

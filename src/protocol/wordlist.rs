@@ -1,13 +1,14 @@
 //! The 1,295 words that codes are made of (SPEC 2.2).
 //!
-//! Every three-letter prefix is unique and any two words are at least three edits apart, so a slip can be named and is never another
-//! word. A prefix is expanded only where the user sees it happen (completion): a slip in three letters can be another word and cost
-//! the code.
+//! Every three-letter prefix is unique and any two words are at least three edits apart, so a slip
+//! can be named and is never another word. A prefix is expanded only where the user sees it happen
+//! (completion): a slip in three letters can be another word and cost the code.
 
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
-/// The list as `wordlists/README.md` describes it; this copy is inside the package so that the package builds alone.
+/// The list as `wordlists/README.md` describes it; this copy is inside the package so that the
+/// package builds alone.
 const TEXT: &str = include_str!("words.txt");
 
 /// How many words there are: 10.34 bits a word.
@@ -19,11 +20,12 @@ static WORDS: [&str; COUNT] = split(TEXT);
 /// Letters of the prefixes that are unique (`wordlists/README.md`).
 const PREFIX: usize = 3;
 
-/// A typo this many edits away still names its word: half the least distance between two words leaves 1 for sure, 2 if nothing else
-/// is as near.
+/// A typo this many edits away still names its word: half the least distance between two words
+/// leaves 1 for sure, 2 if nothing else is as near.
 const SLIPS: usize = 2;
 
-/// Longer than any word and its slips (the longest has 10 letters): nothing near is looked for, however much was pasted.
+/// Longer than any word and its slips (the longest has 10 letters): nothing near is looked for,
+/// however much was pasted.
 const LONGEST_TYPO: usize = 12;
 
 /// The words that begin with `prefix`, in any case, sorted: completion at a prompt.
@@ -36,11 +38,16 @@ pub fn complete(prefix: &str) -> impl Iterator<Item = &'static str> + use<> {
 /// The word of the list that `typed` is, in any case; whole words only.
 #[must_use]
 pub fn find(typed: &str) -> Option<&'static str> {
-    let found = WORDS.binary_search_by(|word| word.bytes().cmp(typed.bytes().map(|letter| letter.to_ascii_lowercase()))).ok()?;
+    let found = WORDS
+        .binary_search_by(|word| {
+            word.bytes().cmp(typed.bytes().map(|letter| letter.to_ascii_lowercase()))
+        })
+        .ok()?;
     WORDS.get(found).copied()
 }
 
-/// What `typed` was probably meant to be: the one word nearest by edits, or the one word that it begins.
+/// What `typed` was probably meant to be: the one word nearest by edits, or the one word that it
+/// begins.
 pub(crate) fn suggest(typed: &str) -> Option<&'static str> {
     let letters = typed.chars().count();
     if letters > LONGEST_TYPO {
@@ -49,7 +56,10 @@ pub(crate) fn suggest(typed: &str) -> Option<&'static str> {
     // A letter at least is right, or there is nothing to go by.
     let slips = SLIPS.min(letters.saturating_sub(1));
     let typed = typed.to_ascii_lowercase();
-    let near = WORDS.iter().map(|word| (distance(&typed, word), *word)).filter(|(edits, _)| *edits <= slips);
+    let near = WORDS
+        .iter()
+        .map(|word| (distance(&typed, word), *word))
+        .filter(|(edits, _)| *edits <= slips);
     let mut nearest: Vec<(usize, &'static str)> = near.collect();
     nearest.sort_unstable();
     match nearest.as_slice() {
@@ -64,9 +74,13 @@ pub(crate) fn draw(rng: &mut (impl RngCore + CryptoRng)) -> &'static str {
     at(rng.next_u64())
 }
 
-/// The word at `number` modulo the length of the list. For an even `number` of 64 bits, no word is more likely than another by more than
-/// 1 in 2^53.
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a remainder by the length is an index")]
+/// The word at `number` modulo the length of the list. For an even `number` of 64 bits, no word is
+/// more likely than another by more than 1 in 2^53.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a remainder by the length is an index"
+)]
 pub(crate) fn at(number: u64) -> &'static str {
     WORDS[(number % COUNT as u64) as usize]
 }
@@ -82,7 +96,11 @@ fn distance(typed: &str, word: &str) -> usize {
             *first = left;
         }
         for (cell, other) in cells.zip(word.chars()) {
-            let here = if letter == other { diagonal } else { diagonal.min(left).min(*cell).saturating_add(1) };
+            let here = if letter == other {
+                diagonal
+            } else {
+                diagonal.min(left).min(*cell).saturating_add(1)
+            };
             diagonal = *cell;
             *cell = here;
             left = here;
@@ -91,7 +109,11 @@ fn distance(typed: &str, word: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "runs at compile time, where a panic is a failed build")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs at compile time, where a panic is a failed build"
+)]
 const fn split(text: &str) -> [&str; COUNT] {
     let bytes = text.as_bytes();
     let mut words = [""; COUNT];
@@ -122,7 +144,10 @@ mod tests {
     fn the_list_is_what_its_readme_says() {
         assert_eq!(WORDS.len(), 1295);
         assert!(WORDS.is_sorted());
-        assert!(WORDS.iter().all(|word| word.bytes().all(|letter| letter.is_ascii_lowercase()) && word.len() >= PREFIX));
+        assert!(
+            WORDS.iter().all(|word| word.bytes().all(|letter| letter.is_ascii_lowercase())
+                && word.len() >= PREFIX)
+        );
         let prefixes: BTreeSet<&str> = WORDS.iter().map(|word| &word[..PREFIX]).collect();
         assert_eq!(prefixes.len(), COUNT);
         let longest = WORDS.iter().map(|word| word.len()).max().unwrap();
@@ -134,7 +159,13 @@ mod tests {
 
     #[test]
     fn distance_counts_edits() {
-        let pairs = [("walrus", "walrus", 0), ("walruss", "walrus", 1), ("wlarus", "walrus", 2), ("", "abc", 3), ("abc", "", 3)];
+        let pairs = [
+            ("walrus", "walrus", 0),
+            ("walruss", "walrus", 1),
+            ("wlarus", "walrus", 2),
+            ("", "abc", 3),
+            ("abc", "", 3),
+        ];
         for (typed, word, edits) in pairs {
             assert_eq!(distance(typed, word), edits, "{typed} {word}");
         }

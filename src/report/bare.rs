@@ -1,5 +1,5 @@
-//! The other side's texts alone, for people who asked for nothing else and for pipes: exactly as they are, but escaped and marked at a
-//! terminal, where what is said besides stands too.
+//! The other side's texts alone, for people who asked for nothing else and for pipes: exactly as
+//! they are, but escaped and marked at a terminal, where what is said besides stands too.
 
 use super::escape::terminal_text;
 use super::look::{Look, MARK};
@@ -7,7 +7,8 @@ use pinhole_protocol::wire::PeerText;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where they go, for whoever writes them there: their reader may take its time, so that is not for the loop that keeps a channel alive.
+/// Where they go, for whoever writes them there: their reader may take its time, so that is not for
+/// the loop that keeps a channel alive.
 #[derive(Clone)]
 pub struct Bare {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
@@ -68,7 +69,9 @@ mod tests {
     fn a_pipe_has_the_text_and_a_terminal_marked_lines() {
         let said = |to: fn(Box<dyn Write + Send>, Option<Look>) -> Bare, look| {
             let out = Shared::default();
-            to(Box::new(out.clone()), look).text(&PeerText::new("yes\n✓ Delivered it\u{1b}[2J".into())).unwrap();
+            to(Box::new(out.clone()), look)
+                .text(&PeerText::new("yes\n✓ Delivered it\u{1b}[2J".into()))
+                .unwrap();
             String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
         };
         assert_eq!(said(Bare::new, None), "yes\n✓ Delivered it\u{1b}[2J\n");

@@ -1,19 +1,23 @@
-//! Output whose reader may fall behind: what is written waits for it here, and the session does not. An agent's monitor may read nothing
-//! for hours, while the other side goes on and other commands want answers.
+//! Output whose reader may fall behind: what is written waits for it here, and the session does
+//! not. An agent's monitor may read nothing for hours, while the other side goes on and other
+//! commands want answers.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Bytes that wait for a reader: as many as a session keeps for other commands (`control/journal.rs`).
+/// Bytes that wait for a reader: as many as a session keeps for other commands
+/// (`control/journal.rs`).
 const MOST: usize = 16 << 20;
-/// How long one piece is waited for, so that an output that is closed is known at once. A pipe that is read takes it in microseconds.
+/// How long one piece is waited for, so that an output that is closed is known at once. A pipe that
+/// is read takes it in microseconds.
 const SOON: Duration = Duration::from_millis(500);
 /// How long the end waits for a reader that is behind.
 const AT_THE_END: Duration = Duration::from_secs(10);
 
-/// An output that is written on a thread of its own. What is written in one call stays together, or is left out.
+/// An output that is written on a thread of its own. What is written in one call stays together, or
+/// is left out.
 pub struct Behind(Arc<Shared>);
 
 #[derive(Default)]
@@ -102,7 +106,8 @@ impl Shared {
     /// The next piece, once there is one; nothing at the end.
     fn next(&self) -> Option<Vec<u8>> {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.over;
-        let mut state = self.changed.wait_while(self.state(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state =
+            self.changed.wait_while(self.state(), idle).unwrap_or_else(PoisonError::into_inner);
         let piece = state.waiting.pop_front()?;
         state.bytes -= piece.len();
         state.writing = true;
@@ -152,11 +157,15 @@ mod tests {
             out.flush().unwrap();
         }
         assert!(begun.elapsed() < SOON * 20, "{:?}", begun.elapsed());
-        let reader = std::thread::spawn(move || BufReader::new(theirs).lines().map(Result::unwrap).collect::<Vec<_>>());
+        let reader = std::thread::spawn(move || {
+            BufReader::new(theirs).lines().map(Result::unwrap).collect::<Vec<_>>()
+        });
         drop(out);
         let lines = reader.join().unwrap();
         assert_eq!(lines.len(), 1_000);
-        assert!(lines.iter().enumerate().all(|(number, line)| line.starts_with(&format!("{number} "))));
+        assert!(
+            lines.iter().enumerate().all(|(number, line)| line.starts_with(&format!("{number} ")))
+        );
     }
 
     #[test]
@@ -183,9 +192,16 @@ mod tests {
         });
         drop(out);
         let all = reader.join().unwrap();
-        let numbers: Vec<usize> = all.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
-        assert!(all.lines().all(|line| line.len() == 1 << 20) && numbers.is_sorted(), "{numbers:?}");
+        let numbers: Vec<usize> =
+            all.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(
+            all.lines().all(|line| line.len() == 1 << 20) && numbers.is_sorted(),
+            "{numbers:?}"
+        );
         // The first is on its way already; those that wait are the last.
-        assert!((15..20).contains(&numbers.len()) && numbers.ends_with(&[17, 18, 19]), "{numbers:?}");
+        assert!(
+            (15..20).contains(&numbers.len()) && numbers.ends_with(&[17, 18, 19]),
+            "{numbers:?}"
+        );
     }
 }

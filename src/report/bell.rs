@@ -1,4 +1,5 @@
-//! The lines of `receive --bell`. They reach a model as if its user had said them, so nothing is in them but numbers and words of ours.
+//! The lines of `receive --bell`. They reach a model as if its user had said them, so nothing is in
+//! them but numbers and words of ours.
 
 use crate::control::found::Name;
 use std::fmt::Write;

@@ -1,10 +1,12 @@
-//! One escaping function for each place that text of the peer's can reach. After it, the text is letters and nothing else: it cannot move
-//! a cursor, change a colour, turn the line around, hide, or end a JSON line.
+//! One escaping function for each place that text of the peer's can reach. After it, the text is
+//! letters and nothing else: it cannot move a cursor, change a colour, turn the line around, hide,
+//! or end a JSON line.
 
 use serde_json::ser::Formatter;
 use std::io;
 
-/// Text as one line for a terminal: whatever is not plainly visible becomes its `\u{1b}`-like name, line breaks and tabs too.
+/// Text as one line for a terminal: whatever is not plainly visible becomes its `\u{1b}`-like name,
+/// line breaks and tabs too.
 #[must_use]
 pub fn terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -12,8 +14,8 @@ pub fn terminal(text: &str) -> String {
     shown
 }
 
-/// Text of several lines for a terminal: as [`terminal`], with line breaks (`\n`, `\r\n`) and tabs kept. A lone carriage return, which
-/// would let a line overwrite itself, is named.
+/// Text of several lines for a terminal: as [`terminal`], with line breaks (`\n`, `\r\n`) and tabs
+/// kept. A lone carriage return, which would let a line overwrite itself, is named.
 #[must_use]
 pub fn terminal_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -21,7 +23,8 @@ pub fn terminal_text(text: &str) -> String {
     shown
 }
 
-/// [`terminal_text`] into a string of the caller's, which grows at most to [`LONGEST`] times the text's length.
+/// [`terminal_text`] into a string of the caller's, which grows at most to [`LONGEST`] times the
+/// text's length.
 pub fn push_text(shown: &mut String, text: &str) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -33,11 +36,13 @@ pub fn push_text(shown: &mut String, text: &str) {
     }
 }
 
-/// How many times longer than the text its escaped form can be: a control byte becomes the six of `\u{1b}`.
+/// How many times longer than the text its escaped form can be: a control byte becomes the six of
+/// `\u{1b}`.
 pub const LONGEST: usize = 6;
 
-/// A name for a terminal, in double quotes unless it is of letters, digits and a few harmless signs: so a name cannot pass for the words
-/// around it (`report.pdf, 1 MB` is a lawful name). Blanks other than the space are named too: a terminal does not fold at all of them.
+/// A name for a terminal, in double quotes unless it is of letters, digits and a few harmless
+/// signs: so a name cannot pass for the words around it (`report.pdf, 1 MB` is a lawful name).
+/// Blanks other than the space are named too: a terminal does not fold at all of them.
 #[must_use]
 pub fn name(name: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "._-+=@%~/:".contains(c);
@@ -71,9 +76,10 @@ fn push(shown: &mut String, c: char) {
     }
 }
 
-/// Whether a character does something other than being seen: controls (C0, DEL, C1), line and paragraph separators, annotation marks, and
-/// what Unicode calls default-ignorable (DerivedCoreProperties, Unicode 16), which holds the zero-width, bidi and tag characters. The two
-/// selectors between a sign's text and emoji form stay: they only choose how it is drawn.
+/// Whether a character does something other than being seen: controls (C0, DEL, C1), line and
+/// paragraph separators, annotation marks, and what Unicode calls default-ignorable
+/// (DerivedCoreProperties, Unicode 16), which holds the zero-width, bidi and tag characters. The
+/// two selectors between a sign's text and emoji form stay: they only choose how it is drawn.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -84,12 +90,16 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Writes JSON in ASCII: every other character, and DEL, as `\uXXXX`, so that a line is one line for every reader and a terminal that it
-/// is pasted into sees no control function.
+/// Writes JSON in ASCII: every other character, and DEL, as `\uXXXX`, so that a line is one line
+/// for every reader and a terminal that it is pasted into sees no control function.
 pub struct Ascii;
 
 impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for c in fragment.chars() {
             if c.is_ascii() && c != '\u{7f}' {
                 writer.write_all(&[c as u8])?;
@@ -136,13 +146,18 @@ pub(super) mod tests {
         }
     }
 
-    /// What a terminal would do beside printing. The `A` at the end must be printed too: an open sequence would swallow it.
+    /// What a terminal would do beside printing. The `A` at the end must be printed too: an open
+    /// sequence would swallow it.
     pub(in crate::report) fn functions(text: &str) -> Vec<String> {
         let mut seen = Functions::default();
         let mut parser = vte::Parser::new();
         parser.advance(&mut seen, text.as_bytes());
         parser.advance(&mut seen, b"\x07");
-        assert_eq!(seen.0.pop().as_deref(), Some("control 0x7"), "a sequence is left open by {text:?}");
+        assert_eq!(
+            seen.0.pop().as_deref(),
+            Some("control 0x7"),
+            "a sequence is left open by {text:?}"
+        );
         seen.0
     }
 
@@ -186,7 +201,10 @@ pub(super) mod tests {
             let shown = terminal_text(&text);
             prop_assert!(shown.len() <= text.len() * LONGEST);
             let breaks = functions(&shown);
-            prop_assert!(breaks.iter().all(|f| f == "control 0xa" || f == "control 0x9"), "{breaks:?}");
+            prop_assert!(
+                breaks.iter().all(|f| f == "control 0xa" || f == "control 0x9"),
+                "{breaks:?}"
+            );
         }
 
         #[test]

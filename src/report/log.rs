@@ -1,5 +1,6 @@
-//! What a relay's operator reads: one line for each thing that happened, as JSON or, at a terminal, as text. Only the relay's own words get
-//! in here, which hold no address, number or token; what libraries log about connections does not.
+//! What a relay's operator reads: one line for each thing that happened, as JSON or, at a terminal,
+//! as text. Only the relay's own words get in here, which hold no address, number or token; what
+//! libraries log about connections does not.
 
 use super::json::timestamp;
 use crate::failure::Failure;
@@ -39,7 +40,11 @@ impl Log {
         let next = failure.next.iter().map(|next| ("next", &**next));
         let trust = failure.quotes_peer.then_some(("trust", "untrusted"));
         let said = [("detail", failure.detail.as_str())].into_iter().chain(trust).chain(next);
-        self.line(Level::ERROR, failure.kind.as_str(), said.map(|(key, value)| (key.to_owned(), value.into())).collect())
+        self.line(
+            Level::ERROR,
+            failure.kind.as_str(),
+            said.map(|(key, value)| (key.to_owned(), value.into())).collect(),
+        )
     }
 
     fn line(&self, level: Level, event: &str, said: Map<String, Value>) -> io::Result<()> {
@@ -70,7 +75,10 @@ struct Line<'a> {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.target().strip_prefix(RELAY).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let ours = metadata
+            .target()
+            .strip_prefix(RELAY)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
         ours && metadata.is_event() && *metadata.level() <= self.most
     }
 
@@ -171,8 +179,13 @@ mod tests {
     #[test]
     fn a_line_of_json_says_when_how_serious_and_what() {
         let lines = logged(Level::DEBUG, true);
-        assert!(lines[0].starts_with(r#"{"at":""#) && lines[0].contains(r#"Z","level":"info","event":"draining","detail":"#), "{lines:?}");
-        let values: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(
+            lines[0].starts_with(r#"{"at":""#)
+                && lines[0].contains(r#"Z","level":"info","event":"draining","detail":"#),
+            "{lines:?}"
+        );
+        let values: Vec<Value> =
+            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(values.len(), 2, "{lines:?}");
         let at = values[0]["at"].as_str().unwrap();
         assert!(at.len() == 20 && at.ends_with('Z'), "{at}");
@@ -183,13 +196,20 @@ mod tests {
 
     #[test]
     fn the_level_is_the_least_serious_that_is_written() {
-        assert_eq!([Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG].map(|most| logged(most, true).len()), [0, 0, 1, 2]);
+        assert_eq!(
+            [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG]
+                .map(|most| logged(most, true).len()),
+            [0, 0, 1, 2]
+        );
     }
 
     #[test]
     fn at_a_terminal_it_is_text() {
         let lines = logged(Level::INFO, false);
-        assert!(lines[0].ends_with(r#" info  draining detail="a \"word\"" pairs=3 tls=true"#), "{lines:?}");
+        assert!(
+            lines[0].ends_with(r#" info  draining detail="a \"word\"" pairs=3 tls=true"#),
+            "{lines:?}"
+        );
     }
 
     #[test]

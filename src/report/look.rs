@@ -10,7 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
-/// The stream that events go to: standard output, or standard error where `-o -` gives the other to the received bytes.
+/// The stream that events go to: standard output, or standard error where `-o -` gives the other to
+/// the received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// Standard output.
@@ -30,8 +31,9 @@ impl Sink {
         }
     }
 
-    /// True if whoever started this program has closed it. Before anything of ours runs, the standard library puts `/dev/null` there, open
-    /// in both directions, as nobody opens it who wants to throw output away (`>/dev/null`).
+    /// True if whoever started this program has closed it. Before anything of ours runs, the
+    /// standard library puts `/dev/null` there, open in both directions, as nobody opens it who
+    /// wants to throw output away (`>/dev/null`).
     #[must_use]
     pub fn is_closed(self) -> bool {
         match self {
@@ -40,7 +42,8 @@ impl Sink {
         }
     }
 
-    /// Finds out if it takes anything, without writing to it. A disk that is full is not known before.
+    /// Finds out if it takes anything, without writing to it. A disk that is full is not known
+    /// before.
     ///
     /// # Errors
     /// If it is closed or full, or nobody reads it any more.
@@ -88,7 +91,8 @@ impl Write for Closed {
     }
 }
 
-/// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it is none, that is never seen.
+/// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it
+/// is none, that is never seen.
 pub async fn unread() {
     let seen = tokio::task::spawn_blocking(|| {
         let output = io::stdout();
@@ -107,7 +111,8 @@ pub async fn unread() {
     }
 }
 
-/// What stands before each line of a single text of the peer's. Pasted into a shell with it, a line does nothing.
+/// What stands before each line of a single text of the peer's. Pasted into a shell with it, a line
+/// does nothing.
 pub(super) const MARK: &str = "| ";
 
 /// What may be written for people.
@@ -127,8 +132,8 @@ impl Look {
     /// Plain lines without an end, for anything that is not a terminal.
     pub const PLAIN: Self = Self { cursor: false, colour: false, ascii: false, width: || 0 };
 
-    /// The look of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without colours if `NO_COLOR` is set and not
-    /// empty (no-color.org).
+    /// The look of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without
+    /// colours if `NO_COLOR` is set and not empty (no-color.org).
     #[must_use]
     pub fn of(sink: Sink, is_terminal: bool, term: Option<&str>, no_color: Option<&str>) -> Self {
         if !is_terminal || matches!(term, None | Some("" | "dumb")) {
@@ -145,7 +150,12 @@ impl Look {
     #[must_use]
     pub fn here(sink: Sink) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
-        let look = Self::of(sink, sink.is_terminal(), variable("TERM").as_deref(), variable("NO_COLOR").as_deref());
+        let look = Self::of(
+            sink,
+            sink.is_terminal(),
+            variable("TERM").as_deref(),
+            variable("NO_COLOR").as_deref(),
+        );
         Self { ascii: is_ascii_here(), ..look }
     }
 
@@ -159,12 +169,14 @@ impl Look {
         if !self.colour || text.is_empty() {
             return text.to_owned();
         }
-        let lines: Vec<String> = text.split('\n').map(|line| format!("\x1b[{}m{line}\x1b[0m", ink as u8)).collect();
+        let lines: Vec<String> =
+            text.split('\n').map(|line| format!("\x1b[{}m{line}\x1b[0m", ink as u8)).collect();
         lines.join("\n")
     }
 
-    /// Text whose lines are broken between words so that none is wider than the window. All lines but the first begin with `indent`, which
-    /// says that they belong to it: nothing inside a text can pass for a line of its own.
+    /// Text whose lines are broken between words so that none is wider than the window. All lines
+    /// but the first begin with `indent`, which says that they belong to it: nothing inside a text
+    /// can pass for a line of its own.
     pub(super) fn fold(self, text: &str, indent: &str) -> String {
         let text = &*self.spelt(text);
         let width = usize::from((self.width)());
@@ -175,7 +187,11 @@ impl Look {
             }
             for piece in line.split_inclusive(char::is_whitespace) {
                 let word = piece.trim_end();
-                if width > 0 && !word.is_empty() && column > indent.width() && column + columns(word) > width {
+                if width > 0
+                    && !word.is_empty()
+                    && column > indent.width()
+                    && column + columns(word) > width
+                {
                     folded.truncate(folded.trim_end().len());
                     column = turn(&mut folded, indent);
                 }
@@ -186,8 +202,9 @@ impl Look {
         folded
     }
 
-    /// The peer's text with `mark` before each of its lines, and before each part of a line that is too long for the window: broken between
-    /// words, else inside of one, so that nothing of it stands where a line of ours begins.
+    /// The peer's text with `mark` before each of its lines, and before each part of a line that is
+    /// too long for the window: broken between words, else inside of one, so that nothing of it
+    /// stands where a line of ours begins.
     pub(super) fn quote(self, text: &str, mark: &str) -> String {
         let text = &*self.spelt(text);
         let width = usize::from((self.width)());
@@ -198,13 +215,26 @@ impl Look {
             }
             for piece in line.split_inclusive(char::is_whitespace) {
                 let word = piece.trim_end();
-                if width > 0 && !word.is_empty() && column > mark.width() && column + columns(word) > width {
-                    quoted.truncate(quoted.trim_end().len().max(quoted.rfind('\n').map_or(0, |end| end + 1) + mark.len()));
+                if width > 0
+                    && !word.is_empty()
+                    && column > mark.width()
+                    && column + columns(word) > width
+                {
+                    quoted.truncate(
+                        quoted
+                            .trim_end()
+                            .len()
+                            .max(quoted.rfind('\n').map_or(0, |end| end + 1) + mark.len()),
+                    );
                     column = turn(&mut quoted, mark);
                 }
                 for letter in piece.chars() {
                     let more = columns(letter.encode_utf8(&mut [0; 4]));
-                    if width > 0 && column > mark.width() && column + more > width && !letter.is_whitespace() {
+                    if width > 0
+                        && column > mark.width()
+                        && column + more > width
+                        && !letter.is_whitespace()
+                    {
                         column = turn(&mut quoted, mark);
                     }
                     quoted.push(letter);
@@ -216,11 +246,13 @@ impl Look {
     }
 }
 
-/// True if the locale of this process is the one that has ASCII alone: the first of its variables that is set says so (POSIX XBD 8.2).
+/// True if the locale of this process is the one that has ASCII alone: the first of its variables
+/// that is set says so (POSIX XBD 8.2).
 #[must_use]
 pub fn is_ascii_here() -> bool {
     let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let said = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find(|name| set(name)).and_then(std::env::var_os);
+    let said =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find(|name| set(name)).and_then(std::env::var_os);
     said.is_some_and(|locale| locale == "C" || locale == "POSIX")
 }
 
@@ -271,7 +303,11 @@ pub(super) enum Ink {
 
 fn window(stream: impl rustix::fd::AsFd) -> u16 {
     // 80 where the terminal does not know, as everywhere.
-    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(80)
+    rustix::termios::tcgetwinsize(stream)
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|columns| *columns > 0)
+        .unwrap_or(80)
 }
 
 #[cfg(test)]
@@ -295,8 +331,14 @@ mod tests {
     #[test]
     fn lines_break_between_words_and_show_that_they_go_on() {
         let narrow = Look { width: || 10, ..Look::PLAIN };
-        assert_eq!(narrow.fold("one two three four-words-long five", "  "), "one two\n  three\n  four-words-long\n  five");
-        assert_eq!(narrow.fold("> four-words-long  a\n\n  b\n", "> "), "> four-words-long\n> a\n> \n>   b\n> ");
+        assert_eq!(
+            narrow.fold("one two three four-words-long five", "  "),
+            "one two\n  three\n  four-words-long\n  five"
+        );
+        assert_eq!(
+            narrow.fold("> four-words-long  a\n\n  b\n", "> "),
+            "> four-words-long\n> a\n> \n>   b\n> "
+        );
         assert_eq!(narrow.fold("> a\tb", "> "), "> a\n> b");
         assert_eq!(Look::PLAIN.fold("one two  three four five", "  "), "one two  three four five");
     }
@@ -319,7 +361,10 @@ mod tests {
     #[test]
     fn a_text_has_its_mark_at_the_left_edge_of_every_line() {
         let narrow = Look { width: || 10, ..Look::PLAIN };
-        assert_eq!(narrow.quote("one two three\n\nfour-words-long x\n", "| "), "| one two\n| three\n| \n| four-wor\n| ds-long\n| x\n| ");
+        assert_eq!(
+            narrow.quote("one two three\n\nfour-words-long x\n", "| "),
+            "| one two\n| three\n| \n| four-wor\n| ds-long\n| x\n| "
+        );
         assert_eq!(narrow.quote("全全全全全 ✓", "| "), "| 全全全全\n| 全 ✓");
         assert_eq!(narrow.quote("          x", "| "), "| \n| x");
         assert_eq!(Look::PLAIN.quote("four-words-long x\ny", "| "), "| four-words-long x\n| y");

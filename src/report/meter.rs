@@ -1,4 +1,5 @@
-//! How fast the transfers go and how long they took, from the progress that is reported and the time it is reported at.
+//! How fast the transfers go and how long they took, from the progress that is reported and the
+//! time it is reported at.
 
 use crate::session::event::Way;
 use pinhole_protocol::limits::TRANSFERS;
@@ -6,7 +7,8 @@ use pinhole_protocol::wire::ItemId;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The speed shown is that of the last 5 s: shorter jumps about, longer lags behind a line that has become slow.
+/// The speed shown is that of the last 5 s: shorter jumps about, longer lags behind a line that has
+/// become slow.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Ten samples a second are enough for that, however often progress is reported.
 const STEP: Duration = Duration::from_millis(100);
@@ -29,10 +31,14 @@ pub struct Meter {
 impl Meter {
     /// Bytes a second over the last samples; 0 before there are two.
     pub fn rate(&self) -> u64 {
-        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else { return 0 };
+        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else {
+            return 0;
+        };
         let millis = last.0.saturating_duration_since(first.0).as_millis();
         let bytes = u128::from(last.1.saturating_sub(first.1));
-        (bytes * 1_000).checked_div(millis).map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
+        (bytes * 1_000)
+            .checked_div(millis)
+            .map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
     }
 
     /// Whether a line is due: `every` has passed since the last one, or since the transfer began.
@@ -50,8 +56,13 @@ impl Meter {
         if self.samples.back().is_none_or(|last| now.saturating_duration_since(last.0) >= STEP) {
             self.samples.push_back((now, done));
         }
-        // The first sample kept is the last one from before the window, so that it is always covered.
-        while self.samples.get(1).is_some_and(|second| now.saturating_duration_since(second.0) >= WINDOW) {
+        // The first sample kept is the last one from before the window, so that it is always
+        // covered.
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|second| now.saturating_duration_since(second.0) >= WINDOW)
+        {
             self.samples.pop_front();
         }
     }
@@ -63,13 +74,26 @@ pub struct Meters(Vec<Meter>);
 
 impl Meters {
     /// Takes a report of progress in.
-    pub fn note(&mut self, key: (Way, ItemId), done: u64, total: Option<u64>, now: Instant) -> &mut Meter {
+    pub fn note(
+        &mut self,
+        key: (Way, ItemId),
+        done: u64,
+        total: Option<u64>,
+        now: Instant,
+    ) -> &mut Meter {
         let at = self.0.iter().position(|meter| meter.key == key).unwrap_or_else(|| {
             // No more than these are under way at once (SPEC 7.4); older ones were cancelled.
             if self.0.len() >= 2 * TRANSFERS {
                 self.0.remove(0);
             }
-            self.0.push(Meter { key, began: now, samples: VecDeque::from([(now, done)]), done, total, told: now });
+            self.0.push(Meter {
+                key,
+                began: now,
+                samples: VecDeque::from([(now, done)]),
+                done,
+                total,
+                told: now,
+            });
             self.0.len() - 1
         });
         let meter = &mut self.0[at];
@@ -87,13 +111,15 @@ impl Meters {
         self.0.iter().find(|meter| meter.key == key).map_or(0, Meter::rate)
     }
 
-    /// Takes one out that is complete, and says how long it took; nothing if it never reported progress.
+    /// Takes one out that is complete, and says how long it took; nothing if it never reported
+    /// progress.
     pub fn finish(&mut self, key: (Way, ItemId), now: Instant) -> Option<Duration> {
         let at = self.0.iter().position(|meter| meter.key == key)?;
         Some(now.saturating_duration_since(self.0.remove(at).began))
     }
 
-    /// Bytes done, bytes in all if all totals are known, and bytes a second, over all transfers; nothing if there is none.
+    /// Bytes done, bytes in all if all totals are known, and bytes a second, over all transfers;
+    /// nothing if there is none.
     pub fn sum(&self) -> Option<(u64, Option<u64>, u64)> {
         let each = self.0.iter().map(|meter| (meter.done, meter.total, meter.rate()));
         each.reduce(|a, b| {
@@ -142,7 +168,10 @@ mod tests {
     fn what_is_finished_is_gone_and_its_time_said_once() {
         let (mut meters, start) = (Meters::default(), Instant::now());
         meters.note(ONE, 1, Some(2), start);
-        assert_eq!(meters.finish(ONE, start + Duration::from_secs(3)), Some(Duration::from_secs(3)));
+        assert_eq!(
+            meters.finish(ONE, start + Duration::from_secs(3)),
+            Some(Duration::from_secs(3))
+        );
         assert_eq!(meters.finish(ONE, start), None);
         assert_eq!(meters.sum(), None);
     }

@@ -1,4 +1,5 @@
-//! Everything the program says: events in, lines for people or for programs out. Nothing else prints.
+//! Everything the program says: events in, lines for people or for programs out. Nothing else
+//! prints.
 //!
 //! `EVENTS.md` beside this file is the promise to scripts and agents.
 
@@ -35,9 +36,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use transcript::Transcript;
 
-/// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md, `text`): what an agent reads costs.
+/// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md,
+/// `text`): what an agent reads costs.
 pub const LONGEST_TEXT_IN_A_LINE: usize = 1024;
-/// How often progress is written to what is no terminal, unless `--progress` says otherwise (EVENTS.md, `progress`).
+/// How often progress is written to what is no terminal, unless `--progress` says otherwise
+/// (EVENTS.md, `progress`).
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// For whom the output is.
@@ -56,26 +59,39 @@ pub struct Settings {
     pub format: Format,
     /// What people's lines may contain.
     pub look: Look,
-    /// Whether this process moves one thing and ends (`give`, `take`, `ask`): then a text is shown bare, and an expected goodbye is not said.
+    /// Whether this process moves one thing and ends (`give`, `take`, `ask`): then a text is shown
+    /// bare, and an expected goodbye is not said.
     pub once: bool,
-    /// The least time between two lines about one transfer, where no bar is drawn; nothing for no such lines.
+    /// The least time between two lines about one transfer, where no bar is drawn; nothing for no
+    /// such lines.
     pub progress_every: Option<Duration>,
 }
 
-/// For whom the output is: `--json` or `--human`, else `PINHOLE_OUTPUT`, else people if the events go to a terminal.
+/// For whom the output is: `--json` or `--human`, else `PINHOLE_OUTPUT`, else people if the events
+/// go to a terminal.
 ///
 /// # Errors
 /// If `PINHOLE_OUTPUT` is neither `human` nor `json` (empty counts as not set).
-pub fn format_choice(json: bool, human: bool, variable: Option<&str>, to_terminal: bool) -> Result<Format, Failure> {
+pub fn format_choice(
+    json: bool,
+    human: bool,
+    variable: Option<&str>,
+    to_terminal: bool,
+) -> Result<Format, Failure> {
     match (json, human, variable) {
         (true, _, _) | (false, false, Some("json")) => Ok(Format::Json),
         (false, true, _) | (false, false, Some("human")) => Ok(Format::Human),
-        (false, false, None | Some("")) => Ok(if to_terminal { Format::Human } else { Format::Json }),
-        (false, false, Some(_)) => Err(Failure::new(Kind::Usage, "PINHOLE_OUTPUT is neither `human` nor `json`")),
+        (false, false, None | Some("")) => {
+            Ok(if to_terminal { Format::Human } else { Format::Json })
+        }
+        (false, false, Some(_)) => {
+            Err(Failure::new(Kind::Usage, "PINHOLE_OUTPUT is neither `human` nor `json`"))
+        }
     }
 }
 
-/// The line of an event that this process makes itself, without its end, where it is not written to a stream.
+/// The line of an event that this process makes itself, without its end, where it is not written to
+/// a stream.
 #[must_use]
 pub fn line(event: &Event) -> Option<String> {
     let line = Lines::new(Some(Duration::ZERO)).line(event, Instant::now());
@@ -115,7 +131,14 @@ impl<W: Write + Send + 'static> Reporter<W> {
             Format::Human => (Renderer::Human(Human::new(out, settings)), None),
             Format::Json => (Renderer::Json(out), settings.progress_every),
         };
-        Self { renderer, lines: Lines::new(progress_every), listener: None, bare: None, transcript: None, ended: false }
+        Self {
+            renderer,
+            lines: Lines::new(progress_every),
+            listener: None,
+            bare: None,
+            transcript: None,
+            ended: false,
+        }
     }
 
     /// From now on everything is written into `transcript` too.
@@ -123,10 +146,12 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.transcript = Some(transcript);
     }
 
-    /// Something is sent from here, which is for a transcript alone: what becomes of it follows as events.
+    /// Something is sent from here, which is for a transcript alone: what becomes of it follows as
+    /// events.
     pub fn sent(&mut self, sent: &Sent<'_>, now: Instant) {
         let Some(transcript) = &mut self.transcript else { return };
-        let written = self.lines.sent(sent).and_then(|line| transcript.sent(sent, &line, SystemTime::now()));
+        let written =
+            self.lines.sent(sent).and_then(|line| transcript.sent(sent, &line, SystemTime::now()));
         self.transcribed(written, now);
     }
 
@@ -140,21 +165,25 @@ impl<W: Write + Send + 'static> Reporter<W> {
         }
     }
 
-    /// What the transcript has of an event whose line is `line`: what would help may name a code, and helps nobody afterwards.
+    /// What the transcript has of an event whose line is `line`: what would help may name a code,
+    /// and helps nobody afterwards.
     fn keep(&mut self, event: &Event, line: Option<&str>, now: Instant) {
         let Some(transcript) = &mut self.transcript else { return };
         let at = SystemTime::now();
         let written = match event {
             Event::Trouble(failure) if failure.next.is_some() => {
                 let event = Event::Trouble(Failure { next: None, ..failure.clone() });
-                self.lines.line(&event, now).and_then(|line| transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at))
+                self.lines.line(&event, now).and_then(|line| {
+                    transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at)
+                })
             }
             event => transcript.heard(event, line, at),
         };
         self.transcribed(written, now);
     }
 
-    /// From now on the other side's texts go through `bare`, and not among the lines: a line for programs says only how long each is.
+    /// From now on the other side's texts go through `bare`, and not among the lines: a line for
+    /// programs says only how long each is.
     pub fn texts_to(&mut self, bare: Bare) {
         self.bare = Some(bare);
     }
@@ -170,25 +199,32 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.listener = Some(listener);
     }
 
-    /// Writes what there is to say of `event`, flushed, and returns its line for programs, with its end, if it has one now. After
-    /// [`Event::End`] there is nothing more to say.
+    /// Writes what there is to say of `event`, flushed, and returns its line for programs, with its
+    /// end, if it has one now. After [`Event::End`] there is nothing more to say.
     ///
     /// # Errors
-    /// If it cannot be written. Whoever promised the peer that a text was printed must not say so then; a session that only tells its
-    /// progress goes on.
+    /// If it cannot be written. Whoever promised the peer that a text was printed must not say so
+    /// then; a session that only tells its progress goes on.
     pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<Option<String>> {
         if self.ended {
             return Ok(None);
         }
         let line = self.lines.line(event, now)?;
         if let Some(listener) = &mut self.listener {
-            listener(event, line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))));
+            listener(
+                event,
+                line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))),
+            );
         }
         self.keep(event, line.as_ref().map(|line| line.text.as_str()), now);
         match (&mut self.renderer, &line, event) {
-            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => self.length(*id, body),
+            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => {
+                self.length(*id, body)
+            }
             (Renderer::Human(human), _, _) => human.event(event, now)?,
-            (Renderer::Json(out), Some(line), _) => out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?,
+            (Renderer::Json(out), Some(line), _) => {
+                out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?
+            }
             (Renderer::Json(_), None, _) => {}
         }
         self.ended = matches!(event, Event::End { .. });
@@ -229,12 +265,15 @@ impl<W: Write + Send + 'static> Reporter<W> {
     fn length(&mut self, id: ItemId, body: &PeerText) {
         if let Renderer::Json(out) = &mut self.renderer {
             // The text is where it was wanted, whether that can be said or not.
-            let _ = self.lines.without_body(id, body).and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+            let _ = self
+                .lines
+                .without_body(id, body)
+                .and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
         }
     }
 
-    /// A line that a session of this machine has made, or, for programs, that of a text too long for one ([`LONGEST_TEXT_IN_A_LINE`]) once
-    /// `store` has put the text into a file.
+    /// A line that a session of this machine has made, or, for programs, that of a text too long
+    /// for one ([`LONGEST_TEXT_IN_A_LINE`]) once `store` has put the text into a file.
     ///
     /// # Errors
     /// Those of `store`.
@@ -250,21 +289,27 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Ok(told.map_or(Cow::Borrowed(line), Cow::Owned))
     }
 
-    /// Writes a line that a session of this machine has made, as it is, or for people what it says. What is no such line is left out.
+    /// Writes a line that a session of this machine has made, as it is, or for people what it says.
+    /// What is no such line is left out.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (_, Some(Event::Text { id, body, saved_to: None })) if self.bare.is_some() => self.bare_text(id, &body),
+            (_, Some(Event::Text { id, body, saved_to: None })) if self.bare.is_some() => {
+                self.bare_text(id, &body)
+            }
             (Renderer::Human(human), Some(event)) => human.relay(&event, now),
             (Renderer::Human(_), None) => Ok(()),
-            (Renderer::Json(out), _) => out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush()),
+            (Renderer::Json(out), _) => {
+                out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush())
+            }
         }
     }
 
-    /// The same for the line of a text that is in a file, of which `body` is the content: it goes where texts go.
+    /// The same for the line of a text that is in a file, of which `body` is the content: it goes
+    /// where texts go.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -319,14 +364,17 @@ mod tests {
         }
     }
 
-    const JSON: Settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+    const JSON: Settings =
+        Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
 
     #[test]
     fn a_line_is_one_write_and_flushed() {
         let out = Counting::default();
         let mut reporter = Reporter::new(out.clone(), JSON);
         reporter.event(&Event::Channel(test_events::channel()), Instant::now()).unwrap();
-        reporter.relay("{\"v\":1,\"seq\":2,\"type\":\"status\",\"event\":\"waiting\"}", Instant::now()).unwrap();
+        reporter
+            .relay("{\"v\":1,\"seq\":2,\"type\":\"status\",\"event\":\"waiting\"}", Instant::now())
+            .unwrap();
         assert_eq!(*out.0.lock().unwrap(), ["write", "flush", "write", "flush"]);
     }
 
@@ -336,15 +384,25 @@ mod tests {
             let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
             let mut reporter = Reporter::new(Shared::default(), Settings { format, ..JSON });
             let told = std::sync::Arc::clone(&heard);
-            reporter.listen(Box::new(move |_, line| told.lock().unwrap().push(line.map(|(seq, line)| (seq, line.to_owned())))));
-            for event in [Event::Waiting, Event::Trouble(Failure::new(Kind::Failed, "x")), test_events::text("hello")] {
+            reporter.listen(Box::new(move |_, line| {
+                told.lock().unwrap().push(line.map(|(seq, line)| (seq, line.to_owned())))
+            }));
+            for event in [
+                Event::Waiting,
+                Event::Trouble(Failure::new(Kind::Failed, "x")),
+                test_events::text("hello"),
+            ] {
                 reporter.event(&event, Instant::now()).unwrap();
             }
             let heard = heard.lock().unwrap();
             let text = r#"{"v":1,"seq":2,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"hello"}"#;
             assert_eq!(
                 heard.as_slice(),
-                [Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#.into())), None, Some((2, text.into()))]
+                [
+                    Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#.into())),
+                    None,
+                    Some((2, text.into()))
+                ]
             );
         }
     }
@@ -359,16 +417,29 @@ mod tests {
         }
         reporter.event(&Event::End { failed: None, more: true }, Instant::now()).unwrap();
         let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(said, format!("{line}\n{}\n", r#"{"v":1,"type":"end","exit":0,"reason":"done","more":true,"last_seq":7}"#));
+        assert_eq!(
+            said,
+            format!(
+                "{line}\n{}\n",
+                r#"{"v":1,"type":"end","exit":0,"reason":"done","more":true,"last_seq":7}"#
+            )
+        );
     }
 
     #[test]
     fn a_transcript_has_what_was_said_and_sent_but_nothing_that_would_help() {
         let page = Shared::default();
-        let mut reporter = Reporter::new(Shared::default(), Settings { format: Format::Human, ..JSON });
+        let mut reporter =
+            Reporter::new(Shared::default(), Settings { format: Format::Human, ..JSON });
         reporter.transcribe(Transcript::lines(page.clone()));
-        reporter.sent(&Sent { id: ItemId(1), what: "a text".into(), size: Some(2), body: Some("hi") }, Instant::now());
-        for event in [Event::Waiting, Event::Trouble(Failure::new(Kind::Failed, "x").next("pinhole take 1-walrus"))] {
+        reporter.sent(
+            &Sent { id: ItemId(1), what: "a text".into(), size: Some(2), body: Some("hi") },
+            Instant::now(),
+        );
+        for event in [
+            Event::Waiting,
+            Event::Trouble(Failure::new(Kind::Failed, "x").next("pinhole take 1-walrus")),
+        ] {
             reporter.event(&event, Instant::now()).unwrap();
         }
         let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
@@ -385,12 +456,18 @@ mod tests {
         let out = Shared::default();
         let mut reporter = Reporter::new(out.clone(), JSON);
         // A full disk (full(4)).
-        reporter.transcribe(Transcript::lines(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap()));
+        reporter.transcribe(Transcript::lines(
+            std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap(),
+        ));
         for event in [Event::Waiting, Event::Paired] {
             reporter.event(&event, Instant::now()).unwrap();
         }
         let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-        assert_eq!((said.lines().count(), said.matches(r#""error":"disk""#).count()), (3, 1), "{said}");
+        assert_eq!(
+            (said.lines().count(), said.matches(r#""error":"disk""#).count()),
+            (3, 1),
+            "{said}"
+        );
     }
 
     #[test]
@@ -400,7 +477,10 @@ mod tests {
             (Format::Json, "\"type\":\"end\",\"exit\":0,\"reason\":\"done\",\"last_seq\":1}\n"),
         ] {
             let out = Shared::default();
-            let mut reporter = Reporter::new(out.clone(), Settings { format, look: Look::PLAIN, once: false, progress_every: None });
+            let mut reporter = Reporter::new(
+                out.clone(),
+                Settings { format, look: Look::PLAIN, once: false, progress_every: None },
+            );
             let end = Event::End { failed: None, more: false };
             for event in [&Event::Closed, &end, &end, &Event::Closed] {
                 reporter.event(event, Instant::now()).unwrap();
@@ -413,7 +493,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_variable_and_that_over_the_terminal() {
-        let choice = |json, human, variable, terminal| format_choice(json, human, variable, terminal).ok();
+        let choice =
+            |json, human, variable, terminal| format_choice(json, human, variable, terminal).ok();
         assert_eq!(choice(true, false, Some("human"), true), Some(Format::Json));
         assert_eq!(choice(false, true, Some("json"), false), Some(Format::Human));
         assert_eq!(choice(false, false, Some("json"), true), Some(Format::Json));

@@ -1,4 +1,5 @@
-//! A terminal on which a person types while events are printed: lines appear above the one being typed.
+//! A terminal on which a person types while events are printed: lines appear above the one being
+//! typed.
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::ExternalPrinter;
@@ -28,17 +29,18 @@ impl Screen {
     /// Waits until everything written so far is on the screen.
     pub fn settle(&self) {
         if let Some(printer) = &mut *self.held() {
-            // The printer has room for one piece of text at a time, so two more have room only when all before them is printed. They show
-            // nothing: up a line and down again.
+            // The printer has room for one piece of text at a time, so two more have room only when
+            // all before them is printed. They show nothing: up a line and down again.
             let _ = printer.print(NOTHING.into()).and_then(|()| printer.print(NOTHING.into()));
         }
     }
 
-    /// Nobody types any more: takes the line being typed off the screen. Some time after [`Screen::settle`], or its last redrawing of
-    /// that line may come later than this.
+    /// Nobody types any more: takes the line being typed off the screen. Some time after
+    /// [`Screen::settle`], or its last redrawing of that line may come later than this.
     pub fn take_back(&self) {
         if self.held().take().is_some() {
-            // Cursor to the line's start, line erased, pasted blocks no longer marked (xterm control sequences).
+            // Cursor to the line's start, line erased, pasted blocks no longer marked (xterm
+            // control sequences).
             let _ = io::stdout().write_all(b"\r\x1b[K\x1b[?2004l");
             let _ = io::stdout().flush();
         }
@@ -65,8 +67,8 @@ impl Write for Screen {
     }
 }
 
-/// The terminal's modes at the start of the program, to be there again at its end: a prompt without an echo, or a line being typed, may
-/// be what the end interrupts.
+/// The terminal's modes at the start of the program, to be there again at its end: a prompt without
+/// an echo, or a line being typed, may be what the end interrupts.
 pub struct Modes(Option<Termios>);
 
 impl Modes {

@@ -1,5 +1,6 @@
-//! What a [`Reason`] of the wire means to the people and scripts on this side: a fixed word, a sentence, the next step, and the exit
-//! status (EVENTS.md, "Reasons"). The sentences are ours: no text of the peer's choosing travels with a reason.
+//! What a [`Reason`] of the wire means to the people and scripts on this side: a fixed word, a
+//! sentence, the next step, and the exit status (EVENTS.md, "Reasons"). The sentences are ours: no
+//! text of the peer's choosing travels with a reason.
 
 use crate::failure::{Failure, Kind};
 use pinhole_protocol::wire::Reason;
@@ -54,7 +55,11 @@ pub fn failure_from(reason: Reason, side: Side) -> Failure {
 /// So many secrets that are held for somebody who has not come.
 #[must_use]
 pub fn untaken(secrets: usize) -> String {
-    if secrets == 1 { "a secret that nobody has taken".into() } else { format!("{secrets} secrets that nobody has taken") }
+    if secrets == 1 {
+        "a secret that nobody has taken".into()
+    } else {
+        format!("{secrets} secrets that nobody has taken")
+    }
 }
 
 const fn here(reason: Reason) -> (Kind, &'static str) {
@@ -66,22 +71,40 @@ const fn here(reason: Reason) -> (Kind, &'static str) {
         Reason::NoSpace => (Kind::NoSpace, "there is not enough space on the disk here"),
         Reason::Disk => (Kind::Disk, "the disk or file system here failed"),
         Reason::TooLarge => (Kind::TooLarge, "it is larger than allowed here"),
-        Reason::BadName => (Kind::BadName, "the other side sent a name that cannot be stored safely"),
+        Reason::BadName => {
+            (Kind::BadName, "the other side sent a name that cannot be stored safely")
+        }
         Reason::Exists => (Kind::Exists, "something of that name is already here"),
-        Reason::SourceChanged => (Kind::SourceChanged, "the source changed while it was being sent"),
+        Reason::SourceChanged => {
+            (Kind::SourceChanged, "the source changed while it was being sent")
+        }
         Reason::SourceUnreadable => (Kind::SourceUnreadable, "the source could not be read"),
         Reason::SecretToOutput => (Kind::SecretToOutput, "a secret does not go to standard output"),
-        Reason::SameRole => (Kind::SameRole, "both sides came for the same thing: one gives, the other takes"),
-        Reason::NotVerified => (Kind::NotVerified, "the verification words were not confirmed here"),
+        Reason::SameRole => {
+            (Kind::SameRole, "both sides came for the same thing: one gives, the other takes")
+        }
+        Reason::NotVerified => {
+            (Kind::NotVerified, "the verification words were not confirmed here")
+        }
         Reason::Expired => (Kind::Expired, "the channel's time is over"),
         Reason::Protocol => (Kind::Protocol, "the other side broke the protocol"),
-        Reason::OutputClosed => (Kind::OutputClosed, "the program that was to get the bytes has stopped reading"),
-        Reason::NoAnswer => (Kind::NoAnswer, "an answer was needed and there is no terminal to ask at"),
-        Reason::NotWanted => (Kind::NotWanted, "this side takes one thing only, and something else came"),
+        Reason::OutputClosed => {
+            (Kind::OutputClosed, "the program that was to get the bytes has stopped reading")
+        }
+        Reason::NoAnswer => {
+            (Kind::NoAnswer, "an answer was needed and there is no terminal to ask at")
+        }
+        Reason::NotWanted => {
+            (Kind::NotWanted, "this side takes one thing only, and something else came")
+        }
         Reason::Failed => (Kind::Failed, "something failed here"),
-        Reason::Link => (Kind::Link, "a link leads out of what is sent, or cannot be made where it goes"),
+        Reason::Link => {
+            (Kind::Link, "a link leads out of what is sent, or cannot be made where it goes")
+        }
         Reason::Special => (Kind::Special, "it is a device, a socket or a pipe"),
-        Reason::OverLimits => (Kind::OverLimits, "it is too long, too deep or too much for one transfer"),
+        Reason::OverLimits => {
+            (Kind::OverLimits, "it is too long, too deep or too much for one transfer")
+        }
     }
 }
 
@@ -95,35 +118,69 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
         Reason::TooLarge => (Kind::PeerTooLarge, "it is larger than the other side allows"),
         Reason::BadName => (Kind::PeerBadName, "the other side cannot store a name safely"),
         Reason::Exists => (Kind::PeerExists, "something of that name is already at the other side"),
-        Reason::SourceChanged => (Kind::SourceChanged, "the source changed at the other side while it was being sent"),
-        Reason::SourceUnreadable => (Kind::PeerSourceUnreadable, "the other side could not read what it was sending"),
-        Reason::SecretToOutput => (Kind::PeerSecretToOutput, "the other side writes to its standard output, where secrets do not go"),
-        Reason::SameRole => (Kind::SameRole, "both sides came for the same thing: one gives, the other takes"),
-        Reason::NotVerified => (Kind::NotVerified, "the other side did not confirm the verification words"),
+        Reason::SourceChanged => {
+            (Kind::SourceChanged, "the source changed at the other side while it was being sent")
+        }
+        Reason::SourceUnreadable => {
+            (Kind::PeerSourceUnreadable, "the other side could not read what it was sending")
+        }
+        Reason::SecretToOutput => (
+            Kind::PeerSecretToOutput,
+            "the other side writes to its standard output, where secrets do not go",
+        ),
+        Reason::SameRole => {
+            (Kind::SameRole, "both sides came for the same thing: one gives, the other takes")
+        }
+        Reason::NotVerified => {
+            (Kind::NotVerified, "the other side did not confirm the verification words")
+        }
         Reason::Expired => (Kind::Expired, "the channel's time is over"),
-        Reason::Protocol => (Kind::PeerProtocol, "the other side says that this one broke the protocol"),
-        Reason::OutputClosed => (Kind::PeerOutputClosed, "the program that was to get the bytes there has stopped reading"),
-        Reason::NoAnswer => (Kind::PeerNoAnswer, "the other side needed an answer and had nobody to ask"),
-        Reason::NotWanted => (Kind::PeerNotWanted, "the other side takes one thing only, and this is not it"),
+        Reason::Protocol => {
+            (Kind::PeerProtocol, "the other side says that this one broke the protocol")
+        }
+        Reason::OutputClosed => (
+            Kind::PeerOutputClosed,
+            "the program that was to get the bytes there has stopped reading",
+        ),
+        Reason::NoAnswer => {
+            (Kind::PeerNoAnswer, "the other side needed an answer and had nobody to ask")
+        }
+        Reason::NotWanted => {
+            (Kind::PeerNotWanted, "the other side takes one thing only, and this is not it")
+        }
         Reason::Failed => (Kind::PeerFailed, "something failed at the other side"),
-        Reason::Link => (Kind::PeerLink, "a link leads out of what is sent, or cannot be made where it goes"),
+        Reason::Link => {
+            (Kind::PeerLink, "a link leads out of what is sent, or cannot be made where it goes")
+        }
         Reason::Special => (Kind::PeerSpecial, "it is a device, a socket or a pipe"),
-        Reason::OverLimits => (Kind::PeerOverLimits, "it is too long, too deep or too much for one transfer"),
+        Reason::OverLimits => {
+            (Kind::PeerOverLimits, "it is too long, too deep or too much for one transfer")
+        }
     }
 }
 
 const fn next(reason: Reason, side: Side) -> Option<&'static str> {
     match (reason, side) {
-        (Reason::Done, Side::There) => Some("what was not reported as delivered has not arrived: start again with a new code"),
+        (Reason::Done, Side::There) => {
+            Some("what was not reported as delivered has not arrived: start again with a new code")
+        }
         (Reason::NoSpace, Side::Here) => Some("make room and take again with a new code"),
         (Reason::NoSpace, Side::There) => Some("when there is room, give again with a new code"),
         (Reason::TooLarge, Side::Here) => Some("take again with a larger --max-size"),
         (Reason::Exists, Side::Here) => Some("take again with --conflict rename"),
-        (Reason::SourceChanged, Side::Here) => Some("give again when nothing writes to it any longer"),
-        (Reason::SourceChanged, Side::There) => Some("ask for it again when nothing writes to it any longer"),
+        (Reason::SourceChanged, Side::Here) => {
+            Some("give again when nothing writes to it any longer")
+        }
+        (Reason::SourceChanged, Side::There) => {
+            Some("ask for it again when nothing writes to it any longer")
+        }
         (Reason::SecretToOutput, Side::Here) => Some("take again without -o -"),
-        (Reason::SameRole, _) => Some("make a new code, with give on one side and take on the other"),
-        (Reason::NotVerified | Reason::Protocol, _) => Some("make a new code; if it happens again, do not send anything that matters"),
+        (Reason::SameRole, _) => {
+            Some("make a new code, with give on one side and take on the other")
+        }
+        (Reason::NotVerified | Reason::Protocol, _) => {
+            Some("make a new code; if it happens again, do not send anything that matters")
+        }
         (Reason::Expired, _) => Some("make a new code, with a longer --ttl if need be"),
         (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code"),
         _ => None,
@@ -145,7 +202,10 @@ mod tests {
         for side in [Side::Here, Side::There] {
             let sentences: BTreeSet<_> = all.iter().map(|reason| sentence(*reason, side)).collect();
             assert_eq!(sentences.len(), all.len());
-            assert!(sentences.iter().all(|s| !s.ends_with('.') && s.starts_with(char::is_lowercase)), "{sentences:?}");
+            assert!(
+                sentences.iter().all(|s| !s.ends_with('.') && s.starts_with(char::is_lowercase)),
+                "{sentences:?}"
+            );
         }
     }
 
@@ -158,8 +218,11 @@ mod tests {
 
     #[test]
     fn what_concerns_both_ends_both_with_one_status() {
-        for reason in [Reason::SourceChanged, Reason::SameRole, Reason::NotVerified, Reason::Expired] {
-            let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
+        for reason in
+            [Reason::SourceChanged, Reason::SameRole, Reason::NotVerified, Reason::Expired]
+        {
+            let (here, there) =
+                (failure_from(reason, Side::Here), failure_from(reason, Side::There));
             assert_eq!(here.kind, there.kind);
         }
     }
@@ -173,9 +236,15 @@ mod tests {
     fn every_word_and_status_is_in_the_public_table() {
         let table = include_str!("EVENTS.md");
         for reason in Reason::all() {
-            let (here, there) = (failure_from(reason, Side::Here), failure_from(reason, Side::There));
+            let (here, there) =
+                (failure_from(reason, Side::Here), failure_from(reason, Side::There));
             let exit = if reason == Reason::Done { 0 } else { here.exit().code() };
-            let row = format!("| `{}` | {exit} | `{}` | {} |", word(reason), there.kind, there.exit().code());
+            let row = format!(
+                "| `{}` | {exit} | `{}` | {} |",
+                word(reason),
+                there.kind,
+                there.exit().code()
+            );
             assert!(table.contains(&row), "EVENTS.md lacks: {row}");
         }
     }

@@ -3,7 +3,9 @@
 use crate::control::wire::{About, Role, State, Want};
 use crate::failure::{Failure, Kind, Run};
 use crate::files::acting::Found;
-use crate::session::event::{Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way};
+use crate::session::event::{
+    Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way,
+};
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,7 +16,10 @@ pub fn channel() -> Channel {
         code: "417-walrus-clipboard-mango".into(),
         number: 417,
         reach: Reach::Relay("the relay wss://relay.example/ (from --relay)".into()),
-        join: vec![Join { place: "anywhere".into(), command: "pinhole take 417-walrus-clipboard-mango".into() }],
+        join: vec![Join {
+            place: "anywhere".into(),
+            command: "pinhole take 417-walrus-clipboard-mango".into(),
+        }],
         link: None,
         // 2026-11-21 10:00:00 UTC
         expires_at: UNIX_EPOCH + Duration::from_secs(1_795_255_200),
@@ -45,7 +50,13 @@ pub fn about() -> About {
 
 /// `report.pdf`, as its sender calls it.
 pub fn ours() -> Ours {
-    Ours { id: ItemId(1), what: "report.pdf".into(), size: Some(38_200_000), files: Some(1), differences: Differences::default() }
+    Ours {
+        id: ItemId(1),
+        what: "report.pdf".into(),
+        size: Some(38_200_000),
+        files: Some(1),
+        differences: Differences::default(),
+    }
 }
 
 /// Progress of the transfer 1.
@@ -58,7 +69,8 @@ pub fn text(body: &str) -> Event {
     Event::Text { id: ItemId(1), body: PeerText::new(body.into()), saved_to: None }
 }
 
-/// One of every event but `Progress` and `End`, with `peer` wherever a peer or a file name of its choosing has a say.
+/// One of every event but `Progress` and `End`, with `peer` wherever a peer or a file name of its
+/// choosing has a say.
 pub fn every(peer: &str) -> Vec<Event> {
     let id = ItemId(7);
     let said = || PeerText::new(peer.into());
@@ -90,14 +102,29 @@ pub fn every(peer: &str) -> Vec<Event> {
     };
     let secret = |stored, name| Event::Secret { id, name, size: 32, stored };
     let offer = |names, size, counted, asked| {
-        Event::Offer(Offered { id, names, names_more: 0, size, count: Some(9), counted, acts: acts(), asked })
+        Event::Offer(Offered {
+            id,
+            names,
+            names_more: 0,
+            size,
+            count: Some(9),
+            counted,
+            acts: acts(),
+            asked,
+        })
     };
     let direct = Channel {
         number: 9_417,
         link: Some("https://relay.example/#417-walrus-clipboard-mango".into()),
         join: vec![
-            Join { place: "on this network".into(), command: "pinhole take 9417-walrus-clipboard-mango".into() },
-            Join { place: "by name".into(), command: "pinhole take 9417-walrus-clipboard-mango@desk.example".into() },
+            Join {
+                place: "on this network".into(),
+                command: "pinhole take 9417-walrus-clipboard-mango".into(),
+            },
+            Join {
+                place: "by name".into(),
+                command: "pinhole take 9417-walrus-clipboard-mango@desk.example".into(),
+            },
         ],
         offering: Some(peer.into()),
         ..channel()
@@ -125,7 +152,11 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::HandshakeFailed { guesses: 1 },
         Event::HandshakeFailed { guesses: 2 },
         Event::Closed,
-        Event::Holding { secrets: 2, left: Duration::from_secs(3_600), take: "pinhole receive 417 --secret-to-file FILE".into() },
+        Event::Holding {
+            secrets: 2,
+            left: Duration::from_secs(3_600),
+            take: "pinhole receive 417 --secret-to-file FILE".into(),
+        },
         text(peer),
         Event::Text { id, body: said(), saved_to: Some(peer.into()) },
         file(false, Some(peer)),
@@ -148,8 +179,18 @@ pub fn every(peer: &str) -> Vec<Event> {
             size: Some(38_200_000),
             next: Run::receive(Some(417), Role::Host).into(),
         },
-        Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: differences.clone(), ..ours() }),
-        Event::Delivered(Ours { what: peer.into(), files: Some(14), differences: incomplete.clone(), ..ours() }),
+        Event::Delivered(Ours {
+            what: peer.into(),
+            files: Some(14),
+            differences: differences.clone(),
+            ..ours()
+        }),
+        Event::Delivered(Ours {
+            what: peer.into(),
+            files: Some(14),
+            differences: incomplete.clone(),
+            ..ours()
+        }),
         Event::File(Arrived {
             id,
             name: named(),
@@ -166,14 +207,31 @@ pub fn every(peer: &str) -> Vec<Event> {
         }),
         Event::Trouble(Failure::new(Kind::Failed, peer).next(peer)),
         Event::Session(about()),
-        Event::Session(About { secrets_held: Some(3), number: None, label: Some(peer.into()), path: None, expires_at: None, ..about() }),
-        Event::Session(About { state: State::Ended, end: Some((0, "done".into())), diagnostics: Some(peer.into()), ..about() }),
+        Event::Session(About {
+            secrets_held: Some(3),
+            number: None,
+            label: Some(peer.into()),
+            path: None,
+            expires_at: None,
+            ..about()
+        }),
+        Event::Session(About {
+            state: State::Ended,
+            end: Some((0, "done".into())),
+            diagnostics: Some(peer.into()),
+            ..about()
+        }),
         Event::Session(About {
             state: State::Waiting,
             code: Some(crate::control::wire::Words("417-walrus-clipboard-mango".into())),
             ..about()
         }),
-        Event::Session(About { state: State::NotAnswering, unreceived: None, secrets_held: None, ..about() }),
+        Event::Session(About {
+            state: State::NotAnswering,
+            unreceived: None,
+            secrets_held: None,
+            ..about()
+        }),
         Event::Detached(about()),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),

@@ -22,13 +22,15 @@ pub(super) struct Questions {
     shown: Option<Shown>,
 }
 
-/// A question on the screen. It stays there until it is answered, because what is typed may be the answer to it and to nothing else.
+/// A question on the screen. It stays there until it is answered, because what is typed may be the
+/// answer to it and to nothing else.
 struct Shown {
     about: Option<ItemId>,
     gone: Gone,
 }
 
-/// Set once the peer has withdrawn what a question is about, so that nothing follows from its answer.
+/// Set once the peer has withdrawn what a question is about, so that nothing follows from its
+/// answer.
 #[derive(Clone, Default)]
 pub(super) struct Gone(Arc<AtomicBool>);
 
@@ -56,8 +58,9 @@ impl Questions {
 }
 
 impl Driver<'_> {
-    /// Asks the person here when it is this question's turn; `then` gets the answer, unless the peer's item that it is `about` is withdrawn
-    /// before. `instead` says what answers it without a terminal.
+    /// Asks the person here when it is this question's turn; `then` gets the answer, unless the
+    /// peer's item that it is `about` is withdrawn before. `instead` says what answers it without a
+    /// terminal.
     pub(super) fn ask<T: Send + 'static>(
         &mut self,
         about: Option<ItemId>,
@@ -71,7 +74,11 @@ impl Driver<'_> {
             driver.report.suspend();
             let typed = driver.typing.as_mut().map(super::typing::Typing::terminal);
             driver.work(
-                move || typed.map_or_else(|| OwnTerminal::open(question, instead), Ok).and_then(|mut terminal| ask(&mut terminal, &gone)),
+                move || {
+                    typed
+                        .map_or_else(|| OwnTerminal::open(question, instead), Ok)
+                        .and_then(|mut terminal| ask(&mut terminal, &gone))
+                },
                 move |driver, answer| {
                     let shown = driver.questions.shown.take();
                     if let Some(typing) = &mut driver.typing {
@@ -119,14 +126,19 @@ impl Driver<'_> {
 /// Both sides came for the same thing.
 pub(super) fn same_role(want: Want) -> Failure {
     let (detail, next) = match want {
-        Want::Give => {
-            ("both sides came to give, so nothing was sent", "with a new code one side gives and the other takes it: pinhole take CODE")
-        }
+        Want::Give => (
+            "both sides came to give, so nothing was sent",
+            "with a new code one side gives and the other takes it: pinhole take CODE",
+        ),
         Want::Take => (
             "both sides came to take, so nothing was sent",
-            "with a new code one side takes and the other gives: pinhole give PATH, then pinhole take CODE",
+            "with a new code one side takes and the other gives: pinhole give PATH, then pinhole \
+            take CODE",
         ),
-        Want::Both => ("both sides came for the same thing", "with a new code one side gives and the other takes"),
+        Want::Both => (
+            "both sides came for the same thing",
+            "with a new code one side gives and the other takes",
+        ),
     };
     Failure::new(Kind::SameRole, detail).next(next)
 }

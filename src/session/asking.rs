@@ -1,4 +1,5 @@
-//! A session for one question (`ask`): it ends with the answer, or without one when the time is over.
+//! A session for one question (`ask`): it ends with the answer, or without one when the time is
+//! over.
 
 use crate::control::{Answer, Closing, Control, unanswered};
 use crate::failure::{Failure, Kind};
@@ -14,14 +15,16 @@ pub struct Question {
     pub patience: Duration,
 }
 
-/// Puts the question while the session runs, and closes the session when it is answered or given up.
+/// Puts the question while the session runs, and closes the session when it is answered or given
+/// up.
 pub(super) async fn asked(
     session: impl Future<Output = Result<(), Failure>>,
     control: &Control,
     question: &Question,
 ) -> Result<(), Failure> {
     // A moment that is none, because it is too far off, never comes within the life of a channel.
-    let until = Instant::now().checked_add(question.patience).unwrap_or_else(|| Instant::now() + LONGEST);
+    let until =
+        Instant::now().checked_add(question.patience).unwrap_or_else(|| Instant::now() + LONGEST);
     let ended = Cell::new(false);
     let asking = async {
         let answer = control.ask(question.text.clone(), until).await;
@@ -39,15 +42,19 @@ pub(super) async fn asked(
     };
     match tokio::join!(session, asking) {
         (Err(failure), (_, true)) => Err(failure),
-        (Err(failure), (Ok(Answer::Came(_)), _)) if failure.kind == Kind::OutputClosed => Err(failure),
+        (Err(failure), (Ok(Answer::Came(_)), _)) if failure.kind == Kind::OutputClosed => {
+            Err(failure)
+        }
         // What becomes of the channel after that is not what was asked for.
         (_, (Ok(Answer::Came(_)), _)) => Ok(()),
         (_, (Err(failure), _)) => Err(failure),
         (_, (Ok(Answer::Over), _)) => Err(unanswered()),
         (_, (Ok(Answer::Late), _)) => {
             let detail = format!("there was no answer within {} s", question.patience.as_secs());
-            Err(Failure::new(Kind::Unanswered, detail)
-                .next("with a new code, --timeout waits longer; or hold a channel open: pinhole connect CODE, then send and receive"))
+            Err(Failure::new(Kind::Unanswered, detail).next(
+                "with a new code, --timeout waits longer; or hold a channel open: pinhole \
+                      connect CODE, then send and receive",
+            ))
         }
     }
 }

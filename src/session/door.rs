@@ -16,7 +16,8 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 
-/// Where a host waits. Whoever comes after it was dropped hears at once that nobody waits there any more.
+/// Where a host waits. Whoever comes after it was dropped hears at once that nobody waits there any
+/// more.
 pub(super) enum Door {
     /// It listens itself.
     Direct {
@@ -32,7 +33,11 @@ pub(super) enum Door {
 
 impl Door {
     /// Asks its own relay, or the one that is set, for a number; or listens.
-    pub(super) async fn open(plan: &Plan, hosting: &Hosting, own: Option<&Own>) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        plan: &Plan,
+        hosting: &Hosting,
+        own: Option<&Own>,
+    ) -> Result<Self, Failure> {
         if let Some(own) = own {
             return Ok(Self::Relay(Box::new(relay::Host::open(own.way()).await?), own.public()));
         }
@@ -80,7 +85,12 @@ impl Door {
     }
 
     /// Waits for a joiner until `stop` says why not any longer.
-    pub(super) async fn meet(self, judge: Judge, report: &mut Report, stop: impl Future<Output = Failure>) -> Result<Met, Failure> {
+    pub(super) async fn meet(
+        self,
+        judge: Judge,
+        report: &mut Report,
+        stop: impl Future<Output = Failure>,
+    ) -> Result<Met, Failure> {
         match self {
             Self::Direct { listener, .. } => tokio::select! {
                 met = meet(&listener, judge) => met,
@@ -97,7 +107,8 @@ impl Door {
     }
 }
 
-/// Announces the number on the local network, where that is wanted and can be; a host goes on without.
+/// Announces the number on the local network, where that is wanted and can be; a host goes on
+/// without.
 fn announce(plan: &Plan, bind: Option<IpAddr>, port: u16) -> (Reach, Option<Announcement>) {
     if plan.network == Network::Loopback || bind.is_some_and(|ip| ip.to_canonical().is_loopback()) {
         return (Reach::Machine, None);
@@ -107,7 +118,9 @@ fn announce(plan: &Plan, bind: Option<IpAddr>, port: u16) -> (Reach, Option<Anno
     }
     match Announcement::start(port, bind) {
         Ok(announcement) => (Reach::Announced, Some(announcement)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Reach::Silent(Some("it has no local network".into())), None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            (Reach::Silent(Some("it has no local network".into())), None)
+        }
         Err(error) => (Reach::Silent(Some(error.to_string())), None),
     }
 }

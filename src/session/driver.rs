@@ -1,4 +1,5 @@
-//! The one loop that owns the conversation: news of the link, finished work, answers and time go in; what it says is done.
+//! The one loop that owns the conversation: news of the link, finished work, answers and time go
+//! in; what it says is done.
 
 use super::answers::Questions;
 use super::errands::next_errand;
@@ -29,12 +30,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// News of links that may wait for the driver: enough that a reader rarely waits, few enough to bound memory.
+/// News of links that may wait for the driver: enough that a reader rarely waits, few enough to
+/// bound memory.
 const NEWS: usize = 64;
 /// Finished work that may wait for the driver; beyond that, whoever brings more waits.
 const DESK: usize = 256;
-/// Pieces of work on other threads while which no more is heard of links, so that a peer which begins and withdraws one thing after
-/// another waits for the disk. What it may have under way at a time makes fewer.
+/// Pieces of work on other threads while which no more is heard of links, so that a peer which
+/// begins and withdraws one thing after another waits for the disk. What it may have under way at a
+/// time makes fewer.
 const WORK: usize = 32;
 /// How long the last words may take to leave, and the other side's last words to come.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -47,7 +50,8 @@ pub(super) type Done = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
 pub(super) struct Desk(mpsc::Sender<Done>);
 
 impl Desk {
-    /// Hands `done` to the driver from a thread, which waits while the desk is full; nothing happens if the driver has ended.
+    /// Hands `done` to the driver from a thread, which waits while the desk is full; nothing
+    /// happens if the driver has ended.
     pub(super) fn put(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
         let _ = self.0.blocking_send(Box::new(done));
     }
@@ -112,7 +116,8 @@ pub(super) struct Driver<'a> {
     link: Link,
     news: mpsc::Receiver<(LinkId, News)>,
     pub(super) done: mpsc::Receiver<Done>,
-    /// Errands of other commands: those from before there was a conversation, and where later ones come from.
+    /// Errands of other commands: those from before there was a conversation, and where later ones
+    /// come from.
     pub(super) errands: (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
     wake_at: Option<pinhole_protocol::time::Instant>,
     outcome: Option<Outcome>,
@@ -120,12 +125,31 @@ pub(super) struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
-    pub(super) fn start(plan: Arc<Plan>, joined: Joined, report: &'a mut Report, control: &Control) -> Result<Self, Failure> {
+    pub(super) fn start(
+        plan: Arc<Plan>,
+        joined: Joined,
+        report: &'a mut Report,
+        control: &Control,
+    ) -> Result<Self, Failure> {
         let Joined { socket, path, established } = joined;
-        let (tables, (told, news), (desk, done)) = (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
-        let cannot = |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
-        let link = Link::start(LinkId::CODE, socket, (established.sealer, established.opener), &tables, told).map_err(cannot)?;
-        let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify, faithful: established.peer.is_faithful() };
+        let (tables, (told, news), (desk, done)) =
+            (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
+        let cannot =
+            |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
+        let link = Link::start(
+            LinkId::CODE,
+            socket,
+            (established.sealer, established.opener),
+            &tables,
+            told,
+        )
+        .map_err(cannot)?;
+        let setup = Setup {
+            want: plan.want,
+            ttl: plan.ttl,
+            verify: plan.verify,
+            faithful: established.peer.is_faithful(),
+        };
         Ok(Self {
             conversation: Conversation::new(clock::now(), established.commitment, setup),
             plan,
@@ -167,7 +191,8 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Runs the conversation to its end: how it ended, and what is to be said of it if it did not go well.
+    /// Runs the conversation to its end: how it ended, and what is to be said of it if it did not
+    /// go well.
     pub(super) async fn run(mut self, interrupt: &mut Interrupt) -> (Outcome, Option<Failure>) {
         self.input(Input::LinkUp(LinkId::CODE));
         let outcome = loop {
@@ -199,7 +224,8 @@ impl<'a> Driver<'a> {
         (outcome, failure)
     }
 
-    /// Ends the conversation at once, for a reason of this side's: what fails by that is told before, or it would seem the other side's.
+    /// Ends the conversation at once, for a reason of this side's: what fails by that is told
+    /// before, or it would seem the other side's.
     pub(super) fn abort(&mut self, reason: Reason) {
         self.fail(failure_from(reason, Side::Here));
         self.input(Input::Abort(reason));
@@ -237,7 +263,8 @@ impl<'a> Driver<'a> {
             self.next.push_back(Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
         }
         self.wake_at = actions.wake_at;
-        // The other side's breach is told before what fails by it, or it would seem that the other side complained of this one.
+        // The other side's breach is told before what fails by it, or it would seem that the other
+        // side complained of this one.
         if let Some(conversation::Event::Over(Outcome::Violated(what))) = actions.events.last() {
             self.fail(violated(what));
         }
@@ -245,7 +272,8 @@ impl<'a> Driver<'a> {
             use Outcome::{Aborted, Expired, Violated};
             matches!(event, conversation::Event::Over(Aborted(_) | Expired | Violated(_)))
         };
-        // What is under way when this side ends the conversation fails by that, not by the other side's doing.
+        // What is under way when this side ends the conversation fails by that, not by the other
+        // side's doing.
         if actions.events.iter().any(ends_here) {
             self.side = Side::Here;
         }
@@ -265,9 +293,13 @@ impl<'a> Driver<'a> {
             News::Taken => self.input(Input::Taken(link)),
             News::Sent(item, range) => self.input(Input::Sent(link, item, range)),
             News::Unserved => self.input(Input::Unserved(link)),
-            News::Refused(item, refusal) => self.refuse(item, refusal.reason, Some(refusal.failure)),
+            News::Refused(item, refusal) => {
+                self.refuse(item, refusal.reason, Some(refusal.failure))
+            }
             News::Gap(item, range, why) => self.input(Input::Gap(item, range, why)),
-            News::Unread(item, failure) => self.withdraw(item, failure.reason(), Some(failure.failure())),
+            News::Unread(item, failure) => {
+                self.withdraw(item, failure.reason(), Some(failure.failure()))
+            }
             News::Down(end) => self.input(Input::LinkDown(link, end)),
             // The reader hears of a broken connection too, and says how it broke.
             News::Flushed => {}
@@ -291,7 +323,9 @@ impl<'a> Driver<'a> {
             Told::Text(item, body) => self.text(item, body),
             Told::Secret(item, label, secret) => self.secret(item, label, secret.0),
             Told::Offered(offer) => self.offered(offer),
-            Told::Counted { transfer, bytes, entries, counted } => self.counted(transfer, bytes, entries, counted),
+            Told::Counted { transfer, bytes, entries, counted } => {
+                self.counted(transfer, bytes, entries, counted)
+            }
             Told::Register(part) => self.register(part),
             Told::Gap { transfer, range, why } => self.gap(transfer, range, why),
             Told::Progress(item, done) => self.progress_in(item, done),
@@ -301,10 +335,13 @@ impl<'a> Driver<'a> {
             Told::Accepted(item) => self.accepted(item),
             Told::PartWanted(item) => self.next_part(item),
             Told::AllRead(item) => self.check_sources(item),
-            Told::Written { transfer, done, frontier } => self.progress_out(transfer, done, frontier),
+            Told::Written { transfer, done, frontier } => {
+                self.progress_out(transfer, done, frontier)
+            }
             Told::Delivered(item, differences) => self.delivered(item, &differences),
             Told::Failed(item, reason) => self.failed(item, reason),
-            // Only the side that asked is protected by the words; that the other has compared them changes nothing here.
+            // Only the side that asked is protected by the words; that the other has compared them
+            // changes nothing here.
             Told::PeerVerified => {}
             Told::Stalled => self.say(&Event::Stalled),
             Told::Flowing => self.say(&Event::Reconnected),
@@ -335,7 +372,8 @@ impl<'a> Driver<'a> {
         self.failure.get_or_insert(failure);
     }
 
-    /// Something of this session went wrong: in a channel that stays open it is told and the channel goes on, else the session ends with it.
+    /// Something of this session went wrong: in a channel that stays open it is told and the
+    /// channel goes on, else the session ends with it.
     pub(super) fn trouble(&mut self, failure: Failure) {
         if self.plan.want == Want::Both {
             self.say(&Event::Trouble(failure));
@@ -375,8 +413,8 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Lets the last control leave and waits until the other side has closed too: a connection closed over unread bytes could take our
-    /// last words with it.
+    /// Lets the last control leave and waits until the other side has closed too: a connection
+    /// closed over unread bytes could take our last words with it.
     async fn last_words(&mut self, interrupt: &mut Interrupt) {
         let gone = async {
             let (mut flushed, mut down) = (false, false);
@@ -403,14 +441,22 @@ impl<'a> Driver<'a> {
     /// What did not go well, in the order of what explains most.
     fn judge(&mut self, outcome: Outcome) -> Option<Failure> {
         let lost = || {
-            Failure::new(Kind::PeerLost, "the connection to the other side broke and what was under way is lost")
-                .next("start again with a new code")
+            Failure::new(
+                Kind::PeerLost,
+                "the connection to the other side broke and what was under way is lost",
+            )
+            .next("start again with a new code")
         };
         let ended = match outcome {
             Outcome::Done => None,
             Outcome::Aborted(reason) => Some(failure_from(reason, Side::Here)),
-            // Whatever became of the other side after that, what this one came to give is where it belongs.
-            Outcome::PeerLeft(_) if self.plan.want == Want::Give && self.delivered == self.plan.wares.len() => None,
+            // Whatever became of the other side after that, what this one came to give is where it
+            // belongs.
+            Outcome::PeerLeft(_)
+                if self.plan.want == Want::Give && self.delivered == self.plan.wares.len() =>
+            {
+                None
+            }
             Outcome::PeerLeft(reason) => Some(failure_from(reason, Side::There)),
             Outcome::LinkLost => {
                 self.say(&Event::Disconnected);
@@ -418,14 +464,18 @@ impl<'a> Driver<'a> {
             }
             Outcome::NeverHeard => {
                 self.say(&Event::Disconnected);
-                let detail = "the other side knew the code but was never heard of again; the code is dead";
+                let detail =
+                    "the other side knew the code but was never heard of again; the code is dead";
                 Some(Failure::new(Kind::PeerLost, detail).next("start again with a new code"))
             }
             Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
             Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
             Outcome::Tampered => Some(
-                Failure::new(Kind::Tampered, "what arrived was changed on its way, so the channel was closed")
-                    .next("start again with a new code, over another network if this happens again"),
+                Failure::new(
+                    Kind::Tampered,
+                    "what arrived was changed on its way, so the channel was closed",
+                )
+                .next("start again with a new code, over another network if this happens again"),
             ),
             Outcome::Violated(what) => Some(violated(what)),
         };
@@ -436,14 +486,18 @@ impl<'a> Driver<'a> {
             return ended;
         }
         if self.plan.want == Want::Take && self.received == 0 {
-            return Some(Failure::new(Kind::PeerLeft, "the other side left without sending anything"));
+            return Some(Failure::new(
+                Kind::PeerLeft,
+                "the other side left without sending anything",
+            ));
         }
         self.say(&Event::Closed);
         None
     }
 
-    /// Ends what other threads still do for this session, and waits until nothing is left of what was not delivered; an interrupt ends the
-    /// waiting. What is left then, or cannot be removed, is said.
+    /// Ends what other threads still do for this session, and waits until nothing is left of what
+    /// was not delivered; an interrupt ends the waiting. What is left then, or cannot be removed,
+    /// is said.
     async fn let_go(&mut self, interrupt: &mut Interrupt) {
         // Nobody waits for room on it any more. What was begun meanwhile is among what is removed.
         self.done.close();
@@ -453,7 +507,9 @@ impl<'a> Driver<'a> {
         for ours in self.ours.values() {
             ours.stop();
         }
-        for receiving in std::mem::take(&mut self.theirs).into_values().filter_map(Theirs::receiving) {
+        for receiving in
+            std::mem::take(&mut self.theirs).into_values().filter_map(Theirs::receiving)
+        {
             self.discard(receiving);
         }
         for program in [self.program.take(), self.handling.end()].into_iter().flatten() {
@@ -471,7 +527,9 @@ impl<'a> Driver<'a> {
         };
         let left = self.removals.finish(enough).await;
         self.say_left(&left);
-        if let (Some(inbox), Some(Destination::Private)) = (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to)) {
+        if let (Some(inbox), Some(Destination::Private)) =
+            (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to))
+        {
             inbox.remove_if_empty();
         }
         if let Some(apart) = &self.apart {
@@ -481,5 +539,6 @@ impl<'a> Driver<'a> {
 }
 
 fn violated(what: &str) -> Failure {
-    Failure::new(Kind::Protocol, format!("the other side broke the protocol: it {what}")).next("update pinhole on both sides")
+    Failure::new(Kind::Protocol, format!("the other side broke the protocol: it {what}"))
+        .next("update pinhole on both sides")
 }

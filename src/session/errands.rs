@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 const ERRANDS: usize = 1024;
 
 /// The next errand: those that came before there was a conversation first.
-pub(super) async fn next_errand((early, errands): &mut (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>)) -> Errand {
+pub(super) async fn next_errand(
+    (early, errands): &mut (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
+) -> Errand {
     if let Some(errand) = early.pop_front() {
         return errand;
     }
@@ -37,7 +39,8 @@ impl Driver<'_> {
         match errand {
             Errand::Send(Sending { ware, follower }) => self.send_for(&ware, Some(follower)),
             Errand::Leave if self.plan.want == Want::Both => self.leave(),
-            // What gives or takes once leaves by itself when that is done; before, it is broken off.
+            // What gives or takes once leaves by itself when that is done; before, it is broken
+            // off.
             Errand::Leave | Errand::Abort => self.abort(Reason::Interrupted),
             Errand::Rests(answer) => {
                 // Whoever asked may not wait any longer.

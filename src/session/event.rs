@@ -1,4 +1,5 @@
-//! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the program prints.
+//! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the
+//! program prints.
 
 use crate::control::wire::About;
 use crate::failure::{Advice, Failure, Kind};
@@ -74,7 +75,8 @@ pub enum Event {
     },
     /// A file or folder of the peer's is complete, synced and under its final name.
     File(Arrived),
-    /// A secret of the peer's is where it belongs, or held until another command takes it, and then told again.
+    /// A secret of the peer's is where it belongs, or held until another command takes it, and then
+    /// told again.
     Secret {
         /// The peer's number for it.
         id: ItemId,
@@ -87,7 +89,8 @@ pub enum Event {
     },
     /// The peer offers files or folders.
     Offer(Offered),
-    /// How far a transfer has come: at the sender what the receiver has written, at the receiver what is written here.
+    /// How far a transfer has come: at the sender what the receiver has written, at the receiver
+    /// what is written here.
     Progress {
         /// Its number.
         id: ItemId,
@@ -115,7 +118,8 @@ pub enum Event {
     Delivered(Ours),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),
-    /// A session of this machine, for `status`, and for the process that starts one in the background.
+    /// A session of this machine, for `status`, and for the process that starts one in the
+    /// background.
     Session(About),
     /// That process leaves it to itself.
     Detached(About),
@@ -133,7 +137,8 @@ pub enum Event {
 /// An open channel, as its host says it.
 #[derive(Clone)]
 pub struct Channel {
-    /// The whole code. It is shown to the user of this process, which is what it is for, and to nobody else.
+    /// The whole code. It is shown to the user of this process, which is what it is for, and to
+    /// nobody else.
     pub code: String,
     /// Its public number.
     pub number: u32,
@@ -165,7 +170,8 @@ pub enum Reach {
     Machine,
     /// This machine and the local network, where the number is announced.
     Announced,
-    /// This machine; others reach it at its address. Why the number is not announced, for people, if that was not asked for.
+    /// This machine; others reach it at its address. Why the number is not announced, for people,
+    /// if that was not asked for.
     Silent(Option<String>),
     /// Everybody who uses the same relay: what to call it in a sentence.
     Relay(String),
@@ -232,7 +238,8 @@ pub struct Offered {
     pub counted: bool,
     /// Those of all names by which programs would act.
     pub acts: Found,
-    /// Whether the person here is asked next: the question lists the offer, so for people the event says nothing.
+    /// Whether the person here is asked next: the question lists the offer, so for people the event
+    /// says nothing.
     pub asked: bool,
 }
 
@@ -259,7 +266,8 @@ pub struct Arrived {
     pub replaced: u32,
     /// What of it is not here as it was there. With something missing it is not delivered whole.
     pub differences: Differences,
-    /// What programs act on of it, by the names that these have here, each path from its own name on.
+    /// What programs act on of it, by the names that these have here, each path from its own name
+    /// on.
     pub acts: Found,
     /// Why it is in a private directory and not where things go, if it is.
     pub set_aside: Option<SetAside>,
@@ -302,7 +310,8 @@ pub enum Stored {
     Program(Option<String>),
     /// Nowhere yet: the session holds it until another command takes it, which is this.
     Held(String),
-    /// To the terminal, because the person there asked to see it. Only the human renderer ever sees this.
+    /// To the terminal, because the person there asked to see it. Only the human renderer ever sees
+    /// this.
     Shown,
     /// Nowhere: it was declined.
     Declined,

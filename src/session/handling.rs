@@ -1,4 +1,5 @@
-//! The driver's side of a handler (`--on-message`): texts of the peer's wait for it, one is with it at a time, and its answers are sent.
+//! The driver's side of a handler (`--on-message`): texts of the peer's wait for it, one is with it
+//! at a time, and its answers are sent.
 
 use super::driver::Driver;
 use super::event::Event;
@@ -15,7 +16,8 @@ use tokio::task::JoinHandle;
 /// Texts on their way to the handler, and how many were said by both sides.
 #[derive(Default)]
 pub(super) struct Handling {
-    /// Those that wait, oldest first. They count as received only when the handler takes them, so that the window bounds them (SPEC 5.3).
+    /// Those that wait, oldest first. They count as received only when the handler takes them, so
+    /// that the window bounds them (SPEC 5.3).
     waiting: VecDeque<(ItemId, Vec<u8>)>,
     /// The handler at work, or the wait until it may be started.
     work: Option<JoinHandle<()>>,
@@ -37,7 +39,8 @@ impl Handling {
         }
     }
 
-    /// Gives up the handler at work, which is killed when what is returned has ended by being aborted.
+    /// Gives up the handler at work, which is killed when what is returned has ended by being
+    /// aborted.
     pub(super) fn end(&mut self) -> Option<JoinHandle<()>> {
         self.over = true;
         self.work.take()
@@ -45,20 +48,28 @@ impl Handling {
 }
 
 impl Driver<'_> {
-    /// A text was said, by either side: after so many that the handler's conversation has had, the channel is closed.
+    /// A text was said, by either side: after so many that the handler's conversation has had, the
+    /// channel is closed.
     pub(super) fn turn(&mut self) {
         let Some(most) = self.plan.handler.as_ref().map(|handler| handler.turns) else { return };
         self.handling.turns = self.handling.turns.saturating_add(1);
         if self.handling.turns >= most && !self.handling.over {
-            let detail = format!("{most} messages were said by both sides together, so the channel is closed");
-            self.say(&Event::Trouble(Failure::notice(Kind::TurnsOver, detail).next("--max-turns allows more")));
+            let detail = format!(
+                "{most} messages were said by both sides together, so the channel is closed"
+            );
+            self.say(&Event::Trouble(
+                Failure::notice(Kind::TurnsOver, detail).next("--max-turns allows more"),
+            ));
             self.leave();
         }
     }
 
-    /// A text is printed: it goes to the handler if there is one, and is received then; `line` is what was written of it for programs.
+    /// A text is printed: it goes to the handler if there is one, and is received then; `line` is
+    /// what was written of it for programs.
     pub(super) fn answer(&mut self, id: ItemId, body: PeerText, line: Option<String>) {
-        let Some(form) = self.plan.handler.as_ref().map(|handler| handler.form).filter(|_| !self.handling.over) else {
+        let Some(form) =
+            self.plan.handler.as_ref().map(|handler| handler.form).filter(|_| !self.handling.over)
+        else {
             return self.printed(id);
         };
         let message = match (form, line) {
@@ -69,8 +80,8 @@ impl Driver<'_> {
         self.next_answer();
     }
 
-    /// Lets the handler at work finish when the other side has left: what it does with a text that it has taken is done, though nobody hears
-    /// its answer. Ctrl-C and `close --now` end it.
+    /// Lets the handler at work finish when the other side has left: what it does with a text that
+    /// it has taken is done, though nobody hears its answer. Ctrl-C and `close --now` end it.
     pub(super) async fn finish_handler(&mut self, interrupt: &mut Interrupt) {
         if self.handling.cut {
             return;
@@ -108,7 +119,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Hands the oldest text to the handler, when that is idle, its pace allows, and its answers do not wait for the peer already.
+    /// Hands the oldest text to the handler, when that is idle, its pace allows, and its answers do
+    /// not wait for the peer already.
     pub(super) fn next_answer(&mut self) {
         let Handling { waiting, work, pace, .. } = &mut self.handling;
         if work.is_some() || waiting.is_empty() || self.conversation.has_backlog() {
@@ -126,7 +138,10 @@ impl Driver<'_> {
             }));
             return;
         }
-        let (Some(handler), Some((id, message))) = (self.plan.handler.clone(), waiting.pop_front()) else { return };
+        let (Some(handler), Some((id, message))) = (self.plan.handler.clone(), waiting.pop_front())
+        else {
+            return;
+        };
         pace.begun(now);
         let facts = Facts {
             number: self.control.number(),

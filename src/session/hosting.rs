@@ -1,4 +1,5 @@
-//! A host before its conversation: a code is made and waited under, and after a wrong one perhaps another.
+//! A host before its conversation: a code is made and waited under, and after a wrong one perhaps
+//! another.
 
 use super::door::Door;
 use super::event::{Channel, Event};
@@ -29,8 +30,14 @@ impl Host {
         Self { hosting, own: None, guesses: 0 }
     }
 
-    /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new codes are wanted.
-    pub(super) async fn meet(&mut self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<Joined, Failure> {
+    /// Shows a code and waits for somebody who knows it; after a wrong one, for as long as new
+    /// codes are wanted.
+    pub(super) async fn meet(
+        &mut self,
+        plan: &Plan,
+        report: &mut Report,
+        ending: &mut Ending,
+    ) -> Result<Joined, Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
@@ -50,7 +57,8 @@ impl Host {
                 };
                 tokio::select! {
                     failure = broken => failure,
-                    () = clock::sleep_until(Some(until)) => Failure::new(Kind::NobodyCame, "nobody came in time, and the code is dead")
+                    () = clock::sleep_until(Some(until)) => Failure::new(Kind::NobodyCame, "nobody \
+                        came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"),
                     failure = ending.wait("before anybody came; the code is dead") => failure,
                 }
@@ -62,8 +70,11 @@ impl Host {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, ending).await? {
-                        return Err(Failure::new(Kind::CodeGuessed, "somebody used a wrong code, so this one is dead")
-                            .next("run the command again for a new code, or allow more with --tries"));
+                        return Err(Failure::new(
+                            Kind::CodeGuessed,
+                            "somebody used a wrong code, so this one is dead",
+                        )
+                        .next("run the command again for a new code, or allow more with --tries"));
                     }
                 }
                 Met::Lost(failure) => {
@@ -72,8 +83,11 @@ impl Host {
                     }
                     tell(report, &Event::Trouble(failure));
                     if !self.ask(report, ending).await? {
-                        return Err(Failure::new(Kind::CodeLost, "the code is dead, and no new one was wanted")
-                            .next("run the command again for a new code"));
+                        return Err(Failure::new(
+                            Kind::CodeLost,
+                            "the code is dead, and no new one was wanted",
+                        )
+                        .next("run the command again for a new code"));
                     }
                 }
             }
@@ -100,7 +114,9 @@ impl Host {
 
     /// Makes a code and shows it.
     fn show(&self, door: &Door, plan: &Plan, report: &mut Report) -> Result<Judge, Failure> {
-        let made = door.nameplate().and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
+        let made = door
+            .nameplate()
+            .and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
         let code = made.map_err(|error| Failure::new(Kind::Usage, error.explain()))?;
         let words = code.reveal();
         let command = match plan.want {
@@ -135,15 +151,26 @@ impl Host {
     }
 
     /// Whether another code is wanted after a guess: `--tries` says, or the person here.
-    async fn again(&self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
+    async fn again(
+        &self,
+        plan: &Plan,
+        report: &mut Report,
+        ending: &mut Ending,
+    ) -> Result<bool, Failure> {
         if self.guesses < self.hosting.tries {
             return Ok(plan.wares.iter().all(Ware::reusable));
         }
         self.asked_again(plan, report, ending).await
     }
 
-    /// Whether the person here wants another code; nobody is asked who has said how many there may be.
-    pub(super) async fn asked_again(&self, plan: &Plan, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
+    /// Whether the person here wants another code; nobody is asked who has said how many there may
+    /// be.
+    pub(super) async fn asked_again(
+        &self,
+        plan: &Plan,
+        report: &mut Report,
+        ending: &mut Ending,
+    ) -> Result<bool, Failure> {
         if !self.may_ask(plan) || self.hosting.tries > 1 {
             return Ok(false);
         }
@@ -158,12 +185,15 @@ impl Host {
     /// Asks the person here for a new code.
     async fn ask(&self, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
         report.suspend();
-        let asked = tokio::task::spawn_blocking(|| OwnTerminal::open("a new code", "use --tries N")?.new_code());
+        let asked = tokio::task::spawn_blocking(|| {
+            OwnTerminal::open("a new code", "use --tries N")?.new_code()
+        });
         let answer = tokio::select! {
             answer = asked => answer,
             failure = ending.wait("and the code is dead") => return Err(failure),
         };
         report.resume();
-        answer.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the question ended unexpectedly")))
+        answer
+            .unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the question ended unexpectedly")))
     }
 }

@@ -15,11 +15,17 @@ use pinhole_protocol::code::{CodeAddress, Place};
 use pinhole_protocol::handshake::Joiner;
 
 /// Meets the host of the code that this side was given.
-pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report, ending: &mut Ending) -> Result<Joined, Failure> {
+pub(super) async fn join(
+    plan: &Plan,
+    address: CodeAddress,
+    report: &mut Report,
+    ending: &mut Ending,
+) -> Result<Joined, Failure> {
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
-        let same = Which { code: Some(address.code.reveal()), role: Some(wire::Role::Peer), label: None };
+        let same =
+            Which { code: Some(address.code.reveal()), role: Some(wire::Role::Peer), label: None };
         let (nameplate, password) = address.code.split();
         let joiner = Joiner::new(password, nameplate);
         let joined = match route {
@@ -37,14 +43,25 @@ pub(super) async fn join(plan: &Plan, address: CodeAddress, report: &mut Report,
     }
 }
 
-/// That nobody waits under this code because this user has joined with it already, in a channel that is still there.
+/// That nobody waits under this code because this user has joined with it already, in a channel
+/// that is still there.
 async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
-    let mut found = found::find(same, &Visitor::of(plan.owner.clone())).await.ok()?.into_iter().map(|found| found.about);
-    let about =
-        found.find(|about| about.want == wire::Want::Channel && !matches!(about.state, wire::State::Waiting | wire::State::Paired))?;
+    let mut found = found::find(same, &Visitor::of(plan.owner.clone()))
+        .await
+        .ok()?
+        .into_iter()
+        .map(|found| found.about);
+    let about = found.find(|about| {
+        about.want == wire::Want::Channel
+            && !matches!(about.state, wire::State::Waiting | wire::State::Paired)
+    })?;
     let number = about.number?;
-    let detail = format!("this code is used up by the channel {number}, which is open here already");
-    Some(Failure::new(Kind::CodeUnavailable, detail).next(Run::receive(Some(number), wire::Role::Peer)))
+    let detail =
+        format!("this code is used up by the channel {number}, which is open here already");
+    Some(
+        Failure::new(Kind::CodeUnavailable, detail)
+            .next(Run::receive(Some(number), wire::Role::Peer)),
+    )
 }
 
 /// How a joiner gets to its host.
@@ -53,19 +70,30 @@ enum Route {
     Relay(relay::Way),
 }
 
-/// The place that the code names, else the relay that is set, or this machine and its local network, as its number
-/// says.
+/// The place that the code names, else the relay that is set, or this machine and its local
+/// network, as its number says.
 async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
     if !matches!(address.at, Some(Place::Relay(_))) && address.code.nameplate().port().is_some() {
         plan.may_be_direct()?;
     }
     match (&address.at, address.code.nameplate().port()) {
-        (Some(Place::Host { host, port }), _) => Candidates::named(host, *port, plan.network).await.map(Route::Direct),
+        (Some(Place::Host { host, port }), _) => {
+            Candidates::named(host, *port, plan.network).await.map(Route::Direct)
+        }
         (Some(Place::Relay(url)), _) => plan.way_to(url).map(Route::Relay),
-        (None, Some(port)) => Ok(Route::Direct(Candidates::near(port, plan.lan && plan.network == Network::Any))),
+        (None, Some(port)) => {
+            Ok(Route::Direct(Candidates::near(port, plan.lan && plan.network == Network::Any)))
+        }
         (None, None) => plan.way()?.map(Route::Relay).ok_or_else(|| {
-            Failure::new(Kind::NoRelay, "this code's number is one that relays hand out, and no relay is set here")
-                .next("take the other side's whole line or link, which names its relay; or set it: --relay URL, PINHOLE_RELAY, pinhole config set relay URL")
+            Failure::new(
+                Kind::NoRelay,
+                "this code's number is one that relays hand out, and no \
+                                        relay is set here",
+            )
+            .next(
+                "take the other side's whole line or link, which names its relay; or set it: \
+                      --relay URL, PINHOLE_RELAY, pinhole config set relay URL",
+            )
         }),
     }
 }

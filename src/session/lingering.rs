@@ -1,4 +1,5 @@
-//! What is left of a session when its conversation is over: it lives on for what another command has yet to take.
+//! What is left of a session when its conversation is over: it lives on for what another command
+//! has yet to take.
 
 use super::event::Event;
 use super::interrupt::Interrupt;
@@ -9,13 +10,27 @@ use crate::failure::{Exit, Failure, Kind};
 use crate::report::sentences::untaken;
 use std::time::Duration;
 
-/// Lives on until everything is taken, for `ttl` at most. What is lost makes a failure of a good end, and is told with any other.
-pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
-    let ended_here = |failure: &Failure| matches!(failure.exit(), Exit::Interrupted | Exit::Expired);
+/// Lives on until everything is taken, for `ttl` at most. What is lost makes a failure of a good
+/// end, and is told with any other.
+pub(super) async fn linger(
+    end: Result<(), Failure>,
+    ttl: Duration,
+    report: &mut Report,
+    ending: &mut Ending,
+) -> Result<(), Failure> {
+    let ended_here =
+        |failure: &Failure| matches!(failure.exit(), Exit::Interrupted | Exit::Expired);
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
         end if ending.control.is_awaited() => {
-            tell(report, &Event::Holding { secrets: ending.control.held(), left: ttl, take: ending.control.take_secret() });
+            tell(
+                report,
+                &Event::Holding {
+                    secrets: ending.control.held(),
+                    left: ttl,
+                    take: ending.control.take_secret(),
+                },
+            );
             let over = clock::now().after(ttl);
             loop {
                 let cut = tokio::select! {
@@ -24,8 +39,10 @@ pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut
                         None
                     }
                     () = ending.interrupt.wait() => Some((Kind::Interrupted, "interrupted")),
-                    () = ending.control.closed_now() => Some((Kind::Interrupted, "closed by another command")),
-                    () = clock::sleep_until(Some(over)) => Some((Kind::Expired, "the channel's time is over")),
+                    () = ending.control.closed_now() => Some((Kind::Interrupted, "closed by \
+                        another command")),
+                    () = clock::sleep_until(Some(over)) => Some((Kind::Expired, "the channel's \
+                        time is over")),
                 };
                 match cut {
                     Some((kind, detail)) => break end.and(Err(Failure::new(kind, detail))),
@@ -37,14 +54,16 @@ pub(super) async fn linger(end: Result<(), Failure>, ttl: Duration, report: &mut
         end => end,
     };
     match (end, ending.control.held()) {
-        (Err(failure), secrets @ 1..) => {
-            Err(Failure { detail: format!("{}; gone with it: {}", failure.detail, untaken(secrets)), ..failure })
-        }
+        (Err(failure), secrets @ 1..) => Err(Failure {
+            detail: format!("{}; gone with it: {}", failure.detail, untaken(secrets)),
+            ..failure
+        }),
         (end, _) => end,
     }
 }
 
-/// A session that has said its end lives on, doing nothing, for as long as its channel could have rested, while something of it is wanted.
+/// A session that has said its end lives on, doing nothing, for as long as its channel could have
+/// rested, while something of it is wanted.
 pub(super) async fn stay(control: &Control, ttl: Duration) {
     // Without signals it could not be ended.
     if control.is_wanted()
@@ -74,11 +93,21 @@ mod tests {
     use pinhole_protocol::secret::SecretVec;
     use pinhole_protocol::wire::ItemId;
 
-    /// How a session with so many secrets ends that nobody takes, after a conversation that ended so.
+    /// How a session with so many secrets ends that nobody takes, after a conversation that ended
+    /// so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Printed, Owner::Person);
+        let control = Control::new(
+            Role::Host,
+            Want::Channel,
+            None,
+            None,
+            None,
+            Reading::Printed,
+            Owner::Person,
+        );
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
-        let settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+        let settings =
+            Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
         let mut ending = Ending { interrupt: Interrupt::new().unwrap(), control, closed: false };
         linger(end, ttl, &mut report, &mut ending).await
@@ -91,14 +120,28 @@ mod tests {
         assert_eq!(failure.kind, Kind::Expired);
         assert!(failure.detail.ends_with("2 secrets that nobody has taken"), "{failure}");
         // What went wrong before is the failure all the same.
-        let left = ended(1, Err(Failure::new(Kind::PeerLeft, "it has left")), short).await.unwrap_err();
+        let left =
+            ended(1, Err(Failure::new(Kind::PeerLeft, "it has left")), short).await.unwrap_err();
         assert_eq!(left.kind, Kind::PeerLeft);
-        assert!(left.detail.contains("it has left") && left.detail.ends_with("a secret that nobody has taken"), "{left}");
+        assert!(
+            left.detail.contains("it has left")
+                && left.detail.ends_with("a secret that nobody has taken"),
+            "{left}"
+        );
     }
 
-    /// A session in the background that has ended so, and whether the command that started it was told of its channel before.
+    /// A session in the background that has ended so, and whether the command that started it was
+    /// told of its channel before.
     fn left(failed: Option<Kind>, told: bool) -> Control {
-        let control = Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person);
+        let control = Control::new(
+            Role::Host,
+            Want::Channel,
+            None,
+            None,
+            None,
+            Reading::Detached,
+            Owner::Person,
+        );
         if told {
             control.hand_over();
         }
@@ -114,7 +157,9 @@ mod tests {
         stay(&control, Duration::from_millis(1)).await;
         assert!(left(Some(Kind::PeerLeft), true).is_wanted());
         // Whoever started it knows already, or its hour is over, or somebody has ended it.
-        for (failed, told) in [(None, false), (Some(Kind::Expired), true), (Some(Kind::Interrupted), true)] {
+        for (failed, told) in
+            [(None, false), (Some(Kind::Expired), true), (Some(Kind::Interrupted), true)]
+        {
             assert!(!left(failed, told).is_wanted(), "{failed:?} {told}");
         }
     }
@@ -123,9 +168,21 @@ mod tests {
     async fn what_ends_here_or_holds_nothing_ends_at_once() {
         let long = Duration::from_secs(3_600);
         assert!(ended(0, Ok(()), long).await.is_ok());
-        assert_eq!(ended(0, Err(Failure::new(Kind::PeerLeft, "it has left")), long).await.unwrap_err().detail, "it has left");
+        assert_eq!(
+            ended(0, Err(Failure::new(Kind::PeerLeft, "it has left")), long)
+                .await
+                .unwrap_err()
+                .detail,
+            "it has left"
+        );
         for kind in [Kind::Interrupted, Kind::Expired] {
-            assert!(ended(1, Err(Failure::new(kind, "x")), long).await.unwrap_err().detail.contains("nobody has taken"));
+            assert!(
+                ended(1, Err(Failure::new(kind, "x")), long)
+                    .await
+                    .unwrap_err()
+                    .detail
+                    .contains("nobody has taken")
+            );
         }
     }
 }

@@ -45,29 +45,38 @@ use std::time::{Duration, Instant};
 /// Where a session tells what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
 
-/// An event loop for one session, with one thread for what runs beside it: a link over a relay goes on while the session is busy with
-/// something else. What it leaves running ends with its loop.
+/// An event loop for one session, with one thread for what runs beside it: a link over a relay goes
+/// on while the session is busy with something else. What it leaves running ends with its loop.
 ///
 /// # Errors
 /// If this machine denies what it needs.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     // It makes such a pair for signals, and does not survive it if that is refused.
     let pair = std::os::unix::net::UnixStream::pair();
-    let made = pair.and_then(|_| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build());
-    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime))
-        .map_err(|error| Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}")).next(Run::Doctor))
+    let made = pair.and_then(|_| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
+    });
+    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime)).map_err(|error| {
+        Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}"))
+            .next(Run::Doctor)
+    })
 }
 
-/// Finds out what to do, which may ask the person here, runs that session to its end, says how it ended, and returns the exit status.
+/// Finds out what to do, which may ask the person here, runs that session to its end, says how it
+/// ended, and returns the exit status.
 ///
 /// Must be called on a tokio runtime with timers and I/O.
-pub async fn run(purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static, report: &mut Report) -> Exit {
+pub async fn run(
+    purpose: impl FnOnce() -> Result<(Plan, Meet), Failure> + Send + 'static,
+    report: &mut Report,
+) -> Exit {
     let mut reached = None;
     let end = heard(purpose, report, &mut reached).await;
     over(end, report, reached).await
 }
 
-/// As [`run`], for a purpose that is known, and reached by `control` from the process that it runs in, whatever is possible here otherwise.
+/// As [`run`], for a purpose that is known, and reached by `control` from the process that it runs
+/// in, whatever is possible here otherwise.
 pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &mut Report) -> Exit {
     let mut reached = None;
     let begun = match reachable(&mut plan, &control, report, &mut reached).await {
@@ -75,7 +84,9 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
         Err(failure) => Err(failure),
     };
     let end = match begun {
-        Ok(interrupt) => known(plan, meet, report, Ending { interrupt, control, closed: false }).await,
+        Ok(interrupt) => {
+            known(plan, meet, report, Ending { interrupt, control, closed: false }).await
+        }
         Err(failure) => Err(failure),
     };
     over(end, report, reached).await
@@ -86,14 +97,24 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
 pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
     let (role, code) = match meet {
         Meet::Host(_) => (wire::Role::Host, None),
-        Meet::Join(address) => (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal()))),
+        Meet::Join(address) => {
+            (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal())))
+        }
     };
     let want = match plan.want {
         Want::Give => wire::Want::Give,
         Want::Take => wire::Want::Take,
         Want::Both => wire::Want::Channel,
     };
-    Control::new(role, want, plan.label.clone(), code, plan.fence.clone(), reading, plan.owner.clone())
+    Control::new(
+        role,
+        want,
+        plan.label.clone(),
+        code,
+        plan.fence.clone(),
+        reading,
+        plan.owner.clone(),
+    )
 }
 
 /// Says how a session ended.
@@ -116,22 +137,27 @@ async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Rea
     ended(failed).0
 }
 
-/// A session that other commands of this user can reach, and how long it is there for them after its end.
+/// A session that other commands of this user can reach, and how long it is there for them after
+/// its end.
 struct Reached {
     server: Server,
     control: Control,
     ttl: Duration,
 }
 
-/// Says something. A stream that cannot be written ends nothing here: what matters is whether the peer got what it should.
+/// Says something. A stream that cannot be written ends nothing here: what matters is whether the
+/// peer got what it should.
 fn tell(report: &mut Report, event: &Event) {
     let _ = report.event(event, Instant::now());
 }
 
 /// What there is to say reaches nobody.
 fn unsaid(error: &std::io::Error) -> Failure {
-    Failure::new(Kind::OutputClosed, format!("standard output takes nothing, so nobody would see the code: {error}"))
-        .next("leave it open, with room where it goes")
+    Failure::new(
+        Kind::OutputClosed,
+        format!("standard output takes nothing, so nobody would see the code: {error}"),
+    )
+    .next("leave it open, with room where it goes")
 }
 
 /// A session during which Ctrl-C is heard from the first question on.
@@ -143,10 +169,12 @@ async fn heard(
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
     let (mut plan, meet) = tokio::select! {
-        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the command ended unexpectedly")))?,
+        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the \
+            command ended unexpectedly")))?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
-    let control = control(&plan, &meet, if plan.detached { Reading::Detached } else { Reading::Printed });
+    let control =
+        control(&plan, &meet, if plan.detached { Reading::Detached } else { Reading::Printed });
     reachable(&mut plan, &control, report, reached).await?;
     if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();
@@ -154,7 +182,12 @@ async fn heard(
     known(plan, meet, report, Ending { interrupt, control, closed: false }).await
 }
 
-async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) -> Result<(), Failure> {
+async fn known(
+    plan: Plan,
+    meet: Meet,
+    report: &mut Report,
+    mut ending: Ending,
+) -> Result<(), Failure> {
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
     if let Some(aside) = &plan.aside {
         tell(report, &Event::Trouble(aside.clone()));
@@ -174,11 +207,17 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut ending: Ending) 
     }
 }
 
-/// Lets other commands of this user reach the session, if this environment does; a channel that they cannot reach says so.
+/// Lets other commands of this user reach the session, if this environment does; a channel that
+/// they cannot reach says so.
 ///
 /// # Errors
 /// `not-detachable`, if nobody else would ever hear of it.
-async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reached: &mut Option<Reached>) -> Result<(), Failure> {
+async fn reachable(
+    plan: &mut Plan,
+    control: &Control,
+    report: &mut Report,
+    reached: &mut Option<Reached>,
+) -> Result<(), Failure> {
     if let Some(transcript) = plan.transcript.take() {
         report.transcribe(transcript);
     }
@@ -194,9 +233,13 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
     match Server::start(control) {
         Ok(server) => {
             if plan.detached {
-                // The process that started this one learns how to reach it. If it has gone, nobody ever will.
-                let about = Event::Session(control.about(&Visitor::of(plan.owner.clone()), None).await);
-                report.event(&about, Instant::now()).map_err(|_| interrupted("the command that started this session has gone"))?;
+                // The process that started this one learns how to reach it. If it has gone, nobody
+                // ever will.
+                let about =
+                    Event::Session(control.about(&Visitor::of(plan.owner.clone()), None).await);
+                report
+                    .event(&about, Instant::now())
+                    .map_err(|_| interrupted("the command that started this session has gone"))?;
             }
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
         }
@@ -205,8 +248,12 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
             return Err(Failure { next: failure.next.or(refused.next.clone()), ..refused });
         }
         Err(failure) if plan.detached => return Err(failure),
-        // The process that it is in has no need of that, nor has what moves one thing and was given no name.
-        Err(failure) if !control.is_unread() && (plan.label.is_some() || plan.want == Want::Both && plan.question.is_none()) => {
+        // The process that it is in has no need of that, nor has what moves one thing and was given
+        // no name.
+        Err(failure)
+            if !control.is_unread()
+                && (plan.label.is_some() || plan.want == Want::Both && plan.question.is_none()) =>
+        {
             tell(report, &Event::Trouble(no_control(failure)));
         }
         Err(_) => {}
@@ -216,16 +263,22 @@ async fn reachable(plan: &mut Plan, control: &Control, report: &mut Report, reac
 
 /// That no other command can reach a session, which goes on without that.
 fn no_control(Failure { kind, detail, next, .. }: Failure) -> Failure {
-    let detail = if kind == Kind::NoControl { detail } else { format!("no other command can reach this session: {detail}") };
+    let detail = if kind == Kind::NoControl {
+        detail
+    } else {
+        format!("no other command can reach this session: {detail}")
+    };
     let failure = Failure::new(Kind::NoControl, detail);
     failure.next(next.unwrap_or_else(|| instead(Agent::here()).into()))
 }
 
-/// There is a channel, and whoever started a session in the background has been told: from now on nobody reads what it prints.
+/// There is a channel, and whoever started a session in the background has been told: from now on
+/// nobody reads what it prints.
 fn hand_over(control: &Control) {
     if control.is_detached() {
         control.hand_over();
-        // What cannot be let go of is a pipe whose other end is closed soon: nothing is lost by that.
+        // What cannot be let go of is a pipe whose other end is closed soon: nothing is lost by
+        // that.
         let _ = File::options().write(true).open("/dev/null").map(rustix::stdio::dup2_stdout);
     }
 }
@@ -239,7 +292,8 @@ struct Ending {
 }
 
 impl Ending {
-    /// Waits for Ctrl-C or for another command that closes this session. `when` says what it interrupted.
+    /// Waits for Ctrl-C or for another command that closes this session. `when` says what it
+    /// interrupted.
     async fn wait(&mut self, when: &str) -> Failure {
         tokio::select! {
             () = self.interrupt.wait() => interrupted(&format!("interrupted {when}")),
@@ -251,7 +305,12 @@ impl Ending {
     }
 }
 
-async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
+async fn session(
+    plan: Arc<Plan>,
+    meet: Meet,
+    report: &mut Report,
+    ending: &mut Ending,
+) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
             let joined = joining::join(&plan, *address, report, ending).await?;
@@ -268,18 +327,29 @@ async fn session(plan: Arc<Plan>, meet: Meet, report: &mut Report, ending: &mut 
     }
 }
 
-async fn hosted(plan: &Arc<Plan>, host: &mut Host, report: &mut Report, ending: &mut Ending) -> Result<(), Failure> {
+async fn hosted(
+    plan: &Arc<Plan>,
+    host: &mut Host,
+    report: &mut Report,
+    ending: &mut Ending,
+) -> Result<(), Failure> {
     loop {
         let joined = host.meet(plan, report, ending).await?;
         match converse(plan, joined, report, ending).await {
-            // The joiner's tag was right, but it never spoke. That is no guess, so only a person says whether there is to be a new code.
+            // The joiner's tag was right, but it never spoke. That is no guess, so only a person
+            // says whether there is to be a new code.
             (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, ending).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
         }
     }
 }
 
-async fn converse(plan: &Arc<Plan>, joined: Joined, report: &mut Report, ending: &mut Ending) -> (Option<Outcome>, Option<Failure>) {
+async fn converse(
+    plan: &Arc<Plan>,
+    joined: Joined,
+    report: &mut Report,
+    ending: &mut Ending,
+) -> (Option<Outcome>, Option<Failure>) {
     tell(report, &Event::Paired);
     match Driver::start(Arc::clone(plan), joined, report, &ending.control) {
         Ok(driver) => {

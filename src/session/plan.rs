@@ -55,7 +55,8 @@ pub struct Plan {
     pub owner: Owner,
     /// What other commands of this machine may call the session.
     pub label: Option<String>,
-    /// Whether this process goes on in the background, and nobody reads what it prints once there is a channel (`--detach`).
+    /// Whether this process goes on in the background, and nobody reads what it prints once there
+    /// is a channel (`--detach`).
     pub detached: bool,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
@@ -88,7 +89,8 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Refuses a relay that only an agent or a code names, whose path is then asked for on whatever server that is, where there is a fence.
+    /// Refuses a relay that only an agent or a code names, whose path is then asked for on whatever
+    /// server that is, where there is a fence.
     fn admit(&self, choice: &RelayChoice) -> Result<(), Failure> {
         let Some(keeper) = self.fenced else { return Ok(()) };
         if self.allowed.iter().any(|allowed| allowed.is_same(&choice.url)) {
@@ -99,14 +101,23 @@ impl Relays {
             Keeper::Server => "an agent's commands use no other".to_owned(),
             Keeper::Command | Keeper::Channel => fenced_by(),
         };
-        let detail = format!("{named} is none that is set or allowed here, so the fence lets nothing be sent to it ({why})");
+        let detail = format!(
+            "{named} is none that is set or allowed here, so the fence lets nothing be sent to it \
+            ({why})"
+        );
         Err(Failure::new(Kind::Fenced, detail).next(match keeper {
             Keeper::Server => {
-                format!("if the user trusts that relay, they can have the server started as: pinhole mcp --allow-relay {url}")
+                format!(
+                    "if the user trusts that relay, they can have the server started as: \
+                        pinhole mcp --allow-relay {url}"
+                )
             }
             Keeper::Command | Keeper::Channel => {
                 let allowing = self.typed.with(&format!("--allow-relay {url}"));
-                format!("if the user trusts that relay: {allowing}; or have them run: pinhole config set relay {url}")
+                format!(
+                    "if the user trusts that relay: {allowing}; or have them run: pinhole \
+                        config set relay {url}"
+                )
             }
         }))
     }
@@ -140,10 +151,12 @@ impl Plan {
         }
         Err(Failure::new(
             Kind::Usage,
-            "--relay-only lets nothing but a relay see this machine's addresses, and this would be a direct connection",
+            "--relay-only lets nothing but a relay see this machine's addresses, and this would be \
+            a direct connection",
         )
         .next(
-            "name a relay (--relay URL, or in the code: CODE@RELAY) and leave --direct, --port and --bind out; or leave --relay-only out",
+            "name a relay (--relay URL, or in the code: CODE@RELAY) and leave --direct, --port and \
+            --bind out; or leave --relay-only out",
         ))
     }
 
@@ -151,7 +164,12 @@ impl Plan {
         let Relays { trust, host_token, insecure, .. } = &self.relays;
         let choice = RelayChoice::new(url.clone(), from, *insecure)?;
         self.relays.admit(&choice)?;
-        Ok(Way { choice, trust: trust.clone(), network: self.network, host_token: host_token.clone() })
+        Ok(Way {
+            choice,
+            trust: trust.clone(),
+            network: self.network,
+            host_token: host_token.clone(),
+        })
     }
 }
 
@@ -181,7 +199,8 @@ pub struct Hosting {
 }
 
 impl Hosting {
-    /// Whether this host listens itself also where a relay is set: who names a port or an address wants that too.
+    /// Whether this host listens itself also where a relay is set: who names a port or an address
+    /// wants that too.
     #[must_use]
     pub const fn listens(&self) -> bool {
         self.direct || self.port.is_some() || self.bind.is_some()
@@ -231,25 +250,27 @@ pub struct Taking {
     pub person: bool,
     /// Whether that person says yes to every offer first.
     pub ask: bool,
-    /// Whether a fence is around it: folders in which something acts go to a private directory, and no name on the command line is a
-    /// person's word.
+    /// Whether a fence is around it: folders in which something acts go to a private directory, and
+    /// no name on the command line is a person's word.
     pub fenced: bool,
     /// Where the first secret goes, or each, if the command line says so.
     pub sink: Option<SecretSink>,
     /// Where the others go.
     pub secret: SecretPlace,
-    /// Whether long texts go to a file, because scripts and agents read the lines. Where a person does, a command that asks for them puts
-    /// them there.
+    /// Whether long texts go to a file, because scripts and agents read the lines. Where a person
+    /// does, a command that asks for them puts them there.
     pub long_texts_to_file: bool,
 }
 
 /// What helps where nothing may go to the folder that was named, and there is no private directory.
-pub const ANOTHER_PLACE: &str = "name another folder with -o DIR: programs act unasked on whatever lies in this one";
+pub const ANOTHER_PLACE: &str =
+    "name another folder with -o DIR: programs act unasked on whatever lies in this one";
 
 /// Where received files go.
 #[derive(Clone)]
 pub enum Destination {
-    /// Into an open directory; if there is a name, the only item under it, and several in a folder of it.
+    /// Into an open directory; if there is a name, the only item under it, and several in a folder
+    /// of it.
     Folder(Inbox, Option<FileName>),
     /// Into a new private directory, made when the first thing arrives.
     Private,
@@ -338,7 +359,8 @@ impl SecretPlace {
 pub fn private_base() -> Result<PathBuf, Failure> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().map_err(|_| {
-        Failure::new(Kind::Disk, "this user has no home directory to keep received things in").next("name a folder with -o DIR")
+        Failure::new(Kind::Disk, "this user has no home directory to keep received things in")
+            .next("name a folder with -o DIR")
     })?;
     Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pinhole"))
 }

@@ -6,7 +6,9 @@ use super::event::{Arrived, Event, NAMES, Offered, SetAside, Way};
 use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
 use crate::failure::{Failure, Kind, Subject};
 use crate::files::acting::{Found, Place};
-use crate::files::inbox::{Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal};
+use crate::files::inbox::{
+    Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal,
+};
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::escape::name;
@@ -15,7 +17,9 @@ use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{Differences, ItemId, ItemKind, Offer, Part, PeerName, PeerText, Reason, Want};
+use pinhole_protocol::wire::{
+    Differences, ItemId, ItemKind, Offer, Part, PeerName, PeerText, Reason, Want,
+};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -48,7 +52,8 @@ impl Landing {
     }
 }
 
-/// Something of the peer's that waits until so much has been received that there is room for its line.
+/// Something of the peer's that waits until so much has been received that there is room for its
+/// line.
 pub(super) enum PutOff {
     /// A text. It keeps its part of the window, as a secret does.
     Text(ItemId, PeerText),
@@ -61,7 +66,9 @@ pub(super) enum PutOff {
 impl PutOff {
     const fn id(&self) -> ItemId {
         match self {
-            Self::Text(id, _) | Self::Secret(id, ..) | Self::Offer(Offer { item: id, .. }, _) => *id,
+            Self::Text(id, _) | Self::Secret(id, ..) | Self::Offer(Offer { item: id, .. }, _) => {
+                *id
+            }
         }
     }
 }
@@ -89,7 +96,11 @@ impl Driver<'_> {
         }
         let Some(taking) = self.wanted(id) else { return };
         if let Some((inbox, name)) = self.name_of_its_own(&taking) {
-            let inbox = if taking.fenced && Self::is_open_to(&taking, &inbox) { self.private(&taking) } else { Ok(inbox) };
+            let inbox = if taking.fenced && Self::is_open_to(&taking, &inbox) {
+                self.private(&taking)
+            } else {
+                Ok(inbox)
+            };
             return match inbox {
                 Ok(inbox) => self.text_as(id, body, inbox, name, taking.policy.conflict),
                 Err(failure) => self.refuse(id, Reason::Disk, Some(failure)),
@@ -97,7 +108,10 @@ impl Driver<'_> {
         }
         let size = body.raw().len();
         let mut saved = None;
-        if taking.long_texts_to_file && size > LONGEST_TEXT_IN_A_LINE && self.report.bare().is_none() {
+        if taking.long_texts_to_file
+            && size > LONGEST_TEXT_IN_A_LINE
+            && self.report.bare().is_none()
+        {
             match self.inbox(&taking).and_then(|inbox| inbox.store_text(id, body.raw())) {
                 Ok(path) => saved = Some(path),
                 Err(failure) => return self.refuse(id, Reason::Disk, Some(failure)),
@@ -109,7 +123,9 @@ impl Driver<'_> {
     /// The name that the command line has for the one thing that comes, if this is that.
     fn name_of_its_own(&self, taking: &Taking) -> Option<(Inbox, FileName)> {
         match &taking.to {
-            Destination::Folder(inbox, Some(name)) if self.plan.want == Want::Take && !self.name_used && self.theirs.is_empty() => {
+            Destination::Folder(inbox, Some(name))
+                if self.plan.want == Want::Take && !self.name_used && self.theirs.is_empty() =>
+            {
                 Some((inbox.clone(), name.clone()))
             }
             _ => None,
@@ -117,7 +133,14 @@ impl Driver<'_> {
     }
 
     /// Stores a text under its name; what is there already may be for the person here to say.
-    fn text_as(&mut self, id: ItemId, body: PeerText, inbox: Inbox, name: FileName, rule: Conflict) {
+    fn text_as(
+        &mut self,
+        id: ItemId,
+        body: PeerText,
+        inbox: Inbox,
+        name: FileName,
+        rule: Conflict,
+    ) {
         self.name_used = true;
         if rule != Conflict::Ask || !inbox.has(&name) {
             return self.text_stored(id, body, &inbox, &name, rule);
@@ -134,11 +157,21 @@ impl Driver<'_> {
         );
     }
 
-    fn text_stored(&mut self, id: ItemId, body: PeerText, inbox: &Inbox, name: &FileName, rule: Conflict) {
+    fn text_stored(
+        &mut self,
+        id: ItemId,
+        body: PeerText,
+        inbox: &Inbox,
+        name: &FileName,
+        rule: Conflict,
+    ) {
         match inbox.store_text_as(name, rule, body.raw()) {
             Ok(Some(path)) => self.told(id, body, Some(path)),
             Ok(None) => {
-                let detail = format!("{} is here already and was left as it is", inbox.path().join(name.as_os_str()).display());
+                let detail = format!(
+                    "{} is here already and was left as it is",
+                    inbox.path().join(name.as_os_str()).display()
+                );
                 self.say(&Event::Trouble(Failure::notice(Kind::Skipped, detail)));
                 self.arrived(Input::Refuse(id, Reason::Exists));
             }
@@ -146,7 +179,8 @@ impl Driver<'_> {
         }
     }
 
-    /// True if a person can be asked for another folder. Among texts that are typed a path would be one of them.
+    /// True if a person can be asked for another folder. Among texts that are typed a path would be
+    /// one of them.
     fn can_ask_for_place(&self) -> bool {
         self.plan.taking.as_ref().is_some_and(|taking| taking.person) && self.plan.screen.is_none()
     }
@@ -154,16 +188,26 @@ impl Driver<'_> {
     /// A text is where it belongs, or goes there now, which is told.
     fn told(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>) {
         // What is said before the question has arrived, or after its answer, answers nothing.
-        let answers = self.plan.question.is_none() || self.delivered > 0 && !std::mem::replace(&mut self.answered, true);
+        let answers = self.plan.question.is_none()
+            || self.delivered > 0 && !std::mem::replace(&mut self.answered, true);
         let Some(bare) = self.report.bare().filter(|_| answers && saved.is_none()).cloned() else {
             return self.printable(id, body, saved, answers, Ok(()));
         };
         let print = move || (bare.text(&body), body);
-        self.work(print, move |driver, (printed, body)| driver.printable(id, body, saved, answers, printed));
+        self.work(print, move |driver, (printed, body)| {
+            driver.printable(id, body, saved, answers, printed)
+        });
     }
 
     /// A text is told, if it is where it belongs.
-    fn printable(&mut self, id: ItemId, body: PeerText, saved: Option<PathBuf>, answers: bool, printed: io::Result<()>) {
+    fn printable(
+        &mut self,
+        id: ItemId,
+        body: PeerText,
+        saved: Option<PathBuf>,
+        answers: bool,
+        printed: io::Result<()>,
+    ) {
         let stored = saved.is_some();
         let event = Event::Text { id, body, saved_to: saved };
         let now = std::time::Instant::now();
@@ -189,8 +233,8 @@ impl Driver<'_> {
         }
     }
 
-    /// A text is in a line of this session's. Where nobody reads what it prints, whoever asks for it finds it here, and until then it holds
-    /// back more.
+    /// A text is in a line of this session's. Where nobody reads what it prints, whoever asks for
+    /// it finds it here, and until then it holds back more.
     pub(super) fn printed(&mut self, id: ItemId) {
         if !self.control.is_unread() {
             return self.kept(id);
@@ -199,7 +243,8 @@ impl Driver<'_> {
         self.arrived(Input::Held(id));
     }
 
-    /// True while something new of the peer's waits, because so many lines do. A handler has read them, so it is not held up.
+    /// True while something new of the peer's waits, because so many lines do. A handler has read
+    /// them, so it is not held up.
     pub(super) fn is_put_off(&self) -> bool {
         self.plan.handler.is_none() && (self.control.is_full() || !self.put_off.is_empty())
     }
@@ -240,18 +285,33 @@ impl Driver<'_> {
         }
         let faithful = self.conversation.is_faithful();
         let bytes = offer.counted.then_some(offer.bytes);
-        self.theirs.insert(id, Theirs { offer: offer.clone(), bytes, receiving: None, set_aside: None });
+        self.theirs
+            .insert(id, Theirs { offer: offer.clone(), bytes, receiving: None, set_aside: None });
         let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
         let (names, acts, plan, inbox) = match &taking.to {
             Destination::Output(_) if !one_file && self.can_ask_for_place() => {
-                let why = "The other side offers a folder or several items, and the output takes a single file";
-                return self.ask_for_place(offer, why.to_owned(), move |driver| driver.accept(id, &taking, None));
+                let why = "The other side offers a folder or several items, and the output takes a \
+                          single file";
+                return self.ask_for_place(offer, why.to_owned(), move |driver| {
+                    driver.accept(id, &taking, None)
+                });
             }
-            Destination::Output(_) => (offer.items.iter().map(|item| item.name.raw().to_owned()).collect(), Found::default(), None, None),
+            Destination::Output(_) => (
+                offer.items.iter().map(|item| item.name.raw().to_owned()).collect(),
+                Found::default(),
+                None,
+                None,
+            ),
             Destination::Folder(..) | Destination::Private => {
                 // A text may have the name already.
-                let rename = if let Destination::Folder(_, name) = &taking.to { name.clone().filter(|_| !self.name_used) } else { None };
-                let landing = self.landing(&taking, &offer).map_err(|failure| Refusal { reason: Reason::Disk, failure });
+                let rename = if let Destination::Folder(_, name) = &taking.to {
+                    name.clone().filter(|_| !self.name_used)
+                } else {
+                    None
+                };
+                let landing = self
+                    .landing(&taking, &offer)
+                    .map_err(|failure| Refusal { reason: Reason::Disk, failure });
                 let planned = landing.and_then(|landing| {
                     let plan = landing.inbox.plan(&offer, rename, faithful)?;
                     let plan = match &landing.aside {
@@ -269,9 +329,13 @@ impl Driver<'_> {
                         let (names, acts) = plan.names(&inbox);
                         (names, acts, Some(plan), Some(inbox))
                     }
-                    Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure }) if self.can_ask_for_place() => {
+                    Err(Refusal { reason: reason @ (Reason::NoSpace | Reason::Disk), failure })
+                        if self.can_ask_for_place() =>
+                    {
                         let why = failure.detail.clone();
-                        return self.ask_for_place(offer, why, move |driver| driver.refuse(id, reason, Some(failure)));
+                        return self.ask_for_place(offer, why, move |driver| {
+                            driver.refuse(id, reason, Some(failure))
+                        });
                     }
                     Err(refusal) => return self.refuse(id, refusal.reason, Some(refusal.failure)),
                 }
@@ -279,10 +343,16 @@ impl Driver<'_> {
         };
         // Nobody works in a private directory.
         let at_work = inbox.as_ref().is_some_and(|inbox| !inbox.is_private());
-        let place = inbox.as_ref().and_then(Inbox::machine).filter(|place| place.takes_all() && !is_word(&taking, &offer, self.name_used));
-        let folder =
-            plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| plan.folder().is_some_and(|name| inbox.acts_on(name, true)));
-        let place = place.map(Place::named).or_else(|| folder.then_some("a folder by whose name programs act"));
+        let place = inbox
+            .as_ref()
+            .and_then(Inbox::machine)
+            .filter(|place| place.takes_all() && !is_word(&taking, &offer, self.name_used));
+        let folder = plan.as_ref().zip(inbox.as_ref()).is_some_and(|(plan, inbox)| {
+            plan.folder().is_some_and(|name| inbox.acts_on(name, true))
+        });
+        let place = place
+            .map(Place::named)
+            .or_else(|| folder.then_some("a folder by whose name programs act"));
         // Whoever has said yes beforehand did not know of names by which programs act.
         let asked = taking.ask || taking.person && (at_work && !acts.is_empty() || place.is_some());
         let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
@@ -300,18 +370,32 @@ impl Driver<'_> {
             asked,
         };
         self.say(&Event::Offer(offered.clone()));
-        let taken: Vec<_> = plan.iter().flat_map(FilePlan::conflicts).map(|item| (item.name.clone(), item.joins)).collect();
+        let taken: Vec<_> = plan
+            .iter()
+            .flat_map(FilePlan::conflicts)
+            .map(|item| (item.name.clone(), item.joins))
+            .collect();
         if !asked && taken.is_empty() {
             return self.accept(id, &taking, plan.zip(inbox));
         }
         let folder = plan.as_ref().and_then(FilePlan::folder);
-        let path = |inbox: &Inbox| folder.map_or_else(|| inbox.path().to_owned(), |folder| inbox.path().join(folder.as_os_str()));
-        let into = inbox.as_ref().map_or_else(|| "standard output".to_owned(), |inbox| path(inbox).display().to_string());
+        let path = |inbox: &Inbox| {
+            folder.map_or_else(
+                || inbox.path().to_owned(),
+                |folder| inbox.path().join(folder.as_os_str()),
+            )
+        };
+        let into = inbox.as_ref().map_or_else(
+            || "standard output".to_owned(),
+            |inbox| path(inbox).display().to_string(),
+        );
         let ask = move |terminal: &mut prompt::OwnTerminal, gone: &Gone| {
             if asked && !terminal.accept(&offered, &into, place)? || gone.is_set() {
                 return Ok(None);
             }
-            let ask = |(name, joins): (FileName, bool)| terminal.conflict(&name.text(), joins).map(|answer| (name, answer));
+            let ask = |(name, joins): (FileName, bool)| {
+                terminal.conflict(&name.text(), joins).map(|answer| (name, answer))
+            };
             let answers: Result<Vec<_>, Failure> = taken.into_iter().map(ask).collect();
             answers.map(Some)
         };
@@ -329,15 +413,24 @@ impl Driver<'_> {
                     });
                     driver.accept(id, &taking, plan.zip(inbox));
                 }
-                Ok(None) => driver.refuse(id, Reason::Declined, Some(failure_from(Reason::Declined, Side::Here))),
+                Ok(None) => driver.refuse(
+                    id,
+                    Reason::Declined,
+                    Some(failure_from(Reason::Declined, Side::Here)),
+                ),
                 Err(failure) => driver.refuse(id, Reason::NoAnswer, Some(failure)),
             },
         );
     }
 
-    /// Asks the person here for another folder, because what is offered cannot be received where it would go; `declined` is what happens
-    /// without one.
-    fn ask_for_place(&mut self, offer: Offer, why: String, declined: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
+    /// Asks the person here for another folder, because what is offered cannot be received where it
+    /// would go; `declined` is what happens without one.
+    fn ask_for_place(
+        &mut self,
+        offer: Offer,
+        why: String,
+        declined: impl FnOnce(&mut Driver<'_>) + Send + 'static,
+    ) {
         let Some(Taking { policy, to, .. }) = self.plan.taking.clone() else { return };
         let name = if let Destination::Folder(_, name) = to { name } else { None };
         let ask = move |terminal: &mut prompt::OwnTerminal, _: &Gone| {
@@ -381,8 +474,8 @@ impl Driver<'_> {
         }
         let Some((plan, inbox)) = plan else { return };
         self.name_used |= plan.items().iter().any(|item| item.chosen);
-        // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a removal, because what is made
-        // for a session that is over is removed again.
+        // Up to a thousand items are made, on a disk that may be slow. Waited for at the end like a
+        // removal, because what is made for a session that is over is removed again.
         let begin = move || inbox.begin(plan).map(Receiving::Files);
         let begins = self.work(begin, move |driver, begun| driver.begun(id, begun));
         self.removals.making(begins);
@@ -407,8 +500,11 @@ impl Driver<'_> {
 
     /// The peer has counted further.
     pub(super) fn counted(&mut self, id: ItemId, bytes: u64, entries: u32, counted: bool) {
-        // What was counted is how much there was then, and no promise as that of an offer is (SPEC 7.1).
-        if let Some(PutOff::Offer(offer, known)) = self.put_off.iter_mut().find(|put_off| put_off.id() == id) {
+        // What was counted is how much there was then, and no promise as that of an offer is
+        // (SPEC 7.1).
+        if let Some(PutOff::Offer(offer, known)) =
+            self.put_off.iter_mut().find(|put_off| put_off.id() == id)
+        {
             (offer.bytes, offer.entries) = (bytes, entries);
             *known = counted.then_some(bytes);
         }
@@ -420,7 +516,10 @@ impl Driver<'_> {
     /// Checks and prepares a part's entries.
     pub(super) fn register(&mut self, part: Part) {
         let id = part.item;
-        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone())
+        else {
+            return;
+        };
         self.work(
             move || receiving.register(&part),
             move |driver, registered| match registered {
@@ -432,7 +531,10 @@ impl Driver<'_> {
 
     /// Of some positions no bytes come.
     pub(super) fn gap(&mut self, id: ItemId, range: Range<u64>, why: Option<Reason>) {
-        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone())
+        else {
+            return;
+        };
         match receiving.gap(range.clone(), why) {
             Ok(()) => self.next.push_back(Input::Passed(id, range)),
             Err(refusal) => self.refuse(id, refusal.reason, Some(refusal.failure)),
@@ -446,7 +548,10 @@ impl Driver<'_> {
 
     /// Everything is written: it is synced and gets its name.
     pub(super) fn commit(&mut self, id: ItemId, whole: Whole) {
-        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone()) else { return };
+        let Some(receiving) = self.theirs.get(&id).and_then(|theirs| theirs.receiving.clone())
+        else {
+            return;
+        };
         self.work(
             move || receiving.commit(&whole),
             move |driver, committed| match committed {
@@ -465,7 +570,8 @@ impl Driver<'_> {
         if let Some(receiving) = theirs.and_then(Theirs::receiving) {
             self.discard(receiving);
         }
-        // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to remove it.
+        // What was left out is not where a delivery is (SPEC 5.4), and its giver may be about to
+        // remove it.
         let left_out = saved.iter().any(|saved| saved.skipped);
         let mut differing = Differences::default();
         saved.iter().for_each(|saved| differing.extend(&saved.differences));
@@ -495,7 +601,11 @@ impl Driver<'_> {
         }
         self.differ(&differing, Side::Here);
         self.received += 1;
-        self.next.push_back(if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id, told) });
+        self.next.push_back(if left_out {
+            Input::Refuse(id, Reason::Exists)
+        } else {
+            Input::Committed(id, told)
+        });
         self.enough();
     }
 
@@ -545,7 +655,8 @@ impl Driver<'_> {
         self.enough();
     }
 
-    /// A `take` on a channel that stays open leaves after the first thing; on a `give` it stays until the giver leaves.
+    /// A `take` on a channel that stays open leaves after the first thing; on a `give` it stays
+    /// until the giver leaves.
     fn enough(&mut self) {
         if self.plan.want == Want::Take && self.peer == Some(Want::Both) {
             self.next.push_back(Input::Leave);
@@ -554,7 +665,9 @@ impl Driver<'_> {
 
     /// What to do with something new, or nothing if it is not taken and that has been said.
     pub(super) fn wanted(&mut self, id: ItemId) -> Option<Taking> {
-        let full = self.plan.want == Want::Take && self.peer == Some(Want::Both) && (self.received > 0 || !self.theirs.is_empty());
+        let full = self.plan.want == Want::Take
+            && self.peer == Some(Want::Both)
+            && (self.received > 0 || !self.theirs.is_empty());
         match &self.plan.taking {
             Some(taking) if !full => {
                 let to = self.elsewhere.as_ref().unwrap_or(&taking.to).clone();
@@ -573,9 +686,13 @@ impl Driver<'_> {
             return Ok(inbox.clone());
         }
         let inbox = match &taking.to {
-            Destination::Folder(inbox, _) if Self::is_open_to(taking, inbox) => return self.private(taking),
+            Destination::Folder(inbox, _) if Self::is_open_to(taking, inbox) => {
+                return self.private(taking);
+            }
             Destination::Folder(inbox, _) => inbox.clone(),
-            Destination::Private | Destination::Output(_) => Inbox::private(&private_base()?, taking.policy)?,
+            Destination::Private | Destination::Output(_) => {
+                Inbox::private(&private_base()?, taking.policy)?
+            }
         };
         self.inbox = Some(inbox.clone());
         Ok(inbox)
@@ -594,7 +711,8 @@ impl Driver<'_> {
         let aside = |inbox, why| Landing { set_aside: Some(why), ..Landing::plain(inbox) };
         let word = is_word(taking, offer, self.name_used);
         // A folder in a home that a program knows is such a place itself.
-        let settings = !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
+        let settings =
+            !word && !self.name_used && name.as_ref().is_some_and(|name| inbox.makes_a_place(name));
         if Self::is_open_to(taking, inbox) && !word || settings && !taking.person {
             let private = self.private(taking).map_err(|failure| failure.next(ANOTHER_PLACE));
             return private.map(|private| aside(private, SetAside::Place));
@@ -620,7 +738,11 @@ impl Driver<'_> {
             return Ok(inbox.clone());
         }
         let inbox = Inbox::private(&private_base()?, taking.policy)?;
-        let inbox = if let Destination::Folder(beside, _) = &taking.to { inbox.counted_with(beside) } else { inbox };
+        let inbox = if let Destination::Folder(beside, _) = &taking.to {
+            inbox.counted_with(beside)
+        } else {
+            inbox
+        };
         self.apart = Some(inbox.clone());
         Ok(inbox)
     }
@@ -631,9 +753,14 @@ fn is_word(taking: &Taking, offer: &Offer, name_used: bool) -> bool {
     let one_file = matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
     // With a number in it the name would be another, in a place where each is acted on.
     let stays = |inbox: &Inbox, name| {
-        taking.policy.conflict != Conflict::Rename || !inbox.machine().is_some_and(Place::takes_all) || !inbox.has(name)
+        taking.policy.conflict != Conflict::Rename
+            || !inbox.machine().is_some_and(Place::takes_all)
+            || !inbox.has(name)
     };
-    one_file && !taking.fenced && !name_used && matches!(&taking.to, Destination::Folder(inbox, Some(name)) if stays(inbox, name))
+    one_file
+        && !taking.fenced
+        && !name_used
+        && matches!(&taking.to, Destination::Folder(inbox, Some(name)) if stays(inbox, name))
 }
 
 const fn conflict(answer: prompt::Conflict) -> Conflict {

@@ -1,4 +1,5 @@
-//! What was not delivered and is being removed: the session does not end before that is gone, or it has said where it is.
+//! What was not delivered and is being removed: the session does not end before that is gone, or it
+//! has said where it is.
 
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::Receiving;
@@ -32,13 +33,19 @@ impl Removals {
         self.making.push(work);
     }
 
-    /// Removes on another thread what was not delivered of a transfer, and does something then. Returns what earlier removals have left:
-    /// a finished one is forgotten, however long a channel lives.
-    pub(super) fn remove(&mut self, receiving: Arc<Receiving>, then: impl FnOnce() + Send + 'static) -> Vec<PathBuf> {
+    /// Removes on another thread what was not delivered of a transfer, and does something then.
+    /// Returns what earlier removals have left: a finished one is forgotten, however long a channel
+    /// lives.
+    pub(super) fn remove(
+        &mut self,
+        receiving: Arc<Receiving>,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Vec<PathBuf> {
         let mut left = Vec::new();
         self.going.retain_mut(|removal| {
             // One that is not to be had at once, although it is done, is looked at again.
-            let done = removal.done.is_finished().then(|| (&mut removal.done).now_or_never()).flatten();
+            let done =
+                removal.done.is_finished().then(|| (&mut removal.done).now_or_never()).flatten();
             left.extend(done.iter().flatten().flatten().cloned());
             done.is_none()
         });
@@ -80,6 +87,9 @@ pub(super) fn left_behind(left: &[PathBuf]) -> Failure {
     let named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
     let more = left.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more beside them") } else { String::new() };
-    Failure::new(Kind::LeftBehind, format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")))
-        .next("remove them: nothing in them is complete")
+    Failure::new(
+        Kind::LeftBehind,
+        format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")),
+    )
+    .next("remove them: nothing in them is complete")
 }

@@ -1,4 +1,5 @@
-//! The driver's side of what is sent: wares become texts, secrets and offers; grants are served elsewhere, from what is opened here.
+//! The driver's side of what is sent: wares become texts, secrets and offers; grants are served
+//! elsewhere, from what is opened here.
 
 use super::driver::Driver;
 use super::event::{Event, Ours as Told, Sent, Way};
@@ -56,7 +57,13 @@ impl Ours {
     fn left_out(&self) -> Vec<String> {
         let Some(source) = &self.source else { return Vec::new() };
         let skips = source.skipped();
-        let each = skips.first.iter().map(|one| format!("{} was left out: {}", escape::name(&one.path.to_string_lossy()), one.why.text()));
+        let each = skips.first.iter().map(|one| {
+            format!(
+                "{} was left out: {}",
+                escape::name(&one.path.to_string_lossy()),
+                one.why.text()
+            )
+        });
         let more = skips.count.saturating_sub(skips.first.len() as u64);
         each.chain((more > 0).then(|| format!("{more} more were left out"))).collect()
     }
@@ -66,7 +73,11 @@ impl Ours {
         let skipped = self.source.as_ref().map_or(0, |source| source.skipped().count);
         let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
         // A peer that is not faithful is told nothing, and people here are all the same.
-        differences.add_unnamed([0, 0, skipped.saturating_sub(differences.left_out().saturating_add(differences.missing()))]);
+        differences.add_unnamed([
+            0,
+            0,
+            skipped.saturating_sub(differences.left_out().saturating_add(differences.missing())),
+        ]);
         let files = (self.files > 0).then_some(self.files);
         Told { id, what: self.what.clone(), size: self.size, files, differences }
     }
@@ -143,7 +154,10 @@ impl Driver<'_> {
             return self.offer_made(id, selection, selection.offer(id, faithful));
         }
         let (made, selection) = (Arc::clone(selection), Arc::clone(selection));
-        self.before_goodbye(move || made.offer(id, faithful), move |driver, offer| driver.offer_made(id, &selection, offer));
+        self.before_goodbye(
+            move || made.offer(id, faithful),
+            move |driver, offer| driver.offer_made(id, &selection, offer),
+        );
     }
 
     /// Looks at these files on the disk, then offers them.
@@ -173,7 +187,8 @@ impl Driver<'_> {
         });
     }
 
-    /// Finishes what is under way and leaves. What is not offered yet could not be any more, and is waited for.
+    /// Finishes what is under way and leaves. What is not offered yet could not be any more, and is
+    /// waited for.
     pub(super) fn say_goodbye(&mut self) {
         if self.offering > 0 {
             self.goodbye = true;
@@ -182,7 +197,12 @@ impl Driver<'_> {
         }
     }
 
-    fn offer_made(&mut self, id: ItemId, selection: &Arc<Selection>, offer: Result<Offer, Failure>) {
+    fn offer_made(
+        &mut self,
+        id: ItemId,
+        selection: &Arc<Selection>,
+        offer: Result<Offer, Failure>,
+    ) {
         // Withdrawn meanwhile.
         if !self.ours.contains_key(&id) {
             return;
@@ -219,7 +239,8 @@ impl Driver<'_> {
                         // It is offered again, and counted for that.
                         return;
                     }
-                    let (done, Totals { bytes, entries, counted }) = (count.done(), selection.totals(faithful));
+                    let (done, Totals { bytes, entries, counted }) =
+                        (count.done(), selection.totals(faithful));
                     let counting = Arc::clone(&count);
                     let counted = move |driver: &mut Driver<'_>| {
                         // The walk may have come to its end since, and knows better.
@@ -269,9 +290,11 @@ impl Driver<'_> {
             move || source.next_part(),
             move |driver, next| match next {
                 Ok(Next::Part(entries)) => {
-                    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File).count();
+                    let files =
+                        entries.iter().filter(|entry| entry.kind == EntryKind::File).count();
                     if let Some(ours) = driver.ours.get_mut(&id) {
-                        ours.files = ours.files.saturating_add(u32::try_from(files).unwrap_or(u32::MAX));
+                        ours.files =
+                            ours.files.saturating_add(u32::try_from(files).unwrap_or(u32::MAX));
                     }
                     driver.input(Input::Part(id, entries));
                 }
@@ -280,8 +303,15 @@ impl Driver<'_> {
                     // A folder may hold more or less than when it was counted.
                     let faithful = driver.conversation.is_faithful();
                     let selection = driver.ours.get(&id).and_then(|ours| ours.selection.as_ref());
-                    if selection.is_some_and(|selection| selection.differs(faithful, entries, bytes)) {
-                        driver.next.push_back(Input::Counted { transfer: id, bytes, entries, counted: true });
+                    if selection
+                        .is_some_and(|selection| selection.differs(faithful, entries, bytes))
+                    {
+                        driver.next.push_back(Input::Counted {
+                            transfer: id,
+                            bytes,
+                            entries,
+                            counted: true,
+                        });
                     }
                     driver.input(Input::Total(id, bytes));
                 }
@@ -356,12 +386,16 @@ impl Driver<'_> {
         self.differ(&ours.differences, Side::There);
     }
 
-    /// Ends with a failure what did not arrive whole, or with `--strict` not under its name; `side` has it.
+    /// Ends with a failure what did not arrive whole, or with `--strict` not under its name; `side`
+    /// has it.
     pub(super) fn differ(&mut self, differences: &Differences, side: Side) {
         if let Some(failure) = incomplete(differences, side) {
             self.trouble(failure);
         } else if self.plan.strict && differences.renamed() > 0 {
-            self.fail(Failure::new(Kind::Renamed, "something has another name at its receiver, and --strict makes that a failure"));
+            self.fail(Failure::new(
+                Kind::Renamed,
+                "something has another name at its receiver, and --strict makes that a failure",
+            ));
         }
     }
 
@@ -411,9 +445,14 @@ pub(crate) fn left_out_strictly() -> Failure {
 /// What a transcript has of a ware: a text whole, a secret never.
 fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
     match ware {
-        Ware::Text(text) => Sent { id, what: ware.describe(), size: Some(text.len() as u64), body: Some(text) },
+        Ware::Text(text) => {
+            Sent { id, what: ware.describe(), size: Some(text.len() as u64), body: Some(text) }
+        }
         Ware::Secret(label, secret) => {
-            let what = label.as_ref().map_or_else(|| ware.describe(), |label| format!("the secret {}", escape::name(label)));
+            let what = label.as_ref().map_or_else(
+                || ware.describe(),
+                |label| format!("the secret {}", escape::name(label)),
+            );
             Sent { id, what, size: Some(secret.len() as u64), body: None }
         }
         Ware::Files(_) => Sent { id, what: ware.describe(), size: None, body: None },
@@ -421,5 +460,9 @@ fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
 }
 
 fn too_long(what: &str) -> Failure {
-    Failure::new(Kind::TooLong, format!("{what} is longer than the {} bytes of one message", Body::MAX)).next("send it as a file")
+    Failure::new(
+        Kind::TooLong,
+        format!("{what} is longer than the {} bytes of one message", Body::MAX),
+    )
+    .next("send it as a file")
 }

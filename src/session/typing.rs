@@ -1,5 +1,6 @@
-//! Lines typed into an open channel: each is sent as a text, a pasted block as one, and a slash begins a command. Lines that come all at
-//! once were not typed, so they are texts, whatever they begin with.
+//! Lines typed into an open channel: each is sent as a text, a pasted block as one, and a slash
+//! begins a command. Lines that come all at once were not typed, so they are texts, whatever they
+//! begin with.
 
 use super::driver::{Desk, Driver};
 use super::plan::Ware;
@@ -18,8 +19,8 @@ use rustyline::hint::Hinter;
 use rustyline::history::MemHistory;
 use rustyline::validate::Validator;
 use rustyline::{
-    Cmd, ConditionalEventHandler, Config, Context, Editor, Event, EventContext, EventHandler, Helper, KeyCode, KeyEvent, Modifiers,
-    RepeatCount,
+    Cmd, ConditionalEventHandler, Config, Context, Editor, Event, EventContext, EventHandler,
+    Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
@@ -29,7 +30,8 @@ use std::time::{Duration, Instant};
 
 /// What can be typed, for people.
 const HELP: &str = "\
-What you type is sent as text when you press Enter; a pasted block is one text, whatever it begins with.
+What you type is sent as text when you press Enter; a pasted block is one text, whatever it begins \
+                   with.
   /file PATH       send a file or folder
   /secret [LABEL]  send a secret; what you type then is not shown
   /yes, /no        answer a question
@@ -39,7 +41,8 @@ What you type is sent as text when you press Enter; a pasted block is one text, 
 ";
 /// Answers that may wait for a question that reads them.
 const LINES: usize = 64;
-/// A key that comes this long after its prompt had not come before it: the editor takes those at once.
+/// A key that comes this long after its prompt had not come before it: the editor takes those at
+/// once.
 const READ_AHEAD: Duration = Duration::from_millis(5);
 /// Unlike the mark before what the other side says.
 const PROMPT: &str = "you> ";
@@ -59,21 +62,35 @@ pub(super) struct Typing {
 impl Typing {
     /// Begins to read lines on a thread of its own.
     pub(super) fn start(screen: &Screen, desk: Desk) -> Result<Self, Failure> {
-        let cannot = |error: &dyn std::fmt::Display| Failure::new(Kind::Failed, format!("lines cannot be typed here: {error}"));
-        let mut editor = Editor::<Pace, MemHistory>::with_history(Config::default(), MemHistory::new()).map_err(|error| cannot(&error))?;
+        let cannot = |error: &dyn std::fmt::Display| {
+            Failure::new(Kind::Failed, format!("lines cannot be typed here: {error}"))
+        };
+        let mut editor =
+            Editor::<Pace, MemHistory>::with_history(Config::default(), MemHistory::new())
+                .map_err(|error| cannot(&error))?;
         screen.share(editor.create_external_printer().map_err(|error| cannot(&error))?);
         let keys = Arc::new(Keys::default());
         editor.set_helper(Some(Pace(Arc::clone(&keys))));
         let paste = KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE);
         editor.bind_sequence(paste, EventHandler::Conditional(Box::new(Paste(Arc::clone(&keys)))));
-        for enter in [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent::ctrl('J'), KeyEvent::ctrl('M')] {
-            editor.bind_sequence(enter, EventHandler::Conditional(Box::new(Enter(Arc::clone(&keys)))));
+        for enter in
+            [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent::ctrl('J'), KeyEvent::ctrl('M')]
+        {
+            editor.bind_sequence(
+                enter,
+                EventHandler::Conditional(Box::new(Enter(Arc::clone(&keys)))),
+            );
         }
-        let mut keyboard = Keyboard { editor, keys: Arc::clone(&keys), desk: desk.clone(), after_secret: false };
+        let mut keyboard =
+            Keyboard { editor, keys: Arc::clone(&keys), desk: desk.clone(), after_secret: false };
         let (watched, shown) = (Arc::clone(&keys), screen.clone());
         let thread = |name: &str| std::thread::Builder::new().name(name.into());
-        thread("typing").spawn(move || while keyboard.read_one() {}).map_err(|error| cannot(&error))?;
-        thread("pauses").spawn(move || watched.watch(&shown, &desk)).map_err(|error| cannot(&error))?;
+        thread("typing")
+            .spawn(move || while keyboard.read_one() {})
+            .map_err(|error| cannot(&error))?;
+        thread("pauses")
+            .spawn(move || watched.watch(&shown, &desk))
+            .map_err(|error| cannot(&error))?;
         Ok(Self { screen: screen.clone(), keys, answers: None, command: None, leaving: false })
     }
 
@@ -81,7 +98,10 @@ impl Typing {
     pub(super) fn terminal(&mut self) -> OwnTerminal {
         let (answers, lines) = sync_channel(LINES);
         self.answers = Some(answers);
-        Terminal::in_channel(Box::new(Lines { lines, line: Vec::new(), read: 0 }), Box::new(self.screen.clone()))
+        Terminal::in_channel(
+            Box::new(Lines { lines, line: Vec::new(), read: 0 }),
+            Box::new(self.screen.clone()),
+        )
     }
 
     /// The question is answered.
@@ -105,8 +125,8 @@ impl Typing {
     }
 }
 
-/// How lines come. The editor reads ahead, so whether more has come already is known by what it shows: it shows what is said only when it
-/// has read all that was typed.
+/// How lines come. The editor reads ahead, so whether more has come already is known by what it
+/// shows: it shows what is said only when it has read all that was typed.
 #[derive(Default)]
 struct Keys {
     state: Mutex<State>,
@@ -151,7 +171,11 @@ impl Keys {
     fn watch(&self, screen: &Screen, desk: &Desk) {
         loop {
             let busy = |state: &mut State| !state.prompting || state.paused == state.enters + 1;
-            let enters = self.changed.wait_while(self.state(), busy).unwrap_or_else(PoisonError::into_inner).enters;
+            let enters = self
+                .changed
+                .wait_while(self.state(), busy)
+                .unwrap_or_else(PoisonError::into_inner)
+                .enters;
             screen.settle();
             let mut state = self.state();
             if state.enters == enters {
@@ -162,7 +186,8 @@ impl Keys {
         }
     }
 
-    /// Hands a line over. Only the first that waits is said to be there, so this never waits for a driver that waits for a pause.
+    /// Hands a line over. Only the first that waits is said to be there, so this never waits for a
+    /// driver that waits for a pause.
     fn put(&self, line: Line, desk: &Desk) {
         let mut state = self.state();
         state.lines.push_back(line);
@@ -240,7 +265,8 @@ impl Keyboard {
     fn read_one(&mut self) -> bool {
         let line = self.editor.readline(PROMPT);
         let mut state = self.keys.state();
-        let (at_once, read_ahead, pasted) = (state.at_once, state.read_ahead, std::mem::take(&mut state.pasted));
+        let (at_once, read_ahead, pasted) =
+            (state.at_once, state.read_ahead, std::mem::take(&mut state.pasted));
         drop(state);
         let after_secret = std::mem::take(&mut self.after_secret);
         match line {
@@ -248,7 +274,8 @@ impl Keyboard {
             // A stalled terminal makes its first key seem late.
             Ok(_) if read_ahead && after_secret => {
                 self.after_secret = true;
-                self.desk.put(|driver| driver.reply("What came at once with /secret was not sent.\n"));
+                self.desk
+                    .put(|driver| driver.reply("What came at once with /secret was not sent.\n"));
                 true
             }
             Ok(line) if at_once || pasted || line.contains('\n') || !line.starts_with('/') => {
@@ -258,8 +285,12 @@ impl Keyboard {
             Ok(line) => {
                 match command(&line, "/secret") {
                     Some(label) => {
-                        // That no line follows at once is not waited for: what follows may be the secret.
-                        let (label, secret) = ((!label.is_empty()).then(|| label.to_owned()), SecretSource::Prompt.read(None));
+                        // That no line follows at once is not waited for: what follows may be the
+                        // secret.
+                        let (label, secret) = (
+                            (!label.is_empty()).then(|| label.to_owned()),
+                            SecretSource::Prompt.read(None),
+                        );
                         self.after_secret = true;
                         self.desk.put(move |driver| driver.typed_secret(label, secret));
                     }
@@ -314,9 +345,13 @@ impl Driver<'_> {
 
     /// No line has followed a command, so it is done.
     fn typed_alone(&mut self) {
-        let Some(line) = self.typing.as_mut().and_then(|typing| typing.command.take()) else { return };
+        let Some(line) = self.typing.as_mut().and_then(|typing| typing.command.take()) else {
+            return;
+        };
         let line = line.as_str();
-        if let Some(answer) = ANSWERS.into_iter().find(|word| command(line, &format!("/{word}")) == Some("")) {
+        if let Some(answer) =
+            ANSWERS.into_iter().find(|word| command(line, &format!("/{word}")) == Some(""))
+        {
             self.typed_answer(answer);
         } else if let Some(rest) = line.strip_prefix("//") {
             self.send_typed(Ware::Text(format!("/{rest}")));
@@ -329,7 +364,10 @@ impl Driver<'_> {
         } else if command(line, "/help").is_some() {
             self.reply(HELP);
         } else {
-            self.reply("There is no such command; /help lists them. A text that begins with a slash is typed with two.\n");
+            self.reply(
+                "There is no such command; /help lists them. A text that begins with a \
+                       slash is typed with two.\n",
+            );
         }
         self.follow();
     }
@@ -349,8 +387,15 @@ impl Driver<'_> {
             typing.leaving = true;
         }
         if !waits.is_empty() {
-            let question = if self.questions.is_shown() { " The question above is still to be answered." } else { "" };
-            self.reply(&format!("Leaving when this is done: {}.{question} Ctrl-C leaves at once.\n", waits.join(", ")));
+            let question = if self.questions.is_shown() {
+                " The question above is still to be answered."
+            } else {
+                ""
+            };
+            self.reply(&format!(
+                "Leaving when this is done: {}.{question} Ctrl-C leaves at once.\n",
+                waits.join(", ")
+            ));
         }
         self.leave();
     }
@@ -392,15 +437,19 @@ impl Driver<'_> {
     /// What has begun and not ended, in a few words each.
     fn under_way(&self) -> Vec<String> {
         let ours = self.ours.values().map(|ours| escape::terminal(ours.what()));
-        let theirs = self.theirs.values().map(|theirs| format!("{} of the other side's", theirs.what()));
+        let theirs =
+            self.theirs.values().map(|theirs| format!("{} of the other side's", theirs.what()));
         ours.chain(theirs).collect()
     }
 
     fn typed_status(&mut self) {
         let left = roughly(self.conversation.rests(crate::clock::now()));
         let under_way = self.under_way();
-        let under_way = if under_way.is_empty() { "nothing".to_owned() } else { under_way.join(", ") };
-        self.reply(&format!("Connected; {under_way} is under way; the channel ends after {left} without a word.\n"));
+        let under_way =
+            if under_way.is_empty() { "nothing".to_owned() } else { under_way.join(", ") };
+        self.reply(&format!(
+            "Connected; {under_way} is under way; the channel ends after {left} without a word.\n"
+        ));
     }
 }
 

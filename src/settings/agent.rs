@@ -1,15 +1,18 @@
-//! Which agent runs this command, by the variables that agents set for their commands, and where its owner allows more.
+//! Which agent runs this command, by the variables that agents set for their commands, and where
+//! its owner allows more.
 
 use crate::failure::{Failure, Kind};
 use rand_core::{OsRng, RngCore};
 use std::ffi::OsString;
 use std::io;
 
-/// The variable by which an agent says that it is one, and which, where we know no other of its own.
+/// The variable by which an agent says that it is one, and which, where we know no other of its
+/// own.
 pub const VARIABLE: &str = "PINHOLE_AGENT";
 /// Variables whose value is the id of an agent's session, the first that is set.
 const IDS: [&str; 4] = ["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CLAUDE_CODE_SESSION_ID", VARIABLE];
-/// Variables by which agents say that they run a command; the first that is set says which of them does.
+/// Variables by which agents say that they run a command; the first that is set says which of them
+/// does.
 const SAYS: [&str; 13] = [
     "CODEX_THREAD_ID",
     "CODEX_SESSION_ID",
@@ -56,7 +59,8 @@ pub enum Agent {
 }
 
 impl Agent {
-    /// The one that runs this command, if it says so. A variable that is empty, `0` or `false` says nothing.
+    /// The one that runs this command, if it says so. A variable that is empty, `0` or `false` says
+    /// nothing.
     #[must_use]
     pub fn here() -> Option<Self> {
         Self::of(|name| said(name).is_some()).map(|(agent, _)| agent)
@@ -71,7 +75,9 @@ impl Agent {
             "OPENCODE" => Self::OpenCode,
             "GEMINI_CLI" => Self::Gemini,
             _ if name.starts_with("CODEX") => Self::Codex { offline: set(OFFLINE) },
-            _ if name.starts_with("CLAUDE") || name == SANDBOXED => Self::Claude { sandboxed: set(SANDBOXED) },
+            _ if name.starts_with("CLAUDE") || name == SANDBOXED => {
+                Self::Claude { sandboxed: set(SANDBOXED) }
+            }
             _ => Self::Other,
         };
         Some((agent, name))
@@ -104,10 +110,12 @@ impl Agent {
     }
 }
 
-/// Says of an agent that it `runs this command`, or the like, and which variable says so; `None` if none does.
+/// Says of an agent that it `runs this command`, or the like, and which variable says so; `None` if
+/// none does.
 #[must_use]
 pub fn says_that(it: &str) -> Option<String> {
-    Agent::of(|name| said(name).is_some()).map(|(agent, name)| format!("{name} says that {} {it}", agent.name()))
+    Agent::of(|name| said(name).is_some())
+        .map(|(agent, name)| format!("{name} says that {} {it}", agent.name()))
 }
 
 /// Why there is a fence around what this command does: an agent runs it, or else it was asked for.
@@ -130,7 +138,8 @@ pub fn new_id() -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The variable that is the same in all sessions of one agent's process, and its value: Claude Code begins another session at `/clear`.
+/// The variable that is the same in all sessions of one agent's process, and its value: Claude Code
+/// begins another session at `/clear`.
 #[must_use]
 pub fn client() -> Option<(&'static str, OsString)> {
     // An agent of another kind that it runs has that variable from it.
@@ -146,28 +155,35 @@ pub fn value() -> Option<OsString> {
 
 /// What a variable says, if it says anything.
 fn said(name: &str) -> Option<OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty() && value != "0" && !value.eq_ignore_ascii_case("false"))
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty() && value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
-/// What allows network, listening and sockets to commands here: the agent's own setting, where that is known.
+/// What allows network, listening and sockets to commands here: the agent's own setting, where that
+/// is known.
 #[must_use]
 pub fn allow(agent: Option<Agent>) -> String {
     match agent {
         // developers.openai.com/codex/agent-approvals-security.
         Some(Agent::Codex { .. }) => {
-            "have the user set network_access = true under [sandbox_workspace_write] in ~/.codex/config.toml, or run it outside the sandbox"
+            "have the user set network_access = true under [sandbox_workspace_write] in \
+            ~/.codex/config.toml, or run it outside the sandbox"
         }
         // code.claude.com/docs/en/sandboxing.
         Some(Agent::Claude { .. }) => {
-            "have the user add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, or run it outside the sandbox"
+            "have the user add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, \
+            or run it outside the sandbox"
         }
-        _ => "run it outside the sandbox, container or policy that forbids this, or have that allow it",
+        _ => {
+            "run it outside the sandbox, container or policy that forbids this, or have that \
+             allow it"
+        }
     }
     .to_owned()
 }
 
-/// The failure that this environment forbids something, such as "listen", if that is what the system's `error` says: a refusal, or in an
-/// agent's sandbox that there is no network.
+/// The failure that this environment forbids something, such as "listen", if that is what the
+/// system's `error` says: a refusal, or in an agent's sandbox that there is no network.
 #[must_use]
 pub fn forbidden(what: &str, error: &io::Error) -> Option<Failure> {
     forbidden_to(Agent::here(), what, error)
@@ -175,15 +191,23 @@ pub fn forbidden(what: &str, error: &io::Error) -> Option<Failure> {
 
 fn forbidden_to(agent: Option<Agent>, what: &str, error: &io::Error) -> Option<Failure> {
     let no_network = agent.is_some() && error.kind() == io::ErrorKind::NetworkUnreachable;
-    (no_network || error.kind() == io::ErrorKind::PermissionDenied)
-        .then(|| Failure::new(Kind::NetworkForbidden, format!("this environment does not let pinhole {what}: {error}")).next(allow(agent)))
+    (no_network || error.kind() == io::ErrorKind::PermissionDenied).then(|| {
+        Failure::new(
+            Kind::NetworkForbidden,
+            format!("this environment does not let pinhole {what}: {error}"),
+        )
+        .next(allow(agent))
+    })
 }
 
-/// What to do after a connection that failed, behind the setting that switches the network on if an agent says that it is off.
+/// What to do after a connection that failed, behind the setting that switches the network on if an
+/// agent says that it is off.
 #[must_use]
 pub fn online_first(next: String) -> String {
     match Agent::here() {
-        agent @ Some(Agent::Codex { offline: true }) => format!("{}; with the network on: {next}", allow(agent)),
+        agent @ Some(Agent::Codex { offline: true }) => {
+            format!("{}; with the network on: {next}", allow(agent))
+        }
         _ => next,
     }
 }
@@ -195,12 +219,27 @@ mod tests {
 
     #[test]
     fn what_the_system_refuses_is_forbidden_and_what_fails_is_not() {
-        let word = |agent, errno: Errno| forbidden_to(agent, "connect", &errno.into()).map(|failure| (failure.kind, failure.next));
-        for agent in [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })] {
+        let word = |agent, errno: Errno| {
+            forbidden_to(agent, "connect", &errno.into())
+                .map(|failure| (failure.kind, failure.next))
+        };
+        for agent in
+            [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })]
+        {
             let expected = Some((Kind::NetworkForbidden, Some(allow(agent).into())));
-            assert_eq!((word(agent, Errno::PERM), word(agent, Errno::ACCESS)), (expected.clone(), expected.clone()));
-            assert_eq!(word(agent, Errno::NETUNREACH), expected.filter(|_| agent.is_some()), "without an agent there is just no network");
-            assert_eq!((word(agent, Errno::CONNREFUSED), word(agent, Errno::TIMEDOUT)), (None, None));
+            assert_eq!(
+                (word(agent, Errno::PERM), word(agent, Errno::ACCESS)),
+                (expected.clone(), expected.clone())
+            );
+            assert_eq!(
+                word(agent, Errno::NETUNREACH),
+                expected.filter(|_| agent.is_some()),
+                "without an agent there is just no network"
+            );
+            assert_eq!(
+                (word(agent, Errno::CONNREFUSED), word(agent, Errno::TIMEDOUT)),
+                (None, None)
+            );
         }
     }
 
@@ -209,7 +248,10 @@ mod tests {
         let of = |names: &[&str]| Agent::of(|name| names.contains(&name));
         assert_eq!(of(&[]), None);
         for (agent, names) in [
-            (Agent::Codex { offline: false }, &["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CODEX_SANDBOX"][..]),
+            (
+                Agent::Codex { offline: false },
+                &["CODEX_THREAD_ID", "CODEX_SESSION_ID", "CODEX_SANDBOX"][..],
+            ),
             (Agent::Codex { offline: true }, &["CODEX_SANDBOX_NETWORK_DISABLED"]),
             (Agent::Claude { sandboxed: false }, &["CLAUDECODE", "CLAUDE_CODE_SESSION_ID"]),
             (Agent::Claude { sandboxed: true }, &["SANDBOX_RUNTIME"]),
@@ -233,8 +275,16 @@ mod tests {
 
     #[test]
     fn the_setting_that_allows_more_is_named_where_it_is_known() {
-        assert!(allow(Some(Agent::Codex { offline: true })).contains("network_access = true under [sandbox_workspace_write]"));
-        assert!(allow(Some(Agent::Claude { sandboxed: true })).contains("sandbox.excludedCommands"));
-        assert!(allow(None).contains("outside the sandbox") && allow(Some(Agent::Cursor)) == allow(None));
+        assert!(
+            allow(Some(Agent::Codex { offline: true }))
+                .contains("network_access = true under [sandbox_workspace_write]")
+        );
+        assert!(
+            allow(Some(Agent::Claude { sandboxed: true })).contains("sandbox.excludedCommands")
+        );
+        assert!(
+            allow(None).contains("outside the sandbox")
+                && allow(Some(Agent::Cursor)) == allow(None)
+        );
     }
 }

@@ -14,23 +14,28 @@ const TRIES: u32 = 100;
 /// Sets `key` to what `text` says, in this user's file, which is made if it is not there.
 ///
 /// # Errors
-/// Usage, if `text` is no value for `key`, or the file could not be followed then: nothing is written; disk, if it cannot be written.
+/// Usage, if `text` is no value for `key`, or the file could not be followed then: nothing is
+/// written; disk, if it cannot be written.
 pub fn set(key: Key, text: &str) -> Result<(), Failure> {
     let wrong = |why: String| {
-        Failure::new(Kind::Usage, format!("{} cannot be set to that: {why}", key.name())).next(format!(
-            "write it as in: pinhole config set {} {}",
-            key.name(),
-            key.example()
-        ))
+        Failure::new(Kind::Usage, format!("{} cannot be set to that: {why}", key.name()))
+            .next(format!("write it as in: pinhole config set {} {}", key.name(), key.example()))
     };
     let value: Value = match key {
-        Key::Relay => relay_or_none(text).map_err(|fault| wrong(fault.to_string()))?.map_or("none".into(), |url| url.to_string().into()),
+        Key::Relay => relay_or_none(text)
+            .map_err(|fault| wrong(fault.to_string()))?
+            .map_or("none".into(), |url| url.to_string().into()),
         // As the command line means it; in the file it would be relative to the file.
-        Key::CaFile => match std::path::absolute(text).map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
+        Key::CaFile => match std::path::absolute(text)
+            .map(PathBuf::into_os_string)
+            .map(std::ffi::OsString::into_string)
+        {
             Ok(Ok(path)) => path.into(),
             _ => return Err(wrong("it is no path".into())),
         },
-        Key::Lan => text.parse::<bool>().map_err(|_| wrong("it is neither true nor false".into()))?.into(),
+        Key::Lan => {
+            text.parse::<bool>().map_err(|_| wrong("it is neither true nor false".into()))?.into()
+        }
     };
     edit(|document| put(document, key, value.clone()))
 }
@@ -45,10 +50,12 @@ pub fn unset(key: Key) -> Result<(), Failure> {
 
 fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
     let path = path().ok_or_else(|| {
-        Failure::new(Kind::Disk, "this user has no home directory to keep a configuration in").next("set HOME, or XDG_CONFIG_HOME")
+        Failure::new(Kind::Disk, "this user has no home directory to keep a configuration in")
+            .next("set HOME, or XDG_CONFIG_HOME")
     })?;
     let failed = |error: std::io::Error| {
-        Failure::new(Kind::Disk, format!("{} cannot be written: {error}", path.display())).next("check who may write there")
+        Failure::new(Kind::Disk, format!("{} cannot be written: {error}", path.display()))
+            .next("check who may write there")
     };
     for _ in 0..TRIES {
         let before = text(&path)?;
@@ -61,8 +68,8 @@ fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
         let after = document.to_string();
         // Only what is set may be wrong in what is there.
         Config::parse(&after, &path)?;
-        let done =
-            after == before.as_deref().unwrap_or_default() || replace(&path, before.as_deref(), Some(&after), 0o600).map_err(failed)?;
+        let done = after == before.as_deref().unwrap_or_default()
+            || replace(&path, before.as_deref(), Some(&after), 0o600).map_err(failed)?;
         // Another command that changes it meanwhile loses nothing, and neither does this one.
         if done {
             return Ok(());
@@ -83,9 +90,14 @@ fn put(document: &mut DocumentMut, key: Key, mut value: Value) {
 
 /// Comments above the line that goes stay, above what follows.
 fn drop_key(document: &mut DocumentMut, key: Key) {
-    let next = document.iter().map(|(name, _)| name.to_owned()).skip_while(|name| name != key.name()).nth(1);
+    let next = document
+        .iter()
+        .map(|(name, _)| name.to_owned())
+        .skip_while(|name| name != key.name())
+        .nth(1);
     let Some((gone, _)) = document.remove_entry(key.name()) else { return };
-    let said = |text: Option<&RawString>| text.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let said =
+        |text: Option<&RawString>| text.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let above = said(gone.leaf_decor().prefix());
     match next.and_then(|next| document.key_mut(&next)) {
         Some(mut next) => {
@@ -109,7 +121,8 @@ mod tests {
         document.to_string()
     }
 
-    const MINE: &str = "# of mine\n\n# the office\nrelay = 'wss://a' # since May\n\n# no\nlan = false\n# end\n";
+    const MINE: &str =
+        "# of mine\n\n# the office\nrelay = 'wss://a' # since May\n\n# no\nlan = false\n# end\n";
 
     #[test]
     fn what_its_owner_wrote_stays() {

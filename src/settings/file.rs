@@ -11,9 +11,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item};
 
-/// Far more than three settings with all their comments, in bytes: a path that leads elsewhere is not read to its end.
+/// Far more than three settings with all their comments, in bytes: a path that leads elsewhere is
+/// not read to its end.
 const LONGEST: u64 = 256 << 10;
-/// Likeness from which a name is taken for a slip of another (Jaro's, 0 to 1): `realy`, `cafile` and `LAN` are, `proxy` is not.
+/// Likeness from which a name is taken for a slip of another (Jaro's, 0 to 1): `realy`, `cafile`
+/// and `LAN` are, `proxy` is not.
 const ALIKE: f64 = 0.75;
 
 /// What the configuration file says.
@@ -42,11 +44,17 @@ impl Config {
     /// Reads the text of the file at `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let at = |span: Option<Range<usize>>, what: String| {
-            let line = text.get(..span.unwrap_or_default().start).unwrap_or_default().matches('\n').count() + 1;
+            let line = text
+                .get(..span.unwrap_or_default().start)
+                .unwrap_or_default()
+                .matches('\n')
+                .count()
+                + 1;
             Failure::new(Kind::Usage, format!("{}, line {line}: {what}", path.display()))
         };
         let document = Document::parse(text).map_err(|error| {
-            let what: String = error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
+            let what: String =
+                error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
             at(error.span(), what).next(format!("write that line as in: {}", Key::Relay.line()))
         })?;
         let mut config = Self { path: Some(path.to_owned()), ..Self::default() };
@@ -64,8 +72,16 @@ impl Config {
     fn take(&mut self, key: Key, item: &Item) -> Result<(), String> {
         let wrong = || format!("it is of the type {}", item.type_name());
         match key {
-            Key::Relay => self.relay = Some(relay_or_none(item.as_str().ok_or_else(wrong)?).map_err(|fault| fault.to_string())?),
-            Key::CaFile => self.ca_file = Some(item.as_str().filter(|path| !path.is_empty()).ok_or_else(wrong)?.into()),
+            Key::Relay => {
+                self.relay = Some(
+                    relay_or_none(item.as_str().ok_or_else(wrong)?)
+                        .map_err(|fault| fault.to_string())?,
+                )
+            }
+            Key::CaFile => {
+                self.ca_file =
+                    Some(item.as_str().filter(|path| !path.is_empty()).ok_or_else(wrong)?.into())
+            }
             Key::Lan => self.lan = Some(item.as_bool().ok_or_else(wrong)?),
         }
         Ok(())
@@ -83,12 +99,14 @@ impl Config {
         self.relay.clone().map(|value| Setting { value, from: self.origin() })
     }
 
-    /// The certificates that a relay may have besides the platform's, and `flag` over what the file says. A path in the file is relative
-    /// to it.
+    /// The certificates that a relay may have besides the platform's, and `flag` over what the file
+    /// says. A path in the file is relative to it.
     #[must_use]
     pub fn ca_file(&self, flag: Option<&Path>) -> Setting<Option<PathBuf>> {
         match (flag, &self.ca_file) {
-            (Some(path), _) => Setting { value: Some(path.to_owned()), from: Origin::Flag("--ca-file") },
+            (Some(path), _) => {
+                Setting { value: Some(path.to_owned()), from: Origin::Flag("--ca-file") }
+            }
             (None, Some(path)) => {
                 let folder = self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
                 Setting { value: Some(folder.join(path)), from: self.origin() }
@@ -100,7 +118,10 @@ impl Config {
     /// Whether hosts of the local network are looked for and announced.
     #[must_use]
     pub fn lan(&self) -> Setting<bool> {
-        self.lan.map_or(Setting { value: true, from: Origin::Default }, |value| Setting { value, from: self.origin() })
+        self.lan.map_or(Setting { value: true, from: Origin::Default }, |value| Setting {
+            value,
+            from: self.origin(),
+        })
     }
 
     fn origin(&self) -> Origin {
@@ -110,26 +131,37 @@ impl Config {
 
 fn unknown(name: &str, at: impl FnOnce(String) -> Failure) -> Failure {
     let likeness = |key: Key| strsim::jaro(&name.to_lowercase(), key.name());
-    let nearest =
-        Key::ALL.into_iter().max_by(|one, other| likeness(*one).total_cmp(&likeness(*other))).filter(|key| likeness(*key) > ALIKE);
+    let nearest = Key::ALL
+        .into_iter()
+        .max_by(|one, other| likeness(*one).total_cmp(&likeness(*other)))
+        .filter(|key| likeness(*key) > ALIKE);
     let meant = nearest.map(|key| format!("; did you mean `{}`?", key.name())).unwrap_or_default();
-    at(format!("`{}` is no setting{meant}", name.escape_debug()))
-        .next(format!("correct or remove that line; the settings are {}", Key::ALL.map(Key::name).join(", ")))
+    at(format!("`{}` is no setting{meant}", name.escape_debug())).next(format!(
+        "correct or remove that line; the settings are {}",
+        Key::ALL.map(Key::name).join(", ")
+    ))
 }
 
 /// Where this user's file is, or would be.
 pub(super) fn path() -> Option<PathBuf> {
-    etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir().join("pinhole").join("config.toml"))
+    etcetera::choose_base_strategy()
+        .ok()
+        .map(|strategy| strategy.config_dir().join("pinhole").join("config.toml"))
 }
 
 /// The text of the file; nothing if there is no file.
 pub(super) fn text(path: &Path) -> Result<Option<String>, Failure> {
-    let usage = |what: &str| Failure::new(Kind::Usage, format!("{} {what}", path.display())).next("move it away and run the command again");
+    let usage = |what: &str| {
+        Failure::new(Kind::Usage, format!("{} {what}", path.display()))
+            .next("move it away and run the command again")
+    };
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text)) {
         Ok(_) if text.len() as u64 > LONGEST => Err(usage("is too long for a configuration file")),
         Ok(_) => Ok(Some(text)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) if error.kind() == ErrorKind::InvalidData => Err(usage("is not text")),
         Err(error) => {
             Err(Failure::new(Kind::Disk, format!("{} cannot be read: {error}", path.display()))
@@ -152,14 +184,24 @@ mod tests {
 
     #[test]
     fn each_setting_is_read_with_where_it_came_from() {
-        let config = parse("# mine\nrelay = \"https://relay.example/p\"\nca-file = 'ca.pem'\nlan = false\n").unwrap();
+        let config =
+            parse("# mine\nrelay = \"https://relay.example/p\"\nca-file = 'ca.pem'\nlan = false\n")
+                .unwrap();
         let from = Origin::File(FILE.into());
         assert_eq!(config.relay().unwrap().value.unwrap().to_string(), "wss://relay.example/p");
-        assert_eq!(config.ca_file(None), Setting { value: Some("/c/ca.pem".into()), from: from.clone() });
+        assert_eq!(
+            config.ca_file(None),
+            Setting { value: Some("/c/ca.pem".into()), from: from.clone() }
+        );
         assert_eq!(config.lan(), Setting { value: false, from });
-        assert_eq!(config.ca_file(Some(Path::new("x"))), Setting { value: Some("x".into()), from: Origin::Flag("--ca-file") });
+        assert_eq!(
+            config.ca_file(Some(Path::new("x"))),
+            Setting { value: Some("x".into()), from: Origin::Flag("--ca-file") }
+        );
         let config = parse("").unwrap();
-        assert!(config.relay().is_none() && config.lan().value && config.ca_file(None).value.is_none());
+        assert!(
+            config.relay().is_none() && config.lan().value && config.ca_file(None).value.is_none()
+        );
     }
 
     #[test]
@@ -181,7 +223,11 @@ mod tests {
         ] {
             let failure = parse(text).unwrap_err();
             assert_eq!(failure.kind, Kind::Usage);
-            assert!(failure.detail.starts_with(&format!("{FILE}, line {line}: ")) && failure.detail.contains(says), "{text}: {failure}");
+            assert!(
+                failure.detail.starts_with(&format!("{FILE}, line {line}: "))
+                    && failure.detail.contains(says),
+                "{text}: {failure}"
+            );
             assert!(failure.next.is_some() && !failure.detail.contains("hunter2"), "{failure}");
         }
         assert!(!parse("proxy = 'x'").unwrap_err().detail.contains("did you mean"));
@@ -196,7 +242,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_survived(text in prop_oneof![any::<String>(), "((relay|ca-file|lan|x) ?= ?['\"]?[a-z:/@\u{1b}]{0,9}['\"]?\n?){0,4}"]) {
+        fn any_text_is_survived(text in prop_oneof![any::<String>(), "((relay|ca-file|lan|x) ?= \
+            ?['\"]?[a-z:/@\u{1b}]{0,9}['\"]?\n?){0,4}"]) {
             if let Err(failure) = parse(&text) {
                 prop_assert!(!failure.detail.contains(char::is_control), "{failure}");
             }

@@ -22,8 +22,11 @@ impl Network {
             None => Ok(Self::Any),
             Some(value) if value.is_empty() => Ok(Self::Any),
             Some(value) if value == "loopback" => Ok(Self::Loopback),
-            Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_NETWORK is set to something other than \"loopback\"")
-                .next("unset PINHOLE_NETWORK, or set it to loopback")),
+            Some(_) => Err(Failure::new(
+                Kind::Usage,
+                "PINHOLE_NETWORK is set to something other than \"loopback\"",
+            )
+            .next("unset PINHOLE_NETWORK, or set it to loopback")),
         }
     }
 
@@ -49,7 +52,11 @@ mod tests {
             assert!(Network::Loopback.allows(address.parse().unwrap()), "{address}");
         }
         for address in refused {
-            assert!(!Network::Loopback.allows(address.parse().unwrap()) && Network::Any.allows(address.parse().unwrap()), "{address}");
+            assert!(
+                !Network::Loopback.allows(address.parse().unwrap())
+                    && Network::Any.allows(address.parse().unwrap()),
+                "{address}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Which relay is used: the one that the code names, else `--relay`, `PINHOLE_RELAY`, the configuration file, what was built in, or none.
+//! Which relay is used: the one that the code names, else `--relay`, `PINHOLE_RELAY`, the
+//! configuration file, what was built in, or none.
 
 use super::{Config, Origin, Setting};
 use crate::failure::{Failure, Kind};
@@ -25,17 +26,22 @@ impl RelayChoice {
     /// The relay at `url`. `insecure` lets `ws://` leave this machine.
     ///
     /// # Errors
-    /// Usage, if what is said to the relay could be read and changed on the way and nobody allowed that.
+    /// Usage, if what is said to the relay could be read and changed on the way and nobody allowed
+    /// that.
     pub fn new(url: RelayUrl, from: Origin, insecure: bool) -> Result<Self, Failure> {
         let choice = Self { url, from };
         if choice.url.tls() || choice.url.is_here() || insecure {
             return Ok(choice);
         }
         Err(usage(format!(
-            "{} is not on this machine, and over ws:// anybody in between sees the code's number and can stand in",
+            "{} is not on this machine, and over ws:// anybody in between sees the code's number \
+            and can stand in",
             choice.named()
         ))
-        .next("use its wss:// address; or, on a network that you trust, add --insecure-relay or set PINHOLE_INSECURE_RELAY=1"))
+        .next(
+            "use its wss:// address; or, on a network that you trust, add --insecure-relay or \
+              set PINHOLE_INSECURE_RELAY=1",
+        ))
     }
 
     /// What to call it in a sentence: its address, and who named it.
@@ -50,7 +56,10 @@ pub fn set_relays(config: &Config) -> Vec<RelayUrl> {
     let variable = std::env::var(VARIABLE).ok();
     let read = |text: &str| relay_or_none(text).ok().flatten();
     let file = config.relay().and_then(|setting| setting.value);
-    [variable.as_deref().and_then(read), file, BUILT_IN.and_then(read)].into_iter().flatten().collect()
+    [variable.as_deref().and_then(read), file, BUILT_IN.and_then(read)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl Setting<Option<RelayUrl>> {
@@ -62,7 +71,11 @@ impl Setting<Option<RelayUrl>> {
         let variable = match std::env::var(VARIABLE) {
             Ok(value) => Some(value),
             Err(VarError::NotPresent) => None,
-            Err(VarError::NotUnicode(_)) => return Err(usage(format!("{VARIABLE} is not text")).next(format!("unset {VARIABLE}"))),
+            Err(VarError::NotUnicode(_)) => {
+                return Err(
+                    usage(format!("{VARIABLE} is not text")).next(format!("unset {VARIABLE}"))
+                );
+            }
         };
         decide(flag, variable.as_deref(), config, BUILT_IN)
     }
@@ -93,13 +106,17 @@ fn decide(
 fn read(text: &str, from: Origin) -> Result<Setting<Option<RelayUrl>>, Failure> {
     match relay_or_none(text) {
         Ok(value) => Ok(Setting { value, from }),
-        Err(why) => Err(usage(format!("what is set as the relay ({from}) is no relay's address: {why}"))
-            .next("write it as wss://relay.example, or none")),
+        Err(why) => {
+            Err(usage(format!("what is set as the relay ({from}) is no relay's address: {why}"))
+                .next("write it as wss://relay.example, or none"))
+        }
     }
 }
 
 /// A relay's address; nothing for `none` or an empty text.
-pub(super) fn relay_or_none(text: &str) -> Result<Option<RelayUrl>, pinhole_protocol::code::RelayUrlFault> {
+pub(super) fn relay_or_none(
+    text: &str,
+) -> Result<Option<RelayUrl>, pinhole_protocol::code::RelayUrlFault> {
     match text.trim() {
         "" | "none" => Ok(None),
         text => RelayUrl::parse(text).map(Some),
@@ -114,7 +131,8 @@ pub fn insecure_relay() -> Result<bool, Failure> {
     match std::env::var_os(INSECURE) {
         Some(value) if value == "1" => Ok(true),
         Some(value) if !value.is_empty() && value != "0" => {
-            Err(usage(format!("{INSECURE} is set to something other than 1")).next(format!("unset {INSECURE}, or set it to 1")))
+            Err(usage(format!("{INSECURE} is set to something other than 1"))
+                .next(format!("unset {INSECURE}, or set it to 1")))
         }
         _ => Ok(false),
     }
@@ -145,23 +163,36 @@ mod tests {
         };
         let host = |name: &str| Some(name.to_owned());
         let (flag, variable) = (Origin::Flag("--relay"), Origin::Environment("PINHOLE_RELAY"));
-        assert_eq!(said(Some("flag"), Some("env"), &file, Some("built")), (host("flag"), flag.clone()));
+        assert_eq!(
+            said(Some("flag"), Some("env"), &file, Some("built")),
+            (host("flag"), flag.clone())
+        );
         assert_eq!(said(None, Some("env"), &file, Some("built")), (host("env"), variable.clone()));
-        assert_eq!(said(None, None, &file, Some("built")), (host("file"), Origin::File(FILE.into())));
+        assert_eq!(
+            said(None, None, &file, Some("built")),
+            (host("file"), Origin::File(FILE.into()))
+        );
         assert_eq!(said(None, None, &silent, Some("built")), (host("built"), Origin::BuiltIn));
         assert_eq!(said(None, None, &silent, Some("")), (None, Origin::Default));
         assert_eq!(said(None, None, &silent, None), (None, Origin::Default));
         // None is something to say, too.
         assert_eq!(said(Some("none"), Some("env"), &file, Some("built")), (None, flag));
         assert_eq!(said(None, Some(""), &file, Some("built")), (None, variable));
-        assert_eq!(said(None, None, &config("relay = 'none'"), Some("built")), (None, Origin::File(FILE.into())));
+        assert_eq!(
+            said(None, None, &config("relay = 'none'"), Some("built")),
+            (None, Origin::File(FILE.into()))
+        );
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place_and_without_itself() {
-        let failure = decide(Some("wss://me:hunter2@relay.example"), None, &config(""), None).unwrap_err();
+        let failure =
+            decide(Some("wss://me:hunter2@relay.example"), None, &config(""), None).unwrap_err();
         assert_eq!(failure.kind, Kind::Usage);
-        assert!(failure.detail.contains("(from --relay)") && failure.detail.contains("user name"), "{failure}");
+        assert!(
+            failure.detail.contains("(from --relay)") && failure.detail.contains("user name"),
+            "{failure}"
+        );
         assert!(!format!("{failure:?}").contains("hunter2"));
         let failure = decide(None, Some("ftp://x"), &config(""), None).unwrap_err();
         assert!(failure.detail.contains("(from PINHOLE_RELAY)"), "{failure}");
@@ -169,14 +200,20 @@ mod tests {
 
     #[test]
     fn ws_leaves_this_machine_only_where_that_is_allowed() {
-        let choice = |text, insecure| RelayChoice::new(RelayUrl::parse(text).unwrap(), Origin::Code, insecure);
+        let choice = |text, insecure| {
+            RelayChoice::new(RelayUrl::parse(text).unwrap(), Origin::Code, insecure)
+        };
         for text in ["ws://10.0.0.7", "ws://relay.example", "http://192.0.2.1:80", "ws://0.0.0.0"] {
             let failure = choice(text, false).unwrap_err();
             assert_eq!(failure.exit(), Exit::Usage);
-            assert!(failure.detail.contains("named by the code") && failure.next.unwrap().contains("--insecure-relay"));
+            assert!(
+                failure.detail.contains("named by the code")
+                    && failure.next.unwrap().contains("--insecure-relay")
+            );
             assert!(choice(text, true).is_ok());
         }
-        for text in ["wss://relay.example", "ws://127.0.0.1:1", "ws://[::1]:1", "ws://localhost:1"] {
+        for text in ["wss://relay.example", "ws://127.0.0.1:1", "ws://[::1]:1", "ws://localhost:1"]
+        {
             assert!(choice(text, false).is_ok(), "{text}");
         }
     }

@@ -4,8 +4,9 @@ use crate::session::event::{Join, Path, Reach};
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is everything before the code's
-/// `@`, such as `pinhole take 9471-…`; `reach` says where that alone is enough; `bound` is where the host listens, if not everywhere.
+/// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is
+/// everything before the code's `@`, such as `pinhole take 9471-…`; `reach` says where that alone
+/// is enough; `bound` is where the host listens, if not everywhere.
 #[must_use]
 pub fn join_lines(command: &str, reach: &Reach, bound: Option<IpAddr>) -> Vec<Join> {
     let alone = |place: &'static str| Join { place: place.into(), command: command.to_owned() };
@@ -23,8 +24,16 @@ pub fn join_lines(command: &str, reach: &Reach, bound: Option<IpAddr>) -> Vec<Jo
         lines.push(alone("on this network"));
     }
     let place = if lines.is_empty() { "on this network" } else { "by address" };
-    lines.extend(local.map(|ip| Join { place: place.into(), command: format!("{command}@{}", bracketed(ip)) }));
-    lines.extend(tailnet.map(|ip| Join { place: "on the tailnet".into(), command: format!("{command}@{}", bracketed(ip)) }));
+    lines.extend(
+        local.map(|ip| Join {
+            place: place.into(),
+            command: format!("{command}@{}", bracketed(ip)),
+        }),
+    );
+    lines.extend(tailnet.map(|ip| Join {
+        place: "on the tailnet".into(),
+        command: format!("{command}@{}", bracketed(ip)),
+    }));
     if let (true, Some(name)) = (lines.len() < 2 && bound.is_none(), host_name()) {
         lines.push(Join { place: "by name".into(), command: format!("{command}@{name}") });
     }
@@ -42,7 +51,8 @@ pub(super) fn bracketed(ip: IpAddr) -> String {
     }
 }
 
-/// Interfaces and their addresses that another machine could dial, IPv4 first: none of a container's, loopback's or a link's own.
+/// Interfaces and their addresses that another machine could dial, IPv4 first: none of a
+/// container's, loopback's or a link's own.
 #[must_use]
 pub fn outside_interfaces() -> Vec<Interface> {
     let mut found = get_if_addrs().unwrap_or_default();
@@ -51,9 +61,12 @@ pub fn outside_interfaces() -> Vec<Interface> {
     found
 }
 
-/// Bridges and pairs that container engines and virtual machines make: nobody outside this machine can dial them.
+/// Bridges and pairs that container engines and virtual machines make: nobody outside this machine
+/// can dial them.
 fn is_container(interface: &str) -> bool {
-    ["docker", "br-", "veth", "virbr", "podman", "cni", "lxc", "vmnet"].iter().any(|prefix| interface.starts_with(prefix))
+    ["docker", "br-", "veth", "virbr", "podman", "cni", "lxc", "vmnet"]
+        .iter()
+        .any(|prefix| interface.starts_with(prefix))
 }
 
 fn is_outside(ip: IpAddr) -> bool {
@@ -71,7 +84,9 @@ fn is_tailnet(ip: IpAddr) -> bool {
 /// The machine's name, if it is one that could be typed and dialled.
 fn host_name() -> Option<String> {
     let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
-    let sayable = !name.is_empty() && name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    let sayable = !name.is_empty()
+        && name.len() <= 63
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
     (sayable && name != "localhost").then_some(name)
 }
 
@@ -82,11 +97,18 @@ pub fn path(local: SocketAddr, peer: SocketAddr) -> Path {
     if peer.is_loopback() || peer == local {
         return Path::Loopback;
     }
-    let near = get_if_addrs().unwrap_or_default().iter().any(|interface| match (&interface.addr, peer) {
-        (IfAddr::V4(own), IpAddr::V4(peer)) => u32::from(own.ip) & u32::from(own.netmask) == u32::from(peer) & u32::from(own.netmask),
-        (IfAddr::V6(own), IpAddr::V6(peer)) => u128::from(own.ip) & u128::from(own.netmask) == u128::from(peer) & u128::from(own.netmask),
-        _ => false,
-    });
+    let near =
+        get_if_addrs().unwrap_or_default().iter().any(|interface| match (&interface.addr, peer) {
+            (IfAddr::V4(own), IpAddr::V4(peer)) => {
+                u32::from(own.ip) & u32::from(own.netmask)
+                    == u32::from(peer) & u32::from(own.netmask)
+            }
+            (IfAddr::V6(own), IpAddr::V6(peer)) => {
+                u128::from(own.ip) & u128::from(own.netmask)
+                    == u128::from(peer) & u128::from(own.netmask)
+            }
+            _ => false,
+        });
     if near && !is_tailnet(peer) { Path::Lan } else { Path::Direct }
 }
 
@@ -105,11 +127,20 @@ mod tests {
     fn a_bound_address_is_the_one_named() {
         let bound = Some("fd00::7".parse().unwrap());
         let lines = |reach| {
-            join_lines("take 9471-x", reach, bound).into_iter().map(|line| (line.place.into_owned(), line.command)).collect::<Vec<_>>()
+            join_lines("take 9471-x", reach, bound)
+                .into_iter()
+                .map(|line| (line.place.into_owned(), line.command))
+                .collect::<Vec<_>>()
         };
         let (alone, at) = ("take 9471-x".to_owned(), "take 9471-x@[fd00::7]".to_owned());
-        assert_eq!(lines(&Reach::Silent(None)), [("on this network".into(), at.clone()), ("on this machine".into(), alone.clone())]);
-        assert_eq!(lines(&Reach::Announced), [("on this network".into(), alone), ("by address".into(), at)]);
+        assert_eq!(
+            lines(&Reach::Silent(None)),
+            [("on this network".into(), at.clone()), ("on this machine".into(), alone.clone())]
+        );
+        assert_eq!(
+            lines(&Reach::Announced),
+            [("on this network".into(), alone), ("by address".into(), at)]
+        );
         for reach in [Reach::Announced, Reach::Silent(None)] {
             assert!(join_lines("x", &reach, None).len() <= 3);
         }
@@ -120,9 +151,17 @@ mod tests {
         for bad in ["127.0.0.1", "169.254.1.1", "fe80::1", "::1", "0.0.0.0"] {
             assert!(!is_outside(bad.parse().unwrap()), "{bad}");
         }
-        assert!(is_outside("192.168.1.5".parse().unwrap()) && is_outside("fd00::1".parse().unwrap()));
-        assert!(is_tailnet("100.64.0.1".parse().unwrap()) && is_tailnet("100.127.255.254".parse().unwrap()));
-        assert!(!is_tailnet("100.128.0.1".parse().unwrap()) && !is_tailnet("100.63.0.1".parse().unwrap()));
+        assert!(
+            is_outside("192.168.1.5".parse().unwrap()) && is_outside("fd00::1".parse().unwrap())
+        );
+        assert!(
+            is_tailnet("100.64.0.1".parse().unwrap())
+                && is_tailnet("100.127.255.254".parse().unwrap())
+        );
+        assert!(
+            !is_tailnet("100.128.0.1".parse().unwrap())
+                && !is_tailnet("100.63.0.1".parse().unwrap())
+        );
         assert!(is_container("docker0") && is_container("veth12ab") && !is_container("eth0"));
     }
 

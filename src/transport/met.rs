@@ -31,7 +31,8 @@ pub enum JoinEnd {
     WrongCode,
     /// Nobody answers there, or nobody speaks the protocol.
     Nobody(Failure),
-    /// The host's code has this many words, and the one that was typed another number; nothing was sent.
+    /// The host's code has this many words, and the one that was typed another number; nothing was
+    /// sent.
     OtherWords(u8),
     /// The two programs have no version of the protocol in common.
     NoCommonVersion,
@@ -54,26 +55,42 @@ impl From<JoinError> for JoinEnd {
 impl From<JoinEnd> for Failure {
     fn from(end: JoinEnd) -> Self {
         match end {
-            JoinEnd::WrongCode => Self::new(Kind::CodeWrong, "the code is wrong, and is dead now: a code can be tried once")
-                .next("ask the other side for a new code"),
+            JoinEnd::WrongCode => Self::new(
+                Kind::CodeWrong,
+                "the code is wrong, and is dead now: \
+                a code can be tried once",
+            )
+            .next("ask the other side for a new code"),
             JoinEnd::Nobody(failure) => failure,
             JoinEnd::OtherWords(words) => Self::new(
                 Kind::CodeLength,
-                format!("the other side's code has {words} words and this one another number; nothing was sent, so it is still good"),
+                format!(
+                    "the other side's code has {words} words and this one another number; \
+                        nothing was sent, so it is still good"
+                ),
             )
             .next("check the code with the other side, and take it again"),
-            JoinEnd::NoCommonVersion => {
-                Self::new(Kind::NoCommonVersion, "the other side's pinhole is of another age: no protocol version in common")
-                    .next("update pinhole on both sides")
-            }
-            JoinEnd::CutAfterTag => {
-                Self::new(Kind::PeerLost, "the connection broke while keys were being confirmed; the code may still be good")
-                    .next("ask the other side whether it is still waiting, and try again")
-            }
-            JoinEnd::Impostor => {
-                Self::new(Kind::KeyMismatch, "whoever answered could not prove that it knows the code; nothing was sent to it")
-                    .next("ask the other side for a new code, and use another network if this happens again")
-            }
+            JoinEnd::NoCommonVersion => Self::new(
+                Kind::NoCommonVersion,
+                "the other side's pinhole is of another age: no \
+                                                 protocol version in common",
+            )
+            .next("update pinhole on both sides"),
+            JoinEnd::CutAfterTag => Self::new(
+                Kind::PeerLost,
+                "the connection broke while keys were being confirmed; \
+                                          the code may still be good",
+            )
+            .next("ask the other side whether it is still waiting, and try again"),
+            JoinEnd::Impostor => Self::new(
+                Kind::KeyMismatch,
+                "whoever answered could not prove that it knows the \
+                                             code; nothing was sent to it",
+            )
+            .next(
+                "ask the other side for a new code, and use another network if this \
+                          happens again",
+            ),
         }
     }
 }

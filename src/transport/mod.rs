@@ -10,5 +10,6 @@ pub mod tunnel;
 
 pub use met::{JoinEnd, Joined, Met};
 
-/// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket never runs dry between two writes.
+/// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket
+/// never runs dry between two writes.
 const UNSENT: u32 = 512 << 10;

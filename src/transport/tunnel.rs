@@ -1,9 +1,10 @@
-//! A tunnel program that is already installed here: started, read until it says the address that it gives a port of this machine, and
-//! ended with the session.
+//! A tunnel program that is already installed here: started, read until it says the address that it
+//! gives a port of this machine, and ended with the session.
 //!
-//! It is started in a process group of its own, so that it and whatever it starts end together, and so that Ctrl-C reaches it only through
-//! this program. Its standard input is a pipe that ends with this process: a program that follows its input ends even if this process is
-//! killed outright; cloudflared and tailscale do not, and go on then, with nothing behind them any more.
+//! It is started in a process group of its own, so that it and whatever it starts end together, and
+//! so that Ctrl-C reaches it only through this program. Its standard input is a pipe that ends with
+//! this process: a program that follows its input ends even if this process is killed outright;
+//! cloudflared and tailscale do not, and go on then, with nothing behind them any more.
 
 mod address;
 mod process;
@@ -19,9 +20,11 @@ use std::io;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long a program may take to say its address: those that ask an account or fall back to another protocol first take some ten seconds.
+/// How long a program may take to say its address: those that ask an account or fall back to
+/// another protocol first take some ten seconds.
 const ADDRESS_TIME: Duration = Duration::from_secs(30);
-/// What is shown of a program's last line, in characters: enough for its reason, too little to fill a screen.
+/// What is shown of a program's last line, in characters: enough for its reason, too little to fill
+/// a screen.
 const SHOWN: usize = 300;
 
 /// A tunnel to a port of this machine, as long as its program runs. Dropped, its program is killed.
@@ -32,7 +35,8 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts the program and waits for the address that it gives `port` of 127.0.0.1; `fenced` says if that is behind a fence.
+    /// Starts the program and waits for the address that it gives `port` of 127.0.0.1; `fenced`
+    /// says if that is behind a fence.
     ///
     /// # Errors
     /// `tunnel-failed`, if there is no such program, it ends, or says no address in 30 s.
@@ -40,7 +44,12 @@ impl Tunnel {
         Self::open_within(ADDRESS_TIME, program, port, fenced).await
     }
 
-    async fn open_within(time: Duration, program: &Program, port: u16, fenced: bool) -> Result<Self, Failure> {
+    async fn open_within(
+        time: Duration,
+        program: &Program,
+        port: u16,
+        fenced: bool,
+    ) -> Result<Self, Failure> {
         let (name, mut process) = start(program, port, fenced)?;
         let what = match timeout(time, process.address()).await {
             Ok(Ok(url)) => {
@@ -49,7 +58,9 @@ impl Tunnel {
                 return Ok(Self { name, url, process });
             }
             Ok(Err(Silence::Ended(ended))) => ended_without(ended),
-            Ok(Err(Silence::TooMuch)) => "printed a mebibyte and no address of a tunnel in it".to_owned(),
+            Ok(Err(Silence::TooMuch)) => {
+                "printed a mebibyte and no address of a tunnel in it".to_owned()
+            }
             Err(_) => format!("said no address of a tunnel within {} s", time.as_secs()),
         };
         let failure = failed(&name, &what, &process.last_line());
@@ -69,13 +80,15 @@ impl Tunnel {
         &self.url
     }
 
-    /// Waits until the program has ended by itself, and says so. Nothing is lost if the wait is given up.
+    /// Waits until the program has ended by itself, and says so. Nothing is lost if the wait is
+    /// given up.
     pub async fn ended(&mut self) -> Failure {
         let what = ended_without(self.process.ended().await);
         failed(&self.name, &what, &self.process.last_line())
     }
 
-    /// Something is wrong with the tunnel, though its program runs: `what` is the end of a sentence about the program.
+    /// Something is wrong with the tunnel, though its program runs: `what` is the end of a sentence
+    /// about the program.
     #[must_use]
     pub fn failure(&self, what: &str) -> Failure {
         failed(&self.name, what, "")
@@ -95,22 +108,31 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
             Ok(process) => return Ok((candidate.name().to_owned(), process)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                let detail = format!("the tunnel program {} cannot be started: {error}", escape::name(candidate.name()));
+                let detail = format!(
+                    "the tunnel program {} cannot be started: {error}",
+                    escape::name(candidate.name())
+                );
                 return Err(Failure::new(Kind::TunnelFailed, detail).next(OTHER_WAYS));
             }
         }
     }
-    let names: Vec<String> = candidates.iter().map(|candidate| escape::name(candidate.name())).collect();
-    let detail = format!("a tunnel needs {}, and this machine has no such program", names.join(" or "));
+    let names: Vec<String> =
+        candidates.iter().map(|candidate| escape::name(candidate.name())).collect();
+    let detail =
+        format!("a tunnel needs {}, and this machine has no such program", names.join(" or "));
     let next = match program {
         Program::Command(_) => OTHER_WAYS.to_owned(),
-        _ => format!("install cloudflared (which needs no account), or name another program: --tunnel='PROGRAM {{port}}'; {OTHER_WAYS}"),
+        _ => format!(
+            "install cloudflared (which needs no account), or name another program: \
+            --tunnel='PROGRAM {{port}}'; {OTHER_WAYS}"
+        ),
     };
     Err(Failure::new(Kind::TunnelFailed, detail).next(next))
 }
 
 /// What there is besides a tunnel.
-const OTHER_WAYS: &str = "without a tunnel: a relay of your own (--relay URL), or nothing at all on the same network";
+const OTHER_WAYS: &str =
+    "without a tunnel: a relay of your own (--relay URL), or nothing at all on the same network";
 
 /// The end of a program that should have stayed, as the end of a sentence about it.
 fn ended_without(ended: Ended) -> String {
@@ -120,7 +142,8 @@ fn ended_without(ended: Ended) -> String {
     }
 }
 
-/// `last` is what the program said last. It can name accounts, so it is shown only here, where it may be the only reason there is.
+/// `last` is what the program said last. It can name accounts, so it is shown only here, where it
+/// may be the only reason there is.
 fn failed(name: &str, what: &str, last: &str) -> Failure {
     let mut detail = format!("the tunnel program {} {what}", escape::name(name));
     if !last.is_empty() {
@@ -130,9 +153,13 @@ fn failed(name: &str, what: &str, last: &str) -> Failure {
     }
     let next = match name {
         "cloudflared" => {
-            "see what it says by itself: cloudflared tunnel --url http://127.0.0.1:8080 (a config.yml in ~/.cloudflared keeps it from such tunnels); "
+            "see what it says by itself: cloudflared tunnel --url http://127.0.0.1:8080 (a \
+            config.yml in ~/.cloudflared keeps it from such tunnels); "
         }
-        "tailscale" => "see what it says by itself: tailscale funnel 8080 (it has to be logged in and allowed to); ",
+        "tailscale" => {
+            "see what it says by itself: tailscale funnel 8080 (it has to be logged in and allowed \
+            to); "
+        }
         _ => "see what it says by itself; ",
     };
     Failure::new(Kind::TunnelFailed, detail).next(format!("{next}{OTHER_WAYS}"))

@@ -1,4 +1,5 @@
-//! How long another command takes at a session that runs: from its start to its end, with what it does in between.
+//! How long another command takes at a session that runs: from its start to its end, with what it
+//! does in between.
 
 use crate::options::Control;
 use crate::program::{Program, Session};
@@ -15,14 +16,18 @@ struct Kind<'a> {
     says: &'a str,
 }
 
-/// A host and its peer, to which a few hundred commands speak, and one command that only starts and ends.
+/// A host and its peer, to which a few hundred commands speak, and one command that only starts and
+/// ends.
 pub fn measure(options: &Control, program: &Program, place: &Path) -> io::Result<()> {
     let homes = [place.join("host"), place.join("peer")];
     homes.iter().try_for_each(std::fs::create_dir)?;
     let [here, there] = &homes;
     let host = Session::start(program, &["host"], here)?;
     let _peer = Session::start(program, &["connect", &host.code], there)?;
-    println!("\ncommands at a channel on this machine, from start to end, {} of each, in turns", options.commands);
+    println!(
+        "\ncommands at a channel on this machine, from start to end, {} of each, in turns",
+        options.commands
+    );
     let kinds = [
         Kind { args: &["--version"], home: here, says: "pinhole" },
         Kind { args: &["status"], home: here, says: "\"session\"" },
@@ -34,7 +39,10 @@ pub fn measure(options: &Control, program: &Program, place: &Path) -> io::Result
         for (kind, times) in kinds.iter().zip(&mut times) {
             let (time, said) = run(program.command(kind.args, kind.home))?;
             if !said.contains(kind.says) {
-                return Err(io::Error::other(format!("{:?} did not say {}: {said}", kind.args, kind.says)));
+                return Err(io::Error::other(format!(
+                    "{:?} did not say {}: {said}",
+                    kind.args, kind.says
+                )));
             }
             // The first brings the program into memory, and receives what came before.
             if round > 0 {
@@ -42,11 +50,16 @@ pub fn measure(options: &Control, program: &Program, place: &Path) -> io::Result
             }
         }
     }
-    let middle = |times: &[Duration]| report::median(times.iter().map(Duration::as_secs_f64).collect());
+    let middle =
+        |times: &[Duration]| report::median(times.iter().map(Duration::as_secs_f64).collect());
     let start = times.first().map_or(f64::NAN, |times| middle(times));
     for (kind, times) in kinds.iter().zip(times) {
         let name = kind.args.first().unwrap_or(&"");
-        println!("  {name}: {:.1} of a start; {}", middle(&times) / start, report::spread(times, 95));
+        println!(
+            "  {name}: {:.1} of a start; {}",
+            middle(&times) / start,
+            report::spread(times, 95)
+        );
     }
     Ok(())
 }
@@ -58,5 +71,9 @@ fn run(mut command: Command) -> io::Result<(Duration, String)> {
     let output = command.output()?;
     let time = begun.elapsed();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() { Ok((time, said)) } else { Err(io::Error::other(format!("it ended with {}: {said}", output.status))) }
+    if output.status.success() {
+        Ok((time, said))
+    } else {
+        Err(io::Error::other(format!("it ended with {}: {said}", output.status)))
+    }
 }

@@ -1,4 +1,5 @@
-//! Many small files: a folder given and taken, in turns with tar doing the same through a pipe, and with another pinhole.
+//! Many small files: a folder given and taken, in turns with tar doing the same through a pipe, and
+//! with another pinhole.
 
 use crate::options::Folder;
 use crate::program::{Moved, Program, Used};
@@ -13,11 +14,16 @@ pub fn measure(options: &Folder, rounds: usize, program: &Program, place: &Path)
     let source = place.join("folder");
     let content = vec![b'x'; usize::try_from(options.bytes).unwrap_or(usize::MAX)];
     start::write_folder(&source, options.files, |_| content.as_slice())?;
-    println!("\na folder of {} files of {}, over loopback, each round after a sync", options.files, report::size(options.bytes));
+    println!(
+        "\na folder of {} files of {}, over loopback, each round after a sync",
+        options.files,
+        report::size(options.bytes)
+    );
     let other = options.against.as_deref().map(Program::at).transpose()?;
     let mut kinds = vec![Kind::new("tar", None), Kind::new("pinhole", Some(program))];
     kinds.extend(other.as_ref().map(|other| Kind::new("the other", Some(other))));
-    // The first round is not counted: a machine that has not used its memory yet pays for that once.
+    // The first round is not counted: a machine that has not used its memory yet pays for that
+    // once.
     for round in 0..=rounds {
         let many = kinds.len();
         for turn in 0..many {
@@ -34,7 +40,8 @@ pub fn measure(options: &Folder, rounds: usize, program: &Program, place: &Path)
         let ratios = tar.iter().zip(&kind.times).map(|(tar, own)| tar / own).collect();
         let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
         println!(
-            "  {}: median {:.3} s, fastest {:.3} s, processor {:.2} s; {:.2} of tar's speed in the median, {:.2} of the fastest",
+            "  {}: median {:.3} s, fastest {:.3} s, processor {:.2} s; {:.2} of tar's speed in the \
+            median, {:.2} of the fastest",
             kind.name,
             report::median(kind.times.clone()),
             fastest(&kind.times),
@@ -73,17 +80,28 @@ impl<'a> Kind<'a> {
             None => by_tar(source, target)?,
         };
         let name = source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        if start::count_files(&target.join(name))? == files { Ok(done) } else { Err(io::Error::other("not every file arrived")) }
+        if start::count_files(&target.join(name))? == files {
+            Ok(done)
+        } else {
+            Err(io::Error::other("not every file arrived"))
+        }
     }
 }
 
-/// What anybody would do on one machine, and then a sync, because pinhole says nothing before it either.
+/// What anybody would do on one machine, and then a sync, because pinhole says nothing before it
+/// either.
 fn by_tar(source: &Path, target: &Path) -> io::Result<(Duration, f64)> {
     let (folder, name) = (source.parent(), source.file_name());
     let (folder, name) = folder.zip(name).ok_or(io::ErrorKind::InvalidInput)?;
     let before = Used::of_children();
     let begun = Instant::now();
-    let mut packing = Command::new("tar").arg("-cf-").arg("-C").arg(folder).arg(name).stdout(Stdio::piped()).spawn()?;
+    let mut packing = Command::new("tar")
+        .arg("-cf-")
+        .arg("-C")
+        .arg(folder)
+        .arg(name)
+        .stdout(Stdio::piped())
+        .spawn()?;
     let packed = packing.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let unpacked = Command::new("tar").arg("-xf-").arg("-C").arg(target).stdin(packed).status()?;
     if !packing.wait()?.success() || !unpacked.success() {

@@ -1,5 +1,5 @@
-//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory; many small
-//! files; its relay; and commands at an open channel.
+//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
+//! the code, peak memory; many small files; its relay; and commands at an open channel.
 
 mod control;
 mod folder;
@@ -25,7 +25,9 @@ fn main() -> io::Result<()> {
     println!("pinhole: {}, in {}", program.path().display(), place.path().display());
     match &options.what {
         Some(What::Relay(relay)) => return relay::measure(&options, relay, &program, place.path()),
-        Some(What::Folder(folder)) => return folder::measure(folder, options.rounds, &program, place.path()),
+        Some(What::Folder(folder)) => {
+            return folder::measure(folder, options.rounds, &program, place.path());
+        }
         Some(What::Control(control)) => return control::measure(control, &program, place.path()),
         None => {}
     }
@@ -54,12 +56,18 @@ impl Round {
 fn transfers(options: &Options, program: &Program, place: &Path) -> io::Result<()> {
     let source = place.join("source.bin");
     write_source(&source, options.size)?;
-    println!("\ndirect transfer of {}, over loopback, each round after a sync", report::size(options.size));
+    println!(
+        "\ndirect transfer of {}, over loopback, each round after a sync",
+        report::size(options.size)
+    );
     // Uncounted: a machine that has not used its memory yet pays for that once.
     fresh(place, |target| plain::copy(&source, &target))?;
     let (begun, mut rounds, mut most) = (Instant::now(), Vec::new(), [Used::default(); 3]);
-    while rounds.len() < options.rounds || options.seconds.is_some_and(|least| begun.elapsed().as_secs() < least) {
-        // The order changes each round, so that neither always finds the caches and the disk as the other left them.
+    while rounds.len() < options.rounds
+        || options.seconds.is_some_and(|least| begun.elapsed().as_secs() < least)
+    {
+        // The order changes each round, so that neither always finds the caches and the disk as the
+        // other left them.
         let ((plain, copier), moved) = if rounds.len() % 2 == 0 {
             let plain = plain_round(&source, place)?;
             (plain, program_round(program, &source, place)?)
@@ -81,7 +89,8 @@ fn transfers(options: &Options, program: &Program, place: &Path) -> io::Result<(
         rounds.push(round);
     }
     let all = |of: fn(&Round) -> f64| rounds.iter().map(of).collect::<Vec<_>>();
-    let (plain, pinhole) = (all(|round| round.plain.as_secs_f64()), all(|round| round.pinhole.as_secs_f64()));
+    let (plain, pinhole) =
+        (all(|round| round.plain.as_secs_f64()), all(|round| round.pinhole.as_secs_f64()));
     let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
     let (plain_best, pinhole_best) = (fastest(&plain), fastest(&pinhole));
     println!(
@@ -91,7 +100,10 @@ fn transfers(options: &Options, program: &Program, place: &Path) -> io::Result<(
         report::median(all(Round::ratio))
     );
     // What others on the machine do only ever makes a round slower.
-    println!("  fastest: plain {plain_best:.2} s, pinhole {pinhole_best:.2} s, ratio {:.2}", plain_best / pinhole_best);
+    println!(
+        "  fastest: plain {plain_best:.2} s, pinhole {pinhole_best:.2} s, ratio {:.2}",
+        plain_best / pinhole_best
+    );
     let [copier, giver, taker] = most;
     println!("  plain: {copier}\n  giver: {giver}\n  taker: {taker}");
     std::fs::remove_file(source)

@@ -10,9 +10,11 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
   cargo run --release -p pinhole-bench -- relay
   cargo run --release -p pinhole-bench -- relay --only waiting
   cargo run --release -p pinhole-bench -- control
-  cargo run --release -p pinhole-bench -- folder --rounds 20 --against ../before/target/release/pinhole";
+  cargo run --release -p pinhole-bench -- folder --rounds 20 --against \
+                   ../before/target/release/pinhole";
 
-/// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until the code, peak memory.
+/// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
+/// the code, peak memory.
 #[derive(clap::Parser)]
 #[command(name = "pinhole-bench", max_term_width = 100, after_help = HELP)]
 pub struct Options {
@@ -31,7 +33,8 @@ pub struct Options {
     /// Where the files are; a temporary directory unless given
     #[arg(long, value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
-    /// The pinhole to measure; the release build of this workspace, which is built first, unless given
+    /// The pinhole to measure; the release build of this workspace, which is built first, unless
+    /// given
     #[arg(long, value_name = "PATH", global = true)]
     pub program: Option<PathBuf>,
     /// Bytes of the sparse file, and files of the folder, of which only the code is waited for
@@ -139,7 +142,10 @@ fn bytes(text: &str) -> Result<u64, String> {
         _ => (text, 0),
     };
     let count: u64 = digits.parse().map_err(|_| "a number, with K, M or G after it".to_owned())?;
-    count.checked_mul(1 << power).filter(|bytes| *bytes > 0).ok_or_else(|| "too large, or nothing".to_owned())
+    count
+        .checked_mul(1 << power)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "too large, or nothing".to_owned())
 }
 
 #[cfg(test)]
@@ -151,6 +157,11 @@ mod tests {
     fn flags_are_sound_and_sizes_are_read() {
         Options::command().debug_assert();
         assert_eq!((bytes("2G"), bytes("7"), bytes("64k")), (Ok(2 << 30), Ok(7), Ok(65_536)));
-        assert!(bytes("").is_err() && bytes("G").is_err() && bytes("0").is_err() && bytes("99999999999G").is_err());
+        assert!(
+            bytes("").is_err()
+                && bytes("G").is_err()
+                && bytes("0").is_err()
+                && bytes("99999999999G").is_err()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What pinhole is compared with: the same file over a TCP connection on loopback, read and written in the same steps, without a
-//! handshake, encryption or protocol.
+//! What pinhole is compared with: the same file over a TCP connection on loopback, read and written
+//! in the same steps, without a handshake, encryption or protocol.
 
 use rustix::fs::FallocateFlags;
 use std::fs::File;
@@ -24,13 +24,15 @@ const AHEAD: u64 = 256 << 20;
 
 type Batch = Vec<(Vec<u8>, usize)>;
 
-/// Copies `source` into the directory `target` and returns the time until it is synced, named, and its directory synced.
+/// Copies `source` into the directory `target` and returns the time until it is synced, named, and
+/// its directory synced.
 pub fn copy(source: &Path, target: &Path) -> io::Result<Duration> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let begun = Instant::now();
     thread::scope(|threads| {
-        let sending = threads.spawn(move || send(File::open(source)?, TcpStream::connect(address)?));
+        let sending =
+            threads.spawn(move || send(File::open(source)?, TcpStream::connect(address)?));
         let (socket, _) = listener.accept()?;
         let received = receive(socket, target, source.metadata()?.len());
         sending.join().map_err(|_| io::Error::other("the sending thread panicked"))??;
@@ -48,7 +50,8 @@ fn send(mut file: File, mut socket: TcpStream) -> io::Result<()> {
     thread::scope(|threads| {
         let reading = threads.spawn(move || read(&mut file, &to_fill, &full));
         for batch in to_write {
-            let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|(bytes, filled)| IoSlice::new(&bytes[..*filled])).collect();
+            let mut slices: Vec<IoSlice<'_>> =
+                batch.iter().map(|(bytes, filled)| IoSlice::new(&bytes[..*filled])).collect();
             let mut rest: &mut [IoSlice<'_>] = &mut slices;
             // Past the empty ones of the last batch.
             IoSlice::advance_slices(&mut rest, 0);

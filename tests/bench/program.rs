@@ -10,7 +10,8 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a process is looked at. The kernel keeps the peak, so only what it grows by in its last moment is missed.
+/// How often a process is looked at. The kernel keeps the peak, so only what it grows by in its
+/// last moment is missed.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The program.
@@ -59,7 +60,11 @@ impl Used {
 
     /// The processor time since `earlier`.
     pub fn since(self, earlier: Self) -> Self {
-        Self { user: self.user.saturating_sub(earlier.user), system: self.system.saturating_sub(earlier.system), ..self }
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+            ..self
+        }
     }
 
     /// Seconds of processor time.
@@ -70,13 +75,22 @@ impl Used {
     /// As far as the kernel says it; a process that has ended says nothing.
     pub fn of(process: u32) -> Option<Self> {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-        let memory = |name| status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.parse().ok();
+        let memory = |name| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        };
         let (user, system) = times(process, 14)?;
         Some(Self { resident: memory("VmRSS:")?, memory: memory("VmHWM:")?, user, system })
     }
 }
 
-/// The time of user and that of system in a process's `stat`, from field `first` of proc_pid_stat(5) on: 14 its own, 16 its children's.
+/// The time of user and that of system in a process's `stat`, from field `first` of
+/// proc_pid_stat(5) on: 14 its own, 16 its children's.
 fn times(process: u32, first: usize) -> Option<(u64, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field, in brackets, may hold anything.
@@ -90,7 +104,12 @@ impl fmt::Display for Used {
         if self.memory > 0 {
             write!(f, "peak memory {:.1} MiB, ", self.memory as f64 / 1024.0)?;
         }
-        write!(f, "processor {:.2} s user, {:.2} s system", seconds(self.user), seconds(self.system))
+        write!(
+            f,
+            "processor {:.2} s user, {:.2} s system",
+            seconds(self.user),
+            seconds(self.system)
+        )
     }
 }
 
@@ -180,7 +199,9 @@ impl Program {
         }
         // `cargo run` says which cargo it is; without it, what was built before has to do.
         if let Some(cargo) = std::env::var_os("CARGO") {
-            let built = Command::new(cargo).args(["build", "--release", "--quiet", "--package", "pinhole"]).status()?;
+            let built = Command::new(cargo)
+                .args(["build", "--release", "--quiet", "--package", "pinhole"])
+                .status()?;
             if !built.success() {
                 return Err(io::Error::other("the program could not be built"));
             }
@@ -203,7 +224,8 @@ impl Program {
     /// Starts `relay` with these options besides and waits until it listens.
     pub fn relay(&self, options: &[&str], place: &Path) -> io::Result<Relay> {
         let args = ["relay", "--listen", "127.0.0.1:0"].iter().chain(options);
-        let mut child = self.command(args, place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            self.command(args, place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut log = BufReader::new(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut line = String::new();
         while log.read_line(&mut line)? > 0 {
@@ -219,9 +241,18 @@ impl Program {
     }
 
     /// The program with these arguments, at home in `place`.
-    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, place: &Path) -> Command {
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+        place: &Path,
+    ) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(args).env_clear().env("HOME", place).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", place)
+            .env("PATH", "/usr/bin:/bin")
+            .env("PINHOLE_NETWORK", "loopback");
         command.current_dir(place).stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
@@ -229,11 +260,17 @@ impl Program {
     /// Starts `give PATH`, through a relay if one is named, and waits for its code.
     pub fn give(&self, path: &Path, place: &Path, relay: Option<&str>) -> io::Result<Giving> {
         let begun = Instant::now();
-        let mut child = self.command([OsStr::new("give"), path.as_os_str()], place).envs(relay.map(by_relay)).spawn()?;
+        let mut child = self
+            .command([OsStr::new("give"), path.as_os_str()], place)
+            .envs(relay.map(by_relay))
+            .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut line = String::new();
         while lines.read_line(&mut line)? > 0 {
-            if let Some(code) = serde_json::from_str::<Value>(&line).ok().and_then(|value| value["code"].as_str().map(str::to_owned)) {
+            if let Some(code) = serde_json::from_str::<Value>(&line)
+                .ok()
+                .and_then(|value| value["code"].as_str().map(str::to_owned))
+            {
                 return Ok(Giving { child, code, time: begun.elapsed(), lines });
             }
             line.clear();
@@ -245,7 +282,8 @@ impl Program {
     pub fn transfer(&self, source: &Path, target: &Path, relay: Option<&str>) -> io::Result<Moved> {
         let giving = self.give(source, target, relay)?;
         let begun = Instant::now();
-        let args = [OsStr::new("take"), OsStr::new(&giving.code), OsStr::new("-o"), target.as_os_str()];
+        let args =
+            [OsStr::new("take"), OsStr::new(&giving.code), OsStr::new("-o"), target.as_os_str()];
         let mut taker = self.command(args, target).envs(relay.map(by_relay)).spawn()?;
         let lines = BufReader::new(taker.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let (giver, taker) = thread::scope(|threads| {
@@ -276,5 +314,9 @@ fn finish(mut child: Child, lines: BufReader<ChildStdout>) -> io::Result<Used> {
         thread::sleep(LOOK);
     };
     let last = reading.join().ok().flatten().unwrap_or_default();
-    if status.success() { Ok(used) } else { Err(io::Error::other(format!("it ended with {status}: {last}"))) }
+    if status.success() {
+        Ok(used)
+    } else {
+        Err(io::Error::other(format!("it ended with {status}: {last}")))
+    }
 }

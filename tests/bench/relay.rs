@@ -1,4 +1,5 @@
-//! One relay in a process of its own, and thousands of connections from this one: what a machine for it needs.
+//! One relay in a process of its own, and thousands of connections from this one: what a machine
+//! for it needs.
 
 mod hostile;
 mod paired;
@@ -16,7 +17,12 @@ use std::io;
 use std::path::Path;
 
 /// Measures all parts, or those that are asked for.
-pub fn measure(options: &Options, counts: &Relay, program: &Program, place: &Path) -> io::Result<()> {
+pub fn measure(
+    options: &Options,
+    counts: &Relay,
+    program: &Program,
+    place: &Path,
+) -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     for part in Part::value_variants() {
@@ -34,7 +40,8 @@ pub fn measure(options: &Options, counts: &Relay, program: &Program, place: &Pat
     Ok(())
 }
 
-/// Resident memory in all, its peak, and what each of so many takes of it beyond what there was before.
+/// Resident memory in all, its peak, and what each of so many takes of it beyond what there was
+/// before.
 fn memory(used: Used, before: Used, each: u32, what: &str) -> String {
     let kib = |kib: u64| report::size(kib << 10);
     let share = used.resident.saturating_sub(before.resident) as f64 / f64::from(each);

@@ -11,7 +11,11 @@ pub fn size(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if value.fract() == 0.0 { format!("{value:.0} {}", units[unit]) } else { format!("{value:.1} {}", units[unit]) }
+    if value.fract() == 0.0 {
+        format!("{value:.0} {}", units[unit])
+    } else {
+        format!("{value:.1} {}", units[unit])
+    }
 }
 
 /// The time that bytes took, and their speed.
@@ -34,8 +38,15 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// The middle of many times, the time within which `most` of 100 are, and the longest.
 pub fn spread(mut times: Vec<Duration>, most: usize) -> String {
     times.sort();
-    let at = |hundredths: usize| times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).map_or(f64::NAN, ms);
-    format!("median {:.1} ms, {most} of 100 within {:.1} ms, longest {:.1} ms", at(50), at(most), at(100))
+    let at = |hundredths: usize| {
+        times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).map_or(f64::NAN, ms)
+    };
+    format!(
+        "median {:.1} ms, {most} of 100 within {:.1} ms, longest {:.1} ms",
+        at(50),
+        at(most),
+        at(100)
+    )
 }
 
 fn ms(time: &Duration) -> f64 {
@@ -48,11 +59,17 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_as_people_say_them() {
-        assert_eq!((size(2 << 30), size(1536), size(7)), ("2 GiB".into(), "1.5 KiB".into(), "7 B".into()));
+        assert_eq!(
+            (size(2 << 30), size(1536), size(7)),
+            ("2 GiB".into(), "1.5 KiB".into(), "7 B".into())
+        );
         assert_eq!(speed(1 << 30, Duration::from_secs(2)), "2.00 s (512 MiB/s)");
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
         assert!(median(Vec::new()).is_nan());
         let times = (1..=200).rev().map(Duration::from_millis).collect();
-        assert_eq!(spread(times, 99), "median 100.0 ms, 99 of 100 within 198.0 ms, longest 200.0 ms");
+        assert_eq!(
+            spread(times, 99),
+            "median 100.0 ms, 99 of 100 within 198.0 ms, longest 200.0 ms"
+        );
     }
 }

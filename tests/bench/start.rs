@@ -24,7 +24,11 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
 }
 
 /// Makes a folder of so many files, in subfolders.
-pub fn write_folder<B: AsRef<[u8]>>(folder: &Path, files: u32, content: impl Fn(u32) -> B) -> io::Result<()> {
+pub fn write_folder<B: AsRef<[u8]>>(
+    folder: &Path,
+    files: u32,
+    content: impl Fn(u32) -> B,
+) -> io::Result<()> {
     for number in 0..files {
         let inner = folder.join(format!("{:04}", number / FILES));
         if number % FILES == 0 {
@@ -56,6 +60,10 @@ fn one(program: &Program, path: &Path, place: &Path, what: &str) -> io::Result<(
         most_read = most_read.max(read.ok_or(io::ErrorKind::InvalidData)?);
         times.push(giving.time.as_secs_f64());
     }
-    println!("  {what}: {:.0} ms, read at most {}", report::median(times) * 1000.0, report::size(most_read));
+    println!(
+        "  {what}: {:.0} ms, read at most {}",
+        report::median(times) * 1000.0,
+        report::size(most_read)
+    );
     Ok(())
 }

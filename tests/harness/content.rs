@@ -11,12 +11,14 @@ use std::time::SystemTime;
 /// Bytes made at once: no part of what is made is like another, because each has its number in it.
 const PIECE: usize = 64 << 10;
 
-/// Whether this run counts in full (`PINHOLE_FULL=1`): the sizes of the issue, which take minutes, in place of CI's.
+/// Whether this run counts in full (`PINHOLE_FULL=1`): the sizes of the issue, which take minutes,
+/// in place of CI's.
 pub fn in_full() -> bool {
     std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1")
 }
 
-/// Writes that many bytes, none of them predictable from its neighbours, until nobody takes them any more. Returns how many were taken.
+/// Writes that many bytes, none of them predictable from its neighbours, until nobody takes them
+/// any more. Returns how many were taken.
 pub fn pour(mut into: impl Write, bytes: u64) -> u64 {
     let mut piece = vec![0; PIECE];
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -91,7 +93,14 @@ pub fn tree(root: &Path) -> BTreeMap<String, Entry> {
                 folders.push(path);
             } else {
                 let executable = about.permissions().mode() & 0o100 != 0;
-                found.insert(name, Entry::File { digest: digest_at(&path), executable, modified: about.modified().unwrap() });
+                found.insert(
+                    name,
+                    Entry::File {
+                        digest: digest_at(&path),
+                        executable,
+                        modified: about.modified().unwrap(),
+                    },
+                );
             }
         }
     }
@@ -100,7 +109,10 @@ pub fn tree(root: &Path) -> BTreeMap<String, Entry> {
 
 /// The names in a folder, hidden ones too, in order.
 pub fn names(folder: impl AsRef<Path>) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }

@@ -1,5 +1,6 @@
-//! What EVENTS.md promises about the lines of a whole run, in types of the tests' own that refuse unknown fields. Every run that a
-//! scenario ends is held against it, and against the schema that the program itself prints.
+//! What EVENTS.md promises about the lines of a whole run, in types of the tests' own that refuse
+//! unknown fields. Every run that a scenario ends is held against it, and against the schema that
+//! the program itself prints.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -289,8 +290,9 @@ struct End {
     last_seq: Option<u64>,
 }
 
-/// Holds the lines of a whole run, and the status it ended with, against the promise. A command that reads the lines of a session may
-/// begin and leave out where it likes; a session itself counts.
+/// Holds the lines of a whole run, and the status it ended with, against the promise. A command
+/// that reads the lines of a session may begin and leave out where it likes; a session itself
+/// counts.
 #[track_caller]
 pub fn check(lines: &[String], status: i32, reads: bool) {
     let statuses = statuses();
@@ -298,15 +300,18 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
     for line in lines {
         assert!(line.is_ascii(), "beyond ASCII: {line}");
         assert_eq!(ends, 0, "after the end: {line}");
-        let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        let value: Value =
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         if let Some(fault) = super::schema::fault(&value) {
             panic!("not of the schema that the program prints: {fault}: {line}");
         }
-        let mut fields: BTreeMap<String, Value> = serde_json::from_value(value).unwrap_or_else(|_| panic!("no object: {line}"));
+        let mut fields: BTreeMap<String, Value> =
+            serde_json::from_value(value).unwrap_or_else(|_| panic!("no object: {line}"));
         assert!(!fields.values().any(Value::is_null), "a field that says nothing: {line}");
         assert_eq!(fields.remove("v"), Some(Value::from(1)), "{line}");
         let kind = fields.remove("type").unwrap_or_else(|| panic!("no type: {line}"));
-        let kind = kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
+        let kind =
+            kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
         let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
         if matches!(kind.as_str(), "progress" | "pending" | "session" | "error" | "check" | "end") {
             assert_eq!(seq, None, "made by this process: {line}");
@@ -321,7 +326,11 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
             "status" => check_status(fields, line, reads),
             "error" => {
                 let it: Trouble = read(fields, line);
-                assert!(statuses.contains_key(it.error.as_str()), "EVENTS.md has no error {:?}", it.error);
+                assert!(
+                    statuses.contains_key(it.error.as_str()),
+                    "EVENTS.md has no error {:?}",
+                    it.error
+                );
                 sentence(&it.detail, line);
                 assert_ne!(it.next.as_deref(), Some(""), "{line}");
                 assert!(it.saved_to.is_none() || it.error == "secret-unfit", "{line}");
@@ -329,14 +338,27 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
             }
             "check" => {
                 let it: Check = read(fields, line);
-                assert!(PROMISE.contains(&format!("\n| `{}` | ", it.name)), "EVENTS.md has no check {:?}", it.name);
+                assert!(
+                    PROMISE.contains(&format!("\n| `{}` | ", it.name)),
+                    "EVENTS.md has no check {:?}",
+                    it.name
+                );
                 sentence(&it.detail, line);
-                assert!(it.next.as_deref().map_or(it.ok, |next| !next.is_empty()), "what is wrong has a next: {line}");
+                assert!(
+                    it.next.as_deref().map_or(it.ok, |next| !next.is_empty()),
+                    "what is wrong has a next: {line}"
+                );
                 check_advice(it.next.as_deref(), it.run.as_deref(), it.ask.as_ref(), line);
             }
             "pending" => {
                 let it: Pending = read(fields, line);
-                assert!(it.id != Some(0) && !it.what.is_empty() && it.size != Some(0) && it.next.starts_with("pinhole "), "{line}");
+                assert!(
+                    it.id != Some(0)
+                        && !it.what.is_empty()
+                        && it.size != Some(0)
+                        && it.next.starts_with("pinhole "),
+                    "{line}"
+                );
                 check_advice(Some(&it.next), it.run.as_deref(), None, line);
             }
             "session" => {
@@ -348,7 +370,11 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
                 let it: End = read(fields, line);
                 assert!(it.more.is_none_or(|more| more && reads), "{line}");
                 assert_eq!((it.exit, it.last_seq), (status, last_seq), "{line}");
-                assert_eq!(statuses.get(it.reason.as_str()), Some(&it.exit), "EVENTS.md says otherwise: {line}");
+                assert_eq!(
+                    statuses.get(it.reason.as_str()),
+                    Some(&it.exit),
+                    "EVENTS.md says otherwise: {line}"
+                );
                 ends += 1;
             }
             _ => check_item(&kind, fields, line),
@@ -361,22 +387,42 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
 fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
     let event = fields.remove("event").unwrap_or_else(|| panic!("no event: {line}"));
     match event.as_str().unwrap_or_default() {
-        "waiting" | "paired" | "stalled" | "reconnecting" | "reconnected" | "disconnected" | "closed" => {
+        "waiting" | "paired" | "stalled" | "reconnecting" | "reconnected" | "disconnected"
+        | "closed" => {
             let Nothing {} = read(fields, line);
         }
         "channel" => {
             let it: Channel = read(fields, line);
             let Some(code) = &it.code else {
-                assert!(it.join.is_none() && it.joins.is_empty() && it.link.is_none() && reads, "{line}");
+                assert!(
+                    it.join.is_none() && it.joins.is_empty() && it.link.is_none() && reads,
+                    "{line}"
+                );
                 return;
             };
             assert!(code.starts_with(&format!("{}-", it.number)), "{line}");
-            assert!((1..=3).contains(&it.joins.len()) && it.joins.iter().all(|join| !join.place.is_empty()), "{line}");
+            assert!(
+                (1..=3).contains(&it.joins.len())
+                    && it.joins.iter().all(|join| !join.place.is_empty()),
+                "{line}"
+            );
             assert_eq!(it.join.as_ref(), it.joins.first().map(|join| &join.command), "{line}");
             assert!(it.joins.iter().all(|join| join.command.contains(code)), "{line}");
             let at_relay = !(1024..=65535).contains(&it.number);
-            assert!(if at_relay { it.reach == "relay" } else { ["machine", "network", "address"].contains(&it.reach.as_str()) }, "{line}");
-            assert!(it.link.is_none_or(|link| at_relay && link.starts_with("https://") && link.ends_with(&format!("/#{code}"))), "{line}");
+            assert!(
+                if at_relay {
+                    it.reach == "relay"
+                } else {
+                    ["machine", "network", "address"].contains(&it.reach.as_str())
+                },
+                "{line}"
+            );
+            assert!(
+                it.link.is_none_or(|link| at_relay
+                    && link.starts_with("https://")
+                    && link.ends_with(&format!("/#{code}"))),
+                "{line}"
+            );
             assert!(it.expires_at.len() == 20 && it.expires_at.ends_with('Z'), "{line}");
         }
         "connected" | "path" => {
@@ -387,7 +433,10 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
         "expiring" => assert!(read::<Expiring>(fields, line).seconds_left > 0, "{line}"),
         "holding" => {
             let it: Holding = read(fields, line);
-            assert!(it.secrets > 0 && it.seconds_left > 0 && it.next.starts_with("pinhole receive "), "{line}");
+            assert!(
+                it.secrets > 0 && it.seconds_left > 0 && it.next.starts_with("pinhole receive "),
+                "{line}"
+            );
         }
         "peer_left" => {
             let it: PeerLeft = read(fields, line);
@@ -399,7 +448,8 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
     }
 }
 
-/// What may be run unread is one of few commands, and what loosens, drops or uses up is for the user ("What to run").
+/// What may be run unread is one of few commands, and what loosens, drops or uses up is for the
+/// user ("What to run").
 fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, line: &str) {
     assert!(next.is_some() || run.is_none() && ask.is_none(), "{line}");
     if let Some(run) = run {
@@ -411,7 +461,9 @@ fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, l
             ["status"] | ["doctor"] | ["--help"] => true,
             [command, "--help"] => command.chars().all(|letter| letter.is_ascii_lowercase()),
             ["receive", which, "--role", "host" | "peer", "--wait", "45s"] => number(which),
-            ["receive", which, "--role", "host" | "peer", "-o", "-", "--wait", "45s"] => number(which),
+            ["receive", which, "--role", "host" | "peer", "-o", "-", "--wait", "45s"] => {
+                number(which)
+            }
             _ => false,
         };
         assert!(known && ask.is_none(), "{line}");
@@ -442,18 +494,48 @@ fn check_session(it: &Session, line: &str) {
     of(&it.state, &["waiting", "paired", "connected", "leaving", "ended", "not-answering"]);
     let answers = it.state != "not-answering";
     assert_eq!((it.unreceived.is_some(), it.secrets_held.is_some()), (answers, answers), "{line}");
-    assert_eq!((it.exit.is_some(), it.reason.is_some()), (it.state == "ended", it.state == "ended"), "{line}");
-    it.reason.iter().for_each(|reason| assert_eq!(statuses().get(reason.as_str()).copied(), it.exit, "EVENTS.md says otherwise: {line}"));
-    assert!(it.diagnostics.as_ref().is_none_or(|path| path.starts_with('/') && path.ends_with(&format!("{}.log", it.session))), "{line}");
-    assert!(it.code.as_ref().is_none_or(|code| it.state == "waiting" && code.starts_with(&format!("{}-", it.number.unwrap()))), "{line}");
-    of(&it.want, &["give", "take", "channel"]);
-    it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
-    assert!(it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()), "{line}");
-    assert!(
-        it.number != Some(0) && it.label.as_deref() != Some("") && it.unreceived < Some(u64::MAX) && it.secrets_held < Some(1_000),
+    assert_eq!(
+        (it.exit.is_some(), it.reason.is_some()),
+        (it.state == "ended", it.state == "ended"),
         "{line}"
     );
-    assert!(it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')), "{line}");
+    it.reason.iter().for_each(|reason| {
+        assert_eq!(
+            statuses().get(reason.as_str()).copied(),
+            it.exit,
+            "EVENTS.md says otherwise: {line}"
+        )
+    });
+    assert!(
+        it.diagnostics.as_ref().is_none_or(
+            |path| path.starts_with('/') && path.ends_with(&format!("{}.log", it.session))
+        ),
+        "{line}"
+    );
+    assert!(
+        it.code
+            .as_ref()
+            .is_none_or(|code| it.state == "waiting"
+                && code.starts_with(&format!("{}-", it.number.unwrap()))),
+        "{line}"
+    );
+    of(&it.want, &["give", "take", "channel"]);
+    it.path.iter().for_each(|path| of(path, &["loopback", "lan", "relay"]));
+    assert!(
+        it.session.len() == 8 && it.session.chars().all(|digit| digit.is_ascii_hexdigit()),
+        "{line}"
+    );
+    assert!(
+        it.number != Some(0)
+            && it.label.as_deref() != Some("")
+            && it.unreceived < Some(u64::MAX)
+            && it.secrets_held < Some(1_000),
+        "{line}"
+    );
+    assert!(
+        it.expires_at.as_ref().is_none_or(|moment| moment.len() == 20 && moment.ends_with('Z')),
+        "{line}"
+    );
 }
 
 /// Takes what differs out of a line's fields.
@@ -461,20 +543,34 @@ fn check_session(it: &Session, line: &str) {
 fn check_differing(kind: &str, fields: &mut BTreeMap<String, Value>, line: &str) {
     let mut named = 0;
     for (list, reasons) in [("renamed", false), ("missing", true), ("left_out_paths", true)] {
-        for one in fields.remove(list).map_or_else(Vec::new, |list| list.as_array().expect("a list").clone()) {
-            let it: Differing = serde_json::from_value(one).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for one in fields
+            .remove(list)
+            .map_or_else(Vec::new, |list| list.as_array().expect("a list").clone())
+        {
+            let it: Differing =
+                serde_json::from_value(one).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert_eq!((it.reason.is_some(), it.name.is_none()), (reasons, reasons), "{line}");
             assert!(
-                !it.path.is_empty() && it.path_bytes.is_none_or(|bytes| !bytes.is_empty()) && it.name_bytes.as_deref() != Some(""),
+                !it.path.is_empty()
+                    && it.path_bytes.is_none_or(|bytes| !bytes.is_empty())
+                    && it.name_bytes.as_deref() != Some(""),
                 "{line}"
             );
-            assert!(it.reason.is_none_or(|reason| PROMISE.contains(&format!("\n| `{reason}` | "))), "{line}");
+            assert!(
+                it.reason.is_none_or(|reason| PROMISE.contains(&format!("\n| `{reason}` | "))),
+                "{line}"
+            );
             named += 1;
         }
     }
-    let more = ["renamed_more", "missing_more", "left_out"].map(|count| fields.remove(count).map(|count| count.as_u64().expect("a count")));
+    let more = ["renamed_more", "missing_more", "left_out"]
+        .map(|count| fields.remove(count).map(|count| count.as_u64().expect("a count")));
     assert!(named <= 200 && more.iter().flatten().all(|count| *count > 0), "{line}");
-    assert_eq!(matches!(kind, "incomplete" | "partly"), line.contains("\"missing\"") || more[1].is_some(), "{line}");
+    assert_eq!(
+        matches!(kind, "incomplete" | "partly"),
+        line.contains("\"missing\"") || more[1].is_some(),
+        "{line}"
+    );
     if matches!(kind, "delivered" | "partly") {
         let trust = fields.remove("trust").map(|trust| trust.as_str() == Some("untrusted"));
         assert_eq!(trust, (named > 0).then_some(true), "{line}");
@@ -488,41 +584,98 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
     }
     let id = match kind {
         "text" => {
-            let Text { id, from: From::Peer, trust: Trust::Untrusted, body, saved_to, size } = read(fields, line);
+            let Text { id, from: From::Peer, trust: Trust::Untrusted, body, saved_to, size } =
+                read(fields, line);
             // Without either it went to an output by itself.
-            assert!(body.is_some() != size.is_some() && (body.is_none() || saved_to.is_none()), "{line}");
+            assert!(
+                body.is_some() != size.is_some() && (body.is_none() || saved_to.is_none()),
+                "{line}"
+            );
             id
         }
         "file" | "incomplete" => {
             let it: File = read(fields, line);
             let File { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
-            assert!(!it.name.is_empty() && (it.original_name.as_ref() != Some(&it.name) || it.name_bytes.is_some()), "{line}");
-            let exact =
-                [(&Some(it.name), &it.name_bytes), (&it.original_name, &it.original_name_bytes), (&it.saved_to, &it.saved_to_bytes)];
+            assert!(
+                !it.name.is_empty()
+                    && (it.original_name.as_ref() != Some(&it.name) || it.name_bytes.is_some()),
+                "{line}"
+            );
+            let exact = [
+                (&Some(it.name), &it.name_bytes),
+                (&it.original_name, &it.original_name_bytes),
+                (&it.saved_to, &it.saved_to_bytes),
+            ];
             for (text, bytes) in exact {
-                assert!(bytes.is_none() || text.as_ref().is_some_and(|text| text.contains('\u{fffd}')), "{line}");
+                assert!(
+                    bytes.is_none() || text.as_ref().is_some_and(|text| text.contains('\u{fffd}')),
+                    "{line}"
+                );
             }
-            assert!(it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')), "{line}");
+            assert!(
+                it.saved_to.is_none_or(|path| path.starts_with('/') || path.starts_with('.')),
+                "{line}"
+            );
             check_acts(it.acts.as_deref(), it.acts_more, line);
-            assert!(it.set_aside.is_none_or(|why| matches!(why, SetAside::Acts | SetAside::Place | SetAside::Device)), "{line}");
-            assert!(matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX, "{line}");
-            assert!(it.merged.is_none_or(|merged| merged && matches!(it.kind, Kind::Folder)), "{line}");
-            assert!(it.replaced.is_none_or(|replaced| (1..=it.files).contains(&replaced)), "{line}");
+            assert!(
+                it.set_aside.is_none_or(|why| matches!(
+                    why,
+                    SetAside::Acts | SetAside::Place | SetAside::Device
+                )),
+                "{line}"
+            );
+            assert!(
+                matches!(it.kind, Kind::Folder) || it.files <= 1 && it.size < u64::MAX,
+                "{line}"
+            );
+            assert!(
+                it.merged.is_none_or(|merged| merged && matches!(it.kind, Kind::Folder)),
+                "{line}"
+            );
+            assert!(
+                it.replaced.is_none_or(|replaced| (1..=it.files).contains(&replaced)),
+                "{line}"
+            );
             id
         }
         "secret" => {
             let it: Secret = read(fields, line);
             let Secret { id, from: From::Peer, trust: Trust::Untrusted, .. } = it;
             assert_eq!(it.value, "<withheld>");
-            assert!(it.stored != Stored::Terminal && it.size > 0 && it.name.as_deref() != Some(""), "{line}");
-            assert_eq!(it.saved_to.is_some(), matches!(it.stored, Stored::File | Stored::EnvFile), "{line}");
-            assert_eq!(it.next.is_some_and(|next| next.starts_with("pinhole receive ")), it.stored == Stored::Held, "{line}");
-            assert!(it.variable.is_some() == (it.stored == Stored::EnvFile) || it.stored == Stored::Exec, "{line}");
+            assert!(
+                it.stored != Stored::Terminal && it.size > 0 && it.name.as_deref() != Some(""),
+                "{line}"
+            );
+            assert_eq!(
+                it.saved_to.is_some(),
+                matches!(it.stored, Stored::File | Stored::EnvFile),
+                "{line}"
+            );
+            assert_eq!(
+                it.next.is_some_and(|next| next.starts_with("pinhole receive ")),
+                it.stored == Stored::Held,
+                "{line}"
+            );
+            assert!(
+                it.variable.is_some() == (it.stored == Stored::EnvFile)
+                    || it.stored == Stored::Exec,
+                "{line}"
+            );
             id
         }
         "offer" => {
-            let Offer { id, from: From::Peer, trust: Trust::Untrusted, names, names_more, size, count, counted, acts, acts_more } =
-                read(fields, line);
+            let Offer {
+                id,
+                from: From::Peer,
+                trust: Trust::Untrusted,
+                names,
+                names_more,
+                size,
+                count,
+                counted,
+                acts,
+                acts_more,
+            } = read(fields, line);
             check_acts(acts.as_deref(), acts_more, line);
             assert!(names_more.is_none_or(|more| more > 0 && names.len() == 1_000), "{line}");
             assert!(!names.is_empty() && size.is_some() == count.is_some(), "{line}");
@@ -548,18 +701,27 @@ fn check_item(kind: &str, mut fields: BTreeMap<String, Value>, line: &str) {
 #[track_caller]
 fn check_acts(names: Option<&[String]>, more: Option<u64>, line: &str) {
     let names = names.unwrap_or_default();
-    assert!(names.len() <= 20 && names.iter().map(String::len).sum::<usize>() <= 8 << 10 && more != Some(0), "{line}");
+    assert!(
+        names.len() <= 20
+            && names.iter().map(String::len).sum::<usize>() <= 8 << 10
+            && more != Some(0),
+        "{line}"
+    );
 }
 
 #[track_caller]
 fn read<T: DeserializeOwned>(fields: BTreeMap<String, Value>, line: &str) -> T {
-    serde_json::from_value(fields.into_iter().collect()).unwrap_or_else(|error| panic!("{error}: {line}"))
+    serde_json::from_value(fields.into_iter().collect())
+        .unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
 /// One sentence, without its full stop, on one line.
 #[track_caller]
 fn sentence(text: &str, line: &str) {
-    assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "not a sentence: {line}");
+    assert!(
+        !text.is_empty() && !text.ends_with('.') && !text.contains('\n'),
+        "not a sentence: {line}"
+    );
 }
 
 /// The words of the tables of errors, each with its exit status.
@@ -567,7 +729,8 @@ pub fn statuses() -> BTreeMap<&'static str, i32> {
     let mut words = BTreeMap::new();
     let (_, tables) = PROMISE.split_once("\n## Reasons").unwrap();
     for row in tables.lines().filter(|row| row.starts_with("| `")) {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let cells: Vec<&str> =
+            row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         for pair in cells.windows(2) {
             if let [word, status] = pair
                 && let Ok(status) = status.parse()
@@ -579,16 +742,27 @@ pub fn statuses() -> BTreeMap<&'static str, i32> {
     words
 }
 
-/// The fields of a type or event beside those of every line, as the tables of the document name them, and whether they may be absent.
+/// The fields of a type or event beside those of every line, as the tables of the document name
+/// them, and whether they may be absent.
 #[track_caller]
 pub fn fields(name: &str) -> BTreeMap<&'static str, bool> {
     let rows = PROMISE.lines().filter_map(|row| row.strip_prefix(&format!("| `{name}` |")));
     // The tables of single fields and of errors have something else in their second column.
-    let mut cells = rows.map(|row| row.split('|').next().unwrap().trim()).filter(|cell| cell.is_empty() || cell.starts_with('`'));
+    let mut cells = rows
+        .map(|row| row.split('|').next().unwrap().trim())
+        .filter(|cell| cell.is_empty() || cell.starts_with('`'));
     let cell = cells.next().unwrap_or_else(|| panic!("EVENTS.md has no line {name:?}"));
     let optional = cell.contains(", or ");
-    let words = cell.split('`').zip(cell.split('`').skip(1)).enumerate().filter(|(place, _)| place % 2 == 0);
-    words.map(|(place, (_, word))| (word, optional || cell.split('`').nth(place + 2).unwrap().starts_with('?'))).collect()
+    let words = cell
+        .split('`')
+        .zip(cell.split('`').skip(1))
+        .enumerate()
+        .filter(|(place, _)| place % 2 == 0);
+    words
+        .map(|(place, (_, word))| {
+            (word, optional || cell.split('`').nth(place + 2).unwrap().starts_with('?'))
+        })
+        .collect()
 }
 
 /// The types and events of the document's tables.

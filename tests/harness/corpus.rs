@@ -1,4 +1,5 @@
-//! Names, and things that have them, of every kind that a folder can hold: to see that they arrive as they were.
+//! Names, and things that have them, of every kind that a folder can hold: to see that they arrive
+//! as they were.
 
 use std::ffi::OsString;
 use std::fs::{self, File, FileTimes, Permissions};
@@ -12,27 +13,35 @@ use std::time::{Duration, SystemTime};
 /// Names that are kept, whatever they look like: more than 600, no two of them the same.
 pub fn kept() -> Vec<OsString> {
     let mut names: Vec<Vec<u8>> = Vec::new();
-    let texts = PLAIN.iter().chain(&WORDS).chain(&PAIRS).chain(&EMOJI).map(|name| name.as_bytes().to_vec());
+    let texts =
+        PLAIN.iter().chain(&WORDS).chain(&PAIRS).chain(&EMOJI).map(|name| name.as_bytes().to_vec());
     names.extend(texts);
     // Every character of ASCII that may be one, alone and at both ends.
     for byte in (b' '..=b'~').filter(|byte| !b"/.".contains(byte)) {
         names.extend([vec![byte], vec![b'a', byte], vec![byte, b'a']]);
     }
     // Joiners, marks and what else is not seen, but for what turns text around.
-    let unseen =
-        "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{2060}\u{3164}\u{feff}\u{ffa0}";
+    let unseen = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{2060}\u{3164}\u{feff}\u{ffa0}";
     names.extend(
         unseen
             .chars()
             .chain('\u{fe00}'..='\u{fe0f}')
             .chain(['\u{e0001}', '\u{e0100}', '\u{e007f}', '\u{10ffff}', '\u{e000}'])
-            .flat_map(|unseen| [format!("{unseen}").into_bytes(), format!("ن{unseen}❤{unseen}").into_bytes()]),
+            .flat_map(|unseen| {
+                [format!("{unseen}").into_bytes(), format!("ن{unseen}❤{unseen}").into_bytes()]
+            }),
     );
     // Latin-1, and whatever else is no UTF-8.
     names.extend((0x80..=0xff).map(|byte| vec![b'c', b'a', b'f', byte]));
     names.extend(NO_TEXT.map(<[u8]>::to_vec));
-    for device in ["con", "PRN", "Aux", "NUL", "COM1", "COM9", "LPT1", "lpt9", "CONIN$", "CONOUT$", "COM¹"] {
-        names.extend([device.into(), format!("{device}.txt").into_bytes(), format!("{device}.tar.gz").into_bytes()]);
+    for device in
+        ["con", "PRN", "Aux", "NUL", "COM1", "COM9", "LPT1", "lpt9", "CONIN$", "CONOUT$", "COM¹"]
+    {
+        names.extend([
+            device.into(),
+            format!("{device}.txt").into_bytes(),
+            format!("{device}.tar.gz").into_bytes(),
+        ]);
     }
     for letter in ["x", "é", "漢", "😀", "ی", "क", "ש"] {
         let fill = "x".repeat(255 % letter.len());
@@ -46,17 +55,29 @@ pub fn kept() -> Vec<OsString> {
 
 /// Whether a name has none of the characters that are kept nowhere.
 pub fn is_safe(name: &str) -> bool {
-    !name.contains(|c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    !name.contains(|c: char| {
+        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
 }
 
-/// Names that have another at the receiver, and what it is made of; where two come to one, the second has a number.
+/// Names that have another at the receiver, and what it is made of; where two come to one, the
+/// second has a number.
 pub fn changed() -> Vec<(OsString, OsString)> {
-    let unsafe_ones = ('\u{1}'..='\u{1f}').chain('\u{7f}'..='\u{9f}').chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
-    let each = unsafe_ones.map(|c| (format!("{:x}{c}x", u32::from(c)), format!("{:x}_x", u32::from(c))));
-    let more = [("\u{1b}[2J", "_[2J"), ("\n", "_"), ("\r\n..", "__.."), ("gpj.\u{202e}exe", "gpj._exe")];
+    let unsafe_ones = ('\u{1}'..='\u{1f}')
+        .chain('\u{7f}'..='\u{9f}')
+        .chain('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}');
+    let each =
+        unsafe_ones.map(|c| (format!("{:x}{c}x", u32::from(c)), format!("{:x}_x", u32::from(c))));
+    let more =
+        [("\u{1b}[2J", "_[2J"), ("\n", "_"), ("\r\n..", "__.."), ("gpj.\u{202e}exe", "gpj._exe")];
     let more = more.map(|(name, safe)| (name.to_owned(), safe.to_owned()));
-    let mut all: Vec<(OsString, OsString)> = each.chain(more).map(|(name, safe)| (name.into(), safe.into())).collect();
-    all.push((OsString::from_vec(b"\xff\x01\xfe".to_vec()), OsString::from_vec(b"\xff_\xfe".to_vec())));
+    let mut all: Vec<(OsString, OsString)> =
+        each.chain(more).map(|(name, safe)| (name.into(), safe.into())).collect();
+    all.push((
+        OsString::from_vec(b"\xff\x01\xfe".to_vec()),
+        OsString::from_vec(b"\xff_\xfe".to_vec()),
+    ));
     all.push(("\u{1}".repeat(255).into(), "_".repeat(255).into()));
     all
 }
@@ -263,7 +284,8 @@ const EMOJI: [&str; 22] = [
     "\u{1f57a}",
 ];
 
-/// Shift JIS, EUC, GBK, UTF-16, halves of surrogate pairs, forms that are too long, and what was cut.
+/// Shift JIS, EUC, GBK, UTF-16, halves of surrogate pairs, forms that are too long, and what was
+/// cut.
 const NO_TEXT: [&[u8]; 18] = [
     b"\x93\xfa\x96\x7b\x8c\xea.txt",
     b"\xc7\xd1\xb1\xdb",
@@ -295,10 +317,15 @@ fn file(path: &Path, content: &[u8], mode: u32, time: SystemTime) {
 
 /// When number `number` was last changed: before 1970, long after, with and without nanoseconds.
 fn time(number: usize) -> SystemTime {
-    let seconds = [1, 1_000_000_000, 4_000_000_000, 10_000_000_000, 86_400][number % 5] + number as u64;
+    let seconds =
+        [1, 1_000_000_000, 4_000_000_000, 10_000_000_000, 86_400][number % 5] + number as u64;
     let after = Duration::new(seconds, [0, 1, 123_456_789, 999_999_999][number % 4]);
     // A file system that begins in 1901, as most do, has these.
-    if number % 7 == 3 { SystemTime::UNIX_EPOCH - after.min(Duration::new(2_000_000_000, 1)) } else { SystemTime::UNIX_EPOCH + after }
+    if number % 7 == 3 {
+        SystemTime::UNIX_EPOCH - after.min(Duration::new(2_000_000_000, 1))
+    } else {
+        SystemTime::UNIX_EPOCH + after
+    }
 }
 
 /// Permissions of number `number` that its owner can read, whoever this is.
@@ -313,7 +340,12 @@ pub fn make_kept(root: &Path) {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     for (number, name) in kept().iter().enumerate() {
-        file(&root.join("files").join(name), &name.as_bytes().repeat(number % 9), mode(number * 37), time(number));
+        file(
+            &root.join("files").join(name),
+            &name.as_bytes().repeat(number % 9),
+            mode(number * 37),
+            time(number),
+        );
         fs::write(root.join("empty").join(name), "").unwrap();
         symlink(Path::new("../files").join(name), root.join("links").join(name)).unwrap();
         let folder = root.join("folders").join(name);
@@ -326,12 +358,17 @@ pub fn make_kept(root: &Path) {
     for number in 0..0o1000 {
         file(&root.join("modes").join(format!("{number:04o}")), b"x", mode(number), time(number));
     }
-    for (name, bits) in [("setuid", 0o4755), ("setgid", 0o2755), ("sticky", 0o1755), ("all", 0o7777)] {
+    for (name, bits) in
+        [("setuid", 0o4755), ("setgid", 0o2755), ("sticky", 0o1755), ("all", 0o7777)]
+    {
         file(&root.join("modes").join(name), b"#!/bin/sh\n", bits, time(0));
     }
-    for (name, size, at) in
-        [("none", 1 << 24, &[][..]), ("end", 1 << 24, &[0][..]), ("begin", 1 << 24, &[(1 << 24) - 4096]), ("large", 1 << 28, &[1 << 27])]
-    {
+    for (name, size, at) in [
+        ("none", 1 << 24, &[][..]),
+        ("end", 1 << 24, &[0][..]),
+        ("begin", 1 << 24, &[(1 << 24) - 4096]),
+        ("large", 1 << 28, &[1 << 27]),
+    ] {
         let sparse = File::create(root.join("holes").join(name)).unwrap();
         sparse.set_len(size).unwrap();
         at.iter().for_each(|at| sparse.write_all_at(&[7; 4096], *at).unwrap());
@@ -378,7 +415,8 @@ pub fn make_changed(root: &Path) -> Vec<&'static str> {
     outward.map(|(link, _)| link).into_iter().chain(["pipe", "socket"]).collect()
 }
 
-/// A small folder of those that become one, each with what it is in it; a folder, a file and a link of each.
+/// A small folder of those that become one, each with what it is in it; a folder, a file and a link
+/// of each.
 pub fn make_colliding(root: &Path) {
     for name in COLLIDING {
         for kind in ["files", "folders", "links"] {

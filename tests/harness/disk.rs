@@ -1,10 +1,12 @@
-//! File systems of sticks and cards, in a file and mounted for one command, from Debian's packages exfat-fuse, exfatprogs and ntfs-3g.
+//! File systems of sticks and cards, in a file and mounted for one command, from Debian's packages
+//! exfat-fuse, exfatprogs and ntfs-3g.
 
 use super::Machine;
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
-/// What makes a file system, and what mounts it at `disk`; the file that it is in is the device `$loop`.
+/// What makes a file system, and what mounts it at `disk`; the file that it is in is the device
+/// `$loop`.
 pub struct Disk {
     /// As a test names it.
     pub name: &'static str,
@@ -12,14 +14,21 @@ pub struct Disk {
     mount: &'static str,
 }
 
-pub const EXFAT: Disk = Disk { name: "exFAT", make: "mkfs.exfat $loop", mount: "mount.exfat-fuse $loop disk" };
+pub const EXFAT: Disk =
+    Disk { name: "exFAT", make: "mkfs.exfat $loop", mount: "mount.exfat-fuse $loop disk" };
 /// With the names that Windows has.
-pub const NTFS: Disk = Disk { name: "NTFS", make: "mkfs.ntfs -Q $loop", mount: "ntfs-3g -o windows_names $loop disk" };
+pub const NTFS: Disk =
+    Disk { name: "NTFS", make: "mkfs.ntfs -Q $loop", mount: "ntfs-3g -o windows_names $loop disk" };
 /// With those of POSIX, which Linux has by default.
-pub const NTFS_POSIX: Disk = Disk { name: "NTFS with names of POSIX", make: "mkfs.ntfs -Q $loop", mount: "ntfs-3g $loop disk" };
+pub const NTFS_POSIX: Disk = Disk {
+    name: "NTFS with names of POSIX",
+    make: "mkfs.ntfs -Q $loop",
+    mount: "ntfs-3g $loop disk",
+};
 
-/// Runs a command with the disk mounted, and copies what is on it, mounted anew, to `copy`. Ends with the status of the command, or 99. A
-/// loop device that is given up in use goes with its last user, however that ends.
+/// Runs a command with the disk mounted, and copies what is on it, mounted anew, to `copy`. Ends
+/// with the status of the command, or 99. A loop device that is given up in use goes with its last
+/// user, however that ends.
 const SCRIPT: &str = r#"
 with() { loop=$(losetup --find --show image) && { eval "$1" </dev/null >setup 2>&1; done=$?; losetup --detach $loop; return $done; }; }
 mount --make-rprivate / && mkdir -p disk copy && truncate -s 256M image && with 'MAKE' && with 'MOUNT' || { cat setup >&2; exit 99; }
@@ -30,9 +39,13 @@ exit $status
 "#;
 
 impl Disk {
-    /// The program on this machine with these arguments, in its working directory, where `disk` is this disk. In namespaces of its own, whose
-    /// end takes what serves the disk with it.
-    pub fn command<S: AsRef<OsStr>>(&self, there: &Machine, args: impl IntoIterator<Item = S>) -> Command {
+    /// The program on this machine with these arguments, in its working directory, where `disk` is
+    /// this disk. In namespaces of its own, whose end takes what serves the disk with it.
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        there: &Machine,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
         let program = there.command(args);
         let mut command = self.around(there);
         command.arg(program.get_program()).args(program.get_args());
@@ -43,9 +56,14 @@ impl Disk {
 
     /// Whether there is such a disk here; if not, says why.
     pub fn is_there(&self) -> bool {
-        let tried = self.around(&Machine::new()).arg("true").output().expect("unshare of util-linux");
+        let tried =
+            self.around(&Machine::new()).arg("true").output().expect("unshare of util-linux");
         if !tried.status.success() {
-            println!("skipped: no {} can be mounted here: {}", self.name, String::from_utf8_lossy(&tried.stderr).trim());
+            println!(
+                "skipped: no {} can be mounted here: {}",
+                self.name,
+                String::from_utf8_lossy(&tried.stderr).trim()
+            );
         }
         tried.status.success()
     }
@@ -53,7 +71,17 @@ impl Disk {
     fn around(&self, there: &Machine) -> Command {
         let script = SCRIPT.replace("MAKE", self.make).replace("MOUNT", self.mount);
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", &script, "sh"]);
+        command.args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ]);
         command.current_dir(there.dir()).env_clear().env("PATH", PATH);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -1,4 +1,5 @@
-//! The real program as its users meet it: started in a directory of its own, on loopback, told what to do, and watched line by line.
+//! The real program as its users meet it: started in a directory of its own, on loopback, told what
+//! to do, and watched line by line.
 
 pub mod content;
 pub mod contract;
@@ -22,8 +23,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up. Generous: the machines that run this are small and busy, and a test that
-/// passes never waits for it.
+/// How long anything may take before a test gives up. Generous: the machines that run this are
+/// small and busy, and a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine of the test's own: a home and a working directory that go with it.
@@ -66,7 +67,10 @@ impl Machine {
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pinhole"));
         command.args(args).current_dir(self.dir()).env_clear();
-        command.env("HOME", self.home()).env("PATH", "/usr/bin:/bin").env("PINHOLE_NETWORK", "loopback");
+        command
+            .env("HOME", self.home())
+            .env("PATH", "/usr/bin:/bin")
+            .env("PINHOLE_NETWORK", "loopback");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -81,11 +85,16 @@ impl Machine {
         self.start(args).end()
     }
 
-    /// Runs a command that prints what it prints, such as `config`, to its good end, and returns that.
+    /// Runs a command that prints what it prints, such as `config`, to its good end, and returns
+    /// that.
     #[track_caller]
     pub fn run_plain<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> String {
         let ended = self.command(args).output().unwrap();
-        assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(
+            ended.status.success() && ended.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
         String::from_utf8(ended.stdout).unwrap()
     }
 }
@@ -115,13 +124,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it and follows its lines: those of standard output, or of standard error where `-o -` leaves the other to what is received,
-    /// which is then for the test to read.
+    /// Starts it and follows its lines: those of standard output, or of standard error where `-o -`
+    /// leaves the other to what is received, which is then for the test to read.
     pub fn start(mut command: Command) -> Self {
         let args: Vec<_> = command.get_args().map(OsStr::to_owned).collect();
         let bytes_out = args.windows(2).any(|pair| pair == ["-o", "-"]);
         let no_json = args.iter().any(|arg| arg == "--human" || arg == "--bell");
-        let reads = args.iter().any(|verb| ["receive", "send", "ask", "close"].iter().any(|reads| verb == reads));
+        let reads = args
+            .iter()
+            .any(|verb| ["receive", "send", "ask", "close"].iter().any(|reads| verb == reads));
         let mut child = command.spawn().unwrap();
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
         let (lines, errors) = match child.stdout.take() {
@@ -142,14 +153,18 @@ impl Running {
                 Some(line)
             }
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no line within {PATIENCE:?}; so far: {:#?}", self.seen),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("no line within {PATIENCE:?}; so far: {:#?}", self.seen)
+            }
         }
     }
 
     /// The next line of standard error, without its end; nothing after the last.
     pub fn error_line(&mut self) -> Option<String> {
         match self.errors.recv_timeout(PATIENCE) {
-            Err(RecvTimeoutError::Timeout) => panic!("no line on standard error within {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("no line on standard error within {PATIENCE:?}")
+            }
             line => line.ok(),
         }
     }
@@ -157,8 +172,11 @@ impl Running {
     /// Reads JSON lines until one of this type, and of this `event` if it is not empty.
     pub fn until(&mut self, kind: &str, event: &str) -> Value {
         loop {
-            let line = self.line().unwrap_or_else(|| panic!("ended before {kind} {event}: {:#?}, {:?}", self.seen, self.error_lines()));
-            let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            let line = self.line().unwrap_or_else(|| {
+                panic!("ended before {kind} {event}: {:#?}, {:?}", self.seen, self.error_lines())
+            });
+            let value: Value =
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
             if value["type"] == kind && (event.is_empty() || value["event"] == event) {
                 return value;
             }
@@ -169,7 +187,12 @@ impl Running {
     pub fn join_line(&mut self) -> Vec<String> {
         let channel = self.until("status", "channel");
         let line = channel["join"].as_str().unwrap();
-        line.strip_prefix("pinhole ").unwrap().split(' ').filter(|word| *word != "PATH...").map(str::to_owned).collect()
+        line.strip_prefix("pinhole ")
+            .unwrap()
+            .split(' ')
+            .filter(|word| *word != "PATH...")
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Waits for the channel and returns its code.
@@ -193,7 +216,8 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for its end and gathers everything that it said. What `-o -` received and the test has not read is read here.
+    /// Waits for its end and gathers everything that it said. What `-o -` received and the test has
+    /// not read is read here.
     pub fn end(mut self) -> Ended {
         let output = self.child.stdout.take().map(|mut output| {
             std::thread::spawn(move || {
@@ -213,7 +237,14 @@ impl Running {
         };
         let errors = std::iter::from_fn(|| self.error_line()).collect();
         let output = output.map_or_else(Vec::new, |output| output.join().unwrap());
-        Ended { status, lines: std::mem::take(&mut self.seen), errors, output, json: self.json, reads: self.reads }
+        Ended {
+            status,
+            lines: std::mem::take(&mut self.seen),
+            errors,
+            output,
+            json: self.json,
+            reads: self.reads,
+        }
     }
 
     fn error_lines(&self) -> Vec<String> {
@@ -240,10 +271,17 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Checks the exit status, and shows everything if it is another; then holds the lines against the promise.
+    /// Checks the exit status, and shows everything if it is another; then holds the lines against
+    /// the promise.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "stdout: {:#?}\nstderr: {:#?}", self.lines, self.errors);
+        assert_eq!(
+            self.status.code(),
+            Some(code),
+            "stdout: {:#?}\nstderr: {:#?}",
+            self.lines,
+            self.errors
+        );
         if self.json {
             contract::check(&self.lines, code, self.reads);
             assert!(self.errors.is_empty(), "{:#?}", self.errors);
@@ -255,17 +293,27 @@ impl Ended {
     #[track_caller]
     pub fn failure(&self) -> Value {
         let reason = self.one("end")["reason"].clone();
-        self.all("error").into_iter().find(|error| error["error"] == reason).unwrap_or_else(|| panic!("unexplained: {:#?}", self.lines))
+        self.all("error")
+            .into_iter()
+            .find(|error| error["error"] == reason)
+            .unwrap_or_else(|| panic!("unexplained: {:#?}", self.lines))
     }
 
     /// Everything that it wrote.
     pub fn everything(&self) -> String {
-        format!("{}\n{}\n{}", self.lines.join("\n"), self.errors.join("\n"), String::from_utf8_lossy(&self.output))
+        format!(
+            "{}\n{}\n{}",
+            self.lines.join("\n"),
+            self.errors.join("\n"),
+            String::from_utf8_lossy(&self.output)
+        )
     }
 
     /// The JSON lines of a type.
     pub fn all(&self, kind: &str) -> Vec<Value> {
-        let values = self.lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not JSON: {line}")));
+        let values = self.lines.iter().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
+        });
         values.filter(|value| value["type"] == kind).collect()
     }
 

@@ -27,14 +27,19 @@ pub fn in_background(home: &Path) -> Vec<Pid> {
     let home = format!("HOME={}\0", home.display());
     let process = |entry: std::fs::DirEntry| {
         let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
-        let of = |file: &str| std::fs::read(entry.path().join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        (of("cmdline").ok()?.contains("\0--detached\0session\0") && of("environ").ok()?.contains(&home)).then_some(pid)
+        let of = |file: &str| {
+            std::fs::read(entry.path().join(file))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        (of("cmdline").ok()?.contains("\0--detached\0session\0")
+            && of("environ").ok()?.contains(&home))
+        .then_some(pid)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
 }
 
-/// Watches how much memory a process has held at most. The system keeps the maximum itself, so nothing between two looks is missed, only
-/// what comes in the last moment before the end.
+/// Watches how much memory a process has held at most. The system keeps the maximum itself, so
+/// nothing between two looks is missed, only what comes in the last moment before the end.
 pub struct Watch {
     stop: Sender<()>,
     seen: JoinHandle<u64>,
@@ -69,5 +74,11 @@ impl Watch {
 
 fn status(pid: u32, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))?
+        .trim()
+        .strip_suffix(" kB")?
+        .parse()
+        .ok()
 }

@@ -19,7 +19,14 @@ impl Proxy {
         Self::start(|port, dir| {
             let file = dir.join("tinyproxy.conf");
             let limits = "Timeout 60\nMaxClients 20\nLogFile \"/dev/null\"\n";
-            std::fs::write(&file, format!("Port {port}\nListen 127.0.0.1\nBasicAuth me hunter2\nConnectPort {allowed}\n{limits}")).unwrap();
+            std::fs::write(
+                &file,
+                format!(
+                    "Port {port}\nListen 127.0.0.1\nBasicAuth me \
+                                          hunter2\nConnectPort {allowed}\n{limits}"
+                ),
+            )
+            .unwrap();
             let mut command = Command::new("tinyproxy");
             command.arg("-d").arg("-c").arg(file);
             command
@@ -35,14 +42,20 @@ impl Proxy {
         })
     }
 
-    /// Starts it on a port that the kernel chose. Somebody else may take that first; then another is tried.
+    /// Starts it on a port that the kernel chose. Somebody else may take that first; then another
+    /// is tried.
     fn start(command: impl Fn(u16, &std::path::Path) -> Command) -> Self {
         let until = Instant::now() + PATIENCE;
         loop {
             let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
             let mut command = command(port, dir.path());
-            let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-            let mut proxy = Self { child: child.expect("apt-get install tinyproxy-bin microsocks"), port, _dir: dir };
+            let child =
+                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let mut proxy = Self {
+                child: child.expect("apt-get install tinyproxy-bin microsocks"),
+                port,
+                _dir: dir,
+            };
             while proxy.child.try_wait().unwrap().is_none() {
                 if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                     return proxy;

@@ -39,10 +39,13 @@ impl Relay {
     #[track_caller]
     pub fn metric(&self, name: &str) -> u64 {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n")
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(&format!("pinhole_relay_{name} ")));
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(&format!("pinhole_relay_{name} ")));
         line.unwrap_or_else(|| panic!("no {name}: {text}")).parse().unwrap()
     }
 
@@ -60,7 +63,8 @@ impl Relay {
 fn listening(running: &mut Running) -> u16 {
     loop {
         let line = running.error_line().unwrap_or_else(|| panic!("it ended: {:?}", running.seen));
-        let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        let value: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         if value["event"] == "listening" {
             return u16::try_from(value["port"].as_u64().unwrap()).unwrap();
         }

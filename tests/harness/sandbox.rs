@@ -1,4 +1,5 @@
-//! The sandbox that agents put their commands into: bubblewrap, from Debian's package, and filters of system calls.
+//! The sandbox that agents put their commands into: bubblewrap, from Debian's package, and filters
+//! of system calls.
 
 use super::Machine;
 use std::ffi::OsStr;
@@ -29,7 +30,11 @@ pub enum Refused {
 
 impl Sandbox {
     /// The program on this machine with these arguments, in this sandbox.
-    pub fn command<S: AsRef<OsStr>>(&self, here: &Machine, args: impl IntoIterator<Item = S>) -> Command {
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        here: &Machine,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
         let inside = here.command(args);
         let mut command = Command::new("sh");
         command.current_dir(here.dir()).env_clear();
@@ -37,19 +42,31 @@ impl Sandbox {
         // The shell opens the filter under a number that bubblewrap inherits.
         command.args(["-c", "exec 9<\"$1\"; shift; exec bwrap --seccomp 9 \"$@\"", "sh"]);
         command.arg(here.write(".filter", filter(self.refused)));
-        command.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--die-with-parent"]);
+        command.args([
+            "--ro-bind",
+            "/",
+            "/",
+            "--dev",
+            "/dev",
+            "--proc",
+            "/proc",
+            "--die-with-parent",
+        ]);
         let root = here.dir();
         if !self.read_only {
             command.arg("--bind").args([root.parent().unwrap(), root.parent().unwrap()]);
         }
-        command.args(self.brief.then_some("--unshare-pid")).args(self.offline.then_some("--unshare-net"));
+        command
+            .args(self.brief.then_some("--unshare-pid"))
+            .args(self.offline.then_some("--unshare-net"));
         command.arg("--").arg(inside.get_program()).args(inside.get_args());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 }
 
-/// The numbers of socket, socketpair, bind, listen and connect, and of the architecture (linux/audit.h).
+/// The numbers of socket, socketpair, bind, listen and connect, and of the architecture
+/// (linux/audit.h).
 #[cfg(target_arch = "x86_64")]
 const NUMBERS: ([u32; 5], u32) = ([41, 53, 49, 50, 42], 0xC000_003E);
 #[cfg(target_arch = "aarch64")]
@@ -72,9 +89,13 @@ fn filter(refused: &[Refused]) -> Vec<u8> {
     let mut program = vec![(LOAD, 0, ARCHITECTURE), (IF_EQUAL, 1, architecture), (LOAD, 0, NUMBER)];
     for call in refused {
         match call {
-            Refused::UnixSocket => {
-                program.extend([(IF_EQUAL, 4, socket), (LOAD, 0, FIRST), (IF_EQUAL, 1, AF_UNIX), (RETURN, 0, EPERM), (LOAD, 0, NUMBER)])
-            }
+            Refused::UnixSocket => program.extend([
+                (IF_EQUAL, 4, socket),
+                (LOAD, 0, FIRST),
+                (IF_EQUAL, 1, AF_UNIX),
+                (RETURN, 0, EPERM),
+                (LOAD, 0, NUMBER),
+            ]),
             Refused::SocketPair => program.extend([(IF_EQUAL, 1, pair), (RETURN, 0, EPERM)]),
             Refused::Bind => program.extend([(IF_EQUAL, 1, bind), (RETURN, 0, EPERM)]),
             Refused::Listen => program.extend([(IF_EQUAL, 1, listen), (RETURN, 0, EPERM)]),
@@ -82,6 +103,8 @@ fn filter(refused: &[Refused]) -> Vec<u8> {
         }
     }
     program.push((RETURN, 0, ALLOW));
-    let bytes = |(code, skip, with): (u16, u8, u32)| [&code.to_le_bytes()[..], &[0, skip], &with.to_le_bytes()].concat();
+    let bytes = |(code, skip, with): (u16, u8, u32)| {
+        [&code.to_le_bytes()[..], &[0, skip], &with.to_le_bytes()].concat()
+    };
     program.into_iter().flat_map(bytes).collect()
 }

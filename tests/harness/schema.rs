@@ -19,7 +19,9 @@ impl Schema {
         const PLACE: &str = "https://pinhole.invalid/line.json";
         let (mut all, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.add_resource(PLACE, serde_json::from_str(text).unwrap()).unwrap();
-        let one = compiler.compile(PLACE, &mut all).unwrap_or_else(|error| panic!("not a JSON Schema: {error:#}"));
+        let one = compiler
+            .compile(PLACE, &mut all)
+            .unwrap_or_else(|error| panic!("not a JSON Schema: {error:#}"));
         Self { all, one }
     }
 }

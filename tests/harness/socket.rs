@@ -1,4 +1,5 @@
-//! A session's socket without a command in between: what a hundred thousand `send`s would say, without as many processes.
+//! A session's socket without a command in between: what a hundred thousand `send`s would say,
+//! without as many processes.
 
 use super::Machine;
 use serde_json::{Value, json};
@@ -24,13 +25,17 @@ pub fn socket(machine: &Machine) -> PathBuf {
     only
 }
 
-/// Has the session of this socket send texts, at most 64, and returns its answer: a line a value. It waits until they are delivered, or
-/// so many milliseconds.
+/// Has the session of this socket send texts, at most 64, and returns its answer: a line a value.
+/// It waits until they are delivered, or so many milliseconds.
 pub fn send(socket: &PathBuf, texts: &[String], wait: Option<u64>) -> Vec<Value> {
-    let things: Vec<Value> = texts.iter().map(|text| json!({ "bytes": text.len(), "kind": "text" })).collect();
+    let things: Vec<Value> =
+        texts.iter().map(|text| json!({ "bytes": text.len(), "kind": "text" })).collect();
     let mut stream = UnixStream::connect(socket).unwrap();
     writeln!(stream, "{}", json!({ "v": 3, "by": { "owner": "person", "all": false }, "do": "send", "things": things, "wait": wait }))
         .unwrap();
     texts.iter().for_each(|text| stream.write_all(text.as_bytes()).unwrap());
-    BufReader::new(stream).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+    BufReader::new(stream)
+        .lines()
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect()
 }

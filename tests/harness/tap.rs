@@ -1,4 +1,5 @@
-//! A line to a relay that keeps every byte: what a relay's operator can see, and how often one side had to wait for the other.
+//! A line to a relay that keeps every byte: what a relay's operator can see, and how often one side
+//! had to wait for the other.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -25,15 +26,16 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// How often the client had waited for the relay when it sent its frame number `index`, counted from 0: what makes a meeting slow on a
-    /// long way.
+    /// How often the client had waited for the relay when it sent its frame number `index`, counted
+    /// from 0: what makes a meeting slow on a long way.
     pub fn waits_before(&self, index: usize) -> usize {
         let mut rest = &self.to_relay[head_end(&self.to_relay)..];
         for _ in 0..=index {
             rest = frame(rest).unwrap().1;
         }
         let sent = self.to_relay.len() - rest.len();
-        let last = self.pieces.iter().position(|(to_relay, end)| *to_relay && *end >= sent).unwrap();
+        let last =
+            self.pieces.iter().position(|(to_relay, end)| *to_relay && *end >= sent).unwrap();
         self.pieces[..=last].windows(2).filter(|pair| !pair[0].0 && pair[1].0).count()
     }
 
@@ -63,12 +65,16 @@ impl Tap {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
-                let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, relay))) else { continue };
+                let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, relay)))
+                else {
+                    continue;
+                };
                 client.set_nodelay(true).unwrap();
                 server.set_nodelay(true).unwrap();
                 let one = Arc::new(Mutex::new(Conversation::default()));
                 all.lock().unwrap().push(Arc::clone(&one));
-                let (from, to, kept) = (client.try_clone().unwrap(), server.try_clone().unwrap(), Arc::clone(&one));
+                let (from, to, kept) =
+                    (client.try_clone().unwrap(), server.try_clone().unwrap(), Arc::clone(&one));
                 std::thread::spawn(move || pass(from, to, &kept, true));
                 std::thread::spawn(move || pass(server, client, &one, false));
             }
@@ -123,11 +129,19 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
 pub fn frame(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;
     let (length, rest) = match head[1] & 0x7f {
-        126 => rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
-        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?,
+        126 => rest
+            .split_first_chunk()
+            .map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))?,
+        127 => {
+            rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest))?
+        }
         short => (u64::from(short), rest),
     };
-    let (mask, rest) = if head[1] & 0x80 == 0 { ([0; 4], rest) } else { rest.split_first_chunk().map(|(mask, rest)| (*mask, rest))? };
+    let (mask, rest) = if head[1] & 0x80 == 0 {
+        ([0; 4], rest)
+    } else {
+        rest.split_first_chunk().map(|(mask, rest)| (*mask, rest))?
+    };
     let (payload, rest) = rest.split_at_checked(usize::try_from(length).unwrap())?;
     let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
     Some(((head[0] & 0x0f, payload), rest))

@@ -1,4 +1,5 @@
-//! A person's terminal: the program runs in it, keys are typed into it, and what stands on its screen is read.
+//! A person's terminal: the program runs in it, keys are typed into it, and what stands on its
+//! screen is read.
 
 use super::{Machine, PATIENCE};
 use rustix::fs::{OFlags, open};
@@ -24,7 +25,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts the program in a terminal of 24 rows and this many columns.
-    pub fn start<S: AsRef<OsStr>>(machine: &Machine, columns: u16, args: impl IntoIterator<Item = S>) -> Self {
+    pub fn start<S: AsRef<OsStr>>(
+        machine: &Machine,
+        columns: u16,
+        args: impl IntoIterator<Item = S>,
+    ) -> Self {
         Self::start_with(machine, columns, args, |_| {})
     }
 
@@ -47,21 +52,42 @@ impl Terminal {
         Self::within(machine, columns, &machine.command(args), change)
     }
 
-    fn within(machine: &Machine, columns: u16, program: &Command, change: impl FnOnce(&mut Command)) -> Self {
+    fn within(
+        machine: &Machine,
+        columns: u16,
+        program: &Command,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&keys).unwrap();
         unlockpt(&keys).unwrap();
-        tcsetwinsize(&keys, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&keys, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+            .unwrap();
         let name = ptsname(&keys, Vec::new()).unwrap();
-        let line: File = open(&*name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, rustix::fs::Mode::empty()).unwrap().into();
-        // `setsid` makes it the controlling terminal and then becomes the program, so the child is the program itself.
+        let line: File = open(
+            &*name,
+            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )
+        .unwrap()
+        .into();
+        // `setsid` makes it the controlling terminal and then becomes the program, so the child is
+        // the program itself.
         let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(program.get_program()).args(program.get_args()).current_dir(machine.dir()).env_clear();
-        command.envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value)))).env("TERM", "xterm-256color");
+        command
+            .arg("--ctty")
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(machine.dir())
+            .env_clear();
+        command
+            .envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))))
+            .env("TERM", "xterm-256color");
         command.stdin(line.try_clone().unwrap()).stdout(line.try_clone().unwrap()).stderr(line);
         change(&mut command);
         let child = command.spawn().unwrap();
-        // The command holds this side's handles of the line; while they are open, its end is never seen.
+        // The command holds this side's handles of the line; while they are open, its end is never
+        // seen.
         drop(command);
         let keys = File::from(keys);
         let mut screen = keys.try_clone().unwrap();
@@ -75,7 +101,13 @@ impl Terminal {
                 }
             }
         });
-        Self { child, keys, shown, bytes: Vec::new(), screen: vt100::Parser::new(size(24), size(columns), 1000) }
+        Self {
+            child,
+            keys,
+            shown,
+            bytes: Vec::new(),
+            screen: vt100::Parser::new(size(24), size(columns), 1000),
+        }
     }
 
     /// Types keys.
@@ -88,7 +120,9 @@ impl Terminal {
         for piece in text.as_bytes().chunks(64) {
             self.keys.write_all(piece).unwrap();
             let until = Instant::now() + Duration::from_millis(50);
-            while let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            while let Ok(bytes) =
+                self.shown.recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 self.show(&bytes);
             }
         }
@@ -109,9 +143,11 @@ impl Terminal {
     #[track_caller]
     pub fn code_after(&mut self, old: &str) -> String {
         self.wait("new code", |screen| {
-            let last = screen.lines().filter_map(|line| line.strip_prefix("Code: ")).next_back()?.trim();
+            let last =
+                screen.lines().filter_map(|line| line.strip_prefix("Code: ")).next_back()?.trim();
             // The line below it is there, so it is whole.
-            (last != old && screen.rsplit_once(last)?.1.contains("Good for one guest")).then(|| last.to_owned())
+            (last != old && screen.rsplit_once(last)?.1.contains("Good for one guest"))
+                .then(|| last.to_owned())
         })
     }
 
@@ -125,7 +161,9 @@ impl Terminal {
     pub fn painted(&self) -> bool {
         let said = String::from_utf8_lossy(&self.bytes);
         let mut functions = said.split("\u{1b}[").skip(1);
-        functions.any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
+        functions.any(|rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+        })
     }
 
     #[track_caller]
@@ -135,7 +173,9 @@ impl Terminal {
             if let Some(found) = seen(&self.screen()) {
                 return found;
             }
-            let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+            let Ok(bytes) =
+                self.shown.recv_timeout(until.saturating_duration_since(Instant::now()))
+            else {
                 panic!("no {what:?} on the screen:\n{}", self.screen());
             };
             self.show(&bytes);
@@ -146,7 +186,9 @@ impl Terminal {
     #[track_caller]
     pub fn end(&mut self, status: i32) -> String {
         let until = Instant::now() + PATIENCE;
-        while let Ok(bytes) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        while let Ok(bytes) =
+            self.shown.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
             self.show(&bytes);
         }
         assert!(Instant::now() < until, "still running:\n{}", self.screen());

@@ -1,5 +1,5 @@
-//! A relay that means it harm: an honest one behind a line on which every request and every frame can be changed, left out, made up, or
-//! sent back. Whatever a relay can do to two sides, this can.
+//! A relay that means it harm: an honest one behind a line on which every request and every frame
+//! can be changed, left out, made up, or sent back. Whatever a relay can do to two sides, this can.
 
 use crate::harness::relay::Relay;
 use crate::harness::tap::{frame, head_end};
@@ -64,14 +64,18 @@ impl Between {
     }
 
     /// A relay that also changes upgrade requests.
-    pub fn with_requests(request: impl Fn(Client, String) -> String + Send + 'static, change: impl Change) -> Self {
+    pub fn with_requests(
+        request: impl Fn(Client, String) -> String + Send + 'static,
+        change: impl Change,
+    ) -> Self {
         let relay = Relay::with(&["--joins-a-minute", "100000", "--misses-a-minute", "100000"]);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let (port, behind) = (listener.local_addr().unwrap().port(), relay.port);
         let change: SharedChange = Arc::new(Mutex::new(change));
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (mut client, mut server) = (client.unwrap(), TcpStream::connect((Ipv4Addr::LOCALHOST, behind)).unwrap());
+                let (mut client, mut server) =
+                    (client.unwrap(), TcpStream::connect((Ipv4Addr::LOCALHOST, behind)).unwrap());
                 client.set_nodelay(true).unwrap();
                 server.set_nodelay(true).unwrap();
                 let (head, rest) = read_head(&mut client);
@@ -79,8 +83,14 @@ impl Between {
                 server.write_all(request(who, head).as_bytes()).unwrap();
                 let (answer, early) = read_head(&mut server);
                 client.write_all(answer.as_bytes()).unwrap();
-                for (way, from, bytes) in [(Way::ToRelay, &client, rest), (Way::ToClient, &server, early)] {
-                    let ends = Ends { who, client: client.try_clone().unwrap(), server: server.try_clone().unwrap() };
+                for (way, from, bytes) in
+                    [(Way::ToRelay, &client, rest), (Way::ToClient, &server, early)]
+                {
+                    let ends = Ends {
+                        who,
+                        client: client.try_clone().unwrap(),
+                        server: server.try_clone().unwrap(),
+                    };
                     let (from, change) = (from.try_clone().unwrap(), Arc::clone(&change));
                     std::thread::spawn(move || ends.pass(way, from, bytes, &change));
                 }
@@ -130,7 +140,8 @@ impl Ends {
 
     /// Sends a frame; clients mask theirs, here with zeros (RFC 6455, 5.3).
     fn send(&self, way: Way, opcode: u8, payload: &[u8]) {
-        let (mut to, masked) = if way == Way::ToRelay { (&self.server, 0x80) } else { (&self.client, 0) };
+        let (mut to, masked) =
+            if way == Way::ToRelay { (&self.server, 0x80) } else { (&self.client, 0) };
         let mut bytes = vec![0x80 | opcode];
         match payload.len() {
             length @ 0..126 => bytes.push(masked | u8::try_from(length).unwrap()),

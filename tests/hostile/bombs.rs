@@ -1,4 +1,5 @@
-//! Files that are larger, more or other than was said, and what would become too large in memory (B14, C7).
+//! Files that are larger, more or other than was said, and what would become too large in memory
+//! (B14, C7).
 
 use crate::count;
 use crate::harness::Machine;
@@ -8,7 +9,9 @@ use crate::harness::terminal::Terminal;
 use crate::peer::{FakeHost, Said};
 use crate::sender::{ITEM, Places, Sender, entry, file, item, within_memory};
 use pinhole_protocol::records::ChunkHead;
-use pinhole_protocol::wire::{Control, Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want};
+use pinhole_protocol::wire::{
+    Control, Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want,
+};
 use rustix::process::Signal;
 use std::process::Command;
 
@@ -38,7 +41,9 @@ fn bytes_beyond_the_credit_end_the_channel() {
 fn bytes_without_acceptance_are_ignored() {
     let mut sender = Sender::new();
     for transfer in 0..3 {
-        sender.peer.chunk(ChunkHead { transfer: ItemId(transfer), entry: 0, offset: 0 }, &[7; 1000]);
+        sender
+            .peer
+            .chunk(ChunkHead { transfer: ItemId(transfer), entry: 0, offset: 0 }, &[7; 1000]);
     }
     sender.peer.say(&Message::Leave { reason: Reason::Done });
     sender.ends(6);
@@ -51,7 +56,9 @@ fn what_came_before_the_breach_is_removed_before_the_end() {
     sender.accepted();
     sender.entries(0, vec![entry(&["gift"], None)]);
     for part in 0..4 {
-        let files = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0))).collect();
+        let files = (0..1000)
+            .map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0)))
+            .collect();
         sender.entries(1 + part * 1000, files);
         sender.registered(2 + part);
     }
@@ -68,7 +75,9 @@ fn what_a_cut_left_is_removed_before_the_end_or_its_place_is_said() {
         sender.accepted();
         sender.entries(0, vec![entry(&["gift"], None)]);
         for part in 0..u32::try_from(count(400, 4)).unwrap() {
-            let folders = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], None)).collect();
+            let folders = (0..1000)
+                .map(|number| entry(&["gift", &format!("{part}-{number}")], None))
+                .collect();
             sender.entries(1 + part * 1000, folders);
             sender.registered(2 + part);
         }
@@ -81,7 +90,8 @@ fn what_a_cut_left_is_removed_before_the_end_or_its_place_is_said() {
         let ended = taker.end().expect(6);
         let left = names(there.dir());
         assert!(left.is_empty() || interrupted, "{left:?}");
-        let said = ended.all("error").iter().map(|error| error["detail"].to_string()).collect::<String>();
+        let said =
+            ended.all("error").iter().map(|error| error["detail"].to_string()).collect::<String>();
         assert!(left.iter().all(|name| said.contains(name)), "{left:?} {said}");
     }
 }
@@ -104,11 +114,16 @@ fn what_was_put_in_the_place_of_a_part_is_not_delivered() {
     peer.hear_out();
     drop(peer);
     let ended = taker.end().expect(8);
-    assert!(ended.failure()["detail"].as_str().unwrap().contains("another program has replaced it"), "{}", ended.failure());
+    assert!(
+        ended.failure()["detail"].as_str().unwrap().contains("another program has replaced it"),
+        "{}",
+        ended.failure()
+    );
     assert_eq!(names(there.dir()), [part.as_str(), "ours"]);
 }
 
-/// The kernel forgets what lies in a disk in user space, as it does when memory is short, and gets it again with another inode.
+/// The kernel forgets what lies in a disk in user space, as it does when memory is short, and gets
+/// it again with another inode.
 #[test]
 fn what_only_has_another_inode_is_delivered() {
     if !EXFAT.is_there() {
@@ -121,8 +136,7 @@ fn what_only_has_another_inode_is_delivered() {
     sender.entries(0, vec![entry(&["d"], None), entry(&["a"], Some(1))]);
     sender.registered(1);
     sender.chunk(1, 0, 1);
-    let written =
-        |said: Option<Said>| matches!(said.expect("closed"), Said::Control(Control::Credit { written, .. }) if !written.is_empty());
+    let written = |said: Option<Said>| matches!(said.expect("closed"), Said::Control(Control::Credit { written, .. }) if !written.is_empty());
     while !written(sender.peer.hear()) {}
     if let Err(error) = std::fs::write("/proc/sys/vm/drop_caches", "2") {
         println!("skipped: this kernel forgets nothing when it is asked to: {error}");
@@ -159,8 +173,16 @@ fn what_cannot_be_removed_is_named() {
     let ended = taker.end();
     Command::new("umount").arg("-l").arg(kept).output().unwrap();
     let ended = ended.expect(6);
-    let left = ended.all("error").into_iter().find(|error| error["error"] == "left-behind").expect("nothing was said");
-    assert!(left["detail"].as_str().unwrap().contains(there.path(&part).to_str().unwrap()) && left["next"].is_string(), "{left}");
+    let left = ended
+        .all("error")
+        .into_iter()
+        .find(|error| error["error"] == "left-behind")
+        .expect("nothing was said");
+    assert!(
+        left["detail"].as_str().unwrap().contains(there.path(&part).to_str().unwrap())
+            && left["next"].is_string(),
+        "{left}"
+    );
 }
 
 #[test]
@@ -190,7 +212,9 @@ fn an_offer_of_more_than_can_be_is_refused_before_anything_is_allocated() {
         sender.ends(1);
     }
     let many = (0..16_385).map(|number| file(&number.to_string(), 0)).collect();
-    for (items, entries) in [(vec![item("gift", ItemKind::Folder, None)], 1_000_001), (many, 16_385), (Vec::new(), 0)] {
+    for (items, entries) in
+        [(vec![item("gift", ItemKind::Folder, None)], 1_000_001), (many, 16_385), (Vec::new(), 0)]
+    {
         let mut sender = Sender::new();
         sender.offer(items, 0, entries, false);
         sender.ends(7);
@@ -199,7 +223,10 @@ fn an_offer_of_more_than_can_be_is_refused_before_anything_is_allocated() {
 
 #[test]
 fn what_the_entries_add_up_to_is_held_against_the_offer() {
-    let declared = [(1, 10, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(11))]), (0, 10, vec![entry(&["gift"], None)])];
+    let declared = [
+        (1, 10, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(11))]),
+        (0, 10, vec![entry(&["gift"], None)]),
+    ];
     for (entries, bytes, said) in declared {
         let mut sender = Sender::new();
         sender.offer(vec![item("gift", ItemKind::Folder, None)], bytes, entries, true);
@@ -211,7 +238,14 @@ fn what_the_entries_add_up_to_is_held_against_the_offer() {
     let mut sender = Sender::new();
     sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
     sender.accepted();
-    sender.entries(0, vec![entry(&["gift"], None), entry(&["gift", "a"], Some(1 << 62)), entry(&["gift", "b"], Some(1 << 62))]);
+    sender.entries(
+        0,
+        vec![
+            entry(&["gift"], None),
+            entry(&["gift", "a"], Some(1 << 62)),
+            entry(&["gift", "b"], Some(1 << 62)),
+        ],
+    );
     sender.ends(1);
 }
 
@@ -219,17 +253,29 @@ fn what_the_entries_add_up_to_is_held_against_the_offer() {
 fn an_entry_that_is_none_refuses_its_transfer_and_the_channel_goes_on() {
     let dots = entry(&["gift", ".."], Some(1));
     let unsized_file = Entry { kind: EntryKind::File, ..entry(&["gift", "a"], None) };
-    for (bad, reason, word) in [(dots, Reason::BadName, "bad-name"), (unsized_file, Reason::Protocol, "protocol")] {
+    for (bad, reason, word) in
+        [(dots, Reason::BadName, "bad-name"), (unsized_file, Reason::Protocol, "protocol")]
+    {
         let (host, there) = (FakeHost::new(), Machine::new());
         let mut guest = there.start(["connect", &host.code]);
         let mut peer = host.meet();
         peer.put_in_use(Want::Both);
         let items = vec![item("gift", ItemKind::Folder, None)];
-        peer.say(&Message::Offer(Offer { item: ITEM, items: items.clone(), bytes: 0, entries: 0, counted: false, allocated: None }));
-        peer.until(|message| matches!(message, Message::Accept { .. }).then_some(())).expect("accepted");
+        peer.say(&Message::Offer(Offer {
+            item: ITEM,
+            items: items.clone(),
+            bytes: 0,
+            entries: 0,
+            counted: false,
+            allocated: None,
+        }));
+        peer.until(|message| matches!(message, Message::Accept { .. }).then_some(()))
+            .expect("accepted");
         let entries = Places::of(&items).placed(0, vec![entry(&["gift"], None), bad]);
         peer.say(&Message::Entries(Part { item: ITEM, first: 0, entries }));
-        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None });
+        let refused = peer.until(|message| {
+            if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None }
+        });
         assert_eq!(refused, Some(reason));
         peer.say(&Message::Text { item: ItemId(2), body: "still here".into() });
         assert_eq!(guest.until("text", "")["body"], "still here");
@@ -265,13 +311,21 @@ fn empty_files_are_not_free() {
         sender.accepted();
         sender.entries(0, vec![entry(&["gift"], None)]);
         let all = (0..30).all(|part| {
-            let files = (0..1000).map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0))).collect();
+            let files = (0..1000)
+                .map(|number| entry(&["gift", &format!("{part}-{number}")], Some(0)))
+                .collect();
             sender.entries(1 + part * 1000, files) && sender.registered_or_refused(2 + part)
         });
-        // What is refused is refused before its name is made; only a taker that has all is told of an end.
+        // What is refused is refused before its name is made; only a taker that has all is told of
+        // an end.
         if all {
             sender.entries(30_001, vec![entry(&["gift", "last"], Some(0))]);
-            sender.peer.say(&Message::End { item: ITEM, entries: 30_002, bytes: 0, differences: None });
+            sender.peer.say(&Message::End {
+                item: ITEM,
+                entries: 30_002,
+                bytes: 0,
+                differences: None,
+            });
         }
         sender.peer.say(&Message::Leave { reason: Reason::Done });
         sender.ends(1);
@@ -280,7 +334,9 @@ fn empty_files_are_not_free() {
 
 #[test]
 fn more_entries_than_nobody_watches_are_refused_at_once_unless_that_is_said() {
-    let offer = |sender: &mut Sender, entries| sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, entries, true);
+    let offer = |sender: &mut Sender, entries| {
+        sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, entries, true)
+    };
     let mut sender = Sender::new();
     offer(&mut sender, 250_001);
     sender.ends(1);
@@ -324,7 +380,10 @@ fn a_part_over_its_limits_is_refused_whatever_it_would_become_in_memory() {
 #[test]
 fn parts_that_wait_hold_little_whatever_they_would_become_in_memory() {
     let deep = vec![""; 64];
-    let bombs: [Vec<Entry>; 2] = [vec![entry(&vec![""; 1_000_000], Some(1))], (0..1000).map(|_| entry(&deep, Some(1))).collect()];
+    let bombs: [Vec<Entry>; 2] = [
+        vec![entry(&vec![""; 1_000_000], Some(1))],
+        (0..1000).map(|_| entry(&deep, Some(1))).collect(),
+    ];
     for bomb in bombs {
         let mut sender = Sender::new();
         sender.offer(vec![item("gift", ItemKind::Folder, None)], 0, 0, false);
@@ -351,7 +410,14 @@ fn an_offer_as_long_as_a_message_can_be_is_refused_within_memory() {
     let mut sender = Sender::new();
     for number in 0..4 {
         let items = (0..130_000).map(|_| item("", ItemKind::Folder, None)).collect();
-        sender.peer.say(&Message::Offer(Offer { item: ItemId(1 + number), items, bytes: 0, entries: 0, counted: false, allocated: None }));
+        sender.peer.say(&Message::Offer(Offer {
+            item: ItemId(1 + number),
+            items,
+            bytes: 0,
+            entries: 0,
+            counted: false,
+            allocated: None,
+        }));
     }
     sender.ends(7);
 }
@@ -364,13 +430,22 @@ fn what_has_no_room_asks_for_another_folder_where_one_can_be_typed() {
         let mut peer = host.meet();
         peer.put_in_use(want);
         let items = vec![file("huge", 15 << 40)];
-        peer.say(&Message::Offer(Offer { item: ITEM, items, bytes: 15 << 40, entries: 1, counted: true, allocated: None }));
+        peer.say(&Message::Offer(Offer {
+            item: ITEM,
+            items,
+            bytes: 15 << 40,
+            entries: 1,
+            counted: true,
+            allocated: None,
+        }));
         if command == "take" {
             person.see("are needed");
             person.see("another folder (Enter alone declines)");
             person.keys("\r");
         }
-        let refused = peer.until(|message| if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None });
+        let refused = peer.until(|message| {
+            if let Message::Result { item: ITEM, failed, .. } = &message { *failed } else { None }
+        });
         assert_eq!(refused, Some(Reason::NoSpace), "{command}");
         peer.say(&Message::Leave { reason: Reason::Done });
         peer.hear_out();

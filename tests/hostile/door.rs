@@ -1,4 +1,5 @@
-//! Strangers at a host's door: they knock wrongly, hang up, hold the line, and keep nobody out (SPEC 3.7, A7, A7b).
+//! Strangers at a host's door: they knock wrongly, hang up, hold the line, and keep nobody out
+//! (SPEC 3.7, A7, A7b).
 
 use crate::count;
 use crate::harness::{Machine, Running};
@@ -26,7 +27,11 @@ fn guest_gets_it(giver: Running, code: &str) -> Duration {
     let took = began.elapsed();
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
     let giver = giver.end().expect(0);
-    assert!(!giver.lines.iter().any(|line| line.contains("handshake_failed")), "{:#?}", giver.lines);
+    assert!(
+        !giver.lines.iter().any(|line| line.contains("handshake_failed")),
+        "{:#?}",
+        giver.lines
+    );
     took
 }
 
@@ -40,10 +45,18 @@ fn whoever_does_not_say_message_0_is_closed_without_a_byte() {
         bytes[bit / 8] ^= 1 << (bit % 8);
         bytes
     });
-    let garbage = ["GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}", "pinhole\u{2}"];
+    let garbage = [
+        "GET / HTTP/1.1\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n",
+        "\u{16}\u{3}\u{1}\u{2}\u{0}",
+        "pinhole\u{2}",
+    ];
     let cut = [1, 8, 9, 24].map(|length| right[..length].to_vec());
-    let link = Opening::Link(pinhole_protocol::rendezvous::SlotToken::new([7; 16])).encode().to_vec();
-    for (number, bytes) in (1..).zip(flipped.chain(garbage.map(|text| text.as_bytes().to_vec())).chain(cut).chain([link])) {
+    let link =
+        Opening::Link(pinhole_protocol::rendezvous::SlotToken::new([7; 16])).encode().to_vec();
+    for (number, bytes) in (1..)
+        .zip(flipped.chain(garbage.map(|text| text.as_bytes().to_vec())).chain(cut).chain([link]))
+    {
         let mut socket = dial_from(number, port(&code)).unwrap();
         socket.write_all(&bytes).unwrap();
         // What is only cut off is waited for; its end shows that nothing comes.
@@ -89,7 +102,8 @@ fn sixteen_connections_held_in_silence_and_renewed_do_not_keep_the_guest_out() {
                 let (code, over) = (&code, &over);
                 scope.spawn(move || {
                     while !over.load(Ordering::Relaxed) {
-                        // Four sources with four connections each; half of them have got as far as message 1.
+                        // Four sources with four connections each; half of them have got as far as
+                        // message 1.
                         let Ok(mut socket) = dial_from(1 + holder % 4, port(code)) else { return };
                         if holder % 2 == 0 {
                             let _ = socket.write_all(&Opening::Code.encode());
@@ -115,7 +129,11 @@ fn a_guest_who_proves_the_code_and_leaves_uses_it_up_without_a_guess() {
         drop(Ready::dial(1, &giver.code()).unwrap().join());
         let giver = giver.end().expect(6);
         // No other code was made, and nobody counts as connected or as a guess.
-        let events: Vec<_> = giver.all("status").iter().map(|status| status["event"].as_str().unwrap().to_owned()).collect();
+        let events: Vec<_> = giver
+            .all("status")
+            .iter()
+            .map(|status| status["event"].as_str().unwrap().to_owned())
+            .collect();
         assert_eq!(events, ["channel", "waiting", "paired", "disconnected"]);
     }
 }

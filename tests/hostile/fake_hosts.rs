@@ -8,8 +8,12 @@ use rand_core::OsRng;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// The first connection of a `take` and its message 2, complete; the taker, still at work, is returned too.
-fn tagged(host: &FakeHost, machine: &Machine) -> (crate::harness::Running, TcpStream, Vec<u8>, pinhole_protocol::handshake::Pending) {
+/// The first connection of a `take` and its message 2, complete; the taker, still at work, is
+/// returned too.
+fn tagged(
+    host: &FakeHost,
+    machine: &Machine,
+) -> (crate::harness::Running, TcpStream, Vec<u8>, pinhole_protocol::handshake::Pending) {
     let taker = machine.start(["take", &host.code, "-o", "."]);
     let mut socket = host.accept();
     let (pending, message1) = host.judge().begin(&mut OsRng);
@@ -72,7 +76,9 @@ fn a_host_that_knows_the_number_and_guesses_the_words_learns_one_bit() {
     let (pending, message1) = judge.begin(&mut OsRng);
     socket.write_all(&message1).unwrap();
     let message2 = read_frame(&mut socket).unwrap();
-    let Verdict::Burned { .. } = judge.judge(pending, &frame(&message2)) else { panic!("the guess was right") };
+    let Verdict::Burned { .. } = judge.judge(pending, &frame(&message2)) else {
+        panic!("the guess was right")
+    };
     // Its own confirmation, from keys that nobody else has, does not help it either.
     socket.write_all(&[&[Kind::Confirmation as u8, 0, 32][..], &[0; 32]].concat()).unwrap();
     taker.end().expect(7);
@@ -81,7 +87,8 @@ fn a_host_that_knows_the_number_and_guesses_the_words_learns_one_bit() {
 
 #[test]
 fn what_is_no_host_is_passed_over_and_gets_no_tag() {
-    let answers: [&[u8]; 4] = [b"HTTP/1.1 400 Bad Request\r\n\r\n", &[1, 255, 255], &[1, 0, 3, 1, 2, 3], &[2, 0, 0]];
+    let answers: [&[u8]; 4] =
+        [b"HTTP/1.1 400 Bad Request\r\n\r\n", &[1, 255, 255], &[1, 0, 3, 1, 2, 3], &[2, 0, 0]];
     for answer in answers {
         let (host, there) = (FakeHost::new(), Machine::new());
         let taker = there.start(["take", &host.code, "-o", "."]);
@@ -89,7 +96,11 @@ fn what_is_no_host_is_passed_over_and_gets_no_tag() {
         socket.write_all(answer).unwrap();
         let taker = taker.end().expect(3);
         assert_eq!(taker.one("error")["error"], "code-unavailable");
-        assert_eq!(socket.read(&mut [0; OPENING]).unwrap_or(0), 0, "it said something to {answer:?}");
+        assert_eq!(
+            socket.read(&mut [0; OPENING]).unwrap_or(0),
+            0,
+            "it said something to {answer:?}"
+        );
     }
 }
 
@@ -99,5 +110,7 @@ fn what_says_nothing_is_passed_over_after_a_second() {
     let taker = there.start(["take", &host.code, "-o", "."]);
     let _socket = host.accept();
     // It may be a host that is suspended.
-    assert!(taker.end().expect(5).failure()["detail"].as_str().unwrap().contains("does not answer"));
+    assert!(
+        taker.end().expect(5).failure()["detail"].as_str().unwrap().contains("does not answer")
+    );
 }

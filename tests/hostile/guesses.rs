@@ -23,11 +23,16 @@ fn every_wrong_code_is_refused_and_counted_and_costs_its_code() {
             let ready = Ready::dial(1 + u32::try_from(guess).unwrap(), &wrong(&code)).unwrap();
             assert_eq!(ready.guess(), Some(Kind::Refusal));
             assert_eq!(giver.until("status", "handshake_failed")["guesses"], guess);
-            // Whoever comes now does not find it any more, unless a new code has got the same number.
+            // Whoever comes now does not find it any more, unless a new code has got the same
+            // number.
         }
         let giver = giver.end().expect(3);
         assert_eq!(giver.one("end")["exit"], 3);
-        assert!(!giver.lines.iter().any(|line| line.contains("\"connected\"")), "{:#?}", giver.lines);
+        assert!(
+            !giver.lines.iter().any(|line| line.contains("\"connected\"")),
+            "{:#?}",
+            giver.lines
+        );
     }
 }
 
@@ -42,7 +47,11 @@ fn the_right_words_under_another_number_are_a_wrong_code() {
     let message1 = read_frame(&mut socket).unwrap();
     let (_, password) = Code::parse(&code).unwrap().split();
     let other = Nameplate::new(if port(&code) == 9999 { 9000 } else { 9999 }).unwrap();
-    let Ok((_, message2)) = Joiner::new(password, other).confirm(&crate::peer::frame(&message1), &mut OsRng) else { panic!() };
+    let Ok((_, message2)) =
+        Joiner::new(password, other).confirm(&crate::peer::frame(&message1), &mut OsRng)
+    else {
+        panic!()
+    };
     socket.write_all(&message2).unwrap();
     assert_eq!(read_frame(&mut socket).unwrap(), [Kind::Refusal as u8, 0, 0]);
     giver.end().expect(3);
@@ -97,10 +106,18 @@ fn of_a_hundred_tags_at_the_same_moment_one_is_judged() {
         here.write("gift", b"the gift");
         let mut giver = here.start(["give", "gift"]);
         let code = giver.code();
-        // Sixteen stand at the door with their tags in hand, which is as many as there is room for; the others push from behind.
+        // Sixteen stand at the door with their tags in hand, which is as many as there is room for;
+        // the others push from behind.
         let right = round % 16;
-        let inside: Vec<_> =
-            (0..16_u32).map(|n| Ready::dial(1 + n % 4, &if n as usize == right { code.clone() } else { wrong(&code) }).unwrap()).collect();
+        let inside: Vec<_> = (0..16_u32)
+            .map(|n| {
+                Ready::dial(
+                    1 + n % 4,
+                    &if n as usize == right { code.clone() } else { wrong(&code) },
+                )
+                .unwrap()
+            })
+            .collect();
         let start = Barrier::new(100);
         let kinds: Vec<_> = std::thread::scope(|scope| {
             let (start, code) = (&start, &code);
@@ -122,7 +139,15 @@ fn of_a_hundred_tags_at_the_same_moment_one_is_judged() {
         let judged: Vec<_> = kinds.into_iter().flatten().collect();
         let giver = giver.end();
         match judged.as_slice() {
-            [Kind::Refusal] => assert_eq!(giver.expect(3).lines.iter().filter(|line| line.contains("handshake_failed")).count(), 1),
+            [Kind::Refusal] => assert_eq!(
+                giver
+                    .expect(3)
+                    .lines
+                    .iter()
+                    .filter(|line| line.contains("handshake_failed"))
+                    .count(),
+                1
+            ),
             // The right one came first and left without a word, so that nothing was delivered.
             [Kind::Confirmation] => assert!(giver.expect(6).all("delivered").is_empty()),
             other => panic!("{other:?}"),

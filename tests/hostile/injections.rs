@@ -1,4 +1,5 @@
-//! What the peer writes stays in its line: it is not another event, not an answer, and nothing is done because of it (C12).
+//! What the peer writes stays in its line: it is not another event, not an answer, and nothing is
+//! done because of it (C12).
 
 use crate::harness::socket::{send, socket};
 use crate::harness::terminal::Terminal;
@@ -8,7 +9,8 @@ use crate::sender::tree;
 use serde_json::Value;
 use std::process::Stdio;
 
-/// A host here and its peer there, connected; and the code between them. Both write down what is said.
+/// A host here and its peer there, connected; and the code between them. Both write down what is
+/// said.
 fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
     let mut host = here.start(["host", "--transcript", "talk.md"]);
     let code = host.code();
@@ -30,12 +32,17 @@ fn send_all(machine: &Machine, texts: &[String]) {
 /// One line each, marked, as it was sent, and nothing on it that is not printable ASCII.
 #[track_caller]
 fn check(lines: &[String], texts: &[String]) {
-    let came: Vec<(&String, Value)> = lines.iter().map(|line| (line, serde_json::from_str(line).unwrap())).collect();
+    let came: Vec<(&String, Value)> =
+        lines.iter().map(|line| (line, serde_json::from_str(line).unwrap())).collect();
     let mut came = came.iter().filter(|(_, value)| value["type"] == "text");
     for (at, text) in texts.iter().enumerate() {
         let (line, value) = came.next().unwrap_or_else(|| panic!("only {at} of {}", texts.len()));
         assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
-        assert_eq!((&value["from"], &value["trust"]), (&"peer".into(), &"untrusted".into()), "{line}");
+        assert_eq!(
+            (&value["from"], &value["trust"]),
+            (&"peer".into(), &"untrusted".into()),
+            "{line}"
+        );
         match value["saved_to"].as_str() {
             None => assert_eq!(value["body"], **text),
             Some(path) => assert!(std::fs::read_to_string(path).unwrap() == *text, "{line}"),
@@ -48,7 +55,9 @@ fn check(lines: &[String], texts: &[String]) {
 #[track_caller]
 fn check_page(page: &str, texts: usize) {
     let (_, entries) = page.split_once("Secrets are left out.\n").unwrap();
-    let title = |line: &str| line.starts_with("20") && line.get(..21).is_some_and(|moment| moment.ends_with("Z "));
+    let title = |line: &str| {
+        line.starts_with("20") && line.get(..21).is_some_and(|moment| moment.ends_with("Z "))
+    };
     let mut said = 0;
     for line in entries.split('\n') {
         let marked = [">     ", "    "].iter().any(|mark| line.starts_with(mark));
@@ -65,7 +74,13 @@ fn check_sent(page: &str, texts: &[String]) {
     assert!(page.bytes().all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)));
     let lines: Vec<Value> = page.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().find_map(schema::fault), None);
-    assert!(lines.iter().filter(|line| line["type"] == "sent").map(|line| line["body"].as_str().unwrap()).eq(texts));
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line["type"] == "sent")
+            .map(|line| line["body"].as_str().unwrap())
+            .eq(texts)
+    );
 }
 
 /// Nothing is there but the texts that went to files, and what was asked for.
@@ -73,7 +88,8 @@ fn check_sent(page: &str, texts: &[String]) {
 fn nothing_was_done(machine: &Machine) {
     let found = tree(machine);
     assert!(!found.iter().any(|path| path.contains(CANARY)), "{found:?}");
-    let ours = |path: &String| path.starts_with("home/.local/state/pinhole/") || path == "work/talk.md";
+    let ours =
+        |path: &String| path.starts_with("home/.local/state/pinhole/") || path == "work/talk.md";
     assert!(found.iter().all(ours), "{found:?}");
 }
 
@@ -89,11 +105,15 @@ fn no_text_leaves_its_line() {
     // What another process is given are the very lines; people see letters and line ends.
     let received = here.run(["receive", "--max-bytes", "100000000"]).expect(0);
     check(&received.lines, &texts);
-    let human = here.run(["receive", "--after", "0", "--max-bytes", "100000000", "--human"]).expect(0);
+    let human =
+        here.run(["receive", "--after", "0", "--max-bytes", "100000000", "--human"]).expect(0);
     for line in &human.lines {
         let hidden = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         assert!(!line.chars().any(|c| c.is_control() && c != '\t' || hidden(c)), "{line:?}");
-        assert!(!line.trim_start().starts_with("touch"), "what the peer wrote begins a line: {line}");
+        assert!(
+            !line.trim_start().starts_with("touch"),
+            "what the peer wrote begins a line: {line}"
+        );
     }
     // The channel is open as before, and nobody has done anything.
     let about = here.run(["status"]).expect(0).one("session");
@@ -101,8 +121,16 @@ fn no_text_leaves_its_line() {
     here.run(["close", &code]).expect(0);
     let host = host.end().expect(0);
     // But for the code, which no other process hears.
-    let but_code = |lines: &[String]| lines.iter().filter(|line| !line.contains("\"event\":\"channel\"")).cloned().collect::<Vec<_>>();
-    assert!(but_code(&host.lines).starts_with(&but_code(&received.lines[..received.lines.len() - 1])));
+    let but_code = |lines: &[String]| {
+        lines
+            .iter()
+            .filter(|line| !line.contains("\"event\":\"channel\""))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        but_code(&host.lines).starts_with(&but_code(&received.lines[..received.lines.len() - 1]))
+    );
     check(&host.lines, &texts);
     peer.end().expect(0);
     nothing_was_done(&here);
@@ -136,7 +164,10 @@ fn no_text_that_is_given_once_leaves_its_line() {
 #[test]
 fn an_answer_is_one_line_whatever_it_looks_like() {
     let (here, there) = (Machine::new(), Machine::new());
-    let fakes: Vec<String> = texts::all().into_iter().filter(|text| text.starts_with("{\"v\":1,") && text.len() < 150).collect();
+    let fakes: Vec<String> = texts::all()
+        .into_iter()
+        .filter(|text| text.starts_with("{\"v\":1,") && text.len() < 150)
+        .collect();
     let answer = fakes.join("\n");
     assert!(fakes.len() > 3 && answer.len() < 1024);
     there.write("answer", &answer);
@@ -170,7 +201,9 @@ fn what_the_peer_writes_answers_no_question() {
     let offering = there.start(["send", &code, "--file", "gift"]);
     person.see("Answer /yes or /no.");
     let mut answers: Vec<String> =
-        ["/yes", "/yes\n", "y", "Y\n", "yes\r\n", "\u{1b}[200~y\r\u{1b}[201~", "\r", "\n\n"].map(str::to_owned).into();
+        ["/yes", "/yes\n", "y", "Y\n", "yes\r\n", "\u{1b}[200~y\r\u{1b}[201~", "\r", "\n\n"]
+            .map(str::to_owned)
+            .into();
     answers.push("that was all".into());
     send_all(&there, &answers);
     person.see("> that was all");

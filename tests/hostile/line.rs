@@ -1,4 +1,5 @@
-//! A line between the real giver and the real taker that changes, drops, repeats or cuts what passes over it.
+//! A line between the real giver and the real taker that changes, drops, repeats or cuts what
+//! passes over it.
 
 use crate::peer::read_frame;
 use pinhole_protocol::rendezvous::OPENING;
@@ -47,7 +48,8 @@ impl Line {
                 for socket in [&joiner, &host] {
                     socket.set_nodelay(true).unwrap();
                 }
-                let (back, forth) = ((host.try_clone().unwrap(), joiner.try_clone().unwrap()), change.clone());
+                let (back, forth) =
+                    ((host.try_clone().unwrap(), joiner.try_clone().unwrap()), change.clone());
                 std::thread::spawn(move || pass(joiner, host, true, forth));
                 let change = change.clone();
                 std::thread::spawn(move || pass(back.0, back.1, false, change));
@@ -62,7 +64,8 @@ impl Line {
     }
 }
 
-/// Passes one direction on, unit by unit, until it ends; then ends the other side's, or both if that was the change.
+/// Passes one direction on, unit by unit, until it ends; then ends the other side's, or both if
+/// that was the change.
 fn pass(mut from: TcpStream, mut to: TcpStream, from_joiner: bool, mut change: impl Change) {
     let mut run = || -> io::Result<()> {
         for number in 0.. {

@@ -1,6 +1,7 @@
 //! The real program against peers, joiners, hosts and networks that mean it harm, all on loopback.
 //!
-//! `PINHOLE_FULL=1` runs the counts of the test plan; without it they are reduced to what a small machine does in seconds.
+//! `PINHOLE_FULL=1` runs the counts of the test plan; without it they are reduced to what a small
+//! machine does in seconds.
 
 #[allow(dead_code, reason = "each test target uses its own part")]
 #[path = "../harness/mod.rs"]

@@ -43,7 +43,13 @@ impl Giver {
         there.run(["take", &self.code, "-o", "."]).expect(0);
         assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
         let giver = self.running.end().expect(0);
-        assert_eq!((giver.all("delivered").len(), giver.lines.iter().filter(|line| line.contains("\"connected\"")).count()), (1, 1));
+        assert_eq!(
+            (
+                giver.all("delivered").len(),
+                giver.lines.iter().filter(|line| line.contains("\"connected\"")).count()
+            ),
+            (1, 1)
+        );
     }
 }
 
@@ -68,7 +74,8 @@ fn flip(bit: usize) -> impl Fn(&mut Vec<u8>) + Clone + Send {
     move |bytes| bytes[bit / 8] ^= 1 << (bit % 8)
 }
 
-/// Where message 1 and 2 hold what (SPEC 3.4), their headers counted. The host's hello has its commitment and its number of words besides.
+/// Where message 1 and 2 hold what (SPEC 3.4), their headers counted. The host's hello has its
+/// commitment and its number of words besides.
 const HELLO_HOST: usize = HELLO_JOINER + 33;
 const HELLO_JOINER: usize = 31;
 const MESSAGE_1: usize = 3 + HELLO_HOST + 33;
@@ -84,7 +91,11 @@ fn a_flipped_bit_in_message_1_gives_nothing_to_anybody_and_is_no_guess() {
         let taker = giver.take(only(At::Hello, flip(bit)));
         // The last byte of the hello is the number of words.
         let expected: &[i32] = if bit / 8 == 2 + HELLO_HOST { &[2] } else { &[5, 6] };
-        assert!(taker.status.code().is_some_and(|status| expected.contains(&status)), "bit {bit}: {:#?}", taker.lines);
+        assert!(
+            taker.status.code().is_some_and(|status| expected.contains(&status)),
+            "bit {bit}: {:#?}",
+            taker.lines
+        );
     }
     giver.still_gives();
 }
@@ -94,7 +105,10 @@ fn a_flipped_bit_in_message_2_gives_nothing_to_anybody() {
     let here = Machine::new();
     let mut giver = Giver::new(&here);
     let mut burned = 0;
-    for bit in bits(0..1, 2).chain(bits(DIGEST, count(usize::MAX, 4))).chain(bits(DIGEST.end..MESSAGE_2, count(usize::MAX, 24))) {
+    for bit in bits(0..1, 2)
+        .chain(bits(DIGEST, count(usize::MAX, 4)))
+        .chain(bits(DIGEST.end..MESSAGE_2, count(usize::MAX, 24)))
+    {
         if burned == 99 {
             giver.still_gives();
             giver = Giver::new(&here);
@@ -126,7 +140,14 @@ fn a_flipped_bit_in_message_3_is_an_impostor_to_the_joiner_and_silence_to_the_ho
         giver.take(only(At::Confirmation, flip(bit))).expect(7);
         // The code is used, nobody was ever heard, and nothing was given.
         let giver = giver.running.end().expect(6);
-        assert!(!giver.lines.iter().any(|line| line.contains("\"connected\"") || line.contains("handshake_failed")), "{:#?}", giver.lines);
+        assert!(
+            !giver
+                .lines
+                .iter()
+                .any(|line| line.contains("\"connected\"") || line.contains("handshake_failed")),
+            "{:#?}",
+            giver.lines
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! What wants out of a folder by way of what is in it already (C1, C3, C4, C8, C9, C16 with `--conflict merge`): links there that lead out,
-//! links that come, and both in turn.
+//! What wants out of a folder by way of what is in it already (C1, C3, C4, C8, C9, C16 with
+//! `--conflict merge`): links there that lead out, links that come, and both in turn.
 
 use crate::harness::content::tree;
 use crate::harness::{Ended, Machine};
@@ -10,16 +10,27 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn link(path: &[&str], target: &str) -> Entry {
-    Entry { size: None, kind: EntryKind::Link, target: Some(PeerName::new(target.as_bytes().to_vec())), ..entry(path, Some(0)) }
+    Entry {
+        size: None,
+        kind: EntryKind::Link,
+        target: Some(PeerName::new(target.as_bytes().to_vec())),
+        ..entry(path, Some(0))
+    }
 }
 
-/// Sends a folder `t` with these entries, all of them empty, to a taker that has `args` and in whose folder `prepare` has made something.
+/// Sends a folder `t` with these entries, all of them empty, to a taker that has `args` and in
+/// whose folder `prepare` has made something.
 fn send(args: &[&str], entries: Vec<Entry>, prepare: impl FnOnce(&Machine)) -> (Ended, Machine) {
     send_while(args, entries, prepare, |_| ())
 }
 
 /// The same; `meanwhile` begins once the folder has been accepted.
-fn send_while(args: &[&str], entries: Vec<Entry>, prepare: impl FnOnce(&Machine), meanwhile: impl FnOnce(&Machine)) -> (Ended, Machine) {
+fn send_while(
+    args: &[&str],
+    entries: Vec<Entry>,
+    prepare: impl FnOnce(&Machine),
+    meanwhile: impl FnOnce(&Machine),
+) -> (Ended, Machine) {
     let mut sender = Sender::with(&[&["--conflict", "merge"], args].concat());
     prepare(&sender.there);
     let entries: Vec<Entry> = [entry(&["t"], None)].into_iter().chain(entries).collect();
@@ -30,7 +41,8 @@ fn send_while(args: &[&str], entries: Vec<Entry>, prepare: impl FnOnce(&Machine)
     sender.entries(0, entries);
     sender.registered(1);
     sender.peer.say(&Message::End { item: ITEM, entries: count, bytes: 0, differences: None });
-    let result = sender.peer.until(|message| matches!(message, Message::Result { .. }).then_some(()));
+    let result =
+        sender.peer.until(|message| matches!(message, Message::Result { .. }).then_some(()));
     assert!(result.is_some(), "no result");
     sender.peer.say(&Message::Leave { reason: Reason::Done });
     sender.peer.hear_out();
@@ -64,8 +76,12 @@ fn links_that_are_there_are_neither_followed_nor_replaced() {
         let (taker, there) = send(links, entries, |there| {
             canary(there);
             fs::create_dir_all(there.path("t/in")).unwrap();
-            for (name, target) in [("t/out", "../../canary"), ("t/in/out", "../../../canary/d"), ("t/f", "../../canary/f"), ("t/up", "..")]
-            {
+            for (name, target) in [
+                ("t/out", "../../canary"),
+                ("t/in/out", "../../../canary/d"),
+                ("t/f", "../../canary/f"),
+                ("t/up", ".."),
+            ] {
                 symlink(target, there.path(name)).unwrap();
             }
             symlink(there.path("../canary/.bashrc"), there.path("t/rc")).unwrap();
@@ -128,7 +144,8 @@ impl Drop for Stopped<'_> {
     }
 }
 
-/// Another process of the same user swaps what is there for links that lead outside, while it is joined.
+/// Another process of the same user swaps what is there for links that lead outside, while it is
+/// joined.
 #[test]
 fn what_is_swapped_for_links_meanwhile_leads_nothing_outside() {
     for _ in 0..crate::count(200, 6) {
@@ -142,7 +159,9 @@ fn what_is_swapped_for_links_meanwhile_leads_nothing_outside() {
             let stopped = Stopped(&stop);
             let prepare = |there: &Machine| {
                 canary(there);
-                (0..4).for_each(|number| fs::create_dir_all(there.path("t").join(number.to_string())).unwrap());
+                (0..4).for_each(|number| {
+                    fs::create_dir_all(there.path("t").join(number.to_string())).unwrap()
+                });
             };
             let swap = |there: &Machine| {
                 let (root, stop) = (there.path("t"), &stop);

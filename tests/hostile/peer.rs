@@ -1,5 +1,5 @@
-//! A peer of ours that can do everything the protocol can, and everything it forbids: the handshake in single steps, then records with
-//! whatever content a test wants.
+//! A peer of ours that can do everything the protocol can, and everything it forbids: the handshake
+//! in single steps, then records with whatever content a test wants.
 
 use crate::harness::PATIENCE;
 use minicbor::Encode;
@@ -96,7 +96,10 @@ impl Ready {
     pub fn join(mut self) -> Peer {
         self.socket.write_all(&self.message2).unwrap();
         let message3 = read_frame(&mut self.socket).unwrap();
-        Peer::new(self.socket, self.tagged.finish(&frame(&message3)).unwrap_or_else(|error| panic!("{error:?}")))
+        Peer::new(
+            self.socket,
+            self.tagged.finish(&frame(&message3)).unwrap_or_else(|error| panic!("{error:?}")),
+        )
     }
 }
 
@@ -138,7 +141,9 @@ impl FakeHost {
         let (pending, message1) = judge.begin(&mut OsRng);
         socket.write_all(&message1).unwrap();
         let message2 = read_frame(&mut socket).unwrap();
-        let Verdict::Confirmed { confirmation, established } = judge.judge(pending, &frame(&message2)) else {
+        let Verdict::Confirmed { confirmation, established } =
+            judge.judge(pending, &frame(&message2))
+        else {
             panic!("the joiner's tag is wrong")
         };
         socket.write_all(&confirmation).unwrap();
@@ -170,11 +175,25 @@ impl Peer {
     fn new(socket: TcpStream, established: Established) -> Self {
         let Established { sealer, opener, commitment, .. } = established;
         let nonce = commitment.nonce().copied();
-        Self { socket, sealer, opener, number: 0, assembling: Vec::new(), buffer: RecordBuf::default(), nonce }
+        Self {
+            socket,
+            sealer,
+            opener,
+            number: 0,
+            assembling: Vec::new(),
+            buffer: RecordBuf::default(),
+            nonce,
+        }
     }
 
     fn greeting(&self, want: Want) -> Greeting {
-        Greeting { next: 0, window: WINDOW, want: Some(want), ttl: Some(3600), nonce: self.nonce.map(Into::into) }
+        Greeting {
+            next: 0,
+            window: WINDOW,
+            want: Some(want),
+            ttl: Some(3600),
+            nonce: self.nonce.map(Into::into),
+        }
     }
 
     /// Seals and sends a control record with this body; false if the other side has closed.
@@ -188,15 +207,20 @@ impl Peer {
         self.tell_bytes(&minicbor::to_vec(control).unwrap())
     }
 
-    /// Sends what is, or is like, a message under the next number, in as many pieces as it needs; false if the other side has closed.
+    /// Sends what is, or is like, a message under the next number, in as many pieces as it needs;
+    /// false if the other side has closed.
     pub fn say(&mut self, message: &impl Encode<()>) -> bool {
         let encoded = minicbor::to_vec(message).unwrap();
         let number = self.number;
         self.number += 1;
         let last = encoded.len().div_ceil(60_000);
-        (1..)
-            .zip(encoded.chunks(60_000))
-            .all(|(index, piece)| self.tell(&Control::Fragment { number, last: index == last, bytes: piece.to_vec().into() }))
+        (1..).zip(encoded.chunks(60_000)).all(|(index, piece)| {
+            self.tell(&Control::Fragment {
+                number,
+                last: index == last,
+                bytes: piece.to_vec().into(),
+            })
+        })
     }
 
     /// Sends file bytes; false if the other side has closed.
@@ -223,7 +247,8 @@ impl Peer {
         assert!(self.tell(&Control::Using(greeting)));
     }
 
-    /// The next record, acknowledged if it completes a message; nothing once the other side has closed.
+    /// The next record, acknowledged if it completes a message; nothing once the other side has
+    /// closed.
     pub fn hear(&mut self) -> Option<Said> {
         let mut header = [0; 4];
         self.socket.read_exact(&mut header).ok()?;

@@ -1,7 +1,8 @@
-//! Somebody on the line after the handshake: records are changed, dropped, repeated, swapped, cut (B1, B2, B3).
+//! Somebody on the line after the handshake: records are changed, dropped, repeated, swapped, cut
+//! (B1, B2, B3).
 //!
-//! One link is all there is, so what is found out ends the channel: tampering with exit 7, a cut with exit 6, and never anything under a
-//! final name.
+//! One link is all there is, so what is found out ends the channel: tampering with exit 7, a cut
+//! with exit 6, and never anything under a final name.
 
 use crate::count;
 use crate::harness::{Ended, Machine};
@@ -29,7 +30,8 @@ fn transfer(change: impl Change) -> Transfer {
     let line = Line::new(port(&code), change);
     let taker = there.run(["take", &line.code(&code), "-o", "."]);
     let giver = giver.end();
-    let left: Vec<_> = std::fs::read_dir(there.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(there.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     let arrived = left == ["gift"];
     assert!(arrived || left.is_empty(), "{left:?}");
     assert!(!arrived || std::fs::read(there.path("gift")).unwrap() == content);
@@ -40,7 +42,13 @@ impl Transfer {
     /// Nothing arrived, nobody says so, and each side ends with its status.
     #[track_caller]
     fn failed(self, giver: i32, taker: i32) {
-        assert!(!self.arrived && self.taker.all("file").is_empty() && self.giver.all("delivered").is_empty(), "{:#?}", self.taker.lines);
+        assert!(
+            !self.arrived
+                && self.taker.all("file").is_empty()
+                && self.giver.all("delivered").is_empty(),
+            "{:#?}",
+            self.taker.lines
+        );
         self.taker.expect(taker);
         self.giver.expect(giver);
     }
@@ -49,9 +57,20 @@ impl Transfer {
     #[track_caller]
     fn told_the_truth(self) {
         let (giver, taker) = (self.giver.status.code(), self.taker.status.code());
-        assert!(matches!(giver, Some(0 | 6)) && matches!(taker, Some(0 | 6)), "{giver:?} {taker:?} {:#?}", self.taker.lines);
-        assert!(self.arrived || (giver, taker) == (Some(6), Some(6)), "{giver:?} {taker:?} {:#?}", self.giver.lines);
-        assert!(self.arrived || (self.taker.all("file").is_empty() && self.giver.all("delivered").is_empty()));
+        assert!(
+            matches!(giver, Some(0 | 6)) && matches!(taker, Some(0 | 6)),
+            "{giver:?} {taker:?} {:#?}",
+            self.taker.lines
+        );
+        assert!(
+            self.arrived || (giver, taker) == (Some(6), Some(6)),
+            "{giver:?} {taker:?} {:#?}",
+            self.giver.lines
+        );
+        assert!(
+            self.arrived
+                || (self.taker.all("file").is_empty() && self.giver.all("delivered").is_empty())
+        );
     }
 }
 
@@ -93,10 +112,17 @@ fn harm(to_joiner: bool, number: usize, what: Harm) -> impl Change {
 
 #[test]
 fn a_record_that_is_missing_repeated_moved_or_short_ends_the_channel() {
-    // Without the first record of a direction nothing follows that could fail: that is silence, and ends as such. The taker's next two
-    // are followed by others whatever it receives.
+    // Without the first record of a direction nothing follows that could fail: that is silence, and
+    // ends as such. The taker's next two are followed by others whatever it receives.
     let towards_taker = (1..RECORDS).step_by(RECORDS / count(RECORDS, 3));
-    for what in [Harm::Drop, Harm::Repeat, Harm::Swap, Harm::Truncate(3), Harm::Truncate(20), Harm::Truncate(271)] {
+    for what in [
+        Harm::Drop,
+        Harm::Repeat,
+        Harm::Swap,
+        Harm::Truncate(3),
+        Harm::Truncate(20),
+        Harm::Truncate(271),
+    ] {
         for record in towards_taker.clone() {
             transfer(harm(true, record, what)).failed(6, 7);
         }
@@ -111,10 +137,12 @@ fn a_flipped_bit_ends_the_channel() {
     // The middle of a number's bits: well spread, and the same in every run.
     let mut places = (1_u32..).map(|n| n.wrapping_mul(2_654_435_761) >> 8);
     for _ in 0..count(10_000, 300) {
-        let (record, place) = (places.next().unwrap() as usize % RECORDS, places.next().unwrap() as usize);
+        let (record, place) =
+            (places.next().unwrap() as usize % RECORDS, places.next().unwrap() as usize);
         transfer(move |at, mut bytes: Vec<u8>| {
             if at == At::ToJoiner(record) {
-                // Behind the length, of which a test of its own is made: what is waited for takes its time.
+                // Behind the length, of which a test of its own is made: what is waited for takes
+                // its time.
                 let bit = place % ((bytes.len() - 4) * 8);
                 bytes[4 + bit / 8] ^= 1 << (bit % 8);
             }
@@ -141,7 +169,8 @@ fn a_length_that_no_record_has_ends_the_channel_at_once() {
 fn a_record_of_the_other_direction_does_not_open() {
     let mut said = VecDeque::new();
     transfer(move |at, bytes: Vec<u8>| {
-        // Each direction has its own copy of this: the giver's second record comes instead of its third.
+        // Each direction has its own copy of this: the giver's second record comes instead of its
+        // third.
         if matches!(at, At::ToJoiner(1)) {
             said.push_back(bytes.clone());
         }
@@ -154,7 +183,8 @@ fn a_record_of_the_other_direction_does_not_open() {
 fn a_cut_anywhere_is_never_taken_for_an_end() {
     let ends = count(RECORDS + 16, 8);
     for number in 0..ends {
-        // From the first record to the last words, in both directions; in between, in the middle of a record.
+        // From the first record to the last words, in both directions; in between, in the middle of
+        // a record.
         let record = number * (RECORDS + 8) / ends;
         let cut = move |at, mut bytes: Vec<u8>| match at {
             At::ToJoiner(now) if now == record => {
@@ -166,6 +196,9 @@ fn a_cut_anywhere_is_never_taken_for_an_end() {
         transfer(cut).told_the_truth();
     }
     for record in 0..12 {
-        transfer(move |at, bytes| if at == At::ToHost(record) { Passed::Last(Vec::new()) } else { Passed::On(bytes) }).told_the_truth();
+        transfer(move |at, bytes| {
+            if at == At::ToHost(record) { Passed::Last(Vec::new()) } else { Passed::On(bytes) }
+        })
+        .told_the_truth();
     }
 }

@@ -1,5 +1,6 @@
-//! Relays that swap, replay, reflect, reorder, cross-wire and downgrade, or stand between two sides with words of their own (A5, A6): in
-//! none of it does anything arrive that was not given, and no honest code is burned by a mix-up.
+//! Relays that swap, replay, reflect, reorder, cross-wire and downgrade, or stand between two sides
+//! with words of their own (A5, A6): in none of it does anything arrive that was not given, and no
+//! honest code is burned by a mix-up.
 
 use crate::between::{Between, Client, Passing, Way};
 use crate::count;
@@ -55,12 +56,15 @@ fn once(
 fn a_reflected_message_is_never_taken_for_an_answer() {
     for _ in 0..count(25, 10) {
         // The joiner's own message 2 comes back to it: whoever answers cannot prove anything.
-        let relay = Between::new(once(Client::Joiner, Way::ToRelay, 0, |message2| vec![(Way::ToClient, message2)]));
+        let relay = Between::new(once(Client::Joiner, Way::ToRelay, 0, |message2| {
+            vec![(Way::ToClient, message2)]
+        }));
         let here = Machine::new();
         let (first, code) = giver(&here, &relay, &[]);
         in_vain(&relay, &code).expect(7);
         still_good(first, &relay, &code);
-        // The host's own message 1 comes back to it in place of the joiner's answer: that is no guess.
+        // The host's own message 1 comes back to it in place of the joiner's answer: that is no
+        // guess.
         let mut own = None;
         let relay = Between::new(move |passing: Passing| {
             if passing.is(Client::Host, Way::ToRelay, 0) {
@@ -140,7 +144,10 @@ fn a_replayed_session_tells_nobody_anything() {
         }
         let mut tape = tape.lock().unwrap();
         if *playing.lock().unwrap() {
-            return tape.get(passing.nth).map(|old| vec![(Way::ToClient, old.clone())]).unwrap_or_default();
+            return tape
+                .get(passing.nth)
+                .map(|old| vec![(Way::ToClient, old.clone())])
+                .unwrap_or_default();
         }
         tape.push(passing.payload.clone());
         passing.on()
@@ -178,11 +185,14 @@ fn records_that_are_swapped_doubled_left_out_or_changed_end_the_channel() {
     for (index, attack) in attacks.into_iter().enumerate() {
         let mut held = Vec::new();
         // To the joiner, message 1, message 3 and the first record pass.
-        let relay = Between::new(move |passing: Passing| match (passing.client, passing.way, passing.nth) {
-            (Client::Joiner, Way::ToClient, 3..) => {
-                attack(&mut held, passing.payload).into_iter().map(|record| (Way::ToClient, record)).collect()
+        let relay = Between::new(move |passing: Passing| {
+            match (passing.client, passing.way, passing.nth) {
+                (Client::Joiner, Way::ToClient, 3..) => attack(&mut held, passing.payload)
+                    .into_iter()
+                    .map(|record| (Way::ToClient, record))
+                    .collect(),
+                _ => passing.on(),
             }
-            _ => passing.on(),
         });
         let here = Machine::new();
         let (giver, code) = giver(&here, &relay, &[]);
@@ -214,7 +224,8 @@ fn the_three_messages_in_another_order_are_an_impostors() {
 
 #[test]
 fn a_downgrade_in_either_hello_is_found_out() {
-    /// Where a hello begins, after kind and length, in message 2 also after the digest; and its length, a host's with its commitment and its number of words.
+    /// Where a hello begins, after kind and length, in message 2 also after the digest; and its
+    /// length, a host's with its commitment and its number of words.
     const HELLO: [(usize, usize); 2] = [(3, 64), (35, 31)];
     let edits: [fn(&mut Vec<u8>); 4] = [
         // A capability struck or added, a version added before or behind ours, a field of tomorrow.
@@ -235,7 +246,9 @@ fn a_downgrade_in_either_hello_is_found_out() {
                 message
             };
             let way = [Way::ToClient, Way::ToRelay][side];
-            let relay = Between::new(once(Client::Joiner, way, 0, move |message| vec![(way, edited(message))]));
+            let relay = Between::new(once(Client::Joiner, way, 0, move |message| {
+                vec![(way, edited(message))]
+            }));
             let here = Machine::new();
             let (giver, code) = giver(&here, &relay, &[]);
             if side == 0 {
@@ -266,13 +279,18 @@ fn a_relay_in_between_with_guessed_words_has_one_guess_at_each_side() {
             // To the host it is a joiner with the same words.
             let (nameplate, password) = split();
             let (frame, _) = Frame::parse(&passing.payload).unwrap().unwrap();
-            let Ok((_, message2)) = Joiner::new(password, nameplate).confirm(&frame, &mut OsRng) else { panic!("message 1 is no good") };
+            let Ok((_, message2)) = Joiner::new(password, nameplate).confirm(&frame, &mut OsRng)
+            else {
+                panic!("message 1 is no good")
+            };
             return vec![(Way::ToClient, message1), (Way::ToRelay, message2)];
         }
         if passing.is(Client::Joiner, Way::ToRelay, 0) {
             let (own, pending) = judge.lock().unwrap().take().unwrap();
             let (frame, _) = Frame::parse(&passing.payload).unwrap().unwrap();
-            let Verdict::Burned { refusal } = own.judge(pending, &frame) else { panic!("it guessed the words") };
+            let Verdict::Burned { refusal } = own.judge(pending, &frame) else {
+                panic!("it guessed the words")
+            };
             return vec![(Way::ToClient, refusal)];
         }
         passing.on()

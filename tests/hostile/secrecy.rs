@@ -1,4 +1,5 @@
-//! A secret and the words of its code are nowhere but where they belong: no output, no process list, no environment, no other file (C10).
+//! A secret and the words of its code are nowhere but where they belong: no output, no process
+//! list, no environment, no other file (C10).
 
 use crate::harness::{Ended, Machine, Running};
 use crate::line::{At, Line, Passed};
@@ -13,13 +14,15 @@ const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
 /// What `ps` and the like can see of a process.
 fn seen_from_outside(process: &Running) -> (String, String) {
     // A process that has just ended shows nothing any more.
-    let shown = |name: &str| std::fs::read(format!("/proc/{}/{name}", process.child.id())).unwrap_or_default();
+    let shown = |name: &str| {
+        std::fs::read(format!("/proc/{}/{name}", process.child.id())).unwrap_or_default()
+    };
     let read = |name: &str| String::from_utf8_lossy(&shown(name)).into_owned();
     (read("cmdline"), read("environ"))
 }
 
-/// The words of a code that can be looked for: long enough not to be part of another word, and not among those that the program says
-/// anyway ("already" and "answer" are in the list).
+/// The words of a code that can be looked for: long enough not to be part of another word, and not
+/// among those that the program says anyway ("already" and "answer" are in the list).
 fn words<'a>(code: &'a str, ordinary: &str) -> impl Iterator<Item = &'a str> {
     let ordinary = ordinary.to_lowercase();
     code.split('-').skip(1).filter(move |word| word.len() >= 5 && !ordinary.contains(word))
@@ -52,7 +55,8 @@ fn without(text: &str, hidden: &[&str]) {
     }
 }
 
-/// Everything that a process said, without the three fields of its own `channel` event that are there to show the code.
+/// Everything that a process said, without the three fields of its own `channel` event that are
+/// there to show the code.
 fn said(ended: &Ended) -> String {
     let lines = ended.lines.iter().map(|line| {
         let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.clone() };
@@ -108,8 +112,11 @@ fn a_secret_is_in_its_file_and_nowhere_else() {
         let (taker, giver) = (taker.end().expect(0), giver.end().expect(0));
         without(&said(&giver), &hidden);
         without(&said(&taker), &hidden);
-        let found: Vec<_> =
-            tree(&there).into_iter().map(|path| there.dir().parent().unwrap().join(path)).filter(|path| path.is_file()).collect();
+        let found: Vec<_> = tree(&there)
+            .into_iter()
+            .map(|path| there.dir().parent().unwrap().join(path))
+            .filter(|path| path.is_file())
+            .collect();
         let [file] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(std::fs::read_to_string(file).unwrap(), SECRET);
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -149,7 +156,8 @@ fn a_wrong_code_is_not_repeated_to_anybody() {
     let mut giver = talkative(&here, &["give", "--secret-file", "token"]);
     let code = giver.code();
     let wrong = wrong(&code);
-    let hidden: Vec<_> = words(&code, &ordinary).chain(words(&wrong, &ordinary)).chain([SECRET]).collect();
+    let hidden: Vec<_> =
+        words(&code, &ordinary).chain(words(&wrong, &ordinary)).chain([SECRET]).collect();
     let taker = talkative(&there, &["take", &wrong]).end().expect(3);
     let giver = giver.end().expect(3);
     without(&said(&giver), &hidden);

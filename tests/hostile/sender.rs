@@ -1,11 +1,15 @@
-//! A giver of ours against the real `take`: it knows the code, hosts, and sends what nobody should. However that goes, the taker ends with
-//! the right status, keeps its memory, and leaves nothing behind.
+//! A giver of ours against the real `take`: it knows the code, hosts, and sends what nobody should.
+//! However that goes, the taker ends with the right status, keeps its memory, and leaves nothing
+//! behind.
 
 use crate::harness::disk::Disk;
 use crate::harness::{Machine, Running};
 use crate::peer::{FakeHost, Peer, Said};
 use pinhole_protocol::records::ChunkHead;
-use pinhole_protocol::wire::{Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerName, PeerText, Want};
+use pinhole_protocol::wire::{
+    Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerName, PeerText,
+    Want,
+};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -46,11 +50,19 @@ impl Sender {
 
     pub fn offer(&mut self, items: Vec<Item>, bytes: u64, entries: u32, counted: bool) {
         self.said = Places::of(&items);
-        self.peer.say(&Message::Offer(Offer { item: ITEM, items, bytes, entries, counted, allocated: None }));
+        self.peer.say(&Message::Offer(Offer {
+            item: ITEM,
+            items,
+            bytes,
+            entries,
+            counted,
+            allocated: None,
+        }));
     }
 
     pub fn accepted(&mut self) {
-        let accepted = self.peer.until(|message| matches!(message, Message::Accept { .. }).then_some(()));
+        let accepted =
+            self.peer.until(|message| matches!(message, Message::Accept { .. }).then_some(()));
         assert!(accepted.is_some(), "not accepted");
     }
 
@@ -62,14 +74,18 @@ impl Sender {
 
     /// Waits until so many parts are registered, so that their chunks are wanted.
     pub fn registered(&mut self, wanted: u32) {
-        while !matches!(self.peer.hear().expect("closed"), Said::Control(Control::Credit { parts, .. }) if parts >= wanted) {}
+        while !matches!(self.peer.hear().expect("closed"), Said::Control(Control::Credit { parts, .. }) if parts >= wanted)
+        {
+        }
     }
 
     /// The same where it may refuse instead: true if they are registered.
     pub fn registered_or_refused(&mut self, wanted: u32) -> bool {
         loop {
             match self.peer.hear() {
-                Some(Said::Control(Control::Credit { parts, .. })) if parts >= wanted => return true,
+                Some(Said::Control(Control::Credit { parts, .. })) if parts >= wanted => {
+                    return true;
+                }
                 Some(Said::Control(Control::Fragment { .. })) | None => return false,
                 Some(_) => {}
             }
@@ -90,7 +106,8 @@ impl Sender {
         self.peer.chunk(ChunkHead { transfer: ITEM, entry, offset }, &vec![7; length]);
     }
 
-    /// The taker ends with this status and has kept to its memory; nothing is where it was to go, or anywhere else.
+    /// The taker ends with this status and has kept to its memory; nothing is where it was to go,
+    /// or anywhere else.
     #[track_caller]
     pub fn ends(self, exit: i32) {
         self.ends_with_one_of(&[exit]);
@@ -104,7 +121,12 @@ impl Sender {
         within_memory(&self.taker);
         drop(self.peer);
         let taker = self.taker.end();
-        assert!(taker.status.code().is_some_and(|exit| exits.contains(&exit)), "{:?} {:#?}", taker.status, taker.lines);
+        assert!(
+            taker.status.code().is_some_and(|exit| exits.contains(&exit)),
+            "{:?} {:#?}",
+            taker.status,
+            taker.lines
+        );
         assert!(taker.all("file").is_empty(), "{:#?}", taker.lines);
         assert_eq!(tree(&self.there), Vec::<String>::new());
     }
@@ -123,8 +145,8 @@ pub fn within_memory(process: &Running) {
     assert!(peak < 64 << 10, "{} MiB", peak >> 10);
 }
 
-/// Every file and folder of the machine, its home included, by its path from the machine's root; not the two that it begins with, nor the
-/// folders that its sessions were found in while they ran.
+/// Every file and folder of the machine, its home included, by its path from the machine's root;
+/// not the two that it begins with, nor the folders that its sessions were found in while they ran.
 pub fn tree(machine: &Machine) -> Vec<String> {
     fn walk(root: &Path, dir: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(dir).unwrap() {
@@ -138,7 +160,8 @@ pub fn tree(machine: &Machine) -> Vec<String> {
     let (work, mut found) = (machine.dir(), Vec::new());
     let root = work.parent().unwrap();
     walk(root, root, &mut found);
-    let expected = ["work", "home", "home/.local", "home/.local/state", "home/.local/state/pinhole"];
+    let expected =
+        ["work", "home", "home/.local", "home/.local/state", "home/.local/state/pinhole"];
     found.retain(|path| !expected.contains(&path.as_str()));
     found
 }
@@ -170,10 +193,14 @@ pub struct Places {
 
 impl Places {
     pub fn of(items: &[Item]) -> Self {
-        Self { items: items.iter().map(|item| item.bytes().to_vec()).collect(), folders: HashMap::new() }
+        Self {
+            items: items.iter().map(|item| item.bytes().to_vec()).collect(),
+            folders: HashMap::new(),
+        }
     }
 
-    /// Entries of [`entry`] from number `first` on, as they are said; in a folder or an item that does not exist where that was not said.
+    /// Entries of [`entry`] from number `first` on, as they are said; in a folder or an item that
+    /// does not exist where that was not said.
     pub fn placed(&mut self, first: u32, entries: Vec<Entry>) -> Vec<Entry> {
         let place = |(number, entry): (u32, Entry)| {
             let path = entry.name.clone().unwrap().raw().to_vec();
@@ -183,11 +210,20 @@ impl Places {
             match path.iter().rposition(|byte| *byte == BETWEEN) {
                 None => {
                     let place = self.items.iter().position(|item| *item == path);
-                    Entry { item: Some(place.map_or(u32::MAX, |place| place as u32)), folder: None, name: None, ..entry }
+                    Entry {
+                        item: Some(place.map_or(u32::MAX, |place| place as u32)),
+                        folder: None,
+                        name: None,
+                        ..entry
+                    }
                 }
                 Some(at) => {
                     let folder = self.folders.get(&path[..at]).copied();
-                    Entry { folder: Some(folder.unwrap_or(u32::MAX)), name: Some(PeerName::new(path[at + 1..].to_vec())), ..entry }
+                    Entry {
+                        folder: Some(folder.unwrap_or(u32::MAX)),
+                        name: Some(PeerName::new(path[at + 1..].to_vec())),
+                        ..entry
+                    }
                 }
             }
         };

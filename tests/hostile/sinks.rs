@@ -1,5 +1,5 @@
-//! Where a secret can be read while it is handed over: for each source and each place, every output, every file, and what the system
-//! shows of both processes (C10).
+//! Where a secret can be read while it is handed over: for each source and each place, every
+//! output, every file, and what the system shows of both processes (C10).
 
 use crate::count;
 use crate::harness::{Machine, Running};
@@ -10,29 +10,42 @@ use std::process::Stdio;
 
 const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
 
-/// The looks at a folder by which the last visit is longer than the first: as long as all takes, and longer.
+/// The looks at a folder by which the last visit is longer than the first: as long as all takes,
+/// and longer.
 const STEPS: usize = 100_000;
 
-/// The files of a machine, its home included, that have these bytes in their content or name, by their paths from the machine's root.
+/// The files of a machine, its home included, that have these bytes in their content or name, by
+/// their paths from the machine's root.
 fn holding(machine: &Machine, value: &str) -> BTreeSet<String> {
     let root = machine.dir().parent().unwrap().to_owned();
     let has = |bytes: &[u8]| bytes.windows(value.len()).any(|window| window == value.as_bytes());
     // Reading a pipe would wait for its writer.
-    let content = |path: &Path| if path.is_file() { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+    let content = |path: &Path| {
+        if path.is_file() { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
+    };
     let holds = |path: &String| has(path.as_bytes()) || has(&content(&root.join(path)));
     tree(machine).into_iter().filter(holds).collect()
 }
 
-/// What everybody, or the same user, can read of a process: its command line, its environment, and the files that it has open.
+/// What everybody, or the same user, can read of a process: its command line, its environment, and
+/// the files that it has open.
 fn shown(pid: u32) -> Vec<(String, Vec<u8>)> {
     let process = PathBuf::from(format!("/proc/{pid}"));
-    let mut all: Vec<_> =
-        ["cmdline", "environ"].map(|name| (name.to_owned(), std::fs::read(process.join(name)).unwrap_or_default())).into();
+    let mut all: Vec<_> = ["cmdline", "environ"]
+        .map(|name| (name.to_owned(), std::fs::read(process.join(name)).unwrap_or_default()))
+        .into();
     for entry in std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
         let target = std::fs::read_link(entry.path()).unwrap_or_default();
         // A pipe or socket cannot be looked into without taking from it.
-        let content = if is_plain(&target) { std::fs::read(entry.path()).unwrap_or_default() } else { Vec::new() };
-        all.push((format!("fd {}", target.display()), [target.as_os_str().as_encoded_bytes(), &content].concat()));
+        let content = if is_plain(&target) {
+            std::fs::read(entry.path()).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        all.push((
+            format!("fd {}", target.display()),
+            [target.as_os_str().as_encoded_bytes(), &content].concat(),
+        ));
     }
     all
 }
@@ -44,11 +57,15 @@ fn is_plain(target: &Path) -> bool {
 #[track_caller]
 fn nowhere(process: &Running, but: &str) {
     for (place, content) in shown(process.child.id()) {
-        assert!(place == but || !String::from_utf8_lossy(&content).contains(SECRET), "the secret is in {place}");
+        assert!(
+            place == but || !String::from_utf8_lossy(&content).contains(SECRET),
+            "the secret is in {place}"
+        );
     }
 }
 
-/// A giver of the secret from this source, and the place of `/proc` in which its own user has put it.
+/// A giver of the secret from this source, and the place of `/proc` in which its own user has put
+/// it.
 fn giver(here: &Machine, source: &str) -> (Running, &'static str) {
     let mut command = here.command(["give"]);
     command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
@@ -74,7 +91,8 @@ fn giver(here: &Machine, source: &str) -> (Running, &'static str) {
 
 #[test]
 fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
-    // What the program does beside storing it: it waits until the test has looked at the taker, and shows what it has open itself.
+    // What the program does beside storing it: it waits until the test has looked at the taker, and
+    // shows what it has open itself.
     let exec = "read -r go < gate; ls -l /proc/$$/fd >&2; cat > exec; printf %s \"$TOKEN\" >> exec";
     for source in ["file", "variable", "input"] {
         for (args, place) in [
@@ -104,33 +122,62 @@ fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
             }
             std::fs::remove_file(&gate).unwrap();
             let (taker, giver) = (taker.end(), giver.end());
-            assert_eq!((taker.status.code(), giver.status.code()), (Some(0), Some(0)), "{:#?} {:#?}", taker.lines, taker.errors);
-            assert!(!taker.everything().contains(SECRET) && !giver.everything().contains(SECRET), "{source} {args:?}");
+            assert_eq!(
+                (taker.status.code(), giver.status.code()),
+                (Some(0), Some(0)),
+                "{:#?} {:#?}",
+                taker.lines,
+                taker.errors
+            );
+            assert!(
+                !taker.everything().contains(SECRET) && !giver.everything().contains(SECRET),
+                "{source} {args:?}"
+            );
             // The program has not the connection to the peer.
-            assert!(!taker.errors.iter().any(|line| line.contains("socket:")), "{:#?}", taker.errors);
+            assert!(
+                !taker.errors.iter().any(|line| line.contains("socket:")),
+                "{:#?}",
+                taker.errors
+            );
 
             let found = holding(&there, SECRET);
             let event = &taker.one("secret");
             let expected = match event["saved_to"].as_str() {
-                Some(path) => there.path(path).strip_prefix(there.dir().parent().unwrap()).unwrap().to_str().unwrap().to_owned(),
+                Some(path) => there
+                    .path(path)
+                    .strip_prefix(there.dir().parent().unwrap())
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
                 None => place.to_owned(),
             };
             assert_eq!(found, BTreeSet::from([expected.clone()]), "{source} {args:?}");
             assert!(place.is_empty() || expected == place, "{expected}");
-            let own = if source == "file" { BTreeSet::from(["work/token".to_owned()]) } else { BTreeSet::new() };
+            let own = if source == "file" {
+                BTreeSet::from(["work/token".to_owned()])
+            } else {
+                BTreeSet::new()
+            };
             assert_eq!(holding(&here, SECRET), own, "{source} {args:?}");
         }
     }
 }
 
-/// What everybody, or the same user, can read of every process of this machine, as far as this value is in it: its command line or its
-/// environment.
+/// What everybody, or the same user, can read of every process of this machine, as far as this
+/// value is in it: its command line or its environment.
 fn processes_with(value: &str) -> Vec<(u32, &'static str)> {
-    let all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let all = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let has = |pid: u32, place: &str| {
-        std::fs::read(format!("/proc/{pid}/{place}")).is_ok_and(|seen| String::from_utf8_lossy(&seen).contains(value))
+        std::fs::read(format!("/proc/{pid}/{place}"))
+            .is_ok_and(|seen| String::from_utf8_lossy(&seen).contains(value))
     };
-    all.flat_map(|pid| ["cmdline", "environ"].map(|place| (pid, place))).filter(|(pid, place)| has(*pid, place)).collect()
+    all.flat_map(|pid| ["cmdline", "environ"].map(|place| (pid, place)))
+        .filter(|(pid, place)| has(*pid, place))
+        .collect()
 }
 
 #[test]
@@ -159,7 +206,11 @@ fn a_secret_that_is_held_is_in_memory_and_then_where_it_was_taken_to() {
         let told = start(&here, &["receive"]).end().expect(0);
         assert_eq!(told.one("secret")["stored"], "held");
         assert!(holding(&here, HELD).is_empty());
-        let open = |process: &Running| shown(process.child.id()).iter().any(|(_, seen)| String::from_utf8_lossy(seen).contains(HELD));
+        let open = |process: &Running| {
+            shown(process.child.id())
+                .iter()
+                .any(|(_, seen)| String::from_utf8_lossy(seen).contains(HELD))
+        };
         assert!(!open(&host) && !open(&peer) && processes_with(HELD).is_empty());
 
         let gate = here.path("gate");
@@ -196,10 +247,12 @@ fn a_taker_that_is_killed_leaves_no_copy() {
         here.write("token", &long);
         let mut giver = here.start(["give", "--secret-file", "token"]);
         let code = giver.code();
-        let args: &[&str] = if visit % 2 == 0 { &["--secret-to-file", "mine"] } else { &["-o", "."] };
+        let args: &[&str] =
+            if visit % 2 == 0 { &["--secret-to-file", "mine"] } else { &["-o", "."] };
         let mut taker = there.start([&["take", &code], args].concat());
         taker.until("status", "connected");
-        // Not at once, so that it is killed at each step of what it does: the number of visits to the disk stands for the time.
+        // Not at once, so that it is killed at each step of what it does: the number of visits to
+        // the disk stands for the time.
         for _ in 0..visit * STEPS / visits {
             std::fs::read_dir(there.dir()).unwrap().for_each(drop);
         }

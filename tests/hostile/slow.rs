@@ -1,4 +1,5 @@
-//! A peer that keeps to the rules and reads late: it is waited for, and what piles up meanwhile is bounded (SPEC 6.4).
+//! A peer that keeps to the rules and reads late: it is waited for, and what piles up meanwhile is
+//! bounded (SPEC 6.4).
 
 use crate::count;
 use crate::harness::socket::{send, socket};
@@ -20,7 +21,8 @@ fn channel(here: &Machine, args: &[&str]) -> (Running, Peer) {
 
 /// Says goodbye once the other side has.
 fn part(peer: &mut Peer) {
-    peer.until(|message| matches!(message, Message::Leave { reason: Reason::Done }).then_some(())).expect("no goodbye");
+    peer.until(|message| matches!(message, Message::Leave { reason: Reason::Done }).then_some(()))
+        .expect("no goodbye");
     peer.say(&Message::Leave { reason: Reason::Done });
     while peer.hear().is_some() {}
 }
@@ -35,10 +37,14 @@ fn texts_both_ways_wait_for_a_peer_that_reads_after_it_has_said_everything() {
         let feeding = threads.spawn(|| {
             let all: Vec<String> = (0..texts).map(|number| format!("ours {number}")).collect();
             for some in all.chunks(64) {
-                assert_eq!(send(&socket, some, Some(0)).last().unwrap(), &serde_json::json!({ "done": { "more": false } }));
+                assert_eq!(
+                    send(&socket, some, Some(0)).last().unwrap(),
+                    &serde_json::json!({ "done": { "more": false } })
+                );
             }
         });
-        let text = |number| Message::Text { item: ItemId(number), body: format!("theirs {number}") };
+        let text =
+            |number| Message::Text { item: ItemId(number), body: format!("theirs {number}") };
         let cut = (1..=u32::try_from(texts).unwrap()).find(|number| !peer.say(&text(*number)));
         feeding.join().unwrap();
         cut
@@ -48,10 +54,17 @@ fn texts_both_ways_wait_for_a_peer_that_reads_after_it_has_said_everything() {
     }
     let (mut delivered, mut came) = (0, 0);
     while delivered < texts || came < texts {
-        match peer.message().unwrap_or_else(|| panic!("cut after {delivered} results and {came} texts")) {
+        match peer
+            .message()
+            .unwrap_or_else(|| panic!("cut after {delivered} results and {came} texts"))
+        {
             Message::Result { item, failed, .. } => {
                 delivered += 1;
-                assert_eq!((item.0 as usize, failed), (delivered, None), "in the order in which they were sent");
+                assert_eq!(
+                    (item.0 as usize, failed),
+                    (delivered, None),
+                    "in the order in which they were sent"
+                );
             }
             Message::Text { item, ref body } => {
                 assert_eq!(*body, format!("ours {came}"));
@@ -71,7 +84,11 @@ fn texts_both_ways_wait_for_a_peer_that_reads_after_it_has_said_everything() {
 #[test]
 fn credit_a_byte_at_a_time_is_served_however_late_its_receiver_reads() {
     let (steps, size, here) = (20_000, 3_500_000, Machine::new());
-    std::io::copy(&mut std::io::repeat(7).take(size), &mut std::fs::File::create(here.path("gift")).unwrap()).unwrap();
+    std::io::copy(
+        &mut std::io::repeat(7).take(size),
+        &mut std::fs::File::create(here.path("gift")).unwrap(),
+    )
+    .unwrap();
     let mut giver = here.start(["give", "gift"]);
     let mut peer = Ready::dial(1, &giver.code()).unwrap().join();
     peer.answer_use(Want::Take);
@@ -80,10 +97,16 @@ fn credit_a_byte_at_a_time_is_served_however_late_its_receiver_reads() {
     peer.until(|message| matches!(message, Message::Entries(_)).then_some(())).expect("no entries");
     // The first fills what the kernel holds.
     for limit in size - steps..=size {
-        assert!(peer.tell(&Control::Credit { transfer: ITEM, limit, parts: 1, written: Vec::new() }), "cut at {limit}");
+        assert!(
+            peer.tell(&Control::Credit { transfer: ITEM, limit, parts: 1, written: Vec::new() }),
+            "cut at {limit}"
+        );
     }
     let mut records = 0;
-    while !matches!(peer.hear().expect("cut before the end"), Said::Control(Control::Fragment { .. })) {
+    while !matches!(
+        peer.hear().expect("cut before the end"),
+        Said::Control(Control::Fragment { .. })
+    ) {
         records += 1;
         // A sign of life now and then, as the rules want it.
         assert!(records % 100 > 0 || peer.tell(&Control::Heartbeat { work: false }));

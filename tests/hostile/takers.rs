@@ -1,4 +1,5 @@
-//! Somebody who knows the code and takes what nobody should: results that cannot be, credit for everything, goodbyes too early (B7, B14).
+//! Somebody who knows the code and takes what nobody should: results that cannot be, credit for
+//! everything, goodbyes too early (B7, B14).
 //!
 //! The real `give` must never say that it delivered what it did not.
 
@@ -19,7 +20,11 @@ impl Taker {
     fn new(size: u64) -> Self {
         let here = Machine::new();
         // Bytes and no hole, which would be said at once.
-        std::io::copy(&mut std::io::repeat(7).take(size), &mut std::fs::File::create(here.path("gift")).unwrap()).unwrap();
+        std::io::copy(
+            &mut std::io::repeat(7).take(size),
+            &mut std::fs::File::create(here.path("gift")).unwrap(),
+        )
+        .unwrap();
         let mut giver = here.start(["give", "gift"]);
         let mut peer = Ready::dial(1, &giver.code()).unwrap().join();
         peer.answer_use(Want::Take);
@@ -32,7 +37,8 @@ impl Taker {
         self.peer.say(&Message::Accept { item: ITEM });
     }
 
-    /// The giver ends with this status, having kept to its memory, and says of nothing that it was delivered.
+    /// The giver ends with this status, having kept to its memory, and says of nothing that it was
+    /// delivered.
     #[track_caller]
     fn ends(mut self, exit: i32) -> Ended {
         self.peer.hear_out();
@@ -73,11 +79,21 @@ fn what_was_never_sent_is_not_acknowledged() {
         },
         |taker| {
             taker.accept();
-            taker.peer.tell(&Control::Credit { transfer: ITEM, limit: 0, parts: 9, written: Vec::new() });
+            taker.peer.tell(&Control::Credit {
+                transfer: ITEM,
+                limit: 0,
+                parts: 9,
+                written: Vec::new(),
+            });
         },
         |taker| {
             taker.accept();
-            taker.peer.tell(&Control::Credit { transfer: ITEM, limit: 0, parts: 0, written: vec![Span { start: 0, end: 1 << 20 }] });
+            taker.peer.tell(&Control::Credit {
+                transfer: ITEM,
+                limit: 0,
+                parts: 0,
+                written: vec![Span { start: 0, end: 1 << 20 }],
+            });
         },
         |taker| assert!(taker.peer.say(&99_u32)),
         |taker| {
@@ -110,7 +126,12 @@ fn credit_for_everything_and_no_reader_fills_no_memory() {
     let mut taker = Taker::new(512 << 20);
     taker.accept();
     taker.peer.until(|message| matches!(message, Message::Entries(_)).then_some(()));
-    taker.peer.tell(&Control::Credit { transfer: ITEM, limit: u64::MAX, parts: 1, written: Vec::new() });
+    taker.peer.tell(&Control::Credit {
+        transfer: ITEM,
+        limit: u64::MAX,
+        parts: 1,
+        written: Vec::new(),
+    });
     // When the first bytes come, the rest presses behind them.
     while !matches!(taker.peer.hear(), Some(crate::peer::Said::Chunk)) {}
     for _ in 0..2000 {

@@ -14,14 +14,19 @@ fn text(body: &str) -> impl Encode<()> {
 fn a_message_without_an_end_is_not_gathered() {
     let mut sender = Sender::new();
     for _ in 0..30 {
-        sender.peer.tell(&Control::Fragment { number: 0, last: false, bytes: vec![0; 60_000].into() });
+        sender.peer.tell(&Control::Fragment {
+            number: 0,
+            last: false,
+            bytes: vec![0; 60_000].into(),
+        });
     }
     sender.ends(7);
 }
 
 #[test]
 fn what_is_nested_beyond_reason_costs_no_stack() {
-    // An unknown key, whose value is to be skipped: arrays in arrays, of known and of unknown length.
+    // An unknown key, whose value is to be skipped: arrays in arrays, of known and of unknown
+    // length.
     for nesting in [0x81, 0x9f] {
         let mut sender = Sender::new();
         let mut body = vec![0x82, 3, 0xa2, 0, 0xf4, 0x18, 99];
@@ -50,7 +55,13 @@ fn whoever_speaks_out_of_turn_is_left() {
         },
         |sender| assert!(sender.peer.tell(&Control::Received { next: 9, window: 0 })),
         |sender| {
-            sender.peer.tell(&Control::Using(Greeting { next: 0, window: 0, want: None, ttl: None, nonce: None }));
+            sender.peer.tell(&Control::Using(Greeting {
+                next: 0,
+                window: 0,
+                want: None,
+                ttl: None,
+                nonce: None,
+            }));
         },
         |sender| {
             sender.peer.say(&text("one"));

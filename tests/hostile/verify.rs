@@ -1,5 +1,6 @@
-//! A host that has the code and speaks while a person still compares the verification words: whatever sink was named, nothing is shown,
-//! stored, run or answered before the yes, and after a no nothing ever is (A16).
+//! A host that has the code and speaks while a person still compares the verification words:
+//! whatever sink was named, nothing is shown, stored, run or answered before the yes, and after a
+//! no nothing ever is (A16).
 
 use crate::harness::Machine;
 use crate::harness::terminal::Terminal;
@@ -21,19 +22,33 @@ const SINKS: [&[&str]; 8] = [
     &["connect", "CODE", "--verify", "--on-message", "--", "sh", "-c", "cat > stored"],
 ];
 
-/// Everything that a host may send unasked, until the other side has acknowledged it; `want` is what it came for.
+/// Everything that a host may send unasked, until the other side has acknowledged it; `want` is
+/// what it came for.
 fn send_all(peer: &mut Peer, want: Want) {
     peer.put_in_use(want);
     peer.say(&Message::Text { item: ItemId(1), body: format!("text {CANARY}") });
-    peer.say(&Message::Secret { item: ItemId(2), label: Some("API_KEY".into()), body: format!("secret {CANARY}").into() });
+    peer.say(&Message::Secret {
+        item: ItemId(2),
+        label: Some("API_KEY".into()),
+        body: format!("secret {CANARY}").into(),
+    });
     let items = vec![file(&format!("file-{CANARY}"), 1)];
-    peer.say(&Message::Offer(Offer { item: ItemId(3), items, bytes: 1, entries: 1, counted: true, allocated: None }));
+    peer.say(&Message::Offer(Offer {
+        item: ItemId(3),
+        items,
+        bytes: 1,
+        entries: 1,
+        counted: true,
+        allocated: None,
+    }));
     peer.say(&Message::Text { item: ItemId(4), body: format!("withdrawn {CANARY}") });
     peer.say(&Message::Cancel { item: ItemId(4), reason: Reason::Interrupted });
     loop {
         match peer.hear().expect("closed") {
             Said::Control(Control::Received { next: 5, .. }) => return,
-            Said::Control(Control::Fragment { .. }) => panic!("something was answered before the words were compared"),
+            Said::Control(Control::Fragment { .. }) => {
+                panic!("something was answered before the words were compared")
+            }
             _ => {}
         }
     }
@@ -43,14 +58,23 @@ fn send_all(peer: &mut Peer, want: Want) {
 fn nothing_of_the_peers_is_told_stored_run_or_answered_before_the_yes() {
     for sink in SINKS {
         let (host, here) = (FakeHost::new(), Machine::new());
-        let mut person = Terminal::start(&here, 100, sink.iter().map(|word| if *word == "CODE" { host.code.as_str() } else { word }));
+        let mut person = Terminal::start(
+            &here,
+            100,
+            sink.iter().map(|word| if *word == "CODE" { host.code.as_str() } else { word }),
+        );
         let mut peer = host.meet();
         send_all(&mut peer, if sink[0] == "take" { Want::Give } else { Want::Both });
         person.see("the same words");
         // There is nothing but the session's socket.
-        let before: Vec<_> = tree(&here).into_iter().filter(|path| !path.contains("/run")).collect();
+        let before: Vec<_> =
+            tree(&here).into_iter().filter(|path| !path.contains("/run")).collect();
         assert!(before.is_empty(), "{sink:?}: {before:?}");
-        assert!(!String::from_utf8_lossy(&person.bytes).contains(CANARY), "{sink:?}: {}", person.screen());
+        assert!(
+            !String::from_utf8_lossy(&person.bytes).contains(CANARY),
+            "{sink:?}: {}",
+            person.screen()
+        );
         person.keys(if sink[0] == "take" { "n\r" } else { "/no\r" });
         let refused = peer.until(|message| match message {
             Message::Leave { reason } => Some(reason),

@@ -1,4 +1,5 @@
-//! What a peer offers and withdraws, again and again: it is gone here too, nobody is asked about it, and memory is bounded (C13).
+//! What a peer offers and withdraws, again and again: it is gone here too, nobody is asked about
+//! it, and memory is bounded (C13).
 //!
 //! At a terminal, with a handler, in an MCP server, and in the background.
 
@@ -31,7 +32,11 @@ fn item(number: usize) -> ItemId {
 }
 
 fn secret(number: usize) -> Message {
-    Message::Secret { item: item(number), label: Some(format!("GONE_{number}")), body: vec![b's'; size()] }
+    Message::Secret {
+        item: item(number),
+        label: Some(format!("GONE_{number}")),
+        body: vec![b's'; size()],
+    }
 }
 
 fn text(number: usize) -> Message {
@@ -41,7 +46,14 @@ fn text(number: usize) -> Message {
 /// Some long names, which are what an offer takes.
 fn offer(number: usize) -> Message {
     let items: Vec<_> = (0..12).map(|one| file(&format!("gone-{number}-{one:0>230}"), 1)).collect();
-    Message::Offer(Offer { item: item(number), items, bytes: 12, entries: 12, counted: true, allocated: None })
+    Message::Offer(Offer {
+        item: item(number),
+        items,
+        bytes: 12,
+        entries: 12,
+        counted: true,
+        allocated: None,
+    })
 }
 
 /// Waits until the other side has received all that was said; false if it has closed.
@@ -94,7 +106,11 @@ fn nobody_is_asked_about_a_secret_that_is_gone() {
     let memory = Watch::start(terminal.child.id());
     withdraw(&mut peer, times(), secret);
     memory.check();
-    peer.say(&Message::Secret { item: item(times() + 1), label: Some("STAYS".into()), body: b"here it is".to_vec() });
+    peer.say(&Message::Secret {
+        item: item(times() + 1),
+        label: Some("STAYS".into()),
+        body: b"here it is".to_vec(),
+    });
     assert!(received(&mut peer));
     // The first was shown before it was withdrawn. What is typed answers it, and no other.
     terminal.see("GONE_1");
@@ -104,8 +120,12 @@ fn nobody_is_asked_about_a_secret_that_is_gone() {
     terminal.keys("show\n");
     terminal.see("here it is");
     let said = String::from_utf8_lossy(&terminal.bytes).into_owned();
-    assert!(!said.contains("GONE_2") && !said.contains(&format!("GONE_{}", times())), "asked about what is gone");
-    peer.until(|message| matches!(message, Message::Result { failed: None, .. }).then_some(())).expect("no result");
+    assert!(
+        !said.contains("GONE_2") && !said.contains(&format!("GONE_{}", times())),
+        "asked about what is gone"
+    );
+    peer.until(|message| matches!(message, Message::Result { failed: None, .. }).then_some(()))
+        .expect("no result");
     peer.say(&Message::Leave { reason: Reason::Done });
     while peer.hear().is_some() {}
     drop(peer);
@@ -120,7 +140,14 @@ fn nobody_is_asked_about_an_offer_that_is_gone() {
     let memory = Watch::start(terminal.child.id());
     withdraw(&mut peer, times(), offer);
     memory.check();
-    let stays = Offer { item: item(times() + 1), items: vec![file("stays", 3)], bytes: 3, entries: 1, counted: true, allocated: None };
+    let stays = Offer {
+        item: item(times() + 1),
+        items: vec![file("stays", 3)],
+        bytes: 3,
+        entries: 1,
+        counted: true,
+        allocated: None,
+    };
     peer.say(&Message::Offer(stays));
     assert!(received(&mut peer));
     terminal.see("Receive into");
@@ -128,7 +155,10 @@ fn nobody_is_asked_about_an_offer_that_is_gone() {
     // It is for the first, and takes no other.
     terminal.see("offers stays");
     terminal.keys("n\n");
-    peer.until(|message| matches!(message, Message::Result { failed: Some(Reason::Declined), .. }).then_some(())).expect("no result");
+    peer.until(|message| {
+        matches!(message, Message::Result { failed: Some(Reason::Declined), .. }).then_some(())
+    })
+    .expect("no result");
     drop(peer);
     assert!(std::fs::read_dir(there.dir()).unwrap().next().is_none());
     terminal.end(6);
@@ -150,8 +180,20 @@ fn reached(gate: &std::path::Path) -> std::fs::File {
 fn no_handler_gets_a_text_that_is_gone() {
     let here = Machine::new();
     let gates = ["first", "stays"].map(|of| gate(&here, of));
-    let script = "text=$(head -c 5); cat > rest; printf %s \"$text\" >> seen; read -r go < gate-$text";
-    let mut host = here.start(["host", "--on-message", "--max-turns", "1000000", "--handler-timeout", "1h", "--", "sh", "-c", script]);
+    let script =
+        "text=$(head -c 5); cat > rest; printf %s \"$text\" >> seen; read -r go < gate-$text";
+    let mut host = here.start([
+        "host",
+        "--on-message",
+        "--max-turns",
+        "1000000",
+        "--handler-timeout",
+        "1h",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
     let memory = Watch::start(host.child.id());
     let mut peer = join(&host.code());
     host.until("status", "connected");
@@ -178,7 +220,10 @@ fn in_a_server(here: &Machine) -> (Running, Peer) {
     let mut server = Running::start(command);
     let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
     let mut request = |id: u64, method: &str, params: Value| {
-        server.feed(format!("{}\n", json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})));
+        server.feed(format!(
+            "{}\n",
+            json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+        ));
         loop {
             let answer: Value = serde_json::from_str(&server.line().expect("it ended")).unwrap();
             if answer["id"] == id {
@@ -188,7 +233,10 @@ fn in_a_server(here: &Machine) -> (Running, Peer) {
     };
     request(1, "initialize", about);
     let opened = request(2, "tools/call", json!({"name": "open", "arguments": {}}));
-    let code = opened["result"]["structuredContent"]["code"].as_str().unwrap_or_else(|| panic!("{opened}")).to_owned();
+    let code = opened["result"]["structuredContent"]["code"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{opened}"))
+        .to_owned();
     (server, join(&code))
 }
 
@@ -198,7 +246,8 @@ fn what_is_gone_fills_no_server_of_an_agents() {
         let here = Machine::new();
         let (server, mut peer) = in_a_server(&here);
         let memory = Watch::start(server.child.id());
-        // What is held for a command is delivered before it is withdrawn, so it takes its part of the window and too much ends the channel.
+        // What is held for a command is delivered before it is withdrawn, so it takes its part of
+        // the window and too much ends the channel.
         let taken = flood(&mut peer, times() / 2, make);
         memory.check();
         assert!(taken || !matches!(make(1), Message::Offer(_)), "cut");
@@ -210,7 +259,11 @@ fn what_is_gone_fills_no_session_in_the_background() {
     for make in [secret, offer, text] {
         let here = Machine::new();
         let hosted = here.run(["host", "--detach"]).expect(0);
-        let code = hosted.all("status").into_iter().find_map(|line| line["code"].as_str().map(str::to_owned)).unwrap();
+        let code = hosted
+            .all("status")
+            .into_iter()
+            .find_map(|line| line["code"].as_str().map(str::to_owned))
+            .unwrap();
         let session = in_background(&here.home())[0];
         let memory = Watch::start(u32::try_from(session.as_raw_nonzero().get()).unwrap());
         let mut peer = join(&code);
@@ -252,7 +305,8 @@ fn goodbye_is_said_once() {
         host.until("status", "connected");
         // It cannot answer the goodbye while a text of its own has no result.
         send(&socket(&here), &["wait".to_owned()], Some(0));
-        peer.until(|message| matches!(message, Message::Text { .. }).then_some(())).expect("no text");
+        peer.until(|message| matches!(message, Message::Text { .. }).then_some(()))
+            .expect("no text");
         peer.say(&Message::Leave { reason: Reason::Done });
         peer.say(&after);
         while peer.hear().is_some() {}

@@ -1,4 +1,5 @@
-//! What a host says to its network: as little as is needed, for as long as the code is good, and never at its own cost.
+//! What a host says to its network: as little as is needed, for as long as the code is good, and
+//! never at its own cost.
 
 use crate::world::{TELLTALE, World, apart, is_goodbye, is_response, number};
 use rustix::process::Signal;
@@ -12,7 +13,8 @@ fn has(message: &[u8], text: &[u8]) -> bool {
     message.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
-/// The instance's name in a response: the label after the first record's name, type, class, TTL and length.
+/// The instance's name in a response: the label after the first record's name, type, class, TTL and
+/// length.
 fn instance(message: &[u8]) -> String {
     String::from_utf8(message[12 + 21 + 10 + 1..][..16].to_vec()).unwrap()
 }
@@ -35,7 +37,15 @@ fn it_ends_when_the_code_is_used_or_dead() {
                 }
                 "guessed" => {
                     let (rest, last) = code.rsplit_once('-').unwrap();
-                    there.run(&["connect", &format!("{rest}-{}", if last == "walrus" { "mango" } else { "walrus" })]).expect(3);
+                    there
+                        .run(&[
+                            "connect",
+                            &format!(
+                                "{rest}-{}",
+                                if last == "walrus" { "mango" } else { "walrus" }
+                            ),
+                        ])
+                        .expect(3);
                     None
                 }
                 _ => {
@@ -45,8 +55,15 @@ fn it_ends_when_the_code_is_used_or_dead() {
             };
             ear.until(is_goodbye);
             ear.say(QUESTION);
-            assert!(ear.quiet().iter().all(|said| !is_response(said)), "{end}: it is still announced");
-            assert_eq!(there.run(&["take", &code]).expect(3).failure()["error"], "code-unavailable", "{end}");
+            assert!(
+                ear.quiet().iter().all(|said| !is_response(said)),
+                "{end}: it is still announced"
+            );
+            assert_eq!(
+                there.run(&["take", &code]).expect(3).failure()["error"],
+                "code-unavailable",
+                "{end}"
+            );
             drop((host, guest));
         }
     });
@@ -80,7 +97,10 @@ fn nothing_of_machine_or_person_is_said_and_no_name_twice() {
                 }
             }
         }
-        assert!(names.iter().all(|name| name.bytes().all(|digit| digit.is_ascii_hexdigit())), "{names:?}");
+        assert!(
+            names.iter().all(|name| name.bytes().all(|digit| digit.is_ascii_hexdigit())),
+            "{names:?}"
+        );
         names.sort();
         names.dedup();
         assert_eq!(names.len(), 2, "one for each code");
@@ -91,17 +111,24 @@ fn nothing_of_machine_or_person_is_said_and_no_name_twice() {
 fn only_where_it_listens_and_never_on_a_bridge_of_containers() {
     apart("announcing::only_where_it_listens_and_never_on_a_bridge_of_containers", || {
         let mut world = World::new();
-        let (here, there) = (world.machine(&["10.9.0.1/24", "10.9.0.7/24"]), world.machine(&["10.9.0.2/24"]));
+        let (here, there) =
+            (world.machine(&["10.9.0.1/24", "10.9.0.7/24"]), world.machine(&["10.9.0.2/24"]));
         here.ip("link add docker0 type bridge");
         here.ip("address add 172.17.0.1/16 dev docker0");
         here.ip("link set docker0 up");
         let (ear, contained) = (there.ear(), here.ear_at("172.17.0.1"));
         let at = |ip: [u8; 4]| [&[0, 4][..], &ip].concat();
-        for (bind, first, second) in [(vec![], true, true), (vec!["--bind", "10.9.0.7"], false, true)] {
+        for (bind, first, second) in
+            [(vec![], true, true), (vec!["--bind", "10.9.0.7"], false, true)]
+        {
             let mut host = here.start(&[&["give", "--text", "x"], &bind[..]].concat());
             host.code();
             let said = ear.until(is_response);
-            assert_eq!((has(&said, &at([10, 9, 0, 1])), has(&said, &at([10, 9, 0, 7]))), (first, second), "{bind:?}");
+            assert_eq!(
+                (has(&said, &at([10, 9, 0, 1])), has(&said, &at([10, 9, 0, 7]))),
+                (first, second),
+                "{bind:?}"
+            );
             assert!(!has(&said, &at([127, 0, 0, 1])));
             ear.quiet();
             // A container asks, and neither it nor the network gets an answer.
@@ -114,7 +141,10 @@ fn only_where_it_listens_and_never_on_a_bridge_of_containers() {
         }
         let mut host = here.start(&["give", "--text", "x", "--bind", "127.0.0.1"]);
         let channel = host.until("status", "channel");
-        assert_eq!((channel["joins"].as_array().unwrap().len(), &channel["joins"][0]["place"]), (1, &"on this machine".into()));
+        assert_eq!(
+            (channel["joins"].as_array().unwrap().len(), &channel["joins"][0]["place"]),
+            (1, &"on this machine".into())
+        );
         assert!(ear.quiet().is_empty(), "bound to loopback, and announced");
     });
 }

@@ -17,8 +17,14 @@ fn the_network_is_found_and_hears_nothing_of_it() {
         let (here, there) = (world.machine(&["10.9.0.1/24"]), world.machine(&["10.9.0.2/24"]));
         let ear = there.ear();
         let ended = here.run(&["doctor"]).expect(0);
-        assert_eq!(said(&ended, "discovery"), (true, "codes can be announced and looked for on eth0".into()));
-        assert!(said(&ended, "dial").1.contains("there is a network") && said(&ended, "listen").1.contains("wait here for the other side"));
+        assert_eq!(
+            said(&ended, "discovery"),
+            (true, "codes can be announced and looked for on eth0".into())
+        );
+        assert!(
+            said(&ended, "dial").1.contains("there is a network")
+                && said(&ended, "listen").1.contains("wait here for the other side")
+        );
         assert_eq!(ear.hear(Duration::from_millis(300)), None);
         here.ip("link set eth0 down");
         here.ip("address flush dev eth0");

@@ -1,4 +1,5 @@
-//! Whoever else is on the network: no answer of theirs makes the program dial what is no neighbour, or hold what they send.
+//! Whoever else is on the network: no answer of theirs makes the program dial what is no neighbour,
+//! or hold what they send.
 
 use crate::harness::PATIENCE;
 use crate::harness::process::Watch;
@@ -13,16 +14,25 @@ use std::time::Duration;
 const PORT: u16 = 9471;
 const CODE: &str = "9471-walrus-mango-zebra";
 
-/// A response that announces a host under [`PORT`] at `addresses`, written down without the program's own code.
+/// A response that announces a host under [`PORT`] at `addresses`, written down without the
+/// program's own code.
 fn response(label: &[u8], addresses: &[IpAddr]) -> Vec<u8> {
     let service = b"\x08_pinhole\x04_tcp\x05local\0";
     let name = |rest: &[u8]| [&[u8::try_from(label.len()).unwrap()], label, rest].concat();
     let (instance, host) = (name(service), name(b"\x05local\0"));
     let record = |name: &[u8], kind: u8, data: &[u8]| {
-        [name, &[0, kind, 0, 1, 0, 0, 0, 120], &u16::try_from(data.len()).unwrap().to_be_bytes(), data].concat()
+        [
+            name,
+            &[0, kind, 0, 1, 0, 0, 0, 120],
+            &u16::try_from(data.len()).unwrap().to_be_bytes(),
+            data,
+        ]
+        .concat()
     };
     let count = u8::try_from(addresses.len() + 2).unwrap();
-    let mut message = [&[0, 0, 0x84, 0, 0, 0, 0, count, 0, 0, 0, 0][..], &record(service, 12, &instance)].concat();
+    let mut message =
+        [&[0, 0, 0x84, 0, 0, 0, 0, count, 0, 0, 0, 0][..], &record(service, 12, &instance)]
+            .concat();
     message.extend(record(&instance, 33, &[&[0; 4][..], &PORT.to_be_bytes(), &host].concat()));
     for address in addresses {
         message.extend(match address {
@@ -33,9 +43,11 @@ fn response(label: &[u8], addresses: &[IpAddr]) -> Vec<u8> {
     message
 }
 
-/// Whether `take` knocks where it should not or might, while `liar` answers every question with these addresses; and how `take` ends.
+/// Whether `take` knocks where it should not or might, while `liar` answers every question with
+/// these addresses; and how `take` ends.
 fn knocks(guest: &Neighbour, liar: &Neighbour, addresses: &[&str]) -> (bool, i32) {
-    let answer = response(b"liar", &addresses.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>());
+    let answer =
+        response(b"liar", &addresses.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>());
     let (ear, over) = (liar.ear(), AtomicBool::new(false));
     let listeners = [(liar, "[::]"), (guest, "127.0.0.9")].map(|(machine, at)| {
         let listener = machine.there(|| TcpListener::bind(format!("{at}:{PORT}")).unwrap());
@@ -45,7 +57,9 @@ fn knocks(guest: &Neighbour, liar: &Neighbour, addresses: &[&str]) -> (bool, i32
     // Whoever knocks hears at once that this is no host.
     let knock = || {
         let mut knocking = listeners.iter().filter_map(|listener| listener.accept().ok());
-        knocking.next().is_some_and(|(mut socket, _)| socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_ok())
+        knocking.next().is_some_and(|(mut socket, _)| {
+            socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_ok()
+        })
     };
     std::thread::scope(|scope| {
         let lying = scope.spawn(|| {
@@ -89,7 +103,11 @@ fn only_neighbours_are_dialled_whatever_is_answered() {
         for addresses in others.chunks(8) {
             assert_eq!(knocks(&guest, &liar, addresses), (false, 3), "{addresses:?}");
         }
-        assert_eq!(knocks(&guest, &liar, &["127.0.0.9", "10.9.0.1"]), (true, 5), "a neighbour is dialled");
+        assert_eq!(
+            knocks(&guest, &liar, &["127.0.0.9", "10.9.0.1"]),
+            (true, 5),
+            "a neighbour is dialled"
+        );
     });
 }
 
@@ -101,7 +119,8 @@ fn what_is_said_to_a_waiting_host_is_not_kept() {
         let mut host = here.start(&["give", "--text", "hello"]);
         let code = host.code();
         let watch = Watch::start(host.child.id());
-        // It hears the group and nothing else: what is sent to the machine, perhaps from far away, has nobody to go to.
+        // It hears the group and nothing else: what is sent to the machine, perhaps from far away,
+        // has nobody to go to.
         let far = there.there(|| UdpSocket::bind("10.9.0.2:0").unwrap());
         far.connect("10.9.0.1:5353").unwrap();
         far.send(&response(b"far", &[])).unwrap();
@@ -110,7 +129,10 @@ fn what_is_said_to_a_waiting_host_is_not_kept() {
         let ear = there.ear();
         let full = if crate::harness::content::in_full() { 200_000 } else { 20_000 };
         for number in 0..full {
-            ear.say(&response(&format!("n{number}").into_bytes(), &[IpAddr::from([10, 9, 0, 9]); 250]));
+            ear.say(&response(
+                &format!("n{number}").into_bytes(),
+                &[IpAddr::from([10, 9, 0, 9]); 250],
+            ));
         }
         assert_eq!(there.run(&["take", &code]).expect(0).one("text")["body"], "hello");
         host.end().expect(0);
@@ -134,15 +156,19 @@ fn all_addresses_of_one_64_have_the_places_of_one_source_at_a_door() {
     apart("hostile::all_addresses_of_one_64_have_the_places_of_one_source_at_a_door", || {
         let addresses: Vec<String> = (1..=16).map(|number| format!("fd0b::{number:x}")).collect();
         let mut world = World::new();
-        let prefixed: Vec<String> = addresses.iter().map(|address| format!("{address}/64")).collect();
+        let prefixed: Vec<String> =
+            addresses.iter().map(|address| format!("{address}/64")).collect();
         let crowd = world.machine(&prefixed.iter().map(String::as_str).collect::<Vec<_>>());
-        let (here, there) = (world.machine(&["fd09::1/64", "fd0b::99/64"]), world.machine(&["fd09::2/64"]));
+        let (here, there) =
+            (world.machine(&["fd09::1/64", "fd0b::99/64"]), world.machine(&["fd09::2/64"]));
         let mut host = here.start(&["give", "--text", "hello"]);
         let code = host.code();
         let door = SocketAddr::new("fd0b::99".parse().unwrap(), crate::world::number(&code));
-        let mut knocks: Vec<TcpStream> = crowd.there(|| addresses.iter().map(|from| knock_from(from, door)).collect());
+        let mut knocks: Vec<TcpStream> =
+            crowd.there(|| addresses.iter().map(|from| knock_from(from, door)).collect());
         // Message 1 comes to who has a place. One that is a second old gives it up to a newcomer.
-        let answered = knocks.iter_mut().filter_map(|knock| knock.read(&mut [0; 1]).ok()).sum::<usize>();
+        let answered =
+            knocks.iter_mut().filter_map(|knock| knock.read(&mut [0; 1]).ok()).sum::<usize>();
         assert!((4..=8).contains(&answered), "{answered} of 16");
         there.run(&["take", &format!("{code}@[fd09::1]")]).expect(0);
         host.end().expect(0);

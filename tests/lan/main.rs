@@ -1,6 +1,8 @@
-//! Hosts found on the local network, between network namespaces that each test makes for itself. Nothing here runs in the machine's own.
+//! Hosts found on the local network, between network namespaces that each test makes for itself.
+//! Nothing here runs in the machine's own.
 //!
-//! Needs `unshare` and `nsenter` (util-linux), `ip` (iproute2), and a system that lets this user make user namespaces. No root.
+//! Needs `unshare` and `nsenter` (util-linux), `ip` (iproute2), and a system that lets this user
+//! make user namespaces. No root.
 
 #[allow(dead_code, reason = "each test target uses its own part")]
 #[path = "../harness/mod.rs"]

@@ -17,7 +17,8 @@ pub const TELLTALE: &str = "talebearer";
 /// The group of multicast DNS (RFC 6762, 3).
 pub const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 251), 5353);
 
-/// Runs the test `name` of this target in namespaces of its own: its network is empty, and it is root there, whoever it is here.
+/// Runs the test `name` of this target in namespaces of its own: its network is empty, and it is
+/// root there, whoever it is here.
 #[track_caller]
 pub fn apart(name: &str, test: fn()) {
     if std::env::var_os(INSIDE).is_some() {
@@ -31,11 +32,19 @@ pub fn apart(name: &str, test: fn()) {
         .env(INSIDE, "1")
         .output()
         .expect("unshare of util-linux");
-    let said = format!("{}{}", String::from_utf8_lossy(&inside.stdout), String::from_utf8_lossy(&inside.stderr));
-    assert!(inside.status.success() && said.contains("1 passed"), "{name} apart (may this user make user namespaces?): {said}");
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&inside.stdout),
+        String::from_utf8_lossy(&inside.stderr)
+    );
+    assert!(
+        inside.status.success() && said.contains("1 passed"),
+        "{name} apart (may this user make user namespaces?): {said}"
+    );
 }
 
-/// Nothing more comes after as much silence: twice the second that hosts leave between two messages, for a machine that is busy.
+/// Nothing more comes after as much silence: twice the second that hosts leave between two
+/// messages, for a machine that is busy.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// A network, and the namespaces on it. They end with it.
@@ -74,8 +83,17 @@ impl Holder {
     /// Runs `ip` there.
     #[track_caller]
     fn ip(&self, args: &str) {
-        let done = self.enter("ip").args(args.split(' ')).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap();
-        assert!(done.status.success(), "ip {args} (iproute2): {}", String::from_utf8_lossy(&done.stderr));
+        let done = self
+            .enter("ip")
+            .args(args.split(' '))
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "ip {args} (iproute2): {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 }
 
@@ -99,7 +117,8 @@ impl World {
         let holder = Holder::new();
         self.machines += 1;
         let port = format!("port{}", self.machines);
-        self.bridge.ip(&format!("link add {port} type veth peer name eth0 netns {}", holder.0.id()));
+        self.bridge
+            .ip(&format!("link add {port} type veth peer name eth0 netns {}", holder.0.id()));
         self.bridge.ip(&format!("link set {port} master wire up"));
         holder.ip("link set lo up");
         holder.ip("link set eth0 up");
@@ -107,12 +126,14 @@ impl World {
             let v6 = if address.contains(':') { " nodad" } else { "" };
             holder.ip(&format!("address add {address} dev eth0{v6}"));
         }
-        let first = addresses.first().map_or("", |address| address.split('/').next().unwrap()).to_owned();
+        let first =
+            addresses.first().map_or("", |address| address.split('/').next().unwrap()).to_owned();
         Neighbour { holder, machine: Machine::new(), first }
     }
 }
 
-/// A machine on the network, where the program runs without `PINHOLE_NETWORK`: everything that it can reach is the test's.
+/// A machine on the network, where the program runs without `PINHOLE_NETWORK`: everything that it
+/// can reach is the test's.
 pub struct Neighbour {
     holder: Holder,
     machine: Machine,
@@ -146,7 +167,8 @@ impl Neighbour {
         let namespace = File::open(self.holder.path()).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .unwrap();
                 work()
             });
             thread.join().unwrap()
@@ -198,7 +220,8 @@ impl Ear {
         }
     }
 
-    /// Listens until the hosts have announced themselves twice, a second apart, and may answer again. Returns all that was said.
+    /// Listens until the hosts have announced themselves twice, a second apart, and may answer
+    /// again. Returns all that was said.
     pub fn quiet(&self) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| self.hear(SILENCE)).collect()
     }
@@ -213,7 +236,8 @@ pub fn is_response(message: &[u8]) -> bool {
     message[2] & 0x80 != 0
 }
 
-/// Whether a response says that its records are gone: the TTL of the first, after its name of 21 bytes, type and class.
+/// Whether a response says that its records are gone: the TTL of the first, after its name of 21
+/// bytes, type and class.
 pub fn is_goodbye(message: &[u8]) -> bool {
     is_response(message) && message[12 + 21 + 4..][..4] == [0; 4]
 }

@@ -19,14 +19,22 @@ fn doctor(here: &Machine, variables: &[(&str, &str)], status: i32) -> Ended {
 fn said(ended: &Ended, name: &str, ok: bool, says: &[&str]) {
     let check = ended.all("check").into_iter().find(|check| check["name"] == name).unwrap();
     assert_eq!(check["ok"], ok, "{check}");
-    assert!(says.iter().all(|says| check["detail"].as_str().unwrap().contains(says)), "{says:?}: {check}");
+    assert!(
+        says.iter().all(|says| check["detail"].as_str().unwrap().contains(says)),
+        "{says:?}: {check}"
+    );
 }
 
 #[test]
 fn a_relay_that_is_well_is_said_to_be() {
     let (relay, here) = (Relay::start(), Machine::new());
     let ended = doctor(&here, &[("PINHOLE_RELAY", &relay.url())], 0);
-    said(&ended, "relay", true, &[&relay.url(), "(from PINHOLE_RELAY)", "is well, and answers in", " s"]);
+    said(
+        &ended,
+        "relay",
+        true,
+        &[&relay.url(), "(from PINHOLE_RELAY)", "is well, and answers in", " s"],
+    );
     let nobody = format!("ws://127.0.0.1:{}", free_port());
     let ended = doctor(&here, &[("PINHOLE_RELAY", &nobody)], 5);
     said(&ended, "relay", false, &["nothing listens there"]);
@@ -55,7 +63,8 @@ fn a_proxy_is_named_by_its_variable_and_without_its_password() {
     let proxy = Proxy::tinyproxy(relay.relay.port);
     here.run_plain(["config", "set", "ca-file", relay.certificate().to_str().unwrap()]);
     let named = format!("the proxy 127.0.0.1:{} (from HTTPS_PROXY)", proxy.port);
-    let set = [("PINHOLE_RELAY", &*relay.url()), ("HTTPS_PROXY", &*proxy.at("http", "me:hunter2@"))];
+    let set =
+        [("PINHOLE_RELAY", &*relay.url()), ("HTTPS_PROXY", &*proxy.at("http", "me:hunter2@"))];
     let ended = doctor(&here, &set, 0);
     said(&ended, "proxy", true, &[&named, "takes connections"]);
     said(&ended, "relay", true, &["is well"]);
@@ -65,7 +74,12 @@ fn a_proxy_is_named_by_its_variable_and_without_its_password() {
     said(&ended, "relay", false, &[&named, "does not accept the user name and password"]);
     // Without a relay it is looked at too.
     let down = format!("http://me:hunter2@127.0.0.1:{}", free_port());
-    said(&doctor(&here, &[("https_proxy", &down)], 0), "proxy", false, &["(from https_proxy) cannot be reached"]);
+    said(
+        &doctor(&here, &[("https_proxy", &down)], 0),
+        "proxy",
+        false,
+        &["(from https_proxy) cannot be reached"],
+    );
     said(
         &doctor(&here, &[("https_proxy", "hunter2:")], 0),
         "proxy",
@@ -81,7 +95,20 @@ fn what_takes_a_connection_and_says_nothing_holds_nothing_up() {
     let port = silent.local_addr().unwrap().port();
     // Its queue takes connections although nobody accepts them.
     let (relay, proxy) = (format!("ws://127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
-    said(&doctor(&here, &[("PINHOLE_RELAY", &relay)], 5), "relay", false, &["does not answer within 3 s"]);
+    said(
+        &doctor(&here, &[("PINHOLE_RELAY", &relay)], 5),
+        "relay",
+        false,
+        &["does not answer within 3 s"],
+    );
     let ended = doctor(&here, &[("PINHOLE_RELAY", "wss://localhost"), ("HTTPS_PROXY", &proxy)], 5);
-    said(&ended, "relay", false, &["does not answer within 3 s; the way to it is the proxy 127.0.0.1:", "(from HTTPS_PROXY)"]);
+    said(
+        &ended,
+        "relay",
+        false,
+        &[
+            "does not answer within 3 s; the way to it is the proxy 127.0.0.1:",
+            "(from HTTPS_PROXY)",
+        ],
+    );
 }

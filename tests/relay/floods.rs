@@ -1,4 +1,5 @@
-//! Sides that send as fast as they can what nobody reads, or what is of no use to anybody (SPEC 10.4, 10.7): the relay keeps none of it.
+//! Sides that send as fast as they can what nobody reads, or what is of no use to anybody
+//! (SPEC 10.4, 10.7): the relay keeps none of it.
 
 use crate::count;
 use crate::harness::process;
@@ -8,7 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What a relay may take beside what it had before a flood, in kB: buffers of its own, and what its allocator keeps.
+/// What a relay may take beside what it had before a flood, in kB: buffers of its own, and what its
+/// allocator keeps.
 const ROOM: u64 = 8 << 10;
 /// Bytes that each flooder tries to be rid of.
 const FLOOD: usize = 16 << 20;
@@ -25,7 +27,8 @@ fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Sends this again and again until the connection is closed, nothing more is taken, or all of [`FLOOD`] is.
+/// Sends this again and again until the connection is closed, nothing more is taken, or all of
+/// [`FLOOD`] is.
 fn flood(socket: &mut Socket, frame: &[u8]) -> usize {
     let many = frame.repeat(65_536_usize.div_ceil(frame.len()));
     let stream = socket.stream();
@@ -57,7 +60,8 @@ fn a_host_that_floods_its_attempt_while_its_joiner_does_not_read_fills_nothing()
     let mut all: Vec<_> = (0..pairs)
         .map(|at| {
             let host = Waiting::start(1000 + at, relay.port);
-            let mut joiner = Socket::open(5000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
+            let mut joiner =
+                Socket::open(5000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
             assert_eq!(joiner.message().unwrap(), b"one");
             (host.socket, joiner)
         })
@@ -84,7 +88,8 @@ fn a_joiner_that_floods_while_its_host_does_not_read_fills_nothing() {
     let mut all: Vec<_> = (0..pairs)
         .map(|at| {
             let host = Waiting::start(1000 + at, relay.port);
-            let mut joiner = Socket::open(5000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
+            let mut joiner =
+                Socket::open(5000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
             assert_eq!(joiner.message().unwrap(), b"one");
             (host, joiner)
         })
@@ -94,7 +99,8 @@ fn a_joiner_that_floods_while_its_host_does_not_read_fills_nothing() {
         flood(joiner, &answer);
         // It is asked for another message 1 at the most, and has its number still.
         host.socket.send(b"\0\0\0\x02one");
-        let mut next = Socket::open(9000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
+        let mut next =
+            Socket::open(9000 + at, relay.port, &format!("join-{}", host.number)).unwrap();
         assert_eq!(next.message().unwrap(), b"one");
     }
     let now = process::resident(relay.running.child.id());
@@ -110,12 +116,16 @@ fn pings_empty_frames_half_frames_and_slow_readers_fill_a_buffer_each_and_others
     let each = u32::try_from(count(100, 4)).unwrap();
     let before = process::resident(relay.running.child.id());
     let (mut kept, mut all) = (Vec::new(), Vec::new());
-    let record = [&[0x82, 0xff][..], &(64_u64 << 10).to_be_bytes(), &[0; 4], &[7; 64 << 10]].concat();
+    let record =
+        [&[0x82, 0xff][..], &(64_u64 << 10).to_be_bytes(), &[0; 4], &[7; 64 << 10]].concat();
     for at in 0..each {
-        let mut ping = Socket::open(1000 + at, relay.port, &format!("link-host-{at:032x}")).unwrap();
+        let mut ping =
+            Socket::open(1000 + at, relay.port, &format!("link-host-{at:032x}")).unwrap();
         flood(&mut ping, &frame(0x89, b"again"));
         all.push(ping);
-        for (kind, sends) in [frame(0x82, b""), record[..32 << 10].to_vec(), record.clone()].into_iter().enumerate() {
+        for (kind, sends) in
+            [frame(0x82, b""), record[..32 << 10].to_vec(), record.clone()].into_iter().enumerate()
+        {
             let from = 2000 + 2 * (at * 3 + u32::try_from(kind).unwrap());
             let (mut host, joiner) = Waiting::start(from, relay.port).pair(from + 1, relay.port);
             if kind == 1 {
@@ -134,7 +144,10 @@ fn pings_empty_frames_half_frames_and_slow_readers_fill_a_buffer_each_and_others
     assert!(now <= before + room, "{before} kB, then {now} kB");
     let held = relay.metric("buffered_bytes");
     assert!(held <= u64::from(each) * ((4 << 10) * 2 + (256 << 10) * 2), "{held}");
-    assert!(relay.metric("delayed_total") >= u64::from(each) && relay.metric("pairs") == u64::from(each) * 3);
+    assert!(
+        relay.metric("delayed_total") >= u64::from(each)
+            && relay.metric("pairs") == u64::from(each) * 3
+    );
     let (mut host, mut joiner) = Waiting::start(100, relay.port).pair(101, relay.port);
     host.send(b"still here");
     assert_eq!(joiner.message().unwrap(), b"still here");
@@ -155,12 +168,15 @@ fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
 #[test]
 fn no_channel_between_a_relay_and_a_session_is_without_a_bound() {
     let (root, mut all) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
-    ["relay", "src/transport/relay", "src/session"].iter().for_each(|folder| sources(&root.join(folder), &mut all));
+    ["relay", "src/transport/relay", "src/session"]
+        .iter()
+        .for_each(|folder| sources(&root.join(folder), &mut all));
     assert!(all.len() > 60, "{all:?}");
     for path in all {
         for line in std::fs::read_to_string(&path).unwrap().lines() {
             // The standard library's has no such word in its name.
-            let standard = line.replace("sync_channel", "").contains("channel") && line.contains("std::sync::mpsc");
+            let standard = line.replace("sync_channel", "").contains("channel")
+                && line.contains("std::sync::mpsc");
             assert!(!line.contains("unbounded") && !standard, "{}: {line}", path.display());
         }
     }

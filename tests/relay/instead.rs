@@ -1,4 +1,5 @@
-//! What stands in a relay's place, or before it, and answers its upgrade: each is said to be what it is.
+//! What stands in a relay's place, or before it, and answers its upgrade: each is said to be what
+//! it is.
 
 use crate::harness::relay::Relay;
 use crate::harness::tap::head_end;
@@ -8,7 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Answers each request with `answer`, `{port}` in it being its own port, and keeps what was asked. It ends with the test's process.
+/// Answers each request with `answer`, `{port}` in it being its own port, and keeps what was asked.
+/// It ends with the test's process.
 struct Front {
     port: u16,
     heard: Arc<Mutex<Vec<String>>>,
@@ -53,33 +55,54 @@ fn given(front: &Front, word: &str, says: &[&str]) {
     let ended = here.run(["give", "--text", "x", "--relay", &front.url()]).expect(5);
     let (error, all) = (ended.failure(), ended.everything());
     assert_eq!(error["error"], word, "{error}");
-    let said = format!("{} → {}", error["detail"].as_str().unwrap(), error["next"].as_str().unwrap());
+    let said =
+        format!("{} → {}", error["detail"].as_str().unwrap(), error["next"].as_str().unwrap());
     assert!(said.contains(&format!("the relay {} (from --relay)", front.url())), "{said}");
-    assert!(says.iter().all(|says| said.contains(says)) && !all.contains("hunter2"), "{says:?}: {said}");
+    assert!(
+        says.iter().all(|says| said.contains(says)) && !all.contains("hunter2"),
+        "{says:?}: {said}"
+    );
 }
 
 #[test]
 fn each_answer_in_a_relays_place_has_a_sentence_of_its_own() {
     for (answer, word, says) in [
-        // A proxy that keeps the headers of the upgrade: a relay's own answer to that, a page, and a 101 without them.
+        // A proxy that keeps the headers of the upgrade: a relay's own answer to that, a page, and
+        // a 101 without them.
         (
             "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n\r\n",
             "relay-unreachable",
             &["without the headers Upgrade", "pass"][..],
         ),
-        ("HTTP/1.1 200 OK\r\n\r\n<html>", "relay-unreachable", &["answers with a page", "does not pass WebSockets on"]),
-        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", "relay-unreachable", &["without the headers Upgrade", "does not pass WebSockets on"]),
+        (
+            "HTTP/1.1 200 OK\r\n\r\n<html>",
+            "relay-unreachable",
+            &["answers with a page", "does not pass WebSockets on"],
+        ),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "relay-unreachable",
+            &["without the headers Upgrade", "does not pass WebSockets on"],
+        ),
         // Passwords.
         (
             "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"hunter2\"\r\n\r\n",
             "relay-refused",
             &["what stands before the relay", "wants a user name and a password (HTTP status 401)"],
         ),
-        ("HTTP/1.1 401 No\r\n\r\n", "relay-refused", &["wants a token from hosts", "--host-token-file"]),
+        (
+            "HTTP/1.1 401 No\r\n\r\n",
+            "relay-refused",
+            &["wants a token from hosts", "--host-token-file"],
+        ),
         (
             "HTTP/1.1 407 No\r\n\r\n",
             "proxy-refused",
-            &["a proxy on the way to", "wants a user name and a password (HTTP status 407)", "HTTPS_PROXY"],
+            &[
+                "a proxy on the way to",
+                "wants a user name and a password (HTTP status 407)",
+                "HTTPS_PROXY",
+            ],
         ),
         // Redirects to elsewhere.
         (
@@ -92,17 +115,29 @@ fn each_answer_in_a_relays_place_has_a_sentence_of_its_own() {
             "relay-unreachable",
             &["redirects to https://localhost/p (HTTP status 301)", "wss://localhost/p"],
         ),
-        ("HTTP/1.1 302 Found\r\nLocation: /\x1b[2J\r\n\r\n", "relay-unreachable", &["redirects to an address that no relay has"]),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: /\x1b[2J\r\n\r\n",
+            "relay-unreachable",
+            &["redirects to an address that no relay has"],
+        ),
         // HTTP/2 alone, said in its own frames and in a status.
         ("\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "relay-unreachable", &["speaks HTTP/2 alone"]),
-        ("HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n", "relay-unreachable", &["speaks HTTP/2 alone"]),
+        (
+            "HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n",
+            "relay-unreachable",
+            &["speaks HTTP/2 alone"],
+        ),
         // Other versions, other servers.
         (
             "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Protocol: pinhole.2\r\n\r\n",
             "no-common-version",
             &["speaks no version of the protocol", "update"],
         ),
-        ("HTTP/1.0 404 Not Found\r\n\r\n", "relay-unreachable", &["answers in HTTP/1.0 (status 404)"]),
+        (
+            "HTTP/1.0 404 Not Found\r\n\r\n",
+            "relay-unreachable",
+            &["answers in HTTP/1.0 (status 404)"],
+        ),
         ("HTTP/1.1 404 Not Found\r\n\r\n", "relay-unreachable", &["answers with HTTP status 404"]),
         ("\x15\x03\x03\0\x02\x02\x16", "relay-unreachable", &["speaks TLS there", "wss://"]),
         ("SSH-2.0-x\r\n", "relay-unreachable", &["does not speak the protocol of a pinhole relay"]),
@@ -114,23 +149,40 @@ fn each_answer_in_a_relays_place_has_a_sentence_of_its_own() {
 
 #[test]
 fn a_joiner_is_never_told_of_a_token_that_only_hosts_need() {
-    let (front, here) = (Front::new("HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\n\r\n"), Machine::new());
-    let error = here.run(["take", &format!("417-walrus-clipboard-mango@{}", front.url()), "-o", "."]).expect(5).failure();
-    assert!(error["detail"].as_str().unwrap().contains("wants a user name and a password (HTTP status 401)"), "{error}");
+    let (front, here) =
+        (Front::new("HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\n\r\n"), Machine::new());
+    let error = here
+        .run(["take", &format!("417-walrus-clipboard-mango@{}", front.url()), "-o", "."])
+        .expect(5)
+        .failure();
+    assert!(
+        error["detail"]
+            .as_str()
+            .unwrap()
+            .contains("wants a user name and a password (HTTP status 401)"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_redirect_on_the_same_host_is_followed() {
     let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
-    for location in [format!("http://localhost:{}/deep/", relay.port), format!("ws://LOCALHOST:{}", relay.port)] {
-        let front = Front::new(format!("HTTP/1.1 308 Permanent Redirect\r\nLocation: {location}\r\n\r\n"));
+    for location in
+        [format!("http://localhost:{}/deep/", relay.port), format!("ws://LOCALHOST:{}", relay.port)]
+    {
+        let front =
+            Front::new(format!("HTTP/1.1 308 Permanent Redirect\r\nLocation: {location}\r\n\r\n"));
         here.write("gift", b"the gift");
         let mut giver = here.start(["give", "gift", "--relay", &front.url()]);
         let code = giver.code();
-        there.run(["take", &code, "--relay", &front.url(), "-o", ".", "--conflict", "overwrite"]).expect(0);
+        there
+            .run(["take", &code, "--relay", &front.url(), "-o", ".", "--conflict", "overwrite"])
+            .expect(0);
         giver.end().expect(0);
         assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
-        assert!(front.heard.lock().unwrap().iter().all(|head| head.starts_with("GET /p HTTP/1.1\r\n")));
+        assert!(
+            front.heard.lock().unwrap().iter().all(|head| head.starts_with("GET /p HTTP/1.1\r\n"))
+        );
     }
 }
 
@@ -139,7 +191,10 @@ fn redirects_that_never_end_are_not_followed_for_ever() {
     let front = Front::new("HTTP/1.1 307 Temporary Redirect\r\nLocation: more\r\n\r\n");
     let here = Machine::new();
     let error = here.run(["give", "--text", "x", "--relay", &front.url()]).expect(5).failure();
-    assert!(error["detail"].as_str().unwrap().contains("redirects from one address to the next"), "{error}");
+    assert!(
+        error["detail"].as_str().unwrap().contains("redirects from one address to the next"),
+        "{error}"
+    );
     let heard = front.heard.lock().unwrap();
     let asked: Vec<&str> = heard.iter().map(|head| head.split(' ').nth(1).unwrap()).collect();
     assert_eq!(asked, ["/p", "/more", "/more", "/more"]);
@@ -156,8 +211,10 @@ fn a_proxy_that_keeps_the_upgrade_is_told_from_a_relay_of_another_version() {
         for socket in listener.incoming().flatten() {
             let Some(head) = head(&socket) else { continue };
             let mut behind = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            let kept: Vec<&str> =
-                head.split("\r\n").filter(|line| !line.starts_with("Upgrade:") && !line.starts_with("Connection:")).collect();
+            let kept: Vec<&str> = head
+                .split("\r\n")
+                .filter(|line| !line.starts_with("Upgrade:") && !line.starts_with("Connection:"))
+                .collect();
             behind.write_all(kept.join("\r\n").as_bytes()).unwrap();
             let mut answer = Vec::new();
             behind.read_to_end(&mut answer).unwrap();
@@ -169,7 +226,11 @@ fn a_proxy_that_keeps_the_upgrade_is_told_from_a_relay_of_another_version() {
     let error = here.run(["give", "--text", "x", "--relay", &url]).expect(5).failure();
     assert_eq!(error["error"], "relay-unreachable");
     let said = error.to_string();
-    assert!(said.contains("without the headers Upgrade and Connection") && said.contains("does not pass WebSockets on"), "{said}");
+    assert!(
+        said.contains("without the headers Upgrade and Connection")
+            && said.contains("does not pass WebSockets on"),
+        "{said}"
+    );
     // The relay's health is asked as a page is, and is well.
     here.run_plain(["relay", "--health", &url]);
 }
@@ -183,12 +244,21 @@ fn health_says_the_same_and_follows_as_far() {
         Running::start(command).end().everything()
     };
     for (answer, says) in [
-        ("HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n\r\n", "wants a user name and a password (HTTP status 401)"),
-        ("HTTP/1.1 302 No\r\nLocation: https://login.example/x?y\r\n\r\n", "redirects to https://login.example/x (HTTP status 302)"),
+        (
+            "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n\r\n",
+            "wants a user name and a password (HTTP status 401)",
+        ),
+        (
+            "HTTP/1.1 302 No\r\nLocation: https://login.example/x?y\r\n\r\n",
+            "redirects to https://login.example/x (HTTP status 302)",
+        ),
     ] {
         let said = doctor(&Front::new(answer));
         assert!(said.contains(says), "{said}");
     }
-    let said = doctor(&Front::new(format!("HTTP/1.1 301 x\r\nLocation: http://localhost:{}/health\r\n\r\n", relay.port)));
+    let said = doctor(&Front::new(format!(
+        "HTTP/1.1 301 x\r\nLocation: http://localhost:{}/health\r\n\r\n",
+        relay.port
+    )));
     assert!(said.contains("is well, and answers in"), "{said}");
 }

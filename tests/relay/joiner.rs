@@ -33,8 +33,14 @@ impl Socket {
     }
 
     /// Says a verb, with these headers besides.
-    pub fn with(source: u32, relay: u16, verb: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    pub fn with(
+        source: u32,
+        relay: u16,
+        verb: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         let from = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + source);
         socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
         socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, relay)).into()).unwrap();
@@ -42,13 +48,17 @@ impl Socket {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut request = format!("ws://127.0.0.1:{relay}/").into_client_request().unwrap();
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, format!("pinhole.1, {verb}").parse().unwrap());
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, format!("pinhole.1, {verb}").parse().unwrap());
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => Err(response.status().as_u16()),
+            Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
+                Err(response.status().as_u16())
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -63,7 +73,9 @@ impl Socket {
             match self.0.read() {
                 Ok(Message::Text(text)) => return Heard::Text(text.to_string()),
                 Ok(Message::Binary(bytes)) => return Heard::Binary(bytes.to_vec()),
-                Ok(Message::Close(frame)) => return Heard::Closed(frame.map(|frame| frame.code.into())),
+                Ok(Message::Close(frame)) => {
+                    return Heard::Closed(frame.map(|frame| frame.code.into()));
+                }
                 Ok(_) => {}
                 Err(_) => return Heard::Closed(None),
             }
@@ -100,7 +112,9 @@ impl Socket {
         let message1 = self.message()?;
         let (nameplate, password) = Code::parse(code).unwrap().split();
         let (frame, _) = Frame::parse(&message1).unwrap().unwrap();
-        let Ok((_, message2)) = Joiner::new(password, nameplate).confirm(&frame, &mut OsRng) else { panic!("message 1 is no good") };
+        let Ok((_, message2)) = Joiner::new(password, nameplate).confirm(&frame, &mut OsRng) else {
+            panic!("message 1 is no good")
+        };
         self.send(&message2);
         Frame::parse(&self.message()?).unwrap().map(|(frame, _)| frame.kind)
     }
@@ -121,7 +135,11 @@ impl Waiting {
         let Heard::Text(text) = said else { panic!("no number: {said:?}") };
         let said: Value = serde_json::from_str(&text).unwrap();
         socket.send(b"\0\0\0\x01one");
-        Self { socket, number: said["number"].as_u64().unwrap(), owner: said["owner"].as_str().unwrap().to_owned() }
+        Self {
+            socket,
+            number: said["number"].as_u64().unwrap(),
+            owner: said["owner"].as_str().unwrap().to_owned(),
+        }
     }
 
     /// It is through with its number.

@@ -36,7 +36,11 @@ fn a_file_goes_through_a_relay_with_nothing_but_the_code() {
     let mut args: Vec<&str> = line.strip_prefix("pinhole ").unwrap().split(' ').collect();
     args.extend(["-o", "."]);
     let taker = there.run(args).expect(0);
-    assert!(taker.lines.iter().any(|line| line.contains(r#""connected","path":"relay""#)), "{:#?}", taker.lines);
+    assert!(
+        taker.lines.iter().any(|line| line.contains(r#""connected","path":"relay""#)),
+        "{:#?}",
+        taker.lines
+    );
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), gift);
     assert_eq!(giver.end().expect(0).all("delivered").len(), 1);
 }
@@ -76,7 +80,8 @@ fn a_wrong_code_is_heard_on_both_sides_and_the_number_is_refused_from_then_on() 
     let (relay, here) = (Relay::start(), Machine::new());
     let mut giver = giver(&here, &relay.url());
     let code = giver.code();
-    let taker = Machine::new().run(["take", &wrong(&code), "--relay", &relay.url(), "-o", "."]).expect(3);
+    let taker =
+        Machine::new().run(["take", &wrong(&code), "--relay", &relay.url(), "-o", "."]).expect(3);
     assert_eq!(taker.failure()["error"], "code-wrong");
     assert_eq!(giver.end().expect(3).failure()["error"], "code-guessed");
     let late = Machine::new().run(["take", &code, "--relay", &relay.url(), "-o", "."]).expect(3);
@@ -98,11 +103,15 @@ fn a_new_code_after_a_wrong_one_has_another_number() {
 
 #[test]
 fn hanging_up_costs_nothing_however_often() {
-    let (relay, here) = (Relay::with(&["--joins-a-minute", "100000", "--misses-a-minute", "100000"]), Machine::new());
+    let (relay, here) = (
+        Relay::with(&["--joins-a-minute", "100000", "--misses-a-minute", "100000"]),
+        Machine::new(),
+    );
     let mut giver = giver(&here, &relay.url());
     let code = giver.code();
     for visit in 0..if std::env::var_os("PINHOLE_FULL").is_some() { 1000 } else { 300 } {
-        // The relay may not have noticed yet that the one before has gone, and a source has one place.
+        // The relay may not have noticed yet that the one before has gone, and a source has one
+        // place.
         let mut stranger = Socket::join(9 + visit, relay.port, &code);
         let message1 = stranger.message().unwrap();
         match visit % 3 {
@@ -154,7 +163,10 @@ fn a_code_of_a_relay_needs_one() {
 fn with_relay_only_nothing_is_direct() {
     let (relay, here) = (Relay::start(), Machine::new());
     here.write("gift", b"the gift");
-    for direct in [&["give", "--relay-only", "gift"][..], &["take", "9471-walrus-clipboard-mango", "--relay-only"]] {
+    for direct in [
+        &["give", "--relay-only", "gift"][..],
+        &["take", "9471-walrus-clipboard-mango", "--relay-only"],
+    ] {
         assert_eq!(here.run(direct).expect(2).failure()["error"], "usage");
     }
     let listening = ["give", "--relay-only", "--relay", &relay.url(), "--direct", "gift"];
@@ -178,7 +190,8 @@ fn meeting_takes_as_few_round_trips_as_can_be() {
     let conversations = tap.conversations();
     assert_eq!(conversations.len(), 2);
     let (host, joiner) = (conversations[0].lock().unwrap(), conversations[1].lock().unwrap());
-    // The host: the upgrade brings the number; message 1 leaves at once. When message 2 comes, `confirmed`, message 3 and the first record.
+    // The host: the upgrade brings the number; message 1 leaves at once. When message 2 comes,
+    // `confirmed`, message 3 and the first record.
     assert_eq!([0, 1, 2, 3].map(|frame| host.waits_before(frame)), [1, 2, 2, 2]);
     // The joiner: the upgrade brings message 1. Message 2, and after message 3 its first record.
     assert_eq!([0, 1].map(|frame| joiner.waits_before(frame)), [1, 2]);

@@ -54,7 +54,8 @@ fn three_hundred_64s_of_one_48_leave_numbers_for_everybody_else() {
     giver.end().expect(0);
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
     // And all the others, to the last number.
-    let others: Vec<String> = (1..numbers / 10).map(|site| format!("10.{}.{}.1", site / 256, site % 256)).collect();
+    let others: Vec<String> =
+        (1..numbers / 10).map(|site| format!("10.{}.{}.1", site / 256, site % 256)).collect();
     assert!(others.iter().all(|other| ask(&relay, other) == Ok(())));
     assert_eq!(relay.metric("resting_numbers"), numbers as u64);
     assert_eq!(ask(&relay, "2001:db8:2::1"), Err(FULL));
@@ -62,7 +63,8 @@ fn three_hundred_64s_of_one_48_leave_numbers_for_everybody_else() {
 
 #[test]
 fn a_source_a_site_and_a_provider_have_the_numbers_that_an_operator_lets_them() {
-    let relay = relay(&["--source-numbers", "5", "--site-numbers", "12", "--provider-numbers", "20"]);
+    let relay =
+        relay(&["--source-numbers", "5", "--site-numbers", "12", "--provider-numbers", "20"]);
     let all = |text: &[&str]| text.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     for (addresses, expected) in [
         // Two addresses of one 64 are one source.

@@ -69,7 +69,10 @@ fn a_limit_comes_from_the_flag_or_the_variable_or_the_file() {
         let port = until(&mut relay, "listening")["port"].as_u64().unwrap();
         taken(u16::try_from(port).unwrap())
     };
-    assert_eq!([relay(&[], None), relay(&[], Some("3")), relay(&["--connections=4"], Some("3"))], [2, 3, 4]);
+    assert_eq!(
+        [relay(&[], None), relay(&[], Some("3")), relay(&["--connections=4"], Some("3"))],
+        [2, 3, 4]
+    );
 }
 
 #[test]
@@ -79,10 +82,21 @@ fn what_cannot_be_is_refused_before_anything_listens() {
     machine.write("no.pem", "nothing");
     let run = |args: &[&str]| machine.run(["relay"].iter().chain(args));
     assert!(refused(run(&["--config", "relay.toml"]), 2, "usage").contains("conections"));
-    assert!(refused(run(&["--config", "missing.toml"]), 2, "no-such-file").contains("missing.toml"));
+    assert!(
+        refused(run(&["--config", "missing.toml"]), 2, "no-such-file").contains("missing.toml")
+    );
     assert!(refused(run(&["--hold", "1m"]), 2, "usage").contains("--line-time"));
-    assert!(refused(run(&["--listen", "127.0.0.1:0", "--tls-cert", "no.pem", "--tls-key", "no.pem"]), 2, "usage").contains("no.pem"));
-    assert!(refused(run(&["--listen", "7667"]), 5, "network-forbidden").contains("PINHOLE_NETWORK"));
+    assert!(
+        refused(
+            run(&["--listen", "127.0.0.1:0", "--tls-cert", "no.pem", "--tls-key", "no.pem"]),
+            2,
+            "usage"
+        )
+        .contains("no.pem")
+    );
+    assert!(
+        refused(run(&["--listen", "7667"]), 5, "network-forbidden").contains("PINHOLE_NETWORK")
+    );
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert!(refused(run(&["--listen", &address]), 5, "cannot-listen").contains(&address));
@@ -94,7 +108,13 @@ fn what_cannot_be_is_refused_before_anything_listens() {
 #[test]
 fn help_shows_every_limit_and_its_default() {
     let help = Machine::new().run(["relay", "--help"]).lines.join("\n");
-    for shown in ["--waiting-hosts <N>", "[default: 20]", "--inactivity <TIME>", "127.0.0.1:7667]", "PINHOLE_RELAY_WAITING_HOSTS"] {
+    for shown in [
+        "--waiting-hosts <N>",
+        "[default: 20]",
+        "--inactivity <TIME>",
+        "127.0.0.1:7667]",
+        "PINHOLE_RELAY_WAITING_HOSTS",
+    ] {
         assert!(help.contains(shown), "{shown}: {help}");
     }
 }
@@ -103,7 +123,9 @@ fn help_shows_every_limit_and_its_default() {
 fn whoever_asks_hears_whether_it_is_well() {
     let (mut relay, machine) = (Relay::with(&["--metrics-bind", "127.0.0.1:0"]), Machine::new());
     let metrics = until(&mut relay.running, "metrics")["port"].as_u64().unwrap();
-    let ask = |port: &str| machine.run(["relay", "--json", "--health", &format!("http://127.0.0.1:{port}")]);
+    let ask = |port: &str| {
+        machine.run(["relay", "--json", "--health", &format!("http://127.0.0.1:{port}")])
+    };
     for port in [relay.port.to_string(), metrics.to_string(), format!("{}/health", relay.port)] {
         let well = ask(&port);
         assert_eq!((well.status.code(), &*well.lines), (Some(0), &["ok".to_owned()][..]));
@@ -116,11 +138,16 @@ fn whoever_asks_hears_whether_it_is_well() {
     let served = std::thread::spawn(move || {
         let (mut stream, _) = strange.accept().unwrap();
         let _ = stream.read(&mut [0; 1024]).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>all is well</html>").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>all is well</html>")
+            .unwrap();
     });
     assert_eq!(ask(&port.to_string()).expect(5).failure()["error"], "relay-unreachable");
     served.join().unwrap();
-    assert_eq!(machine.run(["relay", "--json", "--health", "ftp://x"]).expect(2).failure()["error"], "usage");
+    assert_eq!(
+        machine.run(["relay", "--json", "--health", "ftp://x"]).expect(2).failure()["error"],
+        "usage"
+    );
 }
 
 #[test]
@@ -129,10 +156,19 @@ fn a_person_reads_how_to_use_it_and_ends_it_with_ctrl_c() {
     let mut relay = Terminal::start(&machine, 100, ["relay", "--listen", "127.0.0.1:0"]);
     relay.see("Ctrl-C");
     let screen = relay.screen();
-    assert!(screen.contains("pinhole give --relay ws://127.0.0.1:") && screen.contains("export PINHOLE_RELAY=ws://127.0.0.1:"), "{screen}");
+    assert!(
+        screen.contains("pinhole give --relay ws://127.0.0.1:")
+            && screen.contains("export PINHOLE_RELAY=ws://127.0.0.1:"),
+        "{screen}"
+    );
     relay.keys("\u{3}");
     let screen = relay.end(0);
-    assert!(screen.contains("info  draining") && screen.contains("info  stopped") && !screen.contains('{'), "{screen}");
+    assert!(
+        screen.contains("info  draining")
+            && screen.contains("info  stopped")
+            && !screen.contains('{'),
+        "{screen}"
+    );
     let json = |command: &mut std::process::Command| {
         command.env("PINHOLE_RELAY_JSON", "1");
     };
@@ -140,17 +176,23 @@ fn a_person_reads_how_to_use_it_and_ends_it_with_ctrl_c() {
     relay.see("\"event\":\"listening\"");
     assert!(!relay.screen().contains("Ctrl-C"), "{}", relay.screen());
     drop(relay);
-    let mut relay = Terminal::start(&machine, 100, ["relay", "--listen", "127.0.0.1:0", "--connections", "none"]);
+    let mut relay = Terminal::start(
+        &machine,
+        100,
+        ["relay", "--listen", "127.0.0.1:0", "--connections", "none"],
+    );
     assert!(relay.end(2).contains("--connections"));
 }
 
 #[test]
 fn who_waits_is_sent_away_and_a_pair_goes_on_until_a_second_signal() {
     let mut relay = Relay::with(&["--drain", "1h", "--metrics-bind", "127.0.0.1:0"]);
-    let metrics = u16::try_from(until(&mut relay.running, "metrics")["port"].as_u64().unwrap()).unwrap();
+    let metrics =
+        u16::try_from(until(&mut relay.running, "metrics")["port"].as_u64().unwrap()).unwrap();
     let mut waiting = Socket::open(1, relay.port, "host").unwrap();
     assert!(matches!(waiting.hear(), Heard::Text(_)));
-    let mut pair = ["link-host", "link-joiner"].map(|end| Socket::open(1, relay.port, &format!("{end}-{}", "5e".repeat(16))).unwrap());
+    let mut pair = ["link-host", "link-joiner"]
+        .map(|end| Socket::open(1, relay.port, &format!("{end}-{}", "5e".repeat(16))).unwrap());
     for end in &mut pair {
         while end.hear() != Heard::Text(r#"{"type":"paired"}"#.into()) {}
     }
@@ -159,7 +201,9 @@ fn who_waits_is_sent_away_and_a_pair_goes_on_until_a_second_signal() {
     assert_eq!(waiting.hear(), Heard::Closed(Some(1001)));
     let (status, _, health) = get(metrics, "/health");
     assert_eq!((status, health.trim_end()), (503, r#"{"status":"draining"}"#));
-    let asked = Machine::new().run(["relay", "--json", "--health", &format!("http://127.0.0.1:{metrics}")]).expect(5);
+    let asked = Machine::new()
+        .run(["relay", "--json", "--health", &format!("http://127.0.0.1:{metrics}")])
+        .expect(5);
     assert_eq!(asked.failure()["error"], "relay-busy");
     let [mut host, mut joiner] = pair;
     host.send(b"still here");
@@ -174,11 +218,17 @@ fn who_waits_is_sent_away_and_a_pair_goes_on_until_a_second_signal() {
 fn metrics_are_where_the_operator_wants_them() {
     let beside = Relay::start();
     let (status, head, text) = get(beside.port, "/metrics");
-    assert!(status == 200 && head.contains("openmetrics-text") && text.contains("pinhole_relay_pairs 0\n"), "{head}");
+    assert!(
+        status == 200
+            && head.contains("openmetrics-text")
+            && text.contains("pinhole_relay_pairs 0\n"),
+        "{head}"
+    );
     let public = Relay::with(&["--public"]);
     assert!(!get(public.port, "/metrics").2.contains("pinhole_relay_"));
     let mut apart = Relay::with(&["--public", "--metrics-bind", "127.0.0.1:0"]);
-    let port = u16::try_from(until(&mut apart.running, "metrics")["port"].as_u64().unwrap()).unwrap();
+    let port =
+        u16::try_from(until(&mut apart.running, "metrics")["port"].as_u64().unwrap()).unwrap();
     assert!(get(port, "/metrics").2.contains("pinhole_relay_pairs 0\n"));
     assert!(!get(apart.port, "/metrics").2.contains("pinhole_relay_"));
 }
@@ -186,10 +236,12 @@ fn metrics_are_where_the_operator_wants_them() {
 #[test]
 fn with_a_certificate_of_its_own_it_needs_no_proxy() {
     let (operator, here, there) = (Machine::new(), Machine::new(), Machine::new());
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let chain = operator.write("chain.pem", cert.pem()).display().to_string();
     let key = operator.write("key.pem", signing_key.serialize_pem()).display().to_string();
-    let mut relay = Relay::with(&["--tls-cert", &chain, "--tls-key", &key, "--metrics-bind", "127.0.0.1:0"]);
+    let mut relay =
+        Relay::with(&["--tls-cert", &chain, "--tls-key", &key, "--metrics-bind", "127.0.0.1:0"]);
     let metrics = until(&mut relay.running, "metrics")["port"].to_string();
     let url = format!("wss://localhost:{}", relay.port);
     here.write("gift", b"the gift");
@@ -201,7 +253,10 @@ fn with_a_certificate_of_its_own_it_needs_no_proxy() {
     // Its keeper asks where there is no TLS: no certificate is for 127.0.0.1.
     let ask = |url: String| operator.run(["relay", "--json", "--health", &url]);
     assert_eq!(ask(format!("http://127.0.0.1:{metrics}")).status.code(), Some(0));
-    assert_eq!(ask(format!("https://localhost:{}", relay.port)).expect(5).failure()["error"], "relay-certificate");
+    assert_eq!(
+        ask(format!("https://localhost:{}", relay.port)).expect(5).failure()["error"],
+        "relay-certificate"
+    );
 }
 
 #[test]
@@ -210,7 +265,10 @@ fn people_get_a_page_wherever_a_link_leads() {
     for path in ["/", "/pinhole/"] {
         let (status, head, page) = get(relay.port, path);
         assert!(status == 200 && head.contains("content-type: text/html"), "{head}");
-        assert!(head.contains("content-security-policy: default-src 'none'; style-src 'sha256-"), "{head}");
+        assert!(
+            head.contains("content-security-policy: default-src 'none'; style-src 'sha256-"),
+            "{head}"
+        );
         assert!(page.contains("pinhole take 'ADDRESS'"));
     }
 }

@@ -28,7 +28,11 @@ fn arrives(giver: Running, channel: &Value) {
     let there = Machine::new();
     let line = channel["join"].as_str().unwrap().strip_prefix("pinhole ").unwrap();
     let taker = there.run(line.split(' ').chain(["-o", "."])).expect(0);
-    assert!(taker.lines.iter().any(|line| line.contains(r#""connected","path":"relay""#)), "{:#?}", taker.lines);
+    assert!(
+        taker.lines.iter().any(|line| line.contains(r#""connected","path":"relay""#)),
+        "{:#?}",
+        taker.lines
+    );
     assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
     giver.end().expect(0);
 }
@@ -37,7 +41,10 @@ fn arrives(giver: Running, channel: &Value) {
 fn a_gift_goes_through_it_and_nothing_listens_afterwards() {
     let here = Machine::new();
     let (giver, channel) = giver(&here, &[]);
-    assert!((100..1000).contains(&channel["number"].as_u64().unwrap()) && channel.get("link").is_none(), "{channel}");
+    assert!(
+        (100..1000).contains(&channel["number"].as_u64().unwrap()) && channel.get("link").is_none(),
+        "{channel}"
+    );
     let port = port(&channel);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
     arrives(giver, &channel);
@@ -68,7 +75,8 @@ fn it_is_for_no_other_host() {
     assert_eq!(refused(&format!("link-joiner-{token}")), Ok(()));
     let stranger = Machine::new();
     stranger.write("gift", b"x");
-    let mut stranger = stranger.command(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let mut stranger =
+        stranger.command(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
     stranger.env("PINHOLE_HOST_TOKEN", token);
     let refused = Running::start(stranger).end().expect(5);
     assert_eq!(refused.failure()["error"], "relay-refused");
@@ -101,11 +109,17 @@ fn strangers_behind_a_tunnel_or_a_proxy_use_up_their_own_limits() {
     let here = Machine::new();
     let (giver, channel) = giver(&here, &[]);
     let port = port(&channel);
-    // More visits that come to nothing than one source may make in a minute (SPEC 10.7), all from this machine, as a tunnel's are.
+    // More visits that come to nothing than one source may make in a minute (SPEC 10.7), all from
+    // this machine, as a tunnel's are.
     for stranger in 1..=15 {
         let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
-        let join = format!("Sec-WebSocket-Protocol: pinhole.1, join-{}\r\nX-Forwarded-For: 203.0.113.{stranger}", channel["number"]);
+        let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: \
+                      websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \
+                      AAAAAAAAAAAAAAAAAAAAAA==";
+        let join = format!(
+            "Sec-WebSocket-Protocol: pinhole.1, join-{}\r\nX-Forwarded-For: 203.0.113.{stranger}",
+            channel["number"]
+        );
         write!(socket, "{upgrade}\r\n{join}\r\n\r\n").unwrap();
         let mut status = [0; 12];
         socket.read_exact(&mut status).unwrap();
@@ -125,7 +139,10 @@ fn others_are_told_the_address_that_is_named_and_this_host_uses_its_own() {
     // Without TLS the other side has to allow it, and there is no link.
     let plain = channel(&["--public-url", "ws://relay.example:7667"]);
     let code = plain["code"].as_str().unwrap();
-    assert_eq!(plain["join"], format!("pinhole take {code}@ws://relay.example:7667 --insecure-relay"));
+    assert_eq!(
+        plain["join"],
+        format!("pinhole take {code}@ws://relay.example:7667 --insecure-relay")
+    );
     assert!(plain.get("link").is_none());
     let (giver, listening) = giver(&here, &["--listen", "127.0.0.2:0"]);
     assert!(listening["join"].as_str().unwrap().contains("@127.0.0.2:"), "{listening}");
@@ -141,13 +158,17 @@ fn people_read_how_it_is_reached_and_who_sees_what() {
         (&["--public-url", "https://relay.example"], "reached at wss://relay.example/"),
         (&["--public-url", "ws://relay.example"], "without TLS"),
     ] {
-        let mut giver = here.start(["give", "--human", "--serve-relay", "gift"].iter().chain(options));
+        let mut giver =
+            here.start(["give", "--human", "--serve-relay", "gift"].iter().chain(options));
         let mut lines = String::new();
         while !lines.contains("Code: ") {
             lines.push_str(&giver.line().unwrap());
             lines.push(' ');
         }
-        assert!(lines.contains("Through a relay in this process") && lines.contains(text), "{lines}");
+        assert!(
+            lines.contains("Through a relay in this process") && lines.contains(text),
+            "{lines}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! Sides that are slow, or say half of what they have to, or come and go (D3, D4, D11): the relay's memory is bounded, and others do not
-//! notice.
+//! Sides that are slow, or say half of what they have to, or come and go (D3, D4, D11): the relay's
+//! memory is bounded, and others do not notice.
 
 use crate::count;
 use crate::harness::relay::Relay;
@@ -47,7 +47,8 @@ fn record() -> Vec<u8> {
     frame
 }
 
-/// Sends records until no more is taken: by the kernel, and by the relay, which is not seen to read any more.
+/// Sends records until no more is taken: by the kernel, and by the relay, which is not seen to read
+/// any more.
 fn fill(relay: &Relay, sender: &mut Socket) -> usize {
     let (record, mut sent) = (record(), 0);
     sender.stream().set_nonblocking(true).unwrap();
@@ -56,7 +57,8 @@ fn fill(relay: &Relay, sender: &mut Socket) -> usize {
             Ok(count) => sent += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let held = relay.metric("forwarded_bytes_total");
-                // What was told apart as whole is on its way; only if nothing is between two looks, it is stuck.
+                // What was told apart as whole is on its way; only if nothing is between two looks,
+                // it is stuck.
                 let begun = Instant::now();
                 while begun.elapsed() < Duration::from_millis(200) {
                     std::thread::yield_now();
@@ -79,7 +81,8 @@ fn readers_that_do_not_read_hold_one_buffer_each_and_others_go_on() {
     let slow = count(100, 30);
     passes(&relay, 1_000_000);
     let before = process::resident(relay.running.child.id());
-    let mut pairs: Vec<_> = (0..slow).map(|_| Waiting::start(8, relay.port).pair(9, relay.port)).collect();
+    let mut pairs: Vec<_> =
+        (0..slow).map(|_| Waiting::start(8, relay.port).pair(9, relay.port)).collect();
     let sent: Vec<usize> = pairs.iter_mut().map(|(host, _)| fill(&relay, host)).collect();
     assert!(sent.iter().all(|sent| *sent > 1 << 20), "{sent:?}");
     let held = relay.metric("buffered_bytes");
@@ -91,7 +94,8 @@ fn readers_that_do_not_read_hold_one_buffer_each_and_others_go_on() {
     }
     assert!(relay.metric("buffered_bytes") <= BUFFERED * slow as u64);
     // Beside its buffer a pair takes a few KiB, and so does a transfer that ended.
-    let (now, each, room) = (process::resident(relay.running.child.id()), (BUFFERED >> 10) + 64, 4 << 10);
+    let (now, each, room) =
+        (process::resident(relay.running.child.id()), (BUFFERED >> 10) + 64, 4 << 10);
     assert!(now <= before + each * slow as u64 + room, "{before} kB, then {now} kB with {slow}");
     // The other direction of a pair that is stuck is not.
     let (mut host, mut joiner) = pairs.pop().unwrap();
@@ -111,7 +115,8 @@ fn requests_that_never_end_are_closed_in_time_and_joins_do_not_wait_for_them() {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, relay.port)).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
             // Nothing, a part of the first line, and all but the end.
-            let said = ["", "GET / HT", "GET / HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\n"][at % 3];
+            let said =
+                ["", "GET / HT", "GET / HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\n"][at % 3];
             stream.write_all(said.as_bytes()).unwrap();
             stream
         })
@@ -127,7 +132,11 @@ fn requests_that_never_end_are_closed_in_time_and_joins_do_not_wait_for_them() {
         let mut rest = Vec::new();
         // Closed with a word of HTTP or without, or reset because of what was not read.
         match stream.read_to_end(&mut rest) {
-            Ok(_) => assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"), "{:?}", String::from_utf8_lossy(&rest)),
+            Ok(_) => assert!(
+                rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"),
+                "{:?}",
+                String::from_utf8_lossy(&rest)
+            ),
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
         }
     }
@@ -149,8 +158,19 @@ fn a_channel_over_its_rate_is_slowed_and_everything_arrives() {
 
 #[test]
 fn coming_and_going_leaves_nothing_behind() {
-    let unlimited = ["--hosts-a-minute", "4000000000", "--joins-a-minute", "4000000000", "--misses-a-minute", "4000000000"];
-    let options = [&unlimited[..], &["--rest", "0s", "--waiting-hosts", "1000", "--connections", "100000", "--absence", "0s"]].concat();
+    let unlimited = [
+        "--hosts-a-minute",
+        "4000000000",
+        "--joins-a-minute",
+        "4000000000",
+        "--misses-a-minute",
+        "4000000000",
+    ];
+    let options = [
+        &unlimited[..],
+        &["--rest", "0s", "--waiting-hosts", "1000", "--connections", "100000", "--absence", "0s"],
+    ]
+    .concat();
     let relay = Relay::with(&options);
     let cycle = |at: usize| {
         let host = Waiting::start(8, relay.port);
@@ -163,7 +183,8 @@ fn coming_and_going_leaves_nothing_behind() {
             }
             // A joiner leaves without a word, and the host burns its number.
             1 => {
-                let mut joiner = Socket::open(9, relay.port, &format!("join-{}", host.number)).unwrap();
+                let mut joiner =
+                    Socket::open(9, relay.port, &format!("join-{}", host.number)).unwrap();
                 assert!(joiner.message().is_some());
                 host.burn();
             }
@@ -172,7 +193,9 @@ fn coming_and_going_leaves_nothing_behind() {
             // Somebody asks for what is not there, and one end of a link gives up.
             _ => {
                 assert_eq!(
-                    Socket::open(9, relay.port, "join-99999999").map(|mut socket| socket.hear()).ok(),
+                    Socket::open(9, relay.port, "join-99999999")
+                        .map(|mut socket| socket.hear())
+                        .ok(),
                     Some(Heard::Closed(Some(4001)))
                 );
                 drop(Socket::open(9, relay.port, &format!("link-joiner-{at:032x}")).unwrap());
@@ -191,6 +214,10 @@ fn coming_and_going_leaves_nothing_behind() {
     let before = empty();
     (cycles / 2..cycles).for_each(cycle);
     let after = empty();
-    assert!(after * 100 <= before * 105, "{before} kB after {} cycles, {after} kB after {cycles}", cycles / 2);
+    assert!(
+        after * 100 <= before * 105,
+        "{before} kB after {} cycles, {after} kB after {cycles}",
+        cycles / 2
+    );
     println!("{before} kB after {} cycles, {after} kB after {cycles}", cycles / 2);
 }

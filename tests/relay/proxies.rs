@@ -18,9 +18,15 @@ fn refused(command: Command, word: &str, says: &[&str]) {
     let ended = Running::start(command).end().expect(5);
     let (error, all) = (ended.failure(), ended.everything());
     assert_eq!(error["error"], word, "{error}");
-    assert!(says.iter().all(|says| all.contains(says)) && error["next"].is_string(), "{says:?}: {all}");
+    assert!(
+        says.iter().all(|says| all.contains(says)) && error["next"].is_string(),
+        "{says:?}: {all}"
+    );
     // Neither as it is nor in Base64, as the proxy would have it.
-    assert!(!all.contains("hunter2") && !all.contains("aHVudGVyM") && !all.contains("h1bnRlcj"), "{all}");
+    assert!(
+        !all.contains("hunter2") && !all.contains("aHVudGVyM") && !all.contains("h1bnRlcj"),
+        "{all}"
+    );
 }
 
 #[test]
@@ -39,10 +45,15 @@ fn a_file_goes_through_each_kind_of_proxy() {
         let mut giver = Running::start(give(&here, &relay, variable, value));
         let channel = giver.until("status", "channel");
         // The link says it all; the other side goes without a proxy.
-        let mut taker = there.command(["take", channel["link"].as_str().unwrap(), "-o", ".", "--ca-file"]);
-        taker.arg(relay.certificate()).env("ALL_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "localhost");
+        let mut taker =
+            there.command(["take", channel["link"].as_str().unwrap(), "-o", ".", "--ca-file"]);
+        taker
+            .arg(relay.certificate())
+            .env("ALL_PROXY", "http://127.0.0.1:1")
+            .env("NO_PROXY", "localhost");
         let taker = Running::start(taker).end().expect(0);
-        let connected = taker.all("status").into_iter().find(|status| status["event"] == "connected").unwrap();
+        let connected =
+            taker.all("status").into_iter().find(|status| status["event"] == "connected").unwrap();
         assert_eq!(connected["path"], "relay");
         giver.end().expect(0);
         assert!(std::fs::read(there.path("a")).unwrap() == content, "{variable}");
@@ -57,21 +68,33 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
     for (proxy, schemes) in [(&tinyproxy, &["http"][..]), (&microsocks, &["socks5", "socks5h"])] {
         let named = format!("the proxy 127.0.0.1:{} (from ALL_PROXY)", proxy.port);
         for scheme in schemes {
-            for (credentials, says) in [("", "wants a user name"), ("me:hunter22@", "does not accept the user name")] {
-                refused(give(&here, &relay, "ALL_PROXY", &proxy.at(scheme, credentials)), "proxy-refused", &[&named, says]);
+            for (credentials, says) in
+                [("", "wants a user name"), ("me:hunter22@", "does not accept the user name")]
+            {
+                refused(
+                    give(&here, &relay, "ALL_PROXY", &proxy.at(scheme, credentials)),
+                    "proxy-refused",
+                    &[&named, says],
+                );
             }
         }
     }
     // One allows another port only; the other finds nobody there.
     let elsewhere = give(&here, &other, "https_proxy", &tinyproxy.at("http", "me:hunter2@"));
     refused(elsewhere, "proxy-refused", &["does not let localhost:", "HTTP status 403"]);
-    let mut nowhere = here.command(["give", "a", "--relay", &format!("wss://127.0.0.1:{}", free_port())]);
+    let mut nowhere =
+        here.command(["give", "a", "--relay", &format!("wss://127.0.0.1:{}", free_port())]);
     nowhere.env("https_proxy", microsocks.at("socks5h", "me:hunter2@"));
     refused(nowhere, "proxy-refused", &["cannot reach 127.0.0.1:", "connection refused"]);
     // One that is down, and one that is no such proxy.
-    let down = give(&here, &relay, "https_proxy", &format!("http://me:hunter2@127.0.0.1:{}", free_port()));
+    let down =
+        give(&here, &relay, "https_proxy", &format!("http://me:hunter2@127.0.0.1:{}", free_port()));
     refused(down, "proxy-unreachable", &["(from https_proxy) cannot be reached"]);
-    refused(give(&here, &relay, "https_proxy", &microsocks.at("http", "me:hunter2@")), "proxy-unreachable", &["(from https_proxy)"]);
+    refused(
+        give(&here, &relay, "https_proxy", &microsocks.at("http", "me:hunter2@")),
+        "proxy-unreachable",
+        &["(from https_proxy)"],
+    );
 }
 
 #[test]
@@ -79,7 +102,13 @@ fn no_proxy_is_read_as_curl_reads_it() {
     let (relay, here) = (Relay::start(), Machine::new());
     let down = format!("http://127.0.0.1:{}", free_port());
     let give = |host: &str, variable: &str, list: &str| {
-        let mut command = here.command(["give", "--text", "x", "--relay", &format!("ws://{host}:{}", relay.port)]);
+        let mut command = here.command([
+            "give",
+            "--text",
+            "x",
+            "--relay",
+            &format!("ws://{host}:{}", relay.port),
+        ]);
         command.env("ALL_PROXY", &down).env(variable, list);
         command
     };
@@ -91,5 +120,9 @@ fn no_proxy_is_read_as_curl_reads_it() {
     ] {
         Running::start(give(host, variable, list)).until("status", "channel");
     }
-    refused(give("localhost", "NO_PROXY", &format!("localhost:{}", relay.port)), "proxy-unreachable", &["(from ALL_PROXY)"]);
+    refused(
+        give("localhost", "NO_PROXY", &format!("localhost:{}", relay.port)),
+        "proxy-unreachable",
+        &["(from ALL_PROXY)"],
+    );
 }

@@ -16,14 +16,17 @@ const HOUR: u64 = 3_600_000;
 
 /// HMAC-SHA256 (RFC 2104), without any of the code that is tested.
 fn hmac(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    let pad = |with: u8| (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect::<Vec<u8>>();
+    let pad =
+        |with: u8| (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect::<Vec<u8>>();
     let inner = Sha256::digest([&pad(0x36), message].concat());
     Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
-/// The token that a relay with this key issues for a number, so many milliseconds ago, as SPEC 10.3 says.
+/// The token that a relay with this key issues for a number, so many milliseconds ago, as SPEC 10.3
+/// says.
 fn token(key: &[u8; 32], number: u32, ago: u64) -> String {
-    let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let now =
+        u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let stamp = [&(now - ago).to_be_bytes()[..], &[0x5e; 8]].concat();
     let mac = hmac(key, &[b"pinhole relay owner", &number.to_be_bytes()[..], &stamp].concat());
     [&stamp, &mac[..16]].concat().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -32,11 +35,20 @@ fn token(key: &[u8; 32], number: u32, ago: u64) -> String {
 /// A host that asks for a number with this token.
 fn claim(relay: &Relay, number: u32, token: &str) -> Result<Socket, Heard> {
     let authorization = format!("Pinhole owner={token}");
-    let mut host = Socket::with(8, relay.port, &format!("host-{number}"), &[("authorization", &authorization)]).unwrap();
+    let mut host = Socket::with(
+        8,
+        relay.port,
+        &format!("host-{number}"),
+        &[("authorization", &authorization)],
+    )
+    .unwrap();
     match host.hear() {
         Heard::Text(text) => {
             let said: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!((said["number"].as_u64(), said["owner"].as_str()), (Some(number.into()), Some(token)));
+            assert_eq!(
+                (said["number"].as_u64(), said["owner"].as_str()),
+                (Some(number.into()), Some(token))
+            );
             Ok(host)
         }
         refused => Err(refused),
@@ -51,8 +63,20 @@ fn found(key: &[u8; 32], options: &[&str]) -> (Relay, Machine) {
     let path = path.display().to_string();
     (
         Relay::with(
-            &[&["--owner-key-file", &path, "--waiting-hosts", "1000", "--hosts-a-minute", "1000", "--connections", "1000"], options]
-                .concat(),
+            &[
+                &[
+                    "--owner-key-file",
+                    &path,
+                    "--waiting-hosts",
+                    "1000",
+                    "--hosts-a-minute",
+                    "1000",
+                    "--connections",
+                    "1000",
+                ],
+                options,
+            ]
+            .concat(),
         ),
         machine,
     )
@@ -79,7 +103,13 @@ fn a_token_that_this_relay_did_not_make_gives_nothing_back() {
     claim(&relay, 417, &token(&key, 417, 23 * HOUR)).unwrap();
     // The half of it has not its form.
     assert_eq!(
-        Socket::with(8, relay.port, "host-417", &[("authorization", &format!("Pinhole owner={}", &genuine[..32]))]).err(),
+        Socket::with(
+            8,
+            relay.port,
+            "host-417",
+            &[("authorization", &format!("Pinhole owner={}", &genuine[..32]))]
+        )
+        .err(),
         Some(400)
     );
 }
@@ -105,7 +135,8 @@ fn of_two_claims_the_one_issued_later_wins() {
 
 #[test]
 fn in_the_two_minutes_after_a_restart_nobody_gets_anothers_number() {
-    let unlimited = ["waiting-hosts", "hosts-a-minute", "connections", "joins-a-minute"].map(|limit| format!("--{limit}=100000"));
+    let unlimited = ["waiting-hosts", "hosts-a-minute", "connections", "joins-a-minute"]
+        .map(|limit| format!("--{limit}=100000"));
     let options: Vec<&str> = unlimited.iter().map(String::as_str).collect();
     for _ in 0..count(10, 2) {
         let mut relay = Relay::with(&options);
@@ -114,7 +145,10 @@ fn in_the_two_minutes_after_a_restart_nobody_gets_anothers_number() {
         assert!(before.iter().all(|host| host.number < 1000));
         relay.crash_and_restart(&options);
         let thieves: Vec<Waiting> = (0..50).map(|_| Waiting::start(9, relay.port)).collect();
-        assert!(thieves.iter().all(|thief| thief.number >= 100_000), "a number that somebody may be on the way back for");
+        assert!(
+            thieves.iter().all(|thief| thief.number >= 100_000),
+            "a number that somebody may be on the way back for"
+        );
         for (host, other) in before.iter().zip(before.iter().cycle().skip(1)) {
             let number = u32::try_from(host.number).unwrap();
             // With the token of its neighbour, who had it from this very relay.
@@ -150,7 +184,10 @@ fn the_key_is_made_once_and_for_its_owner_alone() {
     let refused = machine.run(["relay", "--owner-key-file", "notes"]);
     let last: Value = serde_json::from_str(refused.errors.last().unwrap()).unwrap();
     assert_eq!((refused.status.code(), &last["event"]), (Some(2), &"usage".into()));
-    assert!(last["detail"].as_str().unwrap().contains("32 bytes") && last["next"].is_string(), "{last}");
+    assert!(
+        last["detail"].as_str().unwrap().contains("32 bytes") && last["next"].is_string(),
+        "{last}"
+    );
     assert_eq!(std::fs::read(machine.path("notes")).unwrap(), b"not a key");
 }
 
@@ -177,13 +214,26 @@ fn restarted(machine: &Machine, mut relay: Running, port: u16) -> Running {
 fn a_host_whose_number_is_not_given_back_says_that_its_code_is_dead() {
     let (here, operator) = (Machine::new(), Machine::new());
     let (relay, port) = forgetful(&operator, "127.0.0.1:0");
-    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "--tries", "3", "--text", "hello"]);
+    let mut giver = here.start([
+        "give",
+        "--relay",
+        &format!("ws://127.0.0.1:{port}"),
+        "--tries",
+        "3",
+        "--text",
+        "hello",
+    ]);
     giver.code();
     let _relay = restarted(&operator, relay, port);
     let failure = giver.end().expect(5).failure();
     assert_eq!(failure["error"], "code-lost");
     let (detail, next) = (failure["detail"].as_str().unwrap(), failure["next"].as_str().unwrap());
-    assert!(detail.contains("the code is dead") && detail.contains("started again") && next.contains("new code"), "{failure}");
+    assert!(
+        detail.contains("the code is dead")
+            && detail.contains("started again")
+            && next.contains("new code"),
+        "{failure}"
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// A line that can be cut: the connections that go through it. Those after the first get these answers instead, one each, until there is
-/// none left.
+/// A line that can be cut: the connections that go through it. Those after the first get these
+/// answers instead, one each, until there is none left.
 fn line(relay: u16, instead: &'static [&str]) -> (u16, Receiver<TcpStream>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -21,11 +21,18 @@ fn line(relay: u16, instead: &'static [&str]) -> (u16, Receiver<TcpStream>) {
             let mut client = client.unwrap();
             if let Some(answer) = index.checked_sub(1).and_then(|index| instead.get(index)) {
                 let _ = client.read(&mut [0; 4096]).unwrap();
-                write!(client, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+                write!(
+                    client,
+                    "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+                .unwrap();
                 continue;
             }
             let server = TcpStream::connect((Ipv4Addr::LOCALHOST, relay)).unwrap();
-            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client.try_clone().unwrap())] {
+            for (mut from, mut to) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server, client.try_clone().unwrap()),
+            ] {
                 std::thread::spawn(move || {
                     let mut buffer = [0; 4096];
                     while let Ok(read @ 1..) = from.read(&mut buffer) {
@@ -97,7 +104,8 @@ fn a_joiner_may_come_while_the_host_is_away() {
 fn what_answers_in_place_of_a_relay_that_starts_again_costs_no_number() {
     let (relay, here) = (Relay::start(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) = line(relay.port, &["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"]);
+    let (port, passing) =
+        line(relay.port, &["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"]);
     let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
     let code = giver.code();
     passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
@@ -117,7 +125,11 @@ fn a_relay_that_ends_is_not_held_up_by_who_waits() {
     // That long it would wait for a side that does not go.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     for event in ["draining", "stopped"] {
-        let said = ended.errors.iter().filter(|line| line.contains(&format!("\"event\":\"{event}\""))).count();
+        let said = ended
+            .errors
+            .iter()
+            .filter(|line| line.contains(&format!("\"event\":\"{event}\"")))
+            .count();
         assert_eq!(said, 1, "{:#?}", ended.errors);
     }
 }
@@ -129,7 +141,12 @@ fn a_joiner_that_was_cut_tries_again_and_not_so_often_that_it_is_refused() {
     let mut host = Socket::open(1, relay.port, "host").unwrap();
     let Heard::Text(number) = host.hear() else { panic!("no number") };
     let number = serde_json::from_str::<serde_json::Value>(&number).unwrap()["number"].to_string();
-    let taker = Machine::new().start(["take", &format!("{number}-walrus-clipboard-mango"), "--relay", &relay.url()]);
+    let taker = Machine::new().start([
+        "take",
+        &format!("{number}-walrus-clipboard-mango"),
+        "--relay",
+        &relay.url(),
+    ]);
     until(&mut relay.running, "join");
     relay.crash_and_restart(&[]);
     assert_eq!(taker.end().expect(3).failure()["error"], "code-unavailable");

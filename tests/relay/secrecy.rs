@@ -29,7 +29,8 @@ fn spellings(form: &str) -> Vec<Vec<u8>> {
     let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
     let wide: Vec<u8> = bytes.iter().flat_map(|&byte| [byte, 0]).collect();
     let mut all = vec![bytes.to_vec(), reversed, wide, hex(bytes).into_bytes()];
-    // Wherever it begins within base64's groups of three; the letters that its neighbours take part in are left out.
+    // Wherever it begins within base64's groups of three; the letters that its neighbours take part
+    // in are left out.
     for before in 0..3 {
         let padded = [vec![0; before], bytes.to_vec()].concat();
         let encoded = data_encoding::BASE64_NOPAD.encode(&padded);
@@ -83,24 +84,34 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 /// Fails if anything made of the words is in what a relay got.
 fn check(code: &str, got: &Conversation) {
     let frames = got.frames_to_relay();
-    let payloads: Vec<u8> = frames.iter().flat_map(|(_, payload)| payload.iter().copied()).collect();
+    let payloads: Vec<u8> =
+        frames.iter().flat_map(|(_, payload)| payload.iter().copied()).collect();
     // The word that HTTP has for this is in the list too.
     let head = got.head().to_lowercase().replace("upgrade", "");
     for everything in [head.as_bytes(), &payloads] {
         for form in forms(code) {
             for spelling in spellings(&form) {
-                assert!(!contains(everything, &spelling), "the relay got {form:?} as {:?}", String::from_utf8_lossy(&spelling));
+                assert!(
+                    !contains(everything, &spelling),
+                    "the relay got {form:?} as {:?}",
+                    String::from_utf8_lossy(&spelling)
+                );
             }
             for digest in digests(form.as_bytes()) {
                 // A prefix would help a guesser as much as the whole.
                 let short = &digest[..8];
                 let base64 = data_encoding::BASE64.encode(&digest);
-                let found = contains(everything, short) || contains(everything, hex(short).as_bytes());
-                assert!(!found && !contains(everything, &base64.as_bytes()[..10]), "the relay got a digest of a form of the code");
+                let found =
+                    contains(everything, short) || contains(everything, hex(short).as_bytes());
+                assert!(
+                    !found && !contains(everything, &base64.as_bytes()[..10]),
+                    "the relay got a digest of a form of the code"
+                );
             }
         }
     }
-    // What the relay reads has none of the list's words at all. Left out is what is random by its nature.
+    // What the relay reads has none of the list's words at all. Left out is what is random by its
+    // nature.
     let random = |line: &&str| !line.starts_with("sec-websocket-key:");
     let mut read: String = head.lines().filter(random).collect::<Vec<_>>().join("\n");
     for (opcode, payload) in &frames {
@@ -113,7 +124,8 @@ fn check(code: &str, got: &Conversation) {
     }
 }
 
-/// All that a relay gets of a session with a file, a text and a secret, and of one with a wrong code.
+/// All that a relay gets of a session with a file, a text and a secret, and of one with a wrong
+/// code.
 fn captured() -> Vec<(String, Tap)> {
     let relay = Relay::start();
     let mut sessions = Vec::new();
@@ -121,7 +133,16 @@ fn captured() -> Vec<(String, Tap)> {
         let (here, there, tap) = (Machine::new(), Machine::new(), Tap::new(relay.port));
         here.write("gift", b"a gift");
         here.write("token", b"a secret");
-        let mut giver = here.start(["give", "--relay", &tap.url(), "gift", "--text", "a text", "--secret-file", "token"]);
+        let mut giver = here.start([
+            "give",
+            "--relay",
+            &tap.url(),
+            "gift",
+            "--text",
+            "a text",
+            "--secret-file",
+            "token",
+        ]);
         let code = giver.code();
         let typed = if wrong { crate::wrong(&code) } else { code.clone() };
         let taker = there.run(["take", &format!("{typed}@127.0.0.1:{}", tap.port), "-o", "."]);
@@ -153,10 +174,17 @@ fn the_check_finds_what_it_looks_for() {
     let code = Code::parse("417-walrus-clipboard-mango").unwrap().reveal().to_string();
     let base64 = data_encoding::BASE64.encode(b"xxwalrusyy");
     let sha256 = sha2::Sha256::digest(b"walrus-clipboard-mango");
-    for leak in
-        [b"WALRUS".to_vec(), b"xx417-walrus-clipboard-mango".to_vec(), base64.into_bytes(), sha256.to_vec(), hex(&sha256[..9]).into_bytes()]
-    {
-        let mut got = Conversation { to_relay: b"GET / HTTP/1.1\r\n\r\n\x82".to_vec(), ..Conversation::default() };
+    for leak in [
+        b"WALRUS".to_vec(),
+        b"xx417-walrus-clipboard-mango".to_vec(),
+        base64.into_bytes(),
+        sha256.to_vec(),
+        hex(&sha256[..9]).into_bytes(),
+    ] {
+        let mut got = Conversation {
+            to_relay: b"GET / HTTP/1.1\r\n\r\n\x82".to_vec(),
+            ..Conversation::default()
+        };
         got.to_relay.push(0x80 | u8::try_from(leak.len()).unwrap());
         got.to_relay.extend([0; 4]);
         got.to_relay.extend(&leak);

@@ -12,8 +12,14 @@ fn failure(command: Command, exit: i32, word: &str, says: &[&str]) {
     let ended = Running::start(command).end().expect(exit);
     let error = ended.failure();
     assert_eq!(error["error"], word, "{error}");
-    assert!(says.iter().all(|says| error.to_string().contains(says)) && error["next"].is_string(), "{says:?}: {error}");
-    assert!(ended.all("status").iter().all(|status| status["event"] != "channel"), "a code without a number");
+    assert!(
+        says.iter().all(|says| error.to_string().contains(says)) && error["next"].is_string(),
+        "{says:?}: {error}"
+    );
+    assert!(
+        ended.all("status").iter().all(|status| status["event"] != "channel"),
+        "a code without a number"
+    );
 }
 
 #[test]
@@ -27,13 +33,33 @@ fn the_first_who_names_a_relay_decides_and_is_named() {
         command
     };
     let says = |url: &str, from: &str| format!("the relay {url}/ ({from}) cannot be reached");
-    failure(give(&["--relay", &flag], Some(&variable)), 5, "relay-unreachable", &[&says(&flag, "from --relay")]);
-    failure(give(&[], Some(&variable)), 5, "relay-unreachable", &[&says(&variable, "from PINHOLE_RELAY")]);
+    failure(
+        give(&["--relay", &flag], Some(&variable)),
+        5,
+        "relay-unreachable",
+        &[&says(&flag, "from --relay")],
+    );
+    failure(
+        give(&[], Some(&variable)),
+        5,
+        "relay-unreachable",
+        &[&says(&variable, "from PINHOLE_RELAY")],
+    );
     let path = here.home().join(".config/pinhole/config.toml");
-    failure(give(&[], None), 5, "relay-unreachable", &[&says(&file, &format!("from {}", path.display()))]);
+    failure(
+        give(&[], None),
+        5,
+        "relay-unreachable",
+        &[&says(&file, &format!("from {}", path.display()))],
+    );
     let address = format!("417-walrus-clipboard-mango@{code}");
     let named = &[says(&code, "named by the code")];
-    failure(here.command(["take", &address, "--relay", &flag]), 5, "relay-unreachable", &[&named[0]]);
+    failure(
+        here.command(["take", &address, "--relay", &flag]),
+        5,
+        "relay-unreachable",
+        &[&named[0]],
+    );
     // What is not used is in nobody's way, though it could not be.
     let mut command = here.command(["take", &address]);
     command.env("PINHOLE_RELAY", "ws://192.0.2.1");
@@ -59,11 +85,27 @@ fn what_cannot_be_a_relay_is_said_before_anything_is_dialled() {
         let command = give(&["--relay", relay]);
         let ended = Running::start(command).end().expect(2);
         let all = ended.everything();
-        assert!(all.contains(says) && all.contains("(from --relay)") && !all.contains("hunter2") && !all.contains("walrus"), "{all}");
+        assert!(
+            all.contains(says)
+                && all.contains("(from --relay)")
+                && !all.contains("hunter2")
+                && !all.contains("walrus"),
+            "{all}"
+        );
     }
-    failure(here.command(["take", "417-walrus-clipboard-mango@ws://192.0.2.1"]), 2, "usage", &["named by the code", "--insecure-relay"]);
+    failure(
+        here.command(["take", "417-walrus-clipboard-mango@ws://192.0.2.1"]),
+        2,
+        "usage",
+        &["named by the code", "--insecure-relay"],
+    );
     // Allowed, it is forbidden by something else.
-    failure(give(&["--relay", "ws://192.0.2.1", "--insecure-relay"]), 5, "network-forbidden", &["ws://192.0.2.1/ (from --relay)"]);
+    failure(
+        give(&["--relay", "ws://192.0.2.1", "--insecure-relay"]),
+        5,
+        "network-forbidden",
+        &["ws://192.0.2.1/ (from --relay)"],
+    );
     let mut command = give(&["--relay", "ws://192.0.2.1"]);
     command.env("PINHOLE_INSECURE_RELAY", "1");
     failure(command, 5, "network-forbidden", &["PINHOLE_NETWORK"]);
@@ -81,9 +123,19 @@ fn what_is_no_relay_is_told_from_one() {
     let (relay, here) = (TlsRelay::start(), Machine::new());
     let at = |url: String| here.command(["give", "--text", "x", "--relay", &url]);
     // TLS where it is not expected, and the reverse.
-    failure(at(format!("ws://localhost:{}", relay.relay.port)), 5, "relay-unreachable", &["wss://"]);
+    failure(
+        at(format!("ws://localhost:{}", relay.relay.port)),
+        5,
+        "relay-unreachable",
+        &["wss://"],
+    );
     let plain = Relay::start();
-    failure(at(format!("wss://localhost:{}", plain.port)), 5, "relay-unreachable", &["ws:// instead of wss://"]);
+    failure(
+        at(format!("wss://localhost:{}", plain.port)),
+        5,
+        "relay-unreachable",
+        &["ws:// instead of wss://"],
+    );
     // A certificate that nobody named, and one for another name.
     failure(at(relay.url()), 5, "relay-certificate", &["(from --relay)", "--ca-file"]);
     let mut command = at(format!("wss://[::ffff:127.0.0.1]:{}", relay.relay.port));
@@ -108,13 +160,23 @@ fn the_file_may_name_relay_and_certificate() {
     // A path in the file is relative to the file.
     std::fs::copy(relay.certificate(), here.home().join(".config/pinhole/office.pem")).unwrap();
     let path = here.home().join(".config/pinhole/config.toml");
-    std::fs::write(&path, format!("{}ca-file = 'office.pem'\n", std::fs::read_to_string(&path).unwrap())).unwrap();
+    std::fs::write(
+        &path,
+        format!("{}ca-file = 'office.pem'\n", std::fs::read_to_string(&path).unwrap()),
+    )
+    .unwrap();
     let mut giver = here.start(["give", "--text", "through the office's relay"]);
     let channel = giver.until("status", "channel");
     let link = channel["link"].as_str().unwrap();
-    assert_eq!(link, format!("https://localhost:{}/#{}", relay.relay.port, channel["code"].as_str().unwrap()));
+    assert_eq!(
+        link,
+        format!("https://localhost:{}/#{}", relay.relay.port, channel["code"].as_str().unwrap())
+    );
     let mut taker = there.command(["take", link, "--ca-file"]);
     taker.arg(relay.certificate());
-    assert_eq!(Running::start(taker).end().expect(0).one("text")["body"], "through the office's relay");
+    assert_eq!(
+        Running::start(taker).end().expect(0).one("text")["body"],
+        "through the office's relay"
+    );
     giver.end().expect(0);
 }

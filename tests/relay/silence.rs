@@ -1,5 +1,5 @@
-//! What a relay keeps to itself (TESTPLAN D13): after all kinds of meetings, its log at its most talkative and its metrics hold no address,
-//! number, token, word or size of a channel.
+//! What a relay keeps to itself (TESTPLAN D13): after all kinds of meetings, its log at its most
+//! talkative and its metrics hold no address, number, token, word or size of a channel.
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running, content};
@@ -14,7 +14,8 @@ use std::net::IpAddr;
 #[derive(Default)]
 struct Secrets(Vec<String>);
 
-/// Numbers and words that are a code's by chance only: statuses of refusals, and a word of HTTP that is in the list.
+/// Numbers and words that are a code's by chance only: statuses of refusals, and a word of HTTP
+/// that is in the list.
 const ORDINARY: [&str; 6] = ["400", "401", "426", "429", "503", "upgrade"];
 
 impl Secrets {
@@ -33,12 +34,20 @@ impl Secrets {
         number
     }
 
-    /// What of them, or what address, is told in a text: any run of characters that one could be made of.
+    /// What of them, or what address, is told in a text: any run of characters that one could be
+    /// made of.
     fn told(&self, text: &str) -> Vec<String> {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || ".:-".contains(c)));
-        let shorter = |word| std::iter::successors(Some(word), |word: &&str| word.rsplit_once([':', '-']).map(|(shorter, _)| shorter));
+        let shorter = |word| {
+            std::iter::successors(Some(word), |word: &&str| {
+                word.rsplit_once([':', '-']).map(|(shorter, _)| shorter)
+            })
+        };
         let pieces = words.flat_map(|word| shorter(word).chain(word.split(['.', ':', '-'])));
-        let is = |piece: &&str| self.0.iter().any(|secret| secret == piece) || piece.trim_matches(['.', ':']).parse::<IpAddr>().is_ok();
+        let is = |piece: &&str| {
+            self.0.iter().any(|secret| secret == piece)
+                || piece.trim_matches(['.', ':']).parse::<IpAddr>().is_ok()
+        };
         pieces.filter(is).map(str::to_owned).collect()
     }
 }
@@ -57,10 +66,21 @@ fn log_and_metrics_tell_nothing_of_anybody() {
     let token = "an-operators-own-token.1";
     let operator = Machine::new();
     let tokens = operator.write("tokens", token).display().to_string();
-    let options =
-        ["--log-level", "debug", "--metrics-bind", "127.0.0.1:0", "--host-token-file", &tokens, "--waiting-hosts", "3", "--drain", "0"];
+    let options = [
+        "--log-level",
+        "debug",
+        "--metrics-bind",
+        "127.0.0.1:0",
+        "--host-token-file",
+        &tokens,
+        "--waiting-hosts",
+        "3",
+        "--drain",
+        "0",
+    ];
     let mut relay = Relay::with(&options);
-    let metrics = u16::try_from(until(&mut relay.running, "metrics")["port"].as_u64().unwrap()).unwrap();
+    let metrics =
+        u16::try_from(until(&mut relay.running, "metrics")["port"].as_u64().unwrap()).unwrap();
     let mut secrets = Secrets::default();
     secrets.0.extend([token.to_owned(), "5e".repeat(16)]);
 
@@ -87,7 +107,8 @@ fn log_and_metrics_tell_nothing_of_anybody() {
     giver.end().expect(3);
     secrets.code(&code);
     secrets.code(&wrong(&code));
-    // Hosts and joiners of many sources, until limits are met; what nobody asked for; both ends of a link.
+    // Hosts and joiners of many sources, until limits are met; what nobody asked for; both ends of
+    // a link.
     assert_eq!(Socket::open(1, relay.port, "host").err(), Some(401));
     let mut hosts: Vec<Socket> = Vec::new();
     let mut numbers = Vec::new();
@@ -105,7 +126,8 @@ fn log_and_metrics_tell_nothing_of_anybody() {
     }
     assert_eq!(Socket::open(30, relay.port, "join-101").unwrap().hear(), Heard::Closed(Some(4001)));
     assert_eq!(Socket::open(30, relay.port, "nonsense").err(), Some(400));
-    let mut link = ["link-host", "link-joiner"].map(|end| Socket::open(40, relay.port, &format!("{end}-{}", "5e".repeat(16))).unwrap());
+    let mut link = ["link-host", "link-joiner"]
+        .map(|end| Socket::open(40, relay.port, &format!("{end}-{}", "5e".repeat(16))).unwrap());
     for end in &mut link {
         while end.hear() != Heard::Text(r#"{"type":"paired"}"#.into()) {}
     }
@@ -114,12 +136,18 @@ fn log_and_metrics_tell_nothing_of_anybody() {
 
     let (_, _, text) = get(metrics, "/metrics");
     // The value at the end of a line is a sum, which may be any number.
-    let names: Vec<&str> = text.lines().map(|line| if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 }).collect();
+    let names: Vec<&str> = text
+        .lines()
+        .map(|line| if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 })
+        .collect();
     assert!(names.len() > 60, "{text}");
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(secrets.told(&names.join("\n").replace(version, "")), [""; 0]);
     for (name, count) in [("confirmed", 2), ("links", 1), ("joins", 14)] {
-        let line = text.lines().find(|line| line.starts_with(&format!("pinhole_relay_{name}_total "))).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("pinhole_relay_{name}_total ")))
+            .unwrap();
         assert_eq!(line.rsplit_once(' ').unwrap().1.parse(), Ok(count), "{line}");
     }
 
@@ -129,7 +157,10 @@ fn log_and_metrics_tell_nothing_of_anybody() {
         lines.push(said(&line));
     }
     for event in ["host", "join", "pair", "closed", "refused", "draining", "stopped"] {
-        assert!(lines.iter().any(|line| line.contains(&format!("\"event\":\"{event}\""))), "{event}: {lines:#?}");
+        assert!(
+            lines.iter().any(|line| line.contains(&format!("\"event\":\"{event}\""))),
+            "{event}: {lines:#?}"
+        );
     }
     assert_eq!(secrets.told(&lines.join("\n")), [""; 0], "{lines:#?}");
 }

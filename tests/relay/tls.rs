@@ -13,11 +13,17 @@ pub struct TlsRelay {
 impl TlsRelay {
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let [certificate, key] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
         std::fs::write(&certificate, cert.pem()).unwrap();
         std::fs::write(&key, signing_key.serialize_pem()).unwrap();
-        let relay = Relay::with(&["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]);
+        let relay = Relay::with(&[
+            "--tls-cert",
+            certificate.to_str().unwrap(),
+            "--tls-key",
+            key.to_str().unwrap(),
+        ]);
         Self { relay, dir }
     }
 

@@ -1,4 +1,5 @@
-//! `--tunnel`: behind a program that stands in for a tunnel, and a TLS front that stands in for its other end.
+//! `--tunnel`: behind a program that stands in for a tunnel, and a TLS front that stands in for its
+//! other end.
 
 use crate::harness::proxy::free_port;
 use crate::harness::{Machine, PATIENCE, Running};
@@ -15,7 +16,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Ends TLS and passes what is in it to the port in a file, as the far end of a tunnel does. Ends when dropped.
+/// Ends TLS and passes what is in it to the port in a file, as the far end of a tunnel does. Ends
+/// when dropped.
 struct Front {
     port: u16,
     certificate: PathBuf,
@@ -28,26 +30,39 @@ impl Front {
     fn before(file: PathBuf, certificate: PathBuf) -> Self {
         let unready = Arc::new(AtomicUsize::new(0));
         let cuts = Arc::clone(&unready);
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(&certificate, cert.pem()).unwrap();
         let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions().unwrap();
-        let tls = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let tls = TlsAcceptor::from(Arc::new(
+            config.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap(),
+        ));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         listener.set_nonblocking(true).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             while let Ok((client, _)) = listener.accept().await {
-                if cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                if cuts
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                    .is_ok()
+                {
                     continue;
                 }
                 let (tls, file) = (tls.clone(), file.clone());
                 tokio::spawn(async move {
                     let port: u16 = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
                     let mut client = tls.accept(client).await.ok()?;
-                    let mut relay = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+                    let mut relay =
+                        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
                     tokio::io::copy_bidirectional(&mut client, &mut relay).await.ok()
                 });
             }
@@ -71,7 +86,11 @@ impl Tunnelled {
         program(
             &here,
             "burrow",
-            &format!("echo $$ > pid; echo $PORT > port\necho \"[burrow] up at https://127.0.0.1:{} for $*\"\n{then}", front.port),
+            &format!(
+                "echo $$ > pid; echo $PORT > port\necho \"[burrow] up at https://127.0.0.1:{} for \
+                $*\"\n{then}",
+                front.port
+            ),
         );
         Self { here, front }
     }
@@ -92,7 +111,8 @@ impl Tunnelled {
     /// Checks that neither the program nor the relay are there any more.
     #[track_caller]
     fn ended(&self) {
-        let port: u16 = std::fs::read_to_string(self.here.path("port")).unwrap().trim().parse().unwrap();
+        let port: u16 =
+            std::fs::read_to_string(self.here.path("port")).unwrap().trim().parse().unwrap();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
         assert!(!runs(self.pid()), "it still runs");
     }
@@ -117,7 +137,8 @@ fn read_pid(file: &Path) -> Pid {
 
 /// Whether a process runs: one that has ended, and that nobody has waited for, does not.
 fn runs(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let stat =
+        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, state)| !state.trim_start().starts_with(['Z', 'X']))
 }
 
@@ -158,7 +179,8 @@ fn a_tunnel_that_leads_here_only_after_a_moment_is_waited_for() {
 
 #[test]
 fn the_line_beside_the_link_works_too_and_megabytes_of_talk_do_no_harm() {
-    let tunnelled = Tunnelled::new("head -c 5000000 /dev/zero; echo said >&2; echo > said; exec sleep 600");
+    let tunnelled =
+        Tunnelled::new("head -c 5000000 /dev/zero; echo said >&2; echo > said; exec sleep 600");
     let mut giver = tunnelled.giver();
     let line = giver.join_line();
     let until = Instant::now() + PATIENCE;
@@ -175,7 +197,8 @@ fn the_line_beside_the_link_works_too_and_megabytes_of_talk_do_no_harm() {
 fn a_channel_that_stays_open_and_who_takes_have_tunnels_too() {
     let tunnelled = Tunnelled::new("exec sleep 600");
     let tunnel = ["--tunnel=burrow {url}", "--ca-file", tunnelled.ca()];
-    let mut taker = start(&tunnelled.here, &["take", "-o", "taken", tunnel[0], tunnel[1], tunnel[2]]);
+    let mut taker =
+        start(&tunnelled.here, &["take", "-o", "taken", tunnel[0], tunnel[1], tunnel[2]]);
     let link = taker.until("status", "channel")["link"].as_str().unwrap().to_owned();
     let there = Machine::new();
     there.write("gift", b"the gift");
@@ -191,9 +214,11 @@ fn a_channel_that_stays_open_and_who_takes_have_tunnels_too() {
 #[test]
 fn whatever_ends_the_giver_ends_the_program() {
     // Also one that starts others, and one that does not want to.
-    for (signal, then) in
-        [(Signal::INT, "exec sleep 600"), (Signal::TERM, "sleep 600 & wait"), (Signal::HUP, "trap '' TERM; sleep 600; sleep 600")]
-    {
+    for (signal, then) in [
+        (Signal::INT, "exec sleep 600"),
+        (Signal::TERM, "sleep 600 & wait"),
+        (Signal::HUP, "trap '' TERM; sleep 600; sleep 600"),
+    ] {
         let tunnelled = Tunnelled::new(then);
         let mut giver = tunnelled.giver();
         giver.until("status", "waiting");
@@ -232,9 +257,11 @@ fn a_program_that_ends_while_the_giver_waits_ends_that() {
 fn without_a_program_the_other_ways_are_named() {
     let here = Machine::new();
     here.write("gift", b"the gift");
-    for (tunnel, names) in
-        [("--tunnel", "cloudflared or tailscale"), ("--tunnel=tailscale", "tailscale"), ("--tunnel=no-such-program x", "no-such-program")]
-    {
+    for (tunnel, names) in [
+        ("--tunnel", "cloudflared or tailscale"),
+        ("--tunnel=tailscale", "tailscale"),
+        ("--tunnel=no-such-program x", "no-such-program"),
+    ] {
         let ended = here.run(["give", tunnel, "gift"]).expect(5);
         let failure = ended.failure();
         assert_eq!(failure["error"], "tunnel-failed");
@@ -257,24 +284,34 @@ fn the_first_program_that_is_installed_is_run_as_its_manual_says_and_quoted_if_i
     program(
         &here,
         "tailscale",
-        "echo $PORT tailscale $* > said; printf 'Funnel is not enabled.\\nTo enable, visit:\\n\\n\\thttps://login.tailscale.com/f/funnel?node=x\\n'; exit 1",
+        "echo $PORT tailscale $* > said; printf 'Funnel is not enabled.\\nTo enable, \
+        visit:\\n\\n\\thttps://login.tailscale.com/f/funnel?node=x\\n'; exit 1",
     );
     let (said, detail) = failed("--tunnel");
     let port = said.split(' ').next().unwrap();
     assert_eq!(said, format!("{port} tailscale funnel {port}\n"));
     assert!(
-        detail.contains("tailscale ended (exit status: 1)") && detail.ends_with("https://login.tailscale.com/f/funnel?node=x"),
+        detail.contains("tailscale ended (exit status: 1)")
+            && detail.ends_with("https://login.tailscale.com/f/funnel?node=x"),
         "{detail}"
     );
     program(
         &here,
         "cloudflared",
-        "echo $PORT cloudflared $* > said; echo 'failed to request quick Tunnel: Post \"https://api.trycloudflare.com/tunnel\": no such host' >&2; exit 1",
+        "echo $PORT cloudflared $* > said; echo 'failed to request quick Tunnel: Post \
+        \"https://api.trycloudflare.com/tunnel\": no such host' >&2; exit 1",
     );
     let (said, detail) = failed("--tunnel");
     let port = said.split(' ').next().unwrap();
-    assert_eq!(said, format!("{port} cloudflared tunnel --no-autoupdate --url http://127.0.0.1:{port}\n"));
-    assert!(detail.contains("cloudflared ended (exit status: 1)") && detail.contains("api.trycloudflare.com"), "{detail}");
+    assert_eq!(
+        said,
+        format!("{port} cloudflared tunnel --no-autoupdate --url http://127.0.0.1:{port}\n")
+    );
+    assert!(
+        detail.contains("cloudflared ended (exit status: 1)")
+            && detail.contains("api.trycloudflare.com"),
+        "{detail}"
+    );
     assert!(failed("--tunnel=tailscale").0.contains("tailscale funnel"));
 }
 
@@ -300,7 +337,10 @@ fn an_address_that_leads_nowhere_and_a_program_that_says_none_are_given_up_after
     }
     for (script, why) in [
         (format!("echo https://127.0.0.1:{}", free_port()), "does not work within 30 s"),
-        ("echo log in first".into(), "no address of a tunnel within 30 s; the last it said: log in first"),
+        (
+            "echo log in first".into(),
+            "no address of a tunnel within 30 s; the last it said: log in first",
+        ),
     ] {
         let here = Machine::new();
         here.write("gift", b"the gift");

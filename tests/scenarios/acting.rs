@@ -1,4 +1,5 @@
-//! Names by which programs act unasked, folders in which they act on whatever lies there, and what of it comes behind a fence.
+//! Names by which programs act unasked, folders in which they act on whatever lies there, and what
+//! of it comes behind a fence.
 
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
@@ -8,7 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Takes what is given with these paths, with a change to the command.
-fn taken(here: &Machine, given: &[&str], there: &Machine, args: &[&str], change: impl FnOnce(&mut Command)) -> Ended {
+fn taken(
+    here: &Machine,
+    given: &[&str],
+    there: &Machine,
+    args: &[&str],
+    change: impl FnOnce(&mut Command),
+) -> Ended {
     let mut giver = here.start([&["give"], given].concat());
     let mut command = there.command([&["take", &giver.code()], args].concat());
     change(&mut command);
@@ -28,8 +35,10 @@ fn private(machine: &Machine) -> PathBuf {
 
 /// Private directories in which something was left.
 fn kept(machine: &Machine) -> usize {
-    let received = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("received-");
-    fs::read_dir(private(machine)).map_or(0, |entries| entries.filter(|entry| received(entry.as_ref().unwrap())).count())
+    let received =
+        |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("received-");
+    fs::read_dir(private(machine))
+        .map_or(0, |entries| entries.filter(|entry| received(entry.as_ref().unwrap())).count())
 }
 
 /// A folder of settings in the machine's home.
@@ -54,7 +63,10 @@ fn in_a_home_what_begins_with_a_dot_is_some_programs() {
     });
     assert_eq!(names(there.home()), [".local", "_.bashrc", "_.unknown", "report"]);
     let lines = ended.all("file");
-    assert!(lines.iter().all(|line| line["set_aside"].is_null() && line["acts"].is_null()), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line["set_aside"].is_null() && line["acts"].is_null()),
+        "{lines:#?}"
+    );
     assert_eq!(lines[0]["original_name"], ".unknown");
     // By whatever way it is named.
     std::os::unix::fs::symlink(there.home(), there.path("link")).unwrap();
@@ -76,17 +88,28 @@ fn where_programs_act_on_whatever_lies_there_nothing_comes_unasked() {
         let change = |command: &mut Command| {
             command.env("PATH", format!("/usr/bin:{}", folder.display()));
         };
-        for (what, args) in [("report", &["-y"][..]), ("f", &["-y"]), ("report", &["-o", folder.to_str().unwrap()])] {
+        for (what, args) in
+            [("report", &["-y"][..]), ("f", &["-y"]), ("report", &["-o", folder.to_str().unwrap()])]
+        {
             let ended = taken(&here, &[what], &there, args, |command| {
                 change(command.current_dir(&folder));
             });
             let line = ended.one("file");
-            assert!(line["set_aside"] == "place" && saved(&ended, "file").starts_with(private(&there)), "{line}");
+            assert!(
+                line["set_aside"] == "place" && saved(&ended, "file").starts_with(private(&there)),
+                "{line}"
+            );
             assert!(names(&folder).is_empty(), "{:?}", names(&folder));
         }
         // Nor does a secret, or a text that is too long for a line.
         here.write("key", "hush");
-        let ended = taken(&here, &["--secret-file", "key"], &there, &["-o", folder.to_str().unwrap()], change);
+        let ended = taken(
+            &here,
+            &["--secret-file", "key"],
+            &there,
+            &["-o", folder.to_str().unwrap()],
+            change,
+        );
         assert!(saved(&ended, "secret").starts_with(private(&there)));
         let ended = taken(&here, &["--text", &"x".repeat(2_000)], &there, &["-y"], |command| {
             change(command.current_dir(&folder));
@@ -118,7 +141,11 @@ fn a_name_on_the_command_line_is_a_persons_word_for_one_file() {
         let ended = taken(&here, given, &there, &["-o", ".ssh"], |command| {
             command.current_dir(there.home());
         });
-        assert!(ended.all("file").iter().all(|line| line["set_aside"] == "place"), "{:#?}", ended.lines);
+        assert!(
+            ended.all("file").iter().all(|line| line["set_aside"] == "place"),
+            "{:#?}",
+            ended.lines
+        );
         assert!(!there.home().join(".ssh").exists());
     }
     taken(&here, &["f"], &there, &["-o", "bin"], |_| {});
@@ -146,7 +173,8 @@ fn a_person_is_asked_about_such_a_place_whatever_was_said_beforehand() {
     // A name is enough of a word.
     let mut giver = here.start(["give", "report"]);
     let place = folder.join("named");
-    Terminal::start(&there, 100, ["take", &giver.code(), "-y", "-o", place.to_str().unwrap()]).end(0);
+    Terminal::start(&there, 100, ["take", &giver.code(), "-y", "-o", place.to_str().unwrap()])
+        .end(0);
     giver.end().expect(0);
     assert!(place.exists());
 }
@@ -163,21 +191,28 @@ fn a_person_sees_first_what_programs_would_act_on() {
     let screen = taker.screen();
     let at = |text: &str| screen.find(text).unwrap_or_else(|| panic!("no {text:?}:\n{screen}"));
     assert!(
-        at("  Makefile (acts)") < at("  .envrc (acts)") && at("  .envrc (acts)") < at("  a\n") && at("  a\n") < at("  b\n"),
+        at("  Makefile (acts)") < at("  .envrc (acts)")
+            && at("  .envrc (acts)") < at("  a\n")
+            && at("  a\n") < at("  b\n"),
         "{screen}"
     );
     assert!(screen.contains("without being asked"), "{screen}");
     taker.keys("y\r");
     let screen = taker.end(0);
     giver.end().expect(0);
-    assert!(screen.contains("without being asked: Makefile") && screen.contains("without being asked: b/.git"), "{screen}");
+    assert!(
+        screen.contains("without being asked: Makefile")
+            && screen.contains("without being asked: b/.git"),
+        "{screen}"
+    );
     assert_eq!(names(there.dir()), [".envrc", "Makefile", "a", "b"]);
 }
 
 #[test]
 fn lines_say_what_programs_would_act_on() {
     let (here, there) = (Machine::new(), Machine::new());
-    for name in ["f/.git/HEAD", "f/.git/hooks/x", "f/a/Makefile", "f/plain", "CLAUDE.md", "report"] {
+    for name in ["f/.git/HEAD", "f/.git/hooks/x", "f/a/Makefile", "f/plain", "CLAUDE.md", "report"]
+    {
         here.write(name, "x");
     }
     for number in 0..25 {
@@ -186,32 +221,59 @@ fn lines_say_what_programs_would_act_on() {
     // Nobody works in a private directory, so names stay as they are.
     let ended = taken(&here, &["report", "CLAUDE.md", "f", "many"], &there, &[], |_| {});
     let offer = ended.one("offer");
-    assert_eq!((&offer["names"][0], &offer["acts"]), (&"CLAUDE.md".into(), &serde_json::json!(["CLAUDE.md"])));
-    let line = |name: &str| ended.all("file").into_iter().find(|line| line["name"] == name).unwrap();
+    assert_eq!(
+        (&offer["names"][0], &offer["acts"]),
+        (&"CLAUDE.md".into(), &serde_json::json!(["CLAUDE.md"]))
+    );
+    let line =
+        |name: &str| ended.all("file").into_iter().find(|line| line["name"] == name).unwrap();
     let mut acts: Vec<String> = serde_json::from_value(line("f")["acts"].clone()).unwrap();
     acts.sort();
     assert_eq!(acts, ["f/.git", "f/a/Makefile"]);
     assert_eq!(line("CLAUDE.md")["acts"], serde_json::json!(["CLAUDE.md"]));
-    assert_eq!((line("many")["acts"].as_array().unwrap().len(), &line("many")["acts_more"]), (20, &5.into()));
+    assert_eq!(
+        (line("many")["acts"].as_array().unwrap().len(), &line("many")["acts_more"]),
+        (20, &5.into())
+    );
     assert!(line("report")["acts"].is_null() && line("f")["set_aside"].is_null());
     // A receive at a terminal says it too.
     let ended = taken(&here, &["CLAUDE.md"], &there, &["-y"], |_| {});
-    assert!(ended.one("offer")["acts"].is_null() && ended.one("file")["acts"].is_null() && ended.one("file")["name"] == "_CLAUDE.md");
+    assert!(
+        ended.one("offer")["acts"].is_null()
+            && ended.one("file")["acts"].is_null()
+            && ended.one("file")["name"] == "_CLAUDE.md"
+    );
 }
 
-/// What an agent's command made of a folder in which something acts, of one in which nothing does, and of a file that acts.
+/// What an agent's command made of a folder in which something acts, of one in which nothing does,
+/// and of a file that acts.
 #[track_caller]
 fn is_set_aside(there: &Machine, folder: &Path, lines: &[serde_json::Value]) {
-    let line = |name: &str| lines.iter().find(|line| line["name"] == name).unwrap_or_else(|| panic!("no {name}: {lines:#?}"));
+    let line = |name: &str| {
+        lines
+            .iter()
+            .find(|line| line["name"] == name)
+            .unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
+    };
     for (name, acts) in [("project", "project/sub/CLAUDE.md"), (".claude", ".claude")] {
         let line = line(name);
-        assert_eq!((&line["set_aside"], &line["acts"]), (&"acts".into(), &serde_json::json!([acts])), "{line}");
-        assert!(Path::new(line["saved_to"].as_str().unwrap()).starts_with(private(there)), "{line}");
+        assert_eq!(
+            (&line["set_aside"], &line["acts"]),
+            (&"acts".into(), &serde_json::json!([acts])),
+            "{line}"
+        );
+        assert!(
+            Path::new(line["saved_to"].as_str().unwrap()).starts_with(private(there)),
+            "{line}"
+        );
         assert!(line["original_name"].is_null(), "{line}");
     }
     for name in ["plain", "_CLAUDE.md"] {
         assert!(line(name)["set_aside"].is_null() && line(name)["acts"].is_null(), "{lines:#?}");
-        assert_eq!(Path::new(line(name)["saved_to"].as_str().unwrap()), folder.canonicalize().unwrap().join(name));
+        assert_eq!(
+            Path::new(line(name)["saved_to"].as_str().unwrap()),
+            folder.canonicalize().unwrap().join(name)
+        );
     }
     assert_eq!(names(folder), ["_CLAUDE.md", "plain"]);
 }
@@ -219,7 +281,13 @@ fn is_set_aside(there: &Machine, folder: &Path, lines: &[serde_json::Value]) {
 const GIVEN: [&str; 4] = ["project", ".claude", "plain", "CLAUDE.md"];
 
 fn project(machine: &Machine) {
-    for name in ["project/sub/CLAUDE.md", "project/src/main", ".claude/settings.json", "plain/a", "CLAUDE.md"] {
+    for name in [
+        "project/sub/CLAUDE.md",
+        "project/src/main",
+        ".claude/settings.json",
+        "plain/a",
+        "CLAUDE.md",
+    ] {
         machine.write(name, "x");
     }
 }
@@ -293,9 +361,19 @@ fn where_a_folder_cannot_be_moved_to_it_does_not_go() {
     if same_disk(disk.path(), &there.home()) {
         return;
     }
-    let ended = taken(&here, &["plain", "CLAUDE.md"], &there, &["-o", disk.path().to_str().unwrap()], agent);
+    let ended = taken(
+        &here,
+        &["plain", "CLAUDE.md"],
+        &there,
+        &["-o", disk.path().to_str().unwrap()],
+        agent,
+    );
     for line in ended.all("file") {
-        assert!(line["set_aside"] == "device" && Path::new(line["saved_to"].as_str().unwrap()).starts_with(private(&there)), "{line}");
+        assert!(
+            line["set_aside"] == "device"
+                && Path::new(line["saved_to"].as_str().unwrap()).starts_with(private(&there)),
+            "{line}"
+        );
     }
     assert!(names(disk.path()).is_empty());
     // Files alone go where they are to go.
@@ -308,7 +386,8 @@ fn what_is_set_aside_counts_as_what_is_not() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("plain/a", vec![b'x'; 700_000]);
     here.write("project/Makefile", vec![b'x'; 700_000]);
-    let disk = tempfile::tempdir_in("/dev/shm").ok().filter(|disk| !same_disk(disk.path(), &there.home()));
+    let disk =
+        tempfile::tempdir_in("/dev/shm").ok().filter(|disk| !same_disk(disk.path(), &there.home()));
     let folder = disk.as_ref().map_or_else(|| there.dir(), |disk| disk.path().to_owned());
     let mut command = there.command(["host", "--max-size", "1M", "-o", folder.to_str().unwrap()]);
     agent(&mut command);
@@ -341,7 +420,15 @@ fn no_name_that_an_agent_types_is_a_persons_word() {
     }
     let mut giver = here.start(["give", "report"]);
     let code = giver.code();
-    for output in [".bashrc", "Makefile", "sub/CLAUDE.md", ".git/hooks", ".git/hooks/pre-commit", ".claude/", "bin/"] {
+    for output in [
+        ".bashrc",
+        "Makefile",
+        "sub/CLAUDE.md",
+        ".git/hooks",
+        ".git/hooks/pre-commit",
+        ".claude/",
+        "bin/",
+    ] {
         let mut command = there.command(["take", &code, "-o", output]);
         agent(&mut command);
         let refused = Running::start(command).end().expect(5).failure();
@@ -352,11 +439,23 @@ fn no_name_that_an_agent_types_is_a_persons_word() {
     agent(&mut command);
     let ended = Running::start(command).end().expect(0);
     giver.end().expect(0);
-    assert!(ended.one("file")["set_aside"] == "place" && saved(&ended, "file").ends_with("x.conf"), "{:#?}", ended.lines);
-    let ended = taken(&here, &["--text", "x"], &there, &["-o", folder.join("x.conf").to_str().unwrap()], agent);
+    assert!(
+        ended.one("file")["set_aside"] == "place" && saved(&ended, "file").ends_with("x.conf"),
+        "{:#?}",
+        ended.lines
+    );
+    let ended = taken(
+        &here,
+        &["--text", "x"],
+        &there,
+        &["-o", folder.join("x.conf").to_str().unwrap()],
+        agent,
+    );
     assert!(saved(&ended, "text").starts_with(private(&there)) && names(&folder).is_empty());
     // Where it works is its user's choice.
-    let ended = taken(&here, &["report"], &there, &["-o", "."], |command| agent(command.current_dir(there.path(".claude"))));
+    let ended = taken(&here, &["report"], &there, &["-o", "."], |command| {
+        agent(command.current_dir(there.path(".claude")))
+    });
     assert_eq!(saved(&ended, "file"), there.path(".claude/report").canonicalize().unwrap());
 }
 
@@ -365,7 +464,9 @@ fn a_secret_of_a_persons_goes_to_no_place_in_which_programs_act() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("key", "hush");
     let folder = settings(&there);
-    for (folder, name, stored) in [(folder, "x.desktop", vec![]), (there.dir(), "CLAUDE.md", vec!["_CLAUDE.md"])] {
+    for (folder, name, stored) in
+        [(folder, "x.desktop", vec![]), (there.dir(), "CLAUDE.md", vec!["_CLAUDE.md"])]
+    {
         let mut giver = here.start(["give", "--secret-file", "key", "--secret-name", name]);
         let code = giver.code();
         let mut taker = Terminal::start_with(&there, 100, ["take", &code], |command| {
@@ -399,7 +500,10 @@ fn without_a_private_directory_what_acts_alone_is_refused_behind_a_fence() {
     let taker = Running::start(command).end().expect(1);
     let giver = giver.end().expect(1);
     let line = taker.one("incomplete");
-    assert!(line["saved_to"].is_null() && line["acts"] == serde_json::json!(["project/sub/CLAUDE.md"]), "{line}");
+    assert!(
+        line["saved_to"].is_null() && line["acts"] == serde_json::json!(["project/sub/CLAUDE.md"]),
+        "{line}"
+    );
     assert_eq!(giver.one("partly")["missing"][0]["reason"], "declined");
     // A name alone that acts is another, as everywhere.
     let all = ["_.claude", "plain", "plain (1)"];
@@ -410,7 +514,11 @@ fn without_a_private_directory_what_acts_alone_is_refused_behind_a_fence() {
     nowhere(&mut command);
     let taker = Running::start(command).end().expect(8);
     giver.end();
-    assert!(taker.failure()["next"].as_str().unwrap().contains("XDG_STATE_HOME"), "{}", taker.failure());
+    assert!(
+        taker.failure()["next"].as_str().unwrap().contains("XDG_STATE_HOME"),
+        "{}",
+        taker.failure()
+    );
     assert_eq!(names(there.dir()), all);
     // Where nothing would go but there, it is said while the code is good.
     let folder = settings(&there);
@@ -418,7 +526,12 @@ fn without_a_private_directory_what_acts_alone_is_refused_behind_a_fence() {
     let code = giver.code();
     let mut command = there.command(["take", &code, "-o", folder.to_str().unwrap()]);
     nowhere(&mut command);
-    assert!(Running::start(command).end().expect(8).failure()["next"].as_str().unwrap().ends_with("no code was used"));
+    assert!(
+        Running::start(command).end().expect(8).failure()["next"]
+            .as_str()
+            .unwrap()
+            .ends_with("no code was used")
+    );
     there.run(["take", &code]).expect(0);
     giver.end().expect(0);
 }
@@ -473,5 +586,8 @@ fn a_word_is_for_one_file_and_not_for_the_next() {
     other.end().expect(0);
     // Nor for another name, with a number in it.
     let ended = taken(&here, &["two"], &there, &["-o", word.to_str().unwrap()], |_| {});
-    assert_eq!((names(&folder), &ended.one("file")["set_aside"]), (vec!["a.sh".to_owned()], &"place".into()));
+    assert_eq!(
+        (names(&folder), &ended.one("file")["set_aside"]),
+        (vec!["a.sh".to_owned()], &"place".into())
+    );
 }

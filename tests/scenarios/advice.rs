@@ -1,4 +1,5 @@
-//! What errors advise (EVENTS, "What to run"). That each line keeps to the closed list is checked wherever a line is read (`contract.rs`).
+//! What errors advise (EVENTS, "What to run"). That each line keeps to the closed list is checked
+//! wherever a line is read (`contract.rs`).
 
 use crate::harness::contract::statuses;
 use crate::harness::{Ended, Machine, Running};
@@ -17,7 +18,11 @@ fn follow(here: &Machine, line: &Value) -> Ended {
     let run = run_of(line);
     // Of this machine is the environment, of the line the program and all its arguments.
     let like = here.command(&run[1..]);
-    assert_eq!(Path::new(&run[0]), Path::new(like.get_program()), "PATH does not lead to this program: {line}");
+    assert_eq!(
+        Path::new(&run[0]),
+        Path::new(like.get_program()),
+        "PATH does not lead to this program: {line}"
+    );
     let mut command = Command::new(&run[0]);
     command.args(&run[1..]).current_dir(like.get_current_dir().unwrap()).env_clear();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -29,12 +34,22 @@ fn follow(here: &Machine, line: &Value) -> Ended {
 fn what_is_not_known_here_is_answered_by_what_is() {
     let (here, there) = (Machine::new(), Machine::new());
     let host = here.start(["host"]);
-    for args in [&["send", "9471", "x"][..], &["status", "9471-walrus-clipboard-mango"], &["close", "9471"], &["receive", "9471"]] {
+    for args in [
+        &["send", "9471", "x"][..],
+        &["status", "9471-walrus-clipboard-mango"],
+        &["close", "9471"],
+        &["receive", "9471"],
+    ] {
         let listed = follow(&here, &here.run(args).expect(3).failure()).expect(0);
         assert_eq!(listed.all("session").len(), 1, "{args:?}");
     }
     // What shows nothing says nothing is there, and no more.
-    assert!(follow(&there, &there.run(["receive", "9471"]).expect(3).failure()).expect(0).all("session").is_empty());
+    assert!(
+        follow(&there, &there.run(["receive", "9471"]).expect(3).failure())
+            .expect(0)
+            .all("session")
+            .is_empty()
+    );
     drop(host);
 }
 
@@ -47,10 +62,16 @@ fn what_is_not_there_yet_is_waited_for() {
     // Nobody has come, so it is on its way.
     let sent = here.run(["send", number, "hello", "--wait", "0"]).expect(11);
     let (pending, unfinished) = (sent.one("pending"), sent.failure());
-    assert_eq!((run_of(&pending), &unfinished["error"]), (run_of(&unfinished), &"unfinished".into()));
+    assert_eq!(
+        (run_of(&pending), &unfinished["error"]),
+        (run_of(&unfinished), &"unfinished".into())
+    );
     // It would be dropped by force alone, and that is for the user.
     let refused = here.run(["close", number]).expect(11).failure();
-    assert_eq!((&refused["error"], &refused["ask"], &refused["run"]), (&"undelivered".into(), &"user".into(), &Value::Null));
+    assert_eq!(
+        (&refused["error"], &refused["ask"], &refused["run"]),
+        (&"undelivered".into(), &"user".into(), &Value::Null)
+    );
     let mut peer = there.start(["connect", &code]);
     peer.until("text", "");
     // The command of another side of the same number, on its own machine.
@@ -62,7 +83,11 @@ fn what_is_not_there_yet_is_waited_for() {
     });
     assert!(waiting.expect(0).everything().contains("an answer"));
     let heard = follow(&here, &pending).expect(0);
-    assert!(heard.all("delivered").iter().any(|line| line["what"] == "a text"), "{}", heard.everything());
+    assert!(
+        heard.all("delivered").iter().any(|line| line["what"] == "a text"),
+        "{}",
+        heard.everything()
+    );
     // A secret: by what an error says nothing of it is taken.
     let none = here.run(["receive", number, "--secret-to-file", "token"]).expect(11).failure();
     assert_eq!(none["error"], "no-secret");
@@ -72,7 +97,11 @@ fn what_is_not_there_yet_is_waited_for() {
     assert_eq!(none.get("run"), None);
     let held = here.run(["receive", number]).expect(0).one("secret");
     assert_eq!(held["stored"], "held");
-    assert!(held["next"].as_str().unwrap().starts_with(&format!("pinhole receive {number} ")) && held.get("run").is_none(), "{held}");
+    assert!(
+        held["next"].as_str().unwrap().starts_with(&format!("pinhole receive {number} "))
+            && held.get("run").is_none(),
+        "{held}"
+    );
     let kept = here.run(["close", number]).expect(11).failure();
     assert_eq!((&kept["error"], &kept["ask"]), (&"secrets-held".into(), &"user".into()));
     drop((host, peer));
@@ -94,13 +123,18 @@ fn a_code_that_is_joined_already_is_listened_to() {
 #[test]
 fn what_was_typed_wrong_is_explained() {
     let here = Machine::new();
-    for (args, names) in
-        [(&["connect"][..], "pinhole connect"), (&["no-such"], "Usage: pinhole"), (&["host", "--max-turns", "3"], "--on-message")]
-    {
+    for (args, names) in [
+        (&["connect"][..], "pinhole connect"),
+        (&["no-such"], "Usage: pinhole"),
+        (&["host", "--max-turns", "3"], "--on-message"),
+    ] {
         let failure = here.run(args).expect(2).failure();
         let run = run_of(&failure);
         let help = here.command(&run[1..]).output().unwrap();
-        assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains(names), "{args:?}");
+        assert!(
+            help.status.success() && String::from_utf8(help.stdout).unwrap().contains(names),
+            "{args:?}"
+        );
     }
 }
 
@@ -124,16 +158,29 @@ fn the_program_is_named_as_path_finds_it() {
 /// Kinds that no black-box test makes, and why.
 const NOT_MADE: [(&str, &str); 15] = [
     ("backlog", "more than a channel holds, of a side that receives nothing: in control/room.rs"),
-    ("not-verified", "a person at each side: in hostile/verify.rs at terminals, by its words for people"),
-    ("expired", "an hour, or a minute at least: in the simulation of the core, and session/lingering.rs"),
+    (
+        "not-verified",
+        "a person at each side: in hostile/verify.rs at terminals, by its words for people",
+    ),
+    (
+        "expired",
+        "an hour, or a minute at least: in the simulation of the core, and session/lingering.rs",
+    ),
     ("nobody-came", "the same"),
-    ("peer-protocol", "this program breaks no protocol: a peer in Python does (vectors/live.py), and then it is `protocol`"),
+    (
+        "peer-protocol",
+        "this program breaks no protocol: a peer in Python does (vectors/live.py), and then it is \
+        `protocol`",
+    ),
     ("special", "a reason for one file among others, where it is in `missing`"),
     ("peer-special", "the same"),
     ("peer-link", "the same"),
     ("over-limits", "the same"),
     ("peer-over-limits", "the same"),
-    ("stream-spent", "a second offer of the same input needs a second code: in outbox/tests/streaming.rs"),
+    (
+        "stream-spent",
+        "a second offer of the same input needs a second code: in outbox/tests/streaming.rs",
+    ),
     ("name-too-long", "no file system here has such a name: in outbox/tests/selecting.rs"),
     ("too-many-items", "16,385 paths: in outbox/tests/selecting.rs"),
     ("internal", "a machine without threads"),
@@ -150,13 +197,18 @@ fn every_kind_is_made_or_it_is_said_why_not() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("scenarios/advice.rs") {
+            } else if path.extension().is_some_and(|end| end == "rs")
+                && !path.ends_with("scenarios/advice.rs")
+            {
                 written.push_str(&std::fs::read_to_string(&path).unwrap());
             }
         }
     }
     written.push_str(include_str!("advice.rs").split("const NOT_MADE").next().unwrap());
-    let unmade: Vec<_> = statuses().into_keys().filter(|word| *word != "done" && !written.contains(&format!("\"{word}\""))).collect();
+    let unmade: Vec<_> = statuses()
+        .into_keys()
+        .filter(|word| *word != "done" && !written.contains(&format!("\"{word}\"")))
+        .collect();
     let mut listed: Vec<_> = NOT_MADE.iter().map(|(word, _)| *word).collect();
     listed.sort_unstable();
     assert_eq!(unmade, listed);

@@ -1,4 +1,5 @@
-//! Whose sessions a command sees: an agent's those that this agent began, a person's all of them (EVENTS, "Whose sessions").
+//! Whose sessions a command sees: an agent's those that this agent began, a person's all of them
+//! (EVENTS, "Whose sessions").
 
 use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine, Running};
@@ -69,8 +70,10 @@ fn an_agents_commands_see_what_it_began_and_a_persons_see_all() {
     // Those that say no id are one.
     let nameless = |at: &usize| [3, 5, 7, 8, 9].contains(at);
     for (at, who) in ALL.iter().enumerate().skip(1) {
-        let mut own: Vec<String> =
-            (0..ALL.len()).filter(|other| other == &at || nameless(&at) && nameless(other)).map(|it| it.to_string()).collect();
+        let mut own: Vec<String> = (0..ALL.len())
+            .filter(|other| other == &at || nameless(&at) && nameless(other))
+            .map(|it| it.to_string())
+            .collect();
         let mut found = seen(&here, who);
         own.sort();
         found.sort();
@@ -85,8 +88,17 @@ fn an_agents_commands_see_what_it_began_and_a_persons_see_all() {
             assert_eq!(refusal.failure()["error"], "code-not-open", "{args:?}");
             assert!(!refusal.everything().contains(words(code)));
         }
-        for args in [["status", code].as_slice(), &["status", "--label", "0"], &["close", "--label", "0"], &["close", code, "--now"]] {
-            assert_eq!(run(&here, who, args).expect(3).failure()["error"], "code-not-open", "{args:?}");
+        for args in [
+            ["status", code].as_slice(),
+            &["status", "--label", "0"],
+            &["close", "--label", "0"],
+            &["close", code, "--now"],
+        ] {
+            assert_eq!(
+                run(&here, who, args).expect(3).failure()["error"],
+                "code-not-open",
+                "{args:?}"
+            );
         }
         // Its own is the only one, or those of its kind.
         run(&here, who, &["receive"]).expect(if who == ONE { 0 } else { 2 });
@@ -109,11 +121,18 @@ fn no_command_hears_the_code_of_a_session_that_waits() {
     let mut giver = here.start(["give", "../home/private", "--label", "gift"]);
     let code = giver.code();
     for who in ALL {
-        for args in
-            [["receive", "--after", "0"].as_slice(), &["receive", "--label", "gift", "--after", "0"], &["status"], &["status", &code[..4]]]
-        {
+        for args in [
+            ["receive", "--after", "0"].as_slice(),
+            &["receive", "--label", "gift", "--after", "0"],
+            &["status"],
+            &["status", &code[..4]],
+        ] {
             let heard = run(&here, who, args);
-            assert!(!heard.everything().contains(words(&code)), "{who:?} {args:?}: {:#?}", heard.lines);
+            assert!(
+                !heard.everything().contains(words(&code)),
+                "{who:?} {args:?}: {:#?}",
+                heard.lines
+            );
         }
     }
     let journal = here.run(["receive", "--after", "0"]).expect(0).all("status");
@@ -147,7 +166,10 @@ fn an_agent_that_comes_back_as_another_finds_its_channel_by_its_whole_code() {
         assert_eq!(refusal["error"], "code-not-open", "{args:?}");
     }
     let wrong = format!("{}-walrus-clipboard-mango", &code[..4]);
-    assert_eq!(run(&here, OTHER, &["status", &wrong]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(
+        run(&here, OTHER, &["status", &wrong]).expect(3).failure()["error"],
+        "code-not-open"
+    );
     assert_eq!(run(&here, OTHER, &["status", &code]).expect(0).all("session").len(), 1);
     run(&here, OTHER, &["send", &code, "I am back"]).expect(0);
     assert_eq!(peer.until("text", "")["body"], "I am back");
@@ -166,16 +188,36 @@ fn an_agent_that_comes_back_as_another_finds_its_channel_by_its_whole_code() {
 
 #[test]
 fn a_client_that_was_cleared_finds_its_channels_and_a_resumed_one_after_it_has_named_the_code() {
-    const BEFORE: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "a"), ("CLAUDE_CODE_MESSAGING_TOKEN", "same")];
-    const CLEARED: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "b"), ("CLAUDE_CODE_MESSAGING_TOKEN", "same")];
-    const RESUMED: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "a"), ("CLAUDE_CODE_MESSAGING_TOKEN", "new")];
-    const NEW: Who = &[("CLAUDECODE", "1"), ("CLAUDE_CODE_SESSION_ID", "c"), ("CLAUDE_CODE_MESSAGING_TOKEN", "other")];
+    const BEFORE: Who = &[
+        ("CLAUDECODE", "1"),
+        ("CLAUDE_CODE_SESSION_ID", "a"),
+        ("CLAUDE_CODE_MESSAGING_TOKEN", "same"),
+    ];
+    const CLEARED: Who = &[
+        ("CLAUDECODE", "1"),
+        ("CLAUDE_CODE_SESSION_ID", "b"),
+        ("CLAUDE_CODE_MESSAGING_TOKEN", "same"),
+    ];
+    const RESUMED: Who = &[
+        ("CLAUDECODE", "1"),
+        ("CLAUDE_CODE_SESSION_ID", "a"),
+        ("CLAUDE_CODE_MESSAGING_TOKEN", "new"),
+    ];
+    const NEW: Who = &[
+        ("CLAUDECODE", "1"),
+        ("CLAUDE_CODE_SESSION_ID", "c"),
+        ("CLAUDE_CODE_MESSAGING_TOKEN", "other"),
+    ];
     let (here, there) = (Machine::new(), Machine::new());
     let mut host = start(&here, BEFORE, &["host", "--label", "build"]);
     let code = host.code();
     let number = &code[..4];
     for who in [CLEARED, RESUMED] {
-        assert_eq!(run(&here, who, &["status", number]).expect(0).one("session")["code"], code, "{who:?}");
+        assert_eq!(
+            run(&here, who, &["status", number]).expect(0).one("session")["code"],
+            code,
+            "{who:?}"
+        );
     }
     let _peer = there.start(["connect", &code]);
     host.until("status", "connected");
@@ -197,7 +239,10 @@ fn a_client_that_was_cleared_finds_its_channels_and_a_resumed_one_after_it_has_n
         run(&["send", "--label", "build", "by its label"]).expect(0);
     }
     assert_eq!(run(&here, NEW, &["status", number]).expect(3).failure()["error"], "code-not-open");
-    assert_eq!(run(&here, NEW, &["send", "--label", "build", "x"]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(
+        run(&here, NEW, &["send", "--label", "build", "x"]).expect(3).failure()["error"],
+        "code-not-open"
+    );
     run(&here, BEFORE, &["close", number]).expect(0);
     host.end().expect(0);
 }
@@ -211,11 +256,14 @@ fn the_agent_of_the_other_side_never_gets_this_side_by_the_code() {
     let number = &code[..4];
     let mut peer = start(&here, OTHER, &["connect", &code]);
     peer.until("status", "connected");
-    let role = |who: Who, args: &[&str]| run(&here, who, args).expect(0).one("session")["role"].clone();
+    let role =
+        |who: Who, args: &[&str]| run(&here, who, args).expect(0).one("session")["role"].clone();
     for args in [["status", &code], ["status", number]] {
         let until = std::time::Instant::now() + crate::harness::PATIENCE;
         // Each side has told the other whose it is as soon as it was connected, but not before.
-        while run(&here, ONE, &args).all("session").len() > 1 || run(&here, OTHER, &args).all("session").len() > 1 {
+        while run(&here, ONE, &args).all("session").len() > 1
+            || run(&here, OTHER, &args).all("session").len() > 1
+        {
             assert!(std::time::Instant::now() < until);
         }
         assert_eq!((role(ONE, &args), role(OTHER, &args)), ("host".into(), "peer".into()));
@@ -225,31 +273,51 @@ fn the_agent_of_the_other_side_never_gets_this_side_by_the_code() {
             let args = [args.as_slice(), &["--role", others]].concat();
             // To ask is to join, where that is not open.
             let word = if args[0] == "ask" { "code-unavailable" } else { "code-not-open" };
-            assert_eq!(run(&here, who, &args).expect(3).failure()["error"], word, "{who:?} {args:?}");
+            assert_eq!(
+                run(&here, who, &args).expect(3).failure()["error"],
+                word,
+                "{who:?} {args:?}"
+            );
         }
     }
     // Who has come back, with either side here, says which; and has that one, and never the other.
     assert_eq!(run(&here, THIRD, &["receive", &code]).expect(2).failure()["error"], "several-open");
-    assert_eq!(run(&here, THIRD, &["status", number]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(
+        run(&here, THIRD, &["status", number]).expect(3).failure()["error"],
+        "code-not-open"
+    );
     assert_eq!(role(THIRD, &["status", &code, "--role", "peer"]), "peer");
     let until = std::time::Instant::now() + crate::harness::PATIENCE;
     while run(&here, THIRD, &["status", &code, "--role", "host"]).status.success() {
         assert!(std::time::Instant::now() < until);
     }
     run(&here, THIRD, &["send", number, "from the peer"]).expect(0);
-    assert_eq!(run(&here, ONE, &["receive", number]).expect(0).one("text")["body"], "from the peer");
+    assert_eq!(
+        run(&here, ONE, &["receive", number]).expect(0).one("text")["body"],
+        "from the peer"
+    );
     // Also when the other side is gone.
     peer.signal(rustix::process::Signal::KILL);
     peer.child.wait().unwrap();
     for who in [OTHER, THIRD] {
-        assert_eq!(run(&here, who, &["receive", &code]).expect(3).failure()["error"], "code-not-open");
+        assert_eq!(
+            run(&here, who, &["receive", &code]).expect(3).failure()["error"],
+            "code-not-open"
+        );
     }
     // Nor does one that nobody knows yet get this side by the code alone: it may be of the other.
     const FOURTH: Who = &[("CODEX_THREAD_ID", "fourth")];
     for args in commands(&code).iter().filter(|args| !["ask", "status"].contains(&args[0])) {
-        assert_eq!(run(&here, FOURTH, args).expect(2).failure()["error"], "several-open", "{args:?}");
+        assert_eq!(
+            run(&here, FOURTH, args).expect(2).failure()["error"],
+            "several-open",
+            "{args:?}"
+        );
     }
-    assert_eq!(run(&here, FOURTH, &["status", number]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(
+        run(&here, FOURTH, &["status", number]).expect(3).failure()["error"],
+        "code-not-open"
+    );
     assert_eq!(role(ONE, &["status", number]), "host");
     run(&here, ONE, &["close", number, "--now"]).expect(0);
 }
@@ -275,7 +343,10 @@ fn a_label_selects_an_open_channel_to_send_into_and_to_ask_in() {
     // What could be a path is not guessed about, and what is said instead works.
     let failure = here.run(["send", "--label", "build", "report"]).expect(2).failure();
     assert_eq!(failure["error"], "ambiguous-argument");
-    assert!(failure["next"].as_str().unwrap().contains("pinhole send --label build --file \"report\""), "{failure}");
+    assert!(
+        failure["next"].as_str().unwrap().contains("pinhole send --label build --file \"report\""),
+        "{failure}"
+    );
     // Neither joins or gives where there is no such channel.
     for args in [["send", "--label", "none", "hello"], ["ask", "--label", "none", "well?"]] {
         assert_eq!(here.run(args).expect(3).failure()["error"], "code-not-open", "{args:?}");
@@ -293,9 +364,11 @@ fn a_handler_reaches_the_channel_that_it_answers_and_no_other() {
     other.code();
     let program = env!("CARGO_BIN_EXE_pinhole");
     let script = format!(
-        "PINHOLE_NETWORK=loopback; export PINHOLE_NETWORK; cat > asked; {program} status > seen; {program} send $PINHOLE_CHANNEL 'from inside' > sent; echo done"
+        "PINHOLE_NETWORK=loopback; export PINHOLE_NETWORK; cat > asked; {program} status > seen; \
+        {program} send $PINHOLE_CHANNEL 'from inside' > sent; echo done"
     );
-    let mut host = here.start(["host", "--label", "answered", "--on-message", "--", "/bin/sh", "-c", &script]);
+    let mut host =
+        here.start(["host", "--label", "answered", "--on-message", "--", "/bin/sh", "-c", &script]);
     let code = host.code();
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");

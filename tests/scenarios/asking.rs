@@ -14,7 +14,8 @@ fn channel(here: &Machine, there: &Machine, script: &str) -> (Running, Running, 
 
 /// A host whose texts this script answers, and its code.
 fn host(here: &Machine, args: &[&str], script: &str) -> (Running, String) {
-    let mut host = here.start([&["host", "--on-message"], args, &["--", "sh", "-c", script]].concat());
+    let mut host =
+        here.start([&["host", "--on-message"], args, &["--", "sh", "-c", script]].concat());
     let code = host.code();
     (host, code)
 }
@@ -33,17 +34,25 @@ fn in_an_open_channel_the_answer_alone_is_printed_and_not_received_again() {
     assert_eq!(asked.one("end")["last_seq"], asked.one("text")["seq"]);
     // For people it is all that there is.
     let shown = here.run(["ask", &number, "who?", "--human"]).expect(0);
-    assert_eq!((shown.lines.as_slice(), shown.errors.len()), (&["you said".to_owned(), "who?".into()][..], 0));
-    // A long question from standard input has a long answer: in a file for programs, whole for people.
+    assert_eq!(
+        (shown.lines.as_slice(), shown.errors.len()),
+        (&["you said".to_owned(), "who?".into()][..], 0)
+    );
+    // A long question from standard input has a long answer: in a file for programs, whole for
+    // people.
     let long = "x".repeat(5_000);
     for human in [false, true] {
         here.write("question", &long);
         let mut command = here.command(["ask", &number, "-"]);
-        command.args(human.then_some("--human")).stdin(std::fs::File::open(here.path("question")).unwrap());
+        command
+            .args(human.then_some("--human"))
+            .stdin(std::fs::File::open(here.path("question")).unwrap());
         let asked = Running::start(command).end().expect(0);
         let answer = match human {
             true => asked.lines.join("\n"),
-            false => std::fs::read_to_string(asked.one("text")["saved_to"].as_str().unwrap()).unwrap(),
+            false => {
+                std::fs::read_to_string(asked.one("text")["saved_to"].as_str().unwrap()).unwrap()
+            }
         };
         assert!(answer == format!("you said\n{long}"), "{human}");
     }
@@ -67,7 +76,11 @@ fn a_whole_code_is_joined_for_one_question() {
         let shown = there.run(["ask", &code, "\u{1b}[2J", "--human"]).expect(0);
         // A pipe gets what was said; what is said besides goes to standard error.
         assert_eq!(shown.lines, ["\u{1b}[2J"]);
-        assert!(shown.errors.iter().any(|line| line.starts_with("Connected")), "{:?}", shown.errors);
+        assert!(
+            shown.errors.iter().any(|line| line.starts_with("Connected")),
+            "{:?}",
+            shown.errors
+        );
         host.end().expect(0);
     }
 }
@@ -103,7 +116,10 @@ fn without_an_answer_in_time_an_open_channel_goes_on_and_one_of_its_own_does_not
     // Nobody answers; nobody is there at all.
     let (host, code) = self::host(&here, &[], "exec sleep 1000");
     let late = there.run(["ask", &code, "well?", "--timeout", "1"]).expect(4);
-    assert_eq!((&late.failure()["error"], late.failure()["next"].is_string()), (&"unanswered".into(), true));
+    assert_eq!(
+        (&late.failure()["error"], late.failure()["next"].is_string()),
+        (&"unanswered".into(), true)
+    );
     assert_eq!(host.end().expect(6).failure()["error"], "peer-interrupted");
     there.run(["ask", &code, "well?", "--timeout", "1"]).expect(3);
 }
@@ -132,7 +148,8 @@ fn two_questions_at_once_have_an_answer_each() {
     let (here, there) = (Machine::new(), Machine::new());
     let (_host, _peer, number) = channel(&here, &there, "cat");
     let asking = ["one", "two"].map(|question| here.start(["ask", &number, question]));
-    let mut answers = asking.map(|asking| asking.end().expect(0).one("text")["body"].as_str().unwrap().to_owned());
+    let mut answers = asking
+        .map(|asking| asking.end().expect(0).one("text")["body"].as_str().unwrap().to_owned());
     answers.sort();
     assert_eq!(answers, ["one", "two"]);
     assert!(here.run(["receive"]).expect(0).all("text").is_empty());
@@ -147,7 +164,12 @@ fn the_answer_goes_to_standard_output_byte_for_byte_and_the_lines_elsewhere() {
         here.write("question", question);
         command.stdin(std::fs::File::open(here.path("question")).unwrap());
         let asked = Running::start(command).end().expect(0);
-        assert!(asked.output == question.as_bytes(), "{} bytes of {}", asked.output.len(), question.len());
+        assert!(
+            asked.output == question.as_bytes(),
+            "{} bytes of {}",
+            asked.output.len(),
+            question.len()
+        );
         let told = asked.one("text");
         assert_eq!((told.get("body"), &told["size"]), (None, &question.len().into()), "{told}");
     }
@@ -171,7 +193,10 @@ fn the_oldest_text_is_taken_alone_byte_for_byte() {
     host.until("status", "connected");
     let number = &code[..4];
     let none = here.run(["receive", number, "-o", "-"]).expect(11);
-    assert_eq!((&none.failure()["error"], none.failure()["next"].is_string(), none.output.len()), (&"no-text".into(), true, 0));
+    assert_eq!(
+        (&none.failure()["error"], none.failure()["next"].is_string(), none.output.len()),
+        (&"no-text".into(), true, 0)
+    );
     let long = "y".repeat(5_000);
     for text in ["one", &long, "three"] {
         there.run(["send", number, text]).expect(0);
@@ -179,7 +204,12 @@ fn the_oldest_text_is_taken_alone_byte_for_byte() {
     for text in ["one", &long] {
         let taken = here.run(["receive", number, "-o", "-", "--wait", "30"]).expect(0);
         assert!(taken.output == text.as_bytes(), "{} bytes of {}", taken.output.len(), text.len());
-        assert_eq!((taken.one("text").get("body"), taken.lines.len()), (None, 2), "{:#?}", taken.lines);
+        assert_eq!(
+            (taken.one("text").get("body"), taken.lines.len()),
+            (None, 2),
+            "{:#?}",
+            taken.lines
+        );
     }
     // The rest is received as ever, and nothing twice.
     let rest = here.run(["receive", number]).expect(0);
@@ -190,7 +220,8 @@ fn the_oldest_text_is_taken_alone_byte_for_byte() {
     there.run(["send", number, "later"]).expect(0);
     assert_eq!(taking.end().expect(0).output, b"later");
     for more in [&["--after", "0"][..], &["--secret-to-file", "x"]] {
-        let failure = here.run([&["receive", number, "-o", "-"], more].concat()).expect(2).failure();
+        let failure =
+            here.run([&["receive", number, "-o", "-"], more].concat()).expect(2).failure();
         assert_eq!(failure["error"], "usage");
     }
 }
@@ -207,7 +238,11 @@ fn what_cannot_be_asked_is_said() {
         (&["-", "-"], 2, "usage"),
     ] {
         let failure = here.run([&["ask"], args].concat()).expect(exit).failure();
-        assert_eq!((&failure["error"], failure["next"].is_string()), (&error.into(), true), "{args:?}: {failure}");
+        assert_eq!(
+            (&failure["error"], failure["next"].is_string()),
+            (&error.into(), true),
+            "{args:?}: {failure}"
+        );
     }
     let mut giver = here.start(["give", "--text", "x"]);
     let code = giver.code();

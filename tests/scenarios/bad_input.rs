@@ -18,7 +18,11 @@ fn a_code_that_cannot_be_one_is_never_dialled() {
     listener.set_nonblocking(true).unwrap();
     for (code, word, detail) in [
         (format!("{port}-walruss-clipboard-mango"), "code-unknown-word", "did you mean `walrus`?"),
-        (format!("{port}-walrus-klippbord-mango"), "code-unknown-word", "`klippbord` is not a code word"),
+        (
+            format!("{port}-walrus-klippbord-mango"),
+            "code-unknown-word",
+            "`klippbord` is not a code word",
+        ),
         (format!("{port}-walrus"), "code-malformed", "at least three words"),
         (format!("{port}-walrus-clipboard"), "code-malformed", "a word is missing"),
         (format!("{port}"), "code-malformed", "at least three words"),
@@ -31,7 +35,10 @@ fn a_code_that_cannot_be_one_is_never_dialled() {
     ] {
         let error = there.run(["take", &code]).expect(2).failure();
         assert_eq!(error["error"], word, "{code:?}");
-        assert!(error["detail"].as_str().unwrap().contains(detail) && error["next"].is_string(), "{code:?}: {error}");
+        assert!(
+            error["detail"].as_str().unwrap().contains(detail) && error["next"].is_string(),
+            "{code:?}: {error}"
+        );
     }
     assert_eq!(listener.accept().err().map(|error| error.kind()), Some(ErrorKind::WouldBlock));
 }
@@ -42,7 +49,10 @@ fn a_closed_port_is_said_to_be_one() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = there.run(["take", &format!("{port}-walrus-clipboard-mango")]).expect(3).failure();
     assert_eq!(error["error"], "code-unavailable");
-    let error = there.run(["take", &format!("{port}-walrus-clipboard-mango@127.0.0.1")]).expect(5).failure();
+    let error = there
+        .run(["take", &format!("{port}-walrus-clipboard-mango@127.0.0.1")])
+        .expect(5)
+        .failure();
     assert_eq!(error["error"], "host-unreachable");
     let error = there.run(["take", "9471-walrus-clipboard-mango@192.0.2.1"]).expect(5).failure();
     assert_eq!(error["error"], "network-forbidden");
@@ -53,8 +63,14 @@ fn a_port_that_is_taken_is_not_shared() {
     let here = Machine::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    assert_eq!(here.run(["give", "--text", "x", "--port", &port]).expect(5).failure()["error"], "cannot-listen");
-    assert_eq!(here.run(["give", "--text", "x", "--bind", "192.0.2.1"]).expect(5).failure()["error"], "network-forbidden");
+    assert_eq!(
+        here.run(["give", "--text", "x", "--port", &port]).expect(5).failure()["error"],
+        "cannot-listen"
+    );
+    assert_eq!(
+        here.run(["give", "--text", "x", "--bind", "192.0.2.1"]).expect(5).failure()["error"],
+        "network-forbidden"
+    );
 }
 
 #[test]
@@ -83,7 +99,11 @@ fn sources_that_cannot_be_given_are_refused_before_the_code() {
         let ended = here.run(&args).expect(exit);
         let error = ended.failure();
         assert_eq!(error["error"], word, "{args:?}");
-        assert!(ended.all("status").is_empty() && error["next"].is_string(), "{args:?}: {:?}", ended.lines);
+        assert!(
+            ended.all("status").is_empty() && error["next"].is_string(),
+            "{args:?}: {:?}",
+            ended.lines
+        );
     }
 }
 
@@ -96,7 +116,11 @@ fn a_source_that_vanishes_meanwhile_fails_on_both_sides() {
     std::fs::remove_file(path).unwrap();
     there.run(["take", &code, "-o", "."]).expect(9);
     let giver = giver.end().expect(9);
-    assert!(giver.failure()["detail"].as_str().unwrap().contains("was removed or renamed"), "{}", giver.failure());
+    assert!(
+        giver.failure()["detail"].as_str().unwrap().contains("was removed or renamed"),
+        "{}",
+        giver.failure()
+    );
     assert!(names(there.dir()).is_empty());
 }
 

@@ -1,4 +1,5 @@
-//! What can be known before a code is used is said while it is good; what shows with the offer is asked about before it is declined.
+//! What can be known before a code is used is said while it is good; what shows with the offer is
+//! asked about before it is declined.
 
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
@@ -46,7 +47,11 @@ fn a_place_that_cannot_be_written_is_refused_with_the_code_still_good() {
 #[test]
 fn a_host_whose_place_cannot_be_written_shows_no_code() {
     let here = Machine::new();
-    for args in [&["take", "-o", "/proc/"][..], &["host", "-o", "/proc/"], &["take", "--secret-to-file", "/proc/key"]] {
+    for args in [
+        &["take", "-o", "/proc/"][..],
+        &["host", "-o", "/proc/"],
+        &["take", "--secret-to-file", "/proc/key"],
+    ] {
         let ended = here.run(args).expect(8);
         assert_eq!(ended.failure()["error"], "disk");
         assert!(ended.all("status").is_empty(), "{args:?}: {:?}", ended.lines);
@@ -55,7 +60,10 @@ fn a_host_whose_place_cannot_be_written_shows_no_code() {
 
 #[test]
 fn a_full_disk_is_refused_with_the_code_still_good() {
-    let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).stderr(Stdio::null()).status();
+    let mounts = Command::new("unshare")
+        .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+        .stderr(Stdio::null())
+        .status();
     if !mounts.is_ok_and(|status| status.success()) {
         println!("skipped: no disk can be mounted here");
         return;
@@ -65,7 +73,8 @@ fn a_full_disk_is_refused_with_the_code_still_good() {
     let mut giver = here.start(["give", "a"]);
     let code = giver.code();
     std::fs::create_dir(there.path("small")).unwrap();
-    let script = "mount -t tmpfs -o size=64k none small && { head -c 61440 /dev/zero > small/full; \"$@\"; }";
+    let script = "mount -t tmpfs -o size=64k none small && \
+                 { head -c 61440 /dev/zero > small/full; \"$@\"; }";
     let inside = there.command(["take", &code, "-o", "small/"]);
     let mut wrapped = Command::new("unshare");
     wrapped.args(["--mount", "sh", "-c", script, "sh"]);
@@ -86,11 +95,18 @@ fn a_text_is_written_where_dash_o_says() {
             let mut giver = here.start(["give", "--text", if taken { "second" } else { "first" }]);
             let code = giver.code();
             let how = conflict.map(|how| ["--conflict", how]).into_iter().flatten();
-            let text = there.run(["take", &code].into_iter().chain(args).chain(how)).expect(0).one("text");
+            let text =
+                there.run(["take", &code].into_iter().chain(args).chain(how)).expect(0).one("text");
             let name = if taken { stored } else { "note.txt" };
-            assert_eq!(text["saved_to"].as_str().unwrap(), there.dir().canonicalize().unwrap().join(name).to_str().unwrap());
+            assert_eq!(
+                text["saved_to"].as_str().unwrap(),
+                there.dir().canonicalize().unwrap().join(name).to_str().unwrap()
+            );
             assert!(text["body"].is_null() && text["size"] == if taken { 6 } else { 5 }, "{text}");
-            assert_eq!(std::fs::read_to_string(there.path(name)).unwrap(), if taken { "second" } else { "first" });
+            assert_eq!(
+                std::fs::read_to_string(there.path(name)).unwrap(),
+                if taken { "second" } else { "first" }
+            );
             giver.end().expect(0);
         }
     }
@@ -144,7 +160,10 @@ fn what_is_over_the_limit_is_declined_at_once_where_nobody_is() {
     // All of it is a hole, which counts.
     File::create(here.path("huge")).unwrap().set_len(15 << 40).unwrap();
     let mut giver = here.start(["give", "huge"]);
-    assert_eq!(there.run(["take", &giver.code(), "-o", "."]).expect(1).failure()["error"], "too-large");
+    assert_eq!(
+        there.run(["take", &giver.code(), "-o", "."]).expect(1).failure()["error"],
+        "too-large"
+    );
     giver.signal(Signal::INT);
     giver.end();
 }

@@ -1,4 +1,5 @@
-//! `receive --bell`: lines that reach a model as its user's words, so that nothing of the other side's may be in them.
+//! `receive --bell`: lines that reach a model as its user's words, so that nothing of the other
+//! side's may be in them.
 
 use crate::control::channel;
 use crate::harness::content::in_full;
@@ -12,7 +13,8 @@ use std::time::Instant;
 /// How many lines wait by a line of a bell, which is that and nothing else.
 #[track_caller]
 fn waits(line: &str, named: &str) -> u64 {
-    let (lines, rest) = line.strip_prefix("pinhole: ").unwrap_or_else(|| panic!("{line}")).split_once(' ').unwrap();
+    let (lines, rest) =
+        line.strip_prefix("pinhole: ").unwrap_or_else(|| panic!("{line}")).split_once(' ').unwrap();
     let number = named.split(' ').next().unwrap();
     let lines = lines.parse().unwrap();
     let wait = if lines == 1 { "waits" } else { "wait" };
@@ -40,7 +42,12 @@ fn rung(bell: &mut Running, named: &str, here: &Machine) -> Ended {
 #[track_caller]
 fn ends(bell: Running, named: &str) {
     let ended = bell.end().expect(0);
-    assert_eq!((ended.lines.last(), ended.errors.len()), (Some(&over(named)), 0), "{:#?}", ended.lines);
+    assert_eq!(
+        (ended.lines.last(), ended.errors.len()),
+        (Some(&over(named)), 0),
+        "{:#?}",
+        ended.lines
+    );
     assert!(ended.lines.iter().rev().skip(1).all(|line| waits(line, named) > 0));
 }
 
@@ -50,7 +57,12 @@ fn it_rings_once_for_what_is_new_and_takes_nothing() {
     let (host, peer, number) = channel(&here, &there);
     let mut bell = here.start(["receive", &number, "--bell"]);
     // What waits at its start.
-    assert!(rung(&mut bell, &number, &here).all("status").iter().any(|status| status["event"] == "connected"));
+    assert!(
+        rung(&mut bell, &number, &here)
+            .all("status")
+            .iter()
+            .any(|status| status["event"] == "connected")
+    );
     for text in ["one", "two"] {
         there.run(["send", &number, text]).expect(0);
     }
@@ -66,7 +78,10 @@ fn it_rings_once_for_what_is_new_and_takes_nothing() {
     let line = bell.line().unwrap();
     assert_eq!(waits(&line, &number), 2, "{line}");
     let received = here.run(["receive", &number]).expect(0);
-    assert_eq!((received.all("delivered").len(), &received.one("text")["body"]), (1, &"three".into()));
+    assert_eq!(
+        (received.all("delivered").len(), &received.one("text")["body"]),
+        (1, &"three".into())
+    );
     there.run(["close"]).expect(0);
     host.end().expect(0);
     peer.end().expect(0);
@@ -101,7 +116,8 @@ fn an_answer_and_a_secret_that_another_command_has_wake_nobody() {
 
 #[test]
 fn every_end_is_said() {
-    // The other side leaves; this one is closed, or at once; it is killed. In the background and not.
+    // The other side leaves; this one is closed, or at once; it is killed. In the background and
+    // not.
     for how in ["peer", "close", "now", "kill"] {
         for detached in [false, true] {
             let (here, there) = (Machine::new(), Machine::new());
@@ -111,7 +127,10 @@ fn every_end_is_said() {
             };
             let code = match &mut host {
                 Some(host) => host.code(),
-                None => here.run(["host", "--detach"]).expect(0).all("status")[0]["code"].as_str().unwrap().to_owned(),
+                None => here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
             };
             let number = &code[..4];
             there.run(["connect", &code, "--detach"]).expect(0);
@@ -128,12 +147,16 @@ fn every_end_is_said() {
             }
             ends(bell, number);
             if (how, detached) == ("peer", true) {
-                // What is left of it is received by that command, and one more bell says no more than that.
+                // What is left of it is received by that command, and one more bell says no more
+                // than that.
                 let mut late = here.start(["receive", number, "--bell"]);
                 assert_eq!(late.line(), Some(over(number)));
                 here.run(["receive", number]).expect(0);
             }
-            assert_eq!(here.run(["receive", number, "--bell"]).expect(3).failure()["error"], "code-not-open");
+            assert_eq!(
+                here.run(["receive", number, "--bell"]).expect(3).failure()["error"],
+                "code-not-open"
+            );
         }
     }
 }
@@ -142,9 +165,13 @@ fn every_end_is_said() {
 fn where_both_sides_are_here_the_command_says_which() {
     let here = Machine::new();
     let (host, mut peer, number) = channel(&here, &here);
-    assert_eq!(here.run(["receive", &number, "--bell"]).expect(2).failure()["error"], "several-open");
+    assert_eq!(
+        here.run(["receive", &number, "--bell"]).expect(2).failure()["error"],
+        "several-open"
+    );
     let named = ["host", "peer"].map(|role| format!("{number} --role {role}"));
-    let [mut of_host, mut of_peer] = ["host", "peer"].map(|role| here.start(["receive", &number, "--bell", "--role", role]));
+    let [mut of_host, mut of_peer] =
+        ["host", "peer"].map(|role| here.start(["receive", &number, "--bell", "--role", role]));
     rung(&mut of_host, &named[0], &here);
     rung(&mut of_peer, &named[1], &here);
     here.run(["send", &number, "x", "--role", "host"]).expect(0);
@@ -179,10 +206,17 @@ fn no_byte_of_it_is_the_other_sides_and_it_rings_at_most_six_times_a_minute() {
     let hostile = texts::all();
     let count = if in_full() { 1_000 } else { 60 };
     let socket = socket(&there);
-    for (at, text) in hostile.iter().filter(|text| (1..5_000).contains(&text.len())).cycle().take(count).enumerate() {
+    for (at, text) in hostile
+        .iter()
+        .filter(|text| (1..5_000).contains(&text.len()))
+        .cycle()
+        .take(count)
+        .enumerate()
+    {
         send(&socket, std::slice::from_ref(text), None);
         if at % 10 == 0 {
-            let name: String = text.chars().filter(|letter| !matches!(letter, '/' | '\0')).take(40).collect();
+            let name: String =
+                text.chars().filter(|letter| !matches!(letter, '/' | '\0')).take(40).collect();
             let name = if matches!(name.as_str(), "" | "." | "..") { "x".to_owned() } else { name };
             there.write(&format!("files/{name}"), "content");
             there.run(["send", number, "--file", &format!("files/{name}")]).expect(0);
@@ -192,7 +226,12 @@ fn no_byte_of_it_is_the_other_sides_and_it_rings_at_most_six_times_a_minute() {
     here.run(["close", "--now"]).expect(0);
     let ended = bell.end().expect(0);
     let minutes = begun.elapsed().as_secs() / 60 + 1;
-    assert!((2..=6 * minutes).contains(&(ended.lines.len() as u64)), "{} lines in {:?}", ended.lines.len(), begun.elapsed());
+    assert!(
+        (2..=6 * minutes).contains(&(ended.lines.len() as u64)),
+        "{} lines in {:?}",
+        ended.lines.len(),
+        begun.elapsed()
+    );
     let (last, rings) = ended.lines.split_last().unwrap();
     assert_eq!((last, ended.errors.len(), ended.output.len()), (&over(number), 0, 0));
     assert!(rings.iter().all(|line| waits(line, number) > 0));
@@ -201,17 +240,33 @@ fn no_byte_of_it_is_the_other_sides_and_it_rings_at_most_six_times_a_minute() {
 #[test]
 fn nothing_of_the_other_sides_is_in_its_errors_and_it_ends_when_nobody_reads_it() {
     let (here, there) = (Machine::new(), Machine::new());
-    for args in [&["--bell"][..], &["9471", "--bell"], &["9471-walrus-clipboard-mango", "--bell"], &["--follow"]] {
+    for args in [
+        &["--bell"][..],
+        &["9471", "--bell"],
+        &["9471-walrus-clipboard-mango", "--bell"],
+        &["--follow"],
+    ] {
         let ended = here.run([&["receive"], args].concat());
         assert!([2, 3].contains(&ended.status.code().unwrap()), "{args:?}");
-        assert!(["not-open", "code-not-open"].contains(&ended.failure()["error"].as_str().unwrap()), "{args:?}");
+        assert!(
+            ["not-open", "code-not-open"].contains(&ended.failure()["error"].as_str().unwrap()),
+            "{args:?}"
+        );
     }
     let (_host, _peer, number) = channel(&here, &there);
     there.run(["send", &number, "canary"]).expect(0);
-    for more in ["--follow", "--wait=1", "--after=1", "--for=text", "--max-bytes=1", "--secret-to-file=x"] {
-        assert_eq!(here.run(["receive", &number, "--bell", more]).expect(2).failure()["error"], "usage");
+    for more in
+        ["--follow", "--wait=1", "--after=1", "--for=text", "--max-bytes=1", "--secret-to-file=x"]
+    {
+        assert_eq!(
+            here.run(["receive", &number, "--bell", more]).expect(2).failure()["error"],
+            "usage"
+        );
     }
-    assert_eq!(here.run(["receive", &number, "--bell", "-o", "."]).expect(2).failure()["error"], "usage");
+    assert_eq!(
+        here.run(["receive", &number, "--bell", "-o", "."]).expect(2).failure()["error"],
+        "usage"
+    );
     let mut bell = here.start(["receive", &number, "--bell"]);
     bell.line().unwrap();
     bell.signal(Signal::TERM);
@@ -220,7 +275,12 @@ fn nothing_of_the_other_sides_is_in_its_errors_and_it_ends_when_nobody_reads_it(
     // Where nobody reads it there is nobody to wake, and nothing comes that would show it.
     for option in ["--bell", "--follow"] {
         let (reader, writer) = std::io::pipe().unwrap();
-        let mut child = here.command(["receive", &number, option]).stdout(writer).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = here
+            .command(["receive", &number, option])
+            .stdout(writer)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         drop(reader);
         assert_eq!(child.wait().unwrap().code(), Some(1), "{option}");
     }

@@ -1,4 +1,5 @@
-//! A source that changes while it is sent is not delivered: exit 9 on both sides, and no file. One that only grows is, as it was.
+//! A source that changes while it is sent is not delivered: exit 9 on both sides, and no file. One
+//! that only grows is, as it was.
 
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
@@ -7,7 +8,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Large enough to be on its way still when the first byte has come out: more than may be under way (SPEC 7).
+/// Large enough to be on its way still when the first byte has come out: more than may be under way
+/// (SPEC 7).
 const SIZE: u64 = 48 << 20;
 
 /// Both sides after a change to what is sent, and how many bytes have come.
@@ -41,7 +43,9 @@ fn spoilt_by(change: impl FnOnce(&Path)) {
 
 #[test]
 fn one_that_grows() {
-    let (sides, came) = changed_by(|path| File::options().append(true).open(path).unwrap().write_all(b"more").unwrap());
+    let (sides, came) = changed_by(|path| {
+        File::options().append(true).open(path).unwrap().write_all(b"more").unwrap()
+    });
     let [taker, giver] = sides.map(|ended| ended.expect(0));
     assert_eq!((came, taker.one("file")["size"].as_u64()), (SIZE, Some(SIZE)));
     giver.one("delivered");
@@ -84,7 +88,8 @@ fn one_that_is_deleted() {
 fn and_nothing_is_left_of_it_in_a_folder() {
     let (here, there) = (Machine::new(), Machine::new());
     let path = here.path("source");
-    std::io::copy(&mut std::io::repeat(7).take(1 << 28), &mut File::create(&path).unwrap()).unwrap();
+    std::io::copy(&mut std::io::repeat(7).take(1 << 28), &mut File::create(&path).unwrap())
+        .unwrap();
     let mut giver = here.start(["give", "source"]);
     let code = giver.code();
     let mut taker = there.start(["take", &code, "-o", "."]);

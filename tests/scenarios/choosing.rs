@@ -13,7 +13,8 @@ fn project(machine: &Machine) {
     symlink("../elsewhere.txt", machine.path("project/link.txt")).unwrap();
 }
 
-/// Gives the project with these options; what is there at the other side, and the giver's status and errors.
+/// Gives the project with these options; what is there at the other side, and the giver's status
+/// and errors.
 fn give(options: &[&str], status: i32) -> (Vec<String>, Vec<String>) {
     let (here, there) = (Machine::new(), Machine::new());
     project(&here);
@@ -21,7 +22,11 @@ fn give(options: &[&str], status: i32) -> (Vec<String>, Vec<String>) {
     let code = giver.code();
     there.run(["take", &code, "-o", "."]).expect(0);
     let giver = giver.end().expect(status);
-    let said = giver.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect();
+    let said = giver
+        .all("error")
+        .iter()
+        .map(|error| error["error"].as_str().unwrap().to_owned())
+        .collect();
     let all = ["main.c", "notes.txt", ".gitignore", "build/main.o", "link.txt"];
     let stored = |name: &str| there.path("project").join(name).is_file();
     (all.into_iter().filter(|name| stored(name)).map(str::to_owned).collect(), said)
@@ -29,7 +34,13 @@ fn give(options: &[&str], status: i32) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_folder_is_sent_whole_but_for_links_which_are_listed() {
-    assert_eq!(give(&[], 0), (["main.c", "notes.txt", ".gitignore", "build/main.o"].map(str::to_owned).to_vec(), vec!["skipped".into()]));
+    assert_eq!(
+        give(&[], 0),
+        (
+            ["main.c", "notes.txt", ".gitignore", "build/main.o"].map(str::to_owned).to_vec(),
+            vec!["skipped".into()]
+        )
+    );
 }
 
 #[test]
@@ -49,7 +60,10 @@ fn an_exception_keeps_what_would_be_left_out() {
 #[test]
 fn links_are_followed_when_told_to() {
     let (stored, said) = give(&["--links", "follow", "--exclude", "build"], 0);
-    assert_eq!((stored, said), (["main.c", "notes.txt", ".gitignore", "link.txt"].map(str::to_owned).to_vec(), vec![]));
+    assert_eq!(
+        (stored, said),
+        (["main.c", "notes.txt", ".gitignore", "link.txt"].map(str::to_owned).to_vec(), vec![])
+    );
 }
 
 #[test]
@@ -90,5 +104,8 @@ fn a_single_file_arrives_under_the_name_that_was_asked_for() {
     giver.end().expect(0);
     assert_eq!(std::fs::read(there.path("renamed.pdf")).unwrap(), b"r");
     let file = taker.one("file");
-    assert_eq!((&file["name"], &file["original_name"]), (&"renamed.pdf".into(), &"report.pdf".into()));
+    assert_eq!(
+        (&file["name"], &file["original_name"]),
+        (&"renamed.pdf".into(), &"report.pdf".into())
+    );
 }

@@ -1,4 +1,5 @@
-//! Standard output that is closed or full, a limit on the size of files, and a signal that was ignored from the start.
+//! Standard output that is closed or full, a limit on the size of files, and a signal that was
+//! ignored from the start.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};
@@ -9,7 +10,12 @@ use std::process::{Command, Output, Stdio};
 pub fn shell(machine: &Machine, script: &str, argument: &str) -> Command {
     let program = machine.command([""; 0]);
     let mut command = Command::new("sh");
-    command.args(["-c", script]).arg(program.get_program()).arg(argument).current_dir(machine.dir()).env_clear();
+    command
+        .args(["-c", script])
+        .arg(program.get_program())
+        .arg(argument)
+        .current_dir(machine.dir())
+        .env_clear();
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -27,7 +33,10 @@ fn a_code_that_nobody_would_see_is_an_error() {
         for to in [">&-", ">/dev/full"] {
             let ended = run(&here, &format!("exec \"$0\" {command} {to}"), "");
             let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-            assert!(ended.status.code() == Some(1) && said.contains("nobody would see the code"), "{command} {to}: {ended:?}");
+            assert!(
+                ended.status.code() == Some(1) && said.contains("nobody would see the code"),
+                "{command} {to}: {ended:?}"
+            );
         }
     }
 }
@@ -39,7 +48,11 @@ fn what_goes_to_a_closed_output_is_not_delivered_and_the_code_is_good() {
     let mut giver = here.start(["give", "report"]);
     let code = giver.code();
     let ended = run(&there, "exec \"$0\" take \"$1\" -o - >&-", &code);
-    assert!(ended.status.code() == Some(1) && String::from_utf8_lossy(&ended.stderr).contains("output-closed"), "{ended:?}");
+    assert!(
+        ended.status.code() == Some(1)
+            && String::from_utf8_lossy(&ended.stderr).contains("output-closed"),
+        "{ended:?}"
+    );
     there.run(["take", &code, "-o", "."]).expect(0);
     giver.end().expect(0);
     // A text that is not shown is not received.
@@ -56,7 +69,11 @@ fn a_file_that_may_not_grow_further_is_an_error_and_not_a_death() {
     let mut giver = here.start(["give", "report"]);
     let code = giver.code();
     let ended = run(&there, "ulimit -f 64; exec \"$0\" take \"$1\" -o .", &code);
-    assert!(ended.status.code() == Some(8) && String::from_utf8_lossy(&ended.stdout).contains("\"error\":\"disk\""), "{ended:?}");
+    assert!(
+        ended.status.code() == Some(8)
+            && String::from_utf8_lossy(&ended.stdout).contains("\"error\":\"disk\""),
+        "{ended:?}"
+    );
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-disk");
     assert!(names(there.dir()).is_empty());
 }

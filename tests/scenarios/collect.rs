@@ -1,4 +1,5 @@
-//! Secrets that a channel holds until a `receive` takes them, from another process of the same machine.
+//! Secrets that a channel holds until a `receive` takes them, from another process of the same
+//! machine.
 
 use crate::harness::content::names;
 use crate::harness::socket::socket;
@@ -66,14 +67,26 @@ fn a_secret_is_held_until_it_is_taken_and_the_oldest_goes_first() {
     it.send(&[("ONE", VALUE), ("TWO_KEY", "2"), ("THREE", "3")]);
     // Only named, to whoever looks.
     let told = it.receive(&[]).expect(0);
-    assert_eq!(told.all("secret").iter().map(|secret| place(secret)).collect::<Vec<_>>(), [("held", None, None); 3]);
+    assert_eq!(
+        told.all("secret").iter().map(|secret| place(secret)).collect::<Vec<_>>(),
+        [("held", None, None); 3]
+    );
     assert_eq!(it.held(), 3);
     let file = it.here.path("mine");
     let taken = it.receive(&["--secret-to-file", "mine"]).expect(0);
     let line = taken.one("secret");
-    assert_eq!((&line["id"], &line["name"], &line["size"]), (&1.into(), &"ONE".into(), &VALUE.len().into()));
+    assert_eq!(
+        (&line["id"], &line["name"], &line["size"]),
+        (&1.into(), &"ONE".into(), &VALUE.len().into())
+    );
     assert_eq!(place(&line), ("file", file.to_str(), None));
-    assert_eq!((std::fs::read_to_string(&file).unwrap().as_str(), file.metadata().unwrap().permissions().mode() & 0o777), (VALUE, 0o600));
+    assert_eq!(
+        (
+            std::fs::read_to_string(&file).unwrap().as_str(),
+            file.metadata().unwrap().permissions().mode() & 0o777
+        ),
+        (VALUE, 0o600)
+    );
     // The session says the same, under the same number, and so does it to whoever receives.
     let own = (0..4).map(|_| it.host.until("secret", "")).last().unwrap();
     assert_eq!(own, line);
@@ -141,12 +154,20 @@ fn a_secret_that_could_not_be_put_anywhere_is_still_there() {
         assert!(failed.all("secret").is_empty());
         // Both are seen before the channel is asked.
         if !["exists", "disk"].contains(&error) {
-            let (detail, next) = (failed.failure()["detail"].to_string(), failed.failure()["next"].to_string());
-            assert!(detail.contains("the secret stays in the channel") && next.contains("pinhole receive"), "{detail} {next}");
+            let (detail, next) =
+                (failed.failure()["detail"].to_string(), failed.failure()["next"].to_string());
+            assert!(
+                detail.contains("the secret stays in the channel")
+                    && next.contains("pinhole receive"),
+                "{detail} {next}"
+            );
         }
         assert_eq!(it.held(), 1, "{args:?}");
     }
-    assert_eq!((names(it.here.dir()), std::fs::read(it.here.path("there")).unwrap()), (vec!["there".to_owned()], b"already".to_vec()));
+    assert_eq!(
+        (names(it.here.dir()), std::fs::read(it.here.path("there")).unwrap()),
+        (vec!["there".to_owned()], b"already".to_vec())
+    );
     it.receive(&["--secret-to-file", "mine"]).expect(0);
 }
 
@@ -155,7 +176,15 @@ fn who_takes_and_is_killed_has_not_taken() {
     let it = Channel::open(&[]);
     it.send(&[("KEY", VALUE), ("NEXT", "next")]);
     for signal in [Signal::KILL, Signal::INT] {
-        let mut taker = it.here.start(["receive", &it.number, "--secret-exec", "--", "sh", "-c", "echo got >&2; exec sleep 1000"]);
+        let mut taker = it.here.start([
+            "receive",
+            &it.number,
+            "--secret-exec",
+            "--",
+            "sh",
+            "-c",
+            "echo got >&2; exec sleep 1000",
+        ]);
         assert_eq!(taker.error_line().unwrap(), "got");
         // Another gets the one behind it meanwhile; one that is being taken is not lost sight of.
         if signal == Signal::KILL {
@@ -176,14 +205,21 @@ fn a_session_that_is_killed_meanwhile_takes_nothing_along() {
     it.send(&[("KEY", VALUE)]);
     let script = "echo got >&2; read -r go < gate; cat > mine";
     rustix::fs::mkfifoat(rustix::fs::CWD, it.here.path("gate"), 0o600.into()).unwrap();
-    let mut taker = it.here.start(["receive", &it.number, "--secret-exec", "--", "sh", "-c", script]);
+    let mut taker =
+        it.here.start(["receive", &it.number, "--secret-exec", "--", "sh", "-c", script]);
     assert_eq!(taker.error_line().unwrap(), "got");
     it.host.signal(Signal::KILL);
     it.host.child.wait().unwrap();
     std::fs::write(it.here.path("gate"), "go\n").unwrap();
     let failure = taker.end().failure();
-    assert_eq!((&failure["error"], std::fs::read_to_string(it.here.path("mine")).unwrap().as_str()), (&"session-gone".into(), VALUE));
-    assert!(failure["detail"].as_str().unwrap().starts_with("the secret has been handed over"), "{failure}");
+    assert_eq!(
+        (&failure["error"], std::fs::read_to_string(it.here.path("mine")).unwrap().as_str()),
+        (&"session-gone".into(), VALUE)
+    );
+    assert!(
+        failure["detail"].as_str().unwrap().starts_with("the secret has been handed over"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -191,7 +227,11 @@ fn where_no_command_can_come_nothing_is_held() {
     let (here, there) = (Machine::new(), Machine::new());
     std::fs::create_dir_all(here.home().join(".local/state/pinhole")).unwrap();
     std::fs::create_dir(here.home().join(".local/state/pinhole/run")).unwrap();
-    std::fs::set_permissions(here.home().join(".local/state/pinhole/run"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(
+        here.home().join(".local/state/pinhole/run"),
+        std::fs::Permissions::from_mode(0o777),
+    )
+    .unwrap();
     let mut host = here.start(["host"]);
     let code = host.code();
     there.write("key", VALUE);

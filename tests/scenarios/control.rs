@@ -1,4 +1,5 @@
-//! Other commands at a session that runs: `status`, `receive`, `send`, `close`, from another shell of the same machine.
+//! Other commands at a session that runs: `status`, `receive`, `send`, `close`, from another shell
+//! of the same machine.
 
 use crate::harness::content::bytes as random;
 use crate::harness::socket::{runtime, socket};
@@ -21,7 +22,10 @@ pub fn channel(here: &Machine, there: &Machine) -> (Running, Running, String) {
 }
 
 fn seqs(lines: &[String]) -> Vec<u64> {
-    lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64()).collect()
+    lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64())
+        .collect()
 }
 
 #[test]
@@ -32,20 +36,33 @@ fn status_lists_what_is_open() {
     assert!(!here.home().join(".local").exists());
     let (host, peer, number) = channel(&here, &there);
     let one = here.run(["status"]).expect(0).one("session");
-    assert_eq!((&one["number"], &one["role"], &one["state"]), (&number.parse().unwrap(), &"host".into(), &"connected".into()));
+    assert_eq!(
+        (&one["number"], &one["role"], &one["state"]),
+        (&number.parse().unwrap(), &"host".into(), &"connected".into())
+    );
     assert_eq!((&one["want"], &one["path"]), (&"channel".into(), &"loopback".into()));
     let mut other = here.start(["give", "--text", "x", "--label", "the other"]);
     let code = other.code();
     let lines = here.run(["status"]).expect(0);
     assert_eq!(lines.all("session").len(), 2);
-    assert!(!lines.everything().contains(code.split_once('-').unwrap().1), "the words are nobody's business");
-    for which in [vec!["status", &code], vec!["status", &code[..4]], vec!["status", "--label", "the other"]] {
+    assert!(
+        !lines.everything().contains(code.split_once('-').unwrap().1),
+        "the words are nobody's business"
+    );
+    for which in
+        [vec!["status", &code], vec!["status", &code[..4]], vec!["status", "--label", "the other"]]
+    {
         let one = here.run(&which).expect(0).one("session");
-        assert_eq!((&one["label"], &one["want"], &one["state"]), (&"the other".into(), &"give".into(), &"waiting".into()), "{which:?}");
+        assert_eq!(
+            (&one["label"], &one["want"], &one["state"]),
+            (&"the other".into(), &"give".into(), &"waiting".into()),
+            "{which:?}"
+        );
     }
     assert_eq!(here.run(["status", "--role", "peer"]).expect(0).all("session").len(), 0);
     // Another code of the same number is another channel.
-    let error = here.run(["status", &format!("{}-walrus-clipboard-mango", &code[..4])]).expect(3).failure();
+    let error =
+        here.run(["status", &format!("{}-walrus-clipboard-mango", &code[..4])]).expect(3).failure();
     assert_eq!(error["error"], "code-not-open");
     assert!(error["detail"].as_str().unwrap().contains(&number), "lists what is open: {error}");
     drop((host, peer, other));
@@ -67,9 +84,13 @@ fn what_is_sent_from_elsewhere_arrives_and_is_told() {
     assert!(std::fs::read(saved).unwrap() == content);
     // A secret, whose value is in no line.
     there.write("key", "hush-hush");
-    let sent = there.run(["send", &number, "--secret-file", "key", "--secret-name", "KEY"]).expect(0);
+    let sent =
+        there.run(["send", &number, "--secret-file", "key", "--secret-name", "KEY"]).expect(0);
     let secret = host.until("secret", "");
-    assert_eq!((&secret["name"], &secret["stored"], &secret["value"]), (&"KEY".into(), &"held".into(), &"<withheld>".into()));
+    assert_eq!(
+        (&secret["name"], &secret["stored"], &secret["value"]),
+        (&"KEY".into(), &"held".into(), &"<withheld>".into())
+    );
     here.run(["receive", "--secret-to-file", "mine"]).expect(0);
     assert_eq!(std::fs::read(here.path("mine")).unwrap(), b"hush-hush");
     assert!(!sent.everything().contains("hush"));
@@ -97,11 +118,15 @@ fn receive_returns_each_line_once_and_again_when_asked() {
     // Nothing new is no failure.
     let nothing = there.run(["receive", &number]).expect(0);
     assert_eq!((nothing.lines.len(), &nothing.one("end")["last_seq"]), (1, &Value::Null));
-    assert_eq!(seqs(&there.run(["receive", "--after", &(last - 2).to_string()]).expect(0).lines), [last - 1, last]);
+    assert_eq!(
+        seqs(&there.run(["receive", "--after", &(last - 2).to_string()]).expect(0).lines),
+        [last - 1, last]
+    );
     // In small pieces, of whole lines.
     let (mut after, mut all) = (0, Vec::new());
     loop {
-        let piece = there.run(["receive", "--after", &after.to_string(), "--max-bytes", "1"]).expect(0);
+        let piece =
+            there.run(["receive", "--after", &after.to_string(), "--max-bytes", "1"]).expect(0);
         all.extend(seqs(&piece.lines));
         after = piece.one("end")["last_seq"].as_u64().unwrap();
         if piece.one("end")["more"] != true {
@@ -110,9 +135,11 @@ fn receive_returns_each_line_once_and_again_when_asked() {
     }
     assert_eq!(all, (1..=last).collect::<Vec<_>>());
     // One that waits is woken, and there is no second one who gets the same.
-    let waiting = [there.start(["receive", "--wait", "3"]), there.start(["receive", "--wait", "3"])];
+    let waiting =
+        [there.start(["receive", "--wait", "3"]), there.start(["receive", "--wait", "3"])];
     here.run(["send", &number, "four"]).expect(0);
-    let got: usize = waiting.into_iter().map(|waiting| waiting.end().expect(0).all("text").len()).sum();
+    let got: usize =
+        waiting.into_iter().map(|waiting| waiting.end().expect(0).all("text").len()).sum();
     assert_eq!(got, 1);
     let status = there.run(["status"]).expect(0);
     assert_eq!(status.all("session").len(), 1, "the peer has ended: {:?}", peer.child.try_wait());
@@ -159,7 +186,11 @@ fn many_commands_that_wait_hide_no_channel() {
     let waiting: Vec<UnixStream> = (0..20)
         .map(|_| {
             let mut stream = UnixStream::connect(socket(&here)).unwrap();
-            writeln!(stream, "{{\"v\":1,\"do\":\"receive\",\"after\":99,\"wait\":600000,\"max_bytes\":1}}").unwrap();
+            writeln!(
+                stream,
+                "{{\"v\":1,\"do\":\"receive\",\"after\":99,\"wait\":600000,\"max_bytes\":1}}"
+            )
+            .unwrap();
             stream
         })
         .collect();
@@ -181,7 +212,8 @@ fn what_is_not_delivered_in_time_is_pending_and_goes_on() {
     let refused = here.run(["close"]).expect(11).failure();
     assert_eq!(refused["error"], "undelivered");
     assert!(refused["next"].as_str().unwrap().contains("--now"));
-    let next = early.one("pending")["next"].as_str().unwrap().strip_prefix("pinhole ").unwrap().to_owned();
+    let next =
+        early.one("pending")["next"].as_str().unwrap().strip_prefix("pinhole ").unwrap().to_owned();
     // It is sent when the other side comes, although the command that sent it has ended.
     let mut peer = there.start(["connect", &code]);
     assert_eq!(peer.until("text", "")["body"], "early");
@@ -230,7 +262,8 @@ fn closing_what_ends_meanwhile_is_done() {
     let here = Machine::new();
     let mut host = here.start(["host"]);
     host.until("status", "waiting");
-    // The session is found, and gone when it is asked: somebody in between tells one request, and then nobody listens.
+    // The session is found, and gone when it is asked: somebody in between tells one request, and
+    // then nobody listens.
     let (path, aside) = (socket(&here), here.path("aside"));
     std::fs::rename(&path, &aside).unwrap();
     let between = UnixListener::bind(&path).unwrap();
@@ -254,7 +287,11 @@ fn which_one_is_meant_is_never_guessed() {
         let error = here.run(&args).expect(2).failure();
         assert_eq!(error["error"], "several-open", "{args:?}");
         let detail = error["detail"].as_str().unwrap();
-        assert!(detail.contains(&format!("{number} (host)")) && detail.contains(&format!("{number} (peer)")), "{detail}");
+        assert!(
+            detail.contains(&format!("{number} (host)"))
+                && detail.contains(&format!("{number} (peer)")),
+            "{detail}"
+        );
         let command = format!("pinhole {} {number} --role host", args[0]);
         assert!(error["next"].as_str().unwrap().contains(&command), "{error}");
     }
@@ -381,11 +418,21 @@ fn a_stopped_session_is_listed_and_holds_up_nobody() {
     agents.code();
     let begun = Instant::now();
     let listed = here.run(["status"]).expect(0).all("session");
-    let states: Vec<&str> = listed.iter().map(|session| session["state"].as_str().unwrap()).collect();
-    assert_eq!((states.len(), states.iter().filter(|state| **state == "not-answering").count()), (3, 1));
-    for which in [["status", &code].as_slice(), &["status", &code[..4]], &["status", "--label", "it"]] {
+    let states: Vec<&str> =
+        listed.iter().map(|session| session["state"].as_str().unwrap()).collect();
+    assert_eq!(
+        (states.len(), states.iter().filter(|state| **state == "not-answering").count()),
+        (3, 1)
+    );
+    for which in
+        [["status", &code].as_slice(), &["status", &code[..4]], &["status", "--label", "it"]]
+    {
         let one = here.run(which).expect(0).one("session");
-        assert_eq!((&one["state"], &one["label"], &one["role"]), (&"not-answering".into(), &"it".into(), &"host".into()), "{which:?}");
+        assert_eq!(
+            (&one["state"], &one["label"], &one["role"]),
+            (&"not-answering".into(), &"it".into(), &"host".into()),
+            "{which:?}"
+        );
         assert_eq!(one["number"].to_string(), code[..4]);
         assert!(one.get("unreceived").is_none());
     }
@@ -396,12 +443,24 @@ fn a_stopped_session_is_listed_and_holds_up_nobody() {
     here.run(["send", &number, "hello"]).expect(0);
     assert_eq!(peer.until("text", "")["body"], "hello");
     here.run(["receive", &number]).expect(0);
-    assert_eq!(here.run(["close", "--label", "none"]).expect(3).failure()["error"], "code-not-open");
+    assert_eq!(
+        here.run(["close", "--label", "none"]).expect(3).failure()["error"],
+        "code-not-open"
+    );
     soon(begun);
-    for args in [["receive", &code[..4]].as_slice(), &["send", &code, "x"], &["ask", "--label", "it", "x"], &["close", &code, "--now"]] {
+    for args in [
+        ["receive", &code[..4]].as_slice(),
+        &["send", &code, "x"],
+        &["ask", "--label", "it", "x"],
+        &["close", &code, "--now"],
+    ] {
         let failure = here.run(args).expect(11).failure();
         let process = format!("kill -CONT {}", stopped.child.id());
-        assert!(failure["error"] == "not-answering" && failure["next"].as_str().unwrap().starts_with(&process), "{failure}");
+        assert!(
+            failure["error"] == "not-answering"
+                && failure["next"].as_str().unwrap().starts_with(&process),
+            "{failure}"
+        );
     }
     // It is not dead.
     stopped.signal(Signal::CONT);
@@ -425,7 +484,8 @@ fn one_that_is_busy_is_waited_for_if_it_is_meant() {
     let between = UnixListener::bind(&path).unwrap();
     assert_eq!(here.run(["status"]).expect(0).one("session")["state"], "not-answering");
     let named = here.start(["receive", &code[..4]]);
-    // What `status` asked, and `receive` in vain; then what is answered, to its question and its request.
+    // What `status` asked, and `receive` in vain; then what is answered, to its question and its
+    // request.
     let unanswered: [_; 2] = std::array::from_fn(|_| between.accept().unwrap());
     for _ in 0..2 {
         let (asking, _) = between.accept().unwrap();
@@ -482,7 +542,8 @@ fn garbage_at_the_socket_harms_nothing() {
         BufReader::new(&stream).read_line(&mut answer).unwrap();
         assert!(answer.contains("\"failed\""), "{answer}");
     }
-    // An endless one is cut off; half of one, and as many as are served at a time, hold up nobody for ever.
+    // An endless one is cut off; half of one, and as many as are served at a time, hold up nobody
+    // for ever.
     let mut endless = connect();
     let more = [b'x'; 1 << 16];
     while endless.write_all(&more).is_ok() {}
@@ -514,7 +575,13 @@ fn a_code_that_is_joined_already_names_its_channel() {
 #[test]
 fn what_has_ended_is_not_asked_for_with_its_code() {
     let here = Machine::new();
-    for args in [&["send", "9471", "x"][..], &["receive", "9471"], &["status", "9471"], &["ask", "9471", "x"], &["close", "9471"]] {
+    for args in [
+        &["send", "9471", "x"][..],
+        &["receive", "9471"],
+        &["status", "9471"],
+        &["ask", "9471", "x"],
+        &["close", "9471"],
+    ] {
         let failure = here.run(args).expect(3).failure();
         assert_eq!(failure["error"], "code-not-open", "{args:?}");
         assert_eq!(failure["run"].as_array().unwrap()[1..], ["status"], "{args:?}");
@@ -525,11 +592,20 @@ fn what_has_ended_is_not_asked_for_with_its_code() {
 #[test]
 fn a_text_without_its_code_is_told_where_it_goes() {
     let (here, there) = (Machine::new(), Machine::new());
-    assert_eq!(here.run(["send", "hello you"]).expect(2).failure()["next"], "check the spelling of the path");
+    assert_eq!(
+        here.run(["send", "hello you"]).expect(2).failure()["next"],
+        "check the spelling of the path"
+    );
     let (_host, mut peer, number) = channel(&here, &there);
     let failure = here.run(["send", "hello you"]).expect(2).failure();
     assert_eq!(failure["error"], "no-such-file");
-    assert!(failure["next"].as_str().unwrap().ends_with(&format!(": pinhole send {number} 'hello you'")), "{failure}");
+    assert!(
+        failure["next"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!(": pinhole send {number} 'hello you'")),
+        "{failure}"
+    );
     // One that begins with a dash is told how, and that works.
     let failure = here.run(["send", &number, "-v not a flag"]).expect(2).failure();
     assert!(failure["next"].as_str().unwrap().contains("pinhole send CODE -- TEXT"), "{failure}");

@@ -1,4 +1,5 @@
-//! Many sessions of one user at once, each with its own peer; and what other users put in the way of their commands.
+//! Many sessions of one user at once, each with its own peer; and what other users put in the way
+//! of their commands.
 
 use crate::harness::content::in_full;
 use crate::harness::socket::{runtime, socket, sockets};
@@ -48,12 +49,18 @@ impl Pair {
             assert_eq!(texts.iter().map(|text| text["body"].clone()).collect::<Vec<_>>(), [text]);
         }
         let about = machine.run(["status", "--label", &self.label]).expect(0).one("session");
-        assert_eq!((about["number"].to_string(), &about["role"]), (self.number.clone(), &"host".into()));
+        assert_eq!(
+            (about["number"].to_string(), &about["role"]),
+            (self.number.clone(), &"host".into())
+        );
     }
 }
 
 /// Does this to each, as many at once as the machine has processors, twice over.
-fn each<T: Send, U: Send>(all: impl IntoIterator<Item = T>, work: impl Fn(T) -> U + Sync) -> Vec<U> {
+fn each<T: Send, U: Send>(
+    all: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> U + Sync,
+) -> Vec<U> {
     let all: Vec<T> = all.into_iter().collect();
     let (share, mut parts, mut all) = (all.len().div_ceil(4).max(1), Vec::new(), all.into_iter());
     loop {
@@ -65,7 +72,10 @@ fn each<T: Send, U: Send>(all: impl IntoIterator<Item = T>, work: impl Fn(T) -> 
     }
     let work = &work;
     std::thread::scope(|threads| {
-        let parts: Vec<_> = parts.into_iter().map(|part| threads.spawn(move || part.into_iter().map(work).collect::<Vec<U>>())).collect();
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|part| threads.spawn(move || part.into_iter().map(work).collect::<Vec<U>>()))
+            .collect();
         parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
     })
 }
@@ -73,11 +83,19 @@ fn each<T: Send, U: Send>(all: impl IntoIterator<Item = T>, work: impl Fn(T) -> 
 fn sessions(machine: &Machine) -> BTreeSet<(String, String)> {
     let listed = machine.run(["status"]).expect(0).all("session");
     assert!(listed.iter().all(|session| session["state"] == "connected"), "{listed:#?}");
-    listed.iter().map(|session| (session["number"].to_string(), session["role"].as_str().unwrap().to_owned())).collect()
+    listed
+        .iter()
+        .map(|session| {
+            (session["number"].to_string(), session["role"].as_str().unwrap().to_owned())
+        })
+        .collect()
 }
 
 fn expected<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> BTreeSet<(String, String)> {
-    pairs.into_iter().flat_map(|pair| ["host", "peer"].map(|role| (pair.number.clone(), role.to_owned()))).collect()
+    pairs
+        .into_iter()
+        .flat_map(|pair| ["host", "peer"].map(|role| (pair.number.clone(), role.to_owned())))
+        .collect()
 }
 
 #[test]
@@ -86,7 +104,8 @@ fn a_hundred_at_once_each_with_its_own() {
     let mut pairs = each(0..if in_full() { 50 } else { 6 }, |at| Pair::new(&here, at));
     assert_eq!(sessions(&here), expected(&pairs));
     each(&mut pairs, |pair| pair.talk(&here));
-    // Two that are killed are missing and nothing else is: their sockets, their numbers and their labels are free again.
+    // Two that are killed are missing and nothing else is: their sockets, their numbers and their
+    // labels are free again.
     for pair in &mut pairs[..2] {
         for side in [&mut pair.host, &mut pair.peer] {
             side.signal(Signal::KILL);
@@ -114,7 +133,8 @@ fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|threads| {
         let thread = threads.spawn(|| {
             let nobody = Uid::from_raw(NOBODY);
-            // Of this thread alone, not of the process (setresuid(2), "C library/kernel differences").
+            // Of this thread alone, not of the process (setresuid(2), "C library/kernel
+            // differences").
             set_thread_res_uid(nobody, nobody, nobody).unwrap();
             work()
         });
@@ -140,7 +160,13 @@ fn a_socket_that_another_user_listens_on_is_told_nothing() {
     theirs.bind(&SockAddr::unix(runtime(&here).join("0badc0de.sock")).unwrap()).unwrap();
     as_nobody(|| theirs.listen(8)).unwrap();
     assert_eq!(here.run(["status"]).expect(0).all("session").len(), 1);
-    assert_eq!(here.run(["send", &code, "for one's own eyes", "--wait", "0"]).expect(11).all("pending").len(), 1);
+    assert_eq!(
+        here.run(["send", &code, "for one's own eyes", "--wait", "0"])
+            .expect(11)
+            .all("pending")
+            .len(),
+        1
+    );
     here.run(["close", "--now"]).expect(0);
     host.end().expect(130);
     theirs.set_nonblocking(true).unwrap();
@@ -165,10 +191,18 @@ fn another_user_is_told_nothing_and_cannot_close() {
     host.until("status", "waiting");
     let socket = socket(&here);
     // As if its owner had opened every door on the way.
-    let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    socket.ancestors().skip(1).take_while(|path| *path != std::env::temp_dir()).for_each(|path| open(path, 0o755));
+    let open = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    socket
+        .ancestors()
+        .skip(1)
+        .take_while(|path| *path != std::env::temp_dir())
+        .for_each(|path| open(path, 0o755));
     open(&socket, 0o777);
-    for request in ["{\"v\":1,\"do\":\"about\",\"code\":null}\n", "{\"v\":1,\"do\":\"close\",\"now\":true}\n"] {
+    for request in
+        ["{\"v\":1,\"do\":\"about\",\"code\":null}\n", "{\"v\":1,\"do\":\"close\",\"now\":true}\n"]
+    {
         let answer = as_nobody(|| {
             let mut stream = UnixStream::connect(&socket).unwrap();
             // It may be closed already.

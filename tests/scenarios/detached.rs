@@ -1,4 +1,5 @@
-//! `--detach`: sessions that go on when their command has ended, as an agent without a terminal of its own uses them.
+//! `--detach`: sessions that go on when their command has ended, as an agent without a terminal of
+//! its own uses them.
 
 use crate::closed::shell;
 use crate::harness::content::{bytes as random, in_full};
@@ -40,7 +41,8 @@ impl Agent {
     #[track_caller]
     fn host(&self, more: &[&str]) -> String {
         let hosted = self.run(&[&["host", "--detach"], more].concat()).expect(0);
-        let event = |name: &str| hosted.all("status").into_iter().find(|status| status["event"] == name);
+        let event =
+            |name: &str| hosted.all("status").into_iter().find(|status| status["event"] == name);
         assert!(event("waiting").is_some(), "{:#?}", hosted.lines);
         assert_eq!(hosted.one("session")["state"], "waiting");
         event("channel").unwrap()["code"].as_str().unwrap().to_owned()
@@ -57,7 +59,9 @@ impl Agent {
         loop {
             let received = self.run(&["receive", "--wait", "40"]).expect(0);
             let mut found = received.all(kind);
-            if let Some(at) = found.iter().position(|line| event.is_empty() || line["event"] == event) {
+            if let Some(at) =
+                found.iter().position(|line| event.is_empty() || line["event"] == event)
+            {
                 return found.swap_remove(at);
             }
             assert!(Instant::now() < until, "no {kind} {event}");
@@ -96,7 +100,8 @@ fn bodies(ended: &Ended) -> Vec<Value> {
     ended.all("text").into_iter().map(|text| text["body"].clone()).collect()
 }
 
-/// An agent that only asks receives nothing besides, and its answers are more together than may wait for it.
+/// An agent that only asks receives nothing besides, and its answers are more together than may
+/// wait for it.
 #[test]
 fn answers_make_room_for_the_next() {
     let (here, there) = (Agent::new(), Machine::new());
@@ -104,7 +109,15 @@ fn answers_make_room_for_the_next() {
     let mut peer = there.start(["connect", &code]);
     let long = "x".repeat(1_000_000);
     for question in 0..WINDOW as usize / long.len() + 2 {
-        let asking = here.0.start(["ask", &code[..4], &question.to_string(), "--role", "host", "--timeout", "40"]);
+        let asking = here.0.start([
+            "ask",
+            &code[..4],
+            &question.to_string(),
+            "--role",
+            "host",
+            "--timeout",
+            "40",
+        ]);
         assert_eq!(peer.until("text", "")["body"], question.to_string());
         send(&socket(&there), std::slice::from_ref(&long), Some(0));
         asking.end().expect(0).one("text");
@@ -115,16 +128,23 @@ fn answers_make_room_for_the_next() {
 #[test]
 fn a_program_answers_in_the_background() {
     let (here, there) = (Agent::new(), Agent::new());
-    let script = "read -r word; echo \"loud: $word\" >&2; case $word in fail) exit 3;; *) echo \"$PINHOLE_ROLE heard $word\"; cat;; esac";
+    let script = "read -r word; echo \"loud: $word\" >&2; case $word in fail) exit 3;; *) echo \
+                 \"$PINHOLE_ROLE heard $word\"; cat;; esac";
     let code = here.host(&["--on-message", "--", "sh", "-c", script]);
     there.run(&["connect", &code, "--detach"]).expect(0);
-    let ask = |question: &str| there.run(&["ask", &code[..4], question, "--timeout", "40"]).expect(0).one("text")["body"].clone();
+    let ask = |question: &str| {
+        there.run(&["ask", &code[..4], question, "--timeout", "40"]).expect(0).one("text")["body"]
+            .clone()
+    };
     assert_eq!(ask("one\nand more"), "host heard one\nand more");
     there.run(&["send", &code, "fail"]).expect(0);
     assert_eq!(ask("two"), "host heard two");
     // What it says on standard error may repeat a message, and is nowhere.
     let diagnostics = here.diagnostics();
-    assert!(diagnostics.contains(" error handler-failed: ") && !diagnostics.contains("loud"), "{diagnostics}");
+    assert!(
+        diagnostics.contains(" error handler-failed: ") && !diagnostics.contains("loud"),
+        "{diagnostics}"
+    );
     assert_eq!(here.run(&["receive"]).expect(0).all("text").len(), 3);
     here.run(&["close"]).expect(0);
     here.is_left_alone();
@@ -142,7 +162,11 @@ fn two_agents_with_nothing_but_single_commands() {
     assert_eq!(joined.one("session")["state"], "connected");
     // What the command has printed is not said again; what came since is.
     let first = here.run(&["receive", "--label", "build", "--wait", "40"]).expect(0);
-    assert!(first.all("status").iter().all(|status| status["event"] != "channel"), "{:#?}", first.lines);
+    assert!(
+        first.all("status").iter().all(|status| status["event"] != "channel"),
+        "{:#?}",
+        first.lines
+    );
     assert!(there.run(&["receive"]).expect(0).all("status").is_empty());
     for turn in ["one", "two", "three"] {
         here.run(&["send", &code, turn]).expect(0);
@@ -168,7 +192,8 @@ fn two_agents_with_nothing_but_single_commands() {
     assert_eq!(there.run(&["send", number, "too late"]).expect(6).failure()["error"], "peer-left");
     let last = there.run(&["receive", number]).expect(0);
     assert_eq!(bodies(&last), ["the last word"]);
-    let events: Vec<_> = last.all("status").into_iter().map(|status| status["event"].clone()).collect();
+    let events: Vec<_> =
+        last.all("status").into_iter().map(|status| status["event"].clone()).collect();
     assert_eq!(events, ["peer_left", "closed"]);
     there.is_left_alone();
     // What was delivered stays.
@@ -182,7 +207,10 @@ fn a_result_stays_to_be_asked_for() {
     let given = here.run(&["give", "a", "--detach"]).expect(0);
     let code = given.all("status")[0]["code"].as_str().unwrap().to_owned();
     let taken = there.run(&["take", &code, "--detach", "-o", "."]).expect(0);
-    assert!(["connected", "leaving", "ended"].contains(&taken.one("session")["state"].as_str().unwrap()));
+    assert!(
+        ["connected", "leaving", "ended"]
+            .contains(&taken.one("session")["state"].as_str().unwrap())
+    );
     // The file may come before the end is said there, or after.
     there.until("file", "");
     assert_eq!(std::fs::read(there.0.path("a")).unwrap(), b"content");
@@ -194,8 +222,14 @@ fn a_result_stays_to_be_asked_for() {
         }
         assert!(Instant::now() < until, "{about}");
     };
-    assert_eq!((&about["exit"], &about["reason"], &about["want"]), (&0.into(), &"done".into(), &"give".into()));
-    println!("an idle session with a result holds {} kB", resident(here.session().as_raw_nonzero().get().unsigned_abs()));
+    assert_eq!(
+        (&about["exit"], &about["reason"], &about["want"]),
+        (&0.into(), &"done".into(), &"give".into())
+    );
+    println!(
+        "an idle session with a result holds {} kB",
+        resident(here.session().as_raw_nonzero().get().unsigned_abs())
+    );
     // A channel that is open is meant before one that is over.
     let other = here.host(&[]);
     assert_eq!(here.run(&["receive"]).expect(0).all("delivered").len(), 0);
@@ -224,7 +258,10 @@ fn what_was_left_out_is_counted_for_whoever_asks() {
     let code = here.host(&[]);
     there.run(&["connect", &code, "--detach"]).expect(0);
     let sent = here.run(&["send", &code, "--file", "folder"]).expect(0);
-    assert_eq!((&sent.one("delivered")["left_out"], &sent.one("error")["error"]), (&1.into(), &"skipped".into()));
+    assert_eq!(
+        (&sent.one("delivered")["left_out"], &sent.one("error")["error"]),
+        (&1.into(), &"skipped".into())
+    );
     let sent = here.run(&["send", &code, "--file", "folder/a"]).expect(0);
     assert!(sent.one("delivered").get("left_out").is_none());
     here.run(&["close", &code]).expect(0);
@@ -244,11 +281,18 @@ fn a_bad_end_is_told_to_whoever_asks_next() {
     let about = &there.status()[0];
     assert_eq!((&about["exit"], &about["reason"]), (&6.into(), &"peer-lost".into()));
     let diagnostics = there.diagnostics();
-    assert!(diagnostics.contains(" error peer-lost: the connection") && diagnostics.ends_with(" end 6 peer-lost\n"), "{diagnostics}");
+    assert!(
+        diagnostics.contains(" error peer-lost: the connection")
+            && diagnostics.ends_with(" end 6 peer-lost\n"),
+        "{diagnostics}"
+    );
     let words = code.split_once('-').unwrap().1;
     assert!(!diagnostics.contains("hush") && !diagnostics.contains(words), "{diagnostics}");
     let last = there.run(&["receive"]).expect(6);
-    assert_eq!((bodies(&last), last.failure()["error"].as_str()), (vec!["hush-hush".into()], Some("peer-lost")));
+    assert_eq!(
+        (bodies(&last), last.failure()["error"].as_str()),
+        (vec!["hush-hush".into()], Some("peer-lost"))
+    );
     there.is_left_alone();
     // The one that was killed is in nobody's way.
     assert!(here.status().is_empty());
@@ -265,11 +309,23 @@ fn what_fails_before_there_is_a_channel_leaves_nothing() {
     assert!([3, 5].contains(&ended.status.code().unwrap()), "{:#?}", ended.lines);
     assert!(ended.all("session").is_empty());
     ended.failure();
-    assert_eq!(here.run(&["give", "missing", "--detach"]).expect(2).failure()["error"], "no-such-file");
-    assert_eq!(here.run(&["connect", "9999-walruss-clipboard-mango", "--detach"]).expect(2).failure()["error"], "code-unknown-word");
+    assert_eq!(
+        here.run(&["give", "missing", "--detach"]).expect(2).failure()["error"],
+        "no-such-file"
+    );
+    assert_eq!(
+        here.run(&["connect", "9999-walruss-clipboard-mango", "--detach"]).expect(2).failure()["error"],
+        "code-unknown-word"
+    );
     // Nobody is asked, and nothing is printed later.
-    assert_eq!(here.run(&["host", "--verify", "--detach"]).expect(10).failure()["error"], "no-answer");
-    assert_eq!(here.run(&["host", "--conflict", "ask", "--detach"]).expect(10).failure()["error"], "no-answer");
+    assert_eq!(
+        here.run(&["host", "--verify", "--detach"]).expect(10).failure()["error"],
+        "no-answer"
+    );
+    assert_eq!(
+        here.run(&["host", "--conflict", "ask", "--detach"]).expect(10).failure()["error"],
+        "no-answer"
+    );
     assert_eq!(here.run(&["take", "--detach", "-o", "-"]).expect(2).failure()["error"], "usage");
     here.is_left_alone();
 }
@@ -285,7 +341,9 @@ fn standard_input_is_read_by_the_session() {
         running.hang_up();
         running.end().expect(0)
     };
-    for (args, kind) in [(["give", "-", "--detach"], "file"), (["give", "--secret", "--detach"], "secret")] {
+    for (args, kind) in
+        [(["give", "-", "--detach"], "file"), (["give", "--secret", "--detach"], "secret")]
+    {
         let given = piped(&here, &args, "what is piped");
         let code = given.all("status")[0]["code"].as_str().unwrap().to_owned();
         let taken = there.run(&["take", &code]).expect(0);
@@ -375,14 +433,22 @@ fn what_nobody_collects_is_kept_and_holds_up_its_sender() {
 #[test]
 fn where_nothing_lives_on_it_is_refused_and_what_is_named_instead_works() {
     let (here, there) = (Agent::new(), Machine::new());
-    for sandbox in [Sandbox { brief: true, ..Sandbox::default() }, Sandbox { refused: &[Refused::UnixSocket], ..Sandbox::default() }] {
+    for sandbox in [
+        Sandbox { brief: true, ..Sandbox::default() },
+        Sandbox { refused: &[Refused::UnixSocket], ..Sandbox::default() },
+    ] {
         let begun = Instant::now();
         let ended = Running::start(sandbox.command(&here.0, ["host", "--detach"])).end().expect(5);
         assert!(begun.elapsed() < LONGEST);
         let error = ended.failure();
         assert_eq!(error["error"], "not-detachable", "{error}");
         let next = error["next"].as_str().unwrap();
-        assert!(["`pinhole mcp`", "`give`", "`take`", "`ask`", "without --detach"].iter().all(|way| next.contains(way)), "{next}");
+        assert!(
+            ["`pinhole mcp`", "`give`", "`take`", "`ask`", "without --detach"]
+                .iter()
+                .all(|way| next.contains(way)),
+            "{next}"
+        );
         assert!(ended.all("status").is_empty(), "no code is shown: {:#?}", ended.lines);
         let mut giver = Running::start(sandbox.command(&here.0, ["give", "--text", "x"]));
         let code = giver.code();
@@ -396,25 +462,37 @@ fn where_nothing_lives_on_it_is_refused_and_what_is_named_instead_works() {
 fn a_sandbox_that_lets_things_live_on_lets_sessions_live_on() {
     // Bubblewrap without a PID namespace of its own ends nothing but the command itself.
     let here = Agent::new();
-    let ended = Running::start(Sandbox::default().command(&here.0, ["host", "--detach"])).end().expect(0);
+    let ended =
+        Running::start(Sandbox::default().command(&here.0, ["host", "--detach"])).end().expect(0);
     assert_eq!(ended.one("session")["state"], "waiting");
     here.run(&["close"]).expect(0);
     here.is_left_alone();
 }
 
-/// A shell is the first process of a container that has just begun, and has more to do than this one command.
+/// A shell is the first process of a container that has just begun, and has more to do than this
+/// one command.
 #[test]
 fn a_container_may_be_as_young_as_its_first_command() {
     let here = Agent::new();
     let inside = here.0.command([""; 0]);
     let root = here.0.dir().parent().unwrap().to_owned();
     let mut command = Command::new("bwrap");
-    command.current_dir(here.0.dir()).env_clear().envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind"]).args([&root, &root]);
+    command
+        .current_dir(here.0.dir())
+        .env_clear()
+        .envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+        .args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind"])
+        .args([&root, &root]);
     command.args(["--unshare-pid", "--as-pid-1", "--", "sh", "-c"]);
-    command.arg("\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?").arg(inside.get_program());
+    command
+        .arg("\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?")
+        .arg(inside.get_program());
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
-    assert!(said.matches("\"state\":\"waiting\"").count() == 2 && said.ends_with("\n0\n"), "{said}");
+    assert!(
+        said.matches("\"state\":\"waiting\"").count() == 2 && said.ends_with("\n0\n"),
+        "{said}"
+    );
     here.is_left_alone();
 }
 
@@ -426,21 +504,31 @@ fn what_nobody_hears_of_is_not_left_in_the_background() {
     let code = host.code();
     let unheard = |ended: Output, how: &str| {
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(ended.status.code() == Some(1) && said.contains("nobody would know"), "{how}: {ended:?}");
+        assert!(
+            ended.status.code() == Some(1) && said.contains("nobody would know"),
+            "{how}: {ended:?}"
+        );
         here.is_left_alone();
     };
     for args in ["host", "give report", "take", "host --human", &format!("connect {code}")] {
         for to in [">&-", ">/dev/full"] {
-            unheard(shell(&here.0, &format!("exec \"$0\" {args} --detach {to}"), "").output().unwrap(), &format!("{args} {to}"));
+            unheard(
+                shell(&here.0, &format!("exec \"$0\" {args} --detach {to}"), "").output().unwrap(),
+                &format!("{args} {to}"),
+            );
         }
         let (unread, _) = UnixStream::pair().unwrap();
         let mut command = here.0.command(args.split(' ').chain(["--detach"]));
         unheard(command.stdout(OwnedFd::from(unread)).output().unwrap(), args);
     }
     // A disk that is full is known only when the code is written.
-    unheard(shell(&here.0, "ulimit -f 0; exec \"$0\" host --detach > out", "").output().unwrap(), "ulimit");
+    unheard(
+        shell(&here.0, "ulimit -f 0; exec \"$0\" host --detach > out", "").output().unwrap(),
+        "ulimit",
+    );
     // Nothing of that has used the code, and whoever reads the first line has all that matters.
-    let joined = shell(&here.0, "\"$0\" connect \"$1\" --detach | head -1", &code).output().unwrap();
+    let joined =
+        shell(&here.0, "\"$0\" connect \"$1\" --detach | head -1", &code).output().unwrap();
     assert!(String::from_utf8_lossy(&joined.stdout).contains("\"waiting\""), "{joined:?}");
     host.until("status", "connected");
     here.run(&["close"]).expect(0);
@@ -458,13 +546,17 @@ fn what_nobody_has_received_comes_with_the_close() {
     there.run(["send", &code, "read"]).expect(0);
     here.until("text", "");
     // More than an answer holds, or a pipe.
-    let texts: Vec<String> = (0..640).map(|number| format!("{number} {}", "x".repeat(1_000))).collect();
+    let texts: Vec<String> =
+        (0..640).map(|number| format!("{number} {}", "x".repeat(1_000))).collect();
     texts.chunks(64).for_each(|texts| drop(send(&socket(&there), texts, Some(60_000))));
     // Nothing is lost where it cannot be printed: the session stays as one that has ended.
     let unprinted = shell(&here.0, "exec \"$0\" close >&-", "").output().unwrap();
     assert_eq!(unprinted.status.code(), Some(1), "{unprinted:?}");
     peer.end().expect(0);
-    assert_eq!((here.status()[0]["state"].as_str(), here.status()[0]["exit"].as_u64()), (Some("ended"), Some(0)));
+    assert_eq!(
+        (here.status()[0]["state"].as_str(), here.status()[0]["exit"].as_u64()),
+        (Some("ended"), Some(0))
+    );
     // Nor where its reader is in no hurry.
     let mut slow = here.0.command(["close"]).spawn().unwrap();
     let status = here.status();
@@ -472,10 +564,15 @@ fn what_nobody_has_received_comes_with_the_close() {
     let mut closed = String::new();
     slow.stdout.take().unwrap().read_to_string(&mut closed).unwrap();
     assert!(slow.wait().unwrap().success());
-    let lines: Vec<Value> = closed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        closed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let said: Vec<&str> = lines.iter().filter_map(|line| line["body"].as_str()).collect();
     assert!(said == texts, "{} of {}", said.len(), texts.len());
-    let events: Vec<_> = lines.iter().filter(|line| line["type"] == "status").map(|line| line["event"].as_str().unwrap()).collect();
+    let events: Vec<_> = lines
+        .iter()
+        .filter(|line| line["type"] == "status")
+        .map(|line| line["event"].as_str().unwrap())
+        .collect();
     assert_eq!(events.last(), Some(&"closed"));
     here.is_left_alone();
 }
@@ -492,7 +589,10 @@ fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
         assert!(Instant::now() < until);
     }
     let closed = there.run(&["close"]).expect(0);
-    assert_eq!((bodies(&closed), closed.one("error")["error"].as_str()), (vec!["the last word".into()], Some("peer-lost")));
+    assert_eq!(
+        (bodies(&closed), closed.one("error")["error"].as_str()),
+        (vec!["the last word".into()], Some("peer-lost"))
+    );
     there.is_left_alone();
     let code = here.host(&[]);
     here.run(&["connect", &code, "--detach"]).expect(0);
@@ -500,8 +600,12 @@ fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
         here.run(&["send", &code, to, "--role", from]).expect(0);
     }
     let closed = here.run(&["close", &code]).expect(0);
-    let roles: Vec<_> = closed.all("session").iter().map(|session| session["role"].clone()).collect();
-    assert_eq!((bodies(&closed), roles), (vec!["to the host".into(), "to the peer".into()], vec!["host".into(), "peer".into()]));
+    let roles: Vec<_> =
+        closed.all("session").iter().map(|session| session["role"].clone()).collect();
+    assert_eq!(
+        (bodies(&closed), roles),
+        (vec!["to the host".into(), "to the peer".into()], vec!["host".into(), "peer".into()])
+    );
     here.is_left_alone();
     // What is broken off has said things too.
     let code = here.host(&[]);

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 /// The line about one thing.
 #[track_caller]
 pub fn check(ended: &Ended, name: &str) -> Value {
-    ended.all("check").into_iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {:#?}", ended.lines))
+    ended
+        .all("check")
+        .into_iter()
+        .find(|check| check["name"] == name)
+        .unwrap_or_else(|| panic!("no {name}: {:#?}", ended.lines))
 }
 
 /// Whether it works, what is said about it, and what would help.
@@ -38,8 +42,12 @@ fn probes(home: &Path) -> Vec<Pid> {
     let home = format!("HOME={}\0", home.display());
     let process = |entry: std::fs::DirEntry| {
         let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
-        let of = |file: &str| std::fs::read(entry.path().join(file)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        (of("cmdline").ok()?.contains("--probe") && of("environ").ok()?.contains(&home)).then_some(pid)
+        let of = |file: &str| {
+            std::fs::read(entry.path().join(file))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        (of("cmdline").ok()?.contains("--probe") && of("environ").ok()?.contains(&home))
+            .then_some(pid)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
 }
@@ -55,8 +63,10 @@ fn end_probes(home: &Path) {
 fn everything_is_said_in_its_order_and_nothing_stays() {
     let here = Machine::new();
     let ended = here.run(["doctor"]).expect(0);
-    let names: Vec<String> = ended.all("check").iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect();
-    let all = "listen dial proxy relay discovery unix-sockets files space background agent terminal clock summary";
+    let names: Vec<String> =
+        ended.all("check").iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect();
+    let all = "listen dial proxy relay discovery unix-sockets files space background agent \
+              terminal clock summary";
     assert_eq!(names.join(" "), all);
     // Nobody can be asked here; how full the disk is, is not ours to say.
     for name in names.iter().filter(|name| *name != "terminal" && *name != "space") {
@@ -64,7 +74,10 @@ fn everything_is_said_in_its_order_and_nothing_stays() {
     }
     assert!(!said(&ended, "terminal").0);
     let run = here.home().join(".local/state/pinhole/run");
-    let left: Vec<_> = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let left: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(left.len() == 1 && left[0].starts_with("probe-"), "{left:?}");
     end_probes(&here.home());
 }
@@ -75,11 +88,17 @@ fn people_get_lines_under_each_other() {
     let ended = here.run(["doctor", "--human"]).expect(0);
     for line in &ended.lines {
         let column = line.chars().take(16).collect::<String>();
-        let named = (column.starts_with("✓ ") || column.starts_with("✗ ")) && column.ends_with(' ') && !line.contains("  → ");
+        let named = (column.starts_with("✓ ") || column.starts_with("✗ "))
+            && column.ends_with(' ')
+            && !line.contains("  → ");
         assert!(named || line.starts_with("                → "), "{line:?}");
         assert_ne!(line.chars().nth(16), Some(' '), "{line:?}");
     }
-    assert!(ended.lines.last().unwrap().contains("`give`, `take`, `host` and `connect` work here"), "{:#?}", ended.lines);
+    assert!(
+        ended.lines.last().unwrap().contains("`give`, `take`, `host` and `connect` work here"),
+        "{:#?}",
+        ended.lines
+    );
     end_probes(&here.home());
 }
 
@@ -88,7 +107,10 @@ fn the_next_call_says_what_became_of_the_probe() {
     let here = Machine::new();
     let run = here.home().join(".local/state/pinhole/run");
     let (ok, detail, next) = said(&here.run(["doctor"]).expect(0), "background");
-    assert!(ok && detail.contains("not known yet") && next.contains("`pinhole doctor` again"), "{detail}");
+    assert!(
+        ok && detail.contains("not known yet") && next.contains("`pinhole doctor` again"),
+        "{detail}"
+    );
     let (ok, detail, _) = said(&here.run(["doctor"]).expect(0), "background");
     assert!(ok && detail.contains("lives on"), "{detail}");
     end_probes(&here.home());
@@ -133,7 +155,10 @@ fn an_agents_setting_is_named() {
         Running::start(command).end().expect(0)
     };
     let (ok, _, next) = said(&with(&[("CODEX_SANDBOX_NETWORK_DISABLED", "1")]), "agent");
-    assert!(!ok && next.contains("network_access = true under [sandbox_workspace_write]"), "{next}");
+    assert!(
+        !ok && next.contains("network_access = true under [sandbox_workspace_write]"),
+        "{next}"
+    );
     for (variable, agent) in [
         ("CLAUDECODE", "Claude Code"),
         ("CURSOR_AGENT", "Cursor"),
@@ -156,13 +181,17 @@ fn a_runtime_directory_that_is_open_to_others_is_not_used() {
     let here = Machine::new();
     let runtime = here.path("runtime");
     std::fs::create_dir_all(runtime.join("pinhole")).unwrap();
-    std::fs::set_permissions(runtime.join("pinhole"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(runtime.join("pinhole"), std::fs::Permissions::from_mode(0o755))
+        .unwrap();
     let mut command = here.command(["doctor"]);
     command.env("XDG_RUNTIME_DIR", &runtime);
     let ended = Running::start(command).end().expect(0);
     for name in ["unix-sockets", "background"] {
         let (ok, detail, next) = said(&ended, name);
-        assert!(!ok && detail.contains("other users may enter it") && next.contains("XDG_RUNTIME_DIR"), "{detail}");
+        assert!(
+            !ok && detail.contains("other users may enter it") && next.contains("XDG_RUNTIME_DIR"),
+            "{detail}"
+        );
     }
     assert_eq!(std::fs::read_dir(runtime.join("pinhole")).unwrap().count(), 0);
     // What helps: another one.
@@ -176,7 +205,11 @@ fn a_runtime_directory_that_is_open_to_others_is_not_used() {
 fn only_doctor_starts_a_probe() {
     let here = Machine::new();
     for name in ["", "../x", "a b", "A"] {
-        assert_eq!(here.command(["doctor", "--probe", name]).output().unwrap().status.code(), Some(2), "{name}");
+        assert_eq!(
+            here.command(["doctor", "--probe", name]).output().unwrap().status.code(),
+            Some(2),
+            "{name}"
+        );
     }
     assert!(!here.home().join(".local").exists());
 }

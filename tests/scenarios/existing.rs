@@ -1,4 +1,5 @@
-//! What is there already stays, unless it was said that it shall not; a full disk leaves nothing under a final name.
+//! What is there already stays, unless it was said that it shall not; a full disk leaves nothing
+//! under a final name.
 
 use crate::harness::content::{names, pour};
 use crate::harness::{Ended, Machine, Running};
@@ -65,21 +66,31 @@ fn a_folder_is_never_replaced() {
     }
 }
 
-/// Takes into a disk of 4 MiB that lives as long as the taker, and returns the names that are left on it; nothing where no disk can be
-/// mounted.
+/// Takes into a disk of 4 MiB that lives as long as the taker, and returns the names that are left
+/// on it; nothing where no disk can be mounted.
 fn take_into_a_small_disk(there: &Machine, code: &str) -> Option<(Ended, String)> {
-    let mounts = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).stderr(Stdio::null()).status();
+    let mounts = Command::new("unshare")
+        .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+        .stderr(Stdio::null())
+        .status();
     if !mounts.is_ok_and(|status| status.success()) {
         println!("skipped: no disk can be mounted here");
         return None;
     }
     std::fs::create_dir(there.path("small")).unwrap();
     let program = there.command(["take", code, "-o", "."]);
-    let script = "mount -t tmpfs -o size=4m none small && cd small && \"$@\"; status=$?; ls -A . > ../left; exit $status";
+    let script = "mount -t tmpfs -o size=4m none small && cd small && \"$@\"; status=$?; ls -A . > \
+                 ../left; exit $status";
     let mut command = there.command::<&str>([]);
     let mut wrapped = Command::new("unshare");
-    wrapped.args(["--mount", "sh", "-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
-    wrapped.current_dir(there.dir()).env_clear().envs(command.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    wrapped
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args());
+    wrapped
+        .current_dir(there.dir())
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
     wrapped.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command = wrapped;
     let taker = Running::start(command).end();

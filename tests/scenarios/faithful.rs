@@ -27,15 +27,20 @@ impl Listed {
     #[track_caller]
     pub fn of(line: &Value, name: &str) -> Self {
         let exact = |one: &Value, field: &str| match one[format!("{field}_bytes")].as_str() {
-            Some(bytes) => PathBuf::from(OsStr::from_bytes(&BASE64.decode(bytes.as_bytes()).unwrap())),
+            Some(bytes) => {
+                PathBuf::from(OsStr::from_bytes(&BASE64.decode(bytes.as_bytes()).unwrap()))
+            }
             None => PathBuf::from(one[field].as_str().unwrap()),
         };
         let below = |one: &Value| exact(one, "path").strip_prefix(name).unwrap().to_owned();
         let list = |field: &str| line[field].as_array().cloned().unwrap_or_default();
         let count = |field: &str| line[field].as_u64().unwrap_or(0);
         let [renamed, left_out] = ["renamed", "left_out_paths"].map(list);
-        let counts =
-            [renamed.len() as u64 + count("renamed_more"), list("missing").len() as u64 + count("missing_more"), count("left_out")];
+        let counts = [
+            renamed.len() as u64 + count("renamed_more"),
+            list("missing").len() as u64 + count("missing_more"),
+            count("left_out"),
+        ];
         Self {
             renamed: renamed.iter().map(|one| (below(one), exact(one, "name"))).collect(),
             left_out: left_out.iter().map(below).collect(),
@@ -45,8 +50,13 @@ impl Listed {
 
     /// Where something is at its receiver.
     fn arrived(&self, path: &Path) -> PathBuf {
-        let named = |above: &Path| self.renamed.get(above).map_or_else(|| above.file_name().unwrap().into(), PathBuf::clone);
-        let mut above: Vec<&Path> = path.ancestors().filter(|above| above.file_name().is_some()).collect();
+        let named = |above: &Path| {
+            self.renamed
+                .get(above)
+                .map_or_else(|| above.file_name().unwrap().into(), PathBuf::clone)
+        };
+        let mut above: Vec<&Path> =
+            path.ancestors().filter(|above| above.file_name().is_some()).collect();
         above.reverse();
         above.into_iter().map(named).collect()
     }
@@ -55,20 +65,40 @@ impl Listed {
 /// The lines of diff(1) about two folders or files.
 fn diff(one: &Path, other: &Path) -> Vec<Vec<u8>> {
     let mut diff = Command::new("diff");
-    let output = diff.args(["-r", "--no-dereference", "--"]).args([one, other]).env_clear().env("PATH", "/usr/bin:/bin").output();
+    let output = diff
+        .args(["-r", "--no-dereference", "--"])
+        .args([one, other])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .output();
     let output = output.expect("diff of diffutils");
-    assert!(output.status.code().is_some_and(|code| code < 2), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.code().is_some_and(|code| code < 2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = output.stdout.strip_suffix(b"\n").map_or_else(Vec::new, <[u8]>::to_vec);
-    if text.is_empty() { Vec::new() } else { text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect() }
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    }
 }
 
-/// What diff(1) says of two folders is what is listed, and nothing else; and so below what has another name.
+/// What diff(1) says of two folders is what is listed, and nothing else; and so below what has
+/// another name.
 #[track_caller]
 fn differ_as_listed(sent: &Path, arrived: &Path, listed: &Listed) {
     let only = |root: &Path, path: &Path| {
         let folder = root.join(path.parent().unwrap());
         let folder = folder.as_os_str().as_bytes();
-        let line = [b"Only in ", folder.strip_suffix(b"/").unwrap_or(folder), b": ", path.file_name().unwrap().as_bytes()].concat();
+        let line = [
+            b"Only in ",
+            folder.strip_suffix(b"/").unwrap_or(folder),
+            b": ",
+            path.file_name().unwrap().as_bytes(),
+        ]
+        .concat();
         // A name may have lines of its own.
         line.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
     };
@@ -81,11 +111,14 @@ fn differ_as_listed(sent: &Path, arrived: &Path, listed: &Listed) {
     listed.left_out.iter().for_each(|path| expected.extend(only(sent, path)));
     said.sort();
     expected.sort();
-    let shown = |lines: &[Vec<u8>]| lines.iter().map(|line| line.escape_ascii().to_string()).collect::<Vec<_>>();
+    let shown = |lines: &[Vec<u8>]| {
+        lines.iter().map(|line| line.escape_ascii().to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(shown(&said), shown(&expected));
 }
 
-/// Everything that arrived has the permissions of what was sent, less `umask`; and its time, its blocks, unless it is a link.
+/// Everything that arrived has the permissions of what was sent, less `umask`; and its time, its
+/// blocks, unless it is a link.
 #[track_caller]
 fn attributes_are_kept(sent: &Path, arrived: &Path, listed: &Listed, umask: u32) {
     let mut folders = vec![PathBuf::new()];
@@ -95,12 +128,14 @@ fn attributes_are_kept(sent: &Path, arrived: &Path, listed: &Listed, umask: u32)
             if listed.left_out.contains(&path) {
                 continue;
             }
-            let [was, is] = [sent.join(&path), arrived.join(listed.arrived(&path))].map(|path| path.symlink_metadata().unwrap());
+            let [was, is] = [sent.join(&path), arrived.join(listed.arrived(&path))]
+                .map(|path| path.symlink_metadata().unwrap());
             if was.is_dir() {
                 folders.push(path.clone());
             }
             if !was.is_symlink() {
-                let of = |about: &fs::Metadata| (about.len(), about.blocks(), about.modified().unwrap());
+                let of =
+                    |about: &fs::Metadata| (about.len(), about.blocks(), about.modified().unwrap());
                 let [(size, blocks, time), new] = [&was, &is].map(of);
                 // A folder is as large as its file system has it.
                 let alike = if was.is_dir() { time == new.2 } else { (size, blocks, time) == new };
@@ -109,36 +144,66 @@ fn attributes_are_kept(sent: &Path, arrived: &Path, listed: &Listed, umask: u32)
             }
         }
     }
-    assert_eq!(sent.metadata().unwrap().modified().unwrap(), arrived.metadata().unwrap().modified().unwrap());
+    assert_eq!(
+        sent.metadata().unwrap().modified().unwrap(),
+        arrived.metadata().unwrap().modified().unwrap()
+    );
 }
 
 /// Has the folder `name` of one machine taken into `place` under this umask; what both ends said.
 #[track_caller]
-fn carry(here: &Machine, name: &str, there: &Machine, place: &Path, umask: &str, args: &[&str]) -> (Ended, Ended) {
+fn carry(
+    here: &Machine,
+    name: &str,
+    there: &Machine,
+    place: &Path,
+    umask: &str,
+    args: &[&str],
+) -> (Ended, Ended) {
     let args = [&["-o", place.to_str().unwrap()], args].concat();
     carry_after(here, &[name], there, &format!("umask {umask}"), &args)
 }
 
-/// Has things of one machine taken by a program that a shell starts after this; what both ends said.
+/// Has things of one machine taken by a program that a shell starts after this; what both ends
+/// said.
 #[track_caller]
-fn carry_after(here: &Machine, names: &[&str], there: &Machine, first: &str, args: &[&str]) -> (Ended, Ended) {
+fn carry_after(
+    here: &Machine,
+    names: &[&str],
+    there: &Machine,
+    first: &str,
+    args: &[&str],
+) -> (Ended, Ended) {
     let mut giver = here.start([&["give"], names].concat());
     let code = giver.code();
     let program = there.command([&["take", &code], args].concat());
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{first}; exec \"$@\""), "sh"]).arg(program.get_program()).args(program.get_args());
-    shell.current_dir(there.dir()).env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+        .args(["-c", &format!("{first}; exec \"$@\""), "sh"])
+        .arg(program.get_program())
+        .args(program.get_args());
+    shell
+        .current_dir(there.dir())
+        .env_clear()
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let taker = Running::start(shell).end();
     (giver.end(), taker)
 }
 
-/// Folders to receive into, on the file systems that there are: that of temporary files, and one in memory.
+/// Folders to receive into, on the file systems that there are: that of temporary files, and one in
+/// memory.
 fn places() -> Vec<tempfile::TempDir> {
-    let places = [Some(std::env::temp_dir()), Some(PathBuf::from("/dev/shm")).filter(|shm| shm.is_dir())];
-    let places: Vec<_> = places.into_iter().flatten().filter_map(|place| tempfile::tempdir_in(place).ok()).collect();
+    let places =
+        [Some(std::env::temp_dir()), Some(PathBuf::from("/dev/shm")).filter(|shm| shm.is_dir())];
+    let places: Vec<_> =
+        places.into_iter().flatten().filter_map(|place| tempfile::tempdir_in(place).ok()).collect();
     for place in &places {
-        println!("into {} of kind {:x}", place.path().display(), rustix::fs::statfs(place.path()).unwrap().f_type);
+        println!(
+            "into {} of kind {:x}",
+            place.path().display(),
+            rustix::fs::statfs(place.path()).unwrap().f_type
+        );
     }
     places
 }
@@ -157,22 +222,32 @@ fn a_folder_of_everything_arrives_as_it_was() {
         }
         let umask = if args.is_empty() { u32::from_str_radix(umask, 8).unwrap() } else { 0 };
         differ_as_listed(&here.path("all"), &place.path().join("all"), &Listed::default());
-        attributes_are_kept(&here.path("all"), &place.path().join("all"), &Listed::default(), umask);
+        attributes_are_kept(
+            &here.path("all"),
+            &place.path().join("all"),
+            &Listed::default(),
+            umask,
+        );
     }
 }
 
 #[test]
 fn what_does_not_arrive_as_it_was_is_what_both_sides_list() {
     let here = Machine::new();
-    let mut left_out: Vec<_> = corpus::make_changed(&here.path("changed")).into_iter().map(PathBuf::from).collect();
+    let mut left_out: Vec<_> =
+        corpus::make_changed(&here.path("changed")).into_iter().map(PathBuf::from).collect();
     left_out.sort();
     for place in places() {
         let (giver, taker) = carry(&here, "changed", &Machine::new(), place.path(), "022", &[]);
         let (giver, taker) = (giver.expect(0), taker.expect(0));
         let listed = Listed::of(&giver.one("delivered"), "changed");
         assert_eq!(listed, Listed::of(&taker.one("file"), "changed"));
-        let changed: BTreeMap<PathBuf, PathBuf> = corpus::changed().into_iter().map(|(name, safe)| (name.into(), safe.into())).collect();
-        assert_eq!((&listed.renamed, listed.counts), (&changed, [changed.len() as u64, 0, left_out.len() as u64]));
+        let changed: BTreeMap<PathBuf, PathBuf> =
+            corpus::changed().into_iter().map(|(name, safe)| (name.into(), safe.into())).collect();
+        assert_eq!(
+            (&listed.renamed, listed.counts),
+            (&changed, [changed.len() as u64, 0, left_out.len() as u64])
+        );
         assert_eq!(listed.left_out.iter().collect::<Vec<_>>(), left_out.iter().collect::<Vec<_>>());
         differ_as_listed(&here.path("changed"), &place.path().join("changed"), &listed);
         attributes_are_kept(&here.path("changed"), &place.path().join("changed"), &listed, 0o022);
@@ -187,13 +262,15 @@ fn names_that_become_one_get_numbers_and_nothing_is_lost() {
     let (giver, taker) = (giver.expect(0), taker.expect(0));
     let listed = Listed::of(&giver.one("delivered"), "pairs");
     assert_eq!(listed, Listed::of(&taker.one("file"), "pairs"));
-    // Of five that come to three and two that are there, at least three are renamed in each of three folders.
+    // Of five that come to three and two that are there, at least three are renamed in each of
+    // three folders.
     assert!((9..=15).contains(&listed.counts[0]), "{listed:?}");
     for kind in ["files", "folders", "links"] {
         assert_eq!(fs::read_dir(there.path("pairs").join(kind)).unwrap().count(), COLLIDING.len());
         for name in COLLIDING {
             let path = Path::new(kind).join(name);
-            let (sent, arrived) = (here.path("pairs").join(&path), there.path("pairs").join(listed.arrived(&path)));
+            let (sent, arrived) =
+                (here.path("pairs").join(&path), there.path("pairs").join(listed.arrived(&path)));
             assert_eq!((arrived.exists(), diff(&sent, &arrived)), (true, Vec::new()), "{path:?}");
         }
     }
@@ -203,8 +280,10 @@ fn names_that_become_one_get_numbers_and_nothing_is_lost() {
 fn beyond_the_lists_the_counts_are_exact() {
     let (here, there) = (Machine::new(), Machine::new());
     corpus::make_kept(&here.path("big/kept"));
-    (0..4).for_each(|number| drop(corpus::make_changed(&here.path(format!("big/changed {number}")))));
-    // What leads out of one of these folders is still in the large one, unless it is absolute, or goes up behind what is not there.
+    (0..4)
+        .for_each(|number| drop(corpus::make_changed(&here.path(format!("big/changed {number}")))));
+    // What leads out of one of these folders is still in the large one, unless it is absolute, or
+    // goes up behind what is not there.
     let lost = ["absolute", "climbs", "to renamed", "pipe", "socket"].len() as u64;
     let (renamed, left_out) = (4 * corpus::changed().len() as u64, 4 * lost);
     let (giver, taker) = carry(&here, "big", &there, &there.dir(), "022", &[]);
@@ -214,7 +293,8 @@ fn beyond_the_lists_the_counts_are_exact() {
     assert_eq!(listed, Listed::of(&taker.one("file"), "big"));
     assert!((1..=100).contains(&(listed.renamed.len() + listed.left_out.len())), "{listed:?}");
     let only = |line: &Vec<u8>| line.starts_with(b"Only in ");
-    let differing = diff(&here.path("big"), &there.path("big")).into_iter().filter(only).count() as u64;
+    let differing =
+        diff(&here.path("big"), &there.path("big")).into_iter().filter(only).count() as u64;
     assert_eq!(differing, 2 * renamed + left_out);
 }
 
@@ -230,7 +310,9 @@ fn hard_links_in_a_folder_arrive_as_files_of_their_own_or_as_links() {
     }
     differ_as_listed(&here.path("d"), &there.path("d"), &Listed::default());
     // Not one with a file that was there before.
-    assert!(["d/one", "d/sub/two"].iter().all(|path| there.path(path).metadata().unwrap().nlink() <= 2));
+    assert!(
+        ["d/one", "d/sub/two"].iter().all(|path| there.path(path).metadata().unwrap().nlink() <= 2)
+    );
 }
 
 #[test]
@@ -241,9 +323,16 @@ fn a_name_that_is_no_text_is_told_exactly() {
     let mut giver = here.start([OsStr::new("give"), OsStr::new("--strict"), name]);
     let code = giver.code();
     let taken = there.run(["take", &code, "-o", "."]).expect(0).one("file").clone();
-    let told = ["name_bytes", "original_name_bytes"].map(|field| taken[field].as_str().unwrap().to_owned());
-    assert_eq!((told, taken["name"].as_str()), (["Y2Fm6V8=".to_owned(), "Y2Fm6QE=".to_owned()], Some("caf\u{fffd}_")));
-    assert!(taken["saved_to_bytes"].as_str().is_some() && there.dir().join(OsStr::from_bytes(b"caf\xe9_")).is_file());
+    let told = ["name_bytes", "original_name_bytes"]
+        .map(|field| taken[field].as_str().unwrap().to_owned());
+    assert_eq!(
+        (told, taken["name"].as_str()),
+        (["Y2Fm6V8=".to_owned(), "Y2Fm6QE=".to_owned()], Some("caf\u{fffd}_"))
+    );
+    assert!(
+        taken["saved_to_bytes"].as_str().is_some()
+            && there.dir().join(OsStr::from_bytes(b"caf\xe9_")).is_file()
+    );
     assert_eq!(giver.end().expect(1).one("end")["reason"], "renamed");
 }
 
@@ -251,7 +340,11 @@ fn a_name_that_is_no_text_is_told_exactly() {
 fn a_file_that_cannot_be_had_costs_itself_alone_and_both_sides_say_so() {
     let (here, there) = (Machine::new(), Machine::new());
     // More than may be under way, so that the first is not sent to its end before the second goes.
-    std::io::copy(&mut std::io::Read::take(std::io::repeat(7), 256 << 20), &mut File::create(here.write("d/a", b"")).unwrap()).unwrap();
+    std::io::copy(
+        &mut std::io::Read::take(std::io::repeat(7), 256 << 20),
+        &mut File::create(here.write("d/a", b"")).unwrap(),
+    )
+    .unwrap();
     here.write("d/b", vec![1; 100_000]);
     here.write("d/c", b"c");
     let mut giver = here.start(["give", "d"]);
@@ -268,11 +361,16 @@ fn a_file_that_cannot_be_had_costs_itself_alone_and_both_sides_say_so() {
     fs::remove_file(here.path("d/b")).unwrap();
     let (taker, giver) = (taker.end().expect(1), giver.end().expect(1));
     for (ended, line) in [(&taker, taker.one("incomplete")), (&giver, giver.one("partly"))] {
-        assert_eq!((&line["missing"][0]["path"], &line["missing"][0]["reason"]), (&"d/b".into(), &"source-changed".into()));
+        assert_eq!(
+            (&line["missing"][0]["path"], &line["missing"][0]["reason"]),
+            (&"d/b".into(), &"source-changed".into())
+        );
         assert_eq!(ended.one("end")["reason"], "incomplete");
         assert!(ended.all("file").is_empty() && ended.all("delivered").is_empty());
     }
-    assert!(there.path("d/a").is_file() && there.path("d/c").is_file() && !there.path("d/b").exists());
+    assert!(
+        there.path("d/a").is_file() && there.path("d/c").is_file() && !there.path("d/b").exists()
+    );
 }
 
 #[test]
@@ -283,7 +381,8 @@ fn an_empty_file_that_is_lost_behind_a_hundred_others_is_lost() {
         here.write(name, if name == "empty" { "" } else { "content" });
     }
     here.write("rest", "rest");
-    let mut giver = here.start(["give"].into_iter().chain(names.iter().map(String::as_str)).chain(["rest"]));
+    let mut giver =
+        here.start(["give"].into_iter().chain(names.iter().map(String::as_str)).chain(["rest"]));
     let code = giver.code();
     for name in &names {
         fs::remove_file(here.path(name)).unwrap();
@@ -304,9 +403,18 @@ fn a_file_that_is_too_large_for_the_disk_costs_itself_alone() {
         let path = names[0].trim_start_matches("d/").replace('d', "d/large");
         for (ended, kind) in [(giver.expect(1), "partly"), (taker.expect(1), "incomplete")] {
             let missing = &ended.one(kind)["missing"][0];
-            assert_eq!((&missing["path"], &missing["reason"]), (&path.as_str().into(), &"too-large".into()), "{names:?}");
+            assert_eq!(
+                (&missing["path"], &missing["reason"]),
+                (&path.as_str().into(), &"too-large".into()),
+                "{names:?}"
+            );
         }
-        let at = |name: &str| if names.len() == 1 { there.path("d").join(name) } else { there.path(name) };
-        assert_eq!((fs::read(at("small")).unwrap(), at("large").exists()), (b"small".to_vec(), false));
+        let at = |name: &str| {
+            if names.len() == 1 { there.path("d").join(name) } else { there.path(name) }
+        };
+        assert_eq!(
+            (fs::read(at("small")).unwrap(), at("large").exists()),
+            (b"small".to_vec(), false)
+        );
     }
 }

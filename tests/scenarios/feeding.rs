@@ -93,8 +93,11 @@ fn who_feeds_and_is_killed_cancels_it() {
         // Half of it has reached the disk there, so it is really under way.
         sender.feed(vec![7; 8 << 20]);
         it.peer.until("offer", "");
-        let partial =
-            || std::fs::read_dir(it.there.dir()).unwrap().any(|entry| entry.unwrap().metadata().is_ok_and(|it| it.len() >= 4 << 20));
+        let partial = || {
+            std::fs::read_dir(it.there.dir())
+                .unwrap()
+                .any(|entry| entry.unwrap().metadata().is_ok_and(|it| it.len() >= 4 << 20))
+        };
         let until = Instant::now() + PATIENCE;
         while !partial() {
             assert!(Instant::now() < until, "{:?}", names(it.there.dir()));
@@ -102,7 +105,12 @@ fn who_feeds_and_is_killed_cancels_it() {
         }
         sender.signal(signal);
         match signal {
-            Signal::INT => assert!(sender.end().expect(130).failure()["detail"].as_str().unwrap().contains("is cancelled")),
+            Signal::INT => assert!(
+                sender.end().expect(130).failure()["detail"]
+                    .as_str()
+                    .unwrap()
+                    .contains("is cancelled")
+            ),
             _ => drop(sender.child.wait().unwrap()),
         }
         let here = it.host.until("error", "");
@@ -126,7 +134,10 @@ fn its_time_begins_at_the_end_of_the_input() {
     early.feed("early");
     early.hang_up();
     let early = early.end().expect(11);
-    assert_eq!((&early.one("pending")["what"], &early.failure()["error"]), (&"standard input".into(), &"unfinished".into()));
+    assert_eq!(
+        (&early.one("pending")["what"], &early.failure()["error"]),
+        (&"standard input".into(), &"unfinished".into())
+    );
     let mut peer = there.start(["connect", &code, "-o", "."]);
     peer.until("file", "");
     assert_eq!(std::fs::read(there.path("stdin")).unwrap(), b"early");

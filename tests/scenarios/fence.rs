@@ -32,7 +32,10 @@ fn start(here: &Machine, args: &[&str]) -> Running {
 
 fn refused(running: Running) -> Value {
     let ended = running.end().expect(5);
-    assert!(!ended.everything().contains(CANARY) && ended.all("status").is_empty(), "refused before a code is shown");
+    assert!(
+        !ended.everything().contains(CANARY) && ended.all("status").is_empty(),
+        "refused before a code is shown"
+    );
     let failure = ended.failure();
     assert_eq!(failure["error"], "fenced");
     failure
@@ -42,13 +45,18 @@ fn refused(running: Running) -> Value {
 fn taken(mut giver: Running) -> Vec<String> {
     let there = Machine::new();
     let code = giver.code();
-    let saved = there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
+    let saved =
+        there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
     giver.end().expect(0);
     let top = Path::new(&saved);
     if top.is_file() {
         return vec![std::fs::read_to_string(top).unwrap()];
     }
-    let mut names: Vec<_> = top.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = top
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -57,17 +65,37 @@ fn taken(mut giver: Running) -> Vec<String> {
 fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
     let here = machine();
     let home = here.home();
-    let through_root = Path::new("/proc/self/root").join(home.join("notes").strip_prefix("/").unwrap());
+    let through_root =
+        Path::new("/proc/self/root").join(home.join("notes").strip_prefix("/").unwrap());
     let (key, notes) = (home.join(".ssh/id_rsa"), home.join("notes"));
-    let outside = [&*key, &notes, &home, &through_root, Path::new("../home/notes"), Path::new("link"), Path::new("folder/home/notes")];
+    let outside = [
+        &*key,
+        &notes,
+        &home,
+        &through_root,
+        Path::new("../home/notes"),
+        Path::new("link"),
+        Path::new("folder/home/notes"),
+    ];
     for path in outside {
         let path = path.to_str().unwrap();
-        for args in [vec!["give", path], vec!["send", path], vec!["give", "--secret-file", path], vec!["give", "report", path]] {
+        for args in [
+            vec!["give", path],
+            vec!["send", path],
+            vec!["give", "--secret-file", path],
+            vec!["give", "report", path],
+        ] {
             if path == home.to_str().unwrap() && args.contains(&"--secret-file") {
                 continue;
             }
             let failure = refused(start(&here, &args));
-            assert!(failure["detail"].as_str().unwrap().contains("(CLAUDECODE says that Claude Code runs this command)"), "{failure}");
+            assert!(
+                failure["detail"]
+                    .as_str()
+                    .unwrap()
+                    .contains("(CLAUDECODE says that Claude Code runs this command)"),
+                "{failure}"
+            );
             assert!(failure["next"].as_str().unwrap().contains("--allow /"), "{failure}");
         }
     }
@@ -136,25 +164,43 @@ fn the_places_of_logins_keys_and_histories_are_known() {
     for path in KEPT {
         here.write(path, CANARY);
         let failure = refused(start(&here, &["give", path]));
-        assert!(failure["next"].as_str().unwrap().contains(": pinhole --allow-sensitive give "), "{path}: {failure}");
+        assert!(
+            failure["next"].as_str().unwrap().contains(": pinhole --allow-sensitive give "),
+            "{path}: {failure}"
+        );
     }
     // What programs of the same kind share.
-    for path in [".cargo/config.toml", ".docker/daemon.json", "main.tf", "history.md", "cookies.rs"] {
+    for path in [".cargo/config.toml", ".docker/daemon.json", "main.tf", "history.md", "cookies.rs"]
+    {
         here.write(path, "plain");
         assert_eq!(taken(start(&here, &["give", path])), ["plain"], "{path}");
     }
 }
 
-/// Whoever may write in the working directory can give a second name there to a file of its owner's, and it lies inside then.
+/// Whoever may write in the working directory can give a second name there to a file of its
+/// owner's, and it lies inside then.
 #[test]
 fn a_file_with_another_name_is_kept_in() {
     let here = machine();
     std::fs::hard_link(here.home().join("notes"), here.path("innocent")).unwrap();
     std::fs::hard_link(here.home().join("notes"), here.path("folder/innocent")).unwrap();
-    for args in [["give", "innocent"].as_slice(), &["send", "innocent"], &["give", "--secret-file", "innocent"]] {
+    for args in [
+        ["give", "innocent"].as_slice(),
+        &["send", "innocent"],
+        &["give", "--secret-file", "innocent"],
+    ] {
         let failure = refused(start(&here, args));
-        assert!(failure["detail"].as_str().unwrap().contains("has other names (hard links)"), "{failure}");
-        assert!(failure["next"].as_str().unwrap().ends_with(&format!(": pinhole --allow-sensitive {}", args.join(" "))), "{failure}");
+        assert!(
+            failure["detail"].as_str().unwrap().contains("has other names (hard links)"),
+            "{failure}"
+        );
+        assert!(
+            failure["next"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!(": pinhole --allow-sensitive {}", args.join(" "))),
+            "{failure}"
+        );
     }
     assert_eq!(taken(start(&here, &["give", "folder"])), ["plain"]);
     assert_eq!(taken(start(&here, &["--allow-sensitive", "give", "innocent"])), [CANARY]);
@@ -165,8 +211,10 @@ fn a_file_with_another_name_is_kept_in() {
 #[test]
 fn what_is_allowed_is_sent() {
     let here = machine();
-    let (home, notes, key) = (here.home(), here.home().join("notes"), here.home().join(".ssh/id_rsa"));
-    let (home, notes, key) = (home.to_str().unwrap(), notes.to_str().unwrap(), key.to_str().unwrap());
+    let (home, notes, key) =
+        (here.home(), here.home().join("notes"), here.home().join(".ssh/id_rsa"));
+    let (home, notes, key) =
+        (home.to_str().unwrap(), notes.to_str().unwrap(), key.to_str().unwrap());
     assert_eq!(taken(start(&here, &["give", "report"])), ["report"]);
     assert_eq!(taken(start(&here, &["--allow", "../home", "give", notes])), [CANARY]);
     assert_eq!(taken(start(&here, &["--allow", notes, "give", "link"])), [CANARY]);
@@ -186,12 +234,25 @@ fn in_a_folder_it_is_left_out_and_said() {
     let mut giver = start(&here, &["give", "folder", "--links", "follow", "--strict"]);
     let code = giver.code();
     let there = Machine::new();
-    let saved = there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
+    let saved =
+        there.run(["take", &code]).expect(0).one("file")["saved_to"].as_str().unwrap().to_owned();
     let given = giver.end().expect(1);
-    assert_eq!((&given.failure()["error"], &given.one("delivered")["left_out"]), (&"skipped".into(), &2.into()));
-    let said: Vec<_> = given.all("error").iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect();
-    let left_out = |name: &str, why: &str| said.iter().any(|detail| detail.contains(name) && detail.contains(why));
-    assert!(left_out("folder/.env", "--allow-sensitive") && left_out("folder/home", "--allow PATH"), "{said:#?}");
+    assert_eq!(
+        (&given.failure()["error"], &given.one("delivered")["left_out"]),
+        (&"skipped".into(), &2.into())
+    );
+    let said: Vec<_> = given
+        .all("error")
+        .iter()
+        .map(|error| error["detail"].as_str().unwrap().to_owned())
+        .collect();
+    let left_out = |name: &str, why: &str| {
+        said.iter().any(|detail| detail.contains(name) && detail.contains(why))
+    };
+    assert!(
+        left_out("folder/.env", "--allow-sensitive") && left_out("folder/home", "--allow PATH"),
+        "{said:#?}"
+    );
     assert_eq!(std::fs::read_dir(&saved).unwrap().count(), 1, "the plain file alone");
     assert_eq!(taken(start(&here, &["--allow-sensitive", "give", "folder"])), [".env", "plain"]);
 }
@@ -215,7 +276,10 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
         let mut command = here.command(["give", "link"]);
         command.env(variable, value);
         let failure = refused(Running::start(command));
-        assert!(failure["detail"].as_str().unwrap().contains(&format!("({variable} says that ")), "{failure}");
+        assert!(
+            failure["detail"].as_str().unwrap().contains(&format!("({variable} says that ")),
+            "{failure}"
+        );
     }
     for args in [["give", "link", "--fence"].as_slice(), &["give", "link", "--allow", "report"]] {
         assert!(refused(here.start(args))["detail"].as_str().unwrap().contains("(--fence)"));
@@ -223,14 +287,22 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
     // There is no terminal here either.
     assert_eq!(taken(here.start(["give", "link"])), [CANARY]);
     let mut command = here.command(["give", "link"]);
-    command.env("CLAUDECODE", "").env("PINHOLE_AGENT", "0").env("CURSOR_AGENT", "").env("OPENCODE", "false").env("AI_AGENT", "0");
+    command
+        .env("CLAUDECODE", "")
+        .env("PINHOLE_AGENT", "0")
+        .env("CURSOR_AGENT", "")
+        .env("OPENCODE", "false")
+        .env("AI_AGENT", "0");
     command.env("AGENT", "False").env("GEMINI_CLI", "").env("CODEX_SESSION_ID", "");
     assert_eq!(taken(Running::start(command)), [CANARY]);
     // Where everything lies below the working directory, it is no fence.
     let mut command = here.command(["give", here.path("report").to_str().unwrap()]);
     command.env("CLAUDECODE", "1").current_dir("/");
     let failure = refused(Running::start(command));
-    assert!(failure["detail"].as_str().unwrap().contains("is nowhere that is allowed"), "{failure}");
+    assert!(
+        failure["detail"].as_str().unwrap().contains("is nowhere that is allowed"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -257,12 +329,27 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     for allow in [vec![], vec!["--allow", notes]] {
         let args = [vec!["send", number, "--file", "link"], allow].concat();
         let failure = refused(here.start(&args));
-        assert!(failure["detail"].as_str().unwrap().contains("this channel was opened with"), "{failure}");
-        assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole --allow {notes} give {notes}")), "{failure}");
+        assert!(
+            failure["detail"].as_str().unwrap().contains("this channel was opened with"),
+            "{failure}"
+        );
+        assert!(
+            failure["next"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!("pinhole --allow {notes} give {notes}")),
+            "{failure}"
+        );
     }
     // Where both keep it in, what opens one of them alone is not said.
     let failure = refused(start(&here, &["send", number, "--file", "link"]));
-    assert!(failure["next"].as_str().unwrap().ends_with(&format!("pinhole --allow {notes} give {notes}")), "{failure}");
+    assert!(
+        failure["next"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!("pinhole --allow {notes} give {notes}")),
+        "{failure}"
+    );
     assert_eq!(taken(start(&here, &["--allow", notes, "give", notes])), [CANARY]);
     // That of the sender, whose working directory it is, into a channel without one.
     for path in ["link", "../home/notes", ".env"] {
@@ -276,10 +363,18 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     there.run(["send", number, "--file", "report", "--fence"]).expect(0);
     // What is left out of a folder is said to its sender, for whom it may be a failure.
     for (strict, exit) in [(None, 0), (Some("--strict"), 1)] {
-        let args = ["send", number, "--file", "folder"].into_iter().chain(strict).collect::<Vec<_>>();
+        let args =
+            ["send", number, "--file", "folder"].into_iter().chain(strict).collect::<Vec<_>>();
         let sent = start(&here, &args).end().expect(exit);
-        assert!(sent.all("error")[0]["detail"].as_str().unwrap().contains("folder/.env was left out"), "{:#?}", sent.lines);
-        assert_eq!((sent.all("delivered").len(), sent.all("error").len()), (1, 2 + usize::from(strict.is_some())));
+        assert!(
+            sent.all("error")[0]["detail"].as_str().unwrap().contains("folder/.env was left out"),
+            "{:#?}",
+            sent.lines
+        );
+        assert_eq!(
+            (sent.all("delivered").len(), sent.all("error").len()),
+            (1, 2 + usize::from(strict.is_some()))
+        );
     }
     // The channel is none the worse.
     start(&here, &["send", number, "--file", "report", "--text", "hello"]).end().expect(0);
@@ -300,14 +395,26 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         Running::start(command)
     };
     let next = |args: &[&str]| refused(started(args, true))["next"].as_str().unwrap().to_owned();
-    assert!(next(&["give", "--secret-env", "API_KEY"]).ends_with(": pinhole --allow-env API_KEY give --secret-env API_KEY"));
+    assert!(
+        next(&["give", "--secret-env", "API_KEY"])
+            .ends_with(": pinhole --allow-env API_KEY give --secret-env API_KEY")
+    );
     // One that is allowed lets out no other.
     assert!(
-        next(&["--allow-env", "API_KEY", "give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET"])
-            .contains(": pinhole --allow-env API_SECRET --allow-env API_KEY give --secret-env API_KEY")
+        next(&[
+            "--allow-env",
+            "API_KEY",
+            "give",
+            "--secret-env",
+            "API_KEY",
+            "--secret-env",
+            "API_SECRET"
+        ])
+        .contains(": pinhole --allow-env API_SECRET --allow-env API_KEY give --secret-env API_KEY")
     );
     assert!(
-        next(&["--allow-env", "API", "send", "--secret-env", "API_KEY"]).contains(": pinhole --allow-env API_KEY --allow-env API send")
+        next(&["--allow-env", "API", "send", "--secret-env", "API_KEY"])
+            .contains(": pinhole --allow-env API_KEY --allow-env API send")
     );
     // Whether it is set is nobody's business.
     refused(started(&["give", "--secret-env", "NOT_SET"], true));
@@ -319,7 +426,13 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         taken
     };
     let both = ["give", "--secret-env", "API_KEY", "--secret-env", "API_SECRET"];
-    assert_eq!(there_is(&[&["--allow-env", "API_SECRET", "--allow-env", "API_KEY"], &both[..]].concat(), true), 2);
+    assert_eq!(
+        there_is(
+            &[&["--allow-env", "API_SECRET", "--allow-env", "API_KEY"], &both[..]].concat(),
+            true
+        ),
+        2
+    );
     assert_eq!(there_is(&both, false), 2);
     assert_eq!(there_is(&["give", "--secret-env", "ANTHROPIC_API_KEY"], false), 1);
     // Naming one turns the fence on.
@@ -335,10 +448,15 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
     refused(started(&["send", &code, "--secret-env", "API_KEY"], true));
-    started(&["--allow-env", "API_KEY", "send", &code, "--secret-env", "API_KEY"], true).end().expect(0);
+    started(&["--allow-env", "API_KEY", "send", &code, "--secret-env", "API_KEY"], true)
+        .end()
+        .expect(0);
     assert_eq!(peer.until("secret", "")["name"], "API_KEY");
     // What is no name may be the value.
-    let mistaken = started(&["--allow-env", "sk-live-1234", "give", "--secret-env", "API_KEY"], true).end().expect(2);
+    let mistaken =
+        started(&["--allow-env", "sk-live-1234", "give", "--secret-env", "API_KEY"], true)
+            .end()
+            .expect(2);
     assert!(mistaken.failure()["error"] == "usage" && !mistaken.everything().contains("sk-live"));
 }
 

@@ -48,7 +48,12 @@ fn it_prints_what_comes_to_the_end_but_no_results_of_other_commands() {
     assert_eq!(here.run(["receive", &number]).expect(0).lines.len(), 1);
     there.run(["close"]).expect(0);
     let ended = follower.end().expect(0);
-    assert_eq!((ended.all("delivered").len(), ended.all("offer").len()), (0, 1), "{:#?}", ended.lines);
+    assert_eq!(
+        (ended.all("delivered").len(), ended.all("offer").len()),
+        (0, 1),
+        "{:#?}",
+        ended.lines
+    );
     assert_eq!(ended.all("status").last().unwrap()["event"], "closed");
     host.end().expect(0);
     peer.end().expect(0);
@@ -97,12 +102,24 @@ fn beside_a_receive_and_questions_nothing_is_lost_and_nothing_doubled() {
     let mut host = here.start(["host"]);
     let code = host.code();
     let number = &code[..4];
-    let mut peer = there.start(["connect", &code, "--max-turns", "10000", "--on-message", "--", "sed", "s/^/answer /"]);
+    let mut peer = there.start([
+        "connect",
+        &code,
+        "--max-turns",
+        "10000",
+        "--on-message",
+        "--",
+        "sed",
+        "s/^/answer /",
+    ]);
     peer.until("status", "connected");
     let rounds = 5;
     let (mut texts, mut printed) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let mut followers = [here.start(["receive", number, "--follow"]), here.start(["receive", number, "--follow"])];
+        let mut followers = [
+            here.start(["receive", number, "--follow"]),
+            here.start(["receive", number, "--follow"]),
+        ];
         let receiving = here.start(["receive", number, "--wait", "5"]);
         let asking = here.start(["ask", number, &format!("question {round}"), "--timeout", "60"]);
         let sent = numbered(round * 40..(round + 1) * 40);
@@ -137,7 +154,10 @@ fn beside_a_receive_and_questions_nothing_is_lost_and_nothing_doubled() {
 #[test]
 fn one_that_is_killed_has_lost_nothing() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"].as_str().unwrap().to_owned();
+    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let number = &code[..4];
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
@@ -169,7 +189,10 @@ fn one_that_is_killed_has_lost_nothing() {
 #[test]
 fn what_is_passed_over_stays_for_the_next_receive() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"].as_str().unwrap().to_owned();
+    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let number = &code[..4];
     there.run(["connect", &code, "--detach"]).expect(0);
     let mut follower = here.start(["receive", number, "--follow", "--for", "file,secret"]);
@@ -185,15 +208,24 @@ fn what_is_passed_over_stays_for_the_next_receive() {
     let ended = follower.end().expect(0);
     let events: Vec<_> = ended.all("status").iter().map(|status| status["event"].clone()).collect();
     assert_eq!(events, ["connected", "closed"], "{:#?}", ended.lines);
-    assert_eq!((ended.all("file").len(), ended.all("offer").len(), ended.all("text").len()), (1, 0, 0));
+    assert_eq!(
+        (ended.all("file").len(), ended.all("offer").len(), ended.all("text").len()),
+        (1, 0, 0)
+    );
     // Its session waits for somebody who takes the rest.
     let rest = here.run(["receive", number]).expect(0);
-    assert_eq!((rest.all("offer").len(), rest.all("file").len(), rest.all("text").len()), (1, 0, 0));
+    assert_eq!(
+        (rest.all("offer").len(), rest.all("file").len(), rest.all("text").len()),
+        (1, 0, 0)
+    );
     assert_eq!(here.run(["receive", number]).expect(3).failure()["error"], "code-not-open");
     let refused = here.run(["receive", number, "--for", "text,message"]).expect(2).failure();
     let detail = refused["detail"].as_str().unwrap();
     assert!(
-        detail.contains("message") && detail.contains("status, text, file, incomplete, secret, offer, queued, delivered, partly"),
+        detail.contains("message")
+            && detail.contains(
+                "status, text, file, incomplete, secret, offer, queued, delivered, partly"
+            ),
         "{detail}"
     );
 }
@@ -201,7 +233,10 @@ fn what_is_passed_over_stays_for_the_next_receive() {
 #[test]
 fn it_begins_where_it_is_told_and_ends_as_the_session_does() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"].as_str().unwrap().to_owned();
+    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let number = &code[..4];
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
@@ -226,7 +261,12 @@ fn what_was_passed_over_is_not_received_by_a_later_number() {
     here.run(["receive", &number]).expect(0);
     there.run(["send", &number, "one"]).expect(0);
     there.run(["send", &number, "two"]).expect(0);
-    let two = here.run(["receive", &number, "--max-bytes", "1", "--after", "0"]).expect(0).one("end")["last_seq"].as_u64().unwrap();
+    let two = here
+        .run(["receive", &number, "--max-bytes", "1", "--after", "0"])
+        .expect(0)
+        .one("end")["last_seq"]
+        .as_u64()
+        .unwrap();
     assert!(two > 0);
     let all = here.run(["receive", &number, "--after", "0"]).expect(0);
     let first = all.all("text")[0]["seq"].to_string();

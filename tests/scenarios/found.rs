@@ -36,8 +36,14 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let here = Machine::new();
     let program = here.command(["give", "--text", "x"]);
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
-    command.current_dir(here.dir()).env_clear().envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+    command
+        .args(["-c", r#"trap '' HUP; exec "$0" "$@""#])
+        .arg(program.get_program())
+        .args(program.get_args());
+    command
+        .current_dir(here.dir())
+        .env_clear()
+        .envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut giver = Running::start(command);
     let code = giver.code();
@@ -50,7 +56,9 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn a_channel_that_stays_open_keeps_its_events_off_received_bytes() {
     let here = Machine::new();
-    for args in [&["host", "--output=-"][..], &["connect", "9000-walrus-clipboard-mango", "--output=-"]] {
+    for args in
+        [&["host", "--output=-"][..], &["connect", "9000-walrus-clipboard-mango", "--output=-"]]
+    {
         let ended = here.run(args).expect(2);
         assert!(ended.failure()["detail"].as_str().unwrap().contains("-o -"));
     }
@@ -87,7 +95,8 @@ fn what_fails_by_an_interrupt_here_is_not_blamed_on_the_other_side() {
     pour(giver.child.stdin.as_mut().unwrap(), 1 << 20);
     open.signal(Signal::INT);
     let open = open.end().expect(130);
-    let words: Vec<_> = open.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect();
+    let words: Vec<_> =
+        open.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect();
     assert!(words.iter().all(|word| word == "interrupted"), "{words:?}");
     giver.end().expect(6);
 }

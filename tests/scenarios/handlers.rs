@@ -16,7 +16,8 @@ struct Pair {
 
 fn pair(args: &[&str], script: &str) -> Pair {
     let here = Machine::new();
-    let command = here.command([&["host", "--on-message"], args, &["--", "sh", "-c", script]].concat());
+    let command =
+        here.command([&["host", "--on-message"], args, &["--", "sh", "-c", script]].concat());
     joined(here, command)
 }
 
@@ -61,7 +62,8 @@ fn errors(ended: &Ended) -> Vec<String> {
     ended.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Waits until there is no such process any more; one that nobody has waited for has no command line.
+/// Waits until there is no such process any more; one that nobody has waited for has no command
+/// line.
 fn gone(pid: &str) {
     let until = Instant::now() + PATIENCE;
     while std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty()) {
@@ -74,7 +76,12 @@ fn gone(pid: &str) {
 fn each_text_is_answered_in_order_and_arrives_as_it_was() {
     let mut pair = pair(&[], "cat");
     let long = "x".repeat(100_000);
-    let texts = ["one", "\"$(touch hacked)\" `id` 'q' \\ ; rm -rf x &", "two\nlines\t\u{202e}\u{1b}[31m é\0.", &long];
+    let texts = [
+        "one",
+        "\"$(touch hacked)\" `id` 'q' \\ ; rm -rf x &",
+        "two\nlines\t\u{202e}\u{1b}[31m é\0.",
+        &long,
+    ];
     texts.iter().for_each(|text| pair.say(text));
     for text in texts {
         assert_eq!(pair.heard(), text);
@@ -91,7 +98,10 @@ fn a_handler_can_read_the_line_for_programs() {
     let mut pair = joined(here, command);
     pair.say("a \"quote\"");
     let line: Value = serde_json::from_str(&pair.heard()).unwrap();
-    assert_eq!((&line["type"], &line["body"], &line["trust"]), (&"text".into(), &"a \"quote\"".into(), &"untrusted".into()));
+    assert_eq!(
+        (&line["type"], &line["body"], &line["trust"]),
+        (&"text".into(), &"a \"quote\"".into(), &"untrusted".into())
+    );
     assert_eq!(line, pair.host.until("text", ""));
     pair.close();
 }
@@ -107,11 +117,16 @@ fn a_handler_without_an_answer_is_said_and_harms_nothing() {
         *) echo said $said;;
     esac";
     let mut pair = pair(&["--handler-timeout", "2"], script);
-    ["fail", "endless", "much", "killed", "nothing", "hello"].iter().for_each(|text| pair.say(&format!("{text}\n")));
+    ["fail", "endless", "much", "killed", "nothing", "hello"]
+        .iter()
+        .for_each(|text| pair.say(&format!("{text}\n")));
     assert_eq!(pair.heard(), "said hello");
     let (host, peer) = pair.close();
     assert_eq!(bodies(&peer), ["said hello"]);
-    assert_eq!(errors(&host), ["handler-failed", "handler-timeout", "handler-failed", "handler-failed"]);
+    assert_eq!(
+        errors(&host),
+        ["handler-failed", "handler-timeout", "handler-failed", "handler-failed"]
+    );
     assert!(host.all("error").iter().all(|error| error["next"].is_string()), "{:#?}", host.lines);
     assert_eq!(host.all("text").len(), 6);
 }
@@ -129,9 +144,14 @@ fn a_handler_gets_no_variable_that_was_not_meant_for_it() {
     pair.say("what do you have?");
     let said = pair.heard();
     assert!(!said.contains("hush"), "{said}");
-    for line in
-        ["MEANT=for it", "XDG_DATA_HOME=/x", "PATH=/usr/bin:/bin", "PINHOLE_ROLE=host", "PINHOLE_TURN=1", "PINHOLE_NETWORK=loopback"]
-    {
+    for line in [
+        "MEANT=for it",
+        "XDG_DATA_HOME=/x",
+        "PATH=/usr/bin:/bin",
+        "PINHOLE_ROLE=host",
+        "PINHOLE_TURN=1",
+        "PINHOLE_NETWORK=loopback",
+    ] {
         assert!(said.lines().any(|it| it == line), "{line}: {said}");
     }
     assert!(said.contains(&format!("PINHOLE_CHANNEL={}\n", pair.number)), "{said}");
@@ -140,7 +160,10 @@ fn a_handler_gets_no_variable_that_was_not_meant_for_it() {
 
 #[test]
 fn a_handler_can_send_a_file_through_the_channel() {
-    let script = format!("echo content > made; {} send \"$PINHOLE_CHANNEL\" --file made >&2 && echo sent", env!("CARGO_BIN_EXE_pinhole"));
+    let script = format!(
+        "echo content > made; {} send \"$PINHOLE_CHANNEL\" --file made >&2 && echo sent",
+        env!("CARGO_BIN_EXE_pinhole")
+    );
     let mut pair = pair(&[], &script);
     pair.say("send it");
     assert_eq!(pair.peer.until("file", "")["name"], "made");
@@ -165,13 +188,31 @@ fn once_is_one_text_and_one_answer() {
 fn two_handlers_hold_a_conversation_that_ends() {
     let (here, there) = (Machine::new(), Machine::new());
     let count = "read n; echo $((n + 1))";
-    let mut host = here.start(["host", "--first", "0", "--on-message", "--max-turns", "8", "--", "sh", "-c", count]);
+    let mut host = here.start([
+        "host",
+        "--first",
+        "0",
+        "--on-message",
+        "--max-turns",
+        "8",
+        "--",
+        "sh",
+        "-c",
+        count,
+    ]);
     let code = host.code();
-    let peer = there.run(["connect", &code, "--on-message", "--max-turns", "8", "--", "sh", "-c", count]).expect(0);
+    let peer = there
+        .run(["connect", &code, "--on-message", "--max-turns", "8", "--", "sh", "-c", count])
+        .expect(0);
     let host = host.end().expect(0);
     assert_eq!(bodies(&peer), ["0", "2", "4", "6"]);
     assert_eq!(bodies(&host), ["1", "3", "5", "7"]);
-    assert!(errors(&host) == ["turns-over"] || errors(&peer) == ["turns-over"], "{:#?} {:#?}", host.lines, peer.lines);
+    assert!(
+        errors(&host) == ["turns-over"] || errors(&peer) == ["turns-over"],
+        "{:#?} {:#?}",
+        host.lines,
+        peer.lines
+    );
     assert_eq!(host.one("end")["reason"], "done");
 }
 
@@ -181,12 +222,26 @@ fn one_side_alone_can_end_a_conversation() {
     let mut host = here.start(["host", "--on-message", "--", "cat"]);
     let code = host.code();
     there.write("first", "ping");
-    let mut command = there.command(["connect", &code, "--first", "-", "--on-message", "--max-turns", "5", "--", "cat"]);
+    let mut command = there.command([
+        "connect",
+        &code,
+        "--first",
+        "-",
+        "--on-message",
+        "--max-turns",
+        "5",
+        "--",
+        "cat",
+    ]);
     command.stdin(std::fs::File::open(there.path("first")).unwrap());
     let peer = Running::start(command).end().expect(0);
     let host = host.end().expect(0);
     // One more may cross the goodbye; it is not answered.
-    assert!(bodies(&host).len() == 3 && (2..=3).contains(&bodies(&peer).len()), "{:#?}", peer.lines);
+    assert!(
+        bodies(&host).len() == 3 && (2..=3).contains(&bodies(&peer).len()),
+        "{:#?}",
+        peer.lines
+    );
     assert_eq!((errors(&host).len(), errors(&peer)), (0, vec!["turns-over".to_owned()]));
 }
 
@@ -206,8 +261,16 @@ fn a_session_that_ends_ends_its_handler() {
 fn a_handler_that_has_a_text_finishes_though_the_other_side_has_left() {
     let here = Machine::new();
     let fifo = here.path("go");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-    let mut host = here.start(["host", "--on-message", "--", "sh", "-c", "cat > half; read go < go; mv half whole; echo too late"]);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+        .unwrap();
+    let mut host = here.start([
+        "host",
+        "--on-message",
+        "--",
+        "sh",
+        "-c",
+        "cat > half; read go < go; mv half whole; echo too late",
+    ]);
     let code = host.code();
     // It leaves as soon as that is delivered.
     Machine::new().run(["give", "--code", &code, "--text", "do it"]).expect(0);
@@ -223,7 +286,11 @@ fn a_channel_that_is_closed_waits_for_no_handler() {
     pair.say("one");
     let pid = pair.host.error_line().unwrap();
     let mut command = pair.there.command(["send", &pair.number, "two", "--wait", "0"]);
-    assert_eq!(command.output().unwrap().status.code(), Some(11), "it is taken only when the first is done");
+    assert_eq!(
+        command.output().unwrap().status.code(),
+        Some(11),
+        "it is taken only when the first is done"
+    );
     pair.host.until("text", "");
     pair.host.until("text", "");
     pair._here.run(["close"]).expect(0);
@@ -253,7 +320,11 @@ fn what_cannot_be_is_said_before_there_is_a_code() {
     ] {
         let ended = here.run([&["host"], args].concat()).expect(2);
         assert_eq!(ended.failure()["error"], error, "{args:?}");
-        assert!(ended.all("status").is_empty() && ended.failure()["next"].is_string(), "{args:?}: {:#?}", ended.lines);
+        assert!(
+            ended.all("status").is_empty() && ended.failure()["next"].is_string(),
+            "{args:?}: {:#?}",
+            ended.lines
+        );
     }
     let error = here.run(["connect", "-", "--first", "-"]).expect(2).failure();
     assert!(error["detail"].as_str().unwrap().contains("only one of"), "{error}");

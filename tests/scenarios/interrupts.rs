@@ -1,4 +1,5 @@
-//! Ctrl-C on either side at any moment: never a success without a delivery, never a part under a final name, and the other side hears.
+//! Ctrl-C on either side at any moment: never a success without a delivery, never a part under a
+//! final name, and the other side hears.
 
 use crate::harness::content::{bytes, digest_at, names, pour};
 use crate::harness::{Ended, Machine, Running};
@@ -8,7 +9,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
-/// The other side of an interrupted one: told in one sentence, or done because everything was delivered.
+/// The other side of an interrupted one: told in one sentence, or done because everything was
+/// delivered.
 #[track_caller]
 fn heard(other: &Ended) {
     match other.status.code() {
@@ -26,7 +28,12 @@ fn heard(other: &Ended) {
 fn nothing_half_done(there: &Machine, source: &str, giver: &Ended, taker: &Ended) {
     let left = names(there.dir());
     if left.is_empty() {
-        assert!(giver.status.code() != Some(0) && taker.status.code() != Some(0), "{:#?}\n{:#?}", giver.lines, taker.lines);
+        assert!(
+            giver.status.code() != Some(0) && taker.status.code() != Some(0),
+            "{:#?}\n{:#?}",
+            giver.lines,
+            taker.lines
+        );
     } else {
         assert_eq!(left, ["file"], "a part, or a hidden one");
         assert_eq!(digest_at(there.path("file")), source);
@@ -90,11 +97,16 @@ fn while_bytes_flow() {
         let interrupted = if side == "giver" { &giver } else { &taker };
         interrupted.signal(Signal::INT);
         let (giver, taker) = (giver.end(), taker.end());
-        let (interrupted, other) = if side == "giver" { (&giver, &taker) } else { (&taker, &giver) };
+        let (interrupted, other) =
+            if side == "giver" { (&giver, &taker) } else { (&taker, &giver) };
         assert_eq!(interrupted.failure()["error"], "interrupted");
         assert_eq!(other.failure()["error"], "peer-interrupted");
         assert!(names(there.dir()).is_empty(), "{side}: {:?}", names(there.dir()));
-        let (giver, taker) = if side == "giver" { (giver.expect(130), taker.expect(6)) } else { (giver.expect(6), taker.expect(130)) };
+        let (giver, taker) = if side == "giver" {
+            (giver.expect(130), taker.expect(6))
+        } else {
+            (giver.expect(6), taker.expect(130))
+        };
         assert!(giver.all("delivered").is_empty() && taker.all("file").is_empty());
     }
 }
@@ -102,7 +114,14 @@ fn while_bytes_flow() {
 #[test]
 fn at_every_step_of_a_file() {
     let content = bytes(3 << 20);
-    let steps = [("status", "paired"), ("status", "connected"), ("offer", ""), ("file", ""), ("status", "peer_left"), ("status", "closed")];
+    let steps = [
+        ("status", "paired"),
+        ("status", "connected"),
+        ("offer", ""),
+        ("file", ""),
+        ("status", "peer_left"),
+        ("status", "closed"),
+    ];
     for (kind, event) in steps {
         let (here, there) = (Machine::new(), Machine::new());
         let source = digest_at(here.write("file", &content));
@@ -116,7 +135,13 @@ fn at_every_step_of_a_file() {
         heard(&giver);
         nothing_half_done(&there, &source, &giver, &taker);
     }
-    let steps = [("status", "paired"), ("status", "connected"), ("delivered", ""), ("status", "peer_left"), ("status", "closed")];
+    let steps = [
+        ("status", "paired"),
+        ("status", "connected"),
+        ("delivered", ""),
+        ("status", "peer_left"),
+        ("status", "closed"),
+    ];
     for (kind, event) in steps {
         let (here, there) = (Machine::new(), Machine::new());
         let source = digest_at(here.write("file", &content));
@@ -151,5 +176,9 @@ fn a_killed_taker_is_not_a_delivery() {
     let giver = giver.end().expect(6);
     assert_eq!(giver.failure()["error"], "peer-lost");
     // The one thing that may be there is hidden: nothing could take it away.
-    assert!(names(there.dir()).iter().all(|name| name.starts_with('.')), "{:?}", names(there.dir()));
+    assert!(
+        names(there.dir()).iter().all(|name| name.starts_with('.')),
+        "{:?}",
+        names(there.dir())
+    );
 }

@@ -1,4 +1,5 @@
-//! Files of which nobody knows the length before they are read: a kernel makes them up, and says that they are empty.
+//! Files of which nobody knows the length before they are read: a kernel makes them up, and says
+//! that they are empty.
 
 use crate::harness::Machine;
 use crate::harness::content::names;
@@ -16,7 +17,11 @@ fn same_files(one: &Path, other: &Path) {
     assert!(!files.is_empty());
     assert_eq!(files, names(other));
     for file in files {
-        assert_eq!(fs::read(one.join(&file)).unwrap(), fs::read(other.join(&file)).unwrap(), "{file}");
+        assert_eq!(
+            fs::read(one.join(&file)).unwrap(),
+            fs::read(other.join(&file)).unwrap(),
+            "{file}"
+        );
     }
 }
 
@@ -30,7 +35,10 @@ fn one_arrives_with_what_is_in_it() {
         let content = fs::read(path).unwrap();
         assert_eq!(fs::read(there.path("it")).unwrap(), content);
         let size = Some(content.len() as u64);
-        assert_eq!((taker.one("offer")["size"].as_u64(), taker.one("file")["size"].as_u64()), (size, size));
+        assert_eq!(
+            (taker.one("offer")["size"].as_u64(), taker.one("file")["size"].as_u64()),
+            (size, size)
+        );
         assert_eq!(giver.end().expect(0).one("delivered")["size"].as_u64(), size);
     }
 }

@@ -1,4 +1,5 @@
-//! The MCP server as clients meet it: lines of JSON-RPC on its standard input and output, in both lifecycles of the protocol.
+//! The MCP server as clients meet it: lines of JSON-RPC on its standard input and output, in both
+//! lifecycles of the protocol.
 
 mod folders;
 mod hostile;
@@ -47,7 +48,11 @@ impl Client {
     }
 
     fn with(here: &Machine, args: &[&str]) -> Self {
-        Self::started(here, &[&["--allow-env", "GREETING", "--allow-env", "NO_SUCH"], args].concat()).begun()
+        Self::started(
+            here,
+            &[&["--allow-env", "GREETING", "--allow-env", "NO_SUCH"], args].concat(),
+        )
+        .begun()
     }
 
     /// The same, after the beginning.
@@ -68,7 +73,8 @@ impl Client {
     fn learn(&mut self) {
         let listed = self.request("tools/list", json!({}));
         for tool in listed["result"]["tools"].as_array().unwrap() {
-            self.returns.insert(tool["name"].as_str().unwrap().to_owned(), tool["outputSchema"].clone());
+            self.returns
+                .insert(tool["name"].as_str().unwrap().to_owned(), tool["outputSchema"].clone());
         }
     }
 
@@ -81,7 +87,9 @@ impl Client {
         if let Some(meta) = &self.meta {
             params["_meta"] = meta.clone();
         }
-        self.say(&json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}));
+        self.say(
+            &json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}),
+        );
         self.last_id
     }
 
@@ -89,15 +97,24 @@ impl Client {
     #[track_caller]
     fn answer(&mut self, id: u64) -> Value {
         loop {
-            let line = self.server.line().unwrap_or_else(|| panic!("it ended: {:#?}", self.server.seen));
-            let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            let line =
+                self.server.line().unwrap_or_else(|| panic!("it ended: {:#?}", self.server.seen));
+            let message: Value =
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
             assert_eq!(message["jsonrpc"], "2.0", "not of the protocol: {line}");
             if message["id"] == id {
                 return message;
             }
             // An error whose number is null answers what had none.
-            let unasked = message.get("id").is_some_and(Value::is_null) && message.get("error").is_some();
-            assert!(unasked || message["method"].as_str().is_some_and(|method| method.starts_with("notifications/")), "{line}");
+            let unasked =
+                message.get("id").is_some_and(Value::is_null) && message.get("error").is_some();
+            assert!(
+                unasked
+                    || message["method"]
+                        .as_str()
+                        .is_some_and(|method| method.starts_with("notifications/")),
+                "{line}"
+            );
             self.notes.push(message);
         }
     }
@@ -108,7 +125,8 @@ impl Client {
         self.answer(id)
     }
 
-    /// Calls a tool and holds what it returns against its schema, and each event against that of all lines.
+    /// Calls a tool and holds what it returns against its schema, and each event against that of
+    /// all lines.
     #[track_caller]
     fn call(&mut self, tool: &str, arguments: Value) -> Called {
         let answer = self.request("tools/call", json!({"name": tool, "arguments": arguments}));
@@ -122,14 +140,23 @@ impl Client {
         assert!(text.is_ascii(), "{text}");
         let text: Value = serde_json::from_str(text).unwrap();
         if result["isError"] == true {
-            assert!(result.get("structuredContent").is_none(), "clients would hold it against the schema of what works: {answer}");
-            assert!(text["error"].is_string() && text["detail"].is_string() && text["exit"].is_u64(), "{text}");
+            assert!(
+                result.get("structuredContent").is_none(),
+                "clients would hold it against the schema of what works: {answer}"
+            );
+            assert!(
+                text["error"].is_string() && text["detail"].is_string() && text["exit"].is_u64(),
+                "{text}"
+            );
             let next = text["next"].as_str().unwrap_or_default();
             assert!(!next.is_empty(), "an agent does not know what to do: {text}");
             // Only the server's own start is a command line.
             let others = next.split("pinhole mcp").next().unwrap_or_default();
             assert!(!others.contains("pinhole "), "no tool is called so: {text}");
-            assert!(next.contains("pinhole mcp") || !next.contains(" --"), "tools have arguments, not options: {text}");
+            assert!(
+                next.contains("pinhole mcp") || !next.contains(" --"),
+                "tools have arguments, not options: {text}"
+            );
             assert!(text.get("call").is_none() || text.get("ask").is_none(), "{text}");
             self.callable(text.get("call"));
             return Err(text);
@@ -138,19 +165,24 @@ impl Client {
         assert_eq!(returned, &text);
         holds(&self.returns[tool], returned);
         self.callable(returned.get("call"));
-        for line in
-            ["events", "sessions", "checks"].iter().filter_map(|field| returned[field].as_array()).flatten().chain(returned.get("reply"))
+        for line in ["events", "sessions", "checks"]
+            .iter()
+            .filter_map(|field| returned[field].as_array())
+            .flatten()
+            .chain(returned.get("reply"))
         {
             assert_eq!(schema::fault(line), None, "{line}");
         }
         Ok(returned.clone())
     }
 
-    /// What may be called unread is one of few tools, and has no more arguments than those that say which channel.
+    /// What may be called unread is one of few tools, and has no more arguments than those that say
+    /// which channel.
     #[track_caller]
     fn callable(&self, call: Option<&Value>) {
         let Some(call) = call else { return };
-        let arguments: Vec<&str> = call["arguments"].as_object().unwrap().keys().map(String::as_str).collect();
+        let arguments: Vec<&str> =
+            call["arguments"].as_object().unwrap().keys().map(String::as_str).collect();
         match call["tool"].as_str().unwrap() {
             "status" | "doctor" => assert!(arguments.is_empty(), "{call}"),
             "receive" => assert_eq!(arguments, ["channel", "role", "wait_s"], "{call}"),
@@ -162,7 +194,10 @@ impl Client {
     #[track_caller]
     fn follow(&mut self, answer: &Value) -> Called {
         let call = &answer["call"];
-        self.call(call["tool"].as_str().unwrap_or_else(|| panic!("nothing to call: {answer}")), call["arguments"].clone())
+        self.call(
+            call["tool"].as_str().unwrap_or_else(|| panic!("nothing to call: {answer}")),
+            call["arguments"].clone(),
+        )
     }
 
     /// Receives until an event of this type has come.
@@ -170,7 +205,9 @@ impl Client {
     fn until(&mut self, kind: &str) -> Value {
         loop {
             let received = self.call("receive", json!({"wait_s": 45})).unwrap();
-            if let Some(event) = received["events"].as_array().unwrap().iter().find(|event| event["type"] == kind) {
+            if let Some(event) =
+                received["events"].as_array().unwrap().iter().find(|event| event["type"] == kind)
+            {
                 return event.clone();
             }
         }
@@ -221,7 +258,10 @@ fn pair(here: &Machine, there: &Machine) -> (Client, Client) {
     let code = host.open();
     assert_eq!(peer.call("connect", json!({"code": code})).unwrap()["state"], "connected");
     // The joiner knows first.
-    while !host.call("receive", json!({"wait_s": 45})).unwrap()["events"].to_string().contains("\"connected\"") {}
+    while !host.call("receive", json!({"wait_s": 45})).unwrap()["events"]
+        .to_string()
+        .contains("\"connected\"")
+    {}
     (host, peer)
 }
 
@@ -242,11 +282,35 @@ fn the_tools_are_those_of_the_file() {
     if std::env::var_os("PINHOLE_WRITE_HELP").is_some() {
         std::fs::write(&file, &all).unwrap();
     }
-    assert!(all == std::fs::read_to_string(&file).unwrap_or_default(), "{} is not what this program lists:\n{all}", file.display());
-    let listed_names: Vec<_> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
-    assert_eq!(listed_names, ["open", "connect", "send", "send_file", "send_secret", "receive", "ask", "status", "close", "doctor"]);
-    // What an agent reads at its start is paid for each time; and no client has to follow a reference.
-    assert!(all.is_ascii() && !all.contains("$ref") && listed.to_string().len() < 20_000, "{}", listed.to_string().len());
+    assert!(
+        all == std::fs::read_to_string(&file).unwrap_or_default(),
+        "{} is not what this program lists:\n{all}",
+        file.display()
+    );
+    let listed_names: Vec<_> =
+        listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        listed_names,
+        [
+            "open",
+            "connect",
+            "send",
+            "send_file",
+            "send_secret",
+            "receive",
+            "ask",
+            "status",
+            "close",
+            "doctor"
+        ]
+    );
+    // What an agent reads at its start is paid for each time; and no client has to follow a
+    // reference.
+    assert!(
+        all.is_ascii() && !all.contains("$ref") && listed.to_string().len() < 20_000,
+        "{}",
+        listed.to_string().len()
+    );
 }
 
 #[test]
@@ -256,7 +320,10 @@ fn two_servers_carry_a_conversation() {
     for text in ["one", "two\nlines \u{202e}\u{0}", "{\"type\":\"end\"}"] {
         assert_eq!(host.call("send", json!({"text": text})).unwrap()["state"], "delivered");
         let got = peer.until("text");
-        assert_eq!((&got["body"], &got["from"], &got["trust"]), (&text.into(), &"peer".into(), &"untrusted".into()));
+        assert_eq!(
+            (&got["body"], &got["from"], &got["trust"]),
+            (&text.into(), &"peer".into(), &"untrusted".into())
+        );
         peer.call("send", json!({"text": text})).unwrap();
         assert_eq!(host.until("text")["body"], text);
     }
@@ -264,10 +331,20 @@ fn two_servers_carry_a_conversation() {
     let path = here.write("report", &content);
     let file = json!({"name": "send_file", "arguments": {"paths": ["report"]}, "_meta": {"progressToken": "f"}});
     let sent = host.request("tools/call", file);
-    assert_eq!(host.judged("send_file", &sent).unwrap()["state"], "delivered", "{}", path.display());
-    let told: Vec<f64> = host.notes.iter().map(|note| note["params"]["progress"].as_f64().unwrap()).collect();
+    assert_eq!(
+        host.judged("send_file", &sent).unwrap()["state"],
+        "delivered",
+        "{}",
+        path.display()
+    );
+    let told: Vec<f64> =
+        host.notes.iter().map(|note| note["params"]["progress"].as_f64().unwrap()).collect();
     assert!(told.is_sorted_by(|a, b| a < b) && told.last() == Some(&3e6), "{told:?}");
-    assert!(host.notes.iter().all(|note| note["params"]["progressToken"] == "f" && note["params"]["total"] == 3e6));
+    assert!(
+        host.notes
+            .iter()
+            .all(|note| note["params"]["progressToken"] == "f" && note["params"]["total"] == 3e6)
+    );
     let saved = peer.until("file")["saved_to"].as_str().unwrap().to_owned();
     assert!(std::fs::read(saved).unwrap() == content);
     // A question, answered by whoever receives it.
@@ -296,7 +373,10 @@ fn what_may_be_called_unread_does_what_it_says() {
     assert_eq!(pending["state"], "pending");
     let refusal = refused(host.call("close", json!({})), "undelivered");
     assert_eq!((&refusal["ask"], refusal.get("call")), (&"user".into(), None));
-    assert_eq!(peer.call("connect", json!({"code": opened["code"]})).unwrap()["state"], "connected");
+    assert_eq!(
+        peer.call("connect", json!({"code": opened["code"]})).unwrap()["state"],
+        "connected"
+    );
     for answer in [&opened, &pending] {
         peer.call("send", json!({"text": "something to hear"})).unwrap();
         let heard = host.follow(answer).unwrap();
@@ -324,7 +404,10 @@ fn a_secret_goes_from_a_variable_to_a_dotenv_file_and_is_seen_by_nobody() {
     let taken = peer.call("receive", json!({"secret_to_env_file": ".env:API_TOKEN"})).unwrap();
     assert_eq!(taken["events"][0]["variable"], "API_TOKEN");
     let env = PathBuf::from(taken["events"][0]["saved_to"].as_str().unwrap());
-    assert!(env.ends_with(".env") && env.starts_with(there.home().join(".local/state/pinhole")), "{env:?}");
+    assert!(
+        env.ends_with(".env") && env.starts_with(there.home().join(".local/state/pinhole")),
+        "{env:?}"
+    );
     assert!(std::fs::read_to_string(&env).unwrap().contains("hush-from-a-variable"));
     refused(peer.call("receive", json!({"secret_to_file": "more"})), "no-secret");
     // What cannot be written stays there, for another call.
@@ -360,15 +443,24 @@ fn a_client_of_the_lifecycle_without_initialize_is_served() {
     }));
     let found = client.request("server/discover", json!({}))["result"].clone();
     let versions = found["supportedVersions"].as_array().unwrap();
-    assert!(versions.contains(&"2026-07-28".into()) && versions.contains(&"2025-11-25".into()), "{found}");
+    assert!(
+        versions.contains(&"2026-07-28".into()) && versions.contains(&"2025-11-25".into()),
+        "{found}"
+    );
     assert!(found["instructions"].as_str().unwrap().contains("never an instruction"));
     let listed = client.request("tools/list", json!({}))["result"].clone();
-    assert_eq!((&listed["resultType"], listed["ttlMs"].is_number(), listed["cacheScope"].is_string()), (&"complete".into(), true, true));
+    assert_eq!(
+        (&listed["resultType"], listed["ttlMs"].is_number(), listed["cacheScope"].is_string()),
+        (&"complete".into(), true, true)
+    );
     client.learn();
     let code = client.open();
     let status = client.request("tools/call", json!({"name": "status", "arguments": {}}));
     assert_eq!(status["result"]["resultType"], "complete");
-    assert_eq!(client.judged("status", &status).unwrap()["sessions"][0]["number"], code[..4].parse::<u64>().unwrap());
+    assert_eq!(
+        client.judged("status", &status).unwrap()["sessions"][0]["number"],
+        code[..4].parse::<u64>().unwrap()
+    );
     let gone = client.request("ping", json!({}));
     assert_eq!(gone["error"]["code"], -32601, "{gone}");
 }
@@ -403,7 +495,10 @@ fn wrong_calls_are_answered_and_harm_no_channel() {
     }
     // Standard input is the protocol's, so no code comes from there.
     refused(host.call("connect", json!({"code": "-"})), "code-malformed");
-    refused(host.call("connect", json!({"code": "9471-walrus-clipbord-mango"})), "code-unknown-word");
+    refused(
+        host.call("connect", json!({"code": "9471-walrus-clipbord-mango"})),
+        "code-unknown-word",
+    );
     refused(host.call("connect", json!({"code": "417-walrus-clipboard-mango"})), "no-relay");
     refused(host.call("send", json!({"text": "x", "channel": "1042"})), "code-not-open");
     refused(host.call("close", json!({"channel": "no such label"})), "code-not-open");

@@ -1,4 +1,5 @@
-//! Thousands of messages both ways at once, sent and received through other processes: each arrives once and in order (B12).
+//! Thousands of messages both ways at once, sent and received through other processes: each arrives
+//! once and in order (B12).
 
 use crate::control::channel;
 use crate::harness::content::in_full;
@@ -25,7 +26,8 @@ fn random(seed: u64) -> u64 {
     state
 }
 
-/// The text of this number on its way from one side: as many are shorter than 2 bytes as are between half a mebibyte and one.
+/// The text of this number on its way from one side: as many are shorter than 2 bytes as are
+/// between half a mebibyte and one.
 fn text(from: u64, number: u64) -> String {
     let any = random(number * 2 + from);
     let size = match number % 100 {
@@ -43,7 +45,8 @@ fn text(from: u64, number: u64) -> String {
     text
 }
 
-/// Sends all texts of a side, some at a time; now and then until they are delivered, else only until they are taken.
+/// Sends all texts of a side, some at a time; now and then until they are delivered, else only
+/// until they are taken.
 fn feed(from: u64, count: u64, socket: &PathBuf) {
     let mut next = 0;
     while next < count {
@@ -59,7 +62,8 @@ fn feed(from: u64, count: u64, socket: &PathBuf) {
     }
 }
 
-/// Reads a session's lines until every text of the other side has come, in order, and all of its own are delivered.
+/// Reads a session's lines until every text of the other side has come, in order, and all of its
+/// own are delivered.
 fn follow(session: &mut Running, from: u64, count: u64) {
     let (mut came, mut delivered) = (0, 0);
     while came < count || delivered < count {
@@ -71,7 +75,10 @@ fn follow(session: &mut Running, from: u64, count: u64) {
                 match line["saved_to"].as_str() {
                     None => assert_eq!(line["body"], expected),
                     Some(path) => {
-                        assert!(std::fs::read_to_string(path).unwrap() == expected, "{came}: {path}");
+                        assert!(
+                            std::fs::read_to_string(path).unwrap() == expected,
+                            "{came}: {path}"
+                        );
                         std::fs::remove_file(path).unwrap();
                     }
                 }
@@ -87,7 +94,8 @@ fn follow(session: &mut Running, from: u64, count: u64) {
     }
 }
 
-/// The numbered lines that one `receive` after another returns, until all of the session's own are among them.
+/// The numbered lines that one `receive` after another returns, until all of the session's own are
+/// among them.
 fn receive(machine: &Machine, count: u64, over: &AtomicBool) -> Vec<String> {
     let (mut lines, mut told) = (Vec::new(), 0);
     while told < 2 * count {
@@ -109,7 +117,8 @@ fn thousands_both_ways_at_once_arrive_once_and_in_order() {
     let sockets = [socket(&here), socket(&there)];
     let over = AtomicBool::new(false);
     let received = std::thread::scope(|threads| {
-        let received = [&here, &there].map(|machine| threads.spawn(|| receive(machine, count, &over)));
+        let received =
+            [&here, &there].map(|machine| threads.spawn(|| receive(machine, count, &over)));
         let [ours, theirs] = &sockets;
         let work = [
             threads.spawn(|| feed(0, count, ours)),
@@ -127,7 +136,16 @@ fn thousands_both_ways_at_once_arrive_once_and_in_order() {
     for (session, received) in [host, peer].into_iter().zip(received) {
         let ended = session.end().expect(0);
         // But for the code, which it does not hear.
-        let but_code = |lines: &[String]| lines.iter().filter(|line| !line.contains("\"event\":\"channel\"")).cloned().collect::<Vec<_>>();
-        assert!(but_code(&ended.lines).starts_with(&but_code(&received)), "another process received what the session said");
+        let but_code = |lines: &[String]| {
+            lines
+                .iter()
+                .filter(|line| !line.contains("\"event\":\"channel\""))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            but_code(&ended.lines).starts_with(&but_code(&received)),
+            "another process received what the session said"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `-o` names a pipe, a device or something that is open: what arrives goes through it, and nothing is made beside it.
+//! `-o` names a pipe, a device or something that is open: what arrives goes through it, and nothing
+//! is made beside it.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};
@@ -29,14 +30,23 @@ fn give(here: &Machine, content: &str) -> (Running, String) {
 fn shell(there: &Machine, script: &str, code: &str) -> Command {
     let program = there.command([""; 0]);
     let mut command = Command::new("sh");
-    command.args(["-c", script]).arg(program.get_program()).arg(code).current_dir(there.dir()).env_clear();
+    command
+        .args(["-c", script])
+        .arg(program.get_program())
+        .arg(code)
+        .current_dir(there.dir())
+        .env_clear();
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command
 }
 
 #[test]
 fn a_file_a_text_and_a_stream_go_into_a_pipe() {
-    for (args, expected) in [(&["give", "report"][..], "content"), (&["give", "--text", "a text"], "a text"), (&["give", "-"], "content")] {
+    for (args, expected) in [
+        (&["give", "report"][..], "content"),
+        (&["give", "--text", "a text"], "a text"),
+        (&["give", "-"], "content"),
+    ] {
         let (here, there) = (Machine::new(), Machine::new());
         here.write("report", "content");
         let read = pipe(&there);
@@ -48,7 +58,11 @@ fn a_file_a_text_and_a_stream_go_into_a_pipe() {
         giver.end().expect(0);
         assert_eq!(String::from_utf8(read.join().unwrap()).unwrap(), expected);
         let told = [taker.all("file"), taker.all("text")].concat();
-        assert!(told.len() == 1 && told[0].get("saved_to").is_none() && told[0].get("body").is_none(), "{:#?}", taker.lines);
+        assert!(
+            told.len() == 1 && told[0].get("saved_to").is_none() && told[0].get("body").is_none(),
+            "{:#?}",
+            taker.lines
+        );
         assert_eq!(names(there.dir()), ["pipe"]);
     }
 }
@@ -67,7 +81,10 @@ fn nothing_is_made_beside_a_device() {
 fn what_is_open_under_a_number_is_written() {
     let (here, there) = (Machine::new(), Machine::new());
     let (giver, code) = give(&here, "content");
-    let took = shell(&there, "echo before >out; exec 3>>out; \"$0\" take \"$1\" -o /dev/fd/3", &code).output().unwrap();
+    let took =
+        shell(&there, "echo before >out; exec 3>>out; \"$0\" take \"$1\" -o /dev/fd/3", &code)
+            .output()
+            .unwrap();
     giver.end().expect(0);
     assert!(took.status.success(), "{took:?}");
     assert_eq!(std::fs::read_to_string(there.path("out")).unwrap(), "before\ncontent");
@@ -79,7 +96,8 @@ fn standard_output_by_any_name_is_standard_output() {
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out"] {
         let (here, there) = (Machine::new(), Machine::new());
         let (giver, code) = give(&here, "content");
-        let took = shell(&there, &format!("\"$0\" take \"$1\" -o {name} >out"), &code).output().unwrap();
+        let took =
+            shell(&there, &format!("\"$0\" take \"$1\" -o {name} >out"), &code).output().unwrap();
         giver.end().expect(0);
         let lines = String::from_utf8_lossy(&took.stderr).into_owned();
         assert!(took.status.success() && lines.contains("\"type\":\"file\""), "{name}: {took:?}");
@@ -98,7 +116,11 @@ fn what_takes_no_bytes_is_refused_and_the_code_is_good() {
     let _socket = std::os::unix::net::UnixListener::bind(there.path("socket")).unwrap();
     for refused in ["socket", "/dev/fd/987"] {
         let failure = there.run(["take", &code, "-o", refused]).expect(2).failure();
-        assert_eq!((&failure["error"], failure["next"].is_string()), (&"usage".into(), true), "{failure}");
+        assert_eq!(
+            (&failure["error"], failure["next"].is_string()),
+            (&"usage".into(), true),
+            "{failure}"
+        );
     }
     // A channel brings several things.
     std::os::unix::fs::symlink("/dev/null", there.path("null")).unwrap();

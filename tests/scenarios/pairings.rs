@@ -16,7 +16,10 @@ fn a_taker_hosts_and_shows_the_line_for_the_giver() {
     let giver = here.run(["give", "--code", code, "a.txt"]).expect(0);
     taker.end().expect(0);
     assert_eq!(std::fs::read(there.path("a.txt")).unwrap(), b"a");
-    assert_eq!(giver.one("delivered")["what"].as_str().map(|what| what.contains("a.txt")), Some(true));
+    assert_eq!(
+        giver.one("delivered")["what"].as_str().map(|what| what.contains("a.txt")),
+        Some(true)
+    );
 }
 
 #[test]
@@ -26,7 +29,8 @@ fn a_code_comes_from_standard_input_or_the_environment() {
         let mut giver = here.start(["give", "--text", "hello"]);
         // As it may be typed: any case, spaces for dashes.
         let code = giver.code().to_uppercase().replace('-', " ");
-        let mut command = there.command(if from_environment { vec!["take"] } else { vec!["take", "-"] });
+        let mut command =
+            there.command(if from_environment { vec!["take"] } else { vec!["take", "-"] });
         if from_environment {
             command.env("PINHOLE_CODE", &code);
         }
@@ -49,7 +53,10 @@ fn several_kinds_of_things_go_at_once() {
     let code = giver.code();
     let taker = there.run(["take", &code, "-o", "."]).expect(0);
     assert_eq!(giver.end().expect(0).all("delivered").len(), 3);
-    assert_eq!((taker.one("text")["body"].as_str(), taker.one("secret")["size"].as_u64()), (Some("see the file"), Some(1)));
+    assert_eq!(
+        (taker.one("text")["body"].as_str(), taker.one("secret")["size"].as_u64()),
+        (Some("see the file"), Some(1))
+    );
     assert_eq!(names(there.dir()).first().map(String::as_str), Some("a.txt"));
 }
 
@@ -64,7 +71,10 @@ fn two_givers_and_two_takers_are_told_so() {
     for side in [one.end().expect(2), two] {
         let error = side.one("error");
         assert_eq!(error["error"], "same-role");
-        assert!(error["detail"].as_str().unwrap().contains("give") && error["next"].as_str().is_some(), "{error}");
+        assert!(
+            error["detail"].as_str().unwrap().contains("give") && error["next"].as_str().is_some(),
+            "{error}"
+        );
     }
     let mut one = here.start(["take", "-o", "."]);
     let code = one.code();
@@ -72,7 +82,10 @@ fn two_givers_and_two_takers_are_told_so() {
     for side in [one.end().expect(2), two] {
         assert!(side.one("error")["detail"].as_str().unwrap().contains("take"));
     }
-    assert_eq!((names(here.dir()), names(there.dir())), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    assert_eq!(
+        (names(here.dir()), names(there.dir())),
+        (vec!["a".to_owned()], vec!["b".to_owned()])
+    );
 }
 
 #[test]

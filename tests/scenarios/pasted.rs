@@ -1,4 +1,5 @@
-//! A code comes out of a chat, or is typed word by word: it is taken as it is meant, or nothing is done.
+//! A code comes out of a chat, or is typed word by word: it is taken as it is meant, or nothing is
+//! done.
 
 use crate::harness::Machine;
 use crate::harness::terminal::Terminal;
@@ -10,7 +11,13 @@ fn spoken(code: &str) -> Vec<&str> {
 
 #[test]
 fn a_code_is_taken_out_of_what_was_pasted_with_it() {
-    for around in ["\u{201c}CODE\u{201d}", "**CODE**", "Code: `CODE`", "\u{feff}CODE\u{200b}.", "/pinhole take CODE"] {
+    for around in [
+        "\u{201c}CODE\u{201d}",
+        "**CODE**",
+        "Code: `CODE`",
+        "\u{feff}CODE\u{200b}.",
+        "/pinhole take CODE",
+    ] {
         let (here, there) = (Machine::new(), Machine::new());
         let mut giver = here.start(["give", "--text", "hello"]);
         let pasted = around.replace("CODE", &giver.code().replace('-', "_"));
@@ -48,7 +55,8 @@ fn a_code_may_be_typed_word_by_word() {
     let mut peer = there.start([vec!["connect"], spoken(&code)].concat());
     peer.until("status", "connected");
     there.run(["send", code.split('-').next().unwrap(), "hi"]).expect(0);
-    let received = here.run([vec!["receive"], spoken(&code), vec!["--wait", "60"]].concat()).expect(0);
+    let received =
+        here.run([vec!["receive"], spoken(&code), vec!["--wait", "60"]].concat()).expect(0);
     assert!(received.everything().contains("channel"));
     here.run([vec!["close"], spoken(&code)].concat()).expect(0);
     host.end().expect(0);
@@ -68,16 +76,34 @@ fn words_of_a_code_are_never_sent_as_a_text() {
     let dashed = format!("pinhole VERB {number}-augmented-ghoulishly-hazelnut");
     for (line, other) in [
         (vec!["send", number, text], format!("pinhole send {number} --text '{text}'")),
-        (vec!["send", number, "augmented", "ghoulishly", "hazelnut"], format!("pinhole send {number} --text '{text}'")),
-        (vec!["send", number, "augmented", "ghoulishly", "hazelnut", "on my way"], format!("pinhole send {number} --text '{text}'")),
+        (
+            vec!["send", number, "augmented", "ghoulishly", "hazelnut"],
+            format!("pinhole send {number} --text '{text}'"),
+        ),
+        (
+            vec!["send", number, "augmented", "ghoulishly", "hazelnut", "on my way"],
+            format!("pinhole send {number} --text '{text}'"),
+        ),
         (vec!["ask", number, text], format!("pinhole ask {number} -")),
-        (vec!["ask", number, "augmented", "ghoulishly", "hazelnut", "who?"], format!("pinhole ask {number} -")),
-        (vec!["give", "--code", number, "augmented", "ghoulishly", "hazelnut", "a"], "./augmented ./ghoulishly ./hazelnut".to_owned()),
+        (
+            vec!["ask", number, "augmented", "ghoulishly", "hazelnut", "who?"],
+            format!("pinhole ask {number} -"),
+        ),
+        (
+            vec!["give", "--code", number, "augmented", "ghoulishly", "hazelnut", "a"],
+            "./augmented ./ghoulishly ./hazelnut".to_owned(),
+        ),
     ] {
         let error = there.run(&line).expect(2).failure();
         assert_eq!(error["error"], "ambiguous-argument", "{line:?}");
-        let (next, verb) = (error["next"].as_str().unwrap(), if line[0] == "give" { "give --code" } else { line[0] });
-        assert!(next.contains(&dashed.replace("VERB", verb)) && next.contains(&other), "{line:?}: {next}");
+        let (next, verb) = (
+            error["next"].as_str().unwrap(),
+            if line[0] == "give" { "give --code" } else { line[0] },
+        );
+        assert!(
+            next.contains(&dashed.replace("VERB", verb)) && next.contains(&other),
+            "{line:?}: {next}"
+        );
     }
     there.run(["ask", number, "what", "now"]).expect(2);
     // What was pasted around a code does not make a path of it.

@@ -1,15 +1,18 @@
-//! A secret of several lines that is pasted at the terminal, over a line that delivers it in pieces.
+//! A secret of several lines that is pasted at the terminal, over a line that delivers it in
+//! pieces.
 
 use crate::harness::Machine;
 use crate::harness::terminal::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Gives a secret, and then counts what is left in the terminal for the shell.
-const SCRIPT: &str = "\"$0\" give --secret; echo \"status $?\"; stty -icanon -echo min 0 time 5; echo \"left: $(cat | wc -c)\"";
+const SCRIPT: &str = "\"$0\" give --secret; echo \"status $?\"; stty -icanon -echo min 0 time 5; \
+                     echo \"left: $(cat | wc -c)\"";
 
 /// 27 lines, 1,704 bytes.
 fn key() -> String {
-    let lines: String = ('a'..='y').map(|letter| format!("{}\n", letter.to_string().repeat(65))).collect();
+    let lines: String =
+        ('a'..='y').map(|letter| format!("{}\n", letter.to_string().repeat(65))).collect();
     format!("-----BEGIN PRIVATE KEY-----\n{lines}-----END PRIVATE KEY-----\n")
 }
 
@@ -30,9 +33,11 @@ fn give(pasted: &str) -> (String, String) {
 fn a_key_of_many_lines_is_one_secret_and_nothing_is_left_for_the_shell() {
     let key = key();
     // As a terminal brings it that marks pastes, and as one that does not.
-    for pasted in
-        [key.replace('\n', "\r"), format!("\u{1b}[200~{}\u{1b}[201~", key.replace('\n', "\r")), key.trim_end().replace('\n', "\r")]
-    {
+    for pasted in [
+        key.replace('\n', "\r"),
+        format!("\u{1b}[200~{}\u{1b}[201~", key.replace('\n', "\r")),
+        key.trim_end().replace('\n', "\r"),
+    ] {
         let (arrived, screen) = give(&pasted);
         assert_eq!(arrived, key);
         let told = "27 lines, 1,704 bytes";
@@ -45,7 +50,9 @@ fn a_key_of_many_lines_is_one_secret_and_nothing_is_left_for_the_shell() {
 #[test]
 fn lines_that_are_no_key_are_one_secret_too() {
     let text = format!("{{\n  \"key\": \"{}\"\n}}", "x".repeat(300));
-    for pasted in [text.replace('\n', "\r"), format!("\u{1b}[200~{}\u{1b}[201~", text.replace('\n', "\r"))] {
+    for pasted in
+        [text.replace('\n', "\r"), format!("\u{1b}[200~{}\u{1b}[201~", text.replace('\n', "\r"))]
+    {
         let (arrived, screen) = give(&pasted);
         assert_eq!(arrived, text);
         assert!(screen.contains("3 lines, ") && screen.trim_end().ends_with("left: 0"), "{screen}");
@@ -62,7 +69,8 @@ fn ctrl_c_at_the_prompt_ends_it_and_leaves_the_terminal_as_it_was() {
     let here = Machine::new();
     let mut giver = Terminal::shell(
         &here,
-        "trap : INT; before=$(stty -g); \"$0\" give --secret; echo \"status $?\"; [ \"$before\" = \"$(stty -g)\" ] && echo same",
+        "trap : INT; before=$(stty -g); \"$0\" give --secret; echo \"status $?\"; [ \"$before\" = \
+        \"$(stty -g)\" ] && echo same",
     );
     giver.see("Secret (not shown):");
     giver.keys("half\u{3}");
@@ -78,12 +86,17 @@ fn a_terminal_is_as_it_was_when_the_program_is_told_to_end_at_the_prompt() {
     let here = Machine::new();
     let mut giver = Terminal::shell(
         &here,
-        "before=$(stty -g); sh -c 'echo \"process $$.\"; exec \"$0\" give --secret' \"$0\"; echo \"status $?\"; \
+        "before=$(stty -g); sh -c 'echo \"process $$.\"; exec \"$0\" give --secret' \"$0\"; echo \
+        \"status $?\"; \
          [ \"$before\" = \"$(stty -g)\" ] && echo same",
     );
     giver.see("Secret (not shown):");
     let screen = giver.screen();
-    let process = screen.split_once("process ").and_then(|(_, rest)| rest.split_once('.')).expect("a process").0;
+    let process = screen
+        .split_once("process ")
+        .and_then(|(_, rest)| rest.split_once('.'))
+        .expect("a process")
+        .0;
     let process = Pid::from_raw(process.parse().unwrap()).unwrap();
     kill_process(process, Signal::TERM).unwrap();
     giver.see("status 130");

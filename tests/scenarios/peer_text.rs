@@ -11,7 +11,10 @@ fn an_error_quotes_and_marks_a_name_of_the_peers() {
     let mut giver = here.start(["give", name]);
     let taker = there.run(["take", &giver.code(), "-o", ".", "--max-size", "1999"]).expect(1);
     let error = taker.failure();
-    assert!(error["detail"].as_str().unwrap().starts_with(&format!("\"{name}\" was not accepted: ")), "{error}");
+    assert!(
+        error["detail"].as_str().unwrap().starts_with(&format!("\"{name}\" was not accepted: ")),
+        "{error}"
+    );
     assert_eq!(error["trust"], "untrusted");
     // What is said of our own accord, or for a reason of the wire, has no words of the peer's.
     assert!(giver.end().expect(6).failure().get("trust").is_none());
@@ -19,7 +22,10 @@ fn an_error_quotes_and_marks_a_name_of_the_peers() {
 
 #[test]
 fn each_line_of_a_text_is_marked_at_a_terminal_and_none_in_a_pipe() {
-    let text = format!("{}✓\u{2800}Received\u{2800}it\n✓ Received it, 3 bytes\n✗ it failed\n", "x".repeat(38));
+    let text = format!(
+        "{}✓\u{2800}Received\u{2800}it\n✓ Received it, 3 bytes\n✗ it failed\n",
+        "x".repeat(38)
+    );
     let (here, there) = (Machine::new(), Machine::new());
     let mut giver = here.start(["give", "--text", &text]);
     let screen = Terminal::start(&there, 40, ["take", &giver.code()]).end(0);

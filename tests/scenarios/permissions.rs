@@ -1,4 +1,5 @@
-//! Behind a fence, what loosens it or starts a program counts only before the command's name, where a rule on how a line begins sees it.
+//! Behind a fence, what loosens it or starts a program counts only before the command's name, where
+//! a rule on how a line begins sees it.
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running};
@@ -32,9 +33,17 @@ fn by_agent(here: &Machine, args: &[&str]) -> Command {
 fn typed(here: &Machine, line: &str) -> Command {
     let mut shell = Command::new("sh");
     let program = Path::new(env!("CARGO_BIN_EXE_pinhole")).parent().unwrap();
-    shell.args(["-c", line]).current_dir(here.dir()).env_clear().env("HOME", here.home()).env("PINHOLE_NETWORK", "loopback");
+    shell
+        .args(["-c", line])
+        .current_dir(here.dir())
+        .env_clear()
+        .env("HOME", here.home())
+        .env("PINHOLE_NETWORK", "loopback");
     shell.env("PATH", format!("{}:/usr/bin:/bin", program.display()));
-    shell.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    shell
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     with_variables(shell)
 }
 
@@ -42,10 +51,15 @@ fn typed(here: &Machine, line: &str) -> Command {
 #[track_caller]
 fn refused(command: Command) -> (String, String) {
     let ended = Running::start(command).end().expect(5);
-    assert!(ended.all("status").is_empty() && !ended.everything().contains(CANARY), "{:#?}", ended.lines);
+    assert!(
+        ended.all("status").is_empty() && !ended.everything().contains(CANARY),
+        "{:#?}",
+        ended.lines
+    );
     let failure = ended.failure();
     assert_eq!(failure["error"], "fenced");
-    let next = failure["next"].as_str().unwrap().strip_prefix(SAYS).unwrap_or_else(|| panic!("{failure}"));
+    let next =
+        failure["next"].as_str().unwrap().strip_prefix(SAYS).unwrap_or_else(|| panic!("{failure}"));
     (failure["detail"].as_str().unwrap().to_owned(), next.to_owned())
 }
 
@@ -54,31 +68,70 @@ fn behind_the_commands_name_they_are_refused_with_the_line_that_has_them_in_fron
     let here = machine();
     for (line, front) in [
         ("give '../home/two words' --allow ../home", "--allow ../home give '../home/two words'"),
-        ("give --allow=../home '../home/two words' report", "--allow=../home give '../home/two words' report"),
+        (
+            "give --allow=../home '../home/two words' report",
+            "--allow=../home give '../home/two words' report",
+        ),
         ("send .env --allow-sensitive", "--allow-sensitive send .env"),
-        ("give --secret-env API_KEY --allow-env API_KEY --ttl 5m", "--allow-env API_KEY give --secret-env API_KEY --ttl 5m"),
-        ("host --relay ws://127.0.0.1:9 --allow-relay ws://127.0.0.1:9", "--allow-relay ws://127.0.0.1:9 host --relay ws://127.0.0.1:9"),
-        ("ask 9471 what --allow-relay wss://a.example", "--allow-relay wss://a.example ask 9471 what"),
-        ("take --secret-exec=TOKEN -- touch canary", "--allow-exec take --secret-exec=TOKEN -- touch canary"),
-        ("receive 9471 --secret-exec -- sh -c 'touch canary'", "--allow-exec receive 9471 --secret-exec -- sh -c 'touch canary'"),
-        ("take --allow-exec --secret-exec -- touch canary", "--allow-exec take --secret-exec -- touch canary"),
-        ("rx --secret-exec -- touch canary --allow x", "--allow-exec rx --secret-exec -- touch canary --allow x"),
+        (
+            "give --secret-env API_KEY --allow-env API_KEY --ttl 5m",
+            "--allow-env API_KEY give --secret-env API_KEY --ttl 5m",
+        ),
+        (
+            "host --relay ws://127.0.0.1:9 --allow-relay ws://127.0.0.1:9",
+            "--allow-relay ws://127.0.0.1:9 host --relay ws://127.0.0.1:9",
+        ),
+        (
+            "ask 9471 what --allow-relay wss://a.example",
+            "--allow-relay wss://a.example ask 9471 what",
+        ),
+        (
+            "take --secret-exec=TOKEN -- touch canary",
+            "--allow-exec take --secret-exec=TOKEN -- touch canary",
+        ),
+        (
+            "receive 9471 --secret-exec -- sh -c 'touch canary'",
+            "--allow-exec receive 9471 --secret-exec -- sh -c 'touch canary'",
+        ),
+        (
+            "take --allow-exec --secret-exec -- touch canary",
+            "--allow-exec take --secret-exec -- touch canary",
+        ),
+        (
+            "rx --secret-exec -- touch canary --allow x",
+            "--allow-exec rx --secret-exec -- touch canary --allow x",
+        ),
         ("host --secret-exec -- touch canary", "--allow-exec host --secret-exec -- touch canary"),
-        ("host --on-message --once -- touch canary", "--allow-exec host --on-message --once -- touch canary"),
+        (
+            "host --on-message --once -- touch canary",
+            "--allow-exec host --on-message --once -- touch canary",
+        ),
         (
             "connect 417-walrus-clipboard-mango --on-message=json -- cat",
             "--allow-exec connect 417-walrus-clipboard-mango --on-message=json -- cat",
         ),
-        ("give --tunnel='sh -c \"touch canary\"' report", "--allow-exec give --tunnel='sh -c \"touch canary\"' report"),
+        (
+            "give --tunnel='sh -c \"touch canary\"' report",
+            "--allow-exec give --tunnel='sh -c \"touch canary\"' report",
+        ),
         ("take --tunnel=./canary", "--allow-exec take --tunnel=./canary"),
         // What is in front already stays there, and what else is needed joins it.
-        ("--allow-exec give --allow ../home --tunnel=./x report", "--allow-exec --allow ../home give --tunnel=./x report"),
-        ("--allow report host --on-message --allow ../home -- cat", "--allow report --allow ../home --allow-exec host --on-message -- cat"),
+        (
+            "--allow-exec give --allow ../home --tunnel=./x report",
+            "--allow-exec --allow ../home give --tunnel=./x report",
+        ),
+        (
+            "--allow report host --on-message --allow ../home -- cat",
+            "--allow report --allow ../home --allow-exec host --on-message -- cat",
+        ),
         ("host --detach --on-message -- cat", "--allow-exec host --detach --on-message -- cat"),
     ] {
         let (detail, next) = refused(typed(&here, &format!("pinhole {line}")));
         assert_eq!(next, format!("pinhole {front}"), "{line}");
-        assert!(detail.contains("(CLAUDECODE says that Claude Code runs this command)"), "{detail}");
+        assert!(
+            detail.contains("(CLAUDECODE says that Claude Code runs this command)"),
+            "{detail}"
+        );
         // Whoever types --fence has it so, too.
         if ["give", "host", "connect"].iter().any(|name| line.starts_with(name)) {
             let (name, rest) = line.split_once(' ').unwrap();
@@ -86,7 +139,9 @@ fn behind_the_commands_name_they_are_refused_with_the_line_that_has_them_in_fron
             person.env_remove("CLAUDECODE");
             let (detail, next) = refused(person);
             assert!(
-                detail.contains("(--fence)") && next == format!("pinhole {front}").replacen(name, &format!("{name} --fence"), 1),
+                detail.contains("(--fence)")
+                    && next
+                        == format!("pinhole {front}").replacen(name, &format!("{name} --fence"), 1),
                 "{next}"
             );
         }
@@ -97,9 +152,13 @@ fn behind_the_commands_name_they_are_refused_with_the_line_that_has_them_in_fron
 #[test]
 fn what_cannot_be_typed_again_is_said_without_the_line() {
     let here = machine();
-    let (_, next) = refused(by_agent(&here, &["give", "--text", "two\nlines", "--allow", "../home"]));
+    let (_, next) =
+        refused(by_agent(&here, &["give", "--text", "two\nlines", "--allow", "../home"]));
     assert_eq!(next, "the same command with --allow before its name");
-    let (_, next) = refused(by_agent(&here, &["host", "--first", &"x".repeat(3_000), "--on-message", "--", "cat"]));
+    let (_, next) = refused(by_agent(
+        &here,
+        &["host", "--first", &"x".repeat(3_000), "--on-message", "--", "cat"],
+    ));
     assert_eq!(next, "the same command with --allow-exec before its name");
 }
 
@@ -125,23 +184,40 @@ fn the_line_that_is_said_works_as_it_is() {
         "pinhole send --secret-env API_KEY --allow-env API_KEY",
     ] {
         let (_, next) = refused(typed(&here, line));
-        assert!(["two words", ".env", "API_KEY"].contains(&taken(&next, &here)["name"].as_str().unwrap()), "{next}");
+        assert!(
+            ["two words", ".env", "API_KEY"]
+                .contains(&taken(&next, &here)["name"].as_str().unwrap()),
+            "{next}"
+        );
     }
     // And what is said where nothing was allowed yet.
-    for line in ["pinhole give '../home/two words'", "pinhole give .env", "pinhole give --secret-env API_KEY"] {
+    for line in [
+        "pinhole give '../home/two words'",
+        "pinhole give .env",
+        "pinhole give --secret-env API_KEY",
+    ] {
         let failure = Running::start(typed(&here, line)).end().expect(5).failure();
-        let (_, next) = failure["next"].as_str().unwrap().split_once("by the other side: ").unwrap();
-        assert!(["two words", ".env", "API_KEY"].contains(&taken(next, &here)["name"].as_str().unwrap()), "{next}");
+        let (_, next) =
+            failure["next"].as_str().unwrap().split_once("by the other side: ").unwrap();
+        assert!(
+            ["two words", ".env", "API_KEY"]
+                .contains(&taken(next, &here)["name"].as_str().unwrap()),
+            "{next}"
+        );
     }
     let relay = Relay::start();
-    let (_, next) = refused(typed(&here, &format!("pinhole give report --relay {0} --allow-relay {0}", relay.url())));
+    let (_, next) = refused(typed(
+        &here,
+        &format!("pinhole give report --relay {0} --allow-relay {0}", relay.url()),
+    ));
     assert_eq!(taken(&next, &here)["name"], "report");
 }
 
 #[test]
 fn a_program_is_started_by_the_line_that_is_said() {
     let (here, there) = (machine(), Machine::new());
-    let (_, next) = refused(typed(&here, "pinhole host --on-message --once -- sh -c 'cat; touch answered'"));
+    let (_, next) =
+        refused(typed(&here, "pinhole host --on-message --once -- sh -c 'cat; touch answered'"));
     let mut host = Running::start(typed(&here, &next));
     let code = host.code();
     let mut peer = there.start(["connect", &code]);
@@ -158,8 +234,13 @@ fn a_program_is_started_by_the_line_that_is_said() {
     peer.until("status", "connected");
     there.write("TOKEN", "hush");
     there.run(["send", &code[..4], "--secret-file", "TOKEN"]).expect(0);
-    let (_, next) =
-        refused(typed(&here, &format!("pinhole receive {} --secret-exec=TOKEN -- sh -c 'test $TOKEN = hush && touch got'", &code[..4])));
+    let (_, next) = refused(typed(
+        &here,
+        &format!(
+            "pinhole receive {} --secret-exec=TOKEN -- sh -c 'test $TOKEN = hush && touch got'",
+            &code[..4]
+        ),
+    ));
     assert!(!here.path("got").exists());
     assert!(typed(&here, &next).output().unwrap().status.success(), "{next}");
     assert!(here.path("got").exists());
@@ -187,8 +268,15 @@ fn without_a_fence_both_places_are_the_same() {
         giver.end().expect(0);
     }
     // It puts the fence up on either side of the command's name.
-    assert_eq!(here.run(["--allow", "report", "give", notes]).expect(5).failure()["error"], "fenced");
-    for args in [&["--allow-exec", "take", "--secret-exec"][..], &["take", "--allow-exec", "--secret-exec"], &["take", "--secret-exec"]] {
+    assert_eq!(
+        here.run(["--allow", "report", "give", notes]).expect(5).failure()["error"],
+        "fenced"
+    );
+    for args in [
+        &["--allow-exec", "take", "--secret-exec"][..],
+        &["take", "--allow-exec", "--secret-exec"],
+        &["take", "--secret-exec"],
+    ] {
         let mut taker = there.start([args, &["--", "sh", "-c", "cat > got"]].concat());
         let code = taker.code();
         here.run(["give", "--secret-file", "report", "--code", &code]).expect(0);
@@ -197,17 +285,26 @@ fn without_a_fence_both_places_are_the_same() {
         std::fs::remove_file(there.path("got")).unwrap();
     }
     // A tunnel that is built in runs nothing that an agent names.
-    let ended = Running::start(by_agent(&here, &["give", "--tunnel=tailscale", "report"])).end().expect(5);
+    let ended =
+        Running::start(by_agent(&here, &["give", "--tunnel=tailscale", "report"])).end().expect(5);
     assert_eq!(ended.failure()["error"], "tunnel-failed");
 }
 
 #[test]
 fn what_would_allow_nothing_is_said() {
     let here = machine();
-    for args in [&["--allow", "report", "take"][..], &["--allow-env", "HOME", "receive"], &["--allow-sensitive", "ask", CODE, "well?"]] {
+    for args in [
+        &["--allow", "report", "take"][..],
+        &["--allow-env", "HOME", "receive"],
+        &["--allow-sensitive", "ask", CODE, "well?"],
+    ] {
         assert_eq!(here.run(args).expect(2).failure()["error"], "usage", "{args:?}");
     }
-    for args in [&["--allow-exec", "status"][..], &["--allow", "report", "mcp", "--detach"], &["--allow-sensitive", "config"]] {
+    for args in [
+        &["--allow-exec", "status"][..],
+        &["--allow", "report", "mcp", "--detach"],
+        &["--allow-sensitive", "config"],
+    ] {
         assert_eq!(here.command(args).output().unwrap().status.code(), Some(2), "{args:?}");
     }
 }
@@ -216,12 +313,18 @@ fn what_would_allow_nothing_is_said() {
 fn options_of_a_line_that_was_pasted_allow_nothing() {
     let (here, there) = (machine(), machine());
     let mut giver = there.start(["give", "--text", "hello"]);
-    let line = format!("pinhole --allow-exec --allow / take {} --secret-exec -- touch canary", giver.code());
+    let line = format!(
+        "pinhole --allow-exec --allow / take {} --secret-exec -- touch canary",
+        giver.code()
+    );
     let ended = Running::start(by_agent(&here, &["take", &line])).end().expect(0);
     assert_eq!(ended.one("text")["body"], "hello");
     let aside = ended.one("error");
     assert_eq!(aside["error"], "options-ignored");
-    assert!(aside["detail"].as_str().unwrap().ends_with("--allow-exec, --allow, --secret-exec"), "{aside}");
+    assert!(
+        aside["detail"].as_str().unwrap().ends_with("--allow-exec, --allow, --secret-exec"),
+        "{aside}"
+    );
     giver.end().expect(0);
     assert!(!here.path("canary").exists());
 }
@@ -253,7 +356,11 @@ fn what_an_agent_receives_goes_to_no_place_that_programs_act_on() {
 #[test]
 fn a_pipe_of_another_program_is_kept_in_and_one_of_its_own_is_not() {
     let here = machine();
-    let mut other = Command::new("sh").args(["-c", "cat > /dev/null"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut other = Command::new("sh")
+        .args(["-c", "cat > /dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let its = format!("/proc/{}/fd/0", other.id());
     let refused = Running::start(by_agent(&here, &["give", &its])).end().expect(5).failure();
     assert_eq!(refused["error"], "fenced", "{refused}");

@@ -1,4 +1,5 @@
-//! Eleven defects that were found in the tool before this one, each with what it did, and that this one does not.
+//! Eleven defects that were found in the tool before this one, each with what it did, and that this
+//! one does not.
 
 use crate::control::channel;
 use crate::doctor::said;
@@ -59,7 +60,8 @@ fn defect_01_the_relay_gets_no_word_of_the_code() {
     assert_eq!(conversations.len(), 2);
     for got in conversations {
         let got = got.lock().unwrap();
-        let payload: Vec<u8> = got.frames_to_relay().into_iter().flat_map(|(_, payload)| payload).collect();
+        let payload: Vec<u8> =
+            got.frames_to_relay().into_iter().flat_map(|(_, payload)| payload).collect();
         // The word that HTTP has for this is in the list too.
         let head = got.head().to_lowercase().replace("upgrade", "");
         let read = [head.as_bytes(), &payload.to_ascii_lowercase()].concat();
@@ -72,7 +74,8 @@ fn defect_01_the_relay_gets_no_word_of_the_code() {
     }
 }
 
-// `send` had ended well when 8 MB ended the channel, and everything that had been received was deleted.
+// `send` had ended well when 8 MB ended the channel, and everything that had been received was
+// deleted.
 #[test]
 fn defect_02_a_large_file_through_an_open_channel() {
     const LARGE: u64 = 12_000_000;
@@ -86,7 +89,10 @@ fn defect_02_a_large_file_through_an_open_channel() {
         // What `send` says is true at that moment.
         saved.push(PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()));
     }
-    assert_eq!((std::fs::read(&saved[0]).unwrap(), digest_at(&saved[1])), (b"small".to_vec(), digest_of(LARGE)));
+    assert_eq!(
+        (std::fs::read(&saved[0]).unwrap(), digest_at(&saved[1])),
+        (b"small".to_vec(), digest_of(LARGE))
+    );
     there.run(["send", number(&code), "still here"]).expect(0);
     assert_eq!(host.until("text", "")["body"], "still here");
     close(&here, host, peer);
@@ -96,7 +102,8 @@ fn defect_02_a_large_file_through_an_open_channel() {
 // The relay dropped what went over its rate, and the next record could not be opened any more.
 #[test]
 fn defect_03_a_relay_that_limits_slows_and_drops_nothing() {
-    // A minute's worth of bytes goes at once, what is over it in about 2 s; texts are more than the control messages of a minute.
+    // A minute's worth of bytes goes at once, what is over it in about 2 s; texts are more than the
+    // control messages of a minute.
     let relay = Relay::with(&["--bytes-a-minute", "3000000", "--control-a-minute", "60"]);
     let (here, there) = (Machine::new(), Machine::new());
     let (host, peer, code) = through(&relay.url(), &here, &there);
@@ -107,7 +114,11 @@ fn defect_03_a_relay_that_limits_slows_and_drops_nothing() {
     large(&here, "large", 3_100_000);
     here.run(["send", number(&code), "--file", "large"]).expect(0);
     let [_, peer] = close(&here, host, peer);
-    let came: Vec<String> = peer.all("text").into_iter().map(|text| text["body"].as_str().unwrap().to_owned()).collect();
+    let came: Vec<String> = peer
+        .all("text")
+        .into_iter()
+        .map(|text| text["body"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(came, texts);
     assert_eq!(digest_at(peer.one("file")["saved_to"].as_str().unwrap()), digest_of(3_100_000));
     assert!(relay.metric("delayed_total") > 0, "nothing was slowed, so nothing is shown");
@@ -158,7 +169,8 @@ fn defect_05_stray_connections_to_a_direct_host_do_no_harm() {
     drop(held);
 }
 
-// `send` wrote into a file that was looked at from time to time, and ended well at once. `send … && rm` lost what it sent.
+// `send` wrote into a file that was looked at from time to time, and ended well at once.
+// `send … && rm` lost what it sent.
 #[test]
 fn defect_06_send_ends_well_only_after_delivery() {
     let (here, there) = (Machine::new(), Machine::new());
@@ -173,13 +185,19 @@ fn defect_06_send_ends_well_only_after_delivery() {
             peer.signal(Signal::STOP);
         }
         let line = "\"$1\" send \"$2\" --file \"$3\" --wait \"$4\" && rm \"$3\"";
-        let sent = Running::start(shell(&here, line, [&code, source.to_str().unwrap(), wait])).end();
+        let sent =
+            Running::start(shell(&here, line, [&code, source.to_str().unwrap(), wait])).end();
         match (sent.status.code(), source.exists()) {
             (Some(11), true) => {
                 early += 1;
                 peer.signal(Signal::CONT);
                 // What it names tells when it is done.
-                let next = sent.one("pending")["next"].as_str().unwrap().strip_prefix("pinhole ").unwrap().to_owned();
+                let next = sent.one("pending")["next"]
+                    .as_str()
+                    .unwrap()
+                    .strip_prefix("pinhole ")
+                    .unwrap()
+                    .to_owned();
                 while here.run(next.split(' ')).expect(0).all("delivered").is_empty() {}
             }
             (Some(0), false) => {
@@ -200,7 +218,12 @@ fn defect_06_send_ends_well_only_after_delivery() {
 fn shell(machine: &Machine, line: &str, words: [&str; 3]) -> Command {
     let program = machine.command(words);
     let mut shell = Command::new("sh");
-    shell.args(["-c", line, "sh"]).arg(program.get_program()).args(words).current_dir(machine.dir()).env_clear();
+    shell
+        .args(["-c", line, "sh"])
+        .arg(program.get_program())
+        .args(words)
+        .current_dir(machine.dir())
+        .env_clear();
     shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     shell
@@ -228,7 +251,8 @@ fn defect_07_what_fails_says_so_and_shows_no_code() {
     }
 }
 
-// Received files were deleted at the end, one of the same name was overwritten, and each was held in memory whole.
+// Received files were deleted at the end, one of the same name was overwritten, and each was held
+// in memory whole.
 #[test]
 fn defect_08_received_files_stay_and_are_never_overwritten() {
     // More than the receiver may hold.
@@ -240,11 +264,17 @@ fn defect_08_received_files_stay_and_are_never_overwritten() {
     for content in ["one", "two"] {
         here.write("same", content);
         here.run(["send", &code, "--file", "same"]).expect(0);
-        saved.push((PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()), digest(content.as_bytes())));
+        saved.push((
+            PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()),
+            digest(content.as_bytes()),
+        ));
     }
     large(&here, "large", LARGE);
     here.run(["send", &code, "--file", "large"]).expect(0);
-    saved.push((PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()), digest_of(LARGE)));
+    saved.push((
+        PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()),
+        digest_of(LARGE),
+    ));
     memory.into_iter().for_each(Watch::check);
     close(&here, host, peer);
     for (path, digest) in &saved {
@@ -260,7 +290,10 @@ fn defect_08_received_files_stay_and_are_never_overwritten() {
     here.run(["send", "--role", "host", &host_number(&host), "--file", "same"]).expect(0);
     here.run(["close"]).expect(0);
     peer.end().expect(0);
-    assert_eq!((std::fs::read(there.path("same")).unwrap(), names(there.dir()).len()), (b"mine".to_vec(), 2));
+    assert_eq!(
+        (std::fs::read(there.path("same")).unwrap(), names(there.dir()).len()),
+        (b"mine".to_vec(), 2)
+    );
 }
 
 fn host_number(host: &Running) -> String {
@@ -288,12 +321,23 @@ fn defect_09_everything_can_be_asked_for_when_nobody_watches() {
         // The other side may still be coming.
         while from.run(["status"]).expect(0).all("session").is_empty() {}
         from.run(["send", code, text]).expect(0);
-        while to.run(["receive", code, "--wait", "20"]).all("text").iter().all(|got| got["body"] != text) {}
+        while to
+            .run(["receive", code, "--wait", "20"])
+            .all("text")
+            .iter()
+            .all(|got| got["body"] != text)
+        {}
     }
     let all = here.run(["receive", code, "--after", "0"]).expect(0);
-    let seqs = all.lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64());
+    let seqs = all.lines.iter().filter_map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64()
+    });
     let seqs: Vec<u64> = seqs.collect();
-    assert_eq!(seqs, (1..=*seqs.last().unwrap()).collect::<Vec<_>>(), "what was missed can be seen, and had");
+    assert_eq!(
+        seqs,
+        (1..=*seqs.last().unwrap()).collect::<Vec<_>>(),
+        "what was missed can be seen, and had"
+    );
     here.run(["close", code]).expect(0);
     assert!(host.child.wait().unwrap().success() && peer.child.wait().unwrap().success());
 }
@@ -313,21 +357,32 @@ fn defect_10_claude_code_is_known_by_the_variable_that_it_sets() {
     assert_eq!(running("CLAUDECODE", &give).end().expect(5).failure()["error"], "fenced");
     running("CLAUDE_CODE", &give).code();
     let agent = |name: &str| said(&running(name, &["doctor"]).end().expect(0), "agent").1;
-    assert!(agent("CLAUDECODE").contains("Claude Code") && !agent("CLAUDE_CODE").contains("Claude Code"));
+    assert!(
+        agent("CLAUDECODE").contains("Claude Code")
+            && !agent("CLAUDE_CODE").contains("Claude Code")
+    );
 }
 
-// 34 packages and 105 MB, two seconds for `--help`, and a directory in /tmp whose name everybody knew.
+// 34 packages and 105 MB, two seconds for `--help`, and a directory in /tmp whose name everybody
+// knew.
 #[test]
 fn defect_11_one_program_alone_and_no_directory_that_can_be_guessed() {
     let here = Machine::new();
     let program = PathBuf::from(here.command([""; 0]).get_program());
     let libraries = libraries(&program);
-    let of_the_system = ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
+    let of_the_system = [
+        "libc.so.6",
+        "libm.so.6",
+        "libgcc_s.so.1",
+        "ld-linux-x86-64.so.2",
+        "ld-linux-aarch64.so.1",
+    ];
     for library in &libraries {
         let name = library.file_name().unwrap().to_str().unwrap();
         assert!(of_the_system.contains(&name), "{name} is needed besides");
     }
-    // In a file system with nothing else in it: no other program can be started and no other file read.
+    // In a file system with nothing else in it: no other program can be started and no other file
+    // read.
     let mut alone = Command::new("bwrap");
     alone.env_clear().args(["--unshare-net", "--ro-bind"]).arg(&program).arg("/pinhole");
     for library in &libraries {
@@ -365,7 +420,15 @@ fn defect_11_one_program_alone_and_no_directory_that_can_be_guessed() {
 /// The shared libraries that a program is started with; none if it is static.
 fn libraries(program: &Path) -> Vec<PathBuf> {
     // ld.so(8): it lists them and does not start the program.
-    let listed = Command::new(program).env("LD_TRACE_LOADED_OBJECTS", "1").stdin(Stdio::null()).output().unwrap();
+    let listed = Command::new(program)
+        .env("LD_TRACE_LOADED_OBJECTS", "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    listed.split_whitespace().filter(|word| word.starts_with('/') && word.contains(".so")).map(PathBuf::from).collect()
+    listed
+        .split_whitespace()
+        .filter(|word| word.starts_with('/') && word.contains(".so"))
+        .map(PathBuf::from)
+        .collect()
 }

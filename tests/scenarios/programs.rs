@@ -1,13 +1,15 @@
-//! What programs get that this one starts: nothing of the agent's own, and behind a fence an id of their own, so that a pinhole that they
-//! run is fenced too.
+//! What programs get that this one starts: nothing of the agent's own, and behind a fence an id of
+//! their own, so that a pinhole that they run is fenced too.
 
 use crate::harness::process::in_background;
 use crate::harness::{Machine, Running};
 use std::path::Path;
 use std::process::Command;
 
-/// Writes down its environment, and what a pinhole says that it runs. What it reads it has read to the end.
-const LOOK: &str = "cat > /dev/null; env > env; \"$0\" give /etc/hostname > nested; \"$0\" status > status; true";
+/// Writes down its environment, and what a pinhole says that it runs. What it reads it has read to
+/// the end.
+const LOOK: &str =
+    "cat > /dev/null; env > env; \"$0\" give /etc/hostname > nested; \"$0\" status > status; true";
 
 /// The names of the list.
 fn withheld() -> Vec<&'static str> {
@@ -18,7 +20,11 @@ fn withheld() -> Vec<&'static str> {
 /// A command as an agent runs it, with everything set that its client may set.
 fn by_agent(here: &Machine, args: &[&str]) -> Command {
     let mut command = here.command(args);
-    command.env("CLAUDECODE", "1").env("MINE", "stays").env("ANTHROPIC_API_KEY", "stays").envs(withheld().iter().map(|name| (name, "1")));
+    command
+        .env("CLAUDECODE", "1")
+        .env("MINE", "stays")
+        .env("ANTHROPIC_API_KEY", "stays")
+        .envs(withheld().iter().map(|name| (name, "1")));
     command
 }
 
@@ -27,7 +33,8 @@ fn look<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&["--allow-exec"], args, &["--", "sh", "-c", LOOK, env!("CARGO_BIN_EXE_pinhole")]].concat()
 }
 
-/// What the program has written down in this folder; `person` says if what is a person's was to come to it.
+/// What the program has written down in this folder; `person` says if what is a person's was to
+/// come to it.
 #[track_caller]
 fn judge(folder: &Path, person: bool) {
     let env = std::fs::read_to_string(folder.join("env")).unwrap();
@@ -41,7 +48,10 @@ fn judge(folder: &Path, person: bool) {
         assert_eq!(value(name), person.then_some(kept), "{name}");
     }
     let nested = std::fs::read_to_string(folder.join("nested")).unwrap();
-    assert!(nested.contains("\"error\":\"fenced\"") && !nested.contains("\"event\":\"channel\""), "{nested}");
+    assert!(
+        nested.contains("\"error\":\"fenced\"") && !nested.contains("\"event\":\"channel\""),
+        "{nested}"
+    );
     // It is another agent than the one whose command started it.
     let status = std::fs::read_to_string(folder.join("status")).unwrap();
     assert!(!status.contains("\"label\":\"of-the-agent\""), "{status}");
@@ -63,19 +73,26 @@ fn the_program_of_a_secret_gets_nothing_of_the_agents() {
     // Taken once.
     let mut giver = there.start(["give", "--secret-file", "API_KEY"]);
     let code = giver.code();
-    Running::start(by_agent(&here, &look(&["take", &code, "--secret-exec"]))).end().expect(0).one("secret");
+    Running::start(by_agent(&here, &look(&["take", &code, "--secret-exec"])))
+        .end()
+        .expect(0)
+        .one("secret");
     giver.end().expect(0);
     judge(&here.dir(), true);
     // In a channel, by the session itself.
     std::fs::remove_file(here.path("env")).unwrap();
-    let (mut host, peer, number) = channel(&here, &there, &look(&["host", "--label", "of-the-agent", "--secret-exec"]));
+    let (mut host, peer, number) =
+        channel(&here, &there, &look(&["host", "--label", "of-the-agent", "--secret-exec"]));
     there.run(["send", &number, "--secret-file", "API_KEY"]).expect(0);
     host.until("secret", "");
     judge(&here.dir(), true);
     // And by a command that takes what is held.
     std::fs::remove_file(here.path("env")).unwrap();
     there.run(["send", &number, "--secret-file", "API_KEY"]).expect(0);
-    Running::start(by_agent(&here, &look(&["receive", &number, "--secret-exec"]))).end().expect(0).one("secret");
+    Running::start(by_agent(&here, &look(&["receive", &number, "--secret-exec"])))
+        .end()
+        .expect(0)
+        .one("secret");
     judge(&here.dir(), true);
     there.run(["close", &number]).expect(0);
     host.end().expect(0);
@@ -86,7 +103,15 @@ fn the_program_of_a_secret_gets_nothing_of_the_agents() {
 fn a_program_that_answers_gets_nothing_of_the_agents() {
     let (here, there) = (Machine::new(), Machine::new());
     // What a client logs in with is handed on by its name, because the handler may be that client.
-    let args = ["host", "--label", "of-the-agent", "--on-message", "--handler-env", "CODEX_API_KEY", "--once"];
+    let args = [
+        "host",
+        "--label",
+        "of-the-agent",
+        "--on-message",
+        "--handler-env",
+        "CODEX_API_KEY",
+        "--once",
+    ];
     let (host, peer, number) = channel(&here, &there, &look(&args));
     there.run(["send", &number, "hello"]).expect(0);
     // It says nothing.
@@ -110,10 +135,20 @@ fn a_program_that_answers_gets_nothing_of_the_agents() {
 fn a_tunnel_program_gets_nothing_of_the_agents() {
     use std::os::unix::fs::PermissionsExt;
     let here = Machine::new();
-    let burrow =
-        here.write("burrow", format!("#!/bin/sh\nset -- {}\nexec < /dev/null\nsh -c '{LOOK}' \"$1\"\n", env!("CARGO_BIN_EXE_pinhole")));
+    let burrow = here.write(
+        "burrow",
+        format!(
+            "#!/bin/sh\nset -- {}\nexec < /dev/null\nsh -c '{LOOK}' \"$1\"\n",
+            env!("CARGO_BIN_EXE_pinhole")
+        ),
+    );
     std::fs::set_permissions(&burrow, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = Running::start(by_agent(&here, &["--allow-exec", "give", "--tunnel=./burrow", "--text", "x"])).end().expect(5);
+    let ended = Running::start(by_agent(
+        &here,
+        &["--allow-exec", "give", "--tunnel=./burrow", "--text", "x"],
+    ))
+    .end()
+    .expect(5);
     assert_eq!(ended.failure()["error"], "tunnel-failed");
     judge(&here.dir(), true);
 }
@@ -127,20 +162,32 @@ fn what_a_person_starts_is_no_agents() {
     let script = "cat > /dev/null; env > env";
     let mut command = here.command(["take", &code, "--secret-exec", "--", "sh", "-c", script]);
     // As they may be left in a shell.
-    command.env("CLAUDE_CODE_MESSAGING_TOKEN", "1").env("CLAUDE_CODE_OAUTH_TOKEN", "1").env("MINE", "stays");
+    command
+        .env("CLAUDE_CODE_MESSAGING_TOKEN", "1")
+        .env("CLAUDE_CODE_OAUTH_TOKEN", "1")
+        .env("MINE", "stays");
     Running::start(command).end().expect(0);
     giver.end().expect(0);
     let env = std::fs::read_to_string(here.path("env")).unwrap();
-    assert!(env.contains("MINE=stays\n") && !env.contains("CLAUDE_CODE") && !env.contains("PINHOLE_AGENT"), "{env}");
+    assert!(
+        env.contains("MINE=stays\n")
+            && !env.contains("CLAUDE_CODE")
+            && !env.contains("PINHOLE_AGENT"),
+        "{env}"
+    );
 }
 
 #[test]
 fn a_session_in_the_background_is_the_same_agents_and_has_no_key_of_its() {
     let here = Machine::new();
-    Running::start(by_agent(&here, &["host", "--detach", "--label", "of-the-agent"])).end().expect(0);
+    Running::start(by_agent(&here, &["host", "--detach", "--label", "of-the-agent"]))
+        .end()
+        .expect(0);
     let [session] = in_background(&here.home())[..] else { panic!("there is one session") };
-    let environ = std::fs::read_to_string(format!("/proc/{}/environ", session.as_raw_nonzero())).unwrap();
-    let has = |name: &str| environ.split('\0').any(|variable| variable.starts_with(&format!("{name}=")));
+    let environ =
+        std::fs::read_to_string(format!("/proc/{}/environ", session.as_raw_nonzero())).unwrap();
+    let has =
+        |name: &str| environ.split('\0').any(|variable| variable.starts_with(&format!("{name}=")));
     // What says whose it is stays.
     assert!(has("CLAUDE_CODE_SESSION_ID") && has("CLAUDE_CODE_MESSAGING_TOKEN") && has("MINE"));
     for key in ["CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_ENV_FILE", "OPENCODE_SERVER_PASSWORD"] {

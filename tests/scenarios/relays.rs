@@ -1,4 +1,5 @@
-//! Relays that an agent's commands use: those that a person has set or allowed, and no other (TESTPLAN F3).
+//! Relays that an agent's commands use: those that a person has set or allowed, and no other
+//! (TESTPLAN F3).
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running};
@@ -60,16 +61,25 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
         victim.is_left_alone();
     };
     for code in &victim.codes() {
-        for args in
-            [vec!["take", code], vec!["connect", code], vec!["give", "a", "--code", code], vec!["ask", code, "well?", "--timeout", "1h"]]
-        {
+        for args in [
+            vec!["take", code],
+            vec!["connect", code],
+            vec!["give", "a", "--code", code],
+            vec!["ask", code, "well?", "--timeout", "1h"],
+        ] {
             refused(&args, true);
         }
         refused(&["give", "a", "--code", code, "--fence"], false);
         refused(&["connect", code, "--fence"], false);
     }
     let url = victim.url();
-    for args in [vec!["host"], vec!["give", "a"], vec!["take"], vec!["take", "417-walrus-clipboard-mango"], vec!["send", "a"]] {
+    for args in [
+        vec!["host"],
+        vec!["give", "a"],
+        vec!["take"],
+        vec!["take", "417-walrus-clipboard-mango"],
+        vec!["send", "a"],
+    ] {
         refused(&[&args[..], &["--relay", &url]].concat(), true);
     }
     // Another path at a relay that is allowed is another relay.
@@ -77,7 +87,10 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
     for allow in [["--allow-relay", &other], ["--allow-relay", "wss://127.0.0.1"]] {
         refused(&[&allow[..], &["take", &*victim.codes()[0]]].concat(), true);
     }
-    assert_eq!(start(&here, true, &["--allow-relay", "ftp://x", "take"]).end().expect(2).failure()["error"], "usage");
+    assert_eq!(
+        start(&here, true, &["--allow-relay", "ftp://x", "take"]).end().expect(2).failure()["error"],
+        "usage"
+    );
     // A person goes where the code says.
     let mut taker = start(&here, false, &["take", &victim.codes()[0]]);
     taker.until("status", "waiting");
@@ -127,7 +140,11 @@ fn an_agent_sets_no_relay_and_asks_none_for_its_health() {
     let (here, victim) = (Machine::new(), Victim::new());
     here.run_plain(["config", "set", "relay", "wss://relay.example"]);
     let (url, health) = (victim.url(), format!("{}/health", victim.url()));
-    for args in [&["config", "set", "relay", &url][..], &["config", "unset", "relay"], &["relay", "--health", &health]] {
+    for args in [
+        &["config", "set", "relay", &url][..],
+        &["config", "unset", "relay"],
+        &["relay", "--health", &health],
+    ] {
         let ended = here.command(args).env("CLAUDECODE", "1").output().unwrap();
         assert_eq!(ended.status.code(), Some(5), "{args:?}");
     }

@@ -1,4 +1,5 @@
-//! `send` and `receive` mean `give` and `take` where no channel is open, by the shape of the first word alone.
+//! `send` and `receive` mean `give` and `take` where no channel is open, by the shape of the first
+//! word alone.
 
 use crate::harness::Machine;
 
@@ -21,7 +22,13 @@ fn send_of_a_path_is_give() {
 #[test]
 fn a_code_that_is_not_open_here_is_joined_only_by_an_explicit_command() {
     let here = Machine::new();
-    for args in [vec!["send", CODE, "hello"], vec!["receive", CODE], vec!["get", CODE], vec!["send", "9471", "hello"], vec!["rx", "9471"]] {
+    for args in [
+        vec!["send", CODE, "hello"],
+        vec!["receive", CODE],
+        vec!["get", CODE],
+        vec!["send", "9471", "hello"],
+        vec!["rx", "9471"],
+    ] {
         let error = here.run(&args).expect(3).failure();
         let code = args[1];
         assert_eq!(error["error"], "code-not-open", "{args:?}");
@@ -55,7 +62,11 @@ fn what_could_be_a_text_or_a_path_is_not_guessed_about() {
         let error = here.run(["send", CODE, text]).expect(2).failure();
         assert_eq!(error["error"], "ambiguous-argument");
         let next = error["next"].as_str().unwrap();
-        assert!(next.contains(&format!("--text \"{text}\"")) && next.contains(&format!("--file \"{text}\"")), "{next}");
+        assert!(
+            next.contains(&format!("--text \"{text}\""))
+                && next.contains(&format!("--file \"{text}\"")),
+            "{next}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! The schema that `pinhole schema` prints: every line that any test sees is held against it (`harness/contract.rs`); here, that it says
-//! neither too little nor too much.
+//! The schema that `pinhole schema` prints: every line that any test sees is held against it
+//! (`harness/contract.rs`); here, that it says neither too little nor too much.
 
 use crate::harness::contract::fields;
 use crate::harness::schema::{fault, printed};
@@ -9,7 +9,11 @@ const PROMISE: &str = include_str!("../../src/report/EVENTS.md");
 
 /// The lines that the document shows, one of nearly every type.
 fn examples() -> Vec<Value> {
-    PROMISE.lines().filter_map(|line| line.strip_prefix("    {")).map(|rest| serde_json::from_str(&format!("{{{rest}")).unwrap()).collect()
+    PROMISE
+        .lines()
+        .filter_map(|line| line.strip_prefix("    {"))
+        .map(|rest| serde_json::from_str(&format!("{{{rest}")).unwrap())
+        .collect()
 }
 
 #[test]
@@ -18,9 +22,11 @@ fn the_examples_of_the_document_fit_and_what_breaks_the_promise_does_not() {
     assert!(examples.len() >= 11);
     for example in examples {
         assert_eq!(fault(&example), None, "{example}");
-        let promised = fields(example["event"].as_str().unwrap_or_else(|| example["type"].as_str().unwrap()));
+        let promised =
+            fields(example["event"].as_str().unwrap_or_else(|| example["type"].as_str().unwrap()));
         for (field, value) in example.as_object().unwrap() {
-            let optional = field == "seq" || promised.get(field.as_str()).is_some_and(|optional| *optional);
+            let optional =
+                field == "seq" || promised.get(field.as_str()).is_some_and(|optional| *optional);
             let mut broken = example.clone();
             broken.as_object_mut().unwrap().remove(field);
             assert_eq!(fault(&broken).is_none(), optional, "without {field}: {example}");
@@ -67,7 +73,9 @@ fn it_names_its_dialect_and_describes_every_field() {
 fn undescribed(schema: &Value, bare: &mut Vec<String>) {
     if let Some(fields) = schema["properties"].as_object() {
         // What tells the kinds apart is described with each kind.
-        let plain = fields.iter().filter(|(name, field)| !["type", "event"].contains(&name.as_str()) && field["description"].is_null());
+        let plain = fields.iter().filter(|(name, field)| {
+            !["type", "event"].contains(&name.as_str()) && field["description"].is_null()
+        });
         bare.extend(plain.map(|(name, _)| name.clone()));
     }
     for inner in schema.as_object().into_iter().flat_map(|object| object.values()) {

@@ -22,7 +22,10 @@ fn fed(machine: &Machine, args: &[&str], input: &str) -> Running {
 /// The stored secret that an event names: its path, after a look at who may read it.
 fn stored(there: &Machine, taker: &Ended) -> PathBuf {
     let event = taker.one("secret");
-    assert_eq!((&event["stored"], &event["value"]), (&Value::from("file"), &Value::from("<withheld>")));
+    assert_eq!(
+        (&event["stored"], &event["value"]),
+        (&Value::from("file"), &Value::from("<withheld>"))
+    );
     let path = there.path(event["saved_to"].as_str().unwrap());
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     path
@@ -39,7 +42,10 @@ fn a_secret_goes_to_a_file_of_its_owners_alone_and_the_event_names_it() {
     assert!(path.starts_with(there.home()) && path.ends_with("API_KEY"), "{path:?}");
     assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(std::fs::read_to_string(path).unwrap(), VALUE);
-    assert_eq!((taker.one("secret")["name"].as_str(), taker.one("secret")["size"].as_u64()), (Some("API_KEY"), Some(31)));
+    assert_eq!(
+        (taker.one("secret")["name"].as_str(), taker.one("secret")["size"].as_u64()),
+        (Some("API_KEY"), Some(31))
+    );
     assert!(!taker.everything().contains(VALUE) && !giver.everything().contains(VALUE));
 }
 
@@ -64,12 +70,21 @@ fn a_secret_comes_from_a_file_or_a_variable_that_must_be_there() {
     assert_eq!(taker.one("secret")["name"], "DB_PASSWORD");
     assert_eq!(std::fs::read_to_string(stored(&there, &taker)).unwrap(), VALUE);
 
-    assert_eq!(here.run(["give", "--secret-env", "DB_PASSWORD"]).expect(2).failure()["error"], "no-such-variable");
+    assert_eq!(
+        here.run(["give", "--secret-env", "DB_PASSWORD"]).expect(2).failure()["error"],
+        "no-such-variable"
+    );
     let mut command = here.command(["give", "--secret-env", "DB_PASSWORD"]);
     command.env("DB_PASSWORD", "");
     assert_eq!(Running::start(command).end().expect(2).failure()["error"], "empty-secret");
-    assert_eq!(here.run(["give", "--secret-file", "empty"]).expect(2).failure()["error"], "empty-secret");
-    assert_eq!(here.run(["give", "--secret-file", "none"]).expect(2).failure()["error"], "no-such-file");
+    assert_eq!(
+        here.run(["give", "--secret-file", "empty"]).expect(2).failure()["error"],
+        "empty-secret"
+    );
+    assert_eq!(
+        here.run(["give", "--secret-file", "none"]).expect(2).failure()["error"],
+        "no-such-file"
+    );
     assert_eq!(here.run(["give", "--secret"]).expect(2).failure()["error"], "empty-secret");
     here.run(["give", "--secret-name", "alone"]).expect(2);
 }
@@ -84,7 +99,8 @@ fn several_secrets_keep_their_names_and_one_that_is_missing_stops_all() {
         command.env("API_KEY", "abc").env("UNFILLED", "").stdin(Stdio::piped());
         Running::start(command)
     };
-    let mut giver = with_variables(&["give", "--secret-env", "API_KEY", "--secret-file", "token", "--secret"]);
+    let mut giver =
+        with_variables(&["give", "--secret-env", "API_KEY", "--secret-file", "token", "--secret"]);
     giver.feed("typed");
     giver.hang_up();
     let code = giver.code();
@@ -95,7 +111,10 @@ fn several_secrets_keep_their_names_and_one_that_is_missing_stops_all() {
         (event["name"].as_str().map(str::to_owned), std::fs::read_to_string(path).unwrap())
     });
     let named = |name: &str, value: &str| (Some(name.to_owned()), value.to_owned());
-    assert_eq!(came.collect::<Vec<_>>(), [named("token", VALUE), named("API_KEY", "abc"), (None, "typed".into())]);
+    assert_eq!(
+        came.collect::<Vec<_>>(),
+        [named("token", VALUE), named("API_KEY", "abc"), (None, "typed".into())]
+    );
 
     for (missing, error, named) in [
         (["--secret-file", "empty"], "empty-secret", "empty"),
@@ -103,12 +122,24 @@ fn several_secrets_keep_their_names_and_one_that_is_missing_stops_all() {
         (["--secret-env", "UNFILLED"], "empty-secret", "UNFILLED"),
         (["--secret-env", "UNSET"], "no-such-variable", "UNSET"),
     ] {
-        let ended = with_variables(&[&["give", "--secret-env", "API_KEY"], &missing[..]].concat()).end().expect(2);
+        let ended = with_variables(&[&["give", "--secret-env", "API_KEY"], &missing[..]].concat())
+            .end()
+            .expect(2);
         assert_eq!(ended.failure()["error"], error);
         assert!(ended.failure()["detail"].as_str().unwrap().contains(named), "{:?}", ended.lines);
         assert!(ended.all("status").is_empty(), "a code was shown: {:?}", ended.lines);
     }
-    with_variables(&["give", "--secret-env", "API_KEY", "--secret-file", "token", "--secret-name", "both"]).end().expect(2);
+    with_variables(&[
+        "give",
+        "--secret-env",
+        "API_KEY",
+        "--secret-file",
+        "token",
+        "--secret-name",
+        "both",
+    ])
+    .end()
+    .expect(2);
 }
 
 #[test]
@@ -124,7 +155,8 @@ fn a_value_that_slips_onto_the_command_line_is_refused_and_not_repeated() {
     ] {
         for format in ["--json", "--human"] {
             let args: Vec<_> = slip.iter().map(|word| word.replace("VALUE", VALUE)).collect();
-            let ended = here.run(["give".to_owned(), format.to_owned()].into_iter().chain(args)).expect(2);
+            let ended =
+                here.run(["give".to_owned(), format.to_owned()].into_iter().chain(args)).expect(2);
             assert!(!ended.everything().contains(VALUE), "{slip:?}: {}", ended.everything());
         }
     }
@@ -137,7 +169,10 @@ fn a_file_that_is_there_is_not_overwritten_by_a_secret() {
     let mut giver = fed(&here, &["give", "--secret"], VALUE);
     let code = giver.code();
     // Said before the code is used, so the giver waits on.
-    assert_eq!(there.run(["take", &code, "--secret-to-file", "mine"]).expect(8).failure()["error"], "exists");
+    assert_eq!(
+        there.run(["take", &code, "--secret-to-file", "mine"]).expect(8).failure()["error"],
+        "exists"
+    );
     assert_eq!(std::fs::read_to_string(there.path("mine")).unwrap(), "already here");
     there.run(["take", &code, "--secret-to-file", "other"]).expect(0);
     giver.end().expect(0);
@@ -167,7 +202,10 @@ fn neither_the_secret_nor_the_words_are_where_others_look() {
         let seen = std::fs::read(format!("/proc/{}/{place}", giver.child.id())).unwrap();
         let seen = String::from_utf8_lossy(&seen).into_owned();
         assert!(!seen.contains(VALUE), "{place}");
-        assert!(words.split('-').all(|word| word.len() < 5 || !seen.contains(word)), "{place}: {seen}");
+        assert!(
+            words.split('-').all(|word| word.len() < 5 || !seen.contains(word)),
+            "{place}: {seen}"
+        );
     }
     let mut command = there.command(["take", "-"]);
     command.stdin(Stdio::piped());
@@ -182,10 +220,13 @@ fn neither_the_secret_nor_the_words_are_where_others_look() {
     assert!(rest.count() + 1 == giver.lines.len(), "only one line tells the code");
 }
 
-/// Whether two neighbouring words of a code stand somewhere together; one alone may be an ordinary word.
+/// Whether two neighbouring words of a code stand somewhere together; one alone may be an ordinary
+/// word.
 fn knows(text: &str, words: &str) -> bool {
     let words: Vec<&str> = words.split('-').collect();
-    words.windows(2).any(|pair| ["-", " ", "\", \""].iter().any(|between| text.contains(&pair.join(between))))
+    words
+        .windows(2)
+        .any(|pair| ["-", " ", "\", \""].iter().any(|between| text.contains(&pair.join(between))))
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `pinhole setup`: the agents of a home get the skill and the server, and lose them again without a trace.
+//! `pinhole setup`: the agents of a home get the skill and the server, and lose them again without
+//! a trace.
 
 use crate::harness::Machine;
 use std::collections::BTreeMap;
@@ -36,9 +37,17 @@ fn full() -> Machine {
         ".claude.json",
         "{\n  \"numStartups\": 34,\n  \"mcpServers\": {\n    \"other\": {\n      \"command\": \"x\"\n    }\n  }\n}\n",
     );
-    write(&here, ".codex/config.toml", "# mine\nmodel = 'x' # good\n\n[mcp_servers.other]\ncommand = 'x'");
+    write(
+        &here,
+        ".codex/config.toml",
+        "# mine\nmodel = 'x' # good\n\n[mcp_servers.other]\ncommand = 'x'",
+    );
     write(&here, ".cursor/mcp.json", "{\"mcpServers\":{}}");
-    write(&here, ".config/opencode/opencode.jsonc", "{\n  // my models\n  \"model\": \"a/b\", // the small one\n}\n");
+    write(
+        &here,
+        ".config/opencode/opencode.jsonc",
+        "{\n  // my models\n  \"model\": \"a/b\", // the small one\n}\n",
+    );
     write(&here, ".gemini/settings.json", "{\n  \"ui\": {\"theme\": \"x\"}\n}\n");
     here
 }
@@ -60,20 +69,36 @@ const ALL: [&str; 5] = ["claude", "codex", "cursor", "opencode", "gemini"];
 
 #[test]
 fn every_agent_is_set_up_once_and_left_as_it_was() {
-    for agents in [&[][..], &["all"], &["claude"], &["codex"], &["cursor"], &["opencode"], &["gemini"]] {
+    for agents in
+        [&[][..], &["all"], &["claude"], &["codex"], &["cursor"], &["opencode"], &["gemini"]]
+    {
         let here = full();
         let before = tree(&here.home());
         let with = |flag: &str| here.run_plain([&["setup"], agents, &[flag]].concat());
         let said = with("--print");
-        assert!(said.contains("Nothing has been changed yet.") && tree(&here.home()) == before, "{said}");
+        assert!(
+            said.contains("Nothing has been changed yet.") && tree(&here.home()) == before,
+            "{said}"
+        );
         let done = with("--apply");
         assert!(done.contains("Try it: ") && done.contains("+ "), "{done}");
         let after = tree(&here.home());
         let again = with("--apply");
-        assert!(again.contains("nothing to do") && !again.contains("made") && tree(&here.home()) == after, "{again}");
+        assert!(
+            again.contains("nothing to do")
+                && !again.contains("made")
+                && tree(&here.home()) == after,
+            "{again}"
+        );
         // What it said that it would write is what it wrote.
-        let written: Vec<_> = after.keys().filter(|path| path.is_file() && after[*path] != *before.get(*path).unwrap_or(&None)).collect();
-        assert!(written.len() >= 4 && written.iter().all(|path| said.contains(path.to_str().unwrap())), "{said}\n{written:?}");
+        let written: Vec<_> = after
+            .keys()
+            .filter(|path| path.is_file() && after[*path] != *before.get(*path).unwrap_or(&None))
+            .collect();
+        assert!(
+            written.len() >= 4 && written.iter().all(|path| said.contains(path.to_str().unwrap())),
+            "{said}\n{written:?}"
+        );
         assert!(with("--remove").contains("That is all that setup had done."));
         assert_eq!(tree(&here.home()), before, "{agents:?}");
         assert!(with("--remove").contains("nothing to do"));
@@ -86,11 +111,19 @@ fn what_each_agent_gets_is_what_it_reads() {
     here.run_plain(["setup", "--apply"]);
     let home = here.home();
     let program = env!("CARGO_BIN_EXE_pinhole");
-    // One copy for Claude Code, one for all who read the folder that agents share, and no third that any of them would read besides.
-    let skills: Vec<_> = tree(&home).into_iter().filter(|(path, _)| path.ends_with("SKILL.md")).collect();
-    let places = [".agents/skills/pinhole/SKILL.md", ".claude/skills/pinhole/SKILL.md"].map(|place| home.join(place));
-    assert_eq!(skills.iter().map(|(path, _)| path).collect::<Vec<_>>(), places.iter().collect::<Vec<_>>());
-    assert!(skills.iter().all(|(_, skill)| skill.as_ref().unwrap().starts_with("---\nname: pinhole\n")));
+    // One copy for Claude Code, one for all who read the folder that agents share, and no third
+    // that any of them would read besides.
+    let skills: Vec<_> =
+        tree(&home).into_iter().filter(|(path, _)| path.ends_with("SKILL.md")).collect();
+    let places = [".agents/skills/pinhole/SKILL.md", ".claude/skills/pinhole/SKILL.md"]
+        .map(|place| home.join(place));
+    assert_eq!(
+        skills.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        places.iter().collect::<Vec<_>>()
+    );
+    assert!(
+        skills.iter().all(|(_, skill)| skill.as_ref().unwrap().starts_with("---\nname: pinhole\n"))
+    );
     let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
     let json = |name: &str| serde_json::from_str::<serde_json::Value>(&read(name)).unwrap();
     let entry = serde_json::json!({ "type": "stdio", "command": program, "args": ["mcp"] });
@@ -98,39 +131,75 @@ fn what_each_agent_gets_is_what_it_reads() {
     assert_eq!(json(".claude.json")["mcpServers"]["other"]["command"], "x");
     assert_eq!(json(".cursor/mcp.json")["mcpServers"]["pinhole"]["command"], program);
     let codex = read(".codex/config.toml");
-    assert!(codex.contains(&format!("\n\n[mcp_servers.pinhole]\ncommand = \"{program}\"\nargs = [\"mcp\"]\nenv_vars = ")), "{codex}");
+    assert!(
+        codex.contains(&format!(
+            "\n\n[mcp_servers.pinhole]\ncommand = \"{program}\"\nargs = [\"mcp\"]\nenv_vars = "
+        )),
+        "{codex}"
+    );
     assert_eq!(json(".gemini/settings.json")["mcpServers"]["pinhole"]["command"], program);
     let opencode = read(".config/opencode/opencode.jsonc");
-    assert!(opencode.contains(&format!("\"pinhole\": {{\"type\": \"local\", \"command\": [\"{program}\", \"mcp\"]}}")), "{opencode}");
-    assert!(opencode.contains("\"model\": \"a/b\", // the small one\n  \"mcp\": {\n"), "{opencode}");
+    assert!(
+        opencode.contains(&format!(
+            "\"pinhole\": {{\"type\": \"local\", \"command\": [\"{program}\", \"mcp\"]}}"
+        )),
+        "{opencode}"
+    );
+    assert!(
+        opencode.contains("\"model\": \"a/b\", // the small one\n  \"mcp\": {\n"),
+        "{opencode}"
+    );
 }
 
-/// Codex hands its servers no variable that is not named, and asks about each tool that is not approved.
+/// Codex hands its servers no variable that is not named, and asks about each tool that is not
+/// approved.
 #[test]
 fn codex_gets_the_variables_and_only_the_approvals_of_what_sends_nothing() {
     let here = full();
     let said = here.run_plain(["setup", "codex", "--print"]);
-    let lines =
-        ["env_vars = [\"PINHOLE_NETWORK\", \"PINHOLE_RELAY\"]", "tools.open.approval_mode = \"approve\"", "are called without a question"];
+    let lines = [
+        "env_vars = [\"PINHOLE_NETWORK\", \"PINHOLE_RELAY\"]",
+        "tools.open.approval_mode = \"approve\"",
+        "are called without a question",
+    ];
     assert!(lines.iter().all(|line| said.contains(line)), "{said}");
     here.run_plain(["setup", "codex", "--apply"]);
     let path = here.home().join(".codex/config.toml");
     let config = || std::fs::read_to_string(&path).unwrap();
-    let mut approved: Vec<_> =
-        config().lines().filter_map(|line| Some(line.strip_prefix("tools.")?.split('.').next()?.to_owned())).collect();
+    let mut approved: Vec<_> = config()
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("tools.")?.split('.').next()?.to_owned()))
+        .collect();
     approved.sort();
     assert_eq!(approved, ["close", "connect", "doctor", "open", "receive", "status"]);
     // What its user answers there is no change of the entry, and goes with it.
-    let answered = config() + "\n\n[mcp_servers.pinhole.tools.send]\napproval_mode = \"approve\"\n\n[tui]\nx = 1\n";
+    let answered = config()
+        + "\n\n[mcp_servers.pinhole.tools.send]\napproval_mode = \"approve\"\n\n[tui]\nx = 1\n";
     std::fs::write(&path, &answered).unwrap();
     assert!(here.run_plain(["setup", "codex", "--apply"]).contains("nothing to do"));
     assert_eq!(config(), answered);
     here.run_plain(["setup", "codex", "--remove"]);
-    assert!(!config().contains("pinhole") && config().contains("# mine\n") && config().ends_with("\n[tui]\nx = 1\n"), "{}", config());
+    assert!(
+        !config().contains("pinhole")
+            && config().contains("# mine\n")
+            && config().ends_with("\n[tui]\nx = 1\n"),
+        "{}",
+        config()
+    );
     // One that is asked about again is its user's doing.
     here.run_plain(["setup", "codex", "--apply"]);
-    std::fs::write(&path, config().replace("tools.open.approval_mode = \"approve\"", "tools.open.approval_mode = \"prompt\"")).unwrap();
-    assert!(here.run_plain(["setup", "codex", "--apply"]).contains("has a server pinhole that setup has not written"));
+    std::fs::write(
+        &path,
+        config().replace(
+            "tools.open.approval_mode = \"approve\"",
+            "tools.open.approval_mode = \"prompt\"",
+        ),
+    )
+    .unwrap();
+    assert!(
+        here.run_plain(["setup", "codex", "--apply"])
+            .contains("has a server pinhole that setup has not written")
+    );
 }
 
 #[test]
@@ -138,9 +207,17 @@ fn an_entry_of_an_earlier_version_is_brought_to_this_one() {
     let here = full();
     let path = here.home().join(".codex/config.toml");
     let before = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("{before}\n\n[mcp_servers.pinhole]\ncommand = \"pinhole\"\nargs = [\"mcp\"]")).unwrap();
+    std::fs::write(
+        &path,
+        format!("{before}\n\n[mcp_servers.pinhole]\ncommand = \"pinhole\"\nargs = [\"mcp\"]"),
+    )
+    .unwrap();
     let said = here.run_plain(["setup", "codex", "--apply"]);
-    assert!(said.contains("- command = \"pinhole\"") && said.contains("+ tools.close.approval_mode = \"approve\""), "{said}");
+    assert!(
+        said.contains("- command = \"pinhole\"")
+            && said.contains("+ tools.close.approval_mode = \"approve\""),
+        "{said}"
+    );
     here.run_plain(["setup", "codex", "--remove"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
 }
@@ -152,7 +229,10 @@ fn a_skill_that_agents_share_goes_with_the_last_of_them() {
     here.run_plain(["setup", "--apply"]);
     let shared = here.home().join(".agents/skills/pinhole/SKILL.md");
     let said = here.run_plain(["setup", "codex", "--remove"]);
-    assert!(said.contains("stays: Cursor, OpenCode, Gemini CLI has it too") && shared.is_file(), "{said}");
+    assert!(
+        said.contains("stays: Cursor, OpenCode, Gemini CLI has it too") && shared.is_file(),
+        "{said}"
+    );
     for agent in ["cursor", "gemini", "claude"] {
         here.run_plain(["setup", agent, "--remove"]);
         assert!(shared.is_file(), "{agent}");
@@ -177,7 +257,8 @@ fn copies_of_an_earlier_version_go() {
             let text = std::fs::read_to_string(record).unwrap();
             std::fs::write(skill.join(".pinhole-setup"), text.replace("made 2", "made 1")).unwrap();
             for (path, text) in tree(&here.home().join(".claude/skills/pinhole")) {
-                let to = skill.join(path.strip_prefix(here.home().join(".claude/skills/pinhole")).unwrap());
+                let to = skill
+                    .join(path.strip_prefix(here.home().join(".claude/skills/pinhole")).unwrap());
                 match text {
                     Some(text) if !to.exists() => std::fs::write(to, text).unwrap(),
                     None => std::fs::create_dir_all(to).unwrap(),
@@ -186,7 +267,8 @@ fn copies_of_an_earlier_version_go() {
             }
         }
         here.run_plain(["setup", flag]);
-        let left: Vec<_> = tree(&here.home()).into_keys().filter(|path| path.ends_with("SKILL.md")).collect();
+        let left: Vec<_> =
+            tree(&here.home()).into_keys().filter(|path| path.ends_with("SKILL.md")).collect();
         assert_eq!(left.len(), if flag == "--apply" { 2 } else { 0 }, "{left:?}");
         here.run_plain(["setup", "--remove"]);
         for agent in [".cursor/skills", ".config/opencode/skills"] {
@@ -208,11 +290,19 @@ fn removing_offers_nothing_to_apply() {
     for agents in [&[][..], &["all"], &["codex"], &["gemini"]] {
         for flags in [&["--remove"][..], &["--remove", "--print"]] {
             let said = here.run_plain([&["setup"], agents, flags].concat());
-            assert!(!said.contains("--apply") && !said.contains("allow") && said.contains("nothing to do"), "{said}");
+            assert!(
+                !said.contains("--apply")
+                    && !said.contains("allow")
+                    && said.contains("nothing to do"),
+                "{said}"
+            );
         }
         here.run_plain([&["setup"], agents, &["--apply"]].concat());
         let said = here.run_plain([&["setup"], agents, &["--remove", "--print"]].concat());
-        assert!(!said.contains("--apply") && !said.contains("+ ") && said.contains("--remove"), "{said}");
+        assert!(
+            !said.contains("--apply") && !said.contains("+ ") && said.contains("--remove"),
+            "{said}"
+        );
         assert!(!here.run_plain([&["setup"], agents, &["--remove"]].concat()).contains("--apply"));
     }
     std::fs::remove_dir_all(here.home().join(".gemini")).unwrap();
@@ -227,10 +317,18 @@ fn removing_offers_nothing_to_apply() {
 fn safe_rules_are_shown_for_each_agent_and_only_to_its_user() {
     let here = full();
     let said = here.run_plain(["setup", "--print"]);
-    for rule in ["Bash(pinhole receive:*)", "mcp__pinhole__open", "prefix_rule(", "mcpAllowlist", "pinhole_receive", "commandPrefix"] {
+    for rule in [
+        "Bash(pinhole receive:*)",
+        "mcp__pinhole__open",
+        "prefix_rule(",
+        "mcpAllowlist",
+        "pinhole_receive",
+        "commandPrefix",
+    ] {
         assert!(said.contains(rule), "{rule}: {said}");
     }
-    for sends in ["pinhole send", "pinhole ask", "pinhole give", "__send", ":send", "_send", "_ask"] {
+    for sends in ["pinhole send", "pinhole ask", "pinhole give", "__send", ":send", "_send", "_ask"]
+    {
         assert!(!said.contains(sends), "{sends}: {said}");
     }
     assert!(!here.run_plain(["setup"]).contains("Rules with which"));
@@ -242,14 +340,25 @@ fn the_program_is_named_as_it_is_found() {
     let folder = here.path("bin");
     std::fs::create_dir(&folder).unwrap();
     symlink(env!("CARGO_BIN_EXE_pinhole"), folder.join("pinhole")).unwrap();
-    let with_path = |args: &[&str], path: &str| text(here.command(args).env("PATH", path).output().unwrap());
+    let with_path =
+        |args: &[&str], path: &str| text(here.command(args).env("PATH", path).output().unwrap());
     let entry = || std::fs::read_to_string(here.home().join(".cursor/mcp.json")).unwrap();
     with_path(&["setup", "cursor", "--apply"], &format!("/nowhere:{}", folder.display()));
-    assert_eq!(entry(), "{\"mcpServers\":{\"pinhole\": {\"command\": \"pinhole\", \"args\": [\"mcp\"]}}}");
+    assert_eq!(
+        entry(),
+        "{\"mcpServers\":{\"pinhole\": {\"command\": \"pinhole\", \"args\": [\"mcp\"]}}}"
+    );
     // Another pinhole comes first on the path: that is not the one that is meant.
     let other = here.write("other/pinhole", "#!/bin/sh\n");
-    let said = with_path(&["setup", "cursor", "--apply"], &format!("{}:{}", other.parent().unwrap().display(), folder.display()));
-    assert!(said.contains("- mcpServers.pinhole: {\"command\": \"pinhole\"") && entry().contains(env!("CARGO_BIN_EXE_pinhole")), "{said}");
+    let said = with_path(
+        &["setup", "cursor", "--apply"],
+        &format!("{}:{}", other.parent().unwrap().display(), folder.display()),
+    );
+    assert!(
+        said.contains("- mcpServers.pinhole: {\"command\": \"pinhole\"")
+            && entry().contains(env!("CARGO_BIN_EXE_pinhole")),
+        "{said}"
+    );
     with_path(&["setup", "cursor", "--remove"], "/nowhere");
     assert_eq!(entry(), "{\"mcpServers\":{}}");
 }
@@ -262,20 +371,32 @@ fn piped_to_an_agent_it_says_what_to_run() {
     let said = here.run_plain(["setup", "claude"]);
     assert!(said.starts_with("The user has run `pinhole setup`"), "{said}");
     assert!(
-        said.contains(&format!("Please run this, and then tell the user what it said:\n\n  {program} setup claude --apply\n\n")),
+        said.contains(&format!(
+            "Please run this, and then tell the user what it said:\n\n  \
+                               {program} setup claude --apply\n\n"
+        )),
         "{said}"
     );
-    assert!(said.contains(here.home().join(".claude.json").to_str().unwrap()) && said.contains("and no others (nothing has been changed"));
+    assert!(
+        said.contains(here.home().join(".claude.json").to_str().unwrap())
+            && said.contains("and no others (nothing has been changed")
+    );
     let said = here.run_plain(["setup"]);
     for agent in ALL {
         assert!(said.contains(&format!("\n  {program} setup {agent} --apply\n")), "{said}");
     }
     let mut command = here.command(["setup", "codex"]);
     let said = text(command.env("PINHOLE_HOME", here.home()).output().unwrap());
-    assert!(said.contains(&format!("  {program} setup codex --home {} --apply", here.home().display())), "{said}");
+    assert!(
+        said.contains(&format!("  {program} setup codex --home {} --apply", here.home().display())),
+        "{said}"
+    );
     assert_eq!(tree(&here.home()), before);
     here.run_plain(["setup", "claude", "--apply"]);
-    assert!(here.run_plain(["setup", "claude"]).ends_with("There is nothing left to do; please tell them so.\n"));
+    assert!(
+        here.run_plain(["setup", "claude"])
+            .ends_with("There is nothing left to do; please tell them so.\n")
+    );
 }
 
 #[test]
@@ -291,7 +412,8 @@ fn nobody_here_is_no_failure_and_one_that_is_named_is_set_up_all_the_same() {
         here.run_plain(["setup", agent, "--apply", "--home", home]);
         assert!(tree(Path::new(home)).len() >= 6);
         here.run_plain(["setup", agent, "--remove", "--home", home]);
-        let files: Vec<_> = tree(Path::new(home)).into_keys().filter(|path| !path.is_dir()).collect();
+        let files: Vec<_> =
+            tree(Path::new(home)).into_keys().filter(|path| !path.is_dir()).collect();
         assert!(files.is_empty(), "{files:?}");
     }
     assert!(tree(&here.home()).is_empty());
@@ -310,7 +432,13 @@ fn what_somebody_has_made_theirs_stays() {
     failed(&here, &["setup", "cursor", "--apply"], 8, "is not as setup has written it");
     let said = here.run_plain(["setup", "cursor", "--remove"]);
     assert!(said.contains(&format!("{} was changed since, and stays", skill.display())), "{said}");
-    assert_eq!((std::fs::read_to_string(path).unwrap().as_str(), std::fs::read_to_string(skill).unwrap().as_str()), (own, "mine"));
+    assert_eq!(
+        (
+            std::fs::read_to_string(path).unwrap().as_str(),
+            std::fs::read_to_string(skill).unwrap().as_str()
+        ),
+        (own, "mine")
+    );
     // Nothing at all is done where something is in the way of one.
     let before = tree(&here.home());
     failed(&here, &["setup", "--apply"], 8, "is not as setup has written it");
@@ -322,7 +450,12 @@ fn what_is_not_understood_is_not_touched() {
     for (agent, name, content, says) in [
         ("claude", ".claude.json", "{\"a\": 1,, }".to_owned(), "is no JSON, line 1"),
         ("claude", ".claude.json", String::new(), "has no JSON in it"),
-        ("cursor", ".cursor/mcp.json", "{\"mcpServers\": {}, \"mcpServers\": {}}".to_owned(), "has the key \"mcpServers\" twice"),
+        (
+            "cursor",
+            ".cursor/mcp.json",
+            "{\"mcpServers\": {}, \"mcpServers\": {}}".to_owned(),
+            "has the key \"mcpServers\" twice",
+        ),
         ("cursor", ".cursor/mcp.json", "[]".to_owned(), "is no JSON object"),
         ("codex", ".codex/config.toml", "model = \"x\nb = 1\n".to_owned(), "is no TOML, line 1"),
         (
@@ -331,8 +464,18 @@ fn what_is_not_understood_is_not_touched() {
             "mcp_servers = { a = { command = 'x' } }\n".to_owned(),
             "in a form that is not changed by a program",
         ),
-        ("opencode", ".config/opencode/opencode.json", "{\"mcp\": [1]}".to_owned(), "something else than an object as \"mcp\""),
-        ("opencode", ".config/opencode/opencode.json", " ".repeat(33 << 20), "longer than a configuration is"),
+        (
+            "opencode",
+            ".config/opencode/opencode.json",
+            "{\"mcp\": [1]}".to_owned(),
+            "something else than an object as \"mcp\"",
+        ),
+        (
+            "opencode",
+            ".config/opencode/opencode.json",
+            " ".repeat(33 << 20),
+            "longer than a configuration is",
+        ),
     ] {
         let here = Machine::new();
         write(&here, name, &content);
@@ -376,7 +519,12 @@ fn links_are_followed_modes_are_kept_and_nothing_else_is_written_through() {
     std::fs::create_dir_all(&skills).unwrap();
     let _ = std::fs::remove_dir_all(skills.join("pinhole"));
     symlink(here.home().join("dotfiles"), skills.join("pinhole")).unwrap();
-    failed(&here, &["setup", "cursor", "--apply"], 2, "is a link, and what it leads to is left alone");
+    failed(
+        &here,
+        &["setup", "cursor", "--apply"],
+        2,
+        "is a link, and what it leads to is left alone",
+    );
 }
 
 #[test]
@@ -395,7 +543,12 @@ fn a_home_that_cannot_be_used_is_said() {
     let theirs = if given { theirs.to_str().unwrap() } else { "/" };
     failed(&here, &["setup", "claude", "--apply", "--home", theirs], 2, "belongs to another user");
     // Nothing can be written there, even by root.
-    failed(&here, &["setup", "claude", "--apply", "--home", "/proc/self/fdinfo"], 8, "cannot be written");
+    failed(
+        &here,
+        &["setup", "claude", "--apply", "--home", "/proc/self/fdinfo"],
+        8,
+        "cannot be written",
+    );
 }
 
 #[test]
@@ -403,8 +556,10 @@ fn the_plugin_can_be_had_as_a_directory() {
     let here = Machine::new();
     let folder = here.path("plugin");
     assert_eq!(here.run_plain(["setup", "--unpack", "plugin"]), "plugin\n");
-    let manifest: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.join(".claude-plugin/plugin.json")).unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(
+        &std::fs::read_to_string(folder.join(".claude-plugin/plugin.json")).unwrap(),
+    )
+    .unwrap();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
     assert!(folder.join("skills/pinhole/SKILL.md").is_file() && folder.join(".mcp.json").is_file());
     failed(&here, &["setup", "--unpack", "plugin"], 8, "something in plugin already");

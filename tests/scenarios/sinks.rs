@@ -30,32 +30,53 @@ fn hand_over(secrets: &[(&str, &str)], there: &Machine, args: &[&str]) -> (Ended
 /// What sh has in these variables after it has read a dotenv file.
 fn sh(there: &Machine, variables: &str) -> String {
     let script = format!(". ./.env; printf '%s' \"{variables}\"");
-    String::from_utf8(Command::new("sh").args(["-c", &script]).current_dir(there.dir()).output().unwrap().stdout).unwrap()
+    String::from_utf8(
+        Command::new("sh").args(["-c", &script]).current_dir(there.dir()).output().unwrap().stdout,
+    )
+    .unwrap()
 }
 
 fn places(taker: &Ended) -> Vec<(Value, Value, Value)> {
-    taker.all("secret").iter().map(|it| (it["stored"].clone(), it["saved_to"].clone(), it["variable"].clone())).collect()
+    taker
+        .all("secret")
+        .iter()
+        .map(|it| (it["stored"].clone(), it["saved_to"].clone(), it["variable"].clone()))
+        .collect()
 }
 
 #[test]
 fn secrets_become_variables_of_a_dotenv_file() {
     let there = Machine::new();
     there.write(".env", "# mine\nOLD=1\n");
-    let (giver, taker) = hand_over(&[("API_KEY", VALUE), ("DB_PASSWORD", "db://x")], &there, &["--secret-to-env-file", ".env"]);
+    let (giver, taker) = hand_over(
+        &[("API_KEY", VALUE), ("DB_PASSWORD", "db://x")],
+        &there,
+        &["--secret-to-env-file", ".env"],
+    );
     giver.expect(0);
     let place = |name: &str| ("env-file".into(), ".env".into(), name.into());
     assert_eq!(places(&taker.expect(0)), [place("API_KEY"), place("DB_PASSWORD")]);
     assert_eq!(sh(&there, "$OLD|$API_KEY|$DB_PASSWORD"), format!("1|{VALUE}|db://x"));
     assert_eq!(there.path(".env").metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
-    // Nothing is replaced under any name unless that is said; then by the first secret alone, where one is named.
-    let (giver, taker) = hand_over(&[("API_KEY", "other")], &there, &["--secret-to-env-file", ".env"]);
-    assert_eq!((&taker.expect(8).failure()["error"], &giver.expect(6).failure()["error"]), (&"exists".into(), &"peer-exists".into()));
+    // Nothing is replaced under any name unless that is said; then by the first secret alone, where
+    // one is named.
+    let (giver, taker) =
+        hand_over(&[("API_KEY", "other")], &there, &["--secret-to-env-file", ".env"]);
+    assert_eq!(
+        (&taker.expect(8).failure()["error"], &giver.expect(6).failure()["error"]),
+        (&"exists".into(), &"peer-exists".into())
+    );
     let mut giver = give(&Machine::new(), &[("API_KEY", "other")]);
     let code = giver.code();
     // Said before the code is used.
-    let refused = there.run(["take", &code, "--secret-to-env-file", ".env:API_KEY"]).expect(8).failure();
-    assert!(refused["error"] == "exists" && refused["next"].as_str().unwrap().contains("--conflict overwrite"), "{refused}");
+    let refused =
+        there.run(["take", &code, "--secret-to-env-file", ".env:API_KEY"]).expect(8).failure();
+    assert!(
+        refused["error"] == "exists"
+            && refused["next"].as_str().unwrap().contains("--conflict overwrite"),
+        "{refused}"
+    );
     giver.signal(Signal::INT);
     giver.end().expect(130);
     let args = ["--secret-to-env-file", ".env:API_KEY", "--conflict", "overwrite"];
@@ -72,9 +93,10 @@ fn secrets_become_variables_of_a_dotenv_file() {
 fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
     let there = Machine::new();
     there.write(".env", "OLD=1\n");
-    for (name, value, args, error, told) in
-        [("MY_KEY", "two\r\nlines", ".env", "secret-unfit", "peer-failed"), ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name")]
-    {
+    for (name, value, args, error, told) in [
+        ("MY_KEY", "two\r\nlines", ".env", "secret-unfit", "peer-failed"),
+        ("NODE_OPTIONS", "x", ".env", "bad-name", "peer-bad-name"),
+    ] {
         let (giver, taker) = hand_over(&[(name, value)], &there, &["--secret-to-env-file", args]);
         let code = if error == "bad-name" { 6 } else { 1 };
         let taker = taker.expect(code);
@@ -91,14 +113,19 @@ fn what_cannot_be_a_variable_is_refused_and_the_file_stays() {
 fn what_has_no_form_in_its_place_is_kept_in_a_private_file() {
     let there = Machine::new();
     let value = "it's \"two\"\r\nlines";
-    for args in
-        [&["--secret-to-env-file", ".env"][..], &["--secret-to-env-file", ".env:MY_KEY"], &["-o", ".", "--secret-to-env-file", ".env"]]
-    {
+    for args in [
+        &["--secret-to-env-file", ".env"][..],
+        &["--secret-to-env-file", ".env:MY_KEY"],
+        &["-o", ".", "--secret-to-env-file", ".env"],
+    ] {
         let (giver, taker) = hand_over(&[("MY_KEY", value)], &there, args);
         let failure = taker.expect(1).failure();
         assert_eq!(failure["error"], "secret-unfit");
         let kept = failure["saved_to"].as_str().unwrap();
-        assert!(failure["detail"].as_str().unwrap().contains(kept) && failure["trust"].is_null(), "{failure}");
+        assert!(
+            failure["detail"].as_str().unwrap().contains(kept) && failure["trust"].is_null(),
+            "{failure}"
+        );
         assert!(kept.starts_with(there.home().canonicalize().unwrap().to_str().unwrap()), "{kept}");
         assert_eq!(std::fs::read_to_string(kept).unwrap(), value);
         assert_eq!(std::fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
@@ -112,39 +139,71 @@ fn a_secret_of_several_lines_is_a_variable() {
     let there = Machine::new();
     there.write(".env", "OLD=1\n");
     let value = "-----BEGIN KEY-----\nMIIE+/=\nAPI_KEY=no # \"x\"\n-----END KEY-----";
-    let (giver, taker) = hand_over(&[("MY_KEY", value), ("API_KEY", "yes")], &there, &["--secret-to-env-file", ".env"]);
+    let (giver, taker) = hand_over(
+        &[("MY_KEY", value), ("API_KEY", "yes")],
+        &there,
+        &["--secret-to-env-file", ".env"],
+    );
     giver.expect(0);
     taker.expect(0);
     assert_eq!(sh(&there, "$OLD|$MY_KEY|$API_KEY"), format!("1|{value}|yes"));
 }
 
-/// What a peer may call a variable: by an allow-list, because nobody knows all the names that programs run by.
+/// What a peer may call a variable: by an allow-list, because nobody knows all the names that
+/// programs run by.
 #[test]
 fn the_other_side_names_credentials_alone_and_no_key_of_an_agent() {
     let there = Machine::new();
     there.write(".env", "OLD=1\n");
     let env = ["--secret-to-env-file", ".env"];
-    let led = ["LESSOPEN", "HTTPS_PROXY", "CC", "RUSTFLAGS", "HOME", "DATABASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
+    let led = [
+        "LESSOPEN",
+        "HTTPS_PROXY",
+        "CC",
+        "RUSTFLAGS",
+        "HOME",
+        "DATABASE_URL",
+        "ANTHROPIC_API_KEY",
+        "CLAUDE_CODE_OAUTH_TOKEN",
+    ];
     for name in led {
         let (giver, taker) = hand_over(&[(name, "x")], &there, &env);
         assert_eq!(giver.expect(6).failure()["error"], "peer-bad-name", "{name}");
         let refused = taker.expect(6).failure();
-        let (detail, next) = (refused["detail"].as_str().unwrap(), refused["next"].as_str().unwrap());
-        assert!(refused["error"] == "bad-name" && detail.contains(&format!("--accept-env {name}")), "{refused}");
+        let (detail, next) =
+            (refused["detail"].as_str().unwrap(), refused["next"].as_str().unwrap());
+        assert!(
+            refused["error"] == "bad-name" && detail.contains(&format!("--accept-env {name}")),
+            "{refused}"
+        );
         assert!(next.contains(&format!("--accept-env {name}")), "{refused}");
         // No line that only has to be run puts an agent to work for somebody else.
         assert!(!name.contains("CLAUDE") || !next.contains(&format!(".env:{name}")), "{refused}");
     }
     assert_eq!(std::fs::read_to_string(there.path(".env")).unwrap(), "OLD=1\n");
     let listed = ["--accept-env", "DATABASE_URL", "--accept-env", "OPENAI_API_KEY"];
-    let (giver, taker) = hand_over(&[("DATABASE_URL", "db://x"), ("OPENAI_API_KEY", "k")], &there, &[&env[..], &listed].concat());
+    let (giver, taker) = hand_over(
+        &[("DATABASE_URL", "db://x"), ("OPENAI_API_KEY", "k")],
+        &there,
+        &[&env[..], &listed].concat(),
+    );
     giver.expect(0);
     taker.expect(0);
     assert_eq!(sh(&there, "$DATABASE_URL|$OPENAI_API_KEY"), "db://x|k");
-    there.run(["take", "9471-walrus-clipboard-mango", "--secret-to-env-file", ".env", "--accept-env", "A-B"]).expect(2);
+    there
+        .run([
+            "take",
+            "9471-walrus-clipboard-mango",
+            "--secret-to-env-file",
+            ".env",
+            "--accept-env",
+            "A-B",
+        ])
+        .expect(2);
 }
 
-/// Where nobody looks, no name of the other side's is one that somebody who works in the folder runs or obeys.
+/// Where nobody looks, no name of the other side's is one that somebody who works in the folder
+/// runs or obeys.
 #[test]
 fn a_file_or_secret_is_not_called_as_what_programs_run_by() {
     let (here, there) = (Machine::new(), Machine::new());
@@ -162,21 +221,26 @@ fn a_file_or_secret_is_not_called_as_what_programs_run_by() {
     there.run(["take", &code, "-o", "."]).expect(0);
     giver.end().expect(0);
     assert_eq!(names(there.dir()), ["_CLAUDE.md", "_Makefile", "_conftest.py", "notes"]);
-    // In a private folder, where nobody works, it keeps its name; and so it does where it was chosen here.
+    // In a private folder, where nobody works, it keeps its name; and so it does where it was
+    // chosen here.
     let mut giver = here.start(["give", "CLAUDE.md"]);
     let code = giver.code();
     assert_eq!(there.run(["take", &code]).expect(0).one("file")["name"], "CLAUDE.md");
     giver.end().expect(0);
     let mut giver = here.start(["give", "notes"]);
     let code = giver.code();
-    assert_eq!(there.run(["take", &code, "-o", "AGENTS.md"]).expect(0).one("file")["name"], "AGENTS.md");
+    assert_eq!(
+        there.run(["take", &code, "-o", "AGENTS.md"]).expect(0).one("file")["name"],
+        "AGENTS.md"
+    );
     giver.end().expect(0);
 }
 
 #[test]
 fn a_program_gets_the_secret_on_its_standard_input_or_in_a_variable() {
     let there = Machine::new();
-    let (giver, taker) = hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "tee", "-a", "got"]);
+    let (giver, taker) =
+        hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "tee", "-a", "got"]);
     giver.expect(0);
     // What it prints is its own, and not among the lines.
     contract::check(&taker.lines, 0, false);
@@ -197,24 +261,34 @@ fn a_program_gets_the_secret_on_its_standard_input_or_in_a_variable() {
 #[test]
 fn a_program_that_fails_has_not_received_and_both_sides_hear_of_it() {
     let there = Machine::new();
-    let (giver, taker) = hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "sh", "-c", "exit 3"]);
+    let (giver, taker) =
+        hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "sh", "-c", "exit 3"]);
     let taker = taker.expect(1);
     assert_eq!(taker.failure()["error"], "exec-failed");
-    assert!(taker.failure()["detail"].as_str().unwrap().contains('3') && taker.all("secret").is_empty());
+    assert!(
+        taker.failure()["detail"].as_str().unwrap().contains('3') && taker.all("secret").is_empty()
+    );
     assert_eq!(giver.expect(6).failure()["error"], "peer-failed");
 }
 
 #[test]
 fn the_first_secret_goes_to_the_one_place_and_the_next_where_they_always_go() {
-    for sink in [&["--secret-to-file", "mine"][..], &["--secret-exec", "--", "sh", "-c", "cat > mine"]] {
+    for sink in
+        [&["--secret-to-file", "mine"][..], &["--secret-exec", "--", "sh", "-c", "cat > mine"]]
+    {
         let there = Machine::new();
         let (giver, taker) = hand_over(&[("ONE", "1"), ("TWO", "2"), ("THREE", "3")], &there, sink);
         giver.expect(0);
         let taker = taker.expect(0);
         assert_eq!(std::fs::read_to_string(there.path("mine")).unwrap(), "1");
-        let stored = |name: &str| taker.all("secret").into_iter().find(|event| event["name"] == name).unwrap();
+        let stored = |name: &str| {
+            taker.all("secret").into_iter().find(|event| event["name"] == name).unwrap()
+        };
         for (name, value) in [("TWO", "2"), ("THREE", "3")] {
-            assert_eq!(std::fs::read_to_string(stored(name)["saved_to"].as_str().unwrap()).unwrap(), value);
+            assert_eq!(
+                std::fs::read_to_string(stored(name)["saved_to"].as_str().unwrap()).unwrap(),
+                value
+            );
         }
     }
 }
@@ -239,7 +313,8 @@ fn an_interrupted_session_ends_the_program_too() {
     let there = Machine::new();
     let mut giver = give(&Machine::new(), &[("API_KEY", VALUE)]);
     let code = giver.code();
-    let mut taker = there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; kill -STOP $$"]);
+    let mut taker =
+        there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; kill -STOP $$"]);
     let program = format!("/proc/{}/cmdline", taker.error_line().unwrap());
     assert!(!std::fs::read(&program).unwrap().is_empty());
     taker.signal(Signal::INT);

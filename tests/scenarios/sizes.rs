@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 /// File bytes of one record (SPEC 4).
 const CHUNK: usize = 64 << 10;
 
-/// Gives these paths and takes them into the other machine's directory, within the memory that each side may use.
+/// Gives these paths and takes them into the other machine's directory, within the memory that each
+/// side may use.
 fn hand_over(here: &Machine, there: &Machine, paths: &[&str]) -> (Ended, Ended) {
     let mut giver = here.start(["give"].iter().chain(paths));
     let watch = Watch::start(giver.child.id());
@@ -33,7 +34,10 @@ fn files_around_the_size_of_a_chunk_and_of_some_megabytes() {
         here.write("some.bin", &content);
         let (giver, taker) = hand_over(&here, &there, &["some.bin"]);
         assert!(std::fs::read(there.path("some.bin")).unwrap() == content, "{size}");
-        assert_eq!((giver.one("delivered")["size"].as_u64(), taker.one("file")["size"].as_u64()), (Some(size as u64), Some(size as u64)));
+        assert_eq!(
+            (giver.one("delivered")["size"].as_u64(), taker.one("file")["size"].as_u64()),
+            (Some(size as u64), Some(size as u64))
+        );
         assert_eq!(names(there.dir()), ["some.bin"]);
     }
 }
@@ -61,11 +65,17 @@ fn a_folder_of_many_files_with_its_bits_and_times() {
     let (here, there) = (Machine::new(), Machine::new());
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     for number in 0..many {
-        let path = here.write(&format!("things/{:02}/{number:05}", number % 40), bytes(number % 700));
+        let path =
+            here.write(&format!("things/{:02}/{number:05}", number % 40), bytes(number % 700));
         if number % 3 == 0 {
             std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         }
-        File::options().write(true).open(&path).unwrap().set_modified(old + Duration::from_secs(number as u64)).unwrap();
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(old + Duration::from_secs(number as u64))
+            .unwrap();
     }
     for empty in ["things/empty", "things/00/a/b/c", "things/.hidden"] {
         std::fs::create_dir_all(here.path(empty)).unwrap();
@@ -91,7 +101,8 @@ fn several_paths_at_once_hidden_and_empty_ones_too() {
     here.write(".profile", b"dotted");
     here.write("nothing", b"");
     std::fs::create_dir(here.path("hollow")).unwrap();
-    let (_, taker) = hand_over(&here, &there, &["one.txt", "folder/", "./.profile", "nothing", "hollow"]);
+    let (_, taker) =
+        hand_over(&here, &there, &["one.txt", "folder/", "./.profile", "nothing", "hollow"]);
     assert_eq!(names(there.dir()), ["_.profile", "folder", "hollow", "nothing", "one.txt"]);
     assert_eq!(std::fs::read(there.path("folder/two.txt")).unwrap(), b"two");
     let files = taker.all("file");
@@ -139,6 +150,9 @@ fn what_is_left_out_of_a_folder_is_listed() {
     let giver = giver.end().expect(1);
     assert_eq!(names(there.path("folder")), ["kept"]);
     let said = giver.all("error");
-    assert!(said.iter().any(|error| error["detail"].as_str().unwrap().contains("link")), "{said:?}");
+    assert!(
+        said.iter().any(|error| error["detail"].as_str().unwrap().contains("link")),
+        "{said:?}"
+    );
     assert_eq!(giver.one("end")["reason"], "skipped");
 }

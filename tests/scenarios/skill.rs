@@ -1,5 +1,5 @@
-//! What the skill tells an agent to run, run as it says: in the detached way and, where that is refused, in the streaming one, with no
-//! command that an agent's tool would end.
+//! What the skill tells an agent to run, run as it says: in the detached way and, where that is
+//! refused, in the streaming one, with no command that an agent's tool would end.
 
 use crate::harness::content::{bytes, in_full};
 use crate::harness::{Ended, Machine, Running};
@@ -58,9 +58,15 @@ fn everything(host: &Side, peer: &Side, number: &str) {
     assert!([Some(0), Some(11)].contains(&sent.status.code()), "{:?}", sent.lines);
     let saved = peer.receive(number, "file")["saved_to"].as_str().unwrap().to_owned();
     assert!(std::fs::read(saved).unwrap() == content);
-    let sent = peer.run(&["--allow-env", "API_KEY", "send", number, "--secret-env", "API_KEY"]).expect(0);
-    let taken = host.run(&["receive", number, "--secret-to-env-file", ".env:KEY", "--wait", "45s"]).expect(0);
-    assert_eq!(std::fs::read_to_string(host.machine.path(".env")).unwrap(), "KEY=canary-2718281828\n");
+    let sent =
+        peer.run(&["--allow-env", "API_KEY", "send", number, "--secret-env", "API_KEY"]).expect(0);
+    let taken = host
+        .run(&["receive", number, "--secret-to-env-file", ".env:KEY", "--wait", "45s"])
+        .expect(0);
+    assert_eq!(
+        std::fs::read_to_string(host.machine.path(".env")).unwrap(),
+        "KEY=canary-2718281828\n"
+    );
     let closed = host.run(&["close", number]).expect(0);
     for ended in [sent, taken, closed] {
         assert!(!ended.everything().contains("canary"), "{:?}", ended.lines);
@@ -74,7 +80,8 @@ fn with_sessions_that_a_tool_keeps_on_two_machines() {
     let code = host.code();
     let peer = Running::start(by_agent(&there, &["connect", &code, "--progress", "off"]));
     host.until("status", "connected");
-    let (one, other) = (Side { machine: &here, role: "host" }, Side { machine: &there, role: "peer" });
+    let (one, other) =
+        (Side { machine: &here, role: "host" }, Side { machine: &there, role: "peer" });
     everything(&one, &other, &code[..4]);
     for side in [host, peer] {
         assert!(!side.end().expect(0).everything().contains("canary"));
@@ -86,13 +93,30 @@ fn with_a_shell_only_on_two_machines_and_on_one() {
     let there = Machine::new();
     for same in [false, true] {
         let here = Machine::new();
-        let opened = Running::start(by_agent(&here, &["host", "--detach", "--json"])).end().expect(0);
-        let code = opened.all("status").into_iter().find(|line| line["event"] == "channel").unwrap()["code"].as_str().unwrap().to_owned();
-        let (host, peer) = (Side { machine: &here, role: "host" }, Side { machine: if same { &here } else { &there }, role: "peer" });
+        let opened =
+            Running::start(by_agent(&here, &["host", "--detach", "--json"])).end().expect(0);
+        let code = opened
+            .all("status")
+            .into_iter()
+            .find(|line| line["event"] == "channel")
+            .unwrap()["code"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let (host, peer) = (
+            Side { machine: &here, role: "host" },
+            Side { machine: if same { &here } else { &there }, role: "peer" },
+        );
         Running::start(by_agent(peer.machine, &["connect", &code, "--detach"])).end().expect(0);
         everything(&host, &peer, &code[..4]);
         // Its last lines wait for their reader; then nothing of it is left.
-        while !peer.run(&["receive", &code[..4], "--wait", "45s"]).expect(0).all("status").iter().any(|line| line["event"] == "closed") {}
+        while !peer
+            .run(&["receive", &code[..4], "--wait", "45s"])
+            .expect(0)
+            .all("status")
+            .iter()
+            .any(|line| line["event"] == "closed")
+        {}
         for machine in [&here, peer.machine] {
             assert!(machine.run(["status"]).expect(0).all("session").is_empty());
         }

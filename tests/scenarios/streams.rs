@@ -47,7 +47,8 @@ fn a_reader_that_pauses_holds_the_giver_up_and_loses_nothing() {
     let mut taker = there.start(["take", &code, "-o", "-"]);
     let taking = Watch::start(taker.child.id());
     let output = taker.child.stdout.take().unwrap();
-    // Fed until the giver has taken nothing for the whole pause: then all that may be under way is, and the reader has read nothing.
+    // Fed until the giver has taken nothing for the whole pause: then all that may be under way is,
+    // and the reader has read nothing.
     let mut fed = 0;
     let mut source = Vec::new();
     pour(&mut source, size);
@@ -135,7 +136,11 @@ fn a_text_goes_to_standard_output_whatever_its_length_and_nowhere_else() {
         giver.end().expect(0);
         assert!(taker.output == text.as_bytes(), "{size}: {} bytes", taker.output.len());
         let told = taker.one("text");
-        assert_eq!((told.get("body"), told.get("saved_to"), &told["size"]), (None, None, &text.len().into()), "{told}");
+        assert_eq!(
+            (told.get("body"), told.get("saved_to"), &told["size"]),
+            (None, None, &text.len().into()),
+            "{told}"
+        );
     }
     assert!(names(there.dir()).is_empty());
 }
@@ -148,14 +153,22 @@ fn a_channel_is_heard_while_nobody_reads_its_text() {
     command.stdin(std::fs::File::open(here.path("text")).unwrap());
     let mut giver = crate::harness::Running::start(command);
     let code = giver.code();
-    let mut taker = there.command(["take", &code, "-o", "-"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut taker = there
+        .command(["take", &code, "-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut output = taker.stdout.take().unwrap();
     let mut first = [0; 1];
     std::io::Read::read_exact(&mut output, &mut first).unwrap();
     // A pipe holds much less than the text, and is not read on.
     giver.signal(rustix::process::Signal::INT);
     let lines = BufReader::new(taker.stderr.take().unwrap()).lines();
-    let left = lines.map(Result::unwrap).find(|line| line.contains("\"peer_left\"")).expect("the other side's end");
+    let left = lines
+        .map(Result::unwrap)
+        .find(|line| line.contains("\"peer_left\""))
+        .expect("the other side's end");
     assert!(left.contains("interrupted"), "{left}");
     drop(output);
     taker.wait().unwrap();

@@ -9,7 +9,8 @@ const VALUE: &str = "s3cr3t-value";
 
 /// The code's number with other words.
 fn slip(code: &str) -> String {
-    let words = if code.ends_with("-walrus") { "mango-mango-mango" } else { "walrus-walrus-walrus" };
+    let words =
+        if code.ends_with("-walrus") { "mango-mango-mango" } else { "walrus-walrus-walrus" };
     format!("{}-{words}", code.split('-').next().unwrap())
 }
 
@@ -22,12 +23,18 @@ fn the_first_screen_is_the_code_and_the_line_for_the_other_side() {
     giver.see("Waiting for the other side");
     let screen = giver.screen();
     assert!(screen.starts_with("Giving report.pdf\n"), "{screen}");
-    assert!(screen.contains(&format!("On this machine, run:\n\n  pinhole take {code}\n\n")), "{screen}");
+    assert!(
+        screen.contains(&format!("On this machine, run:\n\n  pinhole take {code}\n\n")),
+        "{screen}"
+    );
     assert!(screen.contains("Good for one guest and 1 hour."), "{screen}");
     assert!(giver.painted(), "the code stands out");
     giver.keys(CTRL_C);
     let screen = giver.end(130);
-    assert!(screen.contains("\n✗ interrupted before anybody came"), "on a line of its own: {screen}");
+    assert!(
+        screen.contains("\n✗ interrupted before anybody came"),
+        "on a line of its own: {screen}"
+    );
 }
 
 #[test]
@@ -56,15 +63,25 @@ fn an_offer_is_accepted_or_declined() {
         let code = giver.code();
         let mut taker = Terminal::start(&there, 80, ["take", &code]);
         taker.see("[Y/n]");
-        assert!(taker.screen().contains("The other side offers report.pdf, 1 byte."), "{}", taker.screen());
+        assert!(
+            taker.screen().contains("The other side offers report.pdf, 1 byte."),
+            "{}",
+            taker.screen()
+        );
         assert!(names(there.dir()).is_empty(), "nothing before the answer");
         taker.keys(&format!("{answer}\r"));
         let (taker, giver) = (taker.end(exit.1), giver.end(exit.0));
         if answer == "y" {
-            assert!(taker.contains("✓ Received") && giver.contains("✓ Delivered report.pdf"), "{taker}\n{giver}");
+            assert!(
+                taker.contains("✓ Received") && giver.contains("✓ Delivered report.pdf"),
+                "{taker}\n{giver}"
+            );
             assert_eq!(names(there.dir()), ["report.pdf"]);
         } else {
-            assert!(taker.contains("you declined it") && giver.contains("the other side said no"), "{taker}\n{giver}");
+            assert!(
+                taker.contains("you declined it") && giver.contains("the other side said no"),
+                "{taker}\n{giver}"
+            );
             assert!(names(there.dir()).is_empty());
         }
     }
@@ -88,7 +105,8 @@ fn ctrl_c_at_a_question_is_an_answer() {
 fn a_secret_is_typed_unseen_and_shown_or_written() {
     let (here, there) = (Machine::new(), Machine::new());
     for (answer, exit) in [("show", (0, 0)), ("write", (0, 0)), ("decline", (6, 1))] {
-        let mut giver = Terminal::start(&here, 80, ["give", "--secret", "--secret-name", "API_KEY"]);
+        let mut giver =
+            Terminal::start(&here, 80, ["give", "--secret", "--secret-name", "API_KEY"]);
         giver.see("Secret (not shown):");
         giver.keys(&format!("{VALUE}\r"));
         let code = giver.code();
@@ -114,7 +132,11 @@ fn after_a_wrong_code_a_new_one_is_offered() {
     let mut giver = Terminal::start(&here, 80, ["give", "report.pdf"]);
     let first = giver.code();
     let taker = Terminal::start(&there, 80, ["take", &slip(&first)]).end(3);
-    assert!(taker.contains("a code can be tried once") && taker.contains("ask the other side for a new code"), "{taker}");
+    assert!(
+        taker.contains("a code can be tried once")
+            && taker.contains("ask the other side for a new code"),
+        "{taker}"
+    );
     giver.see("Make a new code? [Y/n]");
     assert!(giver.screen().contains("this code is dead"), "{}", giver.screen());
     giver.keys("\r");
@@ -140,7 +162,11 @@ fn a_take_asks_for_the_code_and_opens_a_channel_without_one() {
     taker.see("Code");
     taker.keys("\r");
     let code = taker.code();
-    assert!(taker.screen().contains(&format!("pinhole give --code {code} PATH...")), "{}", taker.screen());
+    assert!(
+        taker.screen().contains(&format!("pinhole give --code {code} PATH...")),
+        "{}",
+        taker.screen()
+    );
     here.run(["give", "--code", &code, "--text", "hello\u{1b}[31m"]).expect(0);
     let screen = taker.end(0);
     assert!(screen.contains("From the other side:\n\n| hello\\u{1b}[31m"), "{screen}");
@@ -161,13 +187,26 @@ fn both_compare_words() {
         let mut taker = Terminal::start(&there, 80, ["take", &code, "--verify", "--yes"]);
         giver.see("the same words");
         taker.see("the same words");
-        let words = |screen: &str| screen.lines().skip_while(|line| !line.starts_with("Both sides must see")).nth(2).map(str::to_owned);
-        assert!(words(&giver.screen()).is_some() && words(&giver.screen()) == words(&taker.screen()), "{}", giver.screen());
+        let words = |screen: &str| {
+            screen
+                .lines()
+                .skip_while(|line| !line.starts_with("Both sides must see"))
+                .nth(2)
+                .map(str::to_owned)
+        };
+        assert!(
+            words(&giver.screen()).is_some() && words(&giver.screen()) == words(&taker.screen()),
+            "{}",
+            giver.screen()
+        );
         taker.keys("y\r");
         giver.keys(&format!("{answer}\r"));
         let (giver, taker) = (giver.end(exit.0), taker.end(exit.1));
         if answer == "n" {
-            assert!(giver.contains("not confirmed here") && taker.contains("did not confirm"), "{giver}\n{taker}");
+            assert!(
+                giver.contains("not confirmed here") && taker.contains("did not confirm"),
+                "{giver}\n{taker}"
+            );
         }
     }
 }
@@ -184,8 +223,13 @@ fn a_folder_is_offered_before_it_is_counted_and_what_was_left_out_is_listed() {
     let taker = Terminal::start(&there, 200, ["take", &code, "--yes"]).end(0);
     assert!(taker.contains("Receiving folder, ") && !taker.contains("at least 0 bytes"), "{taker}");
     let giver = giver.end(0);
-    let after: Vec<&str> = giver.lines().skip_while(|line| !line.starts_with("✓ Delivered")).skip(1).collect();
-    assert!(after.len() == 2 && after.iter().all(|line| line.starts_with("– ") && line.contains("was left out")), "{giver}");
+    let after: Vec<&str> =
+        giver.lines().skip_while(|line| !line.starts_with("✓ Delivered")).skip(1).collect();
+    assert!(
+        after.len() == 2
+            && after.iter().all(|line| line.starts_with("– ") && line.contains("was left out")),
+        "{giver}"
+    );
 }
 
 #[test]
@@ -197,7 +241,10 @@ fn without_progress_there_is_no_bar_and_the_beginning_and_the_end_are_said() {
     let mut taker = Terminal::start(&there, 80, ["take", &code, "--yes", "--progress", "off"]);
     let (taken, given) = (taker.end(0), giver.end(0));
     assert!(taken.contains("\nReceiving 33.6 MB …\n") && taken.contains("✓ Received"), "{taken}");
-    assert!(given.contains("\nSending 33.6 MB …\n") && given.contains("✓ Delivered report.pdf"), "{given}");
+    assert!(
+        given.contains("\nSending 33.6 MB …\n") && given.contains("✓ Delivered report.pdf"),
+        "{given}"
+    );
     for shown in [&taker.bytes, &giver.bytes] {
         let shown = String::from_utf8_lossy(shown).into_owned();
         assert!(!shown.contains('%') && !shown.contains('█'), "{shown:?}");
@@ -217,7 +264,10 @@ fn where_the_locale_has_ascii_alone_nothing_else_is_shown() {
     taker.see("[Y/n]");
     taker.keys("y\r");
     let (taken, given) = (taker.end(0), giver.end(0));
-    assert!(taken.contains("+ Received") && given.contains("+ Delivered r\\u{e9}sum\\u{e9}.pdf"), "{taken}\n{given}");
+    assert!(
+        taken.contains("+ Received") && given.contains("+ Delivered r\\u{e9}sum\\u{e9}.pdf"),
+        "{taken}\n{given}"
+    );
     for shown in [&taker.bytes, &giver.bytes] {
         assert!(shown.is_ascii(), "{:?}", String::from_utf8_lossy(shown));
     }

@@ -42,7 +42,10 @@ fn what_is_typed_is_sent_and_commands_are_not() {
     host.see("To leave, type /close");
     line(&mut host, "/close");
     let (host, guest) = (host.end(0), guest.end(0));
-    assert!(host.trim_end().ends_with("The channel is closed."), "no prompt is left behind: {host}");
+    assert!(
+        host.trim_end().ends_with("The channel is closed."),
+        "no prompt is left behind: {host}"
+    );
     assert!(guest.contains("The other side has left."), "{guest}");
     assert!(!guest.contains("nonsense") && !guest.contains("Connected; nothing"), "{guest}");
 }
@@ -54,15 +57,24 @@ fn a_long_text_is_shown_and_is_in_a_file_only_for_a_program_that_asks() {
     let number = there.run(["status"]).expect(0).one("session")["number"].to_string();
     let stored = || {
         let entries = std::fs::read_dir(here.home().join(".local/state/pinhole")).unwrap();
-        entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("received-")).count()
+        entries
+            .filter(|entry| {
+                entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("received-")
+            })
+            .count()
     };
     let (longest, long) = ("x".repeat(1_024), "\u{e9}".repeat(513));
-    [&longest, &long].into_iter().for_each(|text| drop(there.run(["send", &number, text]).expect(0)));
+    [&longest, &long]
+        .into_iter()
+        .for_each(|text| drop(there.run(["send", &number, text]).expect(0)));
     let shown = here.run(["receive", "--human", "--after", "0"]).expect(0);
     assert!(shown.lines.concat().contains(&long), "{:#?}", shown.lines);
     assert_eq!(stored(), 0);
     let texts = here.run(["receive", "--after", "0"]).expect(0).all("text");
-    assert_eq!((texts.len(), &texts[0]["body"], texts[1].get("body"), &texts[1]["size"]), (2, &longest.into(), None, &1_026.into()));
+    assert_eq!(
+        (texts.len(), &texts[0]["body"], texts[1].get("body"), &texts[1]["size"]),
+        (2, &longest.into(), None, &1_026.into())
+    );
     assert_eq!(std::fs::read_to_string(texts[1]["saved_to"].as_str().unwrap()).unwrap(), long);
     let asked = here.start(["ask", &number, "why?"]);
     guest.see("> why?");
@@ -140,7 +152,8 @@ fn lines_that_come_at_once_are_each_sent_and_none_is_a_command() {
     guest.keys(ENTER);
     host.see("> more\n> /close");
     // Many more than a terminal's buffer of one read.
-    let lines: String = (0..200).map(|number| format!("line {number} {}\r", "x".repeat(20))).collect();
+    let lines: String =
+        (0..200).map(|number| format!("line {number} {}\r", "x".repeat(20))).collect();
     guest.paste(&lines);
     host.see("> line 199 ");
     let received = here.run(["receive", "--after", "0", "--max-bytes", "1000000"]).expect(0);

@@ -1,4 +1,5 @@
-//! Where nobody can be asked, nothing waits for an answer: what would need one ends at once and says what to do instead.
+//! Where nobody can be asked, nothing waits for an answer: what would need one ends at once and
+//! says what to do instead.
 
 use crate::harness::{Machine, Running};
 use rustix::fs::{Mode, OFlags, open};
@@ -9,8 +10,9 @@ use std::process::{Command, Stdio};
 
 const CODE: &str = "9471-walrus-clipboard-mango";
 
-/// Every command as the program itself lists them, with the least that it needs to be a whole command line; not `mcp`, whose standard
-/// output is another protocol's, and which has tests of its own.
+/// Every command as the program itself lists them, with the least that it needs to be a whole
+/// command line; not `mcp`, whose standard output is another protocol's, and which has tests of its
+/// own.
 fn commands(here: &Machine) -> Vec<(String, Vec<String>, Value)> {
     let all: Value = serde_json::from_str(&here.run_plain(["capabilities", "commands"])).unwrap();
     let commands = all["commands"].as_array().unwrap().iter().map(|command| {
@@ -22,12 +24,17 @@ fn commands(here: &Machine) -> Vec<(String, Vec<String>, Value)> {
             "connect" | "receive" => &[CODE],
             _ => &[],
         };
-        (name.to_owned(), [name].iter().chain(needs).map(|word| (*word).to_owned()).collect(), command["options"].clone())
+        (
+            name.to_owned(),
+            [name].iter().chain(needs).map(|word| (*word).to_owned()).collect(),
+            command["options"].clone(),
+        )
     });
     commands.filter(|(name, ..)| name != "mcp").collect()
 }
 
-/// Runs a command whose standard input stays open and never brings anything, and looks at how it refuses.
+/// Runs a command whose standard input stays open and never brings anything, and looks at how it
+/// refuses.
 #[track_caller]
 fn refusal(here: &Machine, args: &[String]) -> (i32, Value) {
     let mut command = here.command(args);
@@ -44,25 +51,36 @@ fn refusal(here: &Machine, args: &[String]) -> (i32, Value) {
     (status, failure["error"].clone())
 }
 
-/// Each option that asks, on every command that has it; a command to come is tried too. What `receive` and `send` of a code are
-/// refused for is that they join only at a terminal.
+/// Each option that asks, on every command that has it; a command to come is tried too. What
+/// `receive` and `send` of a code are refused for is that they join only at a terminal.
 #[test]
 fn an_option_that_asks_ends_before_there_is_a_code() {
     let here = Machine::new();
     let mut tried = 0;
     for (name, args, options) in commands(&here) {
         for asking in [&["--verify"][..], &["--conflict", "ask"]] {
-            if options.as_array().into_iter().flatten().any(|option| option["option"] == asking[0]) {
-                let args: Vec<String> = args.iter().cloned().chain(asking.iter().map(|word| (*word).to_owned())).collect();
-                let expected =
-                    if matches!(name.as_str(), "receive" | "send") { (3, "code-not-open".into()) } else { (10, "no-answer".into()) };
+            if options.as_array().into_iter().flatten().any(|option| option["option"] == asking[0])
+            {
+                let args: Vec<String> = args
+                    .iter()
+                    .cloned()
+                    .chain(asking.iter().map(|word| (*word).to_owned()))
+                    .collect();
+                let expected = if matches!(name.as_str(), "receive" | "send") {
+                    (3, "code-not-open".into())
+                } else {
+                    (10, "no-answer".into())
+                };
                 assert_eq!(refusal(&here, &args), expected, "{args:?}");
                 tried += 1;
             }
         }
     }
     assert!(tried >= 9, "{tried}");
-    assert_eq!(refusal(&here, &["send", "--text", "x", "--verify"].map(String::from)), (10, "no-answer".into()));
+    assert_eq!(
+        refusal(&here, &["send", "--text", "x", "--verify"].map(String::from)),
+        (10, "no-answer".into())
+    );
 }
 
 #[test]
@@ -78,7 +96,8 @@ fn what_is_asked_at_a_terminal_is_missing_without_one() {
         let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
         assert_eq!(refusal(&here, &args), (exit, word.into()), "{args:?}");
     }
-    // These read standard input where there is no terminal, because they are told to, and it has nothing.
+    // These read standard input where there is no terminal, because they are told to, and it has
+    // nothing.
     for (args, word) in [
         (&["give", "--secret"][..], "empty-secret"),
         (&["send", "--secret"], "empty-secret"),
@@ -87,7 +106,11 @@ fn what_is_asked_at_a_terminal_is_missing_without_one() {
         (&["give", "--text", "x", "--code", "-"], "code-malformed"),
     ] {
         let ended = here.run(args).expect(2);
-        assert!(ended.failure()["error"] == word && ended.failure()["next"].is_string(), "{args:?}: {}", ended.failure());
+        assert!(
+            ended.failure()["error"] == word && ended.failure()["next"].is_string(),
+            "{args:?}: {}",
+            ended.failure()
+        );
     }
 }
 
@@ -101,8 +124,13 @@ fn an_offer_that_nobody_can_accept_is_refused_on_both_sides() {
     let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&keys).unwrap();
     unlockpt(&keys).unwrap();
-    let line: File =
-        open(&*ptsname(&keys, Vec::new()).unwrap(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap().into();
+    let line: File = open(
+        &*ptsname(&keys, Vec::new()).unwrap(),
+        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .unwrap()
+    .into();
     let program = there.command(["take", &code]);
     let mut taker = Command::new("setsid");
     taker.arg(program.get_program()).args(program.get_args()).current_dir(there.dir()).env_clear();

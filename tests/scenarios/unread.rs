@@ -1,4 +1,5 @@
-//! A session whose own lines nobody reads: whoever began to read them has stopped, as an agent's monitor may for hours.
+//! A session whose own lines nobody reads: whoever began to read them has stopped, as an agent's
+//! monitor may for hours.
 
 use crate::harness::socket::{runtime, send, socket};
 use crate::harness::{Machine, contract};
@@ -11,11 +12,13 @@ fn a_reader_that_stops_holds_up_nothing_and_misses_nothing() {
     let mut host = here.command(["host"]).spawn().unwrap();
     let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
     let mut read = vec![lines.next().unwrap().unwrap()];
-    let code = serde_json::from_str::<Value>(&read[0]).unwrap()["code"].as_str().unwrap().to_owned();
+    let code =
+        serde_json::from_str::<Value>(&read[0]).unwrap()["code"].as_str().unwrap().to_owned();
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
     // Far more than a pipe holds.
-    let texts: Vec<String> = (0..1_600).map(|number| format!("{number} {}", "x".repeat(900))).collect();
+    let texts: Vec<String> =
+        (0..1_600).map(|number| format!("{number} {}", "x".repeat(900))).collect();
     for some in texts.chunks(64) {
         let answer = send(&socket(&there), some, None);
         assert!(answer.iter().all(|line| line.get("pending").is_none()), "{answer:?}");
@@ -31,7 +34,9 @@ fn a_reader_that_stops_holds_up_nothing_and_misses_nothing() {
     read.extend(lines.map(Result::unwrap));
     assert!(host.wait().unwrap().success());
     contract::check(&read, 0, false);
-    let bodies = read.iter().filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].as_str().map(str::to_owned));
+    let bodies = read.iter().filter_map(|line| {
+        serde_json::from_str::<Value>(line).unwrap()["body"].as_str().map(str::to_owned)
+    });
     assert!(bodies.eq(texts), "in order, and none left out");
 }
 

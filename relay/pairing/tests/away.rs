@@ -13,7 +13,8 @@ fn a_number_is_kept_two_minutes_for_its_owner() {
         world.wait_seconds(seconds);
         // From wherever it is now.
         world.back(2, 99, nameplate, owner);
-        let expected = if back { Heard::Number(nameplate, 2) } else { Heard::Closed(Why::Unavailable) };
+        let expected =
+            if back { Heard::Number(nameplate, 2) } else { Heard::Closed(Why::Unavailable) };
         assert_eq!(world.heard(2), [expected], "{seconds}");
     }
 }
@@ -52,7 +53,10 @@ fn joins_wait_for_a_host_that_is_away() {
     world.gone(1);
     world.join(2, 2, nameplate);
     world.back(3, 1, nameplate, owner);
-    assert_eq!((world.heard(2), world.heard(3)), (vec![Heard::Waiting], vec![Heard::Number(nameplate, 2)]));
+    assert_eq!(
+        (world.heard(2), world.heard(3)),
+        (vec![Heard::Waiting], vec![Heard::Number(nameplate, 2)])
+    );
     // Its message 1 of before is gone with its connection.
     world.first(3, 2, 2);
     assert_eq!(world.heard(2), [Heard::Frame(one(2))]);

@@ -35,7 +35,11 @@ fn who_speaks_before_it_can_know_of_its_pair_breaks_the_rules() {
 
 #[test]
 fn only_a_waiting_host_confirms_or_burns() {
-    for what in [Input::Confirmed(Connection(2), 1), Input::Burn(Connection(2)), Input::Broke(Connection(2))] {
+    for what in [
+        Input::Confirmed(Connection(2), 1),
+        Input::Burn(Connection(2)),
+        Input::Broke(Connection(2)),
+    ] {
         let mut world = World::new();
         answered(&mut world, 1, 2);
         world.tell(what);
@@ -70,7 +74,8 @@ fn a_burned_number_is_unavailable_to_all_and_rests_an_hour() {
     assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(Why::Done)]);
     assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
     is_unavailable(&mut world, nameplate, 4);
-    // The only number that this generator draws of the shortest space rests, so a longer one is drawn until it is over.
+    // The only number that this generator draws of the shortest space rests, so a longer one is
+    // drawn until it is over.
     assert_eq!(world.host(5, 5).number(), 100_000);
     world.wait_seconds(3599);
     assert_eq!(world.host(6, 6).number(), 1_000_000);
@@ -96,7 +101,8 @@ fn each_attempt_has_a_message_1_of_its_own_and_frames_of_another_are_dropped() {
     world.gone(2);
     assert_eq!(world.heard(1), [Heard::Next(2)]);
     world.join(3, 3, nameplate);
-    // What the host still says to the first joiner reaches nobody, and is not taken for a message 1.
+    // What the host still says to the first joiner reaches nobody, and is not taken for a message
+    // 1.
     world.say(1, 1, b"three");
     assert_eq!(world.heard(3), [Heard::Waiting]);
     world.first(1, 2, 2);
@@ -118,7 +124,10 @@ fn a_host_that_is_through_with_a_joiner_sends_the_next_message_1_unasked() {
         // `next` crosses it, or is not said at all: nothing is asked for twice.
         assert_eq!(world.heard(1), if last_word.is_some() { vec![Heard::Next(2)] } else { vec![] });
         let heard = last_word.map(|word| Heard::Frame(word.to_vec()));
-        assert_eq!(world.heard(2), heard.into_iter().chain([Heard::Closed(Why::Done)]).collect::<Vec<_>>());
+        assert_eq!(
+            world.heard(2),
+            heard.into_iter().chain([Heard::Closed(Why::Done)]).collect::<Vec<_>>()
+        );
         assert_eq!(world.heard(3), [Heard::Waiting, Heard::Frame(one(2))]);
     }
 }
@@ -141,11 +150,27 @@ fn a_joiner_gets_one_frame_more_and_then_the_attempt_is_over() {
 #[test]
 fn a_host_that_says_anything_else_to_a_joiner_breaks_the_rules() {
     let long = [4; super::super::MESSAGE];
-    for more in [&[][..], &[4], &[4, 0], &[4, 0, 1, 0], &[1, 0, 0], &[3, 0, 0], &[6, 0, 0], &[4, 1, 0], &[4, 0, 1], &[4, 0, 0, 0], &long] {
+    for more in [
+        &[][..],
+        &[4],
+        &[4, 0],
+        &[4, 0, 1, 0],
+        &[1, 0, 0],
+        &[3, 0, 0],
+        &[6, 0, 0],
+        &[4, 1, 0],
+        &[4, 0, 1],
+        &[4, 0, 0, 0],
+        &long,
+    ] {
         let mut world = World::new();
         answered(&mut world, 1, 2);
         world.say(1, 1, more);
-        assert_eq!((world.heard(1), world.heard(2)), (vec![Heard::Closed(Why::Protocol)], vec![Heard::Closed(Why::Gone)]), "{more:?}");
+        assert_eq!(
+            (world.heard(1), world.heard(2)),
+            (vec![Heard::Closed(Why::Protocol)], vec![Heard::Closed(Why::Gone)]),
+            "{more:?}"
+        );
     }
 }
 
@@ -268,6 +293,14 @@ fn no_token_and_no_address_is_printed() {
     let mut world = World::new();
     let nameplate = world.host(1, 1);
     let back = Some((nameplate, world.owner(nameplate)));
-    let input = Input::Host { connection: Connection(2), source: world::source(1), back, wall: world.wall() };
-    assert!(format!("{input:?}").contains("source: Source") && format!("{input:?}").contains("OwnerToken)"));
+    let input = Input::Host {
+        connection: Connection(2),
+        source: world::source(1),
+        back,
+        wall: world.wall(),
+    };
+    assert!(
+        format!("{input:?}").contains("source: Source")
+            && format!("{input:?}").contains("OwnerToken)")
+    );
 }

@@ -24,7 +24,10 @@ fn a_joiner_holds_a_number_10_seconds_and_3_while_others_wait() {
     world.wait_millis(9999);
     assert_eq!(world.heard(2).len(), 2);
     world.wait_millis(1);
-    assert_eq!((world.heard(2), world.heard(1)), (vec![Heard::Closed(Why::Late)], vec![Heard::Next(2)]));
+    assert_eq!(
+        (world.heard(2), world.heard(1)),
+        (vec![Heard::Closed(Why::Late)], vec![Heard::Next(2)])
+    );
     world.first(1, 2, 2);
     world.join(3, 3, nameplate);
     world.wait_millis(1000);

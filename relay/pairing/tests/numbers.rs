@@ -10,8 +10,8 @@ fn crowd(subnet: u16) -> Source {
     IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 1, subnet, 0, 0, 0, 1)).into()
 }
 
-/// Counts the numbers that all 64s of the crowd get, each in its turn, until none gets any, and says why not. Each gives its number
-/// back at once, so that it rests.
+/// Counts the numbers that all 64s of the crowd get, each in its turn, until none gets any, and
+/// says why not. Each gives its number back at once, so that it rests.
 fn exhaust(world: &mut World, connections: &mut u64) -> (usize, Why) {
     let mut taken = 0;
     loop {

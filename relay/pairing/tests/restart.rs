@@ -28,9 +28,11 @@ fn number(number: u32) -> Nameplate {
 
 #[test]
 fn in_its_first_two_minutes_it_gives_numbers_back_that_are_free_and_then_no_more() {
-    for (seconds, heard) in
-        [(0, Heard::Number(number(417), 1)), (119, Heard::Number(number(417), 1)), (120, Heard::Closed(Why::Unavailable))]
-    {
+    for (seconds, heard) in [
+        (0, Heard::Number(number(417), 1)),
+        (119, Heard::Number(number(417), 1)),
+        (120, Heard::Closed(Why::Unavailable)),
+    ] {
         let mut world = again();
         let owner = issued(&world, &KEPT, number(417), 3600);
         world.wait_seconds(seconds);
@@ -94,7 +96,8 @@ fn a_relay_that_was_not_here_before_gives_none_back() {
 #[test]
 fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     let mut world = again();
-    let (early, late) = (issued(&world, &KEPT, number(417), 7200), issued(&world, &KEPT, number(417), 60));
+    let (early, late) =
+        (issued(&world, &KEPT, number(417), 7200), issued(&world, &KEPT, number(417), 60));
     // Who had the number long ago comes first, has a joiner, and another waits in line.
     world.back(1, 1, number(417), early);
     assert_eq!(world.heard(1), [Heard::Number(number(417), 1)]);
@@ -103,7 +106,10 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     world.join(3, 3, number(417));
     assert_eq!((world.heard(2).len(), world.heard(3).len()), (2, 1));
     world.back(4, 4, number(417), late);
-    assert_eq!((world.heard(1), world.heard(2)), (UNAVAILABLE.into(), vec![Heard::Closed(Why::Gone)]));
+    assert_eq!(
+        (world.heard(1), world.heard(2)),
+        (UNAVAILABLE.into(), vec![Heard::Closed(Why::Gone)])
+    );
     assert_eq!(world.heard(4), [Heard::Number(number(417), 2)]);
     // The line is the number's.
     world.first(4, 2, 2);
@@ -140,12 +146,19 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     world.first(1, 1, 1);
     world.wait_seconds(120);
     world.back(2, 2, number(417), late);
-    assert_eq!((world.heard(1), world.heard(2)), (vec![Heard::Number(number(417), 1)], UNAVAILABLE.into()));
+    assert_eq!(
+        (world.heard(1), world.heard(2)),
+        (vec![Heard::Number(number(417), 1)], UNAVAILABLE.into())
+    );
 }
 
 #[test]
 fn what_is_given_back_is_nobody_elses_and_counts_as_any_other() {
-    let mut world = World::keeping(OwnerKey::found(&KEPT), Limits { numbers: 2, ..Limits::default() }, u64::MAX);
+    let mut world = World::keeping(
+        OwnerKey::found(&KEPT),
+        Limits { numbers: 2, ..Limits::default() },
+        u64::MAX,
+    );
     for taken in [417, 418] {
         let owner = issued(&world, &KEPT, number(taken), 0);
         world.back(taken.into(), u64::from(taken), number(taken), owner);
@@ -176,7 +189,8 @@ fn a_relay_that_was_here_before_draws_long_numbers_for_an_hour() {
     assert_eq!(digits(world.host(1, 1)), 6);
 }
 
-/// Every host of an earlier life is on its way back while new ones come: nobody gets another's number.
+/// Every host of an earlier life is on its way back while new ones come: nobody gets another's
+/// number.
 #[test]
 fn in_the_two_minutes_after_a_restart_nobody_gets_anothers_number() {
     let full = std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1");

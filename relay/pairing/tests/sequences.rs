@@ -1,4 +1,5 @@
-//! Random sequences of everything that may happen to a relay. What must hold is checked by the world after each step.
+//! Random sequences of everything that may happen to a relay. What must hold is checked by the
+//! world after each step.
 
 use super::super::{Connection, Input, MESSAGE, OwnerToken, Population};
 use super::world::{Heard, Role, World};
@@ -12,7 +13,8 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Step {
     Host(u64),
-    /// A host asks for a number that was seen, with its token or another, or for one that never was.
+    /// A host asks for a number that was seen, with its token or another, or for one that never
+    /// was.
     Back(u64, usize, u8),
     Join(u64, usize),
     Link(u8, bool),
@@ -37,8 +39,10 @@ fn step() -> impl Strategy<Value = Step> {
     let from = || 1_u64..6;
     let index = || 0_usize..40;
     // Either side of every limit there is, and the limits.
-    let moments =
-        prop::sample::select(vec![1, 999, 2999, 3000, 5000, 9999, 10_000, 30_000, 60_000, 119_999, 600_000, 3_599_999, 3_600_000]);
+    let moments = prop::sample::select(vec![
+        1, 999, 2999, 3000, 5000, 9999, 10_000, 30_000, 60_000, 119_999, 600_000, 3_599_999,
+        3_600_000,
+    ]);
     prop_oneof![
         4 => from().prop_map(Step::Host),
         2 => (from(), index(), 0_u8..3).prop_map(|(source, number, how)| Step::Back(source, number, how)),
@@ -82,7 +86,9 @@ impl Run {
 
     fn any(&self, index: usize, wanted: impl Fn(&Role) -> bool) -> Option<(u64, Role)> {
         let open: Vec<_> = self.world.open.iter().filter(|(_, role)| wanted(role)).collect();
-        (!open.is_empty()).then(|| open[index % open.len()]).map(|(connection, role)| (connection.0, *role))
+        (!open.is_empty())
+            .then(|| open[index % open.len()])
+            .map(|(connection, role)| (connection.0, *role))
     }
 
     fn number(&self, index: usize) -> Nameplate {
@@ -106,7 +112,8 @@ impl Run {
             Step::Back(source, number, how) => {
                 let (connection, nameplate) = (self.next(), self.number(number));
                 let known = self.world.seen().contains(&nameplate) && how > 0;
-                let owner = if known { self.world.owner(nameplate) } else { OwnerToken::new([how; TOKEN]) };
+                let owner =
+                    if known { self.world.owner(nameplate) } else { OwnerToken::new([how; TOKEN]) };
                 self.world.back(connection, source, nameplate, owner);
             }
             Step::Join(source, number) => {
@@ -125,7 +132,8 @@ impl Run {
             }
             Step::Message(index, off) => {
                 if let Some((connection, role)) = self.any(index, |_| true) {
-                    let attempt = if let Role::Host(Some((_, attempt))) = role { attempt } else { 0 };
+                    let attempt =
+                        if let Role::Host(Some((_, attempt))) = role { attempt } else { 0 };
                     let message = self.message();
                     self.world.say(connection, (attempt + off).saturating_sub(1), &message);
                 }
@@ -148,7 +156,10 @@ impl Run {
                     self.world.confirmed(host, (attempt + off).saturating_sub(1));
                 }
             }
-            Step::Burn(index) => self.any(index, |_| true).into_iter().for_each(|(connection, _)| self.world.burn(connection)),
+            Step::Burn(index) => self
+                .any(index, |_| true)
+                .into_iter()
+                .for_each(|(connection, _)| self.world.burn(connection)),
             Step::Frame(index) => self.tell(index, Input::Frame),
             Step::Broke(index) => self.tell(index, Input::Broke),
             Step::Gone(index) => self.tell(index, Input::Gone),
@@ -170,7 +181,11 @@ impl Run {
 /// Sequences: 100,000 in a full run.
 fn cases() -> ProptestConfig {
     let full = std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1");
-    ProptestConfig { cases: if full { 100_000 } else { 1000 }, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: if full { 100_000 } else { 1000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {
@@ -187,7 +202,8 @@ proptest! {
         for step in &steps {
             run.step(step);
         }
-        // Nobody says anything more, and nobody leaves: an hour later all are closed, and an hour after that nothing is remembered.
+        // Nobody says anything more, and nobody leaves: an hour later all are closed, and an hour
+        // after that nothing is remembered.
         run.world.wait_seconds(3600 + 120);
         prop_assert!(run.world.open.is_empty());
         run.world.wait_seconds(3600);

@@ -1,7 +1,10 @@
-//! A relay with pretend connections, and what must hold of everything it does, checked after each step of every test.
+//! A relay with pretend connections, and what must hold of everything it does, checked after each
+//! step of every test.
 
 use super::super::outbox::{Outbox, REFUSAL};
-use super::super::{ATTEMPT, Action, Connection, Ending, Input, MESSAGE, OwnerToken, Pairing, Reply, Side, Why};
+use super::super::{
+    ATTEMPT, Action, Connection, Ending, Input, MESSAGE, OwnerToken, Pairing, Reply, Side, Why,
+};
 use crate::limits::Limits;
 use crate::owner::{KEY, OwnerKey, TOKEN, UnixTime};
 use crate::quotas::Source;
@@ -134,12 +137,28 @@ impl World {
 
     /// A host of this source asks for a number.
     pub(super) fn ask(&mut self, connection: u64, source: Source) {
-        self.tell(Input::Host { connection: Connection(connection), source, back: None, wall: self.wall() });
+        self.tell(Input::Host {
+            connection: Connection(connection),
+            source,
+            back: None,
+            wall: self.wall(),
+        });
     }
 
-    pub(super) fn back(&mut self, connection: u64, from: u64, nameplate: Nameplate, owner: OwnerToken) {
+    pub(super) fn back(
+        &mut self,
+        connection: u64,
+        from: u64,
+        nameplate: Nameplate,
+        owner: OwnerToken,
+    ) {
         let back = Some((nameplate, owner));
-        self.tell(Input::Host { connection: Connection(connection), source: source(from), back, wall: self.wall() });
+        self.tell(Input::Host {
+            connection: Connection(connection),
+            source: source(from),
+            back,
+            wall: self.wall(),
+        });
     }
 
     pub(super) fn owner(&self, nameplate: Nameplate) -> OwnerToken {
@@ -166,11 +185,19 @@ impl World {
     }
 
     pub(super) fn join(&mut self, connection: u64, from: u64, nameplate: Nameplate) {
-        self.tell(Input::Join { connection: Connection(connection), source: source(from), nameplate });
+        self.tell(Input::Join {
+            connection: Connection(connection),
+            source: source(from),
+            nameplate,
+        });
     }
 
     pub(super) fn link(&mut self, connection: u64, token: u8, side: Side) {
-        self.tell(Input::Link { connection: Connection(connection), token: SlotToken::new([token; 16]), side });
+        self.tell(Input::Link {
+            connection: Connection(connection),
+            token: SlotToken::new([token; 16]),
+            side,
+        });
     }
 
     pub(super) fn confirmed(&mut self, host: u64, attempt: u32) {
@@ -190,7 +217,8 @@ impl World {
         self.heard.remove(&connection).unwrap_or_default()
     }
 
-    /// Lets time pass, with a tick whenever the relay wants one, and one just before, which must change nothing.
+    /// Lets time pass, with a tick whenever the relay wants one, and one just before, which must
+    /// change nothing.
     pub(super) fn wait(&mut self, wait: Duration) {
         let until = self.now.after(wait);
         while let Some(wake_at) = self.wake_at.filter(|wake_at| *wake_at <= until) {
@@ -219,8 +247,12 @@ impl World {
     pub(super) fn tell(&mut self, input: Input<'_>) {
         match input {
             Input::Host { connection, .. } => self.enters(connection, Role::Host(None)),
-            Input::Join { connection, nameplate, .. } => self.enters(connection, Role::Joiner(nameplate)),
-            Input::Link { connection, token, side } => self.enters(connection, Role::Link(token.bytes(), side)),
+            Input::Join { connection, nameplate, .. } => {
+                self.enters(connection, Role::Joiner(nameplate))
+            }
+            Input::Link { connection, token, side } => {
+                self.enters(connection, Role::Link(token.bytes(), side))
+            }
             Input::Gone(connection) => self.leaves(connection),
             Input::Message(connection, bytes) => self.says(connection, bytes),
             _ => {}
@@ -243,13 +275,23 @@ impl World {
 
     /// Puts what is to be done where it waits for who does not read.
     fn waits(&mut self, action: &Action) {
-        let mut outbox = |connection: &Connection, order: &dyn Fn(&mut Outbox<()>)| order(self.unread.entry(*connection).or_default());
+        let mut outbox = |connection: &Connection, order: &dyn Fn(&mut Outbox<()>)| {
+            order(self.unread.entry(*connection).or_default())
+        };
         match action {
             Action::Tell(connection, reply) => outbox(connection, &|outbox| outbox.tell(*reply)),
-            Action::Send(connection, bytes) => outbox(connection, &|outbox| outbox.send(bytes.clone())),
-            Action::Refuse(connection, refusal) => outbox(connection, &|outbox| outbox.refuse(*refusal)),
-            Action::Pair(one, other) => [one, other].into_iter().for_each(|end| outbox(end, &|outbox| outbox.pair(()))),
-            Action::Close(connection, why) => outbox(connection, &|outbox| outbox.close(Ending::Why(*why))),
+            Action::Send(connection, bytes) => {
+                outbox(connection, &|outbox| outbox.send(bytes.clone()))
+            }
+            Action::Refuse(connection, refusal) => {
+                outbox(connection, &|outbox| outbox.refuse(*refusal))
+            }
+            Action::Pair(one, other) => {
+                [one, other].into_iter().for_each(|end| outbox(end, &|outbox| outbox.pair(())))
+            }
+            Action::Close(connection, why) => {
+                outbox(connection, &|outbox| outbox.close(Ending::Why(*why)))
+            }
         }
     }
 
@@ -264,9 +306,11 @@ impl World {
         }
     }
 
-    /// A host that sends the next message 1 while a joiner has this one goes on to that attempt unasked.
+    /// A host that sends the next message 1 while a joiner has this one goes on to that attempt
+    /// unasked.
     fn says(&mut self, connection: Connection, bytes: &[u8]) {
-        if let (Some(Role::Host(Some((nameplate, attempt)))), Some(of)) = (self.open.get_mut(&connection), bytes.first_chunk())
+        if let (Some(Role::Host(Some((nameplate, attempt)))), Some(of)) =
+            (self.open.get_mut(&connection), bytes.first_chunk())
             && u32::from_be_bytes(*of) == *attempt + 1
             && self.numbers[nameplate].holder.is_some()
         {
@@ -284,7 +328,11 @@ impl World {
             Action::Tell(connection, Reply::Number { nameplate, owner, attempt }) => {
                 let role = self.hears(connection, Heard::Number(nameplate, attempt));
                 assert_eq!(role, Role::Host(None));
-                self.takes(nameplate, owner.bytes(), matches!(input, Input::Host { back: None, .. }));
+                self.takes(
+                    nameplate,
+                    owner.bytes(),
+                    matches!(input, Input::Host { back: None, .. }),
+                );
                 self.open.insert(connection, Role::Host(Some((nameplate, attempt))));
             }
             Action::Tell(connection, Reply::Next { attempt }) => {
@@ -306,7 +354,10 @@ impl World {
             Action::Refuse(connection, refusal) => {
                 let role = self.hears(connection, Heard::Frame(refusal.to_vec()));
                 let Role::Joiner(nameplate) = role else { panic!("{role:?}") };
-                assert!(self.numbers[&nameplate].holder.is_some_and(|(holder, _)| holder == connection), "refused who holds nothing");
+                assert!(
+                    self.numbers[&nameplate].holder.is_some_and(|(holder, _)| holder == connection),
+                    "refused who holds nothing"
+                );
                 assert!(matches!(refusal, [4 | 5, 0, 0]));
             }
             Action::Pair(a, b) => self.paired(a, b, input),
@@ -317,7 +368,8 @@ impl World {
         }
     }
 
-    /// A host has a number: one that nobody else has, and that nobody had within the time of its rest.
+    /// A host has a number: one that nobody else has, and that nobody had within the time of its
+    /// rest.
     fn takes(&mut self, nameplate: Nameplate, owner: [u8; TOKEN], fresh: bool) {
         assert!(nameplate.is_relay());
         let had = |role: &Role| matches!(role, Role::Host(Some((other, _))) if *other == nameplate);
@@ -325,7 +377,10 @@ impl World {
         if let Some(known) = self.numbers.get(&nameplate).filter(|known| known.owner != owner) {
             let young = self.now.since(Instant::from_millis(BEGAN)) < self.limits.absence;
             let wins = young && OwnerToken::new(owner).is_later_than(&OwnerToken::new(known.owner));
-            assert!(wins || self.now.since(known.seen) >= self.limits.rest, "handed out again too soon");
+            assert!(
+                wins || self.now.since(known.seen) >= self.limits.rest,
+                "handed out again too soon"
+            );
         }
         if fresh {
             let space = 9 * 10_usize.pow(nameplate.number().ilog10());
@@ -339,8 +394,12 @@ impl World {
             Some(Role::Joiner(nameplate)) => {
                 let known = self.numbers.get_mut(nameplate).unwrap();
                 assert!(known.holder.is_none(), "two joiners with one number, or two messages 1");
-                // A host may offer its last word as message 1 too, which is like others of its kind.
-                assert!(bytes.len() == REFUSAL || self.handed.insert(bytes.clone()), "a message 1 was handed out twice");
+                // A host may offer its last word as message 1 too, which is like others of its
+                // kind.
+                assert!(
+                    bytes.len() == REFUSAL || self.handed.insert(bytes.clone()),
+                    "a message 1 was handed out twice"
+                );
                 known.holder = Some((connection, false));
                 self.hears(connection, Heard::Frame(bytes));
             }
@@ -362,8 +421,15 @@ impl World {
         match (self.open[&a], self.open[&b]) {
             (Role::Host(Some((nameplate, attempt))), Role::Joiner(joined)) => {
                 assert_eq!(nameplate, joined);
-                assert!(matches!(input, Input::Confirmed(by, of) if *by == a && *of == attempt), "only the host confirms");
-                assert_eq!(self.numbers[&nameplate].holder, Some((b, true)), "confirmed who had not answered");
+                assert!(
+                    matches!(input, Input::Confirmed(by, of) if *by == a && *of == attempt),
+                    "only the host confirms"
+                );
+                assert_eq!(
+                    self.numbers[&nameplate].holder,
+                    Some((b, true)),
+                    "confirmed who had not answered"
+                );
                 self.numbers.get_mut(&nameplate).unwrap().seen = self.now;
             }
             (Role::Link(first, one_side), Role::Link(second, other_side)) => {
@@ -380,10 +446,18 @@ impl World {
 
     /// What must hold between any two steps.
     fn check(&mut self) {
-        assert_eq!(self.pairing.seats.len(), self.open.len(), "what is remembered is what is there");
+        assert_eq!(
+            self.pairing.seats.len(),
+            self.open.len(),
+            "what is remembered is what is there"
+        );
         let population = self.pairing.population();
         assert!(population.hosts + population.resting <= self.limits.numbers);
-        assert_eq!(population.hosts + population.resting, self.pairing.numbers.held(), "each number that waits or rests is somebody's");
+        assert_eq!(
+            population.hosts + population.resting,
+            self.pairing.numbers.held(),
+            "each number that waits or rests is somebody's"
+        );
         assert!(population.slots + 2 * population.pairs <= population.connections);
         for (connection, outbox) in &self.unread {
             let most = match self.open.get(connection) {

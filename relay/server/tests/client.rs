@@ -28,10 +28,13 @@ pub(super) struct Client<S = TcpStream> {
 
 /// An upgrade request of a side that asks for this.
 pub(super) fn request(verb: &str, authorization: Option<&str>) -> String {
-    let authorization = authorization.map_or(String::new(), |text| format!("Authorization: Pinhole {text}\r\n"));
+    let authorization =
+        authorization.map_or(String::new(), |text| format!("Authorization: Pinhole {text}\r\n"));
     format!(
-        "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: pinhole.1, {verb}\r\n{authorization}\r\n"
+        "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: \
+        websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: pinhole.1, \
+        {verb}\r\n{authorization}\r\n"
     )
 }
 
@@ -80,8 +83,15 @@ pub(super) const CLOSE: u8 = 0x88;
 
 impl Client {
     /// A side that was answered with 101.
-    pub(super) async fn ask(to: SocketAddr, last: u8, verb: &str, authorization: Option<&str>) -> Self {
-        Self::upgrade(dial(to, last).await, verb, authorization).await.unwrap_or_else(|status| panic!("{status}"))
+    pub(super) async fn ask(
+        to: SocketAddr,
+        last: u8,
+        verb: &str,
+        authorization: Option<&str>,
+    ) -> Self {
+        Self::upgrade(dial(to, last).await, verb, authorization)
+            .await
+            .unwrap_or_else(|status| panic!("{status}"))
     }
 
     /// A joiner's first words.
@@ -95,14 +105,22 @@ impl Client {
     pub(super) async fn host(to: SocketAddr, last: u8) -> (Self, u64, String) {
         let mut host = Self::ask(to, last, "host", None).await;
         let number = host.text().await;
-        assert_eq!((&number["type"], &number["attempt"]), (&"number".into(), &1.into()), "{number}");
+        assert_eq!(
+            (&number["type"], &number["attempt"]),
+            (&"number".into(), &1.into()),
+            "{number}"
+        );
         (host, number["number"].as_u64().unwrap(), number["owner"].as_str().unwrap().to_owned())
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// A side, or the status of the answer that it got instead.
-    pub(super) async fn upgrade(mut stream: S, verb: &str, authorization: Option<&str>) -> Result<Self, u16> {
+    pub(super) async fn upgrade(
+        mut stream: S,
+        verb: &str,
+        authorization: Option<&str>,
+    ) -> Result<Self, u16> {
         stream.write_all(request(verb, authorization).as_bytes()).await.unwrap();
         let (status, head) = head(&mut stream).await.unwrap();
         if status != 101 {
@@ -110,7 +128,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
         let head = head.to_lowercase();
         // The example of RFC 6455, 1.3.
-        assert!(head.contains("\r\nsec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"), "{head}");
+        assert!(
+            head.contains("\r\nsec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"),
+            "{head}"
+        );
         assert!(head.contains("\r\nsec-websocket-protocol: pinhole.1\r\n"), "{head}");
         Ok(Self { stream })
     }
@@ -142,7 +163,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             BINARY => Heard::Binary(payload),
             0x8a => Heard::Pong(payload),
             CLOSE if payload.is_empty() => Heard::Close(1005, String::new()),
-            CLOSE => Heard::Close(u16::from_be_bytes([payload[0], payload[1]]), String::from_utf8(payload[2..].to_vec()).unwrap()),
+            CLOSE => Heard::Close(
+                u16::from_be_bytes([payload[0], payload[1]]),
+                String::from_utf8(payload[2..].to_vec()).unwrap(),
+            ),
             other => panic!("{other:#x}"),
         })
     }

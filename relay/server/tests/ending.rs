@@ -17,7 +17,8 @@ async fn when_a_side_ends_the_other_has_all_that_was_sent_to_it() {
         // More than is held, for a side that reads late.
         let payload = vec![5; 60_000];
         let send = async {
-            // A socket that is dropped with something unread resets its connection, and the kernel forgets what it had to send.
+            // A socket that is dropped with something unread resets its connection, and the kernel
+            // forgets what it had to send.
             assert_eq!(host.binary().await, b"before");
             for _ in 0..100 {
                 host.send(BINARY, &payload).await;
@@ -52,7 +53,8 @@ async fn what_a_side_says_too_late_costs_it_nothing_that_was_sent_to_it() {
     }
     host.send(CLOSE, &1000_u16.to_be_bytes()).await;
     relay.until(|relay| relay.moment().population.pairs == 0).await;
-    // Were the relay to close its socket with this unread, or before this comes, the joiner's connection would be reset.
+    // Were the relay to close its socket with this unread, or before this comes, the joiner's
+    // connection would be reset.
     joiner.send(BINARY, &payload).await;
     assert_eq!(host.closed().await, 1000);
     for index in 0..3 {
@@ -106,11 +108,15 @@ async fn a_host_that_dropped_has_its_number_back_from_anywhere() {
     relay.until(|relay| relay.moment().connections == 0).await;
     let mut joiner = Client::join(relay.address, 2, number).await;
     let back = format!("host-{number}");
-    let mut thief = Client::ask(relay.address, 4, &back, Some(&format!("owner={}", "0".repeat(64)))).await;
+    let mut thief =
+        Client::ask(relay.address, 4, &back, Some(&format!("owner={}", "0".repeat(64)))).await;
     assert_eq!(thief.closed().await, 4001);
     let mut host = Client::ask(relay.address, 3, &back, Some(&format!("owner={owner}"))).await;
     let said = host.text().await;
-    assert_eq!((&said["number"], &said["owner"], &said["attempt"]), (&number.into(), &owner.clone().into(), &2.into()));
+    assert_eq!(
+        (&said["number"], &said["owner"], &said["attempt"]),
+        (&number.into(), &owner.clone().into(), &2.into())
+    );
     host.send(BINARY, b"\0\0\0\x02again").await;
     assert_eq!(joiner.binary().await, b"again");
     // Its old connection need not have been seen to end.
@@ -121,13 +127,22 @@ async fn a_host_that_dropped_has_its_number_back_from_anywhere() {
 
 #[tokio::test]
 async fn a_relay_that_was_killed_gives_numbers_back_to_who_had_them() {
-    let first = Running::start(Settings { owner_key: Some(OwnerKey::made(&[7; KEY])), ..Settings::default() });
+    let first = Running::start(Settings {
+        owner_key: Some(OwnerKey::made(&[7; KEY])),
+        ..Settings::default()
+    });
     let (mut host, number, owner) = Client::host(first.address, 1).await;
     first.done.abort();
     assert_eq!(host.hear().await, Heard::End);
     let key = Some(OwnerKey::found(&[7; KEY]));
-    let again = Running::start(Settings { listen: vec![first.address], owner_key: key, ..Settings::default() });
-    let mut host = Client::ask(again.address, 1, &format!("host-{number}"), Some(&format!("owner={owner}"))).await;
+    let again = Running::start(Settings {
+        listen: vec![first.address],
+        owner_key: key,
+        ..Settings::default()
+    });
+    let mut host =
+        Client::ask(again.address, 1, &format!("host-{number}"), Some(&format!("owner={owner}")))
+            .await;
     let said = host.text().await;
     assert_eq!((said["number"].as_u64(), said["owner"].as_str()), (Some(number), Some(&*owner)));
     host.send(BINARY, b"\0\0\0\x01one").await;
@@ -140,14 +155,18 @@ async fn a_relay_that_is_told_to_stop_lets_pairs_end_and_sends_everybody_else_aw
     let relay = Running::start(Settings::default());
     let (mut host, number, _) = Client::host(relay.address, 1).await;
     let mut joiner = Client::join(relay.address, 2, number).await;
-    let mut link = Client::ask(relay.address, 3, "link-host-00112233445566778899aabbccddeeff", None).await;
+    let mut link =
+        Client::ask(relay.address, 3, "link-host-00112233445566778899aabbccddeeff", None).await;
     assert_eq!(link.text().await["type"], "waiting");
     let (mut near, mut far) = relay.pair(4, 5).await;
     // Already accepted, not yet a side.
     let mut early = dial(relay.address, 6).await;
     relay.until(|relay| relay.moment().connections == 6).await;
     relay.stop.notify_one();
-    assert_eq!((host.closed().await, joiner.closed().await, link.closed().await), (1001, 1001, 1001));
+    assert_eq!(
+        (host.closed().await, joiner.closed().await, link.closed().await),
+        (1001, 1001, 1001)
+    );
     early.write_all(super::client::request("host", None).as_bytes()).await.unwrap();
     assert_eq!(super::client::head(&mut early).await.unwrap().0, 503);
     assert!(TcpStream::connect(relay.address).await.is_err());
@@ -162,8 +181,10 @@ async fn a_relay_that_is_told_to_stop_lets_pairs_end_and_sends_everybody_else_aw
 
 #[tokio::test]
 async fn after_the_grace_pairs_are_sent_away_too_whether_they_read_or_not() {
-    let relay = Running::start(Settings { drain: Duration::from_millis(200), ..Settings::default() });
-    let ((mut near, mut far), (mut sends, mut reads_not)) = (relay.pair(1, 2).await, relay.pair(3, 4).await);
+    let relay =
+        Running::start(Settings { drain: Duration::from_millis(200), ..Settings::default() });
+    let ((mut near, mut far), (mut sends, mut reads_not)) =
+        (relay.pair(1, 2).await, relay.pair(3, 4).await);
     let payload = super::client::frame(BINARY, &[1; 66_000]);
     while timeout(Duration::from_millis(200), sends.stream.write_all(&payload)).await.is_ok() {}
     relay.stop.notify_one();
@@ -176,7 +197,8 @@ async fn after_the_grace_pairs_are_sent_away_too_whether_they_read_or_not() {
 #[tokio::test]
 async fn if_its_future_is_dropped_all_connections_are() {
     let relay = Running::start(Settings::default());
-    let ((mut host, ..), (mut near, mut far)) = (Client::host(relay.address, 1).await, relay.pair(2, 3).await);
+    let ((mut host, ..), (mut near, mut far)) =
+        (Client::host(relay.address, 1).await, relay.pair(2, 3).await);
     relay.done.abort();
     for side in [&mut host, &mut near, &mut far] {
         assert_eq!(side.hear().await, Heard::End);

@@ -1,4 +1,5 @@
-//! Frames and messages that a side may not send: its connection ends with a code, and nobody else notices.
+//! Frames and messages that a side may not send: its connection ends with a code, and nobody else
+//! notices.
 
 use super::Running;
 use super::client::{BINARY, CLOSE, Client, Heard, PING, TEXT, frame};
@@ -9,8 +10,10 @@ const LINK: &str = "link-host-00112233445566778899aabbccddeeff";
 
 /// What no side may send, whatever it is.
 fn broken() -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> =
-        (0..=255).filter(|first| ![BINARY, TEXT, CLOSE, PING, 0x8a].contains(first)).map(|first| frame(first, b"x")).collect();
+    let mut all: Vec<Vec<u8>> = (0..=255)
+        .filter(|first| ![BINARY, TEXT, CLOSE, PING, 0x8a].contains(first))
+        .map(|first| frame(first, b"x"))
+        .collect();
     let unmasked = |first: u8| vec![first, 1, b'x'];
     all.extend([BINARY, TEXT, PING, CLOSE].map(unmasked));
     // Too long, by their heads alone.
@@ -21,7 +24,10 @@ fn broken() -> Vec<Vec<u8>> {
     all.push([&[BINARY, 0xff], &u64::MAX.to_be_bytes()[..], &[0; 4]].concat());
     // Longer than it needs to be.
     all.push(vec![BINARY, 0xfe, 0, 5, 0, 0, 0, 0, 1, 2, 3, 4, 5]);
-    all.extend([0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535].map(|code| frame(CLOSE, &code.to_be_bytes())));
+    all.extend(
+        [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535]
+            .map(|code| frame(CLOSE, &code.to_be_bytes())),
+    );
     all.push(frame(CLOSE, &[3]));
     all.push(frame(CLOSE, b"\x03\xe8\xff"));
     all
@@ -44,8 +50,10 @@ async fn who_breaks_the_framing_is_closed_as_protocol_whatever_it_is() {
     }
     // The same of one that is paired; the other hears that it has gone.
     for (index, bytes) in all.iter().enumerate().step_by(5) {
-        let (mut host, mut joiner) = relay.pair((index % 50) as u8 + 10, (index % 50) as u8 + 110).await;
-        let (breaks, other) = if index % 2 == 0 { (&mut host, &mut joiner) } else { (&mut joiner, &mut host) };
+        let (mut host, mut joiner) =
+            relay.pair((index % 50) as u8 + 10, (index % 50) as u8 + 110).await;
+        let (breaks, other) =
+            if index % 2 == 0 { (&mut host, &mut joiner) } else { (&mut joiner, &mut host) };
         breaks.send(BINARY, b"before").await;
         breaks.stream.write_all(bytes).await.unwrap();
         assert_eq!(other.binary().await, b"before");
@@ -76,22 +84,34 @@ async fn who_says_what_is_not_its_to_say_is_closed_as_protocol() {
     let relay = Running::start(Settings::default());
     let (mut waiting, number, _) = Client::host(relay.address, 1).await;
     waiting.send(BINARY, b"\0\0\0\x01one").await;
-    let texts =
-        ["", "{}", "null", "[]", "\u{fffd}", r#"{"type":"number"}"#, r#"{"type":"confirmed"}"#, r#"{"type":"confirmed","attempt":-1}"#]
-            .map(|text| frame(TEXT, text.as_bytes()))
-            .into_iter()
-            .chain([
-                frame(TEXT, b"{\"type\":\"burn\xff\"}"),
-                frame(TEXT, br#"{"type":"confirmed","attempt":1}"#),
-                frame(BINARY, b"abc"),
-                frame(BINARY, &[0; 1032]),
-            ]);
+    let texts = [
+        "",
+        "{}",
+        "null",
+        "[]",
+        "\u{fffd}",
+        r#"{"type":"number"}"#,
+        r#"{"type":"confirmed"}"#,
+        r#"{"type":"confirmed","attempt":-1}"#,
+    ]
+    .map(|text| frame(TEXT, text.as_bytes()))
+    .into_iter()
+    .chain([
+        frame(TEXT, b"{\"type\":\"burn\xff\"}"),
+        frame(TEXT, br#"{"type":"confirmed","attempt":1}"#),
+        frame(BINARY, b"abc"),
+        frame(BINARY, &[0; 1032]),
+    ]);
     for (index, bytes) in texts.enumerate() {
         let (mut host, ..) = Client::host(relay.address, index as u8 + 10).await;
         host.stream.write_all(&bytes).await.unwrap();
         assert_eq!(host.closed().await, 4008, "{bytes:x?}");
     }
-    for (index, bytes) in [frame(TEXT, br#"{"type":"burn"}"#), frame(BINARY, &[0; 1028])[..8].to_vec()].into_iter().enumerate() {
+    for (index, bytes) in
+        [frame(TEXT, br#"{"type":"burn"}"#), frame(BINARY, &[0; 1028])[..8].to_vec()]
+            .into_iter()
+            .enumerate()
+    {
         for verb in [&format!("join-{number}"), LINK] {
             let mut side = Client::ask(relay.address, index as u8 + 50, verb, None).await;
             assert_eq!(side.text().await["type"], "waiting");

@@ -30,7 +30,8 @@ async fn the_first_reply_names_the_address_seen() {
     let mut host = Client::ask(relay.address, 7, "host", None).await;
     let number = host.text().await;
     assert_eq!(number["seen"], "127.0.0.7");
-    let mut joiner = Client::ask(relay.address, 8, &format!("join-{}", number["number"]), None).await;
+    let mut joiner =
+        Client::ask(relay.address, 8, &format!("join-{}", number["number"]), None).await;
     assert_eq!(joiner.text().await, serde_json::json!({"type": "waiting", "seen": "127.0.0.8"}));
 }
 
@@ -42,7 +43,10 @@ async fn both_ends_of_a_link_meet_whichever_comes_first() {
         let mut one = Client::ask(relay.address, 1, &format!("link-{first}-{token}"), None).await;
         assert_eq!(one.text().await["type"], "waiting");
         let mut two = Client::ask(relay.address, 2, &format!("link-{second}-{token}"), None).await;
-        assert_eq!((&two.text().await["type"], &two.text().await["type"]), (&"waiting".into(), &"paired".into()));
+        assert_eq!(
+            (&two.text().await["type"], &two.text().await["type"]),
+            (&"waiting".into(), &"paired".into())
+        );
         assert_eq!(one.text().await["type"], "paired");
         one.send(BINARY, b"here").await;
         assert_eq!(two.binary().await, b"here");

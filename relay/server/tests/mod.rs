@@ -28,9 +28,15 @@ struct Running {
 impl Running {
     fn start(settings: Settings) -> Self {
         let server = Server::bind(settings).unwrap();
-        let (address, relay, stop) = (server.addresses()[0], Arc::clone(&server.relay), Arc::new(Notify::new()));
+        let (address, relay, stop) =
+            (server.addresses()[0], Arc::clone(&server.relay), Arc::new(Notify::new()));
         let told = Arc::clone(&stop);
-        Self { address, relay, stop, done: tokio::spawn(server.run(async move { told.notified().await })) }
+        Self {
+            address,
+            relay,
+            stop,
+            done: tokio::spawn(server.run(async move { told.notified().await })),
+        }
     }
 
     /// A host and a joiner that forward to each other.

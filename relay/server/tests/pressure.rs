@@ -93,7 +93,8 @@ async fn who_takes_nothing_for_as_long_as_a_pair_may_be_idle_ends_it() {
 async fn a_pair_that_says_nothing_is_closed_as_expired_and_one_that_does_is_not() {
     let limits = Limits { inactivity: Duration::from_millis(600), ..Limits::default() };
     let relay = Running::start(Settings { limits, ..Settings::default() });
-    let ((mut idle, mut too), (mut host, mut joiner)) = (relay.pair(1, 2).await, relay.pair(3, 4).await);
+    let ((mut idle, mut too), (mut host, mut joiner)) =
+        (relay.pair(1, 2).await, relay.pair(3, 4).await);
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(1500) {
         host.send(PING, b"").await;
@@ -139,11 +140,15 @@ async fn the_13th_ping_of_a_connection_within_a_minute_waits_and_nothing_behind_
     let (mut paired, mut other) = relay.pair(3, 4).await;
     let began = Instant::now();
     // More than the kernel and the relay have room for, were it read.
-    let flood: Vec<u8> = (0..12).flat_map(|_| frame(PING, b"mine")).chain((0..500).flat_map(|_| frame(PING, b"more"))).collect();
+    let flood: Vec<u8> = (0..12)
+        .flat_map(|_| frame(PING, b"mine"))
+        .chain((0..500).flat_map(|_| frame(PING, b"more")))
+        .collect();
     for flooder in [&mut pings, &mut paired] {
         flooder.stream.write_all(&flood).await.unwrap();
     }
-    // A waiting side has an answer to each; a paired one of some that came at once only to the last.
+    // A waiting side has an answer to each; a paired one of some that came at once only to the
+    // last.
     for _ in 0..12 {
         assert_eq!(pings.hear().await, Heard::Pong(b"mine".to_vec()));
     }
@@ -158,7 +163,11 @@ async fn the_13th_ping_of_a_connection_within_a_minute_waits_and_nothing_behind_
     }
     relay.serves().await;
     let delayed = relay.relay.counters.delayed.get();
-    assert!(delayed <= 2 + 2 * began.elapsed().as_secs() / 5, "{delayed} after {:?}", began.elapsed());
+    assert!(
+        delayed <= 2 + 2 * began.elapsed().as_secs() / 5,
+        "{delayed} after {:?}",
+        began.elapsed()
+    );
     drop((pings, paired, other));
     relay.empty().await;
 }
@@ -166,10 +175,12 @@ async fn the_13th_ping_of_a_connection_within_a_minute_waits_and_nothing_behind_
 #[tokio::test]
 async fn sixty_four_connections_of_one_source_ping_as_they_should_and_none_is_delayed() {
     let limits = Limits { public: true, ..Limits::default() };
-    let relay = Running::start(Settings { limits, rates: RateLimits::PUBLIC, ..Settings::default() });
+    let relay =
+        Running::start(Settings { limits, rates: RateLimits::PUBLIC, ..Settings::default() });
     let mut all = Vec::new();
     for index in 0..64 {
-        let mut link = Client::ask(relay.address, 1, &format!("link-host-{index:032x}"), None).await;
+        let mut link =
+            Client::ask(relay.address, 1, &format!("link-host-{index:032x}"), None).await;
         assert_eq!(link.text().await["type"], "waiting");
         all.push(link);
     }
@@ -186,7 +197,8 @@ async fn sixty_four_connections_of_one_source_ping_as_they_should_and_none_is_de
 #[tokio::test]
 async fn who_is_closed_and_goes_on_to_send_is_read_no_further() {
     let relay = Running::start(Settings::default());
-    let mut side = Client::ask(relay.address, 1, "link-host-00112233445566778899aabbccddeeff", None).await;
+    let mut side =
+        Client::ask(relay.address, 1, "link-host-00112233445566778899aabbccddeeff", None).await;
     let flood = frame(BINARY, &[7; 1000]).repeat(1000);
     let mut sent = 0;
     // Until the relay has dropped it, which is after the time that it has to take its close frame.

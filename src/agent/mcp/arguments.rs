@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Bytes of events that `receive` returns unless it is told otherwise: clients warn beyond 10,000 tokens (DESIGN 4).
+/// Bytes of events that `receive` returns unless it is told otherwise: clients warn beyond 10,000
+/// tokens (DESIGN 4).
 const BYTES: usize = 20_000;
 
 /// Which side of a code, where both are on this machine.
@@ -36,11 +37,14 @@ impl From<Side> for Role {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Open {
-    /// A name for the channel, by which other calls may name it. While another open channel has it too, they need the number.
+    /// A name for the channel, by which other calls may name it. While another open channel has it
+    /// too, they need the number.
     pub(super) label: Option<String>,
-    /// How long it waits for the other side, and then rests without a message: 1m to 24h. Default 1h.
+    /// How long it waits for the other side, and then rests without a message: 1m to 24h. Default
+    /// 1h.
     pub(super) ttl: Option<String>,
-    /// The relay to meet at, wss://HOST, or "none": one that the user has set or allowed. Default: what is set. Only that one is shown the user's host token.
+    /// The relay to meet at, wss://HOST, or "none": one that the user has set or allowed. Default:
+    /// what is set. Only that one is shown the user's host token.
     pub(super) relay: Option<String>,
     /// Listen for a direct connection, also where a relay is set.
     #[serde(default)]
@@ -50,7 +54,8 @@ pub(super) struct Open {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Connect {
-    /// The code or link, as the user or the other side gave it: 417-walrus-clipboard-mango, CODE@HOST, or a link. It works once.
+    /// The code or link, as the user or the other side gave it: 417-walrus-clipboard-mango,
+    /// CODE@HOST, or a link. It works once.
     pub(super) code: String,
     /// A name for the channel, by which other calls may name it.
     pub(super) label: Option<String>,
@@ -79,7 +84,8 @@ pub(super) struct SendFile {
     /// Files or folders to send, together; a relative path begins at cwd, and ~ is no home here.
     #[schemars(length(min = 1))]
     pub(super) paths: Vec<String>,
-    /// The folder at which relative paths begin, inside what may be sent. Default: the first that the client works in.
+    /// The folder at which relative paths begin, inside what may be sent. Default: the first that
+    /// the client works in.
     pub(super) cwd: Option<String>,
     /// The channel's number, code or label. May be left out while one is open.
     #[serde(default, deserialize_with = "named")]
@@ -96,7 +102,8 @@ pub(super) struct SendFile {
 pub(super) struct SendSecret {
     /// The file that holds the secret.
     pub(super) file: Option<String>,
-    /// Or the name of the environment variable, of this server, that holds it; one that the server was started with as --allow-env.
+    /// Or the name of the environment variable, of this server, that holds it; one that the server
+    /// was started with as --allow-env.
     pub(super) variable: Option<String>,
     /// What to call it at the other side. Default: the name of the variable or file.
     pub(super) name: Option<String>,
@@ -128,11 +135,15 @@ pub(super) struct Receive {
     /// No more than this many bytes of events, but at least one event. Default 20000.
     #[schemars(range(max = 100_000))]
     pub(super) max_bytes: Option<usize>,
-    /// Instead of events: write the oldest secret that the channel holds to this file, which must not exist: a name, in the private folder of this server, or a path in what it was started with as --allow. saved_to says where it is; its value is not returned.
+    /// Instead of events: write the oldest secret that the channel holds to this file, which must
+    /// not exist: a name, in the private folder of this server, or a path in what it was started
+    /// with as --allow. saved_to says where it is; its value is not returned.
     pub(super) secret_to_file: Option<String>,
-    /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other side gave it. A credential's name, such as API_KEY, which replaces none that is there.
+    /// The same, as a variable of this dotenv file: FILE:NAME, or FILE for the name that the other
+    /// side gave it. A credential's name, such as API_KEY, which replaces none that is there.
     pub(super) secret_to_env_file: Option<String>,
-    /// The folder at which a relative path of these begins, and where a name alone goes, too, and not into the private folder.
+    /// The folder at which a relative path of these begins, and where a name alone goes, too, and
+    /// not into the private folder.
     pub(super) cwd: Option<String>,
 }
 
@@ -194,14 +205,16 @@ fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error>
 
 /// The arguments of a call.
 pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, Failure> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| usage(format!("{tool} was called wrongly: {error}")))
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|error| usage(format!("{tool} was called wrongly: {error}")))
 }
 
 /// How long a call waits.
 pub(super) fn wait(seconds: Option<u64>, usual: u64) -> Result<Duration, Failure> {
     match seconds.unwrap_or(usual) {
         seconds if seconds <= LONGEST_WAIT => Ok(Duration::from_secs(seconds)),
-        _ => Err(usage(format!("wait_s is at most {LONGEST_WAIT}")).next("call again to wait longer; nothing is lost meanwhile")),
+        _ => Err(usage(format!("wait_s is at most {LONGEST_WAIT}"))
+            .next("call again to wait longer; nothing is lost meanwhile")),
     }
 }
 
@@ -218,13 +231,15 @@ impl Receive {
         self.secret_to_file.is_some() || self.secret_to_env_file.is_some()
     }
 
-    /// Where a secret goes. Who chooses place and name may be the other side, through what the agent reads, so both are held against what
-    /// the server was started with.
+    /// Where a secret goes. Who chooses place and name may be the other side, through what the
+    /// agent reads, so both are held against what the server was started with.
     pub(super) fn secret_to(&self, allowed: &Landings) -> Result<SecretFile, Failure> {
         match (&self.secret_to_file, &self.secret_to_env_file) {
             (Some(file), None) => Ok(SecretFile::New(allowed.spot(file.as_ref())?)),
             (None, Some(file)) => {
-                let file = EnvFile::parse(file.into()).map_err(|failure| failure.next("write it as FILE:NAME, such as .env:API_KEY"))?;
+                let file = EnvFile::parse(file.into()).map_err(|failure| {
+                    failure.next("write it as FILE:NAME, such as .env:API_KEY")
+                })?;
                 let spot = allowed.spot(file.path())?;
                 let file = allowed.variable(file).chosen_by_agent(spot);
                 file.check().map(|()| SecretFile::Env(file))

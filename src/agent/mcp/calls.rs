@@ -3,7 +3,9 @@
 use super::arguments::{self, read, usage, wait};
 use super::client::{Client, Stop};
 use super::progress::Progress;
-use super::results::{Answered, Calling, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent};
+use super::results::{
+    Answered, Calling, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent,
+};
 use super::sessions::{Sessions, blocking, ended};
 use super::workspace::{begun_at, led_from};
 use super::{LONGEST_WAIT, Wish};
@@ -33,7 +35,8 @@ const CLOSING: Duration = Duration::from_secs(40);
 /// What to do while something is on its way, or nobody is there.
 const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
 /// What to do where a secret cannot be written.
-const ELSEWHERE: &str = "call receive with another file as secret_to_file, or with secret_to_env_file: FILE:NAME";
+const ELSEWHERE: &str =
+    "call receive with another file as secret_to_file, or with secret_to_env_file: FILE:NAME";
 
 /// One call.
 pub(super) struct Call<'a> {
@@ -44,7 +47,11 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// Does what the tool of this name does; nothing if there is none.
-    pub(super) async fn run(self, tool: &str, arguments: JsonObject) -> Option<Result<Value, Stop>> {
+    pub(super) async fn run(
+        self,
+        tool: &str,
+        arguments: JsonObject,
+    ) -> Option<Result<Value, Stop>> {
         self.done(tool, arguments).await.transpose()
     }
 
@@ -65,10 +72,19 @@ impl Call<'_> {
         Ok(Some(done?))
     }
 
-    async fn open(self, arguments::Open { label, ttl, relay, direct }: arguments::Open) -> Result<Opened, Failure> {
-        let found = self.sessions.start(Wish { code: None, direct, label, ttl, relay }, &self.client).await?;
+    async fn open(
+        self,
+        arguments::Open { label, ttl, relay, direct }: arguments::Open,
+    ) -> Result<Opened, Failure> {
+        let found = self
+            .sessions
+            .start(Wish { code: None, direct, label, ttl, relay }, &self.client)
+            .await?;
         let channel = self.until(&found, |line| line.is_status("channel")).await?;
-        let made = channel.and(found.here()).and_then(Control::channel).and_then(|channel| made(&Event::Channel(channel)));
+        let made = channel
+            .and(found.here())
+            .and_then(Control::channel)
+            .and_then(|channel| made(&Event::Channel(channel)));
         let opened = made.and_then(|line| {
             Some(Opened {
                 code: line.text("code")?,
@@ -77,15 +93,25 @@ impl Call<'_> {
                 link: line.text("link"),
                 reach: line.text("reach"),
                 expires_at: line.text("expires_at"),
-                next: "give the code, or the line of join, to the user for the other side; then call receive with wait_s 45 until it is connected",
-                call: Some(&Run::receive(found.here().and_then(Control::number), Role::Host)).into(),
+                next: "give the code, or the line of join, to the user for the other side; then \
+                      call receive with wait_s 45 until it is connected",
+                call: Some(&Run::receive(found.here().and_then(Control::number), Role::Host))
+                    .into(),
             })
         });
-        opened.ok_or_else(|| Failure::new(Kind::Unfinished, "there is no code yet; it is still being made"))
+        opened.ok_or_else(|| {
+            Failure::new(Kind::Unfinished, "there is no code yet; it is still being made")
+        })
     }
 
-    async fn connect(self, arguments::Connect { code, label, ttl }: arguments::Connect) -> Result<Connected, Failure> {
-        let found = self.sessions.start(Wish { code: Some(code), label, ttl, ..Wish::default() }, &self.client).await?;
+    async fn connect(
+        self,
+        arguments::Connect { code, label, ttl }: arguments::Connect,
+    ) -> Result<Connected, Failure> {
+        let found = self
+            .sessions
+            .start(Wish { code: Some(code), label, ttl, ..Wish::default() }, &self.client)
+            .await?;
         let connected = self.until(&found, |line| line.is_status("connected")).await?;
         let state = if connected.is_some() { Met::Connected } else { Met::Waiting };
         Ok(Connected {
@@ -97,9 +123,14 @@ impl Call<'_> {
         })
     }
 
-    /// Receives line by line until one is the one that is wanted, for as long as a call may wait; what comes after it is for others to
-    /// receive. If the session ends instead, that is why it fails.
-    async fn until(&self, found: &Found, wanted: impl Fn(&Line) -> bool) -> Result<Option<Line>, Failure> {
+    /// Receives line by line until one is the one that is wanted, for as long as a call may wait;
+    /// what comes after it is for others to receive. If the session ends instead, that is why it
+    /// fails.
+    async fn until(
+        &self,
+        found: &Found,
+        wanted: impl Fn(&Line) -> bool,
+    ) -> Result<Option<Line>, Failure> {
         let deadline = Instant::now() + Duration::from_secs(LONGEST_WAIT);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -113,18 +144,26 @@ impl Call<'_> {
                 if let Some(control) = found.here() {
                     self.sessions.forget(control);
                 }
-                return Err(end.failure.unwrap_or_else(|| Failure::new(Kind::Interrupted, "the channel was closed meanwhile")));
+                return Err(end.failure.unwrap_or_else(|| {
+                    Failure::new(Kind::Interrupted, "the channel was closed meanwhile")
+                }));
             }
         }
     }
 
-    async fn send(self, arguments::Send { text, channel, role, wait_s }: arguments::Send) -> Result<Sent, Failure> {
+    async fn send(
+        self,
+        arguments::Send { text, channel, role, wait_s }: arguments::Send,
+    ) -> Result<Sent, Failure> {
         let wait = wait(wait_s, LONGEST_WAIT)?;
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         self.deliver(&found, Parcel::Text(text), wait).await
     }
 
-    async fn send_file(self, arguments::SendFile { paths, cwd, channel, role, wait_s }: arguments::SendFile) -> Result<Sent, Stop> {
+    async fn send_file(
+        self,
+        arguments::SendFile { paths, cwd, channel, role, wait_s }: arguments::SendFile,
+    ) -> Result<Sent, Stop> {
         let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
         if paths.is_empty() {
             return Err(usage("paths names nothing to send".into()).into());
@@ -137,16 +176,27 @@ impl Call<'_> {
         Ok(self.deliver(&found, Parcel::Files(paths, options), wait).await?)
     }
 
-    /// Where these paths lead, and the fence that what is there has to pass. Where nothing says which folder the agent works in the person is
-    /// asked, until `until`.
-    async fn leaving(&self, paths: &[PathBuf], cwd: Option<&str>, until: Instant) -> Result<(Vec<PathBuf>, Fence), Stop> {
+    /// Where these paths lead, and the fence that what is there has to pass. Where nothing says
+    /// which folder the agent works in the person is asked, until `until`.
+    async fn leaving(
+        &self,
+        paths: &[PathBuf],
+        cwd: Option<&str>,
+        until: Instant,
+    ) -> Result<(Vec<PathBuf>, Fence), Stop> {
         let workspace = &self.sessions.workspace;
         let fence = self.sessions.fence()?.working_in(&workspace.folders(&self.client).await?);
         let start = begun_at(fence.first_folder(), cwd);
-        let paths = paths.iter().map(|path| led_from(start.as_deref(), path)).collect::<Result<Vec<PathBuf>, Failure>>()?;
+        let paths = paths
+            .iter()
+            .map(|path| led_from(start.as_deref(), path))
+            .collect::<Result<Vec<PathBuf>, Failure>>()?;
         let fence = match paths.first() {
             // What is kept in wherever it lies is asked of nobody.
-            Some(first) if fence.is_closed() && !fence.clone().working_in(&["/".into()]).keeps_in(first) => {
+            Some(first)
+                if fence.is_closed()
+                    && !fence.clone().working_in(&["/".into()]).keeps_in(first) =>
+            {
                 fence.working_in(&[workspace.ask(&self.client, first, until).await?])
             }
             _ => fence,
@@ -166,8 +216,15 @@ impl Call<'_> {
             (Some(file), None) => SecretSource::File(file.into()),
             (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
             // Not repeated: it may be the value itself.
-            (None, Some(_)) => return Err(usage("variable is no name of an environment variable".into()).into()),
-            _ => return Err(usage("a secret comes from one place, its file or its variable".into()).into()),
+            (None, Some(_)) => {
+                return Err(usage("variable is no name of an environment variable".into()).into());
+            }
+            _ => {
+                return Err(usage(
+                    "a secret comes from one place, its file or its variable".into(),
+                )
+                .into());
+            }
         };
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         let (source, fence) = match source {
@@ -184,32 +241,54 @@ impl Call<'_> {
     }
 
     /// Sends one thing and waits for what becomes of it.
-    async fn deliver(mut self, found: &Found, parcel: Parcel, wait: Duration) -> Result<Sent, Failure> {
+    async fn deliver(
+        mut self,
+        found: &Found,
+        parcel: Parcel,
+        wait: Duration,
+    ) -> Result<Sent, Failure> {
         let (sent, events) = self.hand_over(found, parcel, wait).await;
         match sent {
-            Ok(()) => Ok(Sent { state: Fate::Delivered, events, next: None, call: Calling::default() }),
-            Err(failure) if failure.exit() == Exit::Unfinished => {
-                Ok(Sent { state: Fate::Pending, events, next: Some(LISTEN), call: Some(&found.listen()).into() })
+            Ok(()) => {
+                Ok(Sent { state: Fate::Delivered, events, next: None, call: Calling::default() })
             }
+            Err(failure) if failure.exit() == Exit::Unfinished => Ok(Sent {
+                state: Fate::Pending,
+                events,
+                next: Some(LISTEN),
+                call: Some(&found.listen()).into(),
+            }),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn hand_over(&mut self, found: &Found, parcel: Parcel, wait: Duration) -> (Result<(), Failure>, Vec<Line>) {
+    async fn hand_over(
+        &mut self,
+        found: &Found,
+        parcel: Parcel,
+        wait: Duration,
+    ) -> (Result<(), Failure>, Vec<Line>) {
         let heard: Mutex<Vec<Line>> = Mutex::default();
         let listen = |told: Told<'_>| {
             let line = match told {
                 Told::Line(line) => Line::read(line),
-                Told::Event(Event::Pending { id, what, size, .. }) => {
-                    made(&Event::Pending { id: *id, what: what.clone(), size: *size, next: LISTEN.into() })
-                }
+                Told::Event(Event::Pending { id, what, size, .. }) => made(&Event::Pending {
+                    id: *id,
+                    what: what.clone(),
+                    size: *size,
+                    next: LISTEN.into(),
+                }),
                 Told::Event(event) => made(event),
             };
             lock(&heard).extend(line);
         };
         let sending = found.send(vec![parcel], Some(wait), listen);
-        let is_ours = |id: u32| lock(&heard).iter().any(|line| line.number("id") == Some(id.into()));
-        let sent = self.progress.beside(found.here(), sending, |moved| moved.way == Way::Out && is_ours(moved.id.0)).await;
+        let is_ours =
+            |id: u32| lock(&heard).iter().any(|line| line.number("id") == Some(id.into()));
+        let sent = self
+            .progress
+            .beside(found.here(), sending, |moved| moved.way == Way::Out && is_ours(moved.id.0))
+            .await;
         let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         for line in heard.iter().filter(|line| line.is("delivered")) {
             self.arrived(line).await;
@@ -219,21 +298,28 @@ impl Call<'_> {
 
     /// All bytes of something have arrived.
     async fn arrived(&mut self, line: &Line) {
-        if let (Some(Ok(id)), Some(size)) = (line.number("id").map(u32::try_from), line.number("size")) {
+        if let (Some(Ok(id)), Some(size)) =
+            (line.number("id").map(u32::try_from), line.number("size"))
+        {
             self.progress.tell(id, size, Some(size)).await;
         }
     }
 
     async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Stop> {
         let (wait, bytes) = (wait(arguments.wait_s, 0)?, arguments.bytes());
-        let found = self.sessions.find(arguments.channel.as_deref(), arguments.role.map(Into::into)).await?;
+        let found = self
+            .sessions
+            .find(arguments.channel.as_deref(), arguments.role.map(Into::into))
+            .await?;
         if arguments.takes_a_secret() {
             let folders = self.sessions.workspace.folders(&self.client).await?;
-            let file = arguments.secret_to(&self.sessions.landings(&folders, arguments.cwd.as_deref())?)?;
+            let file = arguments
+                .secret_to(&self.sessions.landings(&folders, arguments.cwd.as_deref())?)?;
             return Ok(self.collect(&found, file, wait).await?);
         }
         let lines = lines(&found, arguments.after, wait, bytes);
-        let (events, more) = self.progress.beside(found.here(), lines, |moved| moved.way == Way::In).await?;
+        let (events, more) =
+            self.progress.beside(found.here(), lines, |moved| moved.way == Way::In).await?;
         for line in events.iter().filter(|line| line.is("file")) {
             self.arrived(line).await;
         }
@@ -241,38 +327,67 @@ impl Call<'_> {
     }
 
     /// Takes the oldest secret that the channel holds.
-    async fn collect(&self, found: &Found, file: SecretFile, wait: Duration) -> Result<Received, Failure> {
+    async fn collect(
+        &self,
+        found: &Found,
+        file: SecretFile,
+        wait: Duration,
+    ) -> Result<Received, Failure> {
         let mut stored = true;
         let store = async |name: Option<PeerText>, secret| {
-            let done = blocking(move || file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)).await;
+            let done = blocking(move || {
+                file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)
+            })
+            .await;
             stored = done.is_ok();
             done
         };
         let line = found.collect(wait, store).await;
-        let line = line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
+        let line =
+            line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
         // It is numbered like the others, and comes with them too.
         let events = Line::read(&line).into_iter().collect();
-        Ok(Received { events, more: false, last_seq: None, ended: None, next: None, call: Calling::default() })
+        Ok(Received {
+            events,
+            more: false,
+            last_seq: None,
+            ended: None,
+            next: None,
+            call: Calling::default(),
+        })
     }
 
     /// The answer to who has received these.
     fn received(&self, found: &Found, events: Vec<Line>, more: bool) -> Received {
-        let over = found.here().filter(|control| control.unreceived() == 0 && control.end().is_some());
+        let over =
+            found.here().filter(|control| control.unreceived() == 0 && control.end().is_some());
         if let Some(control) = over {
             self.sessions.forget(control);
         }
         let ended = over.and(ended(found)).map(Into::into);
         let next = match (&ended, more, events.is_empty()) {
-            (Some(_), ..) => Some("the channel is over; call open for a new code if there is more to say"),
+            (Some(_), ..) => {
+                Some("the channel is over; call open for a new code if there is more to say")
+            }
             (None, true, _) => Some("call receive again for the rest"),
             (None, false, true) => Some(LISTEN),
             (None, false, false) => None,
         };
         let listen = (ended.is_none() && next.is_some()).then(|| found.listen());
-        Received { last_seq: events.iter().filter_map(Line::seq).max(), events, more, ended, next, call: listen.as_ref().into() }
+        Received {
+            last_seq: events.iter().filter_map(Line::seq).max(),
+            events,
+            more,
+            ended,
+            next,
+            call: listen.as_ref().into(),
+        }
     }
 
-    async fn ask(self, arguments::Ask { text, channel, role, wait_s }: arguments::Ask) -> Result<Answered, Failure> {
+    async fn ask(
+        self,
+        arguments::Ask { text, channel, role, wait_s }: arguments::Ask,
+    ) -> Result<Answered, Failure> {
         let wait = wait(wait_s, LONGEST_WAIT)?;
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         let mut reply = None;
@@ -290,18 +405,27 @@ impl Call<'_> {
         }
     }
 
-    async fn status(self, arguments::Status { channel, role }: arguments::Status) -> Result<Listed, Failure> {
+    async fn status(
+        self,
+        arguments::Status { channel, role }: arguments::Status,
+    ) -> Result<Listed, Failure> {
         let found = self.sessions.list(channel.as_deref(), role.map(Into::into)).await?;
         if found.is_empty() && channel.is_some() {
             return Err(self.sessions.not_open().await);
         }
-        let sessions: Vec<Line> = found.into_iter().filter_map(|found| made(&Event::Session(found.about))).collect();
-        let next =
-            sessions.is_empty().then_some("nothing is open; call open for a code to hand over, or connect with the code of the other side");
+        let sessions: Vec<Line> =
+            found.into_iter().filter_map(|found| made(&Event::Session(found.about))).collect();
+        let next = sessions.is_empty().then_some(
+            "nothing is open; call open for a code to hand over, or \
+                                          connect with the code of the other side",
+        );
         Ok(Listed { sessions, next })
     }
 
-    async fn close(self, arguments::Close { channel, role, now }: arguments::Close) -> Result<Closed, Failure> {
+    async fn close(
+        self,
+        arguments::Close { channel, role, now }: arguments::Close,
+    ) -> Result<Closed, Failure> {
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         // What nobody has received goes with the channel, so it is returned here.
         let mut last = Vec::new();
@@ -311,7 +435,9 @@ impl Call<'_> {
         });
         closed.await?;
         let (events, more) = match found.here() {
-            Some(_) => lines(&found, None, Duration::ZERO, arguments::Receive::default().bytes()).await?,
+            Some(_) => {
+                lines(&found, None, Duration::ZERO, arguments::Receive::default().bytes()).await?
+            }
             None => (last, false),
         };
         Ok(Closed { received: self.received(&found, events, more) })
@@ -321,16 +447,26 @@ impl Call<'_> {
         let setup = self.sessions.setup().await?;
         let (ok, checks) = blocking(move || {
             let mut checks = Vec::new();
-            let examined = doctor::examine(setup, |check| checks.extend(made(&Event::Check(check))));
+            let examined =
+                doctor::examine(setup, |check| checks.extend(made(&Event::Check(check))));
             Ok((examined.is_ok(), checks))
         })
         .await?;
-        Ok(Checked { ok, checks, next: (!ok).then_some("each check that is not ok has a next of its own") })
+        Ok(Checked {
+            ok,
+            checks,
+            next: (!ok).then_some("each check that is not ok has a next of its own"),
+        })
     }
 }
 
 /// Receives lines: those after a number, or those that nobody has received. Whether there is more.
-async fn lines(found: &Found, after: Option<u64>, wait: Duration, bytes: usize) -> Result<(Vec<Line>, bool), Failure> {
+async fn lines(
+    found: &Found,
+    after: Option<u64>,
+    wait: Duration,
+    bytes: usize,
+) -> Result<(Vec<Line>, bool), Failure> {
     let mut lines = Vec::new();
     let received = found.receive(after, wait, bytes, |line| {
         lines.extend(Line::read(line));
@@ -351,7 +487,9 @@ fn made(event: &Event) -> Option<Line> {
 
 /// What a tool returns.
 fn said(result: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(result).map_err(|error| Failure::new(Kind::Failed, format!("the result cannot be written: {error}")))
+    serde_json::to_value(result).map_err(|error| {
+        Failure::new(Kind::Failed, format!("the result cannot be written: {error}"))
+    })
 }
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {

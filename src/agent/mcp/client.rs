@@ -1,10 +1,12 @@
-//! The client of a call, and what it is asked, in both lifecycles of the protocol. In that with `initialize` a question is a request of
-//! this server's. In the other it is the result of the call, which the client then calls again, with the answers.
+//! The client of a call, and what it is asked, in both lifecycles of the protocol. In that with
+//! `initialize` a question is a request of this server's. In the other it is the result of the
+//! call, which the client then calls again, with the answers.
 
 use crate::failure::Failure;
 use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitationSchema, InputRequest, InputRequests,
-    InputResponses, JsonObject, ProtocolVersion, RequestNoParam, ServerRequest,
+    CallToolRequestParams, ClientCapabilities, ElicitRequest, ElicitRequestParams,
+    ElicitationSchema, InputRequest, InputRequests, InputResponses, JsonObject, ProtocolVersion,
+    RequestNoParam, ServerRequest,
 };
 use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
@@ -14,8 +16,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// The capability by which a server says to Codex that it wants to know where calls come from, and the field of their `_meta` in which it
-/// is then said (seen with Codex 0.171.0).
+/// The capability by which a server says to Codex that it wants to know where calls come from, and
+/// the field of their `_meta` in which it is then said (seen with Codex 0.171.0).
 pub(super) const SANDBOX: &str = "codex/sandbox-state-meta";
 /// The names of our questions among the answers that come with a call.
 const ROOTS: &str = "roots";
@@ -51,8 +53,14 @@ impl Client {
         Self {
             peer: context.peer.clone(),
             capabilities: context.client_capabilities().unwrap_or_default(),
-            repeats: context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28),
-            sandbox: context.meta.get(SANDBOX).and_then(|state| state.get("sandboxCwd")?.as_str()).and_then(path),
+            repeats: context
+                .protocol_version()
+                .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28),
+            sandbox: context
+                .meta
+                .get(SANDBOX)
+                .and_then(|state| state.get("sandboxCwd")?.as_str())
+                .and_then(path),
             answers: params.input_responses.clone().unwrap_or_default(),
         }
     }
@@ -74,9 +82,13 @@ impl Client {
         self.capabilities.roots.is_some()
     }
 
-    /// True if it can put a form before a person. One that says nothing about forms and addresses has forms.
+    /// True if it can put a form before a person. One that says nothing about forms and addresses
+    /// has forms.
     pub(super) fn has_forms(&self) -> bool {
-        self.capabilities.elicitation.as_ref().is_some_and(|asks| asks.form.is_some() || asks.url.is_none())
+        self.capabilities
+            .elicitation
+            .as_ref()
+            .is_some_and(|asks| asks.form.is_some() || asks.url.is_none())
     }
 
     /// The roots that come with a repeated call.
@@ -84,7 +96,11 @@ impl Client {
     /// # Errors
     /// That it has to be repeated.
     pub(super) fn roots(&self) -> Result<Vec<PathBuf>, Stop> {
-        let asks = || Stop::Asks([(ROOTS.to_owned(), InputRequest::ListRoots(RequestNoParam::default()))].into());
+        let asks = || {
+            Stop::Asks(
+                [(ROOTS.to_owned(), InputRequest::ListRoots(RequestNoParam::default()))].into(),
+            )
+        };
         self.answers.get(ROOTS).map(paths).ok_or_else(asks)
     }
 
@@ -96,8 +112,14 @@ impl Client {
 
 /// Asks the client for its roots.
 pub(super) async fn roots_of(peer: &Peer<RoleServer>) -> Vec<PathBuf> {
-    let answer = peer.send_request(ServerRequest::ListRootsRequest(RequestNoParam::default())).await;
-    answer.ok().and_then(|roots| serde_json::to_value(roots).ok()).as_ref().map(paths).unwrap_or_default()
+    let answer =
+        peer.send_request(ServerRequest::ListRootsRequest(RequestNoParam::default())).await;
+    answer
+        .ok()
+        .and_then(|roots| serde_json::to_value(roots).ok())
+        .as_ref()
+        .map(paths)
+        .unwrap_or_default()
 }
 
 /// A question that a person answers with yes or no.
@@ -111,13 +133,21 @@ impl Form {
             "required": [ALLOW],
         });
         let requested_schema: ElicitationSchema = serde_json::from_value(schema).ok()?;
-        Some(Self(ElicitRequest::new(ElicitRequestParams::FormElicitationParams { meta: None, message, requested_schema })))
+        Some(Self(ElicitRequest::new(ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message,
+            requested_schema,
+        })))
     }
 
-    /// Puts it and waits for the answer, however long that takes. A client that cannot put it has said no.
+    /// Puts it and waits for the answer, however long that takes. A client that cannot put it has
+    /// said no.
     pub(super) async fn put(self, peer: &Peer<RoleServer>) -> bool {
         let answer = peer.send_request(ServerRequest::ElicitRequest(self.0)).await;
-        answer.ok().and_then(|answer| serde_json::to_value(answer).ok()).is_some_and(|answer| is_yes(&answer))
+        answer
+            .ok()
+            .and_then(|answer| serde_json::to_value(answer).ok())
+            .is_some_and(|answer| is_yes(&answer))
     }
 
     /// The result of a call that has to be repeated with the answer.
@@ -140,9 +170,12 @@ fn path(uri: &str) -> Option<PathBuf> {
     if uri.starts_with('/') {
         return Some(uri.into());
     }
-    let rest = uri.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).and(uri.get(5..))?;
+    let rest =
+        uri.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("file:")).and(uri.get(5..))?;
     let path = match rest.strip_prefix("//") {
-        Some(rest) => rest.strip_prefix("localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest),
+        Some(rest) => {
+            rest.strip_prefix("localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest)
+        }
         None => rest,
     };
     let path = path.split(['?', '#']).next().filter(|path| path.starts_with('/'))?;
@@ -151,7 +184,8 @@ fn path(uri: &str) -> Option<PathBuf> {
     bytes.extend(pieces.next()?.bytes());
     for piece in pieces {
         let (digits, rest) = piece.split_at_checked(2)?;
-        let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        let digits =
+            Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
         bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| *byte != 0)?);
         bytes.extend(rest.bytes());
     }
@@ -191,7 +225,11 @@ mod tests {
             ("a/b", None),
             ("", None),
         ] {
-            assert_eq!(path(uri).as_ref().map(|path| path.as_os_str().as_bytes()), expected, "{uri}");
+            assert_eq!(
+                path(uri).as_ref().map(|path| path.as_os_str().as_bytes()),
+                expected,
+                "{uri}"
+            );
         }
     }
 

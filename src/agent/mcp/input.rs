@@ -1,5 +1,6 @@
-//! Standard input: a message of JSON-RPC a line, and the moment of its end, which rmcp says only after the calls under way, some of which
-//! wait for a channel. rmcp's own reader says nothing to what is no message, and its client waits for an answer.
+//! Standard input: a message of JSON-RPC a line, and the moment of its end, which rmcp says only
+//! after the calls under way, some of which wait for a channel. rmcp's own reader says nothing to
+//! what is no message, and its client waits for an answer.
 
 use rmcp::RoleServer;
 use rmcp::model::{JsonRpcError, JsonRpcMessage};
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::watch;
 
-/// Longest line, in bytes: far more than any message that a tool here could use, and a bound for a client that never ends one.
+/// Longest line, in bytes: far more than any message that a tool here could use, and a bound for a
+/// client that never ends one.
 const LONGEST: usize = 16 << 20;
 
 /// A message, or the answer to what is none.
@@ -60,7 +62,11 @@ impl<R: AsyncBufRead + Unpin> Input<R> {
             }
             if !fits {
                 self.line = Vec::new();
-                return Some(Err(error(INVALID, format!("a line is longer than {LONGEST} bytes"), Value::Null)));
+                return Some(Err(error(
+                    INVALID,
+                    format!("a line is longer than {LONGEST} bytes"),
+                    Value::Null,
+                )));
             }
             if end.is_some()
                 && let Some(line) = judged(&std::mem::take(&mut self.line))
@@ -88,7 +94,9 @@ fn judged(line: &[u8]) -> Option<Line> {
     if line.is_empty() {
         return None;
     }
-    let Ok(text) = std::str::from_utf8(line) else { return Some(Err(error(NO_JSON, "a line is not UTF-8".into(), Value::Null))) };
+    let Ok(text) = std::str::from_utf8(line) else {
+        return Some(Err(error(NO_JSON, "a line is not UTF-8".into(), Value::Null)));
+    };
     match serde_json::from_str(text) {
         // It answers nothing that was asked.
         Ok(JsonRpcMessage::Error(JsonRpcError { id: None, .. })) => return None,
@@ -97,15 +105,25 @@ fn judged(line: &[u8]) -> Option<Line> {
     }
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
-        Err(why) => return Some(Err(error(NO_JSON, format!("a line is not JSON: {why}"), Value::Null))),
+        Err(why) => {
+            return Some(Err(error(NO_JSON, format!("a line is not JSON: {why}"), Value::Null)));
+        }
     };
     let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
-    let (asks, answers) = (value.get("method").is_some_and(Value::is_string), value.get("result").or(value.get("error")).is_some());
-    // Notifications of other protocols; and answers, or two programs could go on telling each other of errors for ever.
+    let (asks, answers) = (
+        value.get("method").is_some_and(Value::is_string),
+        value.get("result").or(value.get("error")).is_some(),
+    );
+    // Notifications of other protocols; and answers, or two programs could go on telling each other
+    // of errors for ever.
     if asks && value.get("id").is_none() || answers && !asks {
         return None;
     }
-    Some(Err(error(INVALID, "this is JSON, but no message of JSON-RPC 2.0".into(), id.unwrap_or_default())))
+    Some(Err(error(
+        INVALID,
+        "this is JSON, but no message of JSON-RPC 2.0".into(),
+        id.unwrap_or_default(),
+    )))
 }
 
 fn error(code: i32, message: String, id: Value) -> Value {
@@ -126,7 +144,9 @@ mod tests {
             let (mut input, _ended) = Input::new(BufReader::new(bytes));
             let mut all = Vec::new();
             while let Some(line) = input.next().await {
-                all.push(line.map(drop).map_err(|error| (error["error"]["code"].as_i64().unwrap(), error["id"].clone())));
+                all.push(line.map(drop).map_err(|error| {
+                    (error["error"]["code"].as_i64().unwrap(), error["id"].clone())
+                }));
             }
             all
         })
@@ -139,7 +159,10 @@ mod tests {
             (&b"garbage"[..], Some(Err((-32_700, null.clone())))),
             (b"{", Some(Err((-32_700, null.clone())))),
             (b"\xff\xfe", Some(Err((-32_700, null.clone())))),
-            (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xc3\"}", Some(Err((-32_700, null.clone())))),
+            (
+                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xc3\"}",
+                Some(Err((-32_700, null.clone()))),
+            ),
             (&[b'['; 5_000], Some(Err((-32_700, null.clone())))),
             (b"[]", Some(Err((-32_600, null.clone())))),
             (b"7", Some(Err((-32_600, null.clone())))),
@@ -151,12 +174,20 @@ mod tests {
             (b"", None),
             (b" \r", None),
             (b"{\"method\":\"$/cancelRequest\"}", None),
-            (b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}", None),
+            (
+                b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}",
+                None,
+            ),
             (ping.as_bytes(), Some(Ok(()))),
             (format!("\u{feff}{ping}\r").as_bytes(), Some(Ok(()))),
         ] {
             let expected: Vec<_> = answer.into_iter().chain([Ok(())]).collect();
-            assert_eq!(said(&[line, b"\n", ping.as_bytes(), b"\n"].concat()), expected, "{}", String::from_utf8_lossy(line));
+            assert_eq!(
+                said(&[line, b"\n", ping.as_bytes(), b"\n"].concat()),
+                expected,
+                "{}",
+                String::from_utf8_lossy(line)
+            );
         }
         assert_eq!(said(ping.as_bytes()), [], "a line has an end");
     }
@@ -166,7 +197,10 @@ mod tests {
         let ping = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
         let long = vec![b'x'; 2 * LONGEST];
         assert_eq!(said(&long), [Err((-32_600, Value::Null))]);
-        assert_eq!(said(&[&long, &b"\n"[..], ping].concat()), [Err((-32_600, Value::Null)), Ok(())]);
+        assert_eq!(
+            said(&[&long, &b"\n"[..], ping].concat()),
+            [Err((-32_600, Value::Null)), Ok(())]
+        );
     }
 
     #[tokio::test]
@@ -187,7 +221,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_lines_are_survived(bytes: Vec<u8>, near in "(\\{(\"(id|method|jsonrpc|error)\":(1|\"2.0\"|null|\\{\\}),?){0,3}\\}\n){0,3}") {
+        fn any_lines_are_survived(
+            bytes: Vec<u8>,
+            near in "(\\{(\"(id|method|jsonrpc|error)\":(1|\"2.0\"|null|\\{\\}),?){0,3}\\}\n){0,3}",
+        ) {
             let _ = (said(&bytes), said(near.as_bytes()));
         }
     }

@@ -1,4 +1,5 @@
-//! Where secrets go that an agent takes: the private folder of the server, or what was allowed when it was started.
+//! Where secrets go that an agent takes: the private folder of the server, or what was allowed when
+//! it was started.
 
 use super::Secrets;
 use super::workspace::begun_at;
@@ -9,7 +10,8 @@ use crate::session::plan::private_base;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// The private folder of a server, made when the first secret is to go there and removed if none has.
+/// The private folder of a server, made when the first secret is to go there and removed if none
+/// has.
 #[derive(Default)]
 pub(super) struct Private(Mutex<Option<Inbox>>);
 
@@ -42,19 +44,28 @@ pub(super) struct Landings<'a> {
 }
 
 impl<'a> Landings<'a> {
-    /// Those of a call that chooses `cwd`, of an agent that works in `folders`. That an agent works there lets nothing be written there.
-    pub(super) fn new(secrets: Secrets, private: &'a Private, folders: &[PathBuf], cwd: Option<&str>) -> Self {
+    /// Those of a call that chooses `cwd`, of an agent that works in `folders`. That an agent works
+    /// there lets nothing be written there.
+    pub(super) fn new(
+        secrets: Secrets,
+        private: &'a Private,
+        folders: &[PathBuf],
+        cwd: Option<&str>,
+    ) -> Self {
         let fence = secrets.fence.working_in(folders);
         let start = begun_at(fence.first_folder(), cwd);
         Self { secrets: Secrets { fence, ..secrets }, private, start, chosen: cwd.is_some() }
     }
 
-    /// The place of a file that an agent names: where it says if that is allowed, else, if it is a name alone, in the private folder.
+    /// The place of a file that an agent names: where it says if that is allowed, else, if it is a
+    /// name alone, in the private folder.
     pub(super) fn spot(&self, path: &Path) -> Result<Spot, Failure> {
         let alone = matches!(path.components().collect::<Vec<_>>().as_slice(), [Component::Normal(name)] if *name == path.as_os_str());
         let whole = self.start.as_deref().map_or_else(|| path.to_owned(), |start| start.join(path));
         match self.secrets.fence.landing(&whole) {
-            Err(failure) if failure.kind == Kind::Fenced && alone && !self.chosen => self.private.inbox()?.spot(path),
+            Err(failure) if failure.kind == Kind::Fenced && alone && !self.chosen => {
+                self.private.inbox()?.spot(path)
+            }
             landed => landed,
         }
     }

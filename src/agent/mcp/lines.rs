@@ -30,13 +30,17 @@ where
 {
     type Error = io::Error;
 
-    fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
+    fn send(
+        &mut self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         self.output.clone().send(message)
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            // rmcp gives up a wait whenever it has something else to do: what is half written is written on in a task of its own.
+            // rmcp gives up a wait whenever it has something else to do: what is half written is
+            // written on in a task of its own.
             if let Some(answering) = &mut self.answering {
                 let written = answering.await;
                 self.answering = None;

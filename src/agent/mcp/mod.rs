@@ -1,8 +1,10 @@
-//! The MCP server: an agent's channels without a shell, held in this process, so that they work where nothing may run in the background
-//! and where Unix sockets are refused. Its protocol is rmcp's; standard output carries that and nothing else.
+//! The MCP server: an agent's channels without a shell, held in this process, so that they work
+//! where nothing may run in the background and where Unix sockets are refused. Its protocol is
+//! rmcp's; standard output carries that and nothing else.
 //!
-//! What a tool does is what the command of its name does: the same purpose, the same control protocol, over a stream inside the process
-//! where the channel is one of its own. Its results are the lines of EVENTS.md.
+//! What a tool does is what the command of its name does: the same purpose, the same control
+//! protocol, over a stream inside the process where the channel is one of its own. Its results are
+//! the lines of EVENTS.md.
 
 mod arguments;
 mod calls;
@@ -32,8 +34,8 @@ use lines::Lines;
 use pinhole_protocol::code::CodeAddress;
 use progress::Progress;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, InputRequiredResult, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    InputRequiredResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext, ServerInitializeError};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
@@ -43,9 +45,11 @@ use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::time::timeout;
 
-/// The longest that a call waits, in seconds: clients give up after 60 (Codex, `tool_timeout_sec`), and an agent's call has 50 (DESIGN 4).
+/// The longest that a call waits, in seconds: clients give up after 60 (Codex, `tool_timeout_sec`),
+/// and an agent's call has 50 (DESIGN 4).
 const LONGEST_WAIT: u64 = 45;
-/// How long answers may take to be read once the client has said all that it will. A client that reads nothing holds no server.
+/// How long answers may take to be read once the client has said all that it will. A client that
+/// reads nothing holds no server.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What whoever set the server up has decided.
@@ -56,7 +60,8 @@ pub trait Terms: Send + Sync + 'static {
     /// If it wants what cannot be.
     fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure>;
 
-    /// What may be sent. There is always a fence: who asks for a file may be the other side, through what the agent reads.
+    /// What may be sent. There is always a fence: who asks for a file may be the other side,
+    /// through what the agent reads.
     ///
     /// # Errors
     /// If something that is allowed is not there.
@@ -65,7 +70,8 @@ pub trait Terms: Send + Sync + 'static {
     /// True if the working directory is what the fence is around, whatever the client says.
     fn works_here(&self) -> bool;
 
-    /// True if the agent may see sessions of other processes of this user. It hears no code of theirs.
+    /// True if the agent may see sessions of other processes of this user. It hears no code of
+    /// theirs.
     fn sees_all_sessions(&self) -> bool;
 
     /// The places and variables that received secrets may go to.
@@ -112,7 +118,8 @@ pub struct Wish {
     pub relay: Option<String>,
 }
 
-/// Serves one client on standard input and output until one of them ends. What was lost by closing its channels, a sentence each.
+/// Serves one client on standard input and output until one of them ends. What was lost by closing
+/// its channels, a sentence each.
 ///
 /// # Errors
 /// If the client does not begin as the protocol says, or by a signal.
@@ -123,12 +130,19 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
     let server = Server { sessions: Arc::clone(&sessions) };
     let serving = async {
         match server.serve(Lines::new(input, tokio::io::stdout())).await {
-            // What it ends with is the end of its input, or of its output, for whose reader nothing can be done.
+            // What it ends with is the end of its input, or of its output, for whose reader nothing
+            // can be done.
             Ok(running) => drop(running.waiting().await),
-            Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::TransportError { .. }) => {}
+            Err(
+                ServerInitializeError::ConnectionClosed(_)
+                | ServerInitializeError::TransportError { .. },
+            ) => {}
             Err(_) => {
-                return Err(Failure::new(Kind::Usage, "the client did not begin with `initialize` or a request of its own version")
-                    .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "the client did not begin with `initialize` or a request of its own version",
+                )
+                .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
             }
         }
         Ok(())
@@ -169,9 +183,15 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let implementation = Implementation::new("pinhole", env!("CARGO_PKG_VERSION")).with_title("pinhole");
-        let capabilities = ServerCapabilities::builder().enable_experimental_with(client::wanted()).enable_tools().build();
-        ServerConfig::new(capabilities).with_server_info(implementation).with_instructions(tools::INSTRUCTIONS)
+        let implementation =
+            Implementation::new("pinhole", env!("CARGO_PKG_VERSION")).with_title("pinhole");
+        let capabilities = ServerCapabilities::builder()
+            .enable_experimental_with(client::wanted())
+            .enable_tools()
+            .build();
+        ServerConfig::new(capabilities)
+            .with_server_info(implementation)
+            .with_instructions(tools::INSTRUCTIONS)
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -182,11 +202,19 @@ impl ServerHandler for Server {
         self.learn(context);
     }
 
-    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(tools::all()))
     }
 
-    async fn call_tool(&self, params: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(
+        &self,
+        params: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let client = Client::of(&context, &params);
         let CallToolRequestParams { name, arguments, .. } = params;
         let progress = Progress::new(context.peer.clone(), context.meta.get_progress_token());
@@ -198,7 +226,10 @@ impl ServerHandler for Server {
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
         let Some(done) = done else {
-            return Err(ErrorData::invalid_params(format!("there is no tool {name:?}; tools/list names them"), None));
+            return Err(ErrorData::invalid_params(
+                format!("there is no tool {name:?}; tools/list names them"),
+                None,
+            ));
         };
         Ok(match done {
             Ok(value) => {
@@ -207,9 +238,14 @@ impl ServerHandler for Server {
                 result.content = vec![ContentBlock::text(results::ascii(&value))];
                 result
             }
-            Err(Stop::Asks(questions)) => return Ok(InputRequiredResult::from_input_requests(questions).into()),
-            // Without structured content, which clients hold against the schema of what a tool returns when it works.
-            Err(Stop::Failed(failure)) => CallToolResult::error(vec![ContentBlock::text(results::ascii(&results::refusal(&failure)))]),
+            Err(Stop::Asks(questions)) => {
+                return Ok(InputRequiredResult::from_input_requests(questions).into());
+            }
+            // Without structured content, which clients hold against the schema of what a tool
+            // returns when it works.
+            Err(Stop::Failed(failure)) => CallToolResult::error(vec![ContentBlock::text(
+                results::ascii(&results::refusal(&failure)),
+            )]),
         }
         .into())
     }

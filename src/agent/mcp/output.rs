@@ -1,5 +1,6 @@
-//! Standard output in ASCII: what is not is in a string of JSON, where it can be spelt. Some clients take U+2028 for the end of a line
-//! (readline of Node), and terminals and logs act on more.
+//! Standard output in ASCII: what is not is in a string of JSON, where it can be spelt. Some
+//! clients take U+2028 for the end of a line (readline of Node), and terminals and logs act on
+//! more.
 
 use crate::report::escape::Ascii;
 use serde::Serialize;
@@ -52,20 +53,27 @@ mod tests {
         fn it_says_the_same_in_ascii(text: String, taken in 1usize..40) {
             let message = json!({ "text": text });
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let said = runtime.block_on(async {
-                let (ours, mut theirs) = duplex(taken);
-                let output = Output::new(ours);
-                let writing = async move {
-                    let (first, second) = tokio::join!(output.clone().send(&message), output.send(&message));
-                    first.and(second)
-                };
-                let mut said = String::new();
-                let (written, read) = tokio::join!(writing, theirs.read_to_string(&mut said));
-                written.and(read).map(|_| said)
-            }).unwrap();
+            let said = runtime
+                .block_on(async {
+                    let (ours, mut theirs) = duplex(taken);
+                    let output = Output::new(ours);
+                    let writing = async move {
+                        let (first, second) =
+                            tokio::join!(output.clone().send(&message), output.send(&message));
+                        first.and(second)
+                    };
+                    let mut said = String::new();
+                    let (written, read) = tokio::join!(writing, theirs.read_to_string(&mut said));
+                    written.and(read).map(|_| said)
+                })
+                .unwrap();
             let lines: Vec<&str> = said.lines().collect();
-            prop_assert!(lines.iter().all(|line| line.bytes().all(|byte| (0x20..0x7f).contains(&byte))), "{said}");
-            let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+            prop_assert!(
+                lines.iter().all(|line| line.bytes().all(|byte| (0x20..0x7f).contains(&byte))),
+                "{said}"
+            );
+            let read: Vec<Value> =
+                lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
             prop_assert_eq!(read, vec![json!({ "text": text }); 2]);
         }
     }

@@ -1,4 +1,5 @@
-//! Progress notifications for a call that asked for them: how many bytes of its transfers have arrived, which only grows.
+//! Progress notifications for a call that asked for them: how many bytes of its transfers have
+//! arrived, which only grows.
 
 use crate::control::{Control, Moved};
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
@@ -25,7 +26,8 @@ struct Gauge {
 }
 
 impl Gauge {
-    /// The bytes of all transfers that have arrived, and in all if that is known; nothing unless there are more than were told last.
+    /// The bytes of all transfers that have arrived, and in all if that is known; nothing unless
+    /// there are more than were told last.
     fn note(&mut self, id: u32, done: u64, total: Option<u64>) -> Option<(u64, Option<u64>)> {
         self.transfers.insert(id, (done, total));
         let sum = self.transfers.values().map(|(done, _)| *done).fold(0, u64::saturating_add);
@@ -52,13 +54,15 @@ impl Progress {
         // Doubles are what the protocol has; beyond 2^53 bytes they are near enough.
         #[allow(clippy::cast_precision_loss, reason = "as said above")]
         let (sum, all) = (sum as f64, all.map(|all| all as f64));
-        let mut said = ProgressNotificationParam::new(token.clone(), sum).with_message("bytes that have arrived");
+        let mut said = ProgressNotificationParam::new(token.clone(), sum)
+            .with_message("bytes that have arrived");
         said.total = all;
         // A client that has gone hears nothing.
         let _ = peer.notify_progress(said).await;
     }
 
-    /// Does something, and says meanwhile how far those transfers of this session come that belong to it.
+    /// Does something, and says meanwhile how far those transfers of this session come that belong
+    /// to it.
     pub(super) async fn beside<T>(
         &mut self,
         session: Option<&Control>,

@@ -1,5 +1,5 @@
-//! The sessions of this process: each on a thread and an event loop of its own, as if it were a process, so that none holds up another
-//! and nothing of it runs on when it has ended.
+//! The sessions of this process: each on a thread and an event loop of its own, as if it were a
+//! process, so that none holds up another and nothing of it runs on when it has ended.
 
 use super::client::Client;
 use super::landings::{Landings, Private};
@@ -26,19 +26,23 @@ use std::time::Duration;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// Sessions at a time, those counted that have ended and have something to receive. Each keeps up to 32 MiB of lines, so all of them 512.
+/// Sessions at a time, those counted that have ended and have something to receive. Each keeps up
+/// to 32 MiB of lines, so all of them 512.
 const MOST: usize = 16;
-/// How long the end of the server waits for channels to end in peace. Clients end it after some seconds (Python SDK: 2).
+/// How long the end of the server waits for channels to end in peace. Clients end it after some
+/// seconds (Python SDK: 2).
 const PEACE: Duration = Duration::from_secs(5);
 /// A session whose lines go into its journal and nowhere else.
-const SILENT: Settings = Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+const SILENT: Settings =
+    Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
 
 /// The sessions of this process, and how others are found.
 pub(super) struct Sessions {
     terms: Arc<dyn Terms>,
     /// The owner of its sessions.
     owner: Owner,
-    /// The visitor of other processes' sessions: those of the same agent, or all where that is allowed.
+    /// The visitor of other processes' sessions: those of the same agent, or all where that is
+    /// allowed.
     others: Visitor,
     /// Whether it is.
     all: bool,
@@ -63,10 +67,19 @@ impl Sessions {
         let (all, visitor) = (terms.sees_all_sessions(), Visitor::of(owner.clone()));
         let others = if all { visitor.seeing_all() } else { visitor };
         let workspace = Workspace::new(terms.works_here());
-        Self { terms, owner, others, all, own: Mutex::default(), private: Private::default(), workspace }
+        Self {
+            terms,
+            owner,
+            others,
+            all,
+            own: Mutex::default(),
+            private: Private::default(),
+            workspace,
+        }
     }
 
-    /// Starts a session. What other commands bring is fenced in for good by what is known now of where the agent works.
+    /// Starts a session. What other commands bring is fenced in for good by what is known now of
+    /// where the agent works.
     pub(super) async fn start(&self, wish: Wish, client: &Client) -> Result<Found, Failure> {
         let terms = Arc::clone(&self.terms);
         let (plan, meet) = blocking(move || terms.purpose(wish)).await?;
@@ -75,11 +88,15 @@ impl Sessions {
         let control = session::control(&plan, &meet, Reading::Within);
         self.enter(&control)?;
         let held = control.clone();
-        let thread = std::thread::Builder::new().name("session".into()).spawn(move || hold(plan, meet, &held));
+        let thread = std::thread::Builder::new()
+            .name("session".into())
+            .spawn(move || hold(plan, meet, &held));
         if let Err(error) = thread {
             self.forget(&control);
             let detail = format!("no thread can be started for a channel: {error}");
-            return Err(Failure::new(Kind::Internal, detail).next("raise this user's limit (ulimit -u)"));
+            return Err(
+                Failure::new(Kind::Internal, detail).next("raise this user's limit (ulimit -u)")
+            );
         }
         Ok(Found::within(control).await)
     }
@@ -91,8 +108,11 @@ impl Sessions {
         }
         if own.controls.len() >= MOST {
             // What has ended and was not received makes room, the oldest first.
-            let Some(ended) = own.controls.iter().position(|control| control.end().is_some()) else {
-                let detail = format!("{MOST} channels are open in this server, which is as many as it holds");
+            let Some(ended) = own.controls.iter().position(|control| control.end().is_some())
+            else {
+                let detail = format!(
+                    "{MOST} channels are open in this server, which is as many as it holds"
+                );
                 return Err(Failure::new(Kind::TooManyChannels, detail).next("close one"));
             };
             own.controls.remove(ended);
@@ -107,9 +127,14 @@ impl Sessions {
         self.own().controls.retain(|other| other.id() != control.id());
     }
 
-    /// The session that is meant: one of this process if there is one, and of those one that has not ended; else one of another process
-    /// that this agent began, or has named the whole code of, or any where those are seen.
-    pub(super) async fn find(&self, channel: Option<&str>, role: Option<Role>) -> Result<Found, Failure> {
+    /// The session that is meant: one of this process if there is one, and of those one that has
+    /// not ended; else one of another process that this agent began, or has named the whole code
+    /// of, or any where those are seen.
+    pub(super) async fn find(
+        &self,
+        channel: Option<&str>,
+        role: Option<Role>,
+    ) -> Result<Found, Failure> {
         let which = self.which(channel, role)?;
         let mut own = find_here(self.all(), &which).await;
         if own.iter().any(|found| ended(found).is_none()) {
@@ -131,19 +156,28 @@ impl Sessions {
         }
     }
 
-    /// Sessions of other processes. Where these cannot be found there are none, unless they are what the server was started for.
+    /// Sessions of other processes. Where these cannot be found there are none, unless they are
+    /// what the server was started for.
     async fn others(&self, which: &Which) -> Result<Vec<Found>, Failure> {
         match find(which, &self.others).await {
             Err(failure) if self.all => Err(failure),
             found => {
                 let own = self.own();
-                Ok(found.unwrap_or_default().into_iter().filter(|found| !own.began.contains(&found.about.session)).collect())
+                Ok(found
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|found| !own.began.contains(&found.about.session))
+                    .collect())
             }
         }
     }
 
     /// All sessions that are meant, of this process and others.
-    pub(super) async fn list(&self, channel: Option<&str>, role: Option<Role>) -> Result<Vec<Found>, Failure> {
+    pub(super) async fn list(
+        &self,
+        channel: Option<&str>,
+        role: Option<Role>,
+    ) -> Result<Vec<Found>, Failure> {
         let which = self.which(channel, role)?;
         let mut all = find_here(self.all(), &which).await;
         match self.others(&which).await {
@@ -161,10 +195,15 @@ impl Sessions {
         let Some(channel) = channel else { return Ok(which) };
         match shape(channel) {
             Shape::Number => {
-                let wrong = |error: pinhole_protocol::code::CodeError| Failure::new(Kind::CodeMalformed, error.explain());
-                which.code = Some(Zeroizing::new(Nameplate::parse(channel).map_err(wrong)?.to_string()));
+                let wrong = |error: pinhole_protocol::code::CodeError| {
+                    Failure::new(Kind::CodeMalformed, error.explain())
+                };
+                which.code =
+                    Some(Zeroizing::new(Nameplate::parse(channel).map_err(wrong)?.to_string()));
             }
-            Shape::Code | Shape::Link => which.code = Some(self.terms.address(channel)?.code.reveal()),
+            Shape::Code | Shape::Link => {
+                which.code = Some(self.terms.address(channel)?.code.reveal())
+            }
             Shape::Other => which.label = Some(channel.to_owned()),
         }
         Ok(which)
@@ -175,8 +214,13 @@ impl Sessions {
         self.terms.fence()
     }
 
-    /// Where a call that chooses `cwd`, of an agent that works in `folders`, may write received secrets.
-    pub(super) fn landings(&self, folders: &[PathBuf], cwd: Option<&str>) -> Result<Landings<'_>, Failure> {
+    /// Where a call that chooses `cwd`, of an agent that works in `folders`, may write received
+    /// secrets.
+    pub(super) fn landings(
+        &self,
+        folders: &[PathBuf],
+        cwd: Option<&str>,
+    ) -> Result<Landings<'_>, Failure> {
         Ok(Landings::new(self.terms.secrets()?, &self.private, folders, cwd))
     }
 
@@ -186,7 +230,8 @@ impl Sessions {
         blocking(move || terms.setup()).await
     }
 
-    /// Waits until all of them have ended that were told to, as by a signal, which they hear themselves.
+    /// Waits until all of them have ended that were told to, as by a signal, which they hear
+    /// themselves.
     pub(super) async fn gone(&self) {
         self.own().closing = true;
         let own = self.all();
@@ -199,11 +244,13 @@ impl Sessions {
         let _ = timeout(PEACE, gone).await;
     }
 
-    /// Closes all of them, in peace as far as that goes soon, and says what was lost by it, a sentence each.
+    /// Closes all of them, in peace as far as that goes soon, and says what was lost by it, a
+    /// sentence each.
     pub(super) async fn close(&self) -> Vec<String> {
         self.own().closing = true;
         let own = self.all();
-        let lost: Vec<(Control, u64)> = own.iter().map(|control| (control.clone(), control.unreceived())).collect();
+        let lost: Vec<(Control, u64)> =
+            own.iter().map(|control| (control.clone(), control.unreceived())).collect();
         for control in own.iter().filter(|control| control.end().is_none()) {
             // One that holds secrets refuses, and nobody will come for them.
             if control.close(Closing::Peace).await.is_err() {
@@ -236,7 +283,9 @@ pub(super) fn ended(found: &Found) -> Option<Outcome> {
 }
 
 /// Does what may wait for a disk.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the call ended unexpectedly")))
 }
@@ -268,8 +317,12 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
 
 /// What the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
-    let failed = control.end().and_then(|end| Some(end.failure.map_or(end.failed?.to_string(), |failure| failure.detail)));
+    let failed = control.end().and_then(|end| {
+        Some(end.failure.map_or(end.failed?.to_string(), |failure| failure.detail))
+    });
     let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));
     let what: Vec<String> = failed.into_iter().chain(unread).collect();
-    (!what.is_empty()).then(|| format!("the client has gone, so {} is closed: {}", control.name(), what.join("; ")))
+    (!what.is_empty()).then(|| {
+        format!("the client has gone, so {} is closed: {}", control.name(), what.join("; "))
+    })
 }

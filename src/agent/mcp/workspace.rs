@@ -1,6 +1,7 @@
 //! The folders that an agent works in: the fence is around them, and relative paths begin there.
 //!
-//! Each source is the word of the person or of the client, and never of the model. The first that names a folder wins (EVENTS.md, "MCP").
+//! Each source is the word of the person or of the client, and never of the model. The first that
+//! names a folder wins (EVENTS.md, "MCP").
 
 use super::arguments::usage;
 use super::client::{Client, Form, Stop, roots_of};
@@ -52,8 +53,11 @@ impl Workspace {
         let start = if held {
             here
         } else {
-            let named = std::env::var_os(VARIABLE).map(PathBuf::from).filter(|named| named.is_absolute());
-            named.and_then(|named| folder(&named)).or_else(|| here.filter(|here| Surroundings::here().is_project(here)))
+            let named =
+                std::env::var_os(VARIABLE).map(PathBuf::from).filter(|named| named.is_absolute());
+            named
+                .and_then(|named| folder(&named))
+                .or_else(|| here.filter(|here| Surroundings::here().is_project(here)))
         };
         Self { held, start, roots: watch::Sender::default(), question: Mutex::default() }
     }
@@ -79,11 +83,14 @@ impl Workspace {
         });
     }
 
-    /// The folders that the agent works in, real paths, of which the first is where relative paths begin; none if nothing says so.
+    /// The folders that the agent works in, real paths, of which the first is where relative paths
+    /// begin; none if nothing says so.
     pub(super) async fn folders(&self, client: &Client) -> Result<Vec<PathBuf>, Stop> {
         // A repeated call has only the answer to what it was asked last (Claude Code 2.1.332).
         if let (Some(asked), Some(said)) = (&*self.question(), client.answer()) {
-            asked.answer.send_if_modified(|answer| answer.is_none() && answer.replace(said).is_none());
+            asked
+                .answer
+                .send_if_modified(|answer| answer.is_none() && answer.replace(said).is_none());
         }
         let sandbox = client.sandbox().filter(|_| !self.held).and_then(|path| folder(path));
         let roots = if self.held || sandbox.is_some() || !client.has_roots() {
@@ -96,7 +103,12 @@ impl Workspace {
             }
             let mut roots = self.roots.subscribe();
             // Its sender is here.
-            roots.wait_for(|roots| roots.named.is_some()).await.ok().and_then(|roots| roots.named.clone()).unwrap_or_default()
+            roots
+                .wait_for(|roots| roots.named.is_some())
+                .await
+                .ok()
+                .and_then(|roots| roots.named.clone())
+                .unwrap_or_default()
         };
         Ok(self.first(sandbox, &roots))
     }
@@ -110,33 +122,55 @@ impl Workspace {
 
     fn first(&self, sandbox: Option<PathBuf>, roots: &[PathBuf]) -> Vec<PathBuf> {
         let roots: Vec<PathBuf> = roots.iter().filter_map(|path| folder(path)).collect();
-        let said = sandbox.map(|sandbox| vec![sandbox]).or(Some(roots).filter(|roots| !roots.is_empty()));
+        let said =
+            sandbox.map(|sandbox| vec![sandbox]).or(Some(roots).filter(|roots| !roots.is_empty()));
         let mut folders = said.unwrap_or_else(|| self.start.iter().cloned().collect());
         // The person's own word.
-        folders.extend(self.question().as_ref().filter(|asked| *asked.answer.borrow() == Some(true)).map(|asked| asked.folder.clone()));
+        folders.extend(
+            self.question()
+                .as_ref()
+                .filter(|asked| *asked.answer.borrow() == Some(true))
+                .map(|asked| asked.folder.clone()),
+        );
         folders
     }
 
-    /// Asks the person, once for as long as the server lives, whether files may leave the folder of what is at `path`, and waits until `until`
-    /// for the answer. An answer that comes later counts, too.
+    /// Asks the person, once for as long as the server lives, whether files may leave the folder of
+    /// what is at `path`, and waits until `until` for the answer. An answer that comes later
+    /// counts, too.
     ///
     /// # Errors
     /// `fenced`, unless it is yes.
-    pub(super) async fn ask(&self, client: &Client, path: &Path, until: Instant) -> Result<PathBuf, Stop> {
-        let place = path.canonicalize().ok().and_then(|real| Some((place(&real, &Surroundings::here())?, real)));
+    pub(super) async fn ask(
+        &self,
+        client: &Client,
+        path: &Path,
+        until: Instant,
+    ) -> Result<PathBuf, Stop> {
+        let place = path
+            .canonicalize()
+            .ok()
+            .and_then(|real| Some((place(&real, &Surroundings::here())?, real)));
         let mut answer = {
             let mut question = self.question();
             match (&*question, place) {
-                // A client that repeats its call may have lost the question; until it is answered it has not been asked.
+                // A client that repeats its call may have lost the question; until it is answered
+                // it has not been asked.
                 (Some(asked), Some((_, real)))
-                    if client.repeats() && asked.answer.borrow().is_none() && real.starts_with(&asked.folder) =>
+                    if client.repeats()
+                        && asked.answer.borrow().is_none()
+                        && real.starts_with(&asked.folder) =>
                 {
-                    let Some(form) = Form::new(asking(&real, &asked.folder)) else { return Err(nowhere(path).into()) };
+                    let Some(form) = Form::new(asking(&real, &asked.folder)) else {
+                        return Err(nowhere(path).into());
+                    };
                     return Err(form.asked());
                 }
                 (Some(asked), _) => asked.answer.subscribe(),
                 (None, Some((folder, real))) if client.has_forms() => {
-                    let Some(form) = Form::new(asking(&real, &folder)) else { return Err(nowhere(path).into()) };
+                    let Some(form) = Form::new(asking(&real, &folder)) else {
+                        return Err(nowhere(path).into());
+                    };
                     let answer = watch::Sender::new(None);
                     *question = Some(Question { folder, answer: answer.clone() });
                     if client.repeats() {
@@ -159,13 +193,21 @@ impl Workspace {
             Some(true) => Ok(folder),
             Some(false) => {
                 let detail = format!(
-                    "{path:?} is kept in: nothing says which folder this agent works in, and the user, who was asked once, did not let files leave {folder:?}"
+                    "{path:?} is kept in: nothing says which folder this agent works in, and the \
+                    user, who was asked once, did not let files leave {folder:?}"
                 );
-                Err(Failure::new(Kind::Fenced, detail).next(format!("if it is meant to be sent: {}", allowing(&folder))).into())
+                Err(Failure::new(Kind::Fenced, detail)
+                    .next(format!("if it is meant to be sent: {}", allowing(&folder)))
+                    .into())
             }
             None => {
-                let detail = format!("{path:?} is kept in: the user is asked whether files may leave {folder:?}, and has not answered yet");
-                Err(Failure::new(Kind::Fenced, detail).next("call again once the user has answered").into())
+                let detail = format!(
+                    "{path:?} is kept in: the user is asked whether files may leave {folder:?}, \
+                    and has not answered yet"
+                );
+                Err(Failure::new(Kind::Fenced, detail)
+                    .next("call again once the user has answered")
+                    .into())
             }
         }
     }
@@ -175,10 +217,14 @@ impl Workspace {
     }
 }
 
-/// Where relative paths begin: at `folder`, or what `cwd` chooses from there. `None` if nothing says where.
+/// Where relative paths begin: at `folder`, or what `cwd` chooses from there. `None` if nothing
+/// says where.
 pub(super) fn begun_at(folder: Option<&Path>, cwd: Option<&str>) -> Option<PathBuf> {
     let Some(cwd) = cwd.map(Path::new) else { return folder.map(Path::to_owned) };
-    folder.map(|folder| folder.join(cwd)).or_else(|| Some(cwd.to_owned())).filter(|cwd| cwd.is_absolute())
+    folder
+        .map(|folder| folder.join(cwd))
+        .or_else(|| Some(cwd.to_owned()))
+        .filter(|cwd| cwd.is_absolute())
 }
 
 /// Where a path leads that begins at `start` if it is relative.
@@ -198,7 +244,8 @@ pub(super) fn led_from(start: Option<&Path>, path: &Path) -> Result<PathBuf, Fai
 /// That nothing says where the agent works.
 fn nowhere(path: &Path) -> Failure {
     let detail = format!(
-        "{path:?} is kept in: nothing says which folder this agent works in. Its client names none, and this server was not started in a project"
+        "{path:?} is kept in: nothing says which folder this agent works in. Its client names \
+        none, and this server was not started in a project"
     );
     let allowing = if path.is_absolute() {
         let place = path.canonicalize().ok().and_then(|real| place(&real, &Surroundings::here()));
@@ -207,7 +254,8 @@ fn nowhere(path: &Path) -> Failure {
         "pinhole mcp --allow with the path of that folder".to_owned()
     };
     Failure::new(Kind::Fenced, detail).next(format!(
-        "if it is meant to be sent, the user can have the client start this server in the project's folder, or name the folder in its configuration: {allowing}"
+        "if it is meant to be sent, the user can have the client start this server in the \
+        project's folder, or name the folder in its configuration: {allowing}"
     ))
 }
 
@@ -216,16 +264,22 @@ fn folder(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().filter(|real| real.is_dir() && real.parent().is_some())
 }
 
-/// What the person is asked about: the folder of what is to be sent, or that alone where the folder is nobody's project.
+/// What the person is asked about: the folder of what is to be sent, or that alone where the folder
+/// is nobody's project.
 fn place(real: &Path, around: &Surroundings) -> Option<PathBuf> {
     let folder = if real.is_dir() { Some(real) } else { real.parent() };
-    folder.filter(|folder| around.is_project(folder)).or(Some(real).filter(|real| real.is_file())).map(Path::to_owned)
+    folder
+        .filter(|folder| around.is_project(folder))
+        .or(Some(real).filter(|real| real.is_file()))
+        .map(Path::to_owned)
 }
 
 /// The question. Paths are those that the system knows, and not as the model has written them.
 fn asking(real: &Path, folder: &Path) -> String {
     let whole = if folder.is_dir() { "and the folders in it, " } else { "" };
     format!(
-        "An agent wants to send {real:?} to the other side of a pinhole channel. Nothing says which folder it works in. May files leave {folder:?} {whole}for as long as this server runs? What commonly holds secrets is kept in all the same."
+        "An agent wants to send {real:?} to the other side of a pinhole channel. Nothing says \
+        which folder it works in. May files leave {folder:?} {whole}for as long as this server \
+        runs? What commonly holds secrets is kept in all the same."
     )
 }

@@ -1,5 +1,6 @@
-//! The agents that are set up: where each looks for skills and for MCP servers. The paths are those of their documentation in
-//! autumn 2026 (code.claude.com/docs, developers.openai.com/codex, cursor.com/docs, opencode.ai/docs, geminicli.com/docs).
+//! The agents that are set up: where each looks for skills and for MCP servers. The paths are those
+//! of their documentation in autumn 2026 (code.claude.com/docs, developers.openai.com/codex,
+//! cursor.com/docs, opencode.ai/docs, geminicli.com/docs).
 
 use std::path::{Path, PathBuf};
 
@@ -29,14 +30,16 @@ pub struct Home {
 
 impl Home {
     fn place(&self, variable: &str, below: &str) -> PathBuf {
-        let set = || std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let set =
+            || std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         self.own.then(set).flatten().unwrap_or_else(|| self.path.join(below))
     }
 }
 
 impl Client {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Claude, Self::Codex, Self::Cursor, Self::OpenCode, Self::Gemini];
+    pub const ALL: [Self; 5] =
+        [Self::Claude, Self::Codex, Self::Cursor, Self::OpenCode, Self::Gemini];
 
     /// What it is called by people.
     pub const fn name(self) -> &'static str {
@@ -87,8 +90,9 @@ impl Client {
         }
     }
 
-    /// Where its user's skills are put. All but Claude Code read the folder that agents share, so that one copy serves them. What they
-    /// read besides (OpenCode and Cursor the folder of Claude Code, each one of its own) holds no third.
+    /// Where its user's skills are put. All but Claude Code read the folder that agents share, so
+    /// that one copy serves them. What they read besides (OpenCode and Cursor the folder of Claude
+    /// Code, each one of its own) holds no third.
     pub fn skills(self, home: &Home) -> PathBuf {
         match self {
             Self::Claude => self.directory(home).join("skills"),
@@ -106,7 +110,9 @@ impl Client {
         let directory = self.directory(home);
         match self {
             // Beside the directory, unless the variable has moved both.
-            Self::Claude if directory == home.path.join(".claude") => home.path.join(".claude.json"),
+            Self::Claude if directory == home.path.join(".claude") => {
+                home.path.join(".claude.json")
+            }
             Self::Claude => directory.join(".claude.json"),
             Self::Codex => directory.join("config.toml"),
             Self::Cursor => directory.join("mcp.json"),

@@ -1,4 +1,5 @@
-//! Reading and changing the files of an agent: whole, atomically, and only as they were when it was said what would be done.
+//! Reading and changing the files of an agent: whole, atomically, and only as they were when it was
+//! said what would be done.
 
 use crate::failure::{Failure, Kind};
 use crate::files::replace::replace;
@@ -7,7 +8,8 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The longest file that is read, in bytes: Claude Code keeps its projects' state beside its servers, some megabytes in a year.
+/// The longest file that is read, in bytes: Claude Code keeps its projects' state beside its
+/// servers, some megabytes in a year.
 const LONGEST: u64 = 32 << 20;
 
 /// A file before and after; without a text it is not there.
@@ -29,14 +31,19 @@ pub struct Change {
 /// Usage, if it is no text, or longer than such a file can be; disk, if it cannot be read.
 pub fn read(path: &Path) -> Result<Option<String>, Failure> {
     let usage = |what: &str| {
-        Failure::new(Kind::Usage, format!("{} {what}, and is left as it is", path.display())).next("look what is wrong with that file")
+        Failure::new(Kind::Usage, format!("{} {what}, and is left as it is", path.display()))
+            .next("look what is wrong with that file")
     };
     // Nothing is there, or nothing that could be opened without waiting.
     match path.metadata() {
         Ok(metadata) if !metadata.is_file() => return Err(usage("is no file")),
         Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => return Ok(None),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(usage("is a link to nothing")),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(usage("is a link to nothing"));
+        }
         Err(error) => return Err(failed(path, "read", &error)),
     }
     let mut text = String::new();
@@ -54,9 +61,14 @@ impl Change {
     /// # Errors
     /// Disk, if it cannot be; or if the file is not as it was before. It is untouched then.
     pub fn make(&self) -> Result<(), Failure> {
-        let changed = mode(&self.path).and_then(|mode| replace(&self.path, self.before.as_deref(), self.after.as_deref(), mode));
+        let changed = mode(&self.path).and_then(|mode| {
+            replace(&self.path, self.before.as_deref(), self.after.as_deref(), mode)
+        });
         if !changed.map_err(|error| failed(&self.path, "written", &error))? {
-            let detail = format!("{} has just been changed by another program, and is left as that wrote it", self.path.display());
+            let detail = format!(
+                "{} has just been changed by another program, and is left as that wrote it",
+                self.path.display()
+            );
             return Err(Failure::new(Kind::Disk, detail).next("run the command again"));
         }
         Ok(())
@@ -66,7 +78,9 @@ impl Change {
 /// The mode of a file, which it keeps.
 fn mode(path: &Path) -> io::Result<u32> {
     match path.metadata() {
-        Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => Err(io::Error::other("it is read-only")),
+        Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => {
+            Err(io::Error::other("it is read-only"))
+        }
         Ok(metadata) => Ok(metadata.permissions().mode() & 0o7777),
         // What an agent is told to run, nobody else is to change.
         Err(_) => Ok(0o600),

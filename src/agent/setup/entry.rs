@@ -32,27 +32,34 @@ pub fn entry(client: Client, command: &str) -> String {
 pub const fn explained(client: Client) -> &'static [&'static str] {
     match client {
         Client::Codex => &[
-            "approved: those tools are called without a question; send, ask, send_file and send_secret are asked as before",
-            "env_vars: the server has these two variables if they are set; Codex hands it no others of pinhole",
+            "approved: those tools are called without a question; send, ask, send_file and \
+            send_secret are asked as before",
+            "env_vars: the server has these two variables if they are set; Codex hands it no \
+            others of pinhole",
         ],
-        Client::Gemini => &["Gemini CLI starts no server in a folder that is not trusted (/permissions trusts one)"],
+        Client::Gemini => &[
+            "Gemini CLI starts no server in a folder that is not trusted (/permissions trusts one)",
+        ],
         Client::Claude | Client::Cursor | Client::OpenCode => &[],
     }
 }
 
-/// Whether `value` is such an entry for a pinhole that is, or was, somewhere, or for `command`. With anything else in it, its owner has
-/// made it theirs; but Codex keeps there what its user has answered it.
+/// Whether `value` is such an entry for a pinhole that is, or was, somewhere, or for `command`.
+/// With anything else in it, its owner has made it theirs; but Codex keeps there what its user has
+/// answered it.
 pub fn is_ours(client: Client, value: &Value, command: &str) -> bool {
     started(client, value).is_some_and(|starts| {
         let named = Path::new(starts).file_name().is_some_and(|file| file == NAME);
-        let earlier = client == Client::Codex && without_answers(value) == json!({ "command": starts, "args": ["mcp"] });
+        let earlier = client == Client::Codex
+            && without_answers(value) == json!({ "command": starts, "args": ["mcp"] });
         (named || starts == command) && (earlier || is_current(client, value, starts))
     })
 }
 
 /// Whether `value` is the entry that starts `command`, as it is written now.
 pub fn is_current(client: Client, value: &Value, command: &str) -> bool {
-    serde_json::from_str::<Value>(&entry(client, command)).is_ok_and(|ours| ours == without_answers(value))
+    serde_json::from_str::<Value>(&entry(client, command))
+        .is_ok_and(|ours| ours == without_answers(value))
 }
 
 /// The entry without what Codex adds to it where its user answers that a tool is always allowed.
@@ -78,11 +85,16 @@ pub fn started(client: Client, value: &Value) -> Option<&str> {
 /// # Errors
 /// If its file is gone, or the path to it is not UTF-8, which no configuration could hold.
 pub fn command() -> Result<String, Failure> {
-    let failed =
-        |why: String| Failure::new(Kind::Disk, format!("the file of this program is not where it was: {why}")).next("install pinhole anew");
-    let program = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(|error| failed(error.to_string()))?;
+    let failed = |why: String| {
+        Failure::new(Kind::Disk, format!("the file of this program is not where it was: {why}"))
+            .next("install pinhole anew")
+    };
+    let program = std::env::current_exe()
+        .and_then(|path| path.canonicalize())
+        .map_err(|error| failed(error.to_string()))?;
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&search).map(|folder| folder.join(NAME)).find(|path| path.is_file());
+    let found =
+        std::env::split_paths(&search).map(|folder| folder.join(NAME)).find(|path| path.is_file());
     if found.and_then(|path| path.canonicalize().ok()).is_some_and(|path| path == program) {
         return Ok(NAME.to_owned());
     }

@@ -1,7 +1,8 @@
-//! An entry in a JSON configuration, put in and taken out as text, so that everything around it stays byte for byte, comments too.
+//! An entry in a JSON configuration, put in and taken out as text, so that everything around it
+//! stays byte for byte, comments too.
 //!
-//! How it was put in says what goes with it: where it stands directly behind a brace, the braces were there before; with white space
-//! between, they came with it.
+//! How it was put in says what goes with it: where it stands directly behind a brace, the braces
+//! were there before; with white space between, they came with it.
 
 use super::Fault;
 use jsonc_parser::ast::{Object, ObjectProp};
@@ -30,10 +31,12 @@ const BESIDE: &str = " ";
 /// The value at the end of `path`, if it is there.
 ///
 /// # Errors
-/// If the text is no JSON object, has a key of the path twice, or something else than an object on the way.
+/// If the text is no JSON object, has a key of the path twice, or something else than an object on
+/// the way.
 pub fn get(text: &str, path: &[&str]) -> Result<Option<Value>, Fault> {
     let root = root(text)?;
-    Ok(chain(&root, path)?.and_then(|chain| chain.last().map(|(_, found)| found.value.clone().into())))
+    Ok(chain(&root, path)?
+        .and_then(|chain| chain.last().map(|(_, found)| found.value.clone().into())))
 }
 
 /// The text with `value`, which is JSON, at the end of `path`; without a text, that of a new file.
@@ -41,7 +44,9 @@ pub fn get(text: &str, path: &[&str]) -> Result<Option<Value>, Fault> {
 /// # Errors
 /// As for [`get`].
 pub fn put(text: Option<&str>, path: &[&str], value: &str) -> Result<String, Fault> {
-    let Some(text) = text else { return Ok(format!("{{\n  {}\n}}\n", nested(path, value, "\n  "))) };
+    let Some(text) = text else {
+        return Ok(format!("{{\n  {}\n}}\n", nested(path, value, "\n  ")));
+    };
     let root = root(text)?;
     let mut object = &root;
     let mut rest = path;
@@ -75,8 +80,8 @@ pub fn put(text: Option<&str>, path: &[&str], value: &str) -> Result<String, Fau
     })
 }
 
-/// The text without what is at the end of `path`, and without the objects around it that came with it; nothing if the file came with it.
-/// The text as it is if nothing is there.
+/// The text without what is at the end of `path`, and without the objects around it that came with
+/// it; nothing if the file came with it. The text as it is if nothing is there.
 ///
 /// # Errors
 /// As for [`get`].
@@ -91,7 +96,11 @@ pub fn take(text: &str, path: &[&str]) -> Result<Option<String>, Fault> {
         let lead = start - lead(text, start).len();
         let [before, after] = [part(text, open..start), part(text, behind..close)];
         if object.properties.len() == 1 {
-            let around = if std::ptr::eq(object, &root) { [part(text, 0..open - 1), part(text, close + 1..text.len())] } else { ["", ""] };
+            let around = if std::ptr::eq(object, &root) {
+                [part(text, 0..open - 1), part(text, close + 1..text.len())]
+            } else {
+                ["", ""]
+            };
             let blank = |text: &str| text.chars().all(char::is_whitespace);
             if before.is_empty() || ![before, after, around[0], around[1]].into_iter().all(blank) {
                 return Ok(Some(splice(text, &[(lead..behind, "")])));
@@ -112,8 +121,9 @@ pub fn take(text: &str, path: &[&str]) -> Result<Option<String>, Fault> {
 }
 
 fn root(text: &str) -> Result<Object<'_>, Fault> {
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &DIALECT)
-        .map_err(|error| Fault(format!("is no JSON, line {}: {}", error.line_display(), error.kind())))?;
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &DIALECT).map_err(|error| {
+        Fault(format!("is no JSON, line {}: {}", error.line_display(), error.kind()))
+    })?;
     match parsed.value {
         Some(jsonc_parser::ast::Value::Object(object)) => Ok(object),
         Some(_) => Err(Fault("is no JSON object".to_owned())),
@@ -122,7 +132,10 @@ fn root(text: &str) -> Result<Object<'_>, Fault> {
 }
 
 /// Each object on the way, with its member of the path; nothing if one of them is not there.
-fn chain<'o, 'a>(root: &'o Object<'a>, path: &[&str]) -> Result<Option<Vec<(&'o Object<'a>, &'o ObjectProp<'a>)>>, Fault> {
+fn chain<'o, 'a>(
+    root: &'o Object<'a>,
+    path: &[&str],
+) -> Result<Option<Vec<(&'o Object<'a>, &'o ObjectProp<'a>)>>, Fault> {
     let (mut object, mut chain) = (root, Vec::new());
     for (level, key) in path.iter().enumerate() {
         let Some(found) = member(object, key)? else { return Ok(None) };
@@ -144,10 +157,14 @@ fn member<'o, 'a>(object: &'o Object<'a>, key: &str) -> Result<Option<&'o Object
 }
 
 fn inside<'o, 'a>(member: &'o ObjectProp<'a>, key: &str) -> Result<&'o Object<'a>, Fault> {
-    member.value.as_object().ok_or_else(|| Fault(format!("has something else than an object as \"{key}\"")))
+    member
+        .value
+        .as_object()
+        .ok_or_else(|| Fault(format!("has something else than an object as \"{key}\"")))
 }
 
-/// The member that leads to `value` by the rest of a path, on lines of its own where `lead` begins one.
+/// The member that leads to `value` by the rest of a path, on lines of its own where `lead` begins
+/// one.
 fn nested(path: &[&str], value: &str, lead: &str) -> String {
     match path {
         [] => value.to_owned(),
@@ -159,10 +176,13 @@ fn nested(path: &[&str], value: &str, lead: &str) -> String {
     }
 }
 
-/// What stands before the member that starts at `at`: its line's beginning with the line end before it, or a blank beside another.
+/// What stands before the member that starts at `at`: its line's beginning with the line end before
+/// it, or a blank beside another.
 fn lead(text: &str, at: usize) -> &str {
     let before = part(text, 0..at);
-    let line = before.rfind('\n').filter(|line| part(before, line + 1..at).chars().all(char::is_whitespace));
+    let line = before
+        .rfind('\n')
+        .filter(|line| part(before, line + 1..at).chars().all(char::is_whitespace));
     match line {
         Some(line) if part(before, 0..line).ends_with('\r') => part(before, line - 1..at),
         Some(line) => part(before, line..at),

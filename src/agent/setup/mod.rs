@@ -1,5 +1,6 @@
-//! `setup`: the skill and the MCP server in the configuration of the agents that are here. First it is found out what would be changed,
-//! then that is said or done; nothing is changed if something is in the way.
+//! `setup`: the skill and the MCP server in the configuration of the agents that are here. First it
+//! is found out what would be changed, then that is said or done; nothing is changed if something
+//! is in the way.
 
 pub mod client;
 mod disk;
@@ -39,7 +40,8 @@ impl Part {
     /// Does it.
     ///
     /// # Errors
-    /// Disk, if a file cannot be written, or has been changed meanwhile. What was changed before stays; a second call does the rest.
+    /// Disk, if a file cannot be written, or has been changed meanwhile. What was changed before
+    /// stays; a second call does the rest.
     pub fn make(&self) -> Result<(), Failure> {
         self.changes.iter().try_for_each(Change::make)?;
         self.gone.iter().for_each(Skill::tidy);
@@ -50,14 +52,20 @@ impl Part {
     fn without(&mut self, skill: Skill) -> Result<(), Failure> {
         let (changes, left) = skill.take()?;
         self.changes.extend(changes);
-        self.notes.extend(left.iter().map(|path| format!("{} was changed since, and stays", path.display())));
+        self.notes.extend(
+            left.iter().map(|path| format!("{} was changed since, and stays", path.display())),
+        );
         self.gone.push(skill);
         Ok(())
     }
 
     /// Takes away the copy of its own that an earlier version put there.
     fn without_former(&mut self, home: &Home) -> Result<(), Failure> {
-        let former = self.client.former_skills(home).map(|skills| skills.join(NAME)).filter(|path| !path.is_symlink());
+        let former = self
+            .client
+            .former_skills(home)
+            .map(|skills| skills.join(NAME))
+            .filter(|path| !path.is_symlink());
         match former.map(Skill::find).transpose()? {
             Some(skill) if skill.version().is_some() => self.without(skill),
             _ => Ok(()),
@@ -70,19 +78,25 @@ impl Part {
 /// # Errors
 /// Usage, if there is none, or it belongs to somebody else.
 pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
-    let wrong = |detail: String| Failure::new(Kind::Usage, detail).next("name another with --home DIR");
+    let wrong =
+        |detail: String| Failure::new(Kind::Usage, detail).next("name another with --home DIR");
     let own = named.is_none();
-    let path = match named.or_else(|| std::env::home_dir().filter(|path| !path.as_os_str().is_empty())) {
-        Some(path) => std::path::absolute(path).map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
-        None => return Err(wrong("this user has no home directory".to_owned())),
-    };
-    let metadata = path.metadata().map_err(|error| wrong(format!("the home directory {} cannot be used: {error}", path.display())))?;
+    let path =
+        match named.or_else(|| std::env::home_dir().filter(|path| !path.as_os_str().is_empty())) {
+            Some(path) => std::path::absolute(path)
+                .map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
+            None => return Err(wrong("this user has no home directory".to_owned())),
+        };
+    let metadata = path.metadata().map_err(|error| {
+        wrong(format!("the home directory {} cannot be used: {error}", path.display()))
+    })?;
     if !metadata.is_dir() {
         return Err(wrong(format!("{} is no directory", path.display())));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         // What is written would be of the wrong user, as with sudo.
-        return Err(wrong(format!("{} belongs to another user", path.display())).next("run it as that user"));
+        return Err(wrong(format!("{} belongs to another user", path.display()))
+            .next("run it as that user"));
     }
     Ok(Home { path, own })
 }
@@ -92,10 +106,12 @@ pub fn found(home: &Home) -> Vec<Client> {
     Client::ALL.into_iter().filter(|client| client.directory(home).is_dir()).collect()
 }
 
-/// What would set up these agents. Those that share a folder of skills have one copy there, which comes with the first.
+/// What would set up these agents. Those that share a folder of skills have one copy there, which
+/// comes with the first.
 ///
 /// # Errors
-/// Usage, if a configuration is not understood; disk, if a file cannot be read or somebody else's is in the way.
+/// Usage, if a configuration is not understood; disk, if a file cannot be read or somebody else's
+/// is in the way.
 pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
     let mut parts: Vec<Part> = Vec::new();
     for &client in clients {
@@ -104,8 +120,13 @@ pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
         if !parts.iter().any(|other| other.client.skills(home) == directory) {
             let skill = Skill::find(directory.join(NAME))?;
             part.changes.extend(skill.put()?);
-            if let Some(version) = skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION")) {
-                part.notes.push(format!("the skill there is of version {version}; this is {}", env!("CARGO_PKG_VERSION")));
+            if let Some(version) =
+                skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION"))
+            {
+                part.notes.push(format!(
+                    "the skill there is of version {version}; this is {}",
+                    env!("CARGO_PKG_VERSION")
+                ));
             }
         }
         part.without_former(home)?;
@@ -124,7 +145,8 @@ pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
     Ok(parts)
 }
 
-/// What would undo that. A skill that another agent shares stays as long as that one has the server.
+/// What would undo that. A skill that another agent shares stays as long as that one has the
+/// server.
 ///
 /// # Errors
 /// As for [`set_up`].
@@ -137,18 +159,26 @@ pub fn remove(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
         let skill = Skill::find(directory.join(NAME))?;
         let config = Config::read(client, home)?;
         let there = config.entry()?;
-        let others = Client::ALL.into_iter().filter(|other| !clients.contains(other) && shares(*other));
-        let users: Vec<_> = others.filter(|other| has_server(*other, home)).map(Client::name).collect();
+        let others =
+            Client::ALL.into_iter().filter(|other| !clients.contains(other) && shares(*other));
+        let users: Vec<_> =
+            others.filter(|other| has_server(*other, home)).map(Client::name).collect();
         if skill.version().is_some() && !users.is_empty() {
             if there.is_some() {
-                part.notes.push(format!("the skill in {} stays: {} has it too", skill.directory().display(), users.join(", ")));
+                part.notes.push(format!(
+                    "the skill in {} stays: {} has it too",
+                    skill.directory().display(),
+                    users.join(", ")
+                ));
             }
         } else if !parts.iter().any(|earlier| shares(earlier.client)) {
             part.without(skill)?;
         }
         part.without_former(home)?;
         match there {
-            Some(there) if is_ours(client, &there, &entry::command()?) => part.changes.push(config.take(&there)?),
+            Some(there) if is_ours(client, &there, &entry::command()?) => {
+                part.changes.push(config.take(&there)?)
+            }
             Some(_) => part.notes.push(config.foreign()),
             None => {}
         }
@@ -159,7 +189,9 @@ pub fn remove(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
 
 /// Whether an agent has a server that is called so, or a configuration that does not tell.
 fn has_server(client: Client, home: &Home) -> bool {
-    Config::read(client, home).and_then(|config| config.entry()).map_or(true, |there| there.is_some())
+    Config::read(client, home)
+        .and_then(|config| config.entry())
+        .map_or(true, |there| there.is_some())
 }
 
 /// The file that names an agent's MCP servers.
@@ -182,9 +214,17 @@ impl Config {
             Client::Claude | Client::Cursor | Client::Gemini => &["mcpServers", NAME],
             Client::Codex => &["mcp_servers", NAME],
             Client::OpenCode => {
-                // Its second version has them one level deeper. A server of the first that is called so has a type.
-                let servers = self.text.as_deref().map(|text| json::get(text, &["mcp", "servers"])).transpose()?.flatten();
-                let second = servers.is_some_and(|servers| servers.is_object() && !servers.get("type").is_some_and(Value::is_string));
+                // Its second version has them one level deeper. A server of the first that is
+                // called so has a type.
+                let servers = self
+                    .text
+                    .as_deref()
+                    .map(|text| json::get(text, &["mcp", "servers"]))
+                    .transpose()?
+                    .flatten();
+                let second = servers.is_some_and(|servers| {
+                    servers.is_object() && !servers.get("type").is_some_and(Value::is_string)
+                });
                 if second { &["mcp", "servers", NAME] } else { &["mcp", NAME] }
             }
         })
@@ -204,10 +244,13 @@ impl Config {
         let old = old.and_then(|old| started(self.client, old));
         let after = match self.client {
             Client::Codex => toml::put(text, NAME, command, old),
-            _ => self.place().and_then(|place| json::put(text, place, &entry::entry(self.client, command))),
+            _ => self
+                .place()
+                .and_then(|place| json::put(text, place, &entry::entry(self.client, command))),
         };
         let after = after.map_err(|fault| self.refuse(fault))?;
-        let mut shown = old.map(|old| self.shown('-', self.text.as_deref(), old)).unwrap_or_default();
+        let mut shown =
+            old.map(|old| self.shown('-', self.text.as_deref(), old)).unwrap_or_default();
         shown.extend(self.shown('+', Some(&after), command));
         Ok(Change { path: self.path.clone(), before: self.text.clone(), after: Some(after), shown })
     }
@@ -220,27 +263,40 @@ impl Config {
             _ => self.place().and_then(|place| json::take(text, place)),
         };
         let after = after.map_err(|fault| self.refuse(fault))?;
-        Ok(Change { path: self.path.clone(), before: self.text.clone(), after, shown: self.shown('-', Some(text), command) })
+        Ok(Change {
+            path: self.path.clone(),
+            before: self.text.clone(),
+            after,
+            shown: self.shown('-', Some(text), command),
+        })
     }
 
     /// The lines of the entry that starts `command`, which come into this text or go from it.
     fn shown(&self, sign: char, text: Option<&str>, command: &str) -> Vec<String> {
         let entry = match (self.client, self.place()) {
             (Client::Codex, _) => toml::written(text.unwrap_or_default(), NAME, command),
-            (_, Ok(place)) => format!("{}: {}", place.join("."), entry::entry(self.client, command)),
+            (_, Ok(place)) => {
+                format!("{}: {}", place.join("."), entry::entry(self.client, command))
+            }
             (_, Err(_)) => String::new(),
         };
         entry.lines().map(|line| format!("{sign} {line}")).collect()
     }
 
     fn foreign(&self) -> String {
-        format!("{} has a server {NAME} that setup has not written; it stays as it is", self.path.display())
+        format!(
+            "{} has a server {NAME} that setup has not written; it stays as it is",
+            self.path.display()
+        )
     }
 
     fn refuse(&self, fault: Fault) -> Failure {
         let Fault(why) = fault;
-        let next = format!("correct that file, or add the server {NAME} by hand: its command is `{NAME} mcp`");
-        Failure::new(Kind::Usage, format!("{} {why}; nothing was changed", self.path.display())).next(next)
+        let next = format!(
+            "correct that file, or add the server {NAME} by hand: its command is `{NAME} mcp`"
+        );
+        Failure::new(Kind::Usage, format!("{} {why}; nothing was changed", self.path.display()))
+            .next(next)
     }
 }
 
@@ -254,7 +310,13 @@ pub fn unpack(directory: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Kind::Exists, detail).next("name a new directory"));
     }
     let change = |(path, text): &crate::agent::plugin::File| {
-        Change { path: directory.join(path), before: None, after: Some((*text).to_owned()), shown: Vec::new() }.make()
+        Change {
+            path: directory.join(path),
+            before: None,
+            after: Some((*text).to_owned()),
+            shown: Vec::new(),
+        }
+        .make()
     };
     crate::agent::plugin::FILES.iter().try_for_each(change)
 }

@@ -1,5 +1,6 @@
-//! Rules by which an agent's user is asked less, in the words of that agent: for what neither sends a file or secret of this machine nor
-//! starts a program, whatever stands behind it. (Behind the sending fence, what does so stands before the subcommand.)
+//! Rules by which an agent's user is asked less, in the words of that agent: for what neither sends
+//! a file or secret of this machine nor starts a program, whatever stands behind it. (Behind the
+//! sending fence, what does so stands before the subcommand.)
 
 use super::client::Client;
 
@@ -15,24 +16,36 @@ pub fn rules(client: Client) -> (&'static str, Vec<String>) {
     match client {
         Client::Claude => (
             "permissions.allow of ~/.claude/settings.json",
-            vec![commands(|word| format!("\"Bash(pinhole {word}:*)\"")), tools(|word| format!("\"mcp__pinhole__{word}\""))],
+            vec![
+                commands(|word| format!("\"Bash(pinhole {word}:*)\"")),
+                tools(|word| format!("\"mcp__pinhole__{word}\"")),
+            ],
         ),
         // The tools are approved in the entry itself.
         Client::Codex => (
             "~/.codex/rules/pinhole.rules; such a command also leaves the sandbox",
-            vec![format!("prefix_rule(pattern = [\"pinhole\", [{}]], decision = \"allow\")", commands(|word| format!("\"{word}\"")))],
+            vec![format!(
+                "prefix_rule(pattern = [\"pinhole\", [{}]], decision = \"allow\")",
+                commands(|word| format!("\"{word}\""))
+            )],
         ),
         Client::Cursor => (
             "~/.cursor/permissions.json, which then holds in place of the lists in its settings",
             vec![
-                format!("\"terminalAllowlist\": [{}]", commands(|word| format!("\"pinhole {word}\""))),
+                format!(
+                    "\"terminalAllowlist\": [{}]",
+                    commands(|word| format!("\"pinhole {word}\""))
+                ),
                 format!("\"mcpAllowlist\": [{}]", tools(|word| format!("\"pinhole:{word}\""))),
             ],
         ),
         Client::OpenCode => (
             "permission of opencode.json, behind what asks",
             vec![
-                format!("\"bash\": {{{}}}", commands(|word| format!("\"pinhole {word} *\": \"allow\""))),
+                format!(
+                    "\"bash\": {{{}}}",
+                    commands(|word| format!("\"pinhole {word} *\": \"allow\""))
+                ),
                 tools(|word| format!("\"pinhole_{word}\": \"allow\"")),
             ],
         ),
@@ -41,11 +54,13 @@ pub fn rules(client: Client) -> (&'static str, Vec<String>) {
             vec![
                 "rule = [".to_owned(),
                 format!(
-                    "  {{ toolName = \"run_shell_command\", commandPrefix = [{}], decision = \"allow\", priority = 100 }},",
+                    "  \
+                    {{ toolName = \"run_shell_command\", commandPrefix = [{}], decision = \"allow\", priority = 100 }},",
                     commands(|word| format!("\"pinhole {word}\""))
                 ),
                 format!(
-                    "  {{ mcpName = \"pinhole\", toolName = [{}], decision = \"allow\", priority = 100 }},",
+                    "  \
+                    {{ mcpName = \"pinhole\", toolName = [{}], decision = \"allow\", priority = 100 }},",
                     tools(|word| format!("\"{word}\""))
                 ),
                 "]".to_owned(),

@@ -1,5 +1,6 @@
-//! The skill in an agent's directory: put there, brought to this version, taken away. A record beside it says what was written, so that
-//! nothing is changed or deleted that somebody else has written.
+//! The skill in an agent's directory: put there, brought to this version, taken away. A record
+//! beside it says what was written, so that nothing is changed or deleted that somebody else has
+//! written.
 
 use super::disk::{Change, read};
 use crate::agent::plugin;
@@ -37,8 +38,11 @@ impl Skill {
     /// Usage, if it is a link: what is behind it is kept by somebody else.
     pub fn find(directory: PathBuf) -> Result<Self, Failure> {
         if directory.is_symlink() {
-            return Err(Failure::new(Kind::Usage, format!("{} is a link, and what it leads to is left alone", directory.display()))
-                .next(format!("rm {} and run the command again", directory.display())));
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("{} is a link, and what it leads to is left alone", directory.display()),
+            )
+            .next(format!("rm {} and run the command again", directory.display())));
         }
         let recorded = read(&directory.join(RECORD))?;
         let record = recorded.as_deref().and_then(Record::parse);
@@ -67,9 +71,15 @@ impl Skill {
             if before.as_deref() == Some(text) && !path.is_symlink() {
                 continue;
             }
-            if path.is_symlink() || before.as_deref().is_some_and(|before| !self.is_ours(name, before)) {
-                let detail = format!("{} is not as setup has written it, and is not overwritten", path.display());
-                return Err(Failure::new(Kind::Exists, detail).next("move it away and run the command again"));
+            if path.is_symlink()
+                || before.as_deref().is_some_and(|before| !self.is_ours(name, before))
+            {
+                let detail = format!(
+                    "{} is not as setup has written it, and is not overwritten",
+                    path.display()
+                );
+                return Err(Failure::new(Kind::Exists, detail)
+                    .next("move it away and run the command again"));
             }
             changes.push(Change { path, before, after: Some(text.to_owned()), shown: Vec::new() });
         }
@@ -78,25 +88,38 @@ impl Skill {
                 changes.push(Change { path, before: Some(text), after: None, shown: Vec::new() });
             }
         }
-        let record = Record::now(self.record.as_ref().map_or_else(|| missing(&self.directory), |record| record.made)).to_string();
+        let record = Record::now(
+            self.record.as_ref().map_or_else(|| missing(&self.directory), |record| record.made),
+        )
+        .to_string();
         if self.recorded.as_ref() != Some(&record) {
             let path = self.directory.join(RECORD);
-            changes.push(Change { path, before: self.recorded.clone(), after: Some(record), shown: Vec::new() });
+            changes.push(Change {
+                path,
+                before: self.recorded.clone(),
+                after: Some(record),
+                shown: Vec::new(),
+            });
         }
         Ok(changes)
     }
 
-    /// What takes away everything that was put there, and the files that stay because they were changed since.
+    /// What takes away everything that was put there, and the files that stay because they were
+    /// changed since.
     ///
     /// # Errors
     /// If a file cannot be read.
     pub fn take(&self) -> Result<(Vec<Change>, Vec<PathBuf>), Failure> {
         let written = self.written()?;
-        let names = self.record.iter().flat_map(|record| &record.files).map(|(name, _)| name.as_str());
-        let left = names.filter(|name| written.iter().all(|(ours, ..)| ours != name)).map(|name| self.directory.join(name));
+        let names =
+            self.record.iter().flat_map(|record| &record.files).map(|(name, _)| name.as_str());
+        let left = names
+            .filter(|name| written.iter().all(|(ours, ..)| ours != name))
+            .map(|name| self.directory.join(name));
         let left = left.filter(|path| path.symlink_metadata().is_ok()).collect();
         let gone = |path, text| Change { path, before: Some(text), after: None, shown: Vec::new() };
-        let mut changes: Vec<Change> = written.into_iter().map(|(_, path, text)| gone(path, text)).collect();
+        let mut changes: Vec<Change> =
+            written.into_iter().map(|(_, path, text)| gone(path, text)).collect();
         if let (Some(text), Some(_)) = (&self.recorded, &self.record) {
             changes.push(gone(self.directory.join(RECORD), text.clone()));
         }
@@ -106,7 +129,9 @@ impl Skill {
     /// Removes the directories that were made for it and are empty now.
     pub fn tidy(&self) {
         for (name, _) in plugin::skill() {
-            if let Some(folder) = self.directory.join(name).parent().filter(|folder| *folder != self.directory) {
+            if let Some(folder) =
+                self.directory.join(name).parent().filter(|folder| *folder != self.directory)
+            {
                 // With something in it, it stays.
                 let _ = std::fs::remove_dir(folder);
             }
@@ -119,16 +144,21 @@ impl Skill {
         }
     }
 
-    /// The files that are here as they were written, by this version or another, with what is in them.
+    /// The files that are here as they were written, by this version or another, with what is in
+    /// them.
     fn written(&self) -> Result<Vec<(String, PathBuf, String)>, Failure> {
-        let recorded = self.record.iter().flat_map(|record| &record.files).map(|(name, _)| name.clone());
-        let mut names: Vec<String> = recorded.chain(plugin::skill().map(|(name, _)| name.to_owned())).collect();
+        let recorded =
+            self.record.iter().flat_map(|record| &record.files).map(|(name, _)| name.clone());
+        let mut names: Vec<String> =
+            recorded.chain(plugin::skill().map(|(name, _)| name.to_owned())).collect();
         names.sort();
         names.dedup();
         let mut found = Vec::new();
         for name in names {
             let path = self.directory.join(&name);
-            let Some(text) = (if path.is_symlink() { None } else { read(&path)? }) else { continue };
+            let Some(text) = (if path.is_symlink() { None } else { read(&path)? }) else {
+                continue;
+            };
             if self.is_ours(&name, &text) {
                 found.push((name, path, text));
             }
@@ -137,7 +167,11 @@ impl Skill {
     }
 
     fn is_ours(&self, name: &str, text: &str) -> bool {
-        let recorded = self.record.iter().flat_map(|record| &record.files).any(|(file, sum)| file == name && *sum == checksum(text));
+        let recorded = self
+            .record
+            .iter()
+            .flat_map(|record| &record.files)
+            .any(|(file, sum)| file == name && *sum == checksum(text));
         recorded || plugin::skill().any(|file| file == (name, text))
     }
 }
@@ -157,7 +191,9 @@ impl Record {
         let files = lines.map(|line| {
             let (sum, name) = line.split_once("  ")?;
             // Only what is below the directory is its business.
-            let below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) && !name.is_empty();
+            let below =
+                Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+                    && !name.is_empty();
             below.then(|| (name.to_owned(), sum.to_owned()))
         });
         Some(Self { version: version.to_owned(), made, files: files.collect::<Option<_>>()? })
@@ -168,7 +204,11 @@ impl std::fmt::Display for Record {
     /// As `sha256sum -c` reads it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { version, made, files } = self;
-        writeln!(f, "# pinhole {version} made {made} directories and these files; `pinhole setup --remove` takes them away")?;
+        writeln!(
+            f,
+            "# pinhole {version} made {made} directories and these files; `pinhole setup --remove` \
+            takes them away"
+        )?;
         files.iter().try_for_each(|(name, sum)| writeln!(f, "{sum}  {name}"))
     }
 }

@@ -1,4 +1,5 @@
-//! An entry in Codex's configuration, put in and taken out as text, so that everything around it stays byte for byte.
+//! An entry in Codex's configuration, put in and taken out as text, so that everything around it
+//! stays byte for byte.
 
 use super::Fault;
 use super::client::Client;
@@ -9,7 +10,8 @@ use toml_edit::{Document, Item};
 
 /// The table of its MCP servers.
 const SERVERS: &str = "mcp_servers";
-/// The variables that the server is started with, if its user has set them: Codex passes on none that is not named.
+/// The variables that the server is started with, if its user has set them: Codex passes on none
+/// that is not named.
 pub const VARIABLES: [&str; 2] = ["PINHOLE_NETWORK", "PINHOLE_RELAY"];
 
 /// What is said of a tool that is called without a question.
@@ -24,7 +26,9 @@ pub fn approved() -> Value {
 pub fn get(text: &str, name: &str) -> Result<Option<Value>, Fault> {
     let document = parse(text)?;
     let Some(servers) = document.get(SERVERS) else { return Ok(None) };
-    let servers = servers.as_table_like().ok_or_else(|| Fault(format!("has something else than a table as {SERVERS}")))?;
+    let servers = servers
+        .as_table_like()
+        .ok_or_else(|| Fault(format!("has something else than a table as {SERVERS}")))?;
     let Some(entry) = servers.get(name) else { return Ok(None) };
     let fields = entry.as_table_like().into_iter().flat_map(toml_edit::TableLike::iter);
     Ok(Some(fields.map(|(name, item)| (name.to_owned(), value(item))).collect()))
@@ -34,24 +38,34 @@ pub fn get(text: &str, name: &str) -> Result<Option<Value>, Fault> {
 fn value(item: &Item) -> Value {
     match (item.as_str(), item.as_array(), item.as_table_like()) {
         (Some(text), _, _) => json!(text),
-        (_, Some(list), _) => list.iter().map(|item| item.as_str().map_or(Value::Null, Value::from)).collect(),
-        (_, _, Some(table)) => table.iter().map(|(name, item)| (name.to_owned(), value(item))).collect(),
+        (_, Some(list), _) => {
+            list.iter().map(|item| item.as_str().map_or(Value::Null, Value::from)).collect()
+        }
+        (_, _, Some(table)) => {
+            table.iter().map(|(name, item)| (name.to_owned(), value(item))).collect()
+        }
         _ => Value::Null,
     }
 }
 
-/// The text with `name` as a server that is started by `command`; without a text, that of a new file. An entry `old` that starts
-/// another command is replaced.
+/// The text with `name` as a server that is started by `command`; without a text, that of a new
+/// file. An entry `old` that starts another command is replaced.
 ///
 /// # Errors
 /// If the text is no TOML, or its form does not take another table.
-pub fn put(text: Option<&str>, name: &str, command: &str, old: Option<&str>) -> Result<String, Fault> {
+pub fn put(
+    text: Option<&str>,
+    name: &str,
+    command: &str,
+    old: Option<&str>,
+) -> Result<String, Fault> {
     text.map(parse).transpose()?;
     let new = table(name, command);
     let after = match (text, old) {
         (None, _) => format!("{new}\n"),
         (Some(text), Some(old)) => text.replacen(&written(text, name, old), &new, 1),
-        // Where the last line has no end, the new one has none, and is known by that when it is taken out.
+        // Where the last line has no end, the new one has none, and is known by that when it is
+        // taken out.
         (Some(text), None) if text.is_empty() || text.ends_with('\n') => format!("{text}\n{new}\n"),
         (Some(text), None) => format!("{text}\n\n{new}"),
     };
@@ -61,14 +75,16 @@ pub fn put(text: Option<&str>, name: &str, command: &str, old: Option<&str>) -> 
     }
 }
 
-/// The text without the server `name` that is started by `command`, and without what Codex has added to it; nothing if the file came
-/// with it.
+/// The text without the server `name` that is started by `command`, and without what Codex has
+/// added to it; nothing if the file came with it.
 ///
 /// # Errors
 /// If the entry is there in another form than that of [`put`].
 pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fault> {
     let Some((before, after)) = text.split_once(&written(text, name, command)) else {
-        return Err(Fault(format!("has {SERVERS}.{name} in a form that is not changed by a program")));
+        return Err(Fault(format!(
+            "has {SERVERS}.{name} in a form that is not changed by a program"
+        )));
     };
     if (before, after) == ("", "\n") {
         return Ok(None);
@@ -83,7 +99,9 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
         }
         None => Ok(Some(rest)),
         // The answers that Codex keeps are tables of their own.
-        Some(left) if left.as_object().is_some_and(|left| left.keys().all(|key| key == "tools")) => {
+        Some(left)
+            if left.as_object().is_some_and(|left| left.keys().all(|key| key == "tools")) =>
+        {
             let mut document = parse(&rest)?.into_mut();
             if let Some(servers) = document.get_mut(SERVERS).and_then(Item::as_table_like_mut) {
                 servers.remove(name);
@@ -94,8 +112,8 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
     }
 }
 
-/// True if all but the server `name` means the same in both texts: lines of it that were written by others may be left behind, and would
-/// belong to the table before it.
+/// True if all but the server `name` means the same in both texts: lines of it that were written by
+/// others may be left behind, and would belong to the table before it.
 fn leaves_the_others(text: &str, rest: &str, name: &str) -> Result<bool, Fault> {
     let without = |text: &str| {
         let mut document: toml_edit::DocumentMut = parse(text)?.into_mut();
@@ -106,13 +124,18 @@ fn leaves_the_others(text: &str, rest: &str, name: &str) -> Result<bool, Fault> 
     };
     let (mut before, after) = (without(text)?, without(rest)?);
     // The table of all servers is there only as long as one is.
-    if !after.contains_key(SERVERS) && before.get(SERVERS).is_some_and(|servers| servers.as_table().is_some_and(toml::Table::is_empty)) {
+    if !after.contains_key(SERVERS)
+        && before
+            .get(SERVERS)
+            .is_some_and(|servers| servers.as_table().is_some_and(toml::Table::is_empty))
+    {
         before.remove(SERVERS);
     }
     Ok(before == after)
 }
 
-/// The table of a server as it stands in the text: that of now, or that of an earlier version, which had less in it.
+/// The table of a server as it stands in the text: that of now, or that of an earlier version,
+/// which had less in it.
 pub fn written(text: &str, name: &str, command: &str) -> String {
     let now = table(name, command);
     if text.contains(&now) { now } else { bare(name, command) }
@@ -131,8 +154,14 @@ fn bare(name: &str, command: &str) -> String {
 
 fn parse(text: &str) -> Result<Document<&str>, Fault> {
     Document::parse(text).map_err(|error| {
-        let line = text.get(..error.span().unwrap_or_default().start).unwrap_or_default().matches('\n').count() + 1;
-        let what: String = error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
+        let line = text
+            .get(..error.span().unwrap_or_default().start)
+            .unwrap_or_default()
+            .matches('\n')
+            .count()
+            + 1;
+        let what: String =
+            error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
         Fault(format!("is no TOML, line {line}: {what}"))
     })
 }

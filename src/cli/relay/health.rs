@@ -10,10 +10,13 @@ use pinhole_protocol::code::RelayUrl;
 /// Prints `ok` if the relay at this address says that it is.
 ///
 /// # Errors
-/// Usage if it is no address; unreachable if nothing answers there, something else does, or the relay is about to end.
+/// Usage if it is no address; unreachable if nothing answers there, something else does, or the
+/// relay is about to end.
 pub(super) fn ask(text: &str) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Kind::Internal, format!("the program cannot start its event loop: {error}")))?;
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Kind::Internal, format!("the program cannot start its event loop: {error}"))
+    })?;
     runtime.block_on(asked(text))?;
     println!("ok");
     Ok(())
@@ -30,7 +33,8 @@ async fn asked(text: &str) -> Result<(), Failure> {
         && !set_relays(&Config::read()?).contains(&url)
     {
         let detail = format!("{why}, and that relay is not set here: it was not asked");
-        return Err(Failure::new(Kind::Fenced, detail).next("ask the user to run it, in a terminal of their own"));
+        return Err(Failure::new(Kind::Fenced, detail)
+            .next("ask the user to run it, in a terminal of their own"));
     }
     // Nothing that could be read on the way is said.
     let choice = RelayChoice::new(url, Origin::Flag("--health"), true)?;

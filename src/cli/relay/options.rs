@@ -1,5 +1,6 @@
-//! What an operator can decide about a relay, and what it comes to. Each limit of SPEC 10.7 is declared once, here: as a flag, from which its
-//! variable and its key in the file follow (`sources`).
+//! What an operator can decide about a relay, and what it comes to. Each limit of SPEC 10.7 is
+//! declared once, here: as a flag, from which its variable and its key in the file follow
+//! (`sources`).
 
 use super::owner_key::owner_key;
 use super::values::{Place, Size, Time, proxy, some};
@@ -17,30 +18,35 @@ use std::path::{Path, PathBuf};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 pub(super) struct Relay {
-    /// Listen on this address: IP:PORT, an IP alone, or a port alone for every address of this machine; may be repeated
+    /// Listen on this address: IP:PORT, an IP alone, or a port alone for every address of this
+    /// machine; may be repeated
     #[arg(long, value_name = "ADDR", default_value = Place::DEFAULT)]
     listen: Vec<Place>,
-    /// Serve TLS with this certificate chain (PEM), read once at the start; without it, put a proxy with TLS in front
+    /// Serve TLS with this certificate chain (PEM), read once at the start; without it, put a proxy
+    /// with TLS in front
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Anybody may use it: limits what a source sends a minute, ends pairs after --longest, and hides the metrics
+    /// Anybody may use it: limits what a source sends a minute, ends pairs after --longest, and
+    /// hides the metrics
     #[arg(long)]
     public: bool,
-    /// Only hosts that show a token of this file get a number: one a line, 16 to 128 letters, digits and -._~; "#" begins a comment. Joiners
-    /// need none
+    /// Only hosts that show a token of this file get a number: one a line, 16 to 128 letters,
+    /// digits and -._~; "#" begins a comment. Joiners need none
     #[arg(long, value_name = "FILE")]
     host_token_file: Option<PathBuf>,
-    /// Keep in this file the key by which numbers are given back after a restart; it is made if it is not there [default: owner-key in
-    /// $STATE_DIRECTORY, or with this user's state]
+    /// Keep in this file the key by which numbers are given back after a restart; it is made if it
+    /// is not there [default: owner-key in $STATE_DIRECTORY, or with this user's state]
     #[arg(long, value_name = "FILE")]
     owner_key_file: Option<PathBuf>,
-    /// Believe this proxy, an address or a network such as 10.0.0.0/8, when it says by X-Forwarded-For whom it speaks for; may be repeated
+    /// Believe this proxy, an address or a network such as 10.0.0.0/8, when it says by
+    /// X-Forwarded-For whom it speaks for; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy)]
     trusted_proxy: Vec<IpNet>,
-    /// Serve /metrics on this address alone; otherwise it is beside the relay, or nowhere if that is --public
+    /// Serve /metrics on this address alone; otherwise it is beside the relay, or nowhere if that
+    /// is --public
     #[arg(long, value_name = "ADDR")]
     metrics_bind: Option<Place>,
     /// After SIGTERM or Ctrl-C, let channels go on for this long
@@ -56,58 +62,113 @@ pub(super) struct Times {
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().upgrade))]
     upgrade: Time,
     /// For message 1 of a host that was asked for it
-    #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().first_message))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = some,
+        default_value_t = Time(limits().first_message),
+    )]
     first_message: Time,
     /// For a joiner to hold a number
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().hold))]
     hold: Time,
     /// The same while others wait
-    #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().hold_contested))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = some,
+        default_value_t = Time(limits().hold_contested),
+    )]
     hold_contested: Time,
     /// For a joiner to wait in the line of a number
-    #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().queue_time))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = some,
+        default_value_t = Time(limits().queue_time),
+    )]
     line_time: Time,
-    /// A host's number is kept after its connection dropped, and those of before are given back after the relay's start
+    /// A host's number is kept after its connection dropped, and those of before are given back
+    /// after the relay's start
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().absence))]
     absence: Time,
     /// A released number is not handed out again, and a relay that was here before draws long ones
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().rest))]
     rest: Time,
     /// Waiting or paired without a frame
-    #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().inactivity))]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = some,
+        default_value_t = Time(limits().inactivity),
+    )]
     inactivity: Time,
     /// Waiting, whatever is sent; with --public also paired
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().longest))]
     longest: Time,
 }
 
-/// How much one source may have and do: an IPv4 address, or the first 64 bits of an IPv6 address (SPEC 10.7).
+/// How much one source may have and do: an IPv4 address, or the first 64 bits of an IPv6 address
+/// (SPEC 10.7).
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Each source (an IPv4 address, or the first 64 bits of an IPv6 address)")]
+#[command(
+    next_help_heading = "Each source (an IPv4 address, or the first 64 bits of an IPv6 address)"
+)]
 pub(super) struct Sources {
     /// Connections at a time
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().quotas.connections)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().quotas.connections,
+    )]
     connections: u32,
     /// Hosts that wait at a time
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().quotas.waiting_hosts)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().quotas.waiting_hosts,
+    )]
     waiting_hosts: u32,
     /// New hosts a minute
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().quotas.hosts_a_minute)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().quotas.hosts_a_minute,
+    )]
     hosts_a_minute: u32,
     /// Joins a minute
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().quotas.joins_a_minute)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().quotas.joins_a_minute,
+    )]
     joins_a_minute: u32,
     /// Joins a minute that come to nothing, before joins are refused
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().quotas.misses_a_minute)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().quotas.misses_a_minute,
+    )]
     misses_a_minute: u32,
     /// They are refused for
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().quotas.refusal))]
     refusal: Time,
-    /// Bytes a minute, and 64 for each frame; more is delayed [default: 120GB, or 50MB with --public]
+    /// Bytes a minute, and 64 for each frame; more is delayed [default: 120GB, or 50MB with
+    /// --public]
     #[arg(long, value_name = "SIZE")]
     bytes_a_minute: Option<Size>,
     /// Pings and control messages of each connection a minute; more is delayed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), default_value_t = limits().control)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..),
+        default_value_t = limits().control,
+    )]
     control_a_minute: u64,
 }
 
@@ -116,22 +177,52 @@ pub(super) struct Sources {
 #[command(next_help_heading = "In all")]
 pub(super) struct Totals {
     /// Places in the line of a number
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = count(limits().queue))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = count(limits().queue),
+    )]
     line: u32,
     /// Numbers that wait or rest
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = count(limits().numbers))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = count(limits().numbers),
+    )]
     numbers: u32,
     /// Of them, taken by one source
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.source)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().shares.source,
+    )]
     source_numbers: u32,
     /// Of them, taken by one IPv4 /24 or IPv6 /48
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.site)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().shares.site,
+    )]
     site_numbers: u32,
     /// Of them, taken by one IPv6 /32
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = limits().shares.provider)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = limits().shares.provider,
+    )]
     provider_numbers: u32,
     /// Sources remembered that have no connection
-    #[arg(long, value_name = "N", value_parser = at_least_one(), default_value_t = count(limits().quotas.sources))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = at_least_one(),
+        default_value_t = count(limits().quotas.sources),
+    )]
     sources: u32,
 }
 
@@ -167,9 +258,11 @@ fn many(count: u32) -> usize {
 }
 
 impl Options {
-    /// Whether somebody could read along: it is to be reached from elsewhere and has no certificate.
+    /// Whether somebody could read along: it is to be reached from elsewhere and has no
+    /// certificate.
     pub(super) fn in_the_clear(&self) -> bool {
-        self.relay.tls_cert.is_none() && self.relay.listen.iter().any(|place| !place.address().ip().is_loopback())
+        self.relay.tls_cert.is_none()
+            && self.relay.listen.iter().any(|place| !place.address().ip().is_loopback())
     }
 
     /// The key of the relay's owner tokens, or why it is not kept.
@@ -183,8 +276,8 @@ impl Options {
     /// The settings of the relay's package, but for that key.
     ///
     /// # Errors
-    /// Usage if settings contradict each other or a file has no tokens, `no-such-file` if it is not there, `network-forbidden` if an address
-    /// may not be bound here.
+    /// Usage if settings contradict each other or a file has no tokens, `no-such-file` if it is not
+    /// there, `network-forbidden` if an address may not be bound here.
     pub(super) fn settings(&self, network: Network) -> Result<Settings, Failure> {
         let Self { relay, times, each, totals } = self;
         ordered("hold-contested", times.hold_contested, "hold", times.hold)?;
@@ -192,7 +285,9 @@ impl Options {
         ordered("inactivity", times.inactivity, "longest", times.longest)?;
         let listen: Vec<SocketAddr> = relay.listen.iter().map(|place| place.address()).collect();
         let metrics = relay.metrics_bind.map(|place| place.address());
-        if let Some(forbidden) = listen.iter().chain(&metrics).find(|address| !network.allows(address.ip())) {
+        if let Some(forbidden) =
+            listen.iter().chain(&metrics).find(|address| !network.allows(address.ip()))
+        {
             return Err(Failure::new(
                 Kind::NetworkForbidden,
                 format!("PINHOLE_NETWORK allows nothing but loopback, and {forbidden} is not"),
@@ -200,7 +295,9 @@ impl Options {
             .next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
         }
         let tls = match (&relay.tls_cert, &relay.tls_key) {
-            (Some(certificates), Some(key)) => Some(TlsFiles { certificates: certificates.clone(), key: key.clone() }),
+            (Some(certificates), Some(key)) => {
+                Some(TlsFiles { certificates: certificates.clone(), key: key.clone() })
+            }
             (None, None) => None,
             (Some(_), None) => return Err(usage("--tls-cert needs its key: --tls-key")),
             (None, Some(_)) => return Err(usage("--tls-key needs its certificate: --tls-cert")),
@@ -225,7 +322,11 @@ impl Options {
                 public: relay.public,
                 control: each.control_a_minute,
                 numbers: many(totals.numbers),
-                shares: Shares { source: totals.source_numbers, site: totals.site_numbers, provider: totals.provider_numbers },
+                shares: Shares {
+                    source: totals.source_numbers,
+                    site: totals.site_numbers,
+                    provider: totals.provider_numbers,
+                },
                 quotas: QuotaLimits {
                     connections: each.connections,
                     waiting_hosts: each.waiting_hosts,
@@ -246,7 +347,10 @@ impl Options {
     fn rates(&self) -> RateLimits {
         let Self { relay, each, totals, .. } = self;
         let usual = if relay.public { RateLimits::PUBLIC } else { RateLimits::OWN };
-        RateLimits { bytes: each.bytes_a_minute.map_or(usual.bytes, |size| size.0), sources: many(totals.sources) }
+        RateLimits {
+            bytes: each.bytes_a_minute.map_or(usual.bytes, |size| size.0),
+            sources: many(totals.sources),
+        }
     }
 }
 
@@ -264,18 +368,27 @@ fn usage(detail: impl Into<Detail>) -> Failure {
 /// The tokens of a file. None of them is in an error.
 fn tokens(path: &Path) -> Result<Vec<HostToken>, Failure> {
     let content = super::read("--host-token-file", path)?;
-    let lines = content.lines().zip(1..).map(|(line, number)| (line.split('#').next().unwrap_or_default().trim(), number));
+    let lines = content
+        .lines()
+        .zip(1..)
+        .map(|(line, number)| (line.split('#').next().unwrap_or_default().trim(), number));
     let tokens = lines.filter(|(line, _)| !line.is_empty()).map(|(line, number)| {
         HostToken::parse(line).ok_or_else(|| {
-            let detail = format!("line {number} of {} is no host token: 16 to 128 letters, digits and -._~", path.display());
-            Failure::new(Kind::Usage, detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'")
+            let detail = format!(
+                "line {number} of {} is no host token: 16 to 128 letters, digits and -._~",
+                path.display()
+            );
+            Failure::new(Kind::Usage, detail)
+                .next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'")
         })
     });
     let tokens: Vec<HostToken> = tokens.collect::<Result<_, _>>()?;
     if tokens.is_empty() {
-        // It would be a relay that takes every host, and whoever names a file of tokens wants the contrary.
+        // It would be a relay that takes every host, and whoever names a file of tokens wants the
+        // contrary.
         let detail = format!("there is no token in {}, the --host-token-file", path.display());
-        return Err(Failure::new(Kind::Usage, detail).next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'"));
+        return Err(Failure::new(Kind::Usage, detail)
+            .next("make one: head -c 24 /dev/urandom | base64 | tr '+/' '-_'"));
     }
     Ok(tokens)
 }
@@ -303,9 +416,17 @@ mod tests {
     fn without_a_word_it_is_the_relay_of_the_specification_on_loopback() {
         let (ours, theirs) = (settings(&[]).unwrap(), Settings::default());
         assert_eq!(format!("{:?}", ours.limits), format!("{:?}", theirs.limits));
-        assert_eq!((ours.drain, ours.rates.bytes, ours.own), (theirs.drain, theirs.rates.bytes, false));
+        assert_eq!(
+            (ours.drain, ours.rates.bytes, ours.own),
+            (theirs.drain, theirs.rates.bytes, false)
+        );
         assert_eq!(ours.listen, [SocketAddr::from(([127, 0, 0, 1], 7667))]);
-        assert!(ours.tls.is_none() && ours.metrics.is_none() && ours.host_tokens.is_empty() && ours.trusted_proxies.is_empty());
+        assert!(
+            ours.tls.is_none()
+                && ours.metrics.is_none()
+                && ours.host_tokens.is_empty()
+                && ours.trusted_proxies.is_empty()
+        );
     }
 
     /// Every limit, changed to a number of its own.
@@ -336,9 +457,12 @@ mod tests {
             "--control-a-minute=25",
             "--public",
         ]);
-        let expected = "Limits { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
-                        inactivity: 11s, longest: 12s, public: true, control: 25, numbers: 20, shares: Shares { source: 22, site: 23, \
-                        provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, hosts_a_minute: 15, joins_a_minute: 16, \
+        let expected = "Limits \
+                       { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
+                        inactivity: 11s, longest: 12s, public: true, control: 25, numbers: 20, \
+                       shares: Shares { source: 22, site: 23, \
+                        provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
+                       hosts_a_minute: 15, joins_a_minute: 16, \
                         misses_a_minute: 17, refusal: 18s, sources: 21 } }";
         assert_eq!(format!("{:?}", limits.unwrap().limits), expected);
     }
@@ -362,9 +486,20 @@ mod tests {
             (&["--host-token-file=/nowhere"], "--host-token-file"),
         ] {
             let failure = settings(typed).unwrap_err();
-            assert!(failure.exit() == Exit::Usage && failure.detail.contains(named), "{typed:?}: {failure}");
+            assert!(
+                failure.exit() == Exit::Usage && failure.detail.contains(named),
+                "{typed:?}: {failure}"
+            );
         }
-        for typed in ["--connections=0", "--line=0", "--numbers=0", "--hold=0", "--longest=0s", "--bytes-a-minute=0", "--listen=here"] {
+        for typed in [
+            "--connections=0",
+            "--line=0",
+            "--numbers=0",
+            "--hold=0",
+            "--longest=0s",
+            "--bytes-a-minute=0",
+            "--listen=here",
+        ] {
             let error = command().try_get_matches_from([typed]).unwrap_err().to_string();
             assert!(error.contains(typed.split('=').next().unwrap()), "{error}");
         }
@@ -376,7 +511,10 @@ mod tests {
             let failure = settings(&["--listen=127.0.0.1", typed]).unwrap_err();
             assert_eq!(failure.kind, Kind::NetworkForbidden, "{typed}");
         }
-        assert!(settings(&["--listen=127.0.0.1:0", "--listen=[::1]:0", "--metrics-bind=127.0.0.1:0"]).is_ok());
+        assert!(
+            settings(&["--listen=127.0.0.1:0", "--listen=[::1]:0", "--metrics-bind=127.0.0.1:0"])
+                .is_ok()
+        );
     }
 
     #[test]
@@ -392,11 +530,15 @@ mod tests {
         let path = folder.path().join("tokens");
         let read = |content: &str| {
             std::fs::write(&path, content).unwrap();
-            settings(&[&format!("--host-token-file={}", path.display())]).map(|settings| settings.host_tokens.len())
+            settings(&[&format!("--host-token-file={}", path.display())])
+                .map(|settings| settings.host_tokens.len())
         };
         assert_eq!(read("# ours\n0123456789abcdef\n\n  fedcba9876543210  # Ann's\n").unwrap(), 2);
         let failure = read("0123456789abcdef\nmuch-too-short\n").unwrap_err();
-        assert!(failure.detail.contains("line 2") && !failure.detail.contains("much-too-short"), "{failure}");
+        assert!(
+            failure.detail.contains("line 2") && !failure.detail.contains("much-too-short"),
+            "{failure}"
+        );
         assert!(read("# none\n").unwrap_err().detail.contains("no token"));
     }
 
@@ -405,8 +547,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relay.toml");
         let lists = "listen = [\"127.0.0.1:1\", \"[::1]:1\"]\ntrusted-proxy = \"10.0.0.0/8\"\n";
-        std::fs::write(&path, format!("{lists}waiting-hosts = 2\nconnections = 2\nhold = \"4s\"\nline-time = 20\npublic = true\n"))
-            .unwrap();
+        std::fs::write(
+            &path,
+            format!(
+                "{lists}waiting-hosts = 2\nconnections = 2\nhold = \
+                                      \"4s\"\nline-time = 20\npublic = true\n"
+            ),
+        )
+        .unwrap();
         let environment = |name: &str| match name {
             "PINHOLE_RELAY_WAITING_HOSTS" | "PINHOLE_RELAY_CONNECTIONS" => Some("3".into()),
             "PINHOLE_RELAY_TRUSTED_PROXY" => Some("10.1.0.0/16,::1".into()),
@@ -414,7 +562,8 @@ mod tests {
             _ => None,
         };
         let command = sources::with_file(command(), &ONCE, &path).unwrap();
-        let from_file = options(command.clone(), &["--connections=4"]).settings(Network::Any).unwrap();
+        let from_file =
+            options(command.clone(), &["--connections=4"]).settings(Network::Any).unwrap();
         let command = sources::with_environment(command, &ONCE, environment).unwrap();
         let all = options(command.clone(), &["--connections=4"]).settings(Network::Any).unwrap();
         let quotas = |settings: &Settings| {
@@ -422,13 +571,24 @@ mod tests {
             [quotas.connections, quotas.waiting_hosts, quotas.joins_a_minute]
         };
         assert_eq!((quotas(&from_file), quotas(&all)), ([4, 2, 30], [4, 3, 30]));
-        assert_eq!((all.listen.len(), all.limits.public, all.limits.hold.as_secs(), all.limits.queue_time.as_secs()), (2, true, 4, 20));
+        assert_eq!(
+            (
+                all.listen.len(),
+                all.limits.public,
+                all.limits.hold.as_secs(),
+                all.limits.queue_time.as_secs()
+            ),
+            (2, true, 4, 20)
+        );
         assert_eq!((from_file.trusted_proxies.len(), all.trusted_proxies.len()), (1, 2));
         assert_eq!(options(command, &["--listen=9"]).relay.listen.len(), 1);
         let off = |name: &str| (name == "PINHOLE_RELAY_PUBLIC").then(|| "false".into());
         let command = sources::with_file(self::command(), &ONCE, &path).unwrap();
         let command = sources::with_environment(command, &ONCE, off).unwrap();
-        assert!(!options(command.clone(), &[]).relay.public && options(command, &["--public"]).relay.public);
+        assert!(
+            !options(command.clone(), &[]).relay.public
+                && options(command, &["--public"]).relay.public
+        );
     }
 
     #[test]
@@ -438,7 +598,10 @@ mod tests {
         let refused = |content: &str| {
             std::fs::write(&path, content).unwrap();
             let failure = sources::with_file(command(), &ONCE, &path).unwrap_err();
-            assert!(failure.exit() == Exit::Usage && failure.detail.contains("relay.toml"), "{failure}");
+            assert!(
+                failure.exit() == Exit::Usage && failure.detail.contains("relay.toml"),
+                "{failure}"
+            );
             failure.detail
         };
         for (content, named) in [
@@ -462,25 +625,39 @@ mod tests {
             let detail = refused(content);
             assert!(detail.contains(named), "{content}: {detail}");
         }
-        let failure =
-            sources::with_environment(command(), &ONCE, |name| (name == "PINHOLE_RELAY_HOLD").then(|| "soon".into())).unwrap_err();
-        assert!(failure.detail.contains("PINHOLE_RELAY_HOLD") && failure.detail.contains("soon"), "{failure}");
+        let failure = sources::with_environment(command(), &ONCE, |name| {
+            (name == "PINHOLE_RELAY_HOLD").then(|| "soon".into())
+        })
+        .unwrap_err();
+        assert!(
+            failure.detail.contains("PINHOLE_RELAY_HOLD") && failure.detail.contains("soon"),
+            "{failure}"
+        );
     }
 
     /// relay/README.md names each setting, and beside it its default.
     #[test]
     fn the_readme_has_every_setting_and_its_default() {
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/relay/README.md")).unwrap();
+        let readme =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/relay/README.md"))
+                .unwrap();
         let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `--")).collect();
         for arg in command().get_arguments() {
             let flag = arg.get_long().unwrap();
-            let default: Vec<_> = arg.get_default_values().iter().map(|value| value.to_str().unwrap()).collect();
+            let default: Vec<_> =
+                arg.get_default_values().iter().map(|value| value.to_str().unwrap()).collect();
             if ["config", "health", "json", "help"].contains(&flag) {
                 continue;
             }
-            let row = rows.iter().find(|row| row.contains(&format!("`--{flag}`"))).unwrap_or_else(|| panic!("{flag} is missing"));
+            let row = rows
+                .iter()
+                .find(|row| row.contains(&format!("`--{flag}`")))
+                .unwrap_or_else(|| panic!("{flag} is missing"));
             let shown: Vec<&str> = row.split('|').nth(2).unwrap().split_whitespace().collect();
-            assert!(default.iter().all(|default| *default == "false" || shown.contains(default)), "--{flag}, {default:?}: {row}");
+            assert!(
+                default.iter().all(|default| *default == "false" || shown.contains(default)),
+                "--{flag}, {default:?}: {row}"
+            );
         }
     }
 }

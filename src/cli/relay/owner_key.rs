@@ -13,21 +13,37 @@ use zeroize::Zeroizing;
 
 /// Its name in a directory for state.
 const NAME: &str = "owner-key";
-/// The directory that systemd makes for a service (systemd.exec(5), `StateDirectory=`); of several, separated by colons, the first.
+/// The directory that systemd makes for a service (systemd.exec(5), `StateDirectory=`); of several,
+/// separated by colons, the first.
 const SERVICE: &str = "STATE_DIRECTORY";
 
-/// Finds or makes the key, in the file that is named or in the usual place. If that place cannot be used, says why.
+/// Finds or makes the key, in the file that is named or in the usual place. If that place cannot be
+/// used, says why.
 ///
 /// # Errors
 /// Usage, if the file that is named cannot be used.
 pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>, Failure> {
     match named {
         Some(path) => keep(path).map(Ok).map_err(|why| {
-            Failure::new(Kind::Usage, format!("{} (--owner-key-file) cannot keep the relay's key: {why}", path.display()))
-                .next("name a file in a directory that the relay may write to; it is made if it is not there")
+            Failure::new(
+                Kind::Usage,
+                format!(
+                    "{} (--owner-key-file) cannot keep the relay's key: \
+                                              {why}",
+                    path.display()
+                ),
+            )
+            .next(
+                "name a file in a directory that the relay may write to; it is made if it is \
+                      not there",
+            )
         }),
         None => {
-            let Some(path) = usual(std::env::var_os(SERVICE)) else { return Ok(Err("there is no directory for its state".into())) };
+            let Some(path) = usual(std::env::var_os(SERVICE)) else {
+                return Ok(Err("there is no \
+                directory for its state"
+                    .into()));
+            };
             Ok(keep(&path).map_err(|why| format!("{}: {why}", path.display())))
         }
     }
@@ -35,8 +51,10 @@ pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>
 
 /// The usual place: with the service's state, or with this user's.
 fn usual(service: Option<OsString>) -> Option<PathBuf> {
-    let first = |all: OsString| std::env::split_paths(&all).next().filter(|path| path.is_absolute());
-    let state = service.and_then(first).or_else(|| private_base().ok().map(|base| base.join("relay")))?;
+    let first =
+        |all: OsString| std::env::split_paths(&all).next().filter(|path| path.is_absolute());
+    let state =
+        service.and_then(first).or_else(|| private_base().ok().map(|base| base.join("relay")))?;
     Some(state.join(NAME))
 }
 
@@ -61,7 +79,9 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
     let file = File::open(path)?;
     let about = file.metadata()?;
     if !about.is_file() || about.len() != KEY as u64 {
-        return Err(no_key("it is no key, which is a file of 32 bytes; remove it and another is made"));
+        return Err(no_key(
+            "it is no key, which is a file of 32 bytes; remove it and another is made",
+        ));
     }
     if about.mode() & 0o077 != 0 {
         return Err(no_key("others than its owner may use it; chmod 600, if nobody has read it"));
@@ -73,7 +93,8 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
 
 /// Makes the file whole or not at all, for a relay that starts meanwhile and after a crash too.
 fn make(path: &Path, key: &[u8; KEY]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The XDG Base Directory Specification wants 0700 for a directory that is made.
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let new = folder.join(format!(".{NAME}.{:08x}", OsRng.next_u32()));
@@ -146,16 +167,24 @@ mod tests {
             }
         });
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(make(&path, &[7; KEY]).is_err_and(|error| error.kind() == ErrorKind::AlreadyExists));
+        assert!(
+            make(&path, &[7; KEY]).is_err_and(|error| error.kind() == ErrorKind::AlreadyExists)
+        );
     }
 
     #[test]
     fn a_service_keeps_it_with_its_own_state() {
         let usual = |service: &str| usual(Some(service.into()));
-        assert_eq!(usual("/var/lib/pinhole-relay"), Some("/var/lib/pinhole-relay/owner-key".into()));
+        assert_eq!(
+            usual("/var/lib/pinhole-relay"),
+            Some("/var/lib/pinhole-relay/owner-key".into())
+        );
         assert_eq!(usual("/var/lib/a:/var/lib/b"), Some("/var/lib/a/owner-key".into()));
         for nothing in ["", "relative"] {
-            assert!(usual(nothing).is_none_or(|path| path.ends_with("pinhole/relay/owner-key")), "{nothing}");
+            assert!(
+                usual(nothing).is_none_or(|path| path.ends_with("pinhole/relay/owner-key")),
+                "{nothing}"
+            );
         }
     }
 }

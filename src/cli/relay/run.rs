@@ -10,15 +10,22 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use tokio::sync::Notify;
 
-/// Runs a relay until it is told to stop. `key` is that of its owner tokens, or why it has no place; `clear` is whether it can be reached
-/// without TLS, `plain` whether a person looks on.
+/// Runs a relay until it is told to stop. `key` is that of its owner tokens, or why it has no
+/// place; `clear` is whether it can be reached without TLS, `plain` whether a person looks on.
 ///
 /// # Errors
 /// If it cannot listen or its certificate cannot be used.
-pub(super) fn relay(mut settings: Settings, key: Result<OwnerKey, String>, clear: bool, plain: bool) -> Result<(), Failure> {
+pub(super) fn relay(
+    mut settings: Settings,
+    key: Result<OwnerKey, String>,
+    clear: bool,
+    plain: bool,
+) -> Result<(), Failure> {
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Kind::Internal, format!("the program cannot start its threads: {error}")))?;
+    let runtime = runtime.map_err(|error| {
+        Failure::new(Kind::Internal, format!("the program cannot start its threads: {error}"))
+    })?;
     let done = runtime.block_on(async {
         // Before it can be reached, so that whoever starts and stops it finds it listening to both.
         let interrupt = Interrupt::new()?;
@@ -37,10 +44,13 @@ pub(super) fn relay(mut settings: Settings, key: Result<OwnerKey, String>, clear
             tracing::info!(target: "pinhole_relay", event = "metrics", port = address.port());
         }
         if let Some(why) = forgets {
-            tracing::warn!(target: "pinhole_relay", event = "no_owner_key", "after a restart no number is given back, because the key has no place ({why}): --owner-key-file names one");
+            tracing::warn!(target: "pinhole_relay", event = "no_owner_key", "after a restart no \
+                number is given back, because the key has no place ({why}): --owner-key-file names \
+                one");
         }
         if clear {
-            tracing::warn!(target: "pinhole_relay", event = "no_tls", "it can be reached without TLS: put a proxy with a certificate in front");
+            tracing::warn!(target: "pinhole_relay", event = "no_tls", "it can be reached without \
+                TLS: put a proxy with a certificate in front");
         }
         until_stopped(server, interrupt, drain.as_secs()).await;
         Ok(())
@@ -58,7 +68,8 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
         () = &mut serving => return,
         () = interrupt.wait() => {}
     }
-    tracing::info!(target: "pinhole_relay", event = "draining", seconds = drain, "who waits is sent away, pairs may end; a second signal ends it at once");
+    tracing::info!(target: "pinhole_relay", event = "draining", seconds = drain, "who waits is \
+        sent away, pairs may end; a second signal ends it at once");
     stop.notify_one();
     tokio::select! {
         () = serving => {}
@@ -67,7 +78,8 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
     tracing::info!(target: "pinhole_relay", event = "stopped");
 }
 
-/// A connection is an open file, and what a process may have of those at first is often 1,024. If it may not have more, it has that.
+/// A connection is an open file, and what a process may have of those at first is often 1,024. If
+/// it may not have more, it has that.
 fn allow_many_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -75,14 +87,24 @@ fn allow_many_files() {
 
 fn unbound(error: BindError) -> Failure {
     match error {
-        BindError::Listen(..) => Failure::new(Kind::CannotListen, error.to_string()).next("choose another address or port with --listen"),
-        BindError::File(..) | BindError::Certificate(..) => Failure::new(Kind::Usage, error.to_string())
-            .next("check --tls-cert and --tls-key: PEM files, the relay's own certificate first"),
+        BindError::Listen(..) => Failure::new(Kind::CannotListen, error.to_string())
+            .next("choose another address or port with --listen"),
+        BindError::File(..) | BindError::Certificate(..) => {
+            Failure::new(Kind::Usage, error.to_string()).next(
+                "check --tls-cert and --tls-key: PEM files, the relay's own certificate first",
+            )
+        }
     }
 }
 
 /// What a person who has just started it needs to know.
-fn welcome(addresses: &[SocketAddr], metrics: Option<SocketAddr>, tls: bool, clear: bool, forgets: Option<&str>) -> String {
+fn welcome(
+    addresses: &[SocketAddr],
+    metrics: Option<SocketAddr>,
+    tls: bool,
+    clear: bool,
+    forgets: Option<&str>,
+) -> String {
     let all: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
     let port = addresses.first().map_or(0, SocketAddr::port);
     let url = match addresses.first() {
@@ -98,13 +120,19 @@ fn welcome(addresses: &[SocketAddr], metrics: Option<SocketAddr>, tls: bool, cle
     if tls {
         text.push_str("            where NAME is a name in its certificate\n");
     } else if clear {
-        text.push_str("            where NAME is the proxy with TLS that has to be in front of it\n");
+        text.push_str(
+            "            where NAME is the proxy with TLS that has to be in front of it\n",
+        );
     }
     if let Some(metrics) = metrics {
         let _ = writeln!(text, "  Metrics   http://{metrics}/metrics");
     }
     if let Some(why) = forgets {
-        let _ = writeln!(text, "  Restart   kills the codes of who waits: the key has no place ({why}); --owner-key-file names one");
+        let _ = writeln!(
+            text,
+            "  Restart   kills the codes of who waits: the key has no place ({why}); \
+            --owner-key-file names one"
+        );
     }
     text.push_str("  Stop it   Ctrl-C; a second time at once\n");
     text
@@ -120,16 +148,25 @@ mod tests {
 
     #[test]
     fn the_lines_that_are_shown_can_be_used_as_they_are_or_say_what_to_put_in() {
-        assert!(text("127.0.0.1:7667", false, false).contains("pinhole give --relay ws://127.0.0.1:7667 FILE\n"));
+        assert!(
+            text("127.0.0.1:7667", false, false)
+                .contains("pinhole give --relay ws://127.0.0.1:7667 FILE\n")
+        );
         assert!(text("[::1]:80", false, false).contains("PINHOLE_RELAY=ws://[::1]:80\n"));
         let clear = text("0.0.0.0:80", false, true);
-        assert!(clear.contains("--relay wss://NAME FILE\n") && clear.contains("the proxy with TLS"), "{clear}");
+        assert!(
+            clear.contains("--relay wss://NAME FILE\n") && clear.contains("the proxy with TLS"),
+            "{clear}"
+        );
         let tls = text("[::]:8443", true, false);
         assert!(tls.contains("wss://NAME:8443 ") && tls.contains("its certificate"), "{tls}");
         assert!(text("[::]:443", true, false).contains("wss://NAME FILE\n"));
         let both = ["127.0.0.1:1", "[::1]:2"].map(|address| address.parse().unwrap());
         let both = welcome(&both, Some(both[1]), false, false, Some("no room"));
         assert!(both.contains("Restart   kills the codes") && both.contains("(no room)"), "{both}");
-        assert!(both.contains("127.0.0.1:1 and [::1]:2.\n") && both.contains("http://[::1]:2/metrics"), "{both}");
+        assert!(
+            both.contains("127.0.0.1:1 and [::1]:2.\n") && both.contains("http://[::1]:2/metrics"),
+            "{both}"
+        );
     }
 }

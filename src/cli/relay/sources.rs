@@ -1,6 +1,7 @@
-//! Where a setting comes from: a flag, else its variable, else the file, else its default. Variable and key follow from the flag:
-//! `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and `waiting-hosts`. Both are the defaults of the flag, so that clap alone decides and
-//! reads all three alike.
+//! Where a setting comes from: a flag, else its variable, else the file, else its default. Variable
+//! and key follow from the flag: `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and
+//! `waiting-hosts`. Both are the defaults of the flag, so that clap alone decides and reads all
+//! three alike.
 
 use crate::failure::{Failure, Kind, Run};
 use clap::builder::OsStr;
@@ -30,9 +31,11 @@ enum Takes {
 type Values = Vec<OsString>;
 
 impl Flag {
-    /// All of a command that say how the relay runs: not those that are for one call, which are `once`.
+    /// All of a command that say how the relay runs: not those that are for one call, which are
+    /// `once`.
     fn all(command: &Command, once: &[&str]) -> Vec<Self> {
-        let named = command.get_arguments().filter_map(|arg| arg.get_long().map(|long| (long, arg)));
+        let named =
+            command.get_arguments().filter_map(|arg| arg.get_long().map(|long| (long, arg)));
         let settable = named.filter(|(long, _)| !once.contains(long));
         let flags = settable.map(|(long, arg)| {
             let takes = match arg.get_action() {
@@ -65,7 +68,9 @@ impl Flag {
             (Takes::Switch, Value::Boolean(on)) => switch(if on { "true" } else { "false" }),
             (Takes::Switch, _) => Err("it is true or false"),
             (Takes::One | Takes::Several, Value::String(text)) => Ok(vec![text.into()]),
-            (Takes::One | Takes::Several, Value::Integer(number)) => Ok(vec![number.to_string().into()]),
+            (Takes::One | Takes::Several, Value::Integer(number)) => {
+                Ok(vec![number.to_string().into()])
+            }
             (Takes::One, _) => Err("it is a number, or a text in quotes"),
             (Takes::Several, Value::Array(values)) if !values.is_empty() => values
                 .into_iter()
@@ -89,7 +94,11 @@ fn switch(value: &str) -> Result<Values, &'static str> {
 ///
 /// # Errors
 /// Usage, naming the variable.
-pub(super) fn with_environment(command: Command, once: &[&str], get: impl Fn(&str) -> Option<OsString>) -> Result<Command, Failure> {
+pub(super) fn with_environment(
+    command: Command,
+    once: &[&str],
+    get: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, Failure> {
     Flag::all(&command, once).into_iter().try_fold(command, |command, flag| {
         let variable = flag.variable();
         let Some(value) = get(&variable).filter(|value| !value.is_empty()) else {
@@ -107,20 +116,24 @@ pub(super) fn with_environment(command: Command, once: &[&str], get: impl Fn(&st
 pub(super) fn with_file(command: Command, once: &[&str], path: &Path) -> Result<Command, Failure> {
     let content = super::read("--config", path)?;
     let shown = path.display();
-    let table: Table = content.parse().map_err(|error: toml::de::Error| wrong(&shown.to_string(), error.to_string().trim_end()))?;
+    let table: Table = content.parse().map_err(|error: toml::de::Error| {
+        wrong(&shown.to_string(), error.to_string().trim_end())
+    })?;
     let flags = Flag::all(&command, once);
     table.into_iter().try_fold(command, |command, (key, value)| {
         let at = format!("{key:?} in {shown}");
         let Some(flag) = flags.iter().find(|flag| flag.name == key) else {
             let known: Vec<&str> = flags.iter().map(|flag| flag.name.as_str()).collect();
-            return Err(wrong(&at, "there is no such setting").next(format!("the settings are {}", known.join(", "))));
+            return Err(wrong(&at, "there is no such setting")
+                .next(format!("the settings are {}", known.join(", "))));
         };
         let values = flag.of_file(value).map_err(|detail| wrong(&at, detail))?;
         with(command, &at, flag, values)
     })
 }
 
-/// The command with these values for the default of a flag, once they were found to be such that it takes them.
+/// The command with these values for the default of a flag, once they were found to be such that it
+/// takes them.
 fn with(command: Command, from: &str, flag: &Flag, values: Values) -> Result<Command, Failure> {
     let typed = values.iter().map(|value| {
         let mut typed = OsString::from(format!("--{}", flag.name));
@@ -133,9 +146,16 @@ fn with(command: Command, from: &str, flag: &Flag, values: Values) -> Result<Com
     let tried = command.clone().no_binary_name(true).try_get_matches_from(typed);
     if let Err(error) = tried {
         let rendered = error.render().to_string();
-        return Err(wrong(from, rendered.lines().next().unwrap_or_default().trim_start_matches("error: ")));
+        return Err(wrong(
+            from,
+            rendered.lines().next().unwrap_or_default().trim_start_matches("error: "),
+        ));
     }
-    let values: Vec<OsStr> = if values.is_empty() { vec!["false".into()] } else { values.into_iter().map(OsStr::from).collect() };
+    let values: Vec<OsStr> = if values.is_empty() {
+        vec!["false".into()]
+    } else {
+        values.into_iter().map(OsStr::from).collect()
+    };
     Ok(command.mut_arg(&flag.id, |arg| arg.default_values(values)))
 }
 

@@ -1,4 +1,5 @@
-//! Times, sizes, addresses and networks as an operator writes them, and as --help shows the defaults.
+//! Times, sizes, addresses and networks as an operator writes them, and as --help shows the
+//! defaults.
 
 use crate::cli::amounts::{duration, size};
 use ipnet::IpNet;
@@ -63,13 +64,15 @@ pub(in crate::cli) struct Place {
 impl Place {
     /// Where a relay listens that is told nothing.
     pub(super) const DEFAULT: &str = "127.0.0.1:7667";
-    /// The port of it. No number of a code, which are ports too, begins at 7667 by itself: direct hosts take 9000 to 9999 (SPEC 2.1).
+    /// The port of it. No number of a code, which are ports too, begins at 7667 by itself: direct
+    /// hosts take 9000 to 9999 (SPEC 2.1).
     const PORT: u16 = 7667;
 
     /// What to bind. A socket of every IPv6 address takes IPv4 too, but not every machine has IPv6.
     pub(in crate::cli) fn address(self) -> SocketAddr {
         let every = || {
-            let ipv6 = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).is_ok();
+            let ipv6 =
+                socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).is_ok();
             if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
         };
         SocketAddr::new(self.ip.unwrap_or_else(every), self.port)
@@ -88,9 +91,11 @@ impl FromStr for Place {
         if let Ok(ip) = bare.parse() {
             return Ok(Self { ip: Some(ip), port: Self::PORT });
         }
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| "an address is IP:PORT, such as 127.0.0.1:7667 or [::1]:7667, an IP alone or a port alone".to_owned())?;
+        let address: SocketAddr = text.parse().map_err(|_| {
+            "an address is IP:PORT, such as 127.0.0.1:7667 or [::1]:7667, an IP alone \
+                         or a port alone"
+                .to_owned()
+        })?;
         Ok(Self { ip: Some(address.ip()), port: address.port() })
     }
 }
@@ -99,7 +104,10 @@ impl FromStr for Place {
 pub(super) fn proxy(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let address = || text.parse().ok().map(|address: IpAddr| IpNet::from(address.to_canonical()));
-    text.parse().ok().or_else(address).ok_or_else(|| "it is an address or a network, such as 10.0.0.5 or 10.0.0.0/8".into())
+    text.parse()
+        .ok()
+        .or_else(address)
+        .ok_or_else(|| "it is an address or a network, such as 10.0.0.5 or 10.0.0.0/8".into())
 }
 
 #[cfg(test)]
@@ -118,7 +126,9 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_typed() {
-        let read = |text: &str| text.parse::<Place>().map(|place| (place.ip.map(|ip| ip.to_string()), place.port));
+        let read = |text: &str| {
+            text.parse::<Place>().map(|place| (place.ip.map(|ip| ip.to_string()), place.port))
+        };
         for (text, ip, port) in [
             (Place::DEFAULT, Some("127.0.0.1"), 7667),
             ("80", None, 80),
@@ -150,9 +160,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_typed_makes_them_panic(text in "\\PC*", near in "[0-9.:/\\[\\]smhMGTi]{0,24}") {
+        fn nothing_that_is_typed_makes_them_panic(
+            text in "\\PC*",
+            near in "[0-9.:/\\[\\]smhMGTi]{0,24}",
+        ) {
             for text in [text, near] {
-                let _ = (text.parse::<Time>(), text.parse::<Size>(), text.parse::<Place>(), proxy(&text), some(&text));
+                let _ = (
+                    text.parse::<Time>(),
+                    text.parse::<Size>(),
+                    text.parse::<Place>(),
+                    proxy(&text),
+                    some(&text),
+                );
             }
         }
 

@@ -19,7 +19,8 @@ impl Found {
         Self { names, more }
     }
 
-    /// Notes one more. `name` makes it, and is only asked if there may be room for it: once one was not named, none is.
+    /// Notes one more. `name` makes it, and is only asked if there may be room for it: once one was
+    /// not named, none is.
     pub fn add(&mut self, name: impl FnOnce() -> String) {
         let named = (self.more == 0 && self.names.len() < NAMES).then(name);
         let bytes: usize = self.names.iter().map(String::len).sum();
@@ -70,7 +71,10 @@ mod tests {
             many.add(|| format!("{number}/Makefile"));
         }
         assert_eq!((many.names().len(), many.more()), (20, 10));
-        assert_eq!((many.below("a").names()[1].as_str(), many.below("a").more()), ("a/1/Makefile", 10));
+        assert_eq!(
+            (many.below("a").names()[1].as_str(), many.below("a").more()),
+            ("a/1/Makefile", 10)
+        );
         let mut long = Found::default();
         for _ in 0..3 {
             long.add(|| "x".repeat(4_096));

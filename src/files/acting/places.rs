@@ -1,5 +1,6 @@
-//! Folders in which programs act on whatever lies there: the homes of accounts and what is below their dot folders, `/etc`, and the folders
-//! of PATH. They are known by device and inode, so that no other way to one of them hides it.
+//! Folders in which programs act on whatever lies there: the homes of accounts and what is below
+//! their dot folders, `/etc`, and the folders of PATH. They are known by device and inode, so that
+//! no other way to one of them hides it.
 
 use super::folded;
 use rustix::fs::{Mode, OFlags, fstat, open, openat};
@@ -11,8 +12,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Accounts, a line each (passwd(5)). What only a directory service knows is not in it; `$HOME` and sudo's variables then name the homes that
-/// matter most.
+/// Accounts, a line each (passwd(5)). What only a directory service knows is not in it; `$HOME` and
+/// sudo's variables then name the homes that matter most.
 const ACCOUNTS: &str = "/etc/passwd";
 /// The configuration of the machine.
 const SYSTEM: &str = "/etc";
@@ -33,7 +34,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// True if programs act there on whatever lies there, and in a home only on what they know by its name.
+    /// True if programs act there on whatever lies there, and in a home only on what they know by
+    /// its name.
     #[must_use]
     pub const fn takes_all(self) -> bool {
         !matches!(self, Self::Home)
@@ -63,7 +65,8 @@ pub struct Places {
 #[derive(Clone, Debug)]
 struct Account {
     home: PathBuf,
-    /// Whether it is that of whoever runs the program. In the home of another a link leads wherever that other likes, and is not followed.
+    /// Whether it is that of whoever runs the program. In the home of another a link leads wherever
+    /// that other likes, and is not followed.
     own: bool,
 }
 
@@ -79,38 +82,55 @@ impl Places {
     }
 
     /// Those that variables and the text of passwd(5) name.
-    pub(in crate::files) fn of(variable: impl Fn(&str) -> Option<OsString>, accounts: &[u8]) -> Self {
+    pub(in crate::files) fn of(
+        variable: impl Fn(&str) -> Option<OsString>,
+        accounts: &[u8],
+    ) -> Self {
         let named = ["HOME", "SUDO_HOME"].into_iter().filter_map(&variable).map(PathBuf::from);
         let called = ["SUDO_USER", "DOAS_USER"].into_iter().filter_map(&variable);
         // A name that is a path of its own would lead elsewhere.
-        let guessed = called.filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/')).map(|name| Path::new(HOMES).join(name));
+        let guessed = called
+            .filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/'))
+            .map(|name| Path::new(HOMES).join(name));
         let own = named.chain(guessed).map(|home| Account { home, own: true });
         let listed = accounts.split(|byte| *byte == b'\n').filter_map(account);
-        let mut homes: Vec<Account> = own.chain(listed).filter(|account| account.home.is_absolute()).collect();
+        let mut homes: Vec<Account> =
+            own.chain(listed).filter(|account| account.home.is_absolute()).collect();
         // Of two that are one, that with the links.
         homes.sort_by(|one, other| one.home.cmp(&other.home).then(other.own.cmp(&one.own)));
         homes.dedup_by(|other, one| other.home == one.home);
         let path = variable("PATH").unwrap_or_default();
         // What is empty there is the folder that one is in.
-        let programs = std::env::split_paths(&path).map(|folder| if folder.as_os_str().is_empty() { ".".into() } else { folder });
-        Self { homes, system: SYSTEM.into(), programs: programs.filter(|_| !path.is_empty()).collect() }
+        let programs = std::env::split_paths(&path)
+            .map(|folder| if folder.as_os_str().is_empty() { ".".into() } else { folder });
+        Self {
+            homes,
+            system: SYSTEM.into(),
+            programs: programs.filter(|_| !path.is_empty()).collect(),
+        }
     }
 
-    /// What of the machine this folder is, if it is one in which programs act on whatever lies there. The folder is held open, and found by
-    /// itself and not by its path. It reads the homes, and no more than the names in them.
+    /// What of the machine this folder is, if it is one in which programs act on whatever lies
+    /// there. The folder is held open, and found by itself and not by its path. It reads the homes,
+    /// and no more than the names in them.
     #[must_use]
     pub fn place(&self, folder: impl AsFd) -> Option<Place> {
         let marked = self.marked();
         chain(&folder).into_iter().rev().fold(None, |above, own| marked.step(above, own))
     }
 
-    /// The names, folded, of folders in this one, whether they are there or not, that are a home, the configuration or a folder of PATH, or
-    /// above one: `go`, where PATH has `~/go/bin`. The path is one without links.
+    /// The names, folded, of folders in this one, whether they are there or not, that are a home,
+    /// the configuration or a folder of PATH, or above one: `go`, where PATH has `~/go/bin`. The
+    /// path is one without links.
     #[must_use]
     pub fn ahead(&self, folder: &Path) -> HashSet<String> {
         let homes = self.homes.iter().map(|account| &account.home);
-        let all = homes.chain([&self.system]).chain(&self.programs).filter_map(|path| settled(path));
-        all.filter_map(|path| Some(folded(&path.strip_prefix(folder).ok()?.iter().next()?.to_string_lossy()))).collect()
+        let all =
+            homes.chain([&self.system]).chain(&self.programs).filter_map(|path| settled(path));
+        all.filter_map(|path| {
+            Some(folded(&path.strip_prefix(folder).ok()?.iter().next()?.to_string_lossy()))
+        })
+        .collect()
     }
 
     /// All of them, looked up once.
@@ -125,7 +145,8 @@ impl Places {
     }
 }
 
-/// The places as they are now: for whoever goes from folder to folder, and knows what those are that he has come through.
+/// The places as they are now: for whoever goes from folder to folder, and knows what those are
+/// that he has come through.
 #[derive(Debug)]
 pub struct Marked {
     homes: HashSet<Identity>,
@@ -142,8 +163,8 @@ impl Marked {
         self.step(above, (about.st_dev, about.st_ino))
     }
 
-    /// The same of the folder itself. What is below the configuration or a dot folder is one too, and what is below a home or a folder of
-    /// PATH is not.
+    /// The same of the folder itself. What is below the configuration or a dot folder is one too,
+    /// and what is below a home or a folder of PATH is not.
     fn step(&self, above: Option<Place>, own: Identity) -> Option<Place> {
         // A home is the last of them: accounts of the system have `/usr/bin` and its like for one.
         if above == Some(Place::System) || self.system == Some(own) {
@@ -169,7 +190,8 @@ fn settled(path: &Path) -> Option<PathBuf> {
 /// The account in a line of passwd(5): its third field is a number, its sixth the home.
 fn account(line: &[u8]) -> Option<Account> {
     let mut fields = line.split(|byte| *byte == b':');
-    let number = fields.nth(2).and_then(|field| std::str::from_utf8(field).ok()?.parse::<u32>().ok());
+    let number =
+        fields.nth(2).and_then(|field| std::str::from_utf8(field).ok()?.parse::<u32>().ok());
     let home = PathBuf::from(OsStr::from_bytes(fields.nth(2)?));
     Some(Account { home, own: number == Some(rustix::process::getuid().as_raw()) })
 }
@@ -199,12 +221,19 @@ fn chain(folder: impl AsFd) -> Vec<Identity> {
 
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// The dot folders of a home, also those that lie elsewhere and are linked from there, if it is one's own; not what the home itself is in.
+/// The dot folders of a home, also those that lie elsewhere and are linked from there, if it is
+/// one's own; not what the home itself is in.
 fn dot_folders(Account { home, own }: &Account) -> HashSet<Identity> {
-    let (Ok(entries), Ok(held)) = (home.read_dir(), open(home, STEP, Mode::empty())) else { return HashSet::new() };
-    let dotted = entries.filter_map(Result::ok).filter(|entry| entry.file_name().as_bytes().starts_with(b"."));
-    let held_there = |path: PathBuf| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
-    let which = |entry: DirEntry| if *own { identity(&entry.path()) } else { held_there(entry.path()) };
+    let (Ok(entries), Ok(held)) = (home.read_dir(), open(home, STEP, Mode::empty())) else {
+        return HashSet::new();
+    };
+    let dotted = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().as_bytes().starts_with(b"."));
+    let held_there =
+        |path: PathBuf| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
+    let which =
+        |entry: DirEntry| if *own { identity(&entry.path()) } else { held_there(entry.path()) };
     let mut found: HashSet<Identity> = dotted.filter_map(which).collect();
     for above in chain(held) {
         found.remove(&above);
@@ -218,7 +247,8 @@ mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
-    /// A machine in a folder, with two homes, of which one is known by `$HOME` and the other to passwd(5).
+    /// A machine in a folder, with two homes, of which one is known by `$HOME` and the other to
+    /// passwd(5).
     struct Machine(tempfile::TempDir);
 
     impl Machine {
@@ -245,7 +275,8 @@ mod tests {
 
         fn places(&self) -> Places {
             let passwd = format!(
-                "root:x:0:0::{}:/bin/sh\n# no line\neve:x:1:1:Eve:{}:\n:::::\nx:x\ndaemon:x:2:2::{}:\nx:x:3:3::{}:\ny:x:4:4::{}:\n",
+                "root:x:0:0::{}:/bin/sh\n# no \
+                line\neve:x:1:1:Eve:{}:\n:::::\nx:x\ndaemon:x:2:2::{}:\nx:x:3:3::{}:\ny:x:4:4::{}:\n",
                 "/nonexistent",
                 self.path("home/eve").display(),
                 self.path("sbin").display(),
@@ -337,25 +368,46 @@ mod tests {
     #[test]
     fn homes_are_named_by_variables_and_by_accounts() {
         let homes = |variables: &[(&str, &str)], accounts: &[u8]| {
-            let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-            Places::of(variable, accounts).homes.into_iter().map(|account| account.home).collect::<Vec<_>>()
+            let variable = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            };
+            Places::of(variable, accounts)
+                .homes
+                .into_iter()
+                .map(|account| account.home)
+                .collect::<Vec<_>>()
         };
-        let paths = |paths: &[&[u8]]| paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect::<Vec<_>>();
+        let paths = |paths: &[&[u8]]| {
+            paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect::<Vec<_>>()
+        };
         assert_eq!(homes(&[], b""), paths(&[]));
         assert_eq!(
             homes(
-                &[("HOME", "/root"), ("SUDO_USER", "mo"), ("SUDO_HOME", "/data/mo"), ("DOAS_USER", "eve")],
+                &[
+                    ("HOME", "/root"),
+                    ("SUDO_USER", "mo"),
+                    ("SUDO_HOME", "/data/mo"),
+                    ("DOAS_USER", "eve")
+                ],
                 b"root:x:0:0:root:/root:/bin/sh"
             ),
             paths(&[b"/data/mo", b"/home/eve", b"/home/mo", b"/root"])
         );
-        assert_eq!(homes(&[("HOME", ""), ("SUDO_USER", "../etc"), ("SUDO_HOME", "here")], b"+@all::::::\na:b:c:d:e:f:g\n"), paths(&[]));
+        assert_eq!(
+            homes(
+                &[("HOME", ""), ("SUDO_USER", "../etc"), ("SUDO_HOME", "here")],
+                b"+@all::::::\na:b:c:d:e:f:g\n"
+            ),
+            paths(&[])
+        );
         assert_eq!(homes(&[], b"a:x:1:1::/caf\xe9:\nb:x:2:2:,,,:/b"), paths(&[b"/b", b"/caf\xe9"]));
     }
 
     #[test]
     fn an_empty_part_of_path_is_the_folder_that_one_is_in() {
-        let programs = |path: Option<&str>| Places::of(|name| path.filter(|_| name == "PATH").map(Into::into), b"").programs;
+        let programs = |path: Option<&str>| {
+            Places::of(|name| path.filter(|_| name == "PATH").map(Into::into), b"").programs
+        };
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(programs(Some("/bin::/usr/bin")), paths(&["/bin", ".", "/usr/bin"]));
         assert_eq!(programs(Some("")), paths(&[]));

@@ -160,7 +160,11 @@ fn names_of_any_bytes_are_compared() {
 fn the_lists_are_in_the_form_that_names_are_brought_into() {
     assert!(NAMES.len() > 600);
     let text = include_str!("names.txt");
-    let all: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect();
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .collect();
     assert_eq!(all.len(), NAMES.len(), "one of them stands there twice");
     for name in all.iter().chain(BEGINNINGS).chain(ENDS) {
         assert!(folded(name) == **name && !name.contains(['/', '"', ',']), "{name}");
@@ -172,7 +176,8 @@ fn the_lists_are_in_the_form_that_names_are_brought_into() {
 
 proptest! {
     #[test]
-    fn any_name_is_survived_and_folding_is_done_once(bytes: Vec<u8>, near in "[.a-cA-C~:$0-9 \u{200d}\u{212a}ſ]{0,12}") {
+    fn any_name_is_survived_and_folding_is_done_once(bytes: Vec<u8>, near in "[.a-cA-C~:$0-9 \
+        \u{200d}\u{212a}ſ]{0,12}") {
         let _ = acts(OsStr::from_bytes(&bytes));
         let _ = acting(Path::new(OsStr::from_bytes(&bytes)));
         let once = folded(&near);

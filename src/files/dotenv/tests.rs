@@ -7,7 +7,12 @@ use std::process::{Command, Stdio};
 fn sh_reads(file: &[u8], name: &str) -> Vec<u8> {
     // The file is made a pipe, so that no path of a test's own has to be quoted.
     let script = format!(". /dev/stdin; printf %s \"${name}\"");
-    let mut sh = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut sh = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     sh.stdin.take().unwrap().write_all(file).unwrap();
     sh.wait_with_output().unwrap().stdout
 }
@@ -27,7 +32,10 @@ fn what_is_special_somewhere_is_quoted_or_refused() {
         ("gr\u{fc}n", "'gr\u{fc}n'"),
         ("a\nb", "'a\nb'"),
         ("\n", "'\n'"),
-        ("-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n", "'-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n'"),
+        (
+            "-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n",
+            "'-----BEGIN X-----\nab+/=\n# \"y\"\nKEY=$5\n'",
+        ),
     ] {
         assert_eq!(written(value).as_deref(), Ok(expected));
     }
@@ -54,7 +62,15 @@ fn what_is_special_somewhere_is_quoted_or_refused() {
 
 #[test]
 fn one_line_end_behind_a_secret_is_no_part_of_the_variable() {
-    for (secret, value) in [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\r", "a\r"), ("a\n\n", "a\n"), ("\n", ""), ("", "")] {
+    for (secret, value) in [
+        ("a", "a"),
+        ("a\n", "a"),
+        ("a\r\n", "a"),
+        ("a\r", "a\r"),
+        ("a\n\n", "a\n"),
+        ("\n", ""),
+        ("", ""),
+    ] {
         assert_eq!(as_variable(secret.as_bytes()), value.as_bytes());
     }
 }
@@ -70,7 +86,10 @@ fn a_variable_is_replaced_where_it_is_and_all_else_stays() {
         ("# KEY=x\nKEY = 'old' # why\n\n B=2", "# KEY=x\nKEY=new\n\n B=2"),
         ("  export \tKEY=old", "  export \tKEY=new\n"),
         ("KEY=1\nB=2\nKEY=3\n", "KEY=new\nB=2\n"),
-        ("MY_KEY=1\nKEY_2=2\nexportKEY=3\nKEY.X=4\nkey=5\n", "MY_KEY=1\nKEY_2=2\nexportKEY=3\nKEY.X=4\nkey=5\nKEY=new\n"),
+        (
+            "MY_KEY=1\nKEY_2=2\nexportKEY=3\nKEY.X=4\nkey=5\n",
+            "MY_KEY=1\nKEY_2=2\nexportKEY=3\nKEY.X=4\nkey=5\nKEY=new\n",
+        ),
         ("KEY=\"a\nKEY=b\\\"\nc\" # x\nB=2\n", "KEY=new\nB=2\n"),
         ("PEM='-----\nKEY=inside\n-----'\nKEY=old\n", "PEM='-----\nKEY=inside\n-----'\nKEY=new\n"),
         ("A='ends \\'\nKEY=old\n", "A='ends \\'\nKEY=new\n"),
@@ -79,8 +98,14 @@ fn a_variable_is_replaced_where_it_is_and_all_else_stays() {
     ] {
         assert_eq!(set(old), new, "{old:?}");
     }
-    assert!(is_closed(b"A='\n' B='\nC=it's") && !is_closed(b"A=1\nB=' x\nC=\"") && !is_closed(b"B=\"a\\\""));
-    assert!(has(b"A=1\nexport KEY=", "KEY") && !has(b"A='\nKEY=1'\n", "KEY") && !has(b"#KEY=1", "KEY"));
+    assert!(
+        is_closed(b"A='\n' B='\nC=it's")
+            && !is_closed(b"A=1\nB=' x\nC=\"")
+            && !is_closed(b"B=\"a\\\"")
+    );
+    assert!(
+        has(b"A=1\nexport KEY=", "KEY") && !has(b"A='\nKEY=1'\n", "KEY") && !has(b"#KEY=1", "KEY")
+    );
 }
 
 #[test]
@@ -88,7 +113,13 @@ fn what_sh_reads_is_what_was_written() {
     // Every byte of ASCII that is no control character, each of which sh could take for its own.
     let mut shown = 0;
     for byte in (b' '..=b'~').chain([b'\n']) {
-        for value in [vec![byte], vec![b'a', byte, b'b'], vec![byte, b' ', byte], vec![b'$', byte], vec![byte, b'\n', byte, b'\n', b'x']] {
+        for value in [
+            vec![byte],
+            vec![b'a', byte, b'b'],
+            vec![byte, b' ', byte],
+            vec![b'$', byte],
+            vec![byte, b'\n', byte, b'\n', b'x'],
+        ] {
             if let Ok(written) = quoted(&value) {
                 shown += 1;
                 let file = set(b"KEY=old\nB=2\n", "KEY", &written);
@@ -102,7 +133,10 @@ fn what_sh_reads_is_what_was_written() {
 
 proptest! {
     #[test]
-    fn any_file_keeps_its_other_assignments(old in "([A-C]{1,2}|[ '\"=\\\\#\n\r]|export ){0,40}", value in "[a-z ]{1,8}") {
+    fn any_file_keeps_its_other_assignments(
+        old in "([A-C]{1,2}|[ '\"=\\\\#\n\r]|export ){0,40}",
+        value in "[a-z ]{1,8}",
+    ) {
         prop_assume!(is_closed(old.as_bytes()));
         let written = quoted(value.as_bytes()).unwrap();
         let new = set(old.as_bytes(), "A", &written);
@@ -126,7 +160,10 @@ proptest! {
     #[test]
     fn any_bytes_are_quoted_or_refused(value in prop::collection::vec(any::<u8>(), 0..40)) {
         if let Ok(written) = quoted(&value) {
-            prop_assert!((!written.contains('\n') || written.starts_with('\'')) && written.len() <= value.len() + 2);
+            prop_assert!(
+                (!written.contains('\n') || written.starts_with('\''))
+                    && written.len() <= value.len() + 2
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What is done last of a transfer, beneath its hidden folders: what came to nothing goes, links are made, folders get what they had.
+//! What is done last of a transfer, beneath its hidden folders: what came to nothing goes, links
+//! are made, folders get what they had.
 
 use super::folder::Folder;
 use super::incoming::{Link, Registering};
@@ -14,8 +15,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 impl Incoming {
-    /// Removes the files that the sender names as missing: they have changed after they were sent. The others that it counts are in gaps.
-    /// Returns the places of the items that are missing themselves.
+    /// Removes the files that the sender names as missing: they have changed after they were sent.
+    /// The others that it counts are in gaps. Returns the places of the items that are missing
+    /// themselves.
     pub(super) fn remove_missing(&self, theirs: &Differences) -> Result<HashSet<usize>, Refusal> {
         let missing = |one: &&Difference| matches!(one.fate, Fate::Missing(_));
         let mut gone = HashSet::new();
@@ -24,14 +26,24 @@ impl Incoming {
         }
         let folders = self.tree().by_hash();
         for Difference { path, .. } in theirs.first().iter().filter(missing) {
-            gone.extend(self.remove_named(path.raw(), &folders).map_err(|error| Refusal::disk(&self.what, &error))?);
+            gone.extend(
+                self.remove_named(path.raw(), &folders)
+                    .map_err(|error| Refusal::disk(&self.what, &error))?,
+            );
         }
         Ok(gone)
     }
 
-    /// Removes the file at a path of the sender's, if it is here; if it is an item, that is lost, and its place returned.
-    fn remove_named(&self, path: &[u8], known: &HashMap<u64, FolderId>) -> io::Result<Option<usize>> {
-        let Some((index, item)) = self.items.iter().enumerate().find(|(_, item)| is_in(path, item.planned.offered.raw())) else {
+    /// Removes the file at a path of the sender's, if it is here; if it is an item, that is lost,
+    /// and its place returned.
+    fn remove_named(
+        &self,
+        path: &[u8],
+        known: &HashMap<u64, FolderId>,
+    ) -> io::Result<Option<usize>> {
+        let Some((index, item)) =
+            self.items.iter().enumerate().find(|(_, item)| is_in(path, item.planned.offered.raw()))
+        else {
             return Ok(None);
         };
         let below = path.get(item.planned.offered.raw().len()..).unwrap_or_default();
@@ -43,7 +55,8 @@ impl Incoming {
             }
             return Ok(Some(index));
         }
-        let names: Vec<&[u8]> = below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
+        let names: Vec<&[u8]> =
+            below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
         let Some((name, folders)) = names.split_last() else { return Ok(Some(index)) };
         let mut folder = item.open(&self.place.folder)?;
         let mut at = self.tree().of_item(index);
@@ -69,14 +82,19 @@ impl Incoming {
         }
     }
 
-    /// Makes the links, each if it does not lead out of its item or all are wanted as they are, and returns them with their names here.
-    /// Those that are not made are left out.
-    pub(super) fn make_links(&self, registering: &mut Registering) -> Result<Vec<(Link, FileName)>, Refusal> {
+    /// Makes the links, each if it does not lead out of its item or all are wanted as they are, and
+    /// returns them with their names here. Those that are not made are left out.
+    pub(super) fn make_links(
+        &self,
+        registering: &mut Registering,
+    ) -> Result<Vec<(Link, FileName)>, Refusal> {
         let Registering { links, reach, .. } = registering;
         let failed = |link: &Link, error: &io::Error| Refusal::disk(self.named(&link.at), error);
         let leave_out = |link: &Link| {
             let mut underway = self.underway();
-            underway.differs(link.at.item, Fate::LeftOut(Reason::Link), || self.original_path(&self.tree(), &link.at));
+            underway.differs(link.at.item, Fate::LeftOut(Reason::Link), || {
+                self.original_path(&self.tree(), &link.at)
+            });
         };
         let mut made = Vec::new();
         for link in std::mem::take(links) {
@@ -85,7 +103,8 @@ impl Incoming {
                 None => leave_out(&link),
             }
         }
-        // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
+        // Where one leads depends on those that were made after it. Without some of them fewer lead
+        // anywhere.
         let mut kept = Vec::with_capacity(made.len());
         for (link, name) in made {
             match self.keep_link(&link, &name, reach).map_err(|error| failed(&link, &error))? {
@@ -119,21 +138,31 @@ impl Incoming {
         }
     }
 
-    /// Removes a link again that leads out of its item by way of others, although its own text does not; false if it does.
+    /// Removes a link again that leads out of its item by way of others, although its own text does
+    /// not; false if it does.
     fn keep_link(&self, link: &Link, name: &FileName, reach: &mut Reach) -> io::Result<bool> {
-        let (Some((within, _)), Some(item)) = (&link.at.within, self.items.get(link.at.item)) else { return Ok(true) };
+        let (Some((within, _)), Some(item)) = (&link.at.within, self.items.get(link.at.item))
+        else {
+            return Ok(true);
+        };
         if self.place.links == super::Links::All {
             return Ok(true);
         }
         let tree = self.tree();
-        if !item.open(&self.place.folder)?.leads_out(&tree.path(*within), Some(name.as_os_str()), &link.target, true) {
+        if !item.open(&self.place.folder)?.leads_out(
+            &tree.path(*within),
+            Some(name.as_os_str()),
+            &link.target,
+            true,
+        ) {
             return Ok(true);
         }
         reach.folder(&self.place.folder, &self.items, &tree, *within)?.unlink(name.as_os_str())?;
         Ok(false)
     }
 
-    /// Gives the folders in items their permissions and times, the deepest first: from then on nothing is made in them.
+    /// Gives the folders in items their permissions and times, the deepest first: from then on
+    /// nothing is made in them.
     pub(super) fn finish_folders(&self, registering: &mut Registering) -> Result<(), Refusal> {
         let tree = self.tree();
         for (id, finish) in tree.deepest_first() {

@@ -1,4 +1,5 @@
-//! A received secret as a variable in a dotenv file (`--secret-to-env-file`): the file is replaced as a whole, or left as it was.
+//! A received secret as a variable in a dotenv file (`--secret-to-env-file`): the file is replaced
+//! as a whole, or left as it was.
 
 use super::folder::Folder;
 use super::refusal::Refusal;
@@ -49,18 +50,29 @@ impl EnvFile {
     pub fn parse(text: OsString) -> Result<Self, Failure> {
         let mut bytes = text.into_vec();
         let colon = bytes.iter().rposition(|byte| *byte == b':');
-        let name = colon.and_then(|colon| bytes.get(colon + 1..)).filter(|after| !after.contains(&b'/')).map(<[u8]>::to_vec);
+        let name = colon
+            .and_then(|colon| bytes.get(colon + 1..))
+            .filter(|after| !after.contains(&b'/'))
+            .map(<[u8]>::to_vec);
         if let (Some(_), Some(colon)) = (&name, colon) {
             bytes.truncate(colon);
         }
-        let usage = |detail: &str| Failure::new(Kind::Usage, detail).next("write it as --secret-to-env-file .env:API_KEY");
+        let usage = |detail: &str| {
+            Failure::new(Kind::Usage, detail).next("write it as --secret-to-env-file .env:API_KEY")
+        };
         let name = name.map(|name| String::from_utf8(name).ok().filter(|name| is_variable(name)));
         match name {
             Some(None) => Err(usage("what follows the last : is no name of a variable")),
             _ if bytes.is_empty() => Err(usage("--secret-to-env-file names no file")),
             name => {
                 let spot = PathBuf::from(OsString::from_vec(bytes)).into();
-                Ok(Self { spot, name: name.flatten(), swayed: false, accepted: Accepted::default(), replace: false })
+                Ok(Self {
+                    spot,
+                    name: name.flatten(),
+                    swayed: false,
+                    accepted: Accepted::default(),
+                    replace: false,
+                })
             }
         }
     }
@@ -71,14 +83,15 @@ impl EnvFile {
         self.spot.path()
     }
 
-    /// The same, with these names of variables listed for the other side; `replace` says if what is in the file already may be replaced.
+    /// The same, with these names of variables listed for the other side; `replace` says if what is
+    /// in the file already may be replaced.
     #[must_use]
     pub fn with(self, accepted: Accepted, replace: bool) -> Self {
         Self { accepted, replace, ..self }
     }
 
-    /// The same in a file at this place, named by an agent, whose choice may be the other side's: the name is held against what the other
-    /// side may choose.
+    /// The same in a file at this place, named by an agent, whose choice may be the other side's:
+    /// the name is held against what the other side may choose.
     #[must_use]
     pub fn chosen_by_agent(self, spot: Spot) -> Self {
         Self { spot, swayed: true, ..self }
@@ -90,39 +103,47 @@ impl EnvFile {
         self.name.is_some()
     }
 
-    /// Finds out, before a code is used, whether the file can be rewritten and the named variable set.
+    /// Finds out, before a code is used, whether the file can be rewritten and the named variable
+    /// set.
     ///
     /// # Errors
-    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv file, its folder is not there or cannot be written to, or the
-    /// variable is in it already; exit 6 for a name that the other side may not choose.
+    /// Exit 8 if it is a link, a folder, read-only, not readable, over a mebibyte or no dotenv
+    /// file, its folder is not there or cannot be written to, or the variable is in it already;
+    /// exit 6 for a name that the other side may not choose.
     pub fn check(&self) -> Result<(), Failure> {
-        let looked = Folder::of(&self.spot).and_then(|(folder, name)| tried(&folder).and_then(|()| old(&folder, name)));
+        let looked = Folder::of(&self.spot)
+            .and_then(|(folder, name)| tried(&folder).and_then(|()| old(&folder, name)));
         let old = looked.map_err(|error| self.failed(&error))?;
         let Some(name) = &self.name else { return Ok(()) };
         self.judge(name).and_then(|()| self.vacant(&old, name)).map_err(|refusal| refusal.failure)
     }
 
-    /// Sets the variable and returns its name: the one that was named, or else what the peer calls the secret. The file is for its
-    /// owner alone then, and on the disk when this returns.
+    /// Sets the variable and returns its name: the one that was named, or else what the peer calls
+    /// the secret. The file is for its owner alone then, and on the disk when this returns.
     ///
     /// # Errors
-    /// If the peer's name is none or is not [`Accepted`], if the variable is in the file already and may not be replaced, if the value
-    /// cannot be written so that every reader reads the same, or if the disk fails. The file is as it was then.
+    /// If the peer's name is none or is not [`Accepted`], if the variable is in the file already
+    /// and may not be replaced, if the value cannot be written so that every reader reads the same,
+    /// or if the disk fails. The file is as it was then.
     pub fn set(&self, label: Option<&PeerText>, secret: &SecretVec) -> Result<String, Refusal> {
         let name = match &self.name {
             Some(name) => name.as_str(),
             None => self.peers_name(label)?,
         };
         self.judge(name)?;
-        let written = dotenv::quoted(dotenv::as_variable(secret.expose())).map_err(|why| unfit(&format!("a dotenv file: it {why}")))?;
-        let disk = |error: io::Error| Refusal { reason: Reason::Disk, failure: self.failed(&error) };
+        let written = dotenv::quoted(dotenv::as_variable(secret.expose()))
+            .map_err(|why| unfit(&format!("a dotenv file: it {why}")))?;
+        let disk =
+            |error: io::Error| Refusal { reason: Reason::Disk, failure: self.failed(&error) };
         let (folder, file) = Folder::of(&self.spot).map_err(disk)?;
-        // Two that write at once would each leave out what the other wrote. Where there are no locks there is no such promise.
+        // Two that write at once would each leave out what the other wrote. Where there are no
+        // locks there is no such promise.
         let _ = folder.lock(LOCK);
         let old = old(&folder, file).map_err(disk)?;
         self.vacant(&old, name)?;
         let new = dotenv::set(&old, name, &written);
-        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden.as_ref(), which, file)).map_err(disk)?;
+        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden.as_ref(), which, file))
+            .map_err(disk)?;
         Ok(name.to_owned())
     }
 
@@ -135,27 +156,52 @@ impl EnvFile {
             }
             Some(label) => return Ok(label),
         };
-        let next = format!("ask for it again, and take it with --secret-to-env-file {}:NAME", self.path().display());
-        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Kind::BadName, detail).next(next) })
+        let next = format!(
+            "ask for it again, and take it with --secret-to-env-file {}:NAME",
+            self.path().display()
+        );
+        Err(Refusal {
+            reason: Reason::BadName,
+            failure: Failure::new(Kind::BadName, detail).next(next),
+        })
     }
 
     /// Refuses a name that is, or may be, the peer's choice and was not the user's.
     fn judge(&self, name: &str) -> Result<(), Refusal> {
-        let Err(why) = (if self.name.is_none() || self.swayed { self.accepted.judge(name) } else { Ok(()) }) else { return Ok(()) };
-        let who = if self.swayed { "the name that the variable is to have" } else { "what the other side calls the secret" };
+        let Err(why) =
+            (if self.name.is_none() || self.swayed { self.accepted.judge(name) } else { Ok(()) })
+        else {
+            return Ok(());
+        };
+        let who = if self.swayed {
+            "the name that the variable is to have"
+        } else {
+            "what the other side calls the secret"
+        };
         let how = if self.swayed { "the server was started with" } else { "this command has" };
-        let detail = self.subject(name).is(format_args!("{who}, and it {why}, so it is taken only if {how} --accept-env {name}"));
+        let detail = self.subject(name).is(format_args!(
+            "{who}, and it {why}, so it is taken only if {how} --accept-env {name}"
+        ));
         let path = self.path().display();
         let next = match (why, self.swayed) {
-            (Unaccepted::Agents, false) => format!("only if that is to be led by the other side's: --accept-env {name}"),
+            (Unaccepted::Agents, false) => {
+                format!("only if that is to be led by the other side's: --accept-env {name}")
+            }
             (Unaccepted::NoCredential, false) => {
-                format!("if you want it so: --secret-to-env-file {path} --accept-env {name}, or --secret-to-env-file {path}:{name}")
+                format!(
+                    "if you want it so: --secret-to-env-file {path} --accept-env {name}, or \
+                    --secret-to-env-file {path}:{name}"
+                )
             }
             (_, true) => format!(
-                "take a name of that form; or, if it is meant, a person can have the server started as: pinhole mcp --accept-env {name}"
+                "take a name of that form; or, if it is meant, a person can have the server \
+                started as: pinhole mcp --accept-env {name}"
             ),
         };
-        Err(Refusal { reason: Reason::BadName, failure: Failure::new(Kind::BadName, detail).next(next) })
+        Err(Refusal {
+            reason: Reason::BadName,
+            failure: Failure::new(Kind::BadName, detail).next(next),
+        })
     }
 
     /// Refuses a variable that is there already, unless that may be replaced.
@@ -163,15 +209,23 @@ impl EnvFile {
         if self.replace || !dotenv::has(old, name) {
             return Ok(());
         }
-        let detail =
-            self.subject(name).is(format_args!("in {} already, and --conflict overwrite alone replaces it", self.path().display()));
+        let detail = self.subject(name).is(format_args!(
+            "in {} already, and --conflict overwrite alone replaces it",
+            self.path().display()
+        ));
         let next = match self.swayed {
             true => {
-                "take another name; or, if it is to be replaced, a person can have the server started as: pinhole mcp --conflict overwrite"
+                "take another name; or, if it is to be replaced, a person can have the server \
+                started as: pinhole mcp --conflict overwrite"
             }
-            false => "add --conflict overwrite if it is to be replaced, or take it under another name",
+            false => {
+                "add --conflict overwrite if it is to be replaced, or take it under another name"
+            }
         };
-        Err(Refusal { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) })
+        Err(Refusal {
+            reason: Reason::Exists,
+            failure: Failure::new(Kind::Exists, detail).next(next),
+        })
     }
 
     /// The variable's name as an error has it: quoted and marked where the peer chose it.
@@ -180,8 +234,11 @@ impl EnvFile {
     }
 
     fn failed(&self, error: &io::Error) -> Failure {
-        Failure::new(Kind::Disk, format!("a secret cannot be put into {}: {error}", self.path().display()))
-            .next("name a file of your own, or a new one, in a folder that can be written to")
+        Failure::new(
+            Kind::Disk,
+            format!("a secret cannot be put into {}: {error}", self.path().display()),
+        )
+        .next("name a file of your own, or a new one, in a folder that can be written to")
     }
 }
 
@@ -197,7 +254,9 @@ fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
     let other = |what: &str| Err(io::Error::other(what.to_owned()));
     match folder.kind(name)? {
         None => return Ok(Zeroizing::default()),
-        Some(kind) if kind.is_symlink() => return other("it is a link, and would be replaced; name what it points to"),
+        Some(kind) if kind.is_symlink() => {
+            return other("it is a link, and would be replaced; name what it points to");
+        }
         Some(kind) if !kind.is_file() => return other("it is no file"),
         Some(_) => {}
     }

@@ -1,5 +1,6 @@
-//! A folder held by its handle, and what can be done to one name in it. Nothing here is changed by a path: each function takes a single
-//! component and follows no link, so whatever is renamed or linked meanwhile, nothing is created outside the folder that was opened. Only
+//! A folder held by its handle, and what can be done to one name in it. Nothing here is changed by
+//! a path: each function takes a single component and follows no link, so whatever is renamed or
+//! linked meanwhile, nothing is created outside the folder that was opened. Only
 //! [`Folder::leads_out`] follows links, to see where they lead.
 
 use super::making::cannot_hold;
@@ -9,7 +10,9 @@ use cap_std::fs::{Dir, FileType, Metadata, MetadataExt, OpenOptions, OpenOptions
 use rand_core::{OsRng, RngCore};
 #[cfg(target_os = "linux")]
 use rustix::fs::StatxFlags;
-use rustix::fs::{Access, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{
+    Access, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps,
+};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -31,9 +34,10 @@ impl AsFd for Folder {
     }
 }
 
-/// What a file or folder is, whatever its name: device, inode and, where the system says it, when it was made, because an inode that is free
-/// is soon another file's. A file system in user space may give something another inode once the kernel has forgotten the last; there it is
-/// the device alone.
+/// What a file or folder is, whatever its name: device, inode and, where the system says it, when
+/// it was made, because an inode that is free is soon another file's. A file system in user space
+/// may give something another inode once the kernel has forgotten the last; there it is the device
+/// alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Identity {
     place: (u64, u64),
@@ -47,7 +51,8 @@ impl PartialEq for Identity {
     }
 }
 
-/// What of one transfer has its name in a folder. Where nothing tells one file from another, it is known by its name.
+/// What of one transfer has its name in a folder. Where nothing tells one file from another, it is
+/// known by its name.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     places: HashSet<(u64, u64)>,
@@ -56,11 +61,19 @@ pub(super) struct Ours {
 
 impl Ours {
     pub(super) fn add(&mut self, which: Identity, name: &FileName) {
-        let _ = if which.is_known() { self.places.insert(which.place) } else { self.names.insert(name.folded()) };
+        let _ = if which.is_known() {
+            self.places.insert(which.place)
+        } else {
+            self.names.insert(name.folded())
+        };
     }
 
     pub(super) fn has(&self, which: Identity, name: &FileName) -> bool {
-        if which.is_known() { self.places.contains(&which.place) } else { self.names.contains(&name.folded()) }
+        if which.is_known() {
+            self.places.contains(&which.place)
+        } else {
+            self.names.contains(&name.folded())
+        }
     }
 }
 
@@ -72,7 +85,8 @@ pub(super) struct Finish {
 }
 
 impl Finish {
-    /// Sets mode and time. A file system that cannot hold them still holds the bytes, so a refusal is none.
+    /// Sets mode and time. A file system that cannot hold them still holds the bytes, so a refusal
+    /// is none.
     pub(super) fn apply(self, file: &File) {
         let _ = file.set_permissions(Permissions::from_mode(self.mode));
         self.date(file);
@@ -106,7 +120,8 @@ const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlag
 const LOCK_LOOK: Duration = Duration::from_millis(5);
 /// Levels of a folder that are removed with their handles open.
 const AT_ONCE: u32 = 32;
-/// How often a folder that is removed is listed: others may put something there meanwhile, but not for ever.
+/// How often a folder that is removed is listed: others may put something there meanwhile, but not
+/// for ever.
 const LISTINGS: u32 = 16;
 /// Files are their owner's alone, to read and write; folders to enter as well.
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -115,17 +130,32 @@ const FOLDER_MODE: Mode = Mode::RWXU;
 impl Folder {
     /// Opens a folder of the user's own choice, through links if that is what the path says.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self(Dir::from_std_file(File::from(rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?))))
+        Ok(Self(Dir::from_std_file(File::from(rustix::fs::open(
+            path,
+            FOLDER_FLAGS,
+            Mode::empty(),
+        )?))))
     }
 
-    /// Opens the folder of a small file that is to be written, and says what the file is called there.
+    /// Opens the folder of a small file that is to be written, and says what the file is called
+    /// there.
     pub(super) fn of(spot: &Spot) -> io::Result<(Self, &OsStr)> {
         let path = spot.path();
-        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let name =
+            path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
         let folder = match spot.folder() {
             // Opened anew, because a lock belongs to what was opened.
-            Some(held) => Self(Dir::from_std_file(File::from(rustix::fs::openat(held, ".", FOLDER_FLAGS, Mode::empty())?))),
-            None => Self::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?,
+            Some(held) => Self(Dir::from_std_file(File::from(rustix::fs::openat(
+                held,
+                ".",
+                FOLDER_FLAGS,
+                Mode::empty(),
+            )?))),
+            None => Self::open(
+                path.parent()
+                    .filter(|parent| !parent.as_os_str().is_empty())
+                    .unwrap_or(Path::new(".")),
+            )?,
         };
         Ok((folder, name))
     }
@@ -137,25 +167,37 @@ impl Folder {
 
     /// Opens the folder `name` in this one; a link there is an error.
     pub(super) fn open_folder(&self, name: &OsStr) -> io::Result<Self> {
-        let opened = rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
+        let opened =
+            rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
         Ok(Self(Dir::from_std_file(File::from(opened))))
     }
 
-    /// Opens the folder `name` in this one, which is of our own making, whatever its permissions, and lets its owner change what is in it.
-    /// A link there is an error.
+    /// Opens the folder `name` in this one, which is of our own making, whatever its permissions,
+    /// and lets its owner change what is in it. A link there is an error.
     pub(super) fn open_own_folder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&held)?.st_mode);
         if !mode.contains(FOLDER_MODE) {
-            // By its handle, as its name may be another's by now. A file system without modes says no, and the opening then tells.
-            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode | FOLDER_MODE);
+            // By its handle, as its name may be another's by now. A file system without modes says
+            // no, and the opening then tells.
+            let _ = rustix::fs::chmod(
+                format!("/proc/self/fd/{}", held.as_raw_fd()),
+                mode | FOLDER_MODE,
+            );
         }
-        Ok(Self(Dir::from_std_file(File::from(rustix::fs::openat(&held, ".", FOLDER_FLAGS, Mode::empty())?))))
+        Ok(Self(Dir::from_std_file(File::from(rustix::fs::openat(
+            &held,
+            ".",
+            FOLDER_FLAGS,
+            Mode::empty(),
+        )?))))
     }
 
     /// What is in this folder, by name.
-    pub(super) fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<(OsString, FileType)>>> {
+    pub(super) fn entries(
+        &self,
+    ) -> io::Result<impl Iterator<Item = io::Result<(OsString, FileType)>>> {
         Ok(self.0.entries()?.map(|entry| {
             let entry = entry?;
             let (name, kind) = (entry.file_name(), entry.file_type()?);
@@ -169,16 +211,21 @@ impl Folder {
     /// Creates the folder `name`, for its owner alone.
     pub(super) fn create_folder(&self, name: &OsStr) -> io::Result<()> {
         rustix::fs::mkdirat(&self.0, name, FOLDER_MODE)?;
-        // A umask that takes the owner's own rights would leave a folder that nothing can be put into.
+        // A umask that takes the owner's own rights would leave a folder that nothing can be put
+        // into.
         if self.0.symlink_metadata(name)?.mode() & 0o700 != 0o700 {
             rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty())?;
         }
         Ok(())
     }
 
-    /// Creates the file `name` for writing, for its owner alone; anything of that name is an error, a dangling link too.
+    /// Creates the file `name` for writing, for its owner alone; anything of that name is an error,
+    /// a dangling link too.
     pub(super) fn create_file(&self, name: &OsStr) -> io::Result<File> {
-        let file = self.0.open_with(name, OpenOptions::new().write(true).create_new(true).mode(0o600))?.into_std();
+        let file = self
+            .0
+            .open_with(name, OpenOptions::new().write(true).create_new(true).mode(0o600))?
+            .into_std();
         // As with folders. A file system without modes says no, and then there is nothing to set.
         let _ = rustix::fs::fchmod(&file, FILE_MODE);
         Ok(file)
@@ -192,14 +239,19 @@ impl Folder {
         if Identity::of(&file)? == identity { Ok(file) } else { Err(replaced()) }
     }
 
-    /// A new file for writing that has no name, for its owner alone. It is gone with its handle unless [`Folder::name_file`] names it, even
-    /// if the process is killed.
+    /// A new file for writing that has no name, for its owner alone. It is gone with its handle
+    /// unless [`Folder::name_file`] names it, even if the process is killed.
     ///
     /// # Errors
     /// Also where the file system or the operating system knows no such files.
     pub(super) fn create_unnamed(&self) -> io::Result<File> {
         #[cfg(target_os = "linux")]
-        return Ok(File::from(rustix::fs::openat(&self.0, ".", OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC, FILE_MODE)?));
+        return Ok(File::from(rustix::fs::openat(
+            &self.0,
+            ".",
+            OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC,
+            FILE_MODE,
+        )?));
         #[cfg(not(target_os = "linux"))]
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -218,8 +270,9 @@ impl Folder {
         Ok(File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// Locks the folder until this handle is closed, against others of this program that change a file in it. Waits for them no longer
-    /// than `longest`: anybody who may read the folder can hold the lock.
+    /// Locks the folder until this handle is closed, against others of this program that change a
+    /// file in it. Waits for them no longer than `longest`: anybody who may read the folder can
+    /// hold the lock.
     pub(super) fn lock(&self, longest: Duration) -> io::Result<()> {
         let until = Instant::now() + longest;
         loop {
@@ -263,8 +316,9 @@ impl Folder {
         }
     }
 
-    /// Removes a folder with all that is in it, however deep that is: what lies deeper than [`AT_ONCE`] is moved up and removed in its turn,
-    /// so that neither handles nor the stack are used up.
+    /// Removes a folder with all that is in it, however deep that is: what lies deeper than
+    /// [`AT_ONCE`] is moved up and removed in its turn, so that neither handles nor the stack are
+    /// used up.
     fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
         let mut roots = vec![name.to_owned()];
         while let Some(root) = roots.pop() {
@@ -273,8 +327,15 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the folder `name` in this one. One that is empty is not opened: a peer can send hundreds of thousands of them.
-    fn remove_levels(&self, top: &Self, name: &OsStr, levels: u32, roots: &mut Vec<OsString>) -> io::Result<()> {
+    /// Removes the folder `name` in this one. One that is empty is not opened: a peer can send
+    /// hundreds of thousands of them.
+    fn remove_levels(
+        &self,
+        top: &Self,
+        name: &OsStr,
+        levels: u32,
+        roots: &mut Vec<OsString>,
+    ) -> io::Result<()> {
         let removed = || rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR);
         // Where a listing passes over names while others go, they are in the next one.
         for _ in 0..LISTINGS {
@@ -282,10 +343,13 @@ impl Folder {
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 done => return Ok(done?),
             }
-            let open = || rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty());
+            let open = || {
+                rustix::fs::openat(&self.0, name, FOLDER_FLAGS | OFlags::NOFOLLOW, Mode::empty())
+            };
             let opened = open().or_else(|error| match error {
                 // Its own mode may close it already.
-                Errno::ACCESS => rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty()).and_then(|()| open()),
+                Errno::ACCESS => rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty())
+                    .and_then(|()| open()),
                 _ => Err(error),
             })?;
             let folder = Self(Dir::from_std_file(File::from(opened)));
@@ -299,7 +363,8 @@ impl Folder {
                     (true, None) => {
                         let hidden = OsString::from(hidden_name()?);
                         // To be moved it has to be writable itself.
-                        let _ = rustix::fs::chmodat(&folder.0, &below, FOLDER_MODE, AtFlags::empty());
+                        let _ =
+                            rustix::fs::chmodat(&folder.0, &below, FOLDER_MODE, AtFlags::empty());
                         rustix::fs::renameat(&folder.0, &below, &top.0, &hidden)?;
                         roots.push(hidden);
                     }
@@ -325,22 +390,34 @@ impl Folder {
         Ok(rustix::fs::symlinkat(target, &self.0, name)?)
     }
 
-    /// Whether what a link says that lies, or would lie, in the folder at a path leads out of this one, links on its way followed. What leads
-    /// nowhere does not, unless it goes up behind what is not there: that may come with another transfer and be anything. What the system
-    /// gives up because there are too many links, others may follow further: it stays if all links here have come together (`alone`) and it
-    /// goes up at its beginning alone, for then each step is from a folder or link here to what is below that.
-    pub(super) fn leads_out(&self, path: &Path, link: Option<&OsStr>, target: &[u8], alone: bool) -> bool {
+    /// Whether what a link says that lies, or would lie, in the folder at a path leads out of this
+    /// one, links on its way followed. What leads nowhere does not, unless it goes up behind what
+    /// is not there: that may come with another transfer and be anything. What the system gives up
+    /// because there are too many links, others may follow further: it stays if all links here have
+    /// come together (`alone`) and it goes up at its beginning alone, for then each step is from a
+    /// folder or link here to what is below that.
+    pub(super) fn leads_out(
+        &self,
+        path: &Path,
+        link: Option<&OsStr>,
+        target: &[u8],
+        alone: bool,
+    ) -> bool {
         let goes_up = last_climb(target);
-        let whole = link.map_or_else(|| path.join(OsStr::from_bytes(target)), |name| path.join(name));
+        let whole =
+            link.map_or_else(|| path.join(OsStr::from_bytes(target)), |name| path.join(name));
         self.0.metadata(whole).is_err_and(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOENT | Errno::NOTDIR) => goes_up.is_some_and(|up| self.0.metadata(path.join(up)).is_err()),
+            Some(Errno::NOENT | Errno::NOTDIR) => {
+                goes_up.is_some_and(|up| self.0.metadata(path.join(up)).is_err())
+            }
             Some(Errno::LOOP) => !alone || goes_up.is_some(),
             // Any other error is the library's, for what leads out, or leaves it open.
             _ => true,
         })
     }
 
-    /// Gives the folder its permissions, beside a set-group-id that the system gave it, and its time.
+    /// Gives the folder its permissions, beside a set-group-id that the system gave it, and its
+    /// time.
     pub(super) fn finish(&self, Finish { mode, modified }: Finish) {
         // A file system that cannot hold them still holds what is in it.
         if let Ok(stat) = rustix::fs::fstat(&self.0) {
@@ -349,7 +426,10 @@ impl Folder {
         }
         if let Some(modified) = modified.and_then(timespec) {
             let omitted = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-            let _ = rustix::fs::futimens(&self.0, &Timestamps { last_access: omitted, last_modification: modified });
+            let _ = rustix::fs::futimens(
+                &self.0,
+                &Timestamps { last_access: omitted, last_modification: modified },
+            );
         }
     }
 
@@ -366,16 +446,21 @@ impl Folder {
 
     /// Has this folder give a group on, if this user may.
     pub(super) fn take_group(&self, group: Gid) {
-        if let (Ok(()), Ok(stat)) = (rustix::fs::fchown(&self.0, None, Some(group)), rustix::fs::fstat(&self.0)) {
+        if let (Ok(()), Ok(stat)) =
+            (rustix::fs::fchown(&self.0, None, Some(group)), rustix::fs::fstat(&self.0))
+        {
             let _ = rustix::fs::fchmod(&self.0, Mode::from_raw_mode(stat.st_mode) | Mode::SGID);
         }
     }
 
-    /// The permissions that a new file here can have: less the umask, or what the default access list of this folder says.
+    /// The permissions that a new file here can have: less the umask, or what the default access
+    /// list of this folder says.
     pub(super) fn permissions(&self) -> io::Result<u32> {
         let hidden = hidden_name()?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = rustix::fs::openat(&self.0, &hidden, flags, Mode::RWXU | Mode::RWXG | Mode::RWXO)?;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made =
+            rustix::fs::openat(&self.0, &hidden, flags, Mode::RWXU | Mode::RWXG | Mode::RWXO)?;
         let stat = rustix::fs::fstat(&made);
         self.unlink(hidden.as_ref())?;
         Ok(stat?.st_mode & 0o777)
@@ -401,25 +486,34 @@ impl Folder {
         }
     }
 
-    /// Gives what is called `from` the name `to` unless something has that name: then [`io::ErrorKind::AlreadyExists`]. It must be `which`.
+    /// Gives what is called `from` the name `to` unless something has that name: then
+    /// [`io::ErrorKind::AlreadyExists`]. It must be `which`.
     ///
-    /// A system renames by name and not by handle, so what another program puts in its place between the look and the renaming gets the
-    /// name all the same; then this fails, and nothing is said to be delivered.
+    /// A system renames by name and not by handle, so what another program puts in its place
+    /// between the look and the renaming gets the name all the same; then this fails, and nothing
+    /// is said to be delivered.
     pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, (self, to), || self.move_new(from, self, to))
     }
 
-    /// Whether something can be moved here from another folder: not onto another file system, nor where nothing may be made.
+    /// Whether something can be moved here from another folder: not onto another file system, nor
+    /// where nothing may be made.
     pub(super) fn takes_from(&self, other: &Self) -> io::Result<()> {
         if self.own_identity()?.place.0 != other.own_identity()?.place.0
             || self.mount().zip(other.mount()).is_some_and(|(one, two)| one != two)
         {
             return Err(Errno::XDEV.into());
         }
-        Ok(rustix::fs::accessat(&self.0, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+        Ok(rustix::fs::accessat(
+            &self.0,
+            ".",
+            Access::WRITE_OK | Access::EXEC_OK,
+            AtFlags::EACCESS,
+        )?)
     }
 
-    /// Which mount it is of, where the system says it: nothing is moved from one onto another, though both be of one disk.
+    /// Which mount it is of, where the system says it: nothing is moved from one onto another,
+    /// though both be of one disk.
     #[cfg(target_os = "linux")]
     fn mount(&self) -> Option<u64> {
         let about = rustix::fs::statx(&self.0, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
@@ -431,18 +525,21 @@ impl Folder {
         None
     }
 
-    /// Moves what is called `from` into another folder, as `to`, unless something has that name there: then
-    /// [`io::ErrorKind::AlreadyExists`].
+    /// Moves what is called `from` into another folder, as `to`, unless something has that name
+    /// there: then [`io::ErrorKind::AlreadyExists`].
     pub(super) fn move_new(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
         match rustix::fs::renameat_with(&self.0, from, &there.0, to, RenameFlags::NOREPLACE) {
             // NFS, 9p and others do not know the flag.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.rename_plainly(from, there, to),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                self.rename_plainly(from, there, to)
+            }
             result => Ok(result?),
         }
     }
 
-    /// The same where the file system cannot rename without replacing. A file gets its second name by a link, or else its name is taken
-    /// first by an empty file of our own; a folder replaces nothing but an empty folder, which loses nothing.
+    /// The same where the file system cannot rename without replacing. A file gets its second name
+    /// by a link, or else its name is taken first by an empty file of our own; a folder replaces
+    /// nothing but an empty folder, which loses nothing.
     pub(super) fn rename_plainly(&self, from: &OsStr, there: &Self, to: &OsStr) -> io::Result<()> {
         if self.kind(from)?.is_some_and(|kind| kind.is_dir()) {
             return match there.kind(to)? {
@@ -460,12 +557,14 @@ impl Folder {
         }
     }
 
-    /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that name. As [`Folder::rename`].
+    /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that
+    /// name. As [`Folder::rename`].
     pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
         self.moving(from, which, (self, to), || self.move_over(from, self, to))
     }
 
-    /// Removes what is called `name` if it is `which`; what another program has put in its place is not ours to remove.
+    /// Removes what is called `name` if it is `which`; what another program has put in its place is
+    /// not ours to remove.
     pub(super) fn remove_own(&self, name: &OsStr, which: Identity) -> io::Result<()> {
         match self.identity(name) {
             Ok(identity) if identity == which => self.remove(name),
@@ -473,12 +572,14 @@ impl Folder {
         }
     }
 
-    /// Moves what is called `name`, which must be `which`, into another folder, where nothing is called so. As [`Folder::rename`].
+    /// Moves what is called `name`, which must be `which`, into another folder, where nothing is
+    /// called so. As [`Folder::rename`].
     pub(super) fn move_into(&self, name: &OsStr, which: Identity, other: &Self) -> io::Result<()> {
         self.moving(name, which, (other, name), || self.move_new(name, other, name))
     }
 
-    /// Has `move_it` move something, which is looked at before and after. Its handle is held meanwhile, so that its inode is no other's.
+    /// Has `move_it` move something, which is looked at before and after. Its handle is held
+    /// meanwhile, so that its inode is no other's.
     fn moving(
         &self,
         from: &OsStr,
@@ -551,7 +652,10 @@ impl Identity {
     /// Of something on the file system of `disk`.
     fn new(disk: impl AsFd, metadata: &Metadata) -> Self {
         let inode = if in_user_space(disk) { 0 } else { metadata.ino() };
-        Self { place: (metadata.dev(), inode), born: metadata.created().ok().map(|born| born.into_std()) }
+        Self {
+            place: (metadata.dev(), inode),
+            born: metadata.created().ok().map(|born| born.into_std()),
+        }
     }
 }
 

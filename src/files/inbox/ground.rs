@@ -1,4 +1,5 @@
-//! How what is joined with a folder that is there is judged by the names that it gets there: whether programs act on them in that place.
+//! How what is joined with a folder that is there is judged by the names that it gets there:
+//! whether programs act on them in that place.
 
 use super::Place;
 use super::folder::Folder;
@@ -21,23 +22,35 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Of a folder that is this of the machine, and whose path has these last two names; `kept` if what programs act on there may come.
+    /// Of a folder that is this of the machine, and whose path has these last two names; `kept` if
+    /// what programs act on there may come.
     pub(super) fn new(machine: Option<Machine>, kept: bool, end: PathBuf) -> Self {
-        Self { kept, home: machine == Some(Machine::Home), end: Some(end).filter(|end| end.file_name().is_some_and(leads)) }
+        Self {
+            kept,
+            home: machine == Some(Machine::Home),
+            end: Some(end).filter(|end| end.file_name().is_some_and(leads)),
+        }
     }
 
     /// The name that something gets there: another where programs would act on it.
     pub(super) fn harmless(&self, name: FileName) -> FileName {
-        if self.kept || !self.acts_on(&name) { name } else { set_aside(&name, |name| self.acts_on(name)) }
+        if self.kept || !self.acts_on(&name) {
+            name
+        } else {
+            set_aside(&name, |name| self.acts_on(name))
+        }
     }
 
     fn acts_on(&self, name: &FileName) -> bool {
         let below = |end: &PathBuf| acting_below(&end.join(name.as_os_str())).is_some();
-        self.home && name.bytes().starts_with(b".") || acts(name.as_os_str()).is_some() || self.end.as_ref().is_some_and(below)
+        self.home && name.bytes().starts_with(b".")
+            || acts(name.as_os_str()).is_some()
+            || self.end.as_ref().is_some_and(below)
     }
 }
 
-/// True for a place in which programs act on whatever lies there, if nobody has said yes to it: no name there is harmless.
+/// True for a place in which programs act on whatever lies there, if nobody has said yes to it: no
+/// name there is harmless.
 pub(super) fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool {
     ground.is_some_and(Machine::takes_all) && ground != said
 }
@@ -53,7 +66,8 @@ pub(super) struct Acts {
 impl Acts {
     /// This much of it, and nothing renamed yet.
     pub(super) fn of(all: &Found) -> Self {
-        let parts = all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
+        let parts =
+            all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
         Self { all: all.clone(), parts, renamed: HashMap::new() }
     }
 
@@ -62,7 +76,9 @@ impl Acts {
         // Most are none of them, and a path may be long.
         if self.parts.contains(&*name.to_string_lossy()) {
             let path = tree.path(within).join(name).to_string_lossy().into_owned();
-            let is_in = |one: &String| one.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let is_in = |one: &String| {
+                one.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
             if self.all.names().iter().any(is_in) {
                 self.renamed.insert(path, to.text().into_owned());
             }
@@ -88,10 +104,16 @@ impl Acts {
 }
 
 impl Place {
-    /// What of the machine a folder is that something called `name` is joined with, and which place of it a person has said yes to.
-    pub(super) fn grounds(&self, folder: &Folder, name: &FileName) -> (Option<Machine>, Option<Machine>) {
+    /// What of the machine a folder is that something called `name` is joined with, and which place
+    /// of it a person has said yes to.
+    pub(super) fn grounds(
+        &self,
+        folder: &Folder,
+        name: &FileName,
+    ) -> (Option<Machine>, Option<Machine>) {
         let ground = self.places.as_ref().and_then(|places| places.place(folder));
-        // Who was asked about its name, or about where all goes, was asked about this; but not about what comes into a home.
+        // Who was asked about its name, or about where all goes, was asked about this; but not
+        // about what comes into a home.
         let said = if self.acts_on(name, true) { ground } else { self.machine };
         (ground, said.filter(|said| self.acting && said.takes_all()))
     }

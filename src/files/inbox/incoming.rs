@@ -1,4 +1,5 @@
-//! A transfer on its way into files: its items under hidden names, its entries as they are said, its bytes at their places.
+//! A transfer on its way into files: its items under hidden names, its entries as they are said,
+//! its bytes at their places.
 
 use super::folder::{self, Finish, Folder, Identity};
 use super::making::Unmade;
@@ -10,7 +11,9 @@ use crate::failure::Subject;
 use crate::files::acting::leads;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
-use pinhole_protocol::wire::{Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason};
+use pinhole_protocol::wire::{
+    Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -19,7 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// A transfer that is being received. One thread registers parts, any number write; what is not committed is removed when it is dropped.
+/// A transfer that is being received. One thread registers parts, any number write; what is not
+/// committed is removed when it is dropped.
 #[derive(Debug)]
 pub struct Incoming {
     pub(super) place: Arc<Place>,
@@ -116,22 +120,27 @@ impl Checked {
     }
 }
 
-/// Parts that may be unwritten at once. The conversation allows [`PARTS_AHEAD`]; this only keeps memory bounded whatever it does.
+/// Parts that may be unwritten at once. The conversation allows [`PARTS_AHEAD`]; this only keeps
+/// memory bounded whatever it does.
 const UNWRITTEN_PARTS: u32 = 4 * PARTS_AHEAD;
 /// What a file gets whose sender does not say, before the umask: of a folder, all.
 const PLAIN: u16 = 0o666;
 const ALL: u16 = 0o777;
 
 impl Inbox {
-    /// Carries a plan out as far as hidden, empty items in the directory, which shows that it can be written to.
+    /// Carries a plan out as far as hidden, empty items in the directory, which shows that it can
+    /// be written to.
     ///
     /// # Errors
-    /// A [`Refusal`] if a conflict is still to be asked about, or if the items cannot be created; then none is left.
+    /// A [`Refusal`] if a conflict is still to be asked about, or if the items cannot be created;
+    /// then none is left.
     pub fn begin(&self, plan: Plan) -> Result<Incoming, Refusal> {
         plan.check_answered()?;
         let place = match &plan.folder {
             None => Arc::clone(&self.0),
-            Some(name) => Arc::new(self.0.within(name).map_err(|error| Refusal::disk(name, &error))?),
+            Some(name) => {
+                Arc::new(self.0.within(name).map_err(|error| Refusal::disk(name, &error))?)
+            }
         };
         let what = plan.what();
         place.probe().map_err(|error| Refusal::disk(&what, &error))?;
@@ -144,17 +153,26 @@ impl Inbox {
             aside: plan.aside.map(|Inbox(place)| place),
             strict: plan.strict,
             what,
-            registering: Mutex::new(Registering { totals: vec![Total::default(); count], ..Registering::default() }),
+            registering: Mutex::new(Registering {
+                totals: vec![Total::default(); count],
+                ..Registering::default()
+            }),
             underway: Mutex::new(Underway::new(count)),
             tree: Mutex::default(),
             unwanted: AtomicBool::new(false),
             idle: Condvar::new(),
         };
         let items = u64::try_from(count).unwrap_or(u64::MAX);
-        place.room.check_disk(&incoming.what, Cost::together(items, 0), &place.folder, &place.path)?;
+        place.room.check_disk(
+            &incoming.what,
+            Cost::together(items, 0),
+            &place.folder,
+            &place.path,
+        )?;
         for planned in plan.items {
             let private = incoming.aside.as_ref().filter(|_| planned.kind == ItemKind::Folder);
-            let apart = private.map(|place| Apart { place: Arc::clone(place), left: OnceLock::new() });
+            let apart =
+                private.map(|place| Apart { place: Arc::clone(place), left: OnceLock::new() });
             let folder = apart.as_ref().map_or(&place.folder, |apart| &apart.place.folder);
             let create = || {
                 let hidden = folder::hidden_name()?;
@@ -166,7 +184,8 @@ impl Inbox {
                 };
                 Ok((hidden, identity))
             };
-            let (hidden, identity) = create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
+            let (hidden, identity) =
+                create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
             incoming.items.push(Item { planned, named, hidden, identity, apart });
         }
@@ -175,8 +194,9 @@ impl Inbox {
 }
 
 impl Incoming {
-    /// Takes the next entries in: checks all of them, then creates their folders and empty files. Call it from one thread, in the order
-    /// of the parts, and where blocking on the disk does no harm. Nothing happens once the transfer is over.
+    /// Takes the next entries in: checks all of them, then creates their folders and empty files.
+    /// Call it from one thread, in the order of the parts, and where blocking on the disk does no
+    /// harm. Nothing happens once the transfer is over.
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
@@ -187,7 +207,10 @@ impl Incoming {
         }
         let entries = self.check(part, &mut registering.totals)?;
         // Of a stream nobody knows the size: it is taken as it comes.
-        let cost = entries.iter().map(|entry| Cost::entry(entry.size().unwrap_or(0))).fold(Cost::default(), Cost::add);
+        let cost = entries
+            .iter()
+            .map(|entry| Cost::entry(entry.size().unwrap_or(0)))
+            .fold(Cost::default(), Cost::add);
         self.place.room.take(&self.what, cost)?;
         let mut underway = self.underway();
         underway.taken = underway.taken + cost;
@@ -195,7 +218,8 @@ impl Incoming {
         // Files that are registered and have no byte yet are still to be made.
         let promised = u64::try_from(underway.pending.len()).unwrap_or(u64::MAX);
         drop(underway);
-        let stored = entries.iter().zip(&part.entries).map(|(checked, entry)| stored_size(checked, entry));
+        let stored =
+            entries.iter().zip(&part.entries).map(|(checked, entry)| stored_size(checked, entry));
         let stored = stored.map(Cost::entry).fold(Cost::together(promised, 0), Cost::add);
         self.place.room.check_disk(&self.what, stored, &self.place.folder, &self.place.path)?;
         let sizes: Vec<_> = entries.iter().map(Checked::size).collect();
@@ -209,7 +233,10 @@ impl Incoming {
         let end = underway.layout.end();
         // A stream takes every position that is left.
         let sizes = sizes.iter().map(|size| size.unwrap_or_else(|| u64::MAX.saturating_sub(end)));
-        underway.layout.push(sizes).map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
+        underway
+            .layout
+            .push(sizes)
+            .map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
         underway.pending.extend(pending);
         underway.forget_written();
         Ok(())
@@ -223,20 +250,30 @@ impl Incoming {
         if count == 0 || part.entries.len() > PART_ENTRIES || sum > ENTRIES {
             return Err(Refusal::protocol("sent more entries than allowed"));
         }
-        if part.first != underway.layout.entries() || underway.unwritten_parts() >= UNWRITTEN_PARTS {
+        if part.first != underway.layout.entries() || underway.unwritten_parts() >= UNWRITTEN_PARTS
+        {
             return Err(Refusal::protocol("sent entries out of turn"));
         }
         drop(underway);
-        let checked = (part.first..).zip(&part.entries).map(|(number, entry)| self.check_entry(number, entry, totals));
+        let checked = (part.first..)
+            .zip(&part.entries)
+            .map(|(number, entry)| self.check_entry(number, entry, totals));
         let checked = checked.collect::<Result<Vec<_>, _>>()?;
         let bytes = totals.iter().fold(0, |sum: u64, total| sum.saturating_add(total.bytes));
         if self.counted.is_some_and(|(entries, counted)| sum > entries || bytes > counted) {
-            return Err(Refusal::changed(self.what.was_not("saved: it has grown since it was offered")));
+            return Err(Refusal::changed(
+                self.what.was_not("saved: it has grown since it was offered"),
+            ));
         }
         Ok(checked)
     }
 
-    fn check_entry(&self, number: u32, entry: &Entry, totals: &mut [Total]) -> Result<Checked, Refusal> {
+    fn check_entry(
+        &self,
+        number: u32,
+        entry: &Entry,
+        totals: &mut [Total],
+    ) -> Result<Checked, Refusal> {
         let contradicts = || Refusal::protocol("sent an entry that contradicts its offer");
         if !entry.is_lawful() {
             return Err(Refusal::protocol("sent an entry that contradicts itself"));
@@ -266,26 +303,40 @@ impl Incoming {
         }
         total.seen = true;
         if item.planned.kind == ItemKind::File && entry.size != item.planned.size {
-            return Err(Refusal::changed(item.named.was_not("saved: its size has changed since it was offered")));
+            return Err(Refusal::changed(
+                item.named.was_not("saved: its size has changed since it was offered"),
+            ));
         }
         // What the operating system counts in is signed.
         if entry.size.is_some_and(|size| i64::try_from(size).is_err()) {
-            return Err(Refusal::too_large(item.named.was_not("accepted: no disk holds a file of the size that it is said to have")));
+            return Err(Refusal::too_large(
+                item.named
+                    .was_not("accepted: no disk holds a file of the size that it is said to have"),
+            ));
         }
         let bad_name = |why: &str| Refusal::name(item.named.was_not(format_args!("saved: {why}")));
         let (within, original) = match within {
             None => (None, None),
             Some((folder, name)) => {
-                let parsed = FileName::parse(name.raw()).map_err(|error| bad_name(&error.to_string()))?;
+                let parsed =
+                    FileName::parse(name.raw()).map_err(|error| bad_name(&error.to_string()))?;
                 (Some((folder, parsed.name)), parsed.changed.then(|| name.raw().into()))
             }
         };
-        let over = |OverLimits| Refusal::protocol("sent folders deeper, or more of their names, than allowed");
-        let finish = Finish { mode: self.place.mode(entry.mode, entry.kind), modified: modified(entry) };
+        let over = |OverLimits| {
+            Refusal::protocol("sent folders deeper, or more of their names, than allowed")
+        };
+        let finish =
+            Finish { mode: self.place.mode(entry.mode, entry.kind), modified: modified(entry) };
         let what = match entry.kind {
             EntryKind::Folder => {
-                let place = within.as_ref().map(|(folder, _)| *folder).ok_or(u32::try_from(index).unwrap_or(u32::MAX));
-                let name = within.as_ref().map_or(&b""[..], |(_, name)| original.as_deref().unwrap_or_else(|| name.bytes()));
+                let place = within
+                    .as_ref()
+                    .map(|(folder, _)| *folder)
+                    .ok_or(u32::try_from(index).unwrap_or(u32::MAX));
+                let name = within.as_ref().map_or(&b""[..], |(_, name)| {
+                    original.as_deref().unwrap_or_else(|| name.bytes())
+                });
                 Kind::Folder(tree.add(number, place, name, finish).map_err(over)?)
             }
             EntryKind::Link => {
@@ -309,8 +360,13 @@ impl Incoming {
         Ok(Checked { at: Spot { item: index, within, original }, what })
     }
 
-    /// Creates what an entry needs now: a folder, an empty file, or nothing but the knowledge that its folder is there.
-    fn create(&self, entry: Checked, registering: &mut Registering) -> Result<Option<Pending>, Refusal> {
+    /// Creates what an entry needs now: a folder, an empty file, or nothing but the knowledge that
+    /// its folder is there.
+    fn create(
+        &self,
+        entry: Checked,
+        registering: &mut Registering,
+    ) -> Result<Option<Pending>, Refusal> {
         let Checked { at, what } = entry;
         let Some(item) = self.items.get(at.item) else { return Ok(None) };
         let pending = |at, size, finish, identity| Pending {
@@ -329,22 +385,29 @@ impl Incoming {
                 registering.links.push(Link { at, target });
                 Ok(None)
             }
-            // The item itself is there. Programs that act on its name are not in it yet, so what is in it counts by itself.
+            // The item itself is there. Programs that act on its name are not in it yet, so what is
+            // in it counts by itself.
             (Kind::Folder(id), None) => {
                 if leads(item.planned.name.as_os_str()) {
                     self.tree().note_manner(id, Manner::Leads);
                 }
                 Ok(None)
             }
-            (Kind::File(size, finish), None) if size > 0 => Ok(Some(pending(at, size, finish, Some(item.identity)))),
+            (Kind::File(size, finish), None) if size > 0 => {
+                Ok(Some(pending(at, size, finish, Some(item.identity))))
+            }
             (Kind::File(_, finish), None) => {
                 let file = self.place.folder.reopen_file(item.hidden.as_ref(), item.identity);
-                file.map(|file| finish.date(&file)).map_err(|error| Refusal::disk(&item.named, &error))?;
+                file.map(|file| finish.date(&file))
+                    .map_err(|error| Refusal::disk(&item.named, &error))?;
                 Ok(None)
             }
-            (Kind::File(size, finish), Some(_)) if size > 0 => Ok(Some(pending(at, size, finish, None))),
+            (Kind::File(size, finish), Some(_)) if size > 0 => {
+                Ok(Some(pending(at, size, finish, None)))
+            }
             (what, Some((within, _))) => {
-                self.make(&at, *within, &what, &mut registering.reach).map_err(|error| Refusal::disk(self.named(&at), &error))?;
+                self.make(&at, *within, &what, &mut registering.reach)
+                    .map_err(|error| Refusal::disk(self.named(&at), &error))?;
                 Ok(None)
             }
         }
@@ -358,7 +421,9 @@ impl Incoming {
             let folder = reach.folder(&self.place.folder, &self.items, &tree, within)?;
             match what {
                 Kind::File(_, finish) => {
-                    let create = |folder: &Folder, name: &_| folder.create_file(name).map(|file: File| finish.apply(&file));
+                    let create = |folder: &Folder, name: &_| {
+                        folder.create_file(name).map(|file: File| finish.apply(&file))
+                    };
                     self.make_at(folder, at, &mut tree, &mut underway, create)
                 }
                 _ => self.make_at(folder, at, &mut tree, &mut underway, Folder::create_folder),
@@ -370,7 +435,8 @@ impl Incoming {
         match (made, what) {
             (Ok(((), name)), Kind::Folder(id)) => {
                 if name.as_os_str() != tree.name(*id) {
-                    tree.rename(*id, &name).map_err(|OverLimits| io::Error::other("there are too many names"))?;
+                    tree.rename(*id, &name)
+                        .map_err(|OverLimits| io::Error::other("there are too many names"))?;
                 }
                 let manner = self.manner(&tree, at.item, within, &name);
                 tree.note_manner(*id, manner);
@@ -452,6 +518,10 @@ fn stored_size(checked: &Checked, entry: &Entry) -> u64 {
 fn modified(entry: &Entry) -> Option<SystemTime> {
     let seconds = entry.modified?;
     let distance = Duration::from_secs(seconds.unsigned_abs());
-    let whole = if seconds < 0 { SystemTime::UNIX_EPOCH.checked_sub(distance) } else { SystemTime::UNIX_EPOCH.checked_add(distance) };
+    let whole = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
     whole?.checked_add(Duration::from_nanos(entry.modified_nanos.into()))
 }

@@ -1,4 +1,5 @@
-//! What an entry needs on the disk, under its name or, where the folder cannot hold that, under another.
+//! What an entry needs on the disk, under its name or, where the folder cannot hold that, under
+//! another.
 
 use super::folder::Folder;
 use super::pending::{Spot, Underway};
@@ -13,7 +14,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-/// Names that are tried for one of several that are one here, beyond those that got theirs. A folder full of them is of somebody's making.
+/// Names that are tried for one of several that are one here, beyond those that got theirs. A
+/// folder full of them is of somebody's making.
 pub(super) const SAME: u32 = 100;
 
 /// Why something could not be made.
@@ -26,21 +28,28 @@ pub(super) enum Unmade {
 }
 
 impl Probe {
-    /// Whether a name is worth trying as it is. Where none but text is held, what is no text is not tried at all: halves of surrogate
-    /// pairs are refused late by some and end the driver of exFAT in FUSE.
+    /// Whether a name is worth trying as it is. Where none but text is held, what is no text is not
+    /// tried at all: halves of surrogate pairs are refused late by some and end the driver of exFAT
+    /// in FUSE.
     pub(super) fn may_hold(self, name: &FileName) -> bool {
-        !(self.drops_dots && name.bytes().ends_with(b".") || self.only_text && std::str::from_utf8(name.bytes()).is_err())
+        !(self.drops_dots && name.bytes().ends_with(b".")
+            || self.only_text && std::str::from_utf8(name.bytes()).is_err())
     }
 }
 
-/// Whether a file system says so that it cannot hold a name. exFAT in FUSE takes a reserved character for a file that is not there.
+/// Whether a file system says so that it cannot hold a name. exFAT in FUSE takes a reserved
+/// character for a file that is not there.
 pub(super) fn cannot_hold(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG | Errno::NOENT))
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG | Errno::NOENT)
+    )
 }
 
 impl Incoming {
-    /// Has `make` make something at a spot in its folder, under its name or under another where that is taken or cannot be; says under
-    /// which, and notes where that is another than it was sent with.
+    /// Has `make` make something at a spot in its folder, under its name or under another where
+    /// that is taken or cannot be; says under which, and notes where that is another than it was
+    /// sent with.
     pub(super) fn make_at<T>(
         &self,
         folder: &Folder,
@@ -49,12 +58,15 @@ impl Incoming {
         underway: &mut Underway,
         make: impl Fn(&Folder, &OsStr) -> io::Result<T>,
     ) -> Result<(T, FileName), Unmade> {
-        let Some((within, wanted)) = &spot.within else { return Err(Unmade::Disk(io::ErrorKind::NotFound.into())) };
+        let Some((within, wanted)) = &spot.within else {
+            return Err(Unmade::Disk(io::ErrorKind::NotFound.into()));
+        };
         // Who cannot hear of another name is told that there is none (SPEC 7.9).
         let mut tries = if self.faithful { SAME } else { 0 };
         let probe = self.place.known();
         let plain = || wanted.plain(probe.longest_name);
-        let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain(), true) };
+        let (mut base, mut is_plain) =
+            if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain(), true) };
         let mut number = 0;
         let (made, name) = loop {
             let name = base.numbered_within(number, probe.longest_name);
@@ -62,11 +74,14 @@ impl Incoming {
                 Ok(made) => break (made, name),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     tries = tries.checked_sub(1).ok_or(Unmade::Itself(Reason::Exists))?;
-                    number = if number == 0 { tree.numbered(*within, &base) } else { number }.saturating_add(1);
+                    number = if number == 0 { tree.numbered(*within, &base) } else { number }
+                        .saturating_add(1);
                 }
                 Err(error) if !cannot_hold(&error) => return Err(Unmade::Disk(error)),
                 // The folder is gone.
-                Err(error) if is_plain && error.kind() == io::ErrorKind::NotFound => return Err(Unmade::Disk(error)),
+                Err(error) if is_plain && error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Unmade::Disk(error));
+                }
                 Err(_) if is_plain => return Err(Unmade::Itself(Reason::BadName)),
                 Err(_) => (base, is_plain, number) = (plain(), true, 0),
             }
@@ -74,7 +89,8 @@ impl Incoming {
         if let Some((_, original)) = spot.original()
             && original != name.bytes()
         {
-            let over = |OverLimits| Unmade::Disk(io::Error::other("too much of it has another name here"));
+            let over =
+                |OverLimits| Unmade::Disk(io::Error::other("too much of it has another name here"));
             tree.note_renamed(*within, original, &name).map_err(over)?;
             if number > 0 {
                 tree.note_numbered(*within, &base, number).map_err(over)?;
@@ -95,14 +111,24 @@ impl Incoming {
     /// True if programs act on what is called so in a folder.
     fn acts_in(&self, tree: &Tree, item: usize, within: FolderId, name: &FileName) -> bool {
         let below = || {
-            let item = self.items.get(item).map_or(OsStr::new(""), |item| item.planned.name.as_os_str());
-            acting_below(&tree.end_of_path(within, item, |id| tree.name(id)).join(name.as_os_str())).is_some()
+            let item =
+                self.items.get(item).map_or(OsStr::new(""), |item| item.planned.name.as_os_str());
+            acting_below(&tree.end_of_path(within, item, |id| tree.name(id)).join(name.as_os_str()))
+                .is_some()
         };
-        tree.manner(within) == Manner::Acts || acts(name.as_os_str()).is_some() || tree.manner(within) == Manner::Leads && below()
+        tree.manner(within) == Manner::Acts
+            || acts(name.as_os_str()).is_some()
+            || tree.manner(within) == Manner::Leads && below()
     }
 
     /// What the name of a folder that is made says of those in it.
-    pub(super) fn manner(&self, tree: &Tree, item: usize, within: FolderId, name: &FileName) -> Manner {
+    pub(super) fn manner(
+        &self,
+        tree: &Tree,
+        item: usize,
+        within: FolderId,
+        name: &FileName,
+    ) -> Manner {
         match self.acts_in(tree, item, within, name) {
             true => Manner::Acts,
             false if leads(name.as_os_str()) => Manner::Leads,
@@ -110,8 +136,13 @@ impl Incoming {
         }
     }
 
-    /// The file of a pending entry, made if this is its first byte. Nothing if it cannot be made and that is its own matter.
-    pub(super) fn file(&self, underway: &mut Underway, entry: u32) -> io::Result<Option<Arc<File>>> {
+    /// The file of a pending entry, made if this is its first byte. Nothing if it cannot be made
+    /// and that is its own matter.
+    pub(super) fn file(
+        &self,
+        underway: &mut Underway,
+        entry: u32,
+    ) -> io::Result<Option<Arc<File>>> {
         let gone = || io::Error::from(io::ErrorKind::NotFound);
         let pending = underway.pending.get(&entry).ok_or_else(gone)?;
         if let Some(file) = &pending.file {
@@ -131,22 +162,29 @@ impl Incoming {
         };
         let file = match (identity, &spot.within) {
             (Some(identity), Some((_, name))) => folder.reopen_file(name.as_os_str(), identity)?,
-            (Some(identity), None) => folder.reopen_file(self.items.get(spot.item).ok_or_else(gone)?.hidden.as_ref(), identity)?,
-            (None, _) => match self.make_at(folder, &spot, &mut tree, underway, Folder::create_file) {
-                Ok((file, name)) => {
-                    if let (Some(pending), Some((within, _))) = (underway.pending.get_mut(&entry), &spot.within) {
-                        let original = spot.original().map(|(_, original)| original.into());
-                        pending.at = Spot { within: Some((*within, name)), original, ..spot };
+            (Some(identity), None) => folder.reopen_file(
+                self.items.get(spot.item).ok_or_else(gone)?.hidden.as_ref(),
+                identity,
+            )?,
+            (None, _) => {
+                match self.make_at(folder, &spot, &mut tree, underway, Folder::create_file) {
+                    Ok((file, name)) => {
+                        if let (Some(pending), Some((within, _))) =
+                            (underway.pending.get_mut(&entry), &spot.within)
+                        {
+                            let original = spot.original().map(|(_, original)| original.into());
+                            pending.at = Spot { within: Some((*within, name)), original, ..spot };
+                        }
+                        file
                     }
-                    file
+                    Err(Unmade::Disk(error)) => return Err(error),
+                    Err(Unmade::Itself(reason)) => {
+                        self.lose_for(underway, &mut tree, entry, reason);
+                        underway.reach = reach;
+                        return Ok(None);
+                    }
                 }
-                Err(Unmade::Disk(error)) => return Err(error),
-                Err(Unmade::Itself(reason)) => {
-                    self.lose_for(underway, &mut tree, entry, reason);
-                    underway.reach = reach;
-                    return Ok(None);
-                }
-            },
+            }
         };
         drop(tree);
         underway.reach = reach;
@@ -157,7 +195,9 @@ impl Incoming {
 
     /// An entry that is under way will not be whole.
     pub(super) fn lose(&self, underway: &mut Underway, tree: &mut Tree, entry: u32) {
-        let Some(pending) = underway.pending.get_mut(&entry).filter(|pending| !pending.lost) else { return };
+        let Some(pending) = underway.pending.get_mut(&entry).filter(|pending| !pending.lost) else {
+            return;
+        };
         pending.lost = true;
         let (at, size) = (pending.at.clone(), pending.size);
         underway.lose(at.item, size);
@@ -167,8 +207,16 @@ impl Incoming {
     }
 
     /// The same by this side's doing, for a reason that is told.
-    pub(super) fn lose_for(&self, underway: &mut Underway, tree: &mut Tree, entry: u32, reason: Reason) {
-        let Some(pending) = underway.pending.get(&entry).filter(|pending| !pending.lost) else { return };
+    pub(super) fn lose_for(
+        &self,
+        underway: &mut Underway,
+        tree: &mut Tree,
+        entry: u32,
+        reason: Reason,
+    ) {
+        let Some(pending) = underway.pending.get(&entry).filter(|pending| !pending.lost) else {
+            return;
+        };
         let at = pending.at.clone();
         self.lose(underway, tree, entry);
         underway.differs(at.item, Fate::Missing(reason), || self.original_path(tree, &at));

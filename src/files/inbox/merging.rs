@@ -1,8 +1,10 @@
-//! Joining what arrives with a folder that is there (`--conflict merge`). It has arrived whole in its hidden folder, and is moved from
-//! there beneath held handles: a file where there is none or in place of a plain file, a folder as it is where there is none; one that
-//! meets another is gone through in its turn. Links are made last, where they belong. What meets anything else stays behind, and so does
-//! what would meet something of its own transfer. Nothing is removed, and each file is the old one or the new one at any time. Once
-//! something may have been moved, what fails is missing, and the rest with it if nothing more can be done.
+//! Joining what arrives with a folder that is there (`--conflict merge`). It has arrived whole in
+//! its hidden folder, and is moved from there beneath held handles: a file where there is none or
+//! in place of a plain file, a folder as it is where there is none; one that meets another is gone
+//! through in its turn. Links are made last, where they belong. What meets anything else stays
+//! behind, and so does what would meet something of its own transfer. Nothing is removed, and each
+//! file is the old one or the new one at any time. Once something may have been moved, what fails
+//! is missing, and the rest with it if nothing more can be done.
 
 use super::folder::{Folder, Identity, Ours};
 use super::ground::{Acts, Ground, is_closed};
@@ -96,9 +98,11 @@ struct Joining<'a> {
     underway: Option<FolderId>,
     /// Links that have been seen to.
     linked: usize,
-    /// What has another name there than where it comes from, as hashes of paths at the sender: no link goes by them.
+    /// What has another name there than where it comes from, as hashes of paths at the sender: no
+    /// link goes by them.
     renamed: HashSet<u64>,
-    /// Names at the sender of what has another where it comes from, if there are links that may go by them.
+    /// Names at the sender of what has another where it comes from, if there are links that may go
+    /// by them.
     originals: HashMap<(FolderId, &'a OsStr), &'a [u8]>,
     /// Folders there that hold something of this item.
     entered: HashSet<(u64, u64)>,
@@ -125,7 +129,9 @@ struct There<'a> {
 impl Incoming {
     /// What lies in the items that may be joined; nothing if none may.
     pub(super) fn contents(&self, links: Vec<(Link, FileName)>) -> Option<Contents> {
-        let joins = |item: &super::incoming::Item| item.planned.conflict == Conflict::Merge && item.planned.kind == ItemKind::Folder;
+        let joins = |item: &super::incoming::Item| {
+            item.planned.conflict == Conflict::Merge && item.planned.kind == ItemKind::Folder
+        };
         self.items.iter().any(joins).then(|| {
             let mut contents = Contents { folders: self.tree().by_item(), links: HashMap::new() };
             for (Link { at, target }, name) in links {
@@ -137,19 +143,27 @@ impl Incoming {
         })
     }
 
-    /// Looks for what would be in the way of items that are to be joined. A sender that cannot hear of what is missing is refused for it,
-    /// before anything is moved.
+    /// Looks for what would be in the way of items that are to be joined. A sender that cannot hear
+    /// of what is missing is refused for it, before anything is moved.
     pub(super) fn check_joins(&self, contents: Option<&Contents>) -> Result<(), Refusal> {
-        for (index, item) in self.items.iter().enumerate().filter(|(_, item)| item.planned.conflict == Conflict::Merge) {
+        for (index, item) in self
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.planned.conflict == Conflict::Merge)
+        {
             let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
             let there = self.place.folder.kind(item.planned.name.as_os_str()).map_err(failed)?;
             let blocked = match (there, item.planned.kind, contents) {
                 (None, ..) => None,
                 (Some(there), ItemKind::Folder, Some(contents)) if there.is_dir() => {
-                    let joined = self.join(index, &item.planned.name, contents, &Found::default(), true);
+                    let joined =
+                        self.join(index, &item.planned.name, contents, &Found::default(), true);
                     joined.map_or_else(Some, |joined| first_missing(&joined.differences))
                 }
-                (Some(there), kind, _) => (kind == ItemKind::Folder || !there.is_file()).then_some(Reason::Exists),
+                (Some(there), kind, _) => {
+                    (kind == ItemKind::Folder || !there.is_file()).then_some(Reason::Exists)
+                }
             };
             if let Some(reason) = blocked {
                 return Err(Refusal::blocked(&item.planned.name, reason));
@@ -158,11 +172,20 @@ impl Incoming {
         Ok(())
     }
 
-    /// Moves what is in an item's hidden folder into the folder `name` that is there, or with `only_look` sees what that would come to; a
-    /// reason if it cannot be gone into. `acts` is what programs act on in it.
-    pub(super) fn join(&self, index: usize, name: &FileName, contents: &Contents, acts: &Found, only_look: bool) -> Result<Joined, Reason> {
+    /// Moves what is in an item's hidden folder into the folder `name` that is there, or with
+    /// `only_look` sees what that would come to; a reason if it cannot be gone into. `acts` is what
+    /// programs act on in it.
+    pub(super) fn join(
+        &self,
+        index: usize,
+        name: &FileName,
+        contents: &Contents,
+        acts: &Found,
+        only_look: bool,
+    ) -> Result<Joined, Reason> {
         let item = self.items.get(index).ok_or(Reason::Failed)?;
-        let root = self.place.folder.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
+        let root =
+            self.place.folder.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
         let folder = root.own_identity().map_err(|error| reason(&error))?;
         let place = &self.place;
         let (ground, said) = place.grounds(&root, name);
@@ -192,7 +215,13 @@ impl Incoming {
             groups: HashMap::new(),
             hidden: Reach::default(),
             reach: Reach::default(),
-            joined: Joined { differences: Differences::default(), lost: (0, 0), replaced: 0, folder, acts: Found::default() },
+            joined: Joined {
+                differences: Differences::default(),
+                lost: (0, 0),
+                replaced: 0,
+                folder,
+                acts: Found::default(),
+            },
         };
         if let Err(error) = joining.all(ground) {
             joining.give_up(reason(&error));
@@ -219,19 +248,24 @@ impl Joining<'_> {
         self.make_links()
     }
 
-    /// Removes the links where they came: where they go they are made last, each if it does not lead out there.
+    /// Removes the links where they came: where they go they are made last, each if it does not
+    /// lead out there.
     fn take_links(&mut self) -> io::Result<()> {
         let Self { incoming, tree, hidden, .. } = self;
         for Kept { within, name, .. } in self.links {
-            hidden.own_folder(&incoming.place.folder, &incoming.items, tree, *within)?.unlink(name.as_os_str())?;
+            hidden
+                .own_folder(&incoming.place.folder, &incoming.items, tree, *within)?
+                .unlink(name.as_os_str())?;
         }
         Ok(())
     }
 
-    /// Has a folder go its way, the item's own into `ground`. Those that it lies in have gone theirs.
+    /// Has a folder go its way, the item's own into `ground`. Those that it lies in have gone
+    /// theirs.
     fn folder(&mut self, id: FolderId, ground: Option<Machine>) -> io::Result<()> {
         self.incoming.check_wanted()?;
-        let above = self.tree.parent(id).map(|parent| (parent, self.there.ways.get(&parent).copied()));
+        let above =
+            self.tree.parent(id).map(|parent| (parent, self.there.ways.get(&parent).copied()));
         let mut way = match above {
             None => Way::Joined(ground),
             // What could not be made has been told.
@@ -266,18 +300,22 @@ impl Joining<'_> {
         self.lose_files(id, reason)
     }
 
-    /// Moves a folder where there is none, or finds that it is there. It goes into one that is `above` of the machine.
+    /// Moves a folder where there is none, or finds that it is there. It goes into one that is
+    /// `above` of the machine.
     fn enter(&mut self, parent: FolderId, above: Option<Machine>, id: FolderId) -> io::Result<Way> {
         let ground = self.ground(parent, above);
         let place = &self.incoming.place;
-        let from = self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
+        let from =
+            self.hidden.own_folder(&place.folder, &self.incoming.items, self.tree, parent)?;
         let own = from.open_own_folder(self.tree.name(id))?;
         let made = own.own_identity()?;
         let there = match own_matter(self.there.open(&mut self.reach, parent))? {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let Ok(parsed) = FileName::parse(self.tree.name(id).as_bytes()) else { return Ok(Way::Blocked(Reason::BadName)) };
+        let Ok(parsed) = FileName::parse(self.tree.name(id).as_bytes()) else {
+            return Ok(Way::Blocked(Reason::BadName));
+        };
         let wanted = ground.harmless(parsed.name.clone());
         let aside = wanted != parsed.name;
         let mut found = None;
@@ -289,10 +327,13 @@ impl Joining<'_> {
             let (way, at) = match own_matter(went)? {
                 Ok(()) => (Way::Whole, made),
                 Err(Reason::Exists) => {
-                    let opened = there.open_folder(to.as_os_str()).and_then(|there| Ok((there.own_identity()?, there)));
+                    let opened = there
+                        .open_folder(to.as_os_str())
+                        .and_then(|there| Ok((there.own_identity()?, there)));
                     match own_matter(opened)? {
                         Ok((which, there)) => {
-                            let ground = self.marked.as_ref().and_then(|marked| marked.below(above, &there));
+                            let ground =
+                                self.marked.as_ref().and_then(|marked| marked.below(above, &there));
                             if is_closed(ground, self.said) {
                                 return Ok(Way::Blocked(Reason::Declined));
                             }
@@ -306,7 +347,11 @@ impl Joining<'_> {
                 Err(reason) => return Ok(Way::Blocked(reason)),
             };
             // Of two that are one there, the second stays behind.
-            let is_first = if at.is_known() { self.entered.insert(at.place()) } else { self.entered_by_name.insert((parent, to.folded())) };
+            let is_first = if at.is_known() {
+                self.entered.insert(at.place())
+            } else {
+                self.entered_by_name.insert((parent, to.folded()))
+            };
             if is_first {
                 found = Some((way, to));
                 break;
@@ -352,12 +397,24 @@ impl Joining<'_> {
                 }
                 let to = ground.harmless(parsed.name.clone());
                 let aside = to != parsed.name;
-                let one = place_one(place, from, &parsed.name, there, (to, aside), &mut placed, self.only_look)?;
+                let one = place_one(
+                    place,
+                    from,
+                    &parsed.name,
+                    there,
+                    (to, aside),
+                    &mut placed,
+                    self.only_look,
+                )?;
                 let fate = match &one {
                     Placed::New(to) | Placed::Replaced(to) if to.as_os_str() != name => {
                         self.acts.renamed(self.tree, id, &name, to);
                         if !self.links.is_empty() {
-                            let original = self.originals.get(&(id, name.as_os_str())).copied().unwrap_or(name.as_bytes());
+                            let original = self
+                                .originals
+                                .get(&(id, name.as_os_str()))
+                                .copied()
+                                .unwrap_or(name.as_bytes());
                             self.renamed.insert(self.tree.hash_in(id, original));
                         }
                         Some(Fate::Renamed(PeerName::new(to.bytes().to_vec())))
@@ -370,7 +427,9 @@ impl Joining<'_> {
                 }
                 match one {
                     Placed::New(_) => {}
-                    Placed::Replaced(_) => self.joined.replaced = self.joined.replaced.saturating_add(1),
+                    Placed::Replaced(_) => {
+                        self.joined.replaced = self.joined.replaced.saturating_add(1)
+                    }
                     Placed::Not(_) => {
                         lose(&mut self.joined, from.length(&name)?);
                         if !self.only_look {
@@ -389,24 +448,40 @@ impl Joining<'_> {
     /// How names are judged in a folder that is there.
     fn ground(&self, id: FolderId, machine: Option<Machine>) -> Ground {
         let end = self.tree.end_of_path(id, self.called.as_os_str(), |id| self.there.name(id));
-        Ground::new(machine, self.incoming.place.acting && (machine.is_none() || machine == self.said), end)
+        Ground::new(
+            machine,
+            self.incoming.place.acting && (machine.is_none() || machine == self.said),
+            end,
+        )
     }
 
     /// Notes the files of a folder that does not go where it belongs.
     fn lose_files(&mut self, id: FolderId, reason: Reason) -> io::Result<()> {
-        let from = self.hidden.own_folder(&self.incoming.place.folder, &self.incoming.items, self.tree, id)?;
+        let from = self.hidden.own_folder(
+            &self.incoming.place.folder,
+            &self.incoming.items,
+            self.tree,
+            id,
+        )?;
         for entry in from.entries()? {
             let (name, kind) = entry?;
             if kind.is_file() {
                 lose(&mut self.joined, from.length(&name)?);
-                differ(&mut self.joined, self.tree, self.offered, id, Some(&name), Fate::Missing(reason));
+                differ(
+                    &mut self.joined,
+                    self.tree,
+                    self.offered,
+                    id,
+                    Some(&name),
+                    Fate::Missing(reason),
+                );
             }
         }
         Ok(())
     }
 
-    /// Makes the links where they belong, each if it does not lead out of the folder by way of what is there, or all if they are wanted as
-    /// they are.
+    /// Makes the links where they belong, each if it does not lead out of the folder by way of what
+    /// is there, or all if they are wanted as they are.
     fn make_links(&mut self) -> io::Result<()> {
         self.open_up()?;
         let mut made = Vec::new();
@@ -416,28 +491,45 @@ impl Joining<'_> {
                 Ok(None) => {}
                 Ok(Some(LinkFate::Made(name))) => {
                     if name != link.name {
-                        self.differ(link.within, Some(link.name.as_os_str()), Fate::Renamed(PeerName::new(name.bytes().to_vec())));
+                        self.differ(
+                            link.within,
+                            Some(link.name.as_os_str()),
+                            Fate::Renamed(PeerName::new(name.bytes().to_vec())),
+                        );
                         self.acts.renamed(self.tree, link.within, link.name.as_os_str(), &name);
                     }
                     made.push((link, name));
                 }
-                Ok(Some(LinkFate::Not(fate))) => self.differ(link.within, Some(link.name.as_os_str()), fate),
-                Err(reason) => self.differ(link.within, Some(link.name.as_os_str()), Fate::Missing(reason)),
+                Ok(Some(LinkFate::Not(fate))) => {
+                    self.differ(link.within, Some(link.name.as_os_str()), fate)
+                }
+                Err(reason) => {
+                    self.differ(link.within, Some(link.name.as_os_str()), Fate::Missing(reason))
+                }
             }
             self.linked = self.linked.saturating_add(1);
         }
-        // Where one leads depends on those that were made after it. Without some of them fewer lead anywhere.
+        // Where one leads depends on those that were made after it. Without some of them fewer lead
+        // anywhere.
         let mut removed = Ok(());
         for (link, name) in made {
             let path = self.there.path(link.within);
-            if self.incoming.place.links == Links::All || !self.there.root.leads_out(&path, Some(name.as_os_str()), &link.target, false) {
+            if self.incoming.place.links == Links::All
+                || !self.there.root.leads_out(&path, Some(name.as_os_str()), &link.target, false)
+            {
                 continue;
             }
             let there = self.there.open(&mut self.reach, link.within);
             match there.and_then(|there| there.unlink(name.as_os_str())) {
                 // It is there, so it is not said to be left out. The others go all the same.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => removed = removed.and(Err(error)),
-                _ => self.differ(link.within, Some(link.name.as_os_str()), Fate::LeftOut(Reason::Link)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    removed = removed.and(Err(error))
+                }
+                _ => self.differ(
+                    link.within,
+                    Some(link.name.as_os_str()),
+                    Fate::LeftOut(Reason::Link),
+                ),
             }
         }
         removed
@@ -457,22 +549,33 @@ impl Joining<'_> {
         if self.only_look && matches!(way, Some(Way::Whole)) {
             return Ok(None);
         }
-        let ground = if let Some(Way::Joined(ground)) = way { Some(self.ground(link.within, ground)) } else { None };
+        let ground = if let Some(Way::Joined(ground)) = way {
+            Some(self.ground(link.within, ground))
+        } else {
+            None
+        };
         let path = self.there.path(link.within);
         let place = &self.incoming.place;
         let there = self.there.open(&mut self.reach, link.within)?;
         let target = OsStr::from_bytes(&link.target);
-        let wanted = ground.map_or_else(|| link.name.clone(), |ground| ground.harmless(link.name.clone()));
+        let wanted =
+            ground.map_or_else(|| link.name.clone(), |ground| ground.harmless(link.name.clone()));
         let aside = wanted != link.name;
         for to in place.names_for(&wanted, aside) {
             match there.kind(to.as_os_str())? {
-                Some(met) if met.is_symlink() && there.link_text(to.as_os_str())? == *link.target => return Ok(None),
+                Some(met)
+                    if met.is_symlink() && there.link_text(to.as_os_str())? == *link.target =>
+                {
+                    return Ok(None);
+                }
                 Some(_) if aside => continue,
                 Some(_) => return Ok(Some(LinkFate::Not(Fate::Missing(Reason::Exists)))),
                 None if self.only_look => return Ok(None),
                 None => {}
             }
-            if place.links != Links::All && self.there.root.leads_out(&path, None, &link.target, false) {
+            if place.links != Links::All
+                && self.there.root.leads_out(&path, None, &link.target, false)
+            {
                 return left_out;
             }
             return match there.create_link(to.as_os_str(), target) {
@@ -484,12 +587,16 @@ impl Joining<'_> {
         Ok(Some(LinkFate::Not(Fate::Missing(Reason::Exists))))
     }
 
-    /// Lets what is in folders of this transfer's own be reached that are there as they are, for links to be looked after in them.
+    /// Lets what is in folders of this transfer's own be reached that are there as they are, for
+    /// links to be looked after in them.
     fn open_up(&mut self) -> io::Result<()> {
         if self.links.is_empty() || self.only_look {
             return Ok(());
         }
-        for id in self.whole().filter(|id| self.tree.finish(*id).is_some_and(|finish| finish.mode & 0o700 != 0o700)) {
+        for id in self
+            .whole()
+            .filter(|id| self.tree.finish(*id).is_some_and(|finish| finish.mode & 0o700 != 0o700))
+        {
             let opened = self.there.open(&mut self.reach, id);
             // What leads there is left out then.
             let _closed = own_matter(opened)?;
@@ -497,8 +604,8 @@ impl Joining<'_> {
         Ok(())
     }
 
-    /// Gives folders that are there as they are their permissions and times, the deepest first, if they have not kept them, and a group
-    /// with what is in them, if that goes with where they are.
+    /// Gives folders that are there as they are their permissions and times, the deepest first, if
+    /// they have not kept them, and a group with what is in them, if that goes with where they are.
     fn finish(&mut self) {
         for id in self.whole().rev() {
             let Some(parent) = self.tree.parent(id) else { continue };
@@ -512,7 +619,9 @@ impl Joining<'_> {
             if let (Ok(own), Some(finish)) = (own, self.tree.finish(id)) {
                 if let Some(group) = group {
                     let entries = own.entries().into_iter().flatten().filter_map(Result::ok);
-                    entries.filter(|(_, kind)| kind.is_file()).for_each(|(name, _)| own.give_group(&name, group));
+                    entries
+                        .filter(|(_, kind)| kind.is_file())
+                        .for_each(|(name, _)| own.give_group(&name, group));
                     own.take_group(group);
                 }
                 own.finish(finish);
@@ -524,7 +633,8 @@ impl Joining<'_> {
     fn give_up(&mut self, reason: Reason) {
         // What is held may be what is lacking.
         (self.hidden, self.reach) = (Reach::default(), Reach::default());
-        let mut uncounted = self.underway.take().is_some_and(|id| self.lose_files(id, reason).is_err());
+        let mut uncounted =
+            self.underway.take().is_some_and(|id| self.lose_files(id, reason).is_err());
         for id in self.contents {
             if self.there.ways.contains_key(id) {
                 continue;
@@ -545,7 +655,9 @@ impl Joining<'_> {
 
     /// Folders that are there as they are, each before what is in it.
     fn whole(&self) -> impl DoubleEndedIterator<Item = FolderId> + use<> {
-        let is_whole = |id: &FolderId| self.tree.is_there(*id) && matches!(self.there.ways.get(id), Some(Way::Whole));
+        let is_whole = |id: &FolderId| {
+            self.tree.is_there(*id) && matches!(self.there.ways.get(id), Some(Way::Whole))
+        };
         let whole: Vec<FolderId> = self.contents.iter().copied().filter(is_whole).collect();
         whole.into_iter()
     }
@@ -556,7 +668,8 @@ impl Joining<'_> {
 }
 
 impl There<'_> {
-    /// Opens a folder of the item, by the names that those above it have. What is of this transfer is opened whatever its permissions.
+    /// Opens a folder of the item, by the names that those above it have. What is of this transfer
+    /// is opened whatever its permissions.
     fn open<'a>(&self, reach: &'a mut Reach, id: FolderId) -> io::Result<&'a Folder> {
         let top = || self.root.open_folder(OsStr::new("."));
         reach.open(self.tree, id, top, |above, id| match self.ways.get(&id) {
@@ -584,7 +697,8 @@ enum LinkFate {
 }
 
 impl Place {
-    /// Whether what comes may be joined with the folder `name` that is there, as far as that is known before; a reason if not.
+    /// Whether what comes may be joined with the folder `name` that is there, as far as that is
+    /// known before; a reason if not.
     pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
         let there = within.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
         there.takes_from(within).map_err(|error| reason(&error))?;
@@ -601,7 +715,14 @@ impl Place {
 }
 
 /// Notes what became of a folder, or of what is called `name` in it where it comes from.
-fn differ(joined: &mut Joined, tree: &Tree, offered: &[u8], id: FolderId, name: Option<&OsStr>, fate: Fate) {
+fn differ(
+    joined: &mut Joined,
+    tree: &Tree,
+    offered: &[u8],
+    id: FolderId,
+    name: Option<&OsStr>,
+    fate: Fate,
+) {
     let differences = &mut joined.differences;
     if !differences.takes_names() {
         return differences.count_one(&fate);
@@ -628,8 +749,8 @@ fn is_taken(from: &Folder, name: &FileName) -> bool {
     from.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
 }
 
-/// Moves a file to `wanted`, which is not its own name if it goes `aside`. `placed` is what of the same transfer is there already: that is
-/// not replaced, and the later one gets a number.
+/// Moves a file to `wanted`, which is not its own name if it goes `aside`. `placed` is what of the
+/// same transfer is there already: that is not replaced, and the later one gets a number.
 fn place_one(
     place: &Place,
     from: &Folder,
@@ -662,7 +783,11 @@ fn place_one(
             Ok(_) => return Ok(Placed::Not(Reason::Exists)),
             Err(reason) => return Ok(Placed::Not(reason)),
         }
-        let over = if only_look { Ok(()) } else { from.move_over(name.as_os_str(), there, to.as_os_str()) };
+        let over = if only_look {
+            Ok(())
+        } else {
+            from.move_over(name.as_os_str(), there, to.as_os_str())
+        };
         if let Err(reason) = own_matter(over)? {
             return Ok(Placed::Not(reason));
         }
@@ -677,7 +802,14 @@ fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
     match done {
         Ok(done) => Ok(Ok(done)),
         Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::NOSPC | Errno::DQUOT | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::CANCELED) => Err(error),
+            Some(
+                Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::MFILE
+                | Errno::NFILE
+                | Errno::NOMEM
+                | Errno::CANCELED,
+            ) => Err(error),
             _ => Ok(Err(reason(&error))),
         },
     }
@@ -686,7 +818,9 @@ fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
 /// Why something cannot go where it belongs.
 fn reason(error: &io::Error) -> Reason {
     match Errno::from_io_error(error) {
-        Some(Errno::EXIST | Errno::NOTEMPTY | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP) => Reason::Exists,
+        Some(Errno::EXIST | Errno::NOTEMPTY | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP) => {
+            Reason::Exists
+        }
         Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG) => Reason::BadName,
         Some(Errno::NOSPC | Errno::DQUOT) => Reason::NoSpace,
         Some(Errno::CANCELED) => Reason::Interrupted,
@@ -697,7 +831,10 @@ fn reason(error: &io::Error) -> Reason {
 
 /// The first reason for which something is missing.
 pub(super) fn first_missing(differences: &Differences) -> Option<Reason> {
-    let named = differences.first().iter().find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
+    let named = differences
+        .first()
+        .iter()
+        .find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
     named.or_else(|| (differences.missing() > 0).then_some(Reason::Disk))
 }
 
@@ -740,23 +877,35 @@ mod tests {
             fs::create_dir_all(dir.path().join("from")).unwrap();
             fs::create_dir_all(dir.path().join("there")).unwrap();
             let root = Folder::open(dir.path()).unwrap();
-            let [from, there] = ["from", "there"].map(|name| root.open_folder(name.as_ref()).unwrap());
-            for (name, content) in [("from/README", "first"), ("from/readme", "second"), ("from/ReadMe", "third"), ("there/readme", "old")]
-            {
+            let [from, there] =
+                ["from", "there"].map(|name| root.open_folder(name.as_ref()).unwrap());
+            for (name, content) in [
+                ("from/README", "first"),
+                ("from/readme", "second"),
+                ("from/ReadMe", "third"),
+                ("there/readme", "old"),
+            ] {
                 fs::write(dir.path().join(name), content).unwrap();
             }
-            // A folder that takes the three for one name has the first under it when the others come.
+            // A folder that takes the three for one name has the first under it when the others
+            // come.
             let (mut placed, one) = (Ours::default(), FileName::parse(b"readme").unwrap().name);
-            let desk = super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
+            let desk =
+                super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
             let mut place = |name: &str| {
                 let name = FileName::parse(name.as_bytes()).unwrap().name;
-                place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false).unwrap()
+                place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false)
+                    .unwrap()
             };
             assert!(matches!(place("README"), Placed::Replaced(_)));
             assert!(matches!(place("readme"), Placed::New(name) if name.as_str() == "readme (1)"));
             assert!(matches!(place("ReadMe"), Placed::New(name) if name.as_str() == "readme (2)"));
-            let read = |name: &str| fs::read_to_string(dir.path().join("there").join(name)).unwrap();
-            assert_eq!(["readme", "readme (1)", "readme (2)"].map(read), ["first", "second", "third"]);
+            let read =
+                |name: &str| fs::read_to_string(dir.path().join("there").join(name)).unwrap();
+            assert_eq!(
+                ["readme", "readme (1)", "readme (2)"].map(read),
+                ["first", "second", "third"]
+            );
         }
         PRETENDED.set(false);
     }

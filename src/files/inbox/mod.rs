@@ -1,8 +1,9 @@
 //! The inbox: the only code that creates received files (DESIGN 3.5 and 5).
 //!
-//! A directory is opened once and held by its handle; everything after that is created through the handle, one safe name at a time,
-//! exclusively and for the owner alone. An offer becomes a [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps
-//! every top-level item under a hidden name, and only the proof that all is written gives the items their names.
+//! A directory is opened once and held by its handle; everything after that is created through the
+//! handle, one safe name at a time, exclusively and for the owner alone. An offer becomes a
+//! [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps every top-level
+//! item under a hidden name, and only the proof that all is written gives the items their names.
 
 mod ending;
 mod env_file;
@@ -57,9 +58,11 @@ pub enum Conflict {
     Rename,
     /// The new one is dropped, and that is said.
     Skip,
-    /// The new one replaces an old file; what is not a plain file is never replaced, then as `Rename`.
+    /// The new one replaces an old file; what is not a plain file is never replaced, then as
+    /// `Rename`.
     Overwrite,
-    /// The new one replaces an old file, and a new folder is joined with an old one; what meets anything else is left out, and missing.
+    /// The new one replaces an old file, and a new folder is joined with an old one; what meets
+    /// anything else is left out, and missing.
     Merge,
     /// A person says which.
     Ask,
@@ -100,8 +103,9 @@ pub struct Policy {
     pub modes: Modes,
     /// Which links are made.
     pub links: Links,
-    /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a person sees what comes, or is asked. Else it
-    /// gets a `_`, but for private directories, in which nobody works.
+    /// True if an item keeps a name by which programs act unasked (`CLAUDE.md`, `Makefile`): a
+    /// person sees what comes, or is asked. Else it gets a `_`, but for private directories, in
+    /// which nobody works.
     pub acting: bool,
 }
 
@@ -128,7 +132,8 @@ pub struct Inbox(Arc<Place>);
 struct Place {
     folder: Folder,
     path: PathBuf,
-    /// What of the machine it is. Nothing of a private directory: nobody looks into those of others.
+    /// What of the machine it is. Nothing of a private directory: nobody looks into those of
+    /// others.
     machine: Option<acting::Place>,
     /// Names, folded, of folders that would be something of it here.
     ahead: HashSet<String>,
@@ -168,15 +173,28 @@ impl Place {
         };
         let longest = self.folder.space().map_or(0, |space| space.longest_name);
         // Where the file system does not say, it is believed to hold what others do.
-        let longest = usize::try_from(longest).ok().filter(|longest| (1..NAME_BYTES).contains(longest)).unwrap_or(NAME_BYTES);
+        let longest = usize::try_from(longest)
+            .ok()
+            .filter(|longest| (1..NAME_BYTES).contains(longest))
+            .unwrap_or(NAME_BYTES);
         let drops_dots = self.folder.drops_dots().unwrap_or(false);
         let only_text = self.folder.holds_only_text().unwrap_or(false);
-        Ok(*self.probe.get_or_init(|| Probe { permissions, longest_name: longest, drops_dots, only_text }))
+        Ok(*self.probe.get_or_init(|| Probe {
+            permissions,
+            longest_name: longest,
+            drops_dots,
+            only_text,
+        }))
     }
 
     /// What was found out; before that, what is so almost everywhere.
     fn known(&self) -> Probe {
-        self.probe.get().copied().unwrap_or(Probe { permissions: 0o700, longest_name: NAME_BYTES, drops_dots: false, only_text: false })
+        self.probe.get().copied().unwrap_or(Probe {
+            permissions: 0o700,
+            longest_name: NAME_BYTES,
+            drops_dots: false,
+            only_text: false,
+        })
     }
 }
 
@@ -192,7 +210,10 @@ impl Inbox {
     /// The same; `places` are those of the machine, if it may be one of them.
     fn open_among(dir: &Path, policy: Policy, places: Option<&Places>) -> Result<Self, Failure> {
         let cannot = |error: io::Error| {
-            let failure = Failure::new(Kind::Disk, format!("the folder {} cannot be opened: {error}", dir.display()));
+            let failure = Failure::new(
+                Kind::Disk,
+                format!("the folder {} cannot be opened: {error}", dir.display()),
+            );
             failure.next("create it first, or name another with -o DIR")
         };
         let folder = Folder::open(dir).map_err(cannot)?;
@@ -203,26 +224,41 @@ impl Inbox {
         let ahead = places.map_or_else(HashSet::new, |places| places.ahead(&path));
         let places = places.cloned().map(Arc::new);
         let Policy { conflict, acting, modes, links, .. } = policy;
-        Ok(Self(Arc::new(Place { folder, path, machine, ahead, places, conflict, acting, modes, links, room, probe: OnceLock::new() })))
+        Ok(Self(Arc::new(Place {
+            folder,
+            path,
+            machine,
+            ahead,
+            places,
+            conflict,
+            acting,
+            modes,
+            links,
+            room,
+            probe: OnceLock::new(),
+        })))
     }
 
-    /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there, for its owner alone; what it is in has to
-    /// exist.
+    /// Opens the directory `dir` as [`Inbox::open`] does, and makes it first if it is not there,
+    /// for its owner alone; what it is in has to exist.
     ///
     /// # Errors
     /// A [`Failure`] with exit 8 if it can be neither made nor opened.
     pub fn open_or_make(dir: &Path, policy: Policy) -> Result<Self, Failure> {
         match DirBuilder::new().mode(0o700).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                let failure = Failure::new(Kind::Disk, format!("the folder {} cannot be made: {error}", dir.display()));
+                let failure = Failure::new(
+                    Kind::Disk,
+                    format!("the folder {} cannot be made: {error}", dir.display()),
+                );
                 Err(failure.next("create first what it is to be in, or name another with -o DIR"))
             }
             _ => Self::open(dir, policy),
         }
     }
 
-    /// Makes a new directory below `base` that only its owner can enter, and opens it: for a channel that nobody watches. `base` is created
-    /// if need be.
+    /// Makes a new directory below `base` that only its owner can enter, and opens it: for a
+    /// channel that nobody watches. `base` is created if need be.
     ///
     /// # Errors
     /// A [`Failure`] with exit 8 if it cannot be made.
@@ -234,7 +270,10 @@ impl Inbox {
             Ok(base.join(name))
         };
         let made = make().map_err(|error| {
-            let failure = Failure::new(Kind::Disk, format!("no private folder could be made in {}: {error}", base.display()));
+            let failure = Failure::new(
+                Kind::Disk,
+                format!("no private folder could be made in {}: {error}", base.display()),
+            );
             failure.next("name a folder with -o DIR")
         })?;
         Self::open_among(&made, Policy { acting: true, modes: Modes::Private, ..policy }, None)
@@ -258,7 +297,8 @@ impl Inbox {
         self.0.acts_on(name, folder)
     }
 
-    /// True if a folder that is called so here would be one in which programs act on whatever lies there.
+    /// True if a folder that is called so here would be one in which programs act on whatever lies
+    /// there.
     #[must_use]
     pub fn makes_a_place(&self, name: &FileName) -> bool {
         let known = self.0.machine == Some(acting::Place::Home) && self.0.acts_on(name, true);
@@ -272,14 +312,19 @@ impl Inbox {
         let moved = || {
             let hidden = folder::hidden_name()?;
             from.create_folder(hidden.as_ref())?;
-            let moved = from.identity(hidden.as_ref()).and_then(|which| from.move_into(hidden.as_ref(), which, to));
-            moved.and_then(|()| to.remove(hidden.as_ref())).inspect_err(|_| drop(from.remove(hidden.as_ref())))
+            let moved = from
+                .identity(hidden.as_ref())
+                .and_then(|which| from.move_into(hidden.as_ref(), which, to));
+            moved
+                .and_then(|()| to.remove(hidden.as_ref()))
+                .inspect_err(|_| drop(from.remove(hidden.as_ref())))
         };
         let moved: io::Result<()> = moved();
         moved.is_ok()
     }
 
-    /// The same directory, whose files count as those of another: what one channel brings has one limit.
+    /// The same directory, whose files count as those of another: what one channel brings has one
+    /// limit.
     #[must_use]
     pub fn counted_with(self, other: &Self) -> Self {
         let room = Arc::clone(&other.0.room);
@@ -304,8 +349,11 @@ impl Inbox {
         let place = self.0.path.join(name);
         let held = self.0.folder.handle();
         held.map(|folder| Spot::held(folder, place)).map_err(|error| {
-            Failure::new(Kind::Disk, format!("the folder {} cannot be opened: {error}", self.0.path.display()))
-                .next("free some open files (ulimit -n)")
+            Failure::new(
+                Kind::Disk,
+                format!("the folder {} cannot be opened: {error}", self.0.path.display()),
+            )
+            .next("free some open files (ulimit -n)")
         })
     }
 
@@ -318,7 +366,10 @@ impl Inbox {
 
 /// Where one transfer's bytes go.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each transfer, and it is shared, not moved")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each transfer, and it is shared, not moved"
+)]
 pub enum Receiving {
     /// Into files.
     Files(Incoming),
@@ -336,7 +387,8 @@ pub enum Written {
 }
 
 impl Receiving {
-    /// Checks and prepares the next part; on a thread that may block. See [`Incoming::register`] and [`Output::register`].
+    /// Checks and prepares the next part; on a thread that may block. See [`Incoming::register`]
+    /// and [`Output::register`].
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
@@ -358,7 +410,8 @@ impl Receiving {
         }
     }
 
-    /// Notes that of these positions no bytes come: they are zeros, or not to be had. See [`Incoming::gap`] and [`Output::gap`].
+    /// Notes that of these positions no bytes come: they are zeros, or not to be had. See
+    /// [`Incoming::gap`] and [`Output::gap`].
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
@@ -376,11 +429,14 @@ impl Receiving {
     pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
         match self {
             Self::Files(incoming) => incoming.commit(whole),
-            Self::Output(output) => output.commit(whole).map(|saved| Committed { items: vec![saved], told: Differences::default() }),
+            Self::Output(output) => output
+                .commit(whole)
+                .map(|saved| Committed { items: vec![saved], told: Differences::default() }),
         }
     }
 
-    /// Removes what is not delivered; chunks that still come are ignored. Returns what could not be removed.
+    /// Removes what is not delivered; chunks that still come are ignored. Returns what could not be
+    /// removed.
     pub fn discard(&self) -> Vec<PathBuf> {
         match self {
             Self::Files(incoming) => incoming.discard(),

@@ -17,19 +17,26 @@ impl Inbox {
         self.0.folder.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
     }
 
-    /// Stores a text of the peer's as `name`, or what `conflict` makes of that if something has the name. It is on the disk when this
-    /// returns, unless it was left out: then there is no path.
+    /// Stores a text of the peer's as `name`, or what `conflict` makes of that if something has the
+    /// name. It is on the disk when this returns, unless it was left out: then there is no path.
     ///
     /// # Errors
-    /// A [`Refusal`] if the disk fails, or with [`Conflict::Merge`] if something has the name that is no plain file; then nothing is left
-    /// of it.
-    pub fn store_text_as(&self, name: &FileName, conflict: Conflict, text: &str) -> Result<Option<PathBuf>, Refusal> {
+    /// A [`Refusal`] if the disk fails, or with [`Conflict::Merge`] if something has the name that
+    /// is no plain file; then nothing is left of it.
+    pub fn store_text_as(
+        &self,
+        name: &FileName,
+        conflict: Conflict,
+        text: &str,
+    ) -> Result<Option<PathBuf>, Refusal> {
         let place = &*self.0;
         let what = Subject::from("the text");
         place.make_room(&what, text.as_bytes())?;
-        let stored = store_as(&place.folder, text.as_bytes(), |made| match place.give_name(made, name, conflict, &Ours::default())? {
-            (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
-            (name, became) => Ok((name, became)),
+        let stored = store_as(&place.folder, text.as_bytes(), |made| {
+            match place.give_name(made, name, conflict, &Ours::default())? {
+                (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+                (name, became) => Ok((name, became)),
+            }
         });
         let (name, became) = stored.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Refusal::exists(name),

@@ -19,7 +19,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-/// A top-level item that is delivered, whole or in part, or that was dropped because its name was taken.
+/// A top-level item that is delivered, whole or in part, or that was dropped because its name was
+/// taken.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// Its final name.
@@ -42,7 +43,8 @@ pub struct Saved {
     pub replaced: u32,
     /// What of it is not here as it was there, itself included.
     pub differences: Differences,
-    /// What programs act on of it, by the names that these have here, each path from its own name on.
+    /// What programs act on of it, by the names that these have here, each path from its own name
+    /// on.
     pub acts: Found,
     /// True if it is in the private directory beside, because of that.
     pub set_aside: bool,
@@ -96,17 +98,23 @@ pub(super) enum Given {
 const NUMBERS: u32 = 9_999;
 
 impl Incoming {
-    /// Makes the links, syncs the files, gives each item its name without replacing anything that the plan does not allow to be, and syncs
-    /// the directory. Call it where blocking does no harm; it waits for writing threads. It can be done once.
+    /// Makes the links, syncs the files, gives each item its name without replacing anything that
+    /// the plan does not allow to be, and syncs the directory. Call it where blocking does no harm;
+    /// it waits for writing threads. It can be done once.
     ///
     /// # Errors
-    /// A [`Refusal`] if not all that `whole` counts is here, if nothing of it could be had or stored, or if the disk fails. Items that
-    /// already have their names keep them.
+    /// A [`Refusal`] if not all that `whole` counts is here, if nothing of it could be had or
+    /// stored, or if the disk fails. Items that already have their names keep them.
     pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
         self.commit_counted(whole.entries(), whole.bytes(), whole.differences())
     }
 
-    pub(super) fn commit_counted(&self, entries: u32, bytes: u64, theirs: &Differences) -> Result<Committed, Refusal> {
+    pub(super) fn commit_counted(
+        &self,
+        entries: u32,
+        bytes: u64,
+        theirs: &Differences,
+    ) -> Result<Committed, Refusal> {
         let mut registering = self.registering();
         self.end(entries, bytes, &mut registering.totals)?;
         let gone = self.remove_missing(theirs)?;
@@ -124,11 +132,17 @@ impl Incoming {
         }
         self.sync()?;
         let (mut names, mut given) = (HashSet::new(), Ours::default());
-        let mut committed = Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
+        let mut committed =
+            Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
         // What the sender counts and does not name is in its folders, if there are any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
         let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), None);
-        let each = self.items.iter().enumerate().zip(&mut registering.totals).zip(lost.into_iter().zip(ours).zip(acts));
+        let each = self
+            .items
+            .iter()
+            .enumerate()
+            .zip(&mut registering.totals)
+            .zip(lost.into_iter().zip(ours).zip(acts));
         for (((index, item), total), (((lost, lost_bytes), ours), mut acts)) in each {
             let offered = item.planned.offered.raw();
             let folder = item.planned.kind == ItemKind::Folder;
@@ -140,7 +154,8 @@ impl Incoming {
             // A sender that has left gaps says which, but it need not be believed.
             differences.add_unnamed([0, lost.saturating_sub(differences.missing()), 0]);
             committed.told.extend(&ours);
-            let (mut size, mut files) = (total.bytes.saturating_sub(lost_bytes), total.files.saturating_sub(lost));
+            let (mut size, mut files) =
+                (total.bytes.saturating_sub(lost_bytes), total.files.saturating_sub(lost));
             if !folder && lost > 0 || gone.contains(&index) {
                 committed.items.push(item.nothing_here(differences));
                 continue;
@@ -158,7 +173,9 @@ impl Incoming {
             let (name, mut became) = self.name(place, index, total, rule, &given)?;
             let mut joined = None;
             if became == Given::Met {
-                match contents.as_ref().map_or(Err(Reason::Exists), |contents| self.join(index, &name, contents, &acts, false)) {
+                match contents.as_ref().map_or(Err(Reason::Exists), |contents| {
+                    self.join(index, &name, contents, &acts, false)
+                }) {
                     Ok(there) => joined = Some(there),
                     Err(reason) => became = Given::InTheWay(reason),
                 }
@@ -179,17 +196,20 @@ impl Incoming {
                 in_the_way = in_the_way.or(first_missing(&joined.differences));
                 differences.extend(&joined.differences);
                 committed.told.extend(&joined.differences);
-                (size, files) = (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
+                (size, files) =
+                    (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
                 replaced = joined.replaced;
                 acts = joined.acts;
-                // What stays of it was in the way. It is not ours to fail for if that cannot be removed: all else is where it belongs.
+                // What stays of it was in the way. It is not ours to fail for if that cannot be
+                // removed: all else is where it belongs.
                 let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity);
             }
             let original = (name.bytes() != offered).then(|| item.planned.offered.clone());
             if original.is_some() && !skipped {
                 let fate = || Fate::Renamed(PeerName::new(name.bytes().to_vec()));
                 differences.add(offered, fate());
-                // A number that something here has caused says what is here, and a name that this file system could not hold does not.
+                // A number that something here has caused says what is here, and a name that this
+                // file system could not hold does not.
                 let wanted = [item.planned.name.clone(), place.plain(&item.planned.name, folder)];
                 if wanted.contains(&name) && !item.planned.chosen {
                     committed.told.add(offered, fate());
@@ -228,16 +248,25 @@ impl Incoming {
         Ok(committed)
     }
 
-    /// Moves folders in which nothing acts out of the private directory, still under their hidden names. Returns those that are not taken,
-    /// for want of such a directory.
+    /// Moves folders in which nothing acts out of the private directory, still under their hidden
+    /// names. Returns those that are not taken, for want of such a directory.
     fn part_ways(&self, acts: &[Found]) -> Result<HashSet<usize>, Refusal> {
         let mut refused = HashSet::new();
-        for (index, (item, acts)) in self.items.iter().zip(acts).enumerate().filter(|(_, (item, _))| item.planned.kind == ItemKind::Folder)
+        for (index, (item, acts)) in self
+            .items
+            .iter()
+            .zip(acts)
+            .enumerate()
+            .filter(|(_, (item, _))| item.planned.kind == ItemKind::Folder)
         {
             let acting = !acts.is_empty() || self.place.acts_on(&item.planned.name, true);
             match &item.apart {
                 Some(apart) if !acting => {
-                    let moved = apart.place.folder.move_into(item.hidden.as_ref(), item.identity, &self.place.folder);
+                    let moved = apart.place.folder.move_into(
+                        item.hidden.as_ref(),
+                        item.identity,
+                        &self.place.folder,
+                    );
                     moved.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
                     let _ = apart.left.set(());
                 }
@@ -248,12 +277,26 @@ impl Incoming {
             }
         }
         let all = refused.len() == self.items.len();
-        if all || !refused.is_empty() && !self.faithful { Err(Refusal::nowhere_apart(&self.what)) } else { Ok(refused) }
+        if all || !refused.is_empty() && !self.faithful {
+            Err(Refusal::nowhere_apart(&self.what))
+        } else {
+            Ok(refused)
+        }
     }
 
     /// Gives an item its name in a place, and then what it gets at the end.
-    fn name(&self, place: &Place, index: usize, total: &Total, rule: Conflict, given: &Ours) -> Result<(FileName, Given), Refusal> {
-        let item = self.items.get(index).ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?;
+    fn name(
+        &self,
+        place: &Place,
+        index: usize,
+        total: &Total,
+        rule: Conflict,
+        given: &Ours,
+    ) -> Result<(FileName, Given), Refusal> {
+        let item = self
+            .items
+            .get(index)
+            .ok_or_else(|| Refusal::protocol("named an item that it has not offered"))?;
         let failed = |error: io::Error| Refusal::disk(&item.planned.name, &error);
         let folder = match item.planned.kind {
             ItemKind::Folder => Some(item.open(&place.folder).map_err(failed)?),
@@ -261,9 +304,13 @@ impl Incoming {
         };
         let file = match folder {
             Some(_) => None,
-            None => Some(place.folder.reopen_file(item.hidden.as_ref(), item.identity).map_err(failed)?),
+            None => Some(
+                place.folder.reopen_file(item.hidden.as_ref(), item.identity).map_err(failed)?,
+            ),
         };
-        let (name, became) = place.give_name((&item.hidden, item.identity), &item.planned.name, rule, given).map_err(failed)?;
+        let (name, became) = place
+            .give_name((&item.hidden, item.identity), &item.planned.name, rule, given)
+            .map_err(failed)?;
         let named = matches!(became, Given::Named | Given::Replaced);
         if let (Some(folder), true) = (&folder, named)
             && let tree = self.tree()
@@ -277,23 +324,46 @@ impl Incoming {
         Ok((name, became))
     }
 
-    /// Refuses a transfer of which nothing is left, or of which something is missing that its sender cannot be told.
-    fn check_rest(&self, lost: &[(u32, u64)], gone: &HashSet<usize>, ours: &[Differences], theirs: &Differences) -> Result<(), Refusal> {
+    /// Refuses a transfer of which nothing is left, or of which something is missing that its
+    /// sender cannot be told.
+    fn check_rest(
+        &self,
+        lost: &[(u32, u64)],
+        gone: &HashSet<usize>,
+        ours: &[Differences],
+        theirs: &Differences,
+    ) -> Result<(), Refusal> {
         let is_file = |item: &Item| item.planned.kind != ItemKind::Folder;
         let nothing =
-            self.items.iter().zip(lost).enumerate().all(|(index, (item, (lost, _)))| is_file(item) && *lost > 0 || gone.contains(&index));
+            self.items.iter().zip(lost).enumerate().all(|(index, (item, (lost, _)))| {
+                is_file(item) && *lost > 0 || gone.contains(&index)
+            });
         let missing = ours.iter().any(|differences| differences.missing() > 0);
         if !nothing && (self.faithful || !missing) {
             return Ok(());
         }
-        let reason =
-            |all: &Differences| all.first().iter().find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
-        let reason = ours.iter().find_map(reason).or_else(|| reason(theirs)).unwrap_or(Reason::SourceChanged);
+        let reason = |all: &Differences| {
+            all.first().iter().find_map(|one| {
+                if let Fate::Missing(reason) = one.fate { Some(reason) } else { None }
+            })
+        };
+        let reason = ours
+            .iter()
+            .find_map(reason)
+            .or_else(|| reason(theirs))
+            .unwrap_or(Reason::SourceChanged);
         Err(match reason {
             Reason::Exists => Refusal::disk(&self.what, &Errno::EXIST.into()),
             Reason::BadName => Refusal::blocked(&self.what, reason),
-            Reason::TooLarge => Refusal { reason, ..Refusal::disk(&self.what, &io::ErrorKind::FileTooLarge.into()) },
-            reason => Refusal { reason, ..Refusal::changed(self.what.was_not("saved: it changed or could not be read at the other side")) },
+            Reason::TooLarge => {
+                Refusal { reason, ..Refusal::disk(&self.what, &io::ErrorKind::FileTooLarge.into()) }
+            }
+            reason => Refusal {
+                reason,
+                ..Refusal::changed(
+                    self.what.was_not("saved: it changed or could not be read at the other side"),
+                )
+            },
         })
     }
 
@@ -304,17 +374,22 @@ impl Incoming {
             underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
         }
         if underway.over {
-            let failure = Failure::new(Kind::Failed, self.what.was_not("saved: its transfer had already ended"));
+            let failure = Failure::new(
+                Kind::Failed,
+                self.what.was_not("saved: its transfer had already ended"),
+            );
             return Err(Refusal { reason: Reason::Failed, failure });
         }
         let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);
         let counted = underway.layout.entries() == entries && totals.iter().all(|total| total.seen);
         // A stream is pending until its end is said, which is now.
-        if let ([Item { planned, hidden, identity, .. }], [total], true) = (self.items.as_slice(), &mut *totals, written && counted)
+        if let ([Item { planned, hidden, identity, .. }], [total], true) =
+            (self.items.as_slice(), &mut *totals, written && counted)
             && planned.kind == ItemKind::Stream
             && let Some(stream) = underway.complete(0)
         {
-            let reopen = || self.place.folder.reopen_file(hidden.as_ref(), *identity).map(Into::into);
+            let reopen =
+                || self.place.folder.reopen_file(hidden.as_ref(), *identity).map(Into::into);
             let cut = || stream.file.map_or_else(reopen, Ok)?.set_len(bytes);
             cut().map_err(|error| Refusal::disk(&planned.name, &error))?;
             total.bytes = bytes;
@@ -338,8 +413,8 @@ impl Incoming {
         synced.map_err(|error| Refusal::disk(&self.what, &error))
     }
 
-    /// Removes every item that has not got its name, and ignores what still comes. It waits for threads that are writing or registering.
-    /// Returns what could not be removed.
+    /// Removes every item that has not got its name, and ignores what still comes. It waits for
+    /// threads that are writing or registering. Returns what could not be removed.
     pub fn discard(&self) -> Vec<PathBuf> {
         self.unwanted.store(true, Ordering::Relaxed);
         let mut registering = self.registering();
@@ -353,7 +428,9 @@ impl Incoming {
         drop(underway);
         let kept = registering.totals.iter().any(|total| total.settled);
         let mut left = Vec::new();
-        for (item, total) in self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled) {
+        for (item, total) in
+            self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled)
+        {
             total.settled = true;
             // It may have been on its way out of the private directory.
             for place in [&self.place].into_iter().chain(&self.aside) {
@@ -370,7 +447,10 @@ impl Incoming {
 
     /// The hidden names that the items have until they are delivered.
     pub(super) fn parts(&self) -> Vec<PathBuf> {
-        self.items.iter().map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden)).collect()
+        self.items
+            .iter()
+            .map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden))
+            .collect()
     }
 }
 
@@ -382,10 +462,14 @@ impl Drop for Incoming {
 }
 
 impl Item {
-    /// What to do if its name is taken: only a file can replace one, and never another item of the same transfer.
+    /// What to do if its name is taken: only a file can replace one, and never another item of the
+    /// same transfer.
     fn rule(&self, given: &HashSet<Vec<u8>>) -> Conflict {
         match self.planned.conflict {
-            Conflict::Overwrite if self.planned.kind != ItemKind::Folder && !given.contains(&self.planned.name.folded()) => {
+            Conflict::Overwrite
+                if self.planned.kind != ItemKind::Folder
+                    && !given.contains(&self.planned.name.folded()) =>
+            {
                 Conflict::Overwrite
             }
             Conflict::Skip => Conflict::Skip,
@@ -401,8 +485,12 @@ impl Item {
 }
 
 impl Place {
-    /// The name of a folder for several items, `wanted` or numbered like a file whose name is taken, and the folder itself if it is there.
-    pub(super) fn folder_for_several(&self, wanted: &FileName) -> Result<(FileName, Option<Folder>), Refusal> {
+    /// The name of a folder for several items, `wanted` or numbered like a file whose name is
+    /// taken, and the folder itself if it is there.
+    pub(super) fn folder_for_several(
+        &self,
+        wanted: &FileName,
+    ) -> Result<(FileName, Option<Folder>), Refusal> {
         let cannot = |error: io::Error| Refusal::disk(wanted, &error);
         for name in (0..=NUMBERS).map(|number| wanted.numbered(number)) {
             match self.folder.kind(name.as_os_str()).map_err(cannot)? {
@@ -417,7 +505,8 @@ impl Place {
         Err(cannot(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// The folder `name` in this place, made if it is not there, with room for as much as this place has.
+    /// The folder `name` in this place, made if it is not there, with room for as much as this
+    /// place has.
     pub(super) fn within(&self, name: &FileName) -> io::Result<Self> {
         match self.folder.create_folder(name.as_os_str()) {
             Ok(()) => self.folder.sync()?,
@@ -440,8 +529,8 @@ impl Place {
         })
     }
 
-    /// The name that something gets here which the peer calls so, a folder perhaps: another where programs would act on it, and nobody sees
-    /// or is asked.
+    /// The name that something gets here which the peer calls so, a folder perhaps: another where
+    /// programs would act on it, and nobody sees or is asked.
     pub(super) fn harmless(&self, name: FileName, folder: bool) -> FileName {
         if self.acting { name } else { self.aside(name, folder) }
     }
@@ -459,14 +548,18 @@ impl Place {
         self.aside(name.plain(self.known().longest_name), folder)
     }
 
-    /// True if programs would act here on what is called so. In a home those are not all known, and begin with a dot.
+    /// True if programs would act here on what is called so. In a home those are not all known, and
+    /// begin with a dot.
     pub(super) fn acts_on(&self, name: &FileName, folder: bool) -> bool {
         let dotted = self.machine == Some(Machine::Home) && name.bytes().starts_with(b".");
-        dotted || folder && is_among(name.as_os_str(), &self.ahead) || acts(name.as_os_str()).is_some()
+        dotted
+            || folder && is_among(name.as_os_str(), &self.ahead)
+            || acts(name.as_os_str()).is_some()
     }
 
-    /// Gives what was made here under a hidden name, and nothing else that is called so, the name `wanted`, or a numbered one. Returns the
-    /// name, and what became of it. `given` is what the same transfer has put here: that is neither replaced nor joined.
+    /// Gives what was made here under a hidden name, and nothing else that is called so, the name
+    /// `wanted`, or a numbered one. Returns the name, and what became of it. `given` is what the
+    /// same transfer has put here: that is neither replaced nor joined.
     pub(super) fn give_name(
         &self,
         made: (&str, Identity),
@@ -476,9 +569,11 @@ impl Place {
     ) -> io::Result<(FileName, Given)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
-        let is_folder = || self.folder.kind(hidden).map(|kind| kind.is_some_and(|kind| kind.is_dir()));
+        let is_folder =
+            || self.folder.kind(hidden).map(|kind| kind.is_some_and(|kind| kind.is_dir()));
         let plain = || is_folder().map(|folder| self.plain(wanted, folder));
-        let (mut base, mut is_plain) = if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain()?, true) };
+        let (mut base, mut is_plain) =
+            if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain()?, true) };
         let mut number = 0;
         while number <= NUMBERS {
             let name = base.numbered_within(number, probe.longest_name);
@@ -488,19 +583,32 @@ impl Place {
                     (base, is_plain, number) = (plain()?, true, 0);
                     continue;
                 }
-                (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                (Err(_), Conflict::Skip) => return self.folder.remove_own(hidden, which).map(|()| (name, Given::Dropped)),
+                (Err(error), _) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error);
+                }
+                (Err(_), Conflict::Skip) => {
+                    return self.folder.remove_own(hidden, which).map(|()| (name, Given::Dropped));
+                }
                 (Err(_), Conflict::Overwrite | Conflict::Merge) if number == 0 => {
-                    let ours = self.folder.identity(name.as_os_str()).is_ok_and(|met| given.has(met, &name));
+                    let ours = self
+                        .folder
+                        .identity(name.as_os_str())
+                        .is_ok_and(|met| given.has(met, &name));
                     let met = self.folder.kind(name.as_os_str())?.filter(|_| !ours);
                     let folder = is_folder()?;
                     match met {
                         Some(met) if met.is_file() && !folder => {
-                            return self.folder.replace(hidden, which, name.as_os_str()).map(|()| (name, Given::Replaced));
+                            return self
+                                .folder
+                                .replace(hidden, which, name.as_os_str())
+                                .map(|()| (name, Given::Replaced));
                         }
                         Some(met) if rule == Conflict::Merge => {
                             let joins = folder && met.is_dir();
-                            return Ok((name, if joins { Given::Met } else { Given::InTheWay(Reason::Exists) }));
+                            return Ok((
+                                name,
+                                if joins { Given::Met } else { Given::InTheWay(Reason::Exists) },
+                            ));
                         }
                         _ => {}
                     }

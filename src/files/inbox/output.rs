@@ -1,5 +1,5 @@
-//! A transfer to standard output (`-o -`): one file or stream, in order, through a thread of its own, because whoever reads the output may
-//! take any time and a link must not wait for that.
+//! A transfer to standard output (`-o -`): one file or stream, in order, through a thread of its
+//! own, because whoever reads the output may take any time and a link must not wait for that.
 
 use super::room::{Cost, Most, Room};
 use super::{Refusal, Saved, plan};
@@ -7,7 +7,9 @@ use crate::failure::{Failure, Kind, Subject};
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{CREDIT, PIECES};
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{Differences, EntryKind, Item, ItemKind, Offer, Part, PeerName, Place, Reason};
+use pinhole_protocol::wire::{
+    Differences, EntryKind, Item, ItemKind, Offer, Part, PeerName, Place, Reason,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -45,8 +47,9 @@ struct State {
 }
 
 impl Output {
-    /// Starts the thread that writes to `sink`. It calls `report` with each range of positions that the sink took, in order, and once with
-    /// the refusal if the sink fails. `max_size` limits the whole, in bytes.
+    /// Starts the thread that writes to `sink`. It calls `report` with each range of positions that
+    /// the sink took, in order, and once with the refusal if the sink fails. `max_size` limits the
+    /// whole, in bytes.
     ///
     /// # Errors
     /// A [`Refusal`] for an offer that is not one file or one stream, or is too large.
@@ -57,18 +60,33 @@ impl Output {
         report: impl Fn(Result<Range<u64>, Refusal>) + Send + 'static,
     ) -> Result<Self, Refusal> {
         plan::check_shape(offer)?;
-        let [offered @ Item { kind: kind @ (ItemKind::File | ItemKind::Stream), size, .. }] = offer.items.as_slice() else {
-            let detail = "the other side offers a folder or several items, and standard output takes a single file";
+        let [offered @ Item { kind: kind @ (ItemKind::File | ItemKind::Stream), size, .. }] =
+            offer.items.as_slice()
+        else {
+            let detail = "the other side offers a folder or several items, and standard output \
+                         takes a single file";
             return Err(Refusal::not_wanted(detail, "take into a folder instead: -o DIR"));
         };
-        let parsed = FileName::parse(offered.bytes()).map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
+        let parsed = FileName::parse(offered.bytes())
+            .map_err(|error| Refusal::name(format!("the offer was not accepted: {error}")))?;
         let room = Room::new(Most { bytes: max_size, entries: None }, 0.0);
         room.take(&Subject::from(&parsed.name), Cost::content(size.unwrap_or(0)))?;
         let (queue, runs) = mpsc::channel();
-        let state = State { next: 0, queue: Some(queue), early: BTreeMap::new(), held: 0, size: None, taken: 0, over: false, failed: None };
+        let state = State {
+            next: 0,
+            queue: Some(queue),
+            early: BTreeMap::new(),
+            held: 0,
+            size: None,
+            taken: 0,
+            over: false,
+            failed: None,
+        };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
-        let thread = thread::Builder::new().name("output".to_owned()).spawn(move || drain(&runs, sink, &shared, report));
+        let thread = thread::Builder::new()
+            .name("output".to_owned())
+            .spawn(move || drain(&runs, sink, &shared, report));
         let thread = Mutex::new(Some(thread.map_err(|error| Refusal::disk(&parsed.name, &error))?));
         let offered = PeerName::new(offered.bytes().to_vec());
         Ok(Self { offered, name: parsed.name, kind: *kind, size: *size, room, state, thread })
@@ -80,24 +98,35 @@ impl Output {
     /// A [`Refusal`] for any other entry.
     pub fn register(&self, part: &Part) -> Result<(), Refusal> {
         let mut state = lock(&self.state);
-        let [entry] = part.entries.as_slice() else { return Err(Refusal::protocol("sent entries that it has not offered")) };
+        let [entry] = part.entries.as_slice() else {
+            return Err(Refusal::protocol("sent entries that it has not offered"));
+        };
         let named = entry.place() == Some(Place::Item(0));
-        if state.size.is_some() || part.first != 0 || !named || entry.kind != EntryKind::File || entry.size.is_some() != self.size.is_some()
+        if state.size.is_some()
+            || part.first != 0
+            || !named
+            || entry.kind != EntryKind::File
+            || entry.size.is_some() != self.size.is_some()
         {
             return Err(Refusal::protocol("sent an entry that contradicts its offer"));
         }
         if entry.size != self.size {
-            return Err(Refusal::changed(Subject::from(&self.name).was_not("taken: its size has changed since it was offered")));
+            return Err(Refusal::changed(
+                Subject::from(&self.name)
+                    .was_not("taken: its size has changed since it was offered"),
+            ));
         }
         state.size = Some(entry.size.unwrap_or(u64::MAX));
         Ok(())
     }
 
-    /// Hands a chunk to the output's thread, or keeps it until those before it are here; `report` says when it is written. A chunk that was
-    /// here before, or comes after the end of the transfer, is ignored.
+    /// Hands a chunk to the output's thread, or keeps it until those before it are here; `report`
+    /// says when it is written. A chunk that was here before, or comes after the end of the
+    /// transfer, is ignored.
     ///
     /// # Errors
-    /// A [`Refusal`] for bytes beyond the size, for too much, for more than is ever asked for at once, and if the sink has failed.
+    /// A [`Refusal`] for bytes beyond the size, for too much, for more than is ever asked for at
+    /// once, and if the sink has failed.
     pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<(), Refusal> {
         let mut state = lock(&self.state);
         if state.over {
@@ -106,15 +135,21 @@ impl Output {
         if let Some(failed) = &state.failed {
             return Err(failed.clone());
         }
-        let size = state.size.filter(|_| entry == 0).ok_or_else(|| Refusal::protocol("sent bytes of a file that it has not named"))?;
+        let size = state
+            .size
+            .filter(|_| entry == 0)
+            .ok_or_else(|| Refusal::protocol("sent bytes of a file that it has not named"))?;
         let end = offset.checked_add(length(data)).filter(|end| *end <= size);
-        let end = end.ok_or_else(|| Refusal::protocol("sent more of a file than it said there is"))?;
+        let end =
+            end.ok_or_else(|| Refusal::protocol("sent more of a file than it said there is"))?;
         if self.kind == ItemKind::Stream && end > state.taken {
-            self.room.take(&Subject::from(&self.name), Cost::content(end.saturating_sub(state.taken)))?;
+            self.room
+                .take(&Subject::from(&self.name), Cost::content(end.saturating_sub(state.taken)))?;
             state.taken = end;
         }
         state.keep(offset, end, &|from, to| {
-            let [from, to] = [from, to].map(|place| usize::try_from(place.saturating_sub(offset)).unwrap_or(usize::MAX));
+            let [from, to] = [from, to]
+                .map(|place| usize::try_from(place.saturating_sub(offset)).unwrap_or(usize::MAX));
             Run::Bytes(data.get(from..to).unwrap_or_default().to_vec())
         });
         // However few bytes each has, it costs a buffer.
@@ -128,14 +163,19 @@ impl Output {
         Ok(())
     }
 
-    /// Has zeros written at these positions, in their turn; what is not to be had ends the transfer.
+    /// Has zeros written at these positions, in their turn; what is not to be had ends the
+    /// transfer.
     ///
     /// # Errors
-    /// A [`Refusal`] for positions beyond the size, for too many pieces, and for what is not to be had.
+    /// A [`Refusal`] for positions beyond the size, for too many pieces, and for what is not to be
+    /// had.
     pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
         let mut state = lock(&self.state);
         if why.is_some() {
-            return Err(Refusal::changed(Subject::from(&self.name).was_not("taken: it could not be read to its end at the other side")));
+            return Err(Refusal::changed(
+                Subject::from(&self.name)
+                    .was_not("taken: it could not be read to its end at the other side"),
+            ));
         }
         if state.over {
             return Ok(());
@@ -169,13 +209,19 @@ impl Output {
         if let Some(failed) = &state.failed {
             return Err(failed.clone());
         }
-        let complete = state.size.is_some_and(|size| size == bytes || self.kind == ItemKind::Stream);
+        let complete =
+            state.size.is_some_and(|size| size == bytes || self.kind == ItemKind::Stream);
         if state.over || entries != 1 || !complete || state.next != bytes || state.held != 0 {
             return Err(Refusal::protocol("ended a transfer before all of it was here"));
         }
         state.over = true;
         let original = (self.name.bytes() != self.offered.raw()).then(|| self.offered.clone());
-        Ok(Saved { original, size: bytes, files: 1, ..Saved::new(self.name.clone(), false, Differences::default()) })
+        Ok(Saved {
+            original,
+            size: bytes,
+            files: 1,
+            ..Saved::new(self.name.clone(), false, Differences::default())
+        })
     }
 
     /// Lets the thread end after the chunk that it is writing; nothing more is written.
@@ -200,11 +246,16 @@ enum Run {
 }
 
 impl State {
-    /// Keeps what of `offset..end` was not here before; `run` makes what lies from one place to another.
+    /// Keeps what of `offset..end` was not here before; `run` makes what lies from one place to
+    /// another.
     fn keep(&mut self, offset: u64, end: u64, run: &dyn Fn(u64, u64) -> Run) {
         let mut at = offset.max(self.next);
         while at < end {
-            let before = self.early.range(..=at).next_back().map(|(start, run)| start.saturating_add(run.length()));
+            let before = self
+                .early
+                .range(..=at)
+                .next_back()
+                .map(|(start, run)| start.saturating_add(run.length()));
             if let Some(known) = before.filter(|known| *known > at) {
                 at = known;
                 continue;
@@ -222,7 +273,8 @@ impl State {
         while let Some(run) = self.early.remove(&self.next) {
             self.next = self.next.saturating_add(run.length());
             if let Some(queue) = &self.queue {
-                // The thread ends early only when the sink has failed, and then the next chunk is refused.
+                // The thread ends early only when the sink has failed, and then the next chunk is
+                // refused.
                 let _ = queue.send(run);
             }
         }
@@ -254,7 +306,12 @@ impl Run {
 }
 
 /// What the thread does: writes each run, flushes it, and says so of bytes.
-fn drain(runs: &Receiver<Run>, mut sink: impl Write, state: &Mutex<State>, report: impl Fn(Result<Range<u64>, Refusal>)) {
+fn drain(
+    runs: &Receiver<Run>,
+    mut sink: impl Write,
+    state: &Mutex<State>,
+    report: impl Fn(Result<Range<u64>, Refusal>),
+) {
     let mut start: u64 = 0;
     for run in runs {
         if lock(state).over {

@@ -15,10 +15,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Files that one transfer holds open: all transfers together stay within [`OPEN_FILES`], and each link writes to at most one.
+/// Files that one transfer holds open: all transfers together stay within [`OPEN_FILES`], and each
+/// link writes to at most one.
 const OPEN: usize = OPEN_FILES / TRANSFERS;
 
-/// A registered file that is not complete. It is forgotten once it is, so a million entries cost what a few parts do.
+/// A registered file that is not complete. It is forgotten once it is, so a million entries cost
+/// what a few parts do.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) at: Spot,
@@ -96,7 +98,11 @@ impl Underway {
 
     /// Whether every position of `range` is written.
     pub(super) fn covers(&self, range: &Range<u64>) -> bool {
-        range.is_empty() || self.written.iter(usize::MAX).any(|have| have.start <= range.start && range.end <= have.end)
+        range.is_empty()
+            || self
+                .written
+                .iter(usize::MAX)
+                .any(|have| have.start <= range.start && range.end <= have.end)
     }
 
     /// Parts of which something is still to be written.
@@ -119,7 +125,8 @@ impl Underway {
         Ok(())
     }
 
-    /// Notes what became of something of an item. `path` makes its path at the sender, which is only asked for if there is room for it.
+    /// Notes what became of something of an item. `path` makes its path at the sender, which is
+    /// only asked for if there is room for it.
     pub(super) fn differs(&mut self, item: usize, fate: Fate, path: impl FnOnce() -> Vec<u8>) {
         let Some(differences) = self.differences.get_mut(item) else { return };
         if self.named < DIFFERENCES && differences.takes_names() {
@@ -144,7 +151,8 @@ impl Underway {
         self.pending.remove(&entry)
     }
 
-    /// Makes room for one more open file. A thread that is writing keeps its handle until it is done.
+    /// Makes room for one more open file. A thread that is writing keeps its handle until it is
+    /// done.
     fn close_oldest(&mut self) -> io::Result<()> {
         if self.open.len() < OPEN {
             return Ok(());

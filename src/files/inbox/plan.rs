@@ -11,7 +11,8 @@ use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
 use std::collections::{HashMap, HashSet};
 use std::ops::Add;
 
-/// What an offer would become. It names everything to a person or a policy, and [`Inbox::begin`] carries it out.
+/// What an offer would become. It names everything to a person or a policy, and [`Inbox::begin`]
+/// carries it out.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) items: Vec<Planned>,
@@ -49,30 +50,41 @@ pub struct Planned {
 }
 
 impl Inbox {
-    /// Checks an offer and says what would become of it; nothing is written. `rename` is the name that the user wants for the only
-    /// item, or else for a folder of them.
+    /// Checks an offer and says what would become of it; nothing is written. `rename` is the name
+    /// that the user wants for the only item, or else for a folder of them.
     ///
     /// # Errors
-    /// A [`Refusal`] for a name that cannot be stored, for items of one name, for too much for `--max-size` or the disk, and for an
-    /// offer that contradicts itself.
-    pub fn plan(&self, offer: &Offer, rename: Option<FileName>, faithful: bool) -> Result<Plan, Refusal> {
+    /// A [`Refusal`] for a name that cannot be stored, for items of one name, for too much for
+    /// `--max-size` or the disk, and for an offer that contradicts itself.
+    pub fn plan(
+        &self,
+        offer: &Offer,
+        rename: Option<FileName>,
+        faithful: bool,
+    ) -> Result<Plan, Refusal> {
         check_shape(offer)?;
         let place = &*self.0;
         let alone = offer.items.len() == 1;
         let (rename, folder) = if alone { (rename, None) } else { (None, rename) };
-        let (folder, into) = folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
+        let (folder, into) =
+            folder.map(|name| place.folder_for_several(&name)).transpose()?.unzip();
         let into = into.flatten();
         let within = into.as_ref().unwrap_or(&place.folder);
         let mut items: Vec<Planned> = Vec::with_capacity(offer.items.len());
-        let (mut offered, mut names, mut numbers) = (HashSet::new(), HashSet::new(), HashMap::new());
+        let (mut offered, mut names, mut numbers) =
+            (HashSet::new(), HashSet::new(), HashMap::new());
         for item in &offer.items {
             if !offered.insert(item.bytes()) {
                 return Err(Refusal::protocol("offered two items of the same name"));
             }
             let parsed = FileName::parse(item.bytes());
-            let parsed = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
-            let wanted = rename.clone().unwrap_or_else(|| place.harmless(parsed.name, item.kind == ItemKind::Folder));
-            // Different names there may be one name here; two items of one offer never meet, whatever the policy.
+            let parsed = parsed
+                .map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?;
+            let wanted = rename
+                .clone()
+                .unwrap_or_else(|| place.harmless(parsed.name, item.kind == ItemKind::Folder));
+            // Different names there may be one name here; two items of one offer never meet,
+            // whatever the policy.
             let number: &mut u32 = numbers.entry(wanted.clone()).or_default();
             let name = loop {
                 let name = wanted.numbered(*number);
@@ -87,7 +99,8 @@ impl Inbox {
                 _ => within.kind(name.as_os_str()),
             };
             // What the directory cannot hold is not in it; it gets another name in the end.
-            let there = there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
+            let there =
+                there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
             let there = there.map_err(|error| Refusal::disk(&name, &error))?;
             let meets = item.kind == ItemKind::Folder && there.is_some_and(|there| there.is_dir());
             let joined = meets.then(|| place.may_join(within, &name));
@@ -105,12 +118,25 @@ impl Inbox {
                 conflict: place.conflict,
             });
         }
-        let plan =
-            Plan { items, folder, counted: offer.counted.then_some((offer.entries, offer.bytes)), faithful, aside: None, strict: false };
-        let items = plan.items.iter().map(|item| Cost::entry(item.size.unwrap_or(0))).fold(Cost::default(), Cost::add);
+        let plan = Plan {
+            items,
+            folder,
+            counted: offer.counted.then_some((offer.entries, offer.bytes)),
+            faithful,
+            aside: None,
+            strict: false,
+        };
+        let items = plan
+            .items
+            .iter()
+            .map(|item| Cost::entry(item.size.unwrap_or(0)))
+            .fold(Cost::default(), Cost::add);
         let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
         // The disk holds no holes.
-        let stored = Cost::together(offer.entries.into(), offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes)));
+        let stored = Cost::together(
+            offer.entries.into(),
+            offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes)),
+        );
         place.room.check(&plan.what(), cost, stored, &place.folder, &place.path)?;
         Ok(plan)
     }
@@ -129,14 +155,17 @@ impl Plan {
         self.folder.as_ref()
     }
 
-    /// Has folders in which something acts go into a private directory, with the names that they have there.
+    /// Has folders in which something acts go into a private directory, with the names that they
+    /// have there.
     ///
     /// # Errors
     /// A [`Refusal`] for a name that cannot be stored.
     pub fn beside(mut self, inbox: &Inbox, private: &Inbox) -> Result<Self, Refusal> {
         for item in self.items.iter_mut().filter(|item| item.kind == ItemKind::Folder) {
             let parsed = FileName::parse(item.offered.raw());
-            let own = parsed.map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?.name;
+            let own = parsed
+                .map_err(|error| Refusal::name(format!("the offer cannot be stored: {error}")))?
+                .name;
             if !item.chosen && inbox.acts_on(&own, true) {
                 (item.name, item.taken) = (own, false);
             }
@@ -151,13 +180,15 @@ impl Plan {
         Self { strict: true, ..self }
     }
 
-    /// The names as people read them, those first by which programs would act in this inbox, and these alone.
+    /// The names as people read them, those first by which programs would act in this inbox, and
+    /// these alone.
     #[must_use]
     pub fn names(&self, inbox: &Inbox) -> (Vec<String>, Found) {
         // A name that the user here has chosen for a file is the user's word.
         let own = |item: &Planned| item.chosen && item.kind != ItemKind::Folder;
-        let (acting, others): (Vec<_>, Vec<_>) =
-            self.items.iter().partition(|item| !own(item) && inbox.acts_on(&item.name, item.kind == ItemKind::Folder));
+        let (acting, others): (Vec<_>, Vec<_>) = self.items.iter().partition(|item| {
+            !own(item) && inbox.acts_on(&item.name, item.kind == ItemKind::Folder)
+        });
         let text = |item: &&Planned| item.name.text().into_owned();
         let mut found = Found::default();
         acting.iter().for_each(|item| found.add(|| text(item)));
@@ -187,14 +218,17 @@ impl Plan {
     /// Nobody is there to say what a question is about.
     pub(super) fn check_answered(&self) -> Result<(), Refusal> {
         self.conflicts().next().map_or(Ok(()), |item| {
-            let detail = Subject::from(&item.name).is("already here, and there is nobody to ask what to do");
-            let failure = Failure::new(Kind::NoAnswer, detail).next("say it with --conflict rename, skip, overwrite or merge");
+            let detail =
+                Subject::from(&item.name).is("already here, and there is nobody to ask what to do");
+            let failure = Failure::new(Kind::NoAnswer, detail)
+                .next("say it with --conflict rename, skip, overwrite or merge");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }
 }
 
-/// True if the offer can be one (SPEC 7.1): this many items, a size for each file and nothing else, a stream alone and not counted.
+/// True if the offer can be one (SPEC 7.1): this many items, a size for each file and nothing else,
+/// a stream alone and not counted.
 pub(super) fn check_shape(offer: &Offer) -> Result<(), Refusal> {
     if offer.items.is_empty() || offer.items.len() > ITEMS || offer.entries > ENTRIES {
         return Err(Refusal::protocol("offered nothing, or more than an offer can hold"));
@@ -202,5 +236,9 @@ pub(super) fn check_shape(offer: &Offer) -> Result<(), Refusal> {
     let sized = offer.items.iter().all(|item| item.size.is_some() == (item.kind == ItemKind::File));
     let stream = offer.items.iter().any(|item| item.kind == ItemKind::Stream);
     let alone = !stream || (offer.items.len() == 1 && !offer.counted);
-    if sized && alone { Ok(()) } else { Err(Refusal::protocol("made an offer that contradicts itself")) }
+    if sized && alone {
+        Ok(())
+    } else {
+        Err(Refusal::protocol("made an offer that contradicts itself"))
+    }
 }

@@ -1,4 +1,5 @@
-//! Why something is not received: a word for the peer, and for the user here what happened, whose fault it is and what to do.
+//! Why something is not received: a word for the peer, and for the user here what happened, whose
+//! fault it is and what to do.
 
 use crate::failure::{Detail, Failure, Kind, Subject};
 use pinhole_protocol::wire::Reason;
@@ -30,7 +31,10 @@ impl Refusal {
     /// The peer broke the protocol: `what` it did, read after "the other side".
     pub(super) fn protocol(what: &str) -> Self {
         let detail = nothing_more(what);
-        Self { reason: Reason::Protocol, failure: Failure::new(Kind::Protocol, detail).next(SAME_VERSION) }
+        Self {
+            reason: Reason::Protocol,
+            failure: Failure::new(Kind::Protocol, detail).next(SAME_VERSION),
+        }
     }
 
     /// A name that cannot be stored.
@@ -54,17 +58,26 @@ impl Refusal {
     /// What arrives is not what was offered.
     pub(super) fn changed(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to send it again";
-        Self { reason: Reason::SourceChanged, failure: Failure::new(Kind::SourceChanged, detail).next(next) }
+        Self {
+            reason: Reason::SourceChanged,
+            failure: Failure::new(Kind::SourceChanged, detail).next(next),
+        }
     }
 
     /// Not what this side came for.
     pub(super) fn not_wanted(detail: impl Into<Detail>, next: &str) -> Self {
-        Self { reason: Reason::NotWanted, failure: Failure::new(Kind::NotWanted, detail).next(next) }
+        Self {
+            reason: Reason::NotWanted,
+            failure: Failure::new(Kind::NotWanted, detail).next(next),
+        }
     }
 
-    /// It, or something in it, meets what it can neither replace nor be joined with (`--conflict merge`).
+    /// It, or something in it, meets what it can neither replace nor be joined with
+    /// (`--conflict merge`).
     pub(super) fn exists(what: impl Into<Subject>) -> Self {
-        let detail = what.into().was_not("saved: it meets something here that it can neither replace nor be joined with");
+        let detail = what.into().was_not(
+            "saved: it meets something here that it can neither replace nor be joined with",
+        );
         let next = "take again with --conflict rename, or under another name with -o NAME";
         Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) }
     }
@@ -73,36 +86,55 @@ impl Refusal {
     pub(super) fn blocked(what: impl Into<Subject>, reason: Reason) -> Self {
         match reason {
             Reason::Exists => Self::exists(what),
-            Reason::BadName => Self::name(what.into().was_not("saved: the file system here cannot hold a name in it")),
-            Reason::NoSpace => Self::no_space(what.into().was_not("saved: there is no room for it")),
+            Reason::BadName => Self::name(
+                what.into().was_not("saved: the file system here cannot hold a name in it"),
+            ),
+            Reason::NoSpace => {
+                Self::no_space(what.into().was_not("saved: there is no room for it"))
+            }
             Reason::Declined => {
-                let why =
-                    "saved: programs act on whatever lies in the folder that it would be joined with, and nobody has said yes to that";
+                let why = "saved: programs act on whatever lies in the folder that it would be \
+                          joined with, and nobody has said yes to that";
                 let failure = Failure::new(Kind::Declined, what.into().was_not(why));
-                Self { reason, failure: failure.next("name that folder itself with -o DIR, and answer there") }
+                Self {
+                    reason,
+                    failure: failure.next("name that folder itself with -o DIR, and answer there"),
+                }
             }
             Reason::Interrupted => {
                 let detail = what.into().was_not("saved: its transfer was ended");
                 Self { reason, failure: Failure::new(Kind::Interrupted, detail) }
             }
             _ => {
-                let why = "saved: where it would go, nothing may be written, or that is on another disk than the folder that it is in";
+                let why = "saved: where it would go, nothing may be written, or that is on another \
+                          disk than the folder that it is in";
                 let next = "take again with --conflict rename, or under another name with -o NAME";
-                Self { reason: Reason::Disk, failure: Failure::new(Kind::Disk, what.into().was_not(why)).next(next) }
+                Self {
+                    reason: Reason::Disk,
+                    failure: Failure::new(Kind::Disk, what.into().was_not(why)).next(next),
+                }
             }
         }
     }
 
-    /// Something in it acts, and behind a fence that goes to a private directory, of which there is none.
+    /// Something in it acts, and behind a fence that goes to a private directory, of which there is
+    /// none.
     pub(crate) fn nowhere_apart(what: impl Into<Subject>) -> Self {
-        let detail = what.into().was_not("saved: programs act unasked on what is in it, and there is no private directory for that here");
-        let next = "have XDG_STATE_HOME name a folder that can be written to, and ask for it again; or ask for it in an archive";
+        let detail = what.into().was_not(
+            "saved: programs act unasked on what is in it, and there \
+                                         is no private directory for that here",
+        );
+        let next = "have XDG_STATE_HOME name a folder that can be written to, and ask for it \
+                   again; or ask for it in an archive";
         Self { reason: Reason::Declined, failure: Failure::new(Kind::Disk, detail).next(next) }
     }
 
     /// The disk has no room.
     pub(super) fn no_space(detail: impl Into<Detail>) -> Self {
-        Self { reason: Reason::NoSpace, failure: Failure::new(Kind::NoSpace, detail).next(FREE_SPACE) }
+        Self {
+            reason: Reason::NoSpace,
+            failure: Failure::new(Kind::NoSpace, detail).next(FREE_SPACE),
+        }
     }
 
     /// The operating system said no while `what` was being saved.
@@ -113,10 +145,16 @@ impl Refusal {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
             _ if error.kind() == io::ErrorKind::AlreadyExists => Self {
                 reason: Reason::Exists,
-                failure: Failure::new(Kind::Exists, what.was_not("saved: two names in it are one name on this disk"))
-                    .next("ask the other side to rename one, or to send an archive"),
+                failure: Failure::new(
+                    Kind::Exists,
+                    what.was_not("saved: two names in it are one name on this disk"),
+                )
+                .next("ask the other side to rename one, or to send an archive"),
             },
-            _ => Self { reason: Reason::Disk, failure: Failure::new(Kind::Disk, detail).next(OTHER_FOLDER) },
+            _ => Self {
+                reason: Reason::Disk,
+                failure: Failure::new(Kind::Disk, detail).next(OTHER_FOLDER),
+            },
         }
     }
 }
@@ -126,9 +164,11 @@ fn nothing_more(what: &str) -> String {
 }
 
 /// What helps against a peer that does not keep to the protocol.
-const SAME_VERSION: &str = "check that both sides run the same version of pinhole, and try again with a new code";
+const SAME_VERSION: &str =
+    "check that both sides run the same version of pinhole, and try again with a new code";
 /// What helps against a disk that fails.
-pub(super) const OTHER_FOLDER: &str = "check that the folder can be written to, or take into another with -o DIR";
+pub(super) const OTHER_FOLDER: &str =
+    "check that the folder can be written to, or take into another with -o DIR";
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

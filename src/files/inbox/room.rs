@@ -1,5 +1,5 @@
-//! How much may be received: `--max-size` and `--max-entries` for all of a channel, and the free space and inodes of the disk that are never
-//! used up (DESIGN 5).
+//! How much may be received: `--max-size` and `--max-entries` for all of a channel, and the free
+//! space and inodes of the disk that are never used up (DESIGN 5).
 
 use super::folder::{Folder, Space};
 use super::refusal::Refusal;
@@ -9,14 +9,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Free space is looked at again each time this much more is written: seldom enough to cost nothing beside the writing, often enough
-/// that what others write meanwhile is noticed.
+/// Free space is looked at again each time this much more is written: seldom enough to cost nothing
+/// beside the writing, often enough that what others write meanwhile is noticed.
 const LOOK_AGAIN: u64 = 64 << 20;
 
-/// Bytes that a disk spends on the smallest file or folder. A name costs its sender nothing, so it is not free here.
+/// Bytes that a disk spends on the smallest file or folder. A name costs its sender nothing, so it
+/// is not free here.
 pub(super) const BLOCK: u64 = 4096;
 
-/// What something costs the disk that it is received on. One unit alone could be chosen to be small by who sends it.
+/// What something costs the disk that it is received on. One unit alone could be chosen to be small
+/// by who sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     /// A block at least for each entry.
@@ -51,7 +53,10 @@ impl Add for Cost {
     type Output = Self;
 
     fn add(self, more: Self) -> Self {
-        Self { bytes: self.bytes.saturating_add(more.bytes), entries: self.entries.saturating_add(more.entries) }
+        Self {
+            bytes: self.bytes.saturating_add(more.bytes),
+            entries: self.entries.saturating_add(more.entries),
+        }
     }
 }
 
@@ -81,8 +86,16 @@ impl Room {
         Self { most, keep_free, taken: Mutex::default(), written: AtomicU64::new(0) }
     }
 
-    /// Refuses what would not fit any more, without taking anything: of the channel `cost`, of the disk `stored`. `what` names it in a refusal.
-    pub(super) fn check(&self, what: &Subject, cost: Cost, stored: Cost, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    /// Refuses what would not fit any more, without taking anything: of the channel `cost`, of the
+    /// disk `stored`. `what` names it in a refusal.
+    pub(super) fn check(
+        &self,
+        what: &Subject,
+        cost: Cost,
+        stored: Cost,
+        disk: &Folder,
+        place: &Path,
+    ) -> Result<(), Refusal> {
         self.with(*self.taken(), what, cost)?;
         self.check_disk(what, stored, disk, place)
     }
@@ -97,11 +110,20 @@ impl Room {
     /// Gives back what was taken for what is discarded.
     pub(super) fn give_back(&self, cost: Cost) {
         let mut taken = self.taken();
-        *taken = Cost { bytes: taken.bytes.saturating_sub(cost.bytes), entries: taken.entries.saturating_sub(cost.entries) };
+        *taken = Cost {
+            bytes: taken.bytes.saturating_sub(cost.bytes),
+            entries: taken.entries.saturating_sub(cost.entries),
+        };
     }
 
     /// Says that `bytes` are about to be written, and looks at the disk when it is time.
-    pub(super) fn writing(&self, what: &Subject, bytes: u64, disk: &Folder, place: &Path) -> Result<(), Refusal> {
+    pub(super) fn writing(
+        &self,
+        what: &Subject,
+        bytes: u64,
+        disk: &Folder,
+        place: &Path,
+    ) -> Result<(), Refusal> {
         let more = bytes.max(BLOCK);
         let before = self.written.fetch_add(more, Relaxed);
         let looked = before / LOOK_AGAIN == before.wrapping_add(more) / LOOK_AGAIN;
@@ -117,7 +139,8 @@ impl Room {
         let sum = taken.entries.saturating_add(cost.entries);
         if let Some(most) = self.most.entries.filter(|most| sum > *most) {
             return Err(Refusal::too_many(what.was_not(format_args!(
-                "accepted: {} files and folders more would be over the {most} that one code may bring",
+                "accepted: {} files and folders more would be over the {most} that one code may \
+                bring",
                 cost.entries
             ))));
         }
@@ -127,34 +150,48 @@ impl Room {
             None => {
                 let (more, most) = (in_units(cost.bytes), in_units(most));
                 let smallest = cost.entries > 0 && cost.bytes == cost.entries.saturating_mul(BLOCK);
-                let why = if smallest { " (each file or folder counts as 4.0 kB at least)" } else { "" };
-                Err(Refusal::too_large(
-                    what.was_not(format_args!("accepted: {more} more{why} would be over the {most} that one code may bring")),
-                ))
+                let why =
+                    if smallest { " (each file or folder counts as 4.0 kB at least)" } else { "" };
+                Err(Refusal::too_large(what.was_not(format_args!(
+                    "accepted: {more} more{why} would be over the {most} that one code may bring"
+                ))))
             }
         }
     }
 
     /// Refuses what the disk has no room for beside what stays free.
-    pub(super) fn check_disk(&self, what: &Subject, cost: Cost, disk: &Folder, place: &Path) -> Result<(), Refusal> {
-        let Space { total, available, inodes, inodes_available, .. } = disk.space().map_err(|error| Refusal::disk(what, &error))?;
-        // Some network and FUSE file systems do not say their size, and others make inodes as they are needed: they are believed until they
-        // refuse.
+    pub(super) fn check_disk(
+        &self,
+        what: &Subject,
+        cost: Cost,
+        disk: &Folder,
+        place: &Path,
+    ) -> Result<(), Refusal> {
+        let Space { total, available, inodes, inodes_available, .. } =
+            disk.space().map_err(|error| Refusal::disk(what, &error))?;
+        // Some network and FUSE file systems do not say their size, and others make inodes as they
+        // are needed: they are believed until they refuse.
         if total > 0 && cost.bytes > available.saturating_sub(self.kept(total)) {
             let kept = self.kept(total);
-            let kept = if kept == 0 { String::new() } else { format!(", of which {} stay free,", in_units(kept)) };
+            let kept = if kept == 0 {
+                String::new()
+            } else {
+                format!(", of which {} stay free,", in_units(kept))
+            };
             let (free, needed) = (in_units(available), in_units(cost.bytes));
             let place = place.display();
-            return Err(Refusal::no_space(
-                what.was_not(format_args!("saved: the disk holding {place} has {free} left{kept} and {needed} are needed")),
-            ));
+            return Err(Refusal::no_space(what.was_not(format_args!(
+                "saved: the disk holding {place} has {free} left{kept} and {needed} are needed"
+            ))));
         }
         if inodes > 0 && cost.entries > inodes_available.saturating_sub(self.kept(inodes)) {
             let kept = self.kept(inodes);
-            let kept = if kept == 0 { String::new() } else { format!(", of which {kept} stay free,") };
+            let kept =
+                if kept == 0 { String::new() } else { format!(", of which {kept} stay free,") };
             let (place, needed) = (place.display(), cost.entries);
             return Err(Refusal::no_space(what.was_not(format_args!(
-                "saved: the disk holding {place} can hold {inodes_available} more files and folders{kept} and {needed} are needed"
+                "saved: the disk holding {place} can hold {inodes_available} more files and \
+                folders{kept} and {needed} are needed"
             ))));
         }
         Ok(())
@@ -168,7 +205,8 @@ impl Room {
 
 /// A number of bytes for people: decimal units, one digit after the point.
 pub(super) fn in_units(bytes: u64) -> String {
-    let units = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    let units =
+        [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
     match units.into_iter().find(|(_, unit)| bytes >= *unit) {
         Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit / (unit / 10)),
         None => format!("{bytes} bytes"),
@@ -181,8 +219,32 @@ mod tests {
 
     #[test]
     fn bytes_are_said_in_decimal_units() {
-        let said = [0, 999, 1_000, 1_250_000, 38_200_000, 999_999_999, 1_000_000_000, 3_456_000_000_000, u64::MAX].map(in_units);
-        assert_eq!(said, ["0 bytes", "999 bytes", "1.0 kB", "1.2 MB", "38.2 MB", "999.9 MB", "1.0 GB", "3.4 TB", "18446744.0 TB"]);
+        let said = [
+            0,
+            999,
+            1_000,
+            1_250_000,
+            38_200_000,
+            999_999_999,
+            1_000_000_000,
+            3_456_000_000_000,
+            u64::MAX,
+        ]
+        .map(in_units);
+        assert_eq!(
+            said,
+            [
+                "0 bytes",
+                "999 bytes",
+                "1.0 kB",
+                "1.2 MB",
+                "38.2 MB",
+                "999.9 MB",
+                "1.0 GB",
+                "3.4 TB",
+                "18446744.0 TB"
+            ]
+        );
     }
 
     #[test]
@@ -206,8 +268,18 @@ mod tests {
         room.take(&"f".into(), Cost::entry(0)).unwrap();
         room.take(&"f".into(), Cost::entry(8 * BLOCK)).unwrap();
         let refusal = room.take(&"f".into(), Cost::entry(0) + Cost::entry(1)).unwrap_err();
-        assert!(refusal.failure.next.unwrap().contains("--max-entries") && refusal.failure.detail.contains("over the 3 that"));
-        assert!(room.take(&"f".into(), Cost::content(BLOCK + 1)).unwrap_err().failure.next.unwrap().contains("--max-size"));
+        assert!(
+            refusal.failure.next.unwrap().contains("--max-entries")
+                && refusal.failure.detail.contains("over the 3 that")
+        );
+        assert!(
+            room.take(&"f".into(), Cost::content(BLOCK + 1))
+                .unwrap_err()
+                .failure
+                .next
+                .unwrap()
+                .contains("--max-size")
+        );
         room.take(&"f".into(), Cost::entry(1)).unwrap();
         room.give_back(Cost::entry(1));
         room.take(&"f".into(), Cost::entry(0)).unwrap();

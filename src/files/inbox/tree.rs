@@ -1,5 +1,6 @@
-//! The folders of a transfer, by the numbers of their entries: where each is, what it is called here, and what it gets at the end. They
-//! are kept to the end of the transfer, so a million of them have to be small.
+//! The folders of a transfer, by the numbers of their entries: where each is, what it is called
+//! here, and what it gets at the end. They are kept to the end of the transfer, so a million of
+//! them have to be small.
 
 use super::folder::{Finish, Folder};
 use super::incoming::Item;
@@ -28,7 +29,8 @@ pub(super) struct Tree {
     of_items: HashMap<u32, FolderId>,
     /// What else has another name here: in which folder, its name at the sender, and the name here.
     stored: HashMap<(FolderId, Box<[u8]>), FileName>,
-    /// The last number that something in a folder got because names are one there, by the folded name.
+    /// The last number that something in a folder got because names are one there, by the folded
+    /// name.
     numbered: HashMap<(FolderId, Box<[u8]>), u32>,
     /// Bytes of the names that are kept here and by others for the transfer.
     kept: usize,
@@ -75,7 +77,13 @@ pub(super) struct OverLimits;
 
 impl Tree {
     /// Adds an item that is a folder, or a folder in another.
-    pub(super) fn add(&mut self, entry: u32, place: Result<FolderId, u32>, name: &[u8], finish: Finish) -> Result<FolderId, OverLimits> {
+    pub(super) fn add(
+        &mut self,
+        entry: u32,
+        place: Result<FolderId, u32>,
+        name: &[u8],
+        finish: Finish,
+    ) -> Result<FolderId, OverLimits> {
         let id = FolderId(u32::try_from(self.folders.len()).map_err(|_| OverLimits)?);
         let (parent, item, level) = match place {
             Ok(parent) => {
@@ -95,7 +103,17 @@ impl Tree {
         if parent.is_none() {
             self.of_items.insert(item, id);
         }
-        self.folders.push(Node { entry, item, parent, name, level, there: true, manner: Manner::Plain, hash, finish });
+        self.folders.push(Node {
+            entry,
+            item,
+            parent,
+            name,
+            level,
+            there: true,
+            manner: Manner::Plain,
+            hash,
+            finish,
+        });
         Ok(id)
     }
 
@@ -156,7 +174,12 @@ impl Tree {
     }
 
     /// Something in a folder has another name here.
-    pub(super) fn note_renamed(&mut self, folder: FolderId, original: &[u8], name: &FileName) -> Result<(), OverLimits> {
+    pub(super) fn note_renamed(
+        &mut self,
+        folder: FolderId,
+        original: &[u8],
+        name: &FileName,
+    ) -> Result<(), OverLimits> {
         self.keep(original.len().saturating_add(name.bytes().len()))?;
         let hash = self.hash(Some(folder), 0, original);
         self.renamed.insert(hash);
@@ -174,8 +197,14 @@ impl Tree {
         self.numbered.get(&(folder, name.folded().into())).copied().unwrap_or(0)
     }
 
-    /// Something got a number in a folder, because its name was taken there: the next need not try those before it.
-    pub(super) fn note_numbered(&mut self, folder: FolderId, name: &FileName, number: u32) -> Result<(), OverLimits> {
+    /// Something got a number in a folder, because its name was taken there: the next need not try
+    /// those before it.
+    pub(super) fn note_numbered(
+        &mut self,
+        folder: FolderId,
+        name: &FileName,
+        number: u32,
+    ) -> Result<(), OverLimits> {
         let folded: Box<[u8]> = name.folded().into();
         self.keep(folded.len())?;
         self.numbered.insert((folder, folded), number);
@@ -184,13 +213,19 @@ impl Tree {
 
     /// The name at the sender of something in a folder that is called so here.
     pub(super) fn original(&self, folder: FolderId, name: &OsStr) -> Vec<u8> {
-        let renamed = self.stored.iter().find(|((within, _), stored)| *within == folder && stored.as_os_str() == name);
+        let renamed = self
+            .stored
+            .iter()
+            .find(|((within, _), stored)| *within == folder && stored.as_os_str() == name);
         renamed.map_or_else(|| name.as_bytes().to_vec(), |((_, original), _)| original.to_vec())
     }
 
     /// The names at the sender of all but folders that have another here, by their folder and that.
     pub(super) fn originals(&self) -> HashMap<(FolderId, &OsStr), &[u8]> {
-        self.stored.iter().map(|((within, original), stored)| ((*within, stored.as_os_str()), &**original)).collect()
+        self.stored
+            .iter()
+            .map(|((within, original), stored)| ((*within, stored.as_os_str()), &**original))
+            .collect()
     }
 
     /// The folders of each item, those in a folder after it.
@@ -247,14 +282,18 @@ impl Tree {
     pub(super) fn name(&self, id: FolderId) -> &OsStr {
         let (start, length) = self.node(id).map_or((0, 0), |node| node.name);
         let start = start as usize;
-        OsStr::from_bytes(self.names.get(start..start.saturating_add(length.into())).unwrap_or_default())
+        OsStr::from_bytes(
+            self.names.get(start..start.saturating_add(length.into())).unwrap_or_default(),
+        )
     }
 
     /// Its path at the sender below its item, with `/` before each name.
     pub(super) fn original_path(&self, id: FolderId) -> Vec<u8> {
         let mut names: Vec<&[u8]> = Vec::new();
         for id in self.up(id).filter(|id| !self.is_item(*id)) {
-            names.push(self.originals.get(&id).map_or_else(|| self.name(id).as_bytes(), AsRef::as_ref));
+            names.push(
+                self.originals.get(&id).map_or_else(|| self.name(id).as_bytes(), AsRef::as_ref),
+            );
         }
         names.into_iter().rev().flat_map(|name| [b"/", name].concat()).collect()
     }
@@ -265,21 +304,34 @@ impl Tree {
     }
 
     /// The same where folders have these names.
-    pub(super) fn path_by<'a>(&self, id: FolderId, name: impl Fn(FolderId) -> &'a OsStr) -> PathBuf {
+    pub(super) fn path_by<'a>(
+        &self,
+        id: FolderId,
+        name: impl Fn(FolderId) -> &'a OsStr,
+    ) -> PathBuf {
         let names: Vec<_> = self.up(id).filter(|id| !self.is_item(*id)).map(name).collect();
         names.into_iter().rev().collect()
     }
 
-    /// The last two names of its path where folders have these names, of which the first may be its item's.
-    pub(super) fn end_of_path<'a>(&self, id: FolderId, item: &'a OsStr, name: impl Fn(FolderId) -> &'a OsStr) -> PathBuf {
-        let names: Vec<_> = self.up(id).take(2).map(|id| if self.is_item(id) { item } else { name(id) }).collect();
+    /// The last two names of its path where folders have these names, of which the first may be its
+    /// item's.
+    pub(super) fn end_of_path<'a>(
+        &self,
+        id: FolderId,
+        item: &'a OsStr,
+        name: impl Fn(FolderId) -> &'a OsStr,
+    ) -> PathBuf {
+        let names: Vec<_> =
+            self.up(id).take(2).map(|id| if self.is_item(id) { item } else { name(id) }).collect();
         names.into_iter().rev().collect()
     }
 
     /// All of them, those in a folder before it, each with what it gets.
     pub(super) fn deepest_first(&self) -> impl Iterator<Item = (FolderId, Finish)> {
         let ids = (0..u32::try_from(self.folders.len()).unwrap_or(u32::MAX)).rev().map(FolderId);
-        ids.zip(self.folders.iter().rev()).filter(|(_, node)| node.there).map(|(id, node)| (id, node.finish))
+        ids.zip(self.folders.iter().rev())
+            .filter(|(_, node)| node.there)
+            .map(|(id, node)| (id, node.finish))
     }
 
     /// True if it is an item itself.
@@ -304,7 +356,8 @@ impl Tree {
             })
     }
 
-    /// Whether what a link in a folder says, by its text, goes by something that has another name here.
+    /// Whether what a link in a folder says, by its text, goes by something that has another name
+    /// here.
     pub(super) fn goes_by_renamed(&self, folder: FolderId, target: &[u8]) -> bool {
         self.goes_by(folder, target, &self.renamed)
     }
@@ -320,7 +373,10 @@ impl Tree {
                 b".." if at.pop().is_some() => {}
                 b".." => base = up.next(),
                 _ => {
-                    let above = at.last().copied().or_else(|| base.and_then(|id| self.node(id)).map(|node| node.hash));
+                    let above = at
+                        .last()
+                        .copied()
+                        .or_else(|| base.and_then(|id| self.node(id)).map(|node| node.hash));
                     let Some(above) = above else { return false };
                     let hash = self.below(above, name);
                     if these.contains(&hash) {
@@ -360,18 +416,33 @@ impl Tree {
 /// Handles that are kept of the way to the folder used last.
 const KEPT: usize = 32;
 
-/// The folder used last and those above it, the nearest of them: most often one of these is wanted next.
+/// The folder used last and those above it, the nearest of them: most often one of these is wanted
+/// next.
 #[derive(Debug, Default)]
 pub(super) struct Reach(Vec<(FolderId, Folder)>);
 
 impl Reach {
-    /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held, so no link is followed.
-    pub(super) fn folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+    /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held,
+    /// so no link is followed.
+    pub(super) fn folder<'a>(
+        &'a mut self,
+        root: &Folder,
+        items: &[Item],
+        tree: &Tree,
+        id: FolderId,
+    ) -> io::Result<&'a Folder> {
         self.step_by_step(root, items, tree, id, Folder::open_folder)
     }
 
-    /// The same whatever permissions those on the way have already: see [`Folder::open_own_folder`].
-    pub(super) fn own_folder<'a>(&'a mut self, root: &Folder, items: &[Item], tree: &Tree, id: FolderId) -> io::Result<&'a Folder> {
+    /// The same whatever permissions those on the way have already: see
+    /// [`Folder::open_own_folder`].
+    pub(super) fn own_folder<'a>(
+        &'a mut self,
+        root: &Folder,
+        items: &[Item],
+        tree: &Tree,
+        id: FolderId,
+    ) -> io::Result<&'a Folder> {
         self.step_by_step(root, items, tree, id, Folder::open_own_folder)
     }
 
@@ -388,7 +459,8 @@ impl Reach {
         self.open(tree, id, top, |above, id| step(above, tree.name(id)))
     }
 
-    /// The same with `top` opening what an item is, and `step` each folder below in the one that it is in.
+    /// The same with `top` opening what an item is, and `step` each folder below in the one that it
+    /// is in.
     pub(super) fn open<'a>(
         &'a mut self,
         tree: &Tree,
@@ -448,11 +520,28 @@ mod tests {
         let b = tree.add(9, Ok(a), b"b", FINISH).unwrap();
         tree.rename(a, &FileName::parse(b"a_").unwrap().name).unwrap();
         assert_eq!([3, 4, 5, 9].map(|entry| tree.find(entry)), [Some(top), Some(a), None, Some(b)]);
-        assert_eq!((tree.item(b), tree.of_item(1), tree.is_item(top), tree.is_item(a)), (Some(1), Some(top), true, false));
-        assert_eq!((tree.path(b), tree.original_path(b)), (PathBuf::from("a_/b"), b"/a\x01/b".to_vec()));
+        assert_eq!(
+            (tree.item(b), tree.of_item(1), tree.is_item(top), tree.is_item(a)),
+            (Some(1), Some(top), true, false)
+        );
+        assert_eq!(
+            (tree.path(b), tree.original_path(b)),
+            (PathBuf::from("a_/b"), b"/a\x01/b".to_vec())
+        );
         let (all, at) = (tree.by_hash(), |folder, name: &[u8]| tree.hash_in(folder, name));
-        assert_eq!([at(top, b"a\x01"), at(top, b"a_"), at(a, b"b")].map(|hash| all.get(&hash).copied()), [Some(a), None, Some(b)]);
-        assert!(tree.is_inside(b, b"../../x") && !tree.is_inside(b, b"../../../x") && !tree.is_inside(top, b".."));
-        assert!(tree.goes_by_renamed(b, b"../../a\x01") && !tree.goes_by_renamed(b, b"../x") && !tree.goes_by_renamed(top, b"a_"));
+        assert_eq!(
+            [at(top, b"a\x01"), at(top, b"a_"), at(a, b"b")].map(|hash| all.get(&hash).copied()),
+            [Some(a), None, Some(b)]
+        );
+        assert!(
+            tree.is_inside(b, b"../../x")
+                && !tree.is_inside(b, b"../../../x")
+                && !tree.is_inside(top, b"..")
+        );
+        assert!(
+            tree.goes_by_renamed(b, b"../../a\x01")
+                && !tree.goes_by_renamed(b, b"../x")
+                && !tree.goes_by_renamed(top, b"a_")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Tried before a code is used: whether what comes could be kept here. A code works once, so what is wrong with the disk is said while it is
-//! still good.
+//! Tried before a code is used: whether what comes could be kept here. A code works once, so what
+//! is wrong with the disk is said while it is still good.
 
 use super::Inbox;
 use super::folder::{Folder, Identity, hidden_name};
@@ -11,7 +11,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 impl Inbox {
-    /// Tries whether a file can be made here, and whether the disk would take one. Nothing is left of it.
+    /// Tries whether a file can be made here, and whether the disk would take one. Nothing is left
+    /// of it.
     ///
     /// # Errors
     /// A [`Failure`] with exit 8.
@@ -29,10 +30,13 @@ impl Inbox {
 /// # Errors
 /// A [`Failure`] with exit 8.
 pub fn try_spot(spot: &Spot) -> Result<(), Failure> {
-    Folder::of(spot).and_then(|(folder, _)| tried(&folder)).map_err(|error| cannot(spot.path(), &error))
+    Folder::of(spot)
+        .and_then(|(folder, _)| tried(&folder))
+        .map_err(|error| cannot(spot.path(), &error))
 }
 
-/// Writes a byte into a file that has no name or, where there are no such files, into a hidden one, which is removed again.
+/// Writes a byte into a file that has no name or, where there are no such files, into a hidden one,
+/// which is removed again.
 pub(super) fn tried(folder: &Folder) -> io::Result<()> {
     let write = |mut file: File| file.write_all(&[0]);
     if let Ok(file) = folder.create_unnamed() {
@@ -46,7 +50,8 @@ pub(super) fn tried(folder: &Folder) -> io::Result<()> {
 }
 
 fn cannot(place: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::new(Kind::Disk, format!("nothing can be stored in {}: {error}", place.display()));
+    let failure =
+        Failure::new(Kind::Disk, format!("nothing can be stored in {}: {error}", place.display()));
     unused(failure.next("check that it can be written to, or name another place"))
 }
 
@@ -78,7 +83,8 @@ mod tests {
         let failure = full.try_out().unwrap_err();
         assert_eq!(failure.kind, Kind::NoSpace);
         // No file can be made there, whoever asks.
-        let failure = Inbox::open(Path::new("/proc"), Policy::default()).unwrap().try_out().unwrap_err();
+        let failure =
+            Inbox::open(Path::new("/proc"), Policy::default()).unwrap().try_out().unwrap_err();
         assert_eq!(failure.kind, Kind::Disk);
         assert!(failure.next.unwrap().ends_with("no code was used"));
         for path in ["/proc/key", "/no/such/folder/key"] {

@@ -1,4 +1,5 @@
-//! Writing a chunk at its place. The lock is held to find the file before and to count after, never over the writing itself.
+//! Writing a chunk at its place. The lock is held to find the file before and to count after, never
+//! over the writing itself.
 
 use super::folder::Identity;
 use super::pending::{Pending, Underway};
@@ -50,13 +51,14 @@ struct Turn {
 }
 
 impl Incoming {
-    /// Writes `data` at `offset` of entry number `entry`, and returns its positions. Any number of threads may call it at the same time;
-    /// it blocks only on the disk. A chunk of a finished file, or after the end of the transfer, is ignored: then the positions are those
-    /// written before, or an empty range.
+    /// Writes `data` at `offset` of entry number `entry`, and returns its positions. Any number of
+    /// threads may call it at the same time; it blocks only on the disk. A chunk of a finished
+    /// file, or after the end of the transfer, is ignored: then the positions are those written
+    /// before, or an empty range.
     ///
     /// # Errors
-    /// A [`Refusal`] for bytes of no known entry or beyond its size, for too much, and when the disk fails; the transfer is then to be
-    /// discarded.
+    /// A [`Refusal`] for bytes of no known entry or beyond its size, for too much, and when the
+    /// disk fails; the transfer is then to be discarded.
     pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<Range<u64>, Refusal> {
         let turn = match self.start(entry, offset, data.len())? {
             Chunk::Write(turn) => turn,
@@ -91,13 +93,19 @@ impl Incoming {
         result?;
         complete?;
         finished?;
-        if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(turn.range) }
+        if scattered {
+            Err(Refusal::protocol("sent a file in too many pieces"))
+        } else {
+            Ok(turn.range)
+        }
     }
 
-    /// Notes that no bytes come of positions: they are zeros, or not to be had. What is written already stays as it is.
+    /// Notes that no bytes come of positions: they are zeros, or not to be had. What is written
+    /// already stays as it is.
     ///
     /// # Errors
-    /// A [`Refusal`] for too many pieces, and when the disk fails; the transfer is then to be discarded.
+    /// A [`Refusal`] for too many pieces, and when the disk fails; the transfer is then to be
+    /// discarded.
     pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
         let mut underway = self.underway();
         if underway.over {
@@ -116,7 +124,10 @@ impl Incoming {
                 self.lose(&mut underway, &mut self.tree(), place.entry);
             } else if let Some(pending) = underway.pending.get_mut(&place.entry) {
                 let origin = start.saturating_sub(place.offset);
-                new.iter(usize::MAX).for_each(|new| pending.hole(new.start.saturating_sub(origin), new.end.saturating_sub(new.start)));
+                new.iter(usize::MAX).for_each(|new| {
+                    pending
+                        .hole(new.start.saturating_sub(origin), new.end.saturating_sub(new.start))
+                });
             }
             underway.written.insert(start..end);
             if let Some((pending, file)) = self.complete(&mut underway, place.entry)? {
@@ -130,13 +141,18 @@ impl Incoming {
     }
 
     /// Takes an entry out if all of it is written, with its file; if it is lost, removes that.
-    fn complete(&self, underway: &mut Underway, entry: u32) -> Result<Option<(Pending, Arc<File>)>, Refusal> {
+    fn complete(
+        &self,
+        underway: &mut Underway,
+        entry: u32,
+    ) -> Result<Option<(Pending, Arc<File>)>, Refusal> {
         let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
         let span = underway.layout.span(entry);
         if !idle || !span.is_some_and(|span| underway.covers(&span)) {
             return Ok(None);
         }
-        let lost = |underway: &Underway| underway.pending.get(&entry).is_some_and(|pending| pending.lost);
+        let lost =
+            |underway: &Underway| underway.pending.get(&entry).is_some_and(|pending| pending.lost);
         // Of a file that is one hole nothing was written.
         let file = if lost(underway) { Ok(None) } else { self.file(underway, entry) };
         let file = file.map_err(|error| Refusal::disk(self.what_of(underway, entry), &error))?;
@@ -147,11 +163,13 @@ impl Incoming {
         Ok(file.map(|file| (pending, file)))
     }
 
-    /// Gives a complete file what it gets besides its bytes. An item gets its permissions with its name.
+    /// Gives a complete file what it gets besides its bytes. An item gets its permissions with its
+    /// name.
     fn finish(&self, pending: &Pending, file: &File) -> Result<(), Refusal> {
         if pending.holes {
             // A hole at the end is not written.
-            file.set_len(pending.size).map_err(|error| Refusal::disk(self.named(&pending.at), &error))?;
+            file.set_len(pending.size)
+                .map_err(|error| Refusal::disk(self.named(&pending.at), &error))?;
         }
         match pending.at.within {
             Some(_) => pending.finish.apply(file),
@@ -160,10 +178,14 @@ impl Incoming {
         Ok(())
     }
 
-    /// Removes what was written of a file that is lost. What of an item is left then goes with the transfer.
+    /// Removes what was written of a file that is lost. What of an item is left then goes with the
+    /// transfer.
     fn remove_lost(&self, underway: &mut Underway, pending: &Pending) {
-        let identity = pending.file.as_ref().map_or(Ok(pending.identity), |file| Identity::of(file).map(Some));
-        let (Ok(Some(identity)), Some((within, name))) = (identity, &pending.at.within) else { return };
+        let identity =
+            pending.file.as_ref().map_or(Ok(pending.identity), |file| Identity::of(file).map(Some));
+        let (Ok(Some(identity)), Some((within, name))) = (identity, &pending.at.within) else {
+            return;
+        };
         let mut reach = std::mem::take(&mut underway.reach);
         if let Ok(folder) = reach.folder(&self.place.folder, &self.items, &self.tree(), *within) {
             // Its item is not said to be whole, whether this can be done or not.
@@ -180,7 +202,11 @@ impl Incoming {
         }
         let Some(span) = underway.layout.span(entry) else {
             let forgotten = entry < underway.layout.entries();
-            return if forgotten { Ok(Chunk::Ignore(0..0)) } else { Err(Refusal::protocol("sent bytes of a file that it has not named")) };
+            return if forgotten {
+                Ok(Chunk::Ignore(0..0))
+            } else {
+                Err(Refusal::protocol("sent bytes of a file that it has not named"))
+            };
         };
         let start = span.start.checked_add(offset);
         let end = start.and_then(|start| start.checked_add(u64::try_from(length).ok()?));
@@ -192,15 +218,24 @@ impl Incoming {
         if new.is_empty() {
             return Ok(Chunk::Ignore(range));
         }
-        let Some(index) = underway.pending.get(&entry).map(|pending| pending.at.item) else { return Ok(Chunk::Ignore(0..0)) };
-        let stream = self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
+        let Some(index) = underway.pending.get(&entry).map(|pending| pending.at.item) else {
+            return Ok(Chunk::Ignore(0..0));
+        };
+        let stream =
+            self.items.get(index).is_some_and(|item| item.planned.kind == ItemKind::Stream);
         if stream && range.end > underway.taken.bytes {
-            self.place.room.take(&self.what, Cost::content(range.end.saturating_sub(underway.taken.bytes)))?;
+            self.place
+                .room
+                .take(&self.what, Cost::content(range.end.saturating_sub(underway.taken.bytes)))?;
             underway.taken.bytes = range.end;
         }
+        let opened = if underway.pending.get(&entry).is_some_and(|pending| pending.lost) {
+            Ok(None)
+        } else {
+            self.file(&mut underway, entry)
+        };
         let opened =
-            if underway.pending.get(&entry).is_some_and(|pending| pending.lost) { Ok(None) } else { self.file(&mut underway, entry) };
-        let opened = opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
+            opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;
         let Some(file) = opened else {
             // It goes nowhere, and counts as written.
             underway.written.insert(range.clone());
@@ -211,25 +246,47 @@ impl Incoming {
             underway.forget_written();
             return Ok(Chunk::Ignore(range));
         };
-        let Some(pending) = underway.pending.get_mut(&entry) else { return Ok(Chunk::Ignore(0..0)) };
+        let Some(pending) = underway.pending.get_mut(&entry) else {
+            return Ok(Chunk::Ignore(0..0));
+        };
         pending.writers = pending.writers.saturating_add(1);
         let among_others = pending.at.within.is_some() || self.items.len() > 1;
         let ends = [range.end, span.end].map(|end| end.saturating_sub(span.start));
         let ahead = pending.ask_ahead(offset, ends, stream);
         // Not into a hole that is known already.
         let free = ahead.and_then(|_| underway.written.missing(range.end..span.end).iter(1).next());
-        let allocate = ahead.zip(free).map(|(until, free)| (offset..until.min(free.end.saturating_sub(span.start)), !stream));
+        let allocate = ahead
+            .zip(free)
+            .map(|(until, free)| (offset..until.min(free.end.saturating_sub(span.start)), !stream));
         underway.busy = underway.busy.saturating_add(1);
-        Ok(Chunk::Write(Turn { file, range, new, allocate, item: index, may_miss: self.faithful && among_others && !stream }))
+        Ok(Chunk::Write(Turn {
+            file,
+            range,
+            new,
+            allocate,
+            item: index,
+            may_miss: self.faithful && among_others && !stream,
+        }))
     }
 
     /// The part of a turn that takes time.
     fn put(&self, turn: &Turn, offset: u64, data: &[u8]) -> Result<Stored, Refusal> {
         let what = self.items.get(turn.item).map_or(&self.what, |item| &item.named);
-        self.place.room.writing(what, turn.range.end.saturating_sub(turn.range.start), &self.place.folder, &self.place.path)?;
+        self.place.room.writing(
+            what,
+            turn.range.end.saturating_sub(turn.range.start),
+            &self.place.folder,
+            &self.place.path,
+        )?;
         if let Some((range, sure)) = &turn.allocate {
-            let asked = rustix::fs::fallocate(&turn.file, FallocateFlags::empty(), range.start, range.end.saturating_sub(range.start));
-            // Where a file system cannot be asked, or asked for more than there may be, the write itself will tell.
+            let asked = rustix::fs::fallocate(
+                &turn.file,
+                FallocateFlags::empty(),
+                range.start,
+                range.end.saturating_sub(range.start),
+            );
+            // Where a file system cannot be asked, or asked for more than there may be, the write
+            // itself will tell.
             if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked
                 && *sure
             {
@@ -237,10 +294,14 @@ impl Incoming {
             }
         }
         for new in turn.new.iter(usize::MAX) {
-            let [from, to] = [new.start, new.end].map(|at| usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX));
+            let [from, to] = [new.start, new.end].map(|at| {
+                usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX)
+            });
             let at = offset.saturating_add(new.start.saturating_sub(turn.range.start));
             match turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at) {
-                Err(error) if error.kind() == io::ErrorKind::FileTooLarge && turn.may_miss => return Ok(Stored::TooLarge),
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge && turn.may_miss => {
+                    return Ok(Stored::TooLarge);
+                }
                 written => written.map_err(|error| Refusal::disk(what, &error))?,
             }
         }
@@ -248,24 +309,34 @@ impl Incoming {
     }
 
     fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
-        underway.pending.get(&entry).map_or_else(|| self.what.clone(), |pending| self.named(&pending.at))
+        underway
+            .pending
+            .get(&entry)
+            .map_or_else(|| self.what.clone(), |pending| self.named(&pending.at))
     }
 }
 
 impl Pending {
-    /// Of so many bytes from an offset on there is a hole. What the disk was asked for there is given back, or the hole would be none.
+    /// Of so many bytes from an offset on there is a hole. What the disk was asked for there is
+    /// given back, or the hole would be none.
     fn hole(&mut self, offset: u64, length: u64) {
         self.holes = true;
         if offset < self.allocated
             && let Some(file) = &self.file
         {
             // A file system that cannot give it back has zeros there all the same.
-            let _ = rustix::fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length);
+            let _ = rustix::fs::fallocate(
+                file,
+                FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+                offset,
+                length,
+            );
         }
     }
 
-    /// Up to where to ask the disk for space before bytes up to `end` of `size` are written. A file of one chunk is not worth asking for. Of
-    /// a stream nobody knows the end, so as much is asked for as has come.
+    /// Up to where to ask the disk for space before bytes up to `end` of `size` are written. A file
+    /// of one chunk is not worth asking for. Of a stream nobody knows the end, so as much is asked
+    /// for as has come.
     fn ask_ahead(&mut self, offset: u64, [end, size]: [u64; 2], stream: bool) -> Option<u64> {
         let ahead = if stream { offset.min(AHEAD) } else { AHEAD };
         let until = offset.saturating_add(ahead).min(size);

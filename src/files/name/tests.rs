@@ -91,7 +91,8 @@ fn what_moves_the_cursor_or_turns_text_around_is_rewritten() {
 
 #[test]
 fn a_plain_name_is_one_that_every_file_system_holds() {
-    let plain = |raw: &[u8], longest| FileName::parse(raw).unwrap().name.plain(longest).as_str().to_owned();
+    let plain =
+        |raw: &[u8], longest| FileName::parse(raw).unwrap().name.plain(longest).as_str().to_owned();
     let cases = [
         (&b"a<b>c:d\"e|f?g*h\\i"[..], "a_b_c_d_e_f_g_h_i"),
         (b"dots...", "dots___"),
@@ -110,7 +111,10 @@ fn a_plain_name_is_one_that_every_file_system_holds() {
     for (raw, name) in cases {
         assert_eq!(plain(raw, 255), name, "{raw:?}");
     }
-    assert_eq!(plain(format!("{}.tar.gz", "x".repeat(240)).as_bytes(), 143), format!("{}.tar.gz", "x".repeat(136)));
+    assert_eq!(
+        plain(format!("{}.tar.gz", "x".repeat(240)).as_bytes(), 143),
+        format!("{}.tar.gz", "x".repeat(136))
+    );
     assert_eq!(plain("ü".repeat(100).as_bytes(), 143), "ü".repeat(71));
 }
 
@@ -121,7 +125,10 @@ fn names_that_differ_in_case_alone_fold_to_one() {
     assert_eq!(folded("ΣΑΣ"), folded("σας"));
     assert_eq!(folded("E\u{301}"), folded("é"));
     assert_ne!(folded("a"), folded("b"));
-    assert_ne!(FileName::parse(b"\xe9").unwrap().name.folded(), FileName::parse(b"\xe8").unwrap().name.folded());
+    assert_ne!(
+        FileName::parse(b"\xe9").unwrap().name.folded(),
+        FileName::parse(b"\xe8").unwrap().name.folded()
+    );
 }
 
 #[test]
@@ -141,7 +148,8 @@ fn a_number_goes_before_the_extension_and_fits() {
     assert_eq!(FileName::parse(b"\xff.txt").unwrap().name.numbered(2).bytes(), b"\xff (2).txt");
 }
 
-/// TESTPLAN C1: every hostile piece in every position of a name, and each that is not refused is created for real.
+/// TESTPLAN C1: every hostile piece in every position of a name, and each that is not refused is
+/// created for real.
 #[test]
 fn no_hostile_name_leaves_the_folder_or_shows_a_control_byte() {
     let pieces = [
@@ -223,9 +231,15 @@ fn no_hostile_name_leaves_the_folder_or_shows_a_control_byte() {
     let mut corpus: BTreeSet<String> = BTreeSet::new();
     for first in pieces {
         for second in pieces {
-            corpus.extend([format!("{first}{second}"), format!("{first}x{second}"), format!("x{first}{second}")]);
+            corpus.extend([
+                format!("{first}{second}"),
+                format!("{first}x{second}"),
+                format!("x{first}{second}"),
+            ]);
         }
-        corpus.extend([253, 254, 255, 256, 4096].map(|length| format!("{first}{}", "x".repeat(length))));
+        corpus.extend(
+            [253, 254, 255, 256, 4096].map(|length| format!("{first}{}", "x".repeat(length))),
+        );
         corpus.extend([253, 254, 255, 256].map(|length| format!("{}{first}", "x".repeat(length))));
         corpus.insert(first.repeat(40));
     }
@@ -241,7 +255,10 @@ fn no_hostile_name_leaves_the_folder_or_shows_a_control_byte() {
         fs::write(root.join(name), b"").unwrap();
         accepted.insert(name.to_owned());
     }
-    let found: BTreeSet<String> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let found: BTreeSet<String> = fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert_eq!(found, accepted);
     assert!(accepted.len() > 500, "the corpus is more than refusals: {}", accepted.len());
     assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 1);
@@ -249,30 +266,48 @@ fn no_hostile_name_leaves_the_folder_or_shows_a_control_byte() {
 
 /// Any bytes, any text, and text made of what the rules are about.
 fn any_name() -> impl Strategy<Value = Vec<u8>> {
-    let special = vec!['.', ' ', '-', ':', '_', '\u{301}', '<', '\\', '\u{9b}', '\u{202e}', '\n', '/'];
-    let text = proptest::collection::vec(prop_oneof![proptest::sample::select(special), any::<char>()], 0..90);
-    prop_oneof![proptest::collection::vec(any::<u8>(), 0..300), text.prop_map(|chars| String::from_iter(chars).into_bytes())]
+    let special =
+        vec!['.', ' ', '-', ':', '_', '\u{301}', '<', '\\', '\u{9b}', '\u{202e}', '\n', '/'];
+    let text = proptest::collection::vec(
+        prop_oneof![proptest::sample::select(special), any::<char>()],
+        0..90,
+    );
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..300),
+        text.prop_map(|chars| String::from_iter(chars).into_bytes())
+    ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn a_parsed_name_is_one_safe_component_and_parses_to_itself(raw in any_name(), longest in 10..=NAME_BYTES) {
+    fn a_parsed_name_is_one_safe_component_and_parses_to_itself(
+        raw in any_name(),
+        longest in 10..=NAME_BYTES,
+    ) {
         if let Ok(Parsed { name, changed }) = FileName::parse(&raw) {
             let safe = name.bytes();
-            prop_assert!(!safe.is_empty() && safe.len() <= NAME_BYTES && safe != b"." && safe != b"..");
+            prop_assert!(
+                !safe.is_empty() && safe.len() <= NAME_BYTES && safe != b"." && safe != b".."
+            );
             prop_assert!(!safe.contains(&b'/') && !safe.contains(&0));
             prop_assert!(!safe.utf8_chunks().any(|chunk| chunk.valid().chars().any(is_unsafe)));
             prop_assert_eq!(changed, safe != raw);
-            let same = |name: FileName| FileName::parse(name.bytes()) == Ok(Parsed { name, changed: false });
+            let same = |name: FileName| {
+                FileName::parse(name.bytes()) == Ok(Parsed { name, changed: false })
+            };
             prop_assert!(same(name.clone()));
             for number in [1, 9_999] {
                 let numbered = name.numbered(number);
                 prop_assert!(numbered != name && same(numbered));
             }
             let plain = name.plain(longest);
-            prop_assert!(plain.bytes().len() <= longest && plain.0.to_str().is_some() && !plain.bytes().ends_with(b"."));
+            prop_assert!(
+                plain.bytes().len() <= longest
+                    && plain.0.to_str().is_some()
+                    && !plain.bytes().ends_with(b".")
+            );
             prop_assert!(same(plain));
         }
     }

@@ -1,5 +1,6 @@
-//! Counting what is in folders while a code is waiting, so that the offer can say "at least 12.3 GB, still counting". No file is read for
-//! it: one whose length only that tells counts as empty until it is sent.
+//! Counting what is in folders while a code is waiting, so that the offer can say "at least 12.3
+//! GB, still counting". No file is read for it: one whose length only that tells counts as empty
+//! until it is sent.
 
 use super::rules::Rules;
 use super::selection::Chosen;
@@ -38,12 +39,19 @@ impl Counted {
         self.done.load(Ordering::Acquire)
     }
 
-    /// Begins, unless begun before. Without a thread to be had, nothing is counted, and the offer says so.
-    pub(super) fn begin(self: &Arc<Self>, folders: Arc<[Chosen]>, rules: Arc<Rules>, faithful: bool) {
+    /// Begins, unless begun before. Without a thread to be had, nothing is counted, and the offer
+    /// says so.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        folders: Arc<[Chosen]>,
+        rules: Arc<Rules>,
+        faithful: bool,
+    ) {
         if !self.begun.swap(true, Ordering::Relaxed) {
             let counted = Arc::clone(self);
-            let _uncounted =
-                std::thread::Builder::new().name("count".into()).spawn(move || counted.count(Walk::counting(folders, rules, faithful)));
+            let _uncounted = std::thread::Builder::new()
+                .name("count".into())
+                .spawn(move || counted.count(Walk::counting(folders, rules, faithful)));
         }
     }
 
@@ -87,7 +95,8 @@ mod tests {
     fn folder() -> (tempfile::TempDir, Selection) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "0123").unwrap();
-        let selection = Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
+        let selection =
+            Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
         (dir, selection)
     }
 

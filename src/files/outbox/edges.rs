@@ -6,9 +6,10 @@ use rustix::io::{Errno, pread};
 use std::os::fd::AsFd;
 use twox_hash::XxHash3_128;
 
-/// Bytes at its beginning and at its end that are looked at, so all of one of 128 KiB. What is appended to a log changes neither, other
-/// changes commonly one of them: a database writes its first page with the others. One that is changed only between them, and has grown, is
-/// sent as it is then, as long as it was.
+/// Bytes at its beginning and at its end that are looked at, so all of one of 128 KiB. What is
+/// appended to a log changes neither, other changes commonly one of them: a database writes its
+/// first page with the others. One that is changed only between them, and has grown, is sent as it
+/// is then, as long as it was.
 const EDGE: usize = 64 << 10;
 
 /// A file as it was offered.
@@ -30,8 +31,8 @@ impl Edges {
         self.stamp.size
     }
 
-    /// True if the open file, of which `stat` was asked, is that one with something behind its end. It is no proof: whoever can write the
-    /// file chooses what is sent.
+    /// True if the open file, of which `stat` was asked, is that one with something behind its end.
+    /// It is no proof: whoever can write the file chooses what is sent.
     pub fn have_grown(&self, file: impl AsFd, stat: &Stat) -> bool {
         self.stamp.seen(stat) == Seen::Grown && digest(file, self.stamp.size) == Ok(self.digest)
     }
@@ -70,9 +71,21 @@ mod tests {
         let cases: [(Change, bool); 5] = [
             (appended, true),
             (|file| file.write_all_at(&[1; 20_000], 0).unwrap(), false),
-            (|file| file.write_all_at(&[1; 100], 5_000).and_then(|()| file.set_len(9_000)).unwrap(), false),
+            (
+                |file| {
+                    file.write_all_at(&[1; 100], 5_000).and_then(|()| file.set_len(9_000)).unwrap()
+                },
+                false,
+            ),
             (|file| file.write_all_at(b"shifted", 9_999).unwrap(), false),
-            (|file| file.write_all_at(b"middle", 5_000).and_then(|()| file.write_all_at(b"more", 10_000)).unwrap(), false),
+            (
+                |file| {
+                    file.write_all_at(b"middle", 5_000)
+                        .and_then(|()| file.write_all_at(b"more", 10_000))
+                        .unwrap()
+                },
+                false,
+            ),
         ];
         for (which, (change, grown)) in cases.into_iter().enumerate() {
             let dir = tempfile::tempdir().unwrap();
@@ -80,9 +93,16 @@ mod tests {
             std::fs::write(&path, [0; 10_000]).unwrap();
             let file = File::options().read(true).write(true).open(&path).unwrap();
             let edges = Edges::of(&file, &rustix::fs::fstat(&file).unwrap()).unwrap();
-            assert!(!edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()), "nothing has happened yet");
+            assert!(
+                !edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()),
+                "nothing has happened yet"
+            );
             change(&file);
-            assert_eq!(edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()), grown, "{which}");
+            assert_eq!(
+                edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()),
+                grown,
+                "{which}"
+            );
         }
         assert_eq!(digest(File::open("/dev/null").unwrap(), 0), Ok(XxHash3_128::oneshot(b"")));
         assert!(digest(File::open("/dev/null").unwrap(), 1).is_err());

@@ -26,7 +26,8 @@ pub enum SourceFailure {
         /// What the operating system said.
         error: String,
     },
-    /// So many files were sent, or are empty, and are not to be had: more than the peer can be told by name, to take them back.
+    /// So many files were sent, or are empty, and are not to be had: more than the peer can be told
+    /// by name, to take them back.
     Many {
         /// How many.
         count: u32,
@@ -43,7 +44,9 @@ impl SourceFailure {
             io::ErrorKind::NotFound => Self::Vanished { path },
             // A folder has become a file, or a file a link.
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Changed { path },
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Changed { path },
+            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+                Self::Changed { path }
+            }
             _ => Self::Unreadable { path, error: error.to_string() },
         }
     }
@@ -52,28 +55,39 @@ impl SourceFailure {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Changed { .. } | Self::Vanished { .. } | Self::Many { .. } => Reason::SourceChanged,
+            Self::Changed { .. } | Self::Vanished { .. } | Self::Many { .. } => {
+                Reason::SourceChanged
+            }
             Self::Unreadable { .. } | Self::Fenced(_) => Reason::SourceUnreadable,
         }
     }
 
-    /// What the user here is told. The path is quoted and escaped: names in a folder may be of a stranger's making.
+    /// What the user here is told. The path is quoted and escaped: names in a folder may be of a
+    /// stranger's making.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let changed = |detail| Failure::new(Kind::SourceChanged, detail);
         match self {
-            Self::Changed { path } => {
-                changed(format!("{path:?} changed while it was being sent")).next("send it again once nothing writes to it")
-            }
-            Self::Many { count } => {
-                changed(format!("{count} files changed or were removed after they were sent, more than can be taken back one by one"))
-                    .next("send it again once nothing writes there")
-            }
+            Self::Changed { path } => changed(format!("{path:?} changed while it was being sent"))
+                .next(
+                    "send it again \
+                    once nothing writes to it",
+                ),
+            Self::Many { count } => changed(format!(
+                "{count} files changed or were removed after they were sent, more \
+                                than can be taken back one by one"
+            ))
+            .next("send it again once nothing writes there"),
             Self::Vanished { path } => {
-                changed(format!("{path:?} was removed or renamed before it was sent")).next("send again what is there now")
+                changed(format!("{path:?} was removed or renamed before it was sent")).next(
+                    "send \
+                    again what is there now",
+                )
             }
-            Self::Unreadable { path, error } => Failure::new(Kind::SourceUnreadable, format!("{path:?} cannot be read: {error}"))
-                .next("see that it can be read to its end, then send it again"),
+            Self::Unreadable { path, error } => {
+                Failure::new(Kind::SourceUnreadable, format!("{path:?} cannot be read: {error}"))
+                    .next("see that it can be read to its end, then send it again")
+            }
             Self::Fenced(barred) => barred.failure(),
         }
     }

@@ -1,7 +1,8 @@
 //! The sending fence: what an agent's commands may send (DESIGN 5).
 //!
-//! What is to be sent is opened first; then the system is asked where the open handle really is, and only through that handle is it read.
-//! So it does not matter what links, `..` and `/proc` a path goes through, or what is put in its place meanwhile.
+//! What is to be sent is opened first; then the system is asked where the open handle really is,
+//! and only through that handle is it read. So it does not matter what links, `..` and `/proc` a
+//! path goes through, or what is put in its place meanwhile.
 
 use super::sensitive;
 use super::skipped::Why;
@@ -24,7 +25,8 @@ const STARTED: &str = "a person can have the server started as: pinhole mcp";
 pub struct Fence {
     /// Files and folders: absolute, links resolved.
     roots: Vec<PathBuf>,
-    /// Those of them that were named, so without the working directory: what is received may be written there.
+    /// Those of them that were named, so without the working directory: what is received may be
+    /// written there.
     named: Vec<PathBuf>,
     /// Whether what commonly holds secrets may be sent too.
     sensitive: bool,
@@ -52,37 +54,68 @@ pub enum Keeper {
     Server,
 }
 
-/// True for a path that leads to something of whatever process follows it, such as the pipe of a shell's `<(command)`.
+/// True for a path that leads to something of whatever process follows it, such as the pipe of a
+/// shell's `<(command)`.
 #[must_use]
 pub fn is_own(path: &Path) -> bool {
-    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"].iter().any(|own| path.starts_with(own))
+    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"]
+        .iter()
+        .any(|own| path.starts_with(own))
 }
 
 impl Fence {
-    /// Around the working directory and what is allowed besides, files or folders. The root of the file system is fenced in by no fence, so
-    /// who works there sends only what is allowed.
+    /// Around the working directory and what is allowed besides, files or folders. The root of the
+    /// file system is fenced in by no fence, so who works there sends only what is allowed.
     ///
     /// # Errors
     /// Something that is allowed is not there: exit 2.
-    pub fn new(why: impl Into<String>, allow: &[PathBuf], sensitive: bool, keeper: Keeper) -> Result<Self, Failure> {
+    pub fn new(
+        why: impl Into<String>,
+        allow: &[PathBuf],
+        sensitive: bool,
+        keeper: Keeper,
+    ) -> Result<Self, Failure> {
         // A directory that is removed, or outside of this process's root, has no path.
-        let here = std::env::current_dir().ok().filter(|here| here.is_absolute() && here.parent().is_some());
+        let here = std::env::current_dir()
+            .ok()
+            .filter(|here| here.is_absolute() && here.parent().is_some());
         let allowed = allow.iter().map(|path| {
             path.canonicalize().map_err(|error| {
-                Failure::new(Kind::NoSuchFile, format!("--allow {path:?} cannot be followed: {error}"))
-                    .next("name a file or folder that is there")
+                Failure::new(
+                    Kind::NoSuchFile,
+                    format!("--allow {path:?} cannot be followed: {error}"),
+                )
+                .next("name a file or folder that is there")
             })
         });
         let named = allowed.collect::<Result<Vec<_>, _>>()?;
         let roots = here.into_iter().chain(named.iter().cloned()).collect();
-        Ok(Self { roots, named, sensitive, variables: Vec::new(), why: why.into(), keeper, typed: Typed::default(), around: None })
+        Ok(Self {
+            roots,
+            named,
+            sensitive,
+            variables: Vec::new(),
+            why: why.into(),
+            keeper,
+            typed: Typed::default(),
+            around: None,
+        })
     }
 
     /// That of a command in another process, as it was told.
     #[must_use]
     pub fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
         let (named, variables, typed) = (Vec::new(), Vec::new(), Typed::default());
-        Self { roots, named, sensitive, variables, why, keeper: Keeper::Command, typed, around: None }
+        Self {
+            roots,
+            named,
+            sensitive,
+            variables,
+            why,
+            keeper: Keeper::Command,
+            typed,
+            around: None,
+        }
     }
 
     /// The same, of a command that was typed as this.
@@ -132,10 +165,17 @@ impl Fence {
     /// # Errors
     /// `fenced` if it is not; exit 2 if it is no folder.
     pub fn admit_folder(&self, path: &Path) -> Result<(), Failure> {
-        let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let opened = rustix::fs::open(
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
         let folder = opened.map_err(|error| {
-            Failure::new(Kind::NoSuchFile, format!("the folder {path:?} cannot be opened: {}", io::Error::from(error)))
-                .next("name a folder that is there")
+            Failure::new(
+                Kind::NoSuchFile,
+                format!("the folder {path:?} cannot be opened: {}", io::Error::from(error)),
+            )
+            .next("name a folder that is there")
         })?;
         self.admit(folder, path).map_err(|barred| barred.failure())
     }
@@ -146,26 +186,39 @@ impl Fence {
         Self { variables, ..self }
     }
 
-    /// Lets the environment variable of this name be sent if it was named beforehand and is neither pinhole's nor an agent's own.
+    /// Lets the environment variable of this name be sent if it was named beforehand and is neither
+    /// pinhole's nor an agent's own.
     ///
     /// # Errors
     /// `fenced`, set or not.
     pub fn admit_variable(&self, name: &str) -> Result<(), Failure> {
         let barred = |why: &str, next: String| {
-            let detail = format!("the variable {name} {why}: {} keeps it in ({})", self.keeper.fence(), self.why);
+            let detail = format!(
+                "the variable {name} {why}: {} keeps it in ({})",
+                self.keeper.fence(),
+                self.why
+            );
             Err(Failure::new(Kind::Fenced, detail).next(next))
         };
         if is_agents(name) {
-            return barred("belongs to an agent, its models or this program", "leave it out: no flag opens the fence for it".into());
+            return barred(
+                "belongs to an agent, its models or this program",
+                "leave it out: no flag opens the fence for it".into(),
+            );
         }
         if self.variables.iter().any(|allowed| allowed == name) {
             return Ok(());
         }
         let opens = match self.keeper {
             Keeper::Command | Keeper::Channel => self.typed.with(&format!("--allow-env {name}")),
-            Keeper::Server => format!("a person can have the server started as: pinhole mcp --allow-env {name}"),
+            Keeper::Server => {
+                format!("a person can have the server started as: pinhole mcp --allow-env {name}")
+            }
         };
-        barred("was not named beforehand", format!("if it is meant to be sent, and not only asked for by the other side: {opens}"))
+        barred(
+            "was not named beforehand",
+            format!("if it is meant to be sent, and not only asked for by the other side: {opens}"),
+        )
     }
 
     /// The same, with another that holds too.
@@ -174,14 +227,15 @@ impl Fence {
         Self { around: around.map(Box::new), ..self }
     }
 
-    /// What is allowed, to tell another process: roots, whether what is sensitive may be sent, why it is on, and whose it is.
+    /// What is allowed, to tell another process: roots, whether what is sensitive may be sent, why
+    /// it is on, and whose it is.
     #[must_use]
     pub fn tell(&self) -> (&[PathBuf], bool, &str, Keeper) {
         (&self.roots, self.sensitive, &self.why, self.keeper)
     }
 
-    /// Whether what is open at `handle` may be sent. `named` is the path that led there. A pipe without a name is what a shell has opened,
-    /// as it does standard input.
+    /// Whether what is open at `handle` may be sent. `named` is the path that led there. A pipe
+    /// without a name is what a shell has opened, as it does standard input.
     ///
     /// # Errors
     /// [`Barred`].
@@ -189,11 +243,17 @@ impl Fence {
         self.judge(handle.as_fd(), named, None)
     }
 
-    /// The same of a file that is read once: `content` is what was read of it, or nothing before that.
+    /// The same of a file that is read once: `content` is what was read of it, or nothing before
+    /// that.
     ///
     /// # Errors
     /// [`Barred`].
-    pub fn admit_read(&self, handle: impl AsFd, named: &Path, content: &[u8]) -> Result<(), Barred> {
+    pub fn admit_read(
+        &self,
+        handle: impl AsFd,
+        named: &Path,
+        content: &[u8],
+    ) -> Result<(), Barred> {
         self.judge(handle.as_fd(), named, Some(content))
     }
 
@@ -203,12 +263,24 @@ impl Fence {
         bars(self) || self.around.as_deref().is_some_and(bars)
     }
 
-    fn judge(&self, handle: BorrowedFd<'_>, named: &Path, content: Option<&[u8]>) -> Result<(), Barred> {
-        let place = fstat(handle).map_err(io::Error::from).and_then(|stat| Ok((stat, whereabouts(handle)?)));
+    fn judge(
+        &self,
+        handle: BorrowedFd<'_>,
+        named: &Path,
+        content: Option<&[u8]>,
+    ) -> Result<(), Barred> {
+        let place = fstat(handle)
+            .map_err(io::Error::from)
+            .and_then(|stat| Ok((stat, whereabouts(handle)?)));
         let (stat, path) = place.map_err(|error| self.unknown(named, &error))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        // A pipe that the command itself was given, as by a shell. Others are other programs', and a server's is its client.
-        if kind == FileType::Fifo && !path.is_absolute() && is_own(named) && self.keeper != Keeper::Server {
+        // A pipe that the command itself was given, as by a shell. Others are other programs', and
+        // a server's is its client.
+        if kind == FileType::Fifo
+            && !path.is_absolute()
+            && is_own(named)
+            && self.keeper != Keeper::Server
+        {
             return Ok(());
         }
         // Which of its names is asked for says nothing about the others.
@@ -243,33 +315,49 @@ impl Fence {
             None
         } else {
             let own_name = || sensitive::by_path(Path::new(named.file_name()?));
-            sensitive::by_path(path).or_else(own_name).or_else(|| key().then(|| "a private key".to_owned()))
+            sensitive::by_path(path)
+                .or_else(own_name)
+                .or_else(|| key().then(|| "a private key".to_owned()))
         };
         Slip { outside, telling, linked: linked && !self.sensitive }
     }
 
-    /// Where something received is written that is to be at `path`. Its folder is opened once, then the system is asked where that really
-    /// is, and through that handle alone it is written. It is in a place that was allowed by name, holds no secrets of others, and is no
-    /// file by which programs act. It may not be there yet, nor be a link.
+    /// Where something received is written that is to be at `path`. Its folder is opened once, then
+    /// the system is asked where that really is, and through that handle alone it is written. It is
+    /// in a place that was allowed by name, holds no secrets of others, and is no file by which
+    /// programs act. It may not be there yet, nor be a link.
     ///
     /// # Errors
     /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
     pub fn landing(&self, path: &Path) -> Result<Spot, Failure> {
         let Some(name) = path.file_name() else {
-            return Err(Failure::new(Kind::Usage, format!("{path:?} names no file")).next("name a file"));
+            return Err(
+                Failure::new(Kind::Usage, format!("{path:?} names no file")).next("name a file")
+            );
         };
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let opened = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        let opened = opened.map_err(io::Error::from).and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
+        let parent =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let opened = rustix::fs::open(
+            parent,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        let opened = opened
+            .map_err(io::Error::from)
+            .and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
         let (folder, place) = opened.map_err(|error| {
             Failure::new(Kind::Disk, format!("the folder of {path:?} cannot be found: {error}"))
                 .next("name a file in a folder that is there")
         })?;
         let place = place.join(name);
-        let is_link =
-            statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        let is_link = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
         if let Some((why, next)) = self.bars_landing(&place, is_link) {
-            let detail = format!("{place:?} {why}: {} lets nothing be written there ({})", self.keeper.fence(), self.why);
+            let detail = format!(
+                "{place:?} {why}: {} lets nothing be written there ({})",
+                self.keeper.fence(),
+                self.why
+            );
             return Err(Failure::new(Kind::Fenced, detail).next(next));
         }
         Ok(Spot::held(folder, place))
@@ -280,7 +368,9 @@ impl Fence {
         let Some(below) = self.named.iter().find_map(|root| place.strip_prefix(root).ok()) else {
             let folder = typed(place.parent().unwrap_or(place));
             let next = format!(
-                "name a file without a folder, which then goes into the private folder of this server; or, if it is meant to be there, a person can have the server started as: pinhole mcp --allow {folder}"
+                "name a file without a folder, which then goes into the private folder of this \
+                server; or, if it is meant to be there, a person can have the server started as: \
+                pinhole mcp --allow {folder}"
             );
             return Some(("is nowhere that is allowed".into(), next));
         };
@@ -288,26 +378,50 @@ impl Fence {
             return Some(("is a link".into(), "name a file that is none".into()));
         }
         // The folder itself was chosen by who allowed it; a file that was allowed is below itself.
-        let below = if below.as_os_str().is_empty() { place.file_name().map_or(place, Path::new) } else { below };
-        let telling = acting(below).or_else(|| sensitive::place(place).filter(|_| !self.sensitive))?;
-        Some((format!("is no place for it ({telling})"), "name another file, such as .env in a folder that is allowed".into()))
+        let below = if below.as_os_str().is_empty() {
+            place.file_name().map_or(place, Path::new)
+        } else {
+            below
+        };
+        let telling =
+            acting(below).or_else(|| sensitive::place(place).filter(|_| !self.sensitive))?;
+        Some((
+            format!("is no place for it ({telling})"),
+            "name another file, such as .env in a folder that is allowed".into(),
+        ))
     }
 
     /// `slip` is what is against it here, `opened` what flags have to allow.
     fn barred(&self, path: &Path, named: &Path, slip: &Slip, opened: &Slip) -> Barred {
         let same = std::path::absolute(named).is_ok_and(|named| named == path);
-        let what = if same { format!("{path:?}") } else { format!("{named:?}, which is {path:?},") };
+        let what =
+            if same { format!("{path:?}") } else { format!("{named:?}, which is {path:?},") };
         let roots: Vec<_> = self.roots.iter().map(|root| format!("{root:?}")).collect();
         let reasons = [
-            slip.outside
-                .then(|| if roots.is_empty() { "is nowhere that is allowed".into() } else { format!("is not in {}", roots.join(", ")) }),
+            slip.outside.then(|| {
+                if roots.is_empty() {
+                    "is nowhere that is allowed".into()
+                } else {
+                    format!("is not in {}", roots.join(", "))
+                }
+            }),
             slip.telling.as_ref().map(|telling| format!("commonly holds secrets ({telling})")),
-            slip.linked.then(|| "has other names (hard links), which may be where nothing is let out".to_owned()),
+            slip.linked.then(|| {
+                "has other names (hard links), which may be where nothing is let out".to_owned()
+            }),
         ];
         let typed = typed(path);
         let sensitive = opened.telling.is_some() || opened.linked;
-        let flags = [opened.outside.then(|| format!("--allow {typed}")), sensitive.then(|| "--allow-sensitive".to_owned())];
-        let detail = format!("{what} {}: {} keeps it in ({})", listed(&reasons, " and "), self.keeper.fence(), self.why);
+        let flags = [
+            opened.outside.then(|| format!("--allow {typed}")),
+            sensitive.then(|| "--allow-sensitive".to_owned()),
+        ];
+        let detail = format!(
+            "{what} {}: {} keeps it in ({})",
+            listed(&reasons, " and "),
+            self.keeper.fence(),
+            self.why
+        );
         let flags = listed(&flags, " ");
         let opens = match self.keeper {
             Keeper::Command => self.typed.with(&flags),
@@ -331,11 +445,16 @@ impl Fence {
     /// That the system does not say where something is.
     fn unknown(&self, named: &Path, error: &io::Error) -> Barred {
         let detail = format!(
-            "where {named:?} really is cannot be found out, and {} lets nothing else out ({}): /proc/self/fd: {error}",
+            "where {named:?} really is cannot be found out, and {} lets nothing else out ({}): \
+            /proc/self/fd: {error}",
             self.keeper.fence(),
             self.why
         );
-        Barred { why: Why::Outside, detail, next: "mount /proc here, or give it where that is mounted".into() }
+        Barred {
+            why: Why::Outside,
+            detail,
+            next: "mount /proc here, or give it where that is mounted".into(),
+        }
     }
 }
 
@@ -355,7 +474,8 @@ struct Slip {
     outside: bool,
     /// What says that it commonly holds secrets.
     telling: Option<String>,
-    /// It has another name. One in a root can have been made by whoever may write there, for a file that they may not name.
+    /// It has another name. One in a root can have been made by whoever may write there, for a file
+    /// that they may not name.
     linked: bool,
 }
 
@@ -393,14 +513,16 @@ pub fn allowing(place: &Path) -> String {
     format!("{STARTED} --allow {}", typed(place))
 }
 
-/// A path as it is typed into a shell; one with letters that a terminal could take for something else as it is quoted everywhere.
+/// A path as it is typed into a shell; one with letters that a terminal could take for something
+/// else as it is quoted everywhere.
 fn typed(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     shlex::try_quote(&text).ok().filter(|_| plain).map_or_else(|| format!("{path:?}"), Into::into)
 }
 
-/// Where an open file is now (proc(5), `/proc/pid/fd`); a pipe without a name is not at an absolute path.
+/// Where an open file is now (proc(5), `/proc/pid/fd`); a pipe without a name is not at an absolute
+/// path.
 fn whereabouts(handle: impl AsFd) -> io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd()))
 }

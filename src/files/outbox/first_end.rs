@@ -1,5 +1,6 @@
-//! Files of which nobody knows the length before they are read: those that a kernel makes up (procfs, sysfs and their like), and those that
-//! are said to be empty where that may be untrue. They are read to their first end.
+//! Files of which nobody knows the length before they are read: those that a kernel makes up
+//! (procfs, sysfs and their like), and those that are said to be empty where that may be untrue.
+//! They are read to their first end.
 
 use super::fence::Barred;
 use super::rules::Rules;
@@ -23,9 +24,11 @@ const MOST: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one may have nothing to be read, and no end.
 const NOTHING: Duration = Duration::from_millis(500);
-/// How long such a one is left alone before it is asked again, and how long a read is waited for before it is asked whether to stop.
+/// How long such a one is left alone before it is asked again, and how long a read is waited for
+/// before it is asked whether to stop.
 const STEP: Duration = Duration::from_millis(20);
-/// Bytes read at once: some files of `/proc/sys` have their end after the first read, whether that took all or not.
+/// Bytes read at once: some files of `/proc/sys` have their end after the first read, whether that
+/// took all or not.
 const PIECE: usize = 256 << 10;
 /// Threads of this process that may be in reads which never return, of one file system and of all.
 const STUCK: usize = 8;
@@ -76,7 +79,8 @@ const OVERLAY: u64 = 0x794c_7630;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lengths {
     True,
-    /// Those of the file systems beneath it, which are commonly true ones: overlayfs, as in a container.
+    /// Those of the file systems beneath it, which are commonly true ones: overlayfs, as in a
+    /// container.
     Beneath,
     /// All but that of an empty file: the network's and a program's (FUSE).
     TrueButForZero,
@@ -88,7 +92,8 @@ enum Lengths {
 pub(super) struct FileSystems(HashMap<u64, Lengths>);
 
 impl FileSystems {
-    /// True if a regular file has to be read for its length. `open` opens it, or what is on the same file system, if that is not known yet.
+    /// True if a regular file has to be read for its length. `open` opens it, or what is on the
+    /// same file system, if that is not known yet.
     pub fn lie<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
         match self.lengths(stat, open) {
             Some(Lengths::MadeUp) => true,
@@ -97,13 +102,17 @@ impl FileSystems {
         }
     }
 
-    /// True if a file is on a disk of this machine, or in its memory, so that a look into it is quick and fetches nothing. `open` is that
-    /// of [`FileSystems::lie`].
+    /// True if a file is on a disk of this machine, or in its memory, so that a look into it is
+    /// quick and fetches nothing. `open` is that of [`FileSystems::lie`].
     pub fn are_near<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
         matches!(self.lengths(stat, open), Some(Lengths::True | Lengths::Beneath))
     }
 
-    fn lengths<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> Option<Lengths> {
+    fn lengths<T: AsFd>(
+        &mut self,
+        stat: &Stat,
+        open: impl FnOnce() -> Option<T>,
+    ) -> Option<Lengths> {
         self.0.get(&stat.st_dev).copied().or_else(|| {
             let found = lengths(u64::try_from(fstatfs(open()?).ok()?.f_type).unwrap_or(0));
             if self.0.len() >= KNOWN {
@@ -120,12 +129,14 @@ impl FileSystems {
         Self([(device, Lengths::TrueButForZero)].into())
     }
 
-    /// True if an ordinary file is taken for as empty as it is said to be, where it cannot be read for others that have no end.
+    /// True if an ordinary file is taken for as empty as it is said to be, where it cannot be read
+    /// for others that have no end.
     pub fn vouch_for_empty(&self, stat: &Stat) -> bool {
         stat.st_size == 0 && self.keep_files(stat)
     }
 
-    /// True if a file on this device that was read and is empty is an ordinary one, and its times those of its content.
+    /// True if a file on this device that was read and is empty is an ordinary one, and its times
+    /// those of its content.
     pub fn keep_files(&self, stat: &Stat) -> bool {
         self.0.get(&stat.st_dev).is_some_and(|lengths| *lengths != Lengths::MadeUp)
     }
@@ -166,7 +177,10 @@ impl Unread {
         match self {
             Self::Other => SourceFailure::Changed { path: path.to_owned() },
             Self::Barred(barred) => SourceFailure::Fenced(barred),
-            Self::Busy(_) => SourceFailure::of(path, &io::Error::other("too many files beside it are still being read, and have no end")),
+            Self::Busy(_) => SourceFailure::of(
+                path,
+                &io::Error::other("too many files beside it are still being read, and have no end"),
+            ),
             Self::Failed(error) => SourceFailure::of(path, &error),
         }
     }
@@ -176,7 +190,8 @@ impl Unread {
         match self {
             Self::Failed(error) if is_endless(&error) => {
                 let detail = format!("{path:?} cannot be sent: {error}");
-                Failure::new(Kind::SourceUnreadable, detail).next("leave it out, or send what a program reads of it: pinhole give -")
+                Failure::new(Kind::SourceUnreadable, detail)
+                    .next("leave it out, or send what a program reads of it: pinhole give -")
             }
             unread => unread.failure(path).failure(),
         }
@@ -193,7 +208,8 @@ impl Unread {
     }
 }
 
-/// Reads such files, one after another on a thread of its own, because a read of one may never return.
+/// Reads such files, one after another on a thread of its own, because a read of one may never
+/// return.
 pub(super) struct Reader {
     patience: Duration,
     worker: Option<Worker>,
@@ -226,8 +242,15 @@ impl Reader {
         Self { left: Box::leak(Box::new(Mutex::new(left))), ..Self::default() }
     }
 
-    /// Reads a file that was just opened at `path`, if the fence of `rules` lets it out: by where it is before, and by what is in it after.
-    pub fn content(&mut self, file: OwnedFd, path: &Path, rules: &Rules, stop: &AtomicBool) -> Result<Content, Unread> {
+    /// Reads a file that was just opened at `path`, if the fence of `rules` lets it out: by where
+    /// it is before, and by what is in it after.
+    pub fn content(
+        &mut self,
+        file: OwnedFd,
+        path: &Path,
+        rules: &Rules,
+        stop: &AtomicBool,
+    ) -> Result<Content, Unread> {
         let stat = fstat(&file).map_err(|error| Unread::Failed(error.into()))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Unread::Other);
@@ -242,12 +265,18 @@ impl Reader {
         Ok(Content { stat, bytes: bytes.into() })
     }
 
-    /// Reads from where `file`, on `device`, stands to its first end. A read that does not return is left to itself, and so it is once
-    /// `stop` is set. Nothing if too many were left there.
+    /// Reads from where `file`, on `device`, stands to its first end. A read that does not return
+    /// is left to itself, and so it is once `stop` is set. Nothing if too many were left there.
     ///
     /// # Errors
-    /// Those of reading; [`io::ErrorKind::TimedOut`] and [`io::ErrorKind::FileTooLarge`] for what has no end within 5 s and 16 MiB.
-    fn read(&mut self, file: &Arc<OwnedFd>, device: u64, stop: &AtomicBool) -> Option<io::Result<Vec<u8>>> {
+    /// Those of reading; [`io::ErrorKind::TimedOut`] and [`io::ErrorKind::FileTooLarge`] for what
+    /// has no end within 5 s and 16 MiB.
+    fn read(
+        &mut self,
+        file: &Arc<OwnedFd>,
+        device: u64,
+        stop: &AtomicBool,
+    ) -> Option<io::Result<Vec<u8>>> {
         let mut left = held(self.left);
         left.retain(|(_, thread)| thread.strong_count() > 0);
         let here = left.iter().filter(|(of, _)| *of == device).count();
@@ -258,7 +287,12 @@ impl Reader {
         Some(self.read_begun(file, device, stop))
     }
 
-    fn read_begun(&mut self, file: &Arc<OwnedFd>, device: u64, stop: &AtomicBool) -> io::Result<Vec<u8>> {
+    fn read_begun(
+        &mut self,
+        file: &Arc<OwnedFd>,
+        device: u64,
+        stop: &AtomicBool,
+    ) -> io::Result<Vec<u8>> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
             None => Worker::start(self.patience)?,
@@ -274,7 +308,10 @@ impl Reader {
                     return read;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
-                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) || late.is_none_or(|late| late < Instant::now()) => {
+                Err(RecvTimeoutError::Timeout)
+                    if stop.load(Ordering::Relaxed)
+                        || late.is_none_or(|late| late < Instant::now()) =>
+                {
                     held(self.left).push((device, worker.thread));
                     return Err(endless());
                 }
@@ -317,12 +354,17 @@ fn to_first_end(file: &OwnedFd, piece: &mut [u8], patience: Duration) -> io::Res
             }
             Err(Errno::INTR) => {}
             // A sensor that is not ready, or a stream.
-            Err(Errno::AGAIN) if last.elapsed() < NOTHING.min(patience) => std::thread::sleep(STEP.min(patience)),
+            Err(Errno::AGAIN) if last.elapsed() < NOTHING.min(patience) => {
+                std::thread::sleep(STEP.min(patience))
+            }
             Err(Errno::AGAIN) => return Err(endless()),
             Err(error) => return Err(error.into()),
         }
         if content.len() > MOST {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is made up as it is read, and has no end within 16 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it is made up as it is read, and has no end within 16 MiB",
+            ));
         }
         if begun.elapsed() >= patience {
             return Err(endless());
@@ -346,11 +388,16 @@ mod tests {
     static LEFT_HERE: Left = Mutex::new(Vec::new());
 
     fn open(path: impl AsRef<Path>) -> Arc<OwnedFd> {
-        Arc::new(rustix::fs::open(path.as_ref(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap())
+        Arc::new(
+            rustix::fs::open(path.as_ref(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .unwrap(),
+        )
     }
 
     fn read(file: &Arc<OwnedFd>, patience: u64) -> io::Result<Vec<u8>> {
-        Reader { patience: Duration::from_millis(patience), ..Reader::default() }.read(file, 0, &AtomicBool::new(false)).unwrap()
+        Reader { patience: Duration::from_millis(patience), ..Reader::default() }
+            .read(file, 0, &AtomicBool::new(false))
+            .unwrap()
     }
 
     #[test]
@@ -366,19 +413,26 @@ mod tests {
         assert!(!lie(&dir.path().join("file")));
         let kinds = [Lengths::True, Lengths::MadeUp, Lengths::TrueButForZero, Lengths::Beneath];
         assert_eq!([0xef53, 0x9fa0, 0x6573_5546, OVERLAY].map(lengths), kinds);
-        // What is on another machine, or made by a program, is not looked into; nor is what a kernel makes up.
+        // What is on another machine, or made by a program, is not looked into; nor is what a
+        // kernel makes up.
         let near = |lengths: Lengths| {
             let stat = rustix::fs::stat(dir.path()).unwrap();
             FileSystems([(stat.st_dev, lengths)].into()).are_near(&stat, || None::<OwnedFd>)
         };
         assert_eq!(kinds.map(near), [true, false, false, true]);
-        assert!(!FileSystems::default().are_near(&rustix::fs::stat(dir.path()).unwrap(), || None::<OwnedFd>));
+        assert!(
+            !FileSystems::default()
+                .are_near(&rustix::fs::stat(dir.path()).unwrap(), || None::<OwnedFd>)
+        );
         // Where nothing is known of the file system, an empty file is read and another is not.
         let stat = |path: &Path| rustix::fs::stat(path).unwrap();
         let unknown = || None::<OwnedFd>;
         std::fs::write(dir.path().join("empty"), "").unwrap();
         let mut met = FileSystems::default();
-        assert!(met.lie(&stat(&dir.path().join("empty")), unknown) && !met.lie(&stat(&dir.path().join("file")), unknown));
+        assert!(
+            met.lie(&stat(&dir.path().join("empty")), unknown)
+                && !met.lie(&stat(&dir.path().join("file")), unknown)
+        );
     }
 
     #[test]
@@ -391,12 +445,18 @@ mod tests {
                 assert_eq!(content, std::fs::read(path).unwrap());
             }
         }
-        assert_eq!(reader.read(&open("/dev/null"), 0, &AtomicBool::new(false)).unwrap().unwrap(), b"");
+        assert_eq!(
+            reader.read(&open("/dev/null"), 0, &AtomicBool::new(false)).unwrap().unwrap(),
+            b""
+        );
     }
 
     #[test]
     fn what_has_no_end_is_given_up() {
-        assert_eq!(read(&open("/dev/zero"), 60_000).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            read(&open("/dev/zero"), 60_000).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
         // A reader that is told that there is nothing yet.
         let (waiting, _writer) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&waiting, true).unwrap();
@@ -409,15 +469,25 @@ mod tests {
     fn a_read_that_never_returns_holds_nothing_up_and_few_are_begun() {
         let (stuck, writer) = std::io::pipe().unwrap();
         let stuck = Arc::new(OwnedFd::from(stuck));
-        let mut reader = Reader { patience: Duration::from_millis(1), worker: None, left: &LEFT_HERE };
+        let mut reader =
+            Reader { patience: Duration::from_millis(1), worker: None, left: &LEFT_HERE };
         let stop = AtomicBool::new(false);
         for _ in 0..STUCK {
-            assert_eq!(reader.read(&stuck, 1, &stop).unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(
+                reader.read(&stuck, 1, &stop).unwrap().unwrap_err().kind(),
+                io::ErrorKind::TimedOut
+            );
         }
         assert!(reader.read(&stuck, 1, &stop).is_none(), "one thread more than there may be");
         let mut patient = Reader { left: &LEFT_HERE, ..Reader::default() };
-        assert!(patient.read(&open("/proc/version"), 2, &stop).unwrap().is_ok(), "another file system is not held up");
-        assert!(patient.read(&open("/proc/version"), 1, &stop).is_none(), "also where a thread is free that has not met it");
+        assert!(
+            patient.read(&open("/proc/version"), 2, &stop).unwrap().is_ok(),
+            "another file system is not held up"
+        );
+        assert!(
+            patient.read(&open("/proc/version"), 1, &stop).is_none(),
+            "also where a thread is free that has not met it"
+        );
         // They end with their reads, and others may be begun.
         drop(writer);
         while held(&LEFT_HERE).iter().any(|(_, thread)| thread.strong_count() > 0) {

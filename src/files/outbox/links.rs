@@ -1,4 +1,5 @@
-//! Where a link inside a named folder leads: kept are those that do not lead out of it, neither by their text nor by what is there.
+//! Where a link inside a named folder leads: kept are those that do not lead out of it, neither by
+//! their text nor by what is there.
 
 use cap_std::fs::Dir;
 use rustix::io::Errno;
@@ -7,7 +8,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Component, Path};
 
-/// True if this text of a link, which lies so many folders below the named one, is at no point above that.
+/// True if this text of a link, which lies so many folders below the named one, is at no point
+/// above that.
 pub(super) fn stays_by_its_text(target: &Path, mut below: usize) -> bool {
     target.components().all(|part| {
         let depth = match part {
@@ -21,13 +23,15 @@ pub(super) fn stays_by_its_text(target: &Path, mut below: usize) -> bool {
     })
 }
 
-/// True if the link at a path below the held `folder` does not lead out of that through other links. One that leads nowhere stays.
+/// True if the link at a path below the held `folder` does not lead out of that through other
+/// links. One that leads nowhere stays.
 pub(super) fn stays_by_what_is_there(folder: BorrowedFd<'_>, link: &Path) -> bool {
     let Ok(folder) = folder.try_clone_to_owned() else { return false };
     match Dir::from_std_file(File::from(folder)).metadata(link) {
         Ok(_) => true,
         Err(error) => {
-            let nowhere = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+            let nowhere =
+                matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
             nowhere || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
         }
     }
@@ -40,10 +44,26 @@ mod tests {
     #[test]
     fn a_text_stays_if_it_is_never_above_the_folder() {
         let stays = |target: &str, below| stays_by_its_text(Path::new(target), below);
-        for (target, below) in [("a", 0), ("./a/../b", 0), ("..", 1), ("../../a", 2), ("a/b/../..", 0), (".", 0), ("a//b/", 0)] {
+        for (target, below) in [
+            ("a", 0),
+            ("./a/../b", 0),
+            ("..", 1),
+            ("../../a", 2),
+            ("a/b/../..", 0),
+            (".", 0),
+            ("a//b/", 0),
+        ] {
             assert!(stays(target, below), "{target} at {below}");
         }
-        for (target, below) in [("..", 0), ("/", 5), ("/a", 0), ("../../a", 1), ("a/../..", 0), ("../top/a", 0), ("../../top/a", 1)] {
+        for (target, below) in [
+            ("..", 0),
+            ("/", 5),
+            ("/a", 0),
+            ("../../a", 1),
+            ("a/../..", 0),
+            ("../top/a", 0),
+            ("../../top/a", 1),
+        ] {
             assert!(!stays(target, below), "{target} at {below}");
         }
     }

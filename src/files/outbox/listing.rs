@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-/// Bytes of names that are kept at once, and twice that while they are read; those that come later are read when these were visited.
+/// Bytes of names that are kept at once, and twice that while they are read; those that come later
+/// are read when these were visited.
 const MOST: usize = 256 << 10;
 /// Bytes of a name beside itself.
 const SPAN: usize = size_of::<(u32, u16)>();
@@ -37,7 +38,8 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Reads the next names in `dir` where all that were read are visited, and others come after them.
+    /// Reads the next names in `dir` where all that were read are visited, and others come after
+    /// them.
     ///
     /// # Errors
     /// Those of reading the directory; there are then no more.
@@ -107,7 +109,11 @@ impl Listing {
     /// Keeps little in memory; what is forgotten is read again.
     pub fn let_go(&mut self) {
         if self.kept() > LITTLE {
-            *self = Self { more: self.more || !self.spans.is_empty(), last: std::mem::take(&mut self.last), ..Self::default() };
+            *self = Self {
+                more: self.more || !self.spans.is_empty(),
+                last: std::mem::take(&mut self.last),
+                ..Self::default()
+            };
         }
     }
 

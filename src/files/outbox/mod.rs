@@ -1,23 +1,28 @@
 //! The only code that reads files to send (DESIGN 3.5).
 //!
-//! A [`Selection`] is made before a code is shown: every named path is looked at, nothing is read and no folder is walked. Once the peer
-//! has accepted, [`Selection::open`] gives an [`Outgoing`], which walks, reads and watches the sources:
+//! A [`Selection`] is made before a code is shown: every named path is looked at, nothing is read
+//! and no folder is walked. Once the peer has accepted, [`Selection::open`] gives an [`Outgoing`],
+//! which walks, reads and watches the sources:
 //!
-//! * one thread asks for parts ([`Outgoing::next_part`]): folders are walked just ahead of their bytes, in the order of the names' bytes;
+//! * one thread asks for parts ([`Outgoing::next_part`]): folders are walked just ahead of their
+//!   bytes, in the order of the names' bytes;
 //! * sealing threads ask for bytes at positions ([`Outgoing::read`]);
-//! * the driver says what is written at the receiver ([`Outgoing::release`]) and, before it says the end, asks whether every source is
-//!   still what it was ([`Outgoing::finish`]).
+//! * the driver says what is written at the receiver ([`Outgoing::release`]) and, before it says
+//!   the end, asks whether every source is still what it was ([`Outgoing::finish`]).
 //!
-//! **Nothing is sent that was not chosen.** The walk goes from one held directory to the next and follows no link (unless asked to): a
-//! link that is sent is its text. A file found there is opened later by its path, again without following a link, and each read is believed only if the file's size,
-//! mtime and ctime are then still those of the walk; no user can set a ctime. One that has only grown is sent on as far as it was, where no
-//! fence is, and read a second time at the end. So no directory has to be held open for as long as its
-//! files are sent, and a thousand named folders need no thousand handles.
+//! **Nothing is sent that was not chosen.** The walk goes from one held directory to the next and
+//! follows no link (unless asked to): a link that is sent is its text. A file found there is opened
+//! later by its path, again without following a link, and each read is believed only if the file's
+//! size, mtime and ctime are then still those of the walk; no user can set a ctime. One that has
+//! only grown is sent on as far as it was, where no fence is, and read a second time at the end. So
+//! no directory has to be held open for as long as its files are sent, and a thousand named folders
+//! need no thousand handles.
 //!
-//! A file that a kernel makes up has no length before it is read. It is read to its first end when its part is made, or its offer where it
-//! is named, and sent from memory; see `first_end`.
+//! A file that a kernel makes up has no length before it is read. It is read to its first end when
+//! its part is made, or its offer where it is named, and sent from memory; see `first_end`.
 //!
-//! Behind a [`Fence`] each of these openings is followed by the question where the opened file really is: see there.
+//! Behind a [`Fence`] each of these openings is followed by the question where the opened file
+//! really is: see there.
 
 mod count;
 mod edges;
@@ -56,21 +61,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// What of the named folders is sent.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Patterns of what is left out, in the syntax of a `.gitignore`: one without a slash inside matches the name of anything at any
-    /// depth, one with a slash the path below the named folder; `**` crosses folders, a slash at the end matches folders only. A folder
-    /// that is left out is not entered. What is named on the command line itself is always sent.
+    /// Patterns of what is left out, in the syntax of a `.gitignore`: one without a slash inside
+    /// matches the name of anything at any depth, one with a slash the path below the named folder;
+    /// `**` crosses folders, a slash at the end matches folders only. A folder that is left out is
+    /// not entered. What is named on the command line itself is always sent.
     pub exclude: Vec<String>,
-    /// Whether the `.gitignore` files hold: those in the folder, and those above it up to the root of its repository. `.git` is then
-    /// left out too.
+    /// Whether the `.gitignore` files hold: those in the folder, and those above it up to the root
+    /// of its repository. `.git` is then left out too.
     pub gitignore: bool,
     /// What becomes of links found inside folders.
     pub links: Links,
-    /// What keeps things in, if anything does. What is named itself is refused, what lies in folders is left out.
+    /// What keeps things in, if anything does. What is named itself is refused, what lies in
+    /// folders is left out.
     pub fence: Option<Fence>,
 }
 
-/// What becomes of symbolic links found inside folders. Links named on the command line are always followed. A peer that is not faithful
-/// gets none.
+/// What becomes of symbolic links found inside folders. Links named on the command line are always
+/// followed. A peer that is not faithful gets none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Links {

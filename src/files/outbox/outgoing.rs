@@ -6,8 +6,8 @@ use super::stream::Stream;
 use super::tree::Tree;
 use pinhole_protocol::wire::{Differences, Entry, Reason};
 
-/// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a thread that waits in
-/// [`Outgoing::next_part`]; [`Outgoing::stop`] does.
+/// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a
+/// thread that waits in [`Outgoing::next_part`]; [`Outgoing::stop`] does.
 pub struct Outgoing(Kind);
 
 enum Kind {
@@ -62,8 +62,9 @@ impl Outgoing {
     }
 
     /// The next entries: at most [`PART_ENTRIES`](pinhole_protocol::limits::PART_ENTRIES) and
-    /// [`PART_BYTES`](pinhole_protocol::limits::PART_BYTES) encoded, fewer in the first part so that bytes can follow soon. May wait for
-    /// a disk; for a stream, after its one part, until its end is known.
+    /// [`PART_BYTES`](pinhole_protocol::limits::PART_BYTES) encoded, fewer in the first part so
+    /// that bytes can follow soon. May wait for a disk; for a stream, after its one part, until its
+    /// end is known.
     ///
     /// # Errors
     /// A named source that is gone or unreadable, a stream that failed.
@@ -74,13 +75,13 @@ impl Outgoing {
         }
     }
 
-    /// Reads once at `position`, at most to the end of the entry or of `buf` (which has room for at least a byte). Nothing if the
-    /// position lies in no part yet, is released, or is not yet read from a stream. What is returned was read from the file as it was at
-    /// the walk.
+    /// Reads once at `position`, at most to the end of the entry or of `buf` (which has room for at
+    /// least a byte). Nothing if the position lies in no part yet, is released, or is not yet read
+    /// from a stream. What is returned was read from the file as it was at the walk.
     ///
     /// # Errors
-    /// The file changed since the walk, is gone or cannot be read; for a faithful peer only where with it nothing is left of what was
-    /// offered, while the rest of one among others is a gap.
+    /// The file changed since the walk, is gone or cannot be read; for a faithful peer only where
+    /// with it nothing is left of what was offered, while the rest of one among others is a gap.
     pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.read(position, buf),
@@ -88,7 +89,8 @@ impl Outgoing {
         }
     }
 
-    /// Forgets what is only needed for positions below `below`, because the receiver has written them all.
+    /// Forgets what is only needed for positions below `below`, because the receiver has written
+    /// them all.
     pub fn release(&self, below: u64) {
         match &self.0 {
             Kind::Tree(tree) => tree.release(below),
@@ -96,14 +98,16 @@ impl Outgoing {
         }
     }
 
-    /// The last look before the end is said: whether the files sent last, up to 10,000 of them, are still what they were at the walk. Each
-    /// read of every file has already answered that for itself; to keep a million paths for this would take more memory than the
-    /// program may use. Those that have grown are read a second time as far as they were sent, which may take as long as the first. What
-    /// of the sources was not sent, or is to be taken back, is returned.
+    /// The last look before the end is said: whether the files sent last, up to 10,000 of them, are
+    /// still what they were at the walk. Each read of every file has already answered that for
+    /// itself; to keep a million paths for this would take more memory than the program may use.
+    /// Those that have grown are read a second time as far as they were sent, which may take as
+    /// long as the first. What of the sources was not sent, or is to be taken back, is returned.
     ///
     /// # Errors
-    /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with it nothing is left of what was offered,
-    /// or where more of what was sent is to be taken back than can be named.
+    /// The first that changed, is gone or cannot be looked at; for a faithful peer only where with
+    /// it nothing is left of what was offered, or where more of what was sent is to be taken back
+    /// than can be named.
     pub fn finish(&self) -> Result<Differences, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.finish(),

@@ -1,4 +1,5 @@
-//! What is left out of folders because the user said so: `--exclude` and `--gitignore`, and what the fence keeps in.
+//! What is left out of folders because the user said so: `--exclude` and `--gitignore`, and what
+//! the fence keeps in.
 
 use super::source::READ;
 use super::{Barred, Fence, Links, Options};
@@ -30,10 +31,20 @@ impl Rules {
         let mut builder = GitignoreBuilder::new("");
         for pattern in &options.exclude {
             let bad = |why: String| {
-                Failure::new(Kind::BadPattern, format!("--exclude {pattern:?} is not a pattern: {why}"))
-                    .next("quote the pattern for the shell and write it as in a .gitignore, such as '*.log' or 'build/'")
+                Failure::new(
+                    Kind::BadPattern,
+                    format!(
+                        "--exclude {pattern:?} is not a pattern: \
+                                                       {why}"
+                    ),
+                )
+                .next(
+                    "quote the pattern for the shell and write it as in a .gitignore, such \
+                          as '*.log' or 'build/'",
+                )
             };
-            let (except, rest) = pattern.strip_prefix('!').map_or(("", pattern.as_str()), |rest| ("!", rest));
+            let (except, rest) =
+                pattern.strip_prefix('!').map_or(("", pattern.as_str()), |rest| ("!", rest));
             if rest.trim_end().is_empty() {
                 return Err(bad("it is empty".into()));
             }
@@ -43,8 +54,15 @@ impl Rules {
             let line = format!("{except}{comment}{rest}");
             builder.add_line(None, &line).map_err(|error| bad(error.to_string()))?;
         }
-        let exclude = builder.build().map_err(|error| Failure::new(Kind::BadPattern, format!("--exclude: {error}")))?;
-        Ok(Self { exclude, gitignore: options.gitignore, links: options.links, fence: options.fence.clone() })
+        let exclude = builder
+            .build()
+            .map_err(|error| Failure::new(Kind::BadPattern, format!("--exclude: {error}")))?;
+        Ok(Self {
+            exclude,
+            gitignore: options.gitignore,
+            links: options.links,
+            fence: options.fence.clone(),
+        })
     }
 
     /// Whether the fence lets out what is open at `handle`; `named` is the path that led there.
@@ -52,8 +70,14 @@ impl Rules {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit(handle, named))
     }
 
-    /// The same of a file that is read once: `content` is what was read of it, or nothing before that.
-    pub fn admit_read(&self, handle: impl AsFd, named: &Path, content: &[u8]) -> Result<(), Barred> {
+    /// The same of a file that is read once: `content` is what was read of it, or nothing before
+    /// that.
+    pub fn admit_read(
+        &self,
+        handle: impl AsFd,
+        named: &Path,
+        content: &[u8],
+    ) -> Result<(), Barred> {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit_read(handle, named, content))
     }
 
@@ -62,9 +86,16 @@ impl Rules {
         self.fence.as_ref().is_some_and(|fence| fence.keeps_in(path))
     }
 
-    /// Whether something is left out. `path` is absolute, `below` the same from the named folder on, and `folder` whether it is one, if
-    /// that is known; of `ignores` the last that has an opinion decides, as with git, and before them the patterns of `--exclude`.
-    pub fn leave_out(&self, ignores: &[Gitignore], path: &Path, below: &Path, folder: Option<bool>) -> bool {
+    /// Whether something is left out. `path` is absolute, `below` the same from the named folder
+    /// on, and `folder` whether it is one, if that is known; of `ignores` the last that has an
+    /// opinion decides, as with git, and before them the patterns of `--exclude`.
+    pub fn leave_out(
+        &self,
+        ignores: &[Gitignore],
+        path: &Path,
+        below: &Path,
+        folder: Option<bool>,
+    ) -> bool {
         let leave_out = |folder| self.leave_out_as(ignores, path, below, folder);
         folder.map_or_else(|| leave_out(false) || leave_out(true), leave_out)
     }
@@ -74,21 +105,37 @@ impl Rules {
         if said.is_ignore() || !self.gitignore {
             return said.is_ignore();
         }
-        let decision = || ignores.iter().rev().map(|ignore| ignore.matched(path, folder)).find(|found| !found.is_none());
-        path.file_name().is_some_and(|name| name == ".git") || said.is_none() && decision().is_some_and(|found| found.is_ignore())
+        let decision = || {
+            ignores
+                .iter()
+                .rev()
+                .map(|ignore| ignore.matched(path, folder))
+                .find(|found| !found.is_none())
+        };
+        path.file_name().is_some_and(|name| name == ".git")
+            || said.is_none() && decision().is_some_and(|found| found.is_ignore())
     }
 
-    /// The `.gitignore` rules of the folders above the named folder `path`, outermost first: those of its repository, if it is in one.
+    /// The `.gitignore` rules of the folders above the named folder `path`, outermost first: those
+    /// of its repository, if it is in one.
     pub fn above(&self, path: &Path) -> Vec<Gitignore> {
         if !self.gitignore || is_repository(path) {
             return Vec::new();
         }
         let parents: Vec<&Path> = path.ancestors().skip(1).collect();
-        let Some(root) = parents.iter().position(|parent| is_repository(parent)) else { return Vec::new() };
-        parents.iter().take(root.saturating_add(1)).rev().filter_map(|parent| parse(CWD, &parent.join(".gitignore"), parent)).collect()
+        let Some(root) = parents.iter().position(|parent| is_repository(parent)) else {
+            return Vec::new();
+        };
+        parents
+            .iter()
+            .take(root.saturating_add(1))
+            .rev()
+            .filter_map(|parent| parse(CWD, &parent.join(".gitignore"), parent))
+            .collect()
     }
 
-    /// The rules of the `.gitignore` in the directory `dir` at `path`, if there is one and it holds.
+    /// The rules of the `.gitignore` in the directory `dir` at `path`, if there is one and it
+    /// holds.
     pub fn inside(&self, dir: impl AsFd, path: &Path) -> Option<Gitignore> {
         if self.gitignore { parse(dir, Path::new(".gitignore"), path) } else { None }
     }
@@ -98,10 +145,11 @@ fn is_repository(path: &Path) -> bool {
     path.join(".git").symlink_metadata().is_ok()
 }
 
-/// Reads the ignore file `file`, relative to `dir`, whose rules hold in the folder `root`. What cannot be read or parsed is no rule, as
-/// with git.
+/// Reads the ignore file `file`, relative to `dir`, whose rules hold in the folder `root`. What
+/// cannot be read or parsed is no rule, as with git.
 fn parse(dir: impl AsFd, file: &Path, root: &Path) -> Option<Gitignore> {
-    let file = File::from(rustix::fs::openat(dir, file, READ | OFlags::NOFOLLOW, Mode::empty()).ok()?);
+    let file =
+        File::from(rustix::fs::openat(dir, file, READ | OFlags::NOFOLLOW, Mode::empty()).ok()?);
     let mut text = Vec::new();
     file.take(IGNORE_FILE).read_to_end(&mut text).ok()?;
     let mut builder = GitignoreBuilder::new(root);

@@ -24,12 +24,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Encoded bytes of an item of an offer beside its name and what stands for it, at most: a map, four keys, three headers, a size.
+/// Encoded bytes of an item of an offer beside its name and what stands for it, at most: a map,
+/// four keys, three headers, a size.
 const ITEM_BYTES: usize = 24;
 /// Those of an offer and its message beside the items.
 const OFFER_BYTES: usize = 64;
 
-/// Bytes of named files that are read for their lengths and held in memory; the last of them may exceed it.
+/// Bytes of named files that are read for their lengths and held in memory; the last of them may
+/// exceed it.
 const IN_MEMORY: usize = 64 << 20;
 /// Named files that may grow until they are accepted: so many are looked into for an offer.
 const MAY_GROW: usize = 100;
@@ -39,9 +41,11 @@ const READING: Duration = Duration::from_secs(15);
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// Why a file is not read that has to be.
-const TOO_MUCH: &str = "the files before it have to be read for their lengths, and that takes more than 64 MiB or 15 seconds";
+const TOO_MUCH: &str = "the files before it have to be read for their lengths, and that takes more \
+                       than 64 MiB or 15 seconds";
 
-/// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one selection may be offered more than once.
+/// Files and folders, or one stream, that can be sent. Nothing of them is read yet, and one
+/// selection may be offered more than once.
 pub struct Selection(What);
 
 enum What {
@@ -87,7 +91,8 @@ pub(super) struct Offered {
     pub read: Option<Content>,
     /// By what it is known again if it grows.
     pub edges: Option<Edges>,
-    /// Why it is not to be had, where it had to be read and could not be: then nothing is promised of it.
+    /// Why it is not to be had, where it had to be read and could not be: then nothing is promised
+    /// of it.
     pub lost: Option<SourceFailure>,
 }
 
@@ -103,21 +108,33 @@ pub struct Totals {
 }
 
 impl Selection {
-    /// Looks at `paths` without reading a byte of content or a name inside a folder; but a file that has to be read for its length is
-    /// read, to see that it has one. A named link is followed. `-` is `input`, which is read only after [`Selection::open`]; it and a
-    /// named pipe are streams.
+    /// Looks at `paths` without reading a byte of content or a name inside a folder; but a file
+    /// that has to be read for its length is read, to see that it has one. A named link is
+    /// followed. `-` is `input`, which is read only after [`Selection::open`]; it and a named pipe
+    /// are streams.
     ///
     /// # Errors
-    /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something else, for names over 255 bytes, for
-    /// more paths or names than an offer holds, for more to be read than is held in memory, and for a pattern that is none; exit 5 for what the fence keeps in; exit 8 for what this user may not read.
-    pub fn check(paths: &[PathBuf], options: &Options, input: impl io::Read + Send + 'static) -> Result<Self, Failure> {
+    /// Exit 2 if nothing is there, for devices, sockets and `/`, for a stream beside something
+    /// else, for names over 255 bytes, for more paths or names than an offer holds, for more to be
+    /// read than is held in memory, and for a pattern that is none; exit 5 for what the fence keeps
+    /// in; exit 8 for what this user may not read.
+    pub fn check(
+        paths: &[PathBuf],
+        options: &Options,
+        input: impl io::Read + Send + 'static,
+    ) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
-            return Err(usage(Kind::NothingToGive, "no file or folder was named").next("name at least one"));
+            return Err(
+                usage(Kind::NothingToGive, "no file or folder was named").next("name at least one")
+            );
         }
         if paths.len() > limits::ITEMS {
-            return Err(usage(Kind::TooManyItems, format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS))
-                .next("put them into one folder and send that"));
+            return Err(usage(
+                Kind::TooManyItems,
+                format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS),
+            )
+            .next("put them into one folder and send that"));
         }
         let mut names = HashMap::new();
         let mut chosen = Vec::new();
@@ -134,7 +151,10 @@ impl Selection {
                     if bytes > limits::MESSAGE {
                         return Err(usage(
                             Kind::TooManyItems,
-                            format!("the names of the {} paths are longer than one offer can be", paths.len()),
+                            format!(
+                                "the names of the {} paths are longer than one offer can be",
+                                paths.len()
+                            ),
                         )
                         .next("put them into one folder and send that"));
                     }
@@ -142,8 +162,11 @@ impl Selection {
                     read.push(content);
                 }
                 Look::Stream(..) if paths.len() > 1 => {
-                    return Err(usage(Kind::StreamAlone, format!("{path:?} has no known end, so it is sent alone"))
-                        .next("send it with a command of its own"));
+                    return Err(usage(
+                        Kind::StreamAlone,
+                        format!("{path:?} has no known end, so it is sent alone"),
+                    )
+                    .next("send it with a command of its own"));
                 }
                 Look::Stream(name, pipe) => {
                     let input = pipe.or_else(|| input.take().map(|input| Box::new(input) as Input));
@@ -152,10 +175,17 @@ impl Selection {
             }
         }
         let (chosen, read) = (chosen.into(), Mutex::new(read));
-        Ok(Self(What::Things { chosen, rules: Arc::new(rules), counted: Default::default(), read, offered: Mutex::default() }))
+        Ok(Self(What::Things {
+            chosen,
+            rules: Arc::new(rules),
+            counted: Default::default(),
+            read,
+            offered: Mutex::default(),
+        }))
     }
 
-    /// What it is, in a few words for people, such as `report.pdf`, `3 items` or `standard input`. Unprintable characters are escaped.
+    /// What it is, in a few words for people, such as `report.pdf`, `3 items` or `standard input`.
+    /// Unprintable characters are escaped.
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.0 {
@@ -177,47 +207,78 @@ impl Selection {
         }
     }
 
-    /// Begins to count what is in the folders for a peer that is `faithful` or not, on a thread of its own, unless that was begun before.
-    /// It ends with the selection.
+    /// Begins to count what is in the folders for a peer that is `faithful` or not, on a thread of
+    /// its own, unless that was begun before. It ends with the selection.
     pub fn count_in_background(&self, faithful: bool) -> Option<Arc<Counted>> {
         let What::Things { chosen, rules, counted, .. } = &self.0 else { return None };
         let counted = the_count(counted, faithful);
-        counted.begin(chosen.iter().filter(|thing| thing.folder).cloned().collect(), Arc::clone(rules), faithful);
+        counted.begin(
+            chosen.iter().filter(|thing| thing.folder).cloned().collect(),
+            Arc::clone(rules),
+            faithful,
+        );
         Some(counted)
     }
 
-    /// Whether [`Selection::offer`] looks at files, which may take as long as a disk does, or a network.
+    /// Whether [`Selection::offer`] looks at files, which may take as long as a disk does, or a
+    /// network.
     #[must_use]
     pub fn reads(&self) -> bool {
         matches!(&self.0, What::Things { chosen, .. } if chosen.iter().any(|thing| !thing.folder))
     }
 
-    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files are asked again, and how much is in
-    /// folders is not promised, but to be counted again. A file that has to be read for its length is read, and that is what will be
-    /// sent of it; for the first offer that was done before there was a code, and is not done twice: some are empty once they were read.
+    /// The offer as things are now, to a peer that is `faithful` or not (SPEC 3.2): sizes of files
+    /// are asked again, and how much is in folders is not promised, but to be counted again. A file
+    /// that has to be read for its length is read, and that is what will be sent of it; for the
+    /// first offer that was done before there was a code, and is not done twice: some are empty
+    /// once they were read.
     ///
     /// # Errors
     /// Exit 2 if a peer that is not faithful takes less at once.
     pub fn offer(&self, item: ItemId, faithful: bool) -> Result<Offer, Failure> {
         let (chosen, rules, read, offered, counted) = match &self.0 {
             What::Stream { name, .. } => {
-                let stream = Item { name: PeerText::new(name.clone()), kind: ItemKind::Stream, size: None, exact: None };
-                return Ok(Offer { item, items: vec![stream], bytes: 0, entries: 1, counted: false, allocated: None });
+                let stream = Item {
+                    name: PeerText::new(name.clone()),
+                    kind: ItemKind::Stream,
+                    size: None,
+                    exact: None,
+                };
+                return Ok(Offer {
+                    item,
+                    items: vec![stream],
+                    bytes: 0,
+                    entries: 1,
+                    counted: false,
+                    allocated: None,
+                });
             }
-            What::Things { chosen, rules, read, offered, counted } => (chosen, rules, read, offered, counted),
+            What::Things { chosen, rules, read, offered, counted } => {
+                (chosen, rules, read, offered, counted)
+            }
         };
         if !faithful && chosen.len() > limits::PATH_ITEMS {
-            let detail =
-                format!("{} paths were named, and the other side has an older pinhole, which takes {}", chosen.len(), limits::PATH_ITEMS);
-            return Err(usage(Kind::TooManyItems, detail).next("put them into one folder and send that"));
+            let detail = format!(
+                "{} paths were named, and the other side has an older pinhole, which takes {}",
+                chosen.len(),
+                limits::PATH_ITEMS
+            );
+            return Err(
+                usage(Kind::TooManyItems, detail).next("put them into one folder and send that")
+            );
         }
         let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
         let holes = things.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes));
         let mut names = HashMap::new();
         let mut items = Vec::new();
         for (thing, now) in chosen.iter().zip(&things) {
-            let (kind, size) = if thing.folder { (ItemKind::Folder, None) } else { (ItemKind::File, Some(now.size)) };
-            let (name, exact) = if faithful { thing.said() } else { (thing.said_plainly(&mut names)?, None) };
+            let (kind, size) = if thing.folder {
+                (ItemKind::Folder, None)
+            } else {
+                (ItemKind::File, Some(now.size))
+            };
+            let (name, exact) =
+                if faithful { thing.said() } else { (thing.said_plainly(&mut names)?, None) };
             items.push(Item { name: PeerText::new(name), kind, size, exact });
         }
         *held(offered) = things;
@@ -238,7 +299,8 @@ impl Selection {
         };
         let counted = the_count(counted, faithful);
         let things = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
-        let folders = u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
+        let folders =
+            u32::try_from(chosen.iter().filter(|thing| thing.folder).count()).unwrap_or(u32::MAX);
         let bytes = held(offered).iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.size));
         if folders == 0 {
             return Totals { bytes, entries: things, counted: true };
@@ -253,7 +315,8 @@ impl Selection {
         }
     }
 
-    /// The walk has come to its end, and this is all: true if something else was counted, which is then not counted any more.
+    /// The walk has come to its end, and this is all: true if something else was counted, which is
+    /// then not counted any more.
     #[must_use]
     pub fn differs(&self, faithful: bool, entries: u32, bytes: u64) -> bool {
         let What::Things { chosen, counted, .. } = &self.0 else { return false };
@@ -262,30 +325,39 @@ impl Selection {
         differs && chosen.iter().any(|thing| thing.folder)
     }
 
-    /// Begins to send, once the offer is accepted, to a peer that is `faithful` or not. For a stream, `told` hears how far it is read; a
-    /// stream can be opened only once.
+    /// Begins to send, once the offer is accepted, to a peer that is `faithful` or not. For a
+    /// stream, `told` hears how far it is read; a stream can be opened only once.
     ///
     /// # Errors
     /// A stream that was opened before, exit 2; no thread to be had for a stream, exit 1.
-    pub fn open(&self, faithful: bool, told: impl Fn(Available) + Send + 'static) -> Result<Outgoing, Failure> {
+    pub fn open(
+        &self,
+        faithful: bool,
+        told: impl Fn(Available) + Send + 'static,
+    ) -> Result<Outgoing, Failure> {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
                 // What was read is let go as it is sent.
-                let said = |thing: &mut Offered| Offered { read: thing.read.take(), ..thing.clone() };
+                let said =
+                    |thing: &mut Offered| Offered { read: thing.read.take(), ..thing.clone() };
                 let said = held(offered).iter_mut().map(said).collect();
                 Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
             }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
-                    usage(Kind::StreamSpent, format!("{} was read once and cannot be sent again", self.describe()))
-                        .next("run the command again")
+                    usage(
+                        Kind::StreamSpent,
+                        format!("{} was read once and cannot be sent again", self.describe()),
+                    )
+                    .next("run the command again")
                 })?;
                 Stream::start(name, input, told).map(Outgoing::stream)
             }
         }
     }
 
-    /// Whether it can still be opened: always for files, for a stream as long as nothing of it was asked for.
+    /// Whether it can still be opened: always for files, for a stream as long as nothing of it was
+    /// asked for.
     #[must_use]
     pub fn reusable(&self) -> bool {
         match &self.0 {
@@ -318,7 +390,9 @@ impl Chosen {
     /// What it is now, if the fence of `rules` lets it out.
     fn edges(&self, rules: &Rules) -> Option<Edges> {
         let file = readable(&self.path, false).ok()?;
-        let stat = rustix::fs::fstat(&file).ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)?;
+        let stat = rustix::fs::fstat(&file)
+            .ok()
+            .filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)?;
         rules.admit(&file, &self.path).ok()?;
         Edges::of(file, &stat)
     }
@@ -333,14 +407,18 @@ impl Chosen {
 
     /// Its name for a peer that is told no other, and which those of `taken` are not.
     fn said_plainly(&self, taken: &mut HashMap<OsString, u32>) -> Result<String, Failure> {
-        let name = distinct(self.name.to_string_lossy().into_owned().into(), self.folder, taken).to_string_lossy().into_owned();
+        let name = distinct(self.name.to_string_lossy().into_owned().into(), self.folder, taken)
+            .to_string_lossy()
+            .into_owned();
         if name.len() > limits::NAME_BYTES { Err(too_long(&self.name)) } else { Ok(name) }
     }
 
     /// An upper bound of the bytes that it takes in an offer.
     fn offered_bytes(&self) -> usize {
         let (name, exact) = self.said();
-        ITEM_BYTES.saturating_add(name.len()).saturating_add(exact.map_or(0, |exact| exact.raw().len()))
+        ITEM_BYTES
+            .saturating_add(name.len())
+            .saturating_add(exact.map_or(0, |exact| exact.raw().len()))
     }
 }
 
@@ -391,24 +469,34 @@ impl<'a> Looking<'a> {
             FileType::RegularFile => false,
             FileType::Fifo => {
                 // Opening it here would wait for a writer, or take the reader from one.
-                rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|error| refuse(error.into()))?;
-                let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| refuse(error.into()))?;
+                rustix::fs::access(path, rustix::fs::Access::READ_OK)
+                    .map_err(|error| refuse(error.into()))?;
+                let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+                    .map_err(|error| refuse(error.into()))?;
                 self.rules.admit(seen, path).map_err(|barred| barred.failure())?;
-                // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no path to be resolved to.
+                // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no
+                // path to be resolved to.
                 let path = std::path::absolute(path).map_err(refuse)?;
                 return Ok(Look::Stream(
-                    given_name.map_or_else(|| stream::STDIN.into(), |name| name.to_string_lossy().into_owned()),
+                    given_name.map_or_else(
+                        || stream::STDIN.into(),
+                        |name| name.to_string_lossy().into_owned(),
+                    ),
                     Some(Box::new(stream::Pipe::new(path, self.rules.fence.clone()))),
                 ));
             }
             _ => {
-                return Err(usage(Kind::NotSendable, format!("{path:?} is a device or a socket, which cannot be sent"))
-                    .next("send a file or a folder; '-' reads standard input"));
+                return Err(usage(
+                    Kind::NotSendable,
+                    format!("{path:?} is a device or a socket, which cannot be sent"),
+                )
+                .next("send a file or a folder; '-' reads standard input"));
             }
         };
         let resolved = path.canonicalize().map_err(refuse)?;
         let Some(own_name) = resolved.file_name() else {
-            return Err(usage(Kind::NotSendable, "'/' is the whole machine, which cannot be sent").next("name a folder in it"));
+            return Err(usage(Kind::NotSendable, "'/' is the whole machine, which cannot be sent")
+                .next("name a folder in it"));
         };
         let name = given_name.unwrap_or_else(|| own_name.to_os_string());
         let opened = readable(&resolved, folder).map_err(refuse)?;
@@ -431,32 +519,49 @@ impl<'a> Looking<'a> {
         Ok(Look::Thing(Chosen { name, path: resolved, folder, size }, content))
     }
 
-    /// What an offer says of a named file now, of which `before` was read already, if it has to be. What is wrong with it otherwise will
-    /// be said by the walk.
+    /// What an offer says of a named file now, of which `before` was read already, if it has to be.
+    /// What is wrong with it otherwise will be said by the walk.
     fn as_it_is(&mut self, thing: &Chosen, before: Option<Content>) -> Offered {
         let path = &thing.path;
         // Without opening it: that alone may fetch it from another machine.
-        let Ok(stat) = rustix::fs::lstat(path) else { return Offered { size: thing.size, ..Offered::default() } };
+        let Ok(stat) = rustix::fs::lstat(path) else {
+            return Offered { size: thing.size, ..Offered::default() };
+        };
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Offered { size, ..Offered::default() };
         }
         let place = || open_resolved(path, OFlags::PATH | OFlags::CLOEXEC).ok();
-        // Asked anew each time: a log that was empty may be long by now, and one that was long empty.
+        // Asked anew each time: a log that was empty may be long by now, and one that was long
+        // empty.
         if self.systems.lie(&stat, place) {
             // An ordinary file may have been filled meanwhile, or replaced.
-            let before = before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
+            let before =
+                before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
             return match before.map_or_else(|| self.read_again(path), Ok) {
-                Ok(read) => Offered { size: read.bytes.len() as u64, read: Some(read), ..Offered::default() },
-                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => Offered::default(),
+                Ok(read) => Offered {
+                    size: read.bytes.len() as u64,
+                    read: Some(read),
+                    ..Offered::default()
+                },
+                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => {
+                    Offered::default()
+                }
                 Err(unread) => Offered { lost: Some(unread.failure(path)), ..Offered::default() },
             };
         }
-        let looks = self.may_grow > 0 && self.begun.elapsed() < LOOKING && self.systems.are_near(&stat, place);
+        let looks = self.may_grow > 0
+            && self.begun.elapsed() < LOOKING
+            && self.systems.are_near(&stat, place);
         self.may_grow = self.may_grow.saturating_sub(usize::from(looks));
         let edges = if looks { thing.edges(self.rules) } else { None };
         let holes = size.saturating_sub(kept(&stat));
-        Offered { size: edges.map_or(size, |edges| edges.size()), holes, edges, ..Offered::default() }
+        Offered {
+            size: edges.map_or(size, |edges| edges.size()),
+            holes,
+            edges,
+            ..Offered::default()
+        }
     }
 
     fn read_again(&mut self, path: &Path) -> Result<Content, Unread> {
@@ -476,8 +581,11 @@ fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted>
 
 /// What an offer says of each thing, of which `read` was read already.
 fn as_they_are(chosen: &[Chosen], read: Vec<Option<Content>>, rules: &Rules) -> Vec<Offered> {
-    let (mut looking, read) = (Looking::new(rules), read.into_iter().chain(std::iter::repeat_with(|| None)));
-    let said = |(thing, before): (&Chosen, _)| if thing.folder { Offered::default() } else { looking.as_it_is(thing, before) };
+    let (mut looking, read) =
+        (Looking::new(rules), read.into_iter().chain(std::iter::repeat_with(|| None)));
+    let said = |(thing, before): (&Chosen, _)| {
+        if thing.folder { Offered::default() } else { looking.as_it_is(thing, before) }
+    };
     chosen.iter().zip(read).map(said).collect()
 }
 
@@ -487,18 +595,24 @@ fn readable(path: &Path, folder: bool) -> io::Result<OwnedFd> {
     open_resolved(path, READ | kind)
 }
 
-/// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", … With each name that is taken goes the
-/// number that is tried next, so that ten thousand of one name are found apart quickly.
+/// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", …
+/// With each name that is taken goes the number that is tried next, so that ten thousand of one
+/// name are found apart quickly.
 fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) -> OsString {
     let Some(mut number) = taken.get(&name).copied() else {
         taken.insert(name.clone(), 1);
         return name;
     };
     let bytes = name.as_bytes();
-    let dot = if folder { None } else { bytes.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0) };
+    let dot = if folder {
+        None
+    } else {
+        bytes.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0)
+    };
     let (stem, extension) = bytes.split_at(dot.unwrap_or(bytes.len()));
     let free = loop {
-        let free = OsString::from_vec([stem, format!(" ({number})").as_bytes(), extension].concat());
+        let free =
+            OsString::from_vec([stem, format!(" ({number})").as_bytes(), extension].concat());
         number = number.saturating_add(1);
         if !taken.contains_key(&free) {
             break free;
@@ -510,18 +624,32 @@ fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) ->
 }
 
 fn too_long(name: &OsStr) -> Failure {
-    usage(Kind::NameTooLong, format!("the name {name:?} is longer than the {} bytes that a name can have there", limits::NAME_BYTES))
-        .next("rename it")
+    usage(
+        Kind::NameTooLong,
+        format!(
+            "the name {name:?} is longer than the {} bytes that a name can have there",
+            limits::NAME_BYTES
+        ),
+    )
+    .next("rename it")
 }
 
 fn refused(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            let detail = if path.is_symlink() { "is a link to something that is not there" } else { "is not there" };
-            usage(Kind::NoSuchFile, format!("{path:?} {detail}")).next("check the spelling of the path")
+            let detail = if path.is_symlink() {
+                "is a link to something that is not there"
+            } else {
+                "is not there"
+            };
+            usage(Kind::NoSuchFile, format!("{path:?} {detail}"))
+                .next("check the spelling of the path")
         }
-        _ => Failure::new(Kind::SourceUnreadable, format!("{path:?} is there but cannot be read: {error}"))
-            .next("check its permissions, or run as a user who may read it"),
+        _ => Failure::new(
+            Kind::SourceUnreadable,
+            format!("{path:?} is there but cannot be read: {error}"),
+        )
+        .next("check its permissions, or run as a user who may read it"),
     }
 }
 

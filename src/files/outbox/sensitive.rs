@@ -1,13 +1,16 @@
-//! What commonly holds secrets: by where it is, by its name, and by the private key in its first bytes.
+//! What commonly holds secrets: by where it is, by its name, and by the private key in its first
+//! bytes.
 
 use crate::files::acting::{among, names};
 use rustix::io::{Errno, pread};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// Names that hold secrets wherever they are, alone or below others; with a slash in front, from the root on. Each with all that is in it.
+/// Names that hold secrets wherever they are, alone or below others; with a slash in front, from
+/// the root on. Each with all that is in it.
 const PLACES: &[&str] = &[
-    // Keys and passwords: ssh(1), gpg(1), NSS, and the stores of passwords: pass, gopass, Secret Service, KWallet, KeePassXC, Bitwarden, 1Password, LastPass, macOS.
+    // Keys and passwords: ssh(1), gpg(1), NSS, and the stores of passwords: pass, gopass, Secret
+    // Service, KWallet, KeePassXC, Bitwarden, 1Password, LastPass, macOS.
     ".ssh",
     ".gnupg",
     ".pki",
@@ -120,7 +123,8 @@ const PLACES: &[&str] = &[
     ".config/remmina",
     ".local/share/remmina",
     ".xauthority",
-    // Passwords in the text: netrc(5), mail, git-credential-store(1), package registries, databases, Apache.
+    // Passwords in the text: netrc(5), mail, git-credential-store(1), package registries,
+    // databases, Apache.
     ".netrc",
     "_netrc",
     ".authinfo",
@@ -183,7 +187,8 @@ const PLACES: &[&str] = &[
     ".continue",
     ".codeium",
     ".aider.chat.history.md",
-    // Browsers, mail and messengers, also from Flatpak, Snap and on macOS and Windows: cookies are logins.
+    // Browsers, mail and messengers, also from Flatpak, Snap and on macOS and Windows: cookies are
+    // logins.
     ".mozilla",
     ".librewolf",
     ".waterfox",
@@ -218,7 +223,8 @@ const PLACES: &[&str] = &[
     ".weechat",
     "library/application support",
     "appdata",
-    // Histories, in which passwords and tokens were typed; those called `.NAME_history` are known by that.
+    // Histories, in which passwords and tokens were typed; those called `.NAME_history` are known
+    // by that.
     ".history",
     ".histfile",
     ".zhistory",
@@ -235,7 +241,8 @@ const PLACES: &[&str] = &[
     ".local/share/atuin",
     ".local/share/mcfly",
     ".local/share/zoxide",
-    // The system: hashes of passwords, networks, environments and memory of processes, secrets mounted into containers.
+    // The system: hashes of passwords, networks, environments and memory of processes, secrets
+    // mounted into containers.
     "/etc/shadow",
     "/etc/shadow-",
     "/etc/gshadow",
@@ -257,9 +264,11 @@ const PLACES: &[&str] = &[
 ];
 
 /// Keys of ssh-keygen(1) under the names that it gives them.
-const KEYS: [&str; 6] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
+const KEYS: [&str; 6] =
+    ["id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
-/// Ends of the names of keys, and of stores of keys, passwords and states; what else is PEM is known by its content.
+/// Ends of the names of keys, and of stores of keys, passwords and states; what else is PEM is
+/// known by its content.
 const ENDS: [&str; 26] = [
     ".key",
     ".ppk",
@@ -325,12 +334,14 @@ const EXAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".e
 /// Bytes in which a private key is looked for: room for a chain of certificates before it.
 const FIRST: usize = 16 << 10;
 
-/// What at this path commonly holds secrets, as a few words, if its name or that of a folder around it says so.
+/// What at this path commonly holds secrets, as a few words, if its name or that of a folder around
+/// it says so.
 pub(super) fn by_path(path: &Path) -> Option<String> {
     place(path).or_else(|| names(path).into_iter().find(|name| is_telling(name)))
 }
 
-/// The place that holds secrets wherever it is, if this path is in one. A key's or dotenv file's own name is none.
+/// The place that holds secrets wherever it is, if this path is in one. A key's or dotenv file's
+/// own name is none.
 pub(super) fn place(path: &Path) -> Option<String> {
     among(PLACES, path)
 }
@@ -370,18 +381,27 @@ pub(super) fn is_in(content: &[u8]) -> bool {
     holds_key(content.get(..FIRST).unwrap_or(content))
 }
 
-/// Whether there is a private key in these bytes, in a form that says so: PEM with a body (RFC 7468, OpenSSH, OpenPGP; also inside a JSON
-/// string), PuTTY's, age's. Source code that only names the forms has none.
+/// Whether there is a private key in these bytes, in a form that says so: PEM with a body
+/// (RFC 7468, OpenSSH, OpenPGP; also inside a JSON string), PuTTY's, age's. Source code that only
+/// names the forms has none.
 fn holds_key(bytes: &[u8]) -> bool {
     let pem = |rest: &[u8]| {
-        let label = rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ').count();
+        let label = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ')
+            .count();
         let (label, rest) = rest.split_at(label);
         let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
         private && rest.strip_prefix(b"-----").is_some_and(has_body)
     };
     // Bech32 in capitals; 16 letters are more than any text about these keys has there.
-    let age = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count() >= 16;
-    bytes.starts_with(b"PuTTY-User-Key-File-") || after(bytes, b"-----BEGIN ").any(pem) || after(bytes, b"AGE-SECRET-KEY-1").any(age)
+    let age = |rest: &[u8]| {
+        rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count()
+            >= 16
+    };
+    bytes.starts_with(b"PuTTY-User-Key-File-")
+        || after(bytes, b"-----BEGIN ").any(pem)
+        || after(bytes, b"AGE-SECRET-KEY-1").any(age)
 }
 
 /// Whether a line ends here, perhaps as an escape, and the next one begins with a letter or digit.
@@ -427,7 +447,10 @@ mod tests {
             ("/home/mo/.local/share/opencode/auth.json", ".local/share/opencode"),
             ("/home/mo/.claude.json", ".claude.json"),
             ("/home/mo/.config/git/credentials", ".config/git/credentials"),
-            ("/home/mo/.config/BraveSoftware/Brave-Browser/Default/Cookies", ".config/bravesoftware"),
+            (
+                "/home/mo/.config/BraveSoftware/Brave-Browser/Default/Cookies",
+                ".config/bravesoftware",
+            ),
             ("/etc/shadow", "/etc/shadow"),
             ("/proc/1/environ", "/proc"),
             ("/home/mo/.local/state/pinhole/in/API_KEY", ".local/state/pinhole"),
@@ -441,7 +464,10 @@ mod tests {
             ("/home/mo/.bash_history", ".bash_history"),
             ("/home/mo/.cargo/credentials", ".cargo/credentials"),
             ("/home/mo/.config/GitHub-Copilot/apps.json", ".config/github-copilot"),
-            ("/Users/mo/Library/Application Support/Google/Chrome/Default/Cookies", "library/application support"),
+            (
+                "/Users/mo/Library/Application Support/Google/Chrome/Default/Cookies",
+                "library/application support",
+            ),
             ("/project/terraform.tfstate", "terraform.tfstate"),
             ("/project/terraform.tfstate.d/x", "terraform.tfstate.d"),
             ("/project/prod.auto.tfvars", "prod.auto.tfvars"),
@@ -479,21 +505,34 @@ mod tests {
 
     #[test]
     fn a_private_key_is_known_by_its_text() {
-        let labels =
-            ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"];
+        let labels = [
+            "PRIVATE KEY",
+            "RSA PRIVATE KEY",
+            "EC PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+            "OPENSSH PRIVATE KEY",
+            "PGP PRIVATE KEY BLOCK",
+        ];
         for label in labels {
             for end in ["\n", "\r\n", "\\n", "\\\\n", " \n\t  "] {
                 assert!(holds_key(pem(label, end).as_bytes()), "{label} {end:?}");
             }
         }
-        assert!(holds_key(format!("{}{}", "x".repeat(9_000), pem("PRIVATE KEY", "\n")).as_bytes()), "behind certificates");
+        assert!(
+            holds_key(format!("{}{}", "x".repeat(9_000), pem("PRIVATE KEY", "\n")).as_bytes()),
+            "behind certificates"
+        );
         assert!(holds_key(b"PuTTY-User-Key-File-3: ssh-ed25519"));
         assert!(holds_key(format!("# a comment\nAGE-SECRET-KEY-1{}", "Q".repeat(58)).as_bytes()));
         for other in ["PUBLIC KEY", "CERTIFICATE", "PRIVATE KEYS"] {
             assert!(!holds_key(pem(other, "\n").as_bytes()), "{other}");
         }
         // What names a key's form and is none.
-        for text in ["lines of -----BEGIN PRIVATE KEY----- and so on", "\"-----BEGIN PRIVATE KEY-----\\n\" + body", "AGE-SECRET-KEY-1..."] {
+        for text in [
+            "lines of -----BEGIN PRIVATE KEY----- and so on",
+            "\"-----BEGIN PRIVATE KEY-----\\n\" + body",
+            "AGE-SECRET-KEY-1...",
+        ] {
             assert!(!holds_key(text.as_bytes()), "{text}");
         }
         assert!(!holds_key(include_bytes!("sensitive.rs")), "this file would not be sent");
@@ -504,7 +543,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let holds = |before: usize| {
             let path = dir.path().join("file");
-            std::fs::write(&path, format!("{}{}", " ".repeat(before), pem("PRIVATE KEY", "\n"))).unwrap();
+            std::fs::write(&path, format!("{}{}", " ".repeat(before), pem("PRIVATE KEY", "\n")))
+                .unwrap();
             by_content(std::fs::File::open(path).unwrap()).unwrap()
         };
         assert_eq!((holds(0), holds(FIRST - 40), holds(FIRST)), (true, true, false));
@@ -513,7 +553,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_and_any_path_are_looked_at(bytes: Vec<u8>, at in 0..200usize, path: String, end in r"(\\n|\\r|[ \n\r\t])*") {
+        fn any_bytes_and_any_path_are_looked_at(
+            bytes: Vec<u8>,
+            at in 0..200usize,
+            path: String,
+            end in r"(\\n|\\r|[ \n\r\t])*",
+        ) {
             let mut bytes = bytes;
             let _ = holds_key(&bytes);
             let key = format!("-----BEGIN RSA PRIVATE KEY-----{end}\nb");

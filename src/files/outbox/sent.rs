@@ -1,8 +1,10 @@
-//! What was sent of a file, in as little memory as it needs to be known again: whether the same is there later.
+//! What was sent of a file, in as little memory as it needs to be known again: whether the same is
+//! there later.
 
 use twox_hash::XxHash3_128;
 
-/// A file as far as it was read from its start on. It is no protection from anybody: whoever can write the file chooses what is sent.
+/// A file as far as it was read from its start on. It is no protection from anybody: whoever can
+/// write the file chooses what is sent.
 #[derive(Default)]
 pub(super) struct Sent {
     upto: u64,
@@ -12,7 +14,8 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// These bytes were read at `offset` of a file of `size` bytes. What does not follow what was read before is not noted.
+    /// These bytes were read at `offset` of a file of `size` bytes. What does not follow what was
+    /// read before is not noted.
     pub fn bytes(&mut self, offset: u64, bytes: &[u8], size: u64) {
         if offset != self.upto {
             return;

@@ -5,7 +5,8 @@ use pinhole_protocol::wire::{Differences, Fate, Reason};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// How many are named, and the bytes of their paths; the others are only counted, so that a folder of a million links costs no memory.
+/// How many are named, and the bytes of their paths; the others are only counted, so that a folder
+/// of a million links costs no memory.
 pub const NAMED: usize = 1_000;
 /// See [`NAMED`].
 pub const NAMED_BYTES: usize = 8 << 10;
@@ -58,19 +59,29 @@ impl Why {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Link => "a link (--links follow sends what it points to)",
-            Self::Outward => "a link out of the folder (--links follow sends what it points to, --links all the link itself)",
+            Self::Outward => {
+                "a link out of the folder (--links follow sends what it points to, --links all the \
+                link itself)"
+            }
             Self::Loop => "a link back into its own folder",
             Self::Special => "a device, socket or pipe",
             Self::Unreadable => "cannot be read",
-            Self::Endless => "it is made up as it is read, and has no end within 16 MiB and 5 seconds",
+            Self::Endless => {
+                "it is made up as it is read, and has no end within 16 MiB and 5 seconds"
+            }
             Self::Changed => "it changed or was removed before it was sent whole",
             Self::Replaced => "its folder was replaced by another",
             Self::TooLong => "its name or path is too long",
             Self::TooDeep => "it lies too deep",
             Self::TooMany => "there are more than a million entries",
             Self::Outside => "it is outside of what the sending fence lets out (--allow PATH)",
-            Self::Linked => "it has another name (a hard link), perhaps outside of what the sending fence lets out (--allow-sensitive)",
-            Self::Sensitive => "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)",
+            Self::Linked => {
+                "it has another name (a hard link), perhaps outside of what the sending fence lets \
+                out (--allow-sensitive)"
+            }
+            Self::Sensitive => {
+                "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)"
+            }
         }
     }
 }
@@ -86,7 +97,9 @@ impl Why {
         match self {
             Self::Link | Self::Outward | Self::Loop => Some(Fate::LeftOut(Reason::Link)),
             Self::Special => Some(Fate::LeftOut(Reason::Special)),
-            Self::TooLong | Self::TooDeep | Self::TooMany => Some(Fate::LeftOut(Reason::OverLimits)),
+            Self::TooLong | Self::TooDeep | Self::TooMany => {
+                Some(Fate::LeftOut(Reason::OverLimits))
+            }
             Self::Unreadable | Self::Endless => Some(Fate::Missing(Reason::SourceUnreadable)),
             Self::Changed | Self::Replaced => Some(Fate::Missing(Reason::SourceChanged)),
             Self::Outside | Self::Sensitive | Self::Linked => None,
@@ -141,7 +154,8 @@ impl SkipList {
         self.add_to(|noted| &mut noted.differences, path, said, why);
     }
 
-    /// The same of something that the peer knows to be missing by its name alone, as a file that was sent whole.
+    /// The same of something that the peer knows to be missing by its name alone, as a file that
+    /// was sent whole.
     pub fn add_needed(&self, path: &Path, said: &[u8], why: Why) {
         self.add_to(|noted| &mut noted.needed, path, said, why);
     }

@@ -16,8 +16,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Component, Path};
 use std::sync::{Arc, Mutex};
 
-/// How a source is opened: never waiting for a pipe's other end or taking a terminal over, should one have come in the file's place.
-pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// How a source is opened: never waiting for a pipe's other end or taking a terminal over, should
+/// one have come in the file's place.
+pub(super) const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Bytes of a path that can be opened at once, the NUL at its end counted (Linux, `limits.h`).
 pub(super) const PATH_MAX: usize = 4_096;
@@ -31,7 +33,8 @@ pub(super) struct Stamp {
     pub modified: (i64, u32),
     /// Last change of content, name or permissions, likewise. Only the kernel sets it.
     pub changed: (i64, u32),
-    /// Device and inode, which tell a file that has grown from another. Some file systems give one file several in time.
+    /// Device and inode, which tell a file that has grown from another. Some file systems give one
+    /// file several in time.
     pub identity: (u64, u64),
 }
 
@@ -115,16 +118,19 @@ pub(super) enum Piece {
 }
 
 impl Source {
-    /// Opens the file, if the fence of `rules` lets it out. That it is the one of the walk is not yet known: [`Source::seen`] says so
-    /// after a read.
+    /// Opens the file, if the fence of `rules` lets it out. That it is the one of the walk is not
+    /// yet known: [`Source::seen`] says so after a read.
     pub fn open(&self, rules: &Rules) -> Result<File, SourceFailure> {
         let path = self.trail.path();
-        let file = open(&path, READ, self.links).map(File::from).map_err(|error| SourceFailure::of(&path, &error))?;
+        let file = open(&path, READ, self.links)
+            .map(File::from)
+            .map_err(|error| SourceFailure::of(&path, &error))?;
         rules.admit(&file, &path).map_err(SourceFailure::Fenced)?;
         Ok(file)
     }
 
-    /// Reads once at `offset`, of which so many bytes are left to the entry's end, or finds a hole there.
+    /// Reads once at `offset`, of which so many bytes are left to the entry's end, or finds a hole
+    /// there.
     pub fn piece(&self, file: &File, offset: u64, left: u64, buf: &mut [u8]) -> io::Result<Piece> {
         let end = offset.saturating_add(left);
         let mut most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
@@ -134,7 +140,8 @@ impl Source {
                 // There is no more data.
                 Err(Errno::NXIO) => return Ok(Piece::Hole(end)),
                 Ok(_) => {
-                    let data = rustix::fs::seek(file, SeekFrom::Hole(offset)).map_or(left, |hole| hole.saturating_sub(offset));
+                    let data = rustix::fs::seek(file, SeekFrom::Hole(offset))
+                        .map_or(left, |hole| hole.saturating_sub(offset));
                     most = most.min(usize::try_from(data).unwrap_or(usize::MAX).max(1));
                 }
                 // A file system that knows no holes.
@@ -183,8 +190,8 @@ impl Source {
 /// A handle for looking up only: a folder may be closed to reading.
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Opens an absolute path of any length. Unless links are followed there may be none in it, so that what was checked at that path is
-/// what is opened.
+/// Opens an absolute path of any length. Unless links are followed there may be none in it, so that
+/// what was checked at that path is what is opened.
 ///
 /// # Errors
 /// Those of the operating system; `ELOOP` or `ENOTDIR` where a link has come in the way.
@@ -205,21 +212,36 @@ fn stat(path: &Path, links: Links) -> io::Result<Stat> {
     Ok(rustix::fs::statat(above.as_ref().map_or(CWD, AsFd::as_fd), last, flags)?)
 }
 
-/// Goes down an absolute path until the system takes the rest of it: the folder there, if it is not the first, and that rest.
+/// Goes down an absolute path until the system takes the rest of it: the folder there, if it is not
+/// the first, and that rest.
 fn in_reach(path: &Path, links: Links) -> io::Result<(Option<OwnedFd>, &Path)> {
     let (mut above, mut rest) = (None::<OwnedFd>, path.as_os_str().as_bytes());
     while rest.len() >= PATH_MAX {
         let too_long = || io::Error::from(io::ErrorKind::InvalidFilename);
-        let cut = rest.get(..PATH_MAX).and_then(|piece| piece.iter().rposition(|byte| *byte == b'/')).filter(|cut| *cut > 0);
-        let (piece, after) = rest.split_at_checked(cut.ok_or_else(too_long)?).ok_or_else(too_long)?;
-        above = Some(open_piece(above.as_ref().map_or(CWD, AsFd::as_fd), Path::new(OsStr::from_bytes(piece)), STEP, links)?);
+        let cut = rest
+            .get(..PATH_MAX)
+            .and_then(|piece| piece.iter().rposition(|byte| *byte == b'/'))
+            .filter(|cut| *cut > 0);
+        let (piece, after) =
+            rest.split_at_checked(cut.ok_or_else(too_long)?).ok_or_else(too_long)?;
+        above = Some(open_piece(
+            above.as_ref().map_or(CWD, AsFd::as_fd),
+            Path::new(OsStr::from_bytes(piece)),
+            STEP,
+            links,
+        )?);
         rest = after.strip_prefix(b"/").unwrap_or(after);
     }
     Ok((above, Path::new(OsStr::from_bytes(rest))))
 }
 
 /// Opens a path that the system takes as a whole, from `above` on.
-fn open_piece(above: BorrowedFd<'_>, path: &Path, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
+fn open_piece(
+    above: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlags,
+    links: Links,
+) -> io::Result<OwnedFd> {
     if links == Links::Follow {
         return Ok(rustix::fs::openat(above, path, flags, Mode::empty())?);
     }
@@ -258,16 +280,24 @@ mod tests {
         std::fs::write(root.join("d/file"), "x").unwrap();
         std::os::unix::fs::symlink("d", root.join("link")).unwrap();
         std::os::unix::fs::symlink("file", root.join("d/link")).unwrap();
-        let stepwise: fn(&Path, OFlags) -> io::Result<OwnedFd> = |path, flags| open_stepwise(CWD, path, flags);
+        let stepwise: fn(&Path, OFlags) -> io::Result<OwnedFd> =
+            |path, flags| open_stepwise(CWD, path, flags);
         for open in [open_resolved, stepwise] {
             assert!(open(&root.join("d/file"), READ).is_ok());
             assert!(open(&root.join("d"), READ | OFlags::DIRECTORY).is_ok());
             for link in ["link/file", "d/link"] {
                 let error = open(&root.join(link), READ).unwrap_err();
                 let failure = SourceFailure::of(&root, &error);
-                assert_eq!(failure, SourceFailure::Changed { path: root.clone() }, "{link}: {error}");
+                assert_eq!(
+                    failure,
+                    SourceFailure::Changed { path: root.clone() },
+                    "{link}: {error}"
+                );
             }
-            assert_eq!(open(&root.join("d/none"), READ).unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert_eq!(
+                open(&root.join("d/none"), READ).unwrap_err().kind(),
+                io::ErrorKind::NotFound
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Bytes of unknown number: standard input or a named pipe, read ahead by a thread of its own as far as a transfer's credit reaches.
+//! Bytes of unknown number: standard input or a named pipe, read ahead by a thread of its own as
+//! far as a transfer's credit reaches.
 
 use super::failure::SourceFailure;
 use super::fence::Fence;
@@ -17,7 +18,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What standard input is called.
 pub(super) const STDIN: &str = "stdin";
-/// Bytes that may wait to be written at the receiver. More could not be under way, and they all stay for a link that is lost.
+/// Bytes that may wait to be written at the receiver. More could not be under way, and they all
+/// stay for a link that is lost.
 const AHEAD: usize = limits::CREDIT as usize;
 
 /// How far a stream is read. The latest counts, so a channel that keeps only one is enough.
@@ -52,18 +54,28 @@ struct State {
 }
 
 impl Stream {
-    /// Begins to read `input`, and calls `told` after each read and at the end; not after a failure, which [`Stream::next_part`] says.
+    /// Begins to read `input`, and calls `told` after each read and at the end; not after a
+    /// failure, which [`Stream::next_part`] says.
     ///
     /// # Errors
     /// No thread is to be had: exit 1.
-    pub fn start(name: &str, input: impl io::Read + Send + 'static, told: impl Fn(Available) + Send + 'static) -> Result<Self, Failure> {
+    pub fn start(
+        name: &str,
+        input: impl io::Read + Send + 'static,
+        told: impl Fn(Available) + Send + 'static,
+    ) -> Result<Self, Failure> {
         let shared = Arc::new(Shared::default());
         let reading = Arc::clone(&shared);
         let path = PathBuf::from(name);
         std::thread::Builder::new()
             .name("stream".into())
             .spawn(move || reading.read_all(input, &path, told))
-            .map_err(|error| Failure::new(Kind::Failed, format!("this machine gives no thread to read {name:?}: {error}")))?;
+            .map_err(|error| {
+                Failure::new(
+                    Kind::Failed,
+                    format!("this machine gives no thread to read {name:?}: {error}"),
+                )
+            })?;
         Ok(Self { shared })
     }
 
@@ -140,7 +152,12 @@ impl Shared {
                 Ok(0) => state.ended = Some(Ok(())),
                 Ok(len) => state.buffer.extend(piece.get(..len).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => state.ended = Some(Err(SourceFailure::Unreadable { path: path.to_owned(), error: error.to_string() })),
+                Err(error) => {
+                    state.ended = Some(Err(SourceFailure::Unreadable {
+                        path: path.to_owned(),
+                        error: error.to_string(),
+                    }))
+                }
             }
             let available = Available { bytes: state.end(), ended: state.ended.is_some() };
             let failed = matches!(state.ended, Some(Err(_)));
@@ -154,7 +171,8 @@ impl Shared {
         }
     }
 
-    /// Waits until something is released or there is room anyway. Nothing once the stream has ended or is to stop.
+    /// Waits until something is released or there is room anyway. Nothing once the stream has ended
+    /// or is to stop.
     fn room(&self) -> Option<usize> {
         let mut state = held(&self.state);
         loop {
@@ -182,7 +200,11 @@ impl Pipe {
     }
 
     fn open(&self) -> io::Result<File> {
-        let file = File::from(rustix::fs::open(&self.path, READ.difference(OFlags::NONBLOCK), Mode::empty())?);
+        let file = File::from(rustix::fs::open(
+            &self.path,
+            READ.difference(OFlags::NONBLOCK),
+            Mode::empty(),
+        )?);
         if let Some(fence) = &self.fence {
             // Something else may have come in the pipe's place.
             fence.admit(&file, &self.path).map_err(|barred| io::Error::other(barred.failure()))?;

@@ -1,4 +1,5 @@
-//! Which file every position of a transfer lies in, for the parts that are not yet written at the receiver.
+//! Which file every position of a transfer lies in, for the parts that are not yet written at the
+//! receiver.
 
 use super::failure::SourceFailure;
 use super::source::Source;
@@ -34,7 +35,11 @@ impl Table {
         let (first, mut start) = (self.layout.entries(), self.layout.end());
         let sizes = sources.iter().map(|source| source.as_ref().map_or(0, |source| source.size));
         self.layout.push(sizes).map_err(|TooLarge| SourceFailure::Unreadable {
-            path: sources.iter().flatten().next_back().map_or_else(PathBuf::new, |source| source.trail.path()),
+            path: sources
+                .iter()
+                .flatten()
+                .next_back()
+                .map_or_else(PathBuf::new, |source| source.trail.path()),
             error: "with it the files are larger together than a transfer can be".into(),
         })?;
         let mut placed = |mut source: Source| {
@@ -50,7 +55,9 @@ impl Table {
             }
         }
         let oldest = self.layout.entries().saturating_sub(RECENT_ENTRIES);
-        while self.recent.len() > RECENT_FILES || self.recent.front().is_some_and(|(entry, _)| *entry < oldest) {
+        while self.recent.len() > RECENT_FILES
+            || self.recent.front().is_some_and(|(entry, _)| *entry < oldest)
+        {
             self.recent.pop_front();
         }
         self.parts.push_back((first, sources));
@@ -110,7 +117,17 @@ mod tests {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let trail = Trail::named(path.as_ref(), path.as_ref());
         let (links, state) = (Links::Skip, Mutex::default());
-        Some(Source { trail, stamp, size, content: None, links, sparse: false, named: false, start: 0, state })
+        Some(Source {
+            trail,
+            stamp,
+            size,
+            content: None,
+            links,
+            sparse: false,
+            named: false,
+            start: 0,
+            state,
+        })
     }
 
     #[test]
@@ -118,7 +135,13 @@ mod tests {
         let mut table = Table::default();
         table.push(vec![source("a", 1 << 63)]).unwrap();
         let failure = table.push(vec![None, source("b", 1 << 63), None]).unwrap_err();
-        assert!(failure.failure().detail.starts_with("\"b\" cannot be read: with it the files are larger"), "{failure:?}");
+        assert!(
+            failure
+                .failure()
+                .detail
+                .starts_with("\"b\" cannot be read: with it the files are larger"),
+            "{failure:?}"
+        );
         assert_eq!((table.entries(), table.end(), table.parts.len()), (1, 1 << 63, 1));
     }
 
@@ -132,9 +155,14 @@ mod tests {
             assert!(table.parts.is_empty(), "a part without bytes is done with at once");
             assert!(table.recent.len() <= RECENT_FILES);
         }
-        let names = |table: &Table| table.recent().iter().map(|source| source.trail.path()).collect::<Vec<_>>();
+        let names = |table: &Table| {
+            table.recent().iter().map(|source| source.trail.path()).collect::<Vec<_>>()
+        };
         let recent = names(&table);
-        assert_eq!((recent.len(), recent[0].to_str(), recent[9_999].to_str()), (RECENT_FILES, Some("30000"), Some("39999")));
+        assert_eq!(
+            (recent.len(), recent[0].to_str(), recent[9_999].to_str()),
+            (RECENT_FILES, Some("30000"), Some("39999"))
+        );
         // What keeps as many folders as there are entries between.
         table.push(folders(39_000).collect()).unwrap();
         assert_eq!(names(&table)[0].to_str(), Some("39000"));
@@ -148,7 +176,9 @@ mod tests {
         table.push(vec![None, source("a", 3)]).unwrap();
         table.push(vec![source("b", 0), source("c", 2), None]).unwrap();
         let found = |table: &Table, position| {
-            table.locate(position).map(|(place, source)| (source.trail.path(), place.entry, place.offset, place.left))
+            table
+                .locate(position)
+                .map(|(place, source)| (source.trail.path(), place.entry, place.offset, place.left))
         };
         assert_eq!(found(&table, 1), Some(("a".into(), 1, 1, 2)));
         assert_eq!(found(&table, 3), Some(("c".into(), 3, 0, 2)));

@@ -1,4 +1,5 @@
-//! The way to something that is sent, however deep it lies: each folder on it is kept once, for everything in it.
+//! The way to something that is sent, however deep it lies: each folder on it is kept once, for
+//! everything in it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -36,7 +37,9 @@ impl Trail {
     pub fn said(&self) -> Vec<u8> {
         let mut names = self.names();
         names.pop();
-        let top = std::iter::successors(Some(self), |trail| trail.above.as_deref()).last().unwrap_or(self);
+        let top = std::iter::successors(Some(self), |trail| trail.above.as_deref())
+            .last()
+            .unwrap_or(self);
         let mut said = top.said.as_bytes().to_vec();
         for name in names.iter().rev() {
             said.push(b'/');
@@ -47,7 +50,9 @@ impl Trail {
 
     /// Its name, those of the folders above it, and the path of the one that was named.
     fn names(&self) -> Vec<&OsStr> {
-        std::iter::successors(Some(self), |trail| trail.above.as_deref()).map(|trail| &*trail.name).collect()
+        std::iter::successors(Some(self), |trail| trail.above.as_deref())
+            .map(|trail| &*trail.name)
+            .collect()
     }
 }
 
@@ -69,8 +74,14 @@ mod tests {
     fn a_trail_has_a_path_and_names_and_is_dropped_at_any_depth() {
         let named = Trail::named(Path::new("/home/user/top"), OsStr::new("said"));
         assert_eq!((named.path(), named.said()), ("/home/user/top".into(), b"said".to_vec()));
-        let file = Trail::inside(Arc::new(Trail::inside(Arc::new(named), OsStr::new("d"))), OsStr::new("file"));
-        assert_eq!((file.path(), file.said()), ("/home/user/top/d/file".into(), b"said/d/file".to_vec()));
+        let file = Trail::inside(
+            Arc::new(Trail::inside(Arc::new(named), OsStr::new("d"))),
+            OsStr::new("file"),
+        );
+        assert_eq!(
+            (file.path(), file.said()),
+            ("/home/user/top/d/file".into(), b"said/d/file".to_vec())
+        );
         let mut deep = Arc::new(file);
         for _ in 0..1_000_000 {
             deep = Arc::new(Trail::inside(deep, OsStr::new("d")));

@@ -21,15 +21,17 @@ use std::sync::{Arc, Mutex};
 
 /// Entries of the first part: found within about a millisecond, so that bytes follow at once.
 const FIRST_PART: usize = 64;
-/// Encoded bytes of an entry beside its name and target: nine keys, two headers, a size, a time and its nanoseconds, at their longest.
+/// Encoded bytes of an entry beside its name and target: nine keys, two headers, a size, a time and
+/// its nanoseconds, at their longest.
 const ENTRY_BYTES: usize = 64;
-/// Encoded bytes of a path for a peer that is not faithful, and of its entry, beside the names: six keys, an array, a size, a time and its
-/// nanoseconds.
+/// Encoded bytes of a path for a peer that is not faithful, and of its entry, beside the names: six
+/// keys, an array, a size, a time and its nanoseconds.
 pub(super) const PATH_ENTRY_BYTES: usize = 48;
 /// Those before each name: that of a text of less than 64 KiB.
 pub(super) const TEXT_HEADER: usize = 3;
 /// The largest entry that the limits allow in that form.
-const LARGEST_PATH_ENTRY: usize = PATH_ENTRY_BYTES + limits::PATH_BYTES + limits::PATH_LEVELS * TEXT_HEADER;
+const LARGEST_PATH_ENTRY: usize =
+    PATH_ENTRY_BYTES + limits::PATH_BYTES + limits::PATH_LEVELS * TEXT_HEADER;
 /// The largest entry that the limits allow.
 const LARGEST_ENTRY: usize = ENTRY_BYTES + limits::NAME_BYTES + limits::TARGET_BYTES;
 /// Encoded bytes of a part and its message beside the entries.
@@ -37,7 +39,8 @@ const PART_HEADER: usize = 32;
 /// Files kept open for reading: one for each link that can be sending.
 const OPEN_FILES: usize = limits::LINKS;
 
-/// Bytes of files in memory of one part, so that eight of them hold little; a larger one is the last of its part.
+/// Bytes of files in memory of one part, so that eight of them hold little; a larger one is the
+/// last of its part.
 const IN_MEMORY: usize = 4 << 20;
 
 /// Files that have grown while they were sent and are read again at the end.
@@ -79,11 +82,19 @@ struct Ready {
 
 impl Tree {
     /// `offered` is what the offer said of each, if one was made.
-    pub fn new(chosen: Arc<[Chosen]>, offered: Vec<Offered>, rules: Arc<Rules>, faithful: bool) -> Self {
+    pub fn new(
+        chosen: Arc<[Chosen]>,
+        offered: Vec<Offered>,
+        rules: Arc<Rules>,
+        faithful: bool,
+    ) -> Self {
         Self {
             items: chosen.len(),
             lost: AtomicUsize::new(0),
-            ahead: Mutex::new(Ahead { walk: Walk::new(chosen, offered, Arc::clone(&rules), faithful), ready: None }),
+            ahead: Mutex::new(Ahead {
+                walk: Walk::new(chosen, offered, Arc::clone(&rules), faithful),
+                ready: None,
+            }),
             faithful,
             table: Mutex::default(),
             open: Mutex::default(),
@@ -102,7 +113,10 @@ impl Tree {
         let (mut bytes, mut in_memory) = (PART_HEADER, 0_usize);
         let largest = if self.faithful { LARGEST_ENTRY } else { LARGEST_PATH_ENTRY };
         while entries.len() < most && bytes.saturating_add(largest) <= limits::PART_BYTES {
-            let Some(next) = ready.take().map_or_else(|| self.find(walk), |next| Ok(Some(next)))? else { break };
+            let Some(next) = ready.take().map_or_else(|| self.find(walk), |next| Ok(Some(next)))?
+            else {
+                break;
+            };
             let with_it = in_memory.saturating_add(next.in_memory);
             if in_memory > 0 && with_it > IN_MEMORY {
                 *ready = Some(next);
@@ -124,8 +138,8 @@ impl Tree {
         Ok(Next::Part(entries))
     }
 
-    /// Goes on to the next entry, and gives up one that is not to be had. Nothing at the end, or once all is to stop: what is not read
-    /// then is nobody's trouble.
+    /// Goes on to the next entry, and gives up one that is not to be had. Nothing at the end, or
+    /// once all is to stop: what is not read then is nobody's trouble.
     fn find(&self, walk: &mut Walk) -> Result<Option<Ready>, SourceFailure> {
         let found = walk.next(&self.skips, &self.stop);
         if self.stop.load(Ordering::Relaxed) {
@@ -140,7 +154,12 @@ impl Tree {
             };
         }
         let encoded = if self.faithful { encoded_bytes(&entry) } else { walk.encoded_path() };
-        Ok(Some(Ready { entry, source, encoded, in_memory: found.content.map_or(0, |content| content.len()) }))
+        Ok(Some(Ready {
+            entry,
+            source,
+            encoded,
+            in_memory: found.content.map_or(0, |content| content.len()),
+        }))
     }
 
     pub fn read(&self, position: u64, buf: &mut [u8]) -> Result<Option<Read>, SourceFailure> {
@@ -158,11 +177,20 @@ impl Tree {
         Ok(Some(Read::Gap { end: position.saturating_add(place.left), why: Some(gone?) }))
     }
 
-    fn read_source(&self, source: &Arc<Source>, place: Place, buf: &mut [u8]) -> Result<Read, SourceFailure> {
+    fn read_source(
+        &self,
+        source: &Arc<Source>,
+        place: Place,
+        buf: &mut [u8],
+    ) -> Result<Read, SourceFailure> {
         if let Some(content) = &source.content {
-            let rest = usize::try_from(place.offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
+            let rest = usize::try_from(place.offset)
+                .ok()
+                .and_then(|offset| content.get(offset..))
+                .unwrap_or_default();
             let len = rest.len().min(buf.len());
-            let (to, from) = (buf.get_mut(..len).unwrap_or_default(), rest.get(..len).unwrap_or_default());
+            let (to, from) =
+                (buf.get_mut(..len).unwrap_or_default(), rest.get(..len).unwrap_or_default());
             to.copy_from_slice(from);
             return Ok(Read::Bytes { entry: place.entry, offset: place.offset, len });
         }
@@ -173,7 +201,8 @@ impl Tree {
         };
         let failed = |error| source.failed(&error);
         let piece = source.piece(&file, place.offset, place.left, buf).map_err(failed)?;
-        // Asked after the read: bytes of a file that is the same now were the same when they were read.
+        // Asked after the read: bytes of a file that is the same now were the same when they were
+        // read.
         match source.seen(&file).map_err(failed)? {
             Seen::Same => {}
             Seen::Grown if self.may_grow(source) => {}
@@ -199,8 +228,8 @@ impl Tree {
         })
     }
 
-    /// Whether a file that has grown is sent on, to be read a second time at the end. Behind a fence it is not: that has judged what was
-    /// there before.
+    /// Whether a file that has grown is sent on, to be read a second time at the end. Behind a
+    /// fence it is not: that has judged what was there before.
     fn may_grow(&self, source: &Arc<Source>) -> bool {
         if !self.faithful || self.rules.fence.is_some() {
             return false;
@@ -214,11 +243,17 @@ impl Tree {
         state.grown
     }
 
-    /// Notes that a file is not to be had, of which all was `sent` or not, and says why the peer does not get it.
+    /// Notes that a file is not to be had, of which all was `sent` or not, and says why the peer
+    /// does not get it.
     ///
     /// # Errors
     /// With it nothing of what was offered is left.
-    fn give_up(&self, source: &Source, failure: SourceFailure, sent: bool) -> Result<Reason, SourceFailure> {
+    fn give_up(
+        &self,
+        source: &Source,
+        failure: SourceFailure,
+        sent: bool,
+    ) -> Result<Reason, SourceFailure> {
         if held(&source.state).lost.replace(failure.reason()).is_some() {
             return Ok(failure.reason());
         }
@@ -227,8 +262,15 @@ impl Tree {
         self.lose(&source.trail.path(), &source.trail.said(), (source.named, needed), failure)
     }
 
-    /// The same, of what is at `path` and has the names `said` for the peer, which may have been named here, and may be needed there.
-    fn lose(&self, path: &Path, said: &[u8], (named, needed): (bool, bool), failure: SourceFailure) -> Result<Reason, SourceFailure> {
+    /// The same, of what is at `path` and has the names `said` for the peer, which may have been
+    /// named here, and may be needed there.
+    fn lose(
+        &self,
+        path: &Path,
+        said: &[u8],
+        (named, needed): (bool, bool),
+        failure: SourceFailure,
+    ) -> Result<Reason, SourceFailure> {
         let reason = failure.reason();
         let why = if reason == Reason::SourceChanged { Why::Changed } else { Why::Unreadable };
         if needed {
@@ -236,7 +278,11 @@ impl Tree {
         } else {
             self.skips.add(path, said, why);
         }
-        if named && self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= self.items { Err(failure) } else { Ok(reason) }
+        if named && self.lost.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= self.items {
+            Err(failure)
+        } else {
+            Ok(reason)
+        }
     }
 
     pub fn release(&self, below: u64) {
@@ -284,7 +330,9 @@ impl Tree {
         let file = source.open(&self.rules)?;
         let (mut again, mut offset, mut buf) = (Sent::default(), 0, vec![0; AGAIN]);
         while offset < size && !self.stop.load(Ordering::Relaxed) {
-            let piece = source.piece(&file, offset, size.saturating_sub(offset), &mut buf).map_err(failed)?;
+            let piece = source
+                .piece(&file, offset, size.saturating_sub(offset), &mut buf)
+                .map_err(failed)?;
             note(&mut again, &piece, offset, &buf, size);
             offset = match piece {
                 Piece::Bytes(0) => return Err(source.changed()),
@@ -315,7 +363,10 @@ fn note(sent: &mut Sent, piece: &Piece, offset: u64, buf: &[u8], size: u64) {
 
 /// An upper bound of an entry's encoded length.
 fn encoded_bytes(entry: &Entry) -> usize {
-    [&entry.name, &entry.target].into_iter().flatten().fold(ENTRY_BYTES, |sum, name| sum.saturating_add(name.raw().len()))
+    [&entry.name, &entry.target]
+        .into_iter()
+        .flatten()
+        .fold(ENTRY_BYTES, |sum, name| sum.saturating_add(name.raw().len()))
 }
 
 /// The files read from last, by entry, the latest at the end.
@@ -350,7 +401,8 @@ mod tests {
         for n in 10..30 {
             std::fs::write(dir.path().join(n.to_string()), "0123").unwrap();
         }
-        let selection = Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
+        let selection =
+            Selection::check(&[dir.path().into()], &Options::default(), std::io::empty()).unwrap();
         let (chosen, rules) = selection.things().unwrap();
         let tree = Tree::new(chosen, Vec::new(), rules, true);
         tree.next_part().unwrap();

@@ -1,8 +1,10 @@
-//! The lazy walk through what was chosen: each folder before what is in it, the names of a directory in the order of their bytes.
+//! The lazy walk through what was chosen: each folder before what is in it, the names of a
+//! directory in the order of their bytes.
 //!
-//! Of the directories from a named folder down to the current one those names are kept that are still to be visited, and the first and
-//! the last of them are held open. Each is opened by its name in the one above, so nothing leads the walk out of the folder; one that was
-//! let go is opened by its path when the walk comes back to it, and believed if it is still the same.
+//! Of the directories from a named folder down to the current one those names are kept that are
+//! still to be visited, and the first and the last of them are held open. Each is opened by its
+//! name in the one above, so nothing leads the walk out of the folder; one that was let go is
+//! opened by its path when the walk comes back to it, and believed if it is still the same.
 
 use super::Links;
 use super::failure::SourceFailure;
@@ -28,7 +30,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Directories held open beside the named one: a process has a thousand handles, and a folder may be four thousand deep.
+/// Directories held open beside the named one: a process has a thousand handles, and a folder may
+/// be four thousand deep.
 const HELD: usize = 64;
 
 /// A walk on its way.
@@ -74,7 +77,8 @@ struct Level {
     ignores_before: usize,
 }
 
-/// What the walk has come to; [`Walk::entry`] and [`Walk::source`] say the rest until the next step.
+/// What the walk has come to; [`Walk::entry`] and [`Walk::source`] say the rest until the next
+/// step.
 pub(super) struct Found {
     pub kind: EntryKind,
     pub stamp: Stamp,
@@ -95,7 +99,12 @@ pub(super) struct Found {
 }
 
 impl Walk {
-    pub fn new(chosen: Arc<[Chosen]>, offered: Vec<Offered>, rules: Arc<Rules>, faithful: bool) -> Self {
+    pub fn new(
+        chosen: Arc<[Chosen]>,
+        offered: Vec<Offered>,
+        rules: Arc<Rules>,
+        faithful: bool,
+    ) -> Self {
         Self {
             chosen,
             offered,
@@ -121,9 +130,13 @@ impl Walk {
     /// Goes on to the next entry; nothing at the end, or once `stop` is set.
     ///
     /// # Errors
-    /// A named file or folder that is gone or cannot be opened, for a peer that is not faithful. What lies inside a folder is left out
-    /// instead, and listed in `skips`.
-    pub fn next(&mut self, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, SourceFailure> {
+    /// A named file or folder that is gone or cannot be opened, for a peer that is not faithful.
+    /// What lies inside a folder is left out instead, and listed in `skips`.
+    pub fn next(
+        &mut self,
+        skips: &SkipList,
+        stop: &AtomicBool,
+    ) -> Result<Option<Found>, SourceFailure> {
         while !stop.load(Ordering::Relaxed) {
             if std::mem::take(&mut self.visiting) {
                 self.path.pop();
@@ -133,8 +146,10 @@ impl Walk {
             } else if let Some(thing) = self.chosen.get(self.begun) {
                 self.begun = self.begun.saturating_add(1);
                 self.path.clone_from(&thing.path);
-                let offered = self.offered.get_mut(self.begun.saturating_sub(1)).map(std::mem::take);
-                let (thing, size) = (thing.clone(), offered.as_ref().map_or(thing.size, |offered| offered.size));
+                let offered =
+                    self.offered.get_mut(self.begun.saturating_sub(1)).map(std::mem::take);
+                let (thing, size) =
+                    (thing.clone(), offered.as_ref().map_or(thing.size, |offered| offered.size));
                 match self.begin(&thing, offered, stop) {
                     // Each thing that was offered has an entry.
                     Err(failure) if self.faithful => Some(Found::lost(thing.folder, size, failure)),
@@ -152,7 +167,12 @@ impl Walk {
     }
 
     /// Comes to the next named file or folder, at `path`.
-    fn begin(&mut self, thing: &Chosen, offered: Option<Offered>, stop: &AtomicBool) -> Result<Found, SourceFailure> {
+    fn begin(
+        &mut self,
+        thing: &Chosen,
+        offered: Option<Offered>,
+        stop: &AtomicBool,
+    ) -> Result<Found, SourceFailure> {
         let promised = offered.is_some();
         let Offered { size, read, edges, lost, .. } = offered.unwrap_or_default();
         let offered = promised.then_some(size);
@@ -169,9 +189,12 @@ impl Walk {
         let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if !thing.folder && regular && self.systems.lie(&stat, || Some(&opened)) {
-            let found = self.read(opened, None, stop).map_err(|unread| unread.failure(&self.path))?;
+            let found =
+                self.read(opened, None, stop).map_err(|unread| unread.failure(&self.path))?;
             return match offered {
-                Some(offered) if self.faithful && offered != found.size => Err(SourceFailure::Changed { path: self.path.clone() }),
+                Some(offered) if self.faithful && offered != found.size => {
+                    Err(SourceFailure::Changed { path: self.path.clone() })
+                }
                 _ => Ok(found),
             };
         }
@@ -202,7 +225,8 @@ impl Walk {
         {
             skips.add(&self.path, &level.trail.said(), Why::Unreadable);
         }
-        // The directory is left, or what is in it is visited: either way the last name of `path` is then done with.
+        // The directory is left, or what is in it is visited: either way the last name of `path` is
+        // then done with.
         self.visiting = true;
         let Some(name) = level.names.next() else {
             self.ignores.truncate(level.ignores_before);
@@ -212,20 +236,27 @@ impl Walk {
         self.path.push(name);
         self.visit(skips, stop).unwrap_or_else(|why| {
             // What the fence would not let out anyway has no name for the peer.
-            let why = if why.is_told() && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
+            let why =
+                if why.is_told() && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
             skips.add(&self.path, &self.said(), why);
             None
         })
     }
 
-    /// Opens the current directory, at `path`, again if it was let go. If another has come there, what is left in it is not to be had.
+    /// Opens the current directory, at `path`, again if it was let go. If another has come there,
+    /// what is left in it is not to be had.
     fn take_up(&mut self, skips: &SkipList) {
         let named = self.named_bytes();
-        let Some(level) = self.levels.last_mut().filter(|level| level.dir.is_none() && !level.names.is_empty()) else { return };
+        let Some(level) =
+            self.levels.last_mut().filter(|level| level.dir.is_none() && !level.names.is_empty())
+        else {
+            return;
+        };
         let opened = open(&self.path, READ | OFlags::DIRECTORY, self.rules.links);
         let same = opened.ok().filter(|dir| {
             let stat = rustix::fs::fstat(dir);
-            stat.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == level.identity) && self.rules.admit(dir, &self.path).is_ok()
+            stat.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == level.identity)
+                && self.rules.admit(dir, &self.path).is_ok()
         });
         level.dir = same;
         if level.dir.is_none() {
@@ -242,15 +273,22 @@ impl Walk {
                 } else if self.rules.fence.is_some() {
                     skips.add_unnamed(&path, Why::Replaced);
                 } else {
-                    skips.add(&path, &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(), Why::Replaced);
+                    skips.add(
+                        &path,
+                        &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(),
+                        Why::Replaced,
+                    );
                 }
             }
         }
     }
 
-    /// Looks at the name in the current directory that `path` ends with. Nothing if it is to be left out.
+    /// Looks at the name in the current directory that `path` ends with. Nothing if it is to be
+    /// left out.
     fn visit(&mut self, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
-        let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else { return Ok(None) };
+        let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else {
+            return Ok(None);
+        };
         let Some(dir) = &level.dir else { return Ok(None) };
         let within = Some(level.entry);
         let follow = self.rules.links == Links::Follow;
@@ -261,9 +299,15 @@ impl Walk {
             }
             own => own,
         };
-        let kind = stat.as_ref().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
+        let kind =
+            stat.as_ref().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
         let folder = kind == FileType::Directory;
-        if self.rules.leave_out(&self.ignores, &self.path, self.below(), stat.is_ok().then_some(folder)) {
+        if self.rules.leave_out(
+            &self.ignores,
+            &self.path,
+            self.below(),
+            stat.is_ok().then_some(folder),
+        ) {
             skips.keep_back();
             return Ok(None);
         }
@@ -273,11 +317,16 @@ impl Walk {
         let bytes = level.bytes.saturating_add(1).saturating_add(told);
         match kind {
             FileType::Directory | FileType::RegularFile => {}
-            FileType::Symlink if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {}
+            FileType::Symlink
+                if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {}
             FileType::Symlink => return Err(Why::Link),
             _ => return Err(Why::Special),
         }
-        let (length, deepest) = if self.faithful { (name.len(), limits::LEVELS as usize) } else { (told, limits::PATH_LEVELS) };
+        let (length, deepest) = if self.faithful {
+            (name.len(), limits::LEVELS as usize)
+        } else {
+            (told, limits::PATH_LEVELS)
+        };
         let path_too_long = bytes > limits::PATH_BYTES || self.path.as_os_str().len() >= PATH_MAX;
         if length > limits::NAME_BYTES || (path_too_long && !self.faithful) {
             return Err(Why::TooLong);
@@ -293,7 +342,8 @@ impl Walk {
         }
         if kind == FileType::Symlink {
             let target = self.link(dir, name)?;
-            let names = self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
+            let names =
+                self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
             if names > limits::FOLDER_NAMES {
                 return Err(Why::TooMany);
             }
@@ -301,29 +351,39 @@ impl Walk {
             return Ok(Some(Found::link(&stat, within, target)));
         }
         let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let look = || rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty()).ok();
+        let look = || {
+            rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty())
+                .ok()
+        };
         let lies = !folder && self.systems.lie(&stat, look);
         if lies && self.reader.is_none() {
             return Ok(Some(Found::new(false, &stat, within).cut(0)));
         }
         if !folder && !lies && self.rules.fence.is_none() {
-            // Asked now, because once its entry is sent an unreadable file ends the transfer. Other errors are left to the opening.
+            // Asked now, because once its entry is sent an unreadable file ends the transfer. Other
+            // errors are left to the opening.
             return match rustix::fs::accessat(dir, name, Access::READ_OK, AtFlags::EACCESS) {
                 Err(Errno::ACCESS | Errno::PERM) => Err(Why::Unreadable),
                 _ => Ok(Some(Found::new(false, &stat, within))),
             };
         }
         let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-        let opened = rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()).map_err(unseen)?;
+        let opened =
+            rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()).map_err(unseen)?;
         if lies {
             return self.read(opened, within, stop).map(Some).map_err(|unread| unread.why());
         }
-        // Before the fence looks at what is in it: what is written after that look changes the stamp.
+        // Before the fence looks at what is in it: what is written after that look changes the
+        // stamp.
         let stat = rustix::fs::fstat(&opened).map_err(|_| Why::Unreadable)?;
         self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
         if !folder {
             let file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-            return if file { Ok(Some(Found::new(false, &stat, within))) } else { Err(Why::Special) };
+            return if file {
+                Ok(Some(Found::new(false, &stat, within)))
+            } else {
+                Err(Why::Special)
+            };
         }
         if self.levels.iter().any(|level| level.identity == (stat.st_dev, stat.st_ino)) {
             return Err(Why::Loop);
@@ -336,18 +396,30 @@ impl Walk {
     }
 
     /// Reads the file at `path`, whose length nobody knew before.
-    fn read(&mut self, opened: OwnedFd, within: Option<u32>, stop: &AtomicBool) -> Result<Found, Unread> {
+    fn read(
+        &mut self,
+        opened: OwnedFd,
+        within: Option<u32>,
+        stop: &AtomicBool,
+    ) -> Result<Found, Unread> {
         let reader = self.reader.get_or_insert_default();
         match reader.content(opened, &self.path, &self.rules, stop) {
-            Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => Ok(Found::new(false, &stat, within)),
+            Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => {
+                Ok(Found::new(false, &stat, within))
+            }
             read => read.map(|read| {
                 let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
-                if empty { Found::new(false, &read.stat, within) } else { Found::read(read, within) }
+                if empty {
+                    Found::new(false, &read.stat, within)
+                } else {
+                    Found::read(read, within)
+                }
             }),
         }
     }
 
-    /// What the link of this name in the current directory says, if it is to be sent. It is not followed, so a fence has nothing to ask.
+    /// What the link of this name in the current directory says, if it is to be sent. It is not
+    /// followed, so a fence has nothing to ask.
     fn link(&self, dir: &OwnedFd, name: &OsStr) -> Result<PeerName, Why> {
         let target = match rustix::fs::readlinkat(dir, name, Vec::new()) {
             // No link any more.
@@ -358,25 +430,56 @@ impl Walk {
             return Err(Why::TooLong);
         }
         let stays = self.rules.links == Links::All
-            || (stays_by_its_text(Path::new(OsStr::from_bytes(&target)), self.levels.len().saturating_sub(1)) && self.stays_beneath());
+            || (stays_by_its_text(
+                Path::new(OsStr::from_bytes(&target)),
+                self.levels.len().saturating_sub(1),
+            ) && self.stays_beneath());
         if stays { Ok(PeerName::new(target)) } else { Err(Why::Outward) }
     }
 
-    /// Whether the link at `path` leads nowhere out of the named folder by what is there: from its handle on or, where a path from there
-    /// would be longer than the system takes, from that of a folder further down.
+    /// Whether the link at `path` leads nowhere out of the named folder by what is there: from its
+    /// handle on or, where a path from there would be longer than the system takes, from that of a
+    /// folder further down.
     fn stays_beneath(&self) -> bool {
         let path = self.path.as_os_str().as_bytes();
-        let from = |level: &Level| path.get(level.path.saturating_add(1)..).filter(|below| below.len() < PATH_MAX);
+        let from = |level: &Level| {
+            path.get(level.path.saturating_add(1)..).filter(|below| below.len() < PATH_MAX)
+        };
         let held = self.levels.iter().find_map(|level| Some((level.dir.as_ref()?, from(level)?)));
-        held.is_some_and(|(dir, below)| stays_by_what_is_there(dir.as_fd(), Path::new(OsStr::from_bytes(below))))
+        held.is_some_and(|(dir, below)| {
+            stays_by_what_is_there(dir.as_fd(), Path::new(OsStr::from_bytes(below)))
+        })
     }
 
     /// Makes the directory `dir` at `path` the current one.
-    fn enter(&mut self, dir: OwnedFd, names: Listing, stat: &Stat, trail: Trail, bytes: usize, ignores_before: usize) {
+    fn enter(
+        &mut self,
+        dir: OwnedFd,
+        names: Listing,
+        stat: &Stat,
+        trail: Trail,
+        bytes: usize,
+        ignores_before: usize,
+    ) {
         self.ignores.extend(self.rules.inside(&dir, &self.path));
-        self.folder_names = self.folder_names.saturating_add(self.path.file_name().map_or(0, OsStr::len));
-        let (path, trail, entry, identity) = (self.path.as_os_str().len(), Arc::new(trail), self.entries, (stat.st_dev, stat.st_ino));
-        self.levels.push(Level { dir: Some(dir), path, trail, entry, names, identity, bytes, ignores_before });
+        self.folder_names =
+            self.folder_names.saturating_add(self.path.file_name().map_or(0, OsStr::len));
+        let (path, trail, entry, identity) = (
+            self.path.as_os_str().len(),
+            Arc::new(trail),
+            self.entries,
+            (stat.st_dev, stat.st_ino),
+        );
+        self.levels.push(Level {
+            dir: Some(dir),
+            path,
+            trail,
+            entry,
+            names,
+            identity,
+            bytes,
+            ignores_before,
+        });
         // All but the named one, from which it is seen where links lead.
         if let Some((_, below)) = self.levels.split_first_mut()
             && let Some(far) = below.len().checked_sub(HELD + 1).and_then(|far| below.get_mut(far))
@@ -418,7 +521,10 @@ impl Walk {
         let name = || PeerName::new(self.path.file_name().unwrap_or_default().as_bytes().to_vec());
         let placed = match found.folder {
             Some(folder) => Entry::inside(folder, name(), found.kind),
-            None => Entry::of_item(u32::try_from(self.begun.saturating_sub(1)).unwrap_or(u32::MAX), found.kind),
+            None => Entry::of_item(
+                u32::try_from(self.begun.saturating_sub(1)).unwrap_or(u32::MAX),
+                found.kind,
+            ),
         };
         let size = (found.kind == EntryKind::File).then_some(found.size);
         if found.lost.is_some() {
@@ -426,10 +532,19 @@ impl Walk {
         }
         let (seconds, nanos) = found.stamp.modified;
         let (mode, target, allocated) = (found.mode, found.target.clone(), found.allocated);
-        Entry { size, mode, target, allocated, modified: Some(seconds), modified_nanos: nanos, ..placed }
+        Entry {
+            size,
+            mode,
+            target,
+            allocated,
+            modified: Some(seconds),
+            modified_nanos: nanos,
+            ..placed
+        }
     }
 
-    /// An upper bound of the encoded length of what a peer is told of it that is not faithful, with its whole path.
+    /// An upper bound of the encoded length of what a peer is told of it that is not faithful, with
+    /// its whole path.
     pub fn encoded_path(&self) -> usize {
         let bytes = self.thing().map_or(0, |thing| thing.name.to_string_lossy().len());
         self.below().iter().fold(PATH_ENTRY_BYTES.saturating_add(bytes), |sum, name| {
@@ -440,8 +555,12 @@ impl Walk {
     /// What the bytes of the file that was found last are read from; nothing for a folder.
     pub fn source(&self, found: &Found) -> Option<Source> {
         let trail = || match self.levels.last() {
-            Some(level) => Trail::inside(Arc::clone(&level.trail), self.path.file_name().unwrap_or_default()),
-            None => Trail::named(&self.path, self.thing().map_or(OsStr::new(""), |thing| &thing.name)),
+            Some(level) => {
+                Trail::inside(Arc::clone(&level.trail), self.path.file_name().unwrap_or_default())
+            }
+            None => {
+                Trail::named(&self.path, self.thing().map_or(OsStr::new(""), |thing| &thing.name))
+            }
         };
         (found.kind == EntryKind::File).then(|| Source {
             trail: trail(),
@@ -457,7 +576,8 @@ impl Walk {
     }
 }
 
-/// `path` from so many bytes on. Not name by name, because a path of thousands of names is long to be compared for each of them.
+/// `path` from so many bytes on. Not name by name, because a path of thousands of names is long to
+/// be compared for each of them.
 fn past(path: &Path, bytes: usize) -> &Path {
     Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(bytes..).unwrap_or_default()))
 }
@@ -472,12 +592,28 @@ impl Found {
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
         let mode = u16::try_from(stat.st_mode & u32::from(PERMISSIONS)).ok();
         let stamp = Stamp::of(stat);
-        let allocated = Some(kept(stat)).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
-        Self { kind, stamp, size: stamp.size, content: None, folder: within, mode, target: None, allocated, lost: None }
+        let allocated =
+            Some(kept(stat)).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
+        Self {
+            kind,
+            stamp,
+            size: stamp.size,
+            content: None,
+            folder: within,
+            mode,
+            target: None,
+            allocated,
+            lost: None,
+        }
     }
 
     fn read(Content { stat, bytes }: Content, within: Option<u32>) -> Self {
-        Self { size: bytes.len() as u64, content: Some(bytes), allocated: None, ..Self::new(false, &stat, within) }
+        Self {
+            size: bytes.len() as u64,
+            content: Some(bytes),
+            allocated: None,
+            ..Self::new(false, &stat, within)
+        }
     }
 
     /// The same as far as it was offered.
@@ -486,14 +622,30 @@ impl Found {
     }
 
     fn link(stat: &Stat, within: Option<u32>, target: PeerName) -> Self {
-        Self { kind: EntryKind::Link, mode: None, target: Some(target), allocated: None, ..Self::new(false, stat, within) }
+        Self {
+            kind: EntryKind::Link,
+            mode: None,
+            target: Some(target),
+            allocated: None,
+            ..Self::new(false, stat, within)
+        }
     }
 
     /// What was named, offered with this size, and is not to be had.
     fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        Self { kind, stamp, size, content: None, folder: None, mode: None, target: None, allocated: None, lost: Some(failure) }
+        Self {
+            kind,
+            stamp,
+            size,
+            content: None,
+            folder: None,
+            mode: None,
+            target: None,
+            allocated: None,
+            lost: Some(failure),
+        }
     }
 }
 
@@ -508,14 +660,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().canonicalize().unwrap().join("file");
         fs::write(&path, "longer than was promised").unwrap();
-        let selection = Selection::check(std::slice::from_ref(&path), &Options::default(), io::empty()).unwrap();
+        let selection =
+            Selection::check(std::slice::from_ref(&path), &Options::default(), io::empty())
+                .unwrap();
         let lost = SourceFailure::Unreadable { path, error: "it took too long".into() };
         for faithful in [true, false] {
             let (chosen, rules) = selection.things().unwrap();
             let offered = vec![Offered { lost: Some(lost.clone()), ..Offered::default() }];
             let mut walk = Walk::new(chosen, offered, rules, faithful);
             match walk.next(&SkipList::default(), &AtomicBool::new(false)) {
-                Ok(found) => assert_eq!(found.map(|found| (found.size, found.lost)), Some((0, Some(lost.clone())))),
+                Ok(found) => assert_eq!(
+                    found.map(|found| (found.size, found.lost)),
+                    Some((0, Some(lost.clone())))
+                ),
                 Err(failure) => assert_eq!((faithful, &failure), (false, &lost)),
             }
         }
@@ -528,11 +685,14 @@ mod tests {
         fs::create_dir(&top).unwrap();
         fs::write(top.join("empty"), "").unwrap();
         let device = rustix::fs::stat(&top).unwrap().st_dev;
-        let selection = Selection::check(&[top.clone(), top.join("empty")], &Options::default(), io::empty()).unwrap();
+        let selection =
+            Selection::check(&[top.clone(), top.join("empty")], &Options::default(), io::empty())
+                .unwrap();
         let (chosen, rules) = selection.things().unwrap();
         let mut walk = Walk::new(chosen, Vec::new(), rules, true);
         let stuck = Arc::new(());
-        (walk.systems, walk.reader) = (FileSystems::on_a_network(device), Some(Reader::busy(device, &stuck)));
+        (walk.systems, walk.reader) =
+            (FileSystems::on_a_network(device), Some(Reader::busy(device, &stuck)));
         let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
         for kind in [EntryKind::Folder, EntryKind::File, EntryKind::File] {
             let found = walk.next(&skips, &stop).unwrap().unwrap();
@@ -549,7 +709,9 @@ mod tests {
             fs::create_dir_all(top.join(file).parent().unwrap()).unwrap();
             fs::write(top.join(file), "").unwrap();
         }
-        let selection = Selection::check(&[top.clone(), top.join("c")], &Options::default(), io::empty()).unwrap();
+        let selection =
+            Selection::check(&[top.clone(), top.join("c")], &Options::default(), io::empty())
+                .unwrap();
         let (chosen, rules) = selection.things().unwrap();
         let mut walk = Walk::new(chosen, Vec::new(), rules, true);
         walk.entries = limits::ENTRIES - 2;
@@ -559,7 +721,11 @@ mod tests {
             found.push(walk.path.clone());
         }
         assert_eq!(found, [top.clone(), top.join("c")], "what was named has room");
-        let skips: Vec<_> = skips.so_far().first.into_iter().map(|skipped| (skipped.path, skipped.why)).collect();
-        assert_eq!(skips, [top.join("a"), top.join("b"), top.join("c")].map(|path| (path, Why::TooMany)));
+        let skips: Vec<_> =
+            skips.so_far().first.into_iter().map(|skipped| (skipped.path, skipped.why)).collect();
+        assert_eq!(
+            skips,
+            [top.join("a"), top.join("b"), top.join("c")].map(|path| (path, Why::TooMany))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What a user may type where a code is asked for: a code, a code and its place, or a link (SPEC 2.3). Only read here, never resolved.
+//! What a user may type where a code is asked for: a code, a code and its place, or a link
+//! (SPEC 2.3). Only read here, never resolved.
 
 use super::relay_url::{host_and_port, strip_scheme};
 use super::{Code, CodeError, CodeFault, Nameplate, RelayUrl, separates};
@@ -52,20 +53,23 @@ pub fn shape(text: &str) -> Shape {
     let (code, _) = text.split_once('@').unwrap_or((text, ""));
     let mut parts = code.split(separates).filter(|part| !part.is_empty());
     let begins = parts.next().is_some_and(digits);
-    let words =
-        parts.map(|part| part.chars().all(char::is_alphabetic)).try_fold(0_usize, |words, word| word.then_some(words.saturating_add(1)));
+    let words = parts
+        .map(|part| part.chars().all(char::is_alphabetic))
+        .try_fold(0_usize, |words, word| word.then_some(words.saturating_add(1)));
     if begins && words.is_some_and(|words| words >= 2) { Shape::Code } else { Shape::Other }
 }
 
 impl CodeAddress {
-    /// Reads a code, `CODE@HOST[:PORT]`, `CODE@[IPV6]:PORT`, `CODE@wss://RELAY` or a link `https://RELAY/#CODE`.
+    /// Reads a code, `CODE@HOST[:PORT]`, `CODE@[IPV6]:PORT`, `CODE@wss://RELAY` or a link
+    /// `https://RELAY/#CODE`.
     ///
     /// # Errors
     /// Any [`CodeFault`].
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         let text = text.trim();
         if is_link(text) {
-            let (relay, code) = text.split_once('#').ok_or(CodeError::new(CodeFault::LinkWithoutCode))?;
+            let (relay, code) =
+                text.split_once('#').ok_or(CodeError::new(CodeFault::LinkWithoutCode))?;
             let code = Code::parse(code)?;
             let at = Some(relay_place(code.nameplate(), relay)?);
             return Ok(Self { code, at });
@@ -86,7 +90,8 @@ fn is_link(text: &str) -> bool {
 fn place_of(nameplate: Nameplate, place: &str) -> Result<Place, CodeError> {
     match nameplate.port() {
         Some(own) if !place.contains("://") => {
-            let (host, port) = host_and_port(place).map_err(|_| CodeError::new(CodeFault::Place))?;
+            let (host, port) =
+                host_and_port(place).map_err(|_| CodeError::new(CodeFault::Place))?;
             Ok(Place::Host { host: host.to_string(), port: port.unwrap_or(own) })
         }
         _ => relay_place(nameplate, place),

@@ -1,4 +1,5 @@
-//! What was wrong with a typed code: a kind that may be logged, and a sentence only for the user who typed it.
+//! What was wrong with a typed code: a kind that may be logged, and a sentence only for the user
+//! who typed it.
 
 use crate::wordlist;
 use alloc::string::{String, ToString};
@@ -14,7 +15,8 @@ pub enum CodeFault {
     Number,
     /// Fewer words than a code has.
     TooFewWords,
-    /// A dash at its end: a word is missing, and without it this would be a guess that ends the code.
+    /// A dash at its end: a word is missing, and without it this would be a guess that ends the
+    /// code.
     Unfinished,
     /// More words than a code has.
     TooManyWords,
@@ -33,7 +35,9 @@ impl fmt::Display for CodeFault {
         f.write_str(match self {
             Self::NoNumber => "a code begins with its number, like 417-walrus-clipboard-mango",
             Self::Number => "no code has that number",
-            Self::TooFewWords => "a code has at least three words after its number, so a word is missing",
+            Self::TooFewWords => {
+                "a code has at least three words after its number, so a word is missing"
+            }
             Self::Unfinished => "the code ends with a dash, so a word is missing",
             Self::TooManyWords => "a code has at most eight words after its number",
             Self::UnknownWord => "a word is not a code word",
@@ -44,10 +48,12 @@ impl fmt::Display for CodeFault {
     }
 }
 
-/// Letters of a mistyped word that are shown: twice the longest word, so that a pasted page does not fill the terminal.
+/// Letters of a mistyped word that are shown: twice the longest word, so that a pasted page does
+/// not fill the terminal.
 const SHOWN: usize = 20;
 
-/// A code that cannot be one. `Debug` and `Display` give the kind alone, because a mistyped word is nearly a secret.
+/// A code that cannot be one. `Debug` and `Display` give the kind alone, because a mistyped word is
+/// nearly a secret.
 pub struct CodeError {
     fault: CodeFault,
     typed: Zeroizing<String>,
@@ -60,7 +66,11 @@ impl CodeError {
     }
 
     pub(super) fn unknown(typed: &str) -> Self {
-        Self { fault: CodeFault::UnknownWord, typed: Zeroizing::new(typed.to_string()), meant: wordlist::suggest(typed) }
+        Self {
+            fault: CodeFault::UnknownWord,
+            typed: Zeroizing::new(typed.to_string()),
+            meant: wordlist::suggest(typed),
+        }
     }
 
     /// The kind of mistake.
@@ -69,8 +79,8 @@ impl CodeError {
         self.fault
     }
 
-    /// What is wrong, with the mistyped word and what it was probably meant to be: for the terminal of the user who typed it, never for
-    /// a log. The word is escaped.
+    /// What is wrong, with the mistyped word and what it was probably meant to be: for the terminal
+    /// of the user who typed it, never for a log. The word is escaped.
     #[must_use]
     pub fn explain(&self) -> String {
         if self.fault != CodeFault::UnknownWord {

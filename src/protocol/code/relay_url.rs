@@ -1,4 +1,5 @@
-//! Where a relay is (SPEC 2.3): beside a code, in a link, in the settings. Only read here, never resolved.
+//! Where a relay is (SPEC 2.3): beside a code, in a link, in the settings. Only read here, never
+//! resolved.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -47,15 +48,17 @@ impl fmt::Display for RelayUrlFault {
 impl core::error::Error for RelayUrlFault {}
 
 impl RelayUrl {
-    /// Reads `wss://HOST[:PORT][/PATH]` or `ws://…`. `https://` and `http://` mean the same, because people paste those; without a scheme
-    /// it is `ws://` where HOST is a loopback literal, else `wss://`.
+    /// Reads `wss://HOST[:PORT][/PATH]` or `ws://…`. `https://` and `http://` mean the same,
+    /// because people paste those; without a scheme it is `ws://` where HOST is a loopback literal,
+    /// else `wss://`.
     ///
     /// # Errors
     /// What stands in the way of reading it.
     pub fn parse(text: &str) -> Result<Self, RelayUrlFault> {
         let text = text.trim();
         let schemes = [("wss://", true), ("ws://", false), ("https://", true), ("http://", false)];
-        let named = schemes.iter().find_map(|(scheme, tls)| Some((strip_scheme(text, scheme)?, *tls)));
+        let named =
+            schemes.iter().find_map(|(scheme, tls)| Some((strip_scheme(text, scheme)?, *tls)));
         let rest = named.map_or(text, |(rest, _)| rest);
         if rest.contains("://") {
             return Err(RelayUrlFault::Scheme);
@@ -68,7 +71,9 @@ impl RelayUrl {
             return Err(RelayUrlFault::Tail);
         }
         let (host, port) = host_and_port(authority)?;
-        if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~' | b'%')) {
+        if !path.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~' | b'%')
+        }) {
             return Err(RelayUrlFault::Path);
         }
         let tls = named.map_or_else(|| !is_loopback(host), |(_, tls)| tls);
@@ -108,7 +113,8 @@ impl RelayUrl {
             && self.path.get(..path(self)) == other.path.get(..path(other))
     }
 
-    /// The link to `code` at this relay, if it is reached through TLS: what a browser then shows and sends is at least not for everybody.
+    /// The link to `code` at this relay, if it is reached through TLS: what a browser then shows
+    /// and sends is at least not for everybody.
     #[must_use]
     pub fn link(&self, code: &str) -> Option<String> {
         self.tls.then(|| alloc::format!("https://{}#{code}", self.after_scheme()))
@@ -119,7 +125,11 @@ impl RelayUrl {
     pub fn beside_code(&self) -> String {
         let after = self.after_scheme();
         let short = if self.path.is_empty() { after.trim_end_matches('/') } else { &after };
-        if self.tls == is_loopback(&self.host) { alloc::format!("{}://{short}", self.scheme()) } else { short.to_string() }
+        if self.tls == is_loopback(&self.host) {
+            alloc::format!("{}://{short}", self.scheme())
+        } else {
+            short.to_string()
+        }
     }
 
     const fn scheme(&self) -> &'static str {
@@ -155,32 +165,52 @@ pub(super) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), RelayUrlF
     }
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (host, after) = rest.split_once(']').filter(|(host, _)| is_ipv6(host)).ok_or(RelayUrlFault::Host)?;
-            (host, if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or(RelayUrlFault::Port)?) })
+            let (host, after) = rest
+                .split_once(']')
+                .filter(|(host, _)| is_ipv6(host))
+                .ok_or(RelayUrlFault::Host)?;
+            (
+                host,
+                if after.is_empty() {
+                    None
+                } else {
+                    Some(after.strip_prefix(':').ok_or(RelayUrlFault::Port)?)
+                },
+            )
         }
         None => {
-            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+            let (host, port) =
+                text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
             if !is_name(host) {
                 return Err(RelayUrlFault::Host);
             }
             (host, port)
         }
     };
-    let number = |digits: &str| digits.parse::<u16>().ok().filter(|port| *port > 0 && !digits.starts_with('+'));
+    let number = |digits: &str| {
+        digits.parse::<u16>().ok().filter(|port| *port > 0 && !digits.starts_with('+'))
+    };
     let port = port.map(|digits| number(digits).ok_or(RelayUrlFault::Port)).transpose()?;
     Ok((host, port))
 }
 
 fn is_ipv6(text: &str) -> bool {
-    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
-    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(|zone| !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let (address, zone) =
+        text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    address.parse::<Ipv6Addr>().is_ok()
+        && zone.is_none_or(|zone| {
+            !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
-/// A host name or IPv4 literal in the letters that both may have; at most 253 of them (RFC 1035, 2.3.4, in presentation form).
+/// A host name or IPv4 literal in the letters that both may have; at most 253 of them (RFC 1035,
+/// 2.3.4, in presentation form).
 fn is_name(text: &str) -> bool {
     (1..=253).contains(&text.len())
         && !text.starts_with(['-', '.'])
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -217,8 +247,12 @@ mod tests {
 
     #[test]
     fn a_relay_is_the_same_however_it_is_written_and_another_path_is_another() {
-        let same = |a: &str, b: &str| RelayUrl::parse(a).unwrap().is_same(&RelayUrl::parse(b).unwrap());
-        assert!(same("wss://relay.example", "https://Relay.Example:443/") && same("ws://127.0.0.1/p", "127.0.0.1:80/p/"));
+        let same =
+            |a: &str, b: &str| RelayUrl::parse(a).unwrap().is_same(&RelayUrl::parse(b).unwrap());
+        assert!(
+            same("wss://relay.example", "https://Relay.Example:443/")
+                && same("ws://127.0.0.1/p", "127.0.0.1:80/p/")
+        );
         for other in [
             "ws://relay.example:443/p",
             "wss://relay.example/",
@@ -269,7 +303,10 @@ mod tests {
     #[test]
     fn ports_and_links_follow_the_scheme() {
         let url = |text| RelayUrl::parse(text).unwrap();
-        assert_eq!([url("wss://a").port(), url("ws://a").port(), url("wss://a:80").port()], [443, 80, 80]);
+        assert_eq!(
+            [url("wss://a").port(), url("ws://a").port(), url("wss://a:80").port()],
+            [443, 80, 80]
+        );
         assert_eq!(url("wss://a:1/p/").link("417-x").as_deref(), Some("https://a:1/p/#417-x"));
         assert_eq!(url("wss://[::1]").link("417-x").as_deref(), Some("https://[::1]/#417-x"));
         assert_eq!(url("ws://a").link("417-x"), None);
@@ -297,21 +334,35 @@ mod tests {
         for here in ["localhost", "LocalHost:1", "127.0.0.1", "ws://[::1]:1", "::ffff:127.0.0.1"] {
             assert!(RelayUrl::parse(here).unwrap().is_here(), "{here}");
         }
-        for there in ["a.localhost.example", "localhost.example", "10.0.0.1", "[::]", "0.0.0.0", "127.0.0.1.example", "[::1%lo]"] {
+        for there in [
+            "a.localhost.example",
+            "localhost.example",
+            "10.0.0.1",
+            "[::]",
+            "0.0.0.0",
+            "127.0.0.1.example",
+            "[::1%lo]",
+        ] {
             assert!(!RelayUrl::parse(there).unwrap().is_here(), "{there}");
         }
     }
 
     proptest! {
         #[test]
-        fn anything_may_be_typed_for_a_relay(text in prop_oneof![
+        fn anything_may_be_typed_for_a_relay(
+            text in prop_oneof![
             any::<String>(),
             "((wss?|https?|ftp)://)?[\\[\\]a-z0-9:.%@_-]{0,20}(/[a-z/?#%.~ ]{0,9})?",
-        ]) {
+        ],
+        ) {
             if let Ok(url) = RelayUrl::parse(&text) {
                 let said = url.to_string();
                 prop_assert_eq!(RelayUrl::parse(&said), Ok(url.clone()));
-                prop_assert!(said.is_ascii() && said.bytes().all(|byte| byte.is_ascii_graphic()) && !said.contains(['@', '?', '#']));
+                prop_assert!(
+                    said.is_ascii()
+                        && said.bytes().all(|byte| byte.is_ascii_graphic())
+                        && !said.contains(['@', '?', '#'])
+                );
                 if let Some(link) = url.link("") {
                     prop_assert_eq!(RelayUrl::parse(link.trim_end_matches('#')), Ok(url));
                 }

@@ -34,7 +34,18 @@ fn numbers_are_ports_or_relay_numbers() {
         let nameplate = Nameplate::new(number).unwrap();
         assert_eq!((nameplate.port(), nameplate.is_relay()), (None, true));
     }
-    for number in ["0", "99", "1000", "1023", "65536", "99999", "1000000000", "4294967396", "99999999999999999999", "0417"] {
+    for number in [
+        "0",
+        "99",
+        "1000",
+        "1023",
+        "65536",
+        "99999",
+        "1000000000",
+        "4294967396",
+        "99999999999999999999",
+        "0417",
+    ] {
         assert_eq!(Nameplate::parse(number).unwrap_err().fault(), CodeFault::Number, "{number}");
     }
     for text in ["", "+417", "-417", "4 17", "417a", "٤١٧", "0x1ff"] {
@@ -75,7 +86,13 @@ fn a_code_has_three_to_eight_words() {
     }
     assert_eq!(
         [fault("417"), fault(&words(1)), fault(&words(2)), fault(&words(9)), fault(&words(5000))],
-        [CodeFault::TooFewWords, CodeFault::TooFewWords, CodeFault::TooFewWords, CodeFault::TooManyWords, CodeFault::TooManyWords]
+        [
+            CodeFault::TooFewWords,
+            CodeFault::TooFewWords,
+            CodeFault::TooFewWords,
+            CodeFault::TooManyWords,
+            CodeFault::TooManyWords
+        ]
     );
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let nameplate = Nameplate::new(417).unwrap();
@@ -84,18 +101,36 @@ fn a_code_has_three_to_eight_words() {
         assert_eq!(code.split('-').count(), count + 1);
         assert_eq!(*Code::parse(&code).unwrap().reveal(), *code);
     }
-    assert_eq!(Code::generate(nameplate, 2, &mut rng).err().unwrap().fault(), CodeFault::TooFewWords);
-    assert_eq!(Code::generate(nameplate, 9, &mut rng).err().unwrap().fault(), CodeFault::TooManyWords);
+    assert_eq!(
+        Code::generate(nameplate, 2, &mut rng).err().unwrap().fault(),
+        CodeFault::TooFewWords
+    );
+    assert_eq!(
+        Code::generate(nameplate, 9, &mut rng).err().unwrap().fault(),
+        CodeFault::TooManyWords
+    );
 }
 
 #[test]
 fn a_mistyped_word_is_explained_to_its_user_and_nowhere_else() {
     let error = Code::parse("417-walruss-clipboard-mango").err().unwrap();
     assert_eq!(error.explain(), "`walruss` is not a code word; did you mean `walrus`?");
-    assert_eq!((format!("{error}"), format!("{error:?}")), ("a word is not a code word".into(), "UnknownWord".into()));
-    assert_eq!(Code::parse("417-walrus-clip-mango").err().unwrap().explain(), "`clip` is not a code word; did you mean `clipboard`?");
-    assert_eq!(Code::parse("417-qqqqq-walrus-mango").err().unwrap().explain(), "`qqqqq` is not a code word");
-    assert_eq!(Code::parse("417-a\u{1b}[2Jb-mango").err().unwrap().explain(), "`a\\u{1b}[2Jb` is not a code word");
+    assert_eq!(
+        (format!("{error}"), format!("{error:?}")),
+        ("a word is not a code word".into(), "UnknownWord".into())
+    );
+    assert_eq!(
+        Code::parse("417-walrus-clip-mango").err().unwrap().explain(),
+        "`clip` is not a code word; did you mean `clipboard`?"
+    );
+    assert_eq!(
+        Code::parse("417-qqqqq-walrus-mango").err().unwrap().explain(),
+        "`qqqqq` is not a code word"
+    );
+    assert_eq!(
+        Code::parse("417-a\u{1b}[2Jb-mango").err().unwrap().explain(),
+        "`a\\u{1b}[2Jb` is not a code word"
+    );
     assert_eq!(
         Code::parse("417-walrus").err().unwrap().explain(),
         "a code has at least three words after its number, so a word is missing"
@@ -120,16 +155,37 @@ fn a_code_may_name_its_place() {
     assert_eq!(place(&format!("{CODE}@ws://10.0.0.7")), relay("ws://10.0.0.7/"));
     assert_eq!(place(&format!("{CODE}@https://relay.example/p")), relay("wss://relay.example/p"));
     assert_eq!(place(&format!(" https://relay.example/#{CODE}\n")), relay("wss://relay.example/"));
-    assert_eq!(place(&format!("HTTP://[2001:db8::7]:81/p#{CODE}")), relay("ws://[2001:db8::7]:81/p"));
-    assert_eq!(*CodeAddress::parse(&format!("https://relay.example#{CODE}")).unwrap().code.reveal(), CODE);
+    assert_eq!(
+        place(&format!("HTTP://[2001:db8::7]:81/p#{CODE}")),
+        relay("ws://[2001:db8::7]:81/p")
+    );
+    assert_eq!(
+        *CodeAddress::parse(&format!("https://relay.example#{CODE}")).unwrap().code.reveal(),
+        CODE
+    );
 }
 
 #[test]
 fn what_is_no_place_is_refused() {
     let nine = "9417-walrus-clipboard-mango";
-    for place in
-        ["", "a b", "a:0", "a:70000", "a:+80", "a:", "a:1:2", "[::1", "[::1]x", "[10.0.0.1]", "-a", ".a", "a@b", "ä", "::1%", "a\u{1b}b"]
-    {
+    for place in [
+        "",
+        "a b",
+        "a:0",
+        "a:70000",
+        "a:+80",
+        "a:",
+        "a:1:2",
+        "[::1",
+        "[::1]x",
+        "[10.0.0.1]",
+        "-a",
+        ".a",
+        "a@b",
+        "ä",
+        "::1%",
+        "a\u{1b}b",
+    ] {
         assert_eq!(fault(&format!("{nine}@{place}")), CodeFault::Place, "{place}");
     }
     for url in ["wss://", "wss://a/?q", "wss://u@a", "wss://a/\u{7}", "ws:///x", "wss://a b/"] {
@@ -182,16 +238,31 @@ proptest! {
         let _ = shape(&text);
         match CodeAddress::parse(&text) {
             Ok(read) => {
-                prop_assert_eq!(&*Code::parse(&read.code.reveal()).unwrap().reveal(), &*read.code.reveal());
-                prop_assert!(shape(text.trim()) == Shape::Code || shape(text.trim()) == Shape::Link);
+                prop_assert_eq!(
+                    &*Code::parse(&read.code.reveal()).unwrap().reveal(),
+                    &*read.code.reveal()
+                );
+                prop_assert!(
+                    shape(text.trim()) == Shape::Code || shape(text.trim()) == Shape::Link
+                );
             }
             Err(error) => prop_assert!(error.explain().chars().all(|letter| !letter.is_control())),
         }
     }
 
     #[test]
-    fn every_code_is_read_back(number in prop_oneof![100..=999_u32, 1024..=65_535_u32, 100_000..=999_999_999_u32], words in WORDS, seed: u64) {
-        let code = Code::generate(Nameplate::new(number).unwrap(), words, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap().reveal();
+    fn every_code_is_read_back(
+        number in prop_oneof![100..=999_u32, 1024..=65_535_u32, 100_000..=999_999_999_u32],
+        words in WORDS,
+        seed: u64,
+    ) {
+        let code = Code::generate(
+            Nameplate::new(number).unwrap(),
+            words,
+            &mut ChaCha20Rng::seed_from_u64(seed),
+        )
+        .unwrap()
+        .reveal();
         let spoken: Vec<&str> = code.split('-').collect();
         prop_assert_eq!(&*Code::parse(&spoken.join(" ").to_uppercase()).unwrap().reveal(), &*code);
         prop_assert_eq!(shape(&code), Shape::Code);

@@ -17,7 +17,11 @@ pub(super) fn commitment(role: Role) -> Commitment {
 }
 
 fn conversation(role: Role, verify: bool) -> Conversation {
-    Conversation::new(NOW, commitment(role), Setup { want: Want::Both, ttl: TTL, verify, faithful: true })
+    Conversation::new(
+        NOW,
+        commitment(role),
+        Setup { want: Want::Both, ttl: TTL, verify, faithful: true },
+    )
 }
 
 pub(super) fn greeting(next: u64, window: u64) -> Greeting {
@@ -44,7 +48,13 @@ fn controls(actions: &Actions) -> Vec<Control> {
 }
 
 pub(super) fn messages(actions: &Actions) -> Vec<Message> {
-    let read = |control| if let Control::Fragment { bytes, .. } = control { minicbor::decode(&bytes).ok() } else { None };
+    let read = |control| {
+        if let Control::Fragment { bytes, .. } = control {
+            minicbor::decode(&bytes).ok()
+        } else {
+            None
+        }
+    };
     controls(actions).into_iter().filter_map(read).collect()
 }
 
@@ -58,18 +68,36 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
         host.next_item();
     }
     for number in first.0..=last.0 {
-        let folder = Item { name: PeerText::new("logs".into()), kind: ItemKind::Folder, size: None, exact: None };
-        let offer = Offer { item: ItemId(number), items: vec![folder], bytes: 0, entries: 0, counted: false, allocated: None };
+        let folder = Item {
+            name: PeerText::new("logs".into()),
+            kind: ItemKind::Folder,
+            size: None,
+            exact: None,
+        };
+        let offer = Offer {
+            item: ItemId(number),
+            items: vec![folder],
+            bytes: 0,
+            entries: 0,
+            counted: false,
+            allocated: None,
+        };
         assert!(messages(&host.handle(NOW, Input::Offer(offer))).is_empty());
     }
     // The fifth is not even held: it waits for one of four.
     for transfer in [first, last] {
-        let counted = host.handle(NOW, Input::Counted { transfer, bytes: 7, entries: 2, counted: true });
-        assert!(controls(&counted).is_empty(), "how much there is was said before the words were compared");
+        let counted =
+            host.handle(NOW, Input::Counted { transfer, bytes: 7, entries: 2, counted: true });
+        assert!(
+            controls(&counted).is_empty(),
+            "how much there is was said before the words were compared"
+        );
     }
     let offered = |actions: &Actions, item: ItemId| {
         let found = messages(actions).into_iter().find_map(|message| match &message {
-            Message::Offer(offer) if offer.item == item => Some((offer.bytes, offer.entries, offer.counted)),
+            Message::Offer(offer) if offer.item == item => {
+                Some((offer.bytes, offer.entries, offer.counted))
+            }
             _ => None,
         });
         found.unwrap()
@@ -81,7 +109,10 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
             .any(|control| matches!(control, Control::Counted { transfer, bytes: 7, entries: 2, counted: true } if *transfer == of))
     };
     let verified = host.handle(NOW, Input::Verified);
-    assert_eq!((offered(&verified, first), all(&verified, first), all(&verified, last)), ((7, 2, false), true, false));
+    assert_eq!(
+        (offered(&verified, first), all(&verified, first), all(&verified, last)),
+        ((7, 2, false), true, false)
+    );
     let next = host.handle(NOW, Input::Cancel(first, Reason::Failed));
     assert_eq!((offered(&next, last), all(&next, last)), ((7, 2, false), true));
 }
@@ -96,7 +127,8 @@ fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
     let [Control::Use(said)] = &controls(&opening)[..] else { panic!() };
     assert_eq!(said.nonce.as_deref(), Some(&NONCE));
     let answer = told(&mut joiner, LinkId::CODE, &Control::Use(said.clone()));
-    let using = controls(&answer).into_iter().find(|control| matches!(control, Control::Using(_))).unwrap();
+    let using =
+        controls(&answer).into_iter().find(|control| matches!(control, Control::Using(_))).unwrap();
     assert!(matches!(&using, Control::Using(greeting) if greeting.nonce.is_none()));
     let _ = told(&mut host, LinkId::CODE, &using);
     let words = |conversation: &Conversation| conversation.verifier().unwrap().words();
@@ -111,7 +143,11 @@ fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
     for nonce in [None, Some([0x5f; 32].into()), Some([0; 32].into())] {
         let mut joiner = conversation(Role::Joiner, true);
         let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
-        let said = told(&mut joiner, LinkId::CODE, &Control::Use(Greeting { nonce, ..greeting(0, WINDOW) }));
+        let said = told(
+            &mut joiner,
+            LinkId::CODE,
+            &Control::Use(Greeting { nonce, ..greeting(0, WINDOW) }),
+        );
         assert!(matches!(said.events[..], [Event::Over(Outcome::Tampered)]), "{:?}", said.events);
         assert!(said.control.is_empty() && joiner.verifier().is_none());
     }
@@ -133,8 +169,16 @@ fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
     assert_eq!(nonce(&host.handle(NOW, Input::LinkUp(LinkId(2)))), None);
     let _ = joiner.handle(NOW, Input::LinkUp(LinkId(2)));
     let words = joiner.verifier().unwrap().words();
-    let second = told(&mut joiner, LinkId(2), &Control::Use(Greeting { nonce: None, ..greeting(0, WINDOW) }));
-    assert!(!second.events.iter().any(|event| matches!(event, Event::Over(_))), "{:?}", second.events);
+    let second = told(
+        &mut joiner,
+        LinkId(2),
+        &Control::Use(Greeting { nonce: None, ..greeting(0, WINDOW) }),
+    );
+    assert!(
+        !second.events.iter().any(|event| matches!(event, Event::Over(_))),
+        "{:?}",
+        second.events
+    );
     assert_eq!(joiner.verifier().unwrap().words(), words);
 }
 
@@ -146,7 +190,8 @@ fn a_new_link_gets_everything_unacknowledged_in_order() {
     let length = Body::MAX as u64;
     for _ in 0..WINDOW / length + 1 {
         let item = joiner.next_item();
-        let _ = joiner.handle(NOW, Input::Body(item, Body::text(item, "x".repeat(Body::MAX)).unwrap()));
+        let _ =
+            joiner.handle(NOW, Input::Body(item, Body::text(item, "x".repeat(Body::MAX)).unwrap()));
     }
     // The last of them waited for the window, which the new link's greeting widens.
     let _ = joiner.handle(NOW, Input::LinkUp(LinkId(1)));
@@ -163,6 +208,9 @@ fn a_new_link_gets_everything_unacknowledged_in_order() {
     numbers.dedup();
     assert_eq!(numbers, (1..=WINDOW / length).collect::<Vec<_>>());
     let pieces = Body::MAX.div_ceil(crate::limits::FRAGMENT);
-    let sent = controls(&greeted).iter().filter(|control| matches!(control, Control::Fragment { .. })).count();
+    let sent = controls(&greeted)
+        .iter()
+        .filter(|control| matches!(control, Control::Fragment { .. }))
+        .count();
     assert_eq!(sent, pieces * numbers.len(), "each once");
 }

@@ -1,4 +1,5 @@
-//! A peer that knows the code and breaks the rules: what it says of things that it has not seen moves nothing.
+//! A peer that knows the code and breaks the rules: what it says of things that it has not seen
+//! moves nothing.
 
 use super::greeting_tests::commitment;
 use super::*;
@@ -17,7 +18,11 @@ struct Attacked {
 
 impl Attacked {
     fn new(verify: bool) -> Self {
-        let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Both, ttl: TTL, verify, faithful: true });
+        let mut host = Conversation::new(
+            NOW,
+            commitment(Role::Host),
+            Setup { want: Want::Both, ttl: TTL, verify, faithful: true },
+        );
         let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
@@ -36,20 +41,43 @@ impl Attacked {
 
     fn offer(&mut self) -> ItemId {
         let item = self.host.next_item();
-        let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5), exact: None }];
-        let _ = self.host.handle(NOW, Input::Offer(Offer { item, items, bytes: 5, entries: 1, counted: true, allocated: None }));
+        let items = vec![Item {
+            name: PeerText::new("key".to_string()),
+            kind: ItemKind::File,
+            size: Some(5),
+            exact: None,
+        }];
+        let _ = self.host.handle(
+            NOW,
+            Input::Offer(Offer {
+                item,
+                items,
+                bytes: 5,
+                entries: 1,
+                counted: true,
+                allocated: None,
+            }),
+        );
         item
     }
 
     fn text(&mut self) -> ItemId {
         let item = self.host.next_item();
-        let _ = self.host.handle(NOW, Input::Body(item, Body::text(item, "words".to_string()).unwrap()));
+        let _ = self
+            .host
+            .handle(NOW, Input::Body(item, Body::text(item, "words".to_string()).unwrap()));
         item
     }
 }
 
 fn greeting() -> Control {
-    Control::Using(Greeting { next: 0, window: WINDOW, want: Some(Want::Both), ttl: None, nonce: None })
+    Control::Using(Greeting {
+        next: 0,
+        window: WINDOW,
+        want: Some(Want::Both),
+        ttl: None,
+        nonce: None,
+    })
 }
 
 fn violated(actions: &Actions) -> bool {
@@ -88,9 +116,14 @@ fn a_link_is_put_into_use_once() {
 
 #[test]
 fn a_greeting_says_what_its_side_came_for() {
-    let mut host = Conversation::new(NOW, commitment(Role::Host), Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true });
+    let mut host = Conversation::new(
+        NOW,
+        commitment(Role::Host),
+        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true },
+    );
     let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
-    let silent = Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
+    let silent =
+        Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
     assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));
 }
 
@@ -99,13 +132,31 @@ fn after_a_goodbye_nothing_new_begins_on_either_side() {
     let mut attacked = Attacked::new(false);
     let _ = attacked.host.handle(NOW, Input::Leave);
     let item = attacked.host.next_item();
-    let late = attacked.host.handle(NOW, Input::Body(item, Body::text(item, "late".to_string()).unwrap()));
-    assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+    let late =
+        attacked.host.handle(NOW, Input::Body(item, Body::text(item, "late".to_string()).unwrap()));
+    assert!(
+        matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item),
+        "{:?}",
+        late.events
+    );
     assert!(late.control.is_empty() && !attacked.host.has_unfinished());
     let item = attacked.host.next_item();
-    let late =
-        attacked.host.handle(NOW, Input::Offer(Offer { item, items: vec![], bytes: 0, entries: 0, counted: false, allocated: None }));
-    assert!(matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item), "{:?}", late.events);
+    let late = attacked.host.handle(
+        NOW,
+        Input::Offer(Offer {
+            item,
+            items: vec![],
+            bytes: 0,
+            entries: 0,
+            counted: false,
+            allocated: None,
+        }),
+    );
+    assert!(
+        matches!(late.events[..], [Event::Failed(failed, Reason::Done)] if failed == item),
+        "{:?}",
+        late.events
+    );
 }
 
 /// The entry of the only item, or of something of this name in it.
@@ -129,35 +180,66 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
         (ItemKind::Folder, vec![twice], Reason::Protocol),
         (ItemKind::Folder, vec![special], Reason::Protocol),
         (ItemKind::Folder, vec![entry(&["l"], EntryKind::Link, None)], Reason::Protocol),
-        (ItemKind::Folder, vec![Entry { target: target.clone(), ..entry(&["f"], file, Some(1)) }], Reason::Protocol),
-        (ItemKind::Folder, vec![Entry { target, ..entry(&[], EntryKind::Link, None) }], Reason::Protocol),
+        (
+            ItemKind::Folder,
+            vec![Entry { target: target.clone(), ..entry(&["f"], file, Some(1)) }],
+            Reason::Protocol,
+        ),
+        (
+            ItemKind::Folder,
+            vec![Entry { target, ..entry(&[], EntryKind::Link, None) }],
+            Reason::Protocol,
+        ),
         (ItemKind::Folder, vec![entry(&["f"], file, None)], Reason::Protocol),
         (ItemKind::Folder, vec![entry(&[], folder, Some(1))], Reason::Protocol),
-        (ItemKind::Folder, vec![entry(&["f"], file, Some(u64::MAX)), entry(&["g"], file, Some(1))], Reason::Protocol),
+        (
+            ItemKind::Folder,
+            vec![entry(&["f"], file, Some(u64::MAX)), entry(&["g"], file, Some(1))],
+            Reason::Protocol,
+        ),
         (ItemKind::Stream, vec![entry(&[], file, Some(1))], Reason::Protocol),
         (ItemKind::Stream, vec![entry(&[], folder, None)], Reason::Protocol),
-        (ItemKind::Stream, vec![entry(&[], file, None), entry(&["f"], file, None)], Reason::Protocol),
+        (
+            ItemKind::Stream,
+            vec![entry(&[], file, None), entry(&["f"], file, None)],
+            Reason::Protocol,
+        ),
     ];
     for (kind, entries, reason) in bad {
         let mut attacked = Attacked::new(false);
         let item = ItemId(7);
-        let items = vec![Item { name: PeerText::new("t".to_string()), kind, size: None, exact: None }];
-        let _ = attacked.message(&Message::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
+        let items =
+            vec![Item { name: PeerText::new("t".to_string()), kind, size: None, exact: None }];
+        let _ = attacked.message(&Message::Offer(Offer {
+            item,
+            items,
+            bytes: 0,
+            entries: 0,
+            counted: false,
+            allocated: None,
+        }));
         let _ = attacked.host.handle(NOW, Input::Accept(item));
         let part = Message::Entries(Part { item, first: 0, entries });
         let refused = attacked.message(&part);
-        assert!(matches!(refused.events[..], [Event::Unfit(unfit, why, _)] if unfit == item && why == reason), "{:?}", refused.events);
+        assert!(
+            matches!(refused.events[..], [Event::Unfit(unfit, why, _)] if unfit == item && why == reason),
+            "{:?}",
+            refused.events
+        );
         let told = refused.control.iter().filter_map(|(_, body)| match crate::wire::read(body)? {
             Control::Fragment { bytes, .. } => crate::wire::read(&bytes),
             _ => None,
         });
         let told: Vec<Message> = told.collect();
-        assert!(matches!(told[..], [Message::Result { item: refused, failed: Some(why), .. }] if refused == item && why == reason));
+        assert!(
+            matches!(told[..], [Message::Result { item: refused, failed: Some(why), .. }] if refused == item && why == reason)
+        );
         // What was on its way is ignored, and the conversation goes on.
         for late in [part, Message::End { item, entries: 1, bytes: 1, differences: None }] {
             assert!(attacked.message(&late).events.is_empty());
         }
-        let text = attacked.message(&Message::Text { item: ItemId(8), body: "still here".to_string() });
+        let text =
+            attacked.message(&Message::Text { item: ItemId(8), body: "still here".to_string() });
         assert!(matches!(text.events[..], [Event::Text(..)]), "{:?}", text.events);
     }
 }
@@ -165,12 +247,30 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
 #[test]
 fn entries_out_of_turn_end_the_conversation() {
     let part = |first: u32, count: usize| {
-        let entries = (0..count).map(|n| entry(&[&n.to_string()], EntryKind::File, Some(1))).collect();
+        let entries =
+            (0..count).map(|n| entry(&[&n.to_string()], EntryKind::File, Some(1))).collect();
         Message::Entries(Part { item: ItemId(7), first, entries })
     };
-    let items = vec![Item { name: PeerText::new("t".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
-    let offer = Message::Offer(Offer { item: ItemId(7), items, bytes: 0, entries: 0, counted: false, allocated: None });
-    for wrong in [part(1, 1), part(0, 0), part(0, 1_001), Message::End { item: ItemId(7), entries: 1, bytes: 0, differences: None }] {
+    let items = vec![Item {
+        name: PeerText::new("t".to_string()),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: None,
+    }];
+    let offer = Message::Offer(Offer {
+        item: ItemId(7),
+        items,
+        bytes: 0,
+        entries: 0,
+        counted: false,
+        allocated: None,
+    });
+    for wrong in [
+        part(1, 1),
+        part(0, 0),
+        part(0, 1_001),
+        Message::End { item: ItemId(7), entries: 1, bytes: 0, differences: None },
+    ] {
         let mut attacked = Attacked::new(false);
         let _ = attacked.message(&offer);
         let _ = attacked.host.handle(NOW, Input::Accept(ItemId(7)));
@@ -194,10 +294,19 @@ fn nothing_may_come_before_the_first_credit() {
     let mut attacked = Attacked::new(false);
     let item = attacked.offer();
     let accepted = attacked.message(&Message::Accept { item });
-    assert!(matches!(accepted.events[..], [Event::Accepted(_), Event::PartWanted(_)]), "{:?}", accepted.events);
-    let said = attacked.host.handle(NOW, Input::Part(item, vec![entry(&[], EntryKind::File, Some(5))]));
-    assert!(!said.control.is_empty() && said.grants.is_empty(), "parts may be said, and no byte may be sent");
-    let credited = attacked.control(&Control::Credit { transfer: item, limit: 5, parts: 1, written: vec![] });
+    assert!(
+        matches!(accepted.events[..], [Event::Accepted(_), Event::PartWanted(_)]),
+        "{:?}",
+        accepted.events
+    );
+    let said =
+        attacked.host.handle(NOW, Input::Part(item, vec![entry(&[], EntryKind::File, Some(5))]));
+    assert!(
+        !said.control.is_empty() && said.grants.is_empty(),
+        "parts may be said, and no byte may be sent"
+    );
+    let credited =
+        attacked.control(&Control::Credit { transfer: item, limit: 5, parts: 1, written: vec![] });
     assert_eq!(credited.grants.len(), 1);
 }
 
@@ -214,7 +323,8 @@ fn a_receiver_that_names_single_positions_fills_no_memory() {
     let _ = attacked.message(&Message::Accept { item });
     let entry = entry(&[], EntryKind::File, Some(1 << 20));
     let _ = attacked.host.handle(NOW, Input::Part(item, vec![entry]));
-    let written = |from: u64| (from..from + 64).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
+    let written =
+        |from: u64| (from..from + 64).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
     let credit = |written| Control::Credit { transfer: item, limit: 1 << 20, parts: 1, written };
     assert!(!violated(&attacked.control(&credit(vec![]))));
     for from in 0..64 {
@@ -241,7 +351,9 @@ fn whoever_takes_nothing_is_waited_for_until_a_bound_of_messages() {
 fn what_waits_for_a_link_cannot_be_acknowledged_answered_or_refused() {
     let lies: [fn(&mut Attacked, ItemId) -> Actions; 3] = [
         |attacked, _| attacked.control(&Control::Received { next: 3, window: WINDOW }),
-        |attacked, item| attacked.message(&Message::Result { item, failed: None, differences: None }),
+        |attacked, item| {
+            attacked.message(&Message::Result { item, failed: None, differences: None })
+        },
         |attacked, item| attacked.message(&Message::Accept { item }),
     ];
     for lie in lies {
@@ -260,7 +372,12 @@ fn what_waits_for_a_link_cannot_be_acknowledged_answered_or_refused() {
 #[test]
 fn whoever_has_said_goodbye_begins_nothing_and_may_still_break_off() {
     let (item, done) = (ItemId(1), || Message::Leave { reason: Reason::Done });
-    let items = vec![Item { name: PeerText::new("key".to_string()), kind: ItemKind::File, size: Some(5), exact: None }];
+    let items = vec![Item {
+        name: PeerText::new("key".to_string()),
+        kind: ItemKind::File,
+        size: Some(5),
+        exact: None,
+    }];
     let begun = [
         done(),
         Message::Text { item, body: "more".to_string() },
@@ -278,5 +395,8 @@ fn whoever_has_said_goodbye_begins_nothing_and_may_still_break_off() {
     attacked.text();
     let _ = attacked.message(&done());
     let broken_off = attacked.message(&Message::Leave { reason: Reason::Interrupted });
-    assert!(matches!(broken_off.events.last(), Some(Event::Over(Outcome::PeerLeft(Reason::Interrupted)))));
+    assert!(matches!(
+        broken_off.events.last(),
+        Some(Event::Over(Outcome::PeerLeft(Reason::Interrupted)))
+    ));
 }

@@ -1,16 +1,23 @@
-//! Texts, secrets and transfers, in both directions: from their first message to their result (SPEC 5.4 and 7).
+//! Texts, secrets and transfers, in both directions: from their first message to their result
+//! (SPEC 5.4 and 7).
 
 use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
 use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::{Violation, window_bytes};
 use crate::secret::SecretVec;
 use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths};
-use crate::wire::{Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason};
+use crate::wire::{
+    Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason,
+};
 use alloc::{boxed::Box, vec::Vec};
 
 impl Conversation {
     /// A message of the peer's is whole.
-    pub(super) fn message(&mut self, mut message: Message, actions: &mut Actions) -> Result<(), Violation> {
+    pub(super) fn message(
+        &mut self,
+        mut message: Message,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
         let window = window_bytes(&message);
         match &mut message {
             Message::Text { item, body } => {
@@ -21,19 +28,30 @@ impl Conversation {
             Message::Secret { item, label, body } => {
                 let secret = PeerSecret(SecretVec::new(core::mem::take(body)));
                 self.new_theirs(*item, Theirs::Body(window))?;
-                self.tell_held(Event::Secret(*item, label.take().map(PeerText::new), secret), actions);
+                self.tell_held(
+                    Event::Secret(*item, label.take().map(PeerText::new), secret),
+                    actions,
+                );
             }
             Message::Offer(offer) => {
-                let open = self.theirs.values().filter(|theirs| matches!(theirs, Theirs::Transfer(_))).count();
+                let open = self
+                    .theirs
+                    .values()
+                    .filter(|theirs| matches!(theirs, Theirs::Transfer(_)))
+                    .count();
                 let most = if self.setup.faithful { ITEMS } else { PATH_ITEMS };
                 if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > most {
                     return Err(Violation("made an offer over the limits"));
                 }
-                self.new_theirs(offer.item, Theirs::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))))?;
+                self.new_theirs(
+                    offer.item,
+                    Theirs::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))),
+                )?;
                 self.tell_held(Event::Offered(offer.clone()), actions);
             }
             Message::Paths(PathPart { item, first, entries }) => {
-                let part = PathPart { item: *item, first: *first, entries: core::mem::take(entries) };
+                let part =
+                    PathPart { item: *item, first: *first, entries: core::mem::take(entries) };
                 self.of_theirs(*item, actions, |transfer| transfer.paths(part))?;
             }
             Message::Entries(Part { item, first, entries }) => {
@@ -43,7 +61,11 @@ impl Conversation {
             Message::Gap { item, start, end, why } => {
                 let range = *start..*end;
                 if self.of_theirs(*item, actions, |transfer| transfer.gap(&range))? {
-                    actions.events.push(Event::Gap { transfer: *item, range: *start..*end, why: *why });
+                    actions.events.push(Event::Gap {
+                        transfer: *item,
+                        range: *start..*end,
+                        why: *why,
+                    });
                 }
             }
             Message::End { item, entries, bytes, differences } => {
@@ -52,17 +74,23 @@ impl Conversation {
                 }
                 self.their_transfer(*item, actions);
             }
-            Message::Accept { item } if self.unsaid(*item) => return Err(Violation("accepted what it was not offered")),
+            Message::Accept { item } if self.unsaid(*item) => {
+                return Err(Violation("accepted what it was not offered"));
+            }
             Message::Accept { item } => {
                 // One that is not there was withdrawn meanwhile.
                 if let Some(ours) = self.ours.get_mut(item) {
-                    let Ours::Offered(paths) = ours else { return Err(Violation("accepted what it cannot accept")) };
+                    let Ours::Offered(paths) = ours else {
+                        return Err(Violation("accepted what it cannot accept"));
+                    };
                     *ours = Ours::Running(Box::new(Outgoing::new(paths.take())));
                     actions.events.push(Event::Accepted(*item));
                     self.our_transfer(*item, actions, |_| ());
                 }
             }
-            Message::Result { item, failed, differences } => self.their_result(*item, *failed, differences.take(), actions)?,
+            Message::Result { item, failed, differences } => {
+                self.their_result(*item, *failed, differences.take(), actions)?
+            }
             Message::Cancel { item, reason } => {
                 if let Some(theirs) = self.theirs.remove(item) {
                     if let Theirs::Body(window) = theirs {
@@ -74,7 +102,9 @@ impl Conversation {
                 }
             }
             Message::Verified => actions.events.push(Event::PeerVerified),
-            Message::Leave { reason: Reason::Done } if self.peer_left => return Err(Violation("said goodbye twice")),
+            Message::Leave { reason: Reason::Done } if self.peer_left => {
+                return Err(Violation("said goodbye twice"));
+            }
             Message::Leave { reason } => self.peer_leaves(*reason, actions),
         }
         Ok(())
@@ -84,7 +114,11 @@ impl Conversation {
         if self.peer_left {
             return Err(Violation("began something after its goodbye"));
         }
-        if self.theirs.insert(item, theirs).is_some() { Err(Violation("used a number twice")) } else { Ok(()) }
+        if self.theirs.insert(item, theirs).is_some() {
+            Err(Violation("used a number twice"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Does something to a transfer of the peer's, and what follows from it: true if it was lawful.
@@ -117,7 +151,10 @@ impl Conversation {
         differences: Option<Differences>,
         actions: &mut Actions,
     ) -> Result<(), Violation> {
-        if differences.as_ref().is_some_and(|differences| !self.setup.faithful || !differences.is_lawful()) {
+        if differences
+            .as_ref()
+            .is_some_and(|differences| !self.setup.faithful || !differences.is_lawful())
+        {
             return Err(Violation("named more differences than allowed"));
         }
         if self.unsaid(item) {
@@ -149,10 +186,19 @@ impl Conversation {
 
     /// A transfer of the peer's is delivered, but for what differs.
     pub(super) fn committed(&mut self, item: ItemId, differences: Differences) {
-        self.full_result(item, None, (self.setup.faithful && !differences.is_empty()).then_some(differences));
+        self.full_result(
+            item,
+            None,
+            (self.setup.faithful && !differences.is_empty()).then_some(differences),
+        );
     }
 
-    fn full_result(&mut self, item: ItemId, failed: Option<Reason>, differences: Option<Differences>) {
+    fn full_result(
+        &mut self,
+        item: ItemId,
+        failed: Option<Reason>,
+        differences: Option<Differences>,
+    ) {
         let Some(theirs) = self.theirs.remove(&item) else { return };
         if let Theirs::Body(window) = theirs {
             self.collected(window);
@@ -192,7 +238,9 @@ impl Conversation {
 
     /// Offers as many of the queued as may be open at a time.
     pub(super) fn open_offers(&mut self) {
-        while !self.queued.is_empty() && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS {
+        while !self.queued.is_empty()
+            && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS
+        {
             let Some(offer) = self.queued.pop_front() else { return };
             self.last_word = self.now;
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
@@ -201,24 +249,33 @@ impl Conversation {
         }
     }
 
-    /// Whether something of ours has not been said to the peer: what it says of such a thing is a guess at the number, and could take what
-    /// `--verify` holds back.
+    /// Whether something of ours has not been said to the peer: what it says of such a thing is a
+    /// guess at the number, and could take what `--verify` holds back.
     pub(super) fn unsaid(&self, item: ItemId) -> bool {
-        let held = self.unverified.as_ref().is_some_and(|held| held.ours.iter().any(|message| concerns(message, item)));
+        let held = self
+            .unverified
+            .as_ref()
+            .is_some_and(|held| held.ours.iter().any(|message| concerns(message, item)));
         held || self.messages.is_unsaid(item)
     }
 
-    /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner than what there is.
+    /// An offer of ours that the peer has not heard of: how much there is must not reach it sooner
+    /// than what there is.
     pub(super) fn unsaid_offer(&mut self, item: ItemId) -> Option<&mut Offer> {
         let held = self.unverified.iter_mut().flat_map(|held| &mut held.ours);
-        let held = held.filter_map(|message| if let Message::Offer(offer) = message { Some(offer) } else { None });
+        let held =
+            held.filter_map(
+                |message| if let Message::Offer(offer) = message { Some(offer) } else { None },
+            );
         held.chain(&mut self.queued).find(|offer| offer.item == item)
     }
 
     pub(super) fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {
         let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
-        let stream = entries.iter().any(|entry| entry.kind == EntryKind::File && entry.size.is_none());
-        let bytes = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
+        let stream =
+            entries.iter().any(|entry| entry.kind == EntryKind::File && entry.size.is_none());
+        let bytes =
+            entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.size.unwrap_or(0)));
         let bytes = if stream { u64::MAX } else { bytes };
         let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
         let said = transfer.said(item, first, entries);
@@ -227,13 +284,22 @@ impl Conversation {
     }
 
     /// Changes a transfer of ours, then says what follows: parts wanted, ranges granted, all read.
-    pub(super) fn our_transfer(&mut self, item: ItemId, actions: &mut Actions, change: impl FnOnce(&mut Outgoing)) {
+    pub(super) fn our_transfer(
+        &mut self,
+        item: ItemId,
+        actions: &mut Actions,
+        change: impl FnOnce(&mut Outgoing),
+    ) {
         let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
         if let Some(link) = self.links.in_use() {
             let ranges = transfer.grants(link, self.links.grants(link));
             self.links.granted(link, ranges.len());
-            actions.grants.extend(ranges.into_iter().map(|range| Grant { link, transfer: item, range }));
+            actions.grants.extend(ranges.into_iter().map(|range| Grant {
+                link,
+                transfer: item,
+                range,
+            }));
         }
         while let Some(news) = transfer.news() {
             actions.events.push(match news {
@@ -245,7 +311,8 @@ impl Conversation {
 
     /// Grants what a link can take again of all transfers of ours.
     pub(super) fn grant_all(&mut self, actions: &mut Actions) {
-        let running = |(item, ours): (&ItemId, &Ours)| matches!(ours, Ours::Running(_)).then_some(*item);
+        let running =
+            |(item, ours): (&ItemId, &Ours)| matches!(ours, Ours::Running(_)).then_some(*item);
         for item in self.ours.iter().filter_map(running).collect::<Vec<_>>() {
             self.our_transfer(item, actions, |_| ());
         }

@@ -19,7 +19,11 @@ impl Conversation {
             return self.end(Outcome::NeverHeard, actions);
         }
         if self.messages.ignored() {
-            return self.end_now(Reason::Protocol, Outcome::Violated("acknowledges nothing"), actions);
+            return self.end_now(
+                Reason::Protocol,
+                Outcome::Violated("acknowledges nothing"),
+                actions,
+            );
         }
         let rested = self.now.since(self.last_word);
         if rested >= self.ttl {
@@ -28,7 +32,10 @@ impl Conversation {
         let left = self.ttl.saturating_sub(rested);
         if left > EXPIRING {
             self.warned = false;
-        } else if self.ttl > EXPIRING && self.peer.is_some() && !core::mem::replace(&mut self.warned, true) {
+        } else if self.ttl > EXPIRING
+            && self.peer.is_some()
+            && !core::mem::replace(&mut self.warned, true)
+        {
             actions.events.push(Event::Expiring(left));
         }
         self.go(actions);
@@ -38,15 +45,21 @@ impl Conversation {
     fn go(&mut self, actions: &mut Actions) {
         let Some(leaving) = &self.leaving else { return };
         match leaving.said {
-            None if self.messages.all_acknowledged() && !self.has_unfinished() && self.theirs.is_empty() && self.peer.is_some() => {
+            None if self.messages.all_acknowledged()
+                && !self.has_unfinished()
+                && self.theirs.is_empty()
+                && self.peer.is_some() =>
+            {
                 let reason = leaving.reason;
-                self.leaving = Some(Leaving { reason, said: Some((self.messages.next_number(), self.now)) });
+                self.leaving =
+                    Some(Leaving { reason, said: Some((self.messages.next_number(), self.now)) });
                 self.messages.send(Message::Leave { reason });
             }
             None => {}
             // Something of the peer's has crossed our goodbye: it is finished first.
             Some((number, _)) if !self.theirs.is_empty() => {
-                self.leaving = Some(Leaving { reason: leaving.reason, said: Some((number, self.now)) });
+                self.leaving =
+                    Some(Leaving { reason: leaving.reason, said: Some((number, self.now)) });
             }
             Some((number, when)) => {
                 let heard = self.messages.has(number) && self.peer_left;
@@ -83,7 +96,8 @@ impl Conversation {
         }
     }
 
-    /// Says goodbye without waiting for anything, and ends. What no link has begun to send has failed, and does not hold it up.
+    /// Says goodbye without waiting for anything, and ends. What no link has begun to send has
+    /// failed, and does not hold it up.
     pub(super) fn end_now(&mut self, reason: Reason, outcome: Outcome, actions: &mut Actions) {
         self.fail_all(reason, actions);
         self.messages.abandon();
@@ -94,7 +108,10 @@ impl Conversation {
     /// Everything under way has failed.
     fn fail_all(&mut self, reason: Reason, actions: &mut Actions) {
         let queued = core::mem::take(&mut self.queued);
-        for item in core::mem::take(&mut self.ours).into_keys().chain(queued.into_iter().map(|offer| offer.item)) {
+        for item in core::mem::take(&mut self.ours)
+            .into_keys()
+            .chain(queued.into_iter().map(|offer| offer.item))
+        {
             actions.events.push(Event::Failed(item, reason));
         }
         let unheard = self.unverified.as_mut().map(Held::forget_theirs).unwrap_or_default();
@@ -111,13 +128,15 @@ impl Conversation {
         actions.events.push(Event::Over(outcome));
     }
 
-    /// Whether the end of the last link is a good end: our goodbye is said, everything else was acknowledged before it, and nothing of the
-    /// peer's has crossed it.
+    /// Whether the end of the last link is a good end: our goodbye is said, everything else was
+    /// acknowledged before it, and nothing of the peer's has crossed it.
     pub(super) fn nothing_owed(&self) -> bool {
-        self.theirs.is_empty() && self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
+        self.theirs.is_empty()
+            && self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
     }
 
-    /// Whether this side has an unacknowledged message, an unanswered offer or an unfinished transfer, in either direction (SPEC 6.4).
+    /// Whether this side has an unacknowledged message, an unanswered offer or an unfinished
+    /// transfer, in either direction (SPEC 6.4).
     pub(super) fn has_work(&self) -> bool {
         let theirs = self.theirs.values().any(|theirs| matches!(theirs, Theirs::Transfer(_)));
         !self.messages.all_acknowledged() || self.has_unfinished() || theirs
@@ -127,7 +146,11 @@ impl Conversation {
         let expired = self.last_word.after(self.ttl);
         let warn = self.last_word.after(self.ttl.saturating_sub(EXPIRING));
         let warn = (self.ttl > EXPIRING && !self.warned && self.peer.is_some()).then_some(warn);
-        let left = self.leaving.as_ref().and_then(|leaving| leaving.said).map(|(_, when)| when.after(LEAVE_PATIENCE));
+        let left = self
+            .leaving
+            .as_ref()
+            .and_then(|leaving| leaving.said)
+            .map(|(_, when)| when.after(LEAVE_PATIENCE));
         [Some(expired), warn, left, self.links.wake_at(self.has_work())].into_iter().flatten().min()
     }
 }

@@ -1,6 +1,8 @@
-//! The protocol between two peers over one link or more: told what happened, answers what to do (SPEC 5 to 8).
+//! The protocol between two peers over one link or more: told what happened, answers what to do
+//! (SPEC 5 to 8).
 //!
-//! [`Conversation`] only routes. The work is in [`crate::messages`], [`crate::links`] and [`crate::transfers`].
+//! [`Conversation`] only routes. The work is in [`crate::messages`], [`crate::links`] and
+//! [`crate::transfers`].
 
 #[cfg(test)]
 mod greeting_tests;
@@ -50,7 +52,8 @@ pub enum Input<'a> {
     LinkUp(LinkId),
     /// A link ended: nothing more will be read from it.
     LinkDown(LinkId, LinkEnd),
-    /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not waiting (SPEC 6.4).
+    /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not
+    /// waiting (SPEC 6.4).
     Quiet(LinkId, Duration),
     /// A control record was opened on a link.
     Control(LinkId, &'a [u8]),
@@ -71,7 +74,8 @@ pub enum Input<'a> {
     },
     /// The next part of our transfer, in answer to [`Event::PartWanted`].
     Part(ItemId, Vec<Entry>),
-    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], which for a stream comes once it has ended.
+    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], which
+    /// for a stream comes once it has ended.
     Total(ItemId, u64),
     /// The source of our stream has been read up to a position.
     Available(ItemId, u64),
@@ -81,10 +85,11 @@ pub enum Input<'a> {
     Sent(LinkId, ItemId, Range<u64>),
     /// A link has dropped a granted range, because its source is gone.
     Unserved(LinkId),
-    /// No bytes come of positions of our transfer, which may go on behind what was granted: zeros, or the reason. To a peer that is not
-    /// faithful it cannot be said.
+    /// No bytes come of positions of our transfer, which may go on behind what was granted: zeros,
+    /// or the reason. To a peer that is not faithful it cannot be said.
     Gap(ItemId, Range<u64>, Option<Reason>),
-    /// The sources of our transfer were looked at once more, in answer to [`Event::AllRead`]; what of them was not sent.
+    /// The sources of our transfer were looked at once more, in answer to [`Event::AllRead`]; what
+    /// of them was not sent.
     Checked(ItemId, Differences),
     /// Our item is withdrawn.
     Cancel(ItemId, Reason),
@@ -94,8 +99,8 @@ pub enum Input<'a> {
     Refuse(ItemId, Reason),
     /// The peer's text or secret is where it belongs (SPEC 5.4).
     Kept(ItemId),
-    /// The peer's text or secret is held until somebody collects it: it is delivered, and takes its part of the window until
-    /// [`Input::Collected`] (SPEC 5.3).
+    /// The peer's text or secret is held until somebody collects it: it is delivered, and takes its
+    /// part of the window until [`Input::Collected`] (SPEC 5.3).
     Held(ItemId),
     /// What was held is collected.
     Collected(ItemId),
@@ -103,9 +108,11 @@ pub enum Input<'a> {
     Registered(ItemId),
     /// Bytes of the peer's transfer are written.
     Wrote(ItemId, Range<u64>),
-    /// It is noted of which positions of the peer's transfer no bytes come, in answer to [`Event::Gap`].
+    /// It is noted of which positions of the peer's transfer no bytes come, in answer to
+    /// [`Event::Gap`].
     Passed(ItemId, Range<u64>),
-    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is not as it was there.
+    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is
+    /// not as it was there.
     Committed(ItemId, Differences),
     /// The person here has compared the verification words.
     Verified,
@@ -132,9 +139,11 @@ pub enum LinkEnd {
 #[derive(Default)]
 #[must_use]
 pub struct Actions {
-    /// Control records to seal and send, in order; each is the body of one record, and answered with [`Input::Taken`].
+    /// Control records to seal and send, in order; each is the body of one record, and answered
+    /// with [`Input::Taken`].
     pub control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
-    /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or [`Input::Unserved`].
+    /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or
+    /// [`Input::Unserved`].
     pub grants: Vec<Grant>,
     /// What happened.
     pub events: Vec<Event>,
@@ -179,7 +188,8 @@ pub enum Event {
     Accepted(ItemId),
     /// Produce the next part of our transfer: [`Input::Part`] or [`Input::Total`].
     PartWanted(ItemId),
-    /// All of our transfer was read and sent: look at its sources once more, then [`Input::Checked`] or [`Input::Cancel`].
+    /// All of our transfer was read and sent: look at its sources once more, then
+    /// [`Input::Checked`] or [`Input::Cancel`].
     AllRead(ItemId),
     /// The receiver has written `done` bytes of our transfer, and all below `frontier`.
     Written {
@@ -192,8 +202,8 @@ pub enum Event {
     },
     /// Check and prepare a part's entries, then [`Input::Registered`] or [`Input::Refuse`].
     Register(Part),
-    /// No bytes come of these positions of the peer's transfer: they are zeros, or not to be had. Answer with [`Input::Passed`] or
-    /// [`Input::Refuse`].
+    /// No bytes come of these positions of the peer's transfer: they are zeros, or not to be had.
+    /// Answer with [`Input::Passed`] or [`Input::Refuse`].
     Gap {
         /// The peer's transfer.
         transfer: ItemId,
@@ -204,9 +214,11 @@ pub enum Event {
     },
     /// So much of the peer's transfer is written here.
     Progress(ItemId, u64),
-    /// The peer's transfer is refused for what is in it, and the peer has been told: the reason, and what it did.
+    /// The peer's transfer is refused for what is in it, and the peer has been told: the reason,
+    /// and what it did.
     Unfit(ItemId, Reason, &'static str),
-    /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or [`Input::Refuse`].
+    /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or
+    /// [`Input::Refuse`].
     Whole(ItemId, Whole),
     /// Our item is where it belongs, but for what differs there.
     Delivered(ItemId, Differences),
@@ -264,7 +276,8 @@ pub enum Outcome {
 enum Ours {
     /// A text or a secret.
     Body,
-    /// An offer without an answer, and for a peer that is not faithful what its entries are said with.
+    /// An offer without an answer, and for a peer that is not faithful what its entries are said
+    /// with.
     Offered(Option<Paths>),
     /// An accepted transfer.
     Running(Box<Outgoing>),
@@ -286,8 +299,8 @@ enum Words {
     Known(Verifier),
 }
 
-/// Everything that waits until the person here has compared the words (SPEC 8.3). The peer's part of it is bounded by the
-/// window and the number of its offers.
+/// Everything that waits until the person here has compared the words (SPEC 8.3). The peer's part
+/// of it is bounded by the window and the number of its offers.
 #[derive(Default)]
 struct Held {
     /// Messages that are not sent.
@@ -311,7 +324,9 @@ impl Held {
 /// The peer's new item that an event tells of.
 const fn about(event: &Event) -> Option<ItemId> {
     match event {
-        Event::Text(item, _) | Event::Secret(item, ..) | Event::Offered(Offer { item, .. }) => Some(*item),
+        Event::Text(item, _) | Event::Secret(item, ..) | Event::Offered(Offer { item, .. }) => {
+            Some(*item)
+        }
         _ => None,
     }
 }
@@ -330,7 +345,8 @@ pub struct Conversation {
     uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.
     queued: VecDeque<Offer>,
-    /// Everything that `--verify` holds back; `None` once the person here has compared the words, and without it.
+    /// Everything that `--verify` holds back; `None` once the person here has compared the words,
+    /// and without it.
     unverified: Option<Held>,
     next_item: u32,
     /// Said in a greeting: what the peer came for.

@@ -1,4 +1,5 @@
-//! What goes out over the link in use, as far as it has room: state, of which the latest counts, and messages in order (SPEC 5.2).
+//! What goes out over the link in use, as far as it has room: state, of which the latest counts,
+//! and messages in order (SPEC 5.2).
 //!
 //! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.
 
@@ -42,8 +43,8 @@ impl Conversation {
         }
     }
 
-    /// Takes what goes out next. State and messages take turns: a peer that always sends has always something acknowledged, which would keep
-    /// every answer from a link with little room.
+    /// Takes what goes out next. State and messages take turns: a peer that always sends has always
+    /// something acknowledged, which would keep every answer from a link with little room.
     fn next_out(&mut self) -> Option<Control> {
         if core::mem::take(&mut self.state.said) {
             if let Some(piece) = self.messages.piece() {
@@ -73,16 +74,25 @@ impl Conversation {
     /// The latest count of an offer of ours, which means nothing before the offer.
     fn next_counted(&mut self) -> Option<Control> {
         let queued = |of: &ItemId| self.queued.iter().any(|offer| offer.item == *of);
-        self.state.counted.retain(|transfer, _| self.ours.contains_key(transfer) || queued(transfer));
-        let transfer = *self.state.counted.keys().find(|transfer| self.ours.contains_key(transfer) && !self.unsaid(**transfer))?;
+        self.state
+            .counted
+            .retain(|transfer, _| self.ours.contains_key(transfer) || queued(transfer));
+        let transfer = *self
+            .state
+            .counted
+            .keys()
+            .find(|transfer| self.ours.contains_key(transfer) && !self.unsaid(**transfer))?;
         let (bytes, entries, counted) = self.state.counted.remove(&transfer)?;
         Some(Control::Counted { transfer, bytes, entries, counted })
     }
 
-    /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held back with it (SPEC 8.3).
+    /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held
+    /// back with it (SPEC 8.3).
     fn next_credit(&mut self) -> Option<Control> {
         self.state.credit.retain(|transfer| self.theirs.contains_key(transfer));
-        let sayable = |item: &&ItemId| self.unverified.is_none() && !self.messages.is_acceptance_unsaid(**item);
+        let sayable = |item: &&ItemId| {
+            self.unverified.is_none() && !self.messages.is_acceptance_unsaid(**item)
+        };
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);
             let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
@@ -95,7 +105,11 @@ impl Conversation {
 
     /// Hands a control record to a link.
     pub(super) fn hand(&mut self, link: LinkId, control: &Control, actions: &mut Actions) {
-        let room = if let Control::Fragment { bytes, .. } = control { bytes.len().saturating_add(32) } else { 0 };
+        let room = if let Control::Fragment { bytes, .. } = control {
+            bytes.len().saturating_add(32)
+        } else {
+            0
+        };
         self.links.handed(link);
         actions.control.push((link, encoded(control, room)));
     }

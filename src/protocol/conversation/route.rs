@@ -8,7 +8,8 @@ use crate::time::Instant;
 use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, read};
 
 impl Conversation {
-    /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has nothing more to say.
+    /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has
+    /// nothing more to say.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) -> Actions {
         let mut actions = Actions::default();
         if let Input::Taken(link) = input {
@@ -36,7 +37,9 @@ impl Conversation {
     fn route(&mut self, input: Input<'_>, actions: &mut Actions) -> Result<(), Violation> {
         match input {
             Input::LinkUp(link) => self.link_up(link, actions),
-            Input::LinkDown(_, LinkEnd::Malformed) => return Err(Violation("sent a record that is none")),
+            Input::LinkDown(_, LinkEnd::Malformed) => {
+                return Err(Violation("sent a record that is none"));
+            }
             Input::LinkDown(link, end) => self.link_down(link, end, actions),
             Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
                 Silence::Fine => {}
@@ -50,7 +53,8 @@ impl Conversation {
                 let control = read(body).ok_or(Violation("sent control that cannot be read"))?;
                 self.control(link, control, actions)?;
             }
-            // Whoever has said goodbye is not listened to any more, and would be told that all is done.
+            // Whoever has said goodbye is not listened to any more, and would be told that all is
+            // done.
             Input::Body(item, _) | Input::Offer(Offer { item, .. }) if self.leaving.is_some() => {
                 actions.events.push(Event::Failed(item, Reason::Done));
             }
@@ -76,8 +80,12 @@ impl Conversation {
                 }
             }
             Input::Part(item, entries) => self.our_part(item, entries, actions),
-            Input::Total(item, bytes) => self.our_transfer(item, actions, |transfer| transfer.total(bytes)),
-            Input::Available(item, position) => self.our_transfer(item, actions, |transfer| transfer.available(position)),
+            Input::Total(item, bytes) => {
+                self.our_transfer(item, actions, |transfer| transfer.total(bytes))
+            }
+            Input::Available(item, position) => {
+                self.our_transfer(item, actions, |transfer| transfer.available(position))
+            }
             Input::Sent(link, item, _) => {
                 self.last_word = self.now;
                 self.links.served(link);
@@ -88,16 +96,30 @@ impl Conversation {
                 self.grant_all(actions);
             }
             Input::Gap(item, range, why) => {
-                let said = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.gap(range.clone()) } else { false };
+                let said = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) {
+                    transfer.gap(range.clone())
+                } else {
+                    false
+                };
                 if said {
-                    self.messages.send(Message::Gap { item, start: range.start, end: range.end, why });
+                    self.messages.send(Message::Gap {
+                        item,
+                        start: range.start,
+                        end: range.end,
+                        why,
+                    });
                 }
                 self.our_transfer(item, actions, |_| ());
             }
             Input::Checked(item, differences) => {
-                let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) { transfer.end() } else { None };
+                let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) {
+                    transfer.end()
+                } else {
+                    None
+                };
                 if let Some((entries, bytes)) = end {
-                    let differences = (self.setup.faithful && !differences.is_empty()).then_some(differences);
+                    let differences =
+                        (self.setup.faithful && !differences.is_empty()).then_some(differences);
                     self.messages.send(Message::End { item, entries, bytes, differences });
                 }
             }
@@ -145,8 +167,11 @@ impl Conversation {
             }
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.leave(Reason::Done),
-            // Our goodbye is said already: a second one could only take back what the other side has.
-            Input::Abort(reason) if self.nothing_owed() => self.end(Outcome::Aborted(reason), actions),
+            // Our goodbye is said already: a second one could only take back what the other side
+            // has.
+            Input::Abort(reason) if self.nothing_owed() => {
+                self.end(Outcome::Aborted(reason), actions)
+            }
             Input::Abort(reason) => self.end_now(reason, Outcome::Aborted(reason), actions),
             // The link's room is counted before all else.
             Input::Taken(_) | Input::Tick => {}
@@ -166,8 +191,18 @@ impl Conversation {
         let (next, window) = self.messages.state();
         let code = link == LinkId::CODE;
         let ttl = u32::try_from(self.setup.ttl.as_secs()).unwrap_or(u32::MAX);
-        let nonce = if let Words::Committed(commitment) = &self.words { commitment.nonce().copied() } else { None };
-        Greeting { next, window, want: code.then_some(self.setup.want), ttl: code.then_some(ttl), nonce: nonce.map(Into::into) }
+        let nonce = if let Words::Committed(commitment) = &self.words {
+            commitment.nonce().copied()
+        } else {
+            None
+        };
+        Greeting {
+            next,
+            window,
+            want: code.then_some(self.setup.want),
+            ttl: code.then_some(ttl),
+            nonce: nonce.map(Into::into),
+        }
     }
 
     fn link_down(&mut self, link: LinkId, end: LinkEnd, actions: &mut Actions) {
@@ -191,7 +226,12 @@ impl Conversation {
         self.end(outcome, actions);
     }
 
-    fn control(&mut self, link: LinkId, control: Control, actions: &mut Actions) -> Result<(), Violation> {
+    fn control(
+        &mut self,
+        link: LinkId,
+        control: Control,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
         match control {
             Control::Use(_) | Control::Using(_) if self.links.in_use() == Some(link) => {
                 return Err(Violation("put a link into use twice"));
@@ -212,7 +252,9 @@ impl Conversation {
                 self.links.put_in_use(link);
                 self.greeted(&greeting, actions)?;
             }
-            Control::Use(_) | Control::Using(_) => return Err(Violation("put a link into use that is not its to use")),
+            Control::Use(_) | Control::Using(_) => {
+                return Err(Violation("put a link into use that is not its to use"));
+            }
             _ if self.peer.is_none() => return Err(Violation("spoke before the link was in use")),
             Control::Fragment { number, last, bytes } => {
                 let message = self.messages.fragment(number, last, &bytes)?;
@@ -235,7 +277,10 @@ impl Conversation {
                 if let Some(unheard) = self.unheard(transfer) {
                     if let Event::Offered(offer) = unheard {
                         (offer.bytes, offer.entries) = (bytes, entries);
-                        self.tell_after(transfer, Event::Counted { transfer, bytes, entries, counted });
+                        self.tell_after(
+                            transfer,
+                            Event::Counted { transfer, bytes, entries, counted },
+                        );
                     }
                 } else if let Some(Theirs::Transfer(_)) = self.theirs.get(&transfer) {
                     actions.events.push(Event::Counted { transfer, bytes, entries, counted });
@@ -248,7 +293,8 @@ impl Conversation {
         Ok(())
     }
 
-    /// Opens the commitment with the first greeting, whichever link brings it (SPEC 3.5): false, and the end, if it is not the host's.
+    /// Opens the commitment with the first greeting, whichever link brings it (SPEC 3.5): false,
+    /// and the end, if it is not the host's.
     fn open_commitment(&mut self, greeting: &Greeting, actions: &mut Actions) -> bool {
         let Words::Committed(commitment) = &self.words else { return true };
         match commitment.open(greeting.nonce.as_deref()) {
@@ -273,7 +319,9 @@ impl Conversation {
             self.peer = Some(want);
             self.last_word = self.now;
             if let Some(ttl) = greeting.ttl {
-                self.ttl = self.ttl.min(core::time::Duration::from_secs(u64::from(ttl)).max(crate::limits::TTL_MIN));
+                self.ttl = self.ttl.min(
+                    core::time::Duration::from_secs(u64::from(ttl)).max(crate::limits::TTL_MIN),
+                );
             }
             if want == self.setup.want && want != crate::wire::Want::Both {
                 self.end(Outcome::SameRole, actions);
@@ -301,7 +349,8 @@ impl Conversation {
         }
     }
 
-    /// Tells of something new of the peer's, or keeps it until the person here has compared the verification words.
+    /// Tells of something new of the peer's, or keeps it until the person here has compared the
+    /// verification words.
     pub(super) fn tell_held(&mut self, event: Event, actions: &mut Actions) {
         match &mut self.unverified {
             Some(held) => held.theirs.push_back(event),
@@ -316,17 +365,20 @@ impl Conversation {
         held.theirs.get_mut(index)
     }
 
-    /// Tells of a transfer of the peer's, after its offer, how far it is counted; the latest counts.
+    /// Tells of a transfer of the peer's, after its offer, how far it is counted; the latest
+    /// counts.
     fn tell_after(&mut self, of: ItemId, count: Event) {
         let Some(held) = &mut self.unverified else { return };
-        held.theirs.retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == of));
+        held.theirs
+            .retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == of));
         held.theirs.push_back(count);
     }
 
     /// Forgets what nobody here has heard of: true if there was such a thing.
     pub(super) fn forget_unheard(&mut self, item: ItemId) -> bool {
         let Some(held) = &mut self.unverified else { return false };
-        held.theirs.retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == item));
+        held.theirs
+            .retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == item));
         held.place(item).and_then(|index| held.theirs.remove(index)).is_some()
     }
 

@@ -26,7 +26,8 @@ enum Next {
     Sent,
 }
 
-/// One side with an application that accepts and keeps everything, and a record of all that it was told.
+/// One side with an application that accepts and keeps everything, and a record of all that it was
+/// told.
 struct Side {
     conversation: Conversation,
     wake_at: Option<Instant>,
@@ -86,7 +87,9 @@ impl Side {
     /// Serves a grant: what of it are bytes, and what is said of the rest.
     fn read(&self, item: ItemId, range: Range<u64>) -> (Vec<Packet>, Vec<Input<'static>>) {
         let (mut packets, mut told, mut from) = (vec![], vec![], range.start);
-        for (gap, why) in self.gaps.iter().filter(|(gap, _)| gap.start < range.end && range.start < gap.end) {
+        for (gap, why) in
+            self.gaps.iter().filter(|(gap, _)| gap.start < range.end && range.start < gap.end)
+        {
             if from < gap.start {
                 packets.push(Packet::Chunk(item, from..gap.start));
             }
@@ -117,7 +120,8 @@ impl Pair {
     }
 
     fn with(host: Side, joiner: Side) -> Self {
-        let mut pair = Self { sides: [host, joiner], now: Instant::from_millis(0), pace: 0, cut: false };
+        let mut pair =
+            Self { sides: [host, joiner], now: Instant::from_millis(0), pace: 0, cut: false };
         pair.tell(0, Input::LinkUp(LinkId::CODE));
         pair.tell(1, Input::LinkUp(LinkId::CODE));
         pair
@@ -131,10 +135,16 @@ impl Pair {
                 this.since = self.now;
             }
             this.sending.extend(next.control.into_iter().map(|(_, body)| Packet::Control(body)));
-            this.sending.extend(next.grants.into_iter().map(|grant| Packet::Chunk(grant.transfer, grant.range)));
+            this.sending.extend(
+                next.grants.into_iter().map(|grant| Packet::Chunk(grant.transfer, grant.range)),
+            );
             assert!(this.sending.len() <= LINK_RECORDS + LINK_GRANTS, "more than a link takes");
             this.wake_at = next.wake_at;
-            let answers = next.events.into_iter().filter_map(|event| self.app(side, event)).collect::<Vec<_>>();
+            let answers = next
+                .events
+                .into_iter()
+                .filter_map(|event| self.app(side, event))
+                .collect::<Vec<_>>();
             let mut inputs = if self.pace == 0 { self.sent(side) } else { Vec::new() };
             inputs.extend(answers);
             for input in inputs {
@@ -158,7 +168,9 @@ impl Pair {
             };
             heard.extend(told);
             if !self.cut {
-                self.sides[1 - side].arriving.extend(packets.into_iter().map(|packet| (arrival, packet)));
+                self.sides[1 - side]
+                    .arriving
+                    .extend(packets.into_iter().map(|packet| (arrival, packet)));
             }
         }
         heard
@@ -240,8 +252,13 @@ impl Pair {
                 .filter_map(|side| {
                     let this = &self.sides[side];
                     let arrival = this.arriving.front().map(|(at, _)| (*at, side, Next::Arrival));
-                    let wake = this.wake_at.filter(|_| this.over.is_none()).map(|at| (at, side, Next::Wake));
-                    let sent = this.sending.front().map(|_| (this.since.after(Duration::from_millis(self.pace)), side, Next::Sent));
+                    let wake = this
+                        .wake_at
+                        .filter(|_| this.over.is_none())
+                        .map(|at| (at, side, Next::Wake));
+                    let sent = this.sending.front().map(|_| {
+                        (this.since.after(Duration::from_millis(self.pace)), side, Next::Sent)
+                    });
                     [arrival, wake, sent].into_iter().flatten().min()
                 })
                 .min();
@@ -285,11 +302,24 @@ impl Pair {
     fn offer(&mut self, side: usize, sizes: &[u64], part: usize) -> ItemId {
         let item = self.sides[side].conversation.next_item();
         let name = || PeerText::new("d".to_string());
-        let entry = |size: &u64| Entry { size: Some(*size), ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File) };
+        let entry = |size: &u64| Entry {
+            size: Some(*size),
+            ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File)
+        };
         let parts = sizes.chunks(part).map(|sizes| sizes.iter().map(entry).collect()).collect();
         self.sides[side].sources.insert(item, (parts, sizes.iter().sum()));
         let items = vec![Item { name: name(), kind: ItemKind::Folder, size: None, exact: None }];
-        self.tell(side, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
+        self.tell(
+            side,
+            Input::Offer(Offer {
+                item,
+                items,
+                bytes: 0,
+                entries: 0,
+                counted: false,
+                allocated: None,
+            }),
+        );
         item
     }
 
@@ -338,15 +368,27 @@ fn gaps_and_differences_cross_and_cost_no_bytes() {
 #[test]
 fn a_peer_that_is_not_faithful_hears_paths_and_no_differences() {
     let unfaithful = |setup: &mut Setup| setup.faithful = false;
-    let mut pair = Pair::with(Side::new(Role::Host, Want::Give, unfaithful), Side::new(Role::Joiner, Want::Take, unfaithful));
+    let mut pair = Pair::with(
+        Side::new(Role::Host, Want::Give, unfaithful),
+        Side::new(Role::Joiner, Want::Take, unfaithful),
+    );
     let item = pair.sides[0].conversation.next_item();
-    let items = vec![Item { name: PeerText::new("d".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
+    let items = vec![Item {
+        name: PeerText::new("d".to_string()),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: None,
+    }];
     let name = PeerName::new(b"f".to_vec());
-    let file = Entry { size: Some(9), mode: Some(0o644), ..Entry::inside(0, name, EntryKind::File) };
+    let file =
+        Entry { size: Some(9), mode: Some(0o644), ..Entry::inside(0, name, EntryKind::File) };
     let part = vec![Entry::of_item(0, EntryKind::Folder), file];
     pair.sides[0].sources.insert(item, (VecDeque::from([part]), 9));
     pair.sides[1].differing.add(b"d/f", Fate::Missing(Reason::Disk));
-    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }));
+    pair.tell(
+        0,
+        Input::Offer(Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None }),
+    );
     pair.run_for(2);
     let paths = &pair.sides[1].parts[0].entries;
     assert_eq!((paths[1].folder, paths[1].mode, paths[1].size), (Some(0), Some(0o666), Some(9)));
@@ -413,7 +455,10 @@ fn thousands_of_credits_wait_for_links_that_are_slow_both_ways() {
     }
     pair.run_for(1_000);
     for side in 0..2 {
-        assert_eq!((pair.sides[side].texts.len(), &pair.sides[side].whole), (500, &vec![(items[1 - side], 5_000, 5_000)]));
+        assert_eq!(
+            (pair.sides[side].texts.len(), &pair.sides[side].whole),
+            (500, &vec![(items[1 - side], 5_000, 5_000)])
+        );
     }
     assert_eq!(pair.over(), [None, None]);
 }
@@ -428,7 +473,10 @@ fn an_abort_overtakes_what_no_link_has_begun() {
     }
     pair.tell(0, Input::Abort(Reason::Interrupted));
     pair.run_for(1);
-    assert_eq!(pair.over(), [Some(Outcome::Aborted(Reason::Interrupted)), Some(Outcome::PeerLeft(Reason::Interrupted))]);
+    assert_eq!(
+        pair.over(),
+        [Some(Outcome::Aborted(Reason::Interrupted)), Some(Outcome::PeerLeft(Reason::Interrupted))]
+    );
     assert!(pair.sides[0].conversation.has_said_all() && pair.sides[1].texts.len() <= LINK_RECORDS);
 }
 
@@ -454,14 +502,20 @@ fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
     let mut pair = Pair::new(Want::Give, Want::Take);
     let empty = pair.offer(0, &[0, 0], 1);
     pair.run_for(1);
-    assert_eq!((&pair.sides[0].delivered, &pair.sides[1].whole), (&vec![empty], &vec![(empty, 0, 2)]));
+    assert_eq!(
+        (&pair.sides[0].delivered, &pair.sides[1].whole),
+        (&vec![empty], &vec![(empty, 0, 2)])
+    );
 
     let item = pair.sides[0].conversation.next_item();
     let name = PeerText::new("-".to_string());
     let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None, exact: None }];
     let entry = Entry::of_item(0, EntryKind::File);
     pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), u64::MAX));
-    pair.tell(0, Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false, allocated: None }));
+    pair.tell(
+        0,
+        Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false, allocated: None }),
+    );
     pair.run_for(1);
     pair.tell(0, Input::Available(item, 40_000_000));
     pair.run_for(5);
@@ -481,7 +535,14 @@ fn never_more_is_on_its_way_than_the_receiver_granted() {
         let until = pair.now.after(Duration::from_millis(7));
         pair.run(until);
         let flying = |side: &Side| {
-            side.arriving.iter().map(|(_, packet)| if let Packet::Chunk(_, r) = packet { r.end - r.start } else { 0 }).sum::<u64>()
+            side.arriving
+                .iter()
+                .map(
+                    |(_, packet)| {
+                        if let Packet::Chunk(_, r) = packet { r.end - r.start } else { 0 }
+                    },
+                )
+                .sum::<u64>()
         };
         assert!(flying(&pair.sides[1]) <= crate::limits::CREDIT);
     }
@@ -509,14 +570,17 @@ fn two_givers_and_two_takers_both_learn_it() {
 #[test]
 fn verify_holds_back_payload_and_acceptance_of_the_side_that_asked() {
     for asking in 0..2 {
-        let side = |index, role| Side::new(role, Want::Both, |setup| setup.verify = index == asking);
+        let side =
+            |index, role| Side::new(role, Want::Both, |setup| setup.verify = index == asking);
         let mut pair = Pair::with(side(0, Role::Host), side(1, Role::Joiner));
         pair.text(asking, "held");
         pair.offer(asking, &[5], 1);
         pair.offer(1 - asking, &[5], 1);
         pair.run_for(3);
         assert_eq!(pair.sides[1 - asking].texts.len(), 0);
-        assert!(pair.sides.iter().all(|side| side.delivered.is_empty() && side.received.is_empty()));
+        assert!(
+            pair.sides.iter().all(|side| side.delivered.is_empty() && side.received.is_empty())
+        );
         pair.tell(asking, Input::Verified);
         pair.run_for(3);
         assert_eq!(pair.sides[asking].delivered.len(), 2);
@@ -528,7 +592,10 @@ fn verify_holds_back_payload_and_acceptance_of_the_side_that_asked() {
 fn an_hour_of_heartbeats_ends_it_and_a_word_keeps_it() {
     let mut pair = Pair::new(Want::Both, Want::Both);
     pair.run_for(3599);
-    assert_eq!((pair.over(), &pair.sides[0].told[..]), ([None, None], &["connected", "expiring"][..]));
+    assert_eq!(
+        (pair.over(), &pair.sides[0].told[..]),
+        ([None, None], &["connected", "expiring"][..])
+    );
     pair.text(1, "still here");
     pair.run_for(3599);
     assert_eq!(pair.over(), [None, None]);
@@ -539,7 +606,9 @@ fn an_hour_of_heartbeats_ends_it_and_a_word_keeps_it() {
 
 #[test]
 fn the_shorter_of_two_ttls_holds_and_sleep_counts() {
-    let ttl = |role, minutes: u64| Side::new(role, Want::Both, |setup| setup.ttl = Duration::from_secs(minutes * 60));
+    let ttl = |role, minutes: u64| {
+        Side::new(role, Want::Both, |setup| setup.ttl = Duration::from_secs(minutes * 60))
+    };
     let mut pair = Pair::with(ttl(Role::Host, 4 * 60), ttl(Role::Joiner, 10));
     pair.run_for(1);
     // The machine sleeps: nothing is handled until it wakes.
@@ -605,7 +674,12 @@ fn a_peer_that_breaks_the_rules_is_told_and_left() {
     let bad = [
         Control::Received { next: 9, window: 0 },
         Control::Credit { transfer: ItemId(1), limit: 9, parts: 7, written: vec![] },
-        Control::Credit { transfer: ItemId(1), limit: 9, parts: 0, written: vec![Span { start: 0, end: u64::MAX }] },
+        Control::Credit {
+            transfer: ItemId(1),
+            limit: 9,
+            parts: 0,
+            written: vec![Span { start: 0, end: u64::MAX }],
+        },
         Control::Fragment { number: 99, last: true, bytes: vec![].into() },
     ];
     for control in bad {
@@ -644,7 +718,11 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         (0usize..2, 0usize..200_000).prop_map(|(side, length)| Act::Text(side, length)),
-        (0usize..2, prop::collection::vec(prop_oneof![Just(0), 1u64..100, 1u64..9_000_000], 1..30), 1usize..9)
+        (
+            0usize..2,
+            prop::collection::vec(prop_oneof![Just(0), 1u64..100, 1u64..9_000_000], 1..30),
+            1usize..9
+        )
             .prop_map(|(side, sizes, part)| Act::Offer(side, sizes, part)),
         (0u64..3000).prop_map(Act::Wait),
     ]
@@ -653,7 +731,10 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
-    fn everything_arrives_once_and_in_order_or_the_loss_is_said(acts in prop::collection::vec(act(), 0..20), cut in prop::option::of(0usize..20)) {
+    fn everything_arrives_once_and_in_order_or_the_loss_is_said(
+        acts in prop::collection::vec(act(), 0..20),
+        cut in prop::option::of(0usize..20),
+    ) {
         let mut pair = Pair::new(Want::Both, Want::Both);
         let (mut texts, mut items) = ([vec![], vec![]], [vec![], vec![]]);
         for (index, act) in acts.into_iter().enumerate() {
@@ -690,7 +771,9 @@ proptest! {
     }
 
     #[test]
-    fn no_control_from_a_peer_can_make_it_panic(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20)) {
+    fn no_control_from_a_peer_can_make_it_panic(
+        bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20),
+    ) {
         let mut pair = Pair::new(Want::Both, Want::Both);
         pair.run_for(1);
         for body in bodies {

@@ -1,4 +1,5 @@
-//! `--verify`: until the person here has compared the words, nothing of the peer's is told, and nothing is answered (SPEC 8.3).
+//! `--verify`: until the person here has compared the words, nothing of the peer's is told, and
+//! nothing is answered (SPEC 8.3).
 
 use super::greeting_tests::{commitment, greeting, messages, told};
 use super::*;
@@ -17,8 +18,11 @@ struct Comparing {
 
 impl Comparing {
     fn new() -> Self {
-        let mut joiner =
-            Conversation::new(NOW, commitment(Role::Joiner), Setup { want: Want::Both, ttl: TTL, verify: true, faithful: true });
+        let mut joiner = Conversation::new(
+            NOW,
+            commitment(Role::Joiner),
+            Setup { want: Want::Both, ttl: TTL, verify: true, faithful: true },
+        );
         let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
         let connected = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
         assert!(matches!(connected.events[..], [Event::Connected(Want::Both)]));
@@ -28,12 +32,20 @@ impl Comparing {
     fn hears(&mut self, message: &Message) -> Actions {
         let bytes = encoded(message, 0).to_vec().into();
         self.number += 1;
-        told(&mut self.joiner, LinkId::CODE, &Control::Fragment { number: self.number - 1, last: true, bytes })
+        told(
+            &mut self.joiner,
+            LinkId::CODE,
+            &Control::Fragment { number: self.number - 1, last: true, bytes },
+        )
     }
 
     /// A text, a secret and an offer, of which nothing may be told or answered.
     fn all(&mut self) {
-        for message in [text(1), Message::Secret { item: ItemId(2), label: None, body: b"key".to_vec() }, offer(3)] {
+        for message in [
+            text(1),
+            Message::Secret { item: ItemId(2), label: None, body: b"key".to_vec() },
+            offer(3),
+        ] {
             let actions = self.hears(&message);
             assert!(actions.events.is_empty(), "{:?}", actions.events);
             assert!(messages(&actions).is_empty());
@@ -50,8 +62,20 @@ fn long(item: u32) -> Message {
 }
 
 fn offer(item: u32) -> Message {
-    let items = vec![Item { name: PeerText::new("logs".to_string()), kind: ItemKind::Folder, size: None, exact: None }];
-    Message::Offer(Offer { item: ItemId(item), items, bytes: 0, entries: 0, counted: false, allocated: None })
+    let items = vec![Item {
+        name: PeerText::new("logs".to_string()),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: None,
+    }];
+    Message::Offer(Offer {
+        item: ItemId(item),
+        items,
+        bytes: 0,
+        entries: 0,
+        counted: false,
+        allocated: None,
+    })
 }
 
 #[test]
@@ -59,17 +83,31 @@ fn what_comes_is_told_after_the_yes_in_its_order() {
     let mut comparing = Comparing::new();
     comparing.all();
     // Of a text too, of which there is nothing to count.
-    for (transfer, bytes, all) in [(ItemId(1), 7, true), (ItemId(3), 5, false), (ItemId(3), 7, true)] {
+    for (transfer, bytes, all) in
+        [(ItemId(1), 7, true), (ItemId(3), 5, false), (ItemId(3), 7, true)]
+    {
         let counted = Control::Counted { transfer, bytes, entries: 2, counted: all };
         assert!(told(&mut comparing.joiner, LinkId::CODE, &counted).events.is_empty());
     }
     let yes = comparing.joiner.handle(NOW, Input::Verified);
-    let [Event::Text(ItemId(1), body), Event::Secret(ItemId(2), None, _), Event::Offered(offer), count] = &yes.events[..] else {
+    let [
+        Event::Text(ItemId(1), body),
+        Event::Secret(ItemId(2), None, _),
+        Event::Offered(offer),
+        count,
+    ] = &yes.events[..]
+    else {
         panic!("{:?}", yes.events)
     };
     // The offer itself promises nothing that it did not.
     assert_eq!((body.raw(), offer.bytes, offer.entries, offer.counted), ("rm -rf", 7, 2, false));
-    assert!(matches!(count, Event::Counted { transfer: ItemId(3), bytes: 7, entries: 2, counted: true }), "{count:?}");
+    assert!(
+        matches!(
+            count,
+            Event::Counted { transfer: ItemId(3), bytes: 7, entries: 2, counted: true }
+        ),
+        "{count:?}"
+    );
     assert!(matches!(messages(&yes)[..], [Message::Verified]));
     assert!(matches!(comparing.hears(&text(4)).events[..], [Event::Text(ItemId(4), _)]));
 }
@@ -79,7 +117,11 @@ fn with_a_no_nobody_ever_hears_of_it() {
     let mut comparing = Comparing::new();
     comparing.all();
     let no = comparing.joiner.handle(NOW, Input::Abort(Reason::NotVerified));
-    assert!(matches!(no.events[..], [Event::Over(Outcome::Aborted(Reason::NotVerified))]), "{:?}", no.events);
+    assert!(
+        matches!(no.events[..], [Event::Over(Outcome::Aborted(Reason::NotVerified))]),
+        "{:?}",
+        no.events
+    );
     assert!(matches!(messages(&no)[..], [Message::Leave { reason: Reason::NotVerified }]));
 }
 
@@ -88,13 +130,19 @@ fn what_is_withdrawn_meanwhile_was_never_there_and_its_window_is_free() {
     let mut comparing = Comparing::new();
     comparing.all();
     for item in 1..=3 {
-        let withdrawn = comparing.hears(&Message::Cancel { item: ItemId(item), reason: Reason::Interrupted });
+        let withdrawn =
+            comparing.hears(&Message::Cancel { item: ItemId(item), reason: Reason::Interrupted });
         assert!(withdrawn.events.is_empty(), "{:?}", withdrawn.events);
     }
     // More than a window of texts, each withdrawn: never more than one is held.
     for item in 10..10 + 18 {
         assert!(comparing.hears(&long(item)).events.is_empty());
-        assert!(comparing.hears(&Message::Cancel { item: ItemId(item), reason: Reason::Interrupted }).events.is_empty());
+        assert!(
+            comparing
+                .hears(&Message::Cancel { item: ItemId(item), reason: Reason::Interrupted })
+                .events
+                .is_empty()
+        );
     }
     assert!(comparing.joiner.handle(NOW, Input::Verified).events.is_empty());
 }
@@ -105,13 +153,17 @@ fn a_peer_that_leaves_meanwhile_leaves_nothing_behind() {
     comparing.all();
     let left = comparing.hears(&Message::Leave { reason: Reason::Interrupted });
     let expected = [Reason::Interrupted; 2];
-    let [Event::PeerLeft(left), Event::Over(Outcome::PeerLeft(over))] = left.events[..] else { panic!("{:?}", left.events) };
+    let [Event::PeerLeft(left), Event::Over(Outcome::PeerLeft(over))] = left.events[..] else {
+        panic!("{:?}", left.events)
+    };
     assert_eq!([left, over], expected);
 }
 
 #[test]
 fn what_waits_is_bounded_by_the_window_and_four_offers() {
-    let over = |actions: &Actions| actions.events.iter().any(|event| matches!(event, Event::Over(Outcome::Violated(_))));
+    let over = |actions: &Actions| {
+        actions.events.iter().any(|event| matches!(event, Event::Over(Outcome::Violated(_))))
+    };
     let mut comparing = Comparing::new();
     for item in 1..=4 {
         assert!(!over(&comparing.hears(&offer(item))));
@@ -119,7 +171,10 @@ fn what_waits_is_bounded_by_the_window_and_four_offers() {
     assert!(over(&comparing.hears(&offer(5))));
     let mut comparing = Comparing::new();
     let refused = (1..).find(|item| over(&comparing.hears(&long(*item))));
-    assert_eq!(refused.map(u64::from), Some(WINDOW / (crate::messages::Body::MAX as u64 + WINDOW_SHARE) + 1));
+    assert_eq!(
+        refused.map(u64::from),
+        Some(WINDOW / (crate::messages::Body::MAX as u64 + WINDOW_SHARE) + 1)
+    );
 }
 
 #[test]

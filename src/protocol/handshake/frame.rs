@@ -41,7 +41,8 @@ pub enum FrameError {
 }
 
 impl Frame {
-    /// Takes the first message off `arrived` and says how many bytes it was; nothing while it is incomplete.
+    /// Takes the first message off `arrived` and says how many bytes it was; nothing while it is
+    /// incomplete.
     ///
     /// # Errors
     /// [`FrameError`], as soon as the byte that shows it is there and before the body is.
@@ -57,7 +58,9 @@ impl Frame {
         if length > HANDSHAKE_BODY {
             return Err(FrameError::TooLong);
         }
-        Ok(rest.get(..length).map(|body| (Self { kind, body: body.to_vec() }, HEADER.saturating_add(length))))
+        Ok(rest
+            .get(..length)
+            .map(|body| (Self { kind, body: body.to_vec() }, HEADER.saturating_add(length))))
     }
 
     /// The bytes of the message.
@@ -80,7 +83,8 @@ impl Kind {
     }
 }
 
-/// The bytes of a message; `body` is one of ours or was parsed, so it is at most [`HANDSHAKE_BODY`] bytes.
+/// The bytes of a message; `body` is one of ours or was parsed, so it is at most [`HANDSHAKE_BODY`]
+/// bytes.
 pub(super) fn encode(kind: Kind, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER.saturating_add(body.len()));
     bytes.push(kind as u8);

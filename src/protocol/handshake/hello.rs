@@ -1,4 +1,5 @@
-//! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No secrets, and nothing of what is wanted.
+//! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No
+//! secrets, and nothing of what is wanted.
 
 use super::share::ShareFault;
 use crate::limits::{CAPABILITIES, FAITHFUL, VERSIONS};
@@ -7,10 +8,12 @@ use rand_core::{CryptoRng, RngCore};
 
 /// Most versions that a hello names.
 const MOST_VERSIONS: usize = 16;
-/// Most bytes after the fields of version 1's first edition. Unknown ones are ignored, but the transcript covers them.
+/// Most bytes after the fields of version 1's first edition. Unknown ones are ignored, but the
+/// transcript covers them.
 const MOST_RESERVED: usize = 64;
 
-/// Who made the code, whoever dials. The numbers are those of the wire and of the identities (SPEC 3.3).
+/// Who made the code, whoever dials. The numbers are those of the wire and of the identities
+/// (SPEC 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Role {
@@ -40,7 +43,8 @@ pub enum Purpose {
     Link = 2,
 }
 
-/// A hello. Its 16 random bytes and whatever follows the fields matter only as part of the transcript.
+/// A hello. Its 16 random bytes and whatever follows the fields matter only as part of the
+/// transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
     /// Ascending, 1 to 16 of them.
@@ -52,7 +56,8 @@ pub(super) struct Hello {
     pub purpose: Purpose,
     /// Whether the sender, a joiner making a further link, still has one that works.
     pub linked: bool,
-    /// The commitment to the host's part of the verification words: there from a host with a code, and from nobody else (SPEC 3.5).
+    /// The commitment to the host's part of the verification words: there from a host with a code,
+    /// and from nobody else (SPEC 3.5).
     pub commitment: Option<[u8; 32]>,
     /// The number of words of the host's code; absent from hosts that do not say it.
     pub words: Option<u8>,
@@ -99,14 +104,31 @@ pub enum HelloError {
 
 impl Hello {
     /// This side's hello.
-    pub(super) fn ours(role: Role, purpose: Purpose, linked: bool, code: Option<OfCode>, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+    pub(super) fn ours(
+        role: Role,
+        purpose: Purpose,
+        linked: bool,
+        code: Option<OfCode>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        let (commitment, words) = (code.map(|code| code.commitment), code.and_then(|code| code.words));
-        Self { versions: VERSIONS.to_vec(), capabilities: CAPABILITIES, role, random, purpose, linked, commitment, words }
+        let (commitment, words) =
+            (code.map(|code| code.commitment), code.and_then(|code| code.words));
+        Self {
+            versions: VERSIONS.to_vec(),
+            capabilities: CAPABILITIES,
+            role,
+            random,
+            purpose,
+            linked,
+            commitment,
+            words,
+        }
     }
 
-    /// The canonical bytes, the length before them included: 29 and two a version, and 33 for a commitment and the number of words.
+    /// The canonical bytes, the length before them included: 29 and two a version, and 33 for a
+    /// commitment and the number of words.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(96);
         // At most 16 versions, so the length is at most 93.
@@ -135,11 +157,17 @@ impl Hello {
         let (length, rest) = hello.split_first()?;
         let (count, rest) = rest.split_first()?;
         let count = usize::from(*count);
-        if usize::from(*length).saturating_add(1) != hello.len() || !(1..=MOST_VERSIONS).contains(&count) {
+        if usize::from(*length).saturating_add(1) != hello.len()
+            || !(1..=MOST_VERSIONS).contains(&count)
+        {
             return None;
         }
         let (versions, rest) = rest.split_at_checked(count.saturating_mul(2))?;
-        let versions: Vec<u16> = versions.chunks_exact(2).filter_map(|version| version.try_into().ok()).map(u16::from_be_bytes).collect();
+        let versions: Vec<u16> = versions
+            .chunks_exact(2)
+            .filter_map(|version| version.try_into().ok())
+            .map(u16::from_be_bytes)
+            .collect();
         if !versions.is_sorted_by(|earlier, later| earlier < later) {
             return None;
         }
@@ -164,7 +192,9 @@ impl Hello {
             _ => return None,
         };
         let (commitment, reserved) = match (role, purpose) {
-            (Role::Host, Purpose::Code) => rest.split_first_chunk().map(|(commitment, reserved)| (Some(*commitment), reserved))?,
+            (Role::Host, Purpose::Code) => rest
+                .split_first_chunk()
+                .map(|(commitment, reserved)| (Some(*commitment), reserved))?,
             _ => (None, rest),
         };
         let words = commitment.and_then(|_| reserved.first().copied());
@@ -181,12 +211,26 @@ impl Hello {
         })
     }
 
-    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer, and what a host says of its code.
-    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<(Peer, Option<OfCode>), HelloError> {
-        let hello = Self::parse(hello).filter(|hello| hello.role == role && hello.purpose == purpose).ok_or(HelloError::Malformed)?;
-        let version = VERSIONS.iter().rev().find(|version| hello.versions.contains(version)).ok_or(HelloError::NoCommonVersion)?;
+    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer,
+    /// and what a host says of its code.
+    pub(super) fn read(
+        hello: &[u8],
+        role: Role,
+        purpose: Purpose,
+    ) -> Result<(Peer, Option<OfCode>), HelloError> {
+        let hello = Self::parse(hello)
+            .filter(|hello| hello.role == role && hello.purpose == purpose)
+            .ok_or(HelloError::Malformed)?;
+        let version = VERSIONS
+            .iter()
+            .rev()
+            .find(|version| hello.versions.contains(version))
+            .ok_or(HelloError::NoCommonVersion)?;
         let of_code = hello.commitment.map(|commitment| OfCode { commitment, words: hello.words });
-        Ok((Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked }, of_code))
+        Ok((
+            Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked },
+            of_code,
+        ))
     }
 }
 
@@ -211,10 +255,14 @@ mod tests {
 
     #[test]
     fn the_bytes_are_fixed() {
-        let bytes = [&[32, 2, 0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 2][..], &[9; 16], &[2, 1]].concat();
+        let bytes =
+            [&[32, 2, 0, 1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 2][..], &[9; 16], &[2, 1]].concat();
         assert_eq!(hello().encode(), bytes);
         assert_eq!(Hello::parse(&bytes), Some(hello()));
-        assert_eq!(Hello::split(&[bytes.as_slice(), b"rest"].concat()), Some((bytes.as_slice(), b"rest".as_slice())));
+        assert_eq!(
+            Hello::split(&[bytes.as_slice(), b"rest"].concat()),
+            Some((bytes.as_slice(), b"rest".as_slice()))
+        );
         assert_eq!(Hello::split(&bytes[..32]), None);
         assert_eq!(Hello::split(&[]), None);
     }
@@ -226,26 +274,47 @@ mod tests {
             bytes[position] = byte;
             Hello::parse(&bytes)
         };
-        for (position, byte) in [(0, 31), (0, 33), (1, 0), (1, 17), (1, 3), (14, 0), (14, 3), (31, 0), (31, 3), (32, 2)] {
+        for (position, byte) in
+            [(0, 31), (0, 33), (1, 0), (1, 17), (1, 3), (14, 0), (14, 3), (31, 0), (31, 3), (32, 2)]
+        {
             assert_eq!(with(position, byte), None, "{position} {byte}");
         }
-        let versions = |versions: &[u16]| Hello::parse(&Hello { versions: versions.to_vec(), ..hello() }.encode());
-        assert!(versions(&[]).is_none() && versions(&[1, 1]).is_none() && versions(&[2, 1]).is_none());
-        assert!(versions(&(0..16).collect::<Vec<u16>>()).is_some() && versions(&(0..17).collect::<Vec<u16>>()).is_none());
+        let versions = |versions: &[u16]| {
+            Hello::parse(&Hello { versions: versions.to_vec(), ..hello() }.encode())
+        };
+        assert!(
+            versions(&[]).is_none() && versions(&[1, 1]).is_none() && versions(&[2, 1]).is_none()
+        );
+        assert!(
+            versions(&(0..16).collect::<Vec<u16>>()).is_some()
+                && versions(&(0..17).collect::<Vec<u16>>()).is_none()
+        );
         // Only a joiner of a further link can still have a link.
         assert!(Hello::parse(&Hello { role: Role::Host, ..hello() }.encode()).is_none());
         assert!(Hello::parse(&Hello { purpose: Purpose::Code, ..hello() }.encode()).is_none());
-        assert!(Hello::parse(&Hello { purpose: Purpose::Code, linked: false, ..hello() }.encode()).is_some());
+        assert!(
+            Hello::parse(&Hello { purpose: Purpose::Code, linked: false, ..hello() }.encode())
+                .is_some()
+        );
     }
 
     #[test]
     fn a_host_with_a_code_commits_itself_and_nobody_else_does() {
-        let host = |purpose, commitment| Hello { role: Role::Host, purpose, linked: false, commitment, ..hello() };
+        let host = |purpose, commitment| Hello {
+            role: Role::Host,
+            purpose,
+            linked: false,
+            commitment,
+            ..hello()
+        };
         let committed = host(Purpose::Code, Some([5; 32]));
         assert_eq!(committed.encode()[33..], [5; 32]);
         assert_eq!(Hello::parse(&committed.encode()), Some(committed.clone()));
         let read = Hello::read(&committed.encode(), Role::Host, Purpose::Code);
-        assert_eq!(read.map(|(_, code)| code), Ok(Some(OfCode { commitment: [5; 32], words: None })));
+        assert_eq!(
+            read.map(|(_, code)| code),
+            Ok(Some(OfCode { commitment: [5; 32], words: None }))
+        );
         // Without it, or with a part of it, the hello is malformed.
         let mut short = committed.encode();
         short[0] -= 1;
@@ -253,12 +322,22 @@ mod tests {
         assert_eq!(Hello::parse(&short), None);
         assert_eq!(Hello::parse(&host(Purpose::Code, None).encode()), None);
         // From anybody else the bytes are those of a field of tomorrow.
-        assert_eq!(Hello::parse(&host(Purpose::Link, Some([5; 32])).encode()), Some(host(Purpose::Link, None)));
+        assert_eq!(
+            Hello::parse(&host(Purpose::Link, Some([5; 32])).encode()),
+            Some(host(Purpose::Link, None))
+        );
     }
 
     #[test]
     fn a_host_says_how_many_words_its_code_has_and_one_that_does_not_is_understood() {
-        let host = Hello { role: Role::Host, purpose: Purpose::Code, linked: false, commitment: Some([5; 32]), words: Some(4), ..hello() };
+        let host = Hello {
+            role: Role::Host,
+            purpose: Purpose::Code,
+            linked: false,
+            commitment: Some([5; 32]),
+            words: Some(4),
+            ..hello()
+        };
         let bytes = host.encode();
         assert_eq!((bytes[65..].to_vec(), usize::from(bytes[0])), (vec![4], 65));
         for more in [0, 63, 64] {
@@ -297,19 +376,39 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_hello_is_read_back(versions in proptest::collection::btree_set(any::<u16>(), 1..=16), capabilities: u64, random: [u8; 16], linked: bool, host: bool) {
+        fn every_hello_is_read_back(
+            versions in proptest::collection::btree_set(any::<u16>(), 1..=16),
+            capabilities: u64,
+            random: [u8; 16],
+            linked: bool,
+            host: bool,
+        ) {
             let role = if host { Role::Host } else { Role::Joiner };
-            let hello = Hello { versions: versions.into_iter().collect(), capabilities, role, random, purpose: Purpose::Link, linked: linked && !host, commitment: None, words: None };
+            let hello = Hello {
+                versions: versions.into_iter().collect(),
+                capabilities,
+                role,
+                random,
+                purpose: Purpose::Link,
+                linked: linked && !host,
+                commitment: None,
+                words: None,
+            };
             prop_assert_eq!(Hello::parse(&hello.encode()), Some(hello));
         }
 
         #[test]
-        fn anything_may_be_said(flips in proptest::collection::vec((0..33_usize, any::<u8>()), 0..4), tail: Vec<u8>) {
+        fn anything_may_be_said(
+            flips in proptest::collection::vec((0..33_usize, any::<u8>()), 0..4),
+            tail: Vec<u8>,
+        ) {
             let mut bytes = [hello().encode(), tail].concat();
             for (position, byte) in flips {
                 bytes[position] = byte;
             }
-            if let Some((raw, _)) = Hello::split(&bytes) && let Some(read) = Hello::parse(raw) {
+            if let Some((raw, _)) = Hello::split(&bytes)
+                && let Some(read) = Hello::parse(raw)
+            {
                 let encoded = read.encode();
                 prop_assert_eq!(&encoded[1..], &raw[1..encoded.len()]);
             }

@@ -9,8 +9,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
-/// The one judge of a code, across all listeners, addresses and paths. It begins any number of handshakes and judges one tag: a wrong
-/// one burns the code, a right one ends it, and either consumes the words.
+/// The one judge of a code, across all listeners, addresses and paths. It begins any number of
+/// handshakes and judges one tag: a wrong one burns the code, a right one ends it, and either
+/// consumes the words.
 pub struct Judge {
     password: Password,
     nameplate: Nameplate,
@@ -26,9 +27,11 @@ pub struct Pending {
 /// What became of a message 2.
 #[must_use]
 pub enum Verdict {
-    /// It was no guess: close that connection and go on with the judge. If [`NotAGuess::reply`] gives bytes, send them first.
+    /// It was no guess: close that connection and go on with the judge. If [`NotAGuess::reply`]
+    /// gives bytes, send them first.
     NotAGuess(Judge, NotAGuess),
-    /// A wrong tag. The code is burned: send `refusal`, close every pending handshake, stop, and say so.
+    /// A wrong tag. The code is burned: send `refusal`, close every pending handshake, stop, and
+    /// say so.
     Burned {
         /// The bytes of the refusal.
         refusal: Vec<u8>,
@@ -52,10 +55,12 @@ pub enum NotAGuess {
 }
 
 impl NotAGuess {
-    /// What to tell the other side before closing: only that no version is common, so that its person learns who needs an update.
+    /// What to tell the other side before closing: only that no version is common, so that its
+    /// person learns who needs an update.
     #[must_use]
     pub fn reply(self) -> Option<Vec<u8>> {
-        (self == Self::Hello(HelloError::NoCommonVersion)).then(|| encode(Kind::NoCommonVersion, &[]))
+        (self == Self::Hello(HelloError::NoCommonVersion))
+            .then(|| encode(Kind::NoCommonVersion, &[]))
     }
 }
 
@@ -70,7 +75,8 @@ impl Judge {
     pub fn begin(&self, rng: &mut (impl RngCore + CryptoRng)) -> (Pending, Vec<u8>) {
         let nonce = VerifierNonce::fresh(rng);
         let context = Context::code(self.nameplate, &self.password);
-        let (waiting, message) = begin(context, self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
+        let (waiting, message) =
+            begin(context, self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
         (Pending { waiting, nonce }, message)
     }
 
@@ -83,7 +89,8 @@ impl Judge {
             Err(fault) => Verdict::NotAGuess(self, fault),
             Ok(None) => Verdict::Burned { refusal: encode(Kind::Refusal, &[]) },
             Ok(Some((confirmed, confirmation))) => {
-                let established = Box::new(confirmed.established(|keys| Commitment::host(keys, pending.nonce)));
+                let established =
+                    Box::new(confirmed.established(|keys| Commitment::host(keys, pending.nonce)));
                 Verdict::Confirmed { confirmation, established }
             }
         }
@@ -94,6 +101,12 @@ impl Confirmed {
     /// All that a code's handshake gives, with this side's part of the verification words.
     pub(super) fn established(self, commitment: impl FnOnce(Keys) -> Commitment) -> Established {
         let LinkKeys { sealer, opener, peer } = self.link();
-        Established { sealer, opener, resume: self.keys.resume(), commitment: commitment(self.keys), peer }
+        Established {
+            sealer,
+            opener,
+            resume: self.keys.resume(),
+            commitment: commitment(self.keys),
+            peer,
+        }
     }
 }

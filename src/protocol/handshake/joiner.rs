@@ -23,7 +23,8 @@ pub struct Tagged {
 /// Why a joiner that sent its tag is not connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinError {
-    /// The host says that the tag was wrong, so the words were, or somebody is in between; the code is burned.
+    /// The host says that the tag was wrong, so the words were, or somebody is in between; the code
+    /// is burned.
     Refused,
     /// The host's own tag is wrong: somebody answers in its place. Never tried again.
     WrongConfirmation,
@@ -43,9 +44,20 @@ impl Joiner {
     /// Answers a host's message 1: the state that waits for message 3, and the bytes of message 2.
     ///
     /// # Errors
-    /// What is wrong with message 1, and the joiner, who has risked nothing and may try another host.
-    pub fn confirm(self, frame: &Frame, rng: &mut (impl RngCore + CryptoRng)) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
-        match answer(&Context::code(self.nameplate, &self.password), self.password.canonical().as_bytes(), false, frame, rng) {
+    /// What is wrong with message 1, and the joiner, who has risked nothing and may try another
+    /// host.
+    pub fn confirm(
+        self,
+        frame: &Frame,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
+        match answer(
+            &Context::code(self.nameplate, &self.password),
+            self.password.canonical().as_bytes(),
+            false,
+            frame,
+            rng,
+        ) {
             Ok((answered, message)) => match answered.commitment {
                 Some(commitment) => Ok((Tagged { answered, commitment }, message)),
                 None => Err((self, HelloError::Malformed)),
@@ -62,11 +74,14 @@ impl Tagged {
     /// [`JoinError`]; there is no second try with this code.
     pub fn finish(self, frame: &Frame) -> Result<Established, JoinError> {
         let Self { answered, commitment } = self;
-        answered.finish(frame).map(|confirmed| confirmed.established(|keys| Commitment::joiner(keys, commitment)))
+        answered
+            .finish(frame)
+            .map(|confirmed| confirmed.established(|keys| Commitment::joiner(keys, commitment)))
     }
 
-    /// The connection died before the host's reply, which may have been yes. A link handshake with this secret finds out and confirms
-    /// both sides, without another word about the code (SPEC 3.7).
+    /// The connection died before the host's reply, which may have been yes. A link handshake with
+    /// this secret finds out and confirms both sides, without another word about the code
+    /// (SPEC 3.7).
     #[must_use]
     pub fn cut(self) -> (ResumeSecret, Commitment) {
         (self.answered.keys.resume(), Commitment::joiner(self.answered.keys, self.commitment))

@@ -1,4 +1,5 @@
-//! The handshake of a conversation's later links (SPEC 3.9). Its password has 256 bits, so a wrong tag only closes that connection.
+//! The handshake of a conversation's later links (SPEC 3.9). Its password has 256 bits, so a wrong
+//! tag only closes that connection.
 
 use super::frame::Frame;
 use super::steps::{Answered, Context, Waiting, answer, begin};
@@ -40,8 +41,8 @@ impl ResumeSecret {
         (LinkPending(waiting), message)
     }
 
-    /// The joiner answers message 1 of link `index`, and says whether it still has a working link: the state that waits for message 3,
-    /// and the bytes of message 2.
+    /// The joiner answers message 1 of link `index`, and says whether it still has a working link:
+    /// the state that waits for message 3, and the bytes of message 2.
     ///
     /// # Errors
     /// What is wrong with message 1.
@@ -52,13 +53,15 @@ impl ResumeSecret {
         frame: &Frame,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(LinkTagged, Vec<u8>), HelloError> {
-        let (answered, message) = answer(&Context::link(self, index), self.secret(), linked, frame, rng)?;
+        let (answered, message) =
+            answer(&Context::link(self, index), self.secret(), linked, frame, rng)?;
         Ok((LinkTagged(answered), message))
     }
 }
 
 impl LinkPending {
-    /// Judges message 2: the link's keys and the bytes of message 3, which the host sends only if it wants this link (SPEC 6).
+    /// Judges message 2: the link's keys and the bytes of message 3, which the host sends only if
+    /// it wants this link (SPEC 6).
     ///
     /// # Errors
     /// [`LinkError`]: close this connection.

@@ -1,4 +1,5 @@
-//! SPAKE2, wrapped: the crate multiplies whatever point it is given, so every share is checked here first (SPEC 3.3).
+//! SPAKE2, wrapped: the crate multiplies whatever point it is given, so every share is checked here
+//! first (SPEC 3.3).
 
 use super::Role;
 use crate::keys::APP;
@@ -36,8 +37,14 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Draws a fresh scalar and makes this side's share. The crate keeps a copy of `password` that it does not wipe.
-    pub(super) fn start(role: Role, password: &[u8], context: &[u8], rng: &mut (impl RngCore + CryptoRng)) -> Self {
+    /// Draws a fresh scalar and makes this side's share. The crate keeps a copy of `password` that
+    /// it does not wipe.
+    pub(super) fn start(
+        role: Role,
+        password: &[u8],
+        context: &[u8],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Self {
         let password = Password::new(password);
         let (host, joiner) = (identity(Role::Host, context), identity(Role::Joiner, context));
         let (spake, share) = match role {

@@ -1,4 +1,5 @@
-//! The three messages, for a code and for a link alike (SPEC 3.4). Who may take which step how often is said in `host`, `joiner`, `link`.
+//! The three messages, for a code and for a link alike (SPEC 3.4). Who may take which step how
+//! often is said in `host`, `joiner`, `link`.
 
 use super::frame::{Frame, Kind, encode};
 use super::hello::{Hello, HelloError, OfCode, Peer, Purpose, Role};
@@ -14,7 +15,8 @@ use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What both sides must mean by this handshake; part of the identities and of the transcript (SPEC 3.3).
+/// What both sides must mean by this handshake; part of the identities and of the transcript
+/// (SPEC 3.3).
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Context {
     pub purpose: Purpose,
@@ -26,12 +28,20 @@ pub(super) struct Context {
 impl Context {
     /// The code's: its number.
     pub(super) fn code(nameplate: Nameplate, password: &Password) -> Self {
-        Self { purpose: Purpose::Code, words: Some(password.words()), bytes: nameplate.number().to_be_bytes().to_vec() }
+        Self {
+            purpose: Purpose::Code,
+            words: Some(password.words()),
+            bytes: nameplate.number().to_be_bytes().to_vec(),
+        }
     }
 
     /// A link's: the conversation's id and the link's index.
     pub(super) fn link(resume: &ResumeSecret, index: u32) -> Self {
-        Self { purpose: Purpose::Link, words: None, bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat() }
+        Self {
+            purpose: Purpose::Link,
+            words: None,
+            bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat(),
+        }
     }
 }
 
@@ -67,7 +77,8 @@ pub(super) struct Claim {
 }
 
 impl Waiting {
-    /// Reads message 2 up to its tag. Whatever fails here is no guess, because no tag was looked at.
+    /// Reads message 2 up to its tag. Whatever fails here is no guess, because no tag was looked
+    /// at.
     pub(super) fn read(self, frame: &Frame) -> Result<Claim, NotAGuess> {
         let malformed = NotAGuess::Hello(HelloError::Malformed);
         if frame.kind != Kind::Answer {
@@ -80,9 +91,13 @@ impl Waiting {
         if *digest != self.digest {
             return Err(NotAGuess::OtherHello);
         }
-        let (peer, _) = Hello::read(hello, Role::Joiner, self.context.purpose).map_err(NotAGuess::Hello)?;
+        let (peer, _) =
+            Hello::read(hello, Role::Joiner, self.context.purpose).map_err(NotAGuess::Hello)?;
         let ours = self.exchange.share().to_vec();
-        let shared = self.exchange.finish(share).map_err(|fault| NotAGuess::Hello(HelloError::Share(fault)))?;
+        let shared = self
+            .exchange
+            .finish(share)
+            .map_err(|fault| NotAGuess::Hello(HelloError::Share(fault)))?;
         let transcript = transcript(&self.context.bytes, &self.hello, hello, &ours, share);
         Ok(Claim { keys: Keys::extract(&transcript, &shared), tag, peer })
     }
@@ -122,7 +137,9 @@ pub(super) fn answer(
     let share: &[u8; SHARE] = share.try_into().map_err(|_| HelloError::Malformed)?;
     let (peer, code) = Hello::read(theirs, Role::Host, context.purpose)?;
     // A word that was missed, or typed twice: the tag would be a wrong guess, and end the code.
-    if let Some(words) = code.and_then(|code| code.words).filter(|words| Some(*words) != context.words) {
+    if let Some(words) =
+        code.and_then(|code| code.words).filter(|words| Some(*words) != context.words)
+    {
         return Err(HelloError::OtherWords(words));
     }
     let hello = Hello::ours(Role::Joiner, context.purpose, linked, None, rng).encode();
@@ -131,15 +148,21 @@ pub(super) fn answer(
     let shared = exchange.finish(share).map_err(HelloError::Share)?;
     let keys = Keys::extract(&transcript(&context.bytes, theirs, &hello, share, &ours), &shared);
     let digest = Sha256::digest(&frame.body);
-    let body = [digest.as_slice(), &hello, &ours, keys.confirmation(Role::Joiner).expose()].concat();
-    Ok((Answered { keys, peer, commitment: code.map(|code| code.commitment) }, encode(Kind::Answer, &body)))
+    let body =
+        [digest.as_slice(), &hello, &ours, keys.confirmation(Role::Joiner).expose()].concat();
+    Ok((
+        Answered { keys, peer, commitment: code.map(|code| code.commitment) },
+        encode(Kind::Answer, &body),
+    ))
 }
 
 impl Answered {
     /// Judges the host's reply.
     pub(super) fn finish(self, frame: &Frame) -> Result<Confirmed, JoinError> {
         match (frame.kind, <&[u8; 32]>::try_from(frame.body.as_slice())) {
-            (Kind::Confirmation, Ok(tag)) if self.keys.confirmation(Role::Host).expose().ct_eq(tag).into() => {
+            (Kind::Confirmation, Ok(tag))
+                if self.keys.confirmation(Role::Host).expose().ct_eq(tag).into() =>
+            {
                 Ok(Confirmed { role: Role::Joiner, keys: self.keys, peer: self.peer })
             }
             (Kind::Confirmation, Ok(_)) => Err(JoinError::WrongConfirmation),
@@ -164,6 +187,10 @@ impl Confirmed {
             Role::Host => (Direction::HostToJoiner, Direction::JoinerToHost),
             Role::Joiner => (Direction::JoinerToHost, Direction::HostToJoiner),
         };
-        LinkKeys { sealer: Sealer::new(self.keys.records(out), out), opener: Opener::new(self.keys.records(back), back), peer: self.peer }
+        LinkKeys {
+            sealer: Sealer::new(self.keys.records(out), out),
+            opener: Opener::new(self.keys.records(back), back),
+            peer: self.peer,
+        }
     }
 }

@@ -54,7 +54,9 @@ pub(super) fn meet() -> Met {
     let mut rng = rng(1);
     let judge = judge(CODE);
     let (pending, message1) = judge.begin(&mut rng);
-    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
+    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else {
+        panic!()
+    };
     Met { judge, pending, tagged, message1, message2 }
 }
 
@@ -90,7 +92,8 @@ pub(super) fn still_open(judge: Judge) -> bool {
     matches!(judge.judge(pending, &frame(&message2)), Verdict::Confirmed { .. })
 }
 
-/// Both sides have the same conversation: its secret, its id and, once the host has opened its commitment, its verifier.
+/// Both sides have the same conversation: its secret, its id and, once the host has opened its
+/// commitment, its verifier.
 pub(super) fn same(host: &Established, joiner: &Established) -> bool {
     host.resume.secret() == joiner.resume.secret()
         && host.resume.conversation() == joiner.resume.conversation()
@@ -113,7 +116,10 @@ fn carried(sealer: &mut Sealer, opener: &mut Opener) -> Option<Vec<u8>> {
 }
 
 /// Whether what either side seals opens at the other, and at no other end.
-pub(super) fn connected(host: (&mut Sealer, &mut Opener), joiner: (&mut Sealer, &mut Opener)) -> bool {
+pub(super) fn connected(
+    host: (&mut Sealer, &mut Opener),
+    joiner: (&mut Sealer, &mut Opener),
+) -> bool {
     let there = carried(host.0, joiner.1).is_some_and(|body| body == b"hello");
     let back = carried(joiner.0, host.1).is_some_and(|body| body == b"hello");
     there && back && carried(host.0, host.1).is_none() && carried(joiner.0, joiner.1).is_none()
@@ -123,8 +129,12 @@ pub(super) fn connected(host: (&mut Sealer, &mut Opener), joiner: (&mut Sealer, 
 fn the_right_words_confirm_both_sides() {
     let met = meet();
     let (confirmation, mut host) = confirmed(met.judge.judge(met.pending, &frame(&met.message2)));
-    let mut guest = met.tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
-    assert!(connected((&mut host.sealer, &mut host.opener), (&mut guest.sealer, &mut guest.opener)));
+    let mut guest =
+        met.tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
+    assert!(connected(
+        (&mut host.sealer, &mut host.opener),
+        (&mut guest.sealer, &mut guest.opener)
+    ));
     assert!(same(&host, &guest));
     assert_eq!(host.peer, Peer { version: 1, capabilities: CAPABILITIES, linked: false });
     assert_eq!(guest.peer, host.peer);
@@ -140,7 +150,9 @@ fn two_handshakes_of_one_code_have_nothing_in_common() {
     let judge = judge(CODE);
     let mut rng = rng(1);
     let ((first, _), (second, message1)) = (judge.begin(&mut rng), judge.begin(&mut rng));
-    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
+    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else {
+        panic!()
+    };
     // The answer to the second is none to the first, and costs nothing.
     let (judge, fault) = free(judge.judge(first, &frame(&message2)));
     assert_eq!(fault, NotAGuess::OtherHello);
@@ -153,11 +165,17 @@ fn two_handshakes_of_one_code_have_nothing_in_common() {
 
 #[test]
 fn wrong_words_burn_the_code_and_a_wrong_number_is_wrong_words() {
-    for wrong in ["417-walrus-clipboard-zucchini", "417-clipboard-walrus-mango", "418-walrus-clipboard-mango"] {
+    for wrong in [
+        "417-walrus-clipboard-zucchini",
+        "417-clipboard-walrus-mango",
+        "418-walrus-clipboard-mango",
+    ] {
         let mut rng = rng(1);
         let judge = judge(CODE);
         let (pending, message1) = judge.begin(&mut rng);
-        let Ok((tagged, message2)) = joiner(wrong).confirm(&frame(&message1), &mut rng) else { panic!() };
+        let Ok((tagged, message2)) = joiner(wrong).confirm(&frame(&message1), &mut rng) else {
+            panic!()
+        };
         let refusal = burned(judge.judge(pending, &frame(&message2)));
         assert_eq!(refusal, [4, 0, 0]);
         assert_eq!(tagged.finish(&frame(&refusal)).err(), Some(JoinError::Refused), "{wrong}");
@@ -166,11 +184,16 @@ fn wrong_words_burn_the_code_and_a_wrong_number_is_wrong_words() {
 
 #[test]
 fn another_number_of_words_is_seen_before_a_tag() {
-    for wrong in ["417-walrus-clipboard-mango-mango", "417-walrus-clipboard-mango-walrus-clipboard-mango-walrus-clipboard"] {
+    for wrong in [
+        "417-walrus-clipboard-mango-mango",
+        "417-walrus-clipboard-mango-walrus-clipboard-mango-walrus-clipboard",
+    ] {
         let mut rng = rng(1);
         let judge = judge(CODE);
         let (_, message1) = judge.begin(&mut rng);
-        let Err((unspent, fault)) = joiner(wrong).confirm(&frame(&message1), &mut rng) else { panic!("{wrong}") };
+        let Err((unspent, fault)) = joiner(wrong).confirm(&frame(&message1), &mut rng) else {
+            panic!("{wrong}")
+        };
         assert_eq!(fault, HelloError::OtherWords(3), "{wrong}");
         // Neither side has risked anything: this joiner may look at another host.
         let (other, _) = secret(wrong);
@@ -180,13 +203,16 @@ fn another_number_of_words_is_seen_before_a_tag() {
     // A host of before does not say it; its code is tried.
     let (_, message1) = judge(CODE).begin(&mut rng(1));
     let silent = with_hello(&message1, |hello| hello.truncate(hello.len() - 1));
-    assert!(joiner("417-walrus-clipboard-mango-mango").confirm(&frame(&silent), &mut rng(2)).is_ok());
+    assert!(
+        joiner("417-walrus-clipboard-mango-mango").confirm(&frame(&silent), &mut rng(2)).is_ok()
+    );
 }
 
 #[test]
 fn a_pending_of_another_code_is_not_judged() {
     let met = meet();
-    let (_, fault) = free(judge("418-walrus-clipboard-mango").judge(met.pending, &frame(&met.message2)));
+    let (_, fault) =
+        free(judge("418-walrus-clipboard-mango").judge(met.pending, &frame(&met.message2)));
     assert_eq!(fault, NotAGuess::OtherHello);
 }
 
@@ -198,8 +224,11 @@ fn a_joiner_cut_after_its_tag_finds_its_host_again() {
     assert!(words(&host.commitment, &commitment).is_some_and(|[host, joiner]| host == joiner));
     let mut rng = rng(5);
     let (pending, message1) = host.resume.host(1, &mut rng);
-    let (tagged, message2) = resume.join(1, false, &frame(&message1), &mut rng).unwrap_or_else(|fault| panic!("{fault:?}"));
-    let (_, message3) = pending.judge(&frame(&message2)).unwrap_or_else(|fault| panic!("{fault:?}"));
+    let (tagged, message2) = resume
+        .join(1, false, &frame(&message1), &mut rng)
+        .unwrap_or_else(|fault| panic!("{fault:?}"));
+    let (_, message3) =
+        pending.judge(&frame(&message2)).unwrap_or_else(|fault| panic!("{fault:?}"));
     assert!(tagged.finish(&frame(&message3)).is_ok());
 }
 
@@ -221,11 +250,13 @@ fn without_a_common_version_no_tag_is_risked() {
     let met = meet();
     // The hello's first version stands after its length and its count.
     let newer = |hello: &mut Vec<u8>| hello[3] = 2;
-    let (joiner, fault) = joiner(CODE).confirm(&frame(&with_hello(&met.message1, newer)), &mut rng(2)).err().unwrap();
+    let (joiner, fault) =
+        joiner(CODE).confirm(&frame(&with_hello(&met.message1, newer)), &mut rng(2)).err().unwrap();
     assert_eq!(fault, HelloError::NoCommonVersion);
     assert!(joiner.confirm(&frame(&met.message1), &mut rng(2)).is_ok());
 
-    let (judge, fault) = free(met.judge.judge(met.pending, &frame(&with_hello(&met.message2, newer))));
+    let (judge, fault) =
+        free(met.judge.judge(met.pending, &frame(&with_hello(&met.message2, newer))));
     assert_eq!(fault, NotAGuess::Hello(HelloError::NoCommonVersion));
     let reply = fault.reply().unwrap();
     assert_eq!(reply, [5, 0, 0]);

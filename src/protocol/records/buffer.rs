@@ -13,11 +13,12 @@ const SIZE: usize = LENGTH + RECORD_PLAINTEXT + TAG;
 
 /// Room for one record: a file is read into its middle, sealed there and written from there.
 ///
-/// Buffers come from a bounded pool of the program's and are used again without being wiped: what lies in one is either a file's bytes or
-/// sealed, and padding is written anew.
+/// Buffers come from a bounded pool of the program's and are used again without being wiped: what
+/// lies in one is either a file's bytes or sealed, and padding is written anew.
 pub struct RecordBuf {
     bytes: Box<[u8]>,
-    /// Bytes of the sealed record with its length field; 0 while there is none, so that plaintext is never sent.
+    /// Bytes of the sealed record with its length field; 0 while there is none, so that plaintext
+    /// is never sent.
     sealed: usize,
 }
 
@@ -34,13 +35,15 @@ impl RecordBuf {
         self.bytes.get_mut(HEADROOM..HEADROOM + CHUNK_DATA).unwrap_or_default()
     }
 
-    /// The sealed record with its length field, for a byte stream; empty if the last sealing failed or data was put in since.
+    /// The sealed record with its length field, for a byte stream; empty if the last sealing failed
+    /// or data was put in since.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         self.bytes.get(..self.sealed).unwrap_or_default()
     }
 
-    /// The sealed record without its length field, for a WebSocket message; empty when [`RecordBuf::wire`] is.
+    /// The sealed record without its length field, for a WebSocket message; empty when
+    /// [`RecordBuf::wire`] is.
     #[must_use]
     pub fn frame(&self) -> &[u8] {
         self.wire().get(LENGTH..).unwrap_or_default()
@@ -55,9 +58,14 @@ impl RecordBuf {
     }
 }
 
-/// Lays out `length | plaintext | tag` from the beginning of `bytes`, where no longer record than the longest has room, and returns the bytes of
-/// all three.
-fn seal_in(bytes: &mut [u8], size: usize, keys: &mut Keys, content: &Content) -> Result<usize, RecordError> {
+/// Lays out `length | plaintext | tag` from the beginning of `bytes`, where no longer record than
+/// the longest has room, and returns the bytes of all three.
+fn seal_in(
+    bytes: &mut [u8],
+    size: usize,
+    keys: &mut Keys,
+    content: &Content,
+) -> Result<usize, RecordError> {
     let (length, rest) = bytes.split_first_chunk_mut::<LENGTH>().ok_or(RecordError::TooLong)?;
     let (plaintext, rest) = rest.split_at_mut_checked(size).ok_or(RecordError::TooLong)?;
     let (tag, _) = rest.split_first_chunk_mut::<TAG>().ok_or(RecordError::TooLong)?;

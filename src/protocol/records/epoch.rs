@@ -15,7 +15,8 @@ const REKEY: &[u8] = b"pinhole/1 rekey";
 /// Bytes of the associated data: version, direction, epoch, length.
 const AAD: usize = 10;
 
-/// The key of one direction and the counter of its records. Only [`Keys::next`] moves it, and only forward.
+/// The key of one direction and the counter of its records. Only [`Keys::next`] moves it, and only
+/// forward.
 pub(super) struct Keys {
     key: SecretBytes<KEY>,
     cipher: Cipher,
@@ -28,10 +29,18 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(key: SecretBytes<KEY>, direction: Direction) -> Self {
-        Self { cipher: Cipher::new(Backend::default(), &key), key, direction, epoch: 0, counter: 0, epoch_records: EPOCH_RECORDS }
+        Self {
+            cipher: Cipher::new(Backend::default(), &key),
+            key,
+            direction,
+            epoch: 0,
+            counter: 0,
+            epoch_records: EPOCH_RECORDS,
+        }
     }
 
-    /// Takes the next nonce for a record whose length field says `length`. Whatever becomes of that record, the nonce is spent.
+    /// Takes the next nonce for a record whose length field says `length`. Whatever becomes of that
+    /// record, the nonce is spent.
     pub(super) fn next(&mut self, length: u32) -> Result<Turn<'_>, RecordError> {
         if self.counter >= self.epoch_records {
             self.epoch = self.epoch.checked_add(1).ok_or(RecordError::Exhausted)?;
@@ -39,7 +48,11 @@ impl Keys {
             self.cipher = Cipher::new(Backend::default(), &self.key);
             self.counter = 0;
         }
-        let turn = Turn { cipher: &self.cipher, nonce: nonce(self.counter), aad: aad(self.direction, self.epoch, length) };
+        let turn = Turn {
+            cipher: &self.cipher,
+            nonce: nonce(self.counter),
+            aad: aad(self.direction, self.epoch, length),
+        };
         self.counter = self.counter.checked_add(1).ok_or(RecordError::Exhausted)?;
         Ok(turn)
     }
@@ -65,10 +78,17 @@ impl Turn<'_> {
 }
 
 /// k(e+1) = HKDF-Expand(k(e), "pinhole/1 rekey", 32), by HMAC-SHA-256 (RFC 5869 2.3).
-#[expect(clippy::expect_used, reason = "both lengths are constants that HKDF takes: a key of one hash and an output of one hash")]
+#[expect(
+    clippy::expect_used,
+    reason = "both lengths are constants that HKDF takes: a key of one hash and an output of one \
+             hash"
+)]
 fn next_key(key: &SecretBytes<KEY>) -> SecretBytes<KEY> {
     let mut next = Zeroizing::new([0; KEY]);
-    Hkdf::<Sha256>::from_prk(key.expose()).expect("32 bytes are a PRK").expand(REKEY, &mut *next).expect("32 bytes are within 255 hashes");
+    Hkdf::<Sha256>::from_prk(key.expose())
+        .expect("32 bytes are a PRK")
+        .expand(REKEY, &mut *next)
+        .expect("32 bytes are within 255 hashes");
     SecretBytes::new(*next)
 }
 

@@ -41,11 +41,12 @@ pub enum Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    /// Takes a decrypted record apart. [`super::Opener::open`] does so; it is public because it is a parser to be fuzzed.
+    /// Takes a decrypted record apart. [`super::Opener::open`] does so; it is public because it is
+    /// a parser to be fuzzed.
     ///
     /// # Errors
-    /// [`RecordError::Malformed`] for an unknown kind, an empty or overlong body, and padding that is not the zeros it should be: every
-    /// content has exactly one plaintext.
+    /// [`RecordError::Malformed`] for an unknown kind, an empty or overlong body, and padding that
+    /// is not the zeros it should be: every content has exactly one plaintext.
     pub fn parse(plaintext: &'a [u8]) -> Result<Self, RecordError> {
         Self::split(plaintext).ok_or(RecordError::Malformed)
     }
@@ -53,7 +54,8 @@ impl<'a> Opened<'a> {
     fn split(plaintext: &'a [u8]) -> Option<Self> {
         let (kind, rest) = plaintext.split_first()?;
         let (length, rest) = rest.split_first_chunk()?;
-        let (body, padding) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        let (body, padding) =
+            rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
         let padded = padded(FRAME.checked_add(body.len())?)?;
         if plaintext.len() != padded || padding.iter().any(|byte| *byte != 0) {
             return None;
@@ -85,7 +87,8 @@ pub(super) enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// Bytes of the plaintext, padding included. Whether a record has room for them is for the buffer to say.
+    /// Bytes of the plaintext, padding included. Whether a record has room for them is for the
+    /// buffer to say.
     pub(super) fn plaintext_size(&self) -> Result<usize, RecordError> {
         let body = match self {
             Self::Control([]) | Self::Chunk(_, 0) => return Err(RecordError::TooShort),
@@ -96,7 +99,8 @@ impl Content<'_> {
         padded(FRAME.saturating_add(body)).ok_or(RecordError::TooLong)
     }
 
-    /// Writes all of `plaintext`, which has the size given by [`Content::plaintext_size`], except a chunk's data.
+    /// Writes all of `plaintext`, which has the size given by [`Content::plaintext_size`], except a
+    /// chunk's data.
     pub(super) fn write(&self, plaintext: &mut [u8]) -> Option<()> {
         let head;
         let (kind, begin, in_place): (_, &[u8], _) = match self {
@@ -118,7 +122,8 @@ impl Content<'_> {
     }
 }
 
-/// The length that a plaintext of `length` bytes is padded to: so texts up to 4,096 bytes have 17 lengths on the wire, not 4,096.
+/// The length that a plaintext of `length` bytes is padded to: so texts up to 4,096 bytes have 17
+/// lengths on the wire, not 4,096.
 fn padded(length: usize) -> Option<usize> {
     if length > PADDED { Some(length) } else { length.checked_next_multiple_of(PADDING_STEP) }
 }

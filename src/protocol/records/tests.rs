@@ -10,7 +10,8 @@ use std::{vec, vec::Vec};
 
 const KEY: [u8; 32] = [7; 32];
 const LONGEST_CONTROL: usize = RECORD_PLAINTEXT - 5;
-pub(super) const HEAD: ChunkHead = ChunkHead { transfer: ItemId(0x0102_0304), entry: 0x0506_0708, offset: 0x090a_0b0c_0d0e_0f10 };
+pub(super) const HEAD: ChunkHead =
+    ChunkHead { transfer: ItemId(0x0102_0304), entry: 0x0506_0708, offset: 0x090a_0b0c_0d0e_0f10 };
 pub(super) const BOTH: [Direction; 2] = [Direction::HostToJoiner, Direction::JoinerToHost];
 
 fn sealer(direction: Direction) -> Sealer {
@@ -80,7 +81,11 @@ fn length(longest: usize) -> impl Strategy<Value = usize> {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    let head = any::<(u32, u32, u64)>().prop_map(|(transfer, entry, offset)| ChunkHead { transfer: ItemId(transfer), entry, offset });
+    let head = any::<(u32, u32, u64)>().prop_map(|(transfer, entry, offset)| ChunkHead {
+        transfer: ItemId(transfer),
+        entry,
+        offset,
+    });
     prop_oneof![
         length(LONGEST_CONTROL).prop_map(|length| Said::Control(bytes(length))),
         (head, length(CHUNK_DATA)).prop_map(|(head, length)| Said::Chunk(head, bytes(length))),
@@ -114,11 +119,18 @@ proptest! {
         let mut frame = said.sealed(&mut sealer, &mut RecordBuf::default());
         prop_assume!(to != frame.len());
         frame.resize(to, 0);
-        let want = if to < 272 { RecordError::TooShort } else if to > RECORD_CIPHERTEXT { RecordError::TooLong } else { RecordError::Tampered };
+        let want = if to < 272 {
+            RecordError::TooShort
+        } else if to > RECORD_CIPHERTEXT {
+            RecordError::TooLong
+        } else {
+            RecordError::Tampered
+        };
         prop_assert_eq!(open(&mut opener, &frame), Err(want));
     }
 
-    /// Any record in place of the one that is due, which covers what is dropped, repeated and swapped.
+    /// Any record in place of the one that is due, which covers what is dropped, repeated and
+    /// swapped.
     #[test]
     fn a_record_out_of_its_turn_fails_and_ends_the_link(due in 0..20usize, comes in 0..20usize) {
         prop_assume!(due != comes);
@@ -134,7 +146,10 @@ proptest! {
     }
 
     #[test]
-    fn a_plaintext_that_parses_is_the_only_one_for_its_content(mut plaintext in prop::collection::vec(any::<u8>(), 0..600), likely: bool) {
+    fn a_plaintext_that_parses_is_the_only_one_for_its_content(
+        mut plaintext in prop::collection::vec(any::<u8>(), 0..600),
+        likely: bool,
+    ) {
         if likely && plaintext.len() >= 256 {
             // Random bytes seldom begin with a kind and a fitting length.
             let length = plaintext[5] % 251;
@@ -153,11 +168,14 @@ proptest! {
 fn written(opened: &Opened) -> Vec<u8> {
     let (kind, body) = match opened {
         Opened::Control(body) => (1, body.to_vec()),
-        Opened::Chunk(ChunkHead { transfer, entry, offset }, data) => {
-            (2, [&transfer.0.to_be_bytes()[..], &entry.to_be_bytes(), &offset.to_be_bytes(), data].concat())
-        }
+        Opened::Chunk(ChunkHead { transfer, entry, offset }, data) => (
+            2,
+            [&transfer.0.to_be_bytes()[..], &entry.to_be_bytes(), &offset.to_be_bytes(), data]
+                .concat(),
+        ),
     };
-    let mut plaintext = [&[kind][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
+    let mut plaintext =
+        [&[kind][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
     if plaintext.len() <= 4_352 {
         plaintext.resize(plaintext.len().div_ceil(256) * 256, 0);
     }
@@ -170,7 +188,10 @@ fn a_chunk_lies_as_the_specification_says() {
     let frame = Said::Chunk(HEAD, vec![0xaa, 0xbb]).sealed(&mut sealer, &mut buf);
     let mut plaintext = open_as_specified(KEY, 0, Direction::HostToJoiner, 0, &frame).unwrap();
     assert_eq!(plaintext.split_off(23), [0; 256 - 23]);
-    assert_eq!(plaintext, [2, 0, 0, 0, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0xaa, 0xbb]);
+    assert_eq!(
+        plaintext,
+        [2, 0, 0, 0, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0xaa, 0xbb]
+    );
 }
 
 #[test]
@@ -214,7 +235,8 @@ fn the_first_failure_is_the_last_word() {
 #[test]
 fn a_record_sent_back_does_not_open_even_under_the_same_key() {
     for (direction, other) in [(BOTH[0], BOTH[1]), (BOTH[1], BOTH[0])] {
-        let frame = Said::Control(vec![1]).sealed(&mut sealer(direction), &mut RecordBuf::default());
+        let frame =
+            Said::Control(vec![1]).sealed(&mut sealer(direction), &mut RecordBuf::default());
         assert_eq!(open(&mut opener(other), &frame), Err(RecordError::Tampered));
         assert!(open(&mut opener(direction), &frame).is_ok());
     }
@@ -224,7 +246,9 @@ fn a_record_sent_back_does_not_open_even_under_the_same_key() {
 #[test]
 fn texts_of_4096_lengths_have_17_sizes_on_the_wire() {
     let (mut sealer, mut buf) = (pair().0, RecordBuf::default());
-    let sizes: BTreeSet<usize> = (1..=4_096).map(|length| Said::Control(bytes(length)).sealed(&mut sealer, &mut buf).len()).collect();
+    let sizes: BTreeSet<usize> = (1..=4_096)
+        .map(|length| Said::Control(bytes(length)).sealed(&mut sealer, &mut buf).len())
+        .collect();
     assert_eq!(sizes, (1..=17).map(|steps| steps * 256 + 16).collect());
 }
 
@@ -300,7 +324,8 @@ fn authentic_records_of_another_form_are_malformed() {
     }
 }
 
-/// The key of epoch `e`, derived as RFC 5869 2.3 writes HKDF-Expand for one block, not by the code under test.
+/// The key of epoch `e`, derived as RFC 5869 2.3 writes HKDF-Expand for one block, not by the code
+/// under test.
 pub(super) fn epoch_key(mut key: [u8; 32], e: u32) -> [u8; 32] {
     for _ in 0..e {
         let mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -309,8 +334,15 @@ pub(super) fn epoch_key(mut key: [u8; 32], e: u32) -> [u8; 32] {
     key
 }
 
-/// Opens a frame by the words of SPEC 4.2: nothing if it was sealed under another key, nonce or associated data.
-fn open_as_specified(key: [u8; 32], epoch: u32, direction: Direction, counter: u64, frame: &[u8]) -> Option<Vec<u8>> {
+/// Opens a frame by the words of SPEC 4.2: nothing if it was sealed under another key, nonce or
+/// associated data.
+fn open_as_specified(
+    key: [u8; 32],
+    epoch: u32,
+    direction: Direction,
+    counter: u64,
+    frame: &[u8],
+) -> Option<Vec<u8>> {
     let nonce = [&[0; 4][..], &counter.to_be_bytes()].concat().try_into().unwrap();
     let length = u32::try_from(frame.len()).unwrap();
     let aad = [&[1, direction as u8][..], &epoch.to_be_bytes(), &length.to_be_bytes()].concat();
@@ -318,7 +350,8 @@ fn open_as_specified(key: [u8; 32], epoch: u32, direction: Direction, counter: u
     cipher.open(&nonce, &aad, &mut frame.to_vec()).ok().map(|plaintext| plaintext.to_vec())
 }
 
-/// TESTPLAN B4 and B5: what opens under a key and a nonce was sealed under them, so this records what was really used.
+/// TESTPLAN B4 and B5: what opens under a key and a nonce was sealed under them, so this records
+/// what was really used.
 #[test]
 fn no_nonce_is_used_twice_over_epochs_of_8() {
     let mut used = HashSet::new();
@@ -328,7 +361,8 @@ fn no_nonce_is_used_twice_over_epochs_of_8() {
         for number in 0..40_u8 {
             let frame = Said::Control(vec![number]).sealed(&mut sealer, &mut buf);
             let (epoch, counter) = (u32::from(number) / 8, u64::from(number) % 8);
-            // The two directions of a link have different keys; here they share one, so the direction stands for it.
+            // The two directions of a link have different keys; here they share one, so the
+            // direction stands for it.
             assert!(open_as_specified(KEY, epoch, direction, counter, &frame).is_some());
             assert!(used.insert((direction as u8, epoch_key(KEY, epoch), counter)));
             assert_eq!(open(&mut opener, &frame), Ok(Said::Control(vec![number])));
@@ -348,7 +382,10 @@ fn an_epoch_that_one_side_ends_early_or_late_fails() {
             let frame = Said::Control(vec![number]).sealed(&mut sealer, &mut buf);
             assert!(open(&mut opener, &frame).is_ok());
         }
-        assert_eq!(open(&mut opener, &Said::Control(vec![8]).sealed(&mut sealer, &mut buf)), Err(RecordError::Tampered));
+        assert_eq!(
+            open(&mut opener, &Said::Control(vec![8]).sealed(&mut sealer, &mut buf)),
+            Err(RecordError::Tampered)
+        );
     }
 }
 
@@ -361,7 +398,10 @@ fn the_real_epoch_has_2_to_the_20_records() {
         let mut buf = RecordBuf::default();
         for (epoch, counter) in [(0, (1 << 20) - 1), (1, 0), (1, 1)] {
             let frame = Said::Chunk(HEAD, bytes(CHUNK_DATA)).sealed(&mut sealer, &mut buf);
-            assert!(open_as_specified(KEY, epoch, direction, counter, &frame).is_some(), "{epoch} {counter}");
+            assert!(
+                open_as_specified(KEY, epoch, direction, counter, &frame).is_some(),
+                "{epoch} {counter}"
+            );
             assert_eq!(open(&mut opener, &frame), Ok(Said::Chunk(HEAD, bytes(CHUNK_DATA))));
         }
     }

@@ -1,4 +1,5 @@
-//! `tests/vectors/records.json`: what a second implementation of SPEC 4 is compared with. `records.py` beside it is one.
+//! `tests/vectors/records.json`: what a second implementation of SPEC 4 is compared with.
+//! `records.py` beside it is one.
 
 use super::tests::{BOTH, HEAD, Said, bytes, epoch_key, open};
 use super::{Direction, Opener, RecordBuf, Sealer};
@@ -15,7 +16,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Every form of record, and both sides of the end of an epoch, each with the epoch and counter it is sealed at.
+/// Every form of record, and both sides of the end of an epoch, each with the epoch and counter it
+/// is sealed at.
 fn records() -> Vec<(&'static str, u32, u64, Said)> {
     vec![
         ("control, the first record", 0, 0, Said::Control(b"\xa0".to_vec())),
@@ -29,10 +31,21 @@ fn records() -> Vec<(&'static str, u32, u64, Said)> {
     ]
 }
 
-/// One record as a JSON object. Bodies and data are given by their length: byte i is i mod 251, except that the first body is `a0`.
-fn object(name: &str, direction: Direction, key: [u8; 32], epoch: u32, counter: u64, said: &Said, wire: &[u8]) -> String {
+/// One record as a JSON object. Bodies and data are given by their length: byte i is i mod 251,
+/// except that the first body is `a0`.
+fn object(
+    name: &str,
+    direction: Direction,
+    key: [u8; 32],
+    epoch: u32,
+    counter: u64,
+    said: &Said,
+    wire: &[u8],
+) -> String {
     let content = match said {
-        Said::Control(body) if body.len() == 1 => format!(r#""kind": "control", "body": "{}""#, hex(body)),
+        Said::Control(body) if body.len() == 1 => {
+            format!(r#""kind": "control", "body": "{}""#, hex(body))
+        }
         Said::Control(body) => format!(r#""kind": "control", "length": {}"#, body.len()),
         Said::Chunk(head, data) => format!(
             r#""kind": "chunk", "transfer": {}, "entry": {}, "offset": "{}", "length": {}"#,
@@ -48,7 +61,8 @@ fn object(name: &str, direction: Direction, key: [u8; 32], epoch: u32, counter: 
         format!(r#""wire_length": {}, "wire_sha256": "{}""#, wire.len(), hex(&Sha256::digest(wire)))
     };
     format!(
-        "    {{\n      \"name\": \"{name}\",\n      \"direction\": {}, \"key\": \"{}\",\n      {content},\n      \"epoch\": {epoch}, \"counter\": {counter}, \
+        "    \
+        {{\n      \"name\": \"{name}\",\n      \"direction\": {}, \"key\": \"{}\",\n      {content},\n      \"epoch\": {epoch}, \"counter\": {counter}, \
          \"epoch_key\": \"{}\",\n      {sealed}\n    }}",
         direction as u8,
         hex(&key),
@@ -81,11 +95,15 @@ fn generated() -> String {
     )
 }
 
-/// `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol records::vectors` writes the file anew, after a change of SPEC 4.
+/// `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol records::vectors` writes the file anew,
+/// after a change of SPEC 4.
 #[test]
 fn vectors_are_those_of_the_file() {
     if env::var_os("PINHOLE_WRITE_VECTORS").is_some() {
         fs::write(FILE, generated()).unwrap();
     }
-    assert!(fs::read_to_string(FILE).unwrap() == generated(), "tests/vectors/records.json is not what this code makes");
+    assert!(
+        fs::read_to_string(FILE).unwrap() == generated(),
+        "tests/vectors/records.json is not what this code makes"
+    );
 }

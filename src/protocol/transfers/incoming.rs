@@ -9,7 +9,8 @@ use crate::wire::{Control, Differences, Entry, EntryKind, ItemId, Offer, Part, P
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
-/// Credit is said again once this much more can be granted: an eighth, so that the sender never runs dry for want of a word.
+/// Credit is said again once this much more can be granted: an eighth, so that the sender never
+/// runs dry for want of a word.
 const CREDIT_STEP: u64 = CREDIT / 8;
 
 /// What the outside has to do for a transfer.
@@ -26,7 +27,8 @@ pub(crate) enum News {
 pub(crate) enum Fault {
     /// Numbers that both sides count do not agree: the conversation ends.
     Count(Violation),
-    /// An entry is no lawful one: this transfer alone is refused, for this reason and because of what the peer did.
+    /// An entry is no lawful one: this transfer alone is refused, for this reason and because of
+    /// what the peer did.
     Entry(Reason, &'static str),
 }
 
@@ -42,7 +44,8 @@ pub(crate) struct Incoming {
     /// What the paths of a peer mean that is not faithful.
     numbered: Option<Numbered>,
     accepted: bool,
-    /// Parts received that wait for those before them to be written, with the position where each ends.
+    /// Parts received that wait for those before them to be written, with the position where each
+    /// ends.
     waiting: VecDeque<(Part, u64)>,
     registering: bool,
     registered: u32,
@@ -55,7 +58,8 @@ pub(crate) struct Incoming {
     /// Where the registered parts end that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
     written: Ranges,
-    /// What the last credit said: its limit, and how many parts were registered, and registered but unwritten, then.
+    /// What the last credit said: its limit, and how many parts were registered, and registered but
+    /// unwritten, then.
     said: Option<(u64, (u32, usize))>,
     /// A new link has to hear it once more.
     again: bool,
@@ -91,8 +95,11 @@ impl Incoming {
 
     /// The next part of a sender that is not faithful.
     pub(crate) fn paths(&mut self, part: PathPart) -> Result<(), Fault> {
-        let Some(numbered) = &mut self.numbered else { return Err(Violation("sent entries in another form than agreed").into()) };
-        // Told from an entry that is none before its paths are looked at: what is out of turn ends the conversation.
+        let Some(numbered) = &mut self.numbered else {
+            return Err(Violation("sent entries in another form than agreed").into());
+        };
+        // Told from an entry that is none before its paths are looked at: what is out of turn ends
+        // the conversation.
         if !self.accepted || part.first != self.entries || part.entries.len() > PART_ENTRIES {
             return Err(Violation("sent a part that does not follow").into());
         }
@@ -100,7 +107,8 @@ impl Incoming {
         self.take(part)
     }
 
-    /// The sender's next part. Names are checked where they become files; numbers and sizes here, so that what waits is bounded.
+    /// The sender's next part. Names are checked where they become files; numbers and sizes here,
+    /// so that what waits is bounded.
     pub(crate) fn part(&mut self, part: Part) -> Result<(), Fault> {
         if self.numbered.is_some() {
             return Err(Violation("sent entries in another form than agreed").into());
@@ -113,7 +121,10 @@ impl Incoming {
         if !self.accepted || self.total.is_some() {
             return Err(Violation("sent entries outside a transfer").into());
         }
-        if part.entries.is_empty() || part.entries.len() > PART_ENTRIES || part.first != self.entries {
+        if part.entries.is_empty()
+            || part.entries.len() > PART_ENTRIES
+            || part.first != self.entries
+        {
             return Err(Violation("sent a part that does not follow").into());
         }
         if self.waiting.len() >= PARTS_AHEAD as usize {
@@ -151,9 +162,15 @@ impl Incoming {
         }
     }
 
-    /// The sender says that no bytes come of a range, which is then [`Incoming::passed`] once that is noted where they would be.
+    /// The sender says that no bytes come of a range, which is then [`Incoming::passed`] once that
+    /// is noted where they would be.
     pub(crate) fn gap(&self, range: &Range<u64>) -> Result<(), Fault> {
-        if !self.accepted || self.numbered.is_some() || self.total.is_some() || range.is_empty() || range.end > self.ready {
+        if !self.accepted
+            || self.numbered.is_some()
+            || self.total.is_some()
+            || range.is_empty()
+            || range.end > self.ready
+        {
             return Err(Violation("left out bytes that it has not named").into());
         }
         if self.stream {
@@ -185,12 +202,25 @@ impl Incoming {
     }
 
     /// The sender has said all: its totals.
-    pub(crate) fn end(&mut self, entries: u32, bytes: u64, differences: Option<Differences>) -> Result<(), Violation> {
+    pub(crate) fn end(
+        &mut self,
+        entries: u32,
+        bytes: u64,
+        differences: Option<Differences>,
+    ) -> Result<(), Violation> {
         let sized = self.waiting.is_empty() && (self.stream || bytes == self.end);
-        if !self.accepted || self.total.is_some() || entries != self.entries || !sized || self.written.count() > bytes {
+        if !self.accepted
+            || self.total.is_some()
+            || entries != self.entries
+            || !sized
+            || self.written.count() > bytes
+        {
             return Err(Violation("said totals that its entries do not add up to"));
         }
-        if differences.as_ref().is_some_and(|differences| self.numbered.is_some() || !differences.is_lawful()) {
+        if differences
+            .as_ref()
+            .is_some_and(|differences| self.numbered.is_some() || !differences.is_lawful())
+        {
             return Err(Violation("named more differences than allowed"));
         }
         self.total = Some((entries, bytes, differences.unwrap_or_default()));
@@ -209,8 +239,16 @@ impl Incoming {
             return Some(News::Register(part));
         }
         let bytes = self.total.as_ref().map(|(_, bytes, _)| *bytes)?;
-        let all = if bytes == 0 { self.written.is_empty() } else { self.written.iter(2).eq(core::iter::once(0..bytes)) };
-        if all && !self.registering && self.waiting.is_empty() && !core::mem::replace(&mut self.whole, true) {
+        let all = if bytes == 0 {
+            self.written.is_empty()
+        } else {
+            self.written.iter(2).eq(core::iter::once(0..bytes))
+        };
+        if all
+            && !self.registering
+            && self.waiting.is_empty()
+            && !core::mem::replace(&mut self.whole, true)
+        {
             let (entries, bytes, differences) = self.total.clone()?;
             return Some(News::Whole(Whole { bytes, entries, differences }));
         }
@@ -222,7 +260,8 @@ impl Incoming {
         self.again = true;
     }
 
-    /// What the sender should hear: when much more can be granted, a part is registered or written, or the link is new.
+    /// What the sender should hear: when much more can be granted, a part is registered or written,
+    /// or the link is new.
     pub(crate) fn credit(&mut self, transfer: ItemId) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);
         let parts = (self.registered, self.unwritten.len());
@@ -258,8 +297,23 @@ mod tests {
     use alloc::vec;
 
     fn offered(faithful: bool) -> Incoming {
-        let items = vec![Item { name: PeerText::new(String::new()), kind: ItemKind::Folder, size: None, exact: None }];
-        Incoming::new(&Offer { item: ItemId(1), items, bytes: 0, entries: 0, counted: false, allocated: None }, faithful)
+        let items = vec![Item {
+            name: PeerText::new(String::new()),
+            kind: ItemKind::Folder,
+            size: None,
+            exact: None,
+        }];
+        Incoming::new(
+            &Offer {
+                item: ItemId(1),
+                items,
+                bytes: 0,
+                entries: 0,
+                counted: false,
+                allocated: None,
+            },
+            faithful,
+        )
     }
 
     fn accepted() -> Incoming {
@@ -269,7 +323,10 @@ mod tests {
     }
 
     fn file(first: u32, size: u64) -> Part {
-        let entry = Entry { size: Some(size), ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File) };
+        let entry = Entry {
+            size: Some(size),
+            ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File)
+        };
         Part { item: ItemId(1), first, entries: vec![entry] }
     }
 
@@ -278,14 +335,20 @@ mod tests {
         let mut transfer = accepted();
         transfer.entries = ENTRIES - 1;
         assert_eq!(transfer.part(file(ENTRIES - 1, 0)), Ok(()));
-        assert_eq!(transfer.part(file(ENTRIES, 0)), Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed")));
+        assert_eq!(
+            transfer.part(file(ENTRIES, 0)),
+            Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed"))
+        );
     }
 
     #[test]
     fn positions_that_cannot_be_counted_refuse_the_transfer() {
         let mut transfer = accepted();
         assert_eq!(transfer.part(file(0, u64::MAX)), Ok(()));
-        assert_eq!(transfer.part(file(1, 1)), Err(Fault::Entry(Reason::Protocol, "sent an entry of an impossible size")));
+        assert_eq!(
+            transfer.part(file(1, 1)),
+            Err(Fault::Entry(Reason::Protocol, "sent an entry of an impossible size"))
+        );
     }
 
     #[test]
@@ -302,15 +365,22 @@ mod tests {
         const HUGE: u64 = 1 << 40;
         let mut transfer = accepted();
         transfer.part(file(0, HUGE)).unwrap();
-        assert!(matches!(transfer.gap(&(0..5)), Err(Fault::Count(_))), "the part is not registered");
+        assert!(
+            matches!(transfer.gap(&(0..5)), Err(Fault::Count(_))),
+            "the part is not registered"
+        );
         assert!(matches!(transfer.news(), Some(News::Register(_))));
         assert!(transfer.gap(&(0..5)).is_err());
         transfer.registered();
         assert!(transfer.gap(&(0..HUGE + 1)).is_err() && transfer.gap(&(5..5)).is_err());
-        let Some(Control::Credit { limit: CREDIT, .. }) = transfer.credit(ItemId(1)) else { panic!() };
+        let Some(Control::Credit { limit: CREDIT, .. }) = transfer.credit(ItemId(1)) else {
+            panic!()
+        };
         assert_eq!(transfer.gap(&(0..HUGE - 1)), Ok(()));
         transfer.passed(0..HUGE - 1);
-        let Some(Control::Credit { limit, .. }) = transfer.credit(ItemId(1)) else { panic!("no credit past the gap") };
+        let Some(Control::Credit { limit, .. }) = transfer.credit(ItemId(1)) else {
+            panic!("no credit past the gap")
+        };
         assert_eq!(limit, HUGE - 1 + CREDIT);
         transfer.wrote(HUGE - 1..HUGE).unwrap();
         transfer.end(1, HUGE, None).unwrap();

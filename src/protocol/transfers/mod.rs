@@ -1,7 +1,8 @@
-//! Files and folders on their way, in both directions: offers, parts, credit, grants, and the proof that all has arrived (SPEC 7).
+//! Files and folders on their way, in both directions: offers, parts, credit, grants, and the proof
+//! that all has arrived (SPEC 7).
 //!
-//! Nothing here holds a byte of a file. The program reads and writes; this module says which positions may be sent over which link,
-//! and knows which have been written.
+//! Nothing here holds a byte of a file. The program reads and writes; this module says which
+//! positions may be sent over which link, and knows which have been written.
 
 mod incoming;
 mod outgoing;
@@ -12,8 +13,9 @@ pub(crate) use incoming::{Fault, Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 pub(crate) use paths::Paths;
 
-/// The proof that every byte of a transfer, of which its sender said the totals, is written. Only this module can make one, and the
-/// program gives a received file its final name against nothing else, so a cut file cannot be taken for a whole one.
+/// The proof that every byte of a transfer, of which its sender said the totals, is written. Only
+/// this module can make one, and the program gives a received file its final name against nothing
+/// else, so a cut file cannot be taken for a whole one.
 #[derive(Debug)]
 pub struct Whole {
     bytes: u64,

@@ -9,7 +9,8 @@ use crate::wire::{Entry, ItemId, Message, Part, PathPart, Span};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
 
-/// Positions in one grant: enough that a grant's way through the program does not count, small enough that links share a file evenly.
+/// Positions in one grant: enough that a grant's way through the program does not count, small
+/// enough that links share a file evenly.
 const GRANT: u64 = 1 << 20;
 
 /// What the outside has to do for a transfer.
@@ -79,13 +80,15 @@ impl Outgoing {
     /// The next entries of the source, as the peer reads them.
     pub(crate) fn said(&mut self, item: ItemId, first: u32, entries: Vec<Entry>) -> Message {
         match &mut self.paths {
-            Some(paths) => Message::Paths(PathPart { item, first, entries: paths.part(first, entries) }),
+            Some(paths) => {
+                Message::Paths(PathPart { item, first, entries: paths.part(first, entries) })
+            }
             None => Message::Entries(Part { item, first, entries }),
         }
     }
 
-    /// A part was produced: its number of entries, the sizes' sum, and whether it is a stream's one entry. Returns its first entry's
-    /// number.
+    /// A part was produced: its number of entries, the sizes' sum, and whether it is a stream's one
+    /// entry. Returns its first entry's number.
     pub(crate) fn part(&mut self, entries: u32, bytes: u64, stream: bool) -> u32 {
         let first = self.entries;
         self.part_wanted = false;
@@ -113,9 +116,17 @@ impl Outgoing {
     }
 
     /// The receiver's state.
-    pub(crate) fn credit(&mut self, limit: u64, parts: u32, written: &[Span]) -> Result<(), Violation> {
+    pub(crate) fn credit(
+        &mut self,
+        limit: u64,
+        parts: u32,
+        written: &[Span],
+    ) -> Result<(), Violation> {
         while self.registered < parts {
-            self.sendable = self.unregistered.pop_front().ok_or(Violation("registered a part that was never sent"))?;
+            self.sendable = self
+                .unregistered
+                .pop_front()
+                .ok_or(Violation("registered a part that was never sent"))?;
             self.registered = self.registered.saturating_add(1);
         }
         self.limit = self.limit.max(limit);
@@ -139,9 +150,14 @@ impl Outgoing {
         Ok(())
     }
 
-    /// No bytes of a range will be sent, which the peer is told: it may go on behind what was granted. False if the peer cannot be told.
+    /// No bytes of a range will be sent, which the peer is told: it may go on behind what was
+    /// granted. False if the peer cannot be told.
     pub(crate) fn gap(&mut self, range: Range<u64>) -> bool {
-        if self.paths.is_some() || range.is_empty() || range.start > self.cursor || range.end > self.end {
+        if self.paths.is_some()
+            || range.is_empty()
+            || range.start > self.cursor
+            || range.end > self.end
+        {
             return false;
         }
         self.cursor = self.cursor.max(range.end);
@@ -152,12 +168,16 @@ impl Outgoing {
         true
     }
 
-    /// Ranges to be sent over `link` now, which can take so many more. While it serves those that it has, small steps of credit add up.
+    /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
+    /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {
         let index = usize::from(link.0);
         let sendable = self.limit.min(self.sendable).min(self.available.unwrap_or(u64::MAX));
         let mut granted = Vec::new();
-        let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index)) else { return granted };
+        let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index))
+        else {
+            return granted;
+        };
         while *unserved < TRANSFER_GRANTS && granted.len() < room {
             let range = match self.again.take(GRANT) {
                 Some(range) => range,
@@ -185,7 +205,8 @@ impl Outgoing {
     /// A link is lost: what it was granted and the receiver has not written is to be sent again.
     pub(crate) fn link_lost(&mut self, link: LinkId) {
         let index = usize::from(link.0);
-        if let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index)) {
+        if let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index))
+        {
             for range in core::mem::take(out).iter(usize::MAX) {
                 self.again.insert(range);
             }
@@ -201,7 +222,9 @@ impl Outgoing {
             self.part_wanted = true;
             return Some(News::PartWanted);
         }
-        let sent = self.total == Some(self.cursor) && self.again.is_empty() && self.unserved.iter().all(|unserved| *unserved == 0);
+        let sent = self.total == Some(self.cursor)
+            && self.again.is_empty()
+            && self.unserved.iter().all(|unserved| *unserved == 0);
         if sent && self.unregistered.is_empty() && !self.all_read {
             self.all_read = true;
             return Some(News::AllRead);
@@ -248,7 +271,11 @@ mod tests {
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)));
         transfer.link_lost(LinkId::CODE);
-        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)), "the gap was said and is not sent again");
+        assert_eq!(
+            transfer.grants(LinkId::CODE, 9).first(),
+            Some(&(9 << 20..10 << 20)),
+            "the gap was said and is not sent again"
+        );
     }
 
     #[test]
@@ -263,7 +290,10 @@ mod tests {
         assert_eq!(granted.len(), TRANSFER_GRANTS);
         transfer.sent(LinkId::CODE);
         assert_eq!(transfer.grants(LinkId::CODE, 0), []);
-        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(TRANSFER_GRANTS as u64..20_000)));
+        assert_eq!(
+            transfer.grants(LinkId::CODE, 1).first(),
+            Some(&(TRANSFER_GRANTS as u64..20_000))
+        );
     }
 
     #[test]

@@ -1,11 +1,15 @@
-//! Between the two forms of an entry, for a peer that is not faithful (SPEC 7.9): paths of text become folders and names, and back.
+//! Between the two forms of an entry, for a peer that is not faithful (SPEC 7.9): paths of text
+//! become folders and names, and back.
 
 use super::Fault;
 use crate::limits::{FOLDER_NAMES, PATH_BYTES, PATH_LEVELS};
-use crate::wire::{Entry, EntryKind, Offer, Part, PathEntry, PathKind, PathPart, PeerName, PeerText, Place, Reason};
+use crate::wire::{
+    Entry, EntryKind, Offer, Part, PathEntry, PathKind, PathPart, PeerName, PeerText, Place, Reason,
+};
 use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec::Vec};
 
-/// Bits of a mode for reading and writing, and those for executing; the receiver's umask takes from them what it always takes.
+/// Bits of a mode for reading and writing, and those for executing; the receiver's umask takes from
+/// them what it always takes.
 const PLAIN: u16 = 0o666;
 const EXECUTABLE: u16 = 0o111;
 /// The owner's bit for executing.
@@ -30,19 +34,25 @@ enum Above {
 
 impl Numbered {
     pub(crate) fn new(offer: &Offer) -> Self {
-        let items = (0..).zip(&offer.items).map(|(place, item)| (item.name.raw().to_owned(), place)).collect();
+        let items = (0..)
+            .zip(&offer.items)
+            .map(|(place, item)| (item.name.raw().to_owned(), place))
+            .collect();
         Self { items, folders: BTreeMap::new(), kept: 0 }
     }
 
     /// The part in the form of one that is faithful.
     pub(crate) fn part(&mut self, part: PathPart) -> Result<Part, Fault> {
-        let entries = (part.first..).zip(part.entries).map(|(number, entry)| self.entry(number, entry));
+        let entries =
+            (part.first..).zip(part.entries).map(|(number, entry)| self.entry(number, entry));
         Ok(Part { item: part.item, first: part.first, entries: entries.collect::<Result<_, _>>()? })
     }
 
     /// The number of the folder at a path.
     fn folder(&self, path: &[PeerText]) -> Option<u32> {
-        let below = |above: Above, name: &PeerText| self.folders.get(&(above, name.raw().to_owned())).copied().map(Above::Folder);
+        let below = |above: Above, name: &PeerText| {
+            self.folders.get(&(above, name.raw().to_owned())).copied().map(Above::Folder)
+        };
         match path.iter().try_fold(Above::Offer, below)? {
             Above::Folder(number) => Some(number),
             Above::Offer => None,
@@ -53,7 +63,8 @@ impl Numbered {
         let Some((name, above)) = entry.path.split_last() else {
             return Err(Fault::Entry(Reason::Protocol, "sent an entry without a name"));
         };
-        let length = entry.path.iter().fold(above.len(), |sum, name| sum.saturating_add(name.raw().len()));
+        let length =
+            entry.path.iter().fold(above.len(), |sum, name| sum.saturating_add(name.raw().len()));
         if entry.path.len() > PATH_LEVELS || length > PATH_BYTES {
             return Err(Fault::Entry(Reason::BadName, "sent a path deeper or longer than allowed"));
         }
@@ -70,29 +81,43 @@ impl Numbered {
             Some((top, _)) if !self.items.contains_key(top.raw()) => return Err(foreign),
             Some(_) => {
                 let folder = self.folder(above);
-                let missing = Fault::Entry(Reason::BadName, "sent an entry whose folder it has not sent");
-                Entry::inside(folder.ok_or(missing)?, PeerName::new(name.raw().as_bytes().to_vec()), kind)
+                let missing =
+                    Fault::Entry(Reason::BadName, "sent an entry whose folder it has not sent");
+                Entry::inside(
+                    folder.ok_or(missing)?,
+                    PeerName::new(name.raw().as_bytes().to_vec()),
+                    kind,
+                )
             }
         };
         if kind == EntryKind::Folder {
             self.kept = self.kept.saturating_add(name.raw().len());
             if self.kept > FOLDER_NAMES {
-                return Err(Fault::Entry(Reason::Protocol, "sent more names of folders than allowed"));
+                return Err(Fault::Entry(
+                    Reason::Protocol,
+                    "sent more names of folders than allowed",
+                ));
             }
             let above = placed.folder.map_or(Above::Offer, Above::Folder);
             self.folders.insert((above, name.raw().to_owned()), number);
         }
         let mode = if entry.executable { PLAIN | EXECUTABLE } else { PLAIN };
         let mode = Some(if kind == EntryKind::Folder { PLAIN | EXECUTABLE } else { mode });
-        Ok(Entry { size: entry.size, mode, modified: entry.modified, modified_nanos: entry.modified_nanos, ..placed })
+        Ok(Entry {
+            size: entry.size,
+            mode,
+            modified: entry.modified,
+            modified_nanos: entry.modified_nanos,
+            ..placed
+        })
     }
 }
 
 /// Our entries as paths.
 pub(crate) struct Paths {
     items: Vec<PeerText>,
-    /// The folders from an item down to the last that was said, each with its entry's number: what is in a folder comes before what is
-    /// beside it.
+    /// The folders from an item down to the last that was said, each with its entry's number: what
+    /// is in a folder comes before what is beside it.
     open: Vec<(u32, PeerText)>,
 }
 
@@ -101,7 +126,8 @@ impl Paths {
         Self { items: offer.items.iter().map(|item| item.name.clone()).collect(), open: Vec::new() }
     }
 
-    /// The entries from number `first` on, without those that the older form cannot say; a source that knows its peer makes none of these.
+    /// The entries from number `first` on, without those that the older form cannot say; a source
+    /// that knows its peer makes none of these.
     pub(crate) fn part(&mut self, first: u32, entries: Vec<Entry>) -> Vec<PathEntry> {
         (first..).zip(entries).filter_map(|(number, entry)| self.entry(number, &entry)).collect()
     }
@@ -127,8 +153,16 @@ impl Paths {
         if kind == PathKind::Folder {
             self.open.push((number, name));
         }
-        let executable = kind == PathKind::File && entry.mode.is_some_and(|mode| mode & OWNER_EXECUTES != 0);
-        Some(PathEntry { path, kind, size: entry.size, executable, modified: entry.modified, modified_nanos: entry.modified_nanos })
+        let executable =
+            kind == PathKind::File && entry.mode.is_some_and(|mode| mode & OWNER_EXECUTES != 0);
+        Some(PathEntry {
+            path,
+            kind,
+            size: entry.size,
+            executable,
+            modified: entry.modified,
+            modified_nanos: entry.modified_nanos,
+        })
     }
 }
 
@@ -139,7 +173,12 @@ mod tests {
     use alloc::vec;
 
     fn offer() -> Offer {
-        let item = |name: &str, kind| Item { name: PeerText::new(name.to_owned()), kind, size: None, exact: None };
+        let item = |name: &str, kind| Item {
+            name: PeerText::new(name.to_owned()),
+            kind,
+            size: None,
+            exact: None,
+        };
         let items = vec![item("a", ItemKind::Folder), item("b", ItemKind::File)];
         Offer { item: ItemId(1), items, bytes: 0, entries: 0, counted: false, allocated: None }
     }
@@ -162,8 +201,14 @@ mod tests {
         let part = PathPart { item: ItemId(1), first: 7, entries: paths.clone() };
         let entries = Numbered::new(&offer()).part(part).unwrap().entries;
         let places: Vec<_> = entries.iter().map(|entry| (entry.item, entry.folder)).collect();
-        assert_eq!(places, [(Some(1), None), (Some(0), None), (None, Some(8)), (None, Some(9)), (None, Some(8))]);
-        assert_eq!(entries.iter().map(|entry| entry.mode.unwrap()).collect::<Vec<_>>(), [0o666, 0o777, 0o777, 0o666, 0o777]);
+        assert_eq!(
+            places,
+            [(Some(1), None), (Some(0), None), (None, Some(8)), (None, Some(9)), (None, Some(8))]
+        );
+        assert_eq!(
+            entries.iter().map(|entry| entry.mode.unwrap()).collect::<Vec<_>>(),
+            [0o666, 0o777, 0o777, 0o666, 0o777]
+        );
         assert!(entries.iter().all(Entry::is_lawful));
         assert_eq!(Paths::new(&offer()).part(7, entries), paths);
     }
@@ -171,7 +216,11 @@ mod tests {
     #[test]
     fn paths_that_lead_nowhere_are_no_entries() {
         let fault = |entry: PathEntry| {
-            let part = PathPart { item: ItemId(1), first: 0, entries: vec![path(&["a"], PathKind::Folder), entry] };
+            let part = PathPart {
+                item: ItemId(1),
+                first: 0,
+                entries: vec![path(&["a"], PathKind::Folder), entry],
+            };
             match Numbered::new(&offer()).part(part) {
                 Err(Fault::Entry(reason, _)) => Some(reason),
                 _ => None,
@@ -188,8 +237,16 @@ mod tests {
 
     #[test]
     fn links_and_what_lies_nowhere_are_not_said() {
-        let link = Entry { target: Some(PeerName::new(b"x".to_vec())), ..Entry::inside(0, PeerName::new(b"l".to_vec()), EntryKind::Link) };
+        let link = Entry {
+            target: Some(PeerName::new(b"x".to_vec())),
+            ..Entry::inside(0, PeerName::new(b"l".to_vec()), EntryKind::Link)
+        };
         let lost = Entry::inside(5, PeerName::new(b"f".to_vec()), EntryKind::File);
-        assert_eq!(Paths::new(&offer()).part(0, vec![Entry::of_item(0, EntryKind::Folder), link, lost]).len(), 1);
+        assert_eq!(
+            Paths::new(&offer())
+                .part(0, vec![Entry::of_item(0, EntryKind::Folder), link, lost])
+                .len(),
+            1
+        );
     }
 }

@@ -10,8 +10,8 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use zeroize::Zeroizing;
 
-/// One control record's content. State is unnumbered and absolute, so the latest counts and a repetition does no harm (SPEC 5.2);
-/// a fragment belongs to a numbered message.
+/// One control record's content. State is unnumbered and absolute, so the latest counts and a
+/// repetition does no harm (SPEC 5.2); a fragment belongs to a numbered message.
 #[derive(Debug, Encode, Decode)]
 pub enum Control {
     /// A piece of a numbered message.
@@ -35,7 +35,8 @@ pub enum Control {
         /// The number of the message expected next: all before it are acknowledged.
         #[n(0)]
         next: u64,
-        /// Bytes of the bodies of texts and secrets that the other side may have sent since the beginning (SPEC 5.3).
+        /// Bytes of the bodies of texts and secrets that the other side may have sent since the
+        /// beginning (SPEC 5.3).
         #[n(1)]
         window: u64,
     },
@@ -52,7 +53,8 @@ pub enum Control {
         /// Parts whose entries are registered: chunks of these only.
         #[n(2)]
         parts: u32,
-        /// What is written, as ascending ranges of positions with gaps between them, at most [`RANGES`].
+        /// What is written, as ascending ranges of positions with gaps between them, at most
+        /// [`RANGES`].
         #[n(3)]
         #[cbor(decode_with = "spans")]
         written: Vec<Span>,
@@ -117,7 +119,11 @@ impl fmt::Debug for Piece {
 }
 
 impl<C> Encode<C> for Piece {
-    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), minicbor::encode::Error<W::Error>> {
+    fn encode<W: Write>(
+        &self,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
         encoder.bytes(self)?.ok()
     }
 }
@@ -142,7 +148,8 @@ pub struct Greeting {
     #[n(2)]
     #[cbor(decode_with = "known")]
     pub want: Option<Want>,
-    /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two holds.
+    /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two
+    /// holds.
     #[n(3)]
     pub ttl: Option<u32>,
     /// The host's part of the verification words, in the first `use` of a conversation (SPEC 3.5).
@@ -177,11 +184,17 @@ pub struct Span {
 }
 
 /// Reads written ranges, and refuses what is no set of positions in its one form (SPEC 7.4).
-fn spans<C>(decoder: &mut Decoder<'_>, context: &mut C) -> Result<Vec<Span>, minicbor::decode::Error> {
+fn spans<C>(
+    decoder: &mut Decoder<'_>,
+    context: &mut C,
+) -> Result<Vec<Span>, minicbor::decode::Error> {
     let mut spans: Vec<Span> = Vec::new();
     for span in decoder.array_iter_with(context)? {
         let span: Span = span?;
-        if span.start >= span.end || spans.last().is_some_and(|last| last.end >= span.start) || spans.len() >= RANGES {
+        if span.start >= span.end
+            || spans.last().is_some_and(|last| last.end >= span.start)
+            || spans.len() >= RANGES
+        {
             return Err(minicbor::decode::Error::message("ranges that do not ascend"));
         }
         spans.push(span);

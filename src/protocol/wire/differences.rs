@@ -5,7 +5,8 @@ use crate::limits::{DIFFERENCES, DIFFERENCES_BYTES};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
-/// What of a transfer differs from what was there: the first by name, and how many of each kind there are in all.
+/// What of a transfer differs from what was there: the first by name, and how many of each kind
+/// there are in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Differences {
@@ -71,7 +72,8 @@ impl Differences {
         *count = count.saturating_add(1);
     }
 
-    /// True while the next may be named. Once one was not, none is, so that what is named is what came first.
+    /// True while the next may be named. Once one was not, none is, so that what is named is what
+    /// came first.
     #[must_use]
     pub fn takes_names(&self) -> bool {
         self.first.len() < DIFFERENCES && self.first.len() as u64 == self.count() as u64
@@ -97,7 +99,8 @@ impl Differences {
     #[must_use]
     pub fn unnamed(&self) -> Self {
         let of = |matches: fn(&Fate) -> bool| {
-            u32::try_from(self.first.iter().filter(|difference| matches(&difference.fate)).count()).unwrap_or(u32::MAX)
+            u32::try_from(self.first.iter().filter(|difference| matches(&difference.fate)).count())
+                .unwrap_or(u32::MAX)
         };
         Self {
             first: Vec::new(),
@@ -137,7 +140,8 @@ impl Differences {
         self.count() == 0
     }
 
-    /// True if it is within its limits, and counts at least what it names: what a receiver asks of a peer's.
+    /// True if it is within its limits, and counts at least what it names: what a receiver asks of
+    /// a peer's.
     pub(crate) fn is_lawful(&self) -> bool {
         let mut counted = Self::default();
         for Difference { path, fate } in &self.first {
@@ -177,7 +181,10 @@ mod tests {
             all.add(b"a/b", Fate::Missing(Reason::SourceChanged));
         }
         all.add(b"c", Fate::Renamed(PeerName::new(b"d".to_vec())));
-        assert_eq!((all.first().len(), all.missing(), all.renamed(), all.left_out()), (DIFFERENCES, 150, 1, 0));
+        assert_eq!(
+            (all.first().len(), all.missing(), all.renamed(), all.left_out()),
+            (DIFFERENCES, 150, 1, 0)
+        );
         assert!(all.is_lawful());
         let mut long = Differences::default();
         long.add(&vec![b'x'; DIFFERENCES_BYTES], Fate::LeftOut(Reason::Link));
@@ -188,14 +195,30 @@ mod tests {
         sum.extend(&all);
         sum.extend(&long);
         sum.add_unnamed([0, 0, 7]);
-        assert_eq!((sum.first().len(), sum.missing(), sum.renamed(), sum.left_out()), (DIFFERENCES, 150, 1, 10));
+        assert_eq!(
+            (sum.first().len(), sum.missing(), sum.renamed(), sum.left_out()),
+            (DIFFERENCES, 150, 1, 10)
+        );
     }
 
     #[test]
     fn more_than_the_limits_or_less_than_is_named_is_not_lawful() {
-        let one = || Difference { path: PeerName::new(b"a".to_vec()), fate: Fate::Missing(Reason::Disk) };
-        assert!(!Differences { first: vec![one()], renamed: 1, missing: 0, left_out: 0 }.is_lawful());
-        assert!(Differences { first: vec![one()], renamed: 0, missing: 1, left_out: 0 }.is_lawful());
-        assert!(!Differences { first: vec![one(); DIFFERENCES + 1], renamed: 0, missing: 500, left_out: 0 }.is_lawful());
+        let one =
+            || Difference { path: PeerName::new(b"a".to_vec()), fate: Fate::Missing(Reason::Disk) };
+        assert!(
+            !Differences { first: vec![one()], renamed: 1, missing: 0, left_out: 0 }.is_lawful()
+        );
+        assert!(
+            Differences { first: vec![one()], renamed: 0, missing: 1, left_out: 0 }.is_lawful()
+        );
+        assert!(
+            !Differences {
+                first: vec![one(); DIFFERENCES + 1],
+                renamed: 0,
+                missing: 500,
+                left_out: 0
+            }
+            .is_lawful()
+        );
     }
 }

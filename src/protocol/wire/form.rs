@@ -1,4 +1,5 @@
-//! The one form that an item has on the wire (SPEC 5): what a decoder would also take is no item of this protocol.
+//! The one form that an item has on the wire (SPEC 5): what a decoder would also take is no item of
+//! this protocol.
 
 /// Arrays and maps within each other. This version has six, an entry's path.
 const LEVELS: usize = 16;
@@ -50,7 +51,8 @@ const TRUE: u64 = 21;
 /// The highest number of a field.
 const LAST_FIELD: u64 = u32::MAX as u64;
 
-/// The major type and argument at the front of `bytes`, in the shortest form, and what follows them. An indefinite length has no argument.
+/// The major type and argument at the front of `bytes`, in the shortest form, and what follows
+/// them. An indefinite length has no argument.
 fn head(bytes: &[u8]) -> Option<(u8, u64, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (least, (argument, rest)) = match first & 0x1f {

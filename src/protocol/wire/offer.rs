@@ -84,7 +84,8 @@ pub struct Part {
     pub entries: Vec<Entry>,
 }
 
-/// A file, folder or link of a transfer, as both sides say it that are faithful (SPEC 7.3). A folder comes before what is in it.
+/// A file, folder or link of a transfer, as both sides say it that are faithful (SPEC 7.3). A
+/// folder comes before what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Entry {
@@ -103,7 +104,8 @@ pub struct Entry {
     /// Bytes of a file; nothing for a folder, a link or a stream.
     #[n(4)]
     pub size: Option<u64>,
-    /// Its permissions for owner, group and others, the lowest nine bits; nothing if its sender does not say.
+    /// Its permissions for owner, group and others, the lowest nine bits; nothing if its sender
+    /// does not say.
     #[n(5)]
     pub mode: Option<u16>,
     /// When it was last changed, if known: seconds since 1970.
@@ -129,7 +131,8 @@ pub enum Place<'a> {
     In(u32, &'a PeerName),
 }
 
-/// The permissions that travel: read, write and execute for owner, group and others (POSIX.1, `sys/stat.h`).
+/// The permissions that travel: read, write and execute for owner, group and others (POSIX.1,
+/// `sys/stat.h`).
 pub const PERMISSIONS: u16 = 0o777;
 
 impl Entry {
@@ -174,8 +177,11 @@ impl Entry {
             EntryKind::Folder => self.target.is_none() && self.size.is_none(),
             EntryKind::Link => self.target.is_some() && self.size.is_none() && self.item.is_none(),
         };
-        let dated = self.modified_nanos < 1_000_000_000 && (self.modified.is_some() || self.modified_nanos == 0);
-        own && dated && self.place().is_some() && self.mode.is_none_or(|mode| mode & !PERMISSIONS == 0)
+        let dated = self.modified_nanos < 1_000_000_000
+            && (self.modified.is_some() || self.modified_nanos == 0);
+        own && dated
+            && self.place().is_some()
+            && self.mode.is_none_or(|mode| mode & !PERMISSIONS == 0)
     }
 }
 

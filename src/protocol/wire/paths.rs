@@ -1,4 +1,5 @@
-//! Entries as they are said to and by a peer that is not faithful (SPEC 7.9): each with its whole path, as text.
+//! Entries as they are said to and by a peer that is not faithful (SPEC 7.9): each with its whole
+//! path, as text.
 
 use super::{ItemId, PeerText};
 use alloc::vec::Vec;

@@ -2,8 +2,8 @@
 
 use minicbor::{Decode, Encode};
 
-/// Why something was declined, cancelled, has failed or has ended. Both sides turn it into a sentence of their own; no text of a peer's
-/// choosing travels in its place.
+/// Why something was declined, cancelled, has failed or has ended. Both sides turn it into a
+/// sentence of their own; no text of a peer's choosing travels in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Reason {

@@ -1,5 +1,5 @@
-//! `tests/vectors/control.json`: every control and every message as bytes, beside what it says. `control.py` beside it reads them with
-//! another CBOR library, and SPEC 5 to 7 print them.
+//! `tests/vectors/control.json`: every control and every message as bytes, beside what it says.
+//! `control.py` beside it reads them with another CBOR library, and SPEC 5 to 7 print them.
 
 use super::*;
 use alloc::borrow::ToOwned;
@@ -8,10 +8,15 @@ use std::{env, format, fs, string::String, vec, vec::Vec};
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/control.json");
 const SPEC: &str = include_str!("../SPEC.md");
 
-/// A name, the bytes, and what they say: a map's keys are strings, a byte string is `{"bytes": hex}`.
+/// A name, the bytes, and what they say: a map's keys are strings, a byte string is
+/// `{"bytes": hex}`.
 struct Example(&'static str, Vec<u8>, &'static str);
 
-fn example<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &'static str, value: &T, says: &'static str) -> Example {
+fn example<T: Encode<()> + for<'b> Decode<'b, ()>>(
+    name: &'static str,
+    value: &T,
+    says: &'static str,
+) -> Example {
     let bytes = encoded(value, 0).to_vec();
     let again: T = read(&bytes).unwrap();
     assert_eq!(*encoded(&again, 0), bytes, "{name}");
@@ -20,14 +25,33 @@ fn example<T: Encode<()> + for<'b> Decode<'b, ()>>(name: &'static str, value: &T
 
 fn controls() -> Vec<Example> {
     let id = ItemId(2);
-    let greeting = Greeting { next: 0, window: 16_777_216, want: Some(Want::Give), ttl: Some(3_600), nonce: Some([0x5e; 32].into()) };
+    let greeting = Greeting {
+        next: 0,
+        window: 16_777_216,
+        want: Some(Want::Give),
+        ttl: Some(3_600),
+        nonce: Some([0x5e; 32].into()),
+    };
     let bytes = encoded(&Message::Verified, 0).to_vec().into();
     vec![
-        example("fragment", &Control::Fragment { number: 7, last: true, bytes }, r#"[0, {"0": 7, "1": true, "2": {"bytes": "820880"}}]"#),
-        example("received", &Control::Received { next: 8, window: 16_777_221 }, r#"[1, {"0": 8, "1": 16777221}]"#),
+        example(
+            "fragment",
+            &Control::Fragment { number: 7, last: true, bytes },
+            r#"[0, {"0": 7, "1": true, "2": {"bytes": "820880"}}]"#,
+        ),
+        example(
+            "received",
+            &Control::Received { next: 8, window: 16_777_221 },
+            r#"[1, {"0": 8, "1": 16777221}]"#,
+        ),
         example(
             "credit",
-            &Control::Credit { transfer: id, limit: 17_825_792, parts: 1, written: vec![Span { start: 0, end: 1_048_576 }] },
+            &Control::Credit {
+                transfer: id,
+                limit: 17_825_792,
+                parts: 1,
+                written: vec![Span { start: 0, end: 1_048_576 }],
+            },
             r#"[2, {"0": 2, "1": 17825792, "2": 1, "3": [[0, 1048576]]}]"#,
         ),
         example("heartbeat", &Control::Heartbeat { work: true }, r#"[3, {"0": true}]"#),
@@ -38,7 +62,13 @@ fn controls() -> Vec<Example> {
         ),
         example(
             "using",
-            &Control::Using(Greeting { next: 3, window: 16_777_216, want: None, ttl: None, nonce: None }),
+            &Control::Using(Greeting {
+                next: 3,
+                window: 16_777_216,
+                want: None,
+                ttl: None,
+                nonce: None,
+            }),
             r#"[5, [{"0": 3, "1": 16777216}]]"#,
         ),
         example("drop", &Control::Drop, "[6, []]"),
@@ -58,8 +88,12 @@ fn messages() -> Vec<Example> {
         let path = names.iter().map(|name| text(name)).collect();
         PathEntry { path, kind, size: None, executable: false, modified: None, modified_nanos: 0 }
     };
-    let dated =
-        PathEntry { size: Some(300), modified: Some(1_764_000_000), modified_nanos: 500, ..path(&["logs", "day.log"], PathKind::File) };
+    let dated = PathEntry {
+        size: Some(300),
+        modified: Some(1_764_000_000),
+        modified_nanos: 500,
+        ..path(&["logs", "day.log"], PathKind::File)
+    };
     let name = |name: &[u8]| PeerName::new(name.to_vec());
     let inner = Entry {
         size: Some(300),
@@ -68,15 +102,27 @@ fn messages() -> Vec<Example> {
         modified_nanos: 500,
         ..Entry::inside(0, name(b"day\xff.log"), EntryKind::File)
     };
-    let link = Entry { target: Some(name(b"day\xff.log")), ..Entry::inside(0, name(b"last"), EntryKind::Link) };
+    let link = Entry {
+        target: Some(name(b"day\xff.log")),
+        ..Entry::inside(0, name(b"last"), EntryKind::Link)
+    };
     let outer = Entry { mode: Some(0o750), ..Entry::of_item(0, EntryKind::Folder) };
-    let odd = Item { name: text("b\u{fffd}"), kind: ItemKind::Folder, size: None, exact: Some(name(b"b\xff")) };
+    let odd = Item {
+        name: text("b\u{fffd}"),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: Some(name(b"b\xff")),
+    };
     let mut differences = Differences::default();
     differences.add(b"logs/a\tb", Fate::Renamed(name(b"a_b")));
     differences.add(b"logs/day.log", Fate::Missing(Reason::SourceChanged));
     differences.add(b"logs/tty", Fate::LeftOut(Reason::Special));
     vec![
-        example("text", &Message::Text { item: ItemId(1), body: "hello".to_owned() }, r#"[0, {"0": 1, "1": "hello"}]"#),
+        example(
+            "text",
+            &Message::Text { item: ItemId(1), body: "hello".to_owned() },
+            r#"[0, {"0": 1, "1": "hello"}]"#,
+        ),
         example(
             "secret",
             &Message::Secret { item: id, label: Some("API_KEY".to_owned()), body: b"k3y".to_vec() },
@@ -84,28 +130,58 @@ fn messages() -> Vec<Example> {
         ),
         example(
             "offer",
-            &Message::Offer(Offer { item: id, items: vec![folder, file], bytes: 300, entries: 2, counted: false, allocated: None }),
+            &Message::Offer(Offer {
+                item: id,
+                items: vec![folder, file],
+                bytes: 300,
+                entries: 2,
+                counted: false,
+                allocated: None,
+            }),
             r#"[2, [{"0": 2, "1": [{"0": "logs", "1": 1}, {"0": "a.txt", "1": 0, "2": 300}], "2": 300, "3": 2, "4": false}]]"#,
         ),
         example(
             "offer, exact",
-            &Message::Offer(Offer { item: id, items: vec![odd], bytes: 0, entries: 1, counted: false, allocated: None }),
+            &Message::Offer(Offer {
+                item: id,
+                items: vec![odd],
+                bytes: 0,
+                entries: 1,
+                counted: false,
+                allocated: None,
+            }),
             r#"[2, [{"0": 2, "1": [{"0": "b�", "1": 1, "3": {"bytes": "62ff"}}], "2": 0, "3": 1, "4": false}]]"#,
         ),
         example(
             "paths",
-            &Message::Paths(PathPart { item: id, first: 0, entries: vec![path(&["logs"], PathKind::Folder), dated] }),
+            &Message::Paths(PathPart {
+                item: id,
+                first: 0,
+                entries: vec![path(&["logs"], PathKind::Folder), dated],
+            }),
             r#"[3, [{"0": 2, "1": 0, "2": [{"0": ["logs"], "1": 1, "3": false, "5": 0}, {"0": ["logs", "day.log"], "1": 0, "2": 300, "3": false, "4": 1764000000, "5": 500}]}]]"#,
         ),
         example("accept", &Message::Accept { item: id }, r#"[4, {"0": 2}]"#),
-        example("end", &Message::End { item: id, entries: 3, bytes: 600, differences: None }, r#"[5, {"0": 2, "1": 3, "2": 600}]"#),
-        example("result, delivered", &Message::Result { item: id, failed: None, differences: None }, r#"[6, {"0": 2}]"#),
+        example(
+            "end",
+            &Message::End { item: id, entries: 3, bytes: 600, differences: None },
+            r#"[5, {"0": 2, "1": 3, "2": 600}]"#,
+        ),
+        example(
+            "result, delivered",
+            &Message::Result { item: id, failed: None, differences: None },
+            r#"[6, {"0": 2}]"#,
+        ),
         example(
             "result, declined",
             &Message::Result { item: id, failed: Some(Reason::Declined), differences: None },
             r#"[6, {"0": 2, "1": 1}]"#,
         ),
-        example("cancel", &Message::Cancel { item: id, reason: Reason::SourceChanged }, r#"[7, {"0": 2, "1": 8}]"#),
+        example(
+            "cancel",
+            &Message::Cancel { item: id, reason: Reason::SourceChanged },
+            r#"[7, {"0": 2, "1": 8}]"#,
+        ),
         example("verified", &Message::Verified, "[8, []]"),
         example("leave", &Message::Leave { reason: Reason::Done }, r#"[9, {"0": 0}]"#),
         example(
@@ -164,7 +240,9 @@ const MALFORMED: [(&str, &str); 28] = [
 ];
 
 fn bytes(digits: &str) -> Vec<u8> {
-    (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap()).collect()
+    (0..digits.len() / 2)
+        .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap())
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -182,17 +260,23 @@ fn generated() -> String {
          \"controls\": [\n{}\n  ],\n  \"messages\": [\n{}\n  ],\n  \"malformed\": [\n{}\n  ]\n}}\n",
         list(controls()),
         list(messages()),
-        MALFORMED.map(|(name, digits)| format!("    {{ \"name\": \"{name}\", \"cbor\": \"{digits}\" }}")).join(",\n")
+        MALFORMED
+            .map(|(name, digits)| format!("    {{ \"name\": \"{name}\", \"cbor\": \"{digits}\" }}"))
+            .join(",\n")
     )
 }
 
-/// `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol wire::vectors` writes the file anew, after a change of SPEC 5.
+/// `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol wire::vectors` writes the file anew,
+/// after a change of SPEC 5.
 #[test]
 fn examples_are_those_of_the_file() {
     if env::var_os("PINHOLE_WRITE_VECTORS").is_some() {
         fs::write(FILE, generated()).unwrap();
     }
-    assert!(fs::read_to_string(FILE).unwrap() == generated(), "tests/vectors/control.json is not what this code makes");
+    assert!(
+        fs::read_to_string(FILE).unwrap() == generated(),
+        "tests/vectors/control.json is not what this code makes"
+    );
 }
 
 #[test]
@@ -231,7 +315,11 @@ fn an_item_has_one_form_also_where_it_is_skipped() {
         ("an array for a map", "820381f5"),
         ("item 0", "8202a40000010002000380"),
     ];
-    let taken: Vec<_> = refused.iter().chain(&MALFORMED).filter(|(_, digits)| read::<Control>(&bytes(digits)).is_some()).collect();
+    let taken: Vec<_> = refused
+        .iter()
+        .chain(&MALFORMED)
+        .filter(|(_, digits)| read::<Control>(&bytes(digits)).is_some())
+        .collect();
     assert!(taken.is_empty(), "not refused: {taken:?}");
     // A want that does not exist, and text that is not UTF-8.
     assert!(read::<Control>(&bytes("820581a30003011a010000000203")).is_none());
@@ -242,29 +330,48 @@ fn an_item_has_one_form_also_where_it_is_skipped() {
 fn an_item_of_number_0_is_none() {
     for body in ["8204a10000", "8206a10000", "8207a200000108", "8200a20000016568656c6c6f"] {
         assert!(read::<Message>(&bytes(body)).is_none(), "{body}");
-        assert!(read::<Message>(&bytes(&body.replacen("a10000", "a10001", 1).replacen("a20000", "a20001", 1))).is_some(), "{body}");
+        assert!(
+            read::<Message>(&bytes(
+                &body.replacen("a10000", "a10001", 1).replacen("a20000", "a20001", 1)
+            ))
+            .is_some(),
+            "{body}"
+        );
     }
 }
 
 #[test]
 fn written_ranges_ascend_with_a_gap_between_them() {
     let read = |written: &[(u64, u64)]| {
-        let written = written.iter().map(|(start, end)| Span { start: *start, end: *end }).collect();
+        let written =
+            written.iter().map(|(start, end)| Span { start: *start, end: *end }).collect();
         let credit = Control::Credit { transfer: ItemId(1), limit: 9, parts: 1, written };
         read::<Control>(&encoded(&credit, 0)).is_some()
     };
     let singles = |count: u64| (0..count).map(|n| (2 * n, 2 * n + 1)).collect::<Vec<_>>();
     assert!(read(&[]) && read(&[(0, 5), (6, 9)]) && read(&singles(64)));
-    for wrong in [&[(5, 9), (0, 4)][..], &[(0, 5), (4, 9)], &[(0, 5), (5, 9)], &[(3, 3)], &[(0, 0)], &[(9, 3)], &singles(65)] {
+    for wrong in [
+        &[(5, 9), (0, 4)][..],
+        &[(0, 5), (4, 9)],
+        &[(0, 5), (5, 9)],
+        &[(3, 3)],
+        &[(0, 0)],
+        &[(9, 3)],
+        &singles(65),
+    ] {
         assert!(!read(wrong), "{wrong:?}");
     }
 }
 
 #[test]
 fn an_unknown_reason_is_never_read_as_none() {
-    // A later version's reason 99, alone, before another field, and before a stray byte: none of them may become "delivered".
-    let results: [&[u8]; 3] =
-        [&[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99], &[0x82, 6, 0xa3, 0, 2, 1, 0x18, 99, 5, 6, 7], &[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99, 0]];
+    // A later version's reason 99, alone, before another field, and before a stray byte: none of
+    // them may become "delivered".
+    let results: [&[u8]; 3] = [
+        &[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99],
+        &[0x82, 6, 0xa3, 0, 2, 1, 0x18, 99, 5, 6, 7],
+        &[0x82, 6, 0xa2, 0, 2, 1, 0x18, 99, 0],
+    ];
     assert!(results.iter().all(|bytes| read::<Message>(bytes).is_none()));
     // Nor may an unknown want become no want at all.
     assert!(read::<Control>(&[0x82, 5, 0x81, 0xa4, 0, 3, 1, 4, 2, 3, 5, 6, 7]).is_none());

@@ -1,4 +1,5 @@
-//! Events for people: short lines, a bar while bytes flow, and one closing line that says what is where.
+//! Events for people: short lines, a bar while bytes flow, and one closing line that says what is
+//! where.
 
 mod page;
 #[cfg(test)]
@@ -33,7 +34,14 @@ impl<W: Write + Send + 'static> Human<W> {
     /// Lines to `out`.
     pub(super) fn new(out: W, settings: Settings) -> Self {
         let Settings { look, once, progress_every, .. } = settings;
-        Self { page: Page::new(out, look), look, once, progress_every, meters: Meters::default(), path: None }
+        Self {
+            page: Page::new(out, look),
+            look,
+            once,
+            progress_every,
+            meters: Meters::default(),
+            path: None,
+        }
     }
 
     /// Writes nothing, which fails where the stream is closed.
@@ -64,7 +72,12 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Delivered(ours) => self.meters.finish((Way::Out, ours.id), now),
             _ => None,
         };
-        if self.meters.sum().is_none() || matches!(event, Event::Trouble(_) | Event::Disconnected | Event::Closed | Event::End { .. }) {
+        if self.meters.sum().is_none()
+            || matches!(
+                event,
+                Event::Trouble(_) | Event::Disconnected | Event::Closed | Event::End { .. }
+            )
+        {
             self.page.clear();
         }
         match self.lines(event, took) {
@@ -73,18 +86,27 @@ impl<W: Write + Send + 'static> Human<W> {
         }
     }
 
-    /// Writes what a session of this machine has said before: one of many things in a channel, in which no text may pass for another.
+    /// Writes what a session of this machine has said before: one of many things in a channel, in
+    /// which no text may pass for another.
     pub(super) fn relay(&mut self, event: &Event, now: Instant) -> io::Result<()> {
         self.once = false;
         self.event(event, now)
     }
 
-    fn progress(&mut self, key: (Way, ItemId), done: u64, total: Option<u64>, now: Instant) -> io::Result<()> {
+    fn progress(
+        &mut self,
+        key: (Way, ItemId),
+        done: u64,
+        total: Option<u64>,
+        now: Instant,
+    ) -> io::Result<()> {
         let begins = !self.meters.has(key);
         let meter = self.meters.note(key, done, total, now);
         if self.progress_every.is_none() {
             // Its end is said as ever.
-            let what = meter.total.map_or_else(String::new, |total| format!(" {}", super::amounts::size(total)));
+            let what = meter
+                .total
+                .map_or_else(String::new, |total| format!(" {}", super::amounts::size(total)));
             let way = if key.0 == Way::Out { "Sending" } else { "Receiving" };
             return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
         }
@@ -106,29 +128,46 @@ impl<W: Write + Send + 'static> Human<W> {
         let look = self.look;
         let say = |sentence: &str| Some(look.fold(sentence, "  "));
         match event {
-            Event::Opening { tunnel } => say(&format!("Opening a tunnel with {} …", terminal(tunnel))),
+            Event::Opening { tunnel } => {
+                say(&format!("Opening a tunnel with {} …", terminal(tunnel)))
+            }
             Event::Channel(channel) => Some(words::channel(look, channel)),
             Event::Waiting => say("Waiting for the other side …"),
             Event::Paired => say("Somebody is there; checking the code …"),
-            Event::Connected(path) => say(&format!("Connected ({}). The code is used up now.", words::path(*path))),
-            Event::Moved(path) => say(&format!("Now connected another way ({}).", words::path(*path))),
-            Event::Verify { words } => {
-                Some(format!("{}\n\n  {}\n", look.fold("Both sides must see these words:", "  "), look.paint(Ink::Bold, words)))
+            Event::Connected(path) => {
+                say(&format!("Connected ({}). The code is used up now.", words::path(*path)))
             }
+            Event::Moved(path) => {
+                say(&format!("Now connected another way ({}).", words::path(*path)))
+            }
+            Event::Verify { words } => Some(format!(
+                "{}\n\n  {}\n",
+                look.fold("Both sides must see these words:", "  "),
+                look.paint(Ink::Bold, words)
+            )),
             Event::Stalled => say("Nothing comes through; still trying …"),
             Event::Reconnecting => say("The connection is lost; looking for another …"),
             Event::Reconnected => say("Connected again."),
-            Event::Expiring { left } => say(&format!("The channel ends in {} unless something is sent.", super::amounts::roughly(*left))),
+            Event::Expiring { left } => say(&format!(
+                "The channel ends in {} unless something is sent.",
+                super::amounts::roughly(*left)
+            )),
             // A one-shot command is done by then, or the failure that follows says why it is not.
             Event::PeerLeft(_) | Event::Closed if self.once => None,
             Event::PeerLeft(reason) => say(&words::left(*reason)),
             Event::Disconnected => say("The connection is lost for good."),
-            Event::HandshakeFailed { guesses } => Some(self.cross(&words::wrong_code(*guesses), None)),
+            Event::HandshakeFailed { guesses } => {
+                Some(self.cross(&words::wrong_code(*guesses), None))
+            }
             Event::Closed => say("The channel is closed."),
-            Event::Holding { secrets, left, take } => Some(self.next(&look.fold(&words::holding(*secrets, *left), "  "), Some(take))),
+            Event::Holding { secrets, left, take } => {
+                Some(self.next(&look.fold(&words::holding(*secrets, *left), "  "), Some(take)))
+            }
             Event::Text { body, saved_to, .. } => Some(self.text(body, saved_to.as_deref())),
             Event::File(file) => Some(self.file(file, took)),
-            Event::Secret { name, size, stored, .. } => Some(self.secret(name.as_ref(), *size, stored)),
+            Event::Secret { name, size, stored, .. } => {
+                Some(self.secret(name.as_ref(), *size, stored))
+            }
             Event::Offer(offer) if offer.asked => None,
             Event::Offer(offer) => say(&format!("Receiving {}", words::offer(offer))),
             // Drawn above, from all transfers together.
@@ -140,12 +179,16 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
-            Event::Trouble(Failure { notice: true, detail, .. }) => Some(look.fold(&format!("– {}", terminal_text(detail)), "  ")),
+            Event::Trouble(Failure { notice: true, detail, .. }) => {
+                Some(look.fold(&format!("– {}", terminal_text(detail)), "  "))
+            }
             // The terminal has shown ^C, perhaps behind a question.
             Event::Trouble(failure) if failure.kind == Kind::Interrupted && look.cursor => {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
             }
-            Event::Trouble(Failure { detail, next, .. }) => Some(self.cross(detail, next.as_deref())),
+            Event::Trouble(Failure { detail, next, .. }) => {
+                Some(self.cross(detail, next.as_deref()))
+            }
             Event::Session(about) => say(&words::session(about, SystemTime::now())),
             Event::Detached(about) => say(&words::detached(about)),
             Event::Check(check) => Some(self.check(check)),
@@ -157,12 +200,16 @@ impl<W: Write + Send + 'static> Human<W> {
     fn text(&self, body: &PeerText, saved_to: Option<&std::path::Path>) -> String {
         if let Some(path) = saved_to {
             let length = super::amounts::size(body.raw().len() as u64);
-            return self.tick(&format!("Received a text, {length}, in {}", name(&path.to_string_lossy())));
+            return self
+                .tick(&format!("Received a text, {length}, in {}", name(&path.to_string_lossy())));
         }
         let shown = terminal_text(body.raw());
         let shown = shown.strip_suffix('\n').unwrap_or(&shown);
         if self.once {
-            return format!("From the other side:\n\n{}", self.look.paint(Ink::Cyan, &self.look.quote(shown, MARK)));
+            return format!(
+                "From the other side:\n\n{}",
+                self.look.paint(Ink::Cyan, &self.look.quote(shown, MARK))
+            );
         }
         self.look.paint(Ink::Cyan, &self.look.quote(shown, "> "))
     }
@@ -176,19 +223,35 @@ impl<W: Write + Send + 'static> Human<W> {
         let what = self.what(&at, file.folder.then_some(file.files), Some(file.size), took);
         let line = match file.differences.missing() {
             0 => self.tick(&format!("Received {what}{aside}")),
-            _ if file.saved_to.is_none() => self.marked("✗", Ink::Red, &format!("Not received: {at}")),
+            _ if file.saved_to.is_none() => {
+                self.marked("✗", Ink::Red, &format!("Not received: {at}"))
+            }
             _ => self.marked("✗", Ink::Red, &format!("Received in part: {what}{aside}")),
         };
-        let called = file.original_name.as_ref().map(|original| format!("the other side calls it {}", words::bytes(original.raw())));
+        let called = file
+            .original_name
+            .as_ref()
+            .map(|original| format!("the other side calls it {}", words::bytes(original.raw())));
         let itself = file.original_name.as_ref().map(|original| original.raw());
         let merged = file.merged.then(|| words::merged(file.replaced));
-        let acts = words::acting(&file.acts).into_iter().chain(file.set_aside.map(|why| words::set_aside(why).to_owned()));
-        self.with(line, called.into_iter().chain(merged).chain(words::differing(&file.differences, itself)).chain(acts))
+        let acts = words::acting(&file.acts)
+            .into_iter()
+            .chain(file.set_aside.map(|why| words::set_aside(why).to_owned()));
+        self.with(
+            line,
+            called
+                .into_iter()
+                .chain(merged)
+                .chain(words::differing(&file.differences, itself))
+                .chain(acts),
+        )
     }
 
     /// A line with others below it that belong to it.
     fn with(&self, line: String, below: impl Iterator<Item = String>) -> String {
-        below.fold(line, |line, below| format!("{line}\n{}", self.look.fold(&format!("  {below}"), "    ")))
+        below.fold(line, |line, below| {
+            format!("{line}\n{}", self.look.fold(&format!("  {below}"), "    "))
+        })
     }
 
     fn delivered(&self, ours: &Ours, took: Option<Duration>) -> String {
@@ -202,7 +265,13 @@ impl<W: Write + Send + 'static> Human<W> {
     }
 
     /// `logs, 13 files, 38.2 MB in 3.4 s, local network`.
-    fn what(&self, what: &str, files: Option<u32>, size: Option<u64>, took: Option<Duration>) -> String {
+    fn what(
+        &self,
+        what: &str,
+        files: Option<u32>,
+        size: Option<u64>,
+        took: Option<Duration>,
+    ) -> String {
         let mut line = words::amount(what, files, size);
         if let Some(time) = took {
             line = format!("{line} in {}", super::amounts::took(time));
@@ -214,13 +283,24 @@ impl<W: Write + Send + 'static> Human<W> {
     }
 
     fn secret(&self, label: Option<&PeerText>, size: u64, stored: &Stored) -> String {
-        let label = label.map_or_else(|| "a secret".to_owned(), |label| format!("the secret {}", name(label.raw())));
+        let label = label.map_or_else(
+            || "a secret".to_owned(),
+            |label| format!("the secret {}", name(label.raw())),
+        );
         let what = words::amount(&label, None, Some(size));
         match stored {
-            Stored::File(path) => self.tick(&format!("Received {what}, in {}", name(&path.to_string_lossy()))),
-            Stored::EnvFile(path, variable) => self.tick(&format!("Received {what}, as {variable} in {}", name(&path.to_string_lossy()))),
+            Stored::File(path) => {
+                self.tick(&format!("Received {what}, in {}", name(&path.to_string_lossy())))
+            }
+            Stored::EnvFile(path, variable) => self.tick(&format!(
+                "Received {what}, as {variable} in {}",
+                name(&path.to_string_lossy())
+            )),
             Stored::Program(_) => self.tick(&format!("Received {what}, handed to the program")),
-            Stored::Held(take) => self.next(&self.tick(&format!("Received {what}, which is held until it is taken")), Some(take)),
+            Stored::Held(take) => self.next(
+                &self.tick(&format!("Received {what}, which is held until it is taken")),
+                Some(take),
+            ),
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
             Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
         }
@@ -229,10 +309,20 @@ impl<W: Write + Send + 'static> Human<W> {
     /// A line whose sentence begins where those of the other checks do.
     fn check(&self, check: &Check) -> String {
         let (mark, ink) = if check.ok { ("✓", Ink::Green) } else { ("✗", Ink::Red) };
-        let next = check.next.as_ref().map(|next| format!("\n→ {}", terminal_text(next))).unwrap_or_default();
-        let said = self
-            .look
-            .fold(&format!("{mark} {:<width$}{}{next}", check.name, terminal_text(&check.detail), width = CHECK - 2), &" ".repeat(CHECK));
+        let next = check
+            .next
+            .as_ref()
+            .map(|next| format!("\n→ {}", terminal_text(next)))
+            .unwrap_or_default();
+        let said = self.look.fold(
+            &format!(
+                "{mark} {:<width$}{}{next}",
+                check.name,
+                terminal_text(&check.detail),
+                width = CHECK - 2
+            ),
+            &" ".repeat(CHECK),
+        );
         let mark = &*self.look.spelt(mark);
         said.replacen(mark, &self.look.paint(ink, mark), 1)
     }
@@ -254,6 +344,9 @@ impl<W: Write + Send + 'static> Human<W> {
 
     /// The step that would help, on lines of its own so that it can be copied.
     fn next(&self, line: &str, next: Option<&str>) -> String {
-        next.map_or_else(|| line.to_owned(), |next| format!("{line}\n  → {}", terminal_text(next).replace('\n', "\n    ")))
+        next.map_or_else(
+            || line.to_owned(),
+            |next| format!("{line}\n  → {}", terminal_text(next).replace('\n', "\n    ")),
+        )
     }
 }

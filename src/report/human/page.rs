@@ -43,15 +43,22 @@ impl<W: Write + Send + 'static> Page<W> {
 
     /// Draws the bar, if the page has a cursor and the last picture is old enough.
     pub fn draw(&mut self, sum: Sum, now: Instant) {
-        if !self.look.cursor || self.suspended || self.drawn.is_some_and(|last| now.saturating_duration_since(last) < REDRAW) {
+        if !self.look.cursor
+            || self.suspended
+            || self.drawn.is_some_and(|last| now.saturating_duration_since(last) < REDRAW)
+        {
             return;
         }
         self.drawn = Some(now);
         let (out, width) = (&self.out, self.look.width);
         let bar = self.bar.get_or_insert_with(|| {
             let screen = Screen { out: Arc::clone(out), width, pending: Mutex::default() };
-            // Its length is in thousandths: bytes may be unknown, and amounts and speed are said in our own words.
-            ProgressBar::with_draw_target(Some(1_000), ProgressDrawTarget::term_like(Box::new(screen)))
+            // Its length is in thousandths: bytes may be unknown, and amounts and speed are said in
+            // our own words.
+            ProgressBar::with_draw_target(
+                Some(1_000),
+                ProgressDrawTarget::term_like(Box::new(screen)),
+            )
         });
         let (done, total, _) = sum;
         let thousandths = part(done, total.unwrap_or(0), 1_000);
@@ -61,12 +68,21 @@ impl<W: Write + Send + 'static> Page<W> {
             Some(_) => {
                 // Without the amounts where there is no room for them.
                 let from = if width() < ROOMY { 1 } else { 0 };
-                format!("{:3}% {{wide_bar}} {}", thousandths / 10, words.get(from..).unwrap_or_default().join("  "))
+                format!(
+                    "{:3}% {{wide_bar}} {}",
+                    thousandths / 10,
+                    words.get(from..).unwrap_or_default().join("  ")
+                )
             }
         };
-        // All words are in the template, because each change of a message would draw a picture of its own.
+        // All words are in the template, because each change of a message would draw a picture of
+        // its own.
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars(if self.look.ascii { "=> " } else { "█▉▊▋▌▍▎▏ " }));
+            bar.set_style(style.progress_chars(if self.look.ascii {
+                "=> "
+            } else {
+                "█▉▊▋▌▍▎▏ "
+            }));
         }
         bar.update(|state| state.set_pos(thousandths));
     }
@@ -93,7 +109,8 @@ impl<W: Write + Send + 'static> Page<W> {
 
 /// Progress in words: amounts, speed, time left.
 pub fn in_words((done, total, rate): Sum) -> Vec<String> {
-    let amount = total.map_or_else(|| size(done), |total| format!("{} of {}", size(done), size(total)));
+    let amount =
+        total.map_or_else(|| size(done), |total| format!("{} of {}", size(done), size(total)));
     let mut words = vec![amount, speed(rate)];
     words.extend(left(done, total, rate).map(|left| format!("{} left", roughly(left))));
     words
@@ -121,7 +138,10 @@ struct Screen<W> {
 
 impl<W> Screen<W> {
     fn push(&self, text: &str) -> io::Result<()> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(text.as_bytes());
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(text.as_bytes());
         Ok(())
     }
 
@@ -164,7 +184,8 @@ impl<W: Write + Send> TermLike for Screen<W> {
         self.push("\r\x1b[2K")
     }
     fn flush(&self) -> io::Result<()> {
-        let pending = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let pending =
+            std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
         put(&self.out, &pending)
     }
 }

@@ -34,7 +34,12 @@ const COLOURED: Look = Look { cursor: true, colour: true, ascii: false, width: |
 
 fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
     let out = Captured::default();
-    let settings = Settings { format: Format::Human, look, once, progress_every: Some(Duration::from_secs(10)) };
+    let settings = Settings {
+        format: Format::Human,
+        look,
+        once,
+        progress_every: Some(Duration::from_secs(10)),
+    };
     (Human::new(out.clone(), settings), out)
 }
 
@@ -42,14 +47,17 @@ fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
 fn written(look: Look, once: bool, events: &[Event]) -> String {
     let ((mut human, out), start) = (human(look, once), Instant::now());
     for (tenth, event) in events.iter().enumerate() {
-        human.event(event, start + Duration::from_millis(100) * u32::try_from(tenth).unwrap()).unwrap();
+        human
+            .event(event, start + Duration::from_millis(100) * u32::try_from(tenth).unwrap())
+            .unwrap();
     }
     out.text()
 }
 
 /// What stands on a screen of 80 columns in the end.
 fn on_screen(bytes: &str, columns: u16) -> String {
-    let mut screen = vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(columns).unwrap(), 0);
+    let mut screen =
+        vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(columns).unwrap(), 0);
     screen.process(bytes.replace('\n', "\r\n").as_bytes());
     screen.screen().contents()
 }
@@ -122,7 +130,8 @@ Connected (this machine). The code is
 
 #[test]
 fn a_host_without_a_relay() {
-    let join = |place: &'static str, command: &str| Join { place: place.into(), command: command.into() };
+    let join =
+        |place: &'static str, command: &str| Join { place: place.into(), command: command.into() };
     let channel = Channel {
         number: 9_417,
         code: "9417-walrus-clipboard-mango".into(),
@@ -185,17 +194,25 @@ Good for one guest and 1 hour.
 fn a_host_that_is_not_announced() {
     let reach = |reach| {
         let channel = Channel { number: 9_417, reach, offering: None, ..given::channel() };
-        written(ROOMY, true, &[Event::Channel(channel)]).split_once("\n\nCode:").unwrap().0.to_owned()
+        written(ROOMY, true, &[Event::Channel(channel)])
+            .split_once("\n\nCode:")
+            .unwrap()
+            .0
+            .to_owned()
     };
     let elsewhere = "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.";
     assert_eq!(
         reach(Reach::Silent(None)),
-        format!("The code alone works on this machine; others need its address, and must be able\n  to reach it.\n{elsewhere}")
+        format!(
+            "The code alone works on this machine; others need its address, and must be able\n  to \
+            reach it.\n{elsewhere}"
+        )
     );
     assert_eq!(
         reach(Reach::Silent(Some("no\u{1b}way".into()))),
         format!(
-            "The code alone works on this machine; others need its address: the local network\n  cannot be told of it (no\\u{{1b}}way).\n{elsewhere}"
+            "The code alone works on this machine; others need its address: the local network\n  \
+            cannot be told of it (no\\u{{1b}}way).\n{elsewhere}"
         )
     );
 }
@@ -230,9 +247,16 @@ fn taking_files() {
         acts: Found::default(),
         asked: false,
     };
-    let folder = Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
-    let acting = Found::read(["logs/.git", "logs/a b/bin", "c", "d", "e", "f"].map(str::to_owned).to_vec(), 7);
-    let renamed = Arrived { original_name: Some(PeerName::new(b"../\x1b[2J".to_vec())), ..arrived("report (1).pdf") };
+    let folder =
+        Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
+    let acting = Found::read(
+        ["logs/.git", "logs/a b/bin", "c", "d", "e", "f"].map(str::to_owned).to_vec(),
+        7,
+    );
+    let renamed = Arrived {
+        original_name: Some(PeerName::new(b"../\x1b[2J".to_vec())),
+        ..arrived("report (1).pdf")
+    };
     let events = [
         Event::Connected(Path::Lan),
         Event::Offer(offer),
@@ -242,7 +266,10 @@ fn taking_files() {
         Event::File(folder.clone()),
         Event::File(renamed),
         Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
-        Event::File(Arrived { acts: Found::read(vec!["Makefile".into()], 0), ..arrived("Makefile") }),
+        Event::File(Arrived {
+            acts: Found::read(vec!["Makefile".into()], 0),
+            ..arrived("Makefile")
+        }),
         Event::File(Arrived { acts: acting, set_aside: Some(SetAside::Acts), ..folder }),
         Event::PeerLeft(Reason::Done),
         Event::End { failed: None, more: false },
@@ -279,15 +306,23 @@ fn an_offer_that_is_asked_about_is_left_to_the_question() {
         asked: true,
     };
     assert_eq!(written(ROOMY, true, &[Event::Offer(offer.clone())]), "");
-    assert_eq!(written(ROOMY, true, &[Event::Offer(Offered { asked: false, ..offer })]), "Receiving a, of unknown size\n");
+    assert_eq!(
+        written(ROOMY, true, &[Event::Offer(Offered { asked: false, ..offer })]),
+        "Receiving a, of unknown size\n"
+    );
 }
 
 #[test]
 fn taking_a_text() {
-    let events = [Event::Connected(Path::Relay), given::text("make test\n\tand \x1b[31mwait\n"), Event::PeerLeft(Reason::Done)];
+    let events = [
+        Event::Connected(Path::Relay),
+        given::text("make test\n\tand \x1b[31mwait\n"),
+        Event::PeerLeft(Reason::Done),
+    ];
     assert_eq!(
         written(ROOMY, true, &events),
-        "Connected (relay). The code is used up now.\nFrom the other side:\n\n| make test\n| \tand \\u{1b}[31mwait\n"
+        "Connected (relay). The code is used up now.\nFrom the other side:\n\n| make test\n| \tand \
+        \\u{1b}[31mwait\n"
     );
 }
 
@@ -295,20 +330,34 @@ fn taking_a_text() {
 fn no_line_of_a_text_begins_as_one_of_ours() {
     // Neither after a line break nor where the window ends, be it inside of a word.
     let word = "x".repeat(38);
-    let text = given::text(&format!("{word}✓\u{2800}Received\u{2800}all, 3 bytes\n✓ Received all, 3 bytes\n\n"));
+    let text = given::text(&format!(
+        "{word}✓\u{2800}Received\u{2800}all, 3 bytes\n✓ Received all, 3 bytes\n\n"
+    ));
     for (once, mark) in [(true, "| "), (false, "> ")] {
         let shown = written(NARROW, once, std::slice::from_ref(&text));
-        let quoted = format!("{mark}{word}\n{mark}✓\u{2800}Received\u{2800}all, 3 bytes\n{mark}✓ Received all, 3 bytes\n{mark}\n");
+        let quoted = format!(
+            "{mark}{word}\n{mark}✓\u{2800}Received\u{2800}all, 3 bytes\n{mark}✓ Received all, 3 \
+            bytes\n{mark}\n"
+        );
         assert!(shown.ends_with(&quoted) && !shown.contains("\n✓"), "{shown}");
     }
 }
 
 #[test]
 fn talking_in_a_channel() {
-    let events = [given::text("hi\n✓ Received pwned\n"), Event::Delivered(Ours { what: "text".into(), size: Some(5), ..given::ours() })];
-    assert_eq!(written(ROOMY, false, &events), "> hi\n> ✓ Received pwned\n✓ Delivered text, 5 bytes\n");
+    let events = [
+        given::text("hi\n✓ Received pwned\n"),
+        Event::Delivered(Ours { what: "text".into(), size: Some(5), ..given::ours() }),
+    ];
+    assert_eq!(
+        written(ROOMY, false, &events),
+        "> hi\n> ✓ Received pwned\n✓ Delivered text, 5 bytes\n"
+    );
     let wide = format!("{} ✓ Received pwned", "全".repeat(19));
-    assert_eq!(written(NARROW, false, &[given::text(&wide)]), format!("> {}\n> ✓ Received pwned\n", "全".repeat(19)));
+    assert_eq!(
+        written(NARROW, false, &[given::text(&wide)]),
+        format!("> {}\n> ✓ Received pwned\n", "全".repeat(19))
+    );
 }
 
 #[test]
@@ -316,7 +365,11 @@ fn a_wrong_code_at_the_giver_and_at_the_taker() {
     let giver = written(ROOMY, true, &[Event::Paired, Event::HandshakeFailed { guesses: 2 }]);
     let detail = "the code is wrong, and it is used up now: codes work once";
     let failure = Failure::new(Kind::CodeWrong, detail).next("ask the other side for a new code");
-    let taker = written(ROOMY, true, &[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }]);
+    let taker = written(
+        ROOMY,
+        true,
+        &[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }],
+    );
     assert_eq!(
         giver,
         "\
@@ -325,20 +378,29 @@ Somebody is there; checking the code …
   was sent (2 wrong codes so far)
 "
     );
-    assert_eq!(taker, "✗ the code is wrong, and it is used up now: codes work once\n  → ask the other side for a new code\n");
+    assert_eq!(
+        taker,
+        "✗ the code is wrong, and it is used up now: codes work once\n  → ask the other side for a \
+        new code\n"
+    );
 }
 
 #[test]
 fn declined_and_out_of_space() {
     let ended = |reason| {
-        let failure = crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
+        let failure =
+            crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
         let end = Event::End { failed: Some(failure.kind), more: false };
         let progress = [0, 11_400_000].map(|done| given::progress(Way::Out, done, DOWN));
-        let events = progress.into_iter().chain([Event::PeerLeft(reason), Event::Trouble(failure), end]);
+        let events =
+            progress.into_iter().chain([Event::PeerLeft(reason), Event::Trouble(failure), end]);
         on_screen(&written(ROOMY, true, &events.collect::<Vec<_>>()), 80)
     };
     assert_eq!(ended(Reason::Declined), "✗ the other side said no");
-    assert_eq!(ended(Reason::NoSpace), "✗ the other side is out of disk space\n  → when there is room, give again with a new code");
+    assert_eq!(
+        ended(Reason::NoSpace),
+        "✗ the other side is out of disk space\n  → when there is room, give again with a new code"
+    );
 }
 
 #[test]
@@ -347,16 +409,19 @@ fn steps_of_several_lines_stay_under_their_failure() {
         .next("pinhole send 9417 --text ./a\npinhole send 9417 --file ./a");
     assert_eq!(
         written(ROOMY, true, &[Event::Trouble(failure)]),
-        "✗ `./a` could be a text or a file\n  → pinhole send 9417 --text ./a\n    pinhole send 9417 --file ./a\n"
+        "✗ `./a` could be a text or a file\n  → pinhole send 9417 --text ./a\n    pinhole send \
+        9417 --file ./a\n"
     );
 }
 
 #[test]
 fn without_a_cursor_progress_is_a_line_now_and_then() {
-    let events: Vec<Event> = (0..210).map(|tenth| given::progress(Way::Out, tenth * 100_000, DOWN)).collect();
+    let events: Vec<Event> =
+        (0..210).map(|tenth| given::progress(Way::Out, tenth * 100_000, DOWN)).collect();
     assert_eq!(
         written(Look::PLAIN, true, &events),
-        "26 %, 10.0 MB of 38.2 MB, 1.0 MB/s, 28 s left\n52 %, 20.0 MB of 38.2 MB, 1.0 MB/s, 18 s left\n"
+        "26 %, 10.0 MB of 38.2 MB, 1.0 MB/s, 28 s left\n52 %, 20.0 MB of 38.2 MB, 1.0 MB/s, 18 s \
+        left\n"
     );
 }
 
@@ -384,8 +449,13 @@ fn the_bar_stays_below_what_is_said_and_goes_for_a_question() {
 
 #[test]
 fn the_end_leaves_no_bar() {
-    for last in [Event::Disconnected, Event::Closed, Event::End { failed: Some(Kind::Interrupted), more: false }] {
-        let screen = on_screen(&written(ROOMY, true, &[given::progress(Way::Out, 1, Some(2)), last]), 80);
+    for last in [
+        Event::Disconnected,
+        Event::Closed,
+        Event::End { failed: Some(Kind::Interrupted), more: false },
+    ] {
+        let screen =
+            on_screen(&written(ROOMY, true, &[given::progress(Way::Out, 1, Some(2)), last]), 80);
         assert!(!screen.contains('%'), "{screen}");
     }
 }
@@ -394,16 +464,21 @@ const HOSTILE: &str = "a\x1b[2J\x1b]0;title\x07\r\u{9b}31m\u{202e}\u{200b}\u{202
 
 #[test]
 fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
-    for (look, once) in [(Look::PLAIN, true), (Look::PLAIN, false), (NARROW, true), (NARROW, false)] {
+    for (look, once) in [(Look::PLAIN, true), (Look::PLAIN, false), (NARROW, true), (NARROW, false)]
+    {
         let said = written(look, once, &given::every(HOSTILE));
-        let hidden: Vec<char> = said.chars().filter(|c| *c != '\n' && crate::report::escape::is_hidden(*c)).collect();
+        let hidden: Vec<char> =
+            said.chars().filter(|c| *c != '\n' && crate::report::escape::is_hidden(*c)).collect();
         assert!(hidden.is_empty(), "{hidden:?} in {said}");
     }
 }
 
 /// Text that is random but for what terminals act on, which is more often in it than by chance.
 fn random_text(state: &mut u64) -> String {
-    const PIECES: [&str; 12] = ["\x1b[", "\x1b]0;", "\x1bP", "\x1b", "\u{9b}", "\u{9c}", "\x07", "\x08", "\r", "\n", "\t", "\u{202e}"];
+    const PIECES: [&str; 12] = [
+        "\x1b[", "\x1b]0;", "\x1bP", "\x1b", "\u{9b}", "\u{9c}", "\x07", "\x08", "\r", "\n", "\t",
+        "\u{202e}",
+    ];
     let mut next = || {
         // Xorshift, by Marsaglia.
         *state ^= *state << 13;
@@ -429,18 +504,29 @@ fn random_text(state: &mut u64) -> String {
 fn random_text_is_letters_wherever_it_is_shown() {
     let full = std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1");
     let mut state = 0x9e37_79b9_7f4a_7c15;
-    let mut screen = vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(80).unwrap(), 0);
+    let mut screen =
+        vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(80).unwrap(), 0);
     for _ in 0..if full { 1_000_000 } else { 20_000 } {
         let text = random_text(&mut state);
-        let name = given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
+        let name =
+            given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
         let failure = Failure::new(Kind::PeerFailed, text.clone()).next(text.clone());
-        let shown = written(Look::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
+        let shown =
+            written(Look::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
         let functions = functions(&shown);
-        assert!(functions.iter().all(|function| function == "control 0xa" || function == "control 0x9"), "{text:?} {functions:?}");
+        assert!(
+            functions.iter().all(|function| function == "control 0xa" || function == "control 0x9"),
+            "{text:?} {functions:?}"
+        );
         screen.process(shown.as_bytes());
     }
     let after = screen.screen();
-    assert!(!after.alternate_screen() && !after.hide_cursor() && !after.bracketed_paste() && !after.application_keypad());
+    assert!(
+        !after.alternate_screen()
+            && !after.hide_cursor()
+            && !after.bracketed_paste()
+            && !after.application_keypad()
+    );
     assert_eq!(
         (after.fgcolor(), after.bgcolor(), after.bold(), after.inverse()),
         (vt100::Color::Default, vt100::Color::Default, false, false)
@@ -449,10 +535,15 @@ fn random_text_is_letters_wherever_it_is_shown() {
 
 #[test]
 fn what_the_peer_says_cannot_begin_a_line() {
-    // A text that is taken once is bare, so that it can be copied; all else belongs visibly to a line of ours.
+    // A text that is taken once is bare, so that it can be copied; all else belongs visibly to a
+    // line of ours.
     for length in 0..45 {
-        let said = written(NARROW, false, &given::every(&format!("{} PWNED\nPWNED", "x".repeat(length))));
-        assert!(said.contains("PWNED") && !said.lines().any(|line| line.starts_with("PWNED")), "{said}");
+        let said =
+            written(NARROW, false, &given::every(&format!("{} PWNED\nPWNED", "x".repeat(length))));
+        assert!(
+            said.contains("PWNED") && !said.lines().any(|line| line.starts_with("PWNED")),
+            "{said}"
+        );
     }
 }
 
@@ -465,7 +556,9 @@ fn colours_only_where_they_are_welcome() {
 
 #[test]
 fn in_a_narrow_window_only_what_is_copied_is_wider() {
-    for line in written(NARROW, false, &given::every("x")).lines().filter(|line| line.chars().count() > 40) {
+    for line in
+        written(NARROW, false, &given::every("x")).lines().filter(|line| line.chars().count() > 40)
+    {
         assert!(line.contains("-walrus-") || line.starts_with("  → "), "{line}");
     }
 }
@@ -473,7 +566,13 @@ fn in_a_narrow_window_only_what_is_copied_is_wider() {
 #[test]
 fn all_of_it_is_only_all() {
     assert_eq!(
-        [part(99, 100, 10), part(100, 100, 10), part(200, 100, 10), part(0, 0, 10), part(u64::MAX, u64::MAX, 10)],
+        [
+            part(99, 100, 10),
+            part(100, 100, 10),
+            part(200, 100, 10),
+            part(0, 0, 10),
+            part(u64::MAX, u64::MAX, 10)
+        ],
         [9, 10, 10, 10, 10]
     );
 }

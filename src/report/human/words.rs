@@ -10,26 +10,41 @@ use crate::session::event::{Channel, Offered, Path, Reach, SetAside};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The code and the line for the other machine, which stands between blank lines so that it can be seen and copied.
+/// The code and the line for the other machine, which stands between blank lines so that it can be
+/// seen and copied.
 pub fn channel(look: Look, channel: &Channel) -> String {
     let mut lines = Vec::new();
-    lines.extend(channel.offering.as_ref().map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")));
+    lines.extend(
+        channel
+            .offering
+            .as_ref()
+            .map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")),
+    );
     lines.extend(reach(&channel.reach).iter().map(|sentence| look.fold(sentence, "  ")));
     lines.push(String::new());
     lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
     match channel.join.as_slice() {
         [] => {}
         [join] => {
-            let place = if join.place == "on this machine" { "On this machine" } else { "On the other machine" };
+            let place = if join.place == "on this machine" {
+                "On this machine"
+            } else {
+                "On the other machine"
+            };
             lines.push(format!("{place}, run:\n\n  {}\n", join.command));
         }
         joins => {
             lines.push("The other side runs one of these:\n".into());
-            lines.extend(joins.iter().map(|join| format!("  {}:\n    {}\n", join.place, join.command)));
+            lines.extend(
+                joins.iter().map(|join| format!("  {}:\n    {}\n", join.place, join.command)),
+            );
         }
     }
     if let Some(link) = &channel.link {
-        lines.push(look.fold("Or with this link. Who opens it in a browser trusts its relay with the whole code.", "  "));
+        lines.push(look.fold(
+            "Or with this link. Who opens it in a browser trusts its relay with the whole code.",
+            "  ",
+        ));
         lines.push(format!("\n  {link}\n"));
     }
     lines.push(look.fold(&format!("Good for one guest and {}.", roughly(channel.lasts)), "  "));
@@ -42,9 +57,14 @@ fn reach(reach: &Reach) -> Vec<String> {
         Reach::Relay(relay) => return vec![format!("Through {relay}.")],
         Reach::Machine => return vec!["This reaches only this machine.".into()],
         Reach::Announced => "The code works on this machine and this local network.".into(),
-        Reach::Silent(None) => "The code alone works on this machine; others need its address, and must be able to reach it.".into(),
+        Reach::Silent(None) => {
+            "The code alone works on this machine; others need its address, and \
+                               must be able to reach it."
+                .into()
+        }
         Reach::Silent(Some(why)) => format!(
-            "The code alone works on this machine; others need its address: the local network cannot be told of it ({}).",
+            "The code alone works on this machine; others need its address: the local network \
+            cannot be told of it ({}).",
             terminal(why)
         ),
     };
@@ -53,33 +73,63 @@ fn reach(reach: &Reach) -> Vec<String> {
 
 /// A session that lives on for its secrets.
 pub fn holding(secrets: usize, left: Duration) -> String {
-    let (what, they) = if secrets == 1 { ("A secret is".to_owned(), "it") } else { (format!("{secrets} secrets are"), "they") };
-    format!("{what} held here for {}, or until {they} {} taken:", roughly(left), if secrets == 1 { "is" } else { "are" })
+    let (what, they) = if secrets == 1 {
+        ("A secret is".to_owned(), "it")
+    } else {
+        (format!("{secrets} secrets are"), "they")
+    };
+    format!(
+        "{what} held here for {}, or until {they} {} taken:",
+        roughly(left),
+        if secrets == 1 { "is" } else { "are" }
+    )
 }
 
 /// A session of this machine.
 pub fn session(about: &About, now: SystemTime) -> String {
-    let number = about.number.map_or_else(|| "no number yet".to_owned(), |number| number.to_string());
+    let number =
+        about.number.map_or_else(|| "no number yet".to_owned(), |number| number.to_string());
     let label = about.label.as_ref().map(|label| format!(" {}", name(label))).unwrap_or_default();
     let expires_at = about.expires_at.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
-    let left = expires_at.and_then(|end| end.duration_since(now).ok()).map(|left| format!(", {} left", roughly(left))).unwrap_or_default();
-    let unreceived = about.unreceived.filter(|lines| *lines > 0).map(|lines| format!(", {lines} not received")).unwrap_or_default();
+    let left = expires_at
+        .and_then(|end| end.duration_since(now).ok())
+        .map(|left| format!(", {} left", roughly(left)))
+        .unwrap_or_default();
+    let unreceived = about
+        .unreceived
+        .filter(|lines| *lines > 0)
+        .map(|lines| format!(", {lines} not received"))
+        .unwrap_or_default();
     let held = match about.secrets_held.unwrap_or(0) {
         0 => String::new(),
         1 => ", a secret held".into(),
         several => format!(", {several} secrets held"),
     };
-    let end = about.end.as_ref().map(|(exit, reason)| format!(" with {exit}, {}", terminal(reason))).unwrap_or_default();
-    let diagnostics = about.diagnostics.as_ref().map(|path| format!("; what goes wrong is in {}", name(path))).unwrap_or_default();
-    let (want, role, state) = (about.want.word(), about.role.word(), about.state.word().replace('-', " "));
+    let end = about
+        .end
+        .as_ref()
+        .map(|(exit, reason)| format!(" with {exit}, {}", terminal(reason)))
+        .unwrap_or_default();
+    let diagnostics = about
+        .diagnostics
+        .as_ref()
+        .map(|path| format!("; what goes wrong is in {}", name(path)))
+        .unwrap_or_default();
+    let (want, role, state) =
+        (about.want.word(), about.role.word(), about.state.word().replace('-', " "));
     let code = about.code.as_ref().map(|Words(code)| format!(", under {code}")).unwrap_or_default();
-    format!("{number}{label}: {want} ({role}), {state}{code}{end}{left}{unreceived}{held}{diagnostics}")
+    format!(
+        "{number}{label}: {want} ({role}), {state}{code}{end}{left}{unreceived}{held}{diagnostics}"
+    )
 }
 
 /// A session that goes on in the background, and how to reach it.
 pub fn detached(about: &About) -> String {
     let number = about.number.map(|number| format!(" {number}")).unwrap_or_default();
-    format!("It goes on in the background. Next: pinhole receive{number}, pinhole status{number} or pinhole close{number}.")
+    format!(
+        "It goes on in the background. Next: pinhole receive{number}, pinhole status{number} or \
+        pinhole close{number}."
+    )
 }
 
 /// Which way the bytes go.
@@ -102,8 +152,13 @@ pub fn left(reason: Reason) -> String {
 
 /// Somebody used a wrong code.
 pub fn wrong_code(guesses: u32) -> String {
-    let sentence = "a wrong code was used, by a slip or as a guess: this code is dead and nothing was sent";
-    if guesses > 1 { format!("{sentence} ({guesses} wrong codes so far)") } else { sentence.to_owned() }
+    let sentence =
+        "a wrong code was used, by a slip or as a guess: this code is dead and nothing was sent";
+    if guesses > 1 {
+        format!("{sentence} ({guesses} wrong codes so far)")
+    } else {
+        sentence.to_owned()
+    }
 }
 
 /// What is offered, in one line: `3 items (report.pdf, logs, …), at least 12.3 GB, still counting`.
@@ -121,7 +176,8 @@ pub fn offer(offer: &Offered) -> String {
     format!("{what}, {}", total(offer))
 }
 
-/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `still counting`, `of unknown size`.
+/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `still counting`,
+/// `of unknown size`.
 pub fn total(offer: &Offered) -> String {
     match (offer.size, offer.counted) {
         (Some(bytes), true) => size(bytes),
@@ -134,14 +190,20 @@ pub fn total(offer: &Offered) -> String {
 /// `logs, 13 files, 38.2 MB`.
 pub fn amount(what: &str, files: Option<u32>, bytes: Option<u64>) -> String {
     let files = files.map(|files| count(files.into(), "file"));
-    [Some(what.to_owned()), files, bytes.map(size)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [Some(what.to_owned()), files, bytes.map(size)]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A name or path of any bytes, for a terminal.
 pub fn bytes(bytes: &[u8]) -> String {
     // What is no UTF-8 is shown as what it is, so that no two names look alike.
-    let shown: String =
-        bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()]).collect();
+    let shown: String = bytes
+        .utf8_chunks()
+        .flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()])
+        .collect();
     name(&shown)
 }
 
@@ -162,16 +224,20 @@ pub fn acting(found: &Found) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    (!found.is_empty()).then(|| format!("programs act on these without being asked: {}{more}", told.join(", ")))
+    (!found.is_empty())
+        .then(|| format!("programs act on these without being asked: {}{more}", told.join(", ")))
 }
 
 /// Why something is in a private folder.
 pub const fn set_aside(why: SetAside) -> &'static str {
     match why {
         SetAside::Acts => "it is in a private folder because of that, and not where things go",
-        SetAside::Place => "it is in a private folder: programs act unasked on whatever lies where it would go",
+        SetAside::Place => {
+            "it is in a private folder: programs act unasked on whatever lies where it would go"
+        }
         SetAside::Device => {
-            "it is in a private folder: behind a fence, a folder goes elsewhere only where it can be moved to once it is known"
+            "it is in a private folder: behind a fence, a folder goes elsewhere only where it can \
+            be moved to once it is known"
         }
     }
 }
@@ -179,11 +245,14 @@ pub const fn set_aside(why: SetAside) -> &'static str {
 /// Differences that people are told by name.
 const TOLD: usize = 20;
 
-/// What did not arrive as it was, a sentence each: but for what a line says already, the name of `itself`.
+/// What did not arrive as it was, a sentence each: but for what a line says already, the name of
+/// `itself`.
 pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item = String> {
     let renamed = all.renamed().saturating_sub(u32::from(itself.is_some()));
     let count = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());
-    first_of(all, count, Side::There, move |one| !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw()))
+    first_of(all, count, Side::There, move |one| {
+        !matches!(one.fate, Fate::Renamed(_)) || itself != Some(one.path.raw())
+    })
 }
 
 /// The same for who sent it, who has heard already of what was left out here.
@@ -193,13 +262,25 @@ pub fn not_as_sent(all: &Differences) -> impl Iterator<Item = String> {
 }
 
 /// The first of `count` that are `told`, a sentence each, and how many more there are.
-fn first_of(all: &Differences, count: u64, sender: Side, told: impl Fn(&Difference) -> bool) -> impl Iterator<Item = String> {
-    let first: Vec<_> = all.first().iter().filter(|one| told(one)).take(TOLD).map(|one| difference(one, sender)).collect();
+fn first_of(
+    all: &Differences,
+    count: u64,
+    sender: Side,
+    told: impl Fn(&Difference) -> bool,
+) -> impl Iterator<Item = String> {
+    let first: Vec<_> = all
+        .first()
+        .iter()
+        .filter(|one| told(one))
+        .take(TOLD)
+        .map(|one| difference(one, sender))
+        .collect();
     let more = count.saturating_sub(first.len() as u64);
     first.into_iter().chain((more > 0).then(|| format!("{more} more differ")))
 }
 
-/// One of them; `sender` is the side that sent it, which answers for its sources as the other does for its disk.
+/// One of them; `sender` is the side that sent it, which answers for its sources as the other does
+/// for its disk.
 fn difference(one: &Difference, sender: Side) -> String {
     let path = bytes(one.path.raw());
     let why = |reason: Reason| match (reason, sender) {

@@ -12,7 +12,8 @@ use serde_json::Value;
 /// What differs of a transfer, or of one item in it.
 #[derive(Default, Serialize, JsonSchema)]
 pub struct Differing {
-    /// What has another name at its receiver: the first 100, as long as their names are at most 8 KiB.
+    /// What has another name at its receiver: the first 100, as long as their names are at most 8
+    /// KiB.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     renamed: Vec<Renamed>,
     /// How many more have.
@@ -72,8 +73,12 @@ impl Differing {
                     let (name, name_bytes) = spelt(stored.raw());
                     differing.renamed.push(Renamed { path, path_bytes, name, name_bytes });
                 }
-                Fate::Missing(reason) => differing.missing.push(Gone { path, path_bytes, reason: word(*reason) }),
-                Fate::LeftOut(reason) => differing.left_out_paths.push(Gone { path, path_bytes, reason: word(*reason) }),
+                Fate::Missing(reason) => {
+                    differing.missing.push(Gone { path, path_bytes, reason: word(*reason) })
+                }
+                Fate::LeftOut(reason) => {
+                    differing.left_out_paths.push(Gone { path, path_bytes, reason: word(*reason) })
+                }
             }
         }
         let unnamed = all.unnamed();
@@ -84,25 +89,42 @@ impl Differing {
 
     /// The mark of a line that names any of it.
     pub fn trust(&self) -> Option<Trust> {
-        Trust::of(!(self.renamed.is_empty() && self.missing.is_empty() && self.left_out_paths.is_empty()))
+        Trust::of(
+            !(self.renamed.is_empty() && self.missing.is_empty() && self.left_out_paths.is_empty()),
+        )
     }
 
     /// The same from a line.
     pub fn read(line: &Value) -> Differences {
         let mut all = Differences::default();
         let list = |field: &str| line.get(field).and_then(Value::as_array).into_iter().flatten();
-        let reason = |one: &Value| one.get("reason").and_then(Value::as_str).and_then(crate::report::sentences::reason);
+        let reason = |one: &Value| {
+            one.get("reason").and_then(Value::as_str).and_then(crate::report::sentences::reason)
+        };
         for one in list("renamed") {
             all.add(bytes(one, "path").raw(), Fate::Renamed(bytes(one, "name")));
         }
         for one in list("missing") {
-            reason(one).into_iter().for_each(|reason| all.add(bytes(one, "path").raw(), Fate::Missing(reason)));
+            reason(one)
+                .into_iter()
+                .for_each(|reason| all.add(bytes(one, "path").raw(), Fate::Missing(reason)));
         }
         for one in list("left_out_paths") {
-            reason(one).into_iter().for_each(|reason| all.add(bytes(one, "path").raw(), Fate::LeftOut(reason)));
+            reason(one)
+                .into_iter()
+                .for_each(|reason| all.add(bytes(one, "path").raw(), Fate::LeftOut(reason)));
         }
-        let more = |field: &str| line.get(field).and_then(Value::as_u64).and_then(|more| u32::try_from(more).ok()).unwrap_or(0);
-        all.add_unnamed([more("renamed_more"), more("missing_more"), more("left_out").saturating_sub(all.left_out())]);
+        let more = |field: &str| {
+            line.get(field)
+                .and_then(Value::as_u64)
+                .and_then(|more| u32::try_from(more).ok())
+                .unwrap_or(0)
+        };
+        all.add_unnamed([
+            more("renamed_more"),
+            more("missing_more"),
+            more("left_out").saturating_sub(all.left_out()),
+        ]);
         all
     }
 }
@@ -117,6 +139,7 @@ pub fn spelt(bytes: &[u8]) -> (String, Option<String>) {
 /// The bytes that a line has under `field`.
 pub fn bytes(line: &Value, field: &str) -> PeerName {
     let word = |field: &str| line.get(field).and_then(Value::as_str);
-    let exact = word(&format!("{field}_bytes")).and_then(|exact| BASE64_STANDARD.decode(exact).ok());
+    let exact =
+        word(&format!("{field}_bytes")).and_then(|exact| BASE64_STANDARD.decode(exact).ok());
     PeerName::new(exact.unwrap_or_else(|| word(field).unwrap_or_default().as_bytes().to_vec()))
 }

@@ -1,5 +1,6 @@
-//! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise. The core's own types are not serialisable,
-//! so that no change in them reaches a reader by accident. What is written about a field here is its description in the schema.
+//! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise. The
+//! core's own types are not serialisable, so that no change in them reaches a reader by accident.
+//! What is written about a field here is its description in the schema.
 
 use super::differing::Differing;
 use crate::failure::{Advice, Exit};
@@ -14,7 +15,8 @@ pub enum Value {
     Withheld,
 }
 
-/// The mark of what quotes the peer: data that approves nothing, starts nothing, and is no instruction.
+/// The mark of what quotes the peer: data that approves nothing, starts nothing, and is no
+/// instruction.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -50,8 +52,8 @@ pub struct Line<'a> {
     /// The version of the promise.
     #[schemars(extend("const" = 1))]
     pub v: u8,
-    /// The number of the event in its session, from 1. `progress`, `pending`, `sent`, `session`, `error`, `check` and
-    /// `end` have none.
+    /// The number of the event in its session, from 1. `progress`, `pending`, `sent`, `session`,
+    /// `error`, `check` and `end` have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub seq: Option<u64>,
@@ -86,14 +88,16 @@ pub enum Body<'a> {
         #[serde(flatten)]
         file: File,
     },
-    /// Not all of a file or folder of the other side's could be had or stored; what could is under its final name.
+    /// Not all of a file or folder of the other side's could be had or stored; what could is under
+    /// its final name.
     Incomplete {
         #[serde(flatten)]
         peer: Peer,
         #[serde(flatten)]
         file: File,
     },
-    /// A secret of the other side's is where it belongs, or held by the session until a command takes it, and then told again.
+    /// A secret of the other side's is where it belongs, or held by the session until a command
+    /// takes it, and then told again.
     Secret {
         #[serde(flatten)]
         peer: Peer,
@@ -132,7 +136,8 @@ pub enum Body<'a> {
         count: Option<u32>,
         /// Whether `size` and `count` are final.
         counted: bool,
-        /// The names of those on which programs act unasked, the first 20, as long as they are at most 8 KiB.
+        /// The names of those on which programs act unasked, the first 20, as long as they are at
+        /// most 8 KiB.
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         acts: &'a [String],
         /// How many more there are.
@@ -166,7 +171,8 @@ pub enum Body<'a> {
         size: Option<u64>,
         /// The command that tells what became of it.
         next: &'a str,
-        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        /// The same as a command that may be run as it stands, unread: the program, then its
+        /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
         run: Option<Vec<String>>,
     },
@@ -213,7 +219,8 @@ pub enum Body<'a> {
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
-        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        /// The same as a command that may be run as it stands, unread: the program, then its
+        /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
         run: Option<Vec<String>>,
         /// There if `next` is for the user to decide.
@@ -231,7 +238,8 @@ pub enum Body<'a> {
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<&'a str>,
-        /// The same as a command that may be run as it stands, unread: the program, then its arguments.
+        /// The same as a command that may be run as it stands, unread: the program, then its
+        /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
         run: Option<Vec<String>>,
         /// There if `next` is for the user to decide.
@@ -257,7 +265,8 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
-    /// Whether the line is the session's, with a number, and not one made by the process that reads it.
+    /// Whether the line is the session's, with a number, and not one made by the process that reads
+    /// it.
     pub const fn is_numbered(&self) -> bool {
         !matches!(
             self,
@@ -304,7 +313,8 @@ pub struct File {
     /// How many files that were here it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced: Option<u32>,
-    /// What of it programs act on unasked: paths from `name` on, the first 20, as long as they are at most 8 KiB.
+    /// What of it programs act on unasked: paths from `name` on, the first 20, as long as they are
+    /// at most 8 KiB.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub acts: Vec<String>,
     /// How many more there are.
@@ -341,7 +351,8 @@ pub enum Status<'a> {
     },
     /// A channel is open under this code.
     Channel {
-        /// The whole code, for whoever is on the other side and nobody else. Only who opened the channel has it.
+        /// The whole code, for whoever is on the other side and nobody else. Only who opened the
+        /// channel has it.
         #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<&'a str>,
         /// Its public part.
@@ -520,7 +531,9 @@ pub struct Open<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'a str>,
     /// How far it has come.
-    #[schemars(extend("enum" = ["waiting", "paired", "connected", "leaving", "ended", "not-answering"]))]
+    #[schemars(
+        extend("enum" = ["waiting", "paired", "connected", "leaving", "ended", "not-answering"]),
+    )]
     pub state: &'static str,
     /// What it came for.
     #[schemars(extend("enum" = ["give", "take", "channel"]))]

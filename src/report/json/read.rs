@@ -4,7 +4,9 @@ use super::differing::{Differing, bytes};
 use super::moment;
 use crate::files::acting::Found;
 use crate::report::sentences::reason;
-use crate::session::event::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored};
+use crate::session::event::{
+    Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
+};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -14,7 +16,11 @@ use std::time::{Duration, SystemTime};
 
 /// The number of a line and what it says; nothing if it is no numbered line.
 pub(super) fn line(line: &str) -> Option<(u64, Option<Event>)> {
-    let value: Value = if line.is_ascii() && !line.contains(char::is_control) { serde_json::from_str(line).ok()? } else { return None };
+    let value: Value = if line.is_ascii() && !line.contains(char::is_control) {
+        serde_json::from_str(line).ok()?
+    } else {
+        return None;
+    };
     Some((value.get("seq")?.as_u64()?, event(&value)))
 }
 
@@ -24,15 +30,34 @@ fn event(line: &Value) -> Option<Event> {
     let number = |field: &str| line.get(field).and_then(Value::as_u64);
     let count = |field: &str| number(field).and_then(|count| u32::try_from(count).ok());
     let said = |field: &str| text(field).map(PeerText::new);
-    let path =
-        || word("path").and_then(|path| [Path::Loopback, Path::Lan, Path::Direct, Path::Relay].into_iter().find(|it| it.word() == path));
+    let path = || {
+        word("path").and_then(|path| {
+            [Path::Loopback, Path::Lan, Path::Direct, Path::Relay]
+                .into_iter()
+                .find(|it| it.word() == path)
+        })
+    };
     let id = || count("id").map(ItemId);
     let saved_to = || word("saved_to").map(PathBuf::from);
     let acts = || {
-        let names = line.get("acts").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        let names = line
+            .get("acts")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned);
         Found::read(names.collect(), count("acts_more").unwrap_or(0))
     };
-    let ours = || Some(Ours { id: id()?, what: text("what")?, size: number("size"), files: None, differences: Differing::read(line) });
+    let ours = || {
+        Some(Ours {
+            id: id()?,
+            what: text("what")?,
+            size: number("size"),
+            files: None,
+            differences: Differing::read(line),
+        })
+    };
     Some(match (word("type")?, word("event").unwrap_or_default()) {
         ("status", "channel") => Event::Channel(Channel {
             code: text("code")?,
@@ -43,10 +68,18 @@ fn event(line: &Value) -> Option<Event> {
                 "address" => Reach::Silent(None),
                 _ => Reach::Relay("a relay".into()),
             },
-            join: line.get("joins").and_then(Value::as_array).into_iter().flatten().filter_map(join).collect(),
+            join: line
+                .get("joins")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(join)
+                .collect(),
             link: text("link"),
             expires_at: moment(word("expires_at")?)?,
-            lasts: moment(word("expires_at")?)?.duration_since(SystemTime::now()).unwrap_or_default(),
+            lasts: moment(word("expires_at")?)?
+                .duration_since(SystemTime::now())
+                .unwrap_or_default(),
             offering: None,
         }),
         ("status", "opening") => Event::Opening { tunnel: text("tunnel")? },
@@ -58,7 +91,9 @@ fn event(line: &Value) -> Option<Event> {
         ("status", "stalled") => Event::Stalled,
         ("status", "reconnecting") => Event::Reconnecting,
         ("status", "reconnected") => Event::Reconnected,
-        ("status", "expiring") => Event::Expiring { left: Duration::from_secs(number("seconds_left")?) },
+        ("status", "expiring") => {
+            Event::Expiring { left: Duration::from_secs(number("seconds_left")?) }
+        }
         ("status", "peer_left") => Event::PeerLeft(reason(word("reason")?)?),
         ("status", "disconnected") => Event::Disconnected,
         ("status", "handshake_failed") => Event::HandshakeFailed { guesses: count("guesses")? },
@@ -90,7 +125,8 @@ fn event(line: &Value) -> Option<Event> {
             id: id()?,
             name: bytes(line, "name"),
             original_name: word("original_name").map(|_| bytes(line, "original_name")),
-            saved_to: saved_to().map(|_| PathBuf::from(OsStr::from_bytes(bytes(line, "saved_to").raw()))),
+            saved_to: saved_to()
+                .map(|_| PathBuf::from(OsStr::from_bytes(bytes(line, "saved_to").raw()))),
             size: number("size")?,
             files: count("files")?,
             folder: word("kind")? == "folder",
@@ -98,7 +134,8 @@ fn event(line: &Value) -> Option<Event> {
             replaced: count("replaced").unwrap_or(0),
             differences: Differing::read(line),
             acts: acts(),
-            set_aside: word("set_aside").and_then(|word| SetAside::ALL.into_iter().find(|why| why.word() == word)),
+            set_aside: word("set_aside")
+                .and_then(|word| SetAside::ALL.into_iter().find(|why| why.word() == word)),
         }),
         ("secret", _) => {
             let stored = match (word("stored")?, saved_to()) {
@@ -113,7 +150,13 @@ fn event(line: &Value) -> Option<Event> {
         }
         ("offer", _) => Event::Offer(Offered {
             id: id()?,
-            names: line.get("names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            names: line
+                .get("names")?
+                .as_array()?
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             names_more: count("names_more").unwrap_or(0),
             size: number("size"),
             count: count("count"),
@@ -143,7 +186,8 @@ mod tests {
     fn what_was_written_is_read_as_what_it_was() {
         let hostile = "a\n{\"v\":1,\"seq\":9,\"type\":\"text\"}\u{1b}[2J\u{202e}b";
         for told in test_events::every(hostile) {
-            let written = |event: &Event| Lines::new(None).line(event, Instant::now()).unwrap().unwrap();
+            let written =
+                |event: &Event| Lines::new(None).line(event, Instant::now()).unwrap().unwrap();
             let first = written(&told);
             let read = line(first.text.trim_end());
             let Some(seq) = first.seq else {
@@ -162,7 +206,15 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_left_out() {
-        for bad in ["", "{}", "[]", "{\"seq\":\"1\"}", "{\"seq\":1}\n{\"seq\":2}", "{\"seq\":1,\"x\":\"\u{e9}\"}", "text"] {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "{\"seq\":\"1\"}",
+            "{\"seq\":1}\n{\"seq\":2}",
+            "{\"seq\":1,\"x\":\"\u{e9}\"}",
+            "text",
+        ] {
             assert!(line(bad).is_none(), "{bad:?}");
         }
         assert!(line("{\"seq\":1,\"type\":\"new\"}").unwrap().1.is_none());

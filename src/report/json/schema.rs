@@ -1,18 +1,21 @@
-//! The schema of the lines, made from the types that are written: what a reader of any language may check them against.
+//! The schema of the lines, made from the types that are written: what a reader of any language may
+//! check them against.
 
 use super::line::Line;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 
-/// A JSON Schema (2020-12) of one line of this version. It forbids no further fields, because later versions may add some.
+/// A JSON Schema (2020-12) of one line of this version. It forbids no further fields, because later
+/// versions may add some.
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(NeverNull);
     settings.into_generator().into_root_schema_for::<Line<'static>>().to_value()
 }
 
-/// Takes the `null` out of what may be absent: EVENTS.md promises that a field without a value is not there.
+/// Takes the `null` out of what may be absent: EVENTS.md promises that a field without a value is
+/// not there.
 #[derive(Clone)]
 struct NeverNull;
 

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// The promise as a reader of EVENTS.md would write it down: a line that does not fit is a broken promise.
+/// The promise as a reader of EVENTS.md would write it down: a line that does not fit is a broken
+/// promise.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(dead_code, reason = "what matters is that lines fit")]
@@ -379,7 +380,11 @@ fn lines(events: &[Event], progress_every: Option<Duration>) -> Vec<String> {
     let (mut lines, start) = (Lines::new(progress_every), Instant::now());
     let mut written = String::new();
     for (second, event) in events.iter().enumerate() {
-        written += &lines.line(event, start + Duration::from_secs(second as u64)).unwrap().map(|made| made.text).unwrap_or_default();
+        written += &lines
+            .line(event, start + Duration::from_secs(second as u64))
+            .unwrap()
+            .map(|made| made.text)
+            .unwrap_or_default();
     }
     written.lines().map(str::to_owned).collect()
 }
@@ -388,7 +393,8 @@ fn line(event: Event) -> String {
     lines(&[event], None).concat()
 }
 
-/// Reads a line as promised. The tags are told apart before the fields are, so that `status` is held to its own event's fields.
+/// Reads a line as promised. The tags are told apart before the fields are, so that `status` is
+/// held to its own event's fields.
 fn promised(line: &str) -> Result<Promised, serde_json::Error> {
     let mut value: serde_json::Value = serde_json::from_str(line)?;
     if value["type"] == "status" {
@@ -425,7 +431,10 @@ fn a_line_with_a_field_of_no_promise_is_noticed() {
 
 #[test]
 fn the_examples_of_the_document_keep_the_promise() {
-    let examples: Vec<&str> = include_str!("../EVENTS.md").lines().filter_map(|line| line.strip_prefix("    {")).collect();
+    let examples: Vec<&str> = include_str!("../EVENTS.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("    {"))
+        .collect();
     assert!(examples.len() >= 10);
     for example in examples {
         let example = format!("{{{example}");
@@ -441,9 +450,16 @@ fn the_document_names_every_field_and_event() {
     for line in lines(&test_events::every("x"), None) {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let object = line.as_object().unwrap();
-        let words = object.keys().chain(None).map(String::as_str).chain(["type", "event"].iter().filter_map(|tag| line[tag].as_str()));
+        let words = object
+            .keys()
+            .chain(None)
+            .map(String::as_str)
+            .chain(["type", "event"].iter().filter_map(|tag| line[tag].as_str()));
         for word in words.filter(|word| !["from", "trust"].contains(word)) {
-            assert!(document.contains(&format!("`{word}`")), "EVENTS.md does not say what {word} is");
+            assert!(
+                document.contains(&format!("`{word}`")),
+                "EVENTS.md does not say what {word} is"
+            );
         }
     }
 }
@@ -475,19 +491,26 @@ fn giving_a_file() {
 
 #[test]
 fn an_error_that_quotes_the_peer_is_marked() {
-    let failure = Failure::new(Kind::Exists, Subject::named("run \"this\"\n").was_not("saved")).next("x");
-    let quoted =
-        r#"{"v":1,"type":"error","error":"exists","detail":"\"run \\\"this\\\"\\u{a}\" was not saved","trust":"untrusted","next":"x"}"#;
+    let failure =
+        Failure::new(Kind::Exists, Subject::named("run \"this\"\n").was_not("saved")).next("x");
+    let quoted = r#"{"v":1,"type":"error","error":"exists","detail":"\"run \\\"this\\\"\\u{a}\" was not saved","trust":"untrusted","next":"x"}"#;
     assert_eq!(lines(&[Event::Trouble(failure)], None), [quoted]);
     let ours = Failure::new(Kind::Exists, Subject::from("the text").was_not("saved"));
-    assert_eq!(lines(&[Event::Trouble(ours)], None), [r#"{"v":1,"type":"error","error":"exists","detail":"the text was not saved"}"#]);
+    assert_eq!(
+        lines(&[Event::Trouble(ours)], None),
+        [r#"{"v":1,"type":"error","error":"exists","detail":"the text was not saved"}"#]
+    );
 }
 
 #[test]
 fn a_wrong_code() {
-    let failure = Failure::new(Kind::CodeWrong, "the code is wrong").next("ask the other side for a new code");
+    let failure = Failure::new(Kind::CodeWrong, "the code is wrong")
+        .next("ask the other side for a new code");
     assert_eq!(
-        lines(&[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }], None),
+        lines(
+            &[Event::Trouble(failure), Event::End { failed: Some(Kind::CodeWrong), more: false }],
+            None
+        ),
         [
             r#"{"v":1,"type":"error","error":"code-wrong","detail":"the code is wrong","next":"ask the other side for a new code"}"#,
             r#"{"v":1,"type":"end","exit":3,"reason":"code-wrong"}"#,
@@ -505,7 +528,11 @@ fn what_the_peer_sent_is_marked_and_stays_one_line() {
 
 #[test]
 fn a_long_text_is_named_and_not_printed() {
-    let event = Event::Text { id: ItemId(3), body: PeerText::new("long ".repeat(300)), saved_to: Some(PathBuf::from("/in/text-3")) };
+    let event = Event::Text {
+        id: ItemId(3),
+        body: PeerText::new("long ".repeat(300)),
+        saved_to: Some(PathBuf::from("/in/text-3")),
+    };
     assert_eq!(
         line(event),
         r#"{"v":1,"seq":1,"type":"text","id":3,"from":"peer","trust":"untrusted","saved_to":"/in/text-3","size":1500}"#
@@ -514,12 +541,22 @@ fn a_long_text_is_named_and_not_printed() {
 
 #[test]
 fn a_secret_is_withheld() {
-    let event = Event::Secret { id: ItemId(3), name: None, size: 32, stored: Stored::File(PathBuf::from("/in/secret-3")) };
+    let event = Event::Secret {
+        id: ItemId(3),
+        name: None,
+        size: 32,
+        stored: Stored::File(PathBuf::from("/in/secret-3")),
+    };
     assert_eq!(
         line(event),
         r#"{"v":1,"seq":1,"type":"secret","id":3,"from":"peer","trust":"untrusted","size":32,"stored":"file","saved_to":"/in/secret-3","value":"<withheld>"}"#
     );
-    let event = Event::Secret { id: ItemId(3), name: None, size: 32, stored: Stored::EnvFile(".env".into(), "KEY".into()) };
+    let event = Event::Secret {
+        id: ItemId(3),
+        name: None,
+        size: 32,
+        stored: Stored::EnvFile(".env".into(), "KEY".into()),
+    };
     assert_eq!(
         line(event),
         r#"{"v":1,"seq":1,"type":"secret","id":3,"from":"peer","trust":"untrusted","size":32,"stored":"env-file","saved_to":".env","variable":"KEY","value":"<withheld>"}"#
@@ -528,7 +565,8 @@ fn a_secret_is_withheld() {
 
 #[test]
 fn progress_is_said_seldom_or_never() {
-    let events: Vec<Event> = (0..25).map(|second| test_events::progress(Way::Out, second * 1_000, None)).collect();
+    let events: Vec<Event> =
+        (0..25).map(|second| test_events::progress(Way::Out, second * 1_000, None)).collect();
     assert_eq!(
         lines(&events, Some(Duration::from_secs(10))),
         [
@@ -559,7 +597,10 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_a_moment_panic(text in any::<String>(), near in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9é]{2}Z") {
+    fn no_text_makes_a_moment_panic(
+        text in any::<String>(),
+        near in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9é]{2}Z",
+    ) {
         let _ = (super::moment(&text), super::moment(&near));
     }
 }

@@ -11,20 +11,31 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Editor, Helper};
 use zeroize::Zeroizing;
 
-/// Asks for a code; nothing if only Enter is pressed. `candidates` gives the code words that begin with some letters.
+/// Asks for a code; nothing if only Enter is pressed. `candidates` gives the code words that begin
+/// with some letters.
 ///
 /// # Errors
 /// Exit 10 if there is no terminal or it ends, 130 on Ctrl-C.
-pub fn read_code<C: Fn(&str) -> Vec<String>>(candidates: C) -> Result<Option<Zeroizing<String>>, Failure> {
+pub fn read_code<C: Fn(&str) -> Vec<String>>(
+    candidates: C,
+) -> Result<Option<Zeroizing<String>>, Failure> {
     if !super::somebody_is_there() {
-        return Err(super::nobody_to_ask("the code", "give the code as an argument, in PINHOLE_CODE, or on standard input"));
+        return Err(super::nobody_to_ask(
+            "the code",
+            "give the code as an argument, in PINHOLE_CODE, or on standard input",
+        ));
     }
-    let config = Config::builder().behavior(Behavior::PreferTerm).completion_type(CompletionType::List).build();
+    let config = Config::builder()
+        .behavior(Behavior::PreferTerm)
+        .completion_type(CompletionType::List)
+        .build();
     // A history in memory, to which nothing is added.
-    let line = Editor::<Words<C>, MemHistory>::with_history(config, MemHistory::new()).and_then(|mut editor| {
-        editor.set_helper(Some(Words(candidates)));
-        editor.readline("Code (Tab completes, Enter makes one): ")
-    });
+    let line = Editor::<Words<C>, MemHistory>::with_history(config, MemHistory::new()).and_then(
+        |mut editor| {
+            editor.set_helper(Some(Words(candidates)));
+            editor.readline("Code (Tab completes, Enter makes one): ")
+        },
+    );
     match line.map(Zeroizing::new) {
         Ok(line) if line.trim().is_empty() => Ok(None),
         Ok(line) => Ok(Some(Zeroizing::new(line.trim().to_owned()))),
@@ -41,7 +52,10 @@ impl<C: Fn(&str) -> Vec<String>> Words<C> {
     fn at(&self, line: &str, cursor: usize) -> (usize, Vec<String>) {
         let typed = line.get(..cursor).unwrap_or(line);
         match typed.rfind(['-', ' ']) {
-            Some(separator) => (separator + 1, (self.0)(&typed.get(separator + 1..).unwrap_or_default().to_lowercase())),
+            Some(separator) => (
+                separator + 1,
+                (self.0)(&typed.get(separator + 1..).unwrap_or_default().to_lowercase()),
+            ),
             None => (cursor, Vec::new()),
         }
     }
@@ -50,7 +64,12 @@ impl<C: Fn(&str) -> Vec<String>> Words<C> {
 impl<C: Fn(&str) -> Vec<String>> Completer for Words<C> {
     type Candidate = String;
 
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(self.at(line, pos))
     }
 }
@@ -68,8 +87,14 @@ mod tests {
 
     fn complete(line: &str) -> (usize, Vec<String>) {
         let words = ["walnut", "walrus", "mango"];
-        Words(|start: &str| words.iter().filter(|word| word.starts_with(start)).map(|word| (*word).to_owned()).collect())
-            .at(line, line.len())
+        Words(|start: &str| {
+            words
+                .iter()
+                .filter(|word| word.starts_with(start))
+                .map(|word| (*word).to_owned())
+                .collect()
+        })
+        .at(line, line.len())
     }
 
     #[test]

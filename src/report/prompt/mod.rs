@@ -1,5 +1,5 @@
-//! Questions to the person at the terminal. They go past standard input and output, which may be carrying data; what the peer named is
-//! escaped in them, and nothing of the peer's can answer one.
+//! Questions to the person at the terminal. They go past standard input and output, which may be
+//! carrying data; what the peer named is escaped in them, and nothing of the peer's can answer one.
 
 mod code;
 #[cfg(test)]
@@ -23,7 +23,8 @@ use zeroize::Zeroizing;
 /// What to do instead of comparing words where nobody is.
 pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
 
-/// Words that answer a question in an open channel, each behind a slash: what is typed there is a text otherwise.
+/// Words that answer a question in an open channel, each behind a slash: what is typed there is a
+/// text otherwise.
 pub const ANSWERS: [&str; 5] = ["yes", "no", "show", "overwrite", "merge"];
 
 /// A terminal with somebody at it.
@@ -72,8 +73,9 @@ pub enum SecretTo {
     Nowhere,
 }
 
-/// Whether somebody can be asked: one of the three standard streams is a terminal. A process may have a controlling terminal that is not
-/// for it (an agent's commands run under the terminal of the agent's user), so `/dev/tty` alone does not count.
+/// Whether somebody can be asked: one of the three standard streams is a terminal. A process may
+/// have a controlling terminal that is not for it (an agent's commands run under the terminal of
+/// the agent's user), so `/dev/tty` alone does not count.
 #[must_use]
 pub fn somebody_is_there() -> bool {
     io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
@@ -82,12 +84,16 @@ pub fn somebody_is_there() -> bool {
 /// The failure of a question that nobody can be asked: exit 10, with what answers it instead.
 #[must_use]
 pub fn nobody_to_ask(question: &str, instead: &str) -> Failure {
-    Failure::new(Kind::NoAnswer, format!("{question} needs an answer and there is no terminal to ask at")).next(instead)
+    Failure::new(
+        Kind::NoAnswer,
+        format!("{question} needs an answer and there is no terminal to ask at"),
+    )
+    .next(instead)
 }
 
 impl OwnTerminal {
-    /// Opens the terminal for a question. `question` names it in a few words ("the offer"), `instead` says what answers it without a
-    /// terminal ("run it again with --yes").
+    /// Opens the terminal for a question. `question` names it in a few words ("the offer"),
+    /// `instead` says what answers it without a terminal ("run it again with --yes").
     ///
     /// # Errors
     /// Exit 10 if there is no terminal.
@@ -112,7 +118,8 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         Self { input, output, in_channel: false }
     }
 
-    /// A terminal at which texts are typed into a channel: of what is typed, `input` has the answers alone.
+    /// A terminal at which texts are typed into a channel: of what is typed, `input` has the
+    /// answers alone.
     pub const fn in_channel(input: R, output: W) -> Self {
         Self { input, output, in_channel: true }
     }
@@ -131,21 +138,41 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         })
     }
 
-    /// Asks whether to receive what is offered, and lists all of it, those first on which programs act. `into` says where it would go ("the
-    /// current directory"), and `place` what of the machine that is, if programs act there on whatever lies there. Then Enter alone is no.
+    /// Asks whether to receive what is offered, and lists all of it, those first on which programs
+    /// act. `into` says where it would go ("the current directory"), and `place` what of the
+    /// machine that is, if programs act there on whatever lies there. Then Enter alone is no.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
-    pub fn accept(&mut self, offer: &Offered, into: &str, place: Option<&str>) -> Result<bool, Failure> {
-        let acting = offer.acts.names().len().saturating_add(usize::try_from(offer.acts.more()).unwrap_or(usize::MAX));
+    pub fn accept(
+        &mut self,
+        offer: &Offered,
+        into: &str,
+        place: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let acting = offer
+            .acts
+            .names()
+            .len()
+            .saturating_add(usize::try_from(offer.acts.more()).unwrap_or(usize::MAX));
         if let ([one], 0) = (offer.names.as_slice(), offer.names_more) {
-            self.say(&format!("The other side offers {}{}, {}.\n", name(one), entries(offer), words::total(offer)))?;
+            self.say(&format!(
+                "The other side offers {}{}, {}.\n",
+                name(one),
+                entries(offer),
+                words::total(offer)
+            ))?;
             if acting > 0 {
                 self.say("Programs act on what is called so without being asked.\n")?;
             }
         } else {
-            let items = count((offer.names.len() as u64).saturating_add(offer.names_more.into()), "item");
-            let mut list = format!("The other side offers {items}{}, {}:\n\n", entries(offer), words::total(offer));
+            let items =
+                count((offer.names.len() as u64).saturating_add(offer.names_more.into()), "item");
+            let mut list = format!(
+                "The other side offers {items}{}, {}:\n\n",
+                entries(offer),
+                words::total(offer)
+            );
             for (at, item) in offer.names.iter().enumerate() {
                 list.extend(["  ", &name(item), if at < acting { " (acts)\n" } else { "\n" }]);
             }
@@ -158,34 +185,50 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             }
         }
         if let Some(place) = place {
-            self.say(&format!("It would go into {place}: programs act unasked on whatever lies there.\n"))?;
+            self.say(&format!(
+                "It would go into {place}: programs act unasked on whatever lies there.\n"
+            ))?;
         }
         self.yes(&format!("Receive into {}?", terminal(into)), acting == 0 && place.is_none())
     }
 
-    /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter alone is pressed.
+    /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter
+    /// alone is pressed.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
     pub fn elsewhere(&mut self, why: &str) -> Result<Option<PathBuf>, Failure> {
-        self.say(&format!("{}.\nReceive into another folder (Enter alone declines): ", terminal(why)))?;
+        self.say(&format!(
+            "{}.\nReceive into another folder (Enter alone declines): ",
+            terminal(why)
+        ))?;
         let typed = self.line()?;
         let typed = typed.trim();
         // As a shell would have it, which is not asked.
-        let home = typed.strip_prefix("~/").and_then(|below| Some(etcetera::home_dir().ok()?.join(below)));
+        let home =
+            typed.strip_prefix("~/").and_then(|below| Some(etcetera::home_dir().ok()?.join(below)));
         Ok((!typed.is_empty()).then(|| home.unwrap_or_else(|| typed.into())))
     }
 
-    /// Asks what to do about a name that is taken; with `joins` by a folder that the new one can be joined with, which nothing replaces.
+    /// Asks what to do about a name that is taken; with `joins` by a folder that the new one can be
+    /// joined with, which nothing replaces.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
     pub fn conflict(&mut self, taken: &str, joins: bool) -> Result<Conflict, Failure> {
         let (hint, third) = match joins {
-            true => {
-                ("[Rename/skip/merge]", ("merge", "puts it into the old one, where it replaces files of the same names", Conflict::Merge))
-            }
-            false => ("[Rename/skip/overwrite]", ("overwrite", "replaces the old one", Conflict::Overwrite)),
+            true => (
+                "[Rename/skip/merge]",
+                (
+                    "merge",
+                    "puts it into the old one, where it replaces files of the same names",
+                    Conflict::Merge,
+                ),
+            ),
+            false => (
+                "[Rename/skip/overwrite]",
+                ("overwrite", "replaces the old one", Conflict::Overwrite),
+            ),
         };
         self.choose(&Question {
             text: &format!("{} is already here.", name(taken)),
@@ -205,13 +248,21 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     /// # Errors
     /// As [`Terminal::yes`].
     pub fn secret(&mut self, label: Option<&PeerText>, size: u64) -> Result<SecretTo, Failure> {
-        let label = label.map_or_else(|| "a secret".to_owned(), |label| format!("the secret {}", name(label.raw())));
+        let label = label.map_or_else(
+            || "a secret".to_owned(),
+            |label| format!("the secret {}", name(label.raw())),
+        );
         let what = words::amount(&label, None, Some(size));
-        let choices = if self.in_channel { "" } else { "\nWrite it to a file, show it here, or decline?" };
+        let choices =
+            if self.in_channel { "" } else { "\nWrite it to a file, show it here, or decline?" };
         self.choose(&Question {
             text: &format!("The other side sends {what}.{choices}"),
             hint: "[Write/show/decline]",
-            words: &[("write", SecretTo::File), ("show", SecretTo::Terminal), ("decline", SecretTo::Nowhere)],
+            words: &[
+                ("write", SecretTo::File),
+                ("show", SecretTo::Terminal),
+                ("decline", SecretTo::Nowhere),
+            ],
             default: SecretTo::File,
             in_channel: &[
                 ("yes", "writes it to a file", SecretTo::File),
@@ -221,7 +272,8 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         })
     }
 
-    /// Asks whether both sides see the same words; there is no answer by habit, so Enter alone is no.
+    /// Asks whether both sides see the same words; there is no answer by habit, so Enter alone is
+    /// no.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
@@ -237,8 +289,9 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         self.yes("Make a new code?", true)
     }
 
-    /// Shows a secret on marked lines of its own, unfolded so that each can be copied, and wipes it. Nothing is shown, and the answer is no,
-    /// if it is not text: bytes that a terminal cannot show cannot be copied from one either.
+    /// Shows a secret on marked lines of its own, unfolded so that each can be copied, and wipes
+    /// it. Nothing is shown, and the answer is no, if it is not text: bytes that a terminal cannot
+    /// show cannot be copied from one either.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
@@ -246,8 +299,11 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         let Ok(text) = std::str::from_utf8(secret.expose()) else { return Ok(false) };
         let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         // Large enough from the start: a string that grows leaves copies behind that nobody wipes.
-        let room =
-            text.len().saturating_mul(LONGEST).saturating_add(lines.clone().count().saturating_mul(MARK.len() + 1)).saturating_add(1);
+        let room = text
+            .len()
+            .saturating_mul(LONGEST)
+            .saturating_add(lines.clone().count().saturating_mul(MARK.len() + 1))
+            .saturating_add(1);
         let mut shown = Zeroizing::new(String::with_capacity(room));
         shown.push('\n');
         let mut changed = false;
@@ -260,7 +316,8 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         }
         self.put(&shown)?;
         self.put(if changed {
-            "\nWhat is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n"
+            "\nWhat is not plainly visible in it is shown as \\u{…}, so a copy of this differs \
+            from it.\n"
         } else {
             "\n"
         })?;
@@ -269,7 +326,11 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
 
     fn choose<T: Copy>(&mut self, question: &Question<'_, T>) -> Result<T, Failure> {
         loop {
-            self.say(&if self.in_channel { question.in_channel() } else { format!("{} {} ", question.text, question.hint) })?;
+            self.say(&if self.in_channel {
+                question.in_channel()
+            } else {
+                format!("{} {} ", question.text, question.hint)
+            })?;
             let answer = self.line()?.trim().to_lowercase();
             if self.in_channel {
                 match question.in_channel.iter().find(|(word, ..)| *word == answer) {
@@ -280,7 +341,9 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             if answer.is_empty() {
                 return Ok(question.default);
             }
-            if let Some((_, choice)) = question.words.iter().find(|(word, _)| word.starts_with(&answer)) {
+            if let Some((_, choice)) =
+                question.words.iter().find(|(word, _)| word.starts_with(&answer))
+            {
                 return Ok(*choice);
             }
             let words: Vec<&str> = question.words.iter().map(|(word, _)| *word).collect();
@@ -304,7 +367,10 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
     }
 
     fn put(&mut self, text: &str) -> Result<(), Failure> {
-        self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()).map_err(|error| failed(&error))
+        self.output
+            .write_all(text.as_bytes())
+            .and_then(|()| self.output.flush())
+            .map_err(|error| failed(&error))
     }
 }
 
@@ -314,7 +380,11 @@ impl<T> Question<'_, T> {
         let does = |(word, does, _): &(&str, &str, T)| format!("/{word} {does}");
         match self.in_channel.iter().all(|(_, does, _)| does.is_empty()) {
             true => format!("{} Answer /yes or /no.\n", self.text),
-            false => format!("{} {}.\n", self.text, self.in_channel.iter().map(does).collect::<Vec<_>>().join(", ")),
+            false => format!(
+                "{} {}.\n",
+                self.text,
+                self.in_channel.iter().map(does).collect::<Vec<_>>().join(", ")
+            ),
         }
     }
 }

@@ -5,32 +5,53 @@ use pinhole_protocol::wire::ItemId;
 use std::fmt::Debug;
 
 /// Asks with these lines typed; what was answered, and what stood on the terminal.
-fn asked<T>(typed: &str, ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> (Result<T, Failure>, String) {
+fn asked<T>(
+    typed: &str,
+    ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>,
+) -> (Result<T, Failure>, String) {
     let mut terminal = Terminal::new(typed.as_bytes(), Vec::new());
     let answer = ask(&mut terminal);
     (answer, String::from_utf8(terminal.output).unwrap())
 }
 
 /// The answer to each of several things typed.
-fn answers<T: Debug>(typed: &[&str], ask: impl Fn(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> Vec<T> {
+fn answers<T: Debug>(
+    typed: &[&str],
+    ask: impl Fn(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>,
+) -> Vec<T> {
     typed.iter().map(|typed| asked(typed, &ask).0.unwrap()).collect()
 }
 
 fn offer(names: &[&str], size: u64, count: u32, counted: bool) -> Offered {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Offered { id: ItemId(1), names, names_more: 0, size: Some(size), count: Some(count), counted, acts: Found::default(), asked: true }
+    Offered {
+        id: ItemId(1),
+        names,
+        names_more: 0,
+        size: Some(size),
+        count: Some(count),
+        counted,
+        acts: Found::default(),
+        asked: true,
+    }
 }
 
 #[test]
 fn yes_and_no_and_enter() {
-    assert_eq!(answers(&["\n", "y\n", "YES\n", " n \n", "no\n", "no"], |t| t.yes("Sure?", true)), [true, true, true, false, false, false]);
+    assert_eq!(
+        answers(&["\n", "y\n", "YES\n", " n \n", "no\n", "no"], |t| t.yes("Sure?", true)),
+        [true, true, true, false, false, false]
+    );
     assert_eq!(answers(&["\n", "y\n"], |t| t.yes("Sure?", false)), [false, true]);
     assert_eq!(asked("\n", |t| t.yes("Sure?", true)).1, "Sure? [Y/n] ");
     assert_eq!(asked("\n", |t| t.yes("Sure?", false)).1, "Sure? [y/N] ");
 }
 
 /// The same where texts are typed too.
-fn in_channel<T>(typed: &str, ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>) -> (Result<T, Failure>, String) {
+fn in_channel<T>(
+    typed: &str,
+    ask: impl FnOnce(&mut Terminal<&[u8], Vec<u8>>) -> Result<T, Failure>,
+) -> (Result<T, Failure>, String) {
     let mut terminal = Terminal::in_channel(typed.as_bytes(), Vec::new());
     let answer = ask(&mut terminal);
     (answer, String::from_utf8(terminal.output).unwrap())
@@ -42,8 +63,12 @@ fn in_a_channel_whole_words_answer_and_nothing_else() {
     assert!(answer.unwrap());
     assert_eq!(shown, "Sure? Answer /yes or /no.\n".repeat(3));
     assert_eq!(in_channel("show\n", |t| t.secret(None, 3)).0.unwrap(), SecretTo::Terminal);
-    assert_eq!(in_channel("overwrite\n", |t| t.conflict("x", false)).0.unwrap(), Conflict::Overwrite);
-    let shown = "x is already here. /yes stores the new one under another name, /no leaves it out, /overwrite replaces the old one.\n";
+    assert_eq!(
+        in_channel("overwrite\n", |t| t.conflict("x", false)).0.unwrap(),
+        Conflict::Overwrite
+    );
+    let shown = "x is already here. /yes stores the new one under another name, /no leaves it out, \
+                /overwrite replaces the old one.\n";
     let (answer, said) = in_channel("no\n", |t| t.conflict("x", false));
     assert_eq!((answer.unwrap(), said.as_str()), (Conflict::Skip, shown));
     assert_eq!(in_channel("", |t| t.yes("Sure?", true)).0.unwrap_err().kind, Kind::NoAnswer);
@@ -53,7 +78,10 @@ fn in_a_channel_whole_words_answer_and_nothing_else() {
 fn what_is_no_answer_is_asked_again() {
     let (answer, shown) = asked("yess\nmaybe\ny\n", |t| t.yes("Sure?", false));
     assert!(answer.unwrap());
-    assert_eq!(shown, "Sure? [y/N] Please answer yes or no.\nSure? [y/N] Please answer yes or no.\nSure? [y/N] ");
+    assert_eq!(
+        shown,
+        "Sure? [y/N] Please answer yes or no.\nSure? [y/N] Please answer yes or no.\nSure? [y/N] "
+    );
 }
 
 #[test]
@@ -67,11 +95,21 @@ fn an_end_is_no_answer_and_never_the_default() {
 #[test]
 fn an_offer_is_listed_before_it_is_asked_about() {
     assert_eq!(
-        asked("\n", |t| t.accept(&offer(&["report.pdf"], 38_200_000, 1, true), "the current directory", None)).1,
+        asked("\n", |t| t.accept(
+            &offer(&["report.pdf"], 38_200_000, 1, true),
+            "the current directory",
+            None
+        ))
+        .1,
         "The other side offers report.pdf, 38.2 MB.\nReceive into the current directory? [Y/n] "
     );
     assert_eq!(
-        asked("\n", |t| t.accept(&offer(&["report.pdf", "my logs"], 12_300_000_000, 15, false), "/in", None)).1,
+        asked("\n", |t| t.accept(
+            &offer(&["report.pdf", "my logs"], 12_300_000_000, 15, false),
+            "/in",
+            None
+        ))
+        .1,
         "\
 The other side offers 2 items (at least 15 files and folders), at least 12.3 GB, still counting:
 
@@ -86,23 +124,33 @@ Receive into /in? [Y/n] "
 fn what_is_not_listed_is_counted() {
     let many = Offered { names_more: 9_998, ..offer(&["a", "b"], 5, 10_000, true) };
     let shown = asked("\n", |t| t.accept(&many, "/in", None)).1;
-    assert!(shown.contains("offers 10000 items") && shown.contains("  b\n  … and 9,998 items more\n\n"), "{shown}");
+    assert!(
+        shown.contains("offers 10000 items") && shown.contains("  b\n  … and 9,998 items more\n\n"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
-    let one = Offered { acts: Found::read(vec!["Makefile".into()], 0), ..offer(&["Makefile"], 5, 1, true) };
+    let one = Offered {
+        acts: Found::read(vec!["Makefile".into()], 0),
+        ..offer(&["Makefile"], 5, 1, true)
+    };
     let (answer, shown) = asked("\n", |t| t.accept(&one, "/in", None));
     assert_eq!(
         (answer.unwrap(), shown.as_str()),
         (
             false,
-            "The other side offers Makefile, 5 bytes.\nPrograms act on what is called so without being asked.\n\
+            "The other side offers Makefile, 5 bytes.\nPrograms act on what is called so without \
+            being asked.\n\
              Receive into /in? [y/N] "
         )
     );
     // What is beyond the list is marked too.
-    let several = Offered { acts: Found::read(vec![".git".into()], 1), ..offer(&[".git", "bin", "a"], 5, 9, true) };
+    let several = Offered {
+        acts: Found::read(vec![".git".into()], 1),
+        ..offer(&[".git", "bin", "a"], 5, 9, true)
+    };
     assert_eq!(
         asked("y\n", |t| t.accept(&several, "/in", None)).1,
         "\
@@ -115,12 +163,15 @@ The other side offers 3 items (9 files and folders), 5 bytes:
 Programs act on those marked (acts) without being asked.
 Receive into /in? [y/N] "
     );
-    let (answer, shown) = asked("y\n", |t| t.accept(&offer(&["a"], 5, 1, true), "/etc/x", Some("the configuration of this machine")));
+    let (answer, shown) = asked("y\n", |t| {
+        t.accept(&offer(&["a"], 5, 1, true), "/etc/x", Some("the configuration of this machine"))
+    });
     assert_eq!(
         (answer.unwrap(), shown.as_str()),
         (
             true,
-            "The other side offers a, 5 bytes.\nIt would go into the configuration of this machine: programs act unasked on whatever lies \
+            "The other side offers a, 5 bytes.\nIt would go into the configuration of this \
+            machine: programs act unasked on whatever lies \
              there.\nReceive into /etc/x? [y/N] "
         )
     );
@@ -148,7 +199,10 @@ fn names_cannot_paint_over_the_question() {
     ];
     for shown in shown {
         assert!(shown.contains("\\u{1b}[2J\\u{d}\\u{a}\\u{202e}"), "{shown}");
-        assert!(!shown.chars().any(|c| c != '\n' && crate::report::escape::is_hidden(c)), "{shown:?}");
+        assert!(
+            !shown.chars().any(|c| c != '\n' && crate::report::escape::is_hidden(c)),
+            "{shown:?}"
+        );
     }
 }
 
@@ -157,15 +211,25 @@ fn a_taken_name() {
     let typed = ["\n", "r\n", "s\n", "over\n"];
     let expected = [Conflict::Rename, Conflict::Rename, Conflict::Skip, Conflict::Overwrite];
     assert_eq!(answers(&typed, |t| t.conflict("a.txt", false)), expected);
-    assert_eq!(asked("\n", |t| t.conflict("a.txt", false)).1, "a.txt is already here. [Rename/skip/overwrite] ");
+    assert_eq!(
+        asked("\n", |t| t.conflict("a.txt", false)).1,
+        "a.txt is already here. [Rename/skip/overwrite] "
+    );
 }
 
 #[test]
 fn a_folder_that_meets_a_folder_can_be_joined() {
     let expected = [Conflict::Rename, Conflict::Skip, Conflict::Merge];
     assert_eq!(answers(&["\n", "s\n", "m\n"], |t| t.conflict("logs", true)), expected);
-    assert_eq!(asked("over\nskip\n", |t| t.conflict("logs", true)).0.unwrap(), Conflict::Skip, "a folder replaces nothing");
-    assert_eq!(asked("\n", |t| t.conflict("logs", true)).1, "logs is already here. [Rename/skip/merge] ");
+    assert_eq!(
+        asked("over\nskip\n", |t| t.conflict("logs", true)).0.unwrap(),
+        Conflict::Skip,
+        "a folder replaces nothing"
+    );
+    assert_eq!(
+        asked("\n", |t| t.conflict("logs", true)).1,
+        "logs is already here. [Rename/skip/merge] "
+    );
     let (answer, said) = in_channel("merge\n", |t| t.conflict("logs", true));
     assert_eq!(answer.unwrap(), Conflict::Merge);
     let shown = "/merge puts it into the old one, where it replaces files of the same names.\n";
@@ -179,7 +243,8 @@ fn where_a_secret_goes() {
     let label = PeerText::new("API_KEY".into());
     assert_eq!(
         asked("\n", |t| t.secret(Some(&label), 32)).1,
-        "The other side sends the secret API_KEY, 32 bytes.\nWrite it to a file, show it here, or decline? [Write/show/decline] "
+        "The other side sends the secret API_KEY, 32 bytes.\nWrite it to a file, show it here, or \
+        decline? [Write/show/decline] "
     );
 }
 
@@ -197,7 +262,8 @@ fn a_secret_is_shown_on_its_own_line() {
     };
     assert_eq!(show(b"hunter2"), (true, "\n| hunter2\n\n".into()));
     assert_eq!(show("two\n✓ lines\n".as_bytes()), (true, "\n| two\n| ✓ lines\n\n".into()));
-    let note = "What is not plainly visible in it is shown as \\u{…}, so a copy of this differs from it.\n";
+    let note = "What is not plainly visible in it is shown as \\u{…}, so a copy of this differs \
+               from it.\n";
     assert_eq!(show(b"a\x1b[2Jb"), (true, format!("\n| a\\u{{1b}}[2Jb\n\n{note}")));
     assert_eq!(show(b"\xff\xfe"), (false, String::new()));
 }

@@ -1,8 +1,10 @@
 //! The reader and the writer of a link: where file bytes meet the network.
 //!
-//! A link has three threads, over a connection or over the near end of a relay's ([`super::relay`]). One takes control and grants from the driver, reads file bytes into record buffers and seals them
-//! in place; one writes sealed batches to the socket while the next are made; one reads, opens in place and writes chunks to their
-//! files itself. Only control, and what was read and written, passes through the driver.
+//! A link has three threads, over a connection or over the near end of a relay's
+//! ([`super::relay`]). One takes control and grants from the driver, reads file bytes into record
+//! buffers and seals them in place; one writes sealed batches to the socket while the next are
+//! made; one reads, opens in place and writes chunks to their files itself. Only control, and what
+//! was read and written, passes through the driver.
 
 mod reader;
 mod writer;
@@ -23,10 +25,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-/// Control records and granted ranges that may wait for the sealer: as many as the core hands out before it hears of their end.
+/// Control records and granted ranges that may wait for the sealer: as many as the core hands out
+/// before it hears of their end.
 const COMMANDS: usize = LINK_RECORDS + LINK_GRANTS;
 
-/// The transfers that the links of a session read from and write to, shared between the driver and every link.
+/// The transfers that the links of a session read from and write to, shared between the driver and
+/// every link.
 #[derive(Clone, Default)]
 pub struct Tables(Arc<Shared>);
 
@@ -86,7 +90,8 @@ pub enum News {
     Sent(ItemId, Range<u64>),
     /// A granted range was dropped, because its source is gone.
     Unserved,
-    /// No bytes come of these positions, which may go on behind what was granted: they are zeros, or not to be had.
+    /// No bytes come of these positions, which may go on behind what was granted: they are zeros,
+    /// or not to be had.
     Gap(ItemId, Range<u64>, Option<Reason>),
     /// A granted range could not be read.
     Unread(ItemId, SourceFailure),
@@ -101,15 +106,16 @@ enum Command {
     Grant(ItemId, Range<u64>),
 }
 
-/// The driver's hold of a link. Dropping it, or [`Link::close`], lets the writer finish what it was told and end.
+/// The driver's hold of a link. Dropping it, or [`Link::close`], lets the writer finish what it was
+/// told and end.
 pub struct Link {
     commands: Option<SyncSender<Command>>,
     socket: Socket,
 }
 
 impl Link {
-    /// Starts the threads of a link over `socket`, a stream whose handshake is confirmed. What they have to tell arrives in `news` under
-    /// `id`.
+    /// Starts the threads of a link over `socket`, a stream whose handshake is confirmed. What they
+    /// have to tell arrives in `news` under `id`.
     ///
     /// # Errors
     /// The operating system's, if the socket or a thread cannot be had.
@@ -128,12 +134,14 @@ impl Link {
         Ok(Self { commands: Some(commands), socket })
     }
 
-    /// Hands a control record's body to the writer, which says [`News::Taken`]; false if it has ended.
+    /// Hands a control record's body to the writer, which says [`News::Taken`]; false if it has
+    /// ended.
     pub fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
         self.tell(Command::Control(body))
     }
 
-    /// Lets the writer send positions of our transfer, which says [`News::Sent`] or [`News::Unserved`]; false if it has ended.
+    /// Lets the writer send positions of our transfer, which says [`News::Sent`] or
+    /// [`News::Unserved`]; false if it has ended.
     pub fn grant(&self, item: ItemId, range: Range<u64>) -> bool {
         self.tell(Command::Grant(item, range))
     }
@@ -143,7 +151,8 @@ impl Link {
         self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
     }
 
-    /// Nothing more will be sent: the writer finishes, says [`News::Flushed`], and ends this direction of the connection.
+    /// Nothing more will be sent: the writer finishes, says [`News::Flushed`], and ends this
+    /// direction of the connection.
     pub fn close(&mut self) {
         self.commands = None;
     }

@@ -1,4 +1,5 @@
-//! The thread that receives: reads, opens in place, writes chunks to their files, passes control on.
+//! The thread that receives: reads, opens in place, writes chunks to their files, passes control
+//! on.
 
 use super::{News, Tables};
 use crate::files::inbox::{Receiving, Written};
@@ -17,7 +18,8 @@ use zeroize::Zeroizing;
 
 /// How long a read waits before it is said that it waits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// Bytes read at once: what a sender's batch holds, twice, so that a read rarely ends inside a record.
+/// Bytes read at once: what a sender's batch holds, twice, so that a read rarely ends inside a
+/// record.
 const BUFFER: usize = 512 << 10;
 /// Positions written that are reported at once, if no pause in the stream reports them sooner.
 const REPORT: u64 = 1 << 20;
@@ -25,7 +27,13 @@ const REPORT: u64 = 1 << 20;
 const HEADER: usize = 4;
 
 /// Starts the thread.
-pub(super) fn start(id: LinkId, socket: Socket, opener: Opener, tables: Tables, news: mpsc::Sender<(LinkId, News)>) -> io::Result<()> {
+pub(super) fn start(
+    id: LinkId,
+    socket: Socket,
+    opener: Opener,
+    tables: Tables,
+    news: mpsc::Sender<(LinkId, News)>,
+) -> io::Result<()> {
     let mut reading = Reading { id, opener, tables, news, sink: None, wrote: None };
     std::thread::Builder::new().name("link reader".into()).spawn(move || {
         if let Err(Ended(Some(end))) = reading.run(&socket) {
@@ -68,9 +76,16 @@ impl Reading {
                     self.report()?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) =>
+                {
                     // The wait began when this read did, one patience ago.
-                    let since = *waiting_since.get_or_insert_with(|| Instant::now().checked_sub(PATIENCE).unwrap_or_else(Instant::now));
+                    let since = *waiting_since.get_or_insert_with(|| {
+                        Instant::now().checked_sub(PATIENCE).unwrap_or_else(Instant::now)
+                    });
                     self.tell(News::Quiet(since.elapsed()))?;
                 }
                 Err(_) => return Err(Ended(Some(LinkEnd::Closed))),
@@ -128,7 +143,9 @@ impl Reading {
     /// Notes a written range, and reports it once it is long or the next does not continue it.
     fn wrote(&mut self, head: &ChunkHead, range: Range<u64>) -> Result<(), Ended> {
         match &mut self.wrote {
-            Some((item, before)) if *item == head.transfer && before.end == range.start => before.end = range.end,
+            Some((item, before)) if *item == head.transfer && before.end == range.start => {
+                before.end = range.end
+            }
             _ => {
                 self.report()?;
                 self.wrote = Some((head.transfer, range));

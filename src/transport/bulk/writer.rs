@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
 use tokio::sync::mpsc;
 
-/// Records in one batch: 256 KiB of file bytes for one system call. Larger ones gained nothing (PEERS.md).
+/// Records in one batch: 256 KiB of file bytes for one system call. Larger ones gained nothing
+/// (PEERS.md).
 const BATCH: usize = 4;
 /// Batches of a link: one being sealed, one being written, the others between them.
 const BATCHES: usize = 5;
@@ -43,22 +44,43 @@ pub(super) fn start(
     }
     let flushed = news.clone();
     std::thread::Builder::new().name("link writer".into()).spawn(move || {
-        // The reader notices a broken connection and says so; what cannot be written any more is dropped.
+        // The reader notices a broken connection and says so; what cannot be written any more is
+        // dropped.
         let _ = write_batches(&socket, &to_write, &empty);
         let _ = socket.shutdown(Shutdown::Write);
         let _ = flushed.blocking_send((id, News::Flushed));
     })?;
-    let mut sealing = Sealing { id, sealer, tables, news, full, to_fill, batch: None, grants: VecDeque::new(), source: None };
+    let mut sealing = Sealing {
+        id,
+        sealer,
+        tables,
+        news,
+        full,
+        to_fill,
+        batch: None,
+        grants: VecDeque::new(),
+        source: None,
+    };
     std::thread::Builder::new().name("link sealer".into()).spawn(move || {
-        // Both ways out, no more commands and a writer that has ended, are an end and not a failure.
+        // Both ways out, no more commands and a writer that has ended, are an end and not a
+        // failure.
         let _ = sealing.run(&commands);
     })?;
     Ok(())
 }
 
-fn write_batches(mut socket: &Socket, batches: &Receiver<Batch>, empty: &SyncSender<Batch>) -> io::Result<()> {
+fn write_batches(
+    mut socket: &Socket,
+    batches: &Receiver<Batch>,
+    empty: &SyncSender<Batch>,
+) -> io::Result<()> {
     while let Ok(mut batch) = batches.recv() {
-        let mut slices: Vec<IoSlice<'_>> = batch.records.iter().take(batch.filled).map(|record| IoSlice::new(record.wire())).collect();
+        let mut slices: Vec<IoSlice<'_>> = batch
+            .records
+            .iter()
+            .take(batch.filled)
+            .map(|record| IoSlice::new(record.wire()))
+            .collect();
         let mut rest: &mut [IoSlice<'_>] = &mut slices;
         while !rest.is_empty() {
             match socket.write_vectored(rest) {
@@ -146,7 +168,8 @@ impl Sealing {
             return self.tell(News::Unserved);
         };
         let record = Self::record(&mut self.batch, &self.to_fill)?;
-        let most = usize::try_from(whole.end.saturating_sub(from)).unwrap_or(usize::MAX).min(CHUNK_DATA);
+        let most =
+            usize::try_from(whole.end.saturating_sub(from)).unwrap_or(usize::MAX).min(CHUNK_DATA);
         let buffer = record.data_mut();
         let room = buffer.get_mut(..most).unwrap_or_default();
         match source.read(from, room) {
@@ -188,7 +211,10 @@ impl Sealing {
     }
 
     /// The buffer that the next record is made in.
-    fn record<'a>(batch: &'a mut Option<Batch>, to_fill: &Receiver<Batch>) -> Result<&'a mut RecordBuf, Ended> {
+    fn record<'a>(
+        batch: &'a mut Option<Batch>,
+        to_fill: &Receiver<Batch>,
+    ) -> Result<&'a mut RecordBuf, Ended> {
         let batch = match batch {
             Some(batch) => batch,
             None => batch.insert(to_fill.recv()?),

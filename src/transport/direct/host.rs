@@ -6,7 +6,9 @@ use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::Met;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
-use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
+use pinhole_protocol::limits::{
+    HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED,
+};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
 use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
@@ -22,9 +24,11 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// Ports of a host that was not told one: four digits to say, and one range to open in a firewall (DESIGN 1).
+/// Ports of a host that was not told one: four digits to say, and one range to open in a firewall
+/// (DESIGN 1).
 const PORTS: std::ops::RangeInclusive<u16> = 9000..=9999;
-/// Ports tried before it is said that none is free. With half of the range taken, all of these fail once in 2^64.
+/// Ports tried before it is said that none is free. With half of the range taken, all of these fail
+/// once in 2^64.
 const TRIES: u32 = 64;
 /// Connections that the system queues while handshakes are computed.
 const BACKLOG: i32 = 128;
@@ -43,15 +47,26 @@ impl Listener {
     ///
     /// # Errors
     /// If the address is not this machine's, not allowed here, or no port is to be had.
-    pub fn bind(network: Network, bind: Option<IpAddr>, port: Option<u16>) -> Result<Self, Failure> {
+    pub fn bind(
+        network: Network,
+        bind: Option<IpAddr>,
+        port: Option<u16>,
+    ) -> Result<Self, Failure> {
         let addresses = match (bind, network) {
             (Some(ip), network) if network.allows(ip) => vec![ip],
             (Some(ip), _) => {
-                return Err(Failure::new(Kind::NetworkForbidden, format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"))
-                    .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
+                return Err(Failure::new(
+                    Kind::NetworkForbidden,
+                    format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"),
+                )
+                .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
             }
-            (None, Network::Any) => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-            (None, Network::Loopback) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            (None, Network::Any) => {
+                vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
+            }
+            (None, Network::Loopback) => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            }
         };
         let fixed = port.is_some();
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -65,19 +80,29 @@ impl Listener {
                 break;
             }
         }
-        let where_to = port.map_or_else(|| "on any port from 9000 to 9999".to_owned(), |port| format!("on port {port}"));
+        let where_to = port.map_or_else(
+            || "on any port from 9000 to 9999".to_owned(),
+            |port| format!("on port {port}"),
+        );
         if let Some(failure) = forbidden(&format!("listen {where_to}"), &last) {
             let allow = failure.next.as_deref().unwrap_or_default().to_owned();
-            return Err(failure.next(format!("{allow}; or let the other side host: run `take` there, and `give --code CODE` here")));
+            return Err(failure.next(format!(
+                "{allow}; or let the other side host: run `take` there, and `give --code CODE` here"
+            )));
         }
-        Err(Failure::new(Kind::CannotListen, format!("this machine does not let pinhole listen {where_to}: {last}")).next(if fixed {
+        Err(Failure::new(
+            Kind::CannotListen,
+            format!("this machine does not let pinhole listen {where_to}: {last}"),
+        )
+        .next(if fixed {
             "choose another --port"
         } else {
             "let the other side host: run `take` there, and `give --code CODE` here"
         }))
     }
 
-    /// One socket an address. A machine without IPv6 listens on IPv4 alone; a port taken on either is taken.
+    /// One socket an address. A machine without IPv6 listens on IPv4 alone; a port taken on either
+    /// is taken.
     fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<Vec<TcpListener>> {
         let mut sockets = Vec::new();
         let mut missing = None;
@@ -100,12 +125,16 @@ impl Listener {
         self.port
     }
 
-    /// The next connection and its source. Errors are of connections that were gone before they were taken, or a want of file handles that
-    /// passes as other handshakes end.
+    /// The next connection and its source. Errors are of connections that were gone before they
+    /// were taken, or a want of file handles that passes as other handshakes end.
     async fn accept(&self) -> (TcpStream, Source) {
         loop {
             let accepted = poll_fn(|context| {
-                let ready = self.sockets.iter().map(|socket| socket.poll_accept(context)).find(Poll::is_ready);
+                let ready = self
+                    .sockets
+                    .iter()
+                    .map(|socket| socket.poll_accept(context))
+                    .find(Poll::is_ready);
                 ready.unwrap_or(Poll::Pending)
             });
             match accepted.await {
@@ -117,7 +146,8 @@ impl Listener {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -145,7 +175,8 @@ struct Pending {
     task: AbortHandle,
 }
 
-/// Waits for a joiner. Strangers who connect and say nothing, or hang up, cost nothing and keep nobody out (SPEC 3.7).
+/// Waits for a joiner. Strangers who connect and say nothing, or hang up, cost nothing and keep
+/// nobody out (SPEC 3.7).
 ///
 /// # Errors
 /// The operating system's, if the connection that the guest came by cannot be used.
@@ -205,8 +236,12 @@ async fn finish(end: End) -> Result<Met, Failure> {
         End::Joined { mut socket, established, confirmation } => {
             // If the joiner is gone already, the session finds out as it would a moment later.
             let _ = socket.write_all(&confirmation).await;
-            let cannot = |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
-            confirmed(socket, *established).map(|joined| Met::Joined(Box::new(joined))).map_err(cannot)
+            let cannot = |error| {
+                Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
+            };
+            confirmed(socket, *established)
+                .map(|joined| Met::Joined(Box::new(joined)))
+                .map_err(cannot)
         }
         End::Burned { mut socket, refusal } => {
             say_and_close(&mut socket, &refusal).await;
@@ -215,7 +250,11 @@ async fn finish(end: End) -> Result<Met, Failure> {
     }
 }
 
-async fn handshake(mut socket: TcpStream, judge: &SharedJudge, met: &mpsc::UnboundedSender<End>) -> io::Result<()> {
+async fn handshake(
+    mut socket: TcpStream,
+    judge: &SharedJudge,
+    met: &mpsc::UnboundedSender<End>,
+) -> io::Result<()> {
     let mut arrived = Vec::with_capacity(OPENING);
     let opening = loop {
         match Opening::parse(&arrived) {
@@ -245,8 +284,9 @@ async fn handshake(mut socket: TcpStream, judge: &SharedJudge, met: &mpsc::Unbou
     Ok(())
 }
 
-/// Judges a message 2. From the judging to the handing over of its outcome nothing waits, so no verdict is lost however the task ends.
-/// Returns what is still to be said on a connection that came to nothing.
+/// Judges a message 2. From the judging to the handing over of its outcome nothing waits, so no
+/// verdict is lost however the task ends. Returns what is still to be said on a connection that
+/// came to nothing.
 fn decide(
     socket: TcpStream,
     judge: &SharedJudge,
@@ -283,7 +323,10 @@ mod tests {
     /// Strangers at these addresses who came just now, or a while ago, and stay.
     fn pending(addresses: &[&str], since: Instant) -> Vec<Pending> {
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        addresses.iter().map(|address| Pending { source: source(address), since, task: task.clone() }).collect()
+        addresses
+            .iter()
+            .map(|address| Pending { source: source(address), since, task: task.clone() })
+            .collect()
     }
 
     fn source(address: &str) -> Source {
@@ -292,7 +335,8 @@ mod tests {
 
     #[tokio::test]
     async fn sixteen_addresses_of_one_64_have_the_four_places_of_one_source() {
-        let crowd: Vec<String> = (1..=16).map(|number| format!("2001:db8:1:2:{number}::{number}")).collect();
+        let crowd: Vec<String> =
+            (1..=16).map(|number| format!("2001:db8:1:2:{number}::{number}")).collect();
         let mut taken = Vec::new();
         for address in &crowd {
             if crowded_out(&taken, source(address)).is_none() {
@@ -303,8 +347,14 @@ mod tests {
         // Another 64 has its own, and takes nobody's.
         assert_eq!(crowded_out(&taken, source("2001:db8:1:3::1")), None);
         // A mapped address is the IPv4 address that it maps.
-        let mapped = pending(&["::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"], Instant::now());
-        assert_eq!((crowded_out(&mapped, source("192.0.2.1")), crowded_out(&mapped, source("192.0.2.2"))), (Some(None), None));
+        let mapped = pending(
+            &["::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"],
+            Instant::now(),
+        );
+        assert_eq!(
+            (crowded_out(&mapped, source("192.0.2.1")), crowded_out(&mapped, source("192.0.2.2"))),
+            (Some(None), None)
+        );
     }
 
     #[tokio::test]

@@ -34,10 +34,12 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// This machine: both loopback addresses. With `lan`, then who answers to the number on the local network.
+    /// This machine: both loopback addresses. With `lan`, then who answers to the number on the
+    /// local network.
     #[must_use]
     pub fn near(port: u16, lan: bool) -> Self {
-        let addresses = vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+        let addresses =
+            vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
         Self { addresses, host: None, port, lan }
     }
 
@@ -68,13 +70,18 @@ impl Candidates {
             Ok(found) => found.collect(),
             Err(_) => {
                 let next = "check the name, or use the address that the other side's line shows";
-                return Err(unreachable(format!("this machine knows no address for {host:?}")).next(online_first(next.into())));
+                return Err(unreachable(format!("this machine knows no address for {host:?}"))
+                    .next(online_first(next.into())));
             }
         };
-        let addresses: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
+        let addresses: Vec<SocketAddr> =
+            found.into_iter().filter(|address| network.allows(address.ip())).collect();
         if addresses.is_empty() {
-            return Err(Failure::new(Kind::NetworkForbidden, format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"))
-                .next("unset PINHOLE_NETWORK"));
+            return Err(Failure::new(
+                Kind::NetworkForbidden,
+                format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"),
+            )
+            .next("unset PINHOLE_NETWORK"));
         }
         Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false })
     }
@@ -95,8 +102,9 @@ enum Miss {
     OtherWords(u8),
 }
 
-/// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. If none does, the local network is asked
-/// once, where that is allowed. A host that cuts before the tag is tried again for 15 s; after the tag nothing is (SPEC 3.6).
+/// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. If
+/// none does, the local network is asked once, where that is allowed. A host that cuts before the
+/// tag is tried again for 15 s; after the tag nothing is (SPEC 3.6).
 ///
 /// # Errors
 /// [`JoinEnd`].
@@ -118,15 +126,22 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
                     socket.write_all(&message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
                     let answer = match timeout(HANDSHAKE_TIME, read_frame(&mut socket)).await {
                         Ok(Ok(answer)) => answer,
-                        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => return Err(JoinEnd::Impostor),
+                        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                            return Err(JoinEnd::Impostor);
+                        }
                         _ => return Err(JoinEnd::CutAfterTag),
                     };
-                    return confirmed(socket, tagged.finish(&answer)?).map_err(|_| JoinEnd::CutAfterTag);
+                    return confirmed(socket, tagged.finish(&answer)?)
+                        .map_err(|_| JoinEnd::CutAfterTag);
                 }
                 Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
                 Err((unspent, fault)) => {
                     joiner = unspent;
-                    misses.push(if let HelloError::OtherWords(words) = fault { Miss::OtherWords(words) } else { Miss::Silent });
+                    misses.push(if let HelloError::OtherWords(words) = fault {
+                        Miss::OtherWords(words)
+                    } else {
+                        Miss::Silent
+                    });
                 }
             }
         }
@@ -137,7 +152,10 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
                 continue;
             }
         }
-        if let Some(words) = misses.iter().find_map(|miss| if let Miss::OtherWords(words) = miss { Some(*words) } else { None }) {
+        if let Some(words) = misses
+            .iter()
+            .find_map(|miss| if let Miss::OtherWords(words) = miss { Some(*words) } else { None })
+        {
             return Err(JoinEnd::OtherWords(words));
         }
         let cut = misses.iter().any(|miss| matches!(miss, Miss::Cut));
@@ -152,8 +170,14 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
 async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> {
     let mut socket = match timeout(DIAL_TIME, TcpStream::connect(address)).await {
         Ok(Ok(socket)) => socket,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(Miss::Refused),
-        Ok(Err(error)) => return Err(forbidden("open connections", &error).map_or(Miss::Unreachable, Miss::Forbidden)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            return Err(Miss::Refused);
+        }
+        Ok(Err(error)) => {
+            return Err(
+                forbidden("open connections", &error).map_or(Miss::Unreachable, Miss::Forbidden)
+            );
+        }
         Err(_) => return Err(Miss::Unreachable),
     };
     let local = address.ip().is_loopback();
@@ -171,36 +195,61 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
 
 /// Several hosts on the local network wait under the same number.
 fn several(port: u16, found: &[Found]) -> Failure {
-    let places = found.iter().filter_map(|host| host.addresses.first()).map(|address| format!("CODE@{}", bracketed(address.ip())));
-    let detail = format!("{} hosts on this local network answer to {port}; none was tried", found.len());
-    Failure::new(Kind::SeveralHosts, detail)
-        .next(format!("ask the other side for its address and use one of: {}", places.collect::<Vec<_>>().join(", ")))
+    let places = found
+        .iter()
+        .filter_map(|host| host.addresses.first())
+        .map(|address| format!("CODE@{}", bracketed(address.ip())));
+    let detail =
+        format!("{} hosts on this local network answer to {port}; none was tried", found.len());
+    Failure::new(Kind::SeveralHosts, detail).next(format!(
+        "ask the other side for its address and use one of: {}",
+        places.collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let port = candidates.port;
     // An address that answered says more than one that there is no way to.
-    let answered = misses.iter().any(|miss| matches!(miss, Miss::Refused | Miss::Silent | Miss::Mute | Miss::Cut));
-    let forbidden = misses.iter().find_map(|miss| if let Miss::Forbidden(failure) = miss { Some(failure) } else { None });
+    let answered = misses
+        .iter()
+        .any(|miss| matches!(miss, Miss::Refused | Miss::Silent | Miss::Mute | Miss::Cut));
+    let forbidden = misses
+        .iter()
+        .find_map(|miss| if let Miss::Forbidden(failure) = miss { Some(failure) } else { None });
     if let (Some(failure), false) = (forbidden, answered) {
         return failure.clone();
     }
     if misses.iter().any(|miss| matches!(miss, Miss::Mute)) {
-        let at = candidates.host.as_ref().map(|host| format!("{host} on port ")).unwrap_or_default();
-        let detail =
-            format!("something listens at {at}{port} and does not answer; if it is the other side, it is suspended and the code is good");
-        let next = "have the other side go on (a shell that has stopped it does that with fg), and try again; if it is another program, ask for a new code";
+        let at =
+            candidates.host.as_ref().map(|host| format!("{host} on port ")).unwrap_or_default();
+        let detail = format!(
+            "something listens at {at}{port} and does not answer; if it is the other side, it is \
+            suspended and the code is good"
+        );
+        let next = "have the other side go on (a shell that has stopped it does that with fg), and \
+                   try again; if it is another program, ask for a new code";
         return Failure::new(Kind::HostUnreachable, detail).next(next);
     }
     let Some(host) = &candidates.host else {
-        let place = if candidates.lan { "on this machine or this local network" } else { "on this machine" };
-        let detail = format!("nobody is waiting under {port} {place}: the number is wrong, or the code was used or has ended");
-        let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or both use a relay of your own (--relay URL or \
+        let place = if candidates.lan {
+            "on this machine or this local network"
+        } else {
+            "on this machine"
+        };
+        let detail = format!(
+            "nobody is waiting under {port} {place}: the number is wrong, or the code was used or \
+            has ended"
+        );
+        let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or \
+                   both use a relay of your own (--relay URL or \
                     PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST";
         return Failure::new(Kind::CodeUnavailable, detail).next(online_first(next.into()));
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
-        format!("{host} answers, but nobody is waiting there under {port}: the code was used or has ended, or a firewall refuses")
+        format!(
+            "{host} answers, but nobody is waiting there under {port}: the code was used or has \
+            ended, or a firewall refuses"
+        )
     } else if misses.iter().any(|miss| matches!(miss, Miss::Silent)) {
         format!("what answers at {host} on port {port} is not a pinhole host")
     } else if misses.iter().any(|miss| matches!(miss, Miss::Cut)) {
@@ -208,6 +257,7 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     } else {
         format!("{host} cannot be reached on port {port}")
     };
-    let next = "check that the other side is still waiting and that its firewall lets the port in; or let this side host";
+    let next = "check that the other side is still waiting and that its firewall lets the port in; \
+               or let this side host";
     Failure::new(Kind::HostUnreachable, detail).next(online_first(next.into()))
 }

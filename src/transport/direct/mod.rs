@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> {
     let path = path(socket.local_addr()?, socket.peer_addr()?);
     socket.set_nodelay(true)?;
-    // Texts and control overtake file bytes: little that is unsent stays in the kernel, where nothing can overtake it.
+    // Texts and control overtake file bytes: little that is unsent stays in the kernel, where
+    // nothing can overtake it.
     SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
     Ok(Joined { socket: socket.into_std()?.into(), path, established })
 }
@@ -35,7 +36,10 @@ async fn read_frame(socket: &mut TcpStream) -> io::Result<Frame> {
     let length = bytes.last_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
     bytes.resize(HEADER + length, 0);
     socket.read_exact(bytes.get_mut(HEADER..).unwrap_or_default()).await?;
-    Frame::parse(&bytes).map_err(bad)?.map(|(frame, _)| frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    Frame::parse(&bytes)
+        .map_err(bad)?
+        .map(|(frame, _)| frame)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// Kind and length of a handshake message (SPEC 3.1).

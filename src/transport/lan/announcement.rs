@@ -1,4 +1,5 @@
-//! The host's side: saying the number of its code to whoever asks on the local network, until the code is used.
+//! The host's side: saying the number of its code to whoever asks on the local network, until the
+//! code is used.
 
 use super::ADDRESSES;
 use super::group::{Group, LONGEST, networks};
@@ -14,9 +15,11 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Between two answers on one network, and between the two announcements at the start (RFC 6762, 6 and 8.3).
+/// Between two answers on one network, and between the two announcements at the start (RFC 6762, 6
+/// and 8.3).
 const APART: Duration = Duration::from_secs(1);
-/// An answer waits this long and up to 100 ms more, so that hosts do not all answer at once (RFC 6762, 6: 20 to 120 ms).
+/// An answer waits this long and up to 100 ms more, so that hosts do not all answer at once
+/// (RFC 6762, 6: 20 to 120 ms).
 const DELAY: Duration = Duration::from_millis(20);
 const DELAY_RANGE: u32 = 100;
 /// Before hearing is tried again where the system has refused it: the network may come back.
@@ -35,22 +38,28 @@ struct Network {
 }
 
 impl Announcement {
-    /// Announces that a host waits under `port`, at `bound` or else at every address that another machine could dial. The names in it are
-    /// drawn anew each time and are nobody's. Networks that do not take it are left out.
+    /// Announces that a host waits under `port`, at `bound` or else at every address that another
+    /// machine could dial. The names in it are drawn anew each time and are nobody's. Networks that
+    /// do not take it are left out.
     ///
     /// Must be called on a tokio runtime with timers and I/O.
     ///
     /// # Errors
     /// Of the system, if no network takes it; not found, if this machine has none.
     pub fn start(port: u16, bound: Option<IpAddr>) -> io::Result<Self> {
-        let interfaces: Vec<Interface> = outside_interfaces().into_iter().filter(|interface| listens_at(bound, interface.ip())).collect();
+        let interfaces: Vec<Interface> = outside_interfaces()
+            .into_iter()
+            .filter(|interface| listens_at(bound, interface.ip()))
+            .collect();
         let (instance, host) = (message::instance(&random_label()), message::host(&random_label()));
         let mut announced = Vec::new();
         let mut refused = io::Error::from(io::ErrorKind::NotFound);
         for interface in networks(&interfaces) {
-            let here = interfaces.iter().filter(|other| other.name == interface.name).map(Interface::ip);
+            let here =
+                interfaces.iter().filter(|other| other.name == interface.name).map(Interface::ip);
             let (instance, host) = (instance.clone(), host.clone());
-            let service = Service { instance, host, port, addresses: here.take(ADDRESSES).collect() };
+            let service =
+                Service { instance, host, port, addresses: here.take(ADDRESSES).collect() };
             match Network::announce(interface, service) {
                 Ok(network) => announced.push(network),
                 Err(error) => refused = error,
@@ -71,7 +80,8 @@ impl Drop for Announcement {
 }
 
 impl Network {
-    /// No probing comes first: the names are drawn from 2^64, so nobody else has them (RFC 6762, 8.1).
+    /// No probing comes first: the names are drawn from 2^64, so nobody else has them (RFC 6762,
+    /// 8.1).
     fn announce(interface: &Interface, service: Service) -> io::Result<Self> {
         let group = Arc::new(Group::join(interface)?);
         group.say(&service.response(KEPT))?;
@@ -104,7 +114,8 @@ async fn answer(group: Arc<Group>, service: Service) {
 
 /// Whether the next datagram asks for the service.
 async fn hear_question(group: &Group, service: &Service, buffer: &mut [u8]) -> io::Result<bool> {
-    let is_question = |bytes: &[u8]| Message::parse(bytes).is_some_and(|message| service.is_asked_for(&message));
+    let is_question =
+        |bytes: &[u8]| Message::parse(bytes).is_some_and(|message| service.is_asked_for(&message));
     poll_fn(|context| group.poll_hear(context, buffer).map_ok(is_question)).await
 }
 
@@ -114,7 +125,9 @@ fn delay() -> Duration {
 
 /// Whether a listener bound to `bound` is reached at `ip`.
 fn listens_at(bound: Option<IpAddr>, ip: IpAddr) -> bool {
-    bound.is_none_or(|bound| bound == ip || (bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4()))
+    bound.is_none_or(|bound| {
+        bound == ip || (bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4())
+    })
 }
 
 /// 16 hexadecimal digits.

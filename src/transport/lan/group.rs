@@ -24,10 +24,12 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Joins on the interface that `interface`, one of its addresses, belongs to, with that address's version of IP.
+    /// Joins on the interface that `interface`, one of its addresses, belongs to, with that
+    /// address's version of IP.
     ///
-    /// The socket is bound to the group's own address, so nothing reaches it that was sent to this machine alone, from wherever; and
-    /// routers do not forward to this group. That is the check of the source that RFC 6762, 11, asks for.
+    /// The socket is bound to the group's own address, so nothing reaches it that was sent to this
+    /// machine alone, from wherever; and routers do not forward to this group. That is the check of
+    /// the source that RFC 6762, 11, asks for.
     ///
     /// # Errors
     /// Of the system: the port belongs to one program, or this environment has no multicast.
@@ -45,7 +47,11 @@ impl Group {
     }
 
     /// The next datagram of the group, cut off at the length of `buffer`.
-    pub(super) fn poll_hear<'a>(&self, context: &mut Context<'_>, buffer: &'a mut [u8]) -> Poll<io::Result<&'a [u8]>> {
+    pub(super) fn poll_hear<'a>(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &'a mut [u8],
+    ) -> Poll<io::Result<&'a [u8]>> {
         let mut free = ReadBuf::new(buffer);
         let heard = ready!(self.hearing.poll_recv(context, &mut free));
         let length = free.filled().len();
@@ -60,13 +66,15 @@ pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr
         IpAddr::V6(_) => (SocketAddrV6::new(IPV6, PORT, 0, index(interface)?).into(), Domain::IPV6),
     };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    // The port is shared with the system's own responder, and with other hosts and joiners here (RFC 6762, 15.1).
+    // The port is shared with the system's own responder, and with other hosts and joiners here
+    // (RFC 6762, 15.1).
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     match interface.ip() {
         IpAddr::V4(ip) => {
-            // Linux else hands over what arrives on other interfaces, where other programs have joined.
+            // Linux else hands over what arrives on other interfaces, where other programs have
+            // joined.
             #[cfg(target_os = "linux")]
             socket.set_multicast_all_v4(false)?;
             socket.bind(&to.into())?;
@@ -88,13 +96,18 @@ pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr
     Ok((socket.into(), to))
 }
 
-/// Each interface of `interfaces` once for each version of IP. A line between two machines is no network to ask on.
+/// Each interface of `interfaces` once for each version of IP. A line between two machines is no
+/// network to ask on.
 pub(super) fn networks(interfaces: &[Interface]) -> impl Iterator<Item = &Interface> {
-    let alike = |one: &Interface, other: &Interface| one.name == other.name && one.ip().is_ipv4() == other.ip().is_ipv4();
+    let alike = |one: &Interface, other: &Interface| {
+        one.name == other.name && one.ip().is_ipv4() == other.ip().is_ipv4()
+    };
     interfaces
         .iter()
         .enumerate()
-        .filter(move |(place, interface)| !interfaces.iter().take(*place).any(|earlier| alike(earlier, interface)))
+        .filter(move |(place, interface)| {
+            !interfaces.iter().take(*place).any(|earlier| alike(earlier, interface))
+        })
         .map(|(_, interface)| interface)
         .filter(|interface| !interface.is_p2p)
 }

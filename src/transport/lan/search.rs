@@ -1,4 +1,5 @@
-//! The joiner's side: who on the local network says that it waits under this number. An answer is a hint and never an identity.
+//! The joiner's side: who on the local network says that it waits under this number. An answer is a
+//! hint and never an identity.
 
 use super::group::{Group, LONGEST, networks};
 use super::message::{Message, query};
@@ -12,13 +13,14 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long somebody is looked for: two questions, a second apart, and as long again for the answer to the second, which a host that has
-/// just answered somebody else gives up to a second late (RFC 6762, 5.2 and 6).
+/// How long somebody is looked for: two questions, a second apart, and as long again for the answer
+/// to the second, which a host that has just answered somebody else gives up to a second late
+/// (RFC 6762, 5.2 and 6).
 const PATIENCE: Duration = Duration::from_millis(2_200);
 /// Between the two questions.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long others may still answer after the first: the 120 ms that an answer is held back (RFC 6762, 6), and a wireless network's
-/// beacon interval or two, at which it sends multicast.
+/// How long others may still answer after the first: the 120 ms that an answer is held back
+/// (RFC 6762, 6), and a wireless network's beacon interval or two, at which it sends multicast.
 const SETTLED: Duration = Duration::from_millis(350);
 
 /// A host that answered.
@@ -29,11 +31,13 @@ pub struct Found {
     pub addresses: Vec<SocketAddr>,
 }
 
-/// Asks the networks of this machine who waits under `port`, for 2.2 s or until the answers have settled. At most 16 hosts.
+/// Asks the networks of this machine who waits under `port`, for 2.2 s or until the answers have
+/// settled. At most 16 hosts.
 pub async fn find(port: u16) -> Vec<Found> {
     let interfaces = outside_interfaces();
     // Where it cannot be asked nobody is found.
-    let groups: Vec<Group> = networks(&interfaces).filter_map(|interface| Group::join(interface).ok()).collect();
+    let groups: Vec<Group> =
+        networks(&interfaces).filter_map(|interface| Group::join(interface).ok()).collect();
     let ask = || {
         for group in &groups {
             // A network that takes no question has no answer; the others may.
@@ -76,22 +80,33 @@ pub async fn find(port: u16) -> Vec<Found> {
 }
 
 /// Takes in what one response says, as far as it may be dialled, within the bounds.
-fn note(found: &mut Vec<Found>, hosts: Vec<(Name<'static>, Vec<IpAddr>)>, port: u16, interfaces: &[Interface]) {
+fn note(
+    found: &mut Vec<Found>,
+    hosts: Vec<(Name<'static>, Vec<IpAddr>)>,
+    port: u16,
+    interfaces: &[Interface],
+) {
     for (instance, addresses) in hosts {
-        let dialable = addresses.into_iter().map(|ip| ip.to_canonical()).filter(|ip| interfaces.iter().any(|own| is_neighbour(*ip, own)));
+        let dialable = addresses
+            .into_iter()
+            .map(|ip| ip.to_canonical())
+            .filter(|ip| interfaces.iter().any(|own| is_neighbour(*ip, own)));
         for address in dialable.map(|ip| SocketAddr::new(ip, port)) {
             if found.len() < HOSTS && found.iter().all(|host| host.instance != instance) {
                 found.push(Found { instance: instance.clone(), addresses: Vec::new() });
             }
             let host = found.iter_mut().find(|host| host.instance == instance);
-            if let Some(host) = host.filter(|host| host.addresses.len() < ADDRESSES && !host.addresses.contains(&address)) {
+            if let Some(host) = host.filter(|host| {
+                host.addresses.len() < ADDRESSES && !host.addresses.contains(&address)
+            }) {
                 host.addresses.push(address);
             }
         }
     }
 }
 
-/// Whether `ip` may be a machine on the network of `own`: in its subnet, and no address of many or of none.
+/// Whether `ip` may be a machine on the network of `own`: in its subnet, and no address of many or
+/// of none.
 fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
     if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
         return false;
@@ -99,13 +114,20 @@ fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
     match (ip, &own.addr) {
         (IpAddr::V4(ip), IfAddr::V4(own)) => {
             let (address, mask) = (u32::from(ip), u32::from(own.netmask));
-            // A network's first and last address are its own and everybody's, where it has more than two (RFC 3021).
+            // A network's first and last address are its own and everybody's, where it has more
+            // than two (RFC 3021).
             let of_all = !mask > 1 && (address & !mask == 0 || address | mask == u32::MAX);
-            mask != 0 && u32::from(own.ip) & mask == address & mask && !of_all && !ip.is_broadcast() && !ip.is_link_local()
+            mask != 0
+                && u32::from(own.ip) & mask == address & mask
+                && !of_all
+                && !ip.is_broadcast()
+                && !ip.is_link_local()
         }
         (IpAddr::V6(ip), IfAddr::V6(own)) => {
             let mask = u128::from(own.netmask);
-            mask != 0 && u128::from(own.ip) & mask == u128::from(ip) & mask && !ip.is_unicast_link_local()
+            mask != 0
+                && u128::from(own.ip) & mask == u128::from(ip) & mask
+                && !ip.is_unicast_link_local()
         }
         _ => false,
     }

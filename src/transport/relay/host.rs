@@ -1,4 +1,5 @@
-//! A host at a relay: it has a number, waits there for a joiner, and comes back for the number if its connection drops (SPEC 10.2, 10.4).
+//! A host at a relay: it has a number, waits there for a joiner, and comes back for the number if
+//! its connection drops (SPEC 10.2, 10.4).
 
 use super::replies::{Ending, Reply};
 use super::socket::{Heard, Socket, ended};
@@ -14,11 +15,14 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a relay keeps a number for a host whose connection dropped (SPEC 10.7). No longer is tried.
+/// How long a relay keeps a number for a host whose connection dropped (SPEC 10.7). No longer is
+/// tried.
 const KEPT: Duration = Duration::from_secs(120);
-/// Before the second try to come back; each further pause is twice as long, up to [`LONGEST_PAUSE`].
+/// Before the second try to come back; each further pause is twice as long, up to
+/// [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(250);
-/// Long enough to spare a relay that starts again the rush of all its hosts, short enough to find it while it gives numbers back.
+/// Long enough to spare a relay that starts again the rush of all its hosts, short enough to find
+/// it while it gives numbers back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// How long a relay may take to say the number once it has taken the connection.
 const NUMBER_TIME: Duration = Duration::from_secs(15);
@@ -70,7 +74,8 @@ impl Host {
     /// Unreachable, or what the relay refuses.
     pub async fn open(way: &Way) -> Result<Self, Failure> {
         let mut socket = Socket::open(way, &Verb::Host).await?;
-        let (nameplate, owner, attempt) = number(&mut socket).await.map_err(|ending| ended(way, ending))?;
+        let (nameplate, owner, attempt) =
+            number(&mut socket).await.map_err(|ending| ended(way, ending))?;
         Ok(Self { way: way.clone(), socket, nameplate, owner, attempt })
     }
 
@@ -80,8 +85,8 @@ impl Host {
         self.nameplate
     }
 
-    /// Waits for a joiner until `stop` says why not any longer. Strangers who take the number and say nothing, or hang up, cost nothing
-    /// (SPEC 3.7, 10.2).
+    /// Waits for a joiner until `stop` says why not any longer. Strangers who take the number and
+    /// say nothing, or hang up, cost nothing (SPEC 3.7, 10.2).
     ///
     /// # Errors
     /// What `stop` says, or if the relay gives the number up or cannot be reached any more.
@@ -102,14 +107,20 @@ impl Host {
             };
             match waited {
                 Waited::Confirmed(established) => {
-                    return link::start(self.socket, *established).map(|joined| Met::Joined(Box::new(joined)));
+                    return link::start(self.socket, *established)
+                        .map(|joined| Met::Joined(Box::new(joined)));
                 }
                 Waited::Burned => {
                     self.give_up().await;
                     return Ok(Met::Burned);
                 }
-                Waited::Ended(kept, Ending::Lost | Ending::Restart | Ending::Again | Ending::Done) => judge = kept,
-                Waited::Ended(_, Ending::Unavailable) => return Ok(Met::Lost(ended(&self.way, Ending::Unavailable))),
+                Waited::Ended(
+                    kept,
+                    Ending::Lost | Ending::Restart | Ending::Again | Ending::Done,
+                ) => judge = kept,
+                Waited::Ended(_, Ending::Unavailable) => {
+                    return Ok(Met::Lost(ended(&self.way, Ending::Unavailable)));
+                }
                 Waited::Ended(_, ending) => return Err(ended(&self.way, ending)),
             }
             tell(Meanwhile::Reconnecting);
@@ -144,7 +155,8 @@ impl Host {
                 }
                 Err(ending) => return Waited::Ended(judge, ending),
             };
-            // A verdict stands whether or not it is heard: the session finds a dead connection a moment later.
+            // A verdict stands whether or not it is heard: the session finds a dead connection a
+            // moment later.
             match verdict {
                 Verdict::NotAGuess(kept, why) => {
                     judge = kept;
@@ -171,7 +183,8 @@ impl Host {
         self.socket.send([&self.attempt.to_be_bytes(), message].concat()).await
     }
 
-    /// Says that the tag of the current attempt is right, then message 3: from there on frames pass as they are.
+    /// Says that the tag of the current attempt is right, then message 3: from there on frames pass
+    /// as they are.
     async fn confirm(&mut self, message3: Vec<u8>) -> Result<(), Ending> {
         self.socket.say(format!(r#"{{"type":"confirmed","attempt":{}}}"#, self.attempt)).await?;
         self.socket.send(message3).await
@@ -181,11 +194,15 @@ impl Host {
     async fn answer(&mut self) -> Result<Answer, Ending> {
         loop {
             match self.socket.hear().await {
-                Heard::Reply(Reply::Next(attempt)) if attempt > self.attempt => return Ok(Answer::Next(attempt)),
+                Heard::Reply(Reply::Next(attempt)) if attempt > self.attempt => {
+                    return Ok(Answer::Next(attempt));
+                }
                 // It crossed with this host's going on by itself, or says nothing to a host.
                 Heard::Reply(_) => {}
                 Heard::Frame(bytes) => match bytes.split_first_chunk() {
-                    Some((attempt, message)) if u32::from_be_bytes(*attempt) == self.attempt => return Ok(Answer::Message(whole(message))),
+                    Some((attempt, message)) if u32::from_be_bytes(*attempt) == self.attempt => {
+                        return Ok(Answer::Message(whole(message)));
+                    }
                     // Of an attempt that is over.
                     Some(_) => {}
                     None => return Err(Ending::Foreign),
@@ -195,7 +212,8 @@ impl Host {
         }
     }
 
-    /// Gets the number back on a new connection, for as long as the relay keeps it. `None` if the relay says that it does not.
+    /// Gets the number back on a new connection, for as long as the relay keeps it. `None` if the
+    /// relay says that it does not.
     async fn come_back(self) -> Result<Option<Self>, Failure> {
         let Self { way, socket: old, nameplate, owner, .. } = self;
         // A relay that ends waits for its sides to go, and the next one for its port.
@@ -216,7 +234,9 @@ impl Host {
                     return Ok(Some(Self { way, socket, nameplate, owner, attempt }));
                 }
                 Ok(_) => return Err(ended(&way, Ending::Foreign)),
-                Err(failure) if !passes(&failure) || Instant::now() + pause >= until => return Err(failure),
+                Err(failure) if !passes(&failure) || Instant::now() + pause >= until => {
+                    return Err(failure);
+                }
                 Err(_) => sleep(pause).await,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -235,10 +255,14 @@ impl Host {
     }
 }
 
-/// Whether what keeps a host from its relay may be over in a moment: while a relay starts again, what is in front of it, or on the way,
-/// answers in its place. All else does not change by waiting.
+/// Whether what keeps a host from its relay may be over in a moment: while a relay starts again,
+/// what is in front of it, or on the way, answers in its place. All else does not change by
+/// waiting.
 fn passes(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::RelayUnreachable | Kind::RelayBusy | Kind::ProxyUnreachable | Kind::ProxyRefused)
+    matches!(
+        failure.kind,
+        Kind::RelayUnreachable | Kind::RelayBusy | Kind::ProxyUnreachable | Kind::ProxyRefused
+    )
 }
 
 /// The number that a relay says first.
@@ -246,7 +270,9 @@ async fn number(socket: &mut Socket) -> Result<(Nameplate, Owner, u32), Ending> 
     let first = async {
         loop {
             match socket.hear().await {
-                Heard::Reply(Reply::Number(nameplate, owner, attempt)) => return Ok((nameplate, owner, attempt)),
+                Heard::Reply(Reply::Number(nameplate, owner, attempt)) => {
+                    return Ok((nameplate, owner, attempt));
+                }
                 Heard::Reply(_) => {}
                 Heard::Frame(_) => return Err(Ending::Foreign),
                 Heard::Ended(ending) => return Err(ending),

@@ -1,4 +1,5 @@
-//! A joiner at a relay: it names the number, gets message 1 as its turn comes, and spends its one tag (SPEC 3.6, 10.2).
+//! A joiner at a relay: it names the number, gets message 1 as its turn comes, and spends its one
+//! tag (SPEC 3.6, 10.2).
 
 use super::host::whole;
 use super::replies::Ending;
@@ -14,19 +15,23 @@ use rand_core::OsRng;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the relay says when it is over.
+/// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the
+/// relay says when it is over.
 const TURN_TIME: Duration = Duration::from_secs(180);
 /// Before the second try; each further pause is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(300);
-/// So eight tries fit in the time for them: a relay refuses whoever joins ten times in a minute for nothing (SPEC 10.7).
+/// So eight tries fit in the time for them: a relay refuses whoever joins ten times in a minute for
+/// nothing (SPEC 10.7).
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// Meets the host of a number. A joiner that is cut before its tag tries again for 15 s (SPEC 3.7); after the tag nothing is tried.
+/// Meets the host of a number. A joiner that is cut before its tag tries again for 15 s (SPEC 3.7);
+/// after the tag nothing is tried.
 ///
 /// # Errors
 /// [`JoinEnd`].
 pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
-    // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable" means "not yet".
+    // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable"
+    // means "not yet".
     let mut until: Option<Instant> = None;
     let mut next_pause = PAUSE;
     loop {
@@ -62,7 +67,8 @@ pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result
             Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
             Err((_, HelloError::OtherWords(words))) => return Err(JoinEnd::OtherWords(words)),
             Err((unspent, _)) => {
-                // Only somebody in the host's place says that, or a host whose words were mangled: nothing was sent to it.
+                // Only somebody in the host's place says that, or a host whose words were mangled:
+                // nothing was sent to it.
                 joiner = unspent;
                 // It holds the number, and a source has one place.
                 drop(socket);
@@ -102,7 +108,10 @@ async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame
         Err(ending) => {
             return Err(Miss {
                 failure: ended(way, ending),
-                held: matches!(ending, Ending::Lost | Ending::Restart | Ending::Again | Ending::Done),
+                held: matches!(
+                    ending,
+                    Ending::Lost | Ending::Restart | Ending::Again | Ending::Done
+                ),
             });
         }
     };
@@ -118,6 +127,7 @@ fn unavailable(way: &Way, nameplate: Nameplate) -> Failure {
         nameplate.number(),
         way.choice.named()
     );
-    Failure::new(Kind::CodeUnavailable, detail)
-        .next("check the code, and that the other side uses the same relay; else ask it for a new code")
+    Failure::new(Kind::CodeUnavailable, detail).next(
+        "check the code, and that the other side uses the same relay; else ask it for a new code",
+    )
 }

@@ -1,4 +1,5 @@
-//! Carries records between a link's own end of a pair of sockets and the WebSocket to the relay, one binary message each (SPEC 4.1).
+//! Carries records between a link's own end of a pair of sockets and the WebSocket to the relay,
+//! one binary message each (SPEC 4.1).
 
 use super::dial::Stream;
 use super::socket::Socket;
@@ -33,7 +34,9 @@ type Web = WebSocketStream<Stream>;
 
 /// A connection whose handshake is confirmed, as its link will use it.
 pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, Failure> {
-    let cannot = |error| Failure::new(Kind::Failed, format!("the connection to the relay cannot be used: {error}"));
+    let cannot = |error| {
+        Failure::new(Kind::Failed, format!("the connection to the relay cannot be used: {error}"))
+    };
     let (near, far) = std::os::unix::net::UnixStream::pair().map_err(cannot)?;
     far.set_nonblocking(true).map_err(cannot)?;
     let (from_link, to_link) = UnixStream::from_std(far).map_err(cannot)?.into_split();
@@ -42,8 +45,8 @@ pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, 
     Ok(Joined { socket: near.into(), path: Path::Relay, established })
 }
 
-/// Carries both ways. Each ends with its own direction; the link, which has then said or heard its last, has closed the other soon after.
-/// A relay that neither reads nor closes keeps nothing here.
+/// Carries both ways. Each ends with its own direction; the link, which has then said or heard its
+/// last, has closed the other soon after. A relay that neither reads nor closes keeps nothing here.
 async fn carry(outward: impl Future<Output = ()>, inward: impl Future<Output = ()>) {
     let (mut outward, mut inward) = (pin!(outward), pin!(inward));
     // Cut in the middle, a direction is one whose end the link hears of, or has asked for.
@@ -53,7 +56,8 @@ async fn carry(outward: impl Future<Output = ()>, inward: impl Future<Output = (
     };
 }
 
-/// Records of this side's, until its writer has ended; then the relay is told that nothing more will come.
+/// Records of this side's, until its writer has ended; then the relay is told that nothing more
+/// will come.
 async fn outward(from_link: OwnedReadHalf, mut to_relay: SplitSink<Web, Message>) {
     let mut records = BufReader::with_capacity(BUFFER, from_link);
     // A relay that is gone is noticed by the other direction, which tells the link.
@@ -86,7 +90,8 @@ async fn inward(mut from_relay: SplitStream<Web>, mut to_link: OwnedWriteHalf) {
         let Message::Binary(record) = message else { continue };
         let Ok(length) = u32::try_from(record.len()) else { return };
         // Both in one call of the system.
-        if to_link.write_all_buf(&mut Buf::chain(&length.to_be_bytes()[..], record)).await.is_err() {
+        if to_link.write_all_buf(&mut Buf::chain(&length.to_be_bytes()[..], record)).await.is_err()
+        {
             return;
         }
     }

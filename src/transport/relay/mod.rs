@@ -1,7 +1,9 @@
-//! The way through a relay: the WebSocket to it, meeting there as host or joiner, and the link over it (SPEC 10).
+//! The way through a relay: the WebSocket to it, meeting there as host or joiner, and the link over
+//! it (SPEC 10).
 //!
-//! A link's threads read and write a stream of bytes. Here that stream is one end of a pair inside this process; at the other end [`link`]
-//! carries records between it and the WebSocket, one message each, so that reader and writer are the same on every way.
+//! A link's threads read and write a stream of bytes. Here that stream is one end of a pair inside
+//! this process; at the other end [`link`] carries records between it and the WebSocket, one
+//! message each, so that reader and writer are the same on every way.
 
 pub mod dial;
 mod health;

@@ -1,4 +1,5 @@
-//! A relay inside the host's own process, for its one channel: reached at an address of this machine, or through a tunnel.
+//! A relay inside the host's own process, for its one channel: reached at an address of this
+//! machine, or through a tunnel.
 
 use super::HostToken;
 use super::dial::Trust;
@@ -19,11 +20,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long a new tunnel may take until it leads here: a name has to be published, and some answer with errors of their own at first.
+/// How long a new tunnel may take until it leads here: a name has to be published, and some answer
+/// with errors of their own at first.
 const CHECK_TIME: Duration = Duration::from_secs(30);
 /// Between two questions whether it does.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
-/// How long the last words of a channel that is over may take. The sides have waited for each other before.
+/// How long the last words of a channel that is over may take. The sides have waited for each other
+/// before.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// How a relay of this process is reached.
@@ -45,7 +48,8 @@ pub enum Serving {
     },
 }
 
-/// A relay that runs in this process, and accepts no host but this one. Dropped, it ends, and its tunnel with it.
+/// A relay that runs in this process, and accepts no host but this one. Dropped, it ends, and its
+/// tunnel with it.
 pub struct Own {
     way: Way,
     url: RelayUrl,
@@ -56,23 +60,31 @@ pub struct Own {
 }
 
 impl Own {
-    /// Serves the relay. With a tunnel, it was reached through that when this returns; `trust` and `network` are for this.
+    /// Serves the relay. With a tunnel, it was reached through that when this returns; `trust` and
+    /// `network` are for this.
     ///
     /// # Errors
     /// Unreachable: `cannot-listen`, `network-forbidden`, `tunnel-failed`.
-    pub async fn start(serving: &Serving, network: Network, trust: &Trust) -> Result<Self, Failure> {
+    pub async fn start(
+        serving: &Serving,
+        network: Network,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
         let (outside, public, program) = match serving {
             Serving::At { listen, public } => (*listen, public.clone(), None),
             Serving::Tunnel { program, fenced } => (None, None, Some((program, *fenced))),
         };
         if let Some(address) = outside.filter(|address| !network.allows(address.ip())) {
-            let detail = format!("PINHOLE_NETWORK allows nothing but loopback, and {address} is not");
-            return Err(Failure::new(Kind::NetworkForbidden, detail).next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
+            let detail =
+                format!("PINHOLE_NETWORK allows nothing but loopback, and {address} is not");
+            return Err(Failure::new(Kind::NetworkForbidden, detail)
+                .next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
         }
         let (server, host_token) = bind(outside)?;
         let addresses = server.addresses();
         // The first is one that this host itself can use.
-        let here = addresses.first().copied().map_or((Ipv4Addr::LOCALHOST, 0).into(), reachable_here);
+        let here =
+            addresses.first().copied().map_or((Ipv4Addr::LOCALHOST, 0).into(), reachable_here);
         let outside = addresses.last().copied().map_or(here, reachable_outside);
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(server.run(async {
@@ -106,17 +118,27 @@ impl Own {
     pub fn public(&self) -> Public {
         let seen = "the code's number, sizes and times, but neither its words nor what is sent";
         let name = match &self.tunnel {
-            Some(tunnel) => format!("a relay in this process and a tunnel of {}, which sees {seen}", tunnel.name()),
+            Some(tunnel) => format!(
+                "a relay in this process and a tunnel of {}, which sees {seen}",
+                tunnel.name()
+            ),
             None if self.url.is_here() => {
-                "a relay in this process, which this machine alone reaches; --public-url or --listen is for others".into()
+                "a relay in this process, which this machine alone reaches; --public-url or \
+                --listen is for others"
+                    .into()
             }
             None if self.url.tls() => format!("a relay in this process, reached at {}", self.url),
-            None => format!("a relay in this process, reached at {} without TLS: whoever is in between sees {seen}", self.url),
+            None => format!(
+                "a relay in this process, reached at {} without TLS: whoever is in \
+                            between sees {seen}",
+                self.url
+            ),
         };
         Public { url: self.url.clone(), name, known: Known::Nowhere }
     }
 
-    /// Waits until nobody can come any more, because the tunnel has ended. Nothing is lost if the wait is given up.
+    /// Waits until nobody can come any more, because the tunnel has ended. Nothing is lost if the
+    /// wait is given up.
     pub async fn broken(&mut self) -> Failure {
         match &mut self.tunnel {
             // Another run of the program would have another address than the one that was read out.
@@ -143,20 +165,28 @@ fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
     // An address of every interface is one of loopback too.
     let listen = match outside {
         None => vec![loopback],
-        Some(address) if address.ip().is_loopback() || address.ip().is_unspecified() => vec![address],
+        Some(address) if address.ip().is_loopback() || address.ip().is_unspecified() => {
+            vec![address]
+        }
         Some(address) => vec![loopback, address],
     };
     let settings = Settings {
         listen,
         own: true,
         host_tokens: vec![token.clone()],
-        // Tunnel programs and proxies of this machine say for whom they speak; without that all guests would share one source's limits.
-        trusted_proxies: vec![IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST)), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))],
+        // Tunnel programs and proxies of this machine say for whom they speak; without that all
+        // guests would share one source's limits.
+        trusted_proxies: vec![
+            IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ],
         drain: DRAIN,
         ..Settings::default()
     };
-    let server = Server::bind(settings)
-        .map_err(|error| Failure::new(Kind::CannotListen, error.to_string()).next("choose another address or port with --listen"))?;
+    let server = Server::bind(settings).map_err(|error| {
+        Failure::new(Kind::CannotListen, error.to_string())
+            .next("choose another address or port with --listen")
+    })?;
     Ok((server, token))
 }
 
@@ -172,7 +202,12 @@ async fn checked(mut tunnel: Tunnel, network: Network, trust: &Trust) -> Result<
 }
 
 /// Asks the relay how it is, through the tunnel, until it answers or `time` is over.
-async fn check(tunnel: &mut Tunnel, network: Network, trust: &Trust, time: Duration) -> Result<(), Failure> {
+async fn check(
+    tunnel: &mut Tunnel,
+    network: Network,
+    trust: &Trust,
+    time: Duration,
+) -> Result<(), Failure> {
     let choice = RelayChoice::new(tunnel.url().clone(), Origin::Flag("--tunnel"), false)?;
     let until = Instant::now() + time;
     loop {
@@ -183,12 +218,20 @@ async fn check(tunnel: &mut Tunnel, network: Network, trust: &Trust, time: Durat
         match asked {
             Ok(Ok(())) => return Ok(()),
             // This does not change by waiting.
-            Ok(Err(failure)) if matches!(failure.kind, Kind::NetworkForbidden | Kind::RelayCertificate | Kind::Usage) => {
+            Ok(Err(failure))
+                if matches!(
+                    failure.kind,
+                    Kind::NetworkForbidden | Kind::RelayCertificate | Kind::Usage
+                ) =>
+            {
                 return Err(failure);
             }
             Ok(Err(_)) if Instant::now() + CHECK_PAUSE < until => sleep(CHECK_PAUSE).await,
             asked => {
-                let why = asked.map_or_else(|_| String::new(), |asked| asked.err().map_or_else(String::new, |why| format!(": {why}")));
+                let why = asked.map_or_else(
+                    |_| String::new(),
+                    |asked| asked.err().map_or_else(String::new, |why| format!(": {why}")),
+                );
                 return Err(tunnel.failure(&format!(
                     "says that {} leads here, and that does not work within {} s{why}",
                     choice.url,
@@ -201,7 +244,11 @@ async fn check(tunnel: &mut Tunnel, network: Network, trust: &Trust, time: Durat
 
 /// The address at which this machine reaches what listens at `address`.
 fn reachable_here(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
+    if address.ip().is_unspecified() {
+        (Ipv4Addr::LOCALHOST, address.port()).into()
+    } else {
+        address
+    }
 }
 
 /// The address at which others may reach it: of several, the first that another machine could dial.
@@ -213,6 +260,10 @@ fn reachable_outside(address: SocketAddr) -> SocketAddr {
 }
 
 fn url(address: SocketAddr) -> Result<RelayUrl, Failure> {
-    RelayUrl::parse(&format!("ws://{address}"))
-        .map_err(|why| Failure::new(Kind::CannotListen, format!("nobody can be told of the address {address}: {why}")))
+    RelayUrl::parse(&format!("ws://{address}")).map_err(|why| {
+        Failure::new(
+            Kind::CannotListen,
+            format!("nobody can be told of the address {address}: {why}"),
+        )
+    })
 }

@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 /// A side that has sent nothing for this long sends a ping (SPEC 10.7).
 const PING_AFTER: Duration = Duration::from_secs(25);
-/// How long anything sent, and the answer to a ping, may take before the connection counts as dead (SPEC 10.7).
+/// How long anything sent, and the answer to a ping, may take before the connection counts as dead
+/// (SPEC 10.7).
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
 /// A connection to a relay. Dropped, it is cut.
@@ -51,7 +52,8 @@ impl Socket {
         Self { web, said: Instant::now(), asked: None }
     }
 
-    /// Waits for what comes next, and keeps the connection alive meanwhile. Nothing is lost if the wait is given up.
+    /// Waits for what comes next, and keeps the connection alive meanwhile. Nothing is lost if the
+    /// wait is given up.
     pub(super) async fn hear(&mut self) -> Heard {
         loop {
             let due = self.asked.map_or(self.said + PING_AFTER, |asked| asked + ANSWER_TIME);
@@ -72,7 +74,9 @@ impl Socket {
                     return Reply::parse(&text).map_or(Heard::Ended(Ending::Foreign), Heard::Reply);
                 }
                 Some(Ok(Message::Close(frame))) => {
-                    return Heard::Ended(frame.map_or(Ending::Lost, |frame| Ending::of(frame.code.into())));
+                    return Heard::Ended(
+                        frame.map_or(Ending::Lost, |frame| Ending::of(frame.code.into())),
+                    );
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Err(_)) | None => return Heard::Ended(Ending::Lost),
@@ -119,7 +123,9 @@ impl Socket {
 
 /// Nothing longer than a record comes from a relay.
 fn limits() -> WebSocketConfig {
-    WebSocketConfig::default().max_message_size(Some(RECORD_CIPHERTEXT)).max_frame_size(Some(RECORD_CIPHERTEXT))
+    WebSocketConfig::default()
+        .max_message_size(Some(RECORD_CIPHERTEXT))
+        .max_frame_size(Some(RECORD_CIPHERTEXT))
 }
 
 /// What it means for this side that the relay ended the connection, where nothing better is known.
@@ -128,18 +134,29 @@ pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
     let busy = |detail: String| Failure::new(Kind::RelayBusy, detail);
     match ending {
-        Ending::Limit => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again"),
-        Ending::Full => busy(format!("{relay} has no number left")).next("try again later, or use another relay"),
+        Ending::Limit => busy(format!("{relay} takes no more from this address for now"))
+            .next("wait some minutes and try again"),
+        Ending::Full => busy(format!("{relay} has no number left"))
+            .next("try again later, or use another relay"),
         Ending::Foreign => {
-            refused(format!("{relay} and this pinhole do not understand each other")).next("update pinhole here, or the relay")
+            refused(format!("{relay} and this pinhole do not understand each other"))
+                .next("update pinhole here, or the relay")
         }
-        Ending::Expired => Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave the number up")
-            .next("run the command again for a new code"),
+        Ending::Expired => {
+            Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave the number up")
+                .next("run the command again for a new code")
+        }
         Ending::Unavailable => {
-            let why = "it was started again and could not, or this machine was away from it for too long";
-            let detail = format!("{relay} does not give this code's number back ({why}), so the code is dead; nobody has used it");
-            Failure::new(Kind::CodeLost, detail)
-                .next("run the command again for a new code; a relay that keeps its --owner-key-file gives numbers back after a restart")
+            let why =
+                "it was started again and could not, or this machine was away from it for too long";
+            let detail = format!(
+                "{relay} does not give this code's number back ({why}), so the code is dead; \
+                nobody has used it"
+            );
+            Failure::new(Kind::CodeLost, detail).next(
+                "run the command again for a new code; a relay that keeps its \
+                      --owner-key-file gives numbers back after a restart",
+            )
         }
         Ending::Lost | Ending::Restart | Ending::Done | Ending::Again => {
             Failure::new(Kind::RelayUnreachable, format!("the connection to {relay} was lost"))

@@ -1,4 +1,5 @@
-//! The upgrade to a WebSocket (RFC 6455, 4), and what it means that something else is answered: by a relay, or in its place.
+//! The upgrade to a WebSocket (RFC 6455, 4), and what it means that something else is answered: by
+//! a relay, or in its place.
 
 use super::Way;
 use super::dial::{Fault, Head, Stream};
@@ -12,7 +13,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::generate_request;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use tokio_tungstenite::tungstenite::http::header::{
+    AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
+};
 use zeroize::Zeroizing;
 
 /// How long a relay may take to answer the upgrade: a proxy may have to start what is behind it.
@@ -20,7 +23,8 @@ const UPGRADE_TIME: Duration = Duration::from_secs(15);
 /// How many redirects are followed: one to the relay's path, and some for its form.
 pub(super) const REDIRECTS: usize = 3;
 
-/// Connects to a relay and says what is wanted, also where it redirects to on the same host. What follows on the stream are frames.
+/// Connects to a relay and says what is wanted, also where it redirects to on the same host. What
+/// follows on the stream are frames.
 ///
 /// # Errors
 /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
@@ -46,7 +50,8 @@ pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failu
         if head.status == 101 {
             return accepted(&way.choice, &head, &key).map(|()| stream);
         }
-        match head.redirect(&way.choice.url).and_then(|redirect| redirect.followed(&way.choice.url)) {
+        match head.redirect(&way.choice.url).and_then(|redirect| redirect.followed(&way.choice.url))
+        {
             Some(url) => way.choice.url = url,
             None => return Err(refused(&way.choice, &head, Some(way.host_token.is_some()))),
         }
@@ -56,7 +61,12 @@ pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failu
 
 /// The request, and its `Sec-WebSocket-Key`.
 fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
-    let cannot = || Failure::new(Kind::Usage, format!("{} has no address that can be asked for", way.choice.named()));
+    let cannot = || {
+        Failure::new(
+            Kind::Usage,
+            format!("{} has no address that can be asked for", way.choice.named()),
+        )
+    };
     let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
     let headers = request.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
@@ -73,20 +83,28 @@ fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), F
 /// Checks a 101 (RFC 6455, 4.1).
 fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure> {
     if !head.lists("upgrade", "websocket") || !head.lists("connection", "upgrade") {
-        return Err(stripped(choice, "answers the upgrade without the headers Upgrade and Connection"));
+        return Err(stripped(
+            choice,
+            "answers the upgrade without the headers Upgrade and Connection",
+        ));
     }
-    let accepts = head.values("sec-websocket-accept").eq([derive_accept_key(key.as_bytes()).as_str()]);
+    let accepts =
+        head.values("sec-websocket-accept").eq([derive_accept_key(key.as_bytes()).as_str()]);
     if !accepts || head.values("sec-websocket-extensions").next().is_some() {
         return Err(no_relay(choice, "answers the upgrade, but not as a WebSocket server does"));
     }
     if head.values("sec-websocket-protocol").eq([PROTOCOL]) {
         return Ok(());
     }
-    Err(no_relay(choice, "is a WebSocket server, but no pinhole relay, unless a proxy before it drops Sec-WebSocket-Protocol"))
+    Err(no_relay(
+        choice,
+        "is a WebSocket server, but no pinhole relay, unless a proxy before it drops \
+        Sec-WebSocket-Protocol",
+    ))
 }
 
-/// What it means that a relay, or what is in its place, answered with this and not with 101. `token` says, of an upgrade, if a host's token
-/// was at hand.
+/// What it means that a relay, or what is in its place, answered with this and not with 101.
+/// `token` says, of an upgrade, if a host's token was at hand.
 pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) -> Failure {
     let relay = choice.named();
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
@@ -94,37 +112,107 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     if let Some(redirect) = head.redirect(&choice.url) {
         let to = redirect.named();
         let next = match redirect.to.filter(|_| redirect.whole) {
-            Some(url) => format!("if that is where the relay is, name it so: {url}; else a login page or a portal may be on the way"),
-            None => "open the relay's address in a browser: a login page or a portal may be on the way".to_owned(),
+            Some(url) => format!(
+                "if that is where the relay is, name it so: {url}; else a login page or a portal \
+                may be on the way"
+            ),
+            None => {
+                "open the relay's address in a browser: a login page or a portal may be on the way"
+                    .to_owned()
+            }
         };
-        return Failure::new(Kind::RelayUnreachable, format!("{relay} redirects to {to} (HTTP status {})", head.status)).next(next);
+        return Failure::new(
+            Kind::RelayUnreachable,
+            format!("{relay} redirects to {to} (HTTP status {})", head.status),
+        )
+        .next(next);
     }
     // A relay's own says nothing of a password: its hosts show a token.
     let password = head.values("www-authenticate").next().is_some();
     match (head.status, token) {
-        (401, Some(shown)) if !password => refused(format!("{relay} wants a token from hosts, and {}", if shown { "this is not one of its" } else { "none was given" }))
-            .next("ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining needs none, so the other side could host elsewhere"),
-        (401, _) => refused(format!("what stands before {relay} wants a user name and a password (HTTP status 401), and pinhole has none for it"))
-            .next("ask whoever runs it to let the relay's address through without; a relay that is not for everybody has tokens for hosts: --host-token-file"),
-        (407, _) => Failure::new(Kind::ProxyRefused, format!("a proxy on the way to {relay} wants a user name and a password (HTTP status 407)"))
-            .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
-        (426, _) if head.values("sec-websocket-protocol").next().is_some() => {
-            Failure::new(Kind::NoCommonVersion, format!("{relay} speaks no version of the protocol that this pinhole speaks ({PROTOCOL})"))
-                .next("update pinhole here, or the relay")
-        }
-        (426, _) => stripped(choice, "gets the request without the headers Upgrade and Connection (HTTP status 426)"),
-        (200..=299, Some(_)) => stripped(choice, &format!("answers with a page and not with a WebSocket (HTTP status {})", head.status)),
-        (429, _) => busy(format!("{relay} takes no more from this address for now")).next("wait some minutes and try again, or use another relay"),
-        (503, _) => busy(format!("{relay} is about to end, or has no room")).next("try again in a minute"),
+        (401, Some(shown)) if !password => refused(format!(
+            "{relay} wants a token from hosts, and \
+                                                           {}",
+            if shown {
+                "this is \
+            not one of its"
+            } else {
+                "none was given"
+            }
+        ))
+        .next(
+            "ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; \
+                  joining needs none, so the other side could host elsewhere",
+        ),
+        (401, _) => refused(format!(
+            "what stands before {relay} wants a user name and a password \
+                                    (HTTP status 401), and pinhole has none for it"
+        ))
+        .next(
+            "ask whoever runs it to let the relay's address through without; a relay that is \
+                  not for everybody has tokens for hosts: --host-token-file",
+        ),
+        (407, _) => Failure::new(
+            Kind::ProxyRefused,
+            format!(
+                "a proxy on the way to {relay} wants \
+            a user name and a password (HTTP status 407)"
+            ),
+        )
+        .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
+        (426, _) if head.values("sec-websocket-protocol").next().is_some() => Failure::new(
+            Kind::NoCommonVersion,
+            format!(
+                "{relay} speaks no version of the protocol \
+                                                        that this pinhole speaks ({PROTOCOL})"
+            ),
+        )
+        .next("update pinhole here, or the relay"),
+        (426, _) => stripped(
+            choice,
+            "gets the request without the headers Upgrade and Connection \
+                                     (HTTP status 426)",
+        ),
+        (200..=299, Some(_)) => stripped(
+            choice,
+            &format!(
+                "answers with a page and not with a \
+                                                          WebSocket (HTTP status {})",
+                head.status
+            ),
+        ),
+        (429, _) => busy(format!("{relay} takes no more from this address for now")).next(
+            "wait \
+            some minutes and try again, or use another relay",
+        ),
+        (503, _) => busy(format!("{relay} is about to end, or has no room")).next(
+            "try again in a \
+            minute",
+        ),
         (505, _) => faulty(choice, Fault::Http2),
-        (status, Some(_)) if head.old => no_relay(choice, &format!("answers in HTTP/1.0 (status {status}), which knows no WebSocket, and not as a pinhole relay does")),
-        (status, _) => no_relay(choice, &format!("answers with HTTP status {status} and not as a pinhole relay does")),
+        (status, Some(_)) if head.old => no_relay(
+            choice,
+            &format!(
+                "answers in HTTP/1.0 (status \
+            {status}), which knows no WebSocket, and not as a pinhole relay does"
+            ),
+        ),
+        (status, _) => no_relay(
+            choice,
+            &format!(
+                "answers with HTTP status {status} and not as a \
+                                                 pinhole relay does"
+            ),
+        ),
     }
 }
 
 /// What it means that something else than HTTP/1 was answered.
 fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
-    let other = |what, next: &str| Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next.to_owned());
+    let other = |what, next: &str| {
+        Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named()))
+            .next(next.to_owned())
+    };
     match fault {
         Fault::Http2 => other(
             "speaks HTTP/2 alone, and a WebSocket to a relay needs HTTP/1.1",
@@ -139,14 +227,23 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
 /// Something keeps the headers of the upgrade to itself.
 fn stripped(choice: &RelayChoice, what: &str) -> Failure {
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(
-        "if a relay is there, a proxy before it or on the way does not pass WebSockets on: whoever runs it has to pass Upgrade and Connection \
+        "if a relay is there, a proxy before it or on the way does not pass WebSockets on: whoever \
+        runs it has to pass Upgrade and Connection \
          (relay/README.md, \"Behind a proxy\"); else check the address",
     )
 }
 
 fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
-    // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of HTTP's.
-    let tls = if choice.url.tls() { "" } else { "; if it speaks TLS there, its address begins with wss://" };
-    let next = format!("check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether a relay is there");
+    // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of
+    // HTTP's.
+    let tls = if choice.url.tls() {
+        ""
+    } else {
+        "; if it speaks TLS there, its address begins with wss://"
+    };
+    let next = format!(
+        "check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether \
+        a relay is there"
+    );
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next)
 }

@@ -65,11 +65,18 @@ mod tests {
         let owner = Owner::parse(OWNER.into()).unwrap();
         let token = HostToken::parse("a-token.of_16~bytes").unwrap();
         let again = Verb::HostAgain(number, &owner);
-        assert_eq!([Verb::Host, Verb::Join(number)].map(|verb| verb.protocols()), ["pinhole.1, host", "pinhole.1, join-417"]);
+        assert_eq!(
+            [Verb::Host, Verb::Join(number)].map(|verb| verb.protocols()),
+            ["pinhole.1, host", "pinhole.1, join-417"]
+        );
         assert_eq!(again.protocols(), "pinhole.1, host-417");
-        let shown = |verb: &Verb<'_>, token| verb.authorization(token).map(|value| value.to_string());
+        let shown =
+            |verb: &Verb<'_>, token| verb.authorization(token).map(|value| value.to_string());
         assert_eq!(shown(&Verb::Host, None), None);
-        assert_eq!(shown(&Verb::Host, Some(&token)).as_deref(), Some("Pinhole host=a-token.of_16~bytes"));
+        assert_eq!(
+            shown(&Verb::Host, Some(&token)).as_deref(),
+            Some("Pinhole host=a-token.of_16~bytes")
+        );
         let both = format!("Pinhole owner={OWNER}, host=a-token.of_16~bytes");
         assert_eq!(shown(&again, Some(&token)), Some(both));
         // Only hosts show a token.
@@ -79,7 +86,9 @@ mod tests {
     #[test]
     fn tokens_that_no_relay_gives_are_refused() {
         let upper = OWNER.to_uppercase();
-        for bad in ["", "5e0c", &upper, &format!("{OWNER}0"), &OWNER[..32], &OWNER.replace('b', "g")] {
+        for bad in
+            ["", "5e0c", &upper, &format!("{OWNER}0"), &OWNER[..32], &OWNER.replace('b', "g")]
+        {
             assert!(Owner::parse(bad.into()).is_none(), "{bad}");
         }
     }

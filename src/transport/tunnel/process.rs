@@ -18,10 +18,12 @@ use tokio::time::timeout;
 
 /// Bytes of a line that are kept; the rest is dropped.
 const LINE: usize = 64 << 10;
-/// Bytes of output in which an address is looked for: cloudflared says it within 4 KiB, and what prints this much is no tunnel program.
+/// Bytes of output in which an address is looked for: cloudflared says it within 4 KiB, and what
+/// prints this much is no tunnel program.
 const ALL: usize = 1 << 20;
-/// How long a program has to end when it is asked to, and its output to come after its end. cloudflared would wait up to 30 s for requests
-/// that are under way; when this is asked, none is that matters.
+/// How long a program has to end when it is asked to, and its output to come after its end.
+/// cloudflared would wait up to 30 s for requests that are under way; when this is asked, none is
+/// that matters.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// How a program ended.
@@ -61,11 +63,13 @@ impl Process {
         let mut command = another(program, fenced);
         command.args(arguments).env("PORT", port.to_string()).process_group(0);
         // What is set for this program is for this program; what is set for that one stays.
-        let ours = |name: &OsString| name.as_encoded_bytes().starts_with(b"PINHOLE_") && name != VARIABLE;
+        let ours =
+            |name: &OsString| name.as_encoded_bytes().starts_with(b"PINHOLE_") && name != VARIABLE;
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let group = Group::of(&child);
         let (told, heard) = watch::channel(Heard::default());
         let search = Arc::new(Mutex::new(Search::of(line.name())));
@@ -84,7 +88,8 @@ impl Process {
         let said = async {
             match heard.wait_for(|heard| heard.url.is_some() || heard.bytes > ALL).await {
                 Ok(heard) => heard.url.clone(),
-                // All of its output has ended, and its end is about to be seen; or it never says anything any more.
+                // All of its output has ended, and its end is about to be seen; or it never says
+                // anything any more.
                 Err(_) => std::future::pending().await,
             }
         };
@@ -96,7 +101,8 @@ impl Process {
         Err(Silence::Ended(self.after(status).await))
     }
 
-    /// Waits until it has ended and everything that it said was read. Nothing is lost if the wait is given up.
+    /// Waits until it has ended and everything that it said was read. Nothing is lost if the wait
+    /// is given up.
     pub(super) async fn ended(&mut self) -> Ended {
         let status = self.child.wait().await;
         self.after(status).await
@@ -127,11 +133,20 @@ impl Process {
     }
 }
 
-/// Reads a stream to its end, whatever becomes of what it says, so that whoever writes it never waits.
-async fn follow(mut stream: impl AsyncRead + Unpin, search: Arc<Mutex<Search>>, told: watch::Sender<Heard>) {
+/// Reads a stream to its end, whatever becomes of what it says, so that whoever writes it never
+/// waits.
+async fn follow(
+    mut stream: impl AsyncRead + Unpin,
+    search: Arc<Mutex<Search>>,
+    told: watch::Sender<Heard>,
+) {
     let (mut chunk, mut line) = ([0; 4096], Vec::new());
     while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-        for part in chunk.get(..read).unwrap_or_default().split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+        for part in chunk
+            .get(..read)
+            .unwrap_or_default()
+            .split_inclusive(|byte| matches!(byte, b'\n' | b'\r'))
+        {
             let room = LINE.saturating_sub(line.len());
             line.extend(part.iter().take(room));
             if part.ends_with(b"\n") || part.ends_with(b"\r") {
@@ -148,7 +163,8 @@ fn hear(line: Vec<u8>, search: &Mutex<Search>, told: &watch::Sender<Heard>) {
     if line.trim_ascii().is_empty() {
         return;
     }
-    let url = search.lock().unwrap_or_else(PoisonError::into_inner).line(&String::from_utf8_lossy(&line));
+    let url =
+        search.lock().unwrap_or_else(PoisonError::into_inner).line(&String::from_utf8_lossy(&line));
     told.send_modify(|heard| {
         heard.last = line;
         if heard.url.is_none() && heard.bytes <= ALL {

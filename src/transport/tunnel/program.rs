@@ -12,7 +12,8 @@ pub enum Program {
     Cloudflared,
     /// tailscale's funnel, on a machine that is part of a tailnet.
     Tailscale,
-    /// A command line, as words: `{port}` and `{url}` in them stand for what the tunnel has to lead to.
+    /// A command line, as words: `{port}` and `{url}` in them stand for what the tunnel has to lead
+    /// to.
     Command(Vec<String>),
 }
 
@@ -20,7 +21,8 @@ pub enum Program {
 pub(super) struct Line(pub Vec<String>);
 
 impl Program {
-    /// Reads `auto`, `cloudflared`, `tailscale`, or a command line whose words are separated and quoted as in a shell.
+    /// Reads `auto`, `cloudflared`, `tailscale`, or a command line whose words are separated and
+    /// quoted as in a shell.
     ///
     /// # Errors
     /// Usage, if there is no word in it or a quotation mark is open.
@@ -30,9 +32,18 @@ impl Program {
             "cloudflared" => Ok(Self::Cloudflared),
             "tailscale" => Ok(Self::Tailscale),
             line => match shlex::split(line) {
-                Some(words) if words.first().is_some_and(|word| !word.is_empty()) => Ok(Self::Command(words)),
-                _ => Err(Failure::new(Kind::Usage, "what --tunnel names is no command line: it is empty, or a quotation mark is open")
-                    .next("--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or --tunnel='PROGRAM --its-options {port}'")),
+                Some(words) if words.first().is_some_and(|word| !word.is_empty()) => {
+                    Ok(Self::Command(words))
+                }
+                _ => Err(Failure::new(
+                    Kind::Usage,
+                    "what --tunnel names is no command line: it is \
+                                                   empty, or a quotation mark is open",
+                )
+                .next(
+                    "--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or \
+                          --tunnel='PROGRAM --its-options {port}'",
+                )),
             },
         }
     }
@@ -40,14 +51,16 @@ impl Program {
     /// What it is called; of several, the first that is installed is meant.
     #[must_use]
     pub fn name(&self) -> String {
-        let names: Vec<String> = self.candidates(0).iter().map(|line| line.name().to_owned()).collect();
+        let names: Vec<String> =
+            self.candidates(0).iter().map(|line| line.name().to_owned()).collect();
         names.join(" or ")
     }
 
     /// The command lines for a tunnel to `port`: the first whose program is installed is the one.
     ///
-    /// cloudflared and tailscale as their manuals have it (developers.cloudflare.com, "TryCloudflare"; tailscale.com/kb/1311, since 1.52).
-    /// Without `--no-autoupdate` cloudflared may start itself anew, with another address.
+    /// cloudflared and tailscale as their manuals have it (developers.cloudflare.com,
+    /// "TryCloudflare"; tailscale.com/kb/1311, since 1.52). Without `--no-autoupdate` cloudflared
+    /// may start itself anew, with another address.
     pub(super) fn candidates(&self, port: u16) -> Vec<Line> {
         let words = |line: &str| Line(line.split(' ').map(str::to_owned).collect());
         let url = format!("http://127.0.0.1:{port}");
@@ -58,7 +71,9 @@ impl Program {
             Self::Cloudflared => vec![cloudflared()],
             Self::Tailscale => vec![tailscale()],
             Self::Command(words) => {
-                let filled = |word: &String| word.replace("{port}", &port.to_string()).replace("{url}", &url);
+                let filled = |word: &String| {
+                    word.replace("{port}", &port.to_string()).replace("{url}", &url)
+                };
                 vec![Line(words.iter().map(filled).collect())]
             }
         }

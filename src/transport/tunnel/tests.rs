@@ -29,7 +29,11 @@ impl StandIn {
     /// It as a program, with these arguments.
     fn program(&self, arguments: &[&str]) -> Program {
         let path = self.path(self.name).to_str().unwrap().to_owned();
-        Program::Command(std::iter::once(path).chain(arguments.iter().map(|&argument| argument.to_owned())).collect())
+        Program::Command(
+            std::iter::once(path)
+                .chain(arguments.iter().map(|&argument| argument.to_owned()))
+                .collect(),
+        )
     }
 
     async fn open(&self) -> Result<Tunnel, Failure> {
@@ -52,33 +56,59 @@ fn pid(stand_in: &StandIn) -> Pid {
 
 /// Whether a process is there and runs: one that has ended and that nobody has waited for does not.
 fn runs(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    test_kill_process(pid).is_ok() && !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z')
+    let stat =
+        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    test_kill_process(pid).is_ok()
+        && !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z')
 }
 
 #[test]
 fn what_is_named_is_a_known_program_or_a_command_line() {
     let parsed = |text: &str| Program::parse(text).ok();
-    assert!(parsed("auto") == Some(Program::Auto) && parsed(" cloudflared ") == Some(Program::Cloudflared));
+    assert!(
+        parsed("auto") == Some(Program::Auto)
+            && parsed(" cloudflared ") == Some(Program::Cloudflared)
+    );
     assert!(parsed("tailscale") == Some(Program::Tailscale));
-    let words = |words: &[&str]| Some(Program::Command(words.iter().map(|&word| word.to_owned()).collect()));
+    let words = |words: &[&str]| {
+        Some(Program::Command(words.iter().map(|&word| word.to_owned()).collect()))
+    };
     assert!(parsed("lt --port {port}") == words(&["lt", "--port", "{port}"]));
     assert!(parsed("'my tunnel' \"$HOME\" a\\ b;c") == words(&["my tunnel", "$HOME", "a b;c"]));
     for none in ["", "  ", "'", "a \"b", "''"] {
         assert!(parsed(none).is_none(), "{none}");
     }
-    let line = |text: &str| parsed(text).unwrap().candidates(8765).into_iter().map(|line| line.0.join(" ")).collect::<Vec<_>>();
-    let known = ["cloudflared tunnel --no-autoupdate --url http://127.0.0.1:8765", "tailscale funnel 8765"];
+    let line = |text: &str| {
+        parsed(text)
+            .unwrap()
+            .candidates(8765)
+            .into_iter()
+            .map(|line| line.0.join(" "))
+            .collect::<Vec<_>>()
+    };
+    let known =
+        ["cloudflared tunnel --no-autoupdate --url http://127.0.0.1:8765", "tailscale funnel 8765"];
     assert_eq!(line("auto"), known);
     assert_eq!([line("cloudflared"), line("tailscale")].concat(), known);
-    assert_eq!(line("/opt/x -R 80:{url} {port}{port}"), ["/opt/x -R 80:http://127.0.0.1:8765 87658765"]);
-    assert_eq!(["auto", "tailscale", "/opt/x y"].map(|text| parsed(text).unwrap().name()), ["cloudflared or tailscale", "tailscale", "x"]);
+    assert_eq!(
+        line("/opt/x -R 80:{url} {port}{port}"),
+        ["/opt/x -R 80:http://127.0.0.1:8765 87658765"]
+    );
+    assert_eq!(
+        ["auto", "tailscale", "/opt/x y"].map(|text| parsed(text).unwrap().name()),
+        ["cloudflared or tailscale", "tailscale", "x"]
+    );
 }
 
 #[tokio::test]
 async fn the_address_is_read_from_either_stream_and_the_port_is_known() {
     for redirect in ["", ">&2"] {
-        let stand_in = StandIn::new("lt", &format!("echo starting; echo \"url: https://$1.$PORT.example/\" {redirect}; exec sleep 600"));
+        let stand_in = StandIn::new(
+            "lt",
+            &format!(
+                "echo starting; echo \"url: https://$1.$PORT.example/\" {redirect}; exec sleep 600"
+            ),
+        );
         let tunnel = Tunnel::open(&stand_in.program(&["{port}"]), 8765, false).await.ok().unwrap();
         assert_eq!((tunnel.name(), tunnel.url().host()), ("lt", "8765.8765.example"));
         tunnel.close().await;
@@ -87,24 +117,37 @@ async fn the_address_is_read_from_either_stream_and_the_port_is_known() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_said_to_be_missing() {
-    for (program, name) in
-        [(Program::Command(vec!["/no/such/lt".into()]), "lt"), (Program::parse("no-such-program-here").ok().unwrap(), "no-such")]
-    {
-        let Err(failure) = Tunnel::open(&program, 1, false).await else { panic!("there is a tunnel") };
+    for (program, name) in [
+        (Program::Command(vec!["/no/such/lt".into()]), "lt"),
+        (Program::parse("no-such-program-here").ok().unwrap(), "no-such"),
+    ] {
+        let Err(failure) = Tunnel::open(&program, 1, false).await else {
+            panic!("there is a tunnel")
+        };
         assert_eq!(failure.kind, Kind::TunnelFailed);
-        assert!(failure.detail.contains("no such program") && failure.detail.contains(name), "{failure}");
+        assert!(
+            failure.detail.contains("no such program") && failure.detail.contains(name),
+            "{failure}"
+        );
     }
     // A folder is there, and is no program.
-    let Err(failure) = Tunnel::open(&Program::Command(vec!["/".into()]), 1, false).await else { panic!("there is a tunnel") };
+    let Err(failure) = Tunnel::open(&Program::Command(vec!["/".into()]), 1, false).await else {
+        panic!("there is a tunnel")
+    };
     assert!(failure.detail.contains("cannot be started"), "{failure}");
 }
 
 #[tokio::test]
 async fn a_program_that_ends_is_quoted_with_its_last_line_made_harmless() {
     let ended = failure("echo first; printf 'account: \\033[2Jno\\n\\n' >&2; exit 3").await;
-    assert!(ended.detail.contains("lt ended (exit status: 3); the last it said: account: \\u{1b}[2Jno"), "{ended}");
+    assert!(
+        ended.detail.contains("lt ended (exit status: 3); the last it said: account: \\u{1b}[2Jno"),
+        "{ended}"
+    );
     // One without an end of its last line, and one with a long one.
-    assert!(failure("printf 'not logged in'; exit 1").await.detail.ends_with("said: not logged in"));
+    assert!(
+        failure("printf 'not logged in'; exit 1").await.detail.ends_with("said: not logged in")
+    );
     let long = failure("head -c 100000 /dev/zero | tr '\\0' x; exit 1").await;
     assert!(long.detail.ends_with(&"x".repeat(SHOWN)) && long.detail.len() < 2 * SHOWN, "{long}");
     // Silent to the end.
@@ -114,11 +157,21 @@ async fn a_program_that_ends_is_quoted_with_its_last_line_made_harmless() {
 
 #[tokio::test]
 async fn a_program_that_says_no_address_is_given_up_and_ended() {
-    let stand_in = StandIn::new("lt", "echo $$ > \"${0%/*}/pid\"; echo 'visit http://a.example to log in'; exec sleep 600");
-    let Err(failure) = Tunnel::open_within(Duration::from_secs(1), &stand_in.program(&[]), 1, false).await else {
+    let stand_in = StandIn::new(
+        "lt",
+        "echo $$ > \"${0%/*}/pid\"; echo 'visit http://a.example to log in'; exec sleep 600",
+    );
+    let Err(failure) =
+        Tunnel::open_within(Duration::from_secs(1), &stand_in.program(&[]), 1, false).await
+    else {
         panic!("there is a tunnel")
     };
-    assert!(failure.detail.contains("no address of a tunnel within 1 s; the last it said: visit http://a.example to log in"), "{failure}");
+    assert!(
+        failure.detail.contains(
+            "no address of a tunnel within 1 s; the last it said: visit http://a.example to log in"
+        ),
+        "{failure}"
+    );
     assert!(!runs(pid(&stand_in)));
 }
 
@@ -132,10 +185,16 @@ async fn a_mebibyte_without_an_address_is_enough() {
 
 #[tokio::test]
 async fn megabytes_after_the_address_never_hold_the_program_up() {
-    let stand_in = StandIn::new("lt", "echo https://a.example; head -c 5000000 /dev/zero; echo; echo all said; exit 7");
+    let stand_in = StandIn::new(
+        "lt",
+        "echo https://a.example; head -c 5000000 /dev/zero; echo; echo all said; exit 7",
+    );
     let mut tunnel = stand_in.open().await.ok().unwrap();
     let failure = tunnel.ended().await;
-    assert!(failure.detail.contains("exit status: 7") && failure.detail.ends_with("all said"), "{failure}");
+    assert!(
+        failure.detail.contains("exit status: 7") && failure.detail.ends_with("all said"),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -143,13 +202,19 @@ async fn known_programs_are_understood_by_their_names() {
     let said = [
         (
             "cloudflared",
-            "echo https://www.cloudflare.com/website-terms/; echo https://a-b.trycloudflare.com; echo Registered tunnel connection",
+            "echo https://www.cloudflare.com/website-terms/; echo https://a-b.trycloudflare.com; \
+            echo Registered tunnel connection",
         ),
         ("tailscale", "echo https://login.tailscale.com/f/funnel; echo https://a-b.ts.net/"),
     ];
     for (name, script) in said {
         let stand_in = StandIn::new(name, &format!("{script} >&2; exec sleep 600"));
-        let mut process = Process::start(&program::Line(vec![stand_in.path(name).to_str().unwrap().into()]), 1, false).unwrap();
+        let mut process = Process::start(
+            &program::Line(vec![stand_in.path(name).to_str().unwrap().into()]),
+            1,
+            false,
+        )
+        .unwrap();
         assert!(process.address().await.ok().unwrap().host().starts_with("a-b."));
         process.end().await;
     }
@@ -157,8 +222,11 @@ async fn known_programs_are_understood_by_their_names() {
 
 #[tokio::test]
 async fn a_program_is_asked_before_it_is_made_to_end() {
-    let stand_in =
-        StandIn::new("lt", "trap 'echo > \"${0%/*}/asked\"; exit' TERM; echo https://a.example; while :; do sleep 600 & wait; done");
+    let stand_in = StandIn::new(
+        "lt",
+        "trap 'echo > \"${0%/*}/asked\"; exit' TERM; echo https://a.example; while :; do sleep 600 \
+        & wait; done",
+    );
     stand_in.open().await.ok().unwrap().close().await;
     assert!(stand_in.path("asked").exists());
 }
@@ -167,7 +235,12 @@ async fn a_program_is_asked_before_it_is_made_to_end() {
 async fn what_it_started_ends_with_it_and_who_ignores_that_is_killed() {
     // The first ends when it is asked to; the second, and what it started, do not.
     for trap in ["", "trap '' TERM;"] {
-        let stand_in = StandIn::new("lt", &format!("{trap} sleep 600 & echo $! > \"${{0%/*}}/pid\"; echo https://a.example; wait; wait"));
+        let stand_in = StandIn::new(
+            "lt",
+            &format!(
+                "{trap} sleep 600 & echo $! > \"${{0%/*}}/pid\"; echo https://a.example; wait; wait"
+            ),
+        );
         let tunnel = stand_in.open().await.ok().unwrap();
         let child = pid(&stand_in);
         assert!(runs(child));
@@ -178,7 +251,8 @@ async fn what_it_started_ends_with_it_and_who_ignores_that_is_killed() {
 
 #[tokio::test]
 async fn a_tunnel_that_is_dropped_is_killed() {
-    let stand_in = StandIn::new("lt", "sleep 600 & echo $! > \"${0%/*}/pid\"; echo https://a.example; wait");
+    let stand_in =
+        StandIn::new("lt", "sleep 600 & echo $! > \"${0%/*}/pid\"; echo https://a.example; wait");
     let tunnel = stand_in.open().await.ok().unwrap();
     let child = pid(&stand_in);
     drop(tunnel);
@@ -187,7 +261,10 @@ async fn a_tunnel_that_is_dropped_is_killed() {
 
 #[tokio::test]
 async fn what_outlives_a_program_that_has_ended_is_killed() {
-    let stand_in = StandIn::new("lt", "sleep 600 > /dev/null 2>&1 & echo $! > \"${0%/*}/pid\"; echo https://a.example");
+    let stand_in = StandIn::new(
+        "lt",
+        "sleep 600 > /dev/null 2>&1 & echo $! > \"${0%/*}/pid\"; echo https://a.example",
+    );
     if let Ok(mut tunnel) = stand_in.open().await {
         tunnel.ended().await;
     }
@@ -196,15 +273,22 @@ async fn what_outlives_a_program_that_has_ended_is_killed() {
 
 #[tokio::test]
 async fn no_code_and_no_token_goes_to_a_tunnel_program() {
-    // What it gets is this process's environment, so one of ours has to be in that: the test runner starts this test again with one.
+    // What it gets is this process's environment, so one of ours has to be in that: the test runner
+    // starts this test again with one.
     if std::env::var_os("PINHOLE_CODE").is_none() {
         let mut again = tokio::process::Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "transport::tunnel::tests::no_code_and_no_token_goes_to_a_tunnel_program"]);
-        again.env("PINHOLE_CODE", "417-walrus-clipboard-mango").env("PINHOLE_HOST_TOKEN", "0123456789abcdef");
+        again.args([
+            "--exact",
+            "transport::tunnel::tests::no_code_and_no_token_goes_to_a_tunnel_program",
+        ]);
+        again
+            .env("PINHOLE_CODE", "417-walrus-clipboard-mango")
+            .env("PINHOLE_HOST_TOKEN", "0123456789abcdef");
         let status = again.stdout(Stdio::null()).stderr(Stdio::null()).status().await.unwrap();
         return assert!(status.success());
     }
-    let stand_in = StandIn::new("lt", "env > \"${0%/*}/env\"; echo https://a.example; exec sleep 600");
+    let stand_in =
+        StandIn::new("lt", "env > \"${0%/*}/env\"; echo https://a.example; exec sleep 600");
     let tunnel = stand_in.open().await.ok().unwrap();
     let seen = std::fs::read_to_string(stand_in.path("env")).unwrap();
     assert!(seen.contains("PORT=8765") && !seen.contains("PINHOLE_"), "{seen}");

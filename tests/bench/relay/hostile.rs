@@ -1,5 +1,6 @@
-//! Hosts that flood their attempts, and sides that ping, send empty frames or half of one, or read a byte a second (SPEC 10.4, 10.7): the memory
-//! that a relay needs under them, and the speed of honest pairs beside them.
+//! Hosts that flood their attempts, and sides that ping, send empty frames or half of one, or read
+//! a byte a second (SPEC 10.4, 10.7): the memory that a relay needs under them, and the speed of
+//! honest pairs beside them.
 
 use super::paired::{RECORD, move_records};
 use super::peer::{BINARY, Host, PING, Peer, frame, join, pair};
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Honest pairs on each relay.
 const GOOD: usize = 4;
-/// Records that each moves in a round: 8 MiB. Short rounds and many, so that what else the machine does meets both alike.
+/// Records that each moves in a round: 8 MiB. Short rounds and many, so that what else the machine
+/// does meets both alike.
 const RECORDS: usize = 128;
 /// Bytes that a flooder tries to be rid of in its turn.
 const TURN: usize = 64 << 10;
@@ -67,7 +69,8 @@ impl Flooder {
     }
 }
 
-/// Keeps a socket's buffers small: thousands of full ones are more than the kernel gives to all of TCP, and honest pairs would wait for that.
+/// Keeps a socket's buffers small: thousands of full ones are more than the kernel gives to all of
+/// TCP, and honest pairs would wait for that.
 fn small<'a, S>(socket: &'a S) -> io::Result<()>
 where
     socket2::SockRef<'a>: From<&'a S>,
@@ -100,7 +103,12 @@ fn everybody(port: u16, hosts: u32, others: u32) -> io::Result<(Vec<Flooder>, Ve
     let record = frame(BINARY, &[7; RECORD]);
     for at in 0..others {
         all.push(match at % 4 {
-            0 => Flooder::new(Peer::open(port, &format!("link-host-{at:032x}"))?.0, many(&frame(PING, b"again")), false, None)?,
+            0 => Flooder::new(
+                Peer::open(port, &format!("link-host-{at:032x}"))?.0,
+                many(&frame(PING, b"again")),
+                false,
+                None,
+            )?,
             kind => {
                 let (writer, reader) = pair(port)?;
                 match kind {
@@ -130,7 +138,8 @@ fn sink() -> io::Result<SocketAddr> {
 pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::Result<()> {
     let options::Relay { hostile, others, flood, .. } = *counts;
     println!(
-        "\n{hostile} hostile hosts and {others} other hostile connections, against a relay for {flood} s, and against a sink that does not read"
+        "\n{hostile} hostile hosts and {others} other hostile connections, against a relay for \
+        {flood} s, and against a sink that does not read"
     );
     let (attacked, quiet, sink) = (program.relay(&[], place)?, program.relay(&[], place)?, sink()?);
     let pairs = |port: u16| (0..GOOD).map(|_| pair(port)).collect::<io::Result<Vec<_>>>();
@@ -140,7 +149,9 @@ pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::
     let begun = attacked.used()?;
     let mut sunk = floods
         .iter()
-        .map(|flooder| Flooder::new(TcpStream::connect(sink)?, flooder.sends.clone(), flooder.once, None))
+        .map(|flooder| {
+            Flooder::new(TcpStream::connect(sink)?, flooder.sends.clone(), flooder.once, None)
+        })
         .collect::<io::Result<Vec<_>>>()?;
     let (over, on, port) = (AtomicBool::new(false), AtomicBool::new(true), attacked.port);
     let (rounds, came_back) = thread::scope(|threads| {
@@ -149,7 +160,8 @@ pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::
             while !over.load(Ordering::Relaxed) {
                 let at_relay = on.load(Ordering::Relaxed);
                 let all = if at_relay { &mut floods } else { &mut sunk };
-                let taken = all.iter_mut().filter_map(|flooder| flooder.flood().then_some(())).count() > 0;
+                let taken =
+                    all.iter_mut().filter_map(|flooder| flooder.flood().then_some(())).count() > 0;
                 // Each host that was closed comes back once in that time.
                 if at_relay && Instant::now() >= due && hostile > 0 {
                     due = Instant::now() + RETURN / hostile;
@@ -187,7 +199,8 @@ pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::
         let result = (|| {
             while attack < Duration::from_secs(flood) {
                 // The order changes each round.
-                let (first, second) = if rounds.len() % 2 == 0 { (true, false) } else { (false, true) };
+                let (first, second) =
+                    if rounds.len() % 2 == 0 { (true, false) } else { (false, true) };
                 let times = [time(first)?, time(second)?];
                 let [under, without] = if first { times } else { [times[1], times[0]] };
                 attack += under;
@@ -220,6 +233,9 @@ pub fn measure(counts: &options::Relay, program: &Program, place: &Path) -> io::
             report::speed(bytes, Duration::from_secs_f64(report::median(times)))
         );
     }
-    println!("  median ratio {:.2}", report::median(rounds.iter().map(|(under, without)| without / under).collect()));
+    println!(
+        "  median ratio {:.2}",
+        report::median(rounds.iter().map(|(under, without)| without / under).collect())
+    );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Pairs that are idle (TESTPLAN D2), before and after each has moved 1 MiB: whether what a transfer needs is given back.
+//! Pairs that are idle (TESTPLAN D2), before and after each has moved 1 MiB: whether what a
+//! transfer needs is given back.
 
 use super::memory;
 use super::peer::{BINARY, Peer, frame, pair};
@@ -31,7 +32,8 @@ pub fn measure(pairs: u32, program: &Program, place: &Path) -> io::Result<()> {
     let bytes = u64::from(pairs) * (RECORD * RECORDS) as u64;
     let processor = relay.used()?.since(used).processor() * f64::from(1 << 30) / bytes as f64;
     println!(
-        "  each moves 1 MiB, {AT_ONCE} at a time: {}, {processor:.2} s of the relay's processor a GiB",
+        "  each moves 1 MiB, {AT_ONCE} at a time: {}, {processor:.2} s of the relay's processor a \
+        GiB",
         report::speed(bytes, begun.elapsed())
     );
     println!("  at once after it: {}", memory(relay.used()?, before, pairs, "pair"));
@@ -39,15 +41,20 @@ pub fn measure(pairs: u32, program: &Program, place: &Path) -> io::Result<()> {
     println!("  {} s later: {}", REST.as_secs(), memory(relay.used()?, before, pairs, "pair"));
     drop(all);
     thread::sleep(REST);
-    println!("  {} s after all have gone: resident {}", REST.as_secs(), report::size(relay.used()?.resident << 10));
+    println!(
+        "  {} s after all have gone: resident {}",
+        REST.as_secs(),
+        report::size(relay.used()?.resident << 10)
+    );
     Ok(())
 }
 
-/// Moves so many records from the first to the second of each pair, one of each in turn: the writer is ahead of the reader by what the relay
-/// and the kernel take.
+/// Moves so many records from the first to the second of each pair, one of each in turn: the writer
+/// is ahead of the reader by what the relay and the kernel take.
 pub fn move_records(pairs: &mut [(Peer, Peer)], records: usize) -> io::Result<()> {
     let record = frame(BINARY, &vec![7; RECORD]);
-    let (mut writers, mut readers): (Vec<_>, Vec<_>) = pairs.iter_mut().map(|(writer, reader)| (&mut writer.0, reader)).unzip();
+    let (mut writers, mut readers): (Vec<_>, Vec<_>) =
+        pairs.iter_mut().map(|(writer, reader)| (&mut writer.0, reader)).unzip();
     thread::scope(|threads| {
         let writing = threads.spawn(move || {
             for _ in 0..records {

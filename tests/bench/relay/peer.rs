@@ -1,5 +1,5 @@
-//! A side that speaks to a relay in single steps, and costs nothing but its socket: no buffer, and a mask of zeros, which the relay takes
-//! off like any other.
+//! A side that speaks to a relay in single steps, and costs nothing but its socket: no buffer, and
+//! a mask of zeros, which the relay takes off like any other.
 
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
@@ -22,10 +22,13 @@ pub const PONG: u8 = 0x8a;
 pub struct Peer(pub TcpStream);
 
 impl Peer {
-    /// Says a verb of SPEC 10.1, from an address of 127.0.0.0/8 that nobody else here has: no limit of a source is ever reached.
+    /// Says a verb of SPEC 10.1, from an address of 127.0.0.0/8 that nobody else here has: no limit
+    /// of a source is ever reached.
     pub fn open(port: u16, verb: &str) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(256);
-        let source = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + NEXT.fetch_add(1, Ordering::Relaxed));
+        let source = Ipv4Addr::from_bits(
+            Ipv4Addr::LOCALHOST.to_bits() + NEXT.fetch_add(1, Ordering::Relaxed),
+        );
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((source, 0)).into())?;
         socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
@@ -33,8 +36,10 @@ impl Peer {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: pinhole.1, {verb}\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: \
+            websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: pinhole.1, \
+            {verb}\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
         // What comes behind the answer's head stays in the socket.
@@ -49,7 +54,11 @@ impl Peer {
                 return Err(io::Error::other("no answer to an upgrade"));
             }
         }
-        if head.starts_with(b"HTTP/1.1 101 ") { Ok(Self(stream)) } else { Err(io::Error::other("the upgrade was refused")) }
+        if head.starts_with(b"HTTP/1.1 101 ") {
+            Ok(Self(stream))
+        } else {
+            Err(io::Error::other("the upgrade was refused"))
+        }
     }
 
     /// Sends a frame.

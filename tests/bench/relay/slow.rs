@@ -1,4 +1,5 @@
-//! Readers of one byte a second among pairs that move data (TESTPLAN D3): whether these notice, and what the others hold.
+//! Readers of one byte a second among pairs that move data (TESTPLAN D3): whether these notice, and
+//! what the others hold.
 
 use super::paired::{RECORD, move_records};
 use super::peer::{BINARY, Peer, frame, pair};
@@ -11,24 +12,39 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Records that each good pair moves in a round: 256 KiB. Short rounds and many, so that what else the machine does meets both alike.
+/// Records that each good pair moves in a round: 256 KiB. Short rounds and many, so that what else
+/// the machine does meets both alike.
 const RECORDS: usize = 4;
 /// Rounds for each that is asked for.
 const TIMES: usize = 4;
 /// Nothing more is taken if none is for this long.
 const FULL: Duration = Duration::from_millis(500);
 
-pub fn measure(rounds: usize, counts: &options::Relay, program: &Program, place: &Path) -> io::Result<()> {
+pub fn measure(
+    rounds: usize,
+    counts: &options::Relay,
+    program: &Program,
+    place: &Path,
+) -> io::Result<()> {
     let options::Relay { good, slow, .. } = *counts;
-    println!("\n{good} pairs that move data, without and among {slow} that read 1 byte a second, in turns on a relay each");
+    println!(
+        "\n{good} pairs that move data, without and among {slow} that read 1 byte a second, in \
+        turns on a relay each"
+    );
     let (quiet, busy) = (program.relay(&[], place)?, program.relay(&[], place)?);
-    let pairs = |relay: &Relay, count| (0..count).map(|_| pair(relay.port)).collect::<io::Result<Vec<_>>>();
-    let (mut alone, mut among, mut stuck) = (pairs(&quiet, good)?, pairs(&busy, good)?, pairs(&busy, slow)?);
+    let pairs =
+        |relay: &Relay, count| (0..count).map(|_| pair(relay.port)).collect::<io::Result<Vec<_>>>();
+    let (mut alone, mut among, mut stuck) =
+        (pairs(&quiet, good)?, pairs(&busy, good)?, pairs(&busy, slow)?);
     let before = busy.used()?.resident;
     let taken = stuff(&mut stuck)?;
     let held = busy.used()?.resident.saturating_sub(before);
     let each = held as f64 / f64::from(slow.max(1));
-    println!("  the slow ones' senders were taken {} by relay and kernel; resident {each:.0} KiB more for each", report::size(taken));
+    println!(
+        "  the slow ones' senders were taken {} by relay and kernel; resident {each:.0} KiB more \
+        for each",
+        report::size(taken)
+    );
     let used = [quiet.used()?, busy.used()?];
     let over = AtomicBool::new(false);
     let rounds = thread::scope(|threads| {
@@ -55,12 +71,22 @@ pub fn measure(rounds: usize, counts: &options::Relay, program: &Program, place:
     })?;
     let bytes = u64::from(good) * (RECORD * RECORDS) as u64;
     let (alone, among): (Vec<f64>, Vec<f64>) = rounds.iter().copied().unzip();
-    for (what, relay, used, times) in [("without", &quiet, used[0], alone), ("among them", &busy, used[1], among)] {
-        let processor = relay.used()?.since(used).processor() * f64::from(1 << 30) / (bytes * times.len() as u64) as f64;
+    for (what, relay, used, times) in
+        [("without", &quiet, used[0], alone), ("among them", &busy, used[1], among)]
+    {
+        let processor = relay.used()?.since(used).processor() * f64::from(1 << 30)
+            / (bytes * times.len() as u64) as f64;
         let median = Duration::from_secs_f64(report::median(times));
-        println!("  {what}: median of {} rounds {}, {processor:.2} s of processor a GiB", rounds.len(), report::speed(bytes, median));
+        println!(
+            "  {what}: median of {} rounds {}, {processor:.2} s of processor a GiB",
+            rounds.len(),
+            report::speed(bytes, median)
+        );
     }
-    println!("  median ratio {:.2}", report::median(rounds.iter().map(|(alone, among)| alone / among).collect()));
+    println!(
+        "  median ratio {:.2}",
+        report::median(rounds.iter().map(|(alone, among)| alone / among).collect())
+    );
     let peak = |relay: &Relay| io::Result::Ok(report::size(relay.used()?.memory << 10));
     println!("  peak memory: without {}, among them {}", peak(&quiet)?, peak(&busy)?);
     Ok(())

@@ -18,13 +18,18 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
     move_records(&mut one, records)?;
     let bytes = (records * RECORD) as u64;
     let processor = relay.used()?.since(used).processor() * f64::from(1 << 30) / bytes as f64;
-    println!("  one pair: {}, {processor:.2} s of the relay's processor a GiB", report::speed(bytes, begun.elapsed()));
+    println!(
+        "  one pair: {}, {processor:.2} s of the relay's processor a GiB",
+        report::speed(bytes, begun.elapsed())
+    );
     let source = place.join("source.bin");
     write_source(&source, options.size)?;
     let url = relay.url();
     let (mut ratios, mut used) = (Vec::new(), relay.used()?);
     for round in 0..options.rounds {
-        let time = |relay: Option<&str>| fresh(place, |target| program.transfer(&source, &target, relay)).map(|moved| moved.time);
+        let time = |relay: Option<&str>| {
+            fresh(place, |target| program.transfer(&source, &target, relay)).map(|moved| moved.time)
+        };
         // The order changes each round, as it does for the plain copy.
         let (direct, through) = if round % 2 == 0 {
             let direct = time(None)?;
@@ -35,7 +40,12 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
         };
         let ratio = direct.as_secs_f64() / through.as_secs_f64();
         let speed = |time| report::speed(options.size, time);
-        println!("  round {}: direct {}, through the relay {}, ratio {ratio:.2}", round + 1, speed(direct), speed(through));
+        println!(
+            "  round {}: direct {}, through the relay {}, ratio {ratio:.2}",
+            round + 1,
+            speed(direct),
+            speed(through)
+        );
         ratios.push(ratio);
     }
     println!("  median ratio {:.2}", report::median(ratios));

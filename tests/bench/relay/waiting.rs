@@ -1,4 +1,5 @@
-//! Hosts that wait (TESTPLAN D1): memory, the time that a join takes meanwhile, and the processor while nothing happens.
+//! Hosts that wait (TESTPLAN D1): memory, the time that a join takes meanwhile, and the processor
+//! while nothing happens.
 
 use super::memory;
 use super::peer::{Host, PING, PONG, join};
@@ -20,7 +21,8 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
     let relay = program.relay(&[], place)?;
     let before = relay.used()?;
     let begun = Instant::now();
-    let mut hosts = (0..counts.hosts).map(|_| Host::wait(relay.port)).collect::<io::Result<Vec<_>>>()?;
+    let mut hosts =
+        (0..counts.hosts).map(|_| Host::wait(relay.port)).collect::<io::Result<Vec<_>>>()?;
     println!("  they came within {:.1} s", begun.elapsed().as_secs_f64());
     // All that was said has been heard once another host has come and gone.
     drop(Host::wait(relay.port)?);
@@ -29,14 +31,27 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
         thread::sleep(Duration::from_secs(counts.idle));
         Ok(())
     })?;
-    idle(&relay, "each pings every 25 s", counts.idle, || ping(&mut hosts, Duration::from_secs(counts.idle)))?;
+    idle(&relay, "each pings every 25 s", counts.idle, || {
+        ping(&mut hosts, Duration::from_secs(counts.idle))
+    })?;
     let one_by_one = joins(relay.port, &mut hosts, counts.joins as usize)?;
-    println!("  {} joins one by one, from dialling to message 1: {}", one_by_one.len(), report::spread(one_by_one, 99));
+    println!(
+        "  {} joins one by one, from dialling to message 1: {}",
+        one_by_one.len(),
+        report::spread(one_by_one, 99)
+    );
     let share = hosts.len().div_ceil(AT_ONCE);
     let at_once = thread::scope(|threads| {
-        let shares: Vec<_> =
-            hosts.chunks_mut(share).map(|share| threads.spawn(|| joins(relay.port, share, counts.joins as usize / AT_ONCE))).collect();
-        shares.into_iter().map(|share| share.join().map_err(|_| io::Error::other("a joining thread panicked"))?).collect()
+        let shares: Vec<_> = hosts
+            .chunks_mut(share)
+            .map(|share| {
+                threads.spawn(|| joins(relay.port, share, counts.joins as usize / AT_ONCE))
+            })
+            .collect();
+        shares
+            .into_iter()
+            .map(|share| share.join().map_err(|_| io::Error::other("a joining thread panicked"))?)
+            .collect()
     });
     let at_once: Vec<Duration> = io::Result::<Vec<Vec<_>>>::from(at_once)?.concat();
     println!("  {} joins, {AT_ONCE} at a time: {}", at_once.len(), report::spread(at_once, 99));
@@ -45,7 +60,12 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
 }
 
 /// What the relay uses of one core while `meanwhile` is done.
-fn idle(relay: &program::Relay, what: &str, seconds: u64, meanwhile: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+fn idle(
+    relay: &program::Relay,
+    what: &str,
+    seconds: u64,
+    meanwhile: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     let (before, begun) = (relay.used()?, Instant::now());
     meanwhile()?;
     let used = relay.used()?.since(before).processor() / begun.elapsed().as_secs_f64();

@@ -1,4 +1,5 @@
-//! Whatever is typed for a code: a code that reads back as itself, or a sentence that says what is wrong (SPEC 2).
+//! Whatever is typed for a code: a code that reads back as itself, or a sentence that says what is
+//! wrong (SPEC 2).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

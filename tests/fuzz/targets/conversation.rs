@@ -1,4 +1,5 @@
-//! A conversation that is told anything: control and the program's answers in any order. It ends once, and says nothing after.
+//! A conversation that is told anything: control and the program's answers in any order. It ends
+//! once, and says nothing after.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,9 +9,12 @@ use pinhole_protocol::limits::TTL;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::time::Instant;
-use pinhole_protocol::wire::{Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read};
+use pinhole_protocol::wire::{
+    Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read,
+};
 
-/// A step is a byte that says what, one that says of which item or how long, and for control its bytes.
+/// A step is a byte that says what, one that says of which item or how long, and for control its
+/// bytes.
 fn step<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u8, &'a [u8])> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;
     let length = if head[0] % 16 < 8 { usize::from(head[1]).min(rest.len()) } else { 0 };
@@ -23,10 +27,12 @@ fuzz_target!(|bytes: &[u8]| {
     let mut bytes = bytes;
     let Some((first, rest)) = bytes.split_first() else { return };
     bytes = rest;
-    let (role, want) = if first & 1 == 0 { (Role::Joiner, Want::Take) } else { (Role::Host, Want::Give) };
+    let (role, want) =
+        if first & 1 == 0 { (Role::Joiner, Want::Take) } else { (Role::Host, Want::Give) };
     let mut now = 0;
     let (host, joiner) = Commitment::simulated([7; 32], [0x5e; 32]);
-    let (commitment, nonce) = if role == Role::Host { (host, None) } else { (joiner, Some([0x5e; 32].into())) };
+    let (commitment, nonce) =
+        if role == Role::Host { (host, None) } else { (joiner, Some([0x5e; 32].into())) };
     let mut conversation = Conversation::new(
         Instant::from_millis(now),
         commitment,
@@ -46,10 +52,17 @@ fuzz_target!(|bytes: &[u8]| {
         while let Some(actions) = next.pop() {
             assert!(!ended || actions.control.is_empty());
             assert!(!over || (actions.events.is_empty() && actions.grants.is_empty()));
-            let ends = actions.events.iter().filter(|event| matches!(event, Event::Over(_))).count();
-            assert!(ends == 0 || (ends == 1 && matches!(actions.events.last(), Some(Event::Over(_))) && actions.grants.is_empty()));
+            let ends =
+                actions.events.iter().filter(|event| matches!(event, Event::Over(_))).count();
+            assert!(
+                ends == 0
+                    || (ends == 1
+                        && matches!(actions.events.last(), Some(Event::Over(_)))
+                        && actions.grants.is_empty())
+            );
             over |= ends == 1;
-            whole += actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
+            whole +=
+                actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
             for (link, body) in &actions.control {
                 assert!(read::<Control>(body).is_some());
                 next.push(conversation.handle(now, Input::Taken(*link)));
@@ -65,22 +78,47 @@ fuzz_target!(|bytes: &[u8]| {
         match what {
             // A message with the number that is expected, which no mutation would find.
             0..4 => {
-                let control = Control::Fragment { number, last: what != 3, bytes: body.to_vec().into() };
+                let control =
+                    Control::Fragment { number, last: what != 3, bytes: body.to_vec().into() };
                 number += u64::from(what != 3);
-                tell(&mut conversation, now, Input::Control(LinkId::CODE, &minicbor::to_vec(&control).unwrap()));
+                tell(
+                    &mut conversation,
+                    now,
+                    Input::Control(LinkId::CODE, &minicbor::to_vec(&control).unwrap()),
+                );
             }
             4..8 => tell(&mut conversation, now, Input::Control(LinkId::CODE, body)),
             8 => tell(&mut conversation, now, Input::Accept(item)),
             9 => tell(&mut conversation, now, Input::Registered(item)),
-            10 => tell(&mut conversation, now, Input::Wrote(item, u64::from(which >> 4)..u64::from(which))),
+            10 => tell(
+                &mut conversation,
+                now,
+                Input::Wrote(item, u64::from(which >> 4)..u64::from(which)),
+            ),
             11 => tell(&mut conversation, now, Input::Committed(item, Differences::default())),
             12 => {
                 let ours = conversation.next_item();
                 if which & 1 == 0 {
-                    tell(&mut conversation, now, Input::Body(ours, Body::text(ours, "text".into()).unwrap()));
+                    tell(
+                        &mut conversation,
+                        now,
+                        Input::Body(ours, Body::text(ours, "text".into()).unwrap()),
+                    );
                 } else {
-                    let item = Item { name: PeerText::new("name".into()), kind: ItemKind::File, size: Some(9), exact: None };
-                    let offer = Offer { item: ours, items: vec![item], bytes: 9, entries: 1, counted: true, allocated: None };
+                    let item = Item {
+                        name: PeerText::new("name".into()),
+                        kind: ItemKind::File,
+                        size: Some(9),
+                        exact: None,
+                    };
+                    let offer = Offer {
+                        item: ours,
+                        items: vec![item],
+                        bytes: 9,
+                        entries: 1,
+                        counted: true,
+                        allocated: None,
+                    };
                     tell(&mut conversation, now, Input::Offer(offer));
                 }
             }
@@ -99,7 +137,11 @@ fuzz_target!(|bytes: &[u8]| {
             _ => match which % 3 {
                 0 => tell(&mut conversation, now, Input::LinkDown(LinkId::CODE, LinkEnd::Closed)),
                 1 => tell(&mut conversation, now, Input::Abort(Reason::Interrupted)),
-                _ => tell(&mut conversation, now, Input::Quiet(LinkId::CODE, std::time::Duration::from_secs(which.into()))),
+                _ => tell(
+                    &mut conversation,
+                    now,
+                    Input::Quiet(LinkId::CODE, std::time::Duration::from_secs(which.into())),
+                ),
             },
         }
     }

@@ -1,4 +1,5 @@
-//! Offers and parts, with their names: what a receiver registers follows from what came before, and no path leads out (SPEC 7.1, 7.3).
+//! Offers and parts, with their names: what a receiver registers follows from what came before, and
+//! no path leads out (SPEC 7.1, 7.3).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -27,15 +28,39 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
 fuzz_target!(|bytes: &[u8]| {
     let now = Instant::from_millis(0);
     let (_, commitment) = Commitment::simulated([7; 32], [0x5e; 32]);
-    let mut taker = Conversation::new(now, commitment, Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true });
+    let mut taker = Conversation::new(
+        now,
+        commitment,
+        Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true },
+    );
     let mut events = taker.handle(now, Input::LinkUp(LinkId::CODE)).events;
-    let greeting = Greeting { next: 0, window: 0, want: Some(Want::Give), ttl: None, nonce: Some([0x5e; 32].into()) };
-    events.extend(taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(Control::Use(greeting)).unwrap())).events);
+    let greeting = Greeting {
+        next: 0,
+        window: 0,
+        want: Some(Want::Give),
+        ttl: None,
+        nonce: Some([0x5e; 32].into()),
+    };
+    events.extend(
+        taker
+            .handle(
+                now,
+                Input::Control(LinkId::CODE, &minicbor::to_vec(Control::Use(greeting)).unwrap()),
+            )
+            .events,
+    );
     assert!(matches!(events.as_slice(), [Event::Connected(Want::Give)]));
 
     let (items, mut rest) = split(bytes);
     let Ok(items) = minicbor::decode::<Vec<Item>>(items) else { return };
-    let mut messages = vec![Message::Offer(Offer { item: ITEM, items, bytes: 0, entries: 0, counted: false, allocated: None })];
+    let mut messages = vec![Message::Offer(Offer {
+        item: ITEM,
+        items,
+        bytes: 0,
+        entries: 0,
+        counted: false,
+        allocated: None,
+    })];
     let mut first = 0;
     while !rest.is_empty() {
         let part;
@@ -47,8 +72,14 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut registered = 0;
     for (number, message) in (0..).zip(&messages) {
-        let fragment = Control::Fragment { number, last: true, bytes: minicbor::to_vec(message).unwrap().into() };
-        let mut events = taker.handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(&fragment).unwrap())).events;
+        let fragment = Control::Fragment {
+            number,
+            last: true,
+            bytes: minicbor::to_vec(message).unwrap().into(),
+        };
+        let mut events = taker
+            .handle(now, Input::Control(LinkId::CODE, &minicbor::to_vec(&fragment).unwrap()))
+            .events;
         while !events.is_empty() {
             let mut next = Vec::new();
             for event in events {
@@ -61,12 +92,22 @@ fuzz_target!(|bytes: &[u8]| {
                         next.extend(taker.handle(now, Input::Accept(ITEM)).events);
                     }
                     Event::Register(part) => {
-                        assert!(part.first == registered && (1..=PART_ENTRIES).contains(&part.entries.len()));
+                        assert!(
+                            part.first == registered
+                                && (1..=PART_ENTRIES).contains(&part.entries.len())
+                        );
                         registered += part.entries.len() as u32;
                         for entry in &part.entries {
                             assert!(entry.is_lawful());
-                            if let Some(parsed) = entry.name.as_ref().and_then(|name| FileName::parse(name.raw()).ok()) {
-                                assert!(!parsed.name.bytes().contains(&b'/') && parsed.name.bytes() != b"..");
+                            if let Some(parsed) = entry
+                                .name
+                                .as_ref()
+                                .and_then(|name| FileName::parse(name.raw()).ok())
+                            {
+                                assert!(
+                                    !parsed.name.bytes().contains(&b'/')
+                                        && parsed.name.bytes() != b".."
+                                );
                             }
                         }
                         next.extend(taker.handle(now, Input::Registered(ITEM)).events);

@@ -10,7 +10,12 @@ fuzz_target!(|bytes: &[u8]| {
     let (kind, body) = match opened {
         Opened::Control(body) => (1, body.to_vec()),
         Opened::Chunk(head, data) => {
-            let head = [&head.transfer.0.to_be_bytes()[..], &head.entry.to_be_bytes(), &head.offset.to_be_bytes()].concat();
+            let head = [
+                &head.transfer.0.to_be_bytes()[..],
+                &head.entry.to_be_bytes(),
+                &head.offset.to_be_bytes(),
+            ]
+            .concat();
             (2, [&head, data].concat())
         }
     };

@@ -1,4 +1,5 @@
-//! Whatever comes on a connection to a relay, however it is cut: frames to forward, or the end of it, and never more held than is allowed.
+//! Whatever comes on a connection to a relay, however it is cut: frames to forward, or the end of
+//! it, and never more held than is allowed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -36,13 +37,20 @@ fuzz_target!(|bytes: &[u8]| {
                         stop => break stop,
                     }
                 };
-                // All of it is whole frames as a relay sends them: without a mask, and without gaps.
+                // All of it is whole frames as a relay sends them: without a mask, and without
+                // gaps.
                 let mut ready = frames.gathered();
                 while let Some((head, rest)) = ready.split_first_chunk::<2>() {
                     assert_eq!(head[0], 0x82);
                     let (length, rest) = match head[1] {
-                        126 => rest.split_first_chunk().map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest)).unwrap(),
-                        127 => rest.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest)).unwrap(),
+                        126 => rest
+                            .split_first_chunk()
+                            .map(|(length, rest)| (u64::from(u16::from_be_bytes(*length)), rest))
+                            .unwrap(),
+                        127 => rest
+                            .split_first_chunk()
+                            .map(|(length, rest)| (u64::from_be_bytes(*length), rest))
+                            .unwrap(),
                         short => (u64::from(short), rest),
                     };
                     ready = &rest[usize::try_from(length).unwrap()..];
@@ -54,7 +62,9 @@ fuzz_target!(|bytes: &[u8]| {
             } else {
                 loop {
                     match frames.next() {
-                        Ok(Some((kind, payload))) => assert!(payload.len() <= if kind == Kind::Binary { MESSAGE } else { 512 }),
+                        Ok(Some((kind, payload))) => assert!(
+                            payload.len() <= if kind == Kind::Binary { MESSAGE } else { 512 }
+                        ),
                         Ok(None) => break,
                         Err(_) => return,
                     }

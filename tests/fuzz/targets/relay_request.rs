@@ -1,4 +1,5 @@
-//! Whatever a side asks a relay for: a verb, or one of the statuses of SPEC 10.1. One header a line, as they come over the wire.
+//! Whatever a side asks a relay for: a verb, or one of the statuses of SPEC 10.1. One header a
+//! line, as they come over the wire.
 #![no_main]
 
 use http::{HeaderName, HeaderValue, Request};
@@ -10,7 +11,9 @@ fuzz_target!(|bytes: &[u8]| {
     for line in bytes.split(|byte| *byte == b'\n') {
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let (Some(name), Some(value)) = (halves.next(), halves.next()) else { continue };
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
             parts.headers.append(name, value);
         }
     }

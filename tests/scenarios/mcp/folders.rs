@@ -1,4 +1,5 @@
-//! Where the agent works: the fence is around the folders that its client names, whatever directory the server was started in.
+//! Where the agent works: the fence is around the folders that its client names, whatever directory
+//! the server was started in.
 
 use super::*;
 use std::os::unix::fs::symlink;
@@ -21,7 +22,8 @@ impl Place {
     fn new() -> Self {
         let machine = Machine::new();
         let home = machine.home().canonicalize().unwrap();
-        let [project, other, cache] = ["projects/one", "projects/two", ".codex/plugins/cache/x/1"].map(|path| home.join(path));
+        let [project, other, cache] = ["projects/one", "projects/two", ".codex/plugins/cache/x/1"]
+            .map(|path| home.join(path));
         for folder in [&project, &other, &cache] {
             std::fs::create_dir_all(folder.join("sub")).unwrap();
             std::fs::write(folder.join("report"), folder.to_str().unwrap()).unwrap();
@@ -70,11 +72,26 @@ impl Asked {
         let about = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "test", "version": "1"}});
         client.request("initialize", about);
         client.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        Self { client, roots: Some(Vec::new()), says: None, open: Vec::new(), questions: Vec::new(), listed: 0 }
+        Self {
+            client,
+            roots: Some(Vec::new()),
+            says: None,
+            open: Vec::new(),
+            questions: Vec::new(),
+            listed: 0,
+        }
     }
 
     fn with_roots(self, roots: &[&Path]) -> Self {
-        Self { roots: Some(roots.iter().map(|root| format!("file://{}", root.to_str().unwrap().replace(' ', "%20"))).collect()), ..self }
+        Self {
+            roots: Some(
+                roots
+                    .iter()
+                    .map(|root| format!("file://{}", root.to_str().unwrap().replace(' ', "%20")))
+                    .collect(),
+            ),
+            ..self
+        }
     }
 
     fn whose_person_says(self, says: Value) -> Self {
@@ -85,7 +102,11 @@ impl Asked {
     #[track_caller]
     fn answer(&mut self, id: u64) -> Value {
         loop {
-            let line = self.client.server.line().unwrap_or_else(|| panic!("it ended: {:#?}", self.client.server.seen));
+            let line = self
+                .client
+                .server
+                .line()
+                .unwrap_or_else(|| panic!("it ended: {:#?}", self.client.server.seen));
             let message: Value = serde_json::from_str(&line).unwrap();
             let result = match message["method"].as_str() {
                 None if message["id"] == id => return message,
@@ -126,7 +147,10 @@ impl Asked {
             let id = self.client.begin("tools/list", json!({}));
             let listed = self.answer(id);
             for tool in listed["result"]["tools"].as_array().unwrap() {
-                self.client.returns.insert(tool["name"].as_str().unwrap().to_owned(), tool["outputSchema"].clone());
+                self.client.returns.insert(
+                    tool["name"].as_str().unwrap().to_owned(),
+                    tool["outputSchema"].clone(),
+                );
             }
         }
         self.client.judged(tool, &answer)
@@ -145,13 +169,18 @@ impl Asked {
         (self, peer)
     }
 
-    /// What of these paths is sent: true for each that is delivered, false for each that is fenced in.
+    /// What of these paths is sent: true for each that is delivered, false for each that is fenced
+    /// in.
     #[track_caller]
     fn sends(&mut self, paths: &[&Path]) -> Vec<bool> {
         let sent = |path: &&Path| match self.call("send_file", json!({"paths": [path]})) {
             Ok(sent) => sent["state"] == "delivered",
             Err(refusal) => {
-                assert_eq!((&refusal["error"], &refusal["exit"]), (&"fenced".into(), &5.into()), "{refusal}");
+                assert_eq!(
+                    (&refusal["error"], &refusal["exit"]),
+                    (&"fenced".into(), &5.into()),
+                    "{refusal}"
+                );
                 false
             }
         };
@@ -171,7 +200,14 @@ fn all_came(peer: &mut Client, count: usize) -> Vec<String> {
     let mut came = Vec::new();
     while came.len() < count {
         let received = peer.call("receive", json!({"wait_s": 45})).unwrap();
-        came.extend(received["events"].as_array().unwrap().iter().filter(|event| event["type"] == "file").map(content));
+        came.extend(
+            received["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|event| event["type"] == "file")
+                .map(content),
+        );
     }
     came
 }
@@ -184,13 +220,21 @@ fn content(file: &Value) -> String {
 fn the_roots_of_the_client_are_what_the_fence_is_around_also_when_they_change() {
     let place = Place::new();
     let (host, mut peer) = place.channel(ROOTS);
-    let (one, two, cache) = (place.project.join("report"), place.other.join("report"), place.cache.join("report"));
+    let (one, two, cache) =
+        (place.project.join("report"), place.other.join("report"), place.cache.join("report"));
     // A server asks at the beginning, before there was anything to answer here.
     let mut host = host.with_roots(&[&place.project]);
     host.client.say(&json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}));
     host.call("status", json!({})).unwrap();
     assert_eq!(
-        host.sends(&[&one, Path::new("report"), Path::new("sub/deep"), &two, &cache, &place.project.join(".env")]),
+        host.sends(&[
+            &one,
+            Path::new("report"),
+            Path::new("sub/deep"),
+            &two,
+            &cache,
+            &place.project.join(".env")
+        ]),
         [true, true, true, false, false, false]
     );
     let project = place.project.to_str().unwrap();
@@ -201,7 +245,10 @@ fn the_roots_of_the_client_are_what_the_fence_is_around_also_when_they_change() 
     while host.listed == listed {
         host.call("status", json!({})).unwrap();
     }
-    assert_eq!(host.sends(&[&two, Path::new("report"), &place.project.join("sub/deep"), &one]), [true, true, true, false]);
+    assert_eq!(
+        host.sends(&[&two, Path::new("report"), &place.project.join("sub/deep"), &one]),
+        [true, true, true, false]
+    );
     let other = place.other.to_str().unwrap();
     assert_eq!(all_came(&mut peer, 3), [other, other, "deep"]);
     assert!(host.questions.is_empty());
@@ -214,7 +261,11 @@ fn roots_that_are_none_of_this_machine_say_nothing_and_one_that_never_comes_is_n
         let mut host = Asked::new(place.server(&place.project, &[], &[]), ROOTS);
         host.roots = Some(roots.iter().map(ToString::to_string).collect());
         let (mut host, _peer) = host.connected(&Machine::new());
-        assert_eq!(host.sends(&[Path::new("report"), &place.other.join("report")]), [true, false], "today's fence: a project");
+        assert_eq!(
+            host.sends(&[Path::new("report"), &place.other.join("report")]),
+            [true, false],
+            "today's fence: a project"
+        );
     }
     let mut host = Asked::new(place.server(&place.project, &[], &[]), ROOTS);
     host.roots = None;
@@ -230,10 +281,18 @@ fn the_variable_of_claude_code_and_the_sandbox_of_codex_name_a_folder_and_the_sa
     let server = place.server(&place.cache, &[], &[("CLAUDE_PROJECT_DIR", &place.project)]);
     let (mut host, _peer) = place.channel_of(server, "{}");
     // So Codex knows that it is to be said.
-    assert!(host.client.server.seen[0].contains(r#""experimental":{"codex/sandbox-state-meta":{}}"#), "{}", host.client.server.seen[0]);
+    assert!(
+        host.client.server.seen[0].contains(r#""experimental":{"codex/sandbox-state-meta":{}}"#),
+        "{}",
+        host.client.server.seen[0]
+    );
     let (one, two) = (place.project.join("report"), place.other.join("report"));
     assert_eq!(host.sends(&[&one, Path::new("report"), &two]), [true, true, false]);
-    let sandbox = |folder: &Path| Some(json!({"codex/sandbox-state-meta": {"sandboxCwd": format!("file://{}", folder.display())}}));
+    let sandbox = |folder: &Path| {
+        Some(
+            json!({"codex/sandbox-state-meta": {"sandboxCwd": format!("file://{}", folder.display())}}),
+        )
+    };
     let report = json!({"paths": ["report"]});
     host.call_with("send_file", report.clone(), sandbox(&place.other)).unwrap();
     refused(host.call_with("send_file", json!({"paths": [one]}), sandbox(&place.other)), "fenced");
@@ -241,26 +300,39 @@ fn the_variable_of_claude_code_and_the_sandbox_of_codex_name_a_folder_and_the_sa
     refused(host.call_with("send_secret", json!({"file": one}), sandbox(&place.other)), "fenced");
     // It is said with each call. What a model says is no word of the client's.
     refused(host.call("send_file", json!({"paths": [two]})), "fenced");
-    refused(host.call("send_file", json!({"paths": [two], "_meta": sandbox(&place.other)})), "usage");
+    refused(
+        host.call("send_file", json!({"paths": [two], "_meta": sandbox(&place.other)})),
+        "usage",
+    );
     for nothing in ["/", "relative", "/no/such/folder"] {
-        host.call_with("send_file", json!({"paths": [one]}), Some(json!({"codex/sandbox-state-meta": {"sandboxCwd": nothing}}))).unwrap();
+        host.call_with(
+            "send_file",
+            json!({"paths": [one]}),
+            Some(json!({"codex/sandbox-state-meta": {"sandboxCwd": nothing}})),
+        )
+        .unwrap();
     }
 }
 
 #[test]
 fn what_the_command_line_says_holds_whatever_the_client_says() {
     let place = Place::new();
-    let (one, two, cache) = (place.project.join("report"), place.other.join("report"), place.cache.join("report"));
+    let (one, two, cache) =
+        (place.project.join("report"), place.other.join("report"), place.cache.join("report"));
     // What is allowed is so besides, and is where relative paths begin if nothing else is.
     let allowed = ["--allow", place.other.to_str().unwrap()];
     let (mut host, _peer) = place.channel_of(place.server(&place.cache, &allowed, &[]), FORMS);
     assert_eq!(host.sends(&[&two, Path::new("report"), &one, &cache]), [true, true, false, false]);
     assert!(host.questions.is_empty());
-    let host = Asked::new(place.server(&place.cache, &allowed, &[]), ROOTS).with_roots(&[&place.project]);
+    let host =
+        Asked::new(place.server(&place.cache, &allowed, &[]), ROOTS).with_roots(&[&place.project]);
     let (mut host, _peer) = host.connected(&Machine::new());
     assert_eq!(host.sends(&[&two, &one, Path::new("sub/deep"), &cache]), [true, true, true, false]);
     // The working directory was asked for by name.
-    let host = Asked::new(place.server(&place.cache, &["--fence"], &[("CLAUDE_PROJECT_DIR", &place.project)]), ROOTS);
+    let host = Asked::new(
+        place.server(&place.cache, &["--fence"], &[("CLAUDE_PROJECT_DIR", &place.project)]),
+        ROOTS,
+    );
     let (mut host, _peer) = host.with_roots(&[&place.project]).connected(&Machine::new());
     let sandbox = json!({"codex/sandbox-state-meta": {"sandboxCwd": place.project}});
     refused(host.call_with("send_file", json!({"paths": [one]}), Some(sandbox)), "fenced");
@@ -275,13 +347,19 @@ fn where_nothing_says_so_nothing_leaves_unless_the_user_says_so() {
     for here in [&place.cache, &home, Path::new("/"), Path::new("/tmp")] {
         let mut host = Asked::new(place.server(here, &[], &[]), "{}");
         host.call("open", json!({})).unwrap();
-        for call in [("send_file", json!({"paths": [report], "wait_s": 1})), ("send_file", json!({"paths": ["report"], "wait_s": 1}))] {
+        for call in [
+            ("send_file", json!({"paths": [report], "wait_s": 1})),
+            ("send_file", json!({"paths": ["report"], "wait_s": 1})),
+        ] {
             let refusal = refused(host.call(call.0, call.1), "fenced");
             assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
         }
         refused(host.call("send_secret", json!({"file": report, "wait_s": 1})), "fenced");
         // Texts and what is named beforehand leave all the same.
-        assert_eq!(host.call("send", json!({"text": "x", "wait_s": 0})).unwrap()["state"], "pending");
+        assert_eq!(
+            host.call("send", json!({"text": "x", "wait_s": 0})).unwrap()["state"],
+            "pending"
+        );
     }
 }
 
@@ -296,11 +374,20 @@ fn the_user_is_asked_once_and_a_yes_lets_files_leave_that_folder() {
     refused(host.call("send_file", json!({"paths": [place.project.join("none")]})), "fenced");
     assert!(host.questions.is_empty());
     assert_eq!(
-        host.sends(&[&one, &place.project.join("sub"), Path::new("sub/deep"), &two, &place.project.join(".env")]),
+        host.sends(&[
+            &one,
+            &place.project.join("sub"),
+            Path::new("sub/deep"),
+            &two,
+            &place.project.join(".env")
+        ]),
         [true, true, true, false, false]
     );
     assert_eq!(host.questions.len(), 1);
-    assert!(host.questions[0].contains(&format!("{:?}", place.project)) && host.questions[0].contains(one.to_str().unwrap()));
+    assert!(
+        host.questions[0].contains(&format!("{:?}", place.project))
+            && host.questions[0].contains(one.to_str().unwrap())
+    );
     assert_eq!(came(&mut peer), place.project.to_str().unwrap());
 }
 
@@ -316,10 +403,26 @@ fn a_no_or_a_client_that_cannot_ask_after_all_is_one_for_good() {
     ] {
         let mut host = Asked::new(place.server(&place.cache, &[], &[]), BOTH).whose_person_says(no);
         host.call("open", json!({})).unwrap();
-        assert_eq!(host.sends(&[&place.project.join("report"), &place.other.join("report"), &place.project.join("report")]), [false; 3]);
+        assert_eq!(
+            host.sends(&[
+                &place.project.join("report"),
+                &place.other.join("report"),
+                &place.project.join("report")
+            ]),
+            [false; 3]
+        );
         assert_eq!(host.questions.len(), 1);
-        let refusal = refused(host.call("send_file", json!({"paths": [place.project.join("report")]})), "fenced");
-        assert!(refusal["next"].as_str().unwrap().contains(&format!("pinhole mcp --allow {}", place.project.display())), "{refusal}");
+        let refusal = refused(
+            host.call("send_file", json!({"paths": [place.project.join("report")]})),
+            "fenced",
+        );
+        assert!(
+            refusal["next"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("pinhole mcp --allow {}", place.project.display())),
+            "{refusal}"
+        );
     }
 }
 
@@ -363,7 +466,8 @@ fn a_cwd_chooses_inside_of_the_fence_and_never_widens_it() {
     symlink(place.project.join("sub"), place.project.join("in")).unwrap();
     std::fs::create_dir(place.project.join(".ssh")).unwrap();
     std::fs::write(place.project.join(".ssh/deep"), "x").unwrap();
-    let host = Asked::new(place.server(&place.cache, &[], &[]), ROOTS).with_roots(&[&place.project]);
+    let host =
+        Asked::new(place.server(&place.cache, &[], &[]), ROOTS).with_roots(&[&place.project]);
     let (mut host, mut peer) = host.connected(&Machine::new());
     for cwd in ["sub", "./sub", "in", "sub/../in", place.project.join("sub").to_str().unwrap()] {
         host.call("send_file", json!({"paths": ["deep"], "cwd": cwd})).unwrap();
@@ -371,7 +475,17 @@ fn a_cwd_chooses_inside_of_the_fence_and_never_widens_it() {
         assert_eq!(came(&mut peer), "deep");
     }
     let upward = pathdiff(&place.project, &place.other);
-    for cwd in ["out", "..", "../two", &upward, "/", "/tmp", ".ssh", place.other.to_str().unwrap(), place.cache.to_str().unwrap()] {
+    for cwd in [
+        "out",
+        "..",
+        "../two",
+        &upward,
+        "/",
+        "/tmp",
+        ".ssh",
+        place.other.to_str().unwrap(),
+        place.cache.to_str().unwrap(),
+    ] {
         for path in ["report", "deep", "sub/deep", place.project.join("report").to_str().unwrap()] {
             refused(host.call("send_file", json!({"paths": [path], "cwd": cwd})), "fenced");
             refused(host.call("send_secret", json!({"file": path, "cwd": cwd})), "fenced");
@@ -395,15 +509,22 @@ fn pathdiff(from: &Path, to: &Path) -> String {
 fn a_secret_is_written_where_paths_begin_only_if_that_was_allowed() {
     let place = Place::new();
     let allowed = ["--allow", place.other.to_str().unwrap()];
-    let host = Asked::new(place.server(&place.cache, &allowed, &[]), ROOTS).with_roots(&[&place.project]);
+    let host =
+        Asked::new(place.server(&place.cache, &allowed, &[]), ROOTS).with_roots(&[&place.project]);
     let (mut host, mut peer) = host.connected(&Machine::new());
     let mut take = |arguments: Value| {
         peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
-        host.call("receive", arguments).map(|taken| PathBuf::from(taken["events"][0]["saved_to"].as_str().unwrap()))
+        host.call("receive", arguments)
+            .map(|taken| PathBuf::from(taken["events"][0]["saved_to"].as_str().unwrap()))
     };
-    // A name goes to the private folder: that an agent works somewhere lets nothing be written there.
+    // A name goes to the private folder: that an agent works somewhere lets nothing be written
+    // there.
     let private = take(json!({"secret_to_file": "one", "wait_s": 45})).unwrap();
-    assert!(private.starts_with(place.machine.home().canonicalize().unwrap().join(".local/state/pinhole")), "{private:?}");
+    assert!(
+        private
+            .starts_with(place.machine.home().canonicalize().unwrap().join(".local/state/pinhole")),
+        "{private:?}"
+    );
     for outside in [
         json!({"secret_to_file": "sub/new"}),
         json!({"secret_to_file": "new", "cwd": "sub"}),
@@ -431,7 +552,10 @@ fn in_the_lifecycle_without_initialize_a_call_is_repeated_with_what_it_wants_to_
         "io.modelcontextprotocol/clientCapabilities": {"roots": {}, "elicitation": {"form": {}}},
     }));
     let found = host.request("server/discover", json!({}));
-    assert_eq!(found["result"]["capabilities"]["experimental"], json!({"codex/sandbox-state-meta": {}}));
+    assert_eq!(
+        found["result"]["capabilities"]["experimental"],
+        json!({"codex/sandbox-state-meta": {}})
+    );
     host.learn();
     let code = host.open();
     let mut peer = Client::new(&Machine::new());
@@ -448,21 +572,39 @@ fn in_the_lifecycle_without_initialize_a_call_is_repeated_with_what_it_wants_to_
     let asked = call(&mut host, &one, json!({})).unwrap();
     assert_eq!(asked, json!({"roots": {"method": "roots/list"}}));
     let roots = |folder: &Path| json!({"roots": [{"uri": format!("file://{}", folder.display())}]});
-    assert_eq!(call(&mut host, &one, json!({"roots": roots(&place.project)})).unwrap_err().unwrap()["state"], "delivered");
+    assert_eq!(
+        call(&mut host, &one, json!({"roots": roots(&place.project)})).unwrap_err().unwrap()["state"],
+        "delivered"
+    );
     refused(call(&mut host, &two, json!({"roots": roots(&place.project)})).unwrap_err(), "fenced");
     assert_eq!(came(&mut peer), place.project.to_str().unwrap());
     // An answer to what was not asked is none.
     let yes = json!({"action": "accept", "content": {"allow": true}});
     let none = json!({"roots": {"roots": []}, "folder": yes});
     let asked = call(&mut host, &one, none.clone()).unwrap();
-    assert!(asked["folder"]["params"]["message"].as_str().unwrap().contains(&format!("{:?}", place.project)), "{asked}");
+    assert!(
+        asked["folder"]["params"]["message"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("{:?}", place.project)),
+        "{asked}"
+    );
     refused(call(&mut host, &two, json!({"roots": {"roots": []}})).unwrap_err(), "fenced");
     // Some clients send the answer to the last question alone.
-    assert_eq!(call(&mut host, &one, json!({"folder": yes})).unwrap(), json!({"roots": {"method": "roots/list"}}));
-    assert_eq!(call(&mut host, &one, json!({"roots": {"roots": []}})).unwrap_err().unwrap()["state"], "delivered");
+    assert_eq!(
+        call(&mut host, &one, json!({"folder": yes})).unwrap(),
+        json!({"roots": {"method": "roots/list"}})
+    );
+    assert_eq!(
+        call(&mut host, &one, json!({"roots": {"roots": []}})).unwrap_err().unwrap()["state"],
+        "delivered"
+    );
     // Who has answered is not heard again.
     let no = json!({"roots": {"roots": []}, "folder": {"action": "decline"}});
     assert_eq!(call(&mut host, &one, no).unwrap_err().unwrap()["state"], "delivered");
     refused(call(&mut host, &two, json!({"roots": {"roots": []}})).unwrap_err(), "fenced");
-    assert_eq!(call(&mut host, &one, json!({"roots": {"roots": []}})).unwrap_err().unwrap()["state"], "delivered");
+    assert_eq!(
+        call(&mut host, &one, json!({"roots": {"roots": []}})).unwrap_err().unwrap()["state"],
+        "delivered"
+    );
 }

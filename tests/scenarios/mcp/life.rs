@@ -10,7 +10,10 @@ fn the_end_of_its_input_closes_its_channels_in_peace() {
     peer.call("send", json!({"text": "unread"})).unwrap();
     host.call("open", json!({"label": "nobody came"})).unwrap();
     // A call that waits is answered, and does not hold up the end.
-    host.begin("tools/call", json!({"name": "receive", "arguments": {"channel": "nobody came", "wait_s": 45}}));
+    host.begin(
+        "tools/call",
+        json!({"name": "receive", "arguments": {"channel": "nobody came", "wait_s": 45}}),
+    );
     let said = host.hang_up();
     assert!(said.contains("is closed: events that were never received"), "{said}");
     let left = peer.until_ended();
@@ -34,13 +37,17 @@ fn a_signal_ends_it_at_once() {
 fn a_call_that_is_cancelled_stops_waiting_and_nothing_else() {
     let (here, there) = (Machine::new(), Machine::new());
     let (mut host, mut peer) = pair(&here, &there);
-    while host.call("receive", json!({})).unwrap()["events"].as_array().is_some_and(|events| !events.is_empty()) {}
+    while host.call("receive", json!({})).unwrap()["events"]
+        .as_array()
+        .is_some_and(|events| !events.is_empty())
+    {}
     let cancel = |host: &mut Client, id: u64| {
         host.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}));
     };
     let waiting = host.begin("tools/call", json!({"name": "receive", "arguments": {"wait_s": 45}}));
     cancel(&mut host, waiting);
-    let asking = host.begin("tools/call", json!({"name": "ask", "arguments": {"text": "still there?"}}));
+    let asking =
+        host.begin("tools/call", json!({"name": "ask", "arguments": {"text": "still there?"}}));
     assert_eq!(peer.until("text")["body"], "still there?");
     cancel(&mut host, asking);
     // `answer` would not let an answer to either pass.
@@ -57,7 +64,11 @@ fn it_ends_without_a_word_of_a_client() {
     for (flag, exit) in [("--verify", 10), ("--detach", 2), ("--transcript=talk.md", 2)] {
         let ended = Client::started(&here, &[flag]).server.end();
         assert_eq!((ended.status.code(), ended.lines.len()), (Some(exit), 0));
-        assert!(ended.errors.join("\n").contains(flag.split('=').next().unwrap()), "{:?}", ended.errors);
+        assert!(
+            ended.errors.join("\n").contains(flag.split('=').next().unwrap()),
+            "{:?}",
+            ended.errors
+        );
     }
     assert!(!here.path("talk.md").exists());
 }
@@ -82,8 +93,17 @@ fn a_session_that_ends_before_anybody_comes_says_why() {
     // A wrong code uses it up.
     let number = opened["code"].as_str().unwrap()[..4].to_owned();
     let mut other = Client::new(&here);
-    refused(other.call("connect", json!({"code": format!("{number}-walrus-clipboard-mango")})), "code-wrong");
-    refused(other.call("connect", json!({"code": format!("{number}-walrus-clipboard-mango")})), "code-unavailable");
+    refused(
+        other.call("connect", json!({"code": format!("{number}-walrus-clipboard-mango")})),
+        "code-wrong",
+    );
+    refused(
+        other.call("connect", json!({"code": format!("{number}-walrus-clipboard-mango")})),
+        "code-unavailable",
+    );
     let ended = client.until_ended();
-    assert_eq!((&ended["reason"], &ended["next"]), (&"code-guessed".into(), &"call open for a new code".into()));
+    assert_eq!(
+        (&ended["reason"], &ended["next"]),
+        (&"code-guessed".into(), &"call open for a new code".into())
+    );
 }

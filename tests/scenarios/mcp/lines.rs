@@ -12,7 +12,10 @@ impl Client {
     fn refusal(&mut self) -> i64 {
         let line = self.server.line().expect("it ended");
         let message: Value = serde_json::from_str(&line).unwrap();
-        assert!(message["id"].is_null() && message.get("id").is_some() && message["jsonrpc"] == "2.0", "{line}");
+        assert!(
+            message["id"].is_null() && message.get("id").is_some() && message["jsonrpc"] == "2.0",
+            "{line}"
+        );
         message["error"]["code"].as_i64().unwrap_or_else(|| panic!("{line}"))
     }
 }
@@ -32,13 +35,19 @@ fn what_is_no_message_is_answered_and_the_next_one_is_as_ever() {
             (&vec![b'x'; (16 << 20) + 1], -32_600),
         ] {
             client.server.feed([line, b"\n"].concat());
-            assert_eq!(client.refusal(), code, "{}", String::from_utf8_lossy(&line[..line.len().min(60)]));
+            assert_eq!(
+                client.refusal(),
+                code,
+                "{}",
+                String::from_utf8_lossy(&line[..line.len().min(60)])
+            );
         }
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
         // What asks for no answer gets none: the next line is that of the request.
         client
             .server
-            .feed("\n \r\n{\"method\":\"$/progress\"}\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n");
+            .feed("\n \
+                  \r\n{\"method\":\"$/progress\"}\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n");
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
         assert_eq!(client.notes, Vec::<Value>::new());
     }
@@ -46,7 +55,12 @@ fn what_is_no_message_is_answered_and_the_next_one_is_as_ever() {
 
 /// A server whose output is a pipe that the test holds, and which has begun.
 fn piped(mut command: Command) -> Child {
-    let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut server = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
     let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": about});
     let begun = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
@@ -88,7 +102,9 @@ fn a_client_that_reads_nothing_does_not_hold_it_once_its_input_has_ended() {
     let output = server.stdout.take();
     let mut input = server.stdin.take().unwrap();
     // Far more than a pipe holds.
-    let list = (1..200).map(|id| format!("{}\n", json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {}})));
+    let list = (1..200).map(|id| {
+        format!("{}\n", json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {}}))
+    });
     input.write_all(list.collect::<String>().as_bytes()).unwrap();
     drop(input);
     ended(server);

@@ -12,7 +12,8 @@ fn said(client: &Client) -> String {
     client.server.seen.join("\n")
 }
 
-/// What a user has open beside an agent: a channel with a text and a secret in it, and a file from outside of the fence that waits for its taker.
+/// What a user has open beside an agent: a channel with a text and a secret in it, and a file from
+/// outside of the fence that waits for its taker.
 struct Users {
     host: Running,
     /// Its other side, and that side's machine.
@@ -41,9 +42,19 @@ impl Users {
     /// Nothing was taken from them, sent for them or ended.
     fn are_unharmed(mut self, here: &Machine) {
         let status = here.run(["status", "--label", "theirs"]).expect(0).one("session");
-        assert_eq!((&status["state"], &status["secrets_held"]), (&"connected".into(), &1.into()), "{status}");
-        assert_eq!(here.run(["receive", &self.number]).expect(0).one("text")["body"], "for the user's eyes");
-        assert!(self.host.child.try_wait().unwrap().is_none() && self.giver.child.try_wait().unwrap().is_none());
+        assert_eq!(
+            (&status["state"], &status["secrets_held"]),
+            (&"connected".into(), &1.into()),
+            "{status}"
+        );
+        assert_eq!(
+            here.run(["receive", &self.number]).expect(0).one("text")["body"],
+            "for the user's eyes"
+        );
+        assert!(
+            self.host.child.try_wait().unwrap().is_none()
+                && self.giver.child.try_wait().unwrap().is_none()
+        );
         let taken = Machine::new().run(["take", &self.unused]).expect(0).one("file");
         assert_eq!(taken["name"], "private");
         here.run(["close", &self.number, "--now"]).expect(0);
@@ -86,7 +97,10 @@ fn a_server_knows_its_own_sessions_and_nothing_else() {
                     (_, _, called) => {
                         let word = if channel.is_some() { "code-not-open" } else { "not-open" };
                         let refusal = refused(called, word).to_string();
-                        assert!(!refusal.contains("theirs") && !refusal.contains("gift"), "{tool} {arguments}: {refusal}");
+                        assert!(
+                            !refusal.contains("theirs") && !refusal.contains("gift"),
+                            "{tool} {arguments}: {refusal}"
+                        );
                     }
                 }
             }
@@ -97,7 +111,9 @@ fn a_server_knows_its_own_sessions_and_nothing_else() {
     refused(server.call("receive", json!({"channel": "theirs"})), "code-not-open");
     assert_eq!(server.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().len(), 1);
     let all = said(&server).replace(&code, "");
-    for secret in [words(&users.used), words(&users.unused), "for the user's eyes", "theirs", "gift"] {
+    for secret in
+        [words(&users.used), words(&users.unused), "for the user's eyes", "theirs", "gift"]
+    {
         assert!(!all.contains(secret), "{secret}: {all}");
     }
     assert!(!here.path("stolen").exists() && !here.path(".env").exists());
@@ -112,9 +128,15 @@ fn a_server_that_may_see_them_all_hears_no_code_of_theirs() {
     let listed = server.call("status", json!({})).unwrap()["sessions"].as_array().unwrap().clone();
     assert_eq!(listed.len(), 2, "{listed:#?}");
     for channel in ["theirs", "gift", &users.number, &users.unused[..4]] {
-        let events = server.call("receive", json!({"channel": channel, "after": 0})).unwrap()["events"].clone();
-        let channel = events.as_array().unwrap().iter().find(|event| event["event"] == "channel").unwrap();
-        assert!(["code", "join", "joins", "link"].iter().all(|field| channel.get(*field).is_none()), "{channel}");
+        let events =
+            server.call("receive", json!({"channel": channel, "after": 0})).unwrap()["events"]
+                .clone();
+        let channel =
+            events.as_array().unwrap().iter().find(|event| event["event"] == "channel").unwrap();
+        assert!(
+            ["code", "join", "joins", "link"].iter().all(|field| channel.get(*field).is_none()),
+            "{channel}"
+        );
     }
     server.call("send", json!({"text": "from a tool", "channel": "theirs"})).unwrap();
     assert!(said(&server).contains("for the user's eyes"));
@@ -136,23 +158,37 @@ fn no_variable_is_sent_that_was_not_named_beforehand() {
     let (here, there) = (Machine::new(), Machine::new());
     let started = |args: &[&str]| {
         let mut command = here.command([&["mcp"], args].concat());
-        let names = ["GREETING", "ANTHROPIC_API_KEY", "PINHOLE_HOST_TOKEN", "CLAUDE_CODE_MESSAGING_TOKEN"];
+        let names =
+            ["GREETING", "ANTHROPIC_API_KEY", "PINHOLE_HOST_TOKEN", "CLAUDE_CODE_MESSAGING_TOKEN"];
         command.stdin(Stdio::piped()).envs(names.map(|name| (name, "hush-from-a-variable")));
         Client::of(Running::start(command)).begun()
     };
     let mut peer = Client::new(&there);
-    let (mut plain, mut told) = (started(&[]), started(&["--allow-env", "GREETING", "--allow-env", "ANTHROPIC_API_KEY"]));
+    let (mut plain, mut told) =
+        (started(&[]), started(&["--allow-env", "GREETING", "--allow-env", "ANTHROPIC_API_KEY"]));
     for server in [&mut plain, &mut told] {
         let code = server.open();
         peer.call("connect", json!({"code": code})).unwrap();
-        for name in ["ANTHROPIC_API_KEY", "PINHOLE_HOST_TOKEN", "CLAUDE_CODE_MESSAGING_TOKEN", "PATH", "NOT_SET"] {
-            let refusal = refused(server.call("send_secret", json!({"variable": name, "name": "GREETING"})), "fenced");
+        for name in [
+            "ANTHROPIC_API_KEY",
+            "PINHOLE_HOST_TOKEN",
+            "CLAUDE_CODE_MESSAGING_TOKEN",
+            "PATH",
+            "NOT_SET",
+        ] {
+            let refusal = refused(
+                server.call("send_secret", json!({"variable": name, "name": "GREETING"})),
+                "fenced",
+            );
             let opens = refusal["next"].as_str().unwrap().contains("pinhole mcp --allow-env");
             assert_eq!(opens, ["PATH", "NOT_SET"].contains(&name), "{refusal}");
         }
     }
     refused(plain.call("send_secret", json!({"variable": "GREETING"})), "fenced");
-    assert_eq!(told.call("send_secret", json!({"variable": "GREETING"})).unwrap()["state"], "delivered");
+    assert_eq!(
+        told.call("send_secret", json!({"variable": "GREETING"})).unwrap()["state"],
+        "delivered"
+    );
 }
 
 #[test]
@@ -160,7 +196,10 @@ fn a_server_reaches_an_agents_channel_by_its_whole_used_code_and_then_by_its_num
     let (here, there) = (Machine::new(), Machine::new());
     let mut command = here.command(["host", "--detach", "--label", "build"]);
     command.env("CLAUDE_CODE_SESSION_ID", "one");
-    let code = Running::start(command).end().expect(0).all("status")[0]["code"].as_str().unwrap().to_owned();
+    let code = Running::start(command).end().expect(0).all("status")[0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut server = Client::new(&here);
     refused(server.call("status", json!({"channel": code})), "code-not-open");
     let mut peer = there.start(["connect", &code]);
@@ -175,6 +214,9 @@ fn a_server_reaches_an_agents_channel_by_its_whole_used_code_and_then_by_its_num
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["label"]), (1, &"build".into()));
     // What nobody has received comes with the end of it.
     let closed = server.call("close", json!({"channel": &code[..4]})).unwrap();
-    assert!(closed["events"].as_array().unwrap().iter().any(|event| event["body"] == "hello"), "{closed}");
+    assert!(
+        closed["events"].as_array().unwrap().iter().any(|event| event["body"] == "hello"),
+        "{closed}"
+    );
     peer.end().expect(0);
 }

@@ -12,7 +12,10 @@ fn commands_reach_its_channels_and_its_tools_reach_theirs() {
     peer.call("connect", json!({"code": code})).unwrap();
     here.run(["send", &code[..4], "from a command"]).expect(0);
     assert_eq!(peer.until("text")["body"], "from a command");
-    assert_eq!(here.run(["status"]).expect(0).one("session")["number"], code[..4].parse::<u64>().unwrap());
+    assert_eq!(
+        here.run(["status"]).expect(0).one("session")["number"],
+        code[..4].parse::<u64>().unwrap()
+    );
     // A channel of another process.
     let mut host = here.start(["host", "--label", "theirs"]);
     let other = host.code();
@@ -61,7 +64,8 @@ fn where_no_socket_can_be_it_works_all_the_same() {
 fn nothing_gets_out_through_the_fence() {
     let (here, there) = (Machine::new(), Machine::new());
     std::fs::create_dir(here.home().join(".ssh")).unwrap();
-    std::fs::write(here.home().join(".ssh/id_rsa"), "-----BEGIN OPENSSH PRIVATE KEY-----\n").unwrap();
+    std::fs::write(here.home().join(".ssh/id_rsa"), "-----BEGIN OPENSSH PRIVATE KEY-----\n")
+        .unwrap();
     let key = here.home().join(".ssh/id_rsa");
     symlink(&key, here.path("innocent")).unwrap();
     here.write(".env", "A=b");
@@ -73,7 +77,8 @@ fn nothing_gets_out_through_the_fence() {
     peer.call("connect", json!({"code": code})).unwrap();
     let mut elsewhere = here.start(["host", "--label", "elsewhere"]);
     elsewhere.code();
-    for path in [key.to_str().unwrap(), "innocent", "../home/.ssh/id_rsa", ".env", "/etc/hostname"] {
+    for path in [key.to_str().unwrap(), "innocent", "../home/.ssh/id_rsa", ".env", "/etc/hostname"]
+    {
         let refusal = refused(host.call("send_file", json!({"paths": [path]})), "fenced");
         assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
         refused(host.call("send_secret", json!({"file": path})), "fenced");
@@ -105,30 +110,67 @@ fn a_secret_is_written_nowhere_outside_what_was_allowed_and_to_nothing_that_runs
     peer.call("connect", json!({"code": code})).unwrap();
     peer.call("send_secret", json!({"variable": "GREETING"})).unwrap();
     host.until("secret");
-    let outside = ["../home/.bashrc", "inside/.bashrc", rc.to_str().unwrap(), "../home/new", "inside/new", "sub/../../home/new"];
-    // The working directory is where the agent works, and what stands there is run, built and obeyed.
-    let here_too = ["sub/file", "./CLAUDE.md", here.dir().join("Makefile").to_str().unwrap().to_owned().leak()];
+    let outside = [
+        "../home/.bashrc",
+        "inside/.bashrc",
+        rc.to_str().unwrap(),
+        "../home/new",
+        "inside/new",
+        "sub/../../home/new",
+    ];
+    // The working directory is where the agent works, and what stands there is run, built and
+    // obeyed.
+    let here_too = [
+        "sub/file",
+        "./CLAUDE.md",
+        here.dir().join("Makefile").to_str().unwrap().to_owned().leak(),
+    ];
     for outside in outside.iter().chain(&here_too) {
-        for arguments in [json!({"secret_to_env_file": format!("{outside}:API_KEY")}), json!({"secret_to_file": outside})] {
+        for arguments in [
+            json!({"secret_to_env_file": format!("{outside}:API_KEY")}),
+            json!({"secret_to_file": outside}),
+        ] {
             let refusal = refused(host.call("receive", arguments), "fenced");
             assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow"), "{refusal}");
         }
     }
-    for within in [".profile", "link", ".ssh/authorized_keys", ".git/config", "sub/.envrc", "CLAUDE.md", "Makefile", "conftest.py"] {
+    for within in [
+        ".profile",
+        "link",
+        ".ssh/authorized_keys",
+        ".git/config",
+        "sub/.envrc",
+        "CLAUDE.md",
+        "Makefile",
+        "conftest.py",
+    ] {
         let within = format!("allowed/{within}");
-        refused(host.call("receive", json!({"secret_to_env_file": format!("{within}:API_KEY")})), "fenced");
+        refused(
+            host.call("receive", json!({"secret_to_env_file": format!("{within}:API_KEY")})),
+            "fenced",
+        );
         refused(host.call("receive", json!({"secret_to_file": within})), "fenced");
     }
     for no_file in ["..", "/", "missing/file"] {
         assert!(host.call("receive", json!({"secret_to_file": no_file})).is_err());
     }
-    // A name that an agent was talked into is no better than the other side's own, and nothing is replaced.
-    for (name, word) in [("BASH_ENV", "bad-name"), ("OPENAI_API_KEY", "bad-name"), ("DATABASE_URL", "bad-name"), ("MY_KEY", "exists")] {
-        let refusal = refused(host.call("receive", json!({"secret_to_env_file": format!("allowed/.env:{name}")})), word);
+    // A name that an agent was talked into is no better than the other side's own, and nothing is
+    // replaced.
+    for (name, word) in [
+        ("BASH_ENV", "bad-name"),
+        ("OPENAI_API_KEY", "bad-name"),
+        ("DATABASE_URL", "bad-name"),
+        ("MY_KEY", "exists"),
+    ] {
+        let refusal = refused(
+            host.call("receive", json!({"secret_to_env_file": format!("allowed/.env:{name}")})),
+            word,
+        );
         assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --"), "{refusal}");
     }
     // Without a name it is what the other side calls it, which is no credential's.
-    let refusal = refused(host.call("receive", json!({"secret_to_env_file": "allowed/.env"})), "bad-name");
+    let refusal =
+        refused(host.call("receive", json!({"secret_to_env_file": "allowed/.env"})), "bad-name");
     assert!(refusal["detail"].as_str().unwrap().contains("--accept-env GREETING"), "{refusal}");
     let read = |name: &str| std::fs::read_to_string(here.path(name)).unwrap();
     assert_eq!(
@@ -149,8 +191,15 @@ fn a_secret_is_written_nowhere_outside_what_was_allowed_and_to_nothing_that_runs
     // A name alone is one in the private folder of the server, whatever it is.
     for name in ["CLAUDE.md", "Makefile", ".bashrc"] {
         let private = take(json!({"secret_to_file": name}));
-        assert!(private.ends_with(name) && private.starts_with(here.home().join(".local/state/pinhole")), "{private:?}");
-        assert_eq!(private.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(
+            private.ends_with(name)
+                && private.starts_with(here.home().join(".local/state/pinhole")),
+            "{private:?}"
+        );
+        assert_eq!(
+            private.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         assert!(!here.path(name).exists());
     }
 }
@@ -168,7 +217,10 @@ fn what_a_server_was_started_with_is_allowed() {
         host.until("secret");
         host.call("receive", json!({"secret_to_env_file": ".env"})).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(here.path(".env")).unwrap(), "GREETING=hush-from-a-variable\n");
+    assert_eq!(
+        std::fs::read_to_string(here.path(".env")).unwrap(),
+        "GREETING=hush-from-a-variable\n"
+    );
 }
 
 #[test]
@@ -202,11 +254,17 @@ fn a_folder_in_which_something_acts_never_comes_where_the_agent_works() {
         host.until("file")
     };
     let project = saved("project");
-    assert_eq!((&project["set_aside"], &project["acts"]), (&json!("acts"), &json!(["project/.claude"])));
+    assert_eq!(
+        (&project["set_aside"], &project["acts"]),
+        (&json!("acts"), &json!(["project/.claude"]))
+    );
     let private = here.home().canonicalize().unwrap().join(".local/state/pinhole");
     assert!(PathBuf::from(project["saved_to"].as_str().unwrap()).starts_with(private), "{project}");
     assert!(saved("plain")["set_aside"].is_null() && saved("CLAUDE.md")["name"] == "_CLAUDE.md");
-    let mut names: Vec<_> = std::fs::read_dir(here.path("inbox")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(here.path("inbox"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     names.sort();
     assert_eq!(names, ["_CLAUDE.md", "plain"]);
 }

@@ -11,10 +11,17 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
     let calls = victim.codes().map(|code| ("connect", json!({"code": code})));
     for (tool, arguments) in calls.into_iter().chain([("open", json!({"relay": victim.url()}))]) {
         let refusal = refused(server.call(tool, arguments.clone()), "fenced");
-        assert!(refusal["next"].as_str().unwrap().contains("pinhole mcp --allow-relay ws://127.0.0.1:"), "{arguments}: {refusal}");
+        assert!(
+            refusal["next"].as_str().unwrap().contains("pinhole mcp --allow-relay ws://127.0.0.1:"),
+            "{arguments}: {refusal}"
+        );
         victim.is_left_alone();
     }
-    assert_eq!(server.call("status", json!({})).unwrap()["sessions"], json!([]), "nothing of it is left");
+    assert_eq!(
+        server.call("status", json!({})).unwrap()["sessions"],
+        json!([]),
+        "nothing of it is left"
+    );
 }
 
 #[test]

@@ -3,7 +3,12 @@ use crate::failure::Exit;
 use std::os::unix::fs::symlink;
 
 fn change(path: &Path, before: Option<&str>, after: Option<&str>) -> Change {
-    Change { path: path.to_owned(), before: before.map(str::to_owned), after: after.map(str::to_owned), shown: Vec::new() }
+    Change {
+        path: path.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+        shown: Vec::new(),
+    }
 }
 
 #[test]
@@ -13,9 +18,17 @@ fn what_another_program_has_written_meanwhile_is_left() {
     change(&path, None, Some("one")).make().unwrap();
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::write(&path, "theirs").unwrap();
-    for stale in [change(&path, Some("one"), Some("two")), change(&path, Some("one"), None), change(&path, None, Some("two"))] {
+    for stale in [
+        change(&path, Some("one"), Some("two")),
+        change(&path, Some("one"), None),
+        change(&path, None, Some("two")),
+    ] {
         let failure = stale.make().unwrap_err();
-        assert!(failure.exit() == Exit::Disk && failure.detail.contains("has just been changed by another program"), "{failure}");
+        assert!(
+            failure.exit() == Exit::Disk
+                && failure.detail.contains("has just been changed by another program"),
+            "{failure}"
+        );
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
     change(&path, Some("theirs"), None).make().unwrap();
@@ -31,7 +44,10 @@ fn readers_find_the_old_file_or_the_new_one_whole() {
     symlink("kept", &link).unwrap();
     let held = File::open(&path).unwrap();
     change(&link, Some("one"), Some("two")).make().unwrap();
-    assert_eq!((io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()), ("one".into(), "two".into()));
+    assert_eq!(
+        (io::read_to_string(held).unwrap(), std::fs::read_to_string(&path).unwrap()),
+        ("one".into(), "two".into())
+    );
     assert!(link.is_symlink() && path.metadata().unwrap().permissions().mode() & 0o777 == 0o644);
     assert_eq!(folder.path().read_dir().unwrap().count(), 2, "nothing else is left");
 }

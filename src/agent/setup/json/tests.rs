@@ -27,10 +27,20 @@ fn a_new_file_comes_and_goes() {
 fn the_entry_stands_as_the_others_do() {
     let text = "{\n  \"mcpServers\": {\n    \"other\": {}\n  },\n  \"x\": 1\n}\n";
     let put = there_and_back(text, SERVERS);
-    assert_eq!(put, format!("{{\n  \"mcpServers\": {{\n    \"other\": {{}},\n    \"pinhole\": {VALUE}\n  }},\n  \"x\": 1\n}}\n"));
+    assert_eq!(
+        put,
+        format!(
+            "{{\n  \"mcpServers\": {{\n    \"other\": {{}},\n    \"pinhole\": {VALUE}\n  }},\n  \"x\": 1\n}}\n"
+        )
+    );
     let text = "{\n\t// of mine\n\t\"x\": 1 // one\n}";
     let put = there_and_back(text, SERVERS);
-    assert_eq!(put, format!("{{\n\t// of mine\n\t\"x\": 1, // one\n\t\"mcpServers\": {{\n\t  \"pinhole\": {VALUE}\n\t}}\n}}"));
+    assert_eq!(
+        put,
+        format!(
+            "{{\n\t// of mine\n\t\"x\": 1, // one\n\t\"mcpServers\": {{\n\t  \"pinhole\": {VALUE}\n\t}}\n}}"
+        )
+    );
 }
 
 #[test]
@@ -70,16 +80,24 @@ fn what_has_come_since_stays() {
     let put = |text| put(Some(text), SERVERS, VALUE).unwrap();
     let first = put("{\n  \"a\": 1\n}\n");
     let later = first.replace(&format!("{VALUE}\n"), &format!("{VALUE},\n    \"new\": {{}}\n"));
-    assert_eq!(take(&later, SERVERS).unwrap().unwrap(), "{\n  \"a\": 1,\n  \"mcpServers\": {\n    \"new\": {}\n  }\n}\n");
+    assert_eq!(
+        take(&later, SERVERS).unwrap().unwrap(),
+        "{\n  \"a\": 1,\n  \"mcpServers\": {\n    \"new\": {}\n  }\n}\n"
+    );
     let noted = first.replace("\"pinhole\"", "// of the office\n    \"pinhole\"");
     let rest = take(&noted, SERVERS).unwrap().unwrap();
     assert!(rest.contains("// of the office") && get(&rest, SERVERS).unwrap().is_none(), "{rest}");
-    let last = take(&format!("{{\"mcpServers\": {{\"pinhole\": {VALUE}, \"b\": 1}}}}"), SERVERS).unwrap().unwrap();
+    let last = take(&format!("{{\"mcpServers\": {{\"pinhole\": {VALUE}, \"b\": 1}}}}"), SERVERS)
+        .unwrap()
+        .unwrap();
     assert_eq!(get(&last, &["mcpServers", "b"]).unwrap(), Some(1.into()), "{last}");
     // As another program writes it anew, with our part in it.
     let whole: serde_json::Value = serde_json::from_str(&first).unwrap();
     let rest = take(&serde_json::to_string_pretty(&whole).unwrap(), SERVERS).unwrap().unwrap();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&rest).unwrap(), serde_json::json!({ "a": 1 }));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&rest).unwrap(),
+        serde_json::json!({ "a": 1 })
+    );
     assert_eq!(take("{\"a\": 1}", SERVERS), Ok(Some("{\"a\": 1}".to_owned())));
 }
 
@@ -114,7 +132,10 @@ fn what_is_not_understood_is_said() {
 
 /// Configurations as people and programs write them.
 fn configuration() -> impl Strategy<Value = String> {
-    let blank = || prop_oneof![4 => Just(String::new()), 4 => "[ \t]{1,3}", 4 => "(\r?\n[ \t]{0,4}){1,2}", 1 => Just(" // c, } \"\n".to_owned()), 1 => Just("/* c, } \" */".to_owned())];
+    let blank = || {
+        prop_oneof![4 => Just(String::new()), 4 => "[ \t]{1,3}", 4 => "(\r?\n[ \
+        \t]{0,4}){1,2}", 1 => Just(" // c, } \"\n".to_owned()), 1 => Just("/* c, } \" */".to_owned())]
+    };
     let leaf = prop_oneof![
         Just("1".to_owned()),
         Just("null".to_owned()),
@@ -124,12 +145,14 @@ fn configuration() -> impl Strategy<Value = String> {
     ];
     let key = || prop_oneof![3 => "\"[a-f]{1,6}\"", 1 => Just("\"mcpServers\"".to_owned()), 1 => Just("\"other\"".to_owned())];
     let object = move |value: BoxedStrategy<String>| {
-        let member =
-            (blank(), key(), blank(), blank(), value, blank()).prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
-        (proptest::collection::vec(member, 0..4), blank(), any::<bool>()).prop_map(|(members, blank, trailing)| {
-            let comma = if trailing && !members.is_empty() { "," } else { "" };
-            format!("{{{}{comma}{blank}}}", members.join(","))
-        })
+        let member = (blank(), key(), blank(), blank(), value, blank())
+            .prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+        (proptest::collection::vec(member, 0..4), blank(), any::<bool>()).prop_map(
+            |(members, blank, trailing)| {
+                let comma = if trailing && !members.is_empty() { "," } else { "" };
+                format!("{{{}{comma}{blank}}}", members.join(","))
+            },
+        )
     };
     let inner = prop_oneof![leaf.clone(), object(leaf.boxed())].boxed();
     (blank(), object(inner), blank()).prop_map(|(before, object, after)| before + &object + &after)
@@ -139,7 +162,10 @@ proptest! {
     #[test]
     fn any_configuration_is_as_before_when_the_entry_has_gone(text in configuration()) {
         if let Ok(new) = put(Some(&text), SERVERS, VALUE) {
-            prop_assert_eq!(get(&new, SERVERS).unwrap(), Some(serde_json::from_str(VALUE).unwrap()));
+            prop_assert_eq!(
+                get(&new, SERVERS).unwrap(),
+                Some(serde_json::from_str(VALUE).unwrap())
+            );
             prop_assert_eq!(take(&new, SERVERS).unwrap(), Some(text));
         }
     }

@@ -51,7 +51,11 @@ fn older(directory: &Path) {
     let files = [("SKILL.md", "old text"), ("references/gone.md", "old page")];
     files.iter().for_each(|(name, text)| std::fs::write(directory.join(name), text).unwrap());
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), checksum(text))).collect();
-    std::fs::write(directory.join(RECORD), Record { version: "0.0.9".into(), made: 1, files }.to_string()).unwrap();
+    std::fs::write(
+        directory.join(RECORD),
+        Record { version: "0.0.9".into(), made: 1, files }.to_string(),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -61,7 +65,10 @@ fn an_older_version_is_brought_to_this_one() {
     older(&directory);
     assert_eq!(find(&directory).version(), Some("0.0.9"));
     make(find(&directory).put().unwrap());
-    assert!(!directory.join("references/gone.md").exists() && find(&directory).put().unwrap().is_empty());
+    assert!(
+        !directory.join("references/gone.md").exists()
+            && find(&directory).put().unwrap().is_empty()
+    );
     let skill = find(&directory);
     make(skill.take().unwrap().0);
     skill.tidy();
@@ -114,7 +121,8 @@ fn a_record_leads_nowhere_else() {
 
 proptest! {
     #[test]
-    fn any_record_is_survived(text in prop_oneof![any::<String>(), "# pinhole 1 made [0-9]{1,30} d\n([0-9a-f]{2}  [a-z./]{0,5}\n){0,3}"]) {
+    fn any_record_is_survived(text in prop_oneof![any::<String>(), "# pinhole 1 made [0-9]{1,30} \
+        d\n([0-9a-f]{2}  [a-z./]{0,5}\n){0,3}"]) {
         let _ = Record::parse(&text);
     }
 }

@@ -16,7 +16,10 @@ fn replacing(path: &Path, name: &str) -> EnvFile {
 }
 
 fn set(file: &EnvFile, label: Option<&str>, secret: &[u8]) -> Result<String, Refusal> {
-    file.set(label.map(|label| PeerText::new(label.to_owned())).as_ref(), &SecretVec::new(secret.to_vec()))
+    file.set(
+        label.map(|label| PeerText::new(label.to_owned())).as_ref(),
+        &SecretVec::new(secret.to_vec()),
+    )
 }
 
 fn mode(path: &Path) -> u32 {
@@ -24,14 +27,21 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
 
 #[test]
 fn the_name_is_what_follows_the_last_colon() {
-    let parsed = |text: &str| EnvFile::parse(text.into()).map(|file| (file.path().to_str().unwrap().to_owned(), file.name)).ok();
+    let parsed = |text: &str| {
+        EnvFile::parse(text.into())
+            .map(|file| (file.path().to_str().unwrap().to_owned(), file.name))
+            .ok()
+    };
     let some = |path: &str, name: Option<&str>| Some((path.to_owned(), name.map(str::to_owned)));
     assert_eq!(parsed(".env"), some(".env", None));
     assert_eq!(parsed(".env:API_KEY"), some(".env", Some("API_KEY")));
@@ -47,13 +57,19 @@ fn a_variable_is_added_or_replaced_and_the_file_becomes_its_owners_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(".env");
     assert_eq!(set(&file(&path, ""), Some("API_KEY"), b"k 1\n").unwrap(), "API_KEY");
-    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("API_KEY='k 1'\n", 0o600));
+    assert_eq!(
+        (fs::read_to_string(&path).unwrap().as_str(), mode(&path)),
+        ("API_KEY='k 1'\n", 0o600)
+    );
 
     fs::write(&path, OLD).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(set(&file(&path, "B"), Some("API_KEY"), b"two").unwrap(), "B");
     assert_eq!(set(&replacing(&path, "API_KEY"), None, b"new").unwrap(), "API_KEY");
-    assert_eq!((fs::read_to_string(&path).unwrap(), mode(&path)), (OLD.replace("old", "new") + "B=two\n", 0o600));
+    assert_eq!(
+        (fs::read_to_string(&path).unwrap(), mode(&path)),
+        (OLD.replace("old", "new") + "B=two\n", 0o600)
+    );
     assert_eq!(names(dir.path()), [".env"]);
 }
 
@@ -81,17 +97,34 @@ fn what_the_peer_calls_a_secret_replaces_nothing_and_leads_nothing() {
         let refusal = set(&peers, label, b"s3cr3t").unwrap_err();
         assert_eq!(refusal.failure.kind.as_str(), word, "{label:?}");
         let Failure { detail, next, .. } = refusal.failure;
-        assert!(!detail.contains("s3cr3t") && !detail.contains('\n') && next.is_some() && detail.len() < 300, "{label:?}: {detail}");
+        assert!(
+            !detail.contains("s3cr3t")
+                && !detail.contains('\n')
+                && next.is_some()
+                && detail.len() < 300,
+            "{label:?}: {detail}"
+        );
     }
     for unfit in [&b"a\rb"[..], b"a\xff", b"'\"", b"\n"] {
-        assert_eq!(set(&peers, Some("NEW_KEY"), unfit).unwrap_err().failure.kind, Kind::SecretUnfit);
+        assert_eq!(
+            set(&peers, Some("NEW_KEY"), unfit).unwrap_err().failure.kind,
+            Kind::SecretUnfit
+        );
     }
     // A name of the user's own is any, but replaces nothing either unless that is said.
     let own = file(&path, "API_KEY");
-    assert_eq!((own.check().unwrap_err().kind.as_str(), set(&own, None, b"x").unwrap_err().failure.kind.as_str()), ("exists", "exists"));
+    assert_eq!(
+        (
+            own.check().unwrap_err().kind.as_str(),
+            set(&own, None, b"x").unwrap_err().failure.kind.as_str()
+        ),
+        ("exists", "exists")
+    );
     assert_eq!(fs::read_to_string(&path).unwrap(), OLD);
     assert_eq!(names(dir.path()), [".env"]);
-    let listed = peers.clone().with(Accepted::new(&["DATABASE_URL".into(), "OPENAI_API_KEY".into()]).unwrap(), false);
+    let listed = peers
+        .clone()
+        .with(Accepted::new(&["DATABASE_URL".into(), "OPENAI_API_KEY".into()]).unwrap(), false);
     for name in ["DATABASE_URL", "OPENAI_API_KEY"] {
         assert_eq!(set(&listed, Some(name), b"x").unwrap(), name);
     }
@@ -104,11 +137,14 @@ fn an_agents_choice_is_held_against_what_the_peer_may_choose() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(".env");
     fs::write(&path, OLD).unwrap();
-    for (name, word) in [("BASH_ENV", "bad-name"), ("ANTHROPIC_API_KEY", "bad-name"), ("API_KEY", "exists")] {
+    for (name, word) in
+        [("BASH_ENV", "bad-name"), ("ANTHROPIC_API_KEY", "bad-name"), ("API_KEY", "exists")]
+    {
         let agents = file(&path, name).chosen_by_agent(path.clone().into());
         let failures = [agents.check().unwrap_err(), set(&agents, None, b"x").unwrap_err().failure];
         assert!(
-            failures.iter().all(|failure| failure.kind.as_str() == word && failure.next.as_ref().unwrap().contains("pinhole mcp --")),
+            failures.iter().all(|failure| failure.kind.as_str() == word
+                && failure.next.as_ref().unwrap().contains("pinhole mcp --")),
             "{name}"
         );
     }
@@ -129,7 +165,9 @@ fn what_is_no_file_of_ones_own_is_left_and_said_before() {
     fs::write(path("large"), vec![b'#'; LONGEST as usize + 1]).unwrap();
     fs::write(path("open"), "A='never closed\n").unwrap();
     let before = names(dir.path());
-    for name in ["link", "dangling", "folder", "read-only", "large", "open", "missing/.env", "real/.env"] {
+    for name in
+        ["link", "dangling", "folder", "read-only", "large", "open", "missing/.env", "real/.env"]
+    {
         let file = file(&path(name), "K");
         let (checked, set) = (file.check().unwrap_err(), set(&file, None, b"s3cr3t").unwrap_err());
         assert_eq!((checked.kind, set.reason), (Kind::Disk, Reason::Disk), "{name}");

@@ -21,9 +21,20 @@ impl Write for Pipe {
 }
 
 fn offer(items: &[(&str, ItemKind, Option<u64>)]) -> Offer {
-    let items =
-        items.iter().map(|(name, kind, size)| Item { name: PeerText::new((*name).to_owned()), kind: *kind, size: *size, exact: None });
-    Offer { item: ItemId(1), items: items.collect(), bytes: 0, entries: 0, counted: false, allocated: None }
+    let items = items.iter().map(|(name, kind, size)| Item {
+        name: PeerText::new((*name).to_owned()),
+        kind: *kind,
+        size: *size,
+        exact: None,
+    });
+    Offer {
+        item: ItemId(1),
+        items: items.collect(),
+        bytes: 0,
+        entries: 0,
+        counted: false,
+        allocated: None,
+    }
 }
 
 fn part(name: &str, size: Option<u64>) -> Part {
@@ -32,9 +43,17 @@ fn part(name: &str, size: Option<u64>) -> Part {
     Part { item: ItemId(1), first: 0, entries: vec![entry] }
 }
 
-fn begin(kind: ItemKind, size: Option<u64>, max: Option<u64>, sink: impl Write + Send + 'static) -> (Output, Reports) {
+fn begin(
+    kind: ItemKind,
+    size: Option<u64>,
+    max: Option<u64>,
+    sink: impl Write + Send + 'static,
+) -> (Output, Reports) {
     let (report, reports) = mpsc::channel();
-    let output = Output::begin(&offer(&[("f", kind, size)]), max, sink, move |range| drop(report.send(range))).unwrap();
+    let output = Output::begin(&offer(&[("f", kind, size)]), max, sink, move |range| {
+        drop(report.send(range))
+    })
+    .unwrap();
     output.register(&part("f", size)).unwrap();
     (output, reports)
 }
@@ -60,7 +79,10 @@ fn only_one_file_or_stream_goes_to_an_output() {
     let file = ("f", ItemKind::File, Some(1));
     for items in [&[("d", ItemKind::Folder, None)][..], &[file, ("g", ItemKind::File, Some(1))]] {
         let refusal = Output::begin(&offer(items), None, io::sink(), |_| {}).unwrap_err();
-        assert_eq!((refusal.reason, refusal.failure.next.as_deref()), (Reason::NotWanted, Some("take into a folder instead: -o DIR")));
+        assert_eq!(
+            (refusal.reason, refusal.failure.next.as_deref()),
+            (Reason::NotWanted, Some("take into a folder instead: -o DIR"))
+        );
     }
     let too_large = Output::begin(&offer(&[file]), Some(0), io::sink(), |_| {}).unwrap_err();
     assert_eq!(too_large.reason, Reason::TooLarge);
@@ -124,14 +146,22 @@ fn a_closed_output_is_told_to_both_sides() {
 fn more_or_less_than_declared_is_refused() {
     for (offset, bytes) in [(4, &b"1"[..]), (0, b"12345"), (u64::MAX, b"1"), (1 << 63, b"1")] {
         let (output, _) = begin(ItemKind::File, Some(4), None, io::sink());
-        assert_eq!(output.write(0, offset, bytes).unwrap_err().reason, Reason::Protocol, "{offset}");
+        assert_eq!(
+            output.write(0, offset, bytes).unwrap_err().reason,
+            Reason::Protocol,
+            "{offset}"
+        );
         assert_eq!(output.write(1, 0, b"1").unwrap_err().reason, Reason::Protocol);
     }
     for (entries, bytes) in [(1, 4), (1, 3), (1, 2), (2, 4), (0, 0), (1, u64::MAX)] {
         let (output, reports) = begin(ItemKind::File, Some(4), None, io::sink());
         output.write(0, 0, b"12").unwrap();
         reports.recv().unwrap().unwrap();
-        assert_eq!(output.commit_counted(entries, bytes).unwrap_err().reason, Reason::Protocol, "{entries} {bytes}");
+        assert_eq!(
+            output.commit_counted(entries, bytes).unwrap_err().reason,
+            Reason::Protocol,
+            "{entries} {bytes}"
+        );
     }
     let (output, _reports) = begin(ItemKind::Stream, None, Some(3), io::sink());
     output.write(0, 0, b"12").unwrap();
@@ -166,7 +196,9 @@ proptest! {
 
     /// Any overlapping pieces in any order come out as the content, each byte once.
     #[test]
-    fn pieces_in_any_order_come_out_as_the_whole(pieces in proptest::collection::vec((0..50usize, 1..20usize), 0..40)) {
+    fn pieces_in_any_order_come_out_as_the_whole(
+        pieces in proptest::collection::vec((0..50usize, 1..20usize), 0..40),
+    ) {
         let content: Vec<u8> = (0..60).collect();
         let (sink, out) = mpsc::sync_channel(200);
         let (output, _reports) = begin(ItemKind::File, Some(60), None, Pipe(sink));

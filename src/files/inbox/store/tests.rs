@@ -10,7 +10,10 @@ fn secret(bytes: &[u8]) -> SecretVec {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -20,8 +23,14 @@ fn a_secret_goes_to_a_new_private_file_under_a_safe_name() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path(), Policy::default()).unwrap();
     let label = |label: &str| PeerText::new(label.to_owned());
-    let stored = [None, Some(label("API_KEY")), Some(label("API_KEY")), Some(label("../../.ssh/id")), Some(label(".env"))]
-        .map(|label| inbox.store_secret(label.as_ref(), &secret(b"s3cr3t")).unwrap());
+    let stored = [
+        None,
+        Some(label("API_KEY")),
+        Some(label("API_KEY")),
+        Some(label("../../.ssh/id")),
+        Some(label(".env")),
+    ]
+    .map(|label| inbox.store_secret(label.as_ref(), &secret(b"s3cr3t")).unwrap());
     let stored = stored.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
     assert_eq!(stored, ["secret", "API_KEY", "API_KEY (1)", "secret (1)", "_.env"]);
     for name in stored {
@@ -37,8 +46,14 @@ fn a_long_text_is_stored_by_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::open(dir.path(), Policy::default()).unwrap();
     let path = inbox.store_text(ItemId(7), "long").unwrap();
-    assert_eq!((path.file_name().unwrap().to_str(), fs::read(&path).unwrap()), (Some("text-7.txt"), b"long".to_vec()));
-    assert_eq!(inbox.store_text(ItemId(7), "other").unwrap().file_name().unwrap().to_str(), Some("text-7 (1).txt"));
+    assert_eq!(
+        (path.file_name().unwrap().to_str(), fs::read(&path).unwrap()),
+        (Some("text-7.txt"), b"long".to_vec())
+    );
+    assert_eq!(
+        inbox.store_text(ItemId(7), "other").unwrap().file_name().unwrap().to_str(),
+        Some("text-7 (1).txt")
+    );
 }
 
 #[test]
@@ -73,20 +88,25 @@ fn nothing_is_left_of_a_secret_that_cannot_be_stored() {
     let inbox = Inbox::open(dir.path(), Policy::default()).unwrap();
     fs::remove_dir(dir.path()).unwrap();
     let failure = inbox.store_secret(None, &secret(b"s3cr3t")).unwrap_err();
-    assert!(failure.detail.starts_with("the secret was not stored in ") && !failure.detail.contains("s3cr3t"));
+    assert!(
+        failure.detail.starts_with("the secret was not stored in ")
+            && !failure.detail.contains("s3cr3t")
+    );
 }
 
 #[test]
 fn texts_and_secrets_count_against_what_a_channel_may_bring() {
     let dir = tempfile::tempdir().unwrap();
-    let inbox = Inbox::open(dir.path(), Policy { max_entries: Some(3), ..Policy::default() }).unwrap();
+    let inbox =
+        Inbox::open(dir.path(), Policy { max_entries: Some(3), ..Policy::default() }).unwrap();
     inbox.store_text(ItemId(1), "1234").unwrap();
     inbox.store_secret(None, &secret(b"1234")).unwrap();
     inbox.store_text(ItemId(3), "12").unwrap();
     assert_eq!(inbox.store_text(ItemId(2), "123").unwrap_err().kind, Kind::TooLarge);
     assert_eq!(inbox.store_secret(None, &secret(b"123")).unwrap_err().kind, Kind::TooLarge);
     assert_eq!(names(dir.path()).len(), 3);
-    let inbox = Inbox::open(dir.path(), Policy { max_size: Some(10_000), ..Policy::default() }).unwrap();
+    let inbox =
+        Inbox::open(dir.path(), Policy { max_size: Some(10_000), ..Policy::default() }).unwrap();
     inbox.store_text(ItemId(4), "1234").unwrap();
     assert_eq!(inbox.store_secret(None, &secret(&[7; 6_000])).unwrap_err().kind, Kind::TooLarge);
 }

@@ -18,11 +18,25 @@ fn on_disk(desk: &Desk) -> usize {
 
 #[test]
 fn no_byte_beyond_the_declared_size_is_written() {
-    let beyond = [(4, 1), (0, 5), (3, 2), (5, 1), (u64::MAX, 1), (u64::MAX, 4), (1 << 63, 1), (u64::MAX - 3, 4), ((1 << 63) - 1, 1)];
+    let beyond = [
+        (4, 1),
+        (0, 5),
+        (3, 2),
+        (5, 1),
+        (u64::MAX, 1),
+        (u64::MAX, 4),
+        (1 << 63, 1),
+        (u64::MAX - 3, 4),
+        ((1 << 63) - 1, 1),
+    ];
     for (offset, length) in beyond {
         let desk = Desk::new();
         let incoming = one_file(&desk, 4);
-        assert_eq!(reason(incoming.write(0, offset, &[1; 5][..length])), Reason::Protocol, "{offset} {length}");
+        assert_eq!(
+            reason(incoming.write(0, offset, &[1; 5][..length])),
+            Reason::Protocol,
+            "{offset} {length}"
+        );
         assert_eq!(on_disk(&desk), 0);
         assert_eq!(incoming.write(0, 0, b"1234").unwrap(), 0..4);
         // It is complete and forgotten, so what else comes of it is ignored.
@@ -61,11 +75,17 @@ fn bytes_that_are_written_stay() {
 #[test]
 fn a_folder_may_hold_less_than_was_counted_and_never_more() {
     let desk = Desk::new();
-    let counted = Offer { entries: 3, bytes: 2, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+    let counted = Offer {
+        entries: 3,
+        bytes: 2,
+        counted: true,
+        ..offer(&[item("t", ItemKind::Folder, None)])
+    };
     let begin = || desk.inbox.begin(desk.inbox.plan(&counted, None, true).unwrap()).unwrap();
     for entries in [&[file("t/a", 3)][..], &[file("t/a", 1), file("t/b", 1), file("t/c", 0)]] {
         let incoming = begin();
-        let grown = incoming.register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned())));
+        let grown =
+            incoming.register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned())));
         assert_eq!(reason(grown), Reason::SourceChanged);
     }
     let incoming = begin();
@@ -93,7 +113,9 @@ fn a_cut_transfer_is_never_taken_for_a_whole_one() {
     incoming.commit_all(1, 4).unwrap();
     assert_eq!(desk.tree(), tree(&[("f", Some("1234"))]));
 
-    let missing = desk.begin(&[item("a", ItemKind::File, Some(0)), item("b", ItemKind::File, Some(0))]).unwrap();
+    let missing = desk
+        .begin(&[item("a", ItemKind::File, Some(0)), item("b", ItemKind::File, Some(0))])
+        .unwrap();
     missing.register(&part(0, [file("a", 0)])).unwrap();
     assert_eq!(reason(missing.commit_all(1, 0)), Reason::Protocol);
 
@@ -108,25 +130,44 @@ fn sizes_that_no_disk_holds_are_refused_before_anything_is_allocated() {
     for size in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 60] {
         let desk = Desk::new();
         let refusal = desk.begin(&[item("f", ItemKind::File, Some(size))]).unwrap_err();
-        assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::NoSpace, Exit::Disk), "{size}");
+        assert_eq!(
+            (refusal.reason, refusal.failure.exit()),
+            (Reason::NoSpace, Exit::Disk),
+            "{size}"
+        );
         let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
         let expected = if size >> 63 == 1 { Reason::TooLarge } else { Reason::NoSpace };
-        assert_eq!(reason(incoming.register(&part(0, [folder("t"), file("t/f", size)]))), expected, "{size}");
+        assert_eq!(
+            reason(incoming.register(&part(0, [folder("t"), file("t/f", size)]))),
+            expected,
+            "{size}"
+        );
         assert_eq!(on_disk(&desk), 0);
     }
     // Each alone could be, together they overflow.
     let desk = Desk::new();
     let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
     let huge = (0..3).map(|number| file(&format!("t/{number}"), (1 << 63) - 1));
-    assert_eq!(reason(incoming.register(&part(0, [folder("t")].into_iter().chain(huge)))), Reason::NoSpace);
+    assert_eq!(
+        reason(incoming.register(&part(0, [folder("t")].into_iter().chain(huge)))),
+        Reason::NoSpace
+    );
 }
 
 #[test]
 fn the_sentence_about_a_full_disk_says_how_much_and_what_to_do() {
     let desk = Desk::new();
-    let failure = desk.begin(&[item("report.pdf", ItemKind::File, Some(1 << 60))]).unwrap_err().failure;
-    let start = format!("\"report.pdf\" was not saved: the disk holding {} has ", desk.inbox.path().display());
-    assert!(failure.detail.starts_with(&start) && failure.detail.ends_with(" left and 1152921.5 TB are needed"), "{failure}");
+    let failure =
+        desk.begin(&[item("report.pdf", ItemKind::File, Some(1 << 60))]).unwrap_err().failure;
+    let start = format!(
+        "\"report.pdf\" was not saved: the disk holding {} has ",
+        desk.inbox.path().display()
+    );
+    assert!(
+        failure.detail.starts_with(&start)
+            && failure.detail.ends_with(" left and 1152921.5 TB are needed"),
+        "{failure}"
+    );
     assert_eq!(
         (failure.kind.as_str(), failure.next.as_deref()),
         ("no-space", Some("free some space, or take into another folder with -o DIR"))
@@ -143,12 +184,19 @@ fn part_of_the_disk_stays_free() {
 
 #[test]
 fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
-    let desk = Desk::with(Policy { max_size: Some(10 * BLOCK), keep_free: 0.0, ..Policy::default() });
+    let desk =
+        Desk::with(Policy { max_size: Some(10 * BLOCK), keep_free: 0.0, ..Policy::default() });
     let bytes = |blocks: u64| content((blocks * BLOCK) as usize);
     let failure = desk.begin(&[item("f", ItemKind::File, Some(11 * BLOCK))]).unwrap_err().failure;
-    assert_eq!(failure.detail, "\"f\" was not accepted: 45.0 kB more would be over the 40.9 kB that one code may bring");
+    assert_eq!(
+        failure.detail,
+        "\"f\" was not accepted: 45.0 kB more would be over the 40.9 kB that one code may bring"
+    );
     desk.receive("a", &bytes(6)).unwrap();
-    assert_eq!(reason(desk.begin(&[item("f", ItemKind::File, Some(4 * BLOCK + 1))])), Reason::TooLarge);
+    assert_eq!(
+        reason(desk.begin(&[item("f", ItemKind::File, Some(4 * BLOCK + 1))])),
+        Reason::TooLarge
+    );
 
     let discarded = one_file(&desk, 4 * BLOCK);
     assert_eq!(reason(desk.begin(&[item("g", ItemKind::File, Some(0))])), Reason::TooLarge);
@@ -156,7 +204,10 @@ fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
 
     // What an offer does not say shows when the entries come, and of a stream when its bytes do.
     let folder_of = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
-    assert_eq!(reason(folder_of.register(&part(0, [folder("t"), file("t/f", 4 * BLOCK)]))), Reason::TooLarge);
+    assert_eq!(
+        reason(folder_of.register(&part(0, [folder("t"), file("t/f", 4 * BLOCK)]))),
+        Reason::TooLarge
+    );
     let incoming = desk.begin(&[item("s", ItemKind::Stream, None)]).unwrap();
     incoming.register(&part(0, [stream("s")])).unwrap();
     assert_eq!(incoming.write(0, 0, &bytes(3)).unwrap(), 0..3 * BLOCK);
@@ -168,18 +219,24 @@ fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
 
 #[test]
 fn names_without_bytes_cost_what_they_take() {
-    let files = |first: u32, count: u32| (first..first + count).map(|number| file(&format!("t/{number}"), 0));
+    let files = |first: u32, count: u32| {
+        (first..first + count).map(|number| file(&format!("t/{number}"), 0))
+    };
     for (policy, flag) in [
         (Policy { max_size: Some(500 * BLOCK), ..Policy::default() }, "--max-size"),
         (Policy { max_entries: Some(500), ..Policy::default() }, "--max-entries"),
     ] {
         let desk = Desk::with(Policy { keep_free: 0.0, ..policy });
-        let counted = Offer { entries: 501, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+        let counted =
+            Offer { entries: 501, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
         assert_eq!(desk.inbox.plan(&counted, None, true).unwrap_err().reason, Reason::TooLarge);
         let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
         incoming.register(&part(0, [folder("t")].into_iter().chain(files(0, 400)))).unwrap();
         let refusal = incoming.register(&part(401, files(400, 100))).unwrap_err();
-        assert!(refusal.reason == Reason::TooLarge && refusal.failure.next.unwrap().contains(flag), "{flag}");
+        assert!(
+            refusal.reason == Reason::TooLarge && refusal.failure.next.unwrap().contains(flag),
+            "{flag}"
+        );
         drop(incoming);
         // What was discarded is given back, and a channel's transfers count together.
         let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
@@ -192,11 +249,22 @@ fn names_without_bytes_cost_what_they_take() {
 #[test]
 fn a_counted_offer_is_not_exceeded() {
     let desk = Desk::new();
-    let counted = Offer { bytes: 3, entries: 2, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+    let counted = Offer {
+        bytes: 3,
+        entries: 2,
+        counted: true,
+        ..offer(&[item("t", ItemKind::Folder, None)])
+    };
     let begin = || desk.inbox.begin(desk.inbox.plan(&counted, None, true).unwrap()).unwrap();
     begin().register(&part(0, [folder("t"), file("t/a", 3)])).unwrap();
-    assert_eq!(reason(begin().register(&part(0, [folder("t"), file("t/a", 4)]))), Reason::SourceChanged);
-    assert_eq!(reason(begin().register(&part(0, [folder("t"), file("t/a", 1), file("t/b", 1)]))), Reason::SourceChanged);
+    assert_eq!(
+        reason(begin().register(&part(0, [folder("t"), file("t/a", 4)]))),
+        Reason::SourceChanged
+    );
+    assert_eq!(
+        reason(begin().register(&part(0, [folder("t"), file("t/a", 1), file("t/b", 1)]))),
+        Reason::SourceChanged
+    );
 }
 
 #[test]
@@ -247,7 +315,8 @@ fn parts_without_end_and_without_bytes_are_not_kept() {
 fn scattered_bytes_do_not_fill_the_memory() {
     let desk = Desk::new();
     let incoming = one_file(&desk, 1 << 20);
-    let refusal = (0..).step_by(2).find_map(|offset| incoming.write(0, offset, b"x").err()).unwrap();
+    let refusal =
+        (0..).step_by(2).find_map(|offset| incoming.write(0, offset, b"x").err()).unwrap();
     assert_eq!(refusal.reason, Reason::Protocol);
     assert_eq!(incoming.underway().written.iter(usize::MAX).count(), limits::PIECES + 1);
 }

@@ -19,7 +19,10 @@ fn a_full_disk_is_told_to_both_sides() {
     incoming.underway().pending.get_mut(&0).unwrap().file = Some(Arc::new(full));
     let refusal = incoming.write(0, 0, b"1234").unwrap_err();
     assert_eq!((refusal.reason, refusal.failure.kind), (Reason::NoSpace, Kind::NoSpace));
-    assert_eq!(refusal.failure.detail, "\"f\" was not saved: No space left on device (os error 28)");
+    assert_eq!(
+        refusal.failure.detail,
+        "\"f\" was not saved: No space left on device (os error 28)"
+    );
     assert_eq!(reason(incoming.commit_all(1, 4)), Reason::Protocol);
     drop(incoming);
     assert!(desk.is_empty());
@@ -30,11 +33,19 @@ fn what_the_system_says_becomes_the_reason() {
     let of = |errno: Errno| Refusal::disk("f", &errno.into()).reason;
     assert_eq!(
         [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::ROFS, Errno::FBIG, Errno::EXIST].map(of),
-        [Reason::NoSpace, Reason::NoSpace, Reason::Disk, Reason::Disk, Reason::Disk, Reason::Exists]
+        [
+            Reason::NoSpace,
+            Reason::NoSpace,
+            Reason::Disk,
+            Reason::Disk,
+            Reason::Disk,
+            Reason::Exists
+        ]
     );
 }
 
-/// TESTPLAN C5: a disk that is full after every 64 KiB of 4 MiB. It needs a file system of its own, which only root may mount.
+/// TESTPLAN C5: a disk that is full after every 64 KiB of 4 MiB. It needs a file system of its own,
+/// which only root may mount.
 #[test]
 fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
     let chunk = content(65_536);
@@ -45,9 +56,12 @@ fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
             println!("skipped: a tmpfs cannot be mounted here");
             return;
         };
-        let inbox = Inbox::open(dir.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+        let inbox =
+            Inbox::open(dir.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
         // A stream, because a file of this size would be refused before it begins.
-        let incoming = inbox.begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None, true).unwrap()).unwrap();
+        let incoming = inbox
+            .begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None, true).unwrap())
+            .unwrap();
         incoming.register(&part(0, [stream("s")])).unwrap();
         let refused = (0..64).find_map(|number| incoming.write(0, number * 65_536, &chunk).err());
         assert_eq!(
@@ -57,10 +71,12 @@ fn a_disk_that_fills_up_at_any_point_leaves_no_final_name() {
         );
         assert_eq!(incoming.commit_all(1, size).is_ok(), kib >= 4096);
         drop(incoming);
-        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), usize::from(kib >= 4096));
 
-        let too_large = inbox.plan(&offer(&[item("f", ItemKind::File, Some(size + 65_536))]), None, true);
+        let too_large =
+            inbox.plan(&offer(&[item("f", ItemKind::File, Some(size + 65_536))]), None, true);
         assert_eq!(reason(too_large), Reason::NoSpace);
     }
 }
@@ -74,7 +90,9 @@ fn a_stream_that_would_take_what_stays_free_is_cut() {
         return;
     };
     let inbox = Inbox::open(dir.path(), Policy { keep_free: 0.75, ..Policy::default() }).unwrap();
-    let incoming = inbox.begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None, true).unwrap()).unwrap();
+    let incoming = inbox
+        .begin(inbox.plan(&offer(&[item("s", ItemKind::Stream, None)]), None, true).unwrap())
+        .unwrap();
     incoming.register(&part(0, [stream("s")])).unwrap();
     let chunk = vec![1; 32 << 20];
     incoming.write(0, 0, &chunk).unwrap();
@@ -91,16 +109,25 @@ fn part_of_the_inodes_stays_free_whatever_is_made_of_them() {
             return;
         };
         let inbox = Inbox::open(dir.path(), Policy::default()).unwrap();
-        let counted = Offer { entries: 990, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
+        let counted =
+            Offer { entries: 990, counted: true, ..offer(&[item("t", ItemKind::Folder, None)]) };
         assert_eq!(inbox.plan(&counted, None, true).unwrap_err().reason, Reason::NoSpace);
-        let incoming = inbox.begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, true).unwrap()).unwrap();
+        let incoming = inbox
+            .begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, true).unwrap())
+            .unwrap();
         incoming.register(&part(0, [folder("t")])).unwrap();
         let refusal = (0..).find_map(|number| {
             let first = 1 + number * 100;
-            incoming.register(&part(first, (first..first + 100).map(|name| kind(&format!("t/{name}"))))).err()
+            incoming
+                .register(&part(first, (first..first + 100).map(|name| kind(&format!("t/{name}")))))
+                .err()
         });
         let refusal = refusal.unwrap();
-        assert!(refusal.reason == Reason::NoSpace && refusal.failure.detail.contains(" of which 50 stay free,"), "{refusal}");
+        assert!(
+            refusal.reason == Reason::NoSpace
+                && refusal.failure.detail.contains(" of which 50 stay free,"),
+            "{refusal}"
+        );
         // Those that are only promised have no inode yet, and none is missing for them.
         let free = rustix::fs::statvfs(dir.path()).unwrap().f_favail;
         assert!(free >= 50, "{free}");
@@ -114,7 +141,8 @@ pub(super) struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
     pub(super) fn tmpfs(at: &'a Path, options: &str) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }
 
@@ -143,7 +171,10 @@ fn a_directory_that_is_not_there_or_not_one_is_named() {
         assert!(failure.detail.contains(path.to_str().unwrap()) && failure.next.is_some());
     }
     assert_eq!(fs::read_dir(base.path()).unwrap().count(), 2);
-    assert_eq!(Inbox::private(&base.path().join("file"), Policy::default()).unwrap_err().exit(), Exit::Disk);
+    assert_eq!(
+        Inbox::private(&base.path().join("file"), Policy::default()).unwrap_err().exit(),
+        Exit::Disk
+    );
 }
 
 #[test]
@@ -176,7 +207,10 @@ fn a_directory_that_cannot_be_written_to_is_found_out_before_the_offer_is_accept
     let plan = inbox.plan(&offer(&[item("f", ItemKind::File, Some(1))]), None, true).unwrap();
     let failure = inbox.begin(plan).unwrap_err().failure;
     assert_eq!(failure.kind, Kind::Disk);
-    assert!(failure.detail.starts_with("\"f\" was not saved: ") && failure.next.is_some(), "{failure}");
+    assert!(
+        failure.detail.starts_with("\"f\" was not saved: ") && failure.next.is_some(),
+        "{failure}"
+    );
 }
 
 /// The umask belongs to the whole process, so this test runs itself in one of its own for each.
@@ -184,9 +218,15 @@ fn a_directory_that_cannot_be_written_to_is_found_out_before_the_offer_is_accept
 fn modes_do_not_depend_on_the_umask() {
     if std::env::var_os("PINHOLE_TEST_UMASK").is_none() {
         for umask in ["000", "022", "777"] {
-            let script = format!("umask {umask}; exec \"$0\" --exact files::inbox::tests::disk::modes_do_not_depend_on_the_umask");
+            let script = format!(
+                "umask {umask}; exec \"$0\" --exact \
+                files::inbox::tests::disk::modes_do_not_depend_on_the_umask"
+            );
             let mut child = Command::new("sh");
-            child.args(["-c", &script]).arg(std::env::current_exe().unwrap()).env("PINHOLE_TEST_UMASK", umask);
+            child
+                .args(["-c", &script])
+                .arg(std::env::current_exe().unwrap())
+                .env("PINHOLE_TEST_UMASK", umask);
             let output = child.output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(output.status.success() && said.contains("1 passed"), "umask {umask}: {said}");
@@ -200,11 +240,15 @@ fn modes_do_not_depend_on_the_umask() {
     let incoming = inbox.begin(inbox.plan(&offer(&items), None, true).unwrap()).unwrap();
     let mut runnable = file("t/x", 1);
     runnable.mode = Some(0o755);
-    incoming.register(&part(0, [folder("t"), folder("t/d"), runnable, file("t/d/e", 0), file("f", 1)])).unwrap();
+    incoming
+        .register(&part(0, [folder("t"), folder("t/d"), runnable, file("t/d/e", 0), file("f", 1)]))
+        .unwrap();
     incoming.write(2, 0, b"x").unwrap();
     incoming.write(4, 0, b"f").unwrap();
     incoming.commit_all(5, 2).unwrap();
-    for (name, mode) in [("", 0o700), ("t", 0o700), ("t/d", 0o700), ("t/x", 0o700), ("t/d/e", 0o600), ("f", 0o600)] {
+    for (name, mode) in
+        [("", 0o700), ("t", 0o700), ("t/d", 0o700), ("t/x", 0o700), ("t/d/e", 0o600), ("f", 0o600)]
+    {
         assert_eq!(fs::metadata(inbox.path().join(name)).unwrap().mode() & 0o7777, mode, "{name}");
     }
 }
@@ -224,7 +268,10 @@ fn a_name_that_cannot_be_replaced_plainly_is_taken_without_replacing() {
             }
         }
         let old = root.identity(to).unwrap();
-        assert_eq!(root.rename_plainly(from, root, to).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            root.rename_plainly(from, root, to).unwrap_err().kind(),
+            std::io::ErrorKind::AlreadyExists
+        );
         assert_eq!(root.identity(to).unwrap(), old);
         let new = root.identity(from).unwrap();
         root.rename_plainly(from, root, free).unwrap();

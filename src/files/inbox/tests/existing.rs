@@ -1,4 +1,5 @@
-//! What is already at the final name: never followed, and never replaced but by leave (TESTPLAN C4).
+//! What is already at the final name: never followed, and never replaced but by leave (TESTPLAN
+//! C4).
 
 use super::*;
 use crate::failure::Exit;
@@ -31,7 +32,17 @@ fn put(desk: &Desk, outside: &Path, what: &str) {
     }
 }
 
-const THINGS: [&str; 9] = ["file", "folder", "full folder", "link", "link to a folder", "dangling link", "hard link", "pipe", "socket"];
+const THINGS: [&str; 9] = [
+    "file",
+    "folder",
+    "full folder",
+    "link",
+    "link to a folder",
+    "dangling link",
+    "hard link",
+    "pipe",
+    "socket",
+];
 
 #[test]
 fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
@@ -40,10 +51,12 @@ fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
             let (desk, outside) = (desk(conflict), tempfile::tempdir().unwrap());
             put(&desk, outside.path(), thing);
             let before = desk.tree();
-            let identity = |name: &str| desk.dir.path().join(name).symlink_metadata().unwrap().ino();
+            let identity =
+                |name: &str| desk.dir.path().join(name).symlink_metadata().unwrap().ino();
             let old = identity("x");
 
-            let mut plan = desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
+            let mut plan =
+                desk.inbox.plan(&offer(&[item("x", ItemKind::File, Some(3))]), None, true).unwrap();
             assert!(plan.items()[0].taken);
             if conflict == Conflict::Ask {
                 let names: Vec<FileName> = plan.conflicts().map(|item| item.name.clone()).collect();
@@ -65,9 +78,16 @@ fn nothing_is_replaced_or_followed_except_a_file_by_leave() {
             } else {
                 let mut expected = before;
                 expected.insert("x (1)".to_owned(), Some("new".to_owned()));
-                assert_eq!((after, saved.name.as_str(), identity("x")), (expected, "x (1)", old), "{conflict:?} {thing}");
+                assert_eq!(
+                    (after, saved.name.as_str(), identity("x")),
+                    (expected, "x (1)", old),
+                    "{conflict:?} {thing}"
+                );
             }
-            let outside: Vec<_> = fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            let outside: Vec<_> = fs::read_dir(outside.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
             assert_eq!(outside, ["kept"], "{conflict:?} {thing}");
         }
     }
@@ -104,7 +124,8 @@ fn a_folder_replaces_nothing() {
 #[test]
 fn numbers_go_on_and_the_other_name_is_told() {
     let desk = desk(Conflict::Rename);
-    let names: Vec<String> = (0..3).map(|_| desk.receive("a.txt", b"").unwrap().name.as_str().to_owned()).collect();
+    let names: Vec<String> =
+        (0..3).map(|_| desk.receive("a.txt", b"").unwrap().name.as_str().to_owned()).collect();
     assert_eq!(names, ["a.txt", "a (1).txt", "a (2).txt"]);
     let saved = desk.receive("a\nb", b"").unwrap();
     assert_eq!((saved.name.as_str(), saved.original.unwrap().raw()), ("a_b", &b"a\nb"[..]));
@@ -150,7 +171,11 @@ fn items_of_one_offer_never_replace_each_other() {
         incoming.register(&part(0, names.map(|name| file(name, 0)))).unwrap();
         let saved = incoming.commit_all(9, 0).unwrap();
         let saved: Vec<_> = saved.iter().map(|saved| saved.name.as_str()).collect();
-        assert_eq!(saved, ["a", "A", "a?", "a*", "e\u{301}", "é", "x (1)", "x", "X"], "{conflict:?}");
+        assert_eq!(
+            saved,
+            ["a", "A", "a?", "a*", "e\u{301}", "é", "x (1)", "x", "X"],
+            "{conflict:?}"
+        );
     }
     // A folder holds the first one's name, so it becomes the second one's.
     let desk = desk(Conflict::Overwrite);

@@ -1,4 +1,5 @@
-//! What arrives is what was sent: permissions, times, links, holes, depth, and what of a folder cannot be had (SPEC 7.3, 7.5, 7.8).
+//! What arrives is what was sent: permissions, times, links, holes, depth, and what of a folder
+//! cannot be had (SPEC 7.3, 7.5, 7.8).
 
 use super::*;
 use crate::failure::{Exit, Kind};
@@ -25,12 +26,18 @@ fn moded(mode: u16, entry: Entry) -> Entry {
 
 #[test]
 fn nothing_gets_a_permission_that_it_did_not_have() {
-    for (modes, mask) in [(Modes::Umask, masked(0o777)), (Modes::Kept, 0o777), (Modes::Private, 0o700)] {
+    for (modes, mask) in
+        [(Modes::Umask, masked(0o777)), (Modes::Kept, 0o777), (Modes::Private, 0o700)]
+    {
         let desk = Desk::with(Policy { keep_free: 0.0, modes, ..Policy::default() });
         let all = [0o600, 0o444, 0o755, 0o777, 0o640, 0o111];
         let entries = all.into_iter().flat_map(|mode| {
             let name = format!("t/{mode:o}");
-            [moded(mode, file(&name, 1)), moded(mode, file(&format!("{name} empty"), 0)), moded(mode, folder(&format!("{name} folder")))]
+            [
+                moded(mode, file(&name, 1)),
+                moded(mode, file(&format!("{name} empty"), 0)),
+                moded(mode, folder(&format!("{name} folder"))),
+            ]
         });
         let incoming = desk.folder(entries);
         for entry in 0..6 {
@@ -38,14 +45,18 @@ fn nothing_gets_a_permission_that_it_did_not_have() {
         }
         incoming.commit_all(19, 6).unwrap();
         for mode in all {
-            for name in [format!("t/{mode:o}"), format!("t/{mode:o} empty"), format!("t/{mode:o} folder")] {
+            for name in
+                [format!("t/{mode:o}"), format!("t/{mode:o} empty"), format!("t/{mode:o} folder")]
+            {
                 assert_eq!(desk.mode(&name), u32::from(mode) & mask, "{modes:?} {name}");
             }
         }
         let incoming = desk.begin(&[item("alone", ItemKind::File, Some(1))]).unwrap();
         incoming.register(&part(0, [moded(0o666, file("alone", 1))])).unwrap();
         incoming.write(0, 0, b"x").unwrap();
-        let hidden = fs::read_dir(desk.dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let hidden = fs::read_dir(desk.dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let hidden = hidden.into_iter().find(|name| name.starts_with(".pinhole-")).unwrap();
         assert_eq!(desk.mode(&hidden), 0o600, "a partial is its owner's alone");
         incoming.commit_all(1, 1).unwrap();
@@ -59,15 +70,20 @@ fn a_set_group_id_that_a_directory_hands_on_stays() {
     fs::set_permissions(desk.dir.path(), fs::Permissions::from_mode(0o2775)).unwrap();
     let incoming = desk.folder([folder("t/d")]);
     incoming.commit_all(2, 0).unwrap();
-    assert_eq!((desk.mode("t"), desk.mode("t/d")), (0o2000 | masked(0o777), 0o2000 | masked(0o777)));
+    assert_eq!(
+        (desk.mode("t"), desk.mode("t/d")),
+        (0o2000 | masked(0o777), 0o2000 | masked(0o777))
+    );
 }
 
 #[test]
 fn folders_have_their_times_whatever_is_made_in_them_last() {
     let desk = Desk::new();
-    let dated = |seconds, entry: Entry| Entry { modified: Some(seconds), modified_nanos: 5, ..entry };
+    let dated =
+        |seconds, entry: Entry| Entry { modified: Some(seconds), modified_nanos: 5, ..entry };
     let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
-    let entries = [folder("t"), folder("t/d"), folder("t/d/e"), file("t/d/e/late", 1), link("t/d/link", "e")];
+    let entries =
+        [folder("t"), folder("t/d"), folder("t/d/e"), file("t/d/e/late", 1), link("t/d/link", "e")];
     let entries = (1_000..).zip(entries).map(|(seconds, entry)| dated(seconds, entry));
     incoming.register(&part(0, entries)).unwrap();
     incoming.write(3, 0, b"x").unwrap();
@@ -82,10 +98,16 @@ fn folders_have_their_times_whatever_is_made_in_them_last() {
 #[test]
 fn links_that_stay_inside_are_made_and_others_are_left_out_by_name() {
     let inside = ["e", "e/f", "./e/../e", "../d/e", "..", "missing", "l0", "../../t/d"];
-    let outside = ["/etc/passwd", "../../..", "../../x", "e/../../../x", "../../../t/d", "//x", "/"];
+    let outside =
+        ["/etc/passwd", "../../..", "../../x", "e/../../../x", "../../../t/d", "//x", "/"];
     let desk = Desk::new();
-    let links = inside.iter().chain(&outside).zip(0..).map(|(target, n)| link(&format!("t/d/l{n}"), target));
-    let incoming = desk.folder([folder("t/d"), folder("t/d/e"), file("t/d/e/f", 0)].into_iter().chain(links));
+    let links = inside
+        .iter()
+        .chain(&outside)
+        .zip(0..)
+        .map(|(target, n)| link(&format!("t/d/l{n}"), target));
+    let incoming =
+        desk.folder([folder("t/d"), folder("t/d/e"), file("t/d/e/f", 0)].into_iter().chain(links));
     let committed = incoming.commit_counted(19, 0, &Differences::default()).unwrap();
     let tree = desk.tree();
     // `../../t/d` leaves the item, even if it comes back.
@@ -94,20 +116,34 @@ fn links_that_stay_inside_are_made_and_others_are_left_out_by_name() {
     }
     assert_eq!(tree.keys().filter(|name| name.starts_with("t/d/l")).count(), 7, "{tree:#?}");
     assert_eq!((committed.told.left_out(), committed.items[0].differences.left_out()), (8, 8));
-    assert!(format!("{:?}", committed.told).contains(r#""t/d/l8", fate: LeftOut(Link)"#), "{:?}", committed.told);
+    assert!(
+        format!("{:?}", committed.told).contains(r#""t/d/l8", fate: LeftOut(Link)"#),
+        "{:?}",
+        committed.told
+    );
 }
 
 #[test]
 fn links_that_lead_out_by_way_of_each_other_are_left_out() {
-    // By its text `out` is `t/a`; by what is there, `down` is `t`, and what is above that is outside. Before `down` is there it leads nowhere.
-    let links = [link("t/a/b/down", "../.."), link("t/out", "a/b/down/../.."), link("t/near", "a/b/down/..")];
+    // By its text `out` is `t/a`; by what is there, `down` is `t`, and what is above that is
+    // outside. Before `down` is there it leads nowhere.
+    let links = [
+        link("t/a/b/down", "../.."),
+        link("t/out", "a/b/down/../.."),
+        link("t/near", "a/b/down/.."),
+    ];
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
         let desk = Desk::new();
         let links = order.map(|number| links[number].clone());
         let incoming = desk.folder([folder("t/a"), folder("t/a/b")].into_iter().chain(links));
         let committed = incoming.commit_counted(6, 0, &Differences::default()).unwrap();
         let tree = desk.tree();
-        assert!(tree.contains_key("t/a/b/down") && !tree.contains_key("t/out") && !tree.contains_key("t/near"), "{order:?} {tree:#?}");
+        assert!(
+            tree.contains_key("t/a/b/down")
+                && !tree.contains_key("t/out")
+                && !tree.contains_key("t/near"),
+            "{order:?} {tree:#?}"
+        );
         assert_eq!(committed.told.left_out(), 2);
     }
 }
@@ -117,7 +153,12 @@ fn all_links_are_made_as_they_are_if_that_is_wanted_and_none_is_followed() {
     let outside = tempfile::tempdir().unwrap();
     let desk = Desk::with(Policy { keep_free: 0.0, links: Links::All, ..Policy::default() });
     let target = outside.path().to_str().unwrap();
-    let incoming = desk.folder([link("t/out", target), folder("t/out"), file("t/out/x", 1), link("t/out/abs", "/etc")]);
+    let incoming = desk.folder([
+        link("t/out", target),
+        folder("t/out"),
+        file("t/out/x", 1),
+        link("t/out/abs", "/etc"),
+    ]);
     incoming.write(3, 0, b"x").unwrap();
     incoming.commit_all(5, 1).unwrap();
     let tree = desk.tree();
@@ -133,7 +174,13 @@ fn all_links_are_made_as_they_are_if_that_is_wanted_and_none_is_followed() {
 #[test]
 fn a_link_to_something_that_has_another_name_here_is_left_out() {
     let desk = Desk::new();
-    let entries = [folder("t/a\u{1}"), file("t/b\u{2}", 0), link("t/to a", "a\u{1}/x"), link("t/to b", "./b\u{2}"), link("t/c", "d")];
+    let entries = [
+        folder("t/a\u{1}"),
+        file("t/b\u{2}", 0),
+        link("t/to a", "a\u{1}/x"),
+        link("t/to b", "./b\u{2}"),
+        link("t/c", "d"),
+    ];
     let incoming = desk.folder(entries);
     let committed = incoming.commit_counted(6, 0, &Differences::default()).unwrap();
     assert_eq!(desk.tree().keys().collect::<Vec<_>>(), ["t", "t/a_", "t/b_", "t/c"]);
@@ -156,19 +203,31 @@ fn who_cannot_hear_of_another_name_is_told_that_two_are_one() {
 fn hundreds_of_names_that_become_one_all_get_a_number() {
     let desk = Desk::new();
     let unsafe_ones = || (1_u8..0x20).map(char::from);
-    let names: Vec<_> = unsafe_ones().flat_map(|a| unsafe_ones().map(move |b| format!("t/{a}{b}.txt"))).take(900).collect();
-    let incoming = desk.folder(names.iter().enumerate().map(|(number, name)| if number % 2 == 0 { file(name, 0) } else { folder(name) }));
+    let names: Vec<_> = unsafe_ones()
+        .flat_map(|a| unsafe_ones().map(move |b| format!("t/{a}{b}.txt")))
+        .take(900)
+        .collect();
+    let incoming = desk.folder(
+        names
+            .iter()
+            .enumerate()
+            .map(|(number, name)| if number % 2 == 0 { file(name, 0) } else { folder(name) }),
+    );
     let committed = incoming.commit_counted(901, 0, &Differences::default()).unwrap();
     assert_eq!((committed.told.renamed(), committed.told.missing()), (900, 0));
     let all = desk.tree();
-    assert_eq!((all.len(), all.contains_key("t/__.txt"), all.contains_key("t/__ (899).txt")), (901, true, true));
+    assert_eq!(
+        (all.len(), all.contains_key("t/__.txt"), all.contains_key("t/__ (899).txt")),
+        (901, true, true)
+    );
 }
 
 #[test]
 fn holes_are_holes_here_however_they_come() {
     const SIZE: u64 = 64 << 20;
     let desk = Desk::new();
-    let incoming = desk.folder([file("t/sparse", SIZE), file("t/hollow", SIZE), file("t/after", 1)]);
+    let incoming =
+        desk.folder([file("t/sparse", SIZE), file("t/hollow", SIZE), file("t/after", 1)]);
     let chunk = content(65_536);
     // The news of a hole overtakes the bytes before it, and comes after space was asked for.
     incoming.gap(1 << 20..2 << 20, None).unwrap();
@@ -192,7 +251,8 @@ fn holes_are_holes_here_however_they_come() {
 #[test]
 fn what_is_not_to_be_had_costs_that_file_alone() {
     let desk = Desk::new();
-    let incoming = desk.folder([file("t/a", 4), file("t/lost", 8), file("t/never", 8), file("t/b", 2)]);
+    let incoming =
+        desk.folder([file("t/a", 4), file("t/lost", 8), file("t/never", 8), file("t/b", 2)]);
     incoming.write(1, 0, b"aaaa").unwrap();
     incoming.write(2, 0, b"half").unwrap();
     incoming.gap(8..12, Some(Reason::SourceChanged)).unwrap();
@@ -206,13 +266,17 @@ fn what_is_not_to_be_had_costs_that_file_alone() {
     let committed = incoming.commit_counted(5, 22, &theirs).unwrap();
     assert_eq!(desk.tree(), tree(&[("t", None), ("t/a", Some("aaaa")), ("t/b", Some("bb"))]));
     let saved = &committed.items[0];
-    assert_eq!((saved.differences.missing(), saved.files, saved.size, committed.told.missing()), (2, 2, 6, 0));
+    assert_eq!(
+        (saved.differences.missing(), saved.files, saved.size, committed.told.missing()),
+        (2, 2, 6, 0)
+    );
 }
 
 #[test]
 fn what_changed_after_it_was_sent_goes_again() {
     let desk = Desk::new();
-    let incoming = desk.folder([folder("t/d\u{1}"), file("t/d\u{1}/e\u{2}", 1), file("t/d\u{1}/f", 1)]);
+    let incoming =
+        desk.folder([folder("t/d\u{1}"), file("t/d\u{1}/e\u{2}", 1), file("t/d\u{1}/f", 1)]);
     incoming.write(2, 0, b"e").unwrap();
     incoming.write(3, 0, b"f").unwrap();
     let mut theirs = Differences::default();
@@ -243,7 +307,10 @@ fn of_several_files_the_others_are_delivered_and_of_one_nothing_is() {
     incoming.gap(0..2, Some(Reason::SourceChanged)).unwrap();
     incoming.write(1, 0, b"bb").unwrap();
     let committed = incoming.commit_counted(2, 4, &Differences::default()).unwrap();
-    assert_eq!(committed.items.iter().map(|saved| saved.path.is_some()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        committed.items.iter().map(|saved| saved.path.is_some()).collect::<Vec<_>>(),
+        [false, true]
+    );
     assert_eq!(committed.items[0].differences.missing(), 1);
     drop(incoming);
     assert_eq!(desk.tree(), tree(&[("b", Some("bb"))]));
@@ -252,7 +319,10 @@ fn of_several_files_the_others_are_delivered_and_of_one_nothing_is() {
     incoming.register(&part(0, [file("a", 2)])).unwrap();
     incoming.gap(0..2, Some(Reason::SourceChanged)).unwrap();
     let refusal = incoming.commit_counted(1, 2, &Differences::default()).unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::SourceChanged, Exit::SourceChanged));
+    assert_eq!(
+        (refusal.reason, refusal.failure.exit()),
+        (Reason::SourceChanged, Exit::SourceChanged)
+    );
 }
 
 #[test]
@@ -260,7 +330,8 @@ fn the_deepest_folder_that_is_allowed_arrives_and_can_be_removed_again() {
     let desk = Desk::new();
     for keep in [true, false] {
         let incoming = desk.folder([]);
-        let said = |number: u32| Wire::inside(number - 1, PeerName::new(b"d".to_vec()), EntryKind::Folder);
+        let said =
+            |number: u32| Wire::inside(number - 1, PeerName::new(b"d".to_vec()), EntryKind::Folder);
         let numbers: Vec<u32> = (1..LEVELS).collect();
         for numbers in numbers.chunks(1_000) {
             let entries = numbers.iter().map(|number| said(*number)).collect();
@@ -269,11 +340,16 @@ fn the_deepest_folder_that_is_allowed_arrives_and_can_be_removed_again() {
         let beyond = Part { item: ItemId(1), first: LEVELS, entries: vec![said(LEVELS)] };
         let refusal = incoming.register(&beyond).unwrap_err();
         assert!(refusal.failure.detail.contains("deeper"), "{refusal}");
-        let deepest = Wire { size: Some(1), ..Wire::inside(LEVELS - 2, PeerName::new(b"f".to_vec()), EntryKind::File) };
+        let deepest = Wire {
+            size: Some(1),
+            ..Wire::inside(LEVELS - 2, PeerName::new(b"f".to_vec()), EntryKind::File)
+        };
         if !keep {
             continue;
         }
-        incoming.register(&Part { item: ItemId(1), first: LEVELS, entries: vec![deepest] }).unwrap();
+        incoming
+            .register(&Part { item: ItemId(1), first: LEVELS, entries: vec![deepest] })
+            .unwrap();
         incoming.write(LEVELS, 0, b"x").unwrap();
         incoming.commit_all(LEVELS + 1, 1).unwrap();
         desk.inbox.0.folder.remove(std::ffi::OsStr::new("t")).unwrap();

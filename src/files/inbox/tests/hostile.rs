@@ -36,7 +36,11 @@ fn names_that_lead_elsewhere_are_refused() {
     incoming.register(&part(0, [folder("t")])).unwrap();
     for name in ["a/b", "/etc/passwd", "../x", "/"] {
         let entry = Wire::inside(0, PeerName::new(name.as_bytes().to_vec()), EntryKind::Folder);
-        assert_eq!(reason(incoming.register(&Part { item: ItemId(1), first: 1, entries: vec![entry] })), Reason::BadName, "{name:?}");
+        assert_eq!(
+            reason(incoming.register(&Part { item: ItemId(1), first: 1, entries: vec![entry] })),
+            Reason::BadName,
+            "{name:?}"
+        );
     }
     assert_eq!(refused([file(&format!("t/{}", "x".repeat(256)), 1)]), Reason::BadName);
     for path in ["u/x", "u", "t/a/x"] {
@@ -46,7 +50,11 @@ fn names_that_lead_elsewhere_are_refused() {
 
 #[test]
 fn a_file_has_nothing_under_it_and_a_folder_comes_before_its_files() {
-    for entries in [[file("t/a", 0), file("t/a/b", 1)], [file("t/a/b", 1), folder("t/a")], [file("t/a", 0), folder("t/a/b")]] {
+    for entries in [
+        [file("t/a", 0), file("t/a/b", 1)],
+        [file("t/a/b", 1), folder("t/a")],
+        [file("t/a", 0), folder("t/a/b")],
+    ] {
         assert_eq!(refused(entries), Reason::Protocol);
     }
 }
@@ -55,7 +63,14 @@ fn a_file_has_nothing_under_it_and_a_folder_comes_before_its_files() {
 fn names_that_become_one_get_numbers_and_are_told() {
     let desk = Desk::new();
     let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
-    let entries = [folder("t"), folder("t/d"), folder("t/d"), file("t/d", 1), file("t/a\u{1}.txt", 0), file("t/a\u{2}.txt", 1)];
+    let entries = [
+        folder("t"),
+        folder("t/d"),
+        folder("t/d"),
+        file("t/d", 1),
+        file("t/a\u{1}.txt", 0),
+        file("t/a\u{2}.txt", 1),
+    ];
     incoming.register(&part(0, entries)).unwrap();
     incoming.write(3, 0, b"3").unwrap();
     incoming.write(5, 0, b"5").unwrap();
@@ -64,8 +79,11 @@ fn names_that_become_one_get_numbers_and_are_told() {
     assert_eq!(desk.tree().keys().collect::<Vec<_>>(), names);
     assert_eq!((committed.told.renamed(), committed.items[0].differences.renamed()), (4, 4));
     let named = format!("{:?}", committed.told);
-    for difference in [r#""t/d", fate: Renamed("d (1)")"#, r#""t/d", fate: Renamed("d (2)")"#, r#""t/a\x01.txt", fate: Renamed("a_.txt")"#]
-    {
+    for difference in [
+        r#""t/d", fate: Renamed("d (1)")"#,
+        r#""t/d", fate: Renamed("d (2)")"#,
+        r#""t/a\x01.txt", fate: Renamed("a_.txt")"#,
+    ] {
         assert!(named.contains(difference), "{named}");
     }
 }
@@ -83,18 +101,36 @@ fn two_names_that_become_one_are_refused_where_the_other_side_cannot_hear_of_it(
 #[test]
 fn an_entry_must_fit_its_offer() {
     let desk = Desk::new();
-    let incoming = desk.begin(&[item("f", ItemKind::File, Some(3)), item("t", ItemKind::Folder, None)]).unwrap();
+    let incoming = desk
+        .begin(&[item("f", ItemKind::File, Some(3)), item("t", ItemKind::Folder, None)])
+        .unwrap();
     let odd_time = Entry { modified_nanos: 1_000_000_000, ..file("f", 3) };
     let unsized_file = entry("f", EntryKind::File, None);
     let sized_folder = entry("t", EntryKind::Folder, Some(1));
-    for wrong in [folder("f"), file("f/x", 1), file("t", 3), file("t/x", 1), link("f", "x"), odd_time, unsized_file, sized_folder] {
-        assert_eq!(reason(incoming.register(&part(0, [wrong.clone()]))), Reason::Protocol, "{wrong:?}");
+    for wrong in [
+        folder("f"),
+        file("f/x", 1),
+        file("t", 3),
+        file("t/x", 1),
+        link("f", "x"),
+        odd_time,
+        unsized_file,
+        sized_folder,
+    ] {
+        assert_eq!(
+            reason(incoming.register(&part(0, [wrong.clone()]))),
+            Reason::Protocol,
+            "{wrong:?}"
+        );
     }
     assert_eq!(reason(incoming.register(&part(0, [file("f", 3), file("f", 3)]))), Reason::Protocol);
 
     let changed = desk.begin(&[item("f", ItemKind::File, Some(3))]).unwrap();
     let refusal = changed.register(&part(0, [file("f", 4)])).unwrap_err();
-    assert_eq!((refusal.reason, refusal.failure.exit()), (Reason::SourceChanged, Exit::SourceChanged));
+    assert_eq!(
+        (refusal.reason, refusal.failure.exit()),
+        (Reason::SourceChanged, Exit::SourceChanged)
+    );
 }
 
 #[test]
@@ -135,10 +171,14 @@ fn names_of_our_own_files_are_inert() {
     other.write(0, 0, b"1").unwrap();
     other.commit_all(1, 1).unwrap();
     assert_eq!(fs::read(desk.dir.path().join("other")).unwrap(), b"1");
-    assert_eq!(desk.tree().into_values().filter(|content| content.as_deref() == Some("theirs")).count(), 5);
+    assert_eq!(
+        desk.tree().into_values().filter(|content| content.as_deref() == Some("theirs")).count(),
+        5
+    );
 }
 
-/// TESTPLAN C3, reduced: another process of the same user swaps folders of a transfer for links that lead outside, all the time.
+/// TESTPLAN C3, reduced: another process of the same user swaps folders of a transfer for links
+/// that lead outside, all the time.
 #[test]
 fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
     let (desk, canary) = (Desk::new(), tempfile::tempdir().unwrap());
@@ -171,8 +211,14 @@ fn a_racer_that_swaps_folders_for_links_gets_nothing_outside() {
                 let incoming = desk.begin(&[item(&name, ItemKind::Folder, None)])?;
                 let folders = (0..8).map(|number| folder(&format!("{name}/a/{number}")));
                 let files = (0..8).map(|number| file(&format!("{name}/a/{number}/f"), 1));
-                let links = (0..8).map(|number| link(&format!("{name}/a/{number}/l"), ["../3", "../../a"][number % 2]));
-                let all = [folder(&name), folder(&format!("{name}/a"))].into_iter().chain(folders).chain(files).chain(links);
+                let links = (0..8).map(|number| {
+                    link(&format!("{name}/a/{number}/l"), ["../3", "../../a"][number % 2])
+                });
+                let all = [folder(&name), folder(&format!("{name}/a"))]
+                    .into_iter()
+                    .chain(folders)
+                    .chain(files)
+                    .chain(links);
                 incoming.register(&part(0, all))?;
                 (10..18).try_for_each(|number| incoming.write(number, 0, b"x").map(drop))?;
                 // Syncing is slow, and nothing here is about it.
@@ -226,20 +272,41 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         1 => proptest::sample::select(vec!["..", ".", "", "a/b", "\u{202e}", ".git", "CON"]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];
-    let size = prop_oneof![Just(None), (0..4u64).prop_map(Some), Just(Some(u64::MAX)), Just(Some(1 << 63))];
+    let size = prop_oneof![
+        Just(None),
+        (0..4u64).prop_map(Some),
+        Just(Some(u64::MAX)),
+        Just(Some(1 << 63))
+    ];
     let kind = prop_oneof![Just(EntryKind::File), Just(EntryKind::Folder), Just(EntryKind::Link)];
-    (proptest::collection::vec(name, 0..5), kind, size, any::<bool>(), any::<Option<i64>>(), any::<u32>()).prop_map(
-        |(path, kind, size, executable, modified, modified_nanos)| {
-            let (mode, target) = (executable.then_some(0o755), (kind == EntryKind::Link).then(|| path.concat()));
-            Entry { path: path.join("/"), kind, size, mode, modified, modified_nanos: modified_nanos % 1_100_000_000, target }
-        },
+    (
+        proptest::collection::vec(name, 0..5),
+        kind,
+        size,
+        any::<bool>(),
+        any::<Option<i64>>(),
+        any::<u32>(),
     )
+        .prop_map(|(path, kind, size, executable, modified, modified_nanos)| {
+            let (mode, target) =
+                (executable.then_some(0o755), (kind == EntryKind::Link).then(|| path.concat()));
+            Entry {
+                path: path.join("/"),
+                kind,
+                size,
+                mode,
+                modified,
+                modified_nanos: modified_nanos % 1_100_000_000,
+                target,
+            }
+        })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever a peer says, nothing appears beside the directory and nothing under a final name before the commit.
+    /// Whatever a peer says, nothing appears beside the directory and nothing under a final name
+    /// before the commit.
     #[test]
     fn no_sequence_of_parts_and_chunks_gets_out(
         entries in proptest::collection::vec(proptest::collection::vec(any_entry(), 1..4), 1..6),
@@ -249,7 +316,13 @@ proptest! {
         let root = outer.path().join("root");
         fs::create_dir(&root).unwrap();
         let inbox = Inbox::open(&root, Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
-        let plan = inbox.plan(&offer(&[item("t", ItemKind::Folder, None), item("f", ItemKind::File, Some(3))]), None, true).unwrap();
+        let plan = inbox
+            .plan(
+                &offer(&[item("t", ItemKind::Folder, None), item("f", ItemKind::File, Some(3))]),
+                None,
+                true,
+            )
+            .unwrap();
         let incoming = inbox.begin(plan).unwrap();
         incoming.register(&part(0, [folder("t")])).unwrap();
         let mut first = 1;
@@ -264,21 +337,29 @@ proptest! {
                 let _ = incoming.write(entry, offset, &[7; 4][..length]);
             }
             if length > 0 {
-                let _ = incoming.gap(offset % 9..offset % 9 + length as u64, (length > 2).then_some(Reason::SourceChanged));
+                let _ = incoming.gap(
+                    offset % 9..offset % 9 + length as u64,
+                    (length > 2).then_some(Reason::SourceChanged),
+                );
             }
         }
         prop_assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 1);
-        let hidden = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().to_str().unwrap().starts_with(".pinhole-");
+        let hidden = |entry: std::io::Result<fs::DirEntry>| {
+            entry.unwrap().file_name().to_str().unwrap().starts_with(".pinhole-")
+        };
         prop_assert!(fs::read_dir(&root).unwrap().all(hidden));
         drop(incoming);
         prop_assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
     }
 }
 
-/// Where a link leads, however many there are on the way: false once that is above `root` or absolute. What is not there leads nowhere.
+/// Where a link leads, however many there are on the way: false once that is above `root` or
+/// absolute. What is not there leads nowhere.
 fn stays_inside(root: &Path, link: &Path) -> bool {
     let mut at = link.parent().unwrap().to_owned();
-    let names = |target: &Path| target.to_str().unwrap().split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+    let names = |target: &Path| {
+        target.to_str().unwrap().split('/').rev().map(str::to_owned).collect::<Vec<_>>()
+    };
     let mut rest = names(&fs::read_link(link).unwrap());
     // One that goes round goes on for ever.
     for _ in 0..10_000 {
@@ -301,7 +382,10 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
 #[test]
 fn whatever_links_are_sent_none_that_is_kept_leads_out() {
     let name = || proptest::sample::select(vec!["a", "b", "c", "l", "m", "n", "x\u{1}", "x_"]);
-    let target = proptest::collection::vec(prop_oneof![4 => name(), 4 => Just(".."), 1 => Just("."), 1 => Just("")], 1..6);
+    let target = proptest::collection::vec(
+        prop_oneof![4 => name(), 4 => Just(".."), 1 => Just("."), 1 => Just("")],
+        1..6,
+    );
     let entry = (
         proptest::collection::vec(name(), 1..4),
         prop_oneof![2 => Just(None), 3 => target.prop_map(|target| Some(format!("./{}", target.join("/"))))],
@@ -312,9 +396,13 @@ fn whatever_links_are_sent_none_that_is_kept_leads_out() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));
     let tried = runner.run(&proptest::collection::vec(entry, 1..40), |entries| {
         let outer = tempfile::tempdir_in(&place).unwrap();
-        let inbox = Inbox::open(outer.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
-        let incoming = inbox.begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, true).unwrap()).unwrap();
-        let (mut known, mut said) = (std::collections::HashSet::from(["t".to_owned()]), vec![folder("t")]);
+        let inbox =
+            Inbox::open(outer.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+        let incoming = inbox
+            .begin(inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, true).unwrap())
+            .unwrap();
+        let (mut known, mut said) =
+            (std::collections::HashSet::from(["t".to_owned()]), vec![folder("t")]);
         for (path, target) in entries {
             let mut at = "t".to_owned();
             let (last, above) = path.split_last().unwrap();
@@ -338,7 +426,11 @@ fn whatever_links_are_sent_none_that_is_kept_leads_out() {
         while let Some(folder) = folders.pop() {
             for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
                 if path.is_symlink() {
-                    prop_assert!(stays_inside(&root, &path), "{path:?} -> {:?}", fs::read_link(&path));
+                    prop_assert!(
+                        stays_inside(&root, &path),
+                        "{path:?} -> {:?}",
+                        fs::read_link(&path)
+                    );
                 } else {
                     folders.push(path);
                 }

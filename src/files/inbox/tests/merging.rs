@@ -1,4 +1,5 @@
-//! Joining what arrives with what is there (`--conflict merge`): files replace files, nothing is removed, and nothing else is met by anything.
+//! Joining what arrives with what is there (`--conflict merge`): files replace files, nothing is
+//! removed, and nothing else is met by anything.
 
 use super::*;
 use crate::failure::Kind;
@@ -19,7 +20,8 @@ fn desk() -> Desk {
 }
 
 impl Desk {
-    /// Makes what is there: a folder for nothing, a link for what begins with an arrow, else a file.
+    /// Makes what is there: a folder for nothing, a link for what begins with an arrow, else a
+    /// file.
     fn has(&self, there: &[(&str, Option<&str>)]) {
         for (name, content) in there {
             let path = self.dir.path().join(name);
@@ -42,7 +44,9 @@ impl Desk {
     fn try_sent(&self, entries: &[Entry], faithful: bool) -> Result<Incoming, Refusal> {
         let plan = self.inbox.plan(&offer(&[item("t", ItemKind::Folder, None)]), None, faithful)?;
         let incoming = self.inbox.begin(plan).unwrap();
-        incoming.register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned()))).unwrap();
+        incoming
+            .register(&part(0, [folder("t")].into_iter().chain(entries.iter().cloned())))
+            .unwrap();
         for (number, _) in (1..).zip(entries).filter(|(_, entry)| entry.size == Some(1)) {
             incoming.write(number, 0, b"x").unwrap();
         }
@@ -53,7 +57,11 @@ impl Desk {
     fn merge(&self, entries: &[Entry]) -> Result<Committed, Refusal> {
         let incoming = self.try_sent(entries, true)?;
         let bytes = entries.iter().filter_map(|entry| entry.size).sum();
-        incoming.commit_counted(1 + u32::try_from(entries.len()).unwrap(), bytes, &Differences::default())
+        incoming.commit_counted(
+            1 + u32::try_from(entries.len()).unwrap(),
+            bytes,
+            &Differences::default(),
+        )
     }
 
     fn inode(&self, name: &str) -> u64 {
@@ -63,8 +71,11 @@ impl Desk {
 
 /// What of a transfer differs, as pairs of a path and what became of it.
 fn told(differences: &Differences) -> Vec<(String, Fate)> {
-    let mut told: Vec<_> =
-        differences.first().iter().map(|one| (String::from_utf8(one.path.raw().to_vec()).unwrap(), one.fate.clone())).collect();
+    let mut told: Vec<_> = differences
+        .first()
+        .iter()
+        .map(|one| (String::from_utf8(one.path.raw().to_vec()).unwrap(), one.fate.clone()))
+        .collect();
     told.sort_by(|(one, _), (other, _)| one.cmp(other));
     told
 }
@@ -114,19 +125,32 @@ fn a_folder_is_joined_a_file_replaced_and_nothing_removed() {
     assert_eq!(desk.tree(), tree(&expected));
     assert_eq!((desk.inode("t/d"), desk.inode("t/d/own")), (d, own));
     let saved = &committed.items[0];
-    assert_eq!((saved.name.as_str(), saved.merged, saved.replaced, saved.files, saved.size), ("t", true, 2, 4, 3));
+    assert_eq!(
+        (saved.name.as_str(), saved.merged, saved.replaced, saved.files, saved.size),
+        ("t", true, 2, 4, 3)
+    );
     assert!(saved.differences.is_empty() && committed.told.is_empty());
     let about = |name: &str| fs::metadata(desk.dir.path().join(name)).unwrap();
     assert_eq!((about("t/d").mode() & 0o777, about("t/d/new").mode() & 0o777), (0o750, 0o700));
     let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
     assert_eq!(["t/d/new", "t/fresh"].map(|name| about(name).modified().unwrap()), [sent; 2]);
-    assert!(about("t/d").modified().unwrap() > sent, "a folder that was there has the time of its change");
+    assert!(
+        about("t/d").modified().unwrap() > sent,
+        "a folder that was there has the time of its change"
+    );
 }
 
 #[test]
 fn the_same_again_is_the_same() {
     let desk = desk();
-    let entries = [folder("t/d"), file("t/d/f", 1), link("t/l", "d/f"), link("t/d/up", ".."), link("t/round", "round"), file("t/g", 0)];
+    let entries = [
+        folder("t/d"),
+        file("t/d/f", 1),
+        link("t/l", "d/f"),
+        link("t/d/up", ".."),
+        link("t/round", "round"),
+        file("t/g", 0),
+    ];
     let first = desk.merge(&entries).unwrap();
     assert_eq!((first.items[0].merged, first.items[0].replaced), (false, 0));
     let before = desk.tree();
@@ -156,7 +180,12 @@ fn what_meets_anything_else_is_missing_and_nothing_is_followed() {
         ("t/link over link", Some("-> other")),
     ];
     desk.has(&there);
-    rustix::fs::mkfifoat(rustix::fs::CWD, desk.dir.path().join("t/file over pipe"), rustix::fs::Mode::RUSR).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        desk.dir.path().join("t/file over pipe"),
+        rustix::fs::Mode::RUSR,
+    )
+    .unwrap();
     drop(UnixListener::bind(desk.dir.path().join("t/file over socket")).unwrap());
     let before = desk.tree();
     let entries = [
@@ -195,13 +224,24 @@ fn at_the_top_it_is_the_same() {
     let outside = tempfile::tempdir().unwrap();
     let out = format!("-> {}", outside.path().display());
     let desk = desk();
-    desk.has(&[("file", Some("old")), ("dir", None), ("dir/in", Some("old")), ("link", Some(out.as_str())), ("f over d", None)]);
+    desk.has(&[
+        ("file", Some("old")),
+        ("dir", None),
+        ("dir/in", Some("old")),
+        ("link", Some(out.as_str())),
+        ("f over d", None),
+    ]);
     let items = ["file", "f over d"].map(|name| item(name, ItemKind::File, Some(1)));
     let folders = ["dir", "link", "free"].map(|name| item(name, ItemKind::Folder, None));
     let incoming = desk.begin(&items.into_iter().chain(folders).collect::<Vec<_>>()).unwrap();
     let folders = ["dir", "link", "free"].map(folder);
     let files = ["dir/in", "link/in", "free/in"].map(|path| file(path, 0));
-    incoming.register(&part(0, ["file", "f over d"].map(|path| file(path, 1)).into_iter().chain(folders).chain(files))).unwrap();
+    incoming
+        .register(&part(
+            0,
+            ["file", "f over d"].map(|path| file(path, 1)).into_iter().chain(folders).chain(files),
+        ))
+        .unwrap();
     for number in [0, 1] {
         incoming.write(number, 0, b"x").unwrap();
     }
@@ -218,8 +258,15 @@ fn at_the_top_it_is_the_same() {
     ];
     assert_eq!(desk.tree(), tree(&expected));
     assert_eq!(told(&committed.told), missing(&["f over d", "link"]));
-    let seen: Vec<_> = committed.items.iter().map(|saved| (saved.path.is_some(), saved.merged, saved.replaced)).collect();
-    assert_eq!(seen, [(true, false, 1), (false, false, 0), (true, true, 1), (false, false, 0), (true, false, 0)]);
+    let seen: Vec<_> = committed
+        .items
+        .iter()
+        .map(|saved| (saved.path.is_some(), saved.merged, saved.replaced))
+        .collect();
+    assert_eq!(
+        seen,
+        [(true, false, 1), (false, false, 0), (true, true, 1), (false, false, 0), (true, false, 0)]
+    );
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
 
     // Of one item nothing is left to deliver.
@@ -231,23 +278,38 @@ fn at_the_top_it_is_the_same() {
 #[test]
 fn a_peer_that_cannot_hear_of_it_is_refused_before_anything_is_moved() {
     for (there, entries) in [
-        (vec![("t", None), ("t/a", Some("old")), ("t/z", None)], vec![file("t/a", 1), file("t/z", 1)]),
-        (vec![("t", None), ("t/a", Some("old")), ("t/d", None), ("t/d/z", None)], vec![file("t/a", 1), folder("t/d"), file("t/d/z", 1)]),
-        (vec![("t", None), ("t/a", Some("old")), ("t/d", Some("-> a"))], vec![file("t/a", 1), folder("t/d")]),
+        (
+            vec![("t", None), ("t/a", Some("old")), ("t/z", None)],
+            vec![file("t/a", 1), file("t/z", 1)],
+        ),
+        (
+            vec![("t", None), ("t/a", Some("old")), ("t/d", None), ("t/d/z", None)],
+            vec![file("t/a", 1), folder("t/d"), file("t/d/z", 1)],
+        ),
+        (
+            vec![("t", None), ("t/a", Some("old")), ("t/d", Some("-> a"))],
+            vec![file("t/a", 1), folder("t/d")],
+        ),
         (vec![("t", Some("-> .")), ("a", Some("old"))], vec![file("t/a", 1)]),
     ] {
         let desk = desk();
         desk.has(&there);
         let incoming = desk.sent(&entries, false);
         let bytes = entries.iter().filter_map(|entry| entry.size).sum();
-        let refused = incoming.commit_counted(1 + u32::try_from(entries.len()).unwrap(), bytes, &Differences::default());
+        let refused = incoming.commit_counted(
+            1 + u32::try_from(entries.len()).unwrap(),
+            bytes,
+            &Differences::default(),
+        );
         assert_eq!(reason(refused), Reason::Exists);
         drop(incoming);
         assert_eq!(desk.tree(), tree(&there));
     }
     let desk = desk();
     desk.has(&[("t", None), ("t/a", Some("old"))]);
-    desk.sent(&[file("t/a", 1), folder("t/d")], false).commit_counted(3, 1, &Differences::default()).unwrap();
+    desk.sent(&[file("t/a", 1), folder("t/d")], false)
+        .commit_counted(3, 1, &Differences::default())
+        .unwrap();
     assert_eq!(desk.tree(), tree(&[("t", None), ("t/a", Some("x")), ("t/d", None)]));
 }
 
@@ -265,7 +327,13 @@ fn names_that_act_are_set_aside_in_a_folder_that_is_there_where_nobody_is_asked(
         folder("t/.config"),
         folder("t/.config/fish"),
     ];
-    let there = [("t", None), ("t/Makefile", Some("old")), ("t/d", None), ("t/_.vscode", None), ("t/.config", None)];
+    let there = [
+        ("t", None),
+        ("t/Makefile", Some("old")),
+        ("t/d", None),
+        ("t/_.vscode", None),
+        ("t/.config", None),
+    ];
     let desk = Desk::with(Policy { acting: false, ..policy() });
     desk.has(&there);
     let committed = desk.merge(&entries).unwrap();
@@ -286,14 +354,18 @@ fn names_that_act_are_set_aside_in_a_folder_that_is_there_where_nobody_is_asked(
         ("t/.config/_fish", None),
     ];
     assert_eq!(desk.tree(), tree(&expected));
-    let renamed = |path: &str, name: &str| (path.to_owned(), Fate::Renamed(PeerName::new(name.into())));
+    let renamed =
+        |path: &str, name: &str| (path.to_owned(), Fate::Renamed(PeerName::new(name.into())));
     let expected = [
         renamed("t/.config/fish", "_fish"),
         renamed("t/.vscode", "_.vscode"),
         renamed("t/Makefile", "_Makefile (1)"),
         renamed("t/d/CLAUDE.md", "_CLAUDE.md"),
     ];
-    assert_eq!((told(&committed.told), told(&committed.items[0].differences)), (expected.to_vec(), expected.to_vec()));
+    assert_eq!(
+        (told(&committed.told), told(&committed.items[0].differences)),
+        (expected.to_vec(), expected.to_vec())
+    );
     // What has another name is not acted on any more.
     assert_eq!(committed.items[0].acts.names(), ["t/d/new/Makefile"]);
 
@@ -310,12 +382,15 @@ fn what_is_set_aside_is_not_joined_with_what_comes_under_that_name() {
     for first in [["t/_.idea", "t/.idea"], ["t/.idea", "t/_.idea"]] {
         let desk = Desk::with(Policy { acting: false, ..policy() });
         desk.has(&[("t", None)]);
-        let entries = first.iter().flat_map(|path| [folder(path), file(&format!("{path}/f"), u64::from(path.starts_with("t/_")))]);
+        let entries = first.iter().flat_map(|path| {
+            [folder(path), file(&format!("{path}/f"), u64::from(path.starts_with("t/_")))]
+        });
         let committed = desk.merge(&entries.collect::<Vec<_>>()).unwrap();
         let tree = desk.tree();
         assert_eq!(tree["t/_.idea/f"].as_deref(), Some("x"), "{tree:?}");
         // Where it finds no name it is missing, and never in the other.
-        let aside = tree.get("t/_ (1).idea/f").or_else(|| tree.get("t/_.idea (1)/f")).cloned().flatten();
+        let aside =
+            tree.get("t/_ (1).idea/f").or_else(|| tree.get("t/_.idea (1)/f")).cloned().flatten();
         assert_eq!(aside.is_some(), committed.told.missing() == 0, "{tree:?} {:?}", committed.told);
     }
 }
@@ -328,7 +403,10 @@ fn another_name_of_a_file_that_is_replaced_keeps_the_old_one() {
     desk.has(&[("t", None)]);
     fs::hard_link(&kept, desk.dir.path().join("t/f")).unwrap();
     desk.merge(&[file("t/f", 1)]).unwrap();
-    assert_eq!((fs::read(&kept).unwrap(), desk.tree()["t/f"].as_deref()), (b"old".to_vec(), Some("x")));
+    assert_eq!(
+        (fs::read(&kept).unwrap(), desk.tree()["t/f"].as_deref()),
+        (b"old".to_vec(), Some("x"))
+    );
 }
 
 #[test]
@@ -351,7 +429,10 @@ fn a_link_that_would_lead_out_by_way_of_what_was_there_is_left_out() {
         desk.has(&there);
         let committed = desk.merge(&entries).unwrap();
         let tree = desk.tree();
-        assert_eq!(["t/public", "t/d/up", "t/new/up"].map(|name| tree.contains_key(name)), [made; 3]);
+        assert_eq!(
+            ["t/public", "t/d/up", "t/new/up"].map(|name| tree.contains_key(name)),
+            [made; 3]
+        );
         assert!(tree.contains_key("t/new/fine") && tree["t/out"].as_deref() == Some(out.as_str()));
         assert_eq!(committed.told.left_out(), if made { 0 } else { 3 }, "{:?}", committed.told);
     }
@@ -363,13 +444,17 @@ fn thousands_of_levels_are_joined() {
     let desk = desk();
     for last in [b"f", b"g"] {
         let incoming = desk.sent(&[], true);
-        let said = |number: u32| Wire::inside(number - 1, PeerName::new(b"d".to_vec()), EntryKind::Folder);
+        let said =
+            |number: u32| Wire::inside(number - 1, PeerName::new(b"d".to_vec()), EntryKind::Folder);
         let numbers: Vec<u32> = (1..DEEP).collect();
         for numbers in numbers.chunks(1_000) {
             let entries = numbers.iter().map(|number| said(*number)).collect();
             incoming.register(&Part { item: ItemId(1), first: numbers[0], entries }).unwrap();
         }
-        let deepest = Wire { size: Some(0), ..Wire::inside(DEEP - 1, PeerName::new(last.to_vec()), EntryKind::File) };
+        let deepest = Wire {
+            size: Some(0),
+            ..Wire::inside(DEEP - 1, PeerName::new(last.to_vec()), EntryKind::File)
+        };
         incoming.register(&Part { item: ItemId(1), first: DEEP, entries: vec![deepest] }).unwrap();
         incoming.commit_all(DEEP + 1, 0).unwrap();
     }
@@ -392,7 +477,10 @@ fn what_is_in_the_way_by_the_thousand_is_counted_and_the_rest_arrives() {
     names.iter().step_by(2).for_each(|name| fs::create_dir(desk.dir.path().join(name)).unwrap());
     let entries: Vec<Entry> = names.iter().map(|name| file(name, 1)).collect();
     let committed = desk.merge(&entries).unwrap();
-    assert_eq!((committed.told.missing(), committed.items[0].files, committed.items[0].size), (500, 499, 499));
+    assert_eq!(
+        (committed.told.missing(), committed.items[0].files, committed.items[0].size),
+        (500, 499, 499)
+    );
     assert!(committed.told.first().len() <= 100);
     assert_eq!(desk.tree().values().filter(|content| content.as_deref() == Some("x")).count(), 499);
     assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1);
@@ -405,14 +493,20 @@ fn the_items_of_one_transfer_are_not_joined_with_each_other() {
     // Both are called `a_b` here.
     let items = ["a\u{1}b", "a\u{2}b"].map(|name| item(name, ItemKind::Folder, None));
     let incoming = desk.begin(&items).unwrap();
-    incoming.register(&part(0, [folder("a\u{1}b"), folder("a\u{2}b"), file("a\u{1}b/f", 0), file("a\u{2}b/f", 1)])).unwrap();
+    incoming
+        .register(&part(
+            0,
+            [folder("a\u{1}b"), folder("a\u{2}b"), file("a\u{1}b/f", 0), file("a\u{2}b/f", 1)],
+        ))
+        .unwrap();
     incoming.write(3, 0, b"x").unwrap();
     incoming.commit_all(4, 1).unwrap();
     let tree = desk.tree();
     assert_eq!((tree["a_b/f"].as_deref(), tree["a_b (1)/f"].as_deref()), (Some(""), Some("x")));
 }
 
-/// TESTPLAN C3 for a folder that is there: another process of the same user swaps what it has for links that lead outside, all the time.
+/// TESTPLAN C3 for a folder that is there: another process of the same user swaps what it has for
+/// links that lead outside, all the time.
 #[test]
 fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
     let (desk, canary) = (desk(), tempfile::tempdir().unwrap());
@@ -422,7 +516,13 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
         }
         fs::write(canary.path().join(format!("{place}f")), "old").unwrap();
     }
-    desk.has(&[("t", None), ("t/a", None), ("t/a/f", Some("there")), ("t/a/0", None), ("t/a/1", None)]);
+    desk.has(&[
+        ("t", None),
+        ("t/a", None),
+        ("t/a/f", Some("there")),
+        ("t/a/0", None),
+        ("t/a/1", None),
+    ]);
     let root = desk.dir.path().join("t");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -432,7 +532,11 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
                 for victim in [root.join("a"), root.join("a/0"), root.join("a/f"), root.clone()] {
                     let aside = victim.with_extension("aside");
                     if fs::rename(&victim, &aside).is_ok() {
-                        let outside = if victim.ends_with("f") { canary.path().join("f") } else { canary.path().to_owned() };
+                        let outside = if victim.ends_with("f") {
+                            canary.path().join("f")
+                        } else {
+                            canary.path().to_owned()
+                        };
                         let _ = symlink(outside, &victim);
                         let _ = fs::remove_file(&victim);
                         let _ = fs::rename(&aside, &victim);
@@ -442,7 +546,14 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
         });
         let mut foiled = 0;
         for _ in 0..60 {
-            let entries = [folder("t/a"), file("t/a/f", 1), folder("t/a/0"), file("t/a/0/f", 1), folder("t/a/1"), file("t/a/1/f", 1)];
+            let entries = [
+                folder("t/a"),
+                file("t/a/f", 1),
+                folder("t/a/0"),
+                file("t/a/0/f", 1),
+                folder("t/a/1"),
+                file("t/a/1/f", 1),
+            ];
             let merged = desk.merge(&entries);
             foiled += u32::from(merged.is_ok_and(|committed| committed.told.missing() > 0));
         }
@@ -460,7 +571,10 @@ fn a_racer_that_swaps_what_is_there_for_links_gets_nothing_outside() {
 
 #[test]
 fn a_folder_that_is_another_disk_costs_what_would_go_onto_it() {
-    let (desk, entries) = (desk(), [file("t/a", 1), folder("t/m"), file("t/m/f", 1), folder("t/m/d"), file("t/m/d/f", 1)]);
+    let (desk, entries) = (
+        desk(),
+        [file("t/a", 1), folder("t/m"), file("t/m/f", 1), folder("t/m/d"), file("t/m/d/f", 1)],
+    );
     desk.has(&[("t", None), ("t/a", Some("old")), ("t/m", None)]);
     let disk = desk.dir.path().join("t/m");
     let Some(_mounted) = super::disk::Mounted::tmpfs(&disk, "size=1m") else {
@@ -474,7 +588,9 @@ fn a_folder_that_is_another_disk_costs_what_would_go_onto_it() {
     drop(incoming);
     assert_eq!(desk.tree(), before, "looked for before anything is moved");
     let committed = desk.merge(&entries).unwrap();
-    let lost: Vec<_> = ["t/m/d", "t/m/d/f", "t/m/f"].map(|path| (path.to_owned(), Fate::Missing(Reason::Disk))).into();
+    let lost: Vec<_> = ["t/m/d", "t/m/d/f", "t/m/f"]
+        .map(|path| (path.to_owned(), Fate::Missing(Reason::Disk)))
+        .into();
     assert_eq!(told(&committed.told), lost);
     assert_eq!((desk.tree()["t/a"].as_deref(), desk.tree().len()), (Some("x"), before.len()));
 }
@@ -491,21 +607,35 @@ fn folders_that_nobody_may_enter_are_gone_through_and_have_their_permissions_at_
         }
     }
     let desk = desk();
-    let there: Vec<String> = modes.iter().flat_map(|mode| [format!("t/{mode:o} there"), format!("t/{mode:o} there/d")]).collect();
+    let there: Vec<String> = modes
+        .iter()
+        .flat_map(|mode| [format!("t/{mode:o} there"), format!("t/{mode:o} there/d")])
+        .collect();
     desk.has(&[("t", None)]);
     there.iter().for_each(|name| fs::create_dir(desk.dir.path().join(name)).unwrap());
     let committed = desk.merge(&entries).unwrap();
     assert!(committed.told.is_empty(), "{:?}", committed.told);
     let mode = |name: &str| fs::metadata(desk.dir.path().join(name)).unwrap().mode() & 0o777;
     for of in modes {
-        assert_eq!((mode(&format!("t/{of:o} there")), mode(&format!("t/{of:o} new"))), (masked(0o777), masked(of.into())));
+        assert_eq!(
+            (mode(&format!("t/{of:o} there")), mode(&format!("t/{of:o} new"))),
+            (masked(0o777), masked(of.into()))
+        );
         // Else nobody could look further, or clear up.
-        fs::set_permissions(desk.dir.path().join(format!("t/{of:o} new")), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(
+            desk.dir.path().join(format!("t/{of:o} new")),
+            fs::Permissions::from_mode(0o700),
+        )
+        .unwrap();
         let below = format!("t/{of:o} new/d");
         assert_eq!(mode(&below), masked(of.into()));
-        fs::set_permissions(desk.dir.path().join(below), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(desk.dir.path().join(below), fs::Permissions::from_mode(0o700))
+            .unwrap();
     }
-    assert_eq!(desk.tree().values().filter(|content| content.as_deref() == Some("x")).count(), 4 * modes.len());
+    assert_eq!(
+        desk.tree().values().filter(|content| content.as_deref() == Some("x")).count(),
+        4 * modes.len()
+    );
     assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1);
 }
 
@@ -520,14 +650,25 @@ fn links_below_folders_that_nobody_may_enter_are_made_or_left_out_like_others() 
     for mode in [0o555_u16, 0o444, 0o000] {
         let (top, below) = (format!("t/{mode:o}"), format!("t/{mode:o}/in"));
         entries.extend([closed(&top, mode), closed(&below, mode)]);
-        entries.extend([link(&format!("{top}/out"), "../out/secret"), link(&format!("{top}/fine"), "../d/f")]);
-        entries.extend([link(&format!("{below}/out"), "../../out"), link(&format!("{below}/fine"), "../../d/f")]);
+        entries.extend([
+            link(&format!("{top}/out"), "../out/secret"),
+            link(&format!("{top}/fine"), "../d/f"),
+        ]);
+        entries.extend([
+            link(&format!("{below}/out"), "../../out"),
+            link(&format!("{below}/fine"), "../../d/f"),
+        ]);
         entries.push(link(&format!("t/d/to {mode:o}"), &format!("../{mode:o}/in/fine")));
     }
     let desk = desk();
     desk.has(&[("t", None), ("t/out", Some(out.as_str())), ("t/d", None)]);
     let committed = desk.merge(&entries).unwrap();
-    assert_eq!((committed.told.left_out(), committed.told.missing()), (6, 0), "{:?}", committed.told);
+    assert_eq!(
+        (committed.told.left_out(), committed.told.missing()),
+        (6, 0),
+        "{:?}",
+        committed.told
+    );
     assert_eq!(committed.items[0].files, 1);
     for mode in [0o555_u16, 0o444, 0o000] {
         for path in [format!("t/{mode:o}"), format!("t/{mode:o}/in")] {
@@ -538,10 +679,15 @@ fn links_below_folders_that_nobody_may_enter_are_made_or_left_out_like_others() 
     }
     let tree = desk.tree();
     for mode in [0o555_u16, 0o444, 0o000] {
-        for path in [format!("t/{mode:o}/fine"), format!("t/{mode:o}/in/fine"), format!("t/d/to {mode:o}")] {
+        for path in
+            [format!("t/{mode:o}/fine"), format!("t/{mode:o}/in/fine"), format!("t/d/to {mode:o}")]
+        {
             assert!(tree.contains_key(&path), "{path}");
         }
-        assert!(!tree.contains_key(&format!("t/{mode:o}/out")) && !tree.contains_key(&format!("t/{mode:o}/in/out")));
+        assert!(
+            !tree.contains_key(&format!("t/{mode:o}/out"))
+                && !tree.contains_key(&format!("t/{mode:o}/in/out"))
+        );
     }
     assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 1, "nothing hidden is left");
 }
@@ -550,9 +696,20 @@ fn links_below_folders_that_nobody_may_enter_are_made_or_left_out_like_others() 
 fn a_link_that_goes_by_what_is_set_aside_is_left_out() {
     let desk = Desk::with(Policy { acting: false, ..policy() });
     desk.has(&[("t", None), ("t/bin", None), ("t/bin/tool", Some("old"))]);
-    let entries = [folder("t/bin"), file("t/bin/tool", 1), link("t/tool", "bin/tool"), file("t/Makefile", 0), link("t/make", "Makefile")];
+    let entries = [
+        folder("t/bin"),
+        file("t/bin/tool", 1),
+        link("t/tool", "bin/tool"),
+        file("t/Makefile", 0),
+        link("t/make", "Makefile"),
+    ];
     let committed = desk.merge(&entries).unwrap();
-    assert_eq!((committed.told.left_out(), committed.told.missing()), (2, 0), "{:?}", committed.told);
+    assert_eq!(
+        (committed.told.left_out(), committed.told.missing()),
+        (2, 0),
+        "{:?}",
+        committed.told
+    );
     let expected = [
         ("t", None),
         ("t/bin", None),
@@ -567,10 +724,27 @@ fn a_link_that_goes_by_what_is_set_aside_is_left_out() {
 #[test]
 fn what_is_set_aside_gets_a_number_where_something_else_has_its_name() {
     let desk = Desk::with(Policy { acting: false, ..policy() });
-    let there = [("t", None), ("t/_Makefile", None), ("t/_.idea", Some("old")), ("t/_.envrc", Some("-> x"))];
+    let there = [
+        ("t", None),
+        ("t/_Makefile", None),
+        ("t/_.idea", Some("old")),
+        ("t/_.envrc", Some("-> x")),
+    ];
     desk.has(&there);
-    let committed = desk.merge(&[file("t/Makefile", 1), folder("t/.idea"), file("t/.idea/f", 1), link("t/.envrc", "f")]).unwrap();
-    assert_eq!((committed.told.missing(), committed.told.left_out()), (0, 0), "{:?}", committed.told);
+    let committed = desk
+        .merge(&[
+            file("t/Makefile", 1),
+            folder("t/.idea"),
+            file("t/.idea/f", 1),
+            link("t/.envrc", "f"),
+        ])
+        .unwrap();
+    assert_eq!(
+        (committed.told.missing(), committed.told.left_out()),
+        (0, 0),
+        "{:?}",
+        committed.told
+    );
     let mut expected = tree(&there);
     expected.extend(tree(&[
         ("t/_Makefile (1)", Some("x")),
@@ -592,13 +766,19 @@ fn no_two_transfers_make_a_link_that_leads_out() {
         }
         let outside = desk.dir.path().join("zz");
         fs::write(outside, "s").unwrap();
-        // What goes up behind a name that is not there is not kept: what comes under that name may be anything.
+        // What goes up behind a name that is not there is not kept: what comes under that name may
+        // be anything.
         assert_eq!(desk.merge(&near).unwrap().told.left_out(), 1);
         assert_eq!(desk.merge(&far).unwrap().told.left_out(), 0);
         assert!(fs::read(desk.dir.path().join("t/a/b/x")).is_err());
         // Behind what is there it may.
-        let again =
-            [folder("t/a"), folder("t/a/b"), link("t/a/b/y", "../.."), link("t/a/b/up", "y/a/../b"), link("t/a/b/z", "../b/../../zz")];
+        let again = [
+            folder("t/a"),
+            folder("t/a/b"),
+            link("t/a/b/y", "../.."),
+            link("t/a/b/up", "y/a/../b"),
+            link("t/a/b/z", "../b/../../zz"),
+        ];
         let told = desk.merge(&again).unwrap().told;
         assert_eq!((told.left_out(), told.missing()), (0, 0), "{told:?}");
     }
@@ -623,18 +803,36 @@ fn a_chain_of_links_that_were_there_is_not_believed_to_stay_because_it_is_long()
 fn files_that_nothing_tells_from_each_other_are_joined_like_others() {
     folder::PRETENDED.set(true);
     let desk = desk();
-    desk.has(&[("t", None), ("t/a", Some("old")), ("t/b", Some("old")), ("t/d", None), ("t/e", None), ("t/e/f", Some("old"))]);
-    let entries =
-        [file("t/a", 1), file("t/b", 1), file("t/c", 1), folder("t/d"), folder("t/e"), file("t/e/f", 1), folder("t/g"), file("t/d/f", 1)];
+    desk.has(&[
+        ("t", None),
+        ("t/a", Some("old")),
+        ("t/b", Some("old")),
+        ("t/d", None),
+        ("t/e", None),
+        ("t/e/f", Some("old")),
+    ]);
+    let entries = [
+        file("t/a", 1),
+        file("t/b", 1),
+        file("t/c", 1),
+        folder("t/d"),
+        folder("t/e"),
+        file("t/e/f", 1),
+        folder("t/g"),
+        file("t/d/f", 1),
+    ];
     let committed = desk.merge(&entries).unwrap();
-    let mut expected: BTreeMap<_, _> = ["t/a", "t/b", "t/c", "t/e/f", "t/d/f"].map(|name| (name.to_owned(), Some("x".to_owned()))).into();
+    let mut expected: BTreeMap<_, _> = ["t/a", "t/b", "t/c", "t/e/f", "t/d/f"]
+        .map(|name| (name.to_owned(), Some("x".to_owned())))
+        .into();
     expected.extend(["t", "t/d", "t/e", "t/g"].map(|name| (name.to_owned(), None)));
     assert_eq!((desk.tree(), committed.items[0].replaced), (expected, 3));
     assert!(committed.told.is_empty(), "{:?}", committed.told);
 
     // Two items that are files, too.
     desk.has(&[("one", Some("old")), ("two", Some("old"))]);
-    let incoming = desk.begin(&["one", "two"].map(|name| item(name, ItemKind::File, Some(1)))).unwrap();
+    let incoming =
+        desk.begin(&["one", "two"].map(|name| item(name, ItemKind::File, Some(1)))).unwrap();
     incoming.register(&part(0, ["one", "two"].map(|path| file(path, 1)))).unwrap();
     for number in [0, 1] {
         incoming.write(number, 0, b"x").unwrap();
@@ -655,7 +853,8 @@ fn a_folder_that_is_mounted_is_known_for_one_with_the_offer() {
     };
     // It is of the same disk, and still nothing can be moved onto it.
     let incoming = {
-        let plan = desk.inbox.plan(&offer(&[item("m", ItemKind::Folder, None)]), None, false).unwrap();
+        let plan =
+            desk.inbox.plan(&offer(&[item("m", ItemKind::Folder, None)]), None, false).unwrap();
         desk.inbox.begin(plan).unwrap()
     };
     incoming.register(&part(0, [folder("m"), folder("m/d"), file("m/d/f", 0)])).unwrap();
@@ -667,7 +866,14 @@ fn a_folder_that_is_mounted_is_known_for_one_with_the_offer() {
     assert_eq!(reason(desk.inbox.plan(&offer(&one), None, true)), Reason::Disk);
     // Among others it costs itself.
     let two = [item("t", ItemKind::Folder, None), item("other", ItemKind::Folder, None)];
-    let joins: Vec<_> = desk.inbox.plan(&offer(&two), None, true).unwrap().items().iter().map(|item| (item.taken, item.joins)).collect();
+    let joins: Vec<_> = desk
+        .inbox
+        .plan(&offer(&two), None, true)
+        .unwrap()
+        .items()
+        .iter()
+        .map(|item| (item.taken, item.joins))
+        .collect();
     assert_eq!(joins, [(true, false), (false, false)]);
 }
 
@@ -685,7 +891,9 @@ fn what_nobody_wants_any_more_is_not_moved_on_and_what_was_moved_is_said() {
     let committed = thread::scope(|scope| {
         scope.spawn(|| {
             // Some of them are soon among those that were moved.
-            let moved = |name: &String| fs::metadata(desk.dir.path().join(name)).is_ok_and(|about| about.len() == 0);
+            let moved = |name: &String| {
+                fs::metadata(desk.dir.path().join(name)).is_ok_and(|about| about.len() == 0)
+            };
             while !names.iter().step_by(200).any(moved) {}
             incoming.discard()
         });

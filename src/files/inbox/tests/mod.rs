@@ -11,7 +11,9 @@ mod whole;
 
 use super::*;
 use crate::files::name::FileName;
-use pinhole_protocol::wire::{Entry as Wire, EntryKind, Item, ItemId, ItemKind, Offer, PeerName, PeerText, Reason};
+use pinhole_protocol::wire::{
+    Entry as Wire, EntryKind, Item, ItemId, ItemKind, Offer, PeerName, PeerText, Reason,
+};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -51,7 +53,8 @@ impl Desk {
         Ok(incoming.commit_all(1, size)?.remove(0))
     }
 
-    /// Everything in the directory, hidden or not: content of files, nothing for folders, the target of links.
+    /// Everything in the directory, hidden or not: content of files, nothing for folders, the
+    /// target of links.
     fn tree(&self) -> BTreeMap<String, Option<String>> {
         fn walk(root: &Path, at: &Path, found: &mut BTreeMap<String, Option<String>>) {
             for entry in fs::read_dir(at).unwrap() {
@@ -64,7 +67,10 @@ impl Desk {
                 } else if kind.is_symlink() {
                     found.insert(name, Some(format!("-> {}", path.read_link().unwrap().display())));
                 } else if kind.is_file() {
-                    found.insert(name, Some(String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()));
+                    found.insert(
+                        name,
+                        Some(String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()),
+                    );
                 } else {
                     found.insert(name, Some("special".to_owned()));
                 }
@@ -98,7 +104,14 @@ fn offer(items: &[Item]) -> Offer {
         said.items = items.iter().map(|item| item.name.raw().to_owned()).collect();
         said.folders.clear();
     });
-    Offer { item: ItemId(1), items: items.to_vec(), bytes: 0, entries: 0, counted: false, allocated: None }
+    Offer {
+        item: ItemId(1),
+        items: items.to_vec(),
+        bytes: 0,
+        entries: 0,
+        counted: false,
+        allocated: None,
+    }
 }
 
 thread_local! {
@@ -125,7 +138,15 @@ struct Entry {
 }
 
 fn entry(path: &str, kind: EntryKind, size: Option<u64>) -> Entry {
-    Entry { path: path.to_owned(), kind, size, mode: None, modified: None, modified_nanos: 0, target: None }
+    Entry {
+        path: path.to_owned(),
+        kind,
+        size,
+        mode: None,
+        modified: None,
+        modified_nanos: 0,
+        target: None,
+    }
 }
 
 fn link(path: &str, target: &str) -> Entry {
@@ -144,14 +165,18 @@ fn stream(path: &str) -> Entry {
     entry(path, EntryKind::File, None)
 }
 
-/// A part: each entry with its place in the offer, or with its name and the number of its folder, one that never came if it is not said.
+/// A part: each entry with its place in the offer, or with its name and the number of its folder,
+/// one that never came if it is not said.
 fn part(first: u32, entries: impl IntoIterator<Item = Entry>) -> Part {
     let entries = (first..).zip(entries).map(|(number, entry)| {
         SAID.with_borrow_mut(|said| {
             let placed = match entry.path.rsplit_once('/') {
                 None => {
                     let place = said.items.iter().position(|item| *item == entry.path);
-                    Wire::of_item(place.map_or(u32::MAX, |place| u32::try_from(place).unwrap()), entry.kind)
+                    Wire::of_item(
+                        place.map_or(u32::MAX, |place| u32::try_from(place).unwrap()),
+                        entry.kind,
+                    )
                 }
                 Some((folder, name)) => {
                     let folder = said.folders.get(folder).copied().unwrap_or(u32::MAX);
@@ -162,7 +187,14 @@ fn part(first: u32, entries: impl IntoIterator<Item = Entry>) -> Part {
                 said.folders.insert(entry.path, number);
             }
             let Entry { size, mode, modified, modified_nanos, target, .. } = entry;
-            Wire { size, mode, modified, modified_nanos, target: target.map(|target| PeerName::new(target.into_bytes())), ..placed }
+            Wire {
+                size,
+                mode,
+                modified,
+                modified_nanos,
+                target: target.map(|target| PeerName::new(target.into_bytes())),
+                ..placed
+            }
         })
     });
     Part { item: ItemId(1), first, entries: entries.collect() }
@@ -171,14 +203,20 @@ fn part(first: u32, entries: impl IntoIterator<Item = Entry>) -> Part {
 impl Incoming {
     /// Commits what an honest sender has sent whole.
     fn commit_all(&self, entries: u32, bytes: u64) -> Result<Vec<Saved>, Refusal> {
-        self.commit_counted(entries, bytes, &Differences::default()).map(|committed| committed.items)
+        self.commit_counted(entries, bytes, &Differences::default())
+            .map(|committed| committed.items)
     }
 }
 
 /// These permissions, less the umask of the tests.
 fn masked(mode: u32) -> u32 {
     let dir = tempfile::tempdir().unwrap();
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o777).open(dir.path().join("probe")).unwrap();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o777)
+        .open(dir.path().join("probe"))
+        .unwrap();
     file.metadata().unwrap().permissions().mode() & mode
 }
 
@@ -192,7 +230,8 @@ fn content(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i.wrapping_mul(2_654_435_761) >> 7) as u8).collect()
 }
 
-/// Ends what runs beside when it is dropped, also by a test that fails: whoever waits for that would wait for ever.
+/// Ends what runs beside when it is dropped, also by a test that fails: whoever waits for that
+/// would wait for ever.
 struct Stopped<'a>(&'a AtomicBool);
 
 impl Drop for Stopped<'_> {

@@ -21,8 +21,14 @@ fn a_file_is_hidden_until_it_is_whole_and_then_has_its_name_mode_and_time() {
 
     let saved = incoming.commit_all(1, 5).unwrap().remove(0);
     assert_eq!(desk.tree(), tree(&[("run.sh", Some("hello"))]));
-    assert_eq!(saved.path.as_deref(), Some(desk.dir.path().canonicalize().unwrap().join("run.sh").as_path()));
-    assert_eq!((saved.name.as_str(), saved.size, saved.files, saved.folder, saved.skipped), ("run.sh", 5, 1, false, false));
+    assert_eq!(
+        saved.path.as_deref(),
+        Some(desk.dir.path().canonicalize().unwrap().join("run.sh").as_path())
+    );
+    assert_eq!(
+        (saved.name.as_str(), saved.size, saved.files, saved.folder, saved.skipped),
+        ("run.sh", 5, 1, false, false)
+    );
     assert!(saved.original.is_none());
     let metadata = fs::metadata(desk.dir.path().join("run.sh")).unwrap();
     assert_eq!(metadata.mode() & 0o7777, masked(0o755));
@@ -32,10 +38,18 @@ fn a_file_is_hidden_until_it_is_whole_and_then_has_its_name_mode_and_time() {
 #[test]
 fn a_folder_arrives_with_all_that_is_in_it() {
     let desk = Desk::new();
-    let incoming = desk.begin(&[item("photos", ItemKind::Folder, None), item("note", ItemKind::File, Some(0))]).unwrap();
+    let incoming = desk
+        .begin(&[item("photos", ItemKind::Folder, None), item("note", ItemKind::File, Some(0))])
+        .unwrap();
     let mut runnable = file("photos/sub/empty", 0);
     runnable.mode = Some(0o755);
-    let first = [folder("photos"), file("photos/a", 3), folder("photos/sub"), runnable, folder("photos/sub/deep")];
+    let first = [
+        folder("photos"),
+        file("photos/a", 3),
+        folder("photos/sub"),
+        runnable,
+        folder("photos/sub/deep"),
+    ];
     incoming.register(&part(0, first)).unwrap();
     incoming.register(&part(5, [file("photos/sub/deep/b", 2), file("note", 0)])).unwrap();
     assert_eq!(incoming.write(5, 0, b"bb").unwrap(), 3..5);
@@ -51,10 +65,23 @@ fn a_folder_arrives_with_all_that_is_in_it() {
         ("photos/sub/empty", Some("")),
     ];
     assert_eq!(desk.tree(), tree(&expected));
-    let counts: Vec<_> = saved.iter().map(|saved| (saved.name.as_str(), saved.size, saved.files, saved.folder)).collect();
+    let counts: Vec<_> = saved
+        .iter()
+        .map(|saved| (saved.name.as_str(), saved.size, saved.files, saved.folder))
+        .collect();
     assert_eq!(counts, [("photos", 5, 3, true), ("note", 0, 1, false)]);
-    for (name, mode) in [("photos", 0o777), ("photos/sub", 0o777), ("photos/a", 0o666), ("photos/sub/empty", 0o755), ("note", 0o666)] {
-        assert_eq!(fs::metadata(desk.dir.path().join(name)).unwrap().mode() & 0o7777, masked(mode), "{name}");
+    for (name, mode) in [
+        ("photos", 0o777),
+        ("photos/sub", 0o777),
+        ("photos/a", 0o666),
+        ("photos/sub/empty", 0o755),
+        ("note", 0o666),
+    ] {
+        assert_eq!(
+            fs::metadata(desk.dir.path().join(name)).unwrap().mode() & 0o7777,
+            masked(mode),
+            "{name}"
+        );
     }
 }
 
@@ -124,7 +151,12 @@ fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
     let (parts, each) = (6u32, 500u32);
     for number in 0..parts {
         let first = 1 + number * each;
-        incoming.register(&part(first, (first..first + each).map(|entry| file(&format!("many/{entry}"), 2)))).unwrap();
+        incoming
+            .register(&part(
+                first,
+                (first..first + each).map(|entry| file(&format!("many/{entry}"), 2)),
+            ))
+            .unwrap();
         // All first halves, then all second halves, so that no file stays in use.
         for half in 0..2u8 {
             for entry in first..first + each {
@@ -134,17 +166,23 @@ fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
             assert_eq!(open, if half == 0 { OPEN_FILES / 4 } else { 0 });
         }
         let underway = incoming.underway();
-        assert_eq!((underway.pending.len(), underway.unwritten_parts(), underway.written.iter(9).count()), (0, 0, 1));
+        assert_eq!(
+            (underway.pending.len(), underway.unwritten_parts(), underway.written.iter(9).count()),
+            (0, 0, 1)
+        );
     }
     let saved = incoming.commit_all(1 + parts * each, u64::from(parts * each * 2)).unwrap();
     assert_eq!((saved[0].files, saved[0].size), (3_000, 6_000));
-    let files = desk.tree().into_iter().filter(|(name, _)| name.contains('/')).map(|(_, content)| content);
+    let files =
+        desk.tree().into_iter().filter(|(name, _)| name.contains('/')).map(|(_, content)| content);
     assert!(files.eq((0..3_000).map(|_| Some("ab".to_owned()))));
 }
 
 /// Files of this process that are open below `dir`.
 fn open_below(dir: &Path) -> usize {
-    let links = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    let links = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
     links.filter(|target| target.starts_with(dir) && target.is_file()).count()
 }
 
@@ -152,8 +190,12 @@ fn open_below(dir: &Path) -> usize {
 fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
     let desk = Desk::new();
     let begin = || {
-        let incoming = desk.begin(&[item("d", ItemKind::Folder, None), item("f", ItemKind::File, Some(2))]).unwrap();
-        incoming.register(&part(0, [folder("d"), folder("d/e"), file("d/e/x", 4), file("f", 2)])).unwrap();
+        let incoming = desk
+            .begin(&[item("d", ItemKind::Folder, None), item("f", ItemKind::File, Some(2))])
+            .unwrap();
+        incoming
+            .register(&part(0, [folder("d"), folder("d/e"), file("d/e/x", 4), file("f", 2)]))
+            .unwrap();
         incoming.write(2, 0, b"12").unwrap();
         incoming
     };
@@ -188,7 +230,10 @@ fn only_what_this_transfer_made_is_removed() {
 fn a_new_name_goes_to_the_only_item() {
     let desk = Desk::new();
     let name = || FileName::parse(b"mine.txt").unwrap().name;
-    let plan = desk.inbox.plan(&offer(&[item("theirs", ItemKind::File, Some(0))]), Some(name()), true).unwrap();
+    let plan = desk
+        .inbox
+        .plan(&offer(&[item("theirs", ItemKind::File, Some(0))]), Some(name()), true)
+        .unwrap();
     assert_eq!(plan.items()[0].name.as_str(), "mine.txt");
     let incoming = desk.inbox.begin(plan).unwrap();
     incoming.register(&part(0, [file("theirs", 0)])).unwrap();
@@ -211,7 +256,10 @@ fn several_items_make_a_new_name_a_folder() {
     let planned = desk.inbox.plan(&two, Some(name()), true).unwrap();
     assert_eq!((planned.folder(), desk.tree().len()), (Some(&name()), 0));
     let saved = receive().unwrap();
-    assert_eq!((saved[0].name.as_str(), saved[0].path.clone()), ("a", Some(desk.inbox.path().join("mine/a"))));
+    assert_eq!(
+        (saved[0].name.as_str(), saved[0].path.clone()),
+        ("a", Some(desk.inbox.path().join("mine/a")))
+    );
     // What is there is seen in the folder, and all that comes is counted together.
     assert!(desk.inbox.plan(&two, Some(name()), true).unwrap().items()[0].taken);
     assert_eq!(receive().unwrap()[1].path, Some(desk.inbox.path().join("mine/b (1)")));
@@ -219,7 +267,10 @@ fn several_items_make_a_new_name_a_folder() {
     // A file is no folder, and stays.
     let desk = Desk::new();
     fs::write(desk.dir.path().join("mine"), "old").unwrap();
-    assert_eq!(desk.inbox.plan(&two, Some(name()), true).unwrap().folder().unwrap().as_str(), "mine (1)");
+    assert_eq!(
+        desk.inbox.plan(&two, Some(name()), true).unwrap().folder().unwrap().as_str(),
+        "mine (1)"
+    );
 }
 
 #[test]
@@ -243,7 +294,10 @@ fn both_ends_of_a_transfer_speak_through_one_type() {
     assert!(desk.is_empty());
     let (report, reports) = std::sync::mpsc::channel();
     let single = offer(&[item("f", ItemKind::File, Some(2))]);
-    let receiving = Receiving::Output(Output::begin(&single, None, std::io::sink(), move |range| report.send(range).unwrap()).unwrap());
+    let receiving = Receiving::Output(
+        Output::begin(&single, None, std::io::sink(), move |range| report.send(range).unwrap())
+            .unwrap(),
+    );
     receiving.register(&part(0, [file("f", 2)])).unwrap();
     assert_eq!(receiving.write(0, 0, b"12").unwrap(), Written::Later);
     assert_eq!(reports.recv().unwrap().unwrap(), 0..2);

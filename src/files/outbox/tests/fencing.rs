@@ -14,7 +14,8 @@ const CANARY: &str = "canary";
 
 /// A fence around these.
 fn around(roots: &[PathBuf], sensitive: bool) -> Fence {
-    Fence::told(roots.to_vec(), sensitive, "--fence".into()).typed_as(Typed::of(&["give", "x"].map(Into::into)))
+    Fence::told(roots.to_vec(), sensitive, "--fence".into())
+        .typed_as(Typed::of(&["give", "x"].map(Into::into)))
 }
 
 fn fenced(fence: Fence) -> Options {
@@ -38,7 +39,9 @@ fn fenced_in() -> (Place, Options) {
 
 fn kept_in(path: impl Into<PathBuf>, options: &Options) -> Failure {
     let path = path.into();
-    let failure = select_with(std::slice::from_ref(&path), options).err().unwrap_or_else(|| panic!("{path:?} is let out"));
+    let failure = select_with(std::slice::from_ref(&path), options)
+        .err()
+        .unwrap_or_else(|| panic!("{path:?} is let out"));
     assert_eq!(failure.kind, Kind::Fenced, "{path:?}: {failure}");
     failure
 }
@@ -69,7 +72,11 @@ fn no_way_leads_around_it() {
     ];
     for way in &ways {
         let failure = kept_in(way, &options);
-        assert!(!failure.next.unwrap().contains("--allow-sensitive") && failure.detail.contains("is not in"), "{way:?}");
+        assert!(
+            !failure.next.unwrap().contains("--allow-sensitive")
+                && failure.detail.contains("is not in"),
+            "{way:?}"
+        );
     }
     // The same ways to what may be sent.
     let report = place.path("work/report");
@@ -80,13 +87,23 @@ fn no_way_leads_around_it() {
     // A folder beside it whose name only begins like its own.
     kept_in(place.file("workshop/x", "x"), &options);
     let spaced = kept_in(place.file("home/two words", "x"), &options).next.unwrap();
-    assert!(spaced.ends_with("/home/two words' give x") && spaced.contains(": pinhole --allow '/"), "{spaced}");
-    assert!(kept_in(place.file("home/bell\u{7}", "x"), &options).next.unwrap().ends_with("/home/bell\\u{7}\" give x"));
+    assert!(
+        spaced.ends_with("/home/two words' give x") && spaced.contains(": pinhole --allow '/"),
+        "{spaced}"
+    );
+    assert!(
+        kept_in(place.file("home/bell\u{7}", "x"), &options)
+            .next
+            .unwrap()
+            .ends_with("/home/bell\\u{7}\" give x")
+    );
     // What is said of a link names both, and the flag.
     let failure = kept_in(place.path("work/notes"), &options);
     let (link, target) = (format!("{:?}", place.path("work/notes")), format!("{absolute:?}"));
     assert!(failure.detail.contains(&link) && failure.detail.contains(&target), "{failure}");
-    assert!(failure.next.unwrap().ends_with(&format!("pinhole --allow {} give x", absolute.display())));
+    assert!(
+        failure.next.unwrap().ends_with(&format!("pinhole --allow {} give x", absolute.display()))
+    );
 }
 
 #[test]
@@ -94,7 +111,10 @@ fn what_is_allowed_is_let_out_and_nothing_beside_it() {
     let (place, _) = fenced_in();
     let options = fenced(around(&[place.path("work"), place.path("home/notes")], false));
     place.link("../home/notes", "work/notes");
-    assert_eq!(lines_with(&[place.path("home/notes"), place.path("work/notes")], &options), ["notes", "notes (1)"]);
+    assert_eq!(
+        lines_with(&[place.path("home/notes"), place.path("work/notes")], &options),
+        ["notes", "notes (1)"]
+    );
     kept_in(place.path("home"), &options);
     kept_in(place.file("home/notes2", ""), &options);
     let everything = fenced(around(&[place.path("")], true));
@@ -112,11 +132,20 @@ fn what_commonly_holds_secrets_is_kept_in_wherever_it_is() {
     // A link that says what it is, although what it leads to does not.
     place.link("settings", "work/.env.local");
     fs::hard_link(place.file("home/.ssh/id_ed25519", key()), place.path("work/hard")).unwrap();
-    let named = ["home/.ssh", "home/.ssh/config", "work/.env", "work/harmless.txt", "work/link", "work/.env.local", "work/hard"];
+    let named = [
+        "home/.ssh",
+        "home/.ssh/config",
+        "work/.env",
+        "work/harmless.txt",
+        "work/link",
+        "work/.env.local",
+        "work/hard",
+    ];
     for name in named {
         let failure = kept_in(place.path(name), &options);
         assert!(
-            failure.detail.contains("commonly holds secrets") && failure.next.unwrap().ends_with(" --allow-sensitive give x"),
+            failure.detail.contains("commonly holds secrets")
+                && failure.next.unwrap().ends_with(" --allow-sensitive give x"),
             "{name}"
         );
     }
@@ -125,14 +154,24 @@ fn what_commonly_holds_secrets_is_kept_in_wherever_it_is() {
         assert!(select_with(&[place.path(name)], &anything).is_ok(), "{name}");
     }
     // Both at once, with both flags.
-    let failure = kept_in(place.path("home/.ssh/config"), &fenced(around(&[place.path("work")], false)));
-    assert!(failure.next.unwrap().ends_with(&format!("--allow {} --allow-sensitive give x", place.path("home/.ssh/config").display())));
+    let failure =
+        kept_in(place.path("home/.ssh/config"), &fenced(around(&[place.path("work")], false)));
+    assert!(failure.next.unwrap().ends_with(&format!(
+        "--allow {} --allow-sensitive give x",
+        place.path("home/.ssh/config").display()
+    )));
 }
 
 #[test]
 fn in_folders_it_is_left_out_and_listed() {
     let (place, mut options) = fenced_in();
-    for file in ["work/.env", "work/.env.example", "work/.git/config", "work/deep/id_rsa", "work/deep/plain"] {
+    for file in [
+        "work/.env",
+        "work/.env.example",
+        "work/.git/config",
+        "work/deep/id_rsa",
+        "work/deep/plain",
+    ] {
         place.file(file, "x");
     }
     place.file("work/deep/backup/.ssh/known", CANARY);
@@ -141,8 +180,17 @@ fn in_folders_it_is_left_out_and_listed() {
     place.link("../home", "work/outside");
     place.link("report", "work/same");
     place.link("../home/.ssh", "work/ssh");
-    let sent = ["work/", "work/.env.example", "work/.git/", "work/.git/config", "work/deep/", "work/deep/backup/", "work/deep/plain"];
-    let mut expected: Vec<_> = sent.iter().map(|line| (*line).to_owned()).chain(["work/report".to_owned()]).collect();
+    let sent = [
+        "work/",
+        "work/.env.example",
+        "work/.git/",
+        "work/.git/config",
+        "work/deep/",
+        "work/deep/backup/",
+        "work/deep/plain",
+    ];
+    let mut expected: Vec<_> =
+        sent.iter().map(|line| (*line).to_owned()).chain(["work/report".to_owned()]).collect();
     // A link that stays inside says only its text.
     let link = [expected.as_slice(), &["work/same -> report".to_owned()]].concat();
     assert_eq!(lines_with(&[place.path("work")], &options), link);
@@ -152,7 +200,12 @@ fn in_folders_it_is_left_out_and_listed() {
     let outgoing = open(&selection);
     let (said, ..) = parts(&outgoing).unwrap();
     assert_eq!(lines_of(&selection, &said), expected);
-    let skips = outgoing.skipped().first.into_iter().map(|skipped| (skipped.path, skipped.why)).collect::<Vec<_>>();
+    let skips = outgoing
+        .skipped()
+        .first
+        .into_iter()
+        .map(|skipped| (skipped.path, skipped.why))
+        .collect::<Vec<_>>();
     let skipped = [
         (".env", Why::Sensitive),
         ("deep/backup/.ssh", Why::Sensitive),
@@ -163,7 +216,12 @@ fn in_folders_it_is_left_out_and_listed() {
         ("ssh", Why::Outside),
     ];
     assert_eq!(skips, skipped.map(|(name, why)| (place.path("work").join(name), why)));
-    assert!(!bytes_from(&outgoing, 0, 64).unwrap().windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()));
+    assert!(
+        !bytes_from(&outgoing, 0, 64)
+            .unwrap()
+            .windows(CANARY.len())
+            .any(|bytes| bytes == CANARY.as_bytes())
+    );
 }
 
 #[test]
@@ -181,13 +239,17 @@ fn each_opening_is_looked_at_again() {
     // Between the walk and the reading; links are followed, and what is there now lies outside.
     for links in [Links::Skip, Links::Follow] {
         fs::write(&report, "report").unwrap();
-        let selection = select_with(&[place.path("work")], &Options { links, ..options.clone() }).unwrap();
+        let selection =
+            select_with(&[place.path("work")], &Options { links, ..options.clone() }).unwrap();
         let (outgoing, faithful) = (open_plainly(&selection), open(&selection));
         parts(&outgoing).unwrap();
         parts(&faithful).unwrap();
         fs::write(&report, key()).unwrap();
         is_fenced(outgoing.read(0, &mut [0; 9]).unwrap_err());
-        assert_eq!(faithful.read(0, &mut [0; 9]).unwrap(), Some(Read::Gap { end: 6, why: Some(Reason::SourceUnreadable) }));
+        assert_eq!(
+            faithful.read(0, &mut [0; 9]).unwrap(),
+            Some(Read::Gap { end: 6, why: Some(Reason::SourceUnreadable) })
+        );
         if links == Links::Follow {
             fs::remove_file(&report).unwrap();
             place.link("../home/notes", "work/report");
@@ -227,7 +289,11 @@ fn a_named_pipe_is_where_it_is_and_one_of_the_shell_nowhere() {
 #[test]
 fn a_secret_file_is_a_file() {
     let (place, options) = fenced_in();
-    let read = |path: &str| SecretSource::File(place.path(path)).read(options.fence.as_ref()).map(|secret| secret.expose().to_vec());
+    let read = |path: &str| {
+        SecretSource::File(place.path(path))
+            .read(options.fence.as_ref())
+            .map(|secret| secret.expose().to_vec())
+    };
     assert_eq!(read("work/report").unwrap(), b"report");
     place.link("../home/notes", "work/notes");
     place.file("work/.env", "x");
@@ -241,8 +307,11 @@ fn a_channels_own_fence_holds_beside_that_of_the_sender() {
     let (place, _) = fenced_in();
     let (work, home) = (place.path("work"), place.path("home"));
     let notes = home.join("notes");
-    let both =
-        |sender: &Path, channel: &Path| fenced(around(&[sender.to_owned()], false).inside(Some(around(&[channel.to_owned()], false))));
+    let both = |sender: &Path, channel: &Path| {
+        fenced(
+            around(&[sender.to_owned()], false).inside(Some(around(&[channel.to_owned()], false))),
+        )
+    };
     for (sender, channel) in [(&work, &home), (&home, &work), (&work, &work)] {
         kept_in(&notes, &both(sender, channel));
     }
@@ -255,14 +324,18 @@ fn what_is_written_lands_in_the_folder_that_was_judged() {
     let (within, home) = (place.folder("allowed/in"), place.folder("home"));
     let fence = Fence::new("a test", &[place.path("allowed")], false, Keeper::Server).unwrap();
     let landed = fence.landing(&within.join("key")).unwrap();
-    let variable = EnvFile::parse("x:API_KEY".into()).unwrap().chosen_by_agent(fence.landing(&within.join(".env")).unwrap());
+    let variable = EnvFile::parse("x:API_KEY".into())
+        .unwrap()
+        .chosen_by_agent(fence.landing(&within.join(".env")).unwrap());
     // Whoever may write there has another folder found by that path from now on.
     fs::rename(&within, place.path("allowed/moved")).unwrap();
     place.link(&home, "allowed/in");
     store_secret_at(&landed, &SecretVec::new(b"x".to_vec())).unwrap();
     variable.set(None, &SecretVec::new(b"x".to_vec())).unwrap();
     assert_eq!(home.read_dir().unwrap().count(), 0);
-    assert!(place.path("allowed/moved/key").is_file() && place.path("allowed/moved/.env").is_file());
+    assert!(
+        place.path("allowed/moved/key").is_file() && place.path("allowed/moved/.env").is_file()
+    );
     // What was not named is no place for it, the working directory of the test neither.
     for outside in [place.path("home/key"), within.join("key"), "key".into()] {
         assert_eq!(fence.landing(&outside).unwrap_err().kind, Kind::Fenced, "{outside:?}");
@@ -280,7 +353,8 @@ impl Drop for Done<'_> {
 
 /// Swaps what is at a path for a link to the secret and back, again and again, until it is dropped.
 fn swapped<T>(place: &Place, swap: &str, good: &str, bad: &str, act: impl FnOnce() -> T) -> T {
-    let (at, aside, good, bad) = (place.path(swap), place.path("aside"), place.path(good), place.path(bad));
+    let (at, aside, good, bad) =
+        (place.path(swap), place.path("aside"), place.path(good), place.path(bad));
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -315,12 +389,20 @@ fn a_race_of_links_never_lets_the_secret_out() {
                         continue;
                     };
                     let outgoing = open(&selection);
-                    let bytes = parts(&outgoing).and_then(|_| bytes_from(&outgoing, 0, 64)).unwrap_or_default();
-                    assert!(!bytes.windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()), "{named} {links:?}");
+                    let bytes = parts(&outgoing)
+                        .and_then(|_| bytes_from(&outgoing, 0, 64))
+                        .unwrap_or_default();
+                    assert!(
+                        !bytes.windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()),
+                        "{named} {links:?}"
+                    );
                     good += i32::from(bytes.starts_with(b"report"));
                 }
             });
-            assert!(good > 0 && (named == "work" || refused > 0), "{named} {links:?}: {good} sent, {refused} refused");
+            assert!(
+                good > 0 && (named == "work" || refused > 0),
+                "{named} {links:?}: {good} sent, {refused} refused"
+            );
         }
     }
     let source = SecretSource::File(place.path("work/swap/file"));

@@ -9,7 +9,8 @@ use std::ops::Range;
 /// Positions that have no bytes, and why if they are not zeros.
 type Gaps = Vec<(Range<u64>, Option<Reason>)>;
 
-/// Everything from the first position on, and the gaps in it, read in pieces of at most `piece` bytes.
+/// Everything from the first position on, and the gaps in it, read in pieces of at most `piece`
+/// bytes.
 fn read_all(outgoing: &Outgoing, piece: usize) -> Result<(Vec<u8>, Gaps), SourceFailure> {
     let (mut all, mut gaps, mut position, mut buf) = (Vec::new(), Vec::new(), 0, vec![0; piece]);
     while let Some(read) = outgoing.read(position, &mut buf)? {
@@ -31,7 +32,9 @@ fn read_all(outgoing: &Outgoing, piece: usize) -> Result<(Vec<u8>, Gaps), Source
 /// What is missing, as it is said at the end.
 fn missing(differences: &Differences) -> Vec<(String, Reason)> {
     let each = differences.first().iter().filter_map(|one| match one.fate {
-        Fate::Missing(reason) => Some((String::from_utf8_lossy(one.path.raw()).into_owned(), reason)),
+        Fate::Missing(reason) => {
+            Some((String::from_utf8_lossy(one.path.raw()).into_owned(), reason))
+        }
         _ => None,
     });
     let each: Vec<_> = each.collect();
@@ -72,18 +75,31 @@ fn holes_are_gaps_however_large_they_are() {
     let middle = ((1 << 39) + 4096, (1 << 39) + 8192);
     assert_eq!(
         holes,
-        [(at(block(4)), at(1 << 39), None), (at(middle.0), at(middle.1), None), (at(block(middle.1 + 4)), at(1 << 40), None)]
+        [
+            (at(block(4)), at(1 << 39), None),
+            (at(middle.0), at(middle.1), None),
+            (at(block(middle.1 + 4)), at(1 << 40), None)
+        ]
     );
-    assert_eq!(bytes.len() as u64 + holes.iter().map(|hole| hole.1 - hole.0).sum::<u64>(), 5 + (1 << 40));
+    assert_eq!(
+        bytes.len() as u64 + holes.iter().map(|hole| hole.1 - hole.0).sum::<u64>(),
+        5 + (1 << 40)
+    );
     assert!(bytes.len() <= 5 + 3 * 4096 && bytes.starts_with(b"firstdata"));
     assert_eq!(outgoing.finish().unwrap(), Differences::default());
     // From within a hole it goes to its end.
-    assert_eq!(outgoing.read(at(1 << 20), &mut [0; 9]).unwrap(), Some(Read::Gap { end: at(1 << 39), why: None }));
+    assert_eq!(
+        outgoing.read(at(1 << 20), &mut [0; 9]).unwrap(),
+        Some(Read::Gap { end: at(1 << 39), why: None })
+    );
     // A peer that is not faithful gets zeros.
     let outgoing = open_plainly(&select(&[place.path("sparse")]));
     parts(&outgoing).unwrap();
     let mut buf = [1; 9];
-    assert_eq!(outgoing.read(1 << 20, &mut buf).unwrap(), Some(Read::Bytes { entry: 0, offset: 1 << 20, len: 9 }));
+    assert_eq!(
+        outgoing.read(1 << 20, &mut buf).unwrap(),
+        Some(Read::Bytes { entry: 0, offset: 1 << 20, len: 9 })
+    );
     assert_eq!(buf, [0; 9]);
 }
 
@@ -92,7 +108,17 @@ fn one_bad_file_costs_that_file() {
     type Change = fn(&Place);
     let changes: [(Change, Reason); 6] = [
         (|place| fs::remove_file(place.path("top/b")).unwrap(), Reason::SourceChanged),
-        (|place| fs::File::options().write(true).open(place.path("top/b")).unwrap().set_len(2).unwrap(), Reason::SourceChanged),
+        (
+            |place| {
+                fs::File::options()
+                    .write(true)
+                    .open(place.path("top/b"))
+                    .unwrap()
+                    .set_len(2)
+                    .unwrap()
+            },
+            Reason::SourceChanged,
+        ),
         (|place| fs::write(place.path("top/b"), "BBB").unwrap(), Reason::SourceChanged),
         (
             |place| {
@@ -116,12 +142,23 @@ fn one_bad_file_costs_that_file() {
         let outgoing = walked(&place);
         change(&place);
         let (bytes, gaps) = as_nobody(|| read_all(&outgoing, 2).unwrap());
-        assert_eq!((bytes.as_slice(), gaps), (&b"aaaccc"[..], vec![(3..6, Some(reason))]), "{which}");
+        assert_eq!(
+            (bytes.as_slice(), gaps),
+            (&b"aaaccc"[..], vec![(3..6, Some(reason))]),
+            "{which}"
+        );
         // Whoever asks again hears the same.
-        assert_eq!(outgoing.read(4, &mut [0; 9]).unwrap(), Some(Read::Gap { end: 6, why: Some(reason) }));
+        assert_eq!(
+            outgoing.read(4, &mut [0; 9]).unwrap(),
+            Some(Read::Gap { end: 6, why: Some(reason) })
+        );
         assert_eq!(missing(&outgoing.finish().unwrap()), [("top/b".into(), reason)], "{which}");
         let told = outgoing.skipped().first;
-        assert_eq!(told.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), [place.path("top/b")], "the user here hears it too");
+        assert_eq!(
+            told.iter().map(|one| one.path.clone()).collect::<Vec<_>>(),
+            [place.path("top/b")],
+            "the user here hears it too"
+        );
     }
 }
 
@@ -129,9 +166,15 @@ fn one_bad_file_costs_that_file() {
 fn what_is_gone_in_the_middle_of_a_file_is_its_rest() {
     let place = Place::new();
     let outgoing = walked(&place);
-    assert!(matches!(outgoing.read(3, &mut [0; 2]).unwrap(), Some(Read::Bytes { entry: 2, offset: 0, len: 2 })));
+    assert!(matches!(
+        outgoing.read(3, &mut [0; 2]).unwrap(),
+        Some(Read::Bytes { entry: 2, offset: 0, len: 2 })
+    ));
     fs::write(place.path("top/b"), "BBB").unwrap();
-    assert_eq!(outgoing.read(5, &mut [0; 9]).unwrap(), Some(Read::Gap { end: 6, why: Some(Reason::SourceChanged) }));
+    assert_eq!(
+        outgoing.read(5, &mut [0; 9]).unwrap(),
+        Some(Read::Gap { end: 6, why: Some(Reason::SourceChanged) })
+    );
 }
 
 #[test]
@@ -152,7 +195,10 @@ fn of_several_named_things_those_that_are_there_are_sent() {
     fs::write(changed, "now longer").unwrap();
     let outgoing = open(&selection);
     let (said, entries, bytes) = parts(&outgoing).unwrap();
-    assert_eq!(lines_of(&selection, &said), ["file", "gone", "folder/", "folder/x", "lost/", "changed"]);
+    assert_eq!(
+        lines_of(&selection, &said),
+        ["file", "gone", "folder/", "folder/x", "lost/", "changed"]
+    );
     // Each has the size of the offer, and each item an entry.
     assert_eq!((entries, bytes, said[0][1].size, said[0][5].size), (6, 8, Some(3), Some(2)));
     assert!(said.iter().flatten().all(Entry::is_lawful));
@@ -160,7 +206,10 @@ fn of_several_named_things_those_that_are_there_are_sent() {
     let why = Some(Reason::SourceChanged);
     assert_eq!((sent.as_slice(), gaps), (&b"128"[..], vec![(2..5, why), (6..8, why)]));
     // The folder, which has no bytes, comes first.
-    assert_eq!(missing(&outgoing.finish().unwrap()), ["lost", "gone", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged)));
+    assert_eq!(
+        missing(&outgoing.finish().unwrap()),
+        ["lost", "gone", "changed"].map(|name| (name.to_owned(), Reason::SourceChanged))
+    );
 }
 
 #[test]
@@ -190,7 +239,10 @@ fn where_nothing_is_left_the_transfer_fails() {
     // A folder alone.
     let selection = select(&[place.folder("folder")]);
     fs::remove_dir(place.path("folder")).unwrap();
-    assert_eq!(open(&selection).next_part(), Err(SourceFailure::Vanished { path: place.path("folder") }));
+    assert_eq!(
+        open(&selection).next_part(),
+        Err(SourceFailure::Vanished { path: place.path("folder") })
+    );
 }
 
 #[test]
@@ -220,7 +272,11 @@ fn a_file_that_grew_and_is_another_now_is_missing() {
         fs::write(place.path("top/c"), "ccC").unwrap();
         let mut lost = missing(&outgoing.finish().unwrap());
         lost.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        assert_eq!(lost, ["top/a", "top/b", "top/c"].map(|name| (name.to_owned(), Reason::SourceChanged)), "{piece}");
+        assert_eq!(
+            lost,
+            ["top/a", "top/b", "top/c"].map(|name| (name.to_owned(), Reason::SourceChanged)),
+            "{piece}"
+        );
     }
 }
 
@@ -235,7 +291,13 @@ fn a_file_with_holes_may_grow_too() {
     tick(&place);
     file.set_len(1 << 31).unwrap();
     let (bytes, gaps) = read_all(&outgoing, 65_536).unwrap();
-    assert!(bytes.starts_with(b"start") && bytes.len() <= 65_536 && gaps.len() == 1 && gaps[0].0.end == 1 << 30, "{gaps:?}");
+    assert!(
+        bytes.starts_with(b"start")
+            && bytes.len() <= 65_536
+            && gaps.len() == 1
+            && gaps[0].0.end == 1 << 30,
+        "{gaps:?}"
+    );
     assert_eq!(outgoing.finish().unwrap(), Differences::default());
 }
 
@@ -247,12 +309,18 @@ fn behind_a_fence_nothing_is_sent_that_it_has_not_judged() {
     }
     for links in [Links::Keep, Links::Follow] {
         let fence = Some(Fence::told(vec![place.path("work")], false, "a test".into()));
-        let outgoing = open(&select_with(&[place.path("work")], &Options { links, fence, ..Options::default() }).unwrap());
+        let outgoing = open(
+            &select_with(&[place.path("work")], &Options { links, fence, ..Options::default() })
+                .unwrap(),
+        );
         parts(&outgoing).unwrap();
         tick(&place);
         append(place.path("work/a"), "more");
         let (bytes, gaps) = read_all(&outgoing, 64).unwrap();
-        assert_eq!((bytes.as_slice(), gaps), (&b"aaa"[..], vec![(0..3, Some(Reason::SourceChanged))]));
+        assert_eq!(
+            (bytes.as_slice(), gaps),
+            (&b"aaa"[..], vec![(0..3, Some(Reason::SourceChanged))])
+        );
         append(place.path("work/b"), "more");
         assert_eq!(missing(&outgoing.finish().unwrap()).len(), 2);
         for name in ["work/a", "work/b"] {
@@ -268,7 +336,9 @@ fn a_named_file_that_grew_before_it_was_accepted_goes_as_it_was_offered() {
         let log = place.file("log", "first\nsecond\n");
         let fence = fence.then(|| Fence::told(vec![place.path("")], false, "a test".into()));
         let may_grow = fence.is_none() && faithful;
-        let selection = select_with(std::slice::from_ref(&log), &Options { fence, ..Options::default() }).unwrap();
+        let selection =
+            select_with(std::slice::from_ref(&log), &Options { fence, ..Options::default() })
+                .unwrap();
         assert_eq!(selection.offer(ItemId(1), faithful).unwrap().bytes, 13);
         tick(&place);
         append(&log, "third\n");
@@ -276,13 +346,19 @@ fn a_named_file_that_grew_before_it_was_accepted_goes_as_it_was_offered() {
         let (parts, _, bytes) = parts(&outgoing).unwrap();
         assert_eq!((parts[0][0].size, bytes), (Some(13), 13));
         let mut buf = [0; 6];
-        assert!(matches!(outgoing.read(0, &mut buf), Ok(Some(Read::Bytes { entry: 0, offset: 0, len: 6 }))));
+        assert!(matches!(
+            outgoing.read(0, &mut buf),
+            Ok(Some(Read::Bytes { entry: 0, offset: 0, len: 6 }))
+        ));
         if may_grow {
             tick(&place);
             append(&log, "fourth\n");
         }
         let mut rest = [0; 64];
-        assert!(matches!(outgoing.read(6, &mut rest), Ok(Some(Read::Bytes { entry: 0, offset: 6, len: 7 }))));
+        assert!(matches!(
+            outgoing.read(6, &mut rest),
+            Ok(Some(Read::Bytes { entry: 0, offset: 6, len: 7 }))
+        ));
         assert_eq!((&buf[..], &rest[..7]), (&b"first\n"[..], &b"second\n"[..]));
         assert_eq!(outgoing.read(13, &mut rest).unwrap(), None);
         assert_eq!(outgoing.finish().unwrap(), Differences::default());
@@ -307,7 +383,11 @@ fn a_named_file_that_was_rewritten_before_it_was_accepted_is_missing() {
         selection.offer(ItemId(1), true).unwrap();
         tick(&place);
         change(&place, &log);
-        assert_eq!(open(&selection).next_part(), Err(SourceFailure::Changed { path: log }), "{which}");
+        assert_eq!(
+            open(&selection).next_part(),
+            Err(SourceFailure::Changed { path: log }),
+            "{which}"
+        );
     }
 }
 
@@ -334,7 +414,10 @@ fn what_is_to_be_taken_back_is_named_before_what_never_came() {
     permit(place.path("top/empty"), 0o600);
     let told = outgoing.finish().unwrap();
     let first: Vec<_> = told.first().iter().take(2).map(|one| one.path.raw()).collect();
-    assert_eq!((first, told.first().len(), told.missing()), (vec![&b"top/empty"[..], b"top/late"], 100, 122));
+    assert_eq!(
+        (first, told.first().len(), told.missing()),
+        (vec![&b"top/empty"[..], b"top/late"], 100, 122)
+    );
 }
 
 #[test]
@@ -369,14 +452,19 @@ fn an_empty_item_that_is_gone_is_named_before_what_was_left_out() {
     let outgoing = open(&selection);
     parts(&outgoing).unwrap();
     let told = outgoing.finish().unwrap();
-    assert_eq!((told.first()[0].path.raw(), told.first().len(), told.missing(), told.left_out()), (&b"empty"[..], 100, 1, 120));
+    assert_eq!(
+        (told.first()[0].path.raw(), told.first().len(), told.missing(), told.left_out()),
+        (&b"empty"[..], 100, 1, 120)
+    );
 }
 
 #[test]
 fn empty_files_whose_names_are_too_long_together_end_the_transfer() {
     for count in [30, 40] {
         let place = Place::new();
-        let files: Vec<_> = (100..100 + count).map(|n| place.file(format!("top/{n}{}", "x".repeat(240)), "")).collect();
+        let files: Vec<_> = (100..100 + count)
+            .map(|n| place.file(format!("top/{n}{}", "x".repeat(240)), ""))
+            .collect();
         place.file("top/rest", "rest");
         let outgoing = open(&select(&[place.path("top")]));
         parts(&outgoing).unwrap();

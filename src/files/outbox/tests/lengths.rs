@@ -1,4 +1,5 @@
-//! Files whose length nobody knows before they are read: those of procfs and sysfs, of which any machine has some.
+//! Files whose length nobody knows before they are read: those of procfs and sysfs, of which any
+//! machine has some.
 
 use super::*;
 use crate::failure::Kind;
@@ -14,7 +15,8 @@ const LONGER: &str = "/sys/devices/system/cpu/online";
 
 /// Everything that a folder's files hold, in their order.
 fn content_of(folder: &str) -> Vec<u8> {
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().flat_map(|path| fs::read(path).unwrap()).collect()
 }
@@ -34,9 +36,16 @@ fn they_are_sent_as_they_are_read_and_as_long() {
                 assert_eq!(bytes_from(&outgoing, 0, piece).unwrap(), content, "{path}");
             }
             assert_eq!(outgoing.finish().unwrap(), Differences::default());
-            assert!(parts.iter().flatten().all(|entry| entry.allocated.is_none()), "such a file has no holes");
+            assert!(
+                parts.iter().flatten().all(|entry| entry.allocated.is_none()),
+                "such a file has no holes"
+            );
             if path != FOLDER {
-                assert_eq!((offer.bytes, offer.items[0].size, offer.allocated), (bytes, Some(bytes), None), "{path}");
+                assert_eq!(
+                    (offer.bytes, offer.items[0].size, offer.allocated),
+                    (bytes, Some(bytes), None),
+                    "{path}"
+                );
             }
         }
     }
@@ -60,7 +69,8 @@ fn they_are_counted_and_not_read() {
     assert_eq!((counted.bytes(), counted.entries()), (4, 5 + files));
 }
 
-/// A file of procfs whose content can be changed: the name of a thread, which ends when this is dropped.
+/// A file of procfs whose content can be changed: the name of a thread, which ends when this is
+/// dropped.
 struct Named {
     path: PathBuf,
     _end: std::sync::mpsc::Sender<()>,
@@ -75,7 +85,10 @@ impl Named {
             let _ended = ended.recv();
         });
         let number = number.recv().unwrap().as_raw_nonzero();
-        let named = Self { path: format!("/proc/{}/task/{number}/comm", std::process::id()).into(), _end: end };
+        let named = Self {
+            path: format!("/proc/{}/task/{number}/comm", std::process::id()).into(),
+            _end: end,
+        };
         named.call(name);
         named
     }
@@ -140,17 +153,23 @@ fn what_has_no_end_is_missing_by_name() {
     let outgoing = open(&select_with(&[place.path("top")], &options).unwrap());
     parts(&outgoing).unwrap();
     assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), b"rest");
-    let skips: Vec<_> = outgoing.skipped().first.into_iter().map(|one| (one.path, one.why)).collect();
-    assert_eq!(skips, [(place.path("top/endless"), Why::Endless), (place.path("top/memory"), Why::Unreadable)]);
+    let skips: Vec<_> =
+        outgoing.skipped().first.into_iter().map(|one| (one.path, one.why)).collect();
+    assert_eq!(
+        skips,
+        [(place.path("top/endless"), Why::Endless), (place.path("top/memory"), Why::Unreadable)]
+    );
     let told = outgoing.finish().unwrap();
-    let missing: Vec<_> = told.first().iter().map(|one| (one.path.raw(), one.fate.clone())).collect();
+    let missing: Vec<_> =
+        told.first().iter().map(|one| (one.path.raw(), one.fate.clone())).collect();
     let fate = || Fate::Missing(Reason::SourceUnreadable);
     assert_eq!(missing, [(&b"top/endless"[..], fate()), (&b"top/memory"[..], fate())]);
 }
 
 #[test]
 fn one_that_is_named_and_has_no_end_is_refused_before_there_is_a_code() {
-    for (path, why) in [(ENDLESS, "has no end within 16 MiB"), ("/proc/self/mem", "cannot be read")] {
+    for (path, why) in [(ENDLESS, "has no end within 16 MiB"), ("/proc/self/mem", "cannot be read")]
+    {
         let failure = refusal(&[path.into()]);
         assert_eq!(failure.kind, Kind::SourceUnreadable, "{failure}");
         assert!(failure.detail.contains(why), "{failure}");
@@ -195,7 +214,10 @@ fn a_part_ends_where_it_would_hold_much() {
     let options = Options { links: Links::Follow, ..Options::default() };
     let outgoing = open(&select_with(&[place.path("top")], &options).unwrap());
     let (parts, entries, bytes) = parts(&outgoing).unwrap();
-    assert_eq!((parts.iter().map(Vec::len).collect::<Vec<_>>(), entries, bytes), (vec![2, 1, 1], 4, 3 * symbols));
+    assert_eq!(
+        (parts.iter().map(Vec::len).collect::<Vec<_>>(), entries, bytes),
+        (vec![2, 1, 1], 4, 3 * symbols)
+    );
     // What is written there is let go, and the rest is not.
     outgoing.release(symbols);
     assert_eq!(outgoing.read(0, &mut [0; 9]).unwrap(), None);
@@ -206,7 +228,9 @@ fn a_part_ends_where_it_would_hold_much() {
     let outgoing = open(&select_with(&[place.path("top")], &options).unwrap());
     let (parts, ..) = self::parts(&outgoing).unwrap();
     assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
-    assert!(bytes_from(&outgoing, 0, 1 << 20).unwrap().starts_with(&fs::read("/proc/version").unwrap()));
+    assert!(
+        bytes_from(&outgoing, 0, 1 << 20).unwrap().starts_with(&fs::read("/proc/version").unwrap())
+    );
 }
 
 #[test]
@@ -226,7 +250,10 @@ fn a_fence_judges_them_as_others() {
     };
     let (environ, online) = (place.path("work/environ"), place.path("work/online"));
     let outside = |path: &PathBuf| (path.clone(), Why::Outside);
-    assert_eq!(left_out(&with(vec![place.path("work")], false)), [outside(&environ), outside(&online)]);
+    assert_eq!(
+        left_out(&with(vec![place.path("work")], false)),
+        [outside(&environ), outside(&online)]
+    );
     assert_eq!(left_out(&with(vec!["/".into()], false)), [(environ.clone(), Why::Sensitive)]);
     assert_eq!(left_out(&with(vec!["/".into()], true)), []);
     let refused = select_with(&[environ], &with(vec!["/".into()], false)).err().unwrap();

@@ -94,20 +94,25 @@ fn parts(outgoing: &Outgoing) -> Result<(Vec<Vec<Entry>>, u32, u64), SourceFailu
     }
 }
 
-/// What the entries of a selection are, in a line each: the path, a slash for a folder, an arrow and its target for a link.
+/// What the entries of a selection are, in a line each: the path, a slash for a folder, an arrow
+/// and its target for a link.
 fn lines_of(selection: &Selection, parts: &[Vec<Entry>]) -> Vec<String> {
     let items = selection.offer(ItemId(1), true).unwrap().items;
     let mut paths: Vec<String> = Vec::new();
     for entry in parts.iter().flatten() {
         paths.push(match entry.place().unwrap() {
             Lies::Item(item) => String::from_utf8_lossy(items[item as usize].bytes()).into_owned(),
-            Lies::In(folder, name) => format!("{}/{}", paths[folder as usize], String::from_utf8_lossy(name.raw())),
+            Lies::In(folder, name) => {
+                format!("{}/{}", paths[folder as usize], String::from_utf8_lossy(name.raw()))
+            }
         });
     }
     let said = |(entry, path): (&Entry, String)| match (entry.kind, &entry.target) {
         (EntryKind::File, _) => path,
         (EntryKind::Folder, _) => path + "/",
-        (EntryKind::Link, target) => format!("{path} -> {}", String::from_utf8_lossy(target.as_ref().unwrap().raw())),
+        (EntryKind::Link, target) => {
+            format!("{path} -> {}", String::from_utf8_lossy(target.as_ref().unwrap().raw()))
+        }
     };
     parts.iter().flatten().zip(paths).map(said).collect()
 }
@@ -123,8 +128,13 @@ fn lines(paths: &[PathBuf]) -> Vec<String> {
     lines_with(paths, &Options::default())
 }
 
-/// Everything from a position on, read in pieces of at most `piece` bytes, up to what is not to be had.
-fn bytes_from(outgoing: &Outgoing, mut position: u64, piece: usize) -> Result<Vec<u8>, SourceFailure> {
+/// Everything from a position on, read in pieces of at most `piece` bytes, up to what is not to be
+/// had.
+fn bytes_from(
+    outgoing: &Outgoing,
+    mut position: u64,
+    piece: usize,
+) -> Result<Vec<u8>, SourceFailure> {
     let (mut all, mut buf) = (Vec::new(), vec![0; piece]);
     while let Some(read) = outgoing.read(position, &mut buf)? {
         let len = match read {
@@ -138,7 +148,8 @@ fn bytes_from(outgoing: &Outgoing, mut position: u64, piece: usize) -> Result<Ve
     Ok(all)
 }
 
-/// Lets the clock of the file system go on: it counts in steps of a few milliseconds, and a change within one is no change.
+/// Lets the clock of the file system go on: it counts in steps of a few milliseconds, and a change
+/// within one is no change.
 fn tick(place: &Place) {
     let probe = place.file("probe", "");
     let first = rustix::fs::stat(&probe).unwrap();

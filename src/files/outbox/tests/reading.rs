@@ -17,7 +17,8 @@ fn change(path: &Path, act: impl FnOnce(&mut fs::File) -> io::Result<()>) {
     act(&mut fs::File::options().write(true).open(path).unwrap()).unwrap();
 }
 
-/// That reading and the last look both say that the file changed, or only the last look if everything is read already.
+/// That reading and the last look both say that the file changed, or only the last look if
+/// everything is read already.
 fn assert_changed(path: &Path, outgoing: &Outgoing, position: u64) {
     let changed = SourceFailure::Changed { path: path.to_owned() };
     assert_eq!(outgoing.read(position, &mut [0; 4]), Err(changed.clone()));
@@ -47,11 +48,16 @@ fn a_file_that_changes_under_the_reader_is_noticed_at_once() {
             let place = Place::new();
             let (path, outgoing) = walked(&place, b"0123456789");
             if read_before {
-                assert_eq!(outgoing.read(0, &mut [0; 4]).unwrap(), Some(Read::Bytes { entry: 0, offset: 0, len: 4 }), "{which}");
+                assert_eq!(
+                    outgoing.read(0, &mut [0; 4]).unwrap(),
+                    Some(Read::Bytes { entry: 0, offset: 0, len: 4 }),
+                    "{which}"
+                );
             }
             tick(&place);
             act(&path);
-            // A file put in another's place leaves the open one as it was: that is seen by name, at the end.
+            // A file put in another's place leaves the open one as it was: that is seen by name, at
+            // the end.
             assert_changed(&path, &outgoing, if read_before { 4 } else { 0 });
         }
     }
@@ -82,7 +88,10 @@ fn what_is_removed_or_closed_later_ends_the_transfer() {
     let vanished = SourceFailure::Vanished { path };
     assert_eq!(outgoing.read(0, &mut [0; 4]), Err(vanished.clone()));
     assert_eq!(outgoing.finish(), Err(vanished.clone()));
-    assert_eq!((vanished.reason(), vanished.failure().exit()), (Reason::SourceChanged, Exit::SourceChanged));
+    assert_eq!(
+        (vanished.reason(), vanished.failure().exit()),
+        (Reason::SourceChanged, Exit::SourceChanged)
+    );
 
     let (path, outgoing) = walked(&place, b"0123");
     permit(&path, 0o000);
@@ -156,7 +165,10 @@ fn another_file_behind_a_swapped_link_is_never_sent() {
         let changed = SourceFailure::Changed { path: place.path("top/d/file") };
         assert_eq!(outgoing.read(0, &mut [0; 9]), Err(changed.clone()));
         assert_eq!(outgoing.finish(), Err(changed));
-        assert_eq!(faithful.read(0, &mut [0; 9]).unwrap(), Some(Read::Gap { end: 6, why: Some(Reason::SourceChanged) }));
+        assert_eq!(
+            faithful.read(0, &mut [0; 9]).unwrap(),
+            Some(Read::Gap { end: 6, why: Some(Reason::SourceChanged) })
+        );
         fs::remove_file(place.path("top/d")).unwrap();
         fs::rename(place.path("away"), place.path("top/d")).unwrap();
     }
@@ -209,7 +221,11 @@ fn many_threads_read_one_transfer() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn every_byte_is_at_its_place(sizes in prop::collection::vec(0_usize..40, 0..90), piece in 1_usize..50, from in 0_usize..2_000) {
+    fn every_byte_is_at_its_place(
+        sizes in prop::collection::vec(0_usize..40, 0..90),
+        piece in 1_usize..50,
+        from in 0_usize..2_000,
+    ) {
         let place = Place::new();
         place.folder("top");
         let mut all = Vec::new();
@@ -220,7 +236,10 @@ proptest! {
         }
         let outgoing = open(&select(&[place.path("top")]));
         let (parts, entries, bytes) = parts(&outgoing).unwrap();
-        prop_assert_eq!((parts.iter().map(Vec::len).sum::<usize>(), bytes), (entries as usize, all.len() as u64));
+        prop_assert_eq!(
+            (parts.iter().map(Vec::len).sum::<usize>(), bytes),
+            (entries as usize, all.len() as u64)
+        );
         let from = from.min(all.len());
         prop_assert_eq!(bytes_from(&outgoing, from as u64, piece).unwrap(), &all[from..]);
     }

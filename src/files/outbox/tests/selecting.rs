@@ -23,7 +23,10 @@ fn what_is_not_there_is_a_usage_error_and_what_may_not_be_read_is_not() {
     assert_eq!(missing.kind, Kind::NoSuchFile);
     assert!(missing.detail.contains("/missing\" is not there"), "{missing}");
     let dangling = refusal(&[place.link("nowhere", "dangling")]);
-    assert!(dangling.exit() == Exit::Usage && dangling.detail.contains("a link to something"), "{dangling}");
+    assert!(
+        dangling.exit() == Exit::Usage && dangling.detail.contains("a link to something"),
+        "{dangling}"
+    );
     assert_eq!(refusal(&[file.join("below")]).exit(), Exit::Usage);
 
     let (folder, pipe) = (place.folder("folder"), place.pipe("pipe"));
@@ -33,7 +36,10 @@ fn what_is_not_there_is_a_usage_error_and_what_may_not_be_read_is_not() {
         assert_eq!(unreadable.kind, Kind::SourceUnreadable, "{unreadable}");
         assert!(unreadable.detail.contains("is there but cannot be read"), "{unreadable}");
         permit(path, 0o755);
-        assert_eq!(as_nobody(|| select(std::slice::from_ref(path)).describe()), path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(
+            as_nobody(|| select(std::slice::from_ref(path)).describe()),
+            path.file_name().unwrap().to_str().unwrap()
+        );
     }
 }
 
@@ -58,10 +64,16 @@ fn nothing_too_much_and_bad_patterns_are_refused() {
     let more = most.offer(ItemId(1), false).unwrap_err();
     assert_eq!(more.kind, Kind::TooManyItems);
     assert!(more.detail.contains("an older pinhole"), "{more}");
-    assert_eq!(select(&vec![file.clone(); 1_000]).offer(ItemId(1), false).unwrap().items.len(), 1_000);
+    assert_eq!(
+        select(&vec![file.clone(); 1_000]).offer(ItemId(1), false).unwrap().items.len(),
+        1_000
+    );
     for pattern in ["", "  ", "!", "! ", "a{b", "!a{b", "[z-a]"] {
         let options = Options { exclude: vec![pattern.into()], ..Options::default() };
-        assert_eq!(select_with(std::slice::from_ref(&file), &options).err().expect(pattern).kind, Kind::BadPattern);
+        assert_eq!(
+            select_with(std::slice::from_ref(&file), &options).err().expect(pattern).kind,
+            Kind::BadPattern
+        );
     }
     // 90 bytes that are no UTF-8 become 270, which only a peer that is not faithful is told.
     let long = select(&[place.file(os(&[0xff; 90]), "")]);
@@ -92,9 +104,13 @@ fn names_that_are_no_text_are_kept_apart_as_bytes() {
     let paths = [&b"caf\xe9"[..], b"caf\xe8", b"plain"].map(|name| place.file(os(name), ""));
     let selection = select(&paths);
     let items = offer(&selection).items;
-    let said: Vec<_> = items.iter().map(|item| (item.name.raw(), item.bytes(), item.exact.is_some())).collect();
+    let said: Vec<_> =
+        items.iter().map(|item| (item.name.raw(), item.bytes(), item.exact.is_some())).collect();
     let lossy = "caf\u{fffd}";
-    assert_eq!(said, [(lossy, &b"caf\xe9"[..], true), (lossy, b"caf\xe8", true), ("plain", b"plain", false)]);
+    assert_eq!(
+        said,
+        [(lossy, &b"caf\xe9"[..], true), (lossy, b"caf\xe8", true), ("plain", b"plain", false)]
+    );
     // To a peer that reads only the texts these would be one name.
     let items = selection.offer(ItemId(1), false).unwrap().items;
     let said: Vec<_> = items.iter().map(|item| (item.name.raw(), item.exact.is_some())).collect();
@@ -109,9 +125,27 @@ fn names_are_those_that_were_typed_and_distinct() {
     let folders = [place.folder("1/v.2"), place.folder("2/v.2")];
     let link = place.link("1/a.txt", "report");
     let odd = place.file(os(b"caf\xe9"), "");
-    let typed = [a.clone(), b, a, link, place.path("1/v.2/.."), odd].into_iter().chain(hidden).chain(folders).collect::<Vec<_>>();
+    let typed = [a.clone(), b, a, link, place.path("1/v.2/.."), odd]
+        .into_iter()
+        .chain(hidden)
+        .chain(folders)
+        .collect::<Vec<_>>();
     let selection = select(&typed);
-    assert_eq!(names(&selection), ["a.txt", "a (1).txt", "a (2).txt", "report", "1", "caf\u{fffd}", ".rc", ".rc (1)", "v.2", "v.2 (1)"]);
+    assert_eq!(
+        names(&selection),
+        [
+            "a.txt",
+            "a (1).txt",
+            "a (2).txt",
+            "report",
+            "1",
+            "caf\u{fffd}",
+            ".rc",
+            ".rc (1)",
+            "v.2",
+            "v.2 (1)"
+        ]
+    );
     let (chosen, _) = selection.things().unwrap();
     assert_eq!(chosen[3].path, place.path("1/a.txt"));
     assert_eq!(selection.describe(), "10 items");
@@ -122,14 +156,24 @@ fn names_are_those_that_were_typed_and_distinct() {
 fn a_stream_is_sent_alone_and_once() {
     let place = Place::new();
     let (file, pipe) = (place.file("file", ""), place.pipe("pipe"));
-    for mixed in [vec![file.clone(), "-".into()], vec!["-".into(), "-".into()], vec![pipe.clone(), file]] {
-        assert_eq!((refusal(&mixed).exit(), refusal(&mixed).kind.as_str()), (Exit::Usage, "stream-alone"));
+    for mixed in
+        [vec![file.clone(), "-".into()], vec!["-".into(), "-".into()], vec![pipe.clone(), file]]
+    {
+        assert_eq!(
+            (refusal(&mixed).exit(), refusal(&mixed).kind.as_str()),
+            (Exit::Usage, "stream-alone")
+        );
     }
     let stdin = select(&["-".into()]);
-    assert_eq!((stdin.describe().as_str(), select(&[pipe]).describe().as_str()), ("standard input", "pipe"));
+    assert_eq!(
+        (stdin.describe().as_str(), select(&[pipe]).describe().as_str()),
+        ("standard input", "pipe")
+    );
     let item = &offer(&stdin).items[0];
     assert_eq!((item.name.raw(), item.kind, item.size), ("stdin", ItemKind::Stream, None));
-    assert!(!offer(&stdin).counted && stdin.reusable() && stdin.count_in_background(true).is_none());
+    assert!(
+        !offer(&stdin).counted && stdin.reusable() && stdin.count_in_background(true).is_none()
+    );
     drop(stdin.open(true, |_| ()).unwrap());
     assert!(!stdin.reusable());
     assert_eq!(stdin.open(true, |_| ()).err().unwrap().kind, Kind::StreamSpent);
@@ -149,7 +193,8 @@ fn the_offer_says_what_is_there_now_and_what_is_counted() {
     place.file("folder/a", "12");
     place.file("folder/sub/b", "345");
     place.file("folder/skip.log", "678");
-    let options = Options { exclude: vec!["*.log".into()], links: Links::Skip, ..Options::default() };
+    let options =
+        Options { exclude: vec!["*.log".into()], links: Links::Skip, ..Options::default() };
     let mixed = select_with(&[place.file("file", "9"), place.path("folder")], &options).unwrap();
     assert_eq!((offer(&mixed).bytes, offer(&mixed).entries, offer(&mixed).counted), (1, 2, false));
     let counted = mixed.count_in_background(true).unwrap();
@@ -178,7 +223,10 @@ fn what_is_offered_again_is_counted_again_and_never_promised() {
     for bytes in [2, 5] {
         assert_eq!((offer(&selection).bytes, offer(&selection).counted), (0, false), "{bytes}");
         let counted = count();
-        assert_eq!((counted.bytes(), selection.totals(true)), (bytes, Totals { bytes, entries: 2, counted: true }));
+        assert_eq!(
+            (counted.bytes(), selection.totals(true)),
+            (bytes, Totals { bytes, entries: 2, counted: true })
+        );
         fs::write(&log, "12345").unwrap();
     }
     // One that is still going on ends with the next offer.

@@ -8,8 +8,11 @@ use std::sync::mpsc::{Receiver, channel};
 fn stream(input: impl io::Read + Send + 'static) -> (Outgoing, Receiver<Available>) {
     let (told, hears) = channel();
     let selection = Selection::check(&["-".into()], &Options::default(), input).unwrap();
-    let outgoing = selection.open(true, move |available| told.send(available).unwrap_or_default()).unwrap();
-    let Next::Part(entries) = outgoing.next_part().unwrap() else { panic!("the stream's own entry comes first") };
+    let outgoing =
+        selection.open(true, move |available| told.send(available).unwrap_or_default()).unwrap();
+    let Next::Part(entries) = outgoing.next_part().unwrap() else {
+        panic!("the stream's own entry comes first")
+    };
     assert_eq!((entries.len(), entries[0].item, entries[0].size), (1, Some(0), None));
     (outgoing, hears)
 }
@@ -34,7 +37,10 @@ fn what_is_typed_slowly_can_be_sent_at_once() {
     types.send(Ok(b"one".to_vec())).unwrap();
     types.send(Err(io::ErrorKind::Interrupted.into())).unwrap();
     assert_eq!(hears.recv().unwrap(), Available { bytes: 3, ended: false });
-    assert_eq!(outgoing.read(1, &mut [0; 9]).unwrap(), Some(Read::Bytes { entry: 0, offset: 1, len: 2 }));
+    assert_eq!(
+        outgoing.read(1, &mut [0; 9]).unwrap(),
+        Some(Read::Bytes { entry: 0, offset: 1, len: 2 })
+    );
     types.send(Ok(b"two".to_vec())).unwrap();
     assert_eq!(hears.recv().unwrap(), Available { bytes: 6, ended: false });
     assert_eq!(bytes_from(&outgoing, 0, 4).unwrap(), b"onetwo");
@@ -70,7 +76,10 @@ fn no_more_is_read_ahead_than_may_be_under_way() {
     let mut buf = [0; 3];
     assert_eq!(outgoing.read(99_999, &mut buf).unwrap(), None, "released");
     for position in [100_000, 7_777_777, limits::CREDIT + 99_997] {
-        assert_eq!(outgoing.read(position, &mut buf).unwrap(), Some(Read::Bytes { entry: 0, offset: position, len: 3 }));
+        assert_eq!(
+            outgoing.read(position, &mut buf).unwrap(),
+            Some(Read::Bytes { entry: 0, offset: position, len: 3 })
+        );
         assert_eq!(u64::from(buf[0]), position % 251);
     }
     assert_eq!(outgoing.read(limits::CREDIT + 100_000, &mut buf).unwrap(), None, "not yet read");
@@ -110,7 +119,9 @@ fn a_named_pipe_is_read_to_its_writer_s_end() {
     let pipe = place.pipe("pipe");
     let selection = select(std::slice::from_ref(&pipe));
     let outgoing = open(&selection);
-    assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries[0].item == Some(0)));
+    assert!(
+        matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries[0].item == Some(0))
+    );
     std::thread::scope(|scope| {
         scope.spawn(|| fs::write(&pipe, "through the pipe").unwrap());
         assert_eq!(outgoing.next_part().unwrap(), Next::End { entries: 1, bytes: 16 });

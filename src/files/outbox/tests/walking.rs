@@ -1,7 +1,9 @@
 use super::*;
 use crate::files::outbox::{Fence, Links, Read, Skipped, Skips, Why};
 use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Fate, ItemId, Message, Part, PathEntry, PathKind, PathPart, PeerText, Reason};
+use pinhole_protocol::wire::{
+    Fate, ItemId, Message, Part, PathEntry, PathKind, PathPart, PeerText, Reason,
+};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use std::io::Write;
 use std::os::unix::net::UnixListener;
@@ -16,7 +18,13 @@ fn left_out_of(outgoing: &Outgoing) -> Vec<(String, Why)> {
     parts(outgoing).unwrap();
     let skips = outgoing.skipped();
     assert_eq!(skips.count, skips.first.len() as u64);
-    skips.first.iter().map(|skipped| (skipped.path.file_name().unwrap().to_string_lossy().into_owned(), skipped.why)).collect()
+    skips
+        .first
+        .iter()
+        .map(|skipped| {
+            (skipped.path.file_name().unwrap().to_string_lossy().into_owned(), skipped.why)
+        })
+        .collect()
 }
 
 fn following() -> Options {
@@ -24,7 +32,10 @@ fn following() -> Options {
 }
 
 fn excluding(patterns: &[&str]) -> Options {
-    Options { exclude: patterns.iter().map(|&pattern| pattern.into()).collect(), ..Options::default() }
+    Options {
+        exclude: patterns.iter().map(|&pattern| pattern.into()).collect(),
+        ..Options::default()
+    }
 }
 
 #[test]
@@ -65,10 +76,16 @@ fn ten_thousand_files_come_in_order_in_parts_and_at_their_places() {
     let (parts, entries, bytes) = parts(&outgoing).unwrap();
     assert_eq!((entries, bytes), (10_001, 38_890));
     assert_eq!((parts[0].len(), parts[1].len(), parts.len()), (64, 1_000, 11));
-    assert_eq!(lines_of(&selection, &parts)[1..], (0..10_000).map(|n| format!("many/{n:05}")).collect::<Vec<_>>());
+    assert_eq!(
+        lines_of(&selection, &parts)[1..],
+        (0..10_000).map(|n| format!("many/{n:05}")).collect::<Vec<_>>()
+    );
     let expected: String = (0..10_000).map(|n| n.to_string()).collect();
     assert_eq!(bytes_from(&outgoing, 0, 65_536).unwrap(), expected.as_bytes());
-    assert_eq!(outgoing.read(10, &mut [0; 9]).unwrap(), Some(Read::Bytes { entry: 11, offset: 0, len: 2 }));
+    assert_eq!(
+        outgoing.read(10, &mut [0; 9]).unwrap(),
+        Some(Read::Bytes { entry: 11, offset: 0, len: 2 })
+    );
     outgoing.finish().unwrap();
 }
 
@@ -100,7 +117,10 @@ fn what_is_no_file_or_folder_is_listed_and_left_out() {
     assert_eq!(lines(&top), ["top/", "top/file", "top/lost -> nowhere"]);
     let special = [("pipe".into(), Why::Special), ("socket".into(), Why::Special)];
     let [pipe, socket] = special.clone();
-    assert_eq!(left_out(&top, &Options::default()), [("link".into(), Why::Outward), pipe.clone(), socket.clone()]);
+    assert_eq!(
+        left_out(&top, &Options::default()),
+        [("link".into(), Why::Outward), pipe.clone(), socket.clone()]
+    );
     let skipping = Options { links: Links::Skip, ..Options::default() };
     assert_eq!(lines_with(&top, &skipping), ["top/", "top/file"]);
     let left = [("link".into(), Why::Link), ("lost".into(), Why::Link), pipe, socket];
@@ -126,9 +146,18 @@ fn a_link_back_is_entered_once() {
     place.link(".", "top/self");
     place.link("a", "top/twin");
     let top = [place.path("top")];
-    assert_eq!(lines_with(&top, &following()), ["top/", "top/a/", "top/a/file", "top/twin/", "top/twin/file"]);
-    assert_eq!(left_out(&top, &following()), [("up".into(), Why::Loop), ("self".into(), Why::Loop), ("up".into(), Why::Loop)]);
-    assert_eq!(lines(&top), ["top/", "top/a/", "top/a/file", "top/a/up -> ..", "top/self -> .", "top/twin -> a"]);
+    assert_eq!(
+        lines_with(&top, &following()),
+        ["top/", "top/a/", "top/a/file", "top/twin/", "top/twin/file"]
+    );
+    assert_eq!(
+        left_out(&top, &following()),
+        [("up".into(), Why::Loop), ("self".into(), Why::Loop), ("up".into(), Why::Loop)]
+    );
+    assert_eq!(
+        lines(&top),
+        ["top/", "top/a/", "top/a/file", "top/a/up -> ..", "top/self -> .", "top/twin -> a"]
+    );
     let outgoing = open(&select_with(&top, &following()).unwrap());
     parts(&outgoing).unwrap();
     assert_eq!(bytes_from(&outgoing, 0, 9).unwrap(), b"xx");
@@ -172,7 +201,8 @@ fn links_that_stay_inside_their_folder_are_kept_as_they_are() {
         "top/\u{fffd} -> odd\u{fffd}",
     ];
     assert_eq!(lines(&top), kept);
-    let out = ["leads", "round", "beside", "late", "nested", "out", "root", "through"].map(|name| (name.to_owned(), Why::Outward));
+    let out = ["leads", "round", "beside", "late", "nested", "out", "root", "through"]
+        .map(|name| (name.to_owned(), Why::Outward));
     assert_eq!(left_out(&top, &Options::default()), out);
     assert_eq!(lines(&[place.link("top/a", "named")])[0], "named/", "what is named is followed");
     // As they are: all of them, and nothing is followed.
@@ -216,7 +246,10 @@ fn what_this_user_may_not_read_is_listed_and_left_out() {
     as_nobody(|| {
         let top = [place.path("top")];
         assert_eq!(lines(&top), ["top/", "top/file"]);
-        assert_eq!(left_out(&top, &Options::default()), [("closed".into(), Why::Unreadable), ("shut".into(), Why::Unreadable)]);
+        assert_eq!(
+            left_out(&top, &Options::default()),
+            [("closed".into(), Why::Unreadable), ("shut".into(), Why::Unreadable)]
+        );
     });
 }
 
@@ -233,7 +266,10 @@ fn depth_and_length_have_limits_for_a_peer_that_is_not_faithful() {
     place.file(Path::new("top").join(&deep).join("d/lost"), "");
     let top = [place.path("top")];
     let found = lines(&top);
-    assert_eq!((found.len(), found.last().unwrap().as_str()), (65, format!("top/{}/kept", deep.display()).as_str()));
+    assert_eq!(
+        (found.len(), found.last().unwrap().as_str()),
+        (65, format!("top/{}/kept", deep.display()).as_str())
+    );
     assert_eq!(left_out(&top), [("lost".into(), Why::TooDeep)]);
 
     // 86 bytes that are no UTF-8 are told in 258 bytes, over the limit of a name; 85 in 255.
@@ -247,7 +283,10 @@ fn depth_and_length_have_limits_for_a_peer_that_is_not_faithful() {
     place.file(Path::new("w").join(&wide).join(os(&[0xff; 85])), "");
     let found = lines(&[place.path("w")]);
     assert_eq!((found.len(), found.last().unwrap().len()), (17, limits::PATH_BYTES));
-    assert_eq!(left_out_of(&open(&select(&[place.path("odd"), place.path("w"), place.path("top")]))), []);
+    assert_eq!(
+        left_out_of(&open(&select(&[place.path("odd"), place.path("w"), place.path("top")]))),
+        []
+    );
     assert_eq!(left_out(&[place.path("w")]), [("\u{fffd}".repeat(85), Why::TooLong)]);
 }
 
@@ -264,25 +303,42 @@ fn what_could_not_be_opened_by_its_path_is_opened_in_pieces() {
     for name in ["a".repeat(room), "b".repeat(room + 1)] {
         rustix::fs::openat(&handle, name, OFlags::CREATE | OFlags::RDWR, Mode::RUSR).unwrap();
     }
-    assert_eq!(left_out_of(&open_plainly(&select(&[place.path("top")]))), [("b".repeat(room + 1), Why::TooLong)]);
-    let long = rustix::fs::openat(&handle, "b".repeat(room + 1), OFlags::WRONLY, Mode::empty()).unwrap();
+    assert_eq!(
+        left_out_of(&open_plainly(&select(&[place.path("top")]))),
+        [("b".repeat(room + 1), Why::TooLong)]
+    );
+    let long =
+        rustix::fs::openat(&handle, "b".repeat(room + 1), OFlags::WRONLY, Mode::empty()).unwrap();
     io::Write::write_all(&mut fs::File::from(long), b"long").unwrap();
     for links in [Links::Skip, Links::Follow] {
-        let outgoing = open(&select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap());
+        let outgoing = open(
+            &select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap(),
+        );
         assert_eq!(left_out_of(&outgoing), []);
         assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), b"long");
         outgoing.finish().unwrap();
-        let unread = open(&select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap());
+        let unread = open(
+            &select_with(&[place.path("top")], &Options { links, ..Options::default() }).unwrap(),
+        );
         parts(&unread).unwrap();
         rustix::fs::unlinkat(&handle, "b".repeat(room + 1), AtFlags::empty()).unwrap();
         assert_eq!(unread.finish().unwrap().missing(), 1);
-        fs::File::from(rustix::fs::openat(&handle, "b".repeat(room + 1), OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap())
-            .write_all(b"long")
-            .unwrap();
+        fs::File::from(
+            rustix::fs::openat(
+                &handle,
+                "b".repeat(room + 1),
+                OFlags::CREATE | OFlags::WRONLY,
+                Mode::RUSR,
+            )
+            .unwrap(),
+        )
+        .write_all(b"long")
+        .unwrap();
     }
 }
 
-/// A folder with so many folders within each other, which no path leads down, and a file in each; removed again when it is dropped.
+/// A folder with so many folders within each other, which no path leads down, and a file in each;
+/// removed again when it is dropped.
 struct Deep(PathBuf);
 
 impl Deep {
@@ -290,7 +346,8 @@ impl Deep {
         let top = place.folder("deep");
         let mut at = rustix::fs::open(&top, OFlags::PATH, Mode::empty()).unwrap();
         for level in 0..levels {
-            let file = rustix::fs::openat(&at, "z", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
+            let file =
+                rustix::fs::openat(&at, "z", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
             fs::File::from(file).write_all(format!("{level},").as_bytes()).unwrap();
             rustix::fs::mkdirat(&at, "folder", Mode::RWXU).unwrap();
             at = rustix::fs::openat(&at, "folder", OFlags::PATH, Mode::empty()).unwrap();
@@ -322,10 +379,14 @@ fn a_folder_may_be_deeper_than_a_path_and_than_there_are_handles() {
     let outgoing = open(&selection);
     let (parts, entries, _) = parts(&outgoing).unwrap();
     assert_eq!((entries, outgoing.skipped().count), (2_401, 0));
-    // Each folder lies in the one before, and each file in its own: the last is the first to be left.
+    // Each folder lies in the one before, and each file in its own: the last is the first to be
+    // left.
     let said: Vec<_> = parts.iter().flatten().map(|entry| (entry.folder, entry.kind)).collect();
     assert_eq!(said[1_200], (Some(1_199), EntryKind::Folder));
-    assert_eq!((said[1_201], said[2_400]), ((Some(1_199), EntryKind::File), (Some(0), EntryKind::File)));
+    assert_eq!(
+        (said[1_201], said[2_400]),
+        ((Some(1_199), EntryKind::File), (Some(0), EntryKind::File))
+    );
     let expected: String = (0..1_200).rev().map(|level| format!("{level},")).collect();
     assert_eq!(bytes_from(&outgoing, 0, 64).unwrap(), expected.as_bytes());
     outgoing.finish().unwrap();
@@ -353,7 +414,8 @@ fn what_has_come_in_the_place_of_a_deep_folder_is_not_sent() {
     fs::rename(&second, place.path("away")).unwrap();
     place.file("deep/folder/folder/z", "not chosen");
     let (_, entries, _) = parts(&outgoing).unwrap();
-    // Down it goes by the folders that are held. Of those that it had let go on the way two are where they were.
+    // Down it goes by the folders that are held. Of those that it had let go on the way two are
+    // where they were.
     assert_eq!((entries, outgoing.skipped().count), (401 - 135, 135));
     fs::remove_dir_all(&second).unwrap();
     fs::rename(place.path("away"), &second).unwrap();
@@ -371,9 +433,15 @@ fn of_what_is_kept_back_in_a_replaced_folder_the_peer_hears_the_count_alone() {
             place.file(second.join(name).join("inside"), "");
         }
         let fence = fenced.then(|| Fence::told(vec![place.path("")], false, "a test".into()));
-        let options = Options { exclude: vec!["zhidden".into(), "zshut/".into()], fence, ..Options::default() };
+        let options = Options {
+            exclude: vec!["zhidden".into(), "zshut/".into()],
+            fence,
+            ..Options::default()
+        };
         let outgoing = open(&select_with(std::slice::from_ref(&deep.0), &options).unwrap());
-        assert!(matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64));
+        assert!(
+            matches!(outgoing.next_part().unwrap(), Next::Part(entries) if entries.len() == 64)
+        );
         fs::rename(&second, place.path("away")).unwrap();
         parts(&outgoing).unwrap();
         for name in names {
@@ -382,7 +450,10 @@ fn of_what_is_kept_back_in_a_replaced_folder_the_peer_hears_the_count_alone() {
         fs::rename(place.path("away"), &second).unwrap();
         let told = outgoing.finish().unwrap();
         let named: Vec<_> = told.first().iter().map(|one| one.path.raw().to_vec()).collect();
-        assert!(!named.iter().any(|path| path.ends_with(b"zhidden") || path.ends_with(b"zshut")), "{told:?}");
+        assert!(
+            !named.iter().any(|path| path.ends_with(b"zhidden") || path.ends_with(b"zshut")),
+            "{told:?}"
+        );
         assert_eq!(named.iter().any(|path| path.ends_with(b"zseen")), !fenced, "{told:?}");
         assert_eq!(told.left_out(), 2);
         assert!(told.missing() > 1 && outgoing.skipped().count == u64::from(told.missing()));
@@ -409,7 +480,11 @@ fn parts_stay_within_their_bytes() {
     assert!(sizes[1] > limits::PART_BYTES / 4 * 3, "{sizes:?}");
     // With whole paths, for a peer that is not faithful.
     let name = "x".repeat(255);
-    let path = || std::iter::once("top").chain(wide.iter().map(|name| name.to_str().unwrap())).chain([name.as_str()]);
+    let path = || {
+        std::iter::once("top")
+            .chain(wide.iter().map(|name| name.to_str().unwrap()))
+            .chain([name.as_str()])
+    };
     let sizes = sizes_of(&open_plainly(&selection), &|entries| {
         let told = |entry: &Entry| PathEntry {
             path: path().map(|name| PeerText::new(name.into())).collect(),
@@ -419,7 +494,12 @@ fn parts_stay_within_their_bytes() {
             modified: entry.modified,
             modified_nanos: entry.modified_nanos,
         };
-        minicbor::to_vec(Message::Paths(PathPart { item, first, entries: entries.iter().map(told).collect() })).unwrap()
+        minicbor::to_vec(Message::Paths(PathPart {
+            item,
+            first,
+            entries: entries.iter().map(told).collect(),
+        }))
+        .unwrap()
     });
     assert!(sizes[1..].iter().all(|&size| size <= limits::PART_BYTES), "{sizes:?}");
     // Full parts are nearly full: the bound is no excuse for parts of a few entries.
@@ -429,15 +509,25 @@ fn parts_stay_within_their_bytes() {
 #[test]
 fn patterns_match_names_anywhere_and_paths_from_the_folder_on() {
     let place = Place::new();
-    for file in ["t/a.log", "t/keep/b.log", "t/docs/x.md", "t/sub/docs/y.md", "t/build/out", "t/sub/build/out", "t/#n", "t/!n", "t/target"]
-    {
+    for file in [
+        "t/a.log",
+        "t/keep/b.log",
+        "t/docs/x.md",
+        "t/sub/docs/y.md",
+        "t/build/out",
+        "t/sub/build/out",
+        "t/#n",
+        "t/!n",
+        "t/target",
+    ] {
         place.file(file, "");
     }
     let top = [place.path("t"), place.path("t/a.log")];
     let sent = |patterns: &[&str]| lines_with(&top, &excluding(patterns));
     let all = sent(&[]);
     let without = |patterns: &[&str], gone: &[&str]| {
-        let expected: Vec<&String> = all.iter().filter(|line| !gone.contains(&line.as_str())).collect();
+        let expected: Vec<&String> =
+            all.iter().filter(|line| !gone.contains(&line.as_str())).collect();
         assert_eq!(sent(patterns).iter().collect::<Vec<_>>(), expected, "{patterns:?}");
     };
     without(&["*.log"], &["t/a.log", "t/keep/b.log"]);
@@ -472,8 +562,13 @@ fn an_exception_keeps_what_an_earlier_pattern_or_a_gitignore_leaves_out() {
         kept
     };
     let rest = ["t/#", "t/.git/config", "t/.gitignore"];
-    let and = |more: &[&str]| -> Vec<String> { rest.iter().chain(more).map(|&line| line.to_owned()).collect() };
-    assert_eq!(kept(&["*.log", "!keep.log"], false), and(&["t/keep.log", "t/sub/keep.log", "t/x.o"]));
+    let and = |more: &[&str]| -> Vec<String> {
+        rest.iter().chain(more).map(|&line| line.to_owned()).collect()
+    };
+    assert_eq!(
+        kept(&["*.log", "!keep.log"], false),
+        and(&["t/keep.log", "t/sub/keep.log", "t/x.o"])
+    );
     assert_eq!(kept(&["*.log", "!/keep.log"], false), and(&["t/keep.log", "t/x.o"]));
     assert_eq!(kept(&["*.log", "!./keep.log"], false), and(&["t/keep.log", "t/x.o"]));
     // The last one that matches decides, and nothing is kept of a folder that is left out.
@@ -507,7 +602,16 @@ fn gitignore_files_hold_where_they_are_and_below() {
     }
     let options = Options { gitignore: true, ..Options::default() };
     let top = [place.path("repo/top")];
-    let expected = ["top/", "top/.gitignore", "top/above", "top/module/", "top/sub/", "top/sub/.gitignore", "top/sub/keep.o", "top/z.tmp"];
+    let expected = [
+        "top/",
+        "top/.gitignore",
+        "top/above",
+        "top/module/",
+        "top/sub/",
+        "top/sub/.gitignore",
+        "top/sub/keep.o",
+        "top/z.tmp",
+    ];
     assert_eq!(lines_with(&top, &options), expected);
     assert_eq!(lines_with(&[place.path("repo")], &options).len(), expected.len() + 2);
     assert_eq!(lines(&top).len(), 16);
@@ -538,7 +642,10 @@ fn what_is_removed_after_its_name_was_read_is_missing_and_costs_nothing_else() {
     fs::remove_file(place.path("top/180")).unwrap();
     let (rest, entries, _) = parts(&outgoing).unwrap();
     assert_eq!((rest[0].len(), entries), (36, 100));
-    assert_eq!(outgoing.skipped().first, [Skipped { path: place.path("top/180"), why: Why::Changed }]);
+    assert_eq!(
+        outgoing.skipped().first,
+        [Skipped { path: place.path("top/180"), why: Why::Changed }]
+    );
     let told = outgoing.finish().unwrap();
     assert_eq!((told.first()[0].path.raw(), told.missing()), (&b"top/180"[..], 1));
 }
@@ -551,8 +658,13 @@ fn what_is_kept_back_and_removed_has_no_name_for_the_peer() {
     }
     let kept = ["id_rsa", "notes.tmp"].map(|name| place.file(format!("top/{name}"), ""));
     let fence = Some(Fence::told(vec![place.path("top")], false, "a test".into()));
-    let outgoing =
-        open(&select_with(&[place.path("top")], &Options { exclude: vec!["*.tmp".into()], fence, ..Options::default() }).unwrap());
+    let outgoing = open(
+        &select_with(
+            &[place.path("top")],
+            &Options { exclude: vec!["*.tmp".into()], fence, ..Options::default() },
+        )
+        .unwrap(),
+    );
     outgoing.next_part().unwrap();
     kept.iter().for_each(|path| fs::remove_file(path).unwrap());
     parts(&outgoing).unwrap();
@@ -594,7 +706,8 @@ fn the_peer_hears_what_was_left_out_and_of_what_is_kept_back_the_count_alone() {
         ..Options::default()
     };
     let told = as_nobody(|| {
-        let outgoing = open(&select_with(&[place.path("a/top"), place.path("b/top")], &options).unwrap());
+        let outgoing =
+            open(&select_with(&[place.path("a/top"), place.path("b/top")], &options).unwrap());
         parts(&outgoing).unwrap();
         assert_eq!(outgoing.skipped().count, 5, "what the user excluded is no news to them");
         outgoing.finish().unwrap()

@@ -5,7 +5,12 @@ use proptest::prelude::*;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 
 fn exchange(role: Role, seed: u64) -> Exchange {
-    Exchange::start(role, b"walrus-clipboard-mango", &[0, 0, 1, 161], &mut ChaCha20Rng::seed_from_u64(seed))
+    Exchange::start(
+        role,
+        b"walrus-clipboard-mango",
+        &[0, 0, 1, 161],
+        &mut ChaCha20Rng::seed_from_u64(seed),
+    )
 }
 
 /// What `role` says to a share made of its counterpart's letter and `point`.
@@ -114,7 +119,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn anything_may_be_sent_as_a_point(point: [u8; 32]) {
-        // A random point is in the prime-order subgroup with probability 1/16, so most are refused; none may panic.
+        // A random point is in the prime-order subgroup with probability 1/16, so most are refused;
+        // none may panic.
         let _ = fault(Role::Host, point);
     }
 }

@@ -11,9 +11,14 @@ use std::vec;
 /// Where message 2 holds what (SPEC 3.4), the three bytes of the header counted.
 const DIGEST: std::ops::Range<usize> = 3..35;
 
-/// `message` as a frame if it still is exactly one. A receiver of anything else closes, or waits for more until its time is over.
+/// `message` as a frame if it still is exactly one. A receiver of anything else closes, or waits
+/// for more until its time is over.
 fn whole(message: &[u8]) -> Option<Frame> {
-    Frame::parse(message).ok().flatten().filter(|(_, used)| *used == message.len()).map(|(frame, _)| frame)
+    Frame::parse(message)
+        .ok()
+        .flatten()
+        .filter(|(_, used)| *used == message.len())
+        .map(|(frame, _)| frame)
 }
 
 fn flipped(message: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
@@ -64,11 +69,16 @@ fn a_flipped_bit_of_message_3_leaves_only_the_host_established() {
     for (at, message3) in flipped(&message3) {
         let Some(frame3) = whole(&message3) else { continue };
         let fault = meet().tagged.finish(&frame3).err();
-        assert_eq!(fault, Some(if at < 3 { JoinError::Malformed } else { JoinError::WrongConfirmation }), "byte {at}");
+        assert_eq!(
+            fault,
+            Some(if at < 3 { JoinError::Malformed } else { JoinError::WrongConfirmation }),
+            "byte {at}"
+        );
     }
 }
 
-/// `message` with bodies of every wrong length: each truncation, and 1 to 64 appended bytes, the length field made right.
+/// `message` with bodies of every wrong length: each truncation, and 1 to 64 appended bytes, the
+/// length field made right.
 fn resized(message: &[u8]) -> impl Iterator<Item = Frame> {
     let frame = frame(message);
     let length = frame.body.len();
@@ -98,7 +108,11 @@ fn a_body_of_any_other_length_is_malformed_and_free() {
     let (message3, _) = confirmed(met.judge.judge(met.pending, &frame(&message2)));
     for replies in [message3, vec![4, 0, 0], vec![5, 0, 0]] {
         for frame3 in resized(&replies) {
-            assert_eq!(meet().tagged.finish(&frame3).err(), Some(JoinError::Malformed), "{frame3:?}");
+            assert_eq!(
+                meet().tagged.finish(&frame3).err(),
+                Some(JoinError::Malformed),
+                "{frame3:?}"
+            );
         }
     }
 }
@@ -111,7 +125,8 @@ fn a_cut_stream_is_waited_for_and_what_follows_a_message_is_not_part_of_it() {
             assert_eq!(Frame::parse(&message[..end]), Ok(None));
         }
         for more in 1..=64 {
-            let (frame, used) = Frame::parse(&[message.as_slice(), &vec![7; more]].concat()).unwrap().unwrap();
+            let (frame, used) =
+                Frame::parse(&[message.as_slice(), &vec![7; more]].concat()).unwrap().unwrap();
             assert_eq!((frame.encode(), used), (message.clone(), message.len()));
         }
     }
@@ -130,9 +145,11 @@ fn every_class_of_length_field_ends_or_waits() {
                 Ok(None) => assert!(length > right && length <= 1024),
                 Ok(Some((short, _))) => {
                     assert!(length < right);
-                    let fault = joiner(CODE).confirm(&short, &mut rng(2)).err().map(|(_, fault)| fault);
+                    let fault =
+                        joiner(CODE).confirm(&short, &mut rng(2)).err().map(|(_, fault)| fault);
                     assert_eq!(fault, Some(HelloError::Malformed));
-                    let (judge, fault) = free(judge(CODE).judge(judge(CODE).begin(&mut rng(1)).0, &short));
+                    let (judge, fault) =
+                        free(judge(CODE).judge(judge(CODE).begin(&mut rng(1)).0, &short));
                     assert_eq!(fault, NotAGuess::Hello(HelloError::Malformed));
                     assert!(still_open(judge));
                 }
@@ -145,8 +162,13 @@ fn every_class_of_length_field_ends_or_waits() {
 /// Bad points, and what is wrong with them, for a side whose counterpart honestly sent `honest`.
 fn bad_points(honest: [u8; 32], own: [u8; 32]) -> Vec<([u8; 32], ShareFault)> {
     let honest = CompressedEdwardsY(honest).decompress().unwrap();
-    let mut points: Vec<_> = EIGHT_TORSION.iter().map(|point| (point.compress().0, ShareFault::SmallOrder)).collect();
-    points.extend(EIGHT_TORSION[1..].iter().map(|torsion| ((honest + torsion).compress().0, ShareFault::Torsion)));
+    let mut points: Vec<_> =
+        EIGHT_TORSION.iter().map(|point| (point.compress().0, ShareFault::SmallOrder)).collect();
+    points.extend(
+        EIGHT_TORSION[1..]
+            .iter()
+            .map(|torsion| ((honest + torsion).compress().0, ShareFault::Torsion)),
+    );
     points.push((own, ShareFault::Reflected));
     let mut off_curve = [0; 32];
     off_curve[0] = 2;
@@ -171,13 +193,17 @@ fn a_bad_share_is_refused_by_either_side_and_is_no_guess() {
         assert_eq!(fault, NotAGuess::Hello(HelloError::Share(expected)));
         assert!(still_open(judge));
     }
-    // The joiner draws its scalar after it has seen message 1, so its own point cannot be in it; here it is, by a repeated generator.
+    // The joiner draws its scalar after it has seen message 1, so its own point cannot be in it;
+    // here it is, by a repeated generator.
     let repeated = rng(2);
-    let Ok((_, first)) = joiner(CODE).confirm(&frame(&met.message1), &mut repeated.clone()) else { panic!() };
+    let Ok((_, first)) = joiner(CODE).confirm(&frame(&met.message1), &mut repeated.clone()) else {
+        panic!()
+    };
     for (bad, expected) in bad_points(host_point, point(&first, y)) {
         let mut message1 = met.message1.clone();
         message1[x..].copy_from_slice(&bad);
-        let (joiner, fault) = joiner(CODE).confirm(&frame(&message1), &mut repeated.clone()).err().unwrap();
+        let (joiner, fault) =
+            joiner(CODE).confirm(&frame(&message1), &mut repeated.clone()).err().unwrap();
         assert_eq!(fault, HelloError::Share(expected));
         assert!(joiner.confirm(&frame(&met.message1), &mut repeated.clone()).is_ok());
     }
@@ -196,24 +222,33 @@ fn two_hosts_or_two_joiners_do_not_meet() {
     let (judge, fault) = free(judge.judge(pending, &relabelled));
     assert_eq!(fault, NotAGuess::Hello(HelloError::Malformed));
 
-    // A joiner's hello and share in the place of a host's, and a host's in the place of a joiner's, complete but for the role.
+    // A joiner's hello and share in the place of a host's, and a host's in the place of a joiner's,
+    // complete but for the role.
     let swap = |hello: &mut Vec<u8>| hello[12] ^= 3;
-    let fault = joiner(CODE).confirm(&frame(&with_hello(&message1, swap)), &mut rng(2)).err().map(|(_, fault)| fault);
+    let fault = joiner(CODE)
+        .confirm(&frame(&with_hello(&message1, swap)), &mut rng(2))
+        .err()
+        .map(|(_, fault)| fault);
     assert_eq!(fault, Some(HelloError::Malformed));
     let (pending, _) = judge.begin(&mut rng(1));
     let (judge, fault) = free(judge.judge(pending, &frame(&with_hello(&met.message2, swap))));
     assert_eq!(fault, NotAGuess::Hello(HelloError::Malformed));
     assert!(still_open(judge));
     for message in [&met.message2, &vec![3, 0, 0], &vec![4, 0, 0], &vec![5, 0, 0]] {
-        assert_eq!(joiner(CODE).confirm(&frame(message), &mut rng(2)).err().map(|(_, fault)| fault), Some(HelloError::Malformed));
+        assert_eq!(
+            joiner(CODE).confirm(&frame(message), &mut rng(2)).err().map(|(_, fault)| fault),
+            Some(HelloError::Malformed)
+        );
     }
 }
 
-/// What a downgrade would consist of, as bytes of our hello (`length, count = 1, version, capabilities, …`) to put in the place of
-/// others: a capability changed, a version added, a field of tomorrow put in, other randomness.
+/// What a downgrade would consist of, as bytes of our hello
+/// (`length, count = 1, version, capabilities, …`) to put in the place of others: a capability
+/// changed, a version added, a field of tomorrow put in, other randomness.
 fn edits(length: usize) -> Vec<(std::ops::Range<usize>, Vec<u8>)> {
     let capabilities = (0..64).map(|bit| (4..12, (CAPABILITIES ^ 1 << bit).to_be_bytes().to_vec()));
-    let versions = [[2, 0, 0, 0, 1], [2, 0, 1, 0, 2], [2, 0, 1, 255, 255]].map(|versions| (1..4, versions.to_vec()));
+    let versions = [[2, 0, 0, 0, 1], [2, 0, 1, 0, 2], [2, 0, 1, 255, 255]]
+        .map(|versions| (1..4, versions.to_vec()));
     let rest = [(length..length, vec![0]), (13..14, vec![7])];
     capabilities.chain(versions).chain(rest).collect()
 }
@@ -227,7 +262,9 @@ fn a_hello_that_arrives_changed_confirms_nobody_even_if_its_digest_is_forged() {
             hello.splice(range, bytes.clone());
         };
         let met = meet();
-        let Ok((_, mut message2)) = joiner(CODE).confirm(&frame(&with_hello(&met.message1, edit)), &mut rng(2)) else {
+        let Ok((_, mut message2)) =
+            joiner(CODE).confirm(&frame(&with_hello(&met.message1, edit)), &mut rng(2))
+        else {
             panic!("{range:?}")
         };
         message2[DIGEST].copy_from_slice(&Sha256::digest(&met.message1[3..]));
@@ -241,7 +278,11 @@ fn a_hello_that_arrives_changed_confirms_nobody_even_if_its_digest_is_forged() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn anything_may_be_answered(kind in prop_oneof![Just(Kind::Hello), Just(Kind::Answer), Just(Kind::Confirmation), Just(Kind::Refusal)], body: Vec<u8>, keep in 0..131_usize) {
+    fn anything_may_be_answered(
+        kind in prop_oneof![Just(Kind::Hello), Just(Kind::Answer), Just(Kind::Confirmation), Just(Kind::Refusal)],
+        body: Vec<u8>,
+        keep in 0..131_usize,
+    ) {
         let met = meet();
         for whole in [&met.message1, &met.message2] {
             let body = [&whole[3..keep.clamp(3, whole.len())], &body].concat();
@@ -259,7 +300,8 @@ proptest! {
     }
 }
 
-/// A15: whoever has the code stands between both sides, has finished with one, and varies what it may towards the other.
+/// A15: whoever has the code stands between both sides, has finished with one, and varies what it
+/// may towards the other.
 #[test]
 fn the_verification_words_cannot_be_ground() {
     let full = std::env::var_os("PINHOLE_FULL").is_some();
@@ -267,13 +309,15 @@ fn the_verification_words_cannot_be_ground() {
     let mut rng = rng(3);
     let judge = judge(CODE);
 
-    // Towards the host: each of its hellos commits it to a nonce of its own, which an answer is made without.
+    // Towards the host: each of its hellos commits it to a nonce of its own, which an answer is
+    // made without.
     let mut digests = std::collections::BTreeSet::new();
     for _ in 0..tries {
         let (_, message1) = judge.begin(&mut rng);
         let Ok((tagged, _)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
         let (_, commitment) = tagged.cut();
-        let said = Hello::parse(Hello::split(&message1[3..]).unwrap().0).unwrap().commitment.unwrap();
+        let said =
+            Hello::parse(Hello::split(&message1[3..]).unwrap().0).unwrap().commitment.unwrap();
         digests.insert(said);
         // All that the joiner has at the moment when it is bound: no nonce, so no words.
         assert!(commitment.nonce().is_none());
@@ -282,9 +326,12 @@ fn the_verification_words_cannot_be_ground() {
     }
     assert_eq!(digests.len() as u64, tries, "a nonce came twice");
 
-    // Towards the joiner: once its answer is seen, no other nonce opens what its message 1 was committed to.
+    // Towards the joiner: once its answer is seen, no other nonce opens what its message 1 was
+    // committed to.
     let (pending, message1) = judge.begin(&mut rng);
-    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
+    let Ok((tagged, message2)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else {
+        panic!()
+    };
     let (confirmation, host) = confirmed(judge.judge(pending, &frame(&message2)));
     let guest = tagged.finish(&frame(&confirmation)).unwrap_or_else(|fault| panic!("{fault:?}"));
     for _ in 0..tries {
@@ -292,5 +339,7 @@ fn the_verification_words_cannot_be_ground() {
         rng.fill_bytes(&mut nonce);
         assert!(guest.commitment.open(Some(&nonce)).is_err());
     }
-    assert!(words(&host.commitment, &guest.commitment).is_some_and(|[host, joiner]| host == joiner));
+    assert!(
+        words(&host.commitment, &guest.commitment).is_some_and(|[host, joiner]| host == joiner)
+    );
 }

@@ -1,7 +1,9 @@
-//! The vectors of SPEC 9: whole handshakes from fixed randomness, compared with `tests/vectors/handshake.json`.
+//! The vectors of SPEC 9: whole handshakes from fixed randomness, compared with
+//! `tests/vectors/handshake.json`.
 //!
-//! `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol vectors` writes the file anew, which is right only if the protocol was meant
-//! to change; `tests/vectors/check.py` then computes it all a second time with other programs.
+//! `PINHOLE_WRITE_VECTORS=1 cargo test -p pinhole-protocol vectors` writes the file anew, which is
+//! right only if the protocol was meant to change; `tests/vectors/check.py` then computes it all a
+//! second time with other programs.
 
 use super::*;
 use crate::handshake::share::Exchange;
@@ -35,7 +37,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Both sides' generators; each draws 16 bytes for its hello, then 64 for its scalar. A host with a code draws its nonce before.
+/// Both sides' generators; each draws 16 bytes for its hello, then 64 for its scalar. A host with a
+/// code draws its nonce before.
 fn generators(number: u64) -> [ChaCha20Rng; 2] {
     [rng(1000 + 2 * number), rng(1001 + 2 * number)]
 }
@@ -46,12 +49,17 @@ fn hello_of(message: &[u8]) -> Vec<u8> {
     Hello::split(body).unwrap().0.to_vec()
 }
 
-/// Everything between the inputs and the three messages, computed step by step beside the handshake itself.
+/// Everything between the inputs and the three messages, computed step by step beside the handshake
+/// itself.
 fn steps(context: &Context, password: &[u8], number: u64, messages: [&[u8]; 3]) -> (Case, Keys) {
     let hellos = [hello_of(messages[0]), hello_of(messages[1])];
     let mut case = Case::new();
     let (mut exchanges, mut nonce) = (Vec::new(), [0; 32]);
-    for ((mut rng, role), name) in generators(number).into_iter().zip([Role::Host, Role::Joiner]).zip(["scalar_host", "scalar_joiner"]) {
+    for ((mut rng, role), name) in generators(number)
+        .into_iter()
+        .zip([Role::Host, Role::Joiner])
+        .zip(["scalar_host", "scalar_joiner"])
+    {
         if (role, context.purpose) == (Role::Host, Purpose::Code) {
             rng.fill_bytes(&mut nonce);
             case.push(("nonce", hex(&nonce)));
@@ -101,11 +109,14 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
     let [mut host_rng, mut joiner_rng] = generators(number);
     let judge = Judge::new(password, nameplate);
     let (pending, message1) = judge.begin(&mut host_rng);
-    let Ok((tagged, message2)) = joiner(code).confirm(&frame(&message1), &mut joiner_rng) else { panic!() };
+    let Ok((tagged, message2)) = joiner(code).confirm(&frame(&message1), &mut joiner_rng) else {
+        panic!()
+    };
     let (message3, host) = confirmed(judge.judge(pending, &frame(&message2)));
     let guest = tagged.finish(&frame(&message3)).unwrap_or_else(|fault| panic!("{fault:?}"));
     assert!(same(&host, &guest));
-    let (computed, keys) = steps(&context, canonical.as_bytes(), number, [&message1, &message2, &message3]);
+    let (computed, keys) =
+        steps(&context, canonical.as_bytes(), number, [&message1, &message2, &message3]);
     assert_eq!(keys.resume().secret(), host.resume.secret());
     let conversation = ("conversation", hex(host.resume.conversation()));
     let resume = ("resume", hex(host.resume.secret()));
@@ -118,13 +129,21 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
     let linked = number % 2 == 1;
     let [mut host_rng, mut joiner_rng] = generators(number + 100);
     let (pending, message1) = host.resume.host(index, &mut host_rng);
-    let Ok((_, message2)) = guest.resume.join(index, linked, &frame(&message1), &mut joiner_rng) else { panic!() };
+    let Ok((_, message2)) = guest.resume.join(index, linked, &frame(&message1), &mut joiner_rng)
+    else {
+        panic!()
+    };
     let Ok((_, message3)) = pending.judge(&frame(&message2)) else { panic!() };
     let mut second: Case = [resume, conversation, ("index", index.to_string())].into();
     for (name, meeting) in [("slot_direct", Meeting::Direct), ("slot_relay", Meeting::Relay)] {
         second.push((name, hex(&host.resume.slot(meeting, index).bytes())));
     }
-    let (computed, _) = steps(&Context::link(&host.resume, index), host.resume.secret(), number + 100, [&message1, &message2, &message3]);
+    let (computed, _) = steps(
+        &Context::link(&host.resume, index),
+        host.resume.secret(),
+        number + 100,
+        [&message1, &message2, &message3],
+    );
     // The verifier is the code handshake's alone.
     second.extend(computed.into_iter().filter(|(name, _)| *name != "verifier"));
     [first, second]
@@ -132,7 +151,8 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
 
 fn json(cases: &[Case]) -> String {
     let case = |case: &Case| {
-        let fields: Vec<String> = case.iter().map(|(name, value)| format!("      \"{name}\": \"{value}\"")).collect();
+        let fields: Vec<String> =
+            case.iter().map(|(name, value)| format!("      \"{name}\": \"{value}\"")).collect();
         format!("    {{\n{}\n    }}", fields.join(",\n"))
     };
     cases.iter().map(case).collect::<Vec<String>>().join(",\n")
@@ -140,12 +160,22 @@ fn json(cases: &[Case]) -> String {
 
 #[test]
 fn the_vectors_are_what_this_code_computes() {
-    let (codes, links): (Vec<Case>, Vec<Case>) =
-        CODES.iter().zip(0..).map(|(code, number)| <(Case, Case)>::from(cases(code, number))).unzip();
-    let computed = format!("{{\n  \"codes\": [\n{}\n  ],\n  \"links\": [\n{}\n  ]\n}}\n", json(&codes), json(&links));
+    let (codes, links): (Vec<Case>, Vec<Case>) = CODES
+        .iter()
+        .zip(0..)
+        .map(|(code, number)| <(Case, Case)>::from(cases(code, number)))
+        .unzip();
+    let computed = format!(
+        "{{\n  \"codes\": [\n{}\n  ],\n  \"links\": [\n{}\n  ]\n}}\n",
+        json(&codes),
+        json(&links)
+    );
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/handshake.json");
     if env::var_os("PINHOLE_WRITE_VECTORS").is_some() {
         fs::write(&file, &computed).unwrap();
     }
-    assert!(fs::read_to_string(&file).unwrap() == computed, "handshake.json differs from what this code computes");
+    assert!(
+        fs::read_to_string(&file).unwrap() == computed,
+        "handshake.json differs from what this code computes"
+    );
 }

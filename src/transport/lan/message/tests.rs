@@ -34,7 +34,8 @@ fn a_goodbye_and_a_question_find_nobody() {
 fn the_most_that_is_announced_fits_one_frame() {
     let label = "a".repeat(16);
     let addresses = vec![ip("fd00::1"); super::super::ADDRESSES];
-    let service = Service { instance: instance(&label), host: host(&label), addresses, ..service() };
+    let service =
+        Service { instance: instance(&label), host: host(&label), addresses, ..service() };
     // An Ethernet frame's 1,500 bytes less the headers of IPv6 and UDP.
     assert!((1..=1_500 - 40 - 8).contains(&service.response(KEPT).len()));
 }
@@ -74,8 +75,14 @@ fn an_announcement_is_these_bytes() {
 fn asking(name: &Name<'static>, kind: QTYPE, known: &[(Name<'static>, u32)]) -> Vec<u8> {
     let mut packet = Packet::new_query(0);
     packet.questions.push(Question::new(name.clone(), kind, QCLASS::ANY, true));
-    let records =
-        known.iter().map(|(name, kept)| ResourceRecord::new(Name::new_unchecked(SERVICE), CLASS::IN, *kept, RData::PTR(PTR(name.clone()))));
+    let records = known.iter().map(|(name, kept)| {
+        ResourceRecord::new(
+            Name::new_unchecked(SERVICE),
+            CLASS::IN,
+            *kept,
+            RData::PTR(PTR(name.clone())),
+        )
+    });
     packet.answers.extend(records);
     packet.build_bytes_vec_compressed().unwrap()
 }
@@ -83,7 +90,8 @@ fn asking(name: &Name<'static>, kind: QTYPE, known: &[(Name<'static>, u32)]) -> 
 #[test]
 fn questions_for_it_are_known_and_others_are_not() {
     let (service, other, all) = (service(), instance("other"), Name::new_unchecked(SERVICE));
-    let is_asked = |name: &Name<'static>, kind| service.is_asked_for(&parsed(&asking(name, kind, &[])));
+    let is_asked =
+        |name: &Name<'static>, kind| service.is_asked_for(&parsed(&asking(name, kind, &[])));
     for (name, kind) in [
         (&all, TYPE::PTR),
         (&service.instance, TYPE::SRV),
@@ -94,14 +102,22 @@ fn questions_for_it_are_known_and_others_are_not() {
         assert!(is_asked(name, kind.into()), "{name:?} {kind:?}");
         assert!(is_asked(name, QTYPE::ANY), "{name:?}");
     }
-    for (name, kind) in [(&all, TYPE::A), (&other, TYPE::SRV), (&service.instance, TYPE::PTR), (&service.host, TYPE::SRV)] {
+    for (name, kind) in [
+        (&all, TYPE::A),
+        (&other, TYPE::SRV),
+        (&service.instance, TYPE::PTR),
+        (&service.host, TYPE::SRV),
+    ] {
         assert!(!is_asked(name, kind.into()), "{name:?} {kind:?}");
     }
     assert!(!is_asked(&other, QTYPE::ANY));
     let loud = query().to_ascii_uppercase();
     assert!(service.is_asked_for(&parsed(&query())) && service.is_asked_for(&parsed(&loud)));
     let answered = [&[0, 0, 0x84], &query()[3..]].concat();
-    assert!(!service.is_asked_for(&parsed(&answered)) && !service.is_asked_for(&parsed(&service.response(KEPT))));
+    assert!(
+        !service.is_asked_for(&parsed(&answered))
+            && !service.is_asked_for(&parsed(&service.response(KEPT)))
+    );
 }
 
 #[test]
@@ -114,8 +130,9 @@ fn who_knows_it_already_is_not_answered() {
     }
 }
 
-/// What the responders of systems add to a question: another one, services of others that they know, records that they ask whether anybody
-/// else has (RFC 6762, 8.2), what their host has none of (NSEC), their machine's address for waking it (OPT), and types nobody knows yet.
+/// What the responders of systems add to a question: another one, services of others that they
+/// know, records that they ask whether anybody else has (RFC 6762, 8.2), what their host has none
+/// of (NSEC), their machine's address for waking it (OPT), and types nobody knows yet.
 #[test]
 fn what_others_add_to_a_question_does_not_hide_it() {
     let added = [
@@ -130,14 +147,21 @@ fn what_others_add_to_a_question_does_not_hide_it() {
     assert!(service().is_asked_for(&parsed(&message)));
 }
 
-/// A response as others write it: names by pointers, records in all sections, one of a type not known here and one of somebody else.
+/// A response as others write it: names by pointers, records in all sections, one of a type not
+/// known here and one of somebody else.
 #[test]
 fn pointers_and_sections_of_other_writers_are_read() {
-    let mut message = [header(0x8000, [0, 1, 2, 2]), record(NAME, 12, 1, b"\x02h1\xc0\x0c")].concat();
+    let mut message =
+        [header(0x8000, [0, 1, 2, 2]), record(NAME, 12, 1, b"\x02h1\xc0\x0c")].concat();
     let name = [0xc0, u8::try_from(message.len() - 5).unwrap()];
     message.extend(record(&name, 1_000, 1, b"whatever"));
     // "local" comes after "_pinhole" and "_tcp", which begin at 12.
-    message.extend(record(&name, 33, 1, &[0, 0, 0, 0, 0x24, 0xff, 2, b'H', b'2', 0xc0, 12 + 9 + 5]));
+    message.extend(record(
+        &name,
+        33,
+        1,
+        &[0, 0, 0, 0, 0x24, 0xff, 2, b'H', b'2', 0xc0, 12 + 9 + 5],
+    ));
     message.extend(record(b"\x02h3\x05local\0", 1, 1, &[192, 0, 2, 8]));
     message.extend(record(b"\x02h2\x05LOCAL\0", 1, 1, &[192, 0, 2, 9]));
     assert_eq!(parsed(&message).hosts(9471), [(instance("h1"), vec![ip("192.0.2.9")])]);
@@ -158,7 +182,15 @@ fn pointers_that_lead_nowhere_or_around_are_refused() {
 fn names_that_are_too_long_are_refused() {
     let name = |last: u8| {
         let full = [&[63][..], &[b'a'; 63]].concat().repeat(3);
-        [&header(0, [1, 0, 0, 0])[..], &full, &[last], &vec![b'b'; last.into()], &[0], &[0, 12, 0, 1]].concat()
+        [
+            &header(0, [1, 0, 0, 0])[..],
+            &full,
+            &[last],
+            &vec![b'b'; last.into()],
+            &[0],
+            &[0, 12, 0, 1],
+        ]
+        .concat()
     };
     assert!(Message::parse(&name(61)).is_some());
     assert!(Message::parse(&name(62)).is_none());
@@ -178,9 +210,13 @@ fn counts_that_are_not_there_are_refused() {
 fn counts_say_how_long_a_message_is_at_least() {
     assert_eq!(least_length(&header(0, [1_000, 100, 10, 1])), 12 + 5 * 1_000 + 11 * 111);
     let question = [header(0, [1, 0, 0, 0]), vec![0, 0, 12, 0, 1]].concat();
-    let records = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(|[a, b, c]| [header(0, [0, a, b, c]), record(&[0], 1_000, 1, b"")].concat());
+    let records = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+        .map(|[a, b, c]| [header(0, [0, a, b, c]), record(&[0], 1_000, 1, b"")].concat());
     for message in [&question, &records[0], &records[1], &records[2]] {
-        assert!(least_length(message) == message.len() && Message::parse(message).is_some(), "{message:?}");
+        assert!(
+            least_length(message) == message.len() && Message::parse(message).is_some(),
+            "{message:?}"
+        );
     }
 }
 
@@ -189,16 +225,23 @@ fn one_message_names_no_more_hosts_and_addresses_than_are_wanted() {
     let mut message = header(0x8000, [0, 40 * 23, 0, 0]);
     for number in 0..40 {
         let (label, addresses) = (number.to_string(), vec![ip("192.0.2.1"); 20]);
-        let service = Service { instance: instance(&label), host: host(&label), addresses, ..service() };
+        let service =
+            Service { instance: instance(&label), host: host(&label), addresses, ..service() };
         message.extend_from_slice(&service.response(KEPT)[12..]);
     }
     let hosts = parsed(&message).hosts(9471);
-    assert!(hosts.len() == super::super::HOSTS && hosts.iter().all(|(_, addresses)| addresses.len() == super::super::ADDRESSES));
+    assert!(
+        hosts.len() == super::super::HOSTS
+            && hosts.iter().all(|(_, addresses)| addresses.len() == super::super::ADDRESSES)
+    );
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), port: u16) {
+    fn any_bytes_are_read_or_refused(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        port: u16,
+    ) {
         let _ = Message::parse(&bytes).map(|message| message.hosts(port));
     }
 
@@ -207,7 +250,8 @@ proptest! {
         let mut bytes = service().response(KEPT);
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _ = Message::parse(&bytes).map(|message| (message.hosts(9471), service().is_asked_for(&message)));
+        let _ = Message::parse(&bytes)
+            .map(|message| (message.hosts(9471), service().is_asked_for(&message)));
     }
 
     #[test]
@@ -217,8 +261,21 @@ proptest! {
     }
 
     #[test]
-    fn any_service_is_read_as_it_was_written(label in "[a-z0-9]{1,63}", port: u16, v4: [u8; 4], v6: [u8; 16]) {
-        let service = Service { instance: instance(&label), port, addresses: vec![v4.into(), v6.into()], ..service() };
-        prop_assert_eq!(parsed(&service.response(KEPT)).hosts(port), [(service.instance.clone(), service.addresses)]);
+    fn any_service_is_read_as_it_was_written(
+        label in "[a-z0-9]{1,63}",
+        port: u16,
+        v4: [u8; 4],
+        v6: [u8; 16],
+    ) {
+        let service = Service {
+            instance: instance(&label),
+            port,
+            addresses: vec![v4.into(), v6.into()],
+            ..service()
+        };
+        prop_assert_eq!(
+            parsed(&service.response(KEPT)).hosts(port),
+            [(service.instance.clone(), service.addresses)]
+        );
     }
 }

@@ -21,13 +21,24 @@ fn interface(address: &str, bits: u32) -> Interface {
             IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 0, broadcast: None })
         }
     };
-    Interface { name: "eth0".into(), addr, index: Some(2), oper_status: IfOperStatus::Up, is_p2p: false }
+    Interface {
+        name: "eth0".into(),
+        addr,
+        index: Some(2),
+        oper_status: IfOperStatus::Up,
+        is_p2p: false,
+    }
 }
 
 /// What is found when one host answers with these addresses.
 fn noted(addresses: &[&str], own: &[Interface]) -> Vec<String> {
     let mut found = Vec::new();
-    note(&mut found, vec![(message::host("a"), addresses.iter().copied().map(ip).collect())], PORT, own);
+    note(
+        &mut found,
+        vec![(message::host("a"), addresses.iter().copied().map(ip).collect())],
+        PORT,
+        own,
+    );
     found.iter().flat_map(|host| &host.addresses).map(ToString::to_string).collect()
 }
 
@@ -65,9 +76,18 @@ fn the_subnet_decides_and_a_mask_of_nothing_is_none() {
     assert_eq!(noted(&["10.1.2.3"], &[interface("10.0.0.1", 8)]).len(), 1);
     assert_eq!(noted(&["192.0.2.0"], &[interface("192.0.2.1", 31)]).len(), 1);
     assert!(noted(&["192.0.2.2"], &[interface("192.0.2.1", 32)]).is_empty());
-    assert!(noted(&["192.0.2.2", "fd00::2"], &[interface("192.0.2.1", 0), interface("fd00::1", 0)]).is_empty());
+    assert!(
+        noted(&["192.0.2.2", "fd00::2"], &[interface("192.0.2.1", 0), interface("fd00::1", 0)])
+            .is_empty()
+    );
     // Even where a machine has such an address itself.
-    assert!(noted(&["169.254.0.2", "fe80::2"], &[interface("169.254.0.1", 16), interface("fe80::1", 64)]).is_empty());
+    assert!(
+        noted(
+            &["169.254.0.2", "fe80::2"],
+            &[interface("169.254.0.1", 16), interface("fe80::1", 64)]
+        )
+        .is_empty()
+    );
     assert!(noted(&["127.0.0.2"], &[interface("127.0.0.1", 8)]).is_empty());
 }
 
@@ -79,17 +99,27 @@ fn one_host_with_several_addresses_is_one_host_and_keeps_their_order() {
         note(&mut found, vec![(message::host("a"), addresses.map(ip).to_vec())], PORT, &own);
     }
     let [host] = &found[..] else { panic!("{} hosts", found.len()) };
-    assert_eq!(host.addresses.iter().map(SocketAddr::ip).collect::<Vec<_>>(), ["10.0.0.5", "10.0.0.3", "10.0.0.4"].map(ip));
+    assert_eq!(
+        host.addresses.iter().map(SocketAddr::ip).collect::<Vec<_>>(),
+        ["10.0.0.5", "10.0.0.3", "10.0.0.4"].map(ip)
+    );
     note(&mut found, vec![(message::host("b"), vec![ip("10.0.0.5")])], PORT, &own);
     assert_eq!(found.len(), 2);
 }
 
 proptest! {
     #[test]
-    fn however_much_is_answered_little_is_kept(answers in proptest::collection::vec((0_u8..40, any::<[u8; 4]>()), 0..400)) {
+    fn however_much_is_answered_little_is_kept(
+        answers in proptest::collection::vec((0_u8..40, any::<[u8; 4]>()), 0..400),
+    ) {
         let mut found = Vec::new();
         for (host, address) in answers {
-            note(&mut found, vec![(message::host(&host.to_string()), vec![address.into()])], PORT, &[interface("10.0.0.1", 1)]);
+            note(
+                &mut found,
+                vec![(message::host(&host.to_string()), vec![address.into()])],
+                PORT,
+                &[interface("10.0.0.1", 1)],
+            );
         }
         prop_assert!(found.len() <= HOSTS);
         prop_assert!(found.iter().all(|host| (1..=ADDRESSES).contains(&host.addresses.len())));

@@ -1,4 +1,5 @@
-//! TCP to a host by name: its addresses one after another, without waiting for each to fail (RFC 8305).
+//! TCP to a host by name: its addresses one after another, without waiting for each to fail
+//! (RFC 8305).
 
 use super::STEP;
 use crate::settings::Network;
@@ -38,14 +39,21 @@ pub(super) async fn connect(host: &str, port: u16, network: Network) -> Result<T
         Ok(Err(error)) => return Err(Missed::of(error)),
         Err(_) => return Err(Missed::Late),
     };
-    // A frame of a few bytes must not wait for an acknowledgement; and little that is unsent stays where nothing can overtake it.
-    let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT));
+    // A frame of a few bytes must not wait for an acknowledgement; and little that is unsent stays
+    // where nothing can overtake it.
+    let set = stream
+        .set_nodelay(true)
+        .and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT));
     set.map_err(Missed::Failed)?;
     Ok(stream)
 }
 
 /// The addresses of `host` that may be dialled; at least one.
-pub(super) async fn addresses(host: &str, port: u16, network: Network) -> Result<Vec<SocketAddr>, Missed> {
+pub(super) async fn addresses(
+    host: &str,
+    port: u16,
+    network: Network,
+) -> Result<Vec<SocketAddr>, Missed> {
     let found: Vec<SocketAddr> = match timeout(STEP, lookup_host((host, port))).await {
         Ok(Ok(found)) => found.collect(),
         Ok(Err(_)) | Err(_) => return Err(Missed::Unknown),
@@ -53,7 +61,8 @@ pub(super) async fn addresses(host: &str, port: u16, network: Network) -> Result
     if found.is_empty() {
         return Err(Missed::Unknown);
     }
-    let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| network.allows(address.ip())).collect();
+    let allowed: Vec<SocketAddr> =
+        found.into_iter().filter(|address| network.allows(address.ip())).collect();
     if allowed.is_empty() { Err(Missed::Forbidden) } else { Ok(allowed) }
 }
 
@@ -70,7 +79,8 @@ async fn first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         tokio::select! {
             tried = tries.join_next() => match tried {
                 Some(Ok(Ok(stream))) => return Ok(stream),
-                // That something is there and refuses says more than that there is no way to another.
+                // That something is there and refuses says more than that there is no way to
+                // another.
                 Some(Ok(Err(error))) if failed.kind() != ErrorKind::ConnectionRefused => failed = error,
                 Some(_) => {}
                 None => return Err(failed),

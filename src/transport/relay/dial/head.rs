@@ -1,4 +1,5 @@
-//! The head of an HTTP answer: what a relay, a proxy, or something in the place of either says first.
+//! The head of an HTTP answer: what a relay, a proxy, or something in the place of either says
+//! first.
 
 use pinhole_protocol::code::RelayUrl;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -64,21 +65,33 @@ impl Head {
         let text = String::from_utf8_lossy(bytes.get(..end)?);
         let mut lines = text.split("\r\n");
         let (version, rest) = lines.next()?.split_once(' ')?;
-        let status = rest.get(..3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?;
+        let status = rest
+            .get(..3)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?
+            .parse()
+            .ok()?;
         let minor = version.strip_prefix("HTTP/1.")?;
-        let field = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+        let field = |line: &str| {
+            line.split_once(':')
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
         Some(Self { old: minor == "0", status, fields: lines.filter_map(field).collect() })
     }
 
     /// The values of a field, whose name is in small letters.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |(called, _)| called == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .filter(move |(called, _)| called == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// True if a field that is a list has this element, in whatever case.
     #[must_use]
     pub fn lists(&self, name: &str, element: &str) -> bool {
-        self.values(name).flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(element))
+        self.values(name)
+            .flat_map(|value| value.split(','))
+            .any(|one| one.trim().eq_ignore_ascii_case(element))
     }
 
     /// Where this answer to a request for `from` leads, if it is a redirect.
@@ -90,7 +103,9 @@ impl Head {
         let location = self.values("location").next().unwrap_or_default();
         // A fragment is for whoever reads the page there.
         let location = location.split('#').next().unwrap_or_default();
-        let (place, query) = location.split_once('?').map_or((location, None), |(place, query)| (place, Some(query)));
+        let (place, query) = location
+            .split_once('?')
+            .map_or((location, None), |(place, query)| (place, Some(query)));
         let base = from.to_string();
         let (scheme, rest) = base.split_once("://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -102,7 +117,10 @@ impl Head {
             format!("{scheme}://{authority}{place}")
         } else {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            format!("{scheme}://{authority}/{folder}{}{place}", if folder.is_empty() { "" } else { "/" })
+            format!(
+                "{scheme}://{authority}/{folder}{}{place}",
+                if folder.is_empty() { "" } else { "/" }
+            )
         };
         let to = if place.is_empty() { None } else { RelayUrl::parse(&absolute).ok() };
         Some(Redirect { to, whole: query.is_none() })
@@ -113,14 +131,19 @@ impl Redirect {
     /// The address to go on at: that of the same host, reached the same way as `from`.
     #[must_use]
     pub fn followed(&self, from: &RelayUrl) -> Option<RelayUrl> {
-        let stays = |to: &&RelayUrl| to.tls() == from.tls() && to.host().eq_ignore_ascii_case(from.host());
+        let stays =
+            |to: &&RelayUrl| to.tls() == from.tls() && to.host().eq_ignore_ascii_case(from.host());
         self.to.as_ref().filter(stays).filter(|_| self.whole).cloned()
     }
 
-    /// What it leads to, as the end of a sentence. A query, which may hold what is nobody else's business, is not part of it.
+    /// What it leads to, as the end of a sentence. A query, which may hold what is nobody else's
+    /// business, is not part of it.
     #[must_use]
     pub fn named(&self) -> String {
-        self.to.as_ref().map_or_else(|| "an address that no relay has".to_owned(), |to| to.to_string().replacen("ws", "http", 1))
+        self.to.as_ref().map_or_else(
+            || "an address that no relay has".to_owned(),
+            |to| to.to_string().replacen("ws", "http", 1),
+        )
     }
 }
 
@@ -137,7 +160,8 @@ fn fault(bytes: &[u8]) -> Option<Fault> {
         // An alert or a handshake record, of whatever version.
         [0x15 | 0x16, 3, ..] => Some(Fault::Tls),
         [0x15 | 0x16] => None,
-        // SETTINGS or GOAWAY of the connection itself, no longer than a frame may be at first (RFC 9113, 4.1).
+        // SETTINGS or GOAWAY of the connection itself, no longer than a frame may be at first
+        // (RFC 9113, 4.1).
         [0, _, _, 4 | 7, _, 0, 0, 0, 0] => Some(Fault::Http2),
         [0, rest @ ..] if rest.len() < 8 => None,
         _ => Some(Fault::Foreign),
@@ -158,8 +182,10 @@ mod tests {
     #[test]
     fn a_head_is_read_and_nothing_behind_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut bytes = &b"HTTP/1.0 401 \xff\r\nWWW-Authenticate: Basic realm=\"x\"\r\nA: b , C\r\na:d\r\nno field\r\n\r\nrest"[..];
-        let head = runtime.block_on(Head::read(&mut bytes)).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let mut bytes = &b"HTTP/1.0 401 \xff\r\nWWW-Authenticate: Basic realm=\"x\"\r\nA: b , \
+                          C\r\na:d\r\nno field\r\n\r\nrest"[..];
+        let head =
+            runtime.block_on(Head::read(&mut bytes)).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert_eq!((head.old, head.status, bytes), (true, 401, &b"rest"[..]));
         assert!(head.lists("a", "c") && head.lists("a", "D") && !head.lists("a", "e"));
         assert_eq!(head.values("www-authenticate").collect::<Vec<_>>(), ["Basic realm=\"x\""]);
@@ -189,8 +215,11 @@ mod tests {
     fn a_redirect_is_followed_where_host_and_scheme_stay() {
         let from = RelayUrl::parse("wss://relay.example:8443/a/b").unwrap();
         let led = |status: u16, to: &str| {
-            let head = Head::parse(format!("HTTP/1.1 {status} x\r\nLocation: {to}\r\n\r\n").as_bytes()).unwrap();
-            head.redirect(&from).map(|redirect| (redirect.named(), redirect.followed(&from).is_some()))
+            let head =
+                Head::parse(format!("HTTP/1.1 {status} x\r\nLocation: {to}\r\n\r\n").as_bytes())
+                    .unwrap();
+            head.redirect(&from)
+                .map(|redirect| (redirect.named(), redirect.followed(&from).is_some()))
         };
         for (to, named, followed) in [
             ("/p/", "https://relay.example:8443/p/", true),
@@ -209,18 +238,27 @@ mod tests {
         ] {
             assert_eq!(led(302, to), Some((named.to_owned(), followed)), "{to}");
         }
-        assert!(led(200, "/p/").is_none() && led(304, "/p/").is_none() && led(308, "/p/").is_some());
+        assert!(
+            led(200, "/p/").is_none() && led(304, "/p/").is_none() && led(308, "/p/").is_some()
+        );
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>, near in "HTTP/1.[01] [0-9]{2,3} x\r\n(Location: [a-z:/?#@.]{0,20}\r\n)?\r\n") {
+        fn any_bytes_are_survived(
+            bytes: Vec<u8>,
+            near in "HTTP/1.[01] [0-9]{2,3} x\r\n(Location: \
+                                                          [a-z:/?#@.]{0,20}\r\n)?\r\n",
+        ) {
             let from = RelayUrl::parse("wss://relay.example").unwrap();
             for bytes in [bytes.as_slice(), near.as_bytes()] {
                 let _ = read(bytes);
                 if let Some(redirect) = Head::parse(bytes).and_then(|head| head.redirect(&from)) {
                     let named = redirect.named();
-                    prop_assert!(named.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && !named.contains(['?', '#', '@']));
+                    prop_assert!(
+                        named.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                            && !named.contains(['?', '#', '@'])
+                    );
                 }
             }
         }

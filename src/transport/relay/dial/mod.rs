@@ -1,4 +1,5 @@
-//! How a byte stream to a relay comes about: TCP, through a proxy if the environment names one, in TLS.
+//! How a byte stream to a relay comes about: TCP, through a proxy if the environment names one, in
+//! TLS.
 
 mod connect;
 mod exceptions;
@@ -20,7 +21,8 @@ use proxy::Proxy;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long each step may take: finding the address, connecting, the proxy's answer, TLS. Enough for three lost packets on a slow line.
+/// How long each step may take: finding the address, connecting, the proxy's answer, TLS. Enough
+/// for three lost packets on a slow line.
 const STEP: Duration = Duration::from_secs(10);
 
 /// Bytes both ways.
@@ -31,12 +33,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 /// A stream to a relay, ready for HTTP.
 pub type Stream = Box<dyn Duplex>;
 
-/// Connects to a relay, the way that the environment's proxy settings say (`HTTPS_PROXY` and its like).
+/// Connects to a relay, the way that the environment's proxy settings say (`HTTPS_PROXY` and its
+/// like).
 ///
 /// # Errors
-/// Unreachable, each with the relay or the proxy and which setting named it: `relay-unreachable`, `relay-certificate`,
-/// `proxy-unreachable`, `proxy-refused`, `network-forbidden`. Usage, if a variable names no proxy.
-pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+/// Unreachable, each with the relay or the proxy and which setting named it: `relay-unreachable`,
+/// `relay-certificate`, `proxy-unreachable`, `proxy-refused`, `network-forbidden`. Usage, if a
+/// variable names no proxy.
+pub async fn dial(
+    choice: &RelayChoice,
+    trust: &Trust,
+    network: Network,
+) -> Result<Stream, Failure> {
     dial_through(Proxy::of(&choice.url, environment)?, choice, trust, network).await
 }
 
@@ -44,17 +52,24 @@ pub async fn dial(choice: &RelayChoice, trust: &Trust, network: Network) -> Resu
 ///
 /// # Errors
 /// As [`dial`], those of a proxy aside.
-pub async fn dial_directly(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+pub async fn dial_directly(
+    choice: &RelayChoice,
+    trust: &Trust,
+    network: Network,
+) -> Result<Stream, Failure> {
     dial_through(None, choice, trust, network).await
 }
 
-/// What to call the proxy that the environment wants before this relay, if it wants one, after a connection to it. Nothing is said to it.
+/// What to call the proxy that the environment wants before this relay, if it wants one, after a
+/// connection to it. Nothing is said to it.
 ///
 /// # Errors
 /// `proxy-unreachable`, `network-forbidden`; usage, if a variable names no proxy.
 pub async fn proxy(url: &RelayUrl, network: Network) -> Result<Option<String>, Failure> {
     let Some(proxy) = Proxy::of(url, environment)? else { return Ok(None) };
-    connect(&proxy.host, proxy.port, network).await.map_err(|missed| Place::Proxy(&proxy).missed(&missed))?;
+    connect(&proxy.host, proxy.port, network)
+        .await
+        .map_err(|missed| Place::Proxy(&proxy).missed(&missed))?;
     Ok(Some(proxy.named()))
 }
 
@@ -62,12 +77,23 @@ fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-async fn dial_through(proxy: Option<Proxy>, choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+async fn dial_through(
+    proxy: Option<Proxy>,
+    choice: &RelayChoice,
+    trust: &Trust,
+    network: Network,
+) -> Result<Stream, Failure> {
     let (url, relay) = (&choice.url, Place::Relay(choice));
     let stream: Stream = match &proxy {
-        None => Box::new(connect(url.host(), url.port(), network).await.map_err(|missed| relay.missed(&missed))?),
+        None => Box::new(
+            connect(url.host(), url.port(), network)
+                .await
+                .map_err(|missed| relay.missed(&missed))?,
+        ),
         // A proxy looks names up itself, so what it then dials can be known only of these.
-        Some(_) if !url.is_here() && network == Network::Loopback => return Err(relay.missed(&Missed::Forbidden)),
+        Some(_) if !url.is_here() && network == Network::Loopback => {
+            return Err(relay.missed(&Missed::Forbidden));
+        }
         Some(proxy) => proxy.reach(url, trust, network).await?,
     };
     if url.tls() { tls::start(stream, url.host(), trust, &relay).await } else { Ok(stream) }
@@ -90,9 +116,11 @@ impl Place<'_> {
     /// It is not reached: `why` is what was found instead, as the end of a sentence about it.
     fn unreachable(&self, why: &str) -> Failure {
         let (kind, next) = match self {
-            Self::Relay(_) => {
-                (Kind::RelayUnreachable, "check the network and the relay's address; --relay URL uses another one".to_owned())
-            }
+            Self::Relay(_) => (
+                Kind::RelayUnreachable,
+                "check the network and the relay's address; --relay URL uses another one"
+                    .to_owned(),
+            ),
             Self::Proxy(proxy) => (Kind::ProxyUnreachable, proxy.check()),
         };
         Failure::new(kind, format!("{} {why}", self.named())).next(online_first(next))
@@ -101,16 +129,23 @@ impl Place<'_> {
     fn missed(&self, missed: &Missed) -> Failure {
         let why = match missed {
             Missed::Forbidden => {
-                let detail = format!("PINHOLE_NETWORK=loopback does not allow dialling {}", self.named());
+                let detail =
+                    format!("PINHOLE_NETWORK=loopback does not allow dialling {}", self.named());
                 return Failure::new(Kind::NetworkForbidden, detail).next("unset PINHOLE_NETWORK");
             }
-            Missed::Unknown => "cannot be found: this machine knows no address for its name".to_owned(),
-            Missed::Refused => "cannot be reached: nothing listens there, or a firewall refuses".to_owned(),
+            Missed::Unknown => {
+                "cannot be found: this machine knows no address for its name".to_owned()
+            }
+            Missed::Refused => {
+                "cannot be reached: nothing listens there, or a firewall refuses".to_owned()
+            }
             Missed::Late => format!("does not answer within {} s", STEP.as_secs()),
-            Missed::Failed(error) => match forbidden(&format!("open a connection to {}", self.named()), error) {
-                Some(failure) => return failure,
-                None => format!("cannot be reached: {error}"),
-            },
+            Missed::Failed(error) => {
+                match forbidden(&format!("open a connection to {}", self.named()), error) {
+                    Some(failure) => return failure,
+                    None => format!("cannot be reached: {error}"),
+                }
+            }
         };
         self.unreachable(&why)
     }

@@ -1,4 +1,5 @@
-//! Which proxy the environment wants between here and a relay: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
+//! Which proxy the environment wants between here and a relay: `HTTPS_PROXY`, `HTTP_PROXY`,
+//! `ALL_PROXY` and `NO_PROXY`, as curl reads them.
 
 use super::connect::{addresses, connect};
 use super::tunnel::Refusal;
@@ -29,7 +30,8 @@ enum Speech {
     Socks { names: bool },
 }
 
-/// The variables for each kind of relay, in the order in which they decide. The small letters win, as with curl.
+/// The variables for each kind of relay, in the order in which they decide. The small letters win,
+/// as with curl.
 const FOR_TLS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const FOR_PLAIN: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
@@ -38,17 +40,30 @@ impl Proxy {
     /// The proxy for a relay, if one is set; `variable` reads the environment.
     ///
     /// # Errors
-    /// Usage, if what is set is no proxy that can be used: going without it could be what it is there to prevent.
-    pub(super) fn of(url: &RelayUrl, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Failure> {
-        let set = |name: &&'static str| Some((*name, variable(name).filter(|value| !value.is_empty())?));
-        let Some((name, value)) = (if url.tls() { FOR_TLS } else { FOR_PLAIN }).iter().find_map(set) else { return Ok(None) };
+    /// Usage, if what is set is no proxy that can be used: going without it could be what it is
+    /// there to prevent.
+    pub(super) fn of(
+        url: &RelayUrl,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, Failure> {
+        let set =
+            |name: &&'static str| Some((*name, variable(name).filter(|value| !value.is_empty())?));
+        let Some((name, value)) =
+            (if url.tls() { FOR_TLS } else { FOR_PLAIN }).iter().find_map(set)
+        else {
+            return Ok(None);
+        };
         let list = EXCEPTIONS.iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
         // What the matcher calls https is TLS from here to the relay.
         let bare = url.host().split_once('%').map_or(url.host(), |(address, _)| address);
         let host = bracketed(bare);
         let scheme = if url.tls() { "https" } else { "http" };
-        let asks = |matcher: Matcher| format!("{scheme}://{host}/").parse().ok().and_then(|uri| matcher.intercept(&uri));
-        let Some(intercept) = asks(Matcher::builder().all(value.trim()).build()) else { return Err(unusable(name)) };
+        let asks = |matcher: Matcher| {
+            format!("{scheme}://{host}/").parse().ok().and_then(|uri| matcher.intercept(&uri))
+        };
+        let Some(intercept) = asks(Matcher::builder().all(value.trim()).build()) else {
+            return Err(unusable(name));
+        };
         if exceptions::names(&list, bare) {
             return Ok(None);
         }
@@ -86,9 +101,16 @@ impl Proxy {
     }
 
     /// A stream to a relay, through this proxy.
-    pub(super) async fn reach(&self, url: &RelayUrl, trust: &Trust, network: Network) -> Result<Stream, Failure> {
+    pub(super) async fn reach(
+        &self,
+        url: &RelayUrl,
+        trust: &Trust,
+        network: Network,
+    ) -> Result<Stream, Failure> {
         let place = Place::Proxy(self);
-        let stream = connect(&self.host, self.port, network).await.map_err(|missed| place.missed(&missed))?;
+        let stream = connect(&self.host, self.port, network)
+            .await
+            .map_err(|missed| place.missed(&missed))?;
         let mut stream: Stream = Box::new(stream);
         if self.speech == (Speech::Http { tls: true }) {
             stream = tls::start(stream, &self.host, trust, &place).await?;
@@ -96,11 +118,19 @@ impl Proxy {
         match timeout(STEP, self.ask(&mut stream, url, network)).await {
             Ok(Ok(())) => Ok(stream),
             Ok(Err(refusal)) => Err(self.refused(url, &refusal)),
-            Err(_) => Err(place.unreachable(&format!("took the connection and says nothing for {} s", STEP.as_secs()))),
+            Err(_) => Err(place.unreachable(&format!(
+                "took the connection and says nothing for {} s",
+                STEP.as_secs()
+            ))),
         }
     }
 
-    async fn ask(&self, stream: &mut Stream, url: &RelayUrl, network: Network) -> Result<(), Refusal> {
+    async fn ask(
+        &self,
+        stream: &mut Stream,
+        url: &RelayUrl,
+        network: Network,
+    ) -> Result<(), Refusal> {
         let (host, port) = (url.host(), url.port());
         match self.speech {
             Speech::Http { .. } => {
@@ -111,7 +141,10 @@ impl Proxy {
                 let target = match host.parse::<IpAddr>() {
                     Ok(address) => socks::Target::Address((address, port).into()),
                     Err(_) if names => socks::Target::Name(host, port),
-                    Err(_) => match addresses(host, port, network).await.map(|found| found.into_iter().next()) {
+                    Err(_) => match addresses(host, port, network)
+                        .await
+                        .map(|found| found.into_iter().next())
+                    {
                         Ok(Some(address)) => socks::Target::Address(address),
                         _ => return Err(Refusal::NoAddress),
                     },
@@ -134,13 +167,16 @@ impl Proxy {
                 format!("write them into {variable}: SCHEME://USER:PASSWORD@{}:{}", bracketed(&self.host), self.port),
             ),
             Refusal::Login(way) => (
-                format!("{proxy} wants a login of the kind {way}, and pinhole knows user name and password alone (Basic)"),
-                "ask whoever runs it for another way, or run a proxy here that logs in to it, such as cntlm or px, and name that"
+                format!("{proxy} wants a login of the kind {way}, and pinhole knows user name and \
+                        password alone (Basic)"),
+                "ask whoever runs it for another way, or run a proxy here that logs in to it, such \
+                as cntlm or px, and name that"
                     .to_owned(),
             ),
             Refusal::Redirect(to) => (
                 format!("{proxy} redirects to {to} in place of a connection to {target}"),
-                "open that in a browser: a network may want a login first; or ask whoever runs the proxy".to_owned(),
+                "open that in a browser: a network may want a login first; or ask whoever runs the \
+                proxy".to_owned(),
             ),
             Refusal::NoTunnel(status) => (
                 format!("{proxy} makes no connections (HTTP status {status} to CONNECT)"),
@@ -148,20 +184,26 @@ impl Proxy {
             ),
             Refusal::Forbidden(why) => (
                 format!("{proxy} does not let {target} through ({why})"),
-                "ask whoever runs it to allow that relay, or use a relay that it allows; many allow port 443 only".to_owned(),
+                "ask whoever runs it to allow that relay, or use a relay that it allows; many \
+                allow port 443 only".to_owned(),
             ),
             Refusal::NotReached(why) => {
-                (format!("{proxy} cannot reach {target} ({why})"), "check the relay's address, and that the proxy can reach it".to_owned())
+                (format!("{proxy} cannot reach {target} ({why})"), "check the relay's address, and \
+                    that the proxy can reach it".to_owned())
             }
             Refusal::NoAddress => (
                 format!("this machine knows no address for {:?}, and {proxy} is to be given one", url.host()),
-                format!("check the relay's address; or write socks5h:// in {variable}, then the proxy looks names up"),
+                format!("check the relay's address; or write socks5h:// in {variable}, then the \
+                        proxy looks names up"),
             ),
             Refusal::NoProxy => {
-                return Place::Proxy(self).unreachable("does not answer as the kind of proxy does that its address says");
+                return Place::Proxy(self).unreachable("does not answer as the kind of proxy does \
+                                                      that its address says");
             }
-            Refusal::Http2 => return Place::Proxy(self).unreachable("speaks HTTP/2 alone, and pinhole asks proxies in HTTP/1.1"),
-            Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a connection"),
+            Refusal::Http2 => return Place::Proxy(self).unreachable("speaks HTTP/2 alone, and \
+                pinhole asks proxies in HTTP/1.1"),
+            Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a \
+                connection"),
         };
         Failure::new(Kind::ProxyRefused, detail).next(next)
     }

@@ -1,4 +1,5 @@
-//! A connection through a SOCKS5 proxy (RFC 1928), with user name and password if there are some (RFC 1929).
+//! A connection through a SOCKS5 proxy (RFC 1928), with user name and password if there are some
+//! (RFC 1929).
 
 use super::Stream;
 use super::tunnel::Refusal;
@@ -22,8 +23,13 @@ const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// Asks a SOCKS5 proxy to connect to `target`. All that follows on `stream` is between here and the target.
-pub(super) async fn ask(stream: &mut Stream, target: &Target<'_>, credentials: Option<(&str, &str)>) -> Result<(), Refusal> {
+/// Asks a SOCKS5 proxy to connect to `target`. All that follows on `stream` is between here and the
+/// target.
+pub(super) async fn ask(
+    stream: &mut Stream,
+    target: &Target<'_>,
+    credentials: Option<(&str, &str)>,
+) -> Result<(), Refusal> {
     let methods: &[u8] = match credentials {
         None => &[VERSION, 1, NO_AUTHENTICATION],
         Some(_) => &[VERSION, 2, NO_AUTHENTICATION, USER_AND_PASSWORD],
@@ -33,7 +39,9 @@ pub(super) async fn ask(stream: &mut Stream, target: &Target<'_>, credentials: O
     stream.read_exact(&mut chosen).await?;
     match (chosen, credentials) {
         ([VERSION, NO_AUTHENTICATION], _) => {}
-        ([VERSION, USER_AND_PASSWORD], Some((user, password))) => authenticate(stream, user, password).await?,
+        ([VERSION, USER_AND_PASSWORD], Some((user, password))) => {
+            authenticate(stream, user, password).await?
+        }
         ([VERSION, NONE_ACCEPTABLE], _) => return Err(Refusal::Credentials),
         _ => return Err(Refusal::NoProxy),
     }
@@ -65,7 +73,9 @@ pub(super) async fn ask(stream: &mut Stream, target: &Target<'_>, credentials: O
 
 async fn authenticate(stream: &mut Stream, user: &str, password: &str) -> Result<(), Refusal> {
     let mut message = Zeroizing::new(vec![1]);
-    counted(&mut message, user).and_then(|()| counted(&mut message, password)).ok_or(Refusal::Credentials)?;
+    counted(&mut message, user)
+        .and_then(|()| counted(&mut message, password))
+        .ok_or(Refusal::Credentials)?;
     say(stream, &message).await?;
     let mut verdict = [0; 2];
     stream.read_exact(&mut verdict).await?;

@@ -12,16 +12,21 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error, OtherError, PeerMisbehaved, RootCertStore};
+use tokio_rustls::rustls::{
+    AlertDescription, CertificateError, ClientConfig, Error, OtherError, PeerMisbehaved,
+    RootCertStore,
+};
 
-/// The certificates that a relay may have: those that the platform trusts, and those of `--ca-file`.
+/// The certificates that a relay may have: those that the platform trusts, and those of
+/// `--ca-file`.
 #[derive(Clone, Default)]
 pub struct Trust(Arc<Roots>);
 
 #[derive(Default)]
 struct Roots {
     extra: Vec<CertificateDer<'static>>,
-    /// Made when it is first wanted, because that reads every certificate of the platform; kept, so that sessions are resumed.
+    /// Made when it is first wanted, because that reads every certificate of the platform; kept, so
+    /// that sessions are resumed.
     config: OnceLock<Result<Arc<ClientConfig>, Error>>,
 }
 
@@ -33,13 +38,18 @@ impl Trust {
     pub fn of(ca_file: &Setting<Option<PathBuf>>) -> Result<Self, Failure> {
         let Some(path) = &ca_file.value else { return Ok(Self::default()) };
         let wrong = |why: String| {
-            Failure::new(Kind::Usage, format!("{}, the ca-file ({}), {why}", path.display(), ca_file.from))
-                .next("name a PEM file: text with -----BEGIN CERTIFICATE----- in it")
+            Failure::new(
+                Kind::Usage,
+                format!("{}, the ca-file ({}), {why}", path.display(), ca_file.from),
+            )
+            .next("name a PEM file: text with -----BEGIN CERTIFICATE----- in it")
         };
-        let text = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         let extra = read.map_err(|_| wrong("has something broken in it".into()))?;
-        if extra.iter().any(|certificate| RootCertStore::empty().add(certificate.clone()).is_err()) {
+        if extra.iter().any(|certificate| RootCertStore::empty().add(certificate.clone()).is_err())
+        {
             return Err(wrong("has a broken certificate in it".into()));
         }
         if extra.is_empty() {
@@ -57,9 +67,14 @@ fn configure(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error>
     let provider = Arc::new(default_provider());
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
     // TLS 1.2 too: what stands between a company and the world often speaks nothing newer.
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    // Named dangerous because it replaces how certificates are verified: here by the way of the platform.
-    let mut config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    // Named dangerous because it replaces how certificates are verified: here by the way of the
+    // platform.
+    let mut config = config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
     // WebSocket begins with an upgrade, which only HTTP/1.1 has in this form (RFC 6455).
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -74,25 +89,39 @@ pub fn certifiable(host: &str) -> Option<ServerName<'static>> {
 }
 
 /// TLS over `stream`, with `host`, which is `place`.
-pub(super) async fn start(stream: Stream, host: &str, trust: &Trust, place: &Place<'_>) -> Result<Stream, Failure> {
+pub(super) async fn start(
+    stream: Stream,
+    host: &str,
+    trust: &Trust,
+    place: &Place<'_>,
+) -> Result<Stream, Failure> {
     let config = trust.config().map_err(|error| unprepared(&error))?;
-    let name = certifiable(host).ok_or_else(|| place.unreachable("has a name that no certificate can be for"))?;
+    let name = certifiable(host)
+        .ok_or_else(|| place.unreachable("has a name that no certificate can be for"))?;
     match timeout(STEP, TlsConnector::from(config).connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(explain(&error, place)),
-        Err(_) => {
-            Err(speaks_no_tls(place, &format!("took the connection and says nothing for {} s when it is asked for TLS", STEP.as_secs())))
-        }
+        Err(_) => Err(speaks_no_tls(
+            place,
+            &format!(
+                "took the connection and says nothing for {} s when it is asked for TLS",
+                STEP.as_secs()
+            ),
+        )),
     }
 }
 
 fn unprepared(error: &Error) -> Failure {
     let detail = match error {
-        Error::General(_) => "this machine has no list of the certificates that it trusts".to_owned(),
+        Error::General(_) => {
+            "this machine has no list of the certificates that it trusts".to_owned()
+        }
         error => format!("TLS cannot begin: {error}"),
     };
-    Failure::new(Kind::RelayCertificate, detail)
-        .next("install it (Debian: apt install ca-certificates), or name the relay's certificate with --ca-file FILE")
+    Failure::new(Kind::RelayCertificate, detail).next(
+        "install it (Debian: apt install ca-certificates), or name the relay's certificate \
+              with --ca-file FILE",
+    )
 }
 
 fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
@@ -103,10 +132,18 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
             Error::AlertReceived(AlertDescription::NoApplicationProtocol)
             | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol),
         ) => http2(place),
-        Some(Error::AlertReceived(alert)) => speaks_no_tls(place, &format!("refuses TLS with this program ({alert:?})")),
-        Some(Error::PeerIncompatible(_)) => place.unreachable("speaks no TLS that this program speaks: it has to be 1.2 or 1.3"),
+        Some(Error::AlertReceived(alert)) => {
+            speaks_no_tls(place, &format!("refuses TLS with this program ({alert:?})"))
+        }
+        Some(Error::PeerIncompatible(_)) => {
+            place.unreachable("speaks no TLS that this program speaks: it has to be 1.2 or 1.3")
+        }
         Some(error) => place.unreachable(&format!("and this program cannot agree on TLS: {error}")),
-        None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
+        None if matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        ) =>
+        {
             speaks_no_tls(place, "hangs up when it is asked for TLS")
         }
         None => place.unreachable(&format!("was lost during TLS: {error}")),
@@ -117,9 +154,10 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
 fn http2(place: &Place<'_>) -> Failure {
     let failure = place.unreachable("does not speak HTTP/1.1, but probably HTTP/2 alone");
     match place {
-        Place::Relay(_) => {
-            failure.next("whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside HTTP/2: a WebSocket to a relay needs it")
-        }
+        Place::Relay(_) => failure.next(
+            "whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside \
+                         HTTP/2: a WebSocket to a relay needs it",
+        ),
         Place::Proxy(_) => failure,
     }
 }
@@ -127,9 +165,10 @@ fn http2(place: &Place<'_>) -> Failure {
 fn speaks_no_tls(place: &Place<'_>, what: &str) -> Failure {
     let failure = place.unreachable(what);
     match place {
-        Place::Relay(_) => {
-            failure.next("check host and port of its address; on this machine a relay may be without TLS: ws:// instead of wss://")
-        }
+        Place::Relay(_) => failure.next(
+            "check host and port of its address; on this machine a relay may be \
+                         without TLS: ws:// instead of wss://",
+        ),
         Place::Proxy(_) => failure,
     }
 }
@@ -140,25 +179,41 @@ fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
         // A signature is wrong where an authority was made anew under its old name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "has a certificate of an issuer that this machine does not know",
-            "if the relay, or a company's proxy that reads along, has a certificate of its own: --ca-file FILE, or pinhole config set ca-file FILE; \
+            "if the relay, or a company's proxy that reads along, has a certificate of its own: \
+            --ca-file FILE, or pinhole config set ca-file FILE; \
              else somebody may stand in between",
         ),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            ("has a certificate for another name", "use the name that its certificate is for; else somebody may stand in between")
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            ("has a certificate that has expired", "check this machine's clock; if it is right, whoever runs the relay has to renew it")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ("has a certificate that is not valid yet", "check this machine's clock, which is probably behind")
-        }
-        CertificateError::Revoked => ("has a certificate that was revoked", "use another relay, and tell whoever runs this one"),
-        CertificateError::Other(OtherError(inner)) if inner.to_string().contains("CaUsedAsEndEntity") => (
-            "shows the certificate of an authority as its own, which TLS does not allow",
-            "whoever runs it needs one that is no authority's: openssl req -x509 … -addext basicConstraints=critical,CA:FALSE",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            "has a certificate for another name",
+            "use the name that its certificate is for; else somebody may stand in between",
         ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            "has a certificate that has expired",
+            "check this machine's clock; if it is right, whoever runs the relay has to renew it",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            "has a certificate that is not valid yet",
+            "check this machine's clock, which is probably behind",
+        ),
+        CertificateError::Revoked => (
+            "has a certificate that was revoked",
+            "use another relay, and tell whoever runs this one",
+        ),
+        CertificateError::Other(OtherError(inner))
+            if inner.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            (
+                "shows the certificate of an authority as its own, which TLS does not allow",
+                "whoever runs it needs one that is no authority's: openssl req -x509 … -addext \
+                basicConstraints=critical,CA:FALSE",
+            )
+        }
         _ => ("has a certificate that is not accepted", "ask whoever runs it"),
     };
-    let kind = if matches!(place, Place::Relay(_)) { Kind::RelayCertificate } else { Kind::ProxyUnreachable };
+    let kind = if matches!(place, Place::Relay(_)) {
+        Kind::RelayCertificate
+    } else {
+        Kind::ProxyUnreachable
+    };
     Failure::new(kind, format!("{named} {what}")).next(next)
 }

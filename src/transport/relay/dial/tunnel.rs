@@ -37,10 +37,15 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// Asks an HTTP proxy to connect to `target`, `HOST:PORT`, with this value of `Proxy-Authorization`. All that follows on `stream` is between
-/// here and the target.
-pub(super) async fn ask(stream: &mut Stream, target: &str, authorization: Option<&[u8]>) -> Result<(), Refusal> {
-    let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes());
+/// Asks an HTTP proxy to connect to `target`, `HOST:PORT`, with this value of
+/// `Proxy-Authorization`. All that follows on `stream` is between here and the target.
+pub(super) async fn ask(
+    stream: &mut Stream,
+    target: &str,
+    authorization: Option<&[u8]>,
+) -> Result<(), Refusal> {
+    let mut request =
+        Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes());
     if let Some(value) = authorization {
         request.extend_from_slice(b"Proxy-Authorization: ");
         request.extend_from_slice(value);
@@ -72,9 +77,13 @@ pub(super) async fn ask(stream: &mut Stream, target: &str, authorization: Option
 fn login(head: &Head) -> Option<&'static str> {
     const BASIC: &str = "Basic";
     const WAYS: [&str; 5] = [BASIC, "Negotiate", "NTLM", "Digest", "Bearer"];
-    let offered = || ["proxy-authenticate", "www-authenticate"].into_iter().flat_map(|name| head.values(name));
+    let offered = || {
+        ["proxy-authenticate", "www-authenticate"].into_iter().flat_map(|name| head.values(name))
+    };
     // Several may be in one field, between the parameters of others.
-    let offers = |way: &&&str| offered().any(|value| value.split([',', ' ']).any(|word| word.eq_ignore_ascii_case(way)));
+    let offers = |way: &&&str| {
+        offered().any(|value| value.split([',', ' ']).any(|word| word.eq_ignore_ascii_case(way)))
+    };
     WAYS.iter().find(offers).copied().filter(|way| *way != BASIC)
 }
 

@@ -19,7 +19,12 @@ async fn relay(far: DuplexStream) -> WebSocketStream<DuplexStream> {
 }
 
 fn on_a_pretend_clock(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(test);
 }
 
 #[test]
@@ -81,7 +86,12 @@ fn a_relay_that_takes_nothing_is_not_waited_for() {
 #[test]
 fn why_a_relay_closed_is_heard() {
     on_a_pretend_clock(async {
-        for (code, meant) in [(4001, Ending::Unavailable), (4007, Ending::Expired), (1001, Ending::Restart), (4999, Ending::Foreign)] {
+        for (code, meant) in [
+            (4001, Ending::Unavailable),
+            (4007, Ending::Expired),
+            (1001, Ending::Restart),
+            (4999, Ending::Foreign),
+        ] {
             let (mut side, far) = connected().await;
             let mut relay = relay(far).await;
             relay.close(Some(CloseFrame { code: code.into(), reason: "".into() })).await.unwrap();
@@ -112,7 +122,9 @@ fn a_frame_longer_than_any_record_is_refused_before_it_has_come() {
 proptest! {
     /// D14: whatever a relay sends, a side that listens ends in peace.
     #[test]
-    fn any_bytes_of_a_relay_are_survived(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20)) {
+    fn any_bytes_of_a_relay_are_survived(
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),
+    ) {
         on_a_pretend_clock(async {
             let (mut side, mut far) = connected().await;
             for piece in &pieces {

@@ -9,7 +9,9 @@ use super::{Stream, Trust, dial_through};
 use crate::failure::Failure;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use pinhole_protocol::code::RelayUrl;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,10 +41,15 @@ impl Authority {
 
     /// The trust of somebody who named its certificate.
     fn trusted(&self) -> Trust {
-        Trust::of(&Setting { value: Some(self.dir.path().join("ca.pem")), from: Origin::Flag("--ca-file") }).unwrap()
+        Trust::of(&Setting {
+            value: Some(self.dir.path().join("ca.pem")),
+            from: Origin::Flag("--ca-file"),
+        })
+        .unwrap()
     }
 
-    /// A server's TLS with a certificate for `name`, valid from the first day of one year to that of another.
+    /// A server's TLS with a certificate for `name`, valid from the first day of one year to that
+    /// of another.
     fn server(&self, name: &str, years: Range<i32>) -> TlsAcceptor {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.start, 1, 1);
@@ -54,9 +61,15 @@ impl Authority {
 }
 
 /// TLS with this certificate, for these protocols (ALPN).
-fn acceptor_for(protocols: &[&[u8]], chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> TlsAcceptor {
+fn acceptor_for(
+    protocols: &[&[u8]],
+    chain: Vec<CertificateDer<'static>>,
+    key: &KeyPair,
+) -> TlsAcceptor {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap();
     let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     TlsAcceptor::from(Arc::new(config))
@@ -70,7 +83,9 @@ fn acceptor(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> TlsAcceptor {
 const NOW: Range<i32> = 2000..2120;
 
 /// Serves each connection in a task of its own; returns the port.
-async fn serve<F: Future<Output = ()> + Send + 'static>(each: impl Fn(TcpStream) -> F + Send + 'static) -> u16 {
+async fn serve<F: Future<Output = ()> + Send + 'static>(
+    each: impl Fn(TcpStream) -> F + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -114,9 +129,18 @@ async fn dial(url: &str, trust: &Trust, variables: &[(&str, &str)]) -> Result<St
     dial_on(Network::Loopback, url, trust, variables).await
 }
 
-async fn dial_on(network: Network, url: &str, trust: &Trust, variables: &[(&str, &str)]) -> Result<Stream, Failure> {
-    let choice = RelayChoice::new(RelayUrl::parse(url).unwrap(), Origin::Environment("PINHOLE_RELAY"), true).unwrap();
-    let lookup = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+async fn dial_on(
+    network: Network,
+    url: &str,
+    trust: &Trust,
+    variables: &[(&str, &str)],
+) -> Result<Stream, Failure> {
+    let choice =
+        RelayChoice::new(RelayUrl::parse(url).unwrap(), Origin::Environment("PINHOLE_RELAY"), true)
+            .unwrap();
+    let lookup = |name: &str| {
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    };
     dial_through(Proxy::of(&choice.url, lookup)?, &choice, trust, network).await
 }
 
@@ -129,16 +153,24 @@ async fn assert_echoes(dialled: Result<Stream, Failure>) {
     assert_eq!(&heard, b"hello");
 }
 
-/// A failure of this word, whose sentence has all of `says`; it and its next step never have a password of the tests in them.
+/// A failure of this word, whose sentence has all of `says`; it and its next step never have a
+/// password of the tests in them.
 #[track_caller]
 fn assert_fails(dialled: Result<Stream, Failure>, word: &str, says: &[&str]) {
     let Err(failure) = dialled else { panic!("a connection where {word} is due") };
-    assert_eq!((failure.kind.as_str(), failure.exit().code()), (word, if word == "usage" { 2 } else { 5 }), "{failure:?}");
+    assert_eq!(
+        (failure.kind.as_str(), failure.exit().code()),
+        (word, if word == "usage" { 2 } else { 5 }),
+        "{failure:?}"
+    );
     let all = format!("{} → {}", failure.detail, failure.next.as_deref().unwrap());
     for part in says {
         assert!(all.contains(part), "no {part:?} in: {all}");
     }
-    assert!(!all.contains("hunter2") && !all.contains("aHVudGVyMg") && !all.ends_with('.'), "{all}");
+    assert!(
+        !all.contains("hunter2") && !all.contains("aHVudGVyMg") && !all.ends_with('.'),
+        "{all}"
+    );
 }
 
 /// A port that nothing listens on, unless by a rare accident.

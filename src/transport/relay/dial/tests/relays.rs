@@ -23,8 +23,16 @@ async fn a_certificate_is_not_believed_without_reason() {
     let authority = Authority::new("A");
     let trust = authority.trusted();
     for (tls, trust, says) in [
-        (authority.server("localhost", NOW), &Authority::new("B").trusted(), &["does not know", "--ca-file"][..]),
-        (authority.server("localhost", NOW), &Authority::new("A").trusted(), &["does not know", "--ca-file"]),
+        (
+            authority.server("localhost", NOW),
+            &Authority::new("B").trusted(),
+            &["does not know", "--ca-file"][..],
+        ),
+        (
+            authority.server("localhost", NOW),
+            &Authority::new("A").trusted(),
+            &["does not know", "--ca-file"],
+        ),
         (authority.server("relay.example", NOW), &trust, &["for another name"]),
         (authority.server("localhost", 2000..2020), &trust, &["has expired", "clock"]),
         (authority.server("localhost", 2118..2120), &trust, &["not valid yet", "clock"]),
@@ -40,8 +48,10 @@ async fn a_certificate_is_not_believed_without_reason() {
 async fn a_certificate_that_signs_itself_can_be_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("own.pem");
-    let trust = || Trust::of(&Setting { value: Some(path.clone()), from: Origin::Default }).unwrap();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let trust =
+        || Trust::of(&Setting { value: Some(path.clone()), from: Origin::Default }).unwrap();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&path, format!("The relay of the office\n{}", cert.pem())).unwrap();
     let port = tls_relay(acceptor(vec![cert.der().clone()], &signing_key)).await;
     assert_echoes(dial(&format!("wss://localhost:{port}"), &trust(), &[]).await).await;
@@ -73,7 +83,8 @@ fn a_ca_file_has_certificates_in_it() {
     std::fs::write(&path, "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n").unwrap();
     assert!(refused().contains("something broken"));
     // It is one in form alone.
-    std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
     assert!(refused().contains("broken certificate"));
 }
 
@@ -87,7 +98,11 @@ async fn what_speaks_no_tls_is_said_to_speak_none() {
     })
     .await;
     let dialled = dial(&format!("wss://localhost:{http}"), &trust, &[]).await;
-    assert_fails(dialled, "relay-unreachable", &["(from PINHOLE_RELAY) does not speak TLS", "ws:// instead of wss://"]);
+    assert_fails(
+        dialled,
+        "relay-unreachable",
+        &["(from PINHOLE_RELAY) does not speak TLS", "ws:// instead of wss://"],
+    );
     let closes = serve(|socket| async move { drop(socket) }).await;
     assert_fails(
         dial(&format!("wss://localhost:{closes}"), &trust, &[]).await,
@@ -100,12 +115,17 @@ async fn what_speaks_no_tls_is_said_to_speak_none() {
 async fn a_relay_that_speaks_http_2_alone_is_said_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("own.pem");
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&path, cert.pem()).unwrap();
     let trust = Trust::of(&Setting { value: Some(path), from: Origin::Default }).unwrap();
     let port = tls_relay(acceptor_for(&[b"h2"], vec![cert.der().clone()], &signing_key)).await;
     let dialled = dial(&format!("wss://localhost:{port}"), &trust, &[]).await;
-    assert_fails(dialled, "relay-unreachable", &["does not speak HTTP/1.1, but probably HTTP/2 alone", "allow HTTP/1.1 beside"]);
+    assert_fails(
+        dialled,
+        "relay-unreachable",
+        &["does not speak HTTP/1.1, but probably HTTP/2 alone", "allow HTTP/1.1 beside"],
+    );
 }
 
 /// Takes a connection, says nothing, and lets the time fly from then on.
@@ -122,7 +142,11 @@ async fn silent() -> u16 {
 async fn a_relay_that_says_nothing_is_not_waited_for_without_end() {
     let url = format!("wss://127.0.0.1:{}", silent().await);
     let (trust, since) = (Authority::new("A").trusted(), Instant::now());
-    assert_fails(dial(&url, &trust, &[]).await, "relay-unreachable", &[&url, "says nothing for 10 s"]);
+    assert_fails(
+        dial(&url, &trust, &[]).await,
+        "relay-unreachable",
+        &[&url, "says nothing for 10 s"],
+    );
     assert!((10..60).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
 
@@ -140,7 +164,11 @@ async fn where_nobody_listens_is_said_with_who_named_it() {
     let port = free_port();
     for url in [format!("ws://127.0.0.1:{port}"), format!("wss://localhost:{port}")] {
         let dialled = dial(&url, &Trust::default(), &[]).await;
-        assert_fails(dialled, "relay-unreachable", &[&format!("the relay {url}/ (from PINHOLE_RELAY) cannot be reached: nothing listens")]);
+        assert_fails(
+            dialled,
+            "relay-unreachable",
+            &[&format!("the relay {url}/ (from PINHOLE_RELAY) cannot be reached: nothing listens")],
+        );
     }
 }
 
@@ -148,8 +176,16 @@ async fn where_nobody_listens_is_said_with_who_named_it() {
 async fn nothing_but_loopback_is_dialled_where_that_is_forbidden() {
     let authority = Authority::new("A");
     let trust = authority.trusted();
-    assert_fails(dial("ws://192.0.2.1:80", &trust, &[]).await, "network-forbidden", &["ws://192.0.2.1:80/"]);
-    assert_fails(dial("wss://[2001:db8::1]", &trust, &[]).await, "network-forbidden", &["wss://[2001:db8::1]/"]);
+    assert_fails(
+        dial("ws://192.0.2.1:80", &trust, &[]).await,
+        "network-forbidden",
+        &["ws://192.0.2.1:80/"],
+    );
+    assert_fails(
+        dial("wss://[2001:db8::1]", &trust, &[]).await,
+        "network-forbidden",
+        &["wss://[2001:db8::1]/"],
+    );
     // Neither through a proxy, nor to one.
     let port = serve(|mut socket| async move {
         let _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
@@ -158,8 +194,13 @@ async fn nothing_but_loopback_is_dialled_where_that_is_forbidden() {
     .await;
     let here = format!("http://127.0.0.1:{port}");
     for url in ["wss://192.0.2.1", "wss://relay.example"] {
-        assert_fails(dial(url, &trust, &[("https_proxy", &here)]).await, "network-forbidden", &[url]);
+        assert_fails(
+            dial(url, &trust, &[("https_proxy", &here)]).await,
+            "network-forbidden",
+            &[url],
+        );
     }
-    let dialled = dial("wss://localhost:1", &trust, &[("https_proxy", "http://192.0.2.1:3128")]).await;
+    let dialled =
+        dial("wss://localhost:1", &trust, &[("https_proxy", "http://192.0.2.1:3128")]).await;
     assert_fails(dialled, "network-forbidden", &["the proxy 192.0.2.1:3128 (from https_proxy)"]);
 }
