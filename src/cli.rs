@@ -34,13 +34,13 @@ mod status;
 mod take;
 mod which;
 
+use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, ended};
 use crate::report::bare::Bare;
 use crate::report::behind::Behind;
 use crate::report::look::{Look, Sink};
 use crate::report::screen::{Modes, Screen};
 use crate::report::{Format, Reporter, Settings, format_choice};
-use crate::session::event::Event;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::session::plan::{Meet, Plan};
 use crate::session::{self, Report, runtime};

@@ -23,11 +23,11 @@ pub mod wanted;
 pub mod wares;
 pub mod wire;
 
+use crate::events::{Channel, Event, Path, Way};
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Advice, Failure, Kind, Run, ended};
 use crate::files::outbox::Fence;
 use crate::report;
-use crate::report::sentences::{Side, failure_from};
-use crate::session::event::{Channel, Event, Path, Way};
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;

@@ -11,8 +11,8 @@ mod verdict;
 
 pub use background::{instead, lives_on, not_detachable};
 
+use crate::events::Check;
 use crate::failure::{Advice, Failure};
-use crate::session::event::Check;
 use crate::settings::{Network, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
 use std::sync::Arc;

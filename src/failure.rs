@@ -2,9 +2,10 @@
 
 mod advice;
 mod kind;
+pub mod sentences;
 
+use crate::escape::quoted;
 use crate::files::name::FileName;
-use crate::report::escape::quoted;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -11,6 +11,8 @@ pub mod cli;
 mod clock;
 mod control;
 mod doctor;
+pub mod escape;
+pub mod events;
 pub mod failure;
 pub mod files;
 pub mod handler;

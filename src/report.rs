@@ -7,7 +7,6 @@ pub mod amounts;
 pub mod bare;
 pub mod behind;
 pub mod bell;
-pub mod escape;
 mod human;
 mod json;
 pub mod log;
@@ -16,15 +15,14 @@ mod meter;
 pub mod promise;
 pub mod prompt;
 pub mod screen;
-pub mod sentences;
 #[cfg(test)]
 pub(crate) mod test_events;
 pub mod transcript;
 
 pub use json::schema;
 
+use crate::events::{Channel, Event, Sent};
 use crate::failure::{Failure, Kind};
-use crate::session::event::{Channel, Event, Sent};
 use bare::Bare;
 use human::Human;
 use json::Lines;

@@ -6,9 +6,9 @@ use super::which;
 use crate::control::found::{find, nothing_open, sides};
 use crate::control::owner::Visitor;
 use crate::control::wire::About;
+use crate::events::Event;
 use crate::failure::{Exit, Failure};
 use crate::session::Report;
-use crate::session::event::Event;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};
 

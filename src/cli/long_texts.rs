@@ -1,9 +1,9 @@
 //! Lines of another session. One that a person reads says its long texts whole; for programs they
 //! are put into files here, so that they are on a disk only where a program asks for them.
 
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Policy};
-use crate::report::sentences::{Side, failure_from};
 use crate::session::Report;
 use crate::session::plan::private_base;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};

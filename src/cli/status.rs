@@ -5,9 +5,9 @@ use super::which;
 use crate::control::found::{Found, look, nothing_open};
 use crate::control::owner::Visitor;
 use crate::control::wire::About;
+use crate::events::Event;
 use crate::failure::Failure;
 use crate::session::Report;
-use crate::session::event::Event;
 use std::io::IsTerminal;
 use std::time::Instant;
 

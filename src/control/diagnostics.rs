@@ -3,8 +3,8 @@
 //! here.
 
 use crate::clock;
+use crate::events::Event;
 use crate::failure::ended;
-use crate::session::event::Event;
 use pinhole_protocol::time::Instant;
 use std::fs::File;
 use std::io::Write;

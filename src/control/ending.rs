@@ -4,8 +4,8 @@
 use super::wire::{Fault, Over, State};
 use super::{Control, Desk, Errand};
 use crate::clock;
+use crate::failure::sentences::untaken;
 use crate::failure::{Exit, Failure, Kind};
-use crate::report::sentences::untaken;
 use std::time::{Duration, SystemTime};
 
 /// How a session was closed by another command.

@@ -3,7 +3,7 @@
 
 use super::Control;
 use super::lent::Result;
-use crate::session::event::{Event, Stored};
+use crate::events::{Event, Stored};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::collections::VecDeque;

@@ -237,7 +237,7 @@ mod tests {
     use super::super::wire::Want;
     use super::super::{Event, Reading};
     use super::*;
-    use crate::session::event::Path;
+    use crate::events::Path;
     use zeroize::Zeroizing;
 
     const CODE: &str = "9471-walrus-clipboard-mango";

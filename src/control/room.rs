@@ -58,8 +58,8 @@ mod tests {
     use crate::control::owner::Owner;
     use crate::control::wire::{Role, Want};
     use crate::control::{Control, Reading};
+    use crate::events::Event;
     use crate::failure::Kind;
-    use crate::session::event::Event;
     use std::time::Duration;
 
     fn channel() -> Control {

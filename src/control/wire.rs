@@ -4,9 +4,9 @@
 
 use super::owner::{Owner, Visitor};
 use super::wanted::LineType;
+use crate::events::Stored;
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::{Keeper, Links};
-use crate::session::event::Stored;
 use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

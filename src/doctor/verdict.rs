@@ -1,8 +1,8 @@
 //! What the findings come to.
 
 use super::Setup;
+use crate::events::Check;
 use crate::failure::{Failure, Kind};
-use crate::session::event::Check;
 
 /// One closing sentence: what works here. The essentials are `dial`, `files` and what a host waits
 /// at, the relay if one is set and a port of its own if not.

@@ -73,7 +73,7 @@ impl<'b, C> Decode<'b, C> for ItemId {
 }
 
 /// Text from the peer. It has no `Display`: whoever shows it calls the escaping function of that
-/// place (`report::escape`).
+/// place (the program's `escape`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct PeerText(#[n(0)] String);

@@ -1,8 +1,8 @@
 //! The other side's texts alone, for people who asked for nothing else and for pipes: exactly as
 //! they are, but escaped and marked at a terminal, where what is said besides stands too.
 
-use super::escape::terminal_text;
 use super::look::{Look, MARK};
+use crate::escape::terminal_text;
 use pinhole_protocol::wire::PeerText;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

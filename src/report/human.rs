@@ -7,11 +7,11 @@ mod tests;
 pub(super) mod words;
 
 use super::Settings;
-use super::escape::{name, terminal, terminal_text};
 use super::look::{Ink, Look, MARK};
 use super::meter::Meters;
+use crate::escape::{name, terminal, terminal_text};
+use crate::events::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use crate::failure::{Failure, Kind};
-use crate::session::event::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::io::{self, Write};
@@ -174,7 +174,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Progress { .. } => None,
             Event::Queued(_) => say("Offered; waiting for the other side to accept …"),
             Event::Pending { what, size, next, .. } => {
-                let what = words::amount(&super::escape::terminal(what), None, *size);
+                let what = words::amount(&crate::escape::terminal(what), None, *size);
                 Some(self.next(&look.fold(&format!("Still under way: {what}"), "  "), Some(next)))
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
@@ -255,7 +255,7 @@ impl<W: Write + Send + 'static> Human<W> {
     }
 
     fn delivered(&self, ours: &Ours, took: Option<Duration>) -> String {
-        let what = super::escape::terminal(&ours.what);
+        let what = crate::escape::terminal(&ours.what);
         let what = self.what(&what, ours.files.filter(|files| *files > 1), ours.size, took);
         let line = match ours.differences.missing() {
             0 => self.tick(&format!("Delivered {what}")),

@@ -8,14 +8,14 @@ mod schema;
 mod tests;
 
 use super::LONGEST_TEXT_IN_A_LINE;
-use super::escape::Ascii;
 use super::meter::Meters;
-use super::sentences::{Side, sentence, word};
 use crate::control::wire::{About, Words};
-use crate::failure::{Advice, Failure, Run, ended};
-use crate::session::event::{
+use crate::escape::Ascii;
+use crate::events::{
     Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, Way,
 };
+use crate::failure::sentences::{Side, sentence, word};
+use crate::failure::{Advice, Failure, Run, ended};
 use differing::Differing;
 use line::{Ask, Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};

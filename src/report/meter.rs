@@ -1,7 +1,7 @@
 //! How fast the transfers go and how long they took, from the progress that is reported and the
 //! time it is reported at.
 
-use crate::session::event::Way;
+use crate::events::Way;
 use pinhole_protocol::limits::TRANSFERS;
 use pinhole_protocol::wire::ItemId;
 use std::collections::VecDeque;

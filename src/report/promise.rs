@@ -1,7 +1,7 @@
 //! The words of EVENTS.md for a program that asks: its tables are the one list of them.
 
-use super::sentences::{Side, failure_from};
 use crate::failure::Kind;
+use crate::failure::sentences::{Side, failure_from};
 use pinhole_protocol::wire::Reason;
 use serde::Serialize;
 use std::collections::BTreeSet;

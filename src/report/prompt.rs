@@ -8,11 +8,11 @@ mod tests;
 pub use code::read_code;
 
 use super::amounts::{count, exactly};
-use super::escape::{LONGEST, name, push_text, terminal};
 use super::human::words;
 use super::look::{MARK, ascii, is_ascii_here};
+use crate::escape::{LONGEST, name, push_text, terminal};
+use crate::events::Offered;
 use crate::failure::{Failure, Kind};
-use crate::session::event::Offered;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::PeerText;
 use std::fs::OpenOptions;

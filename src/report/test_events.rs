@@ -1,11 +1,11 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::control::wire::{About, Role, State, Want};
-use crate::failure::{Failure, Kind, Run};
-use crate::files::acting::Found;
-use crate::session::event::{
+use crate::events::{
     Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way,
 };
+use crate::failure::{Failure, Kind, Run};
+use crate::files::acting::Found;
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};

@@ -6,11 +6,11 @@
 //! one of ours.
 
 use super::amounts::size;
-use super::escape::{name, terminal_text};
 use super::json::timestamp;
-use super::sentences::word;
+use crate::escape::{name, terminal_text};
+use crate::events::{Event, Sent};
+use crate::failure::sentences::word;
 use crate::failure::{Failure, Kind, ended};
-use crate::session::event::{Event, Sent};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -301,7 +301,7 @@ mod tests {
                     SystemTime::UNIX_EPOCH,
                 )?;
                 page.heard(
-                    &test_events::progress(crate::session::event::Way::In, 1, None),
+                    &test_events::progress(crate::events::Way::In, 1, None),
                     Some("walrus\n"),
                     SystemTime::UNIX_EPOCH,
                 )
@@ -328,7 +328,7 @@ mod tests {
                         || line.starts_with(THEIRS);
                     prop_assert!(ours, "{:?}", line);
                     prop_assert!(
-                        !line.chars().any(|c| c != '\t' && super::super::escape::is_hidden(c)),
+                        !line.chars().any(|c| c != '\t' && crate::escape::is_hidden(c)),
                         "{:?}",
                         line
                     );

@@ -1,7 +1,7 @@
 //! Questions to the person here, one at a time, while the session goes on.
 
 use super::driver::Driver;
-use super::event::Event;
+use crate::events::Event;
 use crate::failure::{Failure, Kind};
 use crate::report::prompt::{OwnTerminal, WITHOUT_VERIFY};
 use pinhole_protocol::conversation::Input;

@@ -1,8 +1,8 @@
 //! Where a host waits: at a port of its own, announced on the local network, or at a relay.
 
-use super::event::{Event, Join, Reach};
 use super::plan::{Hosting, Plan};
 use super::{Report, tell};
+use crate::events::{Event, Join, Reach};
 use crate::failure::Failure;
 use crate::settings::Network;
 use crate::transport::Met;

@@ -3,7 +3,6 @@
 
 use super::answers::Questions;
 use super::errands::next_errand;
-use super::event::{Event, Path};
 use super::handling::Handling;
 use super::interrupt::Interrupt;
 use super::plan::{Destination, Plan};
@@ -14,9 +13,10 @@ use super::typing::Typing;
 use super::{Report, hand_over, tell};
 use crate::clock;
 use crate::control::{Control, Errand};
+use crate::events::{Event, Path};
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Receiving};
-use crate::report::sentences::{Side, failure_from};
 use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};

@@ -2,13 +2,13 @@
 //! at a time, and its answers are sent.
 
 use super::driver::Driver;
-use super::event::Event;
 use super::interrupt::Interrupt;
 use super::plan::Ware;
 use crate::clock;
+use crate::events::Event;
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::handler::{Facts, Form, Handler, Pace};
-use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use std::collections::VecDeque;
 use tokio::task::JoinHandle;

@@ -2,10 +2,10 @@
 //! another.
 
 use super::door::Door;
-use super::event::{Channel, Event};
 use super::plan::{Hosting, Plan, Ware};
 use super::{Ending, Report, hand_over, tell, unsaid};
 use crate::clock;
+use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
 use crate::report::prompt::OwnTerminal;
 use crate::transport::relay::{Own, Serving};

@@ -1,11 +1,11 @@
 //! A joiner before its conversation: the host of its code is found and dialled.
 
-use super::event::Event;
 use super::plan::Plan;
 use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::owner::Visitor;
 use crate::control::wire;
+use crate::events::Event;
 use crate::failure::{Failure, Kind, Run};
 use crate::settings::Network;
 use crate::transport::Joined;

@@ -1,13 +1,13 @@
 //! What is left of a session when its conversation is over: it lives on for what another command
 //! has yet to take.
 
-use super::event::Event;
 use super::interrupt::Interrupt;
 use super::{Ending, Report, tell};
 use crate::clock;
 use crate::control::{Control, Taken};
+use crate::events::Event;
+use crate::failure::sentences::untaken;
 use crate::failure::{Exit, Failure, Kind};
-use crate::report::sentences::untaken;
 use std::time::Duration;
 
 /// Lives on until everything is taken, for `ttl` at most. What is lost makes a failure of a good

@@ -2,8 +2,10 @@
 
 use super::answers::Gone;
 use super::driver::Driver;
-use super::event::{Arrived, Event, NAMES, Offered, SetAside, Way};
 use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
+use crate::escape::name;
+use crate::events::{Arrived, Event, NAMES, Offered, SetAside, Way};
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind, Subject};
 use crate::files::acting::{Found, Place};
 use crate::files::inbox::{
@@ -11,9 +13,7 @@ use crate::files::inbox::{
 };
 use crate::files::name::FileName;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
-use crate::report::escape::name;
 use crate::report::prompt;
-use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;

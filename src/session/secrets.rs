@@ -3,17 +3,17 @@
 
 use super::answers::Gone;
 use super::driver::Driver;
-use super::event::{Event, Stored};
 use super::lingering::say_taken;
 use super::plan::{SecretFile, SecretPlace, SecretSink, Taking};
 use super::receiving::PutOff;
 use crate::control::Taken;
+use crate::events::{Event, Stored};
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::acting::Place;
 use crate::files::inbox::{Refusal, store_secret_at};
 use crate::files::secret_exec::SecretExec;
 use crate::report::prompt::{OwnTerminal, SecretTo};
-use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};

@@ -2,13 +2,13 @@
 //! elsewhere, from what is opened here.
 
 use super::driver::Driver;
-use super::event::{Event, Ours as Told, Sent, Way};
 use super::plan::Ware;
 use crate::control::Follower;
+use crate::escape;
+use crate::events::{Event, Ours as Told, Sent, Way};
+use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Next, Options, Outgoing, Selection, Totals};
-use crate::report::escape;
-use crate::report::sentences::{Side, failure_from};
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Offer, Reason, Want};

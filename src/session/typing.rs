@@ -4,11 +4,11 @@
 
 use super::driver::{Desk, Driver};
 use super::plan::Ware;
+use crate::escape;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Options;
 use crate::files::secret_source::SecretSource;
 use crate::report::amounts::roughly;
-use crate::report::escape;
 use crate::report::prompt::{ANSWERS, OwnTerminal, Terminal};
 use crate::report::screen::Screen;
 use pinhole_protocol::secret::SecretVec;
@@ -429,7 +429,7 @@ impl Driver<'_> {
     fn typed_secret(&mut self, label: Option<String>, secret: Result<SecretVec, Failure>) {
         match secret {
             Ok(secret) => self.send_typed(Ware::Secret(label, Arc::new(secret))),
-            Err(failure) => self.say(&super::event::Event::Trouble(failure)),
+            Err(failure) => self.say(&crate::events::Event::Trouble(failure)),
         }
         self.follow();
     }

@@ -1,6 +1,6 @@
 //! This machine's addresses: what to print for the other side, and how far away a peer is.
 
-use crate::session::event::{Join, Path, Reach};
+use crate::events::{Join, Path, Reach};
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

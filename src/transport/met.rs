@@ -1,7 +1,7 @@
 //! How a meeting with somebody who should know the code ends, on every kind of way.
 
+use crate::events::Path;
 use crate::failure::{Failure, Kind};
-use crate::session::event::Path;
 use pinhole_protocol::handshake::{Established, JoinError};
 use socket2::Socket;
 

@@ -12,8 +12,8 @@ mod program;
 
 pub use program::Program;
 
+use crate::escape;
 use crate::failure::{Failure, Kind};
-use crate::report::escape;
 use pinhole_protocol::code::RelayUrl;
 use process::{Ended, Process, Silence};
 use std::io;

@@ -2,7 +2,7 @@
 //! clients take U+2028 for the end of a line (readline of Node), and terminals and logs act on
 //! more.
 
-use crate::report::escape::Ascii;
+use crate::escape::Ascii;
 use serde::Serialize;
 use serde_json::Serializer;
 use std::io;

@@ -1,8 +1,8 @@
 //! What the tools return, and how they refuse. Events are lines of EVENTS.md.
 
 use crate::control::Outcome;
+use crate::escape::Ascii;
 use crate::failure::{Advice, Failure, Kind, Run, WAIT};
-use crate::report::escape::Ascii;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json};

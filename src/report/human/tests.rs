@@ -1,9 +1,9 @@
 use super::*;
+use crate::escape::tests::functions;
+use crate::events::{Channel, Join, Offered, Reach, SetAside};
 use crate::failure::{Failure, Kind};
 use crate::files::acting::Found;
-use crate::report::escape::tests::functions;
 use crate::report::{Format, test_events as given};
-use crate::session::event::{Channel, Join, Offered, Reach, SetAside};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -389,7 +389,7 @@ Somebody is there; checking the code …
 fn declined_and_out_of_space() {
     let ended = |reason| {
         let failure =
-            crate::report::sentences::failure_from(reason, crate::report::sentences::Side::There);
+            crate::failure::sentences::failure_from(reason, crate::failure::sentences::Side::There);
         let end = Event::End { failed: Some(failure.kind), more: false };
         let progress = [0, 11_400_000].map(|done| given::progress(Way::Out, done, DOWN));
         let events =
@@ -468,7 +468,7 @@ fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
     {
         let said = written(look, once, &given::every(HOSTILE));
         let hidden: Vec<char> =
-            said.chars().filter(|c| *c != '\n' && crate::report::escape::is_hidden(*c)).collect();
+            said.chars().filter(|c| *c != '\n' && crate::escape::is_hidden(*c)).collect();
         assert!(hidden.is_empty(), "{hidden:?} in {said}");
     }
 }

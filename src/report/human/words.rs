@@ -1,12 +1,12 @@
 //! The longer sentences for people.
 
 use crate::control::wire::{About, Words};
+use crate::escape::{name, terminal};
+use crate::events::{Channel, Offered, Path, Reach, SetAside};
+use crate::failure::sentences::{Side, sentence};
 use crate::files::acting::Found;
 use crate::report::amounts::{count, roughly, size};
-use crate::report::escape::{name, terminal};
 use crate::report::look::{Ink, Look};
-use crate::report::sentences::{Side, sentence};
-use crate::session::event::{Channel, Offered, Path, Reach, SetAside};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

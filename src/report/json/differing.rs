@@ -2,7 +2,7 @@
 
 use super::above_zero;
 use super::line::Trust;
-use crate::report::sentences::word;
+use crate::failure::sentences::word;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pinhole_protocol::wire::{Difference, Differences, Fate, PeerName};
 use schemars::JsonSchema;
@@ -99,7 +99,7 @@ impl Differing {
         let mut all = Differences::default();
         let list = |field: &str| line.get(field).and_then(Value::as_array).into_iter().flatten();
         let reason = |one: &Value| {
-            one.get("reason").and_then(Value::as_str).and_then(crate::report::sentences::reason)
+            one.get("reason").and_then(Value::as_str).and_then(crate::failure::sentences::reason)
         };
         for one in list("renamed") {
             all.add(bytes(one, "path").raw(), Fate::Renamed(bytes(one, "name")));

@@ -2,11 +2,9 @@
 
 use super::differing::{Differing, bytes};
 use super::moment;
+use crate::events::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored};
+use crate::failure::sentences::reason;
 use crate::files::acting::Found;
-use crate::report::sentences::reason;
-use crate::session::event::{
-    Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
-};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
 use std::ffi::OsStr;

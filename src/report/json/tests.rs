@@ -1,7 +1,7 @@
 use super::*;
+use crate::events::Path;
 use crate::failure::{Failure, Kind, Subject};
 use crate::report::test_events;
-use crate::session::event::Path;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use proptest::prelude::*;
 use serde::Deserialize;

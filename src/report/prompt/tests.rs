@@ -199,10 +199,7 @@ fn names_cannot_paint_over_the_question() {
     ];
     for shown in shown {
         assert!(shown.contains("\\u{1b}[2J\\u{d}\\u{a}\\u{202e}"), "{shown}");
-        assert!(
-            !shown.chars().any(|c| c != '\n' && crate::report::escape::is_hidden(c)),
-            "{shown:?}"
-        );
+        assert!(!shown.chars().any(|c| c != '\n' && crate::escape::is_hidden(c)), "{shown:?}");
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::dial::Stream;
 use super::socket::Socket;
+use crate::events::Path;
 use crate::failure::{Failure, Kind};
-use crate::session::event::Path;
 use crate::transport::Joined;
 use bytes::Buf;
 use futures_util::stream::{SplitSink, SplitStream};

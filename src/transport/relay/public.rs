@@ -1,6 +1,6 @@
 //! A relay as the other side is told of it.
 
-use crate::session::event::Join;
+use crate::events::Join;
 use pinhole_protocol::code::RelayUrl;
 
 /// A relay as the other side is told of it.

@@ -148,7 +148,7 @@ pub(super) mod tests {
 
     /// What a terminal would do beside printing. The `A` at the end must be printed too: an open
     /// sequence would swallow it.
-    pub(in crate::report) fn functions(text: &str) -> Vec<String> {
+    pub(crate) fn functions(text: &str) -> Vec<String> {
         let mut seen = Functions::default();
         let mut parser = vte::Parser::new();
         parser.advance(&mut seen, text.as_bytes());

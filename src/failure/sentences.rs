@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn every_word_and_status_is_in_the_public_table() {
-        let table = include_str!("EVENTS.md");
+        let table = include_str!("../report/EVENTS.md");
         for reason in Reason::all() {
             let (here, there) =
                 (failure_from(reason, Side::Here), failure_from(reason, Side::There));
