@@ -19,7 +19,7 @@ pub mod screen;
 pub(crate) mod test_events;
 pub mod transcript;
 
-pub use json::schema;
+pub use json::{one_line, schema};
 
 use crate::events::{Channel, Event, Sent};
 use crate::failure::{Failure, Kind};

@@ -19,7 +19,7 @@ use crate::failure::{Advice, Failure, Run, ended};
 use differing::Differing;
 use line::{Ask, Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
-pub use schema::schema;
+pub use schema::{one_line, schema};
 use serde::Serialize;
 use std::io;
 use std::os::unix::ffi::OsStrExt;

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 /// What can be typed, for people.
 const HELP: &str = "\
 What you type is sent as text when you press Enter; a pasted block is one text, whatever it begins \
-                   with.
+with.
   /file PATH       send a file or folder
   /secret [LABEL]  send a secret; what you type then is not shown
   /yes, /no        answer a question

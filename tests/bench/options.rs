@@ -11,7 +11,7 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
   cargo run --release -p pinhole-bench -- relay --only waiting
   cargo run --release -p pinhole-bench -- control
   cargo run --release -p pinhole-bench -- folder --rounds 20 --against \
-                   ../before/target/release/pinhole";
+../before/target/release/pinhole";
 
 /// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
 /// the code, peak memory.

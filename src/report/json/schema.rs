@@ -28,6 +28,14 @@ impl Transform for NeverNull {
                 schema.insert("type".into(), one);
             }
         }
+        one_line(schema);
         transform_subschemas(self, schema);
+    }
+}
+
+/// Joins the lines of a description, which end where those of our source do.
+pub fn one_line(schema: &mut Schema) {
+    if let Some(serde_json::Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
     }
 }
