@@ -178,9 +178,11 @@ impl Way<'_> {
                     }
                 }
                 () = rested(self.rests) => self.rests = None,
-                read = self.frames.fill(&mut self.from), if self.rests.is_none() => if !read.is_ok_and(|count| count > 0) {
-                    return Over::Sent(None);
-                },
+                read = self.frames.fill(&mut self.from), if self.rests.is_none() => {
+                    if !read.is_ok_and(|count| count > 0) {
+                        return Over::Sent(None);
+                    }
+                }
             }
         }
     }

@@ -246,7 +246,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 1000 }))]
+    #![proptest_config(ProptestConfig::with_cases(
+        if std::env::var_os("PINHOLE_FULL").is_some() { 5000 } else { 1000 }
+    ))]
 
     /// However the bytes come, all frames go on as they were sent, in order, and pings are seen.
     #[test]
@@ -286,7 +288,10 @@ proptest! {
     /// No bytes make it panic, and what it forwards is made of whole frames.
     #[test]
     fn any_bytes_are_taken_or_refused(
-        bytes in prop::collection::vec(prop_oneof![4 => any::<u8>(), 1 => Just(0x82), 1 => Just(0x81), 1 => Just(0x80)], 0..600),
+        bytes in prop::collection::vec(
+            prop_oneof![4 => any::<u8>(), 1 => Just(0x82), 1 => Just(0x81), 1 => Just(0x80)],
+            0..600,
+        ),
         longest in 0..2000_usize,
     ) {
         let (out, _) = run(gathered(&bytes, &mut frames(longest)));

@@ -126,9 +126,11 @@ impl Side {
                     return then;
                 },
                 () = rested(self.rests) => self.rests = None,
-                read = self.frames.fill(&mut self.socket), if self.rests.is_none() => if !read.is_ok_and(|count| count > 0) {
-                    return Then::Over;
-                },
+                read = self.frames.fill(&mut self.socket), if self.rests.is_none() => {
+                    if !read.is_ok_and(|count| count > 0) {
+                        return Then::Over;
+                    }
+                }
             }
         }
     }

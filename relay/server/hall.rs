@@ -184,7 +184,8 @@ impl Hall {
                 } else {
                     self.counters.links.inc()
                 };
-                tracing::debug!(target: "pinhole_relay", event = "pair", by = if confirmed { "code" } else { "link" });
+                let by = if confirmed { "code" } else { "link" };
+                tracing::debug!(target: "pinhole_relay", event = "pair", by);
             }
             Action::Close(_, why) => {
                 self.counters.closed(*why);

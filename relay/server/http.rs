@@ -129,7 +129,8 @@ async fn meet(
         Ok(response) => response,
         Err(refusal) => {
             relay.counters.refused(refusal);
-            tracing::debug!(target: "pinhole_relay", event = "refused", status = refusal.status().as_u16());
+            let status = refusal.status().as_u16();
+            tracing::debug!(target: "pinhole_relay", event = "refused", status);
             // What was not cut on its way is of another version: the answer says which there are.
             let versions = [
                 (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),

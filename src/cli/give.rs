@@ -27,7 +27,8 @@ Examples:
   pinhole --allow ../data give ../data/a.csv    where an agent runs it: what is allowed stands in \
                        front
   tar c . | pinhole give -                   what another program writes
-  pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this code")]
+  pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this \
+                       code")]
 pub(super) struct Args {
     /// Files and folders; "-" is standard input
     #[arg(value_name = "PATH")]

@@ -182,7 +182,10 @@ impl Args {
             Err(Failure::new(Kind::Failed, "the command ended unexpectedly"))
         })?;
         let tell = |told: Told<'_>| {
-            whole &= !matches!(&told, Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped);
+            whole &= !matches!(
+                &told,
+                Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped
+            );
             // What cannot be printed is sent all the same; the exit status says what became of it.
             let _ = match told {
                 Told::Line(line) => report.relay(line, Instant::now()),

@@ -58,7 +58,9 @@ pub(super) async fn ring(
     loop {
         tokio::select! {
             biased;
-            () = journal.ended() => return say(write, &Reply::Done { more: false, over: None }).await,
+            () = journal.ended() => {
+                return say(write, &Reply::Done { more: false, over: None }).await;
+            }
             () = async {
                 journal.wait_for_news(bell.rung).await;
                 clock::sleep_until(Some(bell.next(clock::now()))).await;

@@ -214,10 +214,8 @@ mod tests {
         let stream = || Parcel::Stream(Box::new(io::empty())).packed().0;
         let text = Thing { bytes: 1, kind: ThingKind::Text };
         let brought = read(&mut &b"x"[..], vec![stream(), text], None).await.unwrap();
-        assert!(
-            brought.feed.is_some()
-                && matches!(brought.wares.as_slice(), [Ware::Files(_), Ware::Text(text)] if text == "x")
-        );
+        assert!(brought.feed.is_some());
+        assert!(matches!(&brought.wares[..], [Ware::Files(_), Ware::Text(text)] if text == "x"));
         for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: ThingKind::Stream }]]
         {
             assert!(read(&mut &b"x"[..], things, None).await.is_err());
@@ -231,9 +229,10 @@ mod tests {
         assert_eq!(about.first().unwrap().as_ref().unwrap().size, Some(9));
         let secret = Parcel::Secret(Some("KEY".into()), Arc::new(SecretVec::new(vec![0, 255])));
         let (wares, _) = arrive(secret).await.unwrap();
-        assert!(
-            matches!(wares.as_slice(), [Ware::Secret(Some(label), secret)] if label == "KEY" && secret.expose() == [0, 255])
-        );
+        assert!(matches!(
+            wares.as_slice(),
+            [Ware::Secret(Some(label), secret)] if label == "KEY" && secret.expose() == [0, 255]
+        ));
         let dir = tempfile::tempdir().unwrap();
         let odd = dir.path().join(OsString::from_vec(b"not\xffUTF-8".to_vec()));
         std::fs::write(&odd, "x").unwrap();

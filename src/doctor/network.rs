@@ -28,7 +28,8 @@ pub(super) fn listen(setup: &Setup) -> Finding {
     }
     match TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)) {
         Ok(_) => Finding::fine(
-            "a host can wait here for the other side; whether a firewall is in between is not known",
+            "a host can wait here for the other side; \
+             whether a firewall is in between is not known",
         ),
         Err(error) => refused(error),
     }

@@ -218,7 +218,8 @@ fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {
 /// Whether a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order
 /// of what is seen (UAX #9).
 const fn is_unsafe(c: char) -> bool {
-    matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

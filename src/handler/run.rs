@@ -115,7 +115,9 @@ async fn came(mut command: Command, message: Vec<u8>) -> io::Result<Came> {
     loop {
         tokio::select! {
             read = more(&mut output, &mut said) => match read {
-                Ok(1..) if said.len() > Body::MAX.saturating_add(LINE_END) => return Ok(Came::TooMuch),
+                Ok(1..) if said.len() > Body::MAX.saturating_add(LINE_END) => {
+                    return Ok(Came::TooMuch);
+                }
                 Ok(1..) => {}
                 // All is said.
                 Ok(0) | Err(_) => output = None,

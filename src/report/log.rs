@@ -166,7 +166,13 @@ mod tests {
     fn logged(most: Level, json: bool) -> Vec<String> {
         let page = Page::default();
         tracing::subscriber::with_default(Log::new(most, json, Box::new(page.clone())), || {
-            tracing::info!(target: "pinhole_relay", event = "draining", pairs = 3_u64, tls = true, "a \"word\"");
+            tracing::info!(
+                target: "pinhole_relay",
+                event = "draining",
+                pairs = 3_u64,
+                tls = true,
+                "a \"word\""
+            );
             tracing::debug!(target: "pinhole_relay::server", event = "idle");
             tracing::error!(target: "pinhole_relays", event = "another package");
             tracing::error!(target: "hyper", "10.0.0.1 said no");
@@ -189,7 +195,14 @@ mod tests {
         assert_eq!(values.len(), 2, "{lines:?}");
         let at = values[0]["at"].as_str().unwrap();
         assert!(at.len() == 20 && at.ends_with('Z'), "{at}");
-        let expected = serde_json::json!({"at": at, "level": "info", "event": "draining", "pairs": 3, "tls": true, "detail": "a \"word\""});
+        let expected = serde_json::json!({
+            "at": at,
+            "level": "info",
+            "event": "draining",
+            "pairs": 3,
+            "tls": true,
+            "detail": "a \"word\"",
+        });
         assert_eq!(values[0], expected);
         assert_eq!((&values[1]["level"], &values[1]["event"]), (&"debug".into(), &"idle".into()));
     }

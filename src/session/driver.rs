@@ -200,7 +200,9 @@ impl<'a> Driver<'a> {
                 break outcome;
             }
             tokio::select! {
-                Some((link, news)) = self.news.recv(), if self.working < WORK => self.news(link, news),
+                Some((link, news)) = self.news.recv(), if self.working < WORK => {
+                    self.news(link, news);
+                }
                 Some(done) = self.done.recv() => done(&mut self),
                 errand = next_errand(&mut self.errands) => self.errand(errand),
                 taken = self.control.taken() => self.secret_taken(taken),

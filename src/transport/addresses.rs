@@ -78,7 +78,8 @@ fn is_outside(ip: IpAddr) -> bool {
 
 /// 100.64/10, where tailnets and carriers hand out addresses (RFC 6598).
 fn is_tailnet(ip: IpAddr) -> bool {
-    matches!(ip.to_canonical(), IpAddr::V4(ip) if u32::from(ip) >> 22 == u32::from(Ipv4Addr::new(100, 64, 0, 0)) >> 22)
+    const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 0);
+    matches!(ip.to_canonical(), IpAddr::V4(ip) if u32::from(ip) >> 22 == u32::from(FIRST) >> 22)
 }
 
 /// The machine's name, if it is one that could be typed and dialled.

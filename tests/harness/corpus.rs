@@ -21,7 +21,8 @@ pub fn kept() -> Vec<OsString> {
         names.extend([vec![byte], vec![b'a', byte], vec![byte, b'a']]);
     }
     // Joiners, marks and what else is not seen, but for what turns text around.
-    let unseen = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{2060}\u{3164}\u{feff}\u{ffa0}";
+    let unseen = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\
+                  \u{2028}\u{2029}\u{2060}\u{3164}\u{feff}\u{ffa0}";
     names.extend(
         unseen
             .chars()

@@ -30,8 +30,13 @@ pub const NTFS_POSIX: Disk = Disk {
 /// with the status of the command, or 99. A loop device that is given up in use goes with its last
 /// user, however that ends.
 const SCRIPT: &str = r#"
-with() { loop=$(losetup --find --show image) && { eval "$1" </dev/null >setup 2>&1; done=$?; losetup --detach $loop; return $done; }; }
-mount --make-rprivate / && mkdir -p disk copy && truncate -s 256M image && with 'MAKE' && with 'MOUNT' || { cat setup >&2; exit 99; }
+with() {
+  loop=$(losetup --find --show image) || return
+  eval "$1" </dev/null >setup 2>&1; done=$?
+  losetup --detach $loop; return $done
+}
+mount --make-rprivate / && mkdir -p disk copy && truncate -s 256M image &&
+  with 'MAKE' && with 'MOUNT' || { cat setup >&2; exit 99; }
 ("$@"); status=$?
 umount disk && with 'MOUNT' && cp -r disk/. copy/ || exit 99
 umount disk

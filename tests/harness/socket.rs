@@ -31,8 +31,14 @@ pub fn send(socket: &PathBuf, texts: &[String], wait: Option<u64>) -> Vec<Value>
     let things: Vec<Value> =
         texts.iter().map(|text| json!({ "bytes": text.len(), "kind": "text" })).collect();
     let mut stream = UnixStream::connect(socket).unwrap();
-    writeln!(stream, "{}", json!({ "v": 3, "by": { "owner": "person", "all": false }, "do": "send", "things": things, "wait": wait }))
-        .unwrap();
+    let request = json!({
+        "v": 3,
+        "by": { "owner": "person", "all": false },
+        "do": "send",
+        "things": things,
+        "wait": wait,
+    });
+    writeln!(stream, "{request}").unwrap();
     texts.iter().for_each(|text| stream.write_all(text.as_bytes()).unwrap());
     BufReader::new(stream)
         .lines()

@@ -136,7 +136,12 @@ fn what_only_has_another_inode_is_delivered() {
     sender.entries(0, vec![entry(&["d"], None), entry(&["a"], Some(1))]);
     sender.registered(1);
     sender.chunk(1, 0, 1);
-    let written = |said: Option<Said>| matches!(said.expect("closed"), Said::Control(Control::Credit { written, .. }) if !written.is_empty());
+    let written = |said: Option<Said>| {
+        matches!(
+            said.expect("closed"),
+            Said::Control(Control::Credit { written, .. }) if !written.is_empty()
+        )
+    };
     while !written(sender.peer.hear()) {}
     if let Err(error) = std::fs::write("/proc/sys/vm/drop_caches", "2") {
         println!("skipped: this kernel forgets nothing when it is asked to: {error}");

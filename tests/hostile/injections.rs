@@ -108,7 +108,10 @@ fn no_text_leaves_its_line() {
     let human =
         here.run(["receive", "--after", "0", "--max-bytes", "100000000", "--human"]).expect(0);
     for line in &human.lines {
-        let hidden = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let hidden = |c| {
+            matches!(c,
+                '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
         assert!(!line.chars().any(|c| c.is_control() && c != '\t' || hidden(c)), "{line:?}");
         assert!(
             !line.trim_start().starts_with("touch"),

@@ -74,9 +74,10 @@ impl Sender {
 
     /// Waits until so many parts are registered, so that their chunks are wanted.
     pub fn registered(&mut self, wanted: u32) {
-        while !matches!(self.peer.hear().expect("closed"), Said::Control(Control::Credit { parts, .. }) if parts >= wanted)
-        {
-        }
+        while !matches!(
+            self.peer.hear().expect("closed"),
+            Said::Control(Control::Credit { parts, .. }) if parts >= wanted
+        ) {}
     }
 
     /// The same where it may refuse instead: true if they are registered.

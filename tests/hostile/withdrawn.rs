@@ -218,7 +218,11 @@ fn in_a_server(here: &Machine) -> (Running, Peer) {
     let mut command = here.command(["mcp"]);
     command.stdin(Stdio::piped());
     let mut server = Running::start(command);
-    let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let about = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    });
     let mut request = |id: u64, method: &str, params: Value| {
         server.feed(format!(
             "{}\n",

@@ -119,7 +119,9 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
     assert_eq!(std::fs::read_to_string(it.here.path("mine")).unwrap(), VALUE);
     // Whoever waits hears of the end. Spoken to by hand, because a command may not have come yet.
     let mut waiting = UnixStream::connect(socket(&it.here)).unwrap();
-    waiting.write_all(b"{\"v\":3,\"by\":{\"owner\":\"person\",\"all\":false},\"do\":\"collect\",\"wait\":60000}\n").unwrap();
+    let collect = b"{\"v\":3,\"by\":{\"owner\":\"person\",\"all\":false},\
+                     \"do\":\"collect\",\"wait\":60000}\n";
+    waiting.write_all(collect).unwrap();
     it.here.run(["close"]).expect(0);
     let mut answer = String::new();
     waiting.read_to_string(&mut answer).unwrap();

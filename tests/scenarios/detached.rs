@@ -313,10 +313,8 @@ fn what_fails_before_there_is_a_channel_leaves_nothing() {
         here.run(&["give", "missing", "--detach"]).expect(2).failure()["error"],
         "no-such-file"
     );
-    assert_eq!(
-        here.run(&["connect", "9999-walruss-clipboard-mango", "--detach"]).expect(2).failure()["error"],
-        "code-unknown-word"
-    );
+    let typo = here.run(&["connect", "9999-walruss-clipboard-mango", "--detach"]).expect(2);
+    assert_eq!(typo.failure()["error"], "code-unknown-word");
     // Nobody is asked, and nothing is printed later.
     assert_eq!(
         here.run(&["host", "--verify", "--detach"]).expect(10).failure()["error"],

@@ -436,12 +436,8 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
     assert_eq!(there_is(&both, false), 2);
     assert_eq!(there_is(&["give", "--secret-env", "ANTHROPIC_API_KEY"], false), 1);
     // Naming one turns the fence on.
-    assert!(
-        refused(started(&["give", "--secret-env", "API_KEY", "--allow-env", "OTHER"], false))["detail"]
-            .as_str()
-            .unwrap()
-            .contains("(--fence)")
-    );
+    let after = started(&["give", "--secret-env", "API_KEY", "--allow-env", "OTHER"], false);
+    assert!(refused(after)["detail"].as_str().unwrap().contains("(--fence)"));
     // Into a channel too.
     let mut host = start(&here, &["host"]);
     let code = host.code();

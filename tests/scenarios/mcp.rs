@@ -58,7 +58,11 @@ impl Client {
     /// The same, after the beginning.
     fn begun(self) -> Self {
         let mut client = self;
-        let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+        let about = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        });
         let begun = client.request("initialize", about);
         assert_eq!(
             (&begun["result"]["protocolVersion"], &begun["result"]["serverInfo"]["name"]),
@@ -329,7 +333,11 @@ fn two_servers_carry_a_conversation() {
     }
     let content = random(3_000_000);
     let path = here.write("report", &content);
-    let file = json!({"name": "send_file", "arguments": {"paths": ["report"]}, "_meta": {"progressToken": "f"}});
+    let file = json!({
+        "name": "send_file",
+        "arguments": {"paths": ["report"]},
+        "_meta": {"progressToken": "f"},
+    });
     let sent = host.request("tools/call", file);
     assert_eq!(
         host.judged("send_file", &sent).unwrap()["state"],

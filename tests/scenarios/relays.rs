@@ -87,10 +87,8 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
     for allow in [["--allow-relay", &other], ["--allow-relay", "wss://127.0.0.1"]] {
         refused(&[&allow[..], &["take", &*victim.codes()[0]]].concat(), true);
     }
-    assert_eq!(
-        start(&here, true, &["--allow-relay", "ftp://x", "take"]).end().expect(2).failure()["error"],
-        "usage"
-    );
+    let ftp = start(&here, true, &["--allow-relay", "ftp://x", "take"]).end().expect(2);
+    assert_eq!(ftp.failure()["error"], "usage");
     // A person goes where the code says.
     let mut taker = start(&here, false, &["take", &victim.codes()[0]]);
     taker.until("status", "waiting");

@@ -35,7 +35,8 @@ fn full() -> Machine {
     write(
         &here,
         ".claude.json",
-        "{\n  \"numStartups\": 34,\n  \"mcpServers\": {\n    \"other\": {\n      \"command\": \"x\"\n    }\n  }\n}\n",
+        "{\n  \"numStartups\": 34,\n  \"mcpServers\": {\n    \
+         \"other\": {\n      \"command\": \"x\"\n    }\n  }\n}\n",
     );
     write(
         &here,
@@ -423,7 +424,8 @@ fn nobody_here_is_no_failure_and_one_that_is_named_is_set_up_all_the_same() {
 fn what_somebody_has_made_theirs_stays() {
     let here = full();
     // A server with an environment of its own, and a skill that was changed.
-    let own = "{\"mcpServers\":{\"pinhole\":{\"command\":\"pinhole\",\"args\":[\"mcp\"],\"env\":{\"PINHOLE_RELAY\":\"wss://r\"}}}}";
+    let own = "{\"mcpServers\":{\"pinhole\":{\"command\":\"pinhole\",\"args\":[\"mcp\"],\
+               \"env\":{\"PINHOLE_RELAY\":\"wss://r\"}}}}";
     let path = write(&here, ".cursor/mcp.json", own);
     let said = here.run_plain(["setup", "cursor", "--apply"]);
     assert!(said.contains("has a server pinhole that setup has not written"), "{said}");

@@ -45,19 +45,23 @@ fn step() -> impl Strategy<Value = Step> {
     ]);
     prop_oneof![
         4 => from().prop_map(Step::Host),
-        2 => (from(), index(), 0_u8..3).prop_map(|(source, number, how)| Step::Back(source, number, how)),
+        2 => (from(), index(), 0_u8..3)
+            .prop_map(|(source, number, how)| Step::Back(source, number, how)),
         8 => (from(), index()).prop_map(|(source, number)| Step::Join(source, number)),
         3 => (0_u8..3, any::<bool>()).prop_map(|(token, host)| Step::Link(token, host)),
         8 => index().prop_map(Step::First),
         2 => (index(), 0_u32..4).prop_map(|(connection, off)| Step::Message(connection, off)),
         6 => index().prop_map(Step::Answer),
-        3 => (index(), 3_u8..6, prop_oneof![4 => Just(1), 1 => 0_u32..3]).prop_map(|(host, kind, off)| Step::Refuse(host, kind, off)),
-        4 => (index(), prop_oneof![4 => Just(1), 1 => 0_u32..3]).prop_map(|(connection, off)| Step::Confirmed(connection, off)),
+        3 => (index(), 3_u8..6, prop_oneof![4 => Just(1), 1 => 0_u32..3])
+            .prop_map(|(host, kind, off)| Step::Refuse(host, kind, off)),
+        4 => (index(), prop_oneof![4 => Just(1), 1 => 0_u32..3])
+            .prop_map(|(connection, off)| Step::Confirmed(connection, off)),
         1 => index().prop_map(Step::Burn),
         1 => index().prop_map(Step::Frame),
         1 => index().prop_map(Step::Broke),
         4 => index().prop_map(Step::Gone),
-        6 => (moments, prop::bool::weighted(0.8)).prop_map(|(millis, ticks)| Step::Wait(millis, ticks)),
+        6 => (moments, prop::bool::weighted(0.8))
+            .prop_map(|(millis, ticks)| Step::Wait(millis, ticks)),
     ]
 }
 

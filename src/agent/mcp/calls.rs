@@ -207,10 +207,8 @@ impl Call<'_> {
         Ok((paths, fence))
     }
 
-    async fn send_secret(
-        self,
-        arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s }: arguments::SendSecret,
-    ) -> Result<Sent, Stop> {
+    async fn send_secret(self, secret: arguments::SendSecret) -> Result<Sent, Stop> {
+        let arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s } = secret;
         let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
         let source = match (file, variable) {
             (Some(file), None) => SecretSource::File(file.into()),

@@ -60,7 +60,8 @@ impl<'a> Landings<'a> {
     /// The place of a file that an agent names: where it says if that is allowed, else, if it is a
     /// name alone, in the private folder.
     pub(super) fn spot(&self, path: &Path) -> Result<Spot, Failure> {
-        let alone = matches!(path.components().collect::<Vec<_>>().as_slice(), [Component::Normal(name)] if *name == path.as_os_str());
+        let components: Vec<_> = path.components().collect();
+        let alone = matches!(components[..], [Component::Normal(name)] if name == path.as_os_str());
         let whole = self.start.as_deref().map_or_else(|| path.to_owned(), |start| start.join(path));
         match self.secrets.fence.landing(&whole) {
             Err(failure) if failure.kind == Kind::Fenced && alone && !self.chosen => {

@@ -48,7 +48,11 @@ impl JsonSchema for Line {
     // Whole in `pinhole schema`. Here it would be most of what a client reads at its start, ten
     // times.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "properties": {"type": {"type": "string"}}, "required": ["type"]})
+        json_schema!({
+            "type": "object",
+            "properties": {"type": {"type": "string"}},
+            "required": ["type"]
+        })
     }
 }
 
@@ -265,7 +269,12 @@ const SEE: &str = "call status to see how the channels are";
 pub(super) fn refusal(failure: &Failure) -> Value {
     let Failure { kind, detail, .. } = failure;
     let next = next(failure).unwrap_or_else(|| Advice::from(Run::Status).reworded(SEE));
-    let mut said = json!({ "error": kind.as_str(), "detail": detail, "next": &*next, "exit": kind.exit().code() });
+    let mut said = json!({
+        "error": kind.as_str(),
+        "detail": detail,
+        "next": &*next,
+        "exit": kind.exit().code(),
+    });
     let mut also = |field: &str, value: Option<Value>| {
         if let (Some(value), Value::Object(said)) = (value, &mut said) {
             said.insert(field.into(), value);

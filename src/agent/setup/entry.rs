@@ -19,7 +19,10 @@ pub fn entry(client: Client, command: &str) -> String {
             "command": command,
             "args": ["mcp"],
             "env_vars": toml::VARIABLES,
-            "tools": TOOLS.map(|tool| (tool.to_owned(), toml::approved())).into_iter().collect::<Map<_, _>>(),
+            "tools": TOOLS
+                .map(|tool| (tool.to_owned(), toml::approved()))
+                .into_iter()
+                .collect::<Map<_, _>>(),
         })
         .to_string(),
         Client::Cursor | Client::Gemini => format!(r#"{{"command": {command}, "args": ["mcp"]}}"#),

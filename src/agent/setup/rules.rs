@@ -54,13 +54,13 @@ pub fn rules(client: Client) -> (&'static str, Vec<String>) {
             vec![
                 "rule = [".to_owned(),
                 format!(
-                    "  \
-                    {{ toolName = \"run_shell_command\", commandPrefix = [{}], decision = \"allow\", priority = 100 }},",
+                    "  {{ toolName = \"run_shell_command\", commandPrefix = [{}], \
+                     decision = \"allow\", priority = 100 }},",
                     commands(|word| format!("\"pinhole {word}\""))
                 ),
                 format!(
-                    "  \
-                    {{ mcpName = \"pinhole\", toolName = [{}], decision = \"allow\", priority = 100 }},",
+                    "  {{ mcpName = \"pinhole\", toolName = [{}], decision = \"allow\", \
+                     priority = 100 }},",
                     tools(|word| format!("\"{word}\""))
                 ),
                 "]".to_owned(),

@@ -457,13 +457,13 @@ mod tests {
             "--control-a-minute=25",
             "--public",
         ]);
-        let expected = "Limits \
-                       { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
-                        inactivity: 11s, longest: 12s, public: true, control: 25, numbers: 20, \
-                       shares: Shares { source: 22, site: 23, \
-                        provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
-                       hosts_a_minute: 15, joins_a_minute: 16, \
-                        misses_a_minute: 17, refusal: 18s, sources: 21 } }";
+        let expected = "Limits { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, \
+                        hold_contested: 2s, queue: 19, queue_time: 7s, inactivity: 11s, \
+                        longest: 12s, public: true, control: 25, numbers: 20, \
+                        shares: Shares { source: 22, site: 23, provider: 24 }, \
+                        quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
+                        hosts_a_minute: 15, joins_a_minute: 16, misses_a_minute: 17, \
+                        refusal: 18s, sources: 21 } }";
         assert_eq!(format!("{:?}", limits.unwrap().limits), expected);
     }
 

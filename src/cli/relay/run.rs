@@ -38,7 +38,13 @@ pub(super) fn relay(
             eprint!("{}", welcome(&addresses, metrics, tls, clear, forgets.map(String::as_str)));
         }
         for address in addresses {
-            tracing::info!(target: "pinhole_relay", event = "listening", port = address.port(), tls, gives_back = forgets.is_none());
+            tracing::info!(
+                target: "pinhole_relay",
+                event = "listening",
+                port = address.port(),
+                tls,
+                gives_back = forgets.is_none(),
+            );
         }
         if let Some(address) = metrics {
             tracing::info!(target: "pinhole_relay", event = "metrics", port = address.port());

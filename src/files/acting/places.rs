@@ -275,8 +275,8 @@ mod tests {
 
         fn places(&self) -> Places {
             let passwd = format!(
-                "root:x:0:0::{}:/bin/sh\n# no \
-                line\neve:x:1:1:Eve:{}:\n:::::\nx:x\ndaemon:x:2:2::{}:\nx:x:3:3::{}:\ny:x:4:4::{}:\n",
+                "root:x:0:0::{}:/bin/sh\n# no line\neve:x:1:1:Eve:{}:\n:::::\nx:x\n\
+                 daemon:x:2:2::{}:\nx:x:3:3::{}:\ny:x:4:4::{}:\n",
                 "/nonexistent",
                 self.path("home/eve").display(),
                 self.path("sbin").display(),

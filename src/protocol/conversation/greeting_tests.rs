@@ -104,9 +104,13 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
     };
     // That it is all is said after the offer, and the offer does not promise it.
     let all = |actions: &Actions, of| {
-        controls(actions)
-            .iter()
-            .any(|control| matches!(control, Control::Counted { transfer, bytes: 7, entries: 2, counted: true } if *transfer == of))
+        controls(actions).iter().any(|control| {
+            matches!(
+                control,
+                Control::Counted { transfer, bytes: 7, entries: 2, counted: true }
+                    if *transfer == of
+            )
+        })
     };
     let verified = host.handle(NOW, Input::Verified);
     assert_eq!(

@@ -222,7 +222,10 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
         let part = Message::Entries(Part { item, first: 0, entries });
         let refused = attacked.message(&part);
         assert!(
-            matches!(refused.events[..], [Event::Unfit(unfit, why, _)] if unfit == item && why == reason),
+            matches!(
+                refused.events[..],
+                [Event::Unfit(unfit, why, _)] if unfit == item && why == reason
+            ),
             "{:?}",
             refused.events
         );
@@ -231,9 +234,11 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
             _ => None,
         });
         let told: Vec<Message> = told.collect();
-        assert!(
-            matches!(told[..], [Message::Result { item: refused, failed: Some(why), .. }] if refused == item && why == reason)
-        );
+        assert!(matches!(
+            told[..],
+            [Message::Result { item: refused, failed: Some(why), .. }]
+                if refused == item && why == reason
+        ));
         // What was on its way is ignored, and the conversation goes on.
         for late in [part, Message::End { item, entries: 1, bytes: 1, differences: None }] {
             assert!(attacked.message(&late).events.is_empty());

@@ -61,8 +61,8 @@ fn object(
         format!(r#""wire_length": {}, "wire_sha256": "{}""#, wire.len(), hex(&Sha256::digest(wire)))
     };
     format!(
-        "    \
-        {{\n      \"name\": \"{name}\",\n      \"direction\": {}, \"key\": \"{}\",\n      {content},\n      \"epoch\": {epoch}, \"counter\": {counter}, \
+        "    {{\n      \"name\": \"{name}\",\n      \"direction\": {}, \"key\": \"{}\",\n      \
+         {content},\n      \"epoch\": {epoch}, \"counter\": {counter}, \
          \"epoch_key\": \"{}\",\n      {sealed}\n    }}",
         direction as u8,
         hex(&key),
@@ -89,7 +89,8 @@ fn generated() -> String {
         }
     }
     format!(
-        "{{\n  \"about\": \"Records of SPEC 4. Byte i of a body or of data is i mod 251 where only a length is given; what is long is given by its SHA-256.\",\n  \
+        "{{\n  \"about\": \"Records of SPEC 4. Byte i of a body or of data is i mod 251 where only \
+         a length is given; what is long is given by its SHA-256.\",\n  \
          \"records\": [\n{}\n  ]\n}}\n",
         objects.join(",\n")
     )

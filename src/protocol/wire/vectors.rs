@@ -256,7 +256,9 @@ fn object(Example(name, bytes, says): &Example) -> String {
 fn generated() -> String {
     let list = |examples: Vec<Example>| examples.iter().map(object).collect::<Vec<_>>().join(",\n");
     format!(
-        "{{\n  \"about\": \"Controls and messages of SPEC 5. In what one says, keys of maps are strings, and a byte string is an object with its hex as bytes. What is malformed has another form than SPEC 5 gives it.\",\n  \
+        "{{\n  \"about\": \"Controls and messages of SPEC 5. In what one says, keys of maps are \
+         strings, and a byte string is an object with its hex as bytes. What is malformed has \
+         another form than SPEC 5 gives it.\",\n  \
          \"controls\": [\n{}\n  ],\n  \"messages\": [\n{}\n  ],\n  \"malformed\": [\n{}\n  ]\n}}\n",
         list(controls()),
         list(messages()),

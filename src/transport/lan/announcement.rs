@@ -104,7 +104,9 @@ async fn answer(group: Arc<Group>, service: Service) {
                 (last, due) = (Instant::now(), None);
             }
             asked = hear_question(&group, &service, &mut buffer) => match asked {
-                Ok(true) => due = due.or_else(|| Some((Instant::now() + delay()).max(last + APART))),
+                Ok(true) => {
+                    due = due.or_else(|| Some((Instant::now() + delay()).max(last + APART)));
+                }
                 Ok(false) => {}
                 Err(_) => sleep(PAUSE).await,
             }

@@ -62,9 +62,15 @@ pub async fn find(port: u16) -> Vec<Found> {
             () = sleep_until(end) => break,
             hosts = poll_fn(|context| {
                 // A network that goes down meanwhile says nothing more.
-                let mut heard = groups.iter().filter_map(|group| match group.poll_hear(context, &mut buffer) {
-                    Poll::Ready(Ok(bytes)) => Some(Message::parse(bytes).map(|message| message.hosts(port)).unwrap_or_default()),
-                    Poll::Ready(Err(_)) | Poll::Pending => None,
+                let mut heard = groups.iter().filter_map(|group| {
+                    match group.poll_hear(context, &mut buffer) {
+                        Poll::Ready(Ok(bytes)) => Some(
+                            Message::parse(bytes)
+                                .map(|message| message.hosts(port))
+                                .unwrap_or_default(),
+                        ),
+                        Poll::Ready(Err(_)) | Poll::Pending => None,
+                    }
                 });
                 heard.next().map_or(Poll::Pending, Poll::Ready)
             }) => {

@@ -99,9 +99,10 @@ mod tests {
     #[test]
     fn what_the_specification_shows_is_read() {
         let text = r#"{"type":"number","number":417,"owner":"0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586","attempt":1,"seen":"203.0.113.7"}"#;
-        assert!(
-            matches!(Reply::parse(text), Some(Reply::Number(nameplate, _, 1)) if nameplate.number() == 417)
-        );
+        assert!(matches!(
+            Reply::parse(text),
+            Some(Reply::Number(nameplate, _, 1)) if nameplate.number() == 417
+        ));
         assert!(matches!(Reply::parse(r#"{"type":"next","attempt":2}"#), Some(Reply::Next(2))));
         for other in [
             r#"{"type":"waiting","seen":"203.0.113.7"}"#,

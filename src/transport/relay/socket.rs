@@ -60,7 +60,9 @@ impl Socket {
             let message = tokio::select! {
                 message = self.web.next() => message,
                 () = sleep_until(due) => {
-                    if self.asked.is_some() || self.put(Message::Ping(Bytes::new())).await.is_err() {
+                    if self.asked.is_some()
+                        || self.put(Message::Ping(Bytes::new())).await.is_err()
+                    {
                         return Heard::Ended(Ending::Lost);
                     }
                     self.asked = Some(self.said);

@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! 2023-01-16T08:32:54Z INF Requesting new quick Tunnel on trycloudflare.com...
-//! 2023-01-16T08:32:58Z INF |  Your quick Tunnel has been created! Visit it at (it may take some time to be reachable):  |
-//! 2023-01-16T08:32:58Z INF |  https://oklahoma-solo-younger-truck.trycloudflare.com                                     |
+//! 2023-01-16T08:32:58Z INF |  Your quick Tunnel has been created! Visit it at (it may take …
+//! 2023-01-16T08:32:58Z INF |  https://oklahoma-solo-younger-truck.trycloudflare.com       …
 //! 2023-01-16T08:32:59Z INF Registered tunnel connection connIndex=0 …
 //! ```
 //!
@@ -106,13 +106,12 @@ mod tests {
 
     const CLOUDFLARED: &str = "\
 2023-01-16T08:32:54Z INF Thank you for trying Cloudflare Tunnel. \
-(https://www.cloudflare.com/website-terms/), follow: \
-https://developers.cloudflare.com/x
+    (https://www.cloudflare.com/website-terms/), follow: https://developers.cloudflare.com/x
 2023-01-16T08:32:54Z INF Requesting new quick Tunnel on trycloudflare.com...
 2023-01-16T08:32:58Z INF |  Your quick Tunnel has been created! Visit it at (it may take some time \
-to be reachable):  |
+    to be reachable):  |
 2023-01-16T08:32:58Z INF |  \
-https://oklahoma-solo-younger-truck.trycloudflare.com                                     |
+    https://oklahoma-solo-younger-truck.trycloudflare.com                                     |
 2023-01-16T08:32:58Z INF Settings: map[protocol:quic url:http://127.0.0.1:7860]";
 
     #[test]

@@ -69,7 +69,11 @@ impl Asked {
     fn new(server: Client, capabilities: &str) -> Self {
         let mut client = server;
         let capabilities: Value = serde_json::from_str(capabilities).unwrap();
-        let about = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "test", "version": "1"}});
+        let about = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "clientInfo": {"name": "test", "version": "1"},
+        });
         client.request("initialize", about);
         client.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         Self {
@@ -112,7 +116,10 @@ impl Asked {
                 None if message["id"] == id => return message,
                 Some("roots/list") => {
                     self.listed += 1;
-                    self.roots.as_ref().map(|roots| json!({"roots": roots.iter().map(|uri| json!({"uri": uri})).collect::<Vec<_>>()}))
+                    self.roots.as_ref().map(|roots| {
+                        let roots: Vec<_> = roots.iter().map(|uri| json!({"uri": uri})).collect();
+                        json!({"roots": roots})
+                    })
                 }
                 Some("elicitation/create") => {
                     let asked = &message["params"];
@@ -289,9 +296,9 @@ fn the_variable_of_claude_code_and_the_sandbox_of_codex_name_a_folder_and_the_sa
     let (one, two) = (place.project.join("report"), place.other.join("report"));
     assert_eq!(host.sends(&[&one, Path::new("report"), &two]), [true, true, false]);
     let sandbox = |folder: &Path| {
-        Some(
-            json!({"codex/sandbox-state-meta": {"sandboxCwd": format!("file://{}", folder.display())}}),
-        )
+        Some(json!({
+            "codex/sandbox-state-meta": {"sandboxCwd": format!("file://{}", folder.display())}
+        }))
     };
     let report = json!({"paths": ["report"]});
     host.call_with("send_file", report.clone(), sandbox(&place.other)).unwrap();
@@ -439,7 +446,11 @@ fn a_question_that_nobody_answers_holds_up_no_call_and_a_late_answer_counts() {
     host.call("send", json!({"text": "meanwhile"})).unwrap();
     assert_eq!(peer.until("text")["body"], "meanwhile");
     assert_eq!((host.questions.len(), host.open.len()), (1, 1));
-    host.client.say(&json!({"jsonrpc": "2.0", "id": host.open[0], "result": {"action": "accept", "content": {"allow": true}}}));
+    host.client.say(&json!({
+        "jsonrpc": "2.0",
+        "id": host.open[0],
+        "result": {"action": "accept", "content": {"allow": true}},
+    }));
     let mut report = report;
     report["wait_s"] = 45.into();
     assert_eq!(host.call("send_file", report).unwrap()["state"], "delivered");
@@ -562,8 +573,12 @@ fn in_the_lifecycle_without_initialize_a_call_is_repeated_with_what_it_wants_to_
     peer.call("connect", json!({"code": code})).unwrap();
     let (one, two) = (place.project.join("report"), place.other.join("report"));
     let call = |host: &mut Client, path: &Path, answers: Value| {
-        let answer = host
-            .request("tools/call", json!({"name": "send_file", "arguments": {"paths": [path], "wait_s": 45}, "inputResponses": answers}));
+        let file = json!({
+            "name": "send_file",
+            "arguments": {"paths": [path], "wait_s": 45},
+            "inputResponses": answers,
+        });
+        let answer = host.request("tools/call", file);
         match answer["result"]["resultType"] == "input_required" {
             true => Ok(answer["result"]["inputRequests"].clone()),
             false => Err(host.judged("send_file", &answer)),
@@ -572,10 +587,8 @@ fn in_the_lifecycle_without_initialize_a_call_is_repeated_with_what_it_wants_to_
     let asked = call(&mut host, &one, json!({})).unwrap();
     assert_eq!(asked, json!({"roots": {"method": "roots/list"}}));
     let roots = |folder: &Path| json!({"roots": [{"uri": format!("file://{}", folder.display())}]});
-    assert_eq!(
-        call(&mut host, &one, json!({"roots": roots(&place.project)})).unwrap_err().unwrap()["state"],
-        "delivered"
-    );
+    let sent = call(&mut host, &one, json!({"roots": roots(&place.project)})).unwrap_err();
+    assert_eq!(sent.unwrap()["state"], "delivered");
     refused(call(&mut host, &two, json!({"roots": roots(&place.project)})).unwrap_err(), "fenced");
     assert_eq!(came(&mut peer), place.project.to_str().unwrap());
     // An answer to what was not asked is none.

@@ -42,7 +42,11 @@ fn a_call_that_is_cancelled_stops_waiting_and_nothing_else() {
         .is_some_and(|events| !events.is_empty())
     {}
     let cancel = |host: &mut Client, id: u64| {
-        host.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}));
+        host.say(&json!({
+            "jsonrpc": "2.0",
+            "method": "notifications/cancelled",
+            "params": {"requestId": id},
+        }));
     };
     let waiting = host.begin("tools/call", json!({"name": "receive", "arguments": {"wait_s": 45}}));
     cancel(&mut host, waiting);

@@ -44,10 +44,10 @@ fn what_is_no_message_is_answered_and_the_next_one_is_as_ever() {
         }
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
         // What asks for no answer gets none: the next line is that of the request.
-        client
-            .server
-            .feed("\n \
-                  \r\n{\"method\":\"$/progress\"}\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n");
+        client.server.feed(
+            "\n \r\n{\"method\":\"$/progress\"}\n\
+                   {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n",
+        );
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
         assert_eq!(client.notes, Vec::<Value>::new());
     }
@@ -61,7 +61,11 @@ fn piped(mut command: Command) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let about = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let about = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    });
     let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": about});
     let begun = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     server.stdin.as_mut().unwrap().write_all(format!("{begin}\n{begun}\n").as_bytes()).unwrap();

@@ -30,7 +30,8 @@ fn the_entry_stands_as_the_others_do() {
     assert_eq!(
         put,
         format!(
-            "{{\n  \"mcpServers\": {{\n    \"other\": {{}},\n    \"pinhole\": {VALUE}\n  }},\n  \"x\": 1\n}}\n"
+            "{{\n  \"mcpServers\": {{\n    \"other\": {{}},\n    \"pinhole\": {VALUE}\n  }},\n  \
+             \"x\": 1\n}}\n"
         )
     );
     let text = "{\n\t// of mine\n\t\"x\": 1 // one\n}";
@@ -38,7 +39,8 @@ fn the_entry_stands_as_the_others_do() {
     assert_eq!(
         put,
         format!(
-            "{{\n\t// of mine\n\t\"x\": 1, // one\n\t\"mcpServers\": {{\n\t  \"pinhole\": {VALUE}\n\t}}\n}}"
+            "{{\n\t// of mine\n\t\"x\": 1, // one\n\t\
+             \"mcpServers\": {{\n\t  \"pinhole\": {VALUE}\n\t}}\n}}"
         )
     );
 }
@@ -64,7 +66,8 @@ fn everything_around_it_stays_byte_for_byte() {
         "{\"mcpServers\": { }, \"b\": 2}",
         "{\n  \"mcpServers\": {\n  }\n}",
         "{\"mcpServers\": {\"other\": {\"command\": \"x\"}}}",
-        "{\n  \"mcpServers\": {\n    \"other\": {\n      \"command\": \"x\"\n    }, /* last */ // really\n  },\n}",
+        "{\n  \"mcpServers\": {\n    \"other\": {\n      \"command\": \"x\"\n    }, /* last */ \
+         // really\n  },\n}",
         "{\"mcp\": {\"servers\": {}}}",
         "{\n  \"mcp\": {\n    \"servers\": { \"x\": {} }\n  }\n}",
         "{\"\u{1F512}\": \"\\u007d\"}",
@@ -103,7 +106,8 @@ fn what_has_come_since_stays() {
 
 #[test]
 fn an_entry_is_replaced_where_it_stands() {
-    let text = "{\n  // mine\n  \"mcpServers\": { \"pinhole\": {\"command\": \"/old/pinhole\"}, \"b\": {} } // end\n}";
+    let text = "{\n  // mine\n  \"mcpServers\": \
+                { \"pinhole\": {\"command\": \"/old/pinhole\"}, \"b\": {} } // end\n}";
     let new = put(Some(text), SERVERS, VALUE).unwrap();
     assert_eq!(new, text.replace("{\"command\": \"/old/pinhole\"}", VALUE));
 }
@@ -133,8 +137,13 @@ fn what_is_not_understood_is_said() {
 /// Configurations as people and programs write them.
 fn configuration() -> impl Strategy<Value = String> {
     let blank = || {
-        prop_oneof![4 => Just(String::new()), 4 => "[ \t]{1,3}", 4 => "(\r?\n[ \
-        \t]{0,4}){1,2}", 1 => Just(" // c, } \"\n".to_owned()), 1 => Just("/* c, } \" */".to_owned())]
+        prop_oneof![
+            4 => Just(String::new()),
+            4 => "[ \t]{1,3}",
+            4 => "(\r?\n[ \t]{0,4}){1,2}",
+            1 => Just(" // c, } \"\n".to_owned()),
+            1 => Just("/* c, } \" */".to_owned()),
+        ]
     };
     let leaf = prop_oneof![
         Just("1".to_owned()),
@@ -143,7 +152,13 @@ fn configuration() -> impl Strategy<Value = String> {
         Just("[1, {}]".to_owned()),
         Just("{}".to_owned())
     ];
-    let key = || prop_oneof![3 => "\"[a-f]{1,6}\"", 1 => Just("\"mcpServers\"".to_owned()), 1 => Just("\"other\"".to_owned())];
+    let key = || {
+        prop_oneof![
+            3 => "\"[a-f]{1,6}\"",
+            1 => Just("\"mcpServers\"".to_owned()),
+            1 => Just("\"other\"".to_owned()),
+        ]
+    };
     let object = move |value: BoxedStrategy<String>| {
         let member = (blank(), key(), blank(), blank(), value, blank())
             .prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));

@@ -269,7 +269,8 @@ fn a_folder_in_place_of_our_own_is_not_entered() {
 fn any_entry() -> impl Strategy<Value = Entry> {
     let name = prop_oneof![
         8 => proptest::sample::select(vec!["t", "a", "b", "A", "f"]).prop_map(str::to_owned),
-        1 => proptest::sample::select(vec!["..", ".", "", "a/b", "\u{202e}", ".git", "CON"]).prop_map(str::to_owned),
+        1 => proptest::sample::select(vec!["..", ".", "", "a/b", "\u{202e}", ".git", "CON"])
+            .prop_map(str::to_owned),
         1 => any::<String>(),
     ];
     let size = prop_oneof![
@@ -388,7 +389,10 @@ fn whatever_links_are_sent_none_that_is_kept_leads_out() {
     );
     let entry = (
         proptest::collection::vec(name(), 1..4),
-        prop_oneof![2 => Just(None), 3 => target.prop_map(|target| Some(format!("./{}", target.join("/"))))],
+        prop_oneof![
+            2 => Just(None),
+            3 => target.prop_map(|target| Some(format!("./{}", target.join("/")))),
+        ],
     );
     // Where every commit is synced, a disk takes its time.
     let memory = Path::new("/dev/shm");

@@ -279,7 +279,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn anything_may_be_answered(
-        kind in prop_oneof![Just(Kind::Hello), Just(Kind::Answer), Just(Kind::Confirmation), Just(Kind::Refusal)],
+        kind in prop_oneof![
+            Just(Kind::Hello),
+            Just(Kind::Answer),
+            Just(Kind::Confirmation),
+            Just(Kind::Refusal),
+        ],
         body: Vec<u8>,
         keep in 0..131_usize,
     ) {

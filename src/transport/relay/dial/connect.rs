@@ -81,7 +81,9 @@ async fn first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
                 Some(Ok(Ok(stream))) => return Ok(stream),
                 // That something is there and refuses says more than that there is no way to
                 // another.
-                Some(Ok(Err(error))) if failed.kind() != ErrorKind::ConnectionRefused => failed = error,
+                Some(Ok(Err(error))) if failed.kind() != ErrorKind::ConnectionRefused => {
+                    failed = error;
+                }
                 Some(_) => {}
                 None => return Err(failed),
             },

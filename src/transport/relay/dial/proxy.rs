@@ -158,13 +158,21 @@ impl Proxy {
         let (proxy, variable) = (self.named(), self.variable);
         let target = format!("{}:{}", bracketed(url.host()), url.port());
         let (detail, next) = match refusal {
-            Refusal::Credentials if self.intercept.basic_auth().is_some() || self.intercept.raw_auth().is_some() => (
-                format!("{proxy} does not accept the user name and password in its address"),
-                format!("correct them in {variable}, with %40 for @ and %3A for : in them"),
-            ),
+            Refusal::Credentials
+                if self.intercept.basic_auth().is_some() || self.intercept.raw_auth().is_some() =>
+            {
+                (
+                    format!("{proxy} does not accept the user name and password in its address"),
+                    format!("correct them in {variable}, with %40 for @ and %3A for : in them"),
+                )
+            }
             Refusal::Credentials => (
                 format!("{proxy} wants a user name and a password, and its address has none"),
-                format!("write them into {variable}: SCHEME://USER:PASSWORD@{}:{}", bracketed(&self.host), self.port),
+                format!(
+                    "write them into {variable}: SCHEME://USER:PASSWORD@{}:{}",
+                    bracketed(&self.host),
+                    self.port
+                ),
             ),
             Refusal::Login(way) => (
                 format!("{proxy} wants a login of the kind {way}, and pinhole knows user name and \
@@ -192,7 +200,10 @@ impl Proxy {
                     that the proxy can reach it".to_owned())
             }
             Refusal::NoAddress => (
-                format!("this machine knows no address for {:?}, and {proxy} is to be given one", url.host()),
+                format!(
+                    "this machine knows no address for {:?}, and {proxy} is to be given one",
+                    url.host()
+                ),
                 format!("check the relay's address; or write socks5h:// in {variable}, then the \
                         proxy looks names up"),
             ),
