@@ -81,14 +81,14 @@ Examples:
   pinhole give --secret                  asks for a secret without showing it
   tar c . | pinhole give -               gives standard input
   pinhole take CODE -o - | tar x         takes it to standard output
-  pinhole take                           opens a channel to receive; shows the giver's line
-  pinhole setup                          shows what would teach the agents here to use it
+  pinhole take                           opens a channel to receive; shows the giver's command
+  pinhole setup                          shows how to set up the agents found here
 
 Exit status:
   0 done                       4 nobody came, or expired    8 local disk
   1 other failure              5 unreachable                9 the source changed
   2 usage                      6 the other side declined,   10 an answer was needed
-  3 wrong, used or unknown       left or broke off          11 not finished yet
+  3 wrong, used or unknown       left or cancelled          11 not finished yet
     code                       7 tampering                  130 interrupted
 ";
 
@@ -98,9 +98,9 @@ enum Command {
     Session(Session),
     #[command(flatten)]
     Here(Here),
-    /// Run a relay, at which two machines meet that cannot reach each other.
+    /// Run a relay, where two machines meet that cannot reach each other.
     Relay(Box<relay::Args>),
-    /// Show what is set and where that comes from, or change it.
+    /// Show the settings and where they come from, or change them.
     Config(config::Args),
     /// Print the JSON Schema of the lines that scripts and agents read.
     Schema(schema::Args),
@@ -112,9 +112,9 @@ enum Command {
     Man(man::Args),
     /// Serve channels to an agent over the Model Context Protocol.
     Mcp(Box<mcp::Args>),
-    /// Say what works here, and what would help where something does not.
+    /// Check what works here, and suggest what would help.
     Doctor(doctor::Args),
-    /// Set up the agents that are here: Claude Code, Codex, Cursor, OpenCode.
+    /// Set up the agents found here: Claude Code, Codex, Cursor, OpenCode.
     Setup(setup::Args),
 }
 
@@ -132,7 +132,7 @@ enum Session {
     /// Send into a channel, or give.
     #[command(alias = "tx")]
     Send(Box<send::Args>),
-    /// Ask the other side something, and print its answer.
+    /// Ask the other side a question, and print the answer.
     Ask(Box<ask::Args>),
     /// Receive from a channel, or take.
     #[command(aliases = ["rx", "get", "recv"])]

@@ -25,30 +25,28 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-In a channel that is open here the answer is the next text that comes once the other side has the \
-                       question, also
-if that was meant for something said before. A whole code that is not open here, or waits here for \
-                       the other side, is joined for the
-question and closed after the answer.
+In a channel that is open here, the answer is the next text to arrive once the other side has the
+question, even if it was meant as a reply to something earlier. A whole code that is not open here,
+or still waits here for the other side, is joined for the question and closed after the answer.
 
 Examples:
   pinhole ask 9471 \"which branch is it?\"
   pinhole ask --label build \"which branch is it?\"
   pinhole ask 9471-walrus-clipboard-mango \"are you there?\" --timeout 10s
-  git diff | pinhole ask 9471 - -o - > review.txt     a long question, its answer alone in a file")]
+  git diff | pinhole ask 9471 - -o - > review.txt    a long question; only the answer in the file")]
 pub(super) struct Args {
-    /// The channel: its number if it is open here, else its code or link; "-" reads that from
+    /// The channel: its number if it is open here, otherwise its code or link; "-" reads that from
     /// standard input
     #[arg(value_name = "CODE")]
     code: String,
-    /// The question; "-" reads it from standard input. With --label it may be alone
+    /// The question; "-" reads it from standard input. With --label it can stand alone
     #[arg(value_name = "QUESTION", allow_hyphen_values = true, required_unless_present = "label")]
     question: Option<String>,
     /// Words that were typed without quotes: not taken, but said
     #[arg(hide = true)]
     more: Vec<String>,
-    /// "-": the answer alone goes to standard output, byte for byte and whatever its length, and
-    /// lines about it to standard error
+    /// "-" puts only the answer on standard output, byte for byte and in full; lines about it go to
+    /// standard error
     #[arg(short = 'o', long = "output", value_name = "-", value_parser = ["-"])]
     to: Option<String>,
     /// How long to wait for the answer

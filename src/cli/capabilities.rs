@@ -17,10 +17,10 @@ use serde_json::{Map, Value, json};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Parts:
-  commands   each with its arguments and options; the name of a command for that one alone
-  options    those that stand before the name of a command
-  lines      the types and events of JSON lines, with the fields that each has and may have
-  errors     the words of errors, with the exit status of each
+  commands   each with its arguments and options; or the name of a command, for just that one
+  options    those that come before the name of a command
+  lines      the types and events of JSON lines, with the required and optional fields of each
+  errors     the error words, with the exit status of each
   exits      the exit statuses
   limits     in bytes, seconds or numbers
 
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Only this part
     #[arg(value_name = "PART")]
     part: Option<String>,
-    /// Print JSON, which it does anyway
+    /// Print JSON, as it always does
     #[arg(long)]
     pub json: bool,
 }

@@ -17,22 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is under way is finished first; a give or take that is not done is broken off, as by Ctrl-C. \
-                       What nobody has received of a
-session in the background is printed, as `pinhole receive` would, before that is gone. A channel \
-                       stays open (exit 11)
-while it holds secrets that nobody has taken, which `pinhole receive --secret-to-file FILE` does, \
-                       or something to send that
-waits for the other side to come; --now drops that.
+Finishes what is in progress first; an unfinished give or take is cancelled, as by Ctrl-C. Whatever
+nobody has received from a session in the background is printed before it is gone, as by
+`pinhole receive`. A channel stays open (exit 11) while it holds secrets that nobody has taken (take
+them with `pinhole receive --secret-to-file FILE`), or something to send to a side that has not come
+yet; --now drops both.
 
 Examples:
-  pinhole close              the one channel that is open
-  pinhole close 9471         the one of this number
-  pinhole close 9471 --now   breaks off what is under way, and drops what waits")]
+  pinhole close              the only open channel
+  pinhole close 9471         the one with this number
+  pinhole close 9471 --now   cancels what is in progress and drops what waits")]
 pub(super) struct Args {
     #[command(flatten)]
     which: which::Args,
-    /// Break off what is under way, and drop secrets that nobody has taken and what waits for the
+    /// Cancel what is in progress, and drop secrets that nobody has taken and what waits for the
     /// other side
     #[arg(long)]
     now: bool,

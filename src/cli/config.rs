@@ -13,13 +13,12 @@ use std::path::Path;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Settings:
-  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. ws:// is for this machine, \
-                       and elsewhere
-            takes PINHOLE_INSECURE_RELAY=1. --relay and PINHOLE_RELAY win over it
-  ca-file   certificates (PEM) that a relay may have besides those that this machine trusts. \
-                       --ca-file wins over it
-  lan       true or false: whether hosts of the local network are looked for and announced. \
-                       --no-lan wins over it
+  relay     the relay to meet at: wss://HOST[:PORT][/PATH], or none. ws:// is for this machine;
+            elsewhere it needs PINHOLE_INSECURE_RELAY=1. --relay and PINHOLE_RELAY win over it
+  ca-file   certificates (PEM) to trust for a relay, besides those that this machine trusts.
+            --ca-file wins over it
+  lan       true or false: whether to announce and look for hosts on the local network. --no-lan
+            wins over it
 
 Examples:
   pinhole config set relay wss://relay.example
@@ -35,19 +34,19 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Print a setting, whoever set it.
+    /// Print a setting, wherever it was set.
     Get {
         #[arg(value_name = "SETTING", value_parser = key())]
         key: Key,
     },
-    /// Write a setting into the file; what else is there stays.
+    /// Write a setting to the file; the rest of it stays.
     Set {
         #[arg(value_name = "SETTING", value_parser = key())]
         key: Key,
         #[arg(value_name = "VALUE")]
         value: String,
     },
-    /// Take a setting out of the file.
+    /// Remove a setting from the file.
     Unset {
         #[arg(value_name = "SETTING", value_parser = key())]
         key: Key,

@@ -10,19 +10,18 @@ use crate::session::plan::{Meet, Plan};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can \
-                       be asked, received secrets are
-held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other \
-                       side has left.
+At a terminal, the lines you type are sent as texts; /help lists what else you can type. Where
+nobody can be asked, received secrets are kept until `pinhole receive --secret-to-file FILE` or a
+similar command takes them, even after the other side has left.
 
 Examples:
   pinhole connect 9471-walrus-clipboard-mango
-  pinhole connect 9471-walrus-clipboard-mango@192.0.2.7    a host that is not found by its number
-  pinhole connect - < code.txt               the code is on no command line
-  pinhole connect CODE --first hello --on-message -- ./answer.sh    says hello; a program answers
+  pinhole connect 9471-walrus-clipboard-mango@192.0.2.7    a host that its number does not find
+  pinhole connect - < code.txt               keeps the code off the command line
+  pinhole connect CODE --first hello --on-message -- ./answer.sh    sends hello; a program answers
   pinhole connect CODE --detach              goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
-    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-"
+    /// The code, as one argument or word by word, or a link; CODE@HOST for another machine; "-"
     /// reads it from standard input
     #[arg(value_name = "CODE", required = true)]
     code: Vec<String>,

@@ -13,9 +13,8 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Takes at most 5 s, and says for each thing whether it works here, what was found, and what would \
-                       help.
-Exit status 5 if something is missing without which `give` and `take` cannot work.
+Takes at most 5 s, and reports for each check whether it works here, what was found and what would
+help. The exit status is 5 if something is missing that `give` and `take` need.
 
 Examples:
   pinhole doctor

@@ -19,25 +19,25 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Sending fence")]
 pub(super) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets:
-    /// .ssh, .aws, .gnupg and their like, .env files, private keys. On by itself where an agent
-    /// runs this (AGENT, AI_AGENT, CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE,
-    /// PINHOLE_AGENT or another variable of theirs is set, and neither 0 nor false). It holds
-    /// against slips and against what the other side talks an agent into, not against whoever
-    /// writes this command line, and not for texts and standard input. Relays are fenced in too
+    /// .ssh, .aws, .gnupg and their like, .env files, private keys. On by itself when an agent runs
+    /// this (AGENT, AI_AGENT, CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE,
+    /// PINHOLE_AGENT or a similar variable is set, and neither 0 nor false). It protects against
+    /// slips and against what the other side talks an agent into, not against whoever writes this
+    /// command line, and does not check texts and standard input. Relays are fenced too
     /// (--allow-relay)
     #[arg(long)]
     fence: bool,
-    /// Behind the fence: send this file, or what is in this folder, too; may be repeated. Turns the
-    /// fence on. Where an agent runs this, and with --fence, each --allow... counts only before the
-    /// command's name: pinhole --allow PATH give ...
+    /// Behind the fence: also allow this file, or what is in this folder; may be repeated. Turns
+    /// the fence on. When an agent runs this, and with --fence, each --allow... counts only before
+    /// the command's name: pinhole --allow PATH give ...
     #[arg(long, value_name = "PATH")]
     allow: Vec<PathBuf>,
-    /// Behind the fence: send the value of this environment variable, too; may be repeated. Turns
+    /// Behind the fence: also allow the value of this environment variable; may be repeated. Turns
     /// the fence on. Variables of pinhole, of agents and of their models (ANTHROPIC_...,
     /// OPENAI_...) are never sent
     #[arg(long, value_name = "NAME")]
     allow_env: Vec<String>,
-    /// Behind the fence: send also what commonly holds secrets
+    /// Behind the fence: also allow what commonly holds secrets
     #[arg(long)]
     allow_sensitive: bool,
 }

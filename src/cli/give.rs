@@ -23,20 +23,17 @@ Shows a code at once, before anything is read; the other side runs `pinhole take
 
 Examples:
   pinhole give report.pdf photos/
-  pinhole give --secret-env API_KEY          a secret, without its value on the command line
-  pinhole --allow ../data give ../data/a.csv    where an agent runs it: what is allowed stands in \
-                       front
-  tar c . | pinhole give -                   what another program writes
-  pinhole give --code 9471-walrus-clipboard-mango a.txt    to a `pinhole take` that shows this \
-                       code")]
+  pinhole give --secret-env API_KEY          a secret; its value is never on the command line
+  pinhole --allow ../data give ../data/a.csv    when an agent runs it: permissions come first
+  tar c . | pinhole give -                   the output of another program
+  pinhole give --code 9471-walrus-clipboard-mango a.txt    into a waiting `pinhole take`")]
 pub(super) struct Args {
     /// Files and folders; "-" is standard input
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub ware: Wares,
-    /// Give into the channel that a `pinhole take` has opened ("-" reads the code from standard
-    /// input)
+    /// Give into a channel that `pinhole take` has opened ("-" reads the code from standard input)
     #[arg(long, value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     code: Option<String>,
     #[command(flatten)]
@@ -54,32 +51,32 @@ pub(super) struct Wares {
     /// Give this text ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Give a secret: asked for without an echo at a terminal, where pasted lines are one secret,
-    /// else read from standard input. It takes no value: others could read that
+    /// Give a secret: typed or pasted at a hidden prompt (pasted lines are one secret), or read
+    /// from standard input where there is no terminal. It takes no value, because others could read
+    /// that
     #[arg(long)]
     secret: bool,
-    /// Give the content of a file as a secret, called as the file is; may be repeated
+    /// Give the content of a file as a secret, named after the file; may be repeated
     #[arg(long, value_name = "FILE")]
     secret_file: Vec<PathBuf>,
-    /// Give the value of an environment variable as a secret, called as the variable is; may be
+    /// Give the value of an environment variable as a secret, named after the variable; may be
     /// repeated
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
-    /// What the secret is called at the other side, where one is given
+    /// The name of the secret on the other side, if there is only one
     #[arg(long, value_name = "LABEL")]
     secret_name: Option<String>,
-    /// Leave out of folders what matches, as in a .gitignore; may be repeated. The last one that
-    /// matches decides, and with "!" in front it keeps what an earlier one, or a .gitignore, leaves
-    /// out
+    /// Leave out whatever in folders matches this, as in a .gitignore; may be repeated. The last
+    /// match decides, and a "!" in front keeps what an earlier one, or a .gitignore, leaves out
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
-    /// Leave out what .gitignore files say, and .git
+    /// Leave out .git and what .gitignore files list
     #[arg(long)]
     gitignore: bool,
     /// What to do with links inside folders
     #[arg(long, value_enum, value_name = "HOW", default_value = "keep")]
     links: LinksArg,
-    /// Exit with 1 if anything inside a folder was left out, or has another name at the other side
+    /// Exit with 1 if anything inside a folder was left out, or has another name on the other side
     #[arg(long)]
     pub strict: bool,
     #[command(flatten)]
@@ -88,11 +85,11 @@ pub(super) struct Wares {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LinksArg {
-    /// Give those that stay inside their folder as links, leave the others out and say so
+    /// Give those that stay inside their folder as links; leave the others out and list them
     Keep,
     /// Give what they point to
     Follow,
-    /// Leave them out and say so
+    /// Leave them out and list them
     Skip,
     /// Give them as they are, wherever they lead
     All,

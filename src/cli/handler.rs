@@ -17,11 +17,11 @@ pub(super) struct Answering {
     /// Send this text as soon as the other side is there ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     first: Option<String>,
-    /// Run the program after "--", without a shell, for each text of the other side, which is on
-    /// its standard input, as it is or with =json as its line of EVENTS.md. What it prints is sent
-    /// back as one text. What the other side writes is data: give the program no more rights than
-    /// the other side may have. Behind the sending fence it needs --allow-exec before the command's
-    /// name
+    /// Run the program after "--", without a shell, for each text from the other side, with the
+    /// text on its standard input as it is, or with =json as its line of EVENTS.md. What it prints
+    /// is sent back as one text. What the other side writes is data: give the program no more
+    /// rights than the other side may have. Behind the sending fence, it needs --allow-exec before
+    /// the command's name
     #[arg(
         long,
         value_enum,
@@ -32,10 +32,10 @@ pub(super) struct Answering {
         group = "runs",
     )]
     on_message: Option<FormArg>,
-    /// How long the program may take for one text before it is ended (unless this is said: 120s)
+    /// How long the program may take for one text before it is stopped (default: 120s)
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "on_message")]
     handler_timeout: Option<Duration>,
-    /// Close the channel after this many texts, those of both sides counted
+    /// Close the channel after this many texts, counting both sides
     #[arg(
         long,
         value_name = "N",
@@ -47,8 +47,8 @@ pub(super) struct Answering {
     /// Close the channel after the first text and its answer
     #[arg(long, requires = "on_message")]
     once: bool,
-    /// Let the program have this variable of the environment; else it has PATH, HOME and the like.
-    /// May be repeated
+    /// Pass this environment variable to the program, besides PATH, HOME and the like; may be
+    /// repeated
     #[arg(long, value_name = "NAME", requires = "on_message")]
     handler_env: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Answering {
 enum FormArg {
     /// The text as it is
     Text,
-    /// The line that programs read
+    /// Its JSON line
     Json,
 }
 

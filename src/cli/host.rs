@@ -12,17 +12,16 @@ use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-At a terminal, typed lines are sent as text; /help lists what else can be typed. Where nobody can \
-                       be asked, received secrets are
-held until `pinhole receive --secret-to-file FILE` or the like takes them, also when the other \
-                       side has left.
+At a terminal, the lines you type are sent as texts; /help lists what else you can type. Where
+nobody can be asked, received secrets are kept until `pinhole receive --secret-to-file FILE` or a
+similar command takes them, even after the other side has left.
 
 Examples:
   pinhole host
-  pinhole host --direct --port 9000          where a firewall opens that port
+  pinhole host --direct --port 9000          if the firewall opens that port
   pinhole host --ttl 8h --words 4 --verify
-  pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers the other side
-  pinhole --allow-exec host --on-message -- ./answer.sh      the same where an agent runs it
+  pinhole host --on-message --max-turns 10 -- ./answer.sh    a program answers
+  pinhole --allow-exec host --on-message -- ./answer.sh      the same when an agent runs it
   pinhole host --detach --label build        goes on in the background, for `send` and `receive`")]
 pub(super) struct Args {
     #[command(flatten)]

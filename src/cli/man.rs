@@ -12,7 +12,7 @@ Examples:
   pinhole man give | man -l -
   pinhole man > ~/.local/share/man/man1/pinhole.1")]
 pub(super) struct Args {
-    /// The command whose page it is; without one, that of the program
+    /// The command to describe; without one, the program
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }

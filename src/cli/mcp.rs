@@ -19,24 +19,23 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-An MCP client starts it and speaks to it on standard input and output; it is not for typing. It
+An MCP client starts it and talks to it on standard input and output; it is not for typing. It
 holds its channels itself, so they end with it. The options are those of `host` and `connect`, and
-hold for each channel that the agent opens or joins; --detach, --transcript and --verify, which are
+apply to each channel that the agent opens or joins; --detach, --transcript and --verify, which are
 for one channel or a person, are refused.
 
-It always has a sending fence, around the folders that its client says the agent works in (Codex's
-sandbox, roots, CLAUDE_PROJECT_DIR), else around the working directory if that can be a project's,
-and around what --allow names. If nothing says so, the user is asked once by way of the client, or
-no file leaves. With --fence it is the working directory, whatever the client says.
+It always has a sending fence, around the folders in which the agent works according to its client
+(Codex's sandbox, roots, CLAUDE_PROJECT_DIR), otherwise around the working directory if that can be
+a project's, and around what --allow names. If none of these is known, the client asks the user
+once, or no file leaves. With --fence it is the working directory, whatever the client says.
 
 Examples:
-  pinhole mcp                                the command for a client: claude mcp add pinhole -- \
-                       pinhole mcp
+  pinhole mcp                                as in: claude mcp add pinhole -- pinhole mcp
   pinhole mcp --allow ../reports -o inbox
   pinhole mcp --relay wss://relay.example --ttl 4h")]
 pub(super) struct Args {
-    /// Let the agent see, read and end every channel of this user on this machine, and not only
-    /// those that it opened or joined here. It still hears no code of theirs
+    /// Let the agent see, read and end every channel of this user on this machine, not only those
+    /// that it opened or joined here. It still does not see their codes
     #[arg(long, help_heading = "Sessions")]
     all_sessions: bool,
     #[command(flatten)]

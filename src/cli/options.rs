@@ -53,8 +53,8 @@ pub(super) struct Output {
     /// Print lines for people, also when standard output is not a terminal
     #[arg(long)]
     pub human: bool,
-    /// Seconds between progress lines where there is no bar, or a time such as 1m (without it: 10);
-    /// "off" hides the bar too, and what begins and ends is said
+    /// Seconds between progress lines where there is no bar, or a time such as 1m (default: 10);
+    /// "off" hides the bar too and only announces the start and the end
     #[arg(long, value_name = "S|off", value_parser = progress)]
     progress: Option<Progress>,
 }
@@ -90,30 +90,29 @@ pub(super) enum Step {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Channel")]
 pub(super) struct Channel {
-    /// How long the channel waits and rests: 1m to 24h
+    /// How long the channel waits for the other side, and stays open unused: 1m to 24h
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
-    /// Show four words on both ends; nothing is sent or taken until you say that they match (both
-    /// sides should ask for it)
+    /// Show four words on both sides; nothing is sent or accepted until you confirm that they match
+    /// (both sides should use it)
     #[arg(long)]
     verify: bool,
-    /// What other commands of this machine may call the channel
+    /// A name by which other commands on this machine can find the channel
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
-    /// Come back as soon as the code is shown, or for who joins as soon as the other side is there,
-    /// and go on in the background: `receive`, `send`, `status` and `close` reach it. Nobody is
-    /// asked anything; what comes goes to a private folder, or where -o says
+    /// Return as soon as the code is shown, or, when joining, as soon as the other side is there,
+    /// and go on in the background, where `receive`, `send`, `status` and `close` reach it. It asks
+    /// nothing; what arrives goes to a private folder, or to -o
     #[arg(long)]
     pub detach: bool,
     /// The process that this is, of those with --detach.
     #[arg(skip)]
     pub detached: Option<Step>,
-    /// Start the program that this line names. It counts here where there is no fence, and so is
-    /// not needed
+    /// Start the program that this line names. Without a fence it is not needed
     #[arg(long, hide = true)]
     allow_exec: bool,
-    /// Write what both sides say into this new file, for your eyes only (mode 0600): as Markdown,
-    /// or as the lines of EVENTS.md with what is sent. Secrets and the code are left out
+    /// Write what both sides send to this new file, which only you can read (mode 0600): as
+    /// Markdown, or as the lines of EVENTS.md. Secrets and the code are left out
     #[arg(long, value_name = "FILE.md|.jsonl")]
     pub transcript: Option<PathBuf>,
     /// Neither announce the code on the local network nor look for it there
@@ -205,28 +204,28 @@ impl Channel {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 struct Relay {
-    /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Else PINHOLE_RELAY says where, or
-    /// the configuration file (`pinhole config`). A relay that the code or the link names wins
+    /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Without it PINHOLE_RELAY or the
+    /// configuration file (`pinhole config`) decides. A relay named by the code or the link wins
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
-    /// Behind the sending fence, which is on where an agent runs this: use this relay too, and not
-    /// only one that PINHOLE_RELAY or the configuration file names; may be repeated. There it
-    /// counts only before the command's name
+    /// Behind the sending fence, which is on when an agent runs this: allow this relay, besides the
+    /// one that PINHOLE_RELAY or the configuration file names; may be repeated. Counts there only
+    /// before the command's name
     #[arg(long, value_name = "URL")]
     allow_relay: Vec<String>,
-    /// Trust the certificates in this PEM file too, for a relay that has its own
+    /// Also trust the certificates in this PEM file, for a relay with its own
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Use a relay without TLS (ws://) also where it is not on this machine: whoever is in between
-    /// sees the code's number and both addresses, and can stand in for the relay
+    /// Allow a relay without TLS (ws://) that is not on this machine: anybody in between sees the
+    /// code's number and both addresses, and can impersonate the relay
     #[arg(long)]
     insecure_relay: bool,
-    /// Show this relay the token in this file when hosting, if its operator wants one from hosts
-    /// (else PINHOLE_HOST_TOKEN)
+    /// When hosting, show the relay the token in this file, if its operator requires one (or set
+    /// PINHOLE_HOST_TOKEN)
     #[arg(long, value_name = "FILE")]
     host_token_file: Option<PathBuf>,
-    /// Let everything go through the relay: no direct connection is tried, so the other side does
-    /// not learn this machine's addresses
+    /// Send everything through the relay and try no direct connection, so the other side does not
+    /// learn this machine's addresses
     #[arg(long)]
     relay_only: bool,
     /// Who names the relay of a channel.
@@ -325,7 +324,8 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Hosting")]
 pub(super) struct Host {
-    /// Words of the code: 3 to 8. Each adds ten bits; three are 31 bits against one guess
+    /// Number of words in the code: 3 to 8. Three are 31 bits against a single guess; each more
+    /// adds ten
     #[arg(
         long,
         value_name = "N",
@@ -333,17 +333,17 @@ pub(super) struct Host {
         value_parser = clap::value_parser!(u8).range(3..=8),
     )]
     words: u8,
-    /// Listen for a direct connection, also where a relay is set; --port and --bind mean that too
+    /// Listen for a direct connection even if a relay is set; --port and --bind imply it
     #[arg(long)]
     direct: bool,
     /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the
-    /// number, so somebody who still has the old code counts as a guess
+    /// number, so a joiner with the old code counts as a guess
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
     port: Option<u16>,
     /// Listen on this address only
     #[arg(long, value_name = "ADDR")]
     bind: Option<IpAddr>,
-    /// Make a new code after a wrong one, this many codes in all, without asking
+    /// After a wrong code, make a new one without asking, up to this many codes in all
     #[arg(
         long,
         value_name = "N",
@@ -380,12 +380,12 @@ impl Host {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Being reached from elsewhere")]
 struct Reached {
-    /// Be reached through a tunnel program that is installed here: cloudflared, which needs no
-    /// account, tailscale, or a command line of your own ("{port}" and "{url}" in it are what the
-    /// tunnel has to lead to; it prints its https address and stays). It is started for this
-    /// channel and ends with it (a killed pinhole cannot end it), and sees the code's number, sizes
-    /// and times, but neither words nor content. A value needs the "=": --tunnel=tailscale. Behind
-    /// the sending fence a command line needs --allow-exec before the command's name
+    /// Be reached through an installed tunnel program: cloudflared, which needs no account,
+    /// tailscale, or your own command line ("{port}" and "{url}" in it stand for what the tunnel
+    /// leads to; it must print its https address and keep running). It is started for this channel
+    /// and ends with it (unless pinhole is killed), and sees the code's number, sizes and times,
+    /// but neither words nor contents. A value needs the "=": --tunnel=tailscale. Behind the
+    /// sending fence, a command line needs --allow-exec before the command's name
     #[arg(
         long,
         value_name = "auto|cloudflared|tailscale|CMD",
@@ -395,16 +395,16 @@ struct Reached {
         conflicts_with_all = ["relay", "direct", "port", "bind", "listen", "public_url"],
     )]
     tunnel: Option<String>,
-    /// Serve the relay for this channel, and for no other, in this process: for machines that reach
-    /// this one, or a proxy on it
+    /// Run a relay in this process, for this channel only: for machines that can reach this one, or
+    /// a proxy on it
     #[arg(long, conflicts_with_all = ["relay", "direct", "port", "bind"])]
     serve_relay: bool,
-    /// Where that relay listens besides loopback: an address, a port, or both; the port is 7667 if
-    /// none is named. Without a proxy in front the other side needs --insecure-relay: whoever is in
-    /// between sees the code's number, sizes and times, but neither words nor content
+    /// Where that relay listens besides loopback: an address, a port, or both (port 7667 if none is
+    /// given). Without a proxy in front, the other side needs --insecure-relay: anybody in between
+    /// sees the code's number, sizes and times, but neither words nor contents
     #[arg(long, value_name = "ADDR", requires = "serve_relay")]
     listen: Option<Place>,
-    /// What others use to reach that relay, such as the https address of a proxy in front of it
+    /// The address by which others reach that relay, such as the https address of a proxy
     #[arg(long, value_name = "URL", requires = "serve_relay")]
     public_url: Option<String>,
 }
@@ -435,39 +435,38 @@ impl Reached {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct Receive {
-    /// Receive into this folder (made if it is not there and ends in "/"), under this name (several
-    /// items into a folder of it; of what is taken once, a text too), or one file, text or stream
-    /// to standard output ("-"), or into a pipe or device, which is opened before the code is used.
-    /// What programs act on unasked (CLAUDE.md, Makefile) gets a "_" in front unless you are asked,
-    /// and nothing comes unasked into a home's dot folders, /etc or a folder of PATH; where an
-    /// agent runs it, a folder with such names in it goes to a private one
+    /// Receive into this folder (created if it is missing and ends in "/"), or under this name
+    /// (several items go into a folder of that name; `take` also puts a text there). "-" sends one
+    /// file, text or stream to standard output, and a pipe or device is opened before the code is
+    /// used. Names that programs act on unasked (CLAUDE.md, Makefile) get a "_" in front unless you
+    /// are asked, and nothing goes unasked into a home's dot folders, /etc or a folder of PATH;
+    /// when an agent runs it, a folder with such names in it goes to a private one
     #[arg(short, long = "output", value_name = "DIR|NAME|-")]
     pub output: Option<PathBuf>,
-    /// Receive without asking. `take` then receives into the current directory also where there is
-    /// no terminal, and of any size that leaves 5 % of the disk free; PINHOLE_YES=1 means that too.
-    /// Where an agent runs it, neither is so. --verify, a name that is taken or by which programs
-    /// act, a folder in which they act on whatever lies there, and the place of a secret are asked
-    /// about all the same
+    /// Receive without asking. `take` then receives into the current directory even without a
+    /// terminal, and any size that leaves 5 % of the disk free; PINHOLE_YES=1 does the same.
+    /// Neither applies when an agent runs it. You are still asked about --verify, a name that is
+    /// taken or that programs act on, a folder in which they act on everything, and where to put a
+    /// secret
     #[arg(short, long)]
     yes: bool,
-    /// What to do when a name is taken; without it, you are asked at a terminal, and elsewhere or
-    /// with -y the new one is renamed. A text with -o NAME is a file as others are. A variable in
-    /// --secret-to-env-file is replaced with overwrite, and else left as it is
+    /// What to do when a name is taken. Without it you are asked at a terminal; elsewhere, or with
+    /// -y, the new one is renamed. A text with -o NAME counts as a file. A variable in
+    /// --secret-to-env-file is replaced only with overwrite
     #[arg(long, value_enum, value_name = "HOW")]
     conflict: Option<OnConflict>,
-    /// Refuse more than this, such as 500M or 2GiB (where nobody is asked, and not for `take -y`:
-    /// 10GiB); each file or folder counts as 4 KiB at least
+    /// Refuse more than this, such as 500M or 2GiB (10GiB where nobody is asked, except with `take
+    /// -y`); each file or folder counts as at least 4 KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Keep the permissions that things have at the other side, whatever the umask here; without it
-    /// they get those less the umask, and never more
+    /// Keep the sender's permissions, whatever the umask here; without it the umask is applied
     #[arg(long)]
     modes: bool,
-    /// Which links to make
+    /// Which links to create
     #[arg(long = "links", value_enum, value_name = "WHICH", default_value = "keep")]
     links: WhichLinks,
-    /// Refuse more files and folders than this (where nobody is asked, and not for `take -y`:
-    /// 250000)
+    /// Refuse more files and folders than this (250000 where nobody is asked, except with `take
+    /// -y`)
     #[arg(long, value_name = "N")]
     max_entries: Option<u64>,
     #[command(flatten)]
@@ -479,24 +478,23 @@ pub(super) struct Receive {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 struct SecretTo {
-    /// Write the first secret to this file, for your eyes only (mode 0600); the file must not exist
+    /// Write the first secret to this new file, which only you can read (mode 0600)
     #[arg(long, value_name = "PATH", group = "sink")]
     secret_to_file: Option<PathBuf>,
-    /// Set the first secret as the variable NAME in this dotenv file, which sh and programs read
-    /// (mode 0600, made if it is not there); one line end behind the secret is left out. What is
-    /// there already is replaced only with --conflict overwrite. Without NAME each secret is added
-    /// under the name that the other side gave it, if a credential is called so: *_KEY, *_TOKEN,
-    /// *_SECRET, *_PASSWORD, *_CREDENTIALS, *_DSN, but none of an agent or a model service
+    /// Set the first secret as the variable NAME in this dotenv file, for sh and programs to read
+    /// (mode 0600, created if missing), without one line end after it. An existing variable is
+    /// replaced only with --conflict overwrite. Without NAME, each secret is added under the name
+    /// that the other side gave it, if it looks like a credential: *_KEY, *_TOKEN, *_SECRET,
+    /// *_PASSWORD, *_CREDENTIALS, *_DSN, but none of an agent or a model service
     #[arg(long, value_name = "FILE[:NAME]", group = "sink")]
     secret_to_env_file: Option<OsString>,
-    /// Let the other side choose this name for a variable too, such as DATABASE_URL; may be
-    /// repeated
+    /// Also accept this variable name from the other side, such as DATABASE_URL; may be repeated
     #[arg(long, value_name = "NAME")]
     accept_env: Vec<String>,
     /// Run the program after "--", without a shell, with the first secret on its standard input, or
-    /// with =NAME in that variable of its environment (there without one line end behind it). It
-    /// counts as received when the program has ended with 0; what the program prints goes to
-    /// standard error. Where an agent runs this it needs --allow-exec before the command's name
+    /// with =NAME in that environment variable (without one line end after it). The secret counts
+    /// as received when the program exits with 0; what the program prints goes to standard error.
+    /// When an agent runs this, it needs --allow-exec before the command's name
     #[arg(
         long,
         value_name = "NAME",
@@ -506,7 +504,7 @@ struct SecretTo {
         groups = ["sink", "runs"],
     )]
     secret_exec: Option<String>,
-    /// The program of an option that runs one, and its arguments: always last
+    /// The program for an option that runs one, with its arguments; always last
     #[arg(last = true, value_name = "PROG", requires = "runs")]
     program: Vec<OsString>,
 }
@@ -556,12 +554,12 @@ impl SecretTo {
 enum OnConflict {
     /// Store the new one as "name (1).ext"
     Rename,
-    /// Leave the new one out; for the other side it is not delivered
+    /// Leave the new one out; the other side sees that it was not delivered
     Skip,
-    /// Replace the old one, if both are files, else rename
+    /// Replace the old one if both are files, otherwise rename
     Overwrite,
-    /// Replace a file by a file, and join a folder with a folder, file by file; nothing there is
-    /// removed, and what meets anything else is left out, which is then missing
+    /// Replace files with files and merge folders, file by file; nothing else there is removed, and
+    /// whatever collides with anything else is left out and listed as missing
     Merge,
     /// Ask at the terminal
     Ask,

@@ -19,19 +19,19 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Before the command, behind the sending fence")]
 pub(super) struct Permissions {
-    /// Send this file, or what is in this folder, too (give, send, host, connect); may be repeated
+    /// Allow this file, or what is in this folder (give, send, host, connect); may be repeated
     #[arg(long, value_name = "PATH")]
     pub allow: Vec<PathBuf>,
-    /// Send the value of this environment variable, too; may be repeated
+    /// Allow the value of this environment variable; may be repeated
     #[arg(long, value_name = "NAME")]
     pub allow_env: Vec<String>,
-    /// Send also what commonly holds secrets
+    /// Allow what commonly holds secrets
     #[arg(long)]
     pub allow_sensitive: bool,
-    /// Use this relay too; may be repeated
+    /// Allow this relay; may be repeated
     #[arg(long, value_name = "URL")]
     pub allow_relay: Vec<String>,
-    /// Start the program of --secret-exec, --on-message or --tunnel=CMD
+    /// Allow the program of --secret-exec, --on-message or --tunnel=CMD
     #[arg(long)]
     pub allow_exec: bool,
 }

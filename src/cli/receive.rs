@@ -25,29 +25,25 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-From a channel that is open here it returns what has happened since the last `receive`. Secrets \
-                       that the channel holds are only named;
---secret-to-file, --secret-to-env-file and --secret-exec take the oldest, one a call, without a \
-                       look at it. If that fails it is still
-held. -o - takes the oldest text, one a call, and prints it alone, byte for byte; lines go to \
-                       standard error. If there is none, and
-none comes while --wait lasts, the exit status is 11.
+From a channel that is open here, it prints what has happened since the last `receive`. Secrets that
+the channel holds are only listed: --secret-to-file, --secret-to-env-file and --secret-exec take the
+oldest, one per call, unseen, and it stays there if that fails. -o - takes the oldest text, one per
+call, and prints only that, byte for byte; lines go to standard error. If there is none, and none
+arrives during --wait, the exit status is 11.
 
---bell is for what wakes an agent with each line: `pinhole: 2 wait in 9471; pinhole receive 9471`,
-and at the end of the channel `pinhole: 9471 is over; pinhole receive 9471`. --follow is for people
-and scripts.
+--bell is for tools that wake an agent on each line: `pinhole: 2 wait in 9471; pinhole receive
+9471`, and when the channel ends, `pinhole: 9471 is over; pinhole receive 9471`. --follow is for
+people and scripts.
 
 Examples:
   pinhole receive 9471 --wait 45
-  pinhole receive 9471 --secret-to-env-file .env    the oldest secret, as the variable that the \
-                       other side calls it
-  pinhole receive --secret-exec=TOKEN -- deploy     the only channel that is open; the program has \
-                       it in $TOKEN
-  pinhole --allow-exec receive 9471 --secret-exec=TOKEN -- deploy    the same where an agent runs it
-  pinhole receive 9471 -o - --wait 45 > notes.txt   the oldest text, alone
+  pinhole receive 9471 --secret-to-env-file .env    the oldest secret, under the other side's name
+  pinhole receive --secret-exec=TOKEN -- deploy     the only open channel; the program gets $TOKEN
+  pinhole --allow-exec receive 9471 --secret-exec=TOKEN -- deploy    the same when an agent runs it
+  pinhole receive 9471 -o - --wait 45 > notes.txt   only the oldest text
   pinhole receive 9471 --follow --for text,file     until the channel ends, without the rest
-  pinhole receive 9471-walrus-clipboard-mango -o .  not open here: as `pinhole take`
-  pinhole receive CODE -o - | less                  to another program")]
+  pinhole receive 9471-walrus-clipboard-mango -o .  not open here: like `pinhole take`
+  pinhole receive CODE -o - | less                  into another program")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
 pub(super) struct Args {
@@ -56,16 +52,15 @@ pub(super) struct Args {
     /// From a channel that is open here: wait this long for something to receive
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     wait: Duration,
-    /// From a channel that is open here: everything after the event of this number, also what was
-    /// received before
+    /// From a channel that is open here: everything after the event with this number, even if it
+    /// was received before
     #[arg(long, value_name = "N", conflicts_with = "sink")]
     after: Option<u64>,
-    /// From a channel that is open here: print no more than this, in whole lines but at least one
+    /// From a channel that is open here: print at most this much, in whole lines, but at least one
     #[arg(long, value_name = "BYTES", default_value_t = 20_000, conflicts_with = "sink")]
     max_bytes: usize,
-    /// From a channel that is open here: only what is of these types, such as text,file,secret; the
-    /// rest is received later. What everybody has to know passes: connected, expiring, error,
-    /// closed, end
+    /// From a channel that is open here: only these types, such as text,file,secret; the rest can
+    /// be received later. connected, expiring, error, closed and end are always printed
     #[arg(
         long = "for",
         value_name = "TYPE,...",
@@ -74,13 +69,14 @@ pub(super) struct Args {
         conflicts_with = "sink",
     )]
     only: Vec<WantedType>,
-    /// From a channel that is open here: print what comes until it ends, but what another command
-    /// has printed as its own result. One follows at a time: a new one takes over
+    /// From a channel that is open here: print what arrives until it ends, except what another
+    /// command has already printed as its own result. Only one command follows at a time: a new one
+    /// takes over
     #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes"])]
     follow: bool,
-    /// From a channel that is open here: take nothing, and print a line whenever something new
-    /// waits, and one at its end. No byte of these lines is the other side's; at most one comes
-    /// until something is received, and at most 6 in a minute
+    /// From a channel that is open here: take nothing, but print a line whenever something new is
+    /// waiting, and one at the end. None of these lines contains anything from the other side;
+    /// after one, the next comes only once something was received, and at most 6 come in a minute
     #[arg(long, conflicts_with_all = ["sink", "wait", "max_bytes", "follow", "after", "only"])]
     bell: bool,
     /// Which side of the channel receives, if both are on this machine

@@ -36,14 +36,14 @@ struct Service {
     /// Read settings from this TOML file
     #[arg(long, value_name = "FILE", env = "PINHOLE_RELAY_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
-    /// Log this and what is more serious, on standard error: lines at a terminal, otherwise a JSON
-    /// object a line
+    /// Log this level and more serious ones, on standard error: as text at a terminal, otherwise as
+    /// one JSON object per line
     #[arg(long, value_name = "error|warn|info|debug", value_parser = level, default_value = "info")]
     log_level: Level,
     /// Log JSON objects at a terminal too
     #[arg(long)]
     json: bool,
-    /// Do nothing but ask the relay at this address whether it works; exit 0, or 5 if it does not
+    /// Only ask the relay at this address whether it works; exit 0, or 5 if it does not
     #[arg(long, value_name = "URL")]
     health: Option<String>,
 }
@@ -61,20 +61,20 @@ const ONCE: [&str; 2] = ["config", "health"];
 
 const EXAMPLES: &str = "\
 Each setting is also a variable and a key of the --config file: --waiting-hosts 50 is
-PINHOLE_RELAY_WAITING_HOSTS=50 and waiting-hosts = 50. In variables, commas separate a list and
-a switch is true or false. A flag wins over a variable, a variable over the file.
+PINHOLE_RELAY_WAITING_HOSTS=50 and waiting-hosts = 50. In variables, commas separate the items of a
+list, and a switch is true or false. A flag wins over a variable, a variable over the file.
 
 Examples:
-  pinhole relay                                 on this machine alone, port 7667
+  pinhole relay                                 only on this machine, port 7667
   pinhole give --relay ws://127.0.0.1:7667 F    gives a file through it
   pinhole relay --listen 443 --tls-cert chain.pem --tls-key key.pem --public
   pinhole relay --listen 10.0.0.2 --trusted-proxy 10.0.0.1     behind a proxy that ends TLS
   pinhole relay --config /etc/pinhole/relay.toml --log-level warn
   pinhole relay --health http://127.0.0.1:7667
 
-The relay sees numbers, sizes, times and addresses, never words or contents; relay/README.md
-says more. Exit status: 0 after it was told to stop, 2 usage, 5 it cannot listen or, asked by
---health, is not well.
+The relay sees numbers, sizes, times and addresses, never words or contents; see relay/README.md.
+Exit status: 0 after it was asked to stop, 2 usage, 5 if it cannot listen or, with --health, does
+not work.
 ";
 
 impl Args {

@@ -6,8 +6,8 @@ use crate::report;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-It is made from the types that are written, so it is that of this very program. A later version may
-add types, events, fields and words; ignore what you do not know.
+It is generated from the types that this program writes. A later version may add types, events,
+fields and words; ignore what you do not know.
 
 Examples:
   pinhole schema

@@ -34,9 +34,9 @@ use std::time::{Duration, Instant};
 Examples:
   pinhole send 9471-walrus-clipboard-mango \"on my way\"
   pinhole send 9471-walrus-clipboard-mango --file report.pdf
-  pinhole send --label build \"on my way\"     into the open channel of that label
-  pinhole --allow-env API_KEY send 9471 --secret-env API_KEY    where an agent runs it
-  tar c . | pinhole send 9471 -              what another program writes
+  pinhole send --label build \"on my way\"     into the open channel with that label
+  pinhole --allow-env API_KEY send 9471 --secret-env API_KEY    when an agent runs it
+  tar c . | pinhole send 9471 -              the output of another program
   pinhole send report.pdf                    shows a new code, as `pinhole give` does")]
 // Its name is that of the arguments inside it, and clap wants each once.
 #[group(skip)]
@@ -46,9 +46,9 @@ pub(super) struct Args {
     /// Send this file into the channel; may be repeated
     #[arg(long, value_name = "PATH")]
     file: Vec<PathBuf>,
-    /// How long to wait until it is delivered (where standard output is no terminal: 45s); it is
-    /// sent all the same. With "-" that time begins at the end of standard input: until then the
-    /// command stays, and if it is ended nothing of that is received
+    /// How long to wait for the delivery (45s if standard output is not a terminal); it is sent
+    /// either way. With "-" the time starts at the end of standard input: until then the command
+    /// keeps running, and if it is interrupted, nothing of it is received
     #[arg(long, value_name = "TIME", value_parser = duration)]
     wait: Option<Duration>,
     /// Which side of the channel sends, if both are on this machine

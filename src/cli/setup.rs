@@ -11,30 +11,30 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What is set up for this user: the skill, which is /pinhole in Claude Code, Cursor, OpenCode and
-Gemini CLI and $pinhole in Codex, and the MCP server `pinhole mcp`. The rest of each file stays as
-it is, and what is not understood is not touched. No rule about what an agent may do is changed but
-for Codex, where the tools that send nothing are approved; other rules that are safe are shown.
+Sets up for this user: the skill, which is /pinhole in Claude Code, Cursor, OpenCode and Gemini CLI
+and $pinhole in Codex, and the MCP server `pinhole mcp`. The rest of each file stays as it is, and
+setup does not touch what it does not understand. It changes no rule about what an agent may do,
+except that Codex may call the tools that send nothing; other safe rules are shown.
 
 Examples:
-  pinhole setup                          what would be done for the agents that are found here
+  pinhole setup                          what it would do for the agents found here
   pinhole setup claude --apply
   pinhole setup --remove
   pinhole setup | claude                 asks the agent to do it")]
 pub(super) struct Args {
-    /// The agent to set up; without it, those that are found here
+    /// The agent to set up; without it, those found here
     #[arg(value_enum, value_name = "AGENT")]
     agent: Option<Agent>,
-    /// Do it, or bring what is there to this version
+    /// Do it, or update what is there to this version
     #[arg(long)]
     apply: bool,
     /// Undo what --apply did, and nothing else
     #[arg(long, conflicts_with = "apply")]
     remove: bool,
-    /// Only say what would be done, also with --remove
+    /// Only show what would be done, also with --remove
     #[arg(long, conflicts_with = "apply")]
     print: bool,
-    /// Another home directory than this user's
+    /// Use this home directory instead of the user's
     #[arg(long, value_name = "DIR", env = "PINHOLE_HOME")]
     home: Option<PathBuf>,
     /// Write the whole plugin into this new directory instead, for `claude --plugin-dir` and for

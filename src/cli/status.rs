@@ -14,9 +14,9 @@ use std::time::Instant;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  pinhole status                 every channel, a line each
-  pinhole status 9471            the one of this number
-  pinhole status --label build   the one that was started with --label build")]
+  pinhole status                 every channel, one line each
+  pinhole status 9471            the one with this number
+  pinhole status --label build   the one with this label")]
 pub(super) struct Args {
     #[command(flatten)]
     which: which::Args,

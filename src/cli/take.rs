@@ -10,16 +10,16 @@ use pinhole_protocol::wire::Want;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without a code it opens a channel itself and shows the line for the giver.
+Without a code, it opens a channel and shows the command for the giver.
 
 Examples:
   pinhole take 9471-walrus-clipboard-mango
   pinhole take 9471-walrus-clipboard-mango -o . --max-size 2GiB
-  pinhole take CODE -o - | tar x             to another program
-  pinhole take CODE --secret-to-file key     a secret, without a look at it")]
+  pinhole take CODE -o - | tar x             into another program
+  pinhole take CODE --secret-to-file key     a secret, unseen")]
 pub(super) struct Args {
-    /// The code, in one argument or word by word, or a link; CODE@HOST for another machine; "-"
-    /// reads it from standard input, PINHOLE_CODE may hold it too
+    /// The code, as one argument or word by word, or a link; CODE@HOST for another machine; "-"
+    /// reads it from standard input, and PINHOLE_CODE can hold it too
     #[arg(value_name = "CODE", conflicts_with_all = ["tunnel", "serve_relay"])]
     code: Vec<String>,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// The channel: its code, its number, or nothing if only one is open
     #[arg(value_name = "CODE")]
     code: Vec<String>,
-    /// The channel of this label
+    /// The channel with this label
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
     /// Which side of it, if both are on this machine

@@ -29,27 +29,27 @@ pub(super) struct Relay {
     /// The key of the certificate (PEM)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Anybody may use it: limits what a source sends a minute, ends pairs after --longest, and
-    /// hides the metrics
+    /// For a relay that anybody may use: limits what a source sends a minute, ends pairs after
+    /// --longest, and hides the metrics
     #[arg(long)]
     public: bool,
-    /// Only hosts that show a token of this file get a number: one a line, 16 to 128 letters,
-    /// digits and -._~; "#" begins a comment. Joiners need none
+    /// Give numbers only to hosts that show a token from this file: one per line, 16 to 128
+    /// letters, digits and -._~; "#" starts a comment. Joiners need none
     #[arg(long, value_name = "FILE")]
     host_token_file: Option<PathBuf>,
-    /// Keep in this file the key by which numbers are given back after a restart; it is made if it
-    /// is not there [default: owner-key in $STATE_DIRECTORY, or with this user's state]
+    /// Keep the key for giving numbers back after a restart in this file; it is created if missing
+    /// [default: owner-key in $STATE_DIRECTORY, or with this user's state]
     #[arg(long, value_name = "FILE")]
     owner_key_file: Option<PathBuf>,
-    /// Believe this proxy, an address or a network such as 10.0.0.0/8, when it says by
-    /// X-Forwarded-For whom it speaks for; may be repeated
+    /// Trust the X-Forwarded-For of this proxy, an address or a network such as 10.0.0.0/8; may be
+    /// repeated
     #[arg(long, value_name = "CIDR", value_parser = proxy)]
     trusted_proxy: Vec<IpNet>,
-    /// Serve /metrics on this address alone; otherwise it is beside the relay, or nowhere if that
-    /// is --public
+    /// Serve /metrics on this address only; otherwise the relay's own port serves them, or none if
+    /// it is --public
     #[arg(long, value_name = "ADDR")]
     metrics_bind: Option<Place>,
-    /// After SIGTERM or Ctrl-C, let channels go on for this long
+    /// After SIGTERM or Ctrl-C, let channels continue for this long
     #[arg(long, value_name = "TIME", default_value_t = Time(Settings::default().drain))]
     drain: Time,
 }
@@ -61,7 +61,7 @@ pub(super) struct Times {
     /// For TLS and the upgrade request of a connection
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().upgrade))]
     upgrade: Time,
-    /// For message 1 of a host that was asked for it
+    /// For message 1 of a host, once it was asked for it
     #[arg(
         long,
         value_name = "TIME",
@@ -72,7 +72,7 @@ pub(super) struct Times {
     /// For a joiner to hold a number
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().hold))]
     hold: Time,
-    /// The same while others wait
+    /// The same while others are waiting
     #[arg(
         long,
         value_name = "TIME",
@@ -80,7 +80,7 @@ pub(super) struct Times {
         default_value_t = Time(limits().hold_contested),
     )]
     hold_contested: Time,
-    /// For a joiner to wait in the line of a number
+    /// For a joiner to wait in line for a number
     #[arg(
         long,
         value_name = "TIME",
@@ -88,14 +88,15 @@ pub(super) struct Times {
         default_value_t = Time(limits().queue_time),
     )]
     line_time: Time,
-    /// A host's number is kept after its connection dropped, and those of before are given back
-    /// after the relay's start
+    /// For a host whose connection dropped to come back for its number, or, after a restart of the
+    /// relay, for one from before
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().absence))]
     absence: Time,
-    /// A released number is not handed out again, and a relay that was here before draws long ones
+    /// Before a released number is handed out again; for as long after a restart, new numbers are
+    /// long
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().rest))]
     rest: Time,
-    /// Waiting or paired without a frame
+    /// For waiting or being paired without a frame
     #[arg(
         long,
         value_name = "TIME",
@@ -103,7 +104,7 @@ pub(super) struct Times {
         default_value_t = Time(limits().inactivity),
     )]
     inactivity: Time,
-    /// Waiting, whatever is sent; with --public also paired
+    /// For waiting, whatever is sent; with --public also for being paired
     #[arg(long, value_name = "TIME", value_parser = some, default_value_t = Time(limits().longest))]
     longest: Time,
 }
@@ -147,7 +148,7 @@ pub(super) struct Sources {
         default_value_t = limits().quotas.joins_a_minute,
     )]
     joins_a_minute: u32,
-    /// Joins a minute that come to nothing, before joins are refused
+    /// Failed joins a minute, before joins are refused
     #[arg(
         long,
         value_name = "N",
@@ -155,10 +156,10 @@ pub(super) struct Sources {
         default_value_t = limits().quotas.misses_a_minute,
     )]
     misses_a_minute: u32,
-    /// They are refused for
+    /// How long joins are refused then
     #[arg(long, value_name = "TIME", default_value_t = Time(limits().quotas.refusal))]
     refusal: Time,
-    /// Bytes a minute, and 64 for each frame; more is delayed [default: 120GB, or 50MB with
+    /// Bytes a minute, plus 64 for each frame; more is delayed [default: 120GB, or 50MB with
     /// --public]
     #[arg(long, value_name = "SIZE")]
     bytes_a_minute: Option<Size>,
@@ -176,7 +177,7 @@ pub(super) struct Sources {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "In all")]
 pub(super) struct Totals {
-    /// Places in the line of a number
+    /// Joiners in line for a number
     #[arg(
         long,
         value_name = "N",
@@ -184,7 +185,7 @@ pub(super) struct Totals {
         default_value_t = count(limits().queue),
     )]
     line: u32,
-    /// Numbers that wait or rest
+    /// Numbers that are waiting or resting
     #[arg(
         long,
         value_name = "N",
@@ -192,7 +193,7 @@ pub(super) struct Totals {
         default_value_t = count(limits().numbers),
     )]
     numbers: u32,
-    /// Of them, taken by one source
+    /// Of those, by one source
     #[arg(
         long,
         value_name = "N",
@@ -200,7 +201,7 @@ pub(super) struct Totals {
         default_value_t = limits().shares.source,
     )]
     source_numbers: u32,
-    /// Of them, taken by one IPv4 /24 or IPv6 /48
+    /// Of those, by one IPv4 /24 or IPv6 /48
     #[arg(
         long,
         value_name = "N",
@@ -208,7 +209,7 @@ pub(super) struct Totals {
         default_value_t = limits().shares.site,
     )]
     site_numbers: u32,
-    /// Of them, taken by one IPv6 /32
+    /// Of those, by one IPv6 /32
     #[arg(
         long,
         value_name = "N",
@@ -216,7 +217,7 @@ pub(super) struct Totals {
         default_value_t = limits().shares.provider,
     )]
     provider_numbers: u32,
-    /// Sources remembered that have no connection
+    /// Sources to remember that have no connection
     #[arg(
         long,
         value_name = "N",
