@@ -36,6 +36,7 @@ mod which;
 
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, ended};
+use crate::platform::process::forbid_core_dumps;
 use crate::report::bare::Bare;
 use crate::report::behind::Behind;
 use crate::report::look::{Look, Sink};
@@ -325,10 +326,8 @@ impl Session {
 /// The whole program: parses, runs, and returns the exit status.
 #[must_use]
 pub fn main() -> Ended {
-    // A crash must not write secrets to a disk (SECURITY: core dumps). If the limit cannot be
-    // lowered, it was zero already.
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // A crash must not write secrets to a disk (SECURITY: core dumps).
+    forbid_core_dumps();
     let Cli { detached, permissions, command } = match Cli::command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches))

@@ -1,7 +1,7 @@
 //! Where time enters the program: one clock that goes on while the machine sleeps.
 
+use crate::platform;
 use pinhole_protocol::time::Instant;
-use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// A sleep is never longer than this, because the timers of the event loop stand still while the
@@ -25,9 +25,8 @@ pub async fn sleep_until(moment: Option<Instant>) {
 /// hour of a channel is a real hour.
 #[must_use]
 pub fn now() -> Instant {
-    let time = clock_gettime(ClockId::Boottime);
-    let millis = u64::try_from(time.tv_sec).unwrap_or(0).saturating_mul(1000);
+    let up = platform::clock::since_boot();
     Instant::from_millis(
-        millis.saturating_add(u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0)),
+        up.as_secs().saturating_mul(1000).saturating_add(u64::from(up.subsec_millis())),
     )
 }

@@ -1,11 +1,5 @@
 //! The program: sessions, transports, files and reports around the protocol core.
 
-#[cfg(not(unix))]
-compile_error!(
-    "pinhole is not on this platform yet: private directories, sockets and safe renames are those \
-    of Unix"
-);
-
 mod agent;
 pub mod cli;
 mod clock;
@@ -16,6 +10,7 @@ pub mod events;
 pub mod failure;
 pub mod files;
 pub mod handler;
+mod platform;
 pub mod program;
 pub mod report;
 pub mod session;

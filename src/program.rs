@@ -5,14 +5,11 @@
 mod withheld;
 
 use crate::failure::{Failure, Kind};
+use crate::platform::process::is_program;
 use crate::settings::agent::{CLIENT, VARIABLE, new_id};
-use rustix::fs::{Access, access};
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 /// Variables of ours that hold a code's words or a token: no business of another program's.
 const OURS: [&str; 2] = ["PINHOLE_CODE", "PINHOLE_HOST_TOKEN"];
@@ -67,7 +64,7 @@ impl Program {
     /// which each option says in its own words.
     pub fn named(command: &[OsString]) -> Result<Option<Self>, Failure> {
         let Some((name, args)) = command.split_first() else { return Ok(None) };
-        if !found(name) {
+        if !is_program(name) {
             let detail = format!("there is no program {name:?} that can be run here");
             return Err(Failure::new(Kind::NoSuchFile, detail)
                 .next("check its spelling and PATH; no shell looks for it"));
@@ -90,46 +87,11 @@ impl Program {
     }
 }
 
-/// The process group that a program leads. Dropped, all of it is killed: not later than just after
-/// the program was waited for, because its number may be another's from then on.
-pub struct Group(Pid);
-
-impl Group {
-    /// That of a program that was started in a group of its own and was not waited for.
-    #[must_use]
-    pub fn of(child: &Child) -> Option<Self> {
-        child.id().and_then(|id| Pid::from_raw(id.cast_signed())).map(Self)
-    }
-
-    /// Sends a signal to all of it.
-    pub fn signal(&self, signal: Signal) {
-        // It may have ended just now.
-        let _ = kill_process_group(self.0, signal);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
-}
-
-/// Whether there is such a program: at this path if there is a `/` in it, else in one of the
-/// folders of `PATH`.
-fn found(program: &OsStr) -> bool {
-    let runs = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if program.as_bytes().contains(&b'/') {
-        return runs(Path::new(program));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    !program.is_empty()
-        && std::env::split_paths(&path).any(|folder: PathBuf| runs(&folder.join(program)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     /// The lines of program code below a folder that make a command, by their files.
     fn makers(folder: &Path) -> Vec<String> {

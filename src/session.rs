@@ -22,6 +22,7 @@ use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::{instead, not_detachable};
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run, ended};
+use crate::platform::output::let_go_of_stdout;
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
@@ -36,7 +37,6 @@ use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Destination, Meet, Plan};
 pub(crate) use sending::{left_out, left_out_strictly};
-use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -278,7 +278,7 @@ fn hand_over(control: &Control) {
         control.hand_over();
         // What cannot be let go of is a pipe whose other end is closed soon: nothing is lost by
         // that.
-        let _ = File::options().write(true).open("/dev/null").map(rustix::stdio::dup2_stdout);
+        let _ = let_go_of_stdout();
     }
 }
 

@@ -15,14 +15,13 @@ use crate::doctor::{lives_on, not_detachable};
 use crate::events::Event;
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::secret_source::SecretSource;
+use crate::platform::process::{is_group_gone, leave_session};
 use crate::program;
 use crate::report::look::Sink;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
 use crate::session::interrupt::{Interrupt, interrupted};
 use pinhole_protocol::secret::SecretVec;
-use rustix::io::Errno;
-use rustix::process::{Pid, setsid, test_kill_process_group};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -90,7 +89,7 @@ async fn follow(
     told: &mut Told,
     report: &mut Report,
 ) -> bool {
-    let group = starter.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = starter.id();
     if let (Some(mut input), Some(secret)) = (starter.stdin.take(), secret) {
         // Whoever does not take it says why.
         let _ = input.write_all(secret.expose()).await;
@@ -103,8 +102,7 @@ async fn follow(
             told.line(&line, report);
         }
     }
-    starter.wait().await.is_ok()
-        && group.is_some_and(|group| test_kill_process_group(group) == Err(Errno::SRCH))
+    starter.wait().await.is_ok() && group.is_some_and(is_group_gone)
 }
 
 /// The second process, and a secret that was asked for here and is to be read there.
@@ -213,7 +211,7 @@ impl Told {
 
 /// The second process: starts the third.
 pub(super) fn start() -> Ended {
-    let started = setsid().map_err(io::Error::from).and_then(|_| again(Step::Session)?.spawn());
+    let started = leave_session().and_then(|()| again(Step::Session)?.spawn());
     plainly(true, started.map(drop).map_err(|error| cannot(&error)))
 }
 
@@ -222,7 +220,7 @@ pub(super) fn start() -> Ended {
 /// # Errors
 /// `not-detachable`, where the system refuses that.
 pub(super) fn settle() -> Result<(), Failure> {
-    setsid().map(drop).map_err(|error| cannot(&error.into()))
+    leave_session().map_err(|error| cannot(&error))
 }
 
 /// This command line once more, as another step. That is said before everything else.

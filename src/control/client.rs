@@ -11,6 +11,7 @@ use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
 use crate::events::{Event, Stored};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::files::secret_source;
+use crate::platform::process::is_stopped;
 use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -425,14 +426,6 @@ impl From<Stopped> for io::Error {
     fn from(stopped: Stopped) -> Self {
         Self::new(io::ErrorKind::WouldBlock, stopped)
     }
-}
-
-/// Whether a process is stopped (proc(5)). Its name is in brackets and may hold anything.
-fn is_stopped(process: i32) -> bool {
-    let stat = std::fs::read(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.iter()
-        .rposition(|byte| *byte == b')')
-        .is_some_and(|end| stat.get(end..).is_some_and(|rest| rest.starts_with(b") T ")))
 }
 
 /// Something that a command has to tell.

@@ -2,11 +2,12 @@
 //! to run").
 
 use crate::control::wire::Role;
+use crate::platform::file::Facts;
+use crate::platform::process::own_program;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How long a `receive` that is to be run waits, in seconds: less than any tool's time limit.
 pub const WAIT: u64 = 45;
@@ -210,18 +211,12 @@ impl fmt::Display for Run {
 /// By what this program is run: its name if PATH leads to it, else its path.
 fn program() -> String {
     const NAME: &str = "pinhole";
-    let same = |a: &Path, b: &Path| match (a.metadata(), b.metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+    let same = |a: &Path, b: &Path| match (Facts::at(a), Facts::at(b)) {
+        (Ok(a), Ok(b)) => a.id() == b.id(),
         _ => false,
     };
-    let Ok(own) = std::env::current_exe() else { return NAME.to_owned() };
-    // What Linux says of a program whose file was replaced while it runs. The new one takes its
-    // place.
-    let own = own
-        .to_str()
-        .and_then(|path| path.strip_suffix(" (deleted)"))
-        .map(PathBuf::from)
-        .unwrap_or(own);
+    // A new one that has replaced it takes its place.
+    let Ok(own) = own_program() else { return NAME.to_owned() };
     let path = std::env::var_os("PATH").unwrap_or_default();
     match std::env::split_paths(&path).map(|folder| folder.join(NAME)).find(|there| there.is_file())
     {

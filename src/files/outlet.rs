@@ -2,11 +2,11 @@
 //! `-o` names. It is opened once, before a code is used, and nothing is made beside it.
 
 use crate::failure::{Failure, Kind};
+use crate::platform::output::duplicate;
 use crate::report::look::Sink;
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,8 +23,7 @@ impl Outlet {
     /// True if that is this program's own standard output, by whatever name.
     #[must_use]
     pub fn is_stdout(path: &Path) -> bool {
-        let own =
-            || io::stdout().as_fd().try_clone_to_owned().and_then(|own| File::from(own).metadata());
+        let own = || duplicate(io::stdout()).and_then(|own| own.metadata());
         let is_same = |named: Metadata| {
             own().is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()))
         };
@@ -71,7 +70,7 @@ impl Outlet {
             .next("leave it open, or name a folder with -o DIR"));
         }
         let opened = if own {
-            io::stdout().as_fd().try_clone_to_owned().map(File::from)
+            duplicate(io::stdout())
         } else {
             // At its end, if it is a file that whoever started this has open.
             OpenOptions::new()

@@ -5,12 +5,12 @@ use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
 use super::secret_source::is_variable;
 use crate::failure::{Failure, Kind};
+use crate::platform::output::duplicate;
 use crate::program::Program;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Reason;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt;
@@ -79,7 +79,7 @@ impl SecretExec {
     }
 
     async fn ended(&self, mut command: Command, secret: &SecretVec) -> io::Result<ExitStatus> {
-        let errors = io::stderr().as_fd().try_clone_to_owned()?;
+        let errors = duplicate(io::stderr())?;
         let mut child = command.stdout(Stdio::from(errors)).spawn()?;
         // It holds the environment, and with it the secret.
         drop(command);

@@ -4,11 +4,11 @@
 use super::outbox::Fence;
 use super::typed_secret::ask;
 use crate::failure::{Failure, Kind};
+use crate::platform::output::duplicate;
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -54,8 +54,8 @@ impl SecretSource {
         match self {
             Self::Prompt => typed(ask()),
             // Not through `io::stdin`, whose buffer would keep a copy.
-            Self::Stdin => match io::stdin().as_fd().try_clone_to_owned() {
-                Ok(stdin) => read_whole(File::from(stdin), "standard input"),
+            Self::Stdin => match duplicate(io::stdin()) {
+                Ok(stdin) => read_whole(stdin, "standard input"),
                 Err(error) => Err(unreadable("standard input", &error)),
             },
             Self::File(path) => {

@@ -2,12 +2,9 @@
 //! taken whole, and nothing of it is left in the terminal for the shell, which would run it.
 
 use super::secret_source::LONGEST;
+use crate::platform::process::interrupt_own_group;
+use crate::platform::terminal::{self, Quiet};
 use crate::report::amounts::exactly;
-use rustix::process::{Signal, kill_current_process_group};
-use rustix::termios::{
-    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
-    tcsetattr,
-};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -29,32 +26,21 @@ const BLOCK: (&[u8], &[u8]) = (b"-----BEGIN ", b"-----END ");
 /// # Errors
 /// If there is no terminal; `Interrupted` on Ctrl-C.
 pub fn ask() -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    let before = tcgetattr(&terminal)?;
+    let mut terminal = terminal::open()?;
     // The echo is off before the question is there, or what is pasted at once would be shown.
-    tcsetattr(&terminal, OptionalActions::Now, &quiet(before.clone()))?;
+    let quiet = Quiet::begin(&terminal, SILENCE)?;
     let typed = read(&mut terminal);
-    tcflush(&terminal, QueueSelector::IFlush)?;
-    tcsetattr(&terminal, OptionalActions::Flush, &before)?;
+    quiet.end(&terminal)?;
     terminal.write_all(MARKED.1)?;
     let typed = typed?;
     if typed.interrupted {
         // As the terminal does it, now that nothing of this is left to be undone.
-        let _ = kill_current_process_group(Signal::INT);
+        interrupt_own_group();
         return Err(io::ErrorKind::Interrupted.into());
     }
     let secret = typed.end();
     terminal.write_all(format!("\n{}", summary(&secret)).as_bytes())?;
     Ok(secret)
-}
-
-/// The modes of a terminal that shows nothing and hands over each byte, Ctrl-C too: a line that it
-/// edits itself has no more than 4,095. A read of it ends without a byte when it is silent.
-fn quiet(mut modes: Termios) -> Termios {
-    modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-    modes.special_codes[SpecialCodeIndex::VMIN] = 0;
-    modes.special_codes[SpecialCodeIndex::VTIME] = SILENCE;
-    modes
 }
 
 /// Reads until all is there and the terminal is silent.

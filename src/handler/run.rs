@@ -2,7 +2,7 @@
 
 use super::{Facts, Handler};
 use crate::failure::{Failure, Kind};
-use crate::program::Group;
+use crate::platform::process::{Group, lead_group};
 use crate::settings::agent::VARIABLE;
 use pinhole_protocol::messages::Body;
 use std::future::pending;
@@ -91,7 +91,7 @@ impl Handler {
         if let Some(number) = facts.number {
             command.env("PINHOLE_CHANNEL", number.to_string());
         }
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        lead_group(&mut command).stdin(Stdio::piped()).stdout(Stdio::piped());
         command
     }
 

@@ -1,13 +1,8 @@
 //! Where the output goes and what may be written there: colours, cursor movement, how many columns.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
-use rustix::fs::{OFlags, fcntl_getfl, fstat};
-use rustix::io::Errno;
+use crate::platform::{output, terminal};
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
 /// The stream that events go to: standard output, or standard error where `-o -` gives the other to
@@ -31,14 +26,12 @@ impl Sink {
         }
     }
 
-    /// True if whoever started this program has closed it. Before anything of ours runs, the
-    /// standard library puts `/dev/null` there, open in both directions, as nobody opens it who
-    /// wants to throw output away (`>/dev/null`).
+    /// True if whoever started this program has closed it.
     #[must_use]
     pub fn is_closed(self) -> bool {
         match self {
-            Self::Stdout => stands_in(io::stdout()),
-            Self::Stderr => stands_in(io::stderr()),
+            Self::Stdout => output::is_closed(io::stdout()),
+            Self::Stderr => output::is_closed(io::stderr()),
         }
     }
 
@@ -48,17 +41,11 @@ impl Sink {
     /// # Errors
     /// If it is closed or full, or nobody reads it any more.
     pub fn try_out(self) -> io::Result<()> {
-        let (out, err) = (io::stdout(), io::stderr());
-        let stream = if self == Self::Stdout { out.as_fd() } else { err.as_fd() };
-        if self.is_closed() {
-            return Err(io::Error::other("it is closed"));
+        match self {
+            _ if self.is_closed() => Err(io::Error::other("it is closed")),
+            Self::Stdout => output::try_out(io::stdout()),
+            Self::Stderr => output::try_out(io::stderr()),
         }
-        // A device says so to the shortest write, and a pipe does not.
-        rustix::io::write(stream, &[])?;
-        let mut looked = [PollFd::new(&stream, PollFlags::empty())];
-        poll(&mut looked, Some(&Timespec::default()))?;
-        let gone = looked.iter().any(|it| it.revents().intersects(PollFlags::ERR | PollFlags::HUP));
-        if gone { Err(io::Error::other("nobody reads it")) } else { Ok(()) }
     }
 
     /// Whether a person looks at it.
@@ -69,13 +56,6 @@ impl Sink {
             Self::Stderr => io::stderr().is_terminal(),
         }
     }
-}
-
-/// True for `/dev/null` that is open for reading too.
-fn stands_in(stream: impl AsFd) -> bool {
-    let both = fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-    let Ok(null) = Path::new("/dev/null").metadata() else { return false };
-    both && fstat(&stream).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (null.dev(), null.ino()))
 }
 
 /// A stream that is closed.
@@ -94,18 +74,7 @@ impl Write for Closed {
 /// Waits until nobody reads standard output any more: its pipe or socket has no other end. Where it
 /// is none, that is never seen.
 pub async fn unread() {
-    let seen = tokio::task::spawn_blocking(|| {
-        let output = io::stdout();
-        loop {
-            // Nothing is asked for: what is wrong is told unasked.
-            let mut watched = [PollFd::new(&output, PollFlags::empty())];
-            match poll(&mut watched, None) {
-                Ok(_) => return true,
-                Err(Errno::INTR) => {}
-                Err(_) => return false,
-            }
-        }
-    });
+    let seen = tokio::task::spawn_blocking(|| output::wait_unread(io::stdout()));
     if !matches!(seen.await, Ok(true)) {
         std::future::pending().await
     }
@@ -140,8 +109,8 @@ impl Look {
             return Self::PLAIN;
         }
         let width = match sink {
-            Sink::Stdout => || window(io::stdout()),
-            Sink::Stderr => || window(io::stderr()),
+            Sink::Stdout => || window(terminal::columns(io::stdout())),
+            Sink::Stderr => || window(terminal::columns(io::stderr())),
         };
         Self { cursor: true, colour: no_color.is_none_or(str::is_empty), ascii: false, width }
     }
@@ -301,13 +270,9 @@ pub(super) enum Ink {
     Cyan = 36,
 }
 
-fn window(stream: impl rustix::fd::AsFd) -> u16 {
-    // 80 where the terminal does not know, as everywhere.
-    rustix::termios::tcgetwinsize(stream)
-        .ok()
-        .map(|size| size.ws_col)
-        .filter(|columns| *columns > 0)
-        .unwrap_or(80)
+/// Columns of a window: 80 where the terminal does not know, as everywhere.
+fn window(known: Option<u16>) -> u16 {
+    known.unwrap_or(80)
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use super::look::{MARK, ascii, is_ascii_here};
 use crate::escape::{LONGEST, name, push_text, terminal};
 use crate::events::Offered;
 use crate::failure::{Failure, Kind};
+use crate::platform::terminal::open as open_terminal;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::PeerText;
-use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -75,7 +75,7 @@ pub enum SecretTo {
 
 /// Whether somebody can be asked: one of the three standard streams is a terminal. A process may
 /// have a controlling terminal that is not for it (an agent's commands run under the terminal of
-/// the agent's user), so `/dev/tty` alone does not count.
+/// the agent's user), so that alone does not count.
 #[must_use]
 pub fn somebody_is_there() -> bool {
     io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
@@ -103,7 +103,7 @@ impl OwnTerminal {
     }
 
     fn reach() -> Option<Self> {
-        if let Ok(tty) = OpenOptions::new().read(true).write(true).open("/dev/tty") {
+        if let Ok(tty) = open_terminal() {
             let input = tty.try_clone().ok()?;
             return Some(Self::new(Box::new(BufReader::new(input)), Box::new(tty)));
         }

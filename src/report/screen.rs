@@ -1,9 +1,8 @@
 //! A terminal on which a person types while events are printed: lines appear above the one being
 //! typed.
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use crate::platform::terminal;
 use rustyline::ExternalPrinter;
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -69,24 +68,21 @@ impl Write for Screen {
 
 /// The terminal's modes at the start of the program, to be there again at its end: a prompt without
 /// an echo, or a line being typed, may be what the end interrupts.
-pub struct Modes(Option<Termios>);
+pub struct Modes(terminal::Modes);
 
 impl Modes {
     /// The modes as they are now.
     #[must_use]
     pub fn now() -> Self {
-        Self(tcgetattr(io::stdin()).ok())
+        Self(terminal::Modes::now())
     }
 
     /// Brings them back.
     pub fn restore(&self) {
-        let (Some(modes), Ok(now)) = (&self.0, tcgetattr(io::stdin())) else { return };
-        if now.local_modes == modes.local_modes {
+        if !self.0.restore() {
             return;
         }
-        // The terminal may be gone. What was typed unseen is not for the shell.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, modes);
-        if let Ok(mut terminal) = File::options().write(true).open("/dev/tty") {
+        if let Ok(mut terminal) = terminal::open() {
             // Whoever took the echo away may have had pastes marked too (xterm: bracketed paste).
             let _ = terminal.write_all(b"\x1b[?2004l");
         }

@@ -1,6 +1,7 @@
 //! This machine's addresses: what to print for the other side, and how far away a peer is.
 
 use crate::events::{Join, Path, Reach};
+use crate::platform::network;
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -84,7 +85,7 @@ fn is_tailnet(ip: IpAddr) -> bool {
 
 /// The machine's name, if it is one that could be typed and dialled.
 fn host_name() -> Option<String> {
-    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    let name = network::host_name()?;
     let sayable = !name.is_empty()
         && name.len() <= 63
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');

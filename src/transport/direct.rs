@@ -6,10 +6,10 @@ mod join;
 pub use host::{Listener, meet};
 pub use join::{Candidates, join};
 
+use crate::platform::network::keep_unsent_low;
 use crate::transport::addresses::path;
 use crate::transport::{Joined, UNSENT};
 use pinhole_protocol::handshake::{Established, Frame};
-use socket2::SockRef;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> 
     socket.set_nodelay(true)?;
     // Texts and control overtake file bytes: little that is unsent stays in the kernel, where
     // nothing can overtake it.
-    SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
+    keep_unsent_low(&socket, UNSENT)?;
     Ok(Joined { socket: socket.into_std()?.into(), path, established })
 }
 

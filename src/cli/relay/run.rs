@@ -1,11 +1,11 @@
 //! A relay at work: from its settings to its end.
 
 use crate::failure::{Failure, Kind};
+use crate::platform::process::allow_many_files;
 use crate::session::interrupt::Interrupt;
 use pinhole_relay::owner::OwnerKey;
 use pinhole_relay::server::{BindError, Server};
 use pinhole_relay::settings::Settings;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use tokio::sync::Notify;
@@ -82,13 +82,6 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
         () = interrupt.wait() => {}
     }
     tracing::info!(target: "pinhole_relay", event = "stopped");
-}
-
-/// A connection is an open file, and what a process may have of those at first is often 1,024. If
-/// it may not have more, it has that.
-fn allow_many_files() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn unbound(error: BindError) -> Failure {

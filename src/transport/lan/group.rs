@@ -1,5 +1,6 @@
 //! The group of multicast DNS on one network of this machine (RFC 6762, 3).
 
+use crate::platform::network::share_port;
 use if_addrs::Interface;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -68,8 +69,7 @@ pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     // The port is shared with the system's own responder, and with other hosts and joiners here
     // (RFC 6762, 15.1).
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    share_port(&socket)?;
     socket.set_nonblocking(true)?;
     match interface.ip() {
         IpAddr::V4(ip) => {

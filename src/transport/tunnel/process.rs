@@ -2,10 +2,10 @@
 
 use super::address::Search;
 use super::program::Line;
-use crate::program::{Group, another};
+use crate::platform::process::{Group, lead_group};
+use crate::program::another;
 use crate::settings::agent::VARIABLE;
 use pinhole_protocol::code::RelayUrl;
-use rustix::process::Signal;
 use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -61,7 +61,7 @@ impl Process {
     pub(super) fn start(line: &Line, port: u16, fenced: bool) -> io::Result<Self> {
         let (program, arguments) = line.0.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = another(program, fenced);
-        command.args(arguments).env("PORT", port.to_string()).process_group(0);
+        lead_group(command.args(arguments).env("PORT", port.to_string()));
         // What is set for this program is for this program; what is set for that one stays.
         let ours =
             |name: &OsString| name.as_encoded_bytes().starts_with(b"PINHOLE_") && name != VARIABLE;
@@ -125,7 +125,7 @@ impl Process {
     pub(super) async fn end(mut self) {
         drop(self.input.take());
         if let Some(group) = &self.group {
-            group.signal(Signal::TERM);
+            group.ask_to_end();
         }
         let _ = timeout(GOODBYE, self.child.wait()).await;
         drop(self.group.take());

@@ -2,9 +2,9 @@
 //! (RFC 8305).
 
 use super::STEP;
+use crate::platform::network::keep_unsent_low;
 use crate::settings::Network;
 use crate::transport::UNSENT;
-use socket2::SockRef;
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -41,9 +41,7 @@ pub(super) async fn connect(host: &str, port: u16, network: Network) -> Result<T
     };
     // A frame of a few bytes must not wait for an acknowledgement; and little that is unsent stays
     // where nothing can overtake it.
-    let set = stream
-        .set_nodelay(true)
-        .and_then(|()| SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT));
+    let set = stream.set_nodelay(true).and_then(|()| keep_unsent_low(&stream, UNSENT));
     set.map_err(Missed::Failed)?;
     Ok(stream)
 }

@@ -1,0 +1,18 @@
+//! What differs between operating systems, and nothing else.
+//!
+//! Each system fills the same modules with the same functions and types, cut by what pinhole needs
+//! and not by what a system calls it. Their comments tell what holds on every system. So far only
+//! Unix is there; what Linux alone offers is behind a `cfg` inside, with the next best thing beside
+//! it.
+
+#[cfg(not(unix))]
+compile_error!(
+    "pinhole is not on this platform yet: private directories, sockets and safe renames are those \
+    of Unix"
+);
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+pub use unix::{clock, file, network, output, process, signal, terminal};
