@@ -15,4 +15,7 @@ compile_error!(
 mod unix;
 
 #[cfg(unix)]
-pub use unix::{clock, file, network, output, process, signal, terminal};
+pub use unix::{
+    clock, disk, endpoint, file, folder, lifetime, name, network, output, private, process, reason,
+    signal, terminal,
+};

@@ -22,6 +22,7 @@ use crate::control::{Closing, Control, Reading, Server, wire};
 use crate::doctor::{instead, not_detachable};
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run, ended};
+use crate::platform::endpoint::try_runtime;
 use crate::platform::output::let_go_of_stdout;
 use crate::report::Reporter;
 use crate::report::bare::Bare;
@@ -50,9 +51,7 @@ pub type Report = Reporter<Box<dyn Write + Send>>;
 /// # Errors
 /// If this machine denies what it needs.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    // It makes such a pair for signals, and does not survive it if that is refused.
-    let pair = std::os::unix::net::UnixStream::pair();
-    let made = pair.and_then(|_| {
+    let made = try_runtime().and_then(|()| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
     });
     made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime)).map_err(|error| {

@@ -13,6 +13,7 @@ use crate::files::outbox::Keeper;
 use crate::files::outlet::Outlet;
 use crate::files::secret_exec::SecretExec;
 use crate::files::variable::Accepted;
+use crate::platform::name::bytes;
 use crate::report::PROGRESS_EVERY;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
@@ -31,7 +32,6 @@ use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::Want;
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -746,7 +746,7 @@ fn named(path: &Path, policy: Policy) -> Result<Destination, Failure> {
     };
     let name =
         path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
-    let parsed = FileName::parse(name.as_bytes()).map_err(|error| usage(format!("-o: {error}")))?;
+    let parsed = FileName::parse(bytes(name)).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
         return Err(usage(format!(
             "-o: {name:?} has characters that a terminal would act on; {} would be a name",
@@ -797,7 +797,7 @@ fn not_yet_there(option: &str, path: &Path, policy: Policy) -> Result<(), Failur
     let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     // Whatever else is wrong with it is said where it is opened.
-    let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(name.as_bytes()))
+    let (Ok(inbox), Ok(parsed)) = (Inbox::open(parent, policy), FileName::parse(bytes(name)))
     else {
         return Ok(());
     };

@@ -11,17 +11,16 @@ use super::wire::{self, Put, Reply, Request, Unsettled, VERSION, What};
 use crate::events::{Event, Stored};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::files::secret_source;
+use crate::platform::endpoint;
 use crate::platform::process::is_stopped;
 use crate::session::left_out;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
-use rustix::process::geteuid;
 use std::fmt;
 use std::future::pending;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -460,19 +459,19 @@ impl Asking {
         let (mut stream, by, code, process): (Box<dyn Stream>, _, _, _) = match at {
             Place::Here(control) => (Box::new(control.stream()), control.visitor(), None, None),
             Place::Socket { path, by, code, .. } => {
-                let stream = UnixStream::connect(path).await?;
-                let session = stream.peer_cred()?;
-                if session.uid() != geteuid().as_raw() {
+                let stream = endpoint::connect(path).await?;
+                let session = endpoint::peer(&stream)?;
+                if !session.is_own {
                     return Err(io::ErrorKind::PermissionDenied.into());
                 }
-                if let Some(process) = session.pid().filter(|process| is_stopped(*process)) {
+                if let Some(process) = session.process.filter(|process| is_stopped(*process)) {
                     return Err(Stopped(process).into());
                 }
                 (
                     Box::new(stream),
                     by.clone(),
                     code.as_ref().map(|code| code.to_string()),
-                    session.pid(),
+                    session.process,
                 )
             }
         };

@@ -7,21 +7,21 @@ use super::card;
 use super::diagnostics::Diagnostics;
 use super::feed::Feed;
 use super::lent::{Alone, Lent};
-use super::runtime::{ELSEWHERE, Runtime};
+use super::runtime::Runtime;
 use super::wanted::Wanted;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate, bell, tail};
 use crate::failure::{Failure, Kind, Run};
+use crate::platform::endpoint::{self, Bound, Listener};
+use crate::platform::private::ELSEWHERE;
+use crate::platform::reason::Reason;
 use crate::session::plan::Ware;
-use rustix::io::Errno;
-use rustix::process::geteuid;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::UnixListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -84,7 +84,7 @@ impl Server {
             loop {
                 // The semaphore is never closed.
                 let Ok(place) = Arc::clone(&clients).acquire_owned().await else { return };
-                let Ok((stream, _)) = listener.accept().await else {
+                let Ok(stream) = listener.accept().await else {
                     // Out of descriptors, perhaps: the next one may have more luck, but not at
                     // once.
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -92,7 +92,7 @@ impl Server {
                 };
                 let (control, answer) = (own.clone(), answers.clone());
                 tokio::spawn(async move {
-                    if stream.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw()) {
+                    if endpoint::peer(&stream).is_ok_and(|peer| peer.is_own) {
                         let (read, write) = stream.into_split();
                         // A command that has gone has no use for an answer.
                         let _ = serve(read, write, &control, answer, false).await;
@@ -131,14 +131,11 @@ impl Control {
 }
 
 /// Listens in the private directory.
-fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
+fn listen(id: &str) -> Result<(Runtime, Listener), Failure> {
     let mut tries = 0;
     loop {
         let runtime = Runtime::make()?;
-        let listening = runtime.listen(id).and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            UnixListener::from_std(listener)
-        });
+        let listening = runtime.listen(id).and_then(Bound::listen);
         match listening {
             Ok(listener) => return Ok((runtime, listener)),
             // The last session before this one has just removed the directory.
@@ -150,8 +147,8 @@ fn listen(id: &str) -> Result<(Runtime, UnixListener), Failure> {
                     format!("no other command can reach this session: {error}"),
                 );
                 // Of Unix sockets themselves no other place has more.
-                return Err(match error.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::ROFS | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT) => {
+                return Err(match Reason::of(&error) {
+                    Some(Reason::ReadOnly | Reason::Denied | Reason::Full) => {
                         failure.next(ELSEWHERE)
                     }
                     _ => failure,

@@ -5,13 +5,12 @@ use super::wire::{Bounds, Thing, ThingKind, Unsettled};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Options, Selection};
 use crate::files::secret_source;
+use crate::platform::name;
 use crate::session::plan::Ware;
 use pinhole_protocol::limits::ITEMS;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::secret::SecretVec;
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -61,7 +60,7 @@ impl Parcel {
             Self::Files(paths, options) => {
                 let bytes = paths
                     .iter()
-                    .flat_map(|path| path.as_os_str().as_bytes().iter().copied().chain([0]))
+                    .flat_map(|path| name::bytes(path).iter().copied().chain([0]))
                     .collect();
                 let Options { exclude, gitignore, links, fence } = options;
                 (
@@ -85,12 +84,12 @@ impl Parcel {
 impl Bounds {
     fn of(fence: &Fence) -> Self {
         let (roots, sensitive, why, keeper) = fence.tell();
-        let roots = roots.iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect();
+        let roots = roots.iter().map(|root| name::bytes(root).to_vec()).collect();
         Self { roots, sensitive, why: why.to_owned(), keeper, typed: fence.typed().clone() }
     }
 
     fn fence(self) -> Fence {
-        let roots = self.roots.into_iter().map(|root| OsString::from_vec(root).into()).collect();
+        let roots = self.roots.into_iter().map(|root| name::from_vec(root).into()).collect();
         Fence::told(roots, self.sensitive, self.why).kept_by(self.keeper).typed_as(self.typed)
     }
 }
@@ -158,7 +157,7 @@ async fn ware(
             let paths: Vec<PathBuf> = bytes
                 .split(|byte| *byte == 0)
                 .filter(|path| !path.is_empty())
-                .map(|path| OsString::from_vec(path.to_vec()).into())
+                .map(|path| name::from_vec(path.to_vec()).into())
                 .collect();
             // What is relative would be another file here than there, and "-" would be another's
             // standard input.
@@ -234,7 +233,7 @@ mod tests {
             [Ware::Secret(Some(label), secret)] if label == "KEY" && secret.expose() == [0, 255]
         ));
         let dir = tempfile::tempdir().unwrap();
-        let odd = dir.path().join(OsString::from_vec(b"not\xffUTF-8".to_vec()));
+        let odd = dir.path().join(name::from_vec(b"not\xffUTF-8".to_vec()));
         std::fs::write(&odd, "x").unwrap();
         let (wares, _) = arrive(Parcel::Files(vec![odd], Options::default())).await.unwrap();
         assert!(matches!(wares.as_slice(), [Ware::Files(_)]));
@@ -244,7 +243,7 @@ mod tests {
     async fn files_are_fenced_in_as_their_sender_says_and_as_the_session_is() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().canonicalize().unwrap();
-        let odd = top.join(OsString::from_vec(b"not\xffUTF-8".to_vec()));
+        let odd = top.join(name::from_vec(b"not\xffUTF-8".to_vec()));
         std::fs::create_dir(&odd).unwrap();
         let (inside, beside) = (odd.join("x"), top.join("x"));
         for path in [&inside, &beside] {

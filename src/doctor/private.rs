@@ -5,13 +5,13 @@ use super::background::instead;
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
 use crate::files::inbox::Policy;
+use crate::platform::disk::Space;
+use crate::platform::private::{create_file, create_folders};
 use crate::report::amounts::size;
 use crate::session::plan::private_base;
 use crate::settings::agent::Agent;
 use rand_core::{OsRng, RngCore};
-use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Whether other commands can reach a running session.
@@ -40,14 +40,11 @@ pub(super) fn files(_: &Setup) -> Finding {
     };
     // Nothing else has that name.
     let path = base.join(format!("doctor-{:08x}", OsRng.next_u32()));
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&base);
-    let written = made
-        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path))
-        .and_then(|file| {
-            let synced =
-                io::Write::write_all(&mut &file, b"pinhole\n").and_then(|()| file.sync_all());
-            std::fs::remove_file(&path).and(synced)
-        });
+    let made = create_folders(&base);
+    let written = made.and_then(|()| create_file(&path)).and_then(|file| {
+        let synced = io::Write::write_all(&mut &file, b"pinhole\n").and_then(|()| file.sync_all());
+        std::fs::remove_file(&path).and(synced)
+    });
     match written {
         Ok(()) => Finding::fine(format!("received things can be kept in {}", base.display())),
         Err(error) => Finding::wrong(
@@ -67,17 +64,14 @@ pub(super) fn space(_: &Setup) -> Finding {
         Err(failure) => return failure.into(),
     };
     // What is not there yet will be on the disk of what is.
-    let Some((path, disk)) =
-        base.ancestors().find_map(|path| Some((path, rustix::fs::statvfs(path).ok()?)))
+    let Some((path, disk)) = base.ancestors().find_map(|path| Some((path, Space::at(path).ok()?)))
     else {
         return Finding::wrong(
             format!("the disk of {} cannot be asked", base.display()),
             "receive into another folder, -o DIR",
         );
     };
-    let (free, total) =
-        (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
-    room(path, free, total)
+    room(path, disk.available, disk.total)
 }
 
 fn room(path: &Path, free: u64, total: u64) -> Finding {

@@ -4,13 +4,14 @@
 
 use crate::control::runtime::Runtime;
 use crate::failure::{Failure, Kind, Run};
+use crate::platform::file::{is_removed, try_lock, write_all_at};
+use crate::platform::lifetime::boot;
+use crate::platform::private;
+use crate::platform::process::leave_session;
 use crate::program;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,8 +23,6 @@ const SECONDS: u32 = 55;
 const TRIES: usize = 10;
 /// Bytes of its file, so that each beat covers the one before.
 const LENGTH: usize = 128;
-/// The variables by which it finds that file.
-const PLACES: [&str; 3] = ["HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
 /// When files of probes in places that nobody has come back to are removed.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
 
@@ -51,11 +50,11 @@ pub(super) enum Fate {
 
 /// What became of the probe of this name.
 pub(super) fn fate(directory: &Path, name: &str) -> Fate {
-    let Ok(mut file) = open(directory, name, OFlags::RDWR) else { return Fate::Unknown };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => return Fate::Lives,
+    let Ok(mut file) = open(directory, name, false) else { return Fate::Unknown };
+    match try_lock(&file) {
+        Ok(false) => return Fate::Lives,
         Err(_) => return Fate::Unknown,
-        Ok(()) => {}
+        Ok(true) => {}
     }
     let mut bytes = Vec::new();
     let read = (&mut file).take(LENGTH as u64).read_to_end(&mut bytes);
@@ -78,7 +77,8 @@ fn judge(beat: Option<&Beat>, boot: &str) -> Fate {
 pub(super) fn leave(name: &str) -> io::Result<()> {
     let mut command = program::again()?;
     command.args(["doctor", "--probe", name]).current_dir("/").env_clear();
-    command.envs(PLACES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
+        .envs(private::VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let begun = child.stdout.take().map_or(Ok(()), |mut output| output.read_exact(&mut [0]));
@@ -107,10 +107,10 @@ pub fn probe(name: &str) -> Result<(), Failure> {
     let cannot = |error: io::Error| {
         Failure::new(Kind::Disk, format!("the probe cannot do its work: {error}"))
     };
-    rustix::process::setsid().map_err(|error| cannot(error.into()))?;
+    leave_session().map_err(cannot)?;
     for _ in 0..TRIES {
         let runtime = Runtime::make()?;
-        match open(runtime.path(), name, OFlags::RDWR | OFlags::CREATE) {
+        match open(runtime.path(), name, true) {
             // A session has just ended and removed the directory.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened.and_then(|file| beat(&file, runtime.path())).map_err(cannot),
@@ -121,7 +121,7 @@ pub fn probe(name: &str) -> Result<(), Failure> {
 
 /// Counts the seconds in `file`, in this directory.
 fn beat(file: &File, directory: &Path) -> io::Result<()> {
-    let alone = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let alone = try_lock(file).is_ok_and(|alone| alone);
     if alone {
         sweep(directory);
         write(file, 0)?;
@@ -136,7 +136,7 @@ fn beat(file: &File, directory: &Path) -> io::Result<()> {
     for lived in 1..=SECONDS {
         std::thread::sleep(Duration::from_secs(1));
         // Its place is gone, and with it whoever could ask.
-        if file.metadata()?.nlink() == 0 {
+        if is_removed(file)? {
             break;
         }
         write(file, lived)?;
@@ -146,13 +146,11 @@ fn beat(file: &File, directory: &Path) -> io::Result<()> {
 
 fn write(file: &File, lived: u32) -> io::Result<()> {
     let line = serde_json::to_string(&Beat { boot: boot(), lived })?;
-    file.write_all_at(format!("{line:<width$}\n", width = LENGTH - 1).as_bytes(), 0)
+    write_all_at(file, format!("{line:<width$}\n", width = LENGTH - 1).as_bytes(), 0)
 }
 
-fn open(directory: &Path, name: &str, flags: OFlags) -> io::Result<File> {
-    let path = directory.join(format!("probe-{name}"));
-    Ok(rustix::fs::open(path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?
-        .into())
+fn open(directory: &Path, name: &str, make: bool) -> io::Result<File> {
+    private::open_file(&directory.join(format!("probe-{name}")), make)
 }
 
 /// Removes what probes have left a day ago or earlier.
@@ -166,13 +164,6 @@ fn sweep(directory: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-/// Which run of the system this is; the same for all where it does not say.
-fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    // 36 of them on Linux.
-    id.trim().chars().take(40).collect()
 }
 
 #[cfg(test)]
@@ -194,13 +185,13 @@ mod tests {
     fn a_probe_is_known_by_its_lock_and_by_its_last_beat() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(fate(root.path(), "x"), Fate::Unknown);
-        let file = open(root.path(), "x", OFlags::RDWR | OFlags::CREATE).unwrap();
+        let file = open(root.path(), "x", true).unwrap();
         for lived in [3, 12] {
             write(&file, lived).unwrap();
             assert_eq!(file.metadata().unwrap().len(), LENGTH as u64);
             assert_eq!(fate(root.path(), "x"), Fate::Ended(lived));
         }
-        flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(try_lock(&file).unwrap());
         assert_eq!(fate(root.path(), "x"), Fate::Lives);
         std::os::unix::fs::symlink(root.path().join("probe-x"), root.path().join("probe-y"))
             .unwrap();

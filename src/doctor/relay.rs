@@ -2,13 +2,13 @@
 
 use super::{Finding, Setup};
 use crate::failure::{Failure, Kind};
+use crate::platform::endpoint::try_runtime;
 use crate::report::amounts::took;
 use crate::settings::agent::{Agent, allow};
 use crate::settings::{Network, RelayChoice};
 use crate::transport::relay::dial::{self, Trust};
 use crate::transport::relay::health_as_used;
 use pinhole_protocol::code::RelayUrl;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -96,8 +96,7 @@ fn look<T>(at: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         )
         .next(allow(Agent::here()))
     };
-    // The loop makes one for signals, and does not survive it if that is refused.
-    UnixStream::pair().map_err(cannot)?;
+    try_runtime().map_err(cannot)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let found = runtime.block_on(at);

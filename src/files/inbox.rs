@@ -38,16 +38,15 @@ use crate::failure::{Failure, Kind};
 use crate::files::acting::{self, Places};
 use crate::files::name::FileName;
 use crate::files::spot::Spot;
+use crate::platform::private;
 use folder::Folder;
 use pinhole_protocol::limits::NAME_BYTES;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Part, Reason};
 use room::{Most, Room};
 use std::collections::HashSet;
-use std::fs::DirBuilder;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -245,7 +244,7 @@ impl Inbox {
     /// # Errors
     /// A [`Failure`] with exit 8 if it can be neither made nor opened.
     pub fn open_or_make(dir: &Path, policy: Policy) -> Result<Self, Failure> {
-        match DirBuilder::new().mode(0o700).create(dir) {
+        match private::create_folder(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 let failure = Failure::new(
                     Kind::Disk,
@@ -264,7 +263,7 @@ impl Inbox {
     /// A [`Failure`] with exit 8 if it cannot be made.
     pub fn private(base: &Path, policy: Policy) -> Result<Self, Failure> {
         let make = || -> io::Result<PathBuf> {
-            DirBuilder::new().recursive(true).mode(0o700).create(base)?;
+            private::create_folders(base)?;
             let name = format!("received-{}", folder::random_hex()?);
             Folder::open(base)?.create_folder(name.as_ref())?;
             Ok(base.join(name))

@@ -4,10 +4,10 @@
 //! move a cursor or turn text around is rewritten with `_`, and so is what the file system of the
 //! directory cannot hold; the caller reports both names.
 
+use crate::platform::name::{self, from_vec};
 use pinhole_protocol::limits::NAME_BYTES;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use unicode_normalization::UnicodeNormalization;
 
 /// A single path component, from 1 to [`NAME_BYTES`] bytes of any kind, without a separator, a NUL,
@@ -63,7 +63,7 @@ impl FileName {
             _ => {}
         }
         let name = rewritten(raw, is_unsafe);
-        Ok(Parsed { changed: name != raw, name: Self(OsString::from_vec(name)) })
+        Ok(Parsed { changed: name != raw, name: Self(from_vec(name)) })
     }
 
     /// The name, safe to create.
@@ -75,7 +75,7 @@ impl FileName {
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        name::bytes(&self.0)
     }
 
     /// The name as people read it: what is no UTF-8 has the replacement character.
@@ -94,14 +94,14 @@ impl FileName {
     /// where the whole would not fit.
     #[must_use]
     pub fn set_aside(&self) -> Self {
-        Self(OsString::from_vec([b"_", self.bytes()].concat())).shortened("", NAME_BYTES)
+        Self(from_vec([b"_", self.bytes()].concat())).shortened("", NAME_BYTES)
     }
 
     /// The name with a `_` behind it, where programs go by its end; shortened in the same way.
     #[must_use]
     pub fn closed(&self) -> Self {
         let shorter = self.shortened("", NAME_BYTES.saturating_sub(1));
-        Self(OsString::from_vec([shorter.bytes(), b"_"].concat()))
+        Self(from_vec([shorter.bytes(), b"_"].concat()))
     }
 
     /// The name as every file system in use holds it: in UTF-8, with `_` for what Windows reserves,
@@ -117,7 +117,7 @@ impl FileName {
         if let Some(end) = device(&name) {
             name.insert(end, b'_');
         }
-        let mut name = Self(OsString::from_vec(name)).shortened("", longest).0.into_vec();
+        let mut name = name::into_vec(Self(from_vec(name)).shortened("", longest).0);
         let kept = name
             .iter()
             .rposition(|byte| !b". ".contains(byte))
@@ -125,7 +125,7 @@ impl FileName {
         for byte in name.iter_mut().skip(kept) {
             *byte = b'_';
         }
-        Self(OsString::from_vec(name))
+        Self(from_vec(name))
     }
 
     /// The name with a number before its extension, `report (1).pdf`, its stem shortened where the
@@ -165,7 +165,7 @@ impl FileName {
         {
             stem.truncate(error.valid_up_to());
         }
-        Self(OsString::from_vec([stem, ending].concat()))
+        Self(from_vec([stem, ending].concat()))
     }
 
     /// A form that is equal for names which a file system that ignores case would take for one.

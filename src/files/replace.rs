@@ -1,10 +1,11 @@
 //! A small text file of this user's, replaced as a whole, and only as it was when it was read.
 
+use crate::platform::private;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Changes the file from `before` to `after`; without a text it is not there. Whoever reads
@@ -38,11 +39,10 @@ fn replace_after(
         return Ok(false);
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
-    // The XDG Base Directory Specification wants 0700 for a directory that is made.
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private::create_folders(folder)?;
     let beside = folder.join(format!(".pinhole.{}", std::process::id()));
     let prepared = after.map_or(Ok(()), |text| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let mut file = private::create_file(&beside)?;
         file.write_all(text.as_bytes())?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()

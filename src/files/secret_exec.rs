@@ -5,13 +5,13 @@ use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
 use super::secret_source::is_variable;
 use crate::failure::{Failure, Kind};
+use crate::platform::name::from_bytes;
 use crate::platform::output::duplicate;
 use crate::program::Program;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Reason;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -67,7 +67,7 @@ impl SecretExec {
             if value.contains(&0) {
                 return Err(unfit("a variable: it has a NUL in it"));
             }
-            command.env(name, OsStr::from_bytes(value)).stdin(input);
+            command.env(name, from_bytes(value)).stdin(input);
         } else {
             command.stdin(Stdio::piped());
         }

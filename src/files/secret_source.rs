@@ -4,12 +4,12 @@
 use super::outbox::Fence;
 use super::typed_secret::ask;
 use crate::failure::{Failure, Kind};
+use crate::platform::name::into_vec;
 use crate::platform::output::duplicate;
 use pinhole_protocol::limits;
 use pinhole_protocol::secret::SecretVec;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -95,7 +95,7 @@ impl SecretSource {
                     .next(format!("export {name} before the command, or check the spelling")));
                 };
                 fitting(
-                    Zeroizing::new(value.into_vec()),
+                    Zeroizing::new(into_vec(value)),
                     &format!("the environment variable {name:?}"),
                 )
             }

@@ -16,13 +16,13 @@ use crate::events::{
 };
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Failure, Run, ended};
+use crate::platform::name;
 use differing::Differing;
 use line::{Ask, Body, FileKind, Item, Join, Line, Open, Peer, Status, Trust, Value};
 use pinhole_protocol::wire::{ItemId, PeerText};
 pub use schema::{one_line, schema};
 use serde::Serialize;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -238,7 +238,7 @@ fn arrived(file: &Arrived) -> line::File {
     let (original_name, original_name_bytes) =
         file.original_name.as_ref().map(|name| differing::spelt(name.raw())).unzip();
     let (saved_to, saved_to_bytes) =
-        file.saved_to.as_ref().map(|path| differing::spelt(path.as_os_str().as_bytes())).unzip();
+        file.saved_to.as_ref().map(|path| differing::spelt(name::bytes(path))).unzip();
     line::File {
         name,
         name_bytes,

@@ -11,9 +11,8 @@ use crate::escape::{name, terminal_text};
 use crate::events::{Event, Sent};
 use crate::failure::sentences::word;
 use crate::failure::{Failure, Kind, ended};
-use std::fs::OpenOptions;
+use crate::platform::private::create_file;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -52,23 +51,18 @@ impl Transcript {
             }
         };
         let shown = path.display().to_string();
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(
-            |error| {
-                if error.kind() == io::ErrorKind::AlreadyExists {
-                    Failure::new(
-                        Kind::Exists,
-                        format!("{shown} is already there and is not overwritten"),
-                    )
-                    .next("name another file with --transcript")
-                } else {
-                    Failure::new(
-                        Kind::Disk,
-                        format!("the transcript {shown} cannot be made: {error}"),
-                    )
+        let file = create_file(path).map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                Failure::new(
+                    Kind::Exists,
+                    format!("{shown} is already there and is not overwritten"),
+                )
+                .next("name another file with --transcript")
+            } else {
+                Failure::new(Kind::Disk, format!("the transcript {shown} cannot be made: {error}"))
                     .next("name a file in a folder that can be written to")
-                }
-            },
-        )?;
+            }
+        })?;
         let mut transcript = Self { out: Box::new(file), form, path: shown };
         transcript.begin(SystemTime::now()).map_err(|error| transcript.failed(&error))?;
         Ok(transcript)

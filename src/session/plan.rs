@@ -10,6 +10,7 @@ use crate::files::outlet::Outlet;
 use crate::files::secret_exec::SecretExec;
 use crate::files::spot::Spot;
 use crate::handler::Handler;
+use crate::platform::private;
 use crate::report::screen::Screen;
 use crate::report::transcript::Transcript;
 use crate::settings::agent::fenced_by;
@@ -357,10 +358,8 @@ impl SecretPlace {
 /// # Errors
 /// If the machine does not say where this user's state belongs.
 pub fn private_base() -> Result<PathBuf, Failure> {
-    use etcetera::BaseStrategy;
-    let strategy = etcetera::choose_base_strategy().map_err(|_| {
+    private::state().map(|state| state.join("pinhole")).ok_or_else(|| {
         Failure::new(Kind::Disk, "this user has no home directory to keep received things in")
             .next("name a folder with -o DIR")
-    })?;
-    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("pinhole"))
+    })
 }

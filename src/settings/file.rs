@@ -3,7 +3,7 @@
 use super::relay::relay_or_none;
 use super::{Key, Origin, Setting};
 use crate::failure::{Failure, Kind};
-use etcetera::BaseStrategy;
+use crate::platform::private;
 use pinhole_protocol::code::RelayUrl;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -144,9 +144,7 @@ fn unknown(name: &str, at: impl FnOnce(String) -> Failure) -> Failure {
 
 /// Where this user's file is, or would be.
 pub(super) fn path() -> Option<PathBuf> {
-    etcetera::choose_base_strategy()
-        .ok()
-        .map(|strategy| strategy.config_dir().join("pinhole").join("config.toml"))
+    private::configuration().map(|base| base.join("pinhole").join("config.toml"))
 }
 
 /// The text of the file; nothing if there is no file.

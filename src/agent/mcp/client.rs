@@ -3,6 +3,7 @@
 //! call, which the client then calls again, with the answers.
 
 use crate::failure::Failure;
+use crate::platform::name::from_vec;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ElicitRequest, ElicitRequestParams,
     ElicitationSchema, InputRequest, InputRequests, InputResponses, JsonObject, ProtocolVersion,
@@ -12,8 +13,6 @@ use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 /// The capability by which a server says to Codex that it wants to know where calls come from, and
@@ -189,7 +188,7 @@ fn path(uri: &str) -> Option<PathBuf> {
         bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| *byte != 0)?);
         bytes.extend(rest.bytes());
     }
-    Some(OsString::from_vec(bytes).into())
+    Some(from_vec(bytes).into())
 }
 
 /// What this server wants to be told that is in no version of the protocol.

@@ -1,13 +1,13 @@
 //! The key under which a relay issues owner tokens, kept in a file that outlives it (SPEC 10.3).
 
 use crate::failure::{Failure, Kind};
+use crate::platform::private;
 use crate::session::plan::private_base;
 use pinhole_relay::owner::{KEY, OwnerKey};
 use rand_core::{OsRng, RngCore};
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -83,7 +83,7 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
             "it is no key, which is a file of 32 bytes; remove it and another is made",
         ));
     }
-    if about.mode() & 0o077 != 0 {
+    if private::is_shared(&file)? {
         return Err(no_key("others than its owner may use it; chmod 600, if nobody has read it"));
     }
     let mut key = Zeroizing::new([0; KEY]);
@@ -95,11 +95,10 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
 fn make(path: &Path, key: &[u8; KEY]) -> io::Result<()> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The XDG Base Directory Specification wants 0700 for a directory that is made.
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private::create_folders(folder)?;
     let new = folder.join(format!(".{NAME}.{:08x}", OsRng.next_u32()));
     let made = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        let mut file = private::create_file(&new)?;
         file.write_all(key)?;
         file.sync_all()?;
         // A name that is taken is left to what has it.
@@ -114,7 +113,7 @@ fn make(path: &Path, key: &[u8; KEY]) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     #[test]
     fn a_key_is_made_once_for_its_owner_alone_and_found_from_then_on() {

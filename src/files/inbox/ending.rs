@@ -7,12 +7,12 @@ use super::making::{Unmade, cannot_hold};
 use super::tree::{FolderId, Reach};
 use super::{Incoming, Refusal};
 use crate::files::name::FileName;
+use crate::platform::name::from_bytes;
 use pinhole_protocol::wire::{Difference, Differences, Fate, ItemKind, Reason};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 impl Incoming {
     /// Removes the files that the sender names as missing: they have changed after they were sent.
@@ -125,7 +125,7 @@ impl Incoming {
             return Ok(None);
         }
         let folder = reach.folder(&self.place.folder, &self.items, &tree, *within)?;
-        let target = OsStr::from_bytes(&link.target);
+        let target = from_bytes(&link.target);
         let create = |folder: &Folder, name: &OsStr| folder.create_link(name, target);
         match self.make_at(folder, &link.at, &mut tree, &mut underway, create) {
             Ok(((), name)) => Ok(Some(name)),

@@ -10,12 +10,12 @@ use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
 use crate::files::spot::Spot;
 use crate::files::variable::{Accepted, Unaccepted};
+use crate::platform::name::{from_vec, into_vec};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{PeerText, Reason};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl EnvFile {
     /// # Errors
     /// Exit 2 if that can be no variable's name, or there is no file before it.
     pub fn parse(text: OsString) -> Result<Self, Failure> {
-        let mut bytes = text.into_vec();
+        let mut bytes = into_vec(text);
         let colon = bytes.iter().rposition(|byte| *byte == b':');
         let name = colon
             .and_then(|colon| bytes.get(colon + 1..))
@@ -65,7 +65,7 @@ impl EnvFile {
             Some(None) => Err(usage("what follows the last : is no name of a variable")),
             _ if bytes.is_empty() => Err(usage("--secret-to-env-file names no file")),
             name => {
-                let spot = PathBuf::from(OsString::from_vec(bytes)).into();
+                let spot = PathBuf::from(from_vec(bytes)).into();
                 Ok(Self {
                     spot,
                     name: name.flatten(),

@@ -14,13 +14,13 @@ use super::tree::{FolderId, Reach, Tree};
 use super::{Conflict, Incoming, Links, Place, Refusal};
 use crate::files::acting::{Found, Marked, Place as Machine};
 use crate::files::name::FileName;
+use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use rustix::fs::Gid;
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// What lies in each item that is a folder.
@@ -313,7 +313,7 @@ impl Joining<'_> {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let Ok(parsed) = FileName::parse(self.tree.name(id).as_bytes()) else {
+        let Ok(parsed) = FileName::parse(bytes(self.tree.name(id))) else {
             return Ok(Way::Blocked(Reason::BadName));
         };
         let wanted = ground.harmless(parsed.name.clone());
@@ -390,7 +390,7 @@ impl Joining<'_> {
             for entry in from.entries()? {
                 self.incoming.check_wanted()?;
                 let (name, kind) = entry?;
-                let parsed = FileName::parse(name.as_bytes()).ok().filter(|parsed| !parsed.changed);
+                let parsed = FileName::parse(bytes(&name)).ok().filter(|parsed| !parsed.changed);
                 let Some(parsed) = parsed.filter(|_| kind.is_file()) else { continue };
                 if let Some(group) = group {
                     from.give_group(&name, group);
@@ -414,7 +414,7 @@ impl Joining<'_> {
                                 .originals
                                 .get(&(id, name.as_os_str()))
                                 .copied()
-                                .unwrap_or(name.as_bytes());
+                                .unwrap_or(bytes(&name));
                             self.renamed.insert(self.tree.hash_in(id, original));
                         }
                         Some(Fate::Renamed(PeerName::new(to.bytes().to_vec())))
@@ -557,7 +557,7 @@ impl Joining<'_> {
         let path = self.there.path(link.within);
         let place = &self.incoming.place;
         let there = self.there.open(&mut self.reach, link.within)?;
-        let target = OsStr::from_bytes(&link.target);
+        let target = from_bytes(&link.target);
         let wanted =
             ground.map_or_else(|| link.name.clone(), |ground| ground.harmless(link.name.clone()));
         let aside = wanted != link.name;

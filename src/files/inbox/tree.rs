@@ -5,12 +5,12 @@
 use super::folder::{Finish, Folder};
 use super::incoming::Item;
 use crate::files::name::FileName;
+use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::limits::{FOLDER_NAMES, LEVELS};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// The place of a folder among those of a [`Tree`].
@@ -160,7 +160,7 @@ impl Tree {
 
     /// A folder has another name here.
     pub(super) fn rename(&mut self, id: FolderId, name: &FileName) -> Result<(), OverLimits> {
-        let original: Box<[u8]> = self.name(id).as_bytes().into();
+        let original: Box<[u8]> = bytes(self.name(id)).into();
         self.keep(name.bytes().len())?;
         let start = u32::try_from(self.names.len()).map_err(|_| OverLimits)?;
         let length = u8::try_from(name.bytes().len()).map_err(|_| OverLimits)?;
@@ -217,7 +217,7 @@ impl Tree {
             .stored
             .iter()
             .find(|((within, _), stored)| *within == folder && stored.as_os_str() == name);
-        renamed.map_or_else(|| name.as_bytes().to_vec(), |((_, original), _)| original.to_vec())
+        renamed.map_or_else(|| bytes(name).to_vec(), |((_, original), _)| original.to_vec())
     }
 
     /// The names at the sender of all but folders that have another here, by their folder and that.
@@ -282,18 +282,14 @@ impl Tree {
     pub(super) fn name(&self, id: FolderId) -> &OsStr {
         let (start, length) = self.node(id).map_or((0, 0), |node| node.name);
         let start = start as usize;
-        OsStr::from_bytes(
-            self.names.get(start..start.saturating_add(length.into())).unwrap_or_default(),
-        )
+        from_bytes(self.names.get(start..start.saturating_add(length.into())).unwrap_or_default())
     }
 
     /// Its path at the sender below its item, with `/` before each name.
     pub(super) fn original_path(&self, id: FolderId) -> Vec<u8> {
         let mut names: Vec<&[u8]> = Vec::new();
         for id in self.up(id).filter(|id| !self.is_item(*id)) {
-            names.push(
-                self.originals.get(&id).map_or_else(|| self.name(id).as_bytes(), AsRef::as_ref),
-            );
+            names.push(self.originals.get(&id).map_or_else(|| bytes(self.name(id)), AsRef::as_ref));
         }
         names.into_iter().rev().flat_map(|name| [b"/", name].concat()).collect()
     }

@@ -1,8 +1,8 @@
 //! The way to something that is sent, however deep it lies: each folder on it is kept once, for
 //! everything in it.
 
+use crate::platform::name::bytes;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,10 +40,10 @@ impl Trail {
         let top = std::iter::successors(Some(self), |trail| trail.above.as_deref())
             .last()
             .unwrap_or(self);
-        let mut said = top.said.as_bytes().to_vec();
+        let mut said = bytes(&top.said).to_vec();
         for name in names.iter().rev() {
             said.push(b'/');
-            said.extend_from_slice(name.as_bytes());
+            said.extend_from_slice(bytes(name));
         }
         said
     }

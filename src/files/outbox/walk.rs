@@ -17,6 +17,7 @@ use super::skipped::{SkipList, Why};
 use super::source::{PATH_MAX, READ, Source, Stamp, kept, open, open_resolved};
 use super::trail::Trail;
 use super::tree::{PATH_ENTRY_BYTES, TEXT_HEADER};
+use crate::platform::name::past;
 use ignore::gitignore::Gitignore;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Entry, EntryKind, PERMISSIONS, PeerName};
@@ -574,12 +575,6 @@ impl Walk {
             state: Mutex::default(),
         })
     }
-}
-
-/// `path` from so many bytes on. Not name by name, because a path of thousands of names is long to
-/// be compared for each of them.
-fn past(path: &Path, bytes: usize) -> &Path {
-    Path::new(OsStr::from_bytes(path.as_os_str().as_bytes().get(bytes..).unwrap_or_default()))
 }
 
 /// Why something is not to be had whose name was read.

@@ -1,7 +1,6 @@
 //! Names and paths as bytes, as the wire has them: those of the system itself on Unix, UTF-8
 //! elsewhere.
 
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -12,11 +11,11 @@ pub fn bytes(name: &(impl AsRef<OsStr> + ?Sized)) -> &[u8] {
     name.as_ref().as_bytes()
 }
 
-/// Name or path of these bytes. Those that no name of the system can have are replaced by U+FFFD;
-/// on Unix there are none.
+/// Name or path of these bytes; U+FFFD alone where no name of the system can have them, which on
+/// Unix is never so.
 #[must_use]
-pub fn from_bytes(bytes: &[u8]) -> Cow<'_, OsStr> {
-    Cow::Borrowed(OsStr::from_bytes(bytes))
+pub fn from_bytes(bytes: &[u8]) -> &OsStr {
+    OsStr::from_bytes(bytes)
 }
 
 /// Name or path of these bytes, as [`from_bytes`].
@@ -32,7 +31,7 @@ pub fn into_vec(name: OsString) -> Vec<u8> {
 }
 
 /// The rest of `path` behind so many of its [`bytes`], which end between two names; empty if it is
-/// not that long. It compares nothing, so a path of thousands of names is no longer a work.
+/// not that long. It compares nothing: a path may have thousands of names, and be asked for each.
 #[must_use]
 pub fn past(path: &Path, bytes: usize) -> &Path {
     let rest = path.as_os_str().as_bytes().get(bytes..).unwrap_or_default();

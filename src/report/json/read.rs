@@ -5,10 +5,9 @@ use super::moment;
 use crate::events::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored};
 use crate::failure::sentences::reason;
 use crate::files::acting::Found;
+use crate::platform::name::from_bytes;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -123,8 +122,7 @@ fn event(line: &Value) -> Option<Event> {
             id: id()?,
             name: bytes(line, "name"),
             original_name: word("original_name").map(|_| bytes(line, "original_name")),
-            saved_to: saved_to()
-                .map(|_| PathBuf::from(OsStr::from_bytes(bytes(line, "saved_to").raw()))),
+            saved_to: saved_to().map(|_| PathBuf::from(from_bytes(bytes(line, "saved_to").raw()))),
             size: number("size")?,
             files: count("files")?,
             folder: word("kind")? == "folder",

@@ -5,6 +5,7 @@ use super::dial::Stream;
 use super::socket::Socket;
 use crate::events::Path;
 use crate::failure::{Failure, Kind};
+use crate::platform::endpoint::{self, Reading, Writing};
 use crate::transport::Joined;
 use bytes::Buf;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -16,8 +17,6 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::select;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -37,12 +36,10 @@ pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, 
     let cannot = |error| {
         Failure::new(Kind::Failed, format!("the connection to the relay cannot be used: {error}"))
     };
-    let (near, far) = std::os::unix::net::UnixStream::pair().map_err(cannot)?;
-    far.set_nonblocking(true).map_err(cannot)?;
-    let (from_link, to_link) = UnixStream::from_std(far).map_err(cannot)?.into_split();
+    let (near, (from_link, to_link)) = endpoint::pair().map_err(cannot)?;
     let (to_relay, from_relay) = socket.into_inner().split();
     tokio::spawn(carry(outward(from_link, to_relay), inward(from_relay, to_link)));
-    Ok(Joined { socket: near.into(), path: Path::Relay, established })
+    Ok(Joined { socket: near, path: Path::Relay, established })
 }
 
 /// Carries both ways. Each ends with its own direction; the link, which has then said or heard its
@@ -58,7 +55,7 @@ async fn carry(outward: impl Future<Output = ()>, inward: impl Future<Output = (
 
 /// Records of this side's, until its writer has ended; then the relay is told that nothing more
 /// will come.
-async fn outward(from_link: OwnedReadHalf, mut to_relay: SplitSink<Web, Message>) {
+async fn outward(from_link: Reading, mut to_relay: SplitSink<Web, Message>) {
     let mut records = BufReader::with_capacity(BUFFER, from_link);
     // A relay that is gone is noticed by the other direction, which tells the link.
     while let Ok(Some(record)) = next_record(&mut records).await {
@@ -73,7 +70,7 @@ async fn outward(from_link: OwnedReadHalf, mut to_relay: SplitSink<Web, Message>
     let _ = to_relay.close().await;
 }
 
-async fn next_record(records: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
+async fn next_record(records: &mut BufReader<Reading>) -> io::Result<Option<Vec<u8>>> {
     let mut header = [0; HEADER];
     if let Err(error) = records.read_exact(&mut header).await {
         return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
@@ -85,7 +82,7 @@ async fn next_record(records: &mut BufReader<OwnedReadHalf>) -> io::Result<Optio
 }
 
 /// Records of the other side's. Its end, and the relay's, are the end of what the link reads.
-async fn inward(mut from_relay: SplitStream<Web>, mut to_link: OwnedWriteHalf) {
+async fn inward(mut from_relay: SplitStream<Web>, mut to_link: Writing) {
     while let Some(Ok(message)) = from_relay.next().await {
         let Message::Binary(record) = message else { continue };
         let Ok(length) = u32::try_from(record.len()) else { return };

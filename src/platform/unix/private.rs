@@ -1,0 +1,159 @@
+//! Folders and files that are this user's alone, and where the system has them.
+
+use super::folder::{ENTERED, Held};
+use etcetera::BaseStrategy;
+use rustix::fs::{Mode, OFlags, fstat, mkdirat, openat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What helps where [`runtime`], or what stands in for it, cannot be written to.
+pub const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of yours that can be written";
+
+/// Why a folder is not used as a private one.
+#[derive(Debug)]
+pub enum Unfit {
+    /// It is not this user's alone, for a reason that is read after its path.
+    Shared(PathBuf, &'static str),
+    /// The system refuses it.
+    Failed(PathBuf, io::Error),
+}
+
+/// What helps against [`Unfit::Shared`].
+#[must_use]
+pub fn made_private(path: &Path) -> String {
+    format!(
+        "make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another",
+        path.display()
+    )
+}
+
+/// The folder for what programs of this user keep between their runs. It stays on this machine.
+#[must_use]
+pub fn state() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()))
+}
+
+/// The folder for the configuration of this user's programs.
+#[must_use]
+pub fn configuration() -> Option<PathBuf> {
+    etcetera::choose_base_strategy().ok().map(|strategy| strategy.config_dir())
+}
+
+/// The folder that the system gives a user for endpoints, and removes when nothing of that user
+/// runs any more; `None` if it gives none.
+#[must_use]
+pub fn runtime() -> Option<PathBuf> {
+    // XDG Base Directory Specification: a path that is not absolute is invalid and to be ignored.
+    std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// Variables by which those folders are found.
+pub const VARIABLES: [&str; 3] = ["HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+
+/// Makes a folder that only this user may enter.
+///
+/// # Errors
+/// Of the system; if something has that name, also a folder.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// The same with all folders above it that are not there, as the XDG Base Directory Specification
+/// wants it. A folder that is there stays as it is.
+///
+/// # Errors
+/// Of the system.
+pub fn create_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes a file for writing that only this user may open.
+///
+/// # Errors
+/// Of the system; if something has that name, also a link.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Opens a file for reading and writing; a link is not followed. With `make` it is made if it is
+/// not there, so that only this user may open it.
+///
+/// # Errors
+/// Of the system.
+pub fn open_file(path: &Path, make: bool) -> io::Result<File> {
+    let made = if make { OFlags::CREATE } else { OFlags::empty() };
+    let flags = OFlags::RDWR | made | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// True if others than its owner may read or change an open file.
+///
+/// # Errors
+/// Of the system.
+pub fn is_shared(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.mode() & 0o077 != 0)
+}
+
+/// Opens the folder `name` in `base`, both of which must be this user's, and which nobody else may
+/// enter. It is made first if `make` says so; `None` if it is not there. A link is not followed.
+///
+/// # Errors
+/// [`Unfit`].
+pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Held>, Unfit> {
+    let path = base.join(name);
+    let failed = |path: &Path, error: io::Error| Unfit::Failed(path.to_owned(), error);
+    let parent = match File::open(base) {
+        Ok(parent) => parent,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
+        Err(error) => return Err(failed(base, error)),
+    };
+    // XDG Base Directory Specification: it must be owned by the user. Another's, kept by `su`,
+    // would be filled with what is not theirs.
+    let owner = parent.metadata().map_err(|error| failed(base, error))?.uid();
+    if owner != geteuid().as_raw() {
+        return Err(Unfit::Shared(base.to_owned(), "it belongs to another user"));
+    }
+    if make {
+        match mkdirat(&parent, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(failed(&path, error.into())),
+        }
+    }
+    let held = match openat(&parent, name, ENTERED | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(held) => held,
+        Err(Errno::NOENT) if !make => return Ok(None),
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            return Err(Unfit::Shared(path, "it is a link, or no directory"));
+        }
+        Err(error) => return Err(failed(&path, error.into())),
+    };
+    let stat = fstat(&held).map_err(|error| failed(&path, error.into()))?;
+    if stat.st_uid != geteuid().as_raw() {
+        return Err(Unfit::Shared(path, "it belongs to another user"));
+    }
+    if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
+        return Err(Unfit::Shared(path, "other users may enter it"));
+    }
+    Ok(Some(held.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_made_only_if_that_is_asked_for() {
+        let base = tempfile::tempdir().unwrap();
+        assert!(open(base.path(), "own", false).unwrap().is_none());
+        assert!(open(&base.path().join("none"), "own", false).unwrap().is_none());
+        assert!(open(base.path(), "own", true).unwrap().is_some());
+        assert!(open(base.path(), "own", false).unwrap().is_some());
+        let mode = base.path().join("own").metadata().unwrap().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}
