@@ -9,6 +9,8 @@ pub mod escape;
 pub mod events;
 pub mod failure;
 pub mod files;
+#[cfg(test)]
+mod floors;
 pub mod handler;
 mod platform;
 pub mod program;
