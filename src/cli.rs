@@ -31,6 +31,7 @@ mod send;
 mod setup;
 mod split;
 mod status;
+mod step;
 mod take;
 mod which;
 
@@ -48,12 +49,13 @@ use crate::session::{self, Report, runtime};
 use crate::settings::agent::Agent;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use misuse::misused;
-use options::{Output, Step};
+use options::Output;
 use permissions::{Gates, Permissions};
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
+use step::Step;
 
 /// Hand over a secret, a file or a few messages, once, with a short spoken code.
 #[derive(Parser)]

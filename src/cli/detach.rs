@@ -7,7 +7,7 @@
 //! only after it has asked the session whether it is there, when the second and its process group
 //! have gone.
 
-use super::options::Step;
+use super::step::{self, Step};
 use super::{Done, Ended, Session, plainly};
 use crate::control::found::{self, Found};
 use crate::control::wire::About;
@@ -23,7 +23,6 @@ use crate::session::Report;
 use crate::session::interrupt::{Interrupt, interrupted};
 use pinhole_protocol::secret::SecretVec;
 use serde_json::Value;
-use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -31,8 +30,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// The option by which a process knows its step.
-const STEP: &str = "--detached";
 /// How long a session that is not wanted any more may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -226,29 +223,8 @@ pub(super) fn settle() -> Result<(), Failure> {
 /// This command line once more, as another step. That is said before everything else.
 fn again(step: Step) -> io::Result<std::process::Command> {
     let mut command = program::again()?;
-    command.args(words(step, std::env::args_os().skip(1)));
+    command.args(step::words(step));
     Ok(command)
-}
-
-fn words(step: Step, typed: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let step = match step {
-        Step::Start => "start",
-        Step::Session => "session",
-    };
-    [STEP, step].map(OsString::from).into_iter().chain(without_step(typed)).collect()
-}
-
-/// What was typed behind the program's name.
-pub(super) fn typed() -> Vec<OsString> {
-    without_step(std::env::args_os().skip(1)).collect()
-}
-
-fn without_step(words: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut words = words.into_iter().peekable();
-    if words.next_if(|word| word == STEP).is_some() {
-        words.next();
-    }
-    words
 }
 
 /// That nobody would hear of a session.
@@ -261,26 +237,4 @@ fn unheard(error: &io::Error) -> Failure {
 
 fn cannot(error: &io::Error) -> Failure {
     not_detachable(&format!("no process can be left in the background: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_step_has_the_same_words_and_its_own_name() {
-        let typed =
-            ["--allow-exec", "take", "--detach", "--secret-exec", "--", "prog", "--detached", "x"]
-                .map(OsString::from);
-        let start = words(Step::Start, typed.clone());
-        assert_eq!(
-            (&start[..2], &start[2..]),
-            (&["--detached", "start"].map(OsString::from)[..], &typed[..])
-        );
-        let session = words(Step::Session, start);
-        assert_eq!(
-            (&session[..2], &session[2..]),
-            (&["--detached", "session"].map(OsString::from)[..], &typed[..])
-        );
-    }
 }

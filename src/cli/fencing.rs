@@ -1,7 +1,7 @@
 //! The sending fence, as commands that send have it (DESIGN 5).
 
-use super::detach;
 use super::permissions::Permissions;
+use super::step::typed;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
@@ -111,7 +111,7 @@ impl Fencing {
         Ok(fence.typed_as(if keeper == Keeper::Server {
             Typed::Server
         } else {
-            Typed::of(&detach::typed())
+            Typed::of(&typed())
         }))
     }
 }

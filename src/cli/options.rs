@@ -1,9 +1,9 @@
 //! Options that several commands share.
 
 use super::amounts::{duration, size, ttl};
-use super::detach;
 use super::permissions::Permissions;
 use super::relay::Place;
+use super::step::{Step, typed};
 use crate::control::owner::Owner;
 use crate::failure::{Failure, Kind};
 use crate::files::acting::{Place as Machine, acting};
@@ -75,15 +75,6 @@ fn progress(text: &str) -> Result<Progress, String> {
     } else {
         duration(text).map(|every| Progress(Some(every)))
     }
-}
-
-/// The processes between a command with `--detach` and its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Step {
-    /// The one that starts the session and ends.
-    Start,
-    /// The session.
-    Session,
 }
 
 /// The channel itself.
@@ -267,7 +258,7 @@ impl Relay {
             only: self.relay_only,
             allowed,
             fenced,
-            typed: Typed::of(&detach::typed()),
+            typed: Typed::of(&typed()),
         })
     }
 

@@ -4,9 +4,9 @@
 //! The rules of an agent's client go by how a command's text begins. One that allows
 //! `pinhole receive …` is to allow nothing that whoever wrote it has not seen.
 
-use super::detach;
 use super::fencing::Fencing;
 use super::options::Channel;
+use super::step::typed;
 use super::{Cli, Command};
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::{Agent, fenced_by};
@@ -108,7 +108,7 @@ impl Permissions {
             nothing was done",
             fenced_by()
         );
-        let next = match in_front(detach::typed(), unseen.is_some()) {
+        let next = match in_front(typed(), unseen.is_some()) {
             Some(line) => format!("for the user to decide: {line}"),
             None => {
                 let options = behind

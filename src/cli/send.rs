@@ -5,7 +5,7 @@ use super::amounts::duration;
 use super::options::{Channel, Output};
 use super::pasted::bare;
 use super::permissions::Gates;
-use super::split::Split;
+use super::split::{Split, quoted};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};
 use crate::control::client::Told;
@@ -313,17 +313,6 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-/// A text as it is typed after a number; a long one, and what a shell or a terminal would take for
-/// something else, is not repeated.
-pub(super) fn quoted(text: &str) -> String {
-    let plain = text.len() <= 200 && !text.contains(char::is_control);
-    let dashes = if text.starts_with('-') { "-- " } else { "" };
-    shlex::try_quote(text)
-        .ok()
-        .filter(|_| plain)
-        .map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))
 }
 
 fn usage(detail: &str) -> Failure {

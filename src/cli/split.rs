@@ -1,7 +1,6 @@
 //! A code whose words were typed one by one where it has to be one argument: what belongs to it and
 //! what is sent is not guessed.
 
-use super::send::quoted;
 use crate::failure::{Failure, Kind};
 use pinhole_protocol::code::WORDS;
 use pinhole_protocol::wordlist;
@@ -94,6 +93,17 @@ impl Split {
         )
         .next(format!("if they do: {code}; if they are {other}"))
     }
+}
+
+/// A text as it is typed after a number; a long one, and what a shell or a terminal would take for
+/// something else, is not repeated.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = text.len() <= 200 && !text.contains(char::is_control);
+    let dashes = if text.starts_with('-') { "-- " } else { "" };
+    shlex::try_quote(text)
+        .ok()
+        .filter(|_| plain)
+        .map_or_else(|| "TEXT".into(), |text| format!("{dashes}{text}"))
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
