@@ -43,8 +43,6 @@ const PACKAGES: [Package; 3] = [
             ("settings", "files"),
             ("agent/mcp/workspace", "agent/mcp/arguments"),
             ("agent/setup/toml", "agent/setup/entry"),
-            ("cli/options", "cli/permissions"),
-            ("cli/permissions", "cli/fencing"),
             ("control/bell", "control/server"),
             ("control/card", "control/found"),
             ("control/client", "control/found"),

@@ -3,12 +3,12 @@
 use super::Purpose;
 use super::amounts::duration;
 use super::code::{self, from_stdin};
-use super::give::text_from_stdin;
+use super::gates::Gates;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output, UNWATCHED, UNWATCHED_ENTRIES};
-use super::permissions::Gates;
 use super::send::no_channel_of;
 use super::split::Split;
+use super::text::text_from_stdin;
 use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, nothing_open, one};
 use crate::control::owner::Visitor;

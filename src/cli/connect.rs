@@ -1,9 +1,7 @@
 //! `connect`: the other side of a channel that stays open.
 
-use super::fencing::Fencing;
-use super::handler::Answering;
-use super::options::{Channel, Output, Receive};
-use super::permissions::Gates;
+use super::gates::Gates;
+use super::options::{Answering, Channel, Fencing, Output, Receive};
 use super::{Purpose, code, host};
 use crate::failure::{Failure, Kind};
 use crate::session::plan::{Meet, Plan};

@@ -1,9 +1,9 @@
 //! `give`: files, folders, a text or a secret, once.
 
-use super::fencing::Fencing;
-use super::options::{Channel, Host, Output};
-use super::permissions::Gates;
+use super::gates::Gates;
+use super::options::{Channel, Fencing, Host, Output};
 use super::split::Split;
+use super::text::{text_from_stdin, too_long};
 use super::{Purpose, code};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper, Links, Options, Selection};
@@ -261,25 +261,4 @@ impl Wares {
         }
         failure
     }
-}
-
-pub(super) fn text_from_stdin() -> Result<String, Failure> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let most = Body::MAX as u64 + 1;
-    std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| {
-        Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}"))
-    })?;
-    if bytes.len() > Body::MAX {
-        // Said before it is looked at as text: the limit may have cut a letter.
-        return Err(too_long("the text", Body::MAX).next("give it as a file: pinhole give -"));
-    }
-    String::from_utf8(bytes).map_err(|_| {
-        Failure::new(Kind::NotText, "standard input is not UTF-8 text")
-            .next("give it as it is: pinhole give -")
-    })
-}
-
-fn too_long(what: &str, most: usize) -> Failure {
-    Failure::new(Kind::TooLong, format!("{what} is longer than the {most} bytes that it may have"))
 }

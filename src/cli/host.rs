@@ -1,10 +1,8 @@
 //! `host`: a channel that stays open, and its code.
 
 use super::Purpose;
-use super::fencing::Fencing;
-use super::handler::Answering;
-use super::options::{Channel, Host, Output, Receive};
-use super::permissions::Gates;
+use super::gates::Gates;
+use super::options::{Answering, Channel, Fencing, Host, Output, Receive};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Keeper;
 use crate::session::plan::{Meet, Plan, SecretPlace};

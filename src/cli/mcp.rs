@@ -1,8 +1,6 @@
 //! `mcp`: the MCP server, on standard input and output.
 
-use super::fencing::Fencing;
-use super::options::{Channel, Host, Receive};
-use super::permissions::Permissions;
+use super::options::{Channel, Fencing, Host, Permissions, Receive};
 use super::{Ended, code, doctor, end, host, plainly};
 use crate::agent::mcp::{self, Secrets, Terms, Wish};
 use crate::doctor::Setup;

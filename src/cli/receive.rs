@@ -1,9 +1,9 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
 use super::amounts::duration;
+use super::gates::Gates;
 use super::long_texts::LongTexts;
 use super::options::{Channel, Output};
-use super::permissions::Gates;
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};

@@ -2,9 +2,9 @@
 //! other tools work").
 
 use super::amounts::duration;
+use super::gates::Gates;
 use super::options::{Channel, Output};
 use super::pasted::bare;
-use super::permissions::Gates;
 use super::split::{Split, quoted};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, give};

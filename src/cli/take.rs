@@ -1,7 +1,7 @@
 //! `take`: what somebody gives, once.
 
+use super::gates::Gates;
 use super::options::{Channel, Host, Output, Receive};
-use super::permissions::Gates;
 use super::{Purpose, code};
 use crate::failure::Failure;
 use crate::session::plan::{Meet, Plan};

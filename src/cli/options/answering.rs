@@ -1,7 +1,7 @@
 //! What a channel says by itself: a first text, and the answers of a program.
 
-use super::amounts::duration;
-use super::give::text_from_stdin;
+use crate::cli::amounts::duration;
+use crate::cli::text::text_from_stdin;
 use crate::failure::{Failure, Kind};
 use crate::handler::{self, Form, Handler, Limits};
 use crate::session::plan::Ware;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Both, of `host` and `connect`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Answering")]
-pub(super) struct Answering {
+pub(in crate::cli) struct Answering {
     /// Send this text as soon as the other side is there ("-" reads it from standard input)
     #[arg(long, value_name = "TEXT")]
     first: Option<String>,
@@ -64,17 +64,17 @@ enum FormArg {
 
 impl Answering {
     /// The option by which it starts a program, if it does.
-    pub(super) fn starts(&self) -> Option<&'static str> {
+    pub(in crate::cli) fn starts(&self) -> Option<&'static str> {
         self.on_message.is_some().then_some("--on-message")
     }
 
     /// Whether standard input is the first text.
-    pub(super) fn reads_stdin(&self) -> bool {
+    pub(in crate::cli) fn reads_stdin(&self) -> bool {
         self.first.as_deref() == Some("-")
     }
 
     /// The first text, read.
-    pub(super) fn first(&self) -> Result<Option<Ware>, Failure> {
+    pub(in crate::cli) fn first(&self) -> Result<Option<Ware>, Failure> {
         let text = match self.first.as_deref() {
             Some("-") => text_from_stdin()?,
             Some(text) => text.to_owned(),
@@ -94,7 +94,7 @@ impl Answering {
     }
 
     /// The program that answers, found before there is a code.
-    pub(super) fn handler(&self, program: &[OsString]) -> Result<Option<Handler>, Failure> {
+    pub(in crate::cli) fn handler(&self, program: &[OsString]) -> Result<Option<Handler>, Failure> {
         let form = match self.on_message {
             None => return Ok(None),
             Some(FormArg::Text) => Form::Text,

@@ -4,37 +4,14 @@
 //! The rules of an agent's client go by how a command's text begins. One that allows
 //! `pinhole receive …` is to allow nothing that whoever wrote it has not seen.
 
-use super::fencing::Fencing;
-use super::options::Channel;
+use super::options::{Channel, Fencing, Permissions};
 use super::step::typed;
 use super::{Cli, Command};
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::{Agent, fenced_by};
 use crate::typed::Typed;
-use clap::{Args, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
-use std::path::PathBuf;
-
-/// What is allowed before the command's name.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Before the command, behind the sending fence")]
-pub(super) struct Permissions {
-    /// Allow this file, or what is in this folder (give, send, host, connect); may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub allow: Vec<PathBuf>,
-    /// Allow the value of this environment variable; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub allow_env: Vec<String>,
-    /// Allow what commonly holds secrets
-    #[arg(long)]
-    pub allow_sensitive: bool,
-    /// Allow this relay; may be repeated
-    #[arg(long, value_name = "URL")]
-    pub allow_relay: Vec<String>,
-    /// Allow the program of --secret-exec, --on-message or --tunnel=CMD
-    #[arg(long)]
-    pub allow_exec: bool,
-}
 
 /// Where permissions of a command stand, and what needs one.
 pub(super) struct Gates<'a> {
@@ -54,25 +31,6 @@ impl Gates<'_> {
 }
 
 impl Permissions {
-    /// Refuses what is allowed to nothing.
-    pub(super) fn are_for_nothing(&self) -> Result<(), Failure> {
-        let given = [
-            ("--allow", !self.allow.is_empty()),
-            ("--allow-env", !self.allow_env.is_empty()),
-            ("--allow-sensitive", self.allow_sensitive),
-            ("--allow-relay", !self.allow_relay.is_empty()),
-            ("--allow-exec", self.allow_exec),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((option, _)) => Err(Failure::new(
-                Kind::Usage,
-                format!("that command does nothing that {option} would allow"),
-            )
-            .next(format!("leave {option} out"))),
-        }
-    }
-
     /// Joins these with those behind the command's name, which count where there is no fence.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The sending fence, as commands that send have it (DESIGN 5).
 
 use super::permissions::Permissions;
-use super::step::typed;
+use crate::cli::step::typed;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
 use crate::files::secret_source::is_variable;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// the rules of the program that runs an agent see it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sending fence")]
-pub(super) struct Fencing {
+pub(in crate::cli) struct Fencing {
     /// Send nothing from outside the working directory, and nothing that commonly holds secrets:
     /// .ssh, .aws, .gnupg and their like, .env files, private keys. On by itself when an agent runs
     /// this (AGENT, AI_AGENT, CLAUDECODE, CODEX_THREAD_ID, CURSOR_AGENT, GEMINI_CLI, OPENCODE,
@@ -44,7 +44,7 @@ pub(super) struct Fencing {
 
 impl Fencing {
     /// The same plan behind the fence, if there is one: it keeps in where relays lead, too.
-    pub(super) fn around(&self, mut plan: Plan) -> Result<Plan, Failure> {
+    pub(in crate::cli) fn around(&self, mut plan: Plan) -> Result<Plan, Failure> {
         if self.fence(Keeper::Command)?.is_some() {
             plan.relays.fenced = Some(Keeper::Command);
         }
@@ -52,12 +52,12 @@ impl Fencing {
     }
 
     /// True if the command line names the fence itself.
-    pub(super) const fn is_named(&self) -> bool {
+    pub(in crate::cli) const fn is_named(&self) -> bool {
         self.fence
     }
 
     /// What is allowed here.
-    pub(super) fn behind(&self) -> impl Iterator<Item = &'static str> {
+    pub(in crate::cli) fn behind(&self) -> impl Iterator<Item = &'static str> {
         let allowed = [
             ("--allow", !self.allow.is_empty()),
             ("--allow-env", !self.allow_env.is_empty()),
@@ -67,14 +67,14 @@ impl Fencing {
     }
 
     /// Takes what is allowed before the command's name.
-    pub(super) fn allow(&mut self, permissions: &mut Permissions) {
+    pub(in crate::cli) fn allow(&mut self, permissions: &mut Permissions) {
         self.allow.append(&mut permissions.allow);
         self.allow_env.append(&mut permissions.allow_env);
         self.allow_sensitive |= std::mem::take(&mut permissions.allow_sensitive);
     }
 
     /// True if there is a fence.
-    pub(super) fn is_on(&self) -> bool {
+    pub(in crate::cli) fn is_on(&self) -> bool {
         Agent::here().is_some() || self.is_asked_for()
     }
 
@@ -83,7 +83,7 @@ impl Fencing {
     }
 
     /// The fence, if it is asked for or an agent runs this.
-    pub(super) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
+    pub(in crate::cli) fn fence(&self, keeper: Keeper) -> Result<Option<Fence>, Failure> {
         let why = match says_that(if keeper == Keeper::Channel {
             "opened it"
         } else {
@@ -97,7 +97,11 @@ impl Fencing {
     }
 
     /// The fence of what is never without one.
-    pub(super) fn always(&self, why: impl Into<String>, keeper: Keeper) -> Result<Fence, Failure> {
+    pub(in crate::cli) fn always(
+        &self,
+        why: impl Into<String>,
+        keeper: Keeper,
+    ) -> Result<Fence, Failure> {
         if !self.allow_env.iter().all(|name| is_variable(name)) {
             // Not repeated: it may be the value itself.
             return Err(Failure::new(
