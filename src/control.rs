@@ -23,11 +23,12 @@ pub mod wanted;
 pub mod wares;
 pub mod wire;
 
-use crate::events::{Channel, Event, Path, Way};
+use crate::events::{About, Channel, Event, Path, State, Way, Words};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Advice, Failure, Kind, Run, ended};
 use crate::files::outbox::Fence;
 use crate::report;
+use crate::role::Role;
 use crate::session::plan::Ware;
 pub use asking::{Answer, unanswered};
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
@@ -41,14 +42,13 @@ use held::{Held, Loan};
 use journal::{Journal, Numbered};
 use owner::{Owner, Visitor};
 use pinhole_protocol::secret::SecretVec;
-use pinhole_protocol::wire::{ItemId, PeerText, Reason};
+use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
 use room::Unsettled;
 pub use server::Server;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use wire::{About, Role, State, Want, Words};
 use zeroize::Zeroizing;
 
 /// How long a conversation may take to say how long it rests: less than commands wait for what a
@@ -423,7 +423,7 @@ impl Control {
 
     /// Waits for a secret that is held.
     async fn lend(&self) -> Result<Loan, Failure> {
-        if self.0.want != Want::Channel {
+        if self.0.want != Want::Both {
             let detail = "that is a give or take, which holds no secrets for others: it puts them \
                          where its own command line says";
             return Err(Failure::new(Kind::NotWantedHere, detail).next(Run::Status));
@@ -463,7 +463,7 @@ impl Control {
         asked: Option<oneshot::Sender<Numbered>>,
     ) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut seen = self.seen();
-        if self.0.want != Want::Channel {
+        if self.0.want != Want::Both {
             let detail =
                 "that is a give or take, which moves what it was started for and nothing else";
             return Err(Failure::new(Kind::NotWantedHere, detail)

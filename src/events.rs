@@ -1,9 +1,15 @@
 //! Everything a session has to tell: one enum, two renderers (`report`). Nothing else in the
 //! program prints.
 
-use crate::control::wire::About;
+mod acting;
+#[cfg(test)]
+pub(crate) mod samples;
+mod session;
+
+pub use acting::Acting;
+pub use session::{About, ChannelName, State, WantWord, Words};
+
 use crate::failure::{Advice, Failure, Kind};
-use crate::files::acting::Found;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
 use std::borrow::Cow;
 use std::fmt;
@@ -237,7 +243,7 @@ pub struct Offered {
     /// Whether size and count are final.
     pub counted: bool,
     /// Those of all names by which programs would act.
-    pub acts: Found,
+    pub acts: Acting,
     /// Whether the person here is asked next: the question lists the offer, so for people the event
     /// says nothing.
     pub asked: bool,
@@ -268,7 +274,7 @@ pub struct Arrived {
     pub differences: Differences,
     /// What programs act on of it, by the names that these have here, each path from its own name
     /// on.
-    pub acts: Found,
+    pub acts: Acting,
     /// Why it is in a private directory and not where things go, if it is.
     pub set_aside: Option<SetAside>,
 }
@@ -366,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_channel_has_no_words_in_debug() {
-        let channel = crate::report::test_events::channel();
+        let channel = samples::channel();
         assert!(channel.code.contains("walrus"));
         let debug = format!("{:?}", Event::Channel(channel));
         assert!(debug.contains("417") && !debug.contains("walrus"), "{debug}");

@@ -6,7 +6,6 @@ pub mod inbox;
 pub mod name;
 pub mod outbox;
 pub mod outlet;
-pub mod replace;
 pub mod secret_exec;
 pub mod secret_source;
 pub mod spot;

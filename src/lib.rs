@@ -1,6 +1,7 @@
 //! The program: sessions, transports, files and reports around the protocol core.
 
 mod agent;
+pub mod amounts;
 pub mod cli;
 mod clock;
 mod control;
@@ -14,7 +15,9 @@ mod floors;
 pub mod handler;
 mod platform;
 pub mod program;
+mod replace;
 pub mod report;
+mod role;
 pub mod session;
 mod settings;
 mod transport;

@@ -3,7 +3,6 @@
 //!
 //! `EVENTS.md` beside this file is the promise to scripts and agents.
 
-pub mod amounts;
 pub mod bare;
 pub mod behind;
 pub mod bell;
@@ -15,8 +14,6 @@ mod meter;
 pub mod promise;
 pub mod prompt;
 pub mod screen;
-#[cfg(test)]
-pub(crate) mod test_events;
 pub mod transcript;
 
 pub use json::{one_line, schema};
@@ -333,6 +330,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::samples;
 
     /// A stream that is read after it was given away.
     #[derive(Clone, Default)]
@@ -369,7 +367,7 @@ mod tests {
     fn a_line_is_one_write_and_flushed() {
         let out = Counting::default();
         let mut reporter = Reporter::new(out.clone(), JSON);
-        reporter.event(&Event::Channel(test_events::channel()), Instant::now()).unwrap();
+        reporter.event(&Event::Channel(samples::channel()), Instant::now()).unwrap();
         reporter
             .relay("{\"v\":1,\"seq\":2,\"type\":\"status\",\"event\":\"waiting\"}", Instant::now())
             .unwrap();
@@ -388,7 +386,7 @@ mod tests {
             for event in [
                 Event::Waiting,
                 Event::Trouble(Failure::new(Kind::Failed, "x")),
-                test_events::text("hello"),
+                samples::text("hello"),
             ] {
                 reporter.event(&event, Instant::now()).unwrap();
             }

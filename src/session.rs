@@ -18,7 +18,7 @@ mod sending;
 mod typing;
 
 use crate::control::owner::Visitor;
-use crate::control::{Closing, Control, Reading, Server, wire};
+use crate::control::{Closing, Control, Reading, Server};
 use crate::doctor::{instead, not_detachable};
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run, ended};
@@ -27,6 +27,7 @@ use crate::platform::output::let_go_of_stdout;
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
+use crate::role::Role;
 use crate::settings::agent::Agent;
 use crate::transport::Joined;
 use asking::asked;
@@ -94,19 +95,14 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
 #[must_use]
 pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
     let (role, code) = match meet {
-        Meet::Host(_) => (wire::Role::Host, None),
+        Meet::Host(_) => (Role::Host, None),
         Meet::Join(address) => {
-            (wire::Role::Peer, Some((address.code.nameplate().number(), address.code.reveal())))
+            (Role::Peer, Some((address.code.nameplate().number(), address.code.reveal())))
         }
-    };
-    let want = match plan.want {
-        Want::Give => wire::Want::Give,
-        Want::Take => wire::Want::Take,
-        Want::Both => wire::Want::Channel,
     };
     Control::new(
         role,
-        want,
+        plan.want,
         plan.label.clone(),
         code,
         plan.fence.clone(),

@@ -10,9 +10,8 @@
 use super::step::{self, Step};
 use super::{Done, Ended, Session, plainly};
 use crate::control::found::{self, Found};
-use crate::control::wire::About;
 use crate::doctor::{lives_on, not_detachable};
-use crate::events::Event;
+use crate::events::{About, Event};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::secret_source::SecretSource;
 use crate::platform::process::{is_group_gone, leave_session};

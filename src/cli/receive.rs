@@ -7,10 +7,10 @@ use super::options::{Channel, Output};
 use super::send::{no_channel_of, not_open};
 use super::which::{RoleArg, which};
 use super::{Purpose, code, take};
-use crate::control::found::{Found, Name, find, one};
+use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
 use crate::control::wanted::{LineType, Wanted};
-use crate::events::Stored;
+use crate::events::{ChannelName, Stored};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::report::bell;
@@ -241,7 +241,7 @@ async fn ring(found: &Found, role: Option<RoleArg>) -> Result<(), Failure> {
     // What was said of the side stays said.
     let name = async |number| {
         let name = found.name(number).await;
-        Name { role: name.role.or(role.map(Into::into)), ..name }
+        ChannelName { role: name.role.or(role.map(Into::into)), ..name }
     };
     let (mut bell, mut last) = (found.bell().await?, found.about.number);
     while let Some((number, lines)) = bell.rings().await? {

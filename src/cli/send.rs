@@ -13,13 +13,13 @@ use crate::control::feed::Input;
 use crate::control::found::{Found, Which, find, nothing_open, one};
 use crate::control::owner::Visitor;
 use crate::control::wares::Parcel;
-use crate::control::wire::{State, Want};
-use crate::events::Event;
+use crate::events::{Event, State};
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::files::outbox::is_own;
 use crate::session::plan::{Meet, Plan, Ware};
 use crate::session::{Report, left_out_strictly};
 use pinhole_protocol::code::{Shape, shape};
+use pinhole_protocol::wire::Want;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::IsTerminal;
@@ -133,7 +133,7 @@ impl Args {
         );
         let mut open = find(&which, &by).await?;
         // A give of this label takes nothing more, and may have the label of the next.
-        open.retain(|found| found.about.state != State::Ended && found.about.want == Want::Channel);
+        open.retain(|found| found.about.state != State::Ended && found.about.want == Want::Both);
         let found = one(open, "send")?;
         let is_there = |path: &PathBuf| path.as_os_str() == "-" || path.symlink_metadata().is_ok();
         self.labelled = found.is_some();

@@ -2,8 +2,8 @@
 
 use super::code;
 use crate::control::found::Which;
-use crate::control::wire::Role;
 use crate::failure::{Failure, Kind};
+use crate::role::Role;
 use clap::ValueEnum;
 use pinhole_protocol::code::{Nameplate, Shape, shape};
 use zeroize::Zeroizing;

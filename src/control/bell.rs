@@ -79,10 +79,11 @@ pub(super) async fn ring(
 mod tests {
     use super::super::found::Found;
     use super::super::owner::Owner;
-    use super::super::wire::{Role, Want};
     use super::super::{Event, Reading};
     use super::*;
     use crate::failure::Kind;
+    use crate::role::Role;
+    use pinhole_protocol::wire::Want;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -95,7 +96,7 @@ mod tests {
         for event in [Some(Event::End { failed: Some(Kind::Expired), more: false }), None] {
             let control = Control::new(
                 Role::Host,
-                Want::Channel,
+                Want::Both,
                 None,
                 None,
                 None,

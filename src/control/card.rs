@@ -6,7 +6,10 @@ use super::client::Asking;
 use super::found::Place;
 use super::owner::{Owner, Visitor};
 use super::runtime::Runtime;
-use super::wire::{About, Role, State, Want, What};
+use super::wire::What;
+use crate::events::{About, State, WantWord};
+use crate::role::Role;
+use pinhole_protocol::wire::Want;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +26,7 @@ pub(super) struct Card {
     number: Option<u32>,
     role: Role,
     label: Option<String>,
+    #[serde(with = "WantWord")]
     want: Want,
 }
 

@@ -75,15 +75,15 @@ impl Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::samples;
     use crate::failure::{Failure, Kind};
-    use crate::report::test_events;
 
     #[test]
     fn what_went_wrong_is_noted_and_nothing_that_was_said() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("x.log");
         let diagnostics = Diagnostics::new(File::create(&path).unwrap(), path.clone());
-        test_events::every("SAID")
+        samples::every("SAID")
             .iter()
             .filter(|event| !matches!(event, Event::Trouble(_)))
             .for_each(|event| diagnostics.heard(event));

@@ -1,9 +1,10 @@
 //! How a session ends: closed by other commands, or by itself, and what of it is still to be
 //! collected then.
 
-use super::wire::{Fault, Over, State};
+use super::wire::{Fault, Over};
 use super::{Control, Desk, Errand};
 use crate::clock;
+use crate::events::State;
 use crate::failure::sentences::untaken;
 use crate::failure::{Exit, Failure, Kind};
 use std::time::{Duration, SystemTime};
@@ -254,15 +255,16 @@ impl Closing {
 mod tests {
     use super::super::owner::Owner;
     use super::super::wanted::Wanted;
-    use super::super::wire::{Role, Want};
     use super::super::{Event, Reading};
     use super::*;
+    use crate::role::Role;
+    use pinhole_protocol::wire::Want;
 
     #[test]
     fn what_another_command_is_still_printing_keeps_no_closed_session() {
         let control = Control::new(
             Role::Host,
-            Want::Channel,
+            Want::Both,
             None,
             None,
             None,

@@ -5,9 +5,10 @@ use super::card::Card;
 use super::client::{Asking, Stopped};
 use super::owner::Visitor;
 use super::runtime::Runtime;
-use super::wire::{About, Reply, Role, State, What};
-use crate::events::Path;
+use super::wire::{Reply, What};
+use crate::events::{About, ChannelName, Path, State};
 use crate::failure::{Failure, Kind, Run};
+use crate::role::Role;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,19 +133,9 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     meant(found, which)
 }
 
-/// What names a channel in a command of this user's: its number, and its side if another session
-/// has that number too.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Name {
-    /// Its number, once it has one.
-    pub number: Option<u32>,
-    /// Its side, where that has to be said.
-    pub role: Option<Role>,
-}
-
 impl Found {
     /// What names it now, under this number.
-    pub async fn name(&self, number: Option<u32>) -> Name {
+    pub async fn name(&self, number: Option<u32>) -> ChannelName {
         let which = Which {
             code: number.map(|number| Zeroizing::new(number.to_string())),
             ..Which::default()
@@ -153,7 +144,7 @@ impl Found {
         let all = look(&which, &Visitor::here()).await.ok();
         let alone = all
             .is_some_and(|all| all.iter().all(|other| other.about.session == self.about.session));
-        Name { number, role: (!alone).then_some(self.about.role) }
+        ChannelName { number, role: (!alone).then_some(self.about.role) }
     }
 }
 

@@ -142,16 +142,17 @@ impl Drop for Expected {
 mod tests {
     use super::super::owner::Owner;
     use super::super::wanted::Wanted;
-    use super::super::wire::{Role, Want};
     use super::super::{Event, Reading};
     use super::*;
+    use crate::role::Role;
+    use pinhole_protocol::wire::Want;
     use std::time::Duration;
     use tokio::time::{pause, sleep};
 
     fn session() -> (Control, Lent) {
         let control = Control::new(
             Role::Host,
-            Want::Channel,
+            Want::Both,
             None,
             None,
             None,

@@ -1,8 +1,9 @@
 //! Whose a session is, and whom it answers: every request says who asks, and the session judges it
 //! (EVENTS, "Whose sessions").
 
-use super::wire::{Role, State};
 use super::{Control, Seen};
+use crate::events::State;
+use crate::role::Role;
 pub(super) use crate::settings::agent::new_id;
 use crate::settings::agent::{self, Agent};
 use serde::{Deserialize, Serialize};
@@ -234,17 +235,17 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::Want;
     use super::super::{Event, Reading};
     use super::*;
     use crate::events::Path;
+    use pinhole_protocol::wire::Want;
     use zeroize::Zeroizing;
 
     const CODE: &str = "9471-walrus-clipboard-mango";
 
     fn session(owner: Owner) -> Control {
         let code = Some((9471, Zeroizing::new(CODE.to_owned())));
-        Control::new(Role::Peer, Want::Channel, None, code, None, Reading::Printed, owner)
+        Control::new(Role::Peer, Want::Both, None, code, None, Reading::Printed, owner)
     }
 
     fn agent(id: &str) -> Owner {

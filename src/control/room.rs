@@ -56,14 +56,15 @@ fn share(ware: &Ware) -> u64 {
 mod tests {
     use super::*;
     use crate::control::owner::Owner;
-    use crate::control::wire::{Role, Want};
     use crate::control::{Control, Reading};
     use crate::events::Event;
     use crate::failure::Kind;
+    use crate::role::Role;
+    use pinhole_protocol::wire::Want;
     use std::time::Duration;
 
     fn channel() -> Control {
-        Control::new(Role::Host, Want::Channel, None, None, None, Reading::Detached, Owner::Person)
+        Control::new(Role::Host, Want::Both, None, None, None, Reading::Detached, Owner::Person)
     }
 
     #[tokio::test]

@@ -4,13 +4,13 @@
 
 use super::owner::{Owner, Visitor};
 use super::wanted::LineType;
-use crate::events::Stored;
+use crate::events::{About, Stored};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::{Keeper, Links};
+use crate::role::Role;
 use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
@@ -196,130 +196,6 @@ pub(super) enum Reply {
 pub(super) struct Over {
     /// Why it did not end well.
     pub(super) failed: Option<Fault>,
-}
-
-/// What a session is.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct About {
-    /// Its id, eight hexadecimal digits.
-    pub session: String,
-    /// The public number of its code, once there is one.
-    pub number: Option<u32>,
-    /// Whether it made the code.
-    pub role: Role,
-    /// What its owner calls it.
-    pub label: Option<String>,
-    /// How far it has come.
-    pub state: State,
-    /// What it came for.
-    pub want: Want,
-    /// Which way its bytes go, once it is connected: a word of EVENTS.md.
-    pub path: Option<String>,
-    /// When it ends if nothing happens, in seconds since 1970.
-    pub expires_at: Option<u64>,
-    /// Numbered lines that no `receive` has returned; nothing if it does not answer.
-    pub unreceived: Option<u64>,
-    /// Secrets that wait for somebody to take them, likewise.
-    #[serde(default)]
-    pub secrets_held: Option<u64>,
-    /// The exit status and reason with which it has ended.
-    pub end: Option<(u8, String)>,
-    /// Where it says what goes wrong, if nobody reads what it prints.
-    pub diagnostics: Option<String>,
-    /// Whether it is the one that was asked for.
-    pub matches: bool,
-    /// Its code while it waits under one, for whoever may hear it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Words>,
-}
-
-/// A code on its way to whoever may see it. `Debug` does not show it.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct Words(pub String);
-
-impl fmt::Debug for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Words")
-    }
-}
-
-/// Who made the code.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// This session.
-    Host,
-    /// The other side.
-    Peer,
-}
-
-/// How far a session has come.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Nobody is there yet.
-    Waiting,
-    /// Keys are being confirmed.
-    Paired,
-    /// The other side is there.
-    Connected,
-    /// One side has said goodbye, or is about to.
-    Leaving,
-    /// It is over, and there is something left of it to be received or asked for.
-    Ended,
-    /// It is there and says nothing: its process is stopped, or the machine is busy.
-    NotAnswering,
-}
-
-/// What a session came for.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Want {
-    /// To give once.
-    Give,
-    /// To take once.
-    Take,
-    /// A channel that stays open.
-    Channel,
-}
-
-impl Role {
-    /// Its word in EVENTS.md.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Peer => "peer",
-        }
-    }
-}
-
-impl State {
-    /// Its word in EVENTS.md.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Paired => "paired",
-            Self::Connected => "connected",
-            Self::Leaving => "leaving",
-            Self::Ended => "ended",
-            Self::NotAnswering => "not-answering",
-        }
-    }
-}
-
-impl Want {
-    /// Its word in EVENTS.md.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Give => "give",
-            Self::Take => "take",
-            Self::Channel => "channel",
-        }
-    }
 }
 
 /// A failure on its way to the process that asked.

@@ -3,11 +3,11 @@
 
 use super::background::instead;
 use super::{Finding, Setup};
+use crate::amounts::size;
 use crate::control::runtime::Runtime;
 use crate::files::inbox::Policy;
 use crate::platform::disk::Space;
 use crate::platform::private::{create_file, create_folders};
-use crate::report::amounts::size;
 use crate::session::plan::private_base;
 use crate::settings::agent::Agent;
 use rand_core::{OsRng, RngCore};

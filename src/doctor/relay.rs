@@ -1,9 +1,9 @@
 //! The way to the relay that is set: the proxy before it, and the relay itself.
 
 use super::{Finding, Setup};
+use crate::amounts::took;
 use crate::failure::{Failure, Kind};
 use crate::platform::endpoint::try_runtime;
-use crate::report::amounts::took;
 use crate::settings::agent::{Agent, allow};
 use crate::settings::{Network, RelayChoice};
 use crate::transport::relay::dial::{self, Trust};

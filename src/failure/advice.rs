@@ -1,9 +1,9 @@
 //! What to do next, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What
 //! to run").
 
-use crate::control::wire::Role;
 use crate::platform::file::Facts;
 use crate::platform::process::own_program;
+use crate::role::Role;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;

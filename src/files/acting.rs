@@ -1,10 +1,8 @@
 //! Names by which programs act unasked: what stands in a file called so is run, built or obeyed by
 //! whoever works in its folder. And folders in which programs act on whatever lies there.
 
-mod found;
 mod places;
 
-pub use found::Found;
 pub use places::{Marked, Place, Places};
 
 use std::collections::{HashMap, HashSet};

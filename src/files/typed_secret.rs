@@ -2,9 +2,9 @@
 //! taken whole, and nothing of it is left in the terminal for the shell, which would run it.
 
 use super::secret_source::LONGEST;
+use crate::amounts::exactly;
 use crate::platform::process::interrupt_own_group;
 use crate::platform::terminal::{self, Quiet};
-use crate::report::amounts::exactly;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};

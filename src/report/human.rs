@@ -106,7 +106,7 @@ impl<W: Write + Send + 'static> Human<W> {
             // Its end is said as ever.
             let what = meter
                 .total
-                .map_or_else(String::new, |total| format!(" {}", super::amounts::size(total)));
+                .map_or_else(String::new, |total| format!(" {}", crate::amounts::size(total)));
             let way = if key.0 == Way::Out { "Sending" } else { "Receiving" };
             return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
         }
@@ -150,7 +150,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Reconnected => say("Connected again."),
             Event::Expiring { left } => say(&format!(
                 "The channel ends in {} unless something is sent.",
-                super::amounts::roughly(*left)
+                crate::amounts::roughly(*left)
             )),
             // A one-shot command is done by then, or the failure that follows says why it is not.
             Event::PeerLeft(_) | Event::Closed if self.once => None,
@@ -199,7 +199,7 @@ impl<W: Write + Send + 'static> Human<W> {
     /// A text with each of its lines marked, so that none can pass for one of ours.
     fn text(&self, body: &PeerText, saved_to: Option<&std::path::Path>) -> String {
         if let Some(path) = saved_to {
-            let length = super::amounts::size(body.raw().len() as u64);
+            let length = crate::amounts::size(body.raw().len() as u64);
             return self
                 .tick(&format!("Received a text, {length}, in {}", name(&path.to_string_lossy())));
         }
@@ -274,7 +274,7 @@ impl<W: Write + Send + 'static> Human<W> {
     ) -> String {
         let mut line = words::amount(what, files, size);
         if let Some(time) = took {
-            line = format!("{line} in {}", super::amounts::took(time));
+            line = format!("{line} in {}", crate::amounts::took(time));
         }
         match self.path {
             Some(path) => format!("{line}, {}", words::path(path)),

@@ -9,10 +9,10 @@ mod tests;
 
 use super::LONGEST_TEXT_IN_A_LINE;
 use super::meter::Meters;
-use crate::control::wire::{About, Words};
 use crate::escape::Ascii;
 use crate::events::{
-    Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, Way,
+    About, Arrived, Channel, Check, Event, Ours, Path, Reach, Sent, SetAside, Stored, WantWord,
+    Way, Words,
 };
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Failure, Run, ended};
@@ -329,7 +329,7 @@ fn open(about: &About) -> Open<'_> {
         role: about.role.word(),
         label: about.label.as_deref(),
         state: about.state.word(),
-        want: about.want.word(),
+        want: WantWord::of(about.want),
         path: about.path.as_deref(),
         expires_at: about
             .expires_at

@@ -7,9 +7,10 @@ mod tests;
 
 pub use code::read_code;
 
-use super::amounts::{count, exactly};
 use super::human::words;
 use super::look::{MARK, ascii, is_ascii_here};
+use crate::amounts::count;
+use crate::amounts::exactly;
 use crate::escape::{LONGEST, name, push_text, terminal};
 use crate::events::Offered;
 use crate::failure::{Failure, Kind};

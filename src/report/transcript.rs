@@ -5,8 +5,8 @@
 //! behind `>` in every line, indented as code, so that no heading, link or line of it can pass for
 //! one of ours.
 
-use super::amounts::size;
 use super::json::timestamp;
+use crate::amounts::size;
 use crate::escape::{name, terminal_text};
 use crate::events::{Event, Sent};
 use crate::failure::sentences::word;
@@ -242,7 +242,7 @@ const THEIRS: &str = ">     ";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::test_events;
+    use crate::events::samples;
     use pinhole_protocol::wire::ItemId;
     use proptest::prelude::*;
     use std::sync::{Arc, Mutex};
@@ -274,7 +274,7 @@ mod tests {
         let page = written(Form::Markdown, |page| {
             page.sent(&sent, "", SystemTime::UNIX_EPOCH)?;
             page.heard(
-                &test_events::text("# you\n\n**This side** said (text 2):"),
+                &samples::text("# you\n\n**This side** said (text 2):"),
                 None,
                 SystemTime::UNIX_EPOCH,
             )
@@ -290,12 +290,12 @@ mod tests {
         for form in [Form::Markdown, Form::Lines] {
             let page = written(form, |page| {
                 page.heard(
-                    &Event::Channel(test_events::channel()),
+                    &Event::Channel(samples::channel()),
                     Some("walrus\n"),
                     SystemTime::UNIX_EPOCH,
                 )?;
                 page.heard(
-                    &test_events::progress(crate::events::Way::In, 1, None),
+                    &samples::progress(crate::events::Way::In, 1, None),
                     Some("walrus\n"),
                     SystemTime::UNIX_EPOCH,
                 )
@@ -311,7 +311,7 @@ mod tests {
         fn no_line_of_the_peers_passes_for_ours(
             text in "(?s:[\\PC\n\r\t\u{0}-\u{20}\u{85}\u{2028}\u{202e}>#*`-]){0,200}",
         ) {
-            for event in test_events::every(&text) {
+            for event in samples::every(&text) {
                 let page = written(Form::Markdown, |page| {
                     page.heard(&event, None, SystemTime::UNIX_EPOCH)
                 });

@@ -4,15 +4,16 @@ use super::plan::Plan;
 use super::{Ending, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::owner::Visitor;
-use crate::control::wire;
-use crate::events::Event;
+use crate::events::{Event, State};
 use crate::failure::{Failure, Kind, Run};
+use crate::role::Role;
 use crate::settings::Network;
 use crate::transport::Joined;
 use crate::transport::direct::{Candidates, join as dial};
 use crate::transport::relay;
 use pinhole_protocol::code::{CodeAddress, Place};
 use pinhole_protocol::handshake::Joiner;
+use pinhole_protocol::wire::Want;
 
 /// Meets the host of the code that this side was given.
 pub(super) async fn join(
@@ -24,8 +25,7 @@ pub(super) async fn join(
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
-        let same =
-            Which { code: Some(address.code.reveal()), role: Some(wire::Role::Peer), label: None };
+        let same = Which { code: Some(address.code.reveal()), role: Some(Role::Peer), label: None };
         let (nameplate, password) = address.code.split();
         let joiner = Joiner::new(password, nameplate);
         let joined = match route {
@@ -52,16 +52,12 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
         .into_iter()
         .map(|found| found.about);
     let about = found.find(|about| {
-        about.want == wire::Want::Channel
-            && !matches!(about.state, wire::State::Waiting | wire::State::Paired)
+        about.want == Want::Both && !matches!(about.state, State::Waiting | State::Paired)
     })?;
     let number = about.number?;
     let detail =
         format!("this code is used up by the channel {number}, which is open here already");
-    Some(
-        Failure::new(Kind::CodeUnavailable, detail)
-            .next(Run::receive(Some(number), wire::Role::Peer)),
-    )
+    Some(Failure::new(Kind::CodeUnavailable, detail).next(Run::receive(Some(number), Role::Peer)))
 }
 
 /// How a joiner gets to its host.

@@ -87,24 +87,17 @@ mod tests {
     use super::*;
     use crate::control::Reading;
     use crate::control::owner::Owner;
-    use crate::control::wire::{Role, Want};
     use crate::report::look::Look;
     use crate::report::{Format, Reporter, Settings};
+    use crate::role::Role;
     use pinhole_protocol::secret::SecretVec;
-    use pinhole_protocol::wire::ItemId;
+    use pinhole_protocol::wire::{ItemId, Want};
 
     /// How a session with so many secrets ends that nobody takes, after a conversation that ended
     /// so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
-        let control = Control::new(
-            Role::Host,
-            Want::Channel,
-            None,
-            None,
-            None,
-            Reading::Printed,
-            Owner::Person,
-        );
+        let control =
+            Control::new(Role::Host, Want::Both, None, None, None, Reading::Printed, Owner::Person);
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
         let settings =
             Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
@@ -135,7 +128,7 @@ mod tests {
     fn left(failed: Option<Kind>, told: bool) -> Control {
         let control = Control::new(
             Role::Host,
-            Want::Channel,
+            Want::Both,
             None,
             None,
             None,

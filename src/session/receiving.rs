@@ -4,10 +4,10 @@ use super::answers::Gone;
 use super::driver::Driver;
 use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
 use crate::escape::name;
-use crate::events::{Arrived, Event, NAMES, Offered, SetAside, Way};
+use crate::events::{Acting, Arrived, Event, NAMES, Offered, SetAside, Way};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind, Subject};
-use crate::files::acting::{Found, Place};
+use crate::files::acting::Place;
 use crate::files::inbox::{
     Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal,
 };
@@ -298,7 +298,7 @@ impl Driver<'_> {
             }
             Destination::Output(_) => (
                 offer.items.iter().map(|item| item.name.raw().to_owned()).collect(),
-                Found::default(),
+                Acting::default(),
                 None,
                 None,
             ),

@@ -4,7 +4,7 @@ use super::file::{path, text};
 use super::relay::relay_or_none;
 use super::{Config, Key};
 use crate::failure::{Failure, Kind};
-use crate::files::replace::replace;
+use crate::replace::replace;
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
 

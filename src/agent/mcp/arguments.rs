@@ -2,9 +2,9 @@
 
 use super::LONGEST_WAIT;
 use super::landings::Landings;
-use crate::control::wire::Role;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::EnvFile;
+use crate::role::Role;
 use crate::session::plan::SecretFile;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;

@@ -2,7 +2,7 @@
 //! said what would be done.
 
 use crate::failure::{Failure, Kind};
-use crate::files::replace::replace;
+use crate::replace::replace;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,8 @@ use super::Place;
 use super::folder::Folder;
 use super::naming::set_aside;
 use super::tree::{FolderId, Tree};
-use crate::files::acting::{Found, Place as Machine, acting, acting_below, acts, leads};
+use crate::events::Acting;
+use crate::files::acting::{Place as Machine, acting, acting_below, acts, leads};
 use crate::files::name::FileName;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -57,7 +58,7 @@ pub(super) fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool 
 
 /// What programs act on of an item, and what of that has got another name there.
 pub(super) struct Acts {
-    all: Found,
+    all: Acting,
     /// All names in those paths.
     parts: HashSet<String>,
     renamed: HashMap<String, String>,
@@ -65,7 +66,7 @@ pub(super) struct Acts {
 
 impl Acts {
     /// This much of it, and nothing renamed yet.
-    pub(super) fn of(all: &Found) -> Self {
+    pub(super) fn of(all: &Acting) -> Self {
         let parts =
             all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
         Self { all: all.clone(), parts, renamed: HashMap::new() }
@@ -86,8 +87,8 @@ impl Acts {
     }
 
     /// The same by the names there, without what none acts on under its new name.
-    pub(super) fn there(self) -> Found {
-        let mut there = Found::default();
+    pub(super) fn there(self) -> Acting {
+        let mut there = Acting::default();
         for name in self.all.names() {
             let (mut old, mut new) = (String::new(), PathBuf::new());
             for part in name.split('/') {
@@ -99,7 +100,7 @@ impl Acts {
                 there.add(|| new.to_string_lossy().into_owned());
             }
         }
-        Found::read(there.names().to_vec(), there.more().saturating_add(self.all.more()))
+        Acting::read(there.names().to_vec(), there.more().saturating_add(self.all.more()))
     }
 }
 

@@ -12,7 +12,8 @@ use super::incoming::Link;
 use super::making::SAME;
 use super::tree::{FolderId, Reach, Tree};
 use super::{Conflict, Incoming, Links, Place, Refusal};
-use crate::files::acting::{Found, Marked, Place as Machine};
+use crate::events::Acting;
+use crate::files::acting::{Marked, Place as Machine};
 use crate::files::name::FileName;
 use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
@@ -52,7 +53,7 @@ pub(super) struct Joined {
     /// The folder that was there.
     pub(super) folder: Identity,
     /// What programs act on of it, by the names that these have there.
-    pub(super) acts: Found,
+    pub(super) acts: Acting,
 }
 
 /// How a folder goes where it belongs.
@@ -158,7 +159,7 @@ impl Incoming {
                 (None, ..) => None,
                 (Some(there), ItemKind::Folder, Some(contents)) if there.is_dir() => {
                     let joined =
-                        self.join(index, &item.planned.name, contents, &Found::default(), true);
+                        self.join(index, &item.planned.name, contents, &Acting::default(), true);
                     joined.map_or_else(Some, |joined| first_missing(&joined.differences))
                 }
                 (Some(there), kind, _) => {
@@ -180,7 +181,7 @@ impl Incoming {
         index: usize,
         name: &FileName,
         contents: &Contents,
-        acts: &Found,
+        acts: &Acting,
         only_look: bool,
     ) -> Result<Joined, Reason> {
         let item = self.items.get(index).ok_or(Reason::Failed)?;
@@ -220,7 +221,7 @@ impl Incoming {
                 lost: (0, 0),
                 replaced: 0,
                 folder,
-                acts: Found::default(),
+                acts: Acting::default(),
             },
         };
         if let Err(error) = joining.all(ground) {

@@ -6,8 +6,9 @@ use super::incoming::{Item, Total};
 use super::making::cannot_hold;
 use super::merging::first_missing;
 use super::{Conflict, Incoming, Modes, Place, Refusal};
+use crate::events::Acting;
 use crate::failure::{Failure, Kind};
-use crate::files::acting::{Found, Place as Machine, acts, is_among};
+use crate::files::acting::{Place as Machine, acts, is_among};
 use crate::files::name::FileName;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
@@ -45,7 +46,7 @@ pub struct Saved {
     pub differences: Differences,
     /// What programs act on of it, by the names that these have here, each path from its own name
     /// on.
-    pub acts: Found,
+    pub acts: Acting,
     /// True if it is in the private directory beside, because of that.
     pub set_aside: bool,
 }
@@ -64,7 +65,7 @@ impl Saved {
             merged: false,
             replaced: 0,
             differences,
-            acts: Found::default(),
+            acts: Acting::default(),
             set_aside: false,
         }
     }
@@ -250,7 +251,7 @@ impl Incoming {
 
     /// Moves folders in which nothing acts out of the private directory, still under their hidden
     /// names. Returns those that are not taken, for want of such a directory.
-    fn part_ways(&self, acts: &[Found]) -> Result<HashSet<usize>, Refusal> {
+    fn part_ways(&self, acts: &[Acting]) -> Result<HashSet<usize>, Refusal> {
         let mut refused = HashSet::new();
         for (index, (item, acts)) in self
             .items
@@ -628,11 +629,11 @@ pub(super) fn set_aside(name: &FileName, acts_on: impl Fn(&FileName) -> bool) ->
 }
 
 /// What programs act on of an item that is called `name`: on all of it, or on what is in it.
-fn found(place: &Place, name: &FileName, folder: bool, inside: &Found) -> Found {
+fn found(place: &Place, name: &FileName, folder: bool, inside: &Acting) -> Acting {
     if !place.acts_on(name, folder) {
         return inside.below(&name.text());
     }
-    let mut itself = Found::default();
+    let mut itself = Acting::default();
     itself.add(|| name.text().into_owned());
     itself
 }

@@ -3,7 +3,7 @@
 use super::folder::{Finish, Identity};
 use super::room::Cost;
 use super::tree::{FolderId, Reach};
-use crate::files::acting::Found;
+use crate::events::Acting;
 use crate::files::name::FileName;
 use pinhole_protocol::layout::Layout;
 use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};
@@ -79,7 +79,7 @@ pub(super) struct Underway {
     /// Of each item: what of it is not here as it was there, by this side's doing.
     pub(super) differences: Vec<Differences>,
     /// Of each item: what in it programs act on, by paths from below it.
-    pub(super) acts: Vec<Found>,
+    pub(super) acts: Vec<Acting>,
     /// Differences that are named, of all items.
     pub(super) named: usize,
     pub(super) reach: Reach,
@@ -91,7 +91,7 @@ impl Underway {
         Self {
             lost: vec![(0, 0); items],
             differences: vec![Differences::default(); items],
-            acts: vec![Found::default(); items],
+            acts: vec![Acting::default(); items],
             ..Self::default()
         }
     }

@@ -3,8 +3,8 @@
 use super::making::cannot_hold;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
+use crate::events::Acting;
 use crate::failure::{Failure, Kind, Subject};
-use crate::files::acting::Found;
 use crate::files::name::FileName;
 use pinhole_protocol::limits::{ENTRIES, ITEMS};
 use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
@@ -183,14 +183,14 @@ impl Plan {
     /// The names as people read them, those first by which programs would act in this inbox, and
     /// these alone.
     #[must_use]
-    pub fn names(&self, inbox: &Inbox) -> (Vec<String>, Found) {
+    pub fn names(&self, inbox: &Inbox) -> (Vec<String>, Acting) {
         // A name that the user here has chosen for a file is the user's word.
         let own = |item: &Planned| item.chosen && item.kind != ItemKind::Folder;
         let (acting, others): (Vec<_>, Vec<_>) = self.items.iter().partition(|item| {
             !own(item) && inbox.acts_on(&item.name, item.kind == ItemKind::Folder)
         });
         let text = |item: &&Planned| item.name.text().into_owned();
-        let mut found = Found::default();
+        let mut found = Acting::default();
         acting.iter().for_each(|item| found.add(|| text(item)));
         (acting.iter().chain(&others).map(text).collect(), found)
     }

@@ -1,6 +1,8 @@
 //! The terminal page that lines and the progress bar share. The only file that knows indicatif.
 
-use crate::report::amounts::{roughly, size, speed};
+use crate::amounts::roughly;
+use crate::amounts::size;
+use crate::amounts::speed;
 use crate::report::look::Look;
 use crate::report::meter::left;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};

@@ -1,9 +1,9 @@
 use super::*;
 use crate::escape::tests::functions;
-use crate::events::{Channel, Join, Offered, Reach, SetAside};
+use crate::events::samples as given;
+use crate::events::{Acting, Channel, Join, Offered, Reach, SetAside};
 use crate::failure::{Failure, Kind};
-use crate::files::acting::Found;
-use crate::report::{Format, test_events as given};
+use crate::report::Format;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -230,7 +230,7 @@ fn arrived(name: &str) -> Arrived {
         merged: false,
         replaced: 0,
         differences: Differences::default(),
-        acts: Found::default(),
+        acts: Acting::default(),
         set_aside: None,
     }
 }
@@ -244,12 +244,12 @@ fn taking_files() {
         size: Some(12_300_000_000),
         count: Some(15),
         counted: false,
-        acts: Found::default(),
+        acts: Acting::default(),
         asked: false,
     };
     let folder =
         Arrived { id: ItemId(1), size: 1_200_000, files: 13, folder: true, ..arrived("logs") };
-    let acting = Found::read(
+    let acting = Acting::read(
         ["logs/.git", "logs/a b/bin", "c", "d", "e", "f"].map(str::to_owned).to_vec(),
         7,
     );
@@ -267,7 +267,7 @@ fn taking_files() {
         Event::File(renamed),
         Event::File(Arrived { saved_to: None, ..arrived("report.pdf") }),
         Event::File(Arrived {
-            acts: Found::read(vec!["Makefile".into()], 0),
+            acts: Acting::read(vec!["Makefile".into()], 0),
             ..arrived("Makefile")
         }),
         Event::File(Arrived { acts: acting, set_aside: Some(SetAside::Acts), ..folder }),
@@ -302,7 +302,7 @@ fn an_offer_that_is_asked_about_is_left_to_the_question() {
         size: None,
         count: None,
         counted: false,
-        acts: Found::default(),
+        acts: Acting::default(),
         asked: true,
     };
     assert_eq!(written(ROOMY, true, &[Event::Offer(offer.clone())]), "");

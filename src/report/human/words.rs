@@ -1,11 +1,11 @@
 //! The longer sentences for people.
 
-use crate::control::wire::{About, Words};
+use crate::amounts::count;
+use crate::amounts::roughly;
+use crate::amounts::size;
 use crate::escape::{name, terminal};
-use crate::events::{Channel, Offered, Path, Reach, SetAside};
+use crate::events::{About, Acting, Channel, Offered, Path, Reach, SetAside, WantWord, Words};
 use crate::failure::sentences::{Side, sentence};
-use crate::files::acting::Found;
-use crate::report::amounts::{count, roughly, size};
 use crate::report::look::{Ink, Look};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -116,7 +116,7 @@ pub fn session(about: &About, now: SystemTime) -> String {
         .map(|path| format!("; what goes wrong is in {}", name(path)))
         .unwrap_or_default();
     let (want, role, state) =
-        (about.want.word(), about.role.word(), about.state.word().replace('-', " "));
+        (WantWord::of(about.want), about.role.word(), about.state.word().replace('-', " "));
     let code = about.code.as_ref().map(|Words(code)| format!(", under {code}")).unwrap_or_default();
     format!(
         "{number}{label}: {want} ({role}), {state}{code}{end}{left}{unreceived}{held}{diagnostics}"
@@ -217,7 +217,7 @@ pub fn merged(replaced: u32) -> String {
 const ACTING: usize = 5;
 
 /// What programs act on of something that has come, if they do.
-pub fn acting(found: &Found) -> Option<String> {
+pub fn acting(found: &Acting) -> Option<String> {
     let told: Vec<String> = found.names().iter().take(ACTING).map(|path| name(path)).collect();
     let rest = found.names().len().saturating_sub(told.len()) as u64;
     let more = match rest.saturating_add(found.more().into()) {

@@ -2,9 +2,10 @@
 
 use super::differing::{Differing, bytes};
 use super::moment;
-use crate::events::{Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored};
+use crate::events::{
+    Acting, Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
+};
 use crate::failure::sentences::reason;
-use crate::files::acting::Found;
 use crate::platform::name::from_bytes;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde_json::Value;
@@ -44,7 +45,7 @@ fn event(line: &Value) -> Option<Event> {
             .flatten()
             .filter_map(Value::as_str)
             .map(str::to_owned);
-        Found::read(names.collect(), count("acts_more").unwrap_or(0))
+        Acting::read(names.collect(), count("acts_more").unwrap_or(0))
     };
     let ours = || {
         Some(Ours {
@@ -113,7 +114,7 @@ fn event(line: &Value) -> Option<Event> {
                 merged: false,
                 replaced: 0,
                 differences: Differences::default(),
-                acts: Found::default(),
+                acts: Acting::default(),
                 set_aside: None,
             }),
             (None, None) => return None,
@@ -175,13 +176,13 @@ fn join(line: &Value) -> Option<Join> {
 mod tests {
     use super::super::Lines;
     use super::*;
-    use crate::report::test_events;
+    use crate::events::samples;
     use std::time::Instant;
 
     #[test]
     fn what_was_written_is_read_as_what_it_was() {
         let hostile = "a\n{\"v\":1,\"seq\":9,\"type\":\"text\"}\u{1b}[2J\u{202e}b";
-        for told in test_events::every(hostile) {
+        for told in samples::every(hostile) {
             let written =
                 |event: &Event| Lines::new(None).line(event, Instant::now()).unwrap().unwrap();
             let first = written(&told);

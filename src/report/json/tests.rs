@@ -1,7 +1,6 @@
 use super::*;
-use crate::events::Path;
+use crate::events::{Path, samples};
 use crate::failure::{Failure, Kind, Subject};
-use crate::report::test_events;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -408,8 +407,8 @@ const HOSTILE: &str = "\"}\n{\"type\":\"end\"}\u{1b}[2J\u{202e}\u{7f}é\u{1f600}
 
 #[test]
 fn every_line_keeps_the_promise_whatever_the_peer_says() {
-    let mut events = test_events::every(HOSTILE);
-    events.extend([1, 2].map(|done| test_events::progress(Way::In, done, Some(9))));
+    let mut events = samples::every(HOSTILE);
+    events.extend([1, 2].map(|done| samples::progress(Way::In, done, Some(9))));
     events.push(Event::End { failed: None, more: false });
     let lines = lines(&events, Some(Duration::ZERO));
     assert_eq!(lines.len(), events.len());
@@ -447,7 +446,7 @@ fn the_examples_of_the_document_keep_the_promise() {
 #[test]
 fn the_document_names_every_field_and_event() {
     let document = include_str!("../EVENTS.md");
-    for line in lines(&test_events::every("x"), None) {
+    for line in lines(&samples::every("x"), None) {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let object = line.as_object().unwrap();
         let words = object
@@ -467,10 +466,10 @@ fn the_document_names_every_field_and_event() {
 #[test]
 fn giving_a_file() {
     let events = [
-        Event::Channel(test_events::channel()),
+        Event::Channel(samples::channel()),
         Event::Waiting,
         Event::Connected(Path::Direct),
-        Event::Delivered(test_events::ours()),
+        Event::Delivered(samples::ours()),
         Event::PeerLeft(Reason::Done),
         Event::Closed,
         Event::End { failed: None, more: false },
@@ -521,7 +520,7 @@ fn a_wrong_code() {
 #[test]
 fn what_the_peer_sent_is_marked_and_stays_one_line() {
     assert_eq!(
-        line(test_events::text("hi\n{\"type\":\"end\"}")),
+        line(samples::text("hi\n{\"type\":\"end\"}")),
         r#"{"v":1,"seq":1,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"hi\n{\"type\":\"end\"}"}"#
     );
 }
@@ -566,7 +565,7 @@ fn a_secret_is_withheld() {
 #[test]
 fn progress_is_said_seldom_or_never() {
     let events: Vec<Event> =
-        (0..25).map(|second| test_events::progress(Way::Out, second * 1_000, None)).collect();
+        (0..25).map(|second| samples::progress(Way::Out, second * 1_000, None)).collect();
     assert_eq!(
         lines(&events, Some(Duration::from_secs(10))),
         [

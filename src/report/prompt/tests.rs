@@ -1,6 +1,6 @@
 use super::*;
+use crate::events::Acting;
 use crate::failure::{Exit, Kind};
-use crate::files::acting::Found;
 use pinhole_protocol::wire::ItemId;
 use std::fmt::Debug;
 
@@ -31,7 +31,7 @@ fn offer(names: &[&str], size: u64, count: u32, counted: bool) -> Offered {
         size: Some(size),
         count: Some(count),
         counted,
-        acts: Found::default(),
+        acts: Acting::default(),
         asked: true,
     }
 }
@@ -133,7 +133,7 @@ fn what_is_not_listed_is_counted() {
 #[test]
 fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
     let one = Offered {
-        acts: Found::read(vec!["Makefile".into()], 0),
+        acts: Acting::read(vec!["Makefile".into()], 0),
         ..offer(&["Makefile"], 5, 1, true)
     };
     let (answer, shown) = asked("\n", |t| t.accept(&one, "/in", None));
@@ -148,7 +148,7 @@ fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
     );
     // What is beyond the list is marked too.
     let several = Offered {
-        acts: Found::read(vec![".git".into()], 1),
+        acts: Acting::read(vec![".git".into()], 1),
         ..offer(&[".git", "bin", "a"], 5, 9, true)
     };
     assert_eq!(

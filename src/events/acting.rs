@@ -7,12 +7,12 @@ const BYTES: usize = 8 << 10;
 
 /// Names by which programs act: the first of them, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Acting {
     names: Vec<String>,
     more: u32,
 }
 
-impl Found {
+impl Acting {
     /// The same from a line.
     #[must_use]
     pub const fn read(names: Vec<String>, more: u32) -> Self {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_list_has_bounds_and_what_is_beyond_is_counted() {
-        let mut many = Found::default();
+        let mut many = Acting::default();
         for number in 0..30 {
             many.add(|| format!("{number}/Makefile"));
         }
@@ -75,13 +75,13 @@ mod tests {
             (many.below("a").names()[1].as_str(), many.below("a").more()),
             ("a/1/Makefile", 10)
         );
-        let mut long = Found::default();
+        let mut long = Acting::default();
         for _ in 0..3 {
             long.add(|| "x".repeat(4_096));
         }
         long.add(|| panic!("there is no room for another"));
         assert_eq!((long.names().len(), long.more()), (2, 2));
         assert_eq!((long.below("a").names().len(), long.below("a").more()), (1, 3));
-        assert!(Found::default().is_empty() && !many.is_empty());
+        assert!(Acting::default().is_empty() && !many.is_empty());
     }
 }

@@ -1,12 +1,12 @@
 //! One of every event, for the tests of both renderers.
 
-use crate::control::wire::{About, Role, State, Want};
 use crate::events::{
-    Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored, Way,
+    About, Acting, Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside,
+    State, Stored, Way,
 };
 use crate::failure::{Failure, Kind, Run};
-use crate::files::acting::Found;
-use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason};
+use crate::role::Role;
+use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason, Want};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -36,7 +36,7 @@ pub fn about() -> About {
         role: Role::Host,
         label: None,
         state: State::Connected,
-        want: Want::Channel,
+        want: Want::Both,
         path: Some("direct".into()),
         expires_at: Some(1_795_255_200),
         unreceived: Some(2),
@@ -82,7 +82,7 @@ pub fn every(peer: &str) -> Vec<Event> {
     let mut incomplete = differences.clone();
     incomplete.add(peer.as_bytes(), Fate::Missing(Reason::SourceChanged));
     incomplete.add_unnamed([0, 2, 0]);
-    let acts = || Found::read(vec![peer.into()], 2);
+    let acts = || Acting::read(vec![peer.into()], 2);
     let file = |folder, saved_to: Option<&str>| {
         let (saved_to, original_name) = (saved_to.map(PathBuf::from), Some(named()));
         Event::File(Arrived {
@@ -202,7 +202,7 @@ pub fn every(peer: &str) -> Vec<Event> {
             merged: false,
             replaced: 0,
             differences: incomplete,
-            acts: Found::default(),
+            acts: Acting::default(),
             set_aside: Some(SetAside::Device),
         }),
         Event::Trouble(Failure::new(Kind::Failed, peer).next(peer)),
@@ -223,7 +223,7 @@ pub fn every(peer: &str) -> Vec<Event> {
         }),
         Event::Session(About {
             state: State::Waiting,
-            code: Some(crate::control::wire::Words("417-walrus-clipboard-mango".into())),
+            code: Some(crate::events::Words("417-walrus-clipboard-mango".into())),
             ..about()
         }),
         Event::Session(About {
