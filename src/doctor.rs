@@ -9,7 +9,7 @@ pub mod probe;
 mod relay;
 mod verdict;
 
-pub use background::{instead, lives_on, not_detachable};
+pub use background::lives_on;
 
 use crate::events::Check;
 use crate::failure::{Advice, Failure};

@@ -5,7 +5,6 @@ mod kind;
 pub mod sentences;
 
 use crate::escape::quoted;
-use crate::files::name::FileName;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -166,12 +165,6 @@ impl Subject {
 impl From<&str> for Subject {
     fn from(text: &str) -> Self {
         Self { text: text.to_owned(), peers: false, many: false }
-    }
-}
-
-impl From<&FileName> for Subject {
-    fn from(name: &FileName) -> Self {
-        Self::named(&name.text())
     }
 }
 

@@ -20,5 +20,6 @@ pub mod report;
 mod role;
 pub mod session;
 mod settings;
+pub mod stdio;
 mod transport;
 pub mod typed;

@@ -18,8 +18,8 @@ mod sending;
 mod typing;
 
 use crate::control::owner::Visitor;
+use crate::control::unreachable::{instead, not_detachable};
 use crate::control::{Closing, Control, Reading, Server};
-use crate::doctor::{instead, not_detachable};
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run, ended};
 use crate::platform::endpoint::try_runtime;
@@ -38,7 +38,6 @@ use lingering::{linger, stay};
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Destination, Meet, Plan};
-pub(crate) use sending::{left_out, left_out_strictly};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

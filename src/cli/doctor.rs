@@ -4,10 +4,11 @@ use super::{Ended, end, plainly};
 use crate::doctor::{self, Setup};
 use crate::events::{Check, Event};
 use crate::failure::{Exit, Failure};
-use crate::report::look::{Look, Sink};
+use crate::report::look::Look;
 use crate::report::{Reporter, Settings, format_choice};
 use crate::session::Report;
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
+use crate::stdio::Sink;
 use crate::transport::relay::dial::Trust;
 use std::time::Instant;
 

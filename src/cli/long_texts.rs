@@ -4,8 +4,8 @@
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Policy};
+use crate::files::private::private_base;
 use crate::session::Report;
-use crate::session::plan::private_base;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use serde_json::Value;
 use std::path::PathBuf;

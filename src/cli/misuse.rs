@@ -2,8 +2,9 @@
 
 use super::{Ended, end};
 use crate::failure::{Advice, Exit, Failure, Kind, Run};
-use crate::report::look::{Look, Sink};
+use crate::report::look::Look;
 use crate::report::{Format, Reporter, Settings, format_choice};
+use crate::stdio::Sink;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 use super::lent::{Alone, Expected};
 use super::{Control, Fate};
 use crate::failure::{Failure, Kind};
-use crate::session::plan::Ware;
+use crate::files::ware::Ware;
 use std::future::Future;
 use tokio::time::{Instant, timeout_at};
 

@@ -1,7 +1,7 @@
 //! How much of what other commands have brought may be without a result: a side that takes nothing
 //! would have it fill this one's memory.
 
-use crate::session::plan::Ware;
+use crate::files::ware::Ware;
 use pinhole_protocol::limits::{WINDOW, WINDOW_SHARE};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

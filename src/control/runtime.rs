@@ -1,10 +1,10 @@
 //! The private directory in which the sessions of this user are found, one socket each.
 
 use crate::failure::{Failure, Kind};
+use crate::files::private::private_base;
 use crate::platform::endpoint::{self, Bound};
 use crate::platform::folder::Held;
 use crate::platform::private::{self, ELSEWHERE, Unfit};
-use crate::session::plan::private_base;
 use rand_core::{OsRng, RngCore};
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -3,10 +3,11 @@
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
 use crate::control::runtime::Runtime;
-use crate::failure::{Advice, Failure, Kind, Run};
+use crate::control::unreachable::{instead, not_detachable};
+use crate::failure::{Advice, Failure, Run};
 use crate::platform::lifetime;
 use crate::platform::name::bytes;
-use crate::settings::agent::{self, Agent, allow};
+use crate::settings::agent::{self, Agent};
 
 /// Whether a session that is left in the background lives on: what is known at once, and what
 /// became of the last probe.
@@ -60,22 +61,6 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
             )
         },
     }
-}
-
-/// What works where nothing lives on in the background, or where it could not be reached.
-#[must_use]
-pub fn instead(agent: Option<Agent>) -> String {
-    format!(
-        "use `pinhole mcp`, which holds its channels itself, or `give`, `take` and `ask` without \
-        --detach, one command each; or {}",
-        allow(agent)
-    )
-}
-
-/// That no session can go on in the background here.
-#[must_use]
-pub fn not_detachable(why: &str) -> Failure {
-    Failure::new(Kind::NotDetachable, why).next(instead(Agent::here()))
 }
 
 /// Refuses to leave a session in the background where `doctor` says that it would not live on.

@@ -1,14 +1,14 @@
 //! This user's own directories: where running sessions are found, where received things go, and how
 //! much room there is.
 
-use super::background::instead;
 use super::{Finding, Setup};
 use crate::amounts::size;
 use crate::control::runtime::Runtime;
+use crate::control::unreachable::instead;
 use crate::files::inbox::Policy;
+use crate::files::private::private_base;
 use crate::platform::disk::Space;
 use crate::platform::private::{create_file, create_folders};
-use crate::session::plan::private_base;
 use crate::settings::agent::Agent;
 use rand_core::{OsRng, RngCore};
 use std::io;

@@ -1,4 +1,4 @@
-//! Names that act, as a line lists them.
+//! Names by which programs act unasked, as a line lists them.
 
 /// Names that a list has.
 const NAMES: usize = 20;

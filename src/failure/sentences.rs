@@ -187,6 +187,18 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
     }
 }
 
+/// A notice of something left out of a folder, which ends no command by itself.
+#[must_use]
+pub fn left_out(detail: String) -> Failure {
+    Failure::notice(Kind::Skipped, detail)
+}
+
+/// The failure of a command for which something was left out (`--strict`).
+#[must_use]
+pub fn left_out_strictly() -> Failure {
+    Failure::new(Kind::Skipped, "something was left out, and --strict makes that a failure")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, Kind};
 use crate::platform::output::duplicate;
-use crate::report::look::Sink;
+use crate::stdio::Sink;
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};

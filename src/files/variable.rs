@@ -204,4 +204,12 @@ mod tests {
             Accepted::new(&["A-B".into()]).is_err() && Accepted::new(&[String::new()]).is_err()
         );
     }
+
+    #[test]
+    fn no_peer_sends_a_variable_that_is_withheld_from_programs() {
+        let command = crate::program::another("true", false);
+        let mut withheld = command.as_std().get_envs().peekable();
+        assert!(withheld.peek().is_some());
+        assert!(withheld.all(|(name, _)| is_agents(&name.to_string_lossy())));
+    }
 }

@@ -3,11 +3,11 @@
 
 use super::driver::Driver;
 use super::interrupt::Interrupt;
-use super::plan::Ware;
 use crate::clock;
 use crate::events::Event;
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
+use crate::files::ware::Ware;
 use crate::handler::{Facts, Form, Handler, Pace};
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use std::collections::VecDeque;

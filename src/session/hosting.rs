@@ -2,11 +2,12 @@
 //! another.
 
 use super::door::Door;
-use super::plan::{Hosting, Plan, Ware};
+use super::plan::{Hosting, Plan};
 use super::{Ending, Report, hand_over, tell, unsaid};
 use crate::clock;
 use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
+use crate::files::ware::Ware;
 use crate::report::prompt::OwnTerminal;
 use crate::transport::relay::{Own, Serving};
 use crate::transport::{Joined, Met};

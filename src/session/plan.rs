@@ -5,12 +5,13 @@ use crate::control::owner::Owner;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
 use crate::files::name::FileName;
-use crate::files::outbox::{Fence, Keeper, Selection};
+use crate::files::outbox::{Fence, Keeper};
 use crate::files::outlet::Outlet;
+use crate::files::private::private_base;
 use crate::files::secret_exec::SecretExec;
 use crate::files::spot::Spot;
+use crate::files::ware::Ware;
 use crate::handler::Handler;
-use crate::platform::private;
 use crate::report::screen::Screen;
 use crate::report::transcript::Transcript;
 use crate::settings::agent::fenced_by;
@@ -19,11 +20,8 @@ use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{HostToken, Serving, Way};
 use crate::typed::Typed;
 use pinhole_protocol::code::{CodeAddress, RelayUrl};
-use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::Want;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A session's purpose.
@@ -208,38 +206,6 @@ impl Hosting {
     }
 }
 
-/// Something to send.
-#[derive(Clone)]
-pub enum Ware {
-    /// A text.
-    Text(String),
-    /// A secret and what to call it.
-    Secret(Option<String>, Arc<SecretVec>),
-    /// Files, folders or a stream.
-    Files(Arc<Selection>),
-}
-
-impl Ware {
-    /// What it is, in a few words for people.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Text(_) => "a text".into(),
-            Self::Secret(..) => "a secret".into(),
-            Self::Files(selection) => selection.describe(),
-        }
-    }
-
-    /// Whether it can be sent on another channel.
-    #[must_use]
-    pub fn reusable(&self) -> bool {
-        match self {
-            Self::Text(_) | Self::Secret(..) => true,
-            Self::Files(selection) => selection.reusable(),
-        }
-    }
-}
-
 /// What becomes of what arrives.
 #[derive(Clone)]
 pub struct Taking {
@@ -351,15 +317,4 @@ impl SecretPlace {
             place => place,
         }
     }
-}
-
-/// The directory that private directories are made in.
-///
-/// # Errors
-/// If the machine does not say where this user's state belongs.
-pub fn private_base() -> Result<PathBuf, Failure> {
-    private::state().map(|state| state.join("pinhole")).ok_or_else(|| {
-        Failure::new(Kind::Disk, "this user has no home directory to keep received things in")
-            .next("name a folder with -o DIR")
-    })
 }

@@ -2,7 +2,7 @@
 
 use super::answers::Gone;
 use super::driver::Driver;
-use super::plan::{ANOTHER_PLACE, Destination, Taking, private_base};
+use super::plan::{ANOTHER_PLACE, Destination, Taking};
 use crate::escape::name;
 use crate::events::{Acting, Arrived, Event, NAMES, Offered, SetAside, Way};
 use crate::failure::sentences::{Side, failure_from};
@@ -12,6 +12,7 @@ use crate::files::inbox::{
     Committed, Conflict, Inbox, Output, Plan as FilePlan, Receiving, Refusal,
 };
 use crate::files::name::FileName;
+use crate::files::private::private_base;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::prompt;
 use pinhole_protocol::conversation::Input;

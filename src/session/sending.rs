@@ -2,13 +2,13 @@
 //! elsewhere, from what is opened here.
 
 use super::driver::Driver;
-use super::plan::Ware;
 use crate::control::Follower;
 use crate::escape;
 use crate::events::{Event, Ours as Told, Sent, Way};
-use crate::failure::sentences::{Side, failure_from};
+use crate::failure::sentences::{Side, failure_from, left_out, left_out_strictly};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Next, Options, Outgoing, Selection, Totals};
+use crate::files::ware::Ware;
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::{Differences, EntryKind, ItemId, Offer, Reason, Want};
@@ -430,16 +430,6 @@ fn incomplete(differences: &Differences, side: Side) -> Option<Failure> {
         Side::There => format!("{what} not at the other side, or not whole; the rest is"),
     };
     Some(Failure::new(Kind::Incomplete, detail).next("see what is missing, and send that again"))
-}
-
-/// That something was left out of a folder, which ends no command by itself.
-pub(crate) fn left_out(detail: String) -> Failure {
-    Failure::notice(Kind::Skipped, detail)
-}
-
-/// That it does, with `--strict`.
-pub(crate) fn left_out_strictly() -> Failure {
-    Failure::new(Kind::Skipped, "something was left out, and --strict makes that a failure")
 }
 
 /// What a transcript has of a ware: a text whole, a secret never.

@@ -3,12 +3,12 @@
 //! begin with.
 
 use super::driver::{Desk, Driver};
-use super::plan::Ware;
 use crate::amounts::roughly;
 use crate::escape;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Options;
 use crate::files::secret_source::SecretSource;
+use crate::files::ware::Ware;
 use crate::report::prompt::{ANSWERS, OwnTerminal, Terminal};
 use crate::report::screen::Screen;
 use pinhole_protocol::secret::SecretVec;

@@ -5,8 +5,8 @@ use super::Secrets;
 use super::workspace::begun_at;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{EnvFile, Inbox, Policy};
+use crate::files::private::private_base;
 use crate::files::spot::Spot;
-use crate::session::plan::private_base;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 

@@ -3,8 +3,8 @@
 use crate::cli::amounts::duration;
 use crate::cli::text::text_from_stdin;
 use crate::failure::{Failure, Kind};
+use crate::files::ware::Ware;
 use crate::handler::{self, Form, Handler, Limits};
-use crate::session::plan::Ware;
 use clap::ValueEnum;
 use pinhole_protocol::messages::Body;
 use std::ffi::OsString;

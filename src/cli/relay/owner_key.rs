@@ -1,8 +1,8 @@
 //! The key under which a relay issues owner tokens, kept in a file that outlives it (SPEC 10.3).
 
 use crate::failure::{Failure, Kind};
+use crate::files::private::private_base;
 use crate::platform::private;
-use crate::session::plan::private_base;
 use pinhole_relay::owner::{KEY, OwnerKey};
 use rand_core::{OsRng, RngCore};
 use std::ffi::OsString;
