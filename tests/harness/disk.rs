@@ -1,9 +1,9 @@
 //! File systems of sticks and cards, in a file and mounted for one command, from Debian's packages
 //! exfat-fuse, exfatprogs and ntfs-3g.
 
-use super::Machine;
+use super::{Machine, PROGRAM, not_run};
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What makes a file system, and what mounts it at `disk`; the file that it is in is the device
 /// `$loop`.
@@ -43,6 +43,32 @@ umount disk
 exit $status
 "#;
 
+/// A shell with this script, in which `$0` is the program and `$@` these arguments, in the working
+/// directory, where `small` is a disk in memory of this size. `None`, and the test says so, if
+/// nothing can be mounted here.
+pub fn small<S: AsRef<OsStr>>(
+    there: &Machine,
+    size: &str,
+    script: &str,
+    args: impl IntoIterator<Item = S>,
+) -> Option<Command> {
+    std::fs::create_dir(there.path("small")).unwrap();
+    let mount = format!("mount -t tmpfs -o size={size} none small");
+    let mut tried = there.other("unshare");
+    tried.args(OWN_MOUNTS).args(["sh", "-c", &mount]);
+    if !tried.status().is_ok_and(|status| status.success()) {
+        not_run("no disk can be mounted");
+        return None;
+    }
+    let mut command = there.other("unshare");
+    command.args(OWN_MOUNTS).args(["sh", "-c", &format!("{mount} && {{ {script}; }}"), PROGRAM]);
+    command.args(args);
+    Some(command)
+}
+
+/// Namespaces in which any user may mount a disk in memory.
+const OWN_MOUNTS: [&str; 3] = ["--user", "--map-root-user", "--mount"];
+
 impl Disk {
     /// The program on this machine with these arguments, in its working directory, where `disk` is
     /// this disk. In namespaces of its own, whose end takes what serves the disk with it.
@@ -51,31 +77,25 @@ impl Disk {
         there: &Machine,
         args: impl IntoIterator<Item = S>,
     ) -> Command {
-        let program = there.command(args);
         let mut command = self.around(there);
-        command.arg(program.get_program()).args(program.get_args());
-        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env("PATH", PATH);
+        command.arg(PROGRAM).args(args);
         command
     }
 
-    /// Whether there is such a disk here; if not, says why.
+    /// True if there is such a disk here; otherwise says why the test does not run.
     pub fn is_there(&self) -> bool {
         let tried =
             self.around(&Machine::new()).arg("true").output().expect("unshare of util-linux");
         if !tried.status.success() {
-            println!(
-                "skipped: no {} can be mounted here: {}",
-                self.name,
-                String::from_utf8_lossy(&tried.stderr).trim()
-            );
+            let said = String::from_utf8_lossy(&tried.stderr);
+            not_run(format_args!("no {} can be mounted: {}", self.name, said.trim()));
         }
         tried.status.success()
     }
 
     fn around(&self, there: &Machine) -> Command {
         let script = SCRIPT.replace("MAKE", self.make).replace("MOUNT", self.mount);
-        let mut command = Command::new("unshare");
+        let mut command = there.other("unshare");
         command.args([
             "--mount",
             "--pid",
@@ -87,10 +107,7 @@ impl Disk {
             &script,
             "sh",
         ]);
-        command.current_dir(there.dir()).env_clear().env("PATH", PATH);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command
     }
 }
-
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";

@@ -23,9 +23,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pinhole");
+
 /// How long anything may take before a test gives up. Generous: the machines that run this are
 /// small and busy, and a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Says on standard error, past what the test runner keeps to itself, that the test of this thread
+/// does not run here, and why.
+pub fn not_run(why: impl std::fmt::Display) {
+    let test = std::thread::current();
+    let line = format!("not run: {}, {why}\n", test.name().unwrap_or("a test"));
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
 
 /// A machine of the test's own: a home and a working directory that go with it.
 pub struct Machine {
@@ -65,8 +76,28 @@ impl Machine {
 
     /// The program with these arguments, not yet started.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pinhole"));
-        command.args(args).current_dir(self.dir()).env_clear();
+        let mut command = self.other(PROGRAM);
+        command.args(args);
+        command
+    }
+
+    /// A shell with this script, in which `$0` is the program and `$@` these arguments.
+    pub fn shell<S: AsRef<OsStr>>(
+        &self,
+        script: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = self.other("sh");
+        command.args(["-c", script, PROGRAM]).args(args);
+        command
+    }
+
+    /// Another program here, such as one that starts ours.
+    pub fn other(&self, program: &str) -> Command {
+        // Under `nohup`, or in a script's background job, this process ignores signals, and children
+        // inherit that. `env` resets them and then becomes the program, under the same id.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal", program]).current_dir(self.dir()).env_clear();
         command
             .env("HOME", self.home())
             .env("PATH", "/usr/bin:/bin")

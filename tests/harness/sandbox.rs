@@ -1,9 +1,9 @@
 //! The sandbox that agents put their commands into: bubblewrap, from Debian's package, and filters
 //! of system calls.
 
-use super::Machine;
+use super::{Machine, PROGRAM};
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What a sandbox forbids.
 #[derive(Clone, Copy, Default)]
@@ -35,10 +35,7 @@ impl Sandbox {
         here: &Machine,
         args: impl IntoIterator<Item = S>,
     ) -> Command {
-        let inside = here.command(args);
-        let mut command = Command::new("sh");
-        command.current_dir(here.dir()).env_clear();
-        command.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let mut command = here.other("sh");
         // The shell opens the filter under a number that bubblewrap inherits.
         command.args(["-c", "exec 9<\"$1\"; shift; exec bwrap --seccomp 9 \"$@\"", "sh"]);
         command.arg(here.write(".filter", filter(self.refused)));
@@ -59,8 +56,7 @@ impl Sandbox {
         command
             .args(self.brief.then_some("--unshare-pid"))
             .args(self.offline.then_some("--unshare-net"));
-        command.arg("--").arg(inside.get_program()).args(inside.get_args());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--", PROGRAM]).args(args);
         command
     }
 }

@@ -1,5 +1,6 @@
 //! The schema that the program prints, and lines held against it by a validator that is not ours.
 
+use super::PROGRAM;
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 use std::process::Command;
@@ -28,7 +29,7 @@ impl Schema {
 
 /// What `pinhole schema` prints.
 pub fn printed() -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_pinhole")).arg("schema").output().unwrap();
+    let output = Command::new(PROGRAM).arg("schema").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
     String::from_utf8(output.stdout).unwrap()
 }

@@ -1,8 +1,8 @@
 //! A person's terminal: the program runs in it, keys are typed into it, and what stands on its
 //! screen is read.
 
-use super::{Machine, PATIENCE};
-use rustix::fs::{OFlags, open};
+use super::{Machine, PATIENCE, PROGRAM};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::ffi::OsStr;
@@ -35,11 +35,9 @@ impl Terminal {
 
     /// Starts a shell with this script in a terminal of 80 columns, in which `$0` is the program.
     pub fn shell(machine: &Machine, script: &str) -> Self {
-        let program = machine.command([""; 0]);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", script]).arg(program.get_program()).env_clear();
-        shell.envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
-        Self::within(machine, 80, &shell, |_| {})
+        let mut shell = controlling(machine);
+        shell.args(["sh", "-c", script, PROGRAM]);
+        Self::within(80, shell, |_| {})
     }
 
     /// The same with a change to its environment.
@@ -49,47 +47,21 @@ impl Terminal {
         args: impl IntoIterator<Item = S>,
         change: impl FnOnce(&mut Command),
     ) -> Self {
-        Self::within(machine, columns, &machine.command(args), change)
+        let mut command = controlling(machine);
+        command.arg(PROGRAM).args(args);
+        Self::within(columns, command, change)
     }
 
-    fn within(
-        machine: &Machine,
-        columns: u16,
-        program: &Command,
-        change: impl FnOnce(&mut Command),
-    ) -> Self {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&keys).unwrap();
-        unlockpt(&keys).unwrap();
+    fn within(columns: u16, mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
+        let (keys, line) = pair();
         tcsetwinsize(&keys, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
             .unwrap();
-        let name = ptsname(&keys, Vec::new()).unwrap();
-        let line: File = open(
-            &*name,
-            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )
-        .unwrap()
-        .into();
-        // `setsid` makes it the controlling terminal and then becomes the program, so the child is
-        // the program itself.
-        let mut command = Command::new("setsid");
-        command
-            .arg("--ctty")
-            .arg(program.get_program())
-            .args(program.get_args())
-            .current_dir(machine.dir())
-            .env_clear();
-        command
-            .envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))))
-            .env("TERM", "xterm-256color");
         command.stdin(line.try_clone().unwrap()).stdout(line.try_clone().unwrap()).stderr(line);
         change(&mut command);
         let child = command.spawn().unwrap();
         // The command holds this side's handles of the line; while they are open, its end is never
         // seen.
         drop(command);
-        let keys = File::from(keys);
         let mut screen = keys.try_clone().unwrap();
         let (told, shown) = channel();
         std::thread::spawn(move || {
@@ -208,6 +180,23 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The side of a new terminal that keys are typed at, and the line that programs have.
+pub fn pair() -> (File, File) {
+    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&keys).unwrap();
+    unlockpt(&keys).unwrap();
+    let name = ptsname(&keys, Vec::new()).unwrap();
+    let line = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    (keys.into(), open(&*name, line, Mode::empty()).unwrap().into())
+}
+
+/// Makes its standard input the controlling terminal of what it is to start, and becomes that.
+fn controlling(machine: &Machine) -> Command {
+    let mut command = machine.other("setsid");
+    command.arg("--ctty").env("TERM", "xterm-256color");
+    command
 }
 
 fn size(cells: u16) -> NonZero<u16> {

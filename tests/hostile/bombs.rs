@@ -2,10 +2,10 @@
 //! (B14, C7).
 
 use crate::count;
-use crate::harness::Machine;
 use crate::harness::content::names;
 use crate::harness::disk::EXFAT;
 use crate::harness::terminal::Terminal;
+use crate::harness::{Machine, not_run};
 use crate::peer::{FakeHost, Said};
 use crate::sender::{ITEM, Places, Sender, entry, file, item, within_memory};
 use pinhole_protocol::records::ChunkHead;
@@ -144,7 +144,7 @@ fn what_only_has_another_inode_is_delivered() {
     };
     while !written(sender.peer.hear()) {}
     if let Err(error) = std::fs::write("/proc/sys/vm/drop_caches", "2") {
-        println!("skipped: this kernel forgets nothing when it is asked to: {error}");
+        not_run(format_args!("the kernel forgets nothing when it is asked to: {error}"));
         return;
     }
     sender.entries(2, vec![entry(&["b"], Some(1))]);
@@ -170,7 +170,7 @@ fn what_cannot_be_removed_is_named() {
     let kept = sender.there.path(&part).join("kept");
     let mounted = Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&kept).output();
     if !mounted.is_ok_and(|output| output.status.success()) {
-        println!("skipped: a tmpfs cannot be mounted here");
+        not_run("no disk can be mounted");
         return;
     }
     let Sender { there, taker, peer, .. } = sender;

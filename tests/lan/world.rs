@@ -1,6 +1,6 @@
 //! Machines on one network: a namespace for each, joined by a bridge in a namespace of its own.
 
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, PROGRAM, Running};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
@@ -73,18 +73,16 @@ impl Holder {
         format!("/proc/{}/ns/net", self.0.id())
     }
 
-    /// A command that runs there.
-    fn enter(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", self.path())).arg("--").arg(program);
-        command
+    /// The option of `nsenter` for it.
+    fn network(&self) -> String {
+        format!("--net={}", self.path())
     }
 
     /// Runs `ip` there.
     #[track_caller]
     fn ip(&self, args: &str) {
-        let done = self
-            .enter("ip")
+        let done = Command::new("nsenter")
+            .args([&self.network(), "--", "ip"])
             .args(args.split(' '))
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .output()
@@ -144,10 +142,9 @@ pub struct Neighbour {
 impl Neighbour {
     /// Starts the program there.
     pub fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.holder.enter(env!("CARGO_BIN_EXE_pinhole"));
-        command.args(args).current_dir(self.machine.dir()).env_clear();
-        command.env("HOME", self.machine.home()).env("PATH", "/usr/bin:/bin");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self.machine.other("nsenter");
+        command.args([&self.holder.network(), "--", PROGRAM]).args(args);
+        command.env_remove("PINHOLE_NETWORK");
         Running::start(command)
     }
 

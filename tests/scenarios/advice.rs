@@ -2,10 +2,9 @@
 //! wherever a line is read (`contract.rs`).
 
 use crate::harness::contract::statuses;
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, PROGRAM, Running};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// What a line says may be run.
 fn run_of(line: &Value) -> Vec<String> {
@@ -17,17 +16,8 @@ fn run_of(line: &Value) -> Vec<String> {
 fn follow(here: &Machine, line: &Value) -> Ended {
     let run = run_of(line);
     // Of this machine is the environment, of the line the program and all its arguments.
-    let like = here.command(&run[1..]);
-    assert_eq!(
-        Path::new(&run[0]),
-        Path::new(like.get_program()),
-        "PATH does not lead to this program: {line}"
-    );
-    let mut command = Command::new(&run[0]);
-    command.args(&run[1..]).current_dir(like.get_current_dir().unwrap()).env_clear();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Running::start(command).end()
+    assert_eq!(run[0], PROGRAM, "PATH does not lead to this program: {line}");
+    here.run(&run[1..])
 }
 
 #[test]
@@ -141,7 +131,7 @@ fn what_was_typed_wrong_is_explained() {
 #[test]
 fn the_program_is_named_as_path_finds_it() {
     let here = Machine::new();
-    let own = PathBuf::from(here.command(["x"]).get_program());
+    let own = PathBuf::from(PROGRAM);
     let run = |path: &Path| {
         let mut command = here.command(["receive", "9471"]);
         command.env("PATH", path);

@@ -2,7 +2,7 @@
 //! (EVENTS, "Whose sessions").
 
 use crate::harness::terminal::Terminal;
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, PROGRAM, Running};
 use serde_json::Value;
 
 /// Who runs a command, by the variables that say so.
@@ -362,7 +362,7 @@ fn a_handler_reaches_the_channel_that_it_answers_and_no_other() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut other = here.start(["host", "--label", "other"]);
     other.code();
-    let program = env!("CARGO_BIN_EXE_pinhole");
+    let program = PROGRAM;
     let script = format!(
         "PINHOLE_NETWORK=loopback; export PINHOLE_NETWORK; cat > asked; {program} status > seen; \
         {program} send $PINHOLE_CHANNEL 'from inside' > sent; echo done"

@@ -3,10 +3,9 @@
 
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, Running, disk};
 use rustix::process::Signal;
 use std::fs::File;
-use std::process::{Command, Stdio};
 
 /// A giver that is still there after these, and its code good.
 #[track_caller]
@@ -60,28 +59,14 @@ fn a_host_whose_place_cannot_be_written_shows_no_code() {
 
 #[test]
 fn a_full_disk_is_refused_with_the_code_still_good() {
-    let mounts = Command::new("unshare")
-        .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
-        .stderr(Stdio::null())
-        .status();
-    if !mounts.is_ok_and(|status| status.success()) {
-        println!("skipped: no disk can be mounted here");
-        return;
-    }
     let (here, there) = (Machine::new(), Machine::new());
     here.write("a", b"a");
     let mut giver = here.start(["give", "a"]);
     let code = giver.code();
-    std::fs::create_dir(there.path("small")).unwrap();
-    let script = "mount -t tmpfs -o size=64k none small && \
-                 { head -c 61440 /dev/zero > small/full; \"$@\"; }";
-    let inside = there.command(["take", &code, "-o", "small/"]);
-    let mut wrapped = Command::new("unshare");
-    wrapped.args(["--mount", "sh", "-c", script, "sh"]);
-    wrapped.arg(inside.get_program()).args(inside.get_args()).current_dir(there.dir()).env_clear();
-    wrapped.envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    wrapped.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let error = Running::start(wrapped).end().expect(8).failure();
+    let script = "head -c 61440 /dev/zero > small/full; \"$0\" \"$@\"";
+    let args = ["take", &code, "-o", "small/"];
+    let Some(taker) = disk::small(&there, "64k", script, args) else { return };
+    let error = Running::start(taker).end().expect(8).failure();
     assert_eq!(error["error"], "no-space");
     assert!(error["next"].as_str().unwrap().contains("no code was used"), "{error}");
     still_good(giver, &there, &code);

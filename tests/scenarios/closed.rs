@@ -4,25 +4,10 @@
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::{Command, Output, Stdio};
-
-/// A shell's command line in which `$0` is the program and `$1` an argument.
-pub fn shell(machine: &Machine, script: &str, argument: &str) -> Command {
-    let program = machine.command([""; 0]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", script])
-        .arg(program.get_program())
-        .arg(argument)
-        .current_dir(machine.dir())
-        .env_clear();
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
+use std::process::Output;
 
 fn run(machine: &Machine, script: &str, argument: &str) -> Output {
-    shell(machine, script, argument).output().unwrap()
+    machine.shell(script, [argument]).output().unwrap()
 }
 
 #[test]
@@ -82,7 +67,7 @@ fn a_file_that_may_not_grow_further_is_an_error_and_not_a_death() {
 fn an_interrupt_that_was_ignored_from_the_start_stays_ignored() {
     let (here, there) = (Machine::new(), Machine::new());
     here.write("report", "x");
-    let mut giver = Running::start(shell(&here, "trap '' INT; exec \"$0\" give report", ""));
+    let mut giver = Running::start(here.shell("trap '' INT; exec \"$0\" give report", [""; 0]));
     let code = giver.code();
     kill_process(Pid::from_child(&giver.child), Signal::INT).unwrap();
     there.run(["take", &code, "-o", "."]).expect(0);

@@ -3,7 +3,7 @@
 
 use crate::harness::content::in_full;
 use crate::harness::socket::{runtime, socket, sockets};
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, Running, not_run};
 use rustix::process::{Signal, Uid};
 use rustix::thread::set_thread_res_uid;
 use serde_json::Value;
@@ -142,13 +142,18 @@ fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// True if this is root; otherwise says that the test does not run.
+fn as_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        not_run("needs root");
+    }
+    root
 }
 
 #[test]
 fn a_socket_that_another_user_listens_on_is_told_nothing() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let here = Machine::new();
@@ -183,7 +188,7 @@ fn a_socket_that_another_user_listens_on_is_told_nothing() {
 
 #[test]
 fn another_user_is_told_nothing_and_cannot_close() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let here = Machine::new();
@@ -222,7 +227,7 @@ fn another_user_is_told_nothing_and_cannot_close() {
 
 #[test]
 fn a_directory_of_another_user_is_not_used() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let here = Machine::new();

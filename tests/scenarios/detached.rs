@@ -1,12 +1,11 @@
 //! `--detach`: sessions that go on when their command has ended, as an agent without a terminal of
 //! its own uses them.
 
-use crate::closed::shell;
 use crate::harness::content::{bytes as random, in_full};
 use crate::harness::process::{in_background, resident};
 use crate::harness::sandbox::{Refused, Sandbox};
 use crate::harness::socket::{send, socket};
-use crate::harness::{Ended, Machine, PATIENCE, Running};
+use crate::harness::{Ended, Machine, PATIENCE, PROGRAM, Running};
 use pinhole_protocol::limits::WINDOW;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -15,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// No command of an agent may take longer (DESIGN 4).
@@ -472,20 +471,13 @@ fn a_sandbox_that_lets_things_live_on_lets_sessions_live_on() {
 #[test]
 fn a_container_may_be_as_young_as_its_first_command() {
     let here = Agent::new();
-    let inside = here.0.command([""; 0]);
     let root = here.0.dir().parent().unwrap().to_owned();
-    let mut command = Command::new("bwrap");
-    command
-        .current_dir(here.0.dir())
-        .env_clear()
-        .envs(inside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut command = here.0.other("bwrap");
     command
         .args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind"])
         .args([&root, &root]);
     command.args(["--unshare-pid", "--as-pid-1", "--", "sh", "-c"]);
-    command
-        .arg("\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?")
-        .arg(inside.get_program());
+    command.args(["\"$0\" host --detach && \"$0\" status && \"$0\" close; echo $?", PROGRAM]);
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(
         said.matches("\"state\":\"waiting\"").count() == 2 && said.ends_with("\n0\n"),
@@ -511,7 +503,10 @@ fn what_nobody_hears_of_is_not_left_in_the_background() {
     for args in ["host", "give report", "take", "host --human", &format!("connect {code}")] {
         for to in [">&-", ">/dev/full"] {
             unheard(
-                shell(&here.0, &format!("exec \"$0\" {args} --detach {to}"), "").output().unwrap(),
+                here.0
+                    .shell(&format!("exec \"$0\" {args} --detach {to}"), [""; 0])
+                    .output()
+                    .unwrap(),
                 &format!("{args} {to}"),
             );
         }
@@ -521,12 +516,12 @@ fn what_nobody_hears_of_is_not_left_in_the_background() {
     }
     // A disk that is full is known only when the code is written.
     unheard(
-        shell(&here.0, "ulimit -f 0; exec \"$0\" host --detach > out", "").output().unwrap(),
+        here.0.shell("ulimit -f 0; exec \"$0\" host --detach > out", [""; 0]).output().unwrap(),
         "ulimit",
     );
     // Nothing of that has used the code, and whoever reads the first line has all that matters.
     let joined =
-        shell(&here.0, "\"$0\" connect \"$1\" --detach | head -1", &code).output().unwrap();
+        here.0.shell("\"$0\" connect \"$1\" --detach | head -1", [&code]).output().unwrap();
     assert!(String::from_utf8_lossy(&joined.stdout).contains("\"waiting\""), "{joined:?}");
     host.until("status", "connected");
     here.run(&["close"]).expect(0);
@@ -548,7 +543,7 @@ fn what_nobody_has_received_comes_with_the_close() {
         (0..640).map(|number| format!("{number} {}", "x".repeat(1_000))).collect();
     texts.chunks(64).for_each(|texts| drop(send(&socket(&there), texts, Some(60_000))));
     // Nothing is lost where it cannot be printed: the session stays as one that has ended.
-    let unprinted = shell(&here.0, "exec \"$0\" close >&-", "").output().unwrap();
+    let unprinted = here.0.shell("exec \"$0\" close >&-", [""; 0]).output().unwrap();
     assert_eq!(unprinted.status.code(), Some(1), "{unprinted:?}");
     peer.end().expect(0);
     assert_eq!(

@@ -2,8 +2,8 @@
 //! under a final name.
 
 use crate::harness::content::{names, pour};
-use crate::harness::{Ended, Machine, Running};
-use std::process::{Command, Stdio};
+use crate::harness::{Ended, Machine, Running, disk};
+use std::process::Stdio;
 
 /// Gives `a.txt` to a directory that has one already.
 fn meet_another(conflict: &[&str], exit: (i32, i32)) -> (Machine, Ended) {
@@ -69,31 +69,9 @@ fn a_folder_is_never_replaced() {
 /// Takes into a disk of 4 MiB that lives as long as the taker, and returns the names that are left
 /// on it; nothing where no disk can be mounted.
 fn take_into_a_small_disk(there: &Machine, code: &str) -> Option<(Ended, String)> {
-    let mounts = Command::new("unshare")
-        .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
-        .stderr(Stdio::null())
-        .status();
-    if !mounts.is_ok_and(|status| status.success()) {
-        println!("skipped: no disk can be mounted here");
-        return None;
-    }
-    std::fs::create_dir(there.path("small")).unwrap();
-    let program = there.command(["take", code, "-o", "."]);
-    let script = "mount -t tmpfs -o size=4m none small && cd small && \"$@\"; status=$?; ls -A . > \
-                 ../left; exit $status";
-    let mut command = there.command::<&str>([]);
-    let mut wrapped = Command::new("unshare");
-    wrapped
-        .args(["--mount", "sh", "-c", script, "sh"])
-        .arg(program.get_program())
-        .args(program.get_args());
-    wrapped
-        .current_dir(there.dir())
-        .env_clear()
-        .envs(command.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
-    wrapped.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command = wrapped;
-    let taker = Running::start(command).end();
+    let script = "cd small && \"$0\" take \"$1\" -o .; status=$?; ls -A . > ../left; exit $status";
+    let taker = disk::small(there, "4m", script, [code])?;
+    let taker = Running::start(taker).end();
     Some((taker, std::fs::read_to_string(there.path("left")).unwrap()))
 }
 

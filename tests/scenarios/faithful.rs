@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What a side lists of a folder, by the path below it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -176,18 +176,9 @@ fn carry_after(
 ) -> (Ended, Ended) {
     let mut giver = here.start([&["give"], names].concat());
     let code = giver.code();
-    let program = there.command([&["take", &code], args].concat());
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("{first}; exec \"$@\""), "sh"])
-        .arg(program.get_program())
-        .args(program.get_args());
-    shell
-        .current_dir(there.dir())
-        .env_clear()
-        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let taker = Running::start(shell).end();
+    let script = format!("{first}; exec \"$0\" \"$@\"");
+    let taker = there.shell(&script, [&["take", &code], args].concat());
+    let taker = Running::start(taker).end();
     (giver.end(), taker)
 }
 

@@ -4,7 +4,7 @@ use crate::harness::content::{names, pour};
 use crate::harness::{Machine, Running};
 use rustix::process::Signal;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 #[test]
 fn what_was_left_out_for_a_taken_name_is_not_delivered() {
@@ -34,18 +34,8 @@ fn a_refused_offer_leaves_no_private_folder() {
 #[test]
 fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     let here = Machine::new();
-    let program = here.command(["give", "--text", "x"]);
-    let mut command = Command::new("/bin/sh");
-    command
-        .args(["-c", r#"trap '' HUP; exec "$0" "$@""#])
-        .arg(program.get_program())
-        .args(program.get_args());
-    command
-        .current_dir(here.dir())
-        .env_clear()
-        .envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut giver = Running::start(command);
+    let mut giver =
+        Running::start(here.shell(r#"trap '' HUP; exec "$0" "$@""#, ["give", "--text", "x"]));
     let code = giver.code();
     giver.until("status", "waiting");
     giver.signal(Signal::HUP);

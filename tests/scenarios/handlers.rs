@@ -1,6 +1,6 @@
 //! A program that answers the other side's texts (`--on-message`), and the first text (`--first`).
 
-use crate::harness::{Ended, Machine, PATIENCE, Running};
+use crate::harness::{Ended, Machine, PATIENCE, PROGRAM, Running};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Instant;
@@ -162,7 +162,7 @@ fn a_handler_gets_no_variable_that_was_not_meant_for_it() {
 fn a_handler_can_send_a_file_through_the_channel() {
     let script = format!(
         "echo content > made; {} send \"$PINHOLE_CHANNEL\" --file made >&2 && echo sent",
-        env!("CARGO_BIN_EXE_pinhole")
+        PROGRAM
     );
     let mut pair = pair(&[], &script);
     pair.say("send it");

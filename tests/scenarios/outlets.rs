@@ -5,7 +5,6 @@ use crate::harness::content::names;
 use crate::harness::{Machine, Running};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::io::Read;
-use std::process::Command;
 
 /// A named pipe on this machine, and what is read from it to its end.
 fn pipe(there: &Machine) -> std::thread::JoinHandle<Vec<u8>> {
@@ -24,20 +23,6 @@ fn give(here: &Machine, content: &str) -> (Running, String) {
     let mut giver = here.start(["give", "report"]);
     let code = giver.code();
     (giver, code)
-}
-
-/// A shell's command line in which `$0` is the program and `$1` the code.
-fn shell(there: &Machine, script: &str, code: &str) -> Command {
-    let program = there.command([""; 0]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", script])
-        .arg(program.get_program())
-        .arg(code)
-        .current_dir(there.dir())
-        .env_clear();
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
 }
 
 #[test]
@@ -81,10 +66,10 @@ fn nothing_is_made_beside_a_device() {
 fn what_is_open_under_a_number_is_written() {
     let (here, there) = (Machine::new(), Machine::new());
     let (giver, code) = give(&here, "content");
-    let took =
-        shell(&there, "echo before >out; exec 3>>out; \"$0\" take \"$1\" -o /dev/fd/3", &code)
-            .output()
-            .unwrap();
+    let took = there
+        .shell("echo before >out; exec 3>>out; \"$0\" take \"$1\" -o /dev/fd/3", [&code])
+        .output()
+        .unwrap();
     giver.end().expect(0);
     assert!(took.status.success(), "{took:?}");
     assert_eq!(std::fs::read_to_string(there.path("out")).unwrap(), "before\ncontent");
@@ -97,7 +82,7 @@ fn standard_output_by_any_name_is_standard_output() {
         let (here, there) = (Machine::new(), Machine::new());
         let (giver, code) = give(&here, "content");
         let took =
-            shell(&there, &format!("\"$0\" take \"$1\" -o {name} >out"), &code).output().unwrap();
+            there.shell(&format!("\"$0\" take \"$1\" -o {name} >out"), [&code]).output().unwrap();
         giver.end().expect(0);
         let lines = String::from_utf8_lossy(&took.stderr).into_owned();
         assert!(took.status.success() && lines.contains("\"type\":\"file\""), "{name}: {took:?}");

@@ -2,7 +2,7 @@
 //! a rule on how a line begins sees it.
 
 use crate::harness::relay::Relay;
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, PROGRAM, Running};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -31,19 +31,9 @@ fn by_agent(here: &Machine, args: &[&str]) -> Command {
 
 /// A line in the shell of an agent.
 fn typed(here: &Machine, line: &str) -> Command {
-    let mut shell = Command::new("sh");
-    let program = Path::new(env!("CARGO_BIN_EXE_pinhole")).parent().unwrap();
-    shell
-        .args(["-c", line])
-        .current_dir(here.dir())
-        .env_clear()
-        .env("HOME", here.home())
-        .env("PINHOLE_NETWORK", "loopback");
-    shell.env("PATH", format!("{}:/usr/bin:/bin", program.display()));
-    shell
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
+    let program = Path::new(PROGRAM).parent().unwrap();
+    let mut shell = here.other("sh");
+    shell.args(["-c", line]).env("PATH", format!("{}:/usr/bin:/bin", program.display()));
     with_variables(shell)
 }
 

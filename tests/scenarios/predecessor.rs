@@ -9,7 +9,7 @@ use crate::harness::relay::Relay;
 use crate::harness::socket::runtime;
 use crate::harness::tap::Tap;
 use crate::harness::terminal::Terminal;
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, PROGRAM, Running};
 use rustix::process::Signal;
 use socket2::SockRef;
 use std::fs::File;
@@ -184,9 +184,9 @@ fn defect_06_send_ends_well_only_after_delivery() {
         if stopped {
             peer.signal(Signal::STOP);
         }
-        let line = "\"$1\" send \"$2\" --file \"$3\" --wait \"$4\" && rm \"$3\"";
-        let sent =
-            Running::start(shell(&here, line, [&code, source.to_str().unwrap(), wait])).end();
+        let line = "\"$0\" send \"$1\" --file \"$2\" --wait \"$3\" && rm \"$2\"";
+        let sent = here.shell(line, [&code, source.to_str().unwrap(), wait]);
+        let sent = Running::start(sent).end();
         match (sent.status.code(), source.exists()) {
             (Some(11), true) => {
                 early += 1;
@@ -212,21 +212,6 @@ fn defect_06_send_ends_well_only_after_delivery() {
     }
     println!("{early} not delivered yet, {late} delivered");
     assert!(early > 0 && late > 0);
-}
-
-/// A shell that runs this line, with the program as `$1` and these words after it.
-fn shell(machine: &Machine, line: &str, words: [&str; 3]) -> Command {
-    let program = machine.command(words);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", line, "sh"])
-        .arg(program.get_program())
-        .args(words)
-        .current_dir(machine.dir())
-        .env_clear();
-    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    shell
 }
 
 // It printed the code, then found that there was no relay, and ended with 0.
@@ -368,7 +353,7 @@ fn defect_10_claude_code_is_known_by_the_variable_that_it_sets() {
 #[test]
 fn defect_11_one_program_alone_and_no_directory_that_can_be_guessed() {
     let here = Machine::new();
-    let program = PathBuf::from(here.command([""; 0]).get_program());
+    let program = PathBuf::from(PROGRAM);
     let libraries = libraries(&program);
     let of_the_system = [
         "libc.so.6",

@@ -2,7 +2,7 @@
 //! their own, so that a pinhole that they run is fenced too.
 
 use crate::harness::process::in_background;
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, PROGRAM, Running};
 use std::path::Path;
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn by_agent(here: &Machine, args: &[&str]) -> Command {
 
 /// The program of an option that runs one, as arguments.
 fn look<'a>(args: &[&'a str]) -> Vec<&'a str> {
-    [&["--allow-exec"], args, &["--", "sh", "-c", LOOK, env!("CARGO_BIN_EXE_pinhole")]].concat()
+    [&["--allow-exec"], args, &["--", "sh", "-c", LOOK, PROGRAM]].concat()
 }
 
 /// What the program has written down in this folder; `person` says if what is a person's was to
@@ -137,10 +137,7 @@ fn a_tunnel_program_gets_nothing_of_the_agents() {
     let here = Machine::new();
     let burrow = here.write(
         "burrow",
-        format!(
-            "#!/bin/sh\nset -- {}\nexec < /dev/null\nsh -c '{LOOK}' \"$1\"\n",
-            env!("CARGO_BIN_EXE_pinhole")
-        ),
+        format!("#!/bin/sh\nset -- {}\nexec < /dev/null\nsh -c '{LOOK}' \"$1\"\n", PROGRAM),
     );
     std::fs::set_permissions(&burrow, std::fs::Permissions::from_mode(0o755)).unwrap();
     let ended = Running::start(by_agent(

@@ -1,7 +1,7 @@
 //! `pinhole setup`: the agents of a home get the skill and the server, and lose them again without
 //! a trace.
 
-use crate::harness::Machine;
+use crate::harness::{Machine, PROGRAM};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ fn what_each_agent_gets_is_what_it_reads() {
     let here = full();
     here.run_plain(["setup", "--apply"]);
     let home = here.home();
-    let program = env!("CARGO_BIN_EXE_pinhole");
+    let program = PROGRAM;
     // One copy for Claude Code, one for all who read the folder that agents share, and no third
     // that any of them would read besides.
     let skills: Vec<_> =
@@ -340,7 +340,7 @@ fn the_program_is_named_as_it_is_found() {
     let here = full();
     let folder = here.path("bin");
     std::fs::create_dir(&folder).unwrap();
-    symlink(env!("CARGO_BIN_EXE_pinhole"), folder.join("pinhole")).unwrap();
+    symlink(PROGRAM, folder.join("pinhole")).unwrap();
     let with_path =
         |args: &[&str], path: &str| text(here.command(args).env("PATH", path).output().unwrap());
     let entry = || std::fs::read_to_string(here.home().join(".cursor/mcp.json")).unwrap();
@@ -357,7 +357,7 @@ fn the_program_is_named_as_it_is_found() {
     );
     assert!(
         said.contains("- mcpServers.pinhole: {\"command\": \"pinhole\"")
-            && entry().contains(env!("CARGO_BIN_EXE_pinhole")),
+            && entry().contains(PROGRAM),
         "{said}"
     );
     with_path(&["setup", "cursor", "--remove"], "/nowhere");
@@ -368,7 +368,7 @@ fn the_program_is_named_as_it_is_found() {
 fn piped_to_an_agent_it_says_what_to_run() {
     let here = full();
     let before = tree(&here.home());
-    let program = env!("CARGO_BIN_EXE_pinhole");
+    let program = PROGRAM;
     let said = here.run_plain(["setup", "claude"]);
     assert!(said.starts_with("The user has run `pinhole setup`"), "{said}");
     assert!(

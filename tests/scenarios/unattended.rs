@@ -1,12 +1,9 @@
 //! Where nobody can be asked, nothing waits for an answer: what would need one ends at once and
 //! says what to do instead.
 
-use crate::harness::{Machine, Running};
-use rustix::fs::{Mode, OFlags, open};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use crate::harness::{Machine, PROGRAM, Running, terminal};
 use serde_json::Value;
-use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const CODE: &str = "9471-walrus-clipboard-mango";
 
@@ -121,21 +118,10 @@ fn an_offer_that_nobody_can_accept_is_refused_on_both_sides() {
     here.write("a", b"a");
     let mut giver = here.start(["give", "a"]);
     let code = giver.code();
-    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&keys).unwrap();
-    unlockpt(&keys).unwrap();
-    let line: File = open(
-        &*ptsname(&keys, Vec::new()).unwrap(),
-        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .unwrap()
-    .into();
-    let program = there.command(["take", &code]);
-    let mut taker = Command::new("setsid");
-    taker.arg(program.get_program()).args(program.get_args()).current_dir(there.dir()).env_clear();
-    taker.envs(program.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
-    let taker = taker.stdin(Stdio::null()).stdout(line).stderr(Stdio::null()).status().unwrap();
+    let (_keys, line) = terminal::pair();
+    let mut taker = there.other("setsid");
+    taker.args([PROGRAM, "take", &code]);
+    let taker = taker.stdout(line).stderr(Stdio::null()).status().unwrap();
     assert_eq!(taker.code(), Some(10));
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-no-answer");
     assert!(std::fs::read_dir(there.dir()).unwrap().next().is_none());
