@@ -5,6 +5,7 @@ pub mod content;
 pub mod contract;
 pub mod corpus;
 pub mod disk;
+pub mod doctor;
 pub mod process;
 pub mod proxy;
 pub mod relay;

@@ -24,6 +24,11 @@ pub fn resident(pid: u32) -> u64 {
 
 /// The sessions that go on in the background with this home.
 pub fn in_background(home: &Path) -> Vec<Pid> {
+    with_home(home, "\0--detached\0session\0")
+}
+
+/// The processes with this home and these words in their command line.
+pub fn with_home(home: &Path, words: &str) -> Vec<Pid> {
     let home = format!("HOME={}\0", home.display());
     let process = |entry: std::fs::DirEntry| {
         let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
@@ -31,9 +36,7 @@ pub fn in_background(home: &Path) -> Vec<Pid> {
             std::fs::read(entry.path().join(file))
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         };
-        (of("cmdline").ok()?.contains("\0--detached\0session\0")
-            && of("environ").ok()?.contains(&home))
-        .then_some(pid)
+        (of("cmdline").ok()?.contains(words) && of("environ").ok()?.contains(&home)).then_some(pid)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
 }

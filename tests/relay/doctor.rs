@@ -1,5 +1,6 @@
 //! `doctor` and the way to a relay: what works, what is wrong, and that nothing there holds it up.
 
+use crate::harness::doctor::check;
 use crate::harness::proxy::{Proxy, free_port};
 use crate::harness::relay::Relay;
 use crate::harness::{Ended, Machine, Running};
@@ -17,7 +18,7 @@ fn doctor(here: &Machine, variables: &[(&str, &str)], status: i32) -> Ended {
 
 #[track_caller]
 fn said(ended: &Ended, name: &str, ok: bool, says: &[&str]) {
-    let check = ended.all("check").into_iter().find(|check| check["name"] == name).unwrap();
+    let check = check(ended, name);
     assert_eq!(check["ok"], ok, "{check}");
     assert!(
         says.iter().all(|says| check["detail"].as_str().unwrap().contains(says)),

@@ -262,7 +262,8 @@ fn the_skill_has_only_receive_repeated_and_names_the_channel_of_what_is_sent() {
 /// says.
 #[test]
 fn the_tools_that_the_skill_names_are_those_of_the_server() {
-    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/mcp/tools.json");
+    let snapshot =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/agent/mcp/tools.json");
     let tools: Value = serde_json::from_str(&std::fs::read_to_string(snapshot).unwrap()).unwrap();
     let tools = tools.as_array().or_else(|| tools["tools"].as_array()).unwrap();
     let tools: BTreeSet<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();

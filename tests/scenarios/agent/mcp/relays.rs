@@ -1,8 +1,8 @@
 //! Relays that the agent or a code names, and those that the server was started with.
 
 use super::*;
+use crate::agent::relays::Victim;
 use crate::harness::relay::Relay;
-use crate::relays::Victim;
 
 #[test]
 fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {

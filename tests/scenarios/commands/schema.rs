@@ -5,7 +5,7 @@ use crate::harness::contract::fields;
 use crate::harness::schema::{fault, printed};
 use serde_json::{Value, json};
 
-const PROMISE: &str = include_str!("../../src/report/EVENTS.md");
+const PROMISE: &str = include_str!("../../../src/report/EVENTS.md");
 
 /// The lines that the document shows, one of nearly every type.
 fn examples() -> Vec<Value> {

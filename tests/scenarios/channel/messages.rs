@@ -1,7 +1,7 @@
 //! Thousands of messages both ways at once, sent and received through other processes: each arrives
 //! once and in order (B12).
 
-use crate::control::channel;
+use crate::channel::control::channel;
 use crate::harness::content::in_full;
 use crate::harness::process::Watch;
 use crate::harness::socket::{send, socket};

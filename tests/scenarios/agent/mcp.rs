@@ -279,7 +279,7 @@ fn refused(called: Called, word: &str) -> Value {
 /// `PINHOLE_WRITE_HELP=1 cargo test --test scenarios mcp` writes the file anew.
 #[test]
 fn the_tools_are_those_of_the_file() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/mcp/tools.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/agent/mcp/tools.json");
     let here = Machine::new();
     let listed = Client::new(&here).request("tools/list", json!({}))["result"]["tools"].clone();
     let all = format!("{listed:#}\n");

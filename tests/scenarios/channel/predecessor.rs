@@ -1,9 +1,9 @@
 //! Eleven defects that were found in the tool before this one, each with what it did, and that this
 //! one does not.
 
-use crate::control::channel;
-use crate::doctor::said;
+use crate::channel::control::channel;
 use crate::harness::content::{bytes, digest, digest_at, digest_of, in_full, names, pour};
+use crate::harness::doctor::said;
 use crate::harness::process::Watch;
 use crate::harness::relay::Relay;
 use crate::harness::socket::runtime;

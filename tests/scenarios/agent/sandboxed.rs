@@ -1,7 +1,7 @@
 //! In the sandboxes of agents: `doctor` says what is forbidden there, and what it names instead
 //! works.
 
-use crate::doctor::{probes_are_gone, said};
+use crate::harness::doctor::{probes_are_gone, said};
 use crate::harness::sandbox::{Refused, Sandbox};
 use crate::harness::{Ended, Machine, Running};
 use rustix::process::Signal;

@@ -1,56 +1,10 @@
 //! `doctor`: what it says where nothing is in the way, and of the probe that it leaves.
 
-use crate::harness::{Ended, Machine, PATIENCE, Running};
-use rustix::fs::{FlockOperation, flock};
+use crate::harness::doctor::{probes, probes_are_gone, said};
+use crate::harness::{Machine, Running};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// The line about one thing.
-#[track_caller]
-pub fn check(ended: &Ended, name: &str) -> Value {
-    ended
-        .all("check")
-        .into_iter()
-        .find(|check| check["name"] == name)
-        .unwrap_or_else(|| panic!("no {name}: {:#?}", ended.lines))
-}
-
-/// Whether it works, what is said about it, and what would help.
-#[track_caller]
-pub fn said(ended: &Ended, name: &str) -> (bool, String, String) {
-    let check = check(ended, name);
-    let text = |field: &str| check[field].as_str().unwrap_or_default().to_owned();
-    (check["ok"].as_bool().unwrap(), text("detail"), text("next"))
-}
-
-/// Waits until no probe lives whose file is in this directory.
-pub fn probes_are_gone(run: &Path) {
-    for entry in std::fs::read_dir(run).unwrap() {
-        let file = std::fs::File::open(entry.unwrap().path()).unwrap();
-        let until = Instant::now() + PATIENCE;
-        while flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
-            assert!(Instant::now() < until, "the probe lives on");
-            std::thread::yield_now();
-        }
-    }
-}
-
-/// Every probe with this home that lives.
-fn probes(home: &Path) -> Vec<Pid> {
-    let home = format!("HOME={}\0", home.display());
-    let process = |entry: std::fs::DirEntry| {
-        let pid = Pid::from_raw(entry.file_name().to_string_lossy().parse().ok()?)?;
-        let of = |file: &str| {
-            std::fs::read(entry.path().join(file))
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        };
-        (of("cmdline").ok()?.contains("--probe") && of("environ").ok()?.contains(&home))
-            .then_some(pid)
-    };
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
-}
 
 /// Ends them, as what looks after a command's processes would.
 fn end_probes(home: &Path) {

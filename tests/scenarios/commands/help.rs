@@ -9,7 +9,7 @@ use std::path::Path;
 #[test]
 fn pages_are_those_of_the_files() {
     let here = Machine::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/help");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/commands/help");
     let all: Value = serde_json::from_str(&here.run_plain(["capabilities", "commands"])).unwrap();
     let commands =
         all["commands"].as_array().unwrap().iter().map(|it| it["command"].as_str().unwrap());

@@ -13,7 +13,7 @@ const LOOK: &str =
 
 /// The names of the list.
 fn withheld() -> Vec<&'static str> {
-    let list = include_str!("../../src/program/withheld.rs");
+    let list = include_str!("../../../src/program/withheld.rs");
     list.lines().filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Folders onto the file systems of sticks and cards, which cannot hold every name: all arrives,
 //! and what has another name is counted.
 
-use crate::faithful::Listed;
+use crate::give_take::faithful::Listed;
 use crate::harness::disk::{Disk, EXFAT, NTFS, NTFS_POSIX};
 use crate::harness::{Machine, Running, corpus};
 use std::collections::BTreeMap;

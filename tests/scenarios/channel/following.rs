@@ -1,6 +1,6 @@
 //! `receive --follow` and `--for`: what comes until the end, beside other commands that receive.
 
-use crate::control::channel;
+use crate::channel::control::channel;
 use crate::harness::socket::{send, socket};
 use crate::harness::{Ended, Machine, PATIENCE, Running};
 use rustix::process::Signal;

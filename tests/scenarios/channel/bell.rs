@@ -1,7 +1,7 @@
 //! `receive --bell`: lines that reach a model as its user's words, so that nothing of the other
 //! side's may be in them.
 
-use crate::control::channel;
+use crate::channel::control::channel;
 use crate::harness::content::in_full;
 use crate::harness::process::in_background;
 use crate::harness::socket::{send, socket};

@@ -188,7 +188,7 @@ fn every_kind_is_made_or_it_is_said_why_not() {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "rs")
-                && !path.ends_with("scenarios/advice.rs")
+                && !path.ends_with("commands/advice.rs")
             {
                 written.push_str(&std::fs::read_to_string(&path).unwrap());
             }

@@ -1,0 +1,24 @@
+//! One side gives and the other takes, once: what arrives, and what is said where it cannot.
+
+mod acting;
+mod bad_input;
+mod changing;
+mod code_comes_first;
+mod code_still_good;
+mod disks;
+mod existing;
+mod faithful;
+mod first;
+mod found;
+mod inherited;
+mod interrupts;
+mod left_out;
+mod made_up;
+mod merging;
+mod outlets;
+mod pairings;
+mod sizes;
+mod streams;
+mod unattended;
+mod wrong_code;
+mod yes;
