@@ -1,8 +1,8 @@
 //! What a relay counts, as Prometheus text. Sums over everybody: no label can hold what a peer
 //! chose, so no address, number or token can come out here.
 
-use crate::pairing::{Population, Why};
-use crate::request::Refusal;
+use crate::pairing::Population;
+use pinhole_protocol::rendezvous::{CloseReason, Refusal};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,7 +22,7 @@ struct Status {
 
 impl From<&Refusal> for Status {
     fn from(refusal: &Refusal) -> Self {
-        Self { status: refusal.status().as_u16() }
+        Self { status: refusal.status() }
     }
 }
 
@@ -146,9 +146,11 @@ impl Default for Counters {
         };
         // All are there from the start, so that a first one is an increase.
         Refusal::ALL.iter().for_each(|refusal| drop(this.refused.get_or_create(&refusal.into())));
-        Why::ALL
-            .iter()
-            .for_each(|why| drop(this.closed.get_or_create(&Reason { reason: why.word() })));
+        // The relay's own end is counted by nobody.
+        let counted = CloseReason::ALL.iter().filter(|reason| **reason != CloseReason::Away);
+        counted.for_each(|reason| {
+            drop(this.closed.get_or_create(&Reason { reason: reason.as_str() }));
+        });
         this
     }
 }
@@ -160,8 +162,8 @@ impl Counters {
     }
 
     /// The relay closed a connection.
-    pub fn closed(&self, why: Why) {
-        self.closed.get_or_create(&Reason { reason: why.word() }).inc();
+    pub fn closed(&self, why: CloseReason) {
+        self.closed.get_or_create(&Reason { reason: why.as_str() }).inc();
     }
 
     /// Everything, for `/metrics`; as [`CONTENT_TYPE`].
@@ -225,7 +227,9 @@ mod tests {
             assert!(lines.iter().any(|is| is == line), "{line} is not in {lines:#?}");
         }
         let gauges_and_counters = 8 + 8;
-        assert_eq!(lines.len(), gauges_and_counters + Refusal::ALL.len() + Why::ALL.len());
+        let reasons = CloseReason::ALL.len() - 1;
+        assert_eq!(lines.len(), gauges_and_counters + Refusal::ALL.len() + reasons);
+        assert!(!lines.iter().any(|line| line.contains("away")));
     }
 
     #[test]
@@ -245,7 +249,7 @@ mod tests {
             counter.inc_by(count);
         }
         counters.refused(Refusal::Token);
-        counters.closed(Why::Late);
+        counters.closed(CloseReason::Late);
         let mut counted: Vec<_> = lines(&counters)
             .into_iter()
             .filter(|line| line.contains("_total") && !line.ends_with(" 0"))

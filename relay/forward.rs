@@ -2,19 +2,17 @@
 //! them held each way (SPEC 10.2).
 
 use crate::frames::{Frames, Gathered, Kind, Small, Stop, frame};
-use crate::pairing::{Ending, Input};
+use crate::pairing::Input;
 use crate::quotas::Bucket;
 use crate::server::Relay;
 use crate::server::connection::{LINGER, Side, close_answer, close_payload, farewell, rested};
 use crate::server::hall::{Admission, Order, Ticket};
 use crate::server::socket::Socket;
 use core::time::Duration;
+use pinhole_protocol::rendezvous::CloseReason;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// The longest frame between paired sides (SPEC 10.7).
-pub const FRAME: usize = 66_048;
 
 /// How one direction ended.
 enum Over {
@@ -115,18 +113,21 @@ pub async fn forward(one: Side, other: Side) {
 }
 
 /// Why the hall closes a connection.
-async fn closed(ticket: &Ticket) -> Ending {
+async fn closed(ticket: &Ticket) -> CloseReason {
     loop {
-        if let Order::Close(ending) = ticket.ordered().await {
-            return ending;
+        if let Order::Close(reason) = ticket.ordered().await {
+            return reason;
         }
     }
 }
 
 /// What is known already, or will be.
-async fn known_or(known: Option<Ending>, later: impl Future<Output = Ending>) -> Ending {
+async fn known_or(
+    known: Option<CloseReason>,
+    later: impl Future<Output = CloseReason>,
+) -> CloseReason {
     match known {
-        Some(ending) => ending,
+        Some(reason) => reason,
         None => later.await,
     }
 }
@@ -136,7 +137,7 @@ async fn part(
     mut socket: Socket,
     from: &Option<Over>,
     to: &Option<Over>,
-    why: impl Future<Output = Ending>,
+    why: impl Future<Output = CloseReason>,
 ) {
     let payload = match (from, to) {
         // In the middle of a frame nothing else can be said.

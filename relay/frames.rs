@@ -8,6 +8,7 @@ use crate::pool::{Buffer, Pool, SMALL};
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use pinhole_protocol::limits::RELAY_TEXT;
 use std::io::{self, Cursor};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -18,8 +19,6 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 pub const HEAD: usize = 14;
 /// The longest payload of a control frame (RFC 6455, 5.5).
 pub const CONTROL: usize = 125;
-/// The longest text frame (SPEC 10.7).
-const TEXT: usize = 512;
 
 /// What kind of frame it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,7 +294,7 @@ fn head(bytes: &[u8], longest: usize) -> Result<Option<Head>, Broken> {
     };
     let size = usize::try_from(cursor.position()).map_err(|_| Broken)?;
     let (kind, most) = match header.opcode {
-        OpCode::Data(Data::Text) => (Kind::Text, TEXT),
+        OpCode::Data(Data::Text) => (Kind::Text, RELAY_TEXT),
         OpCode::Data(Data::Binary) => (Kind::Binary, longest),
         OpCode::Control(Control::Ping) => (Kind::Ping, CONTROL),
         OpCode::Control(Control::Pong) => (Kind::Pong, CONTROL),

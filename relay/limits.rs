@@ -1,6 +1,7 @@
 //! Every limit of a relay, with its default (SPEC 10.7). They delay or refuse, and never discard.
 
 use core::time::Duration;
+use pinhole_protocol::limits::NUMBER_KEPT;
 
 /// What one relay allows. The defaults are those of SPEC 10.7.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl Default for Limits {
         Self {
             upgrade: Duration::from_secs(5),
             rest: Duration::from_secs(3600),
-            absence: Duration::from_secs(120),
+            absence: NUMBER_KEPT,
             first_message: Duration::from_secs(5),
             hold: Duration::from_secs(10),
             hold_contested: Duration::from_secs(3),

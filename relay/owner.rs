@@ -4,17 +4,14 @@
 use core::time::Duration;
 use hmac::{Hmac, Mac};
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::rendezvous::{OWNER_TOKEN, OwnerToken};
 use rand_core::{CryptoRng, RngCore};
 use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Bytes of a token: its time, its random bytes and its MAC.
-pub const TOKEN: usize = STAMP + MAC;
-/// Bytes of what is its own: 8 of its time, 8 random ones.
+/// Bytes of a token's stamp, 8 of its time of issue and 8 random ones; its MAC follows.
 const STAMP: usize = 16;
-/// Bytes of its MAC.
-const MAC: usize = 16;
 /// Bytes of a key.
 pub const KEY: usize = 32;
 /// Bytes that HMAC-SHA256 takes a shorter key as, zeros after it (RFC 2104).
@@ -43,46 +40,14 @@ impl UnixTime {
     }
 }
 
-/// Shows that a number is a host's: the time of issue, 8 random bytes, and a MAC over both and the
-/// number.
-#[derive(Clone, Copy)]
-pub struct OwnerToken([u8; TOKEN]);
-
-impl OwnerToken {
-    /// The token of these bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; TOKEN]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, for the host.
-    #[must_use]
-    pub const fn bytes(&self) -> [u8; TOKEN] {
-        self.0
-    }
-
-    /// True if both are one, in a time that says nothing of where they differ.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        core::hint::black_box(
-            self.0.iter().zip(other.0).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)),
-        ) == 0
-    }
-
-    fn issued(&self) -> UnixTime {
-        UnixTime(self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
-    }
-
-    /// True if this one was issued after the other, both being genuine.
-    pub(crate) fn is_later_than(&self, other: &Self) -> bool {
-        self.0.first_chunk::<STAMP>() > other.0.first_chunk::<STAMP>()
-    }
+/// The time at which a token says that it was issued.
+fn issued(token: &OwnerToken) -> UnixTime {
+    UnixTime(token.bytes().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }
 
-impl fmt::Debug for OwnerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it can take the number over, so it is in no log.
-        f.write_str("OwnerToken")
-    }
+/// True if a token was issued after another for the same number, both being genuine.
+pub(crate) fn is_later(token: &OwnerToken, other: &OwnerToken) -> bool {
+    token.bytes().first_chunk::<STAMP>() > other.bytes().first_chunk::<STAMP>()
 }
 
 /// The key under which a relay makes its tokens.
@@ -156,7 +121,7 @@ impl Owners {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> OwnerToken {
         self.last = self.last.max(wall);
-        let mut token = [0; TOKEN];
+        let mut token = [0; OWNER_TOKEN];
         if let Some((stamp, mac)) = token.split_first_chunk_mut::<STAMP>() {
             let (time, random) = stamp.split_at_mut(8);
             time.copy_from_slice(&self.last.0.to_be_bytes());
@@ -177,10 +142,11 @@ impl Owners {
         token: &OwnerToken,
         oldest: Duration,
     ) -> bool {
-        let Some((stamp, mac)) = token.0.split_first_chunk::<STAMP>() else { return false };
+        let bytes = token.bytes();
+        let Some((stamp, mac)) = bytes.split_first_chunk::<STAMP>() else { return false };
         let genuine = self.key.over(nameplate, stamp).verify_truncated_left(mac).is_ok();
-        let age = Duration::from_millis(wall.0.saturating_sub(token.issued().0));
-        let ahead = Duration::from_millis(token.issued().0.saturating_sub(wall.0));
+        let age = Duration::from_millis(wall.0.saturating_sub(issued(token).0));
+        let ahead = Duration::from_millis(issued(token).0.saturating_sub(wall.0));
         self.key.found && genuine && age <= oldest && ahead <= AHEAD
     }
 }
@@ -244,7 +210,7 @@ mod tests {
                 && !vouched(UnixTime(NOW.0 - 300_001), 417, token)
         );
         assert!(!vouched(NOW, 418, token), "another number");
-        for bit in 0..TOKEN * 8 {
+        for bit in 0..OWNER_TOKEN * 8 {
             let mut altered = token.bytes();
             altered[bit / 8] ^= 1 << (bit % 8);
             assert!(!vouched(NOW, 417, OwnerToken::new(altered)), "bit {bit}");
@@ -262,12 +228,10 @@ mod tests {
         let [first, second, third] = [NOW.0, NOW.0 + 1, 5]
             .map(|wall| owners.issue(UnixTime(wall), nameplate(417), &mut OsRng));
         assert!(
-            second.is_later_than(&first)
-                && !first.is_later_than(&second)
-                && third.is_later_than(&first)
+            is_later(&second, &first) && !is_later(&first, &second) && is_later(&third, &first)
         );
-        assert_eq!(third.issued(), second.issued());
-        assert!(!first.is_later_than(&first) && first.is(&first) && !first.is(&second));
+        assert_eq!(issued(&third), issued(&second));
+        assert!(!is_later(&first, &first) && first.is(&first) && !first.is(&second));
         assert_eq!(format!("{first:?} {:?}", OwnerKey::draw(&mut OsRng)), "OwnerToken OwnerKey");
     }
 }

@@ -13,12 +13,8 @@ mod line;
 mod links;
 mod numbers;
 pub mod outbox;
-mod reply;
 #[cfg(test)]
 mod tests;
-
-pub use crate::owner::OwnerToken;
-pub use reply::{Ending, Reply, Why};
 
 use crate::limits::Limits;
 use crate::owner::{OwnerKey, Owners, UnixTime};
@@ -27,32 +23,17 @@ use deadlines::{Deadlines, Key};
 use hosts::Host;
 use links::{Pair, Slot};
 use numbers::Numbers;
-use outbox::REFUSAL;
 use pinhole_protocol::code::Nameplate;
-use pinhole_protocol::limits::HANDSHAKE_BODY;
-use pinhole_protocol::rendezvous::SlotToken;
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::limits::HANDSHAKE_HEADER;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, OwnerToken, SlotToken};
 use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
 
-/// The longest message before two sides are paired: one of the handshake, kind and length included
-/// (SPEC 3.1).
-pub const MESSAGE: usize = HANDSHAKE_BODY + 3;
-/// The attempt's number before it, on a host's connection (SPEC 10.4).
-pub const ATTEMPT: usize = 4;
-
 /// A connection, by a number of the server's that it never uses again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection(pub u64);
-
-/// Which side of a conversation a link's end is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The side that made the code.
-    Host,
-    /// The other.
-    Joiner,
-}
 
 /// Everything that a relay can be told. What concerns a connection that it has closed, or never
 /// heard of, is ignored.
@@ -82,10 +63,10 @@ pub enum Input<'a> {
     Link {
         /// The connection.
         connection: Connection,
-        /// What both ends name.
+        /// The slot that both ends name.
         token: SlotToken,
-        /// Which end it is.
-        side: Side,
+        /// Its side of the conversation.
+        role: Role,
     },
     /// A binary frame, read before its reader has heard of a pair.
     Message(Connection, &'a [u8]),
@@ -118,16 +99,16 @@ pub struct Actions {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Send a control message.
-    Tell(Connection, Reply),
+    Tell(Connection, FromRelay),
     /// Send a joiner message 1, or a host message 2 with its attempt before it.
     Send(Connection, Vec<u8>),
     /// Send a joiner its host's last word (SPEC 3.1, kinds 4 and 5).
-    Refuse(Connection, [u8; REFUSAL]),
+    Refuse(Connection, [u8; HANDSHAKE_HEADER]),
     /// From here on frames pass between these two, both ways and untouched.
     Pair(Connection, Connection),
     /// Close a connection once it has taken all that was sent to it. Nothing of it is heard any
     /// more.
-    Close(Connection, Why),
+    Close(Connection, CloseReason),
 }
 
 /// What a connection is doing here.
@@ -254,8 +235,8 @@ impl Pairing {
             Input::Join { connection, source, nameplate } => {
                 self.join(now, connection, source, nameplate, actions)
             }
-            Input::Link { connection, token, side } => {
-                self.link(now, connection, token, side, actions)
+            Input::Link { connection, token, role } => {
+                self.link(now, connection, token, role, actions)
             }
             Input::Message(connection, bytes) => {
                 self.alive(now, connection);
@@ -269,7 +250,9 @@ impl Pairing {
                 None => {}
             },
             Input::Burn(connection) => match self.seats.get(&connection) {
-                Some(Seat::Host(nameplate)) => self.retire(now, *nameplate, Why::Done, actions),
+                Some(Seat::Host(nameplate)) => {
+                    self.retire(now, *nameplate, CloseReason::Done, actions)
+                }
                 Some(_) => self.broke(now, connection, actions),
                 None => {}
             },
@@ -320,7 +303,7 @@ impl Pairing {
     /// itself.
     fn broke(&mut self, now: Instant, connection: Connection, actions: &mut Actions) {
         if self.seats.contains_key(&connection) {
-            actions.list.push(Action::Close(connection, Why::Protocol));
+            actions.list.push(Action::Close(connection, CloseReason::Protocol));
             self.gone(now, connection, actions);
         }
     }
@@ -333,13 +316,13 @@ impl Pairing {
                 self.slots.remove(&token);
                 self.deadlines.clear(Key::Slot(token));
             }
-            Some(Seat::Paired(name)) => self.part(name, Why::Gone, actions),
+            Some(Seat::Paired(name)) => self.part(name, CloseReason::Gone, actions),
             None => {}
         }
     }
 
     /// Closes a connection if it is there, and forgets it. What it had is the caller's to end.
-    fn close(&mut self, connection: Connection, why: Why, actions: &mut Actions) {
+    fn close(&mut self, connection: Connection, why: CloseReason, actions: &mut Actions) {
         if self.seats.remove(&connection).is_some() {
             actions.list.push(Action::Close(connection, why));
         }

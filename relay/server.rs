@@ -11,19 +11,15 @@ mod http;
 pub(crate) mod socket;
 #[cfg(test)]
 mod tests;
-mod words;
 
 pub use bind::BindError;
 
 use crate::counters::{Counters, Moment};
-use crate::forward::FRAME;
 use crate::frames::HEAD;
 use crate::owner::OwnerKey;
-use crate::pairing::Side;
 use crate::pool::Pool;
 use crate::quotas::{Bucket, Rates, Source};
-use crate::request::{Asked, Refusal, Verb};
-use crate::settings::{HostToken, Settings};
+use crate::settings::Settings;
 use crate::source::Proxies;
 use axum::Router;
 use connection::LINGER;
@@ -34,6 +30,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use hall::Hall;
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::limits::RELAY_FRAME;
+use pinhole_protocol::rendezvous::{HostToken, Refusal, Request, Verb};
 use rand_core::OsRng;
 use socket::Stream;
 use std::io;
@@ -104,7 +103,7 @@ impl Server {
         let key = settings.owner_key.unwrap_or_else(|| OwnerKey::draw(&mut OsRng));
         let relay = Arc::new(Relay {
             hall: Arc::new(Hall::new(settings.limits.clone(), key, Arc::clone(&counters))),
-            pool: Pool::new(FRAME + HEAD),
+            pool: Pool::new(RELAY_FRAME + HEAD),
             counters,
             open: Arc::default(),
             started: Instant::now(),
@@ -303,14 +302,14 @@ impl Relay {
     }
 
     /// Whether who asks for this may have it (SPEC 10.1).
-    pub(crate) fn admits(&self, asked: &Asked) -> Result<(), Refusal> {
-        let shows = match asked.verb {
-            Verb::Host | Verb::Back(..) => self.own || !self.host_tokens.is_empty(),
-            Verb::Link(_, Side::Host) => self.own,
-            Verb::Link(_, Side::Joiner) | Verb::Join(_) => false,
+    pub(crate) fn admits(&self, request: &Request) -> Result<(), Refusal> {
+        let shows = match request.verb {
+            Verb::Host | Verb::HostAgain(..) => self.own || !self.host_tokens.is_empty(),
+            Verb::Link(_, Role::Host) => self.own,
+            Verb::Link(_, Role::Joiner) | Verb::Join(_) => false,
         };
         // All are compared, so that the time says nothing of which it is.
-        let known = asked.token.as_ref().is_some_and(|token| {
+        let known = request.host_token.as_ref().is_some_and(|token| {
             self.host_tokens.iter().fold(false, |known, other| known | other.is(token))
         });
         if known || !shows { Ok(()) } else { Err(Refusal::Token) }

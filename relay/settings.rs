@@ -3,13 +3,11 @@
 
 use crate::limits::{Limits, RateLimits};
 use crate::owner::OwnerKey;
-use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipnet::IpNet;
-use rand_core::{CryptoRng, RngCore};
+use pinhole_protocol::rendezvous::HostToken;
 use std::path::PathBuf;
-use zeroize::Zeroizing;
 
 /// How one relay runs. [`Settings::default`] is a relay for everybody who reaches it, on a port of
 /// the system's choice on loopback.
@@ -65,83 +63,4 @@ pub struct TlsFiles {
     pub certificates: PathBuf,
     /// The key.
     pub key: PathBuf,
-}
-
-/// What a host shows on a relay that is not for everybody (SPEC 10.1).
-#[derive(Clone)]
-pub struct HostToken(Zeroizing<String>);
-
-impl HostToken {
-    /// The token that `text` is: 16 to 128 letters, digits, `-`, `.`, `_` and `~`; nothing if it is
-    /// none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        ((16..=128).contains(&text.len()) && text.bytes().all(known))
-            .then(|| Self(Zeroizing::new(text.to_owned())))
-    }
-
-    /// A new one of 128 random bits.
-    #[must_use]
-    pub fn draw(rng: &mut (impl RngCore + CryptoRng)) -> Self {
-        let (high, low) = (rng.next_u64(), rng.next_u64());
-        Self(Zeroizing::new(format!("{high:016x}{low:016x}")))
-    }
-
-    /// The token itself, for the request in which it is shown.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether both are one, in a time that says nothing of where they differ.
-    #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let differs =
-            ours.iter().zip(theirs).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs));
-        core::hint::black_box(differs) == 0 && ours.len() == theirs.len()
-    }
-}
-
-impl fmt::Debug for HostToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it may host, so it is in no log.
-        f.write_str("HostToken")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_has_16_to_128_plain_characters() {
-        for text in ["0123456789abcdef", "A-._~zzzzzzzzzzz", &"x".repeat(128)] {
-            assert!(HostToken::parse(text).is_some(), "{text}");
-        }
-        for text in [
-            "",
-            "0123456789abcde",
-            &"x".repeat(129),
-            "0123456789abcde ",
-            "0123456789abcde,",
-            "0123456789abcdeä",
-        ] {
-            assert!(HostToken::parse(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_the_same_token_is_it_and_none_is_shown() {
-        let token = |text| HostToken::parse(text).unwrap();
-        assert!(token("0123456789abcdef").is(&token("0123456789abcdef")));
-        assert!(!token("0123456789abcdef").is(&token("0123456789abcdeF")));
-        assert!(!token("0123456789abcdef").is(&token("0123456789abcdefg")));
-        assert!(!token("0123456789abcdefg").is(&token("0123456789abcdef")));
-        assert_eq!(format!("{:?}", token("0123456789abcdef")), "HostToken");
-        let drawn = HostToken::draw(&mut rand_core::OsRng);
-        assert!(token(drawn.expose()).is(&drawn) && drawn.expose().len() == 32);
-        assert!(!drawn.is(&HostToken::draw(&mut rand_core::OsRng)));
-    }
 }

@@ -3,12 +3,13 @@
 use super::deadlines::Key;
 use super::joins::Holder;
 use super::line::Line;
-use super::outbox::REFUSAL;
-use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, OwnerToken, Pairing, Reply, Seat, Why};
+use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
-use crate::owner::UnixTime;
+use crate::owner::{UnixTime, is_later};
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::limits::RELAY_MESSAGE;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, OwnerToken, last_word, split_attempt};
 use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 
@@ -96,7 +97,7 @@ impl Pairing {
         let long = self.owners.were_here()
             && now.since(self.started) < self.limits.rest.max(self.limits.absence);
         let Some(nameplate) = self.numbers.draw(waiting, long, rng) else {
-            return actions.list.push(Action::Close(connection, Why::Full));
+            return actions.list.push(Action::Close(connection, CloseReason::Full));
         };
         let owner = self.owners.issue(wall, nameplate, rng);
         self.seat_host(now, connection, source, nameplate, owner, actions);
@@ -120,9 +121,9 @@ impl Pairing {
         let Some(host) = self.hosts.get_mut(&nameplate) else {
             // An earlier holder who came back sooner has given up what was not his any more.
             let taken_over =
-                self.returned.get(&nameplate).is_some_and(|earlier| owner.is_later_than(earlier));
+                self.returned.get(&nameplate).is_some_and(|earlier| is_later(&owner, &earlier));
             if !vouched || self.numbers.holds(nameplate) && !taken_over {
-                return actions.list.push(Action::Close(connection, Why::Unavailable));
+                return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
             }
             if let Some(why) = self.numbers.refuse(source, self.limits.numbers) {
                 return actions.list.push(Action::Close(connection, why));
@@ -134,14 +135,14 @@ impl Pairing {
         let same = host.owner.is(&owner);
         // Of two hosts that had one number in an earlier life, one after the other, the first has
         // lost it long since.
-        let wins = vouched && owner.is_later_than(&host.owner);
+        let wins = vouched && is_later(&owner, &host.owner);
         if !(same || wins) {
-            return actions.list.push(Action::Close(connection, Why::Unavailable));
+            return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
         }
         let before = host.source;
         if before != source {
             if self.quotas.host(now, source).is_err() {
-                return actions.list.push(Action::Close(connection, Why::Limit));
+                return actions.list.push(Action::Close(connection, CloseReason::Limit));
             }
             self.quotas.host_ended(before);
         }
@@ -153,7 +154,11 @@ impl Pairing {
         }
         // Its old connection may not have noticed yet that it is dead.
         if let Some(old) = host.connection() {
-            self.close(old, if same { Why::Replaced } else { Why::Unavailable }, actions);
+            self.close(
+                old,
+                if same { CloseReason::Replaced } else { CloseReason::Unavailable },
+                actions,
+            );
             self.host_gone(now, nameplate, actions);
         }
         if let Some(host) = self.hosts.get_mut(&nameplate) {
@@ -161,7 +166,7 @@ impl Pairing {
             host.stage = Stage::Asked { host: connection, since: now };
             actions.list.push(Action::Tell(
                 connection,
-                Reply::Number { nameplate, owner, attempt: host.attempt },
+                FromRelay::Number { nameplate, owner, attempt: host.attempt },
             ));
             self.seats.insert(connection, Seat::Host(nameplate));
             self.settle(now, nameplate, actions);
@@ -178,7 +183,7 @@ impl Pairing {
         actions: &mut Actions,
     ) {
         if self.quotas.host(now, source).is_err() {
-            return actions.list.push(Action::Close(connection, Why::Limit));
+            return actions.list.push(Action::Close(connection, CloseReason::Limit));
         }
         let stage = Stage::Asked { host: connection, since: now };
         let host = Host {
@@ -193,7 +198,9 @@ impl Pairing {
         self.hosts.insert(nameplate, host);
         self.numbers.take(nameplate, source);
         self.seats.insert(connection, Seat::Host(nameplate));
-        actions.list.push(Action::Tell(connection, Reply::Number { nameplate, owner, attempt: 1 }));
+        actions
+            .list
+            .push(Action::Tell(connection, FromRelay::Number { nameplate, owner, attempt: 1 }));
         self.settle(now, nameplate, actions);
     }
 
@@ -208,14 +215,13 @@ impl Pairing {
     ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         let Some((attempt, message)) =
-            bytes.split_first_chunk::<ATTEMPT>().filter(|(_, message)| message.len() <= MESSAGE)
+            split_attempt(bytes).filter(|(_, message)| message.len() <= RELAY_MESSAGE)
         else {
             return self.broke(now, connection, actions);
         };
-        let attempt = u32::from_be_bytes(*attempt);
         let (over, current) = (attempt < host.attempt, attempt == host.attempt);
         let next = attempt == host.attempt.saturating_add(1);
-        match (&host.stage, refusal(message)) {
+        match (&host.stage, last_word(message)) {
             // It crossed with the end of its attempt.
             _ if over => {}
             (Stage::Asked { .. }, _) if current => {
@@ -223,14 +229,14 @@ impl Pairing {
             }
             (Stage::Held { by, .. }, Some(refusal)) if current => {
                 actions.list.push(Action::Refuse(by.connection, refusal));
-                return self.attempt_over(now, nameplate, Some(Why::Done), actions);
+                return self.attempt_over(now, nameplate, Some(CloseReason::Done), actions);
             }
             // The host is through with this joiner, and is not asked for what it has sent.
             (Stage::Held { by, .. }, _) if next => {
                 let by = *by;
                 host.attempt = attempt;
                 host.stage = Stage::Offered { host: connection, message: message.to_vec() };
-                self.turn_away(now, by.connection, by.source, Why::Done, actions);
+                self.turn_away(now, by.connection, by.source, CloseReason::Done, actions);
             }
             _ => return self.broke(now, connection, actions),
         }
@@ -251,7 +257,7 @@ impl Pairing {
         match host.stage {
             // That joiner's connection has ended meanwhile. Its host has nothing left to judge
             // with; they meet as a link (SPEC 3.7).
-            _ if attempt < host.attempt => self.retire(now, nameplate, Why::Gone, actions),
+            _ if attempt < host.attempt => self.retire(now, nameplate, CloseReason::Gone, actions),
             Stage::Held { by, .. } if attempt == host.attempt && by.answered => {
                 self.release(now, nameplate, actions);
                 self.pair(now, connection, by.connection, actions);
@@ -266,7 +272,7 @@ impl Pairing {
         host.attempt = host.attempt.saturating_add(1);
         let stage = core::mem::replace(&mut host.stage, Stage::Away { since: now });
         if let Stage::Held { by, .. } = stage {
-            self.turn_away(now, by.connection, by.source, Why::Gone, actions);
+            self.turn_away(now, by.connection, by.source, CloseReason::Gone, actions);
         }
         self.settle(now, nameplate, actions);
     }
@@ -276,12 +282,12 @@ impl Pairing {
         &mut self,
         now: Instant,
         nameplate: Nameplate,
-        why: Why,
+        why: CloseReason,
         actions: &mut Actions,
     ) {
         let Some(host) = self.release(now, nameplate, actions) else { return };
         if let Stage::Held { by, .. } = host {
-            self.turn_away(now, by.connection, by.source, Why::Unavailable, actions);
+            self.turn_away(now, by.connection, by.source, CloseReason::Unavailable, actions);
         }
         if let Stage::Asked { host, .. } | Stage::Offered { host, .. } | Stage::Held { host, .. } =
             host
@@ -303,7 +309,7 @@ impl Pairing {
         self.numbers.rest(nameplate, now.after(self.limits.rest));
         self.quotas.host_ended(host.source);
         for place in host.line.into_places() {
-            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
         }
         Some(host.stage)
     }
@@ -312,7 +318,7 @@ impl Pairing {
     pub(super) fn host_due(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if host.ends(&self.limits) <= now {
-            return self.retire(now, nameplate, Why::Expired, actions);
+            return self.retire(now, nameplate, CloseReason::Expired, actions);
         }
         // The holder's time depends on whether others wait, so it is looked at before any of them
         // is sent away.
@@ -322,14 +328,14 @@ impl Pairing {
         let connection = host.connection();
         let asked = matches!(host.stage, Stage::Asked { .. });
         for place in weary {
-            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
         }
         match connection {
             Some(connection) if over && asked => {
-                self.close(connection, Why::Late, actions);
+                self.close(connection, CloseReason::Late, actions);
                 self.host_gone(now, nameplate, actions);
             }
-            _ if over => self.attempt_over(now, nameplate, Some(Why::Late), actions),
+            _ if over => self.attempt_over(now, nameplate, Some(CloseReason::Late), actions),
             _ => self.settle(now, nameplate, actions),
         }
     }
@@ -346,10 +352,4 @@ impl Pairing {
         }
         self.deadlines.set(Key::Number(nameplate), host.deadline(&self.limits));
     }
-}
-
-/// The host's last word in an attempt that a joiner holds: kind 4 or 5 (SPEC 3.1), whose body is
-/// empty.
-fn refusal(message: &[u8]) -> Option<[u8; REFUSAL]> {
-    <[u8; REFUSAL]>::try_from(message).ok().filter(|refusal| matches!(refusal, [4 | 5, 0, 0]))
 }

@@ -2,10 +2,12 @@
 
 use super::hosts::Stage;
 use super::line::Place;
-use super::{ATTEMPT, Action, Actions, Connection, MESSAGE, Pairing, Reply, Seat, Why};
+use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::limits::RELAY_MESSAGE;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, of_attempt};
 use pinhole_protocol::time::Instant;
 
 /// The joiner that has message 1.
@@ -44,7 +46,7 @@ impl Pairing {
         actions: &mut Actions,
     ) {
         if self.quotas.join(now, source).is_err() {
-            return actions.list.push(Action::Close(connection, Why::Limit));
+            return actions.list.push(Action::Close(connection, CloseReason::Limit));
         }
         let entered = self.hosts.get_mut(&nameplate).and_then(|host| {
             let holds = matches!(&host.stage, Stage::Held { by, .. } if by.source == source);
@@ -56,13 +58,13 @@ impl Pairing {
         });
         let Some(loses) = entered else {
             self.quotas.missed(now, source);
-            return actions.list.push(Action::Close(connection, Why::Unavailable));
+            return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
         };
         if let Some(place) = loses {
-            self.turn_away(now, place.connection, place.source, Why::Unavailable, actions);
+            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
         }
         self.seats.insert(connection, Seat::Joiner(nameplate));
-        actions.list.push(Action::Tell(connection, Reply::Waiting));
+        actions.list.push(Action::Tell(connection, FromRelay::Waiting));
         self.settle(now, nameplate, actions);
     }
 
@@ -78,13 +80,10 @@ impl Pairing {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         match &mut host.stage {
             Stage::Held { host: to, by }
-                if by.connection == connection && !by.answered && bytes.len() <= MESSAGE =>
+                if by.connection == connection && !by.answered && bytes.len() <= RELAY_MESSAGE =>
             {
                 by.answered = true;
-                let mut message = Vec::with_capacity(bytes.len().saturating_add(ATTEMPT));
-                message.extend_from_slice(&host.attempt.to_be_bytes());
-                message.extend_from_slice(bytes);
-                actions.list.push(Action::Send(*to, message));
+                actions.list.push(Action::Send(*to, of_attempt(host.attempt, bytes)));
                 self.settle(now, nameplate, actions);
             }
             _ => self.broke(now, connection, actions),
@@ -114,14 +113,14 @@ impl Pairing {
         &mut self,
         now: Instant,
         nameplate: Nameplate,
-        why: Option<Why>,
+        why: Option<CloseReason>,
         actions: &mut Actions,
     ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if let Stage::Held { host: connection, by } = host.stage {
             host.attempt = host.attempt.saturating_add(1);
             host.stage = Stage::Asked { host: connection, since: now };
-            actions.list.push(Action::Tell(connection, Reply::Next { attempt: host.attempt }));
+            actions.list.push(Action::Tell(connection, FromRelay::Next { attempt: host.attempt }));
             match why {
                 Some(why) => self.turn_away(now, by.connection, by.source, why, actions),
                 None => self.quotas.missed(now, by.source),
@@ -136,7 +135,7 @@ impl Pairing {
         now: Instant,
         connection: Connection,
         source: Source,
-        why: Why,
+        why: CloseReason,
         actions: &mut Actions,
     ) {
         self.quotas.missed(now, source);

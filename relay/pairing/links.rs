@@ -2,14 +2,15 @@
 //! (SPEC 10.2).
 
 use super::deadlines::Key;
-use super::{Action, Actions, Connection, Pairing, Reply, Seat, Side, Why};
+use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
-use pinhole_protocol::rendezvous::SlotToken;
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, SlotToken};
 use pinhole_protocol::time::Instant;
 
 /// One end of a link that waits for the other.
 pub(super) struct Slot {
-    side: Side,
+    role: Role,
     connection: Connection,
     began: Instant,
     pub(super) active: Instant,
@@ -41,23 +42,23 @@ impl Pairing {
         now: Instant,
         connection: Connection,
         token: SlotToken,
-        side: Side,
+        role: Role,
         actions: &mut Actions,
     ) {
         let token = token.bytes();
-        actions.list.push(Action::Tell(connection, Reply::Waiting));
+        actions.list.push(Action::Tell(connection, FromRelay::Waiting));
         if let Some(slot) = self.slots.remove(&token) {
             self.deadlines.clear(Key::Slot(token));
-            if slot.side != side {
+            if slot.role != role {
                 for end in [slot.connection, connection] {
-                    actions.list.push(Action::Tell(end, Reply::Paired));
+                    actions.list.push(Action::Tell(end, FromRelay::Paired));
                 }
                 return self.pair(now, slot.connection, connection, actions);
             }
             // The one that waited may be half dead, and is never paired with itself.
-            self.close(slot.connection, Why::Replaced, actions);
+            self.close(slot.connection, CloseReason::Replaced, actions);
         }
-        let slot = Slot { side, connection, began: now, active: now };
+        let slot = Slot { role, connection, began: now, active: now };
         self.deadlines.set(Key::Slot(token), slot.deadline(&self.limits));
         self.slots.insert(token, slot);
         self.seats.insert(connection, Seat::Slot(token));
@@ -70,7 +71,7 @@ impl Pairing {
             return self.deadlines.set(Key::Slot(token), deadline);
         }
         if let Some(slot) = self.slots.remove(&token) {
-            self.close(slot.connection, Why::Expired, actions);
+            self.close(slot.connection, CloseReason::Expired, actions);
         }
     }
 
@@ -96,12 +97,12 @@ impl Pairing {
         if deadline > now {
             self.deadlines.set(Key::Pair(name), deadline)
         } else {
-            self.part(name, Why::Expired, actions)
+            self.part(name, CloseReason::Expired, actions)
         }
     }
 
     /// A pair is one no longer: what is left of it is closed.
-    pub(super) fn part(&mut self, name: Connection, why: Why, actions: &mut Actions) {
+    pub(super) fn part(&mut self, name: Connection, why: CloseReason, actions: &mut Actions) {
         let Some(pair) = self.pairs.remove(&name) else { return };
         self.deadlines.clear(Key::Pair(name));
         for end in pair.ends {

@@ -1,11 +1,11 @@
 //! The numbers that are handed out, wait and rest, and whose they are (SPEC 10.6).
 
-use super::Why;
 use super::crowds::Crowds;
 use crate::limits::Shares;
 use crate::quotas::Source;
 use core::ops::RangeInclusive;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::rendezvous::CloseReason;
 use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,11 +41,11 @@ impl Numbers {
     }
 
     /// The reason why a source may not take one more, of `all` that there may be.
-    pub(super) fn refuse(&self, source: Source, all: usize) -> Option<Why> {
+    pub(super) fn refuse(&self, source: Source, all: usize) -> Option<CloseReason> {
         let left = all.saturating_sub(self.held.len());
         match left {
-            0 => Some(Why::Full),
-            _ => (!self.crowds.admit(source, left, all)).then_some(Why::Limit),
+            0 => Some(CloseReason::Full),
+            _ => (!self.crowds.admit(source, left, all)).then_some(CloseReason::Limit),
         }
     }
 
@@ -233,17 +233,20 @@ mod tests {
         }
         assert_eq!(
             (numbers.refuse(source(1), 1000), numbers.refuse(source(2), 1000)),
-            (Some(Why::Limit), None)
+            (Some(CloseReason::Limit), None)
         );
         // Released, it is nobody else's yet.
         numbers.rest(nameplate(100), at(10));
         numbers.wake(at(9));
-        assert_eq!(numbers.refuse(source(1), 1000), Some(Why::Limit));
+        assert_eq!(numbers.refuse(source(1), 1000), Some(CloseReason::Limit));
         numbers.wake(at(10));
         assert_eq!((numbers.refuse(source(1), 1000), numbers.held()), (None, 199));
         // It may go over to another.
         numbers.take(nameplate(101), source(2));
-        assert_eq!((numbers.held(), numbers.refuse(source(2), 199)), (199, Some(Why::Full)));
+        assert_eq!(
+            (numbers.held(), numbers.refuse(source(2), 199)),
+            (199, Some(CloseReason::Full))
+        );
         for number in 101..300 {
             numbers.rest(nameplate(number), at(20));
         }

@@ -1,26 +1,25 @@
 //! What one connection has yet to be sent before it is paired or ends: a place for each kind, and
 //! nothing that could grow (SPEC 10.4).
 
-use super::{ATTEMPT, Ending, MESSAGE, Reply};
+use pinhole_protocol::limits::{ATTEMPT, HANDSHAKE_HEADER, RELAY_MESSAGE};
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay};
 
-/// Bytes of a host's kind 4 or 5, which have no body.
-pub const REFUSAL: usize = 3;
 /// Bytes of frames that wait at most: message 2 with its attempt for a host; for a joiner message 1
 /// and a refusal, which are less.
-pub const MOST: usize = ATTEMPT + MESSAGE;
-const _: () = assert!(MESSAGE + REFUSAL <= MOST);
+pub const MOST: usize = ATTEMPT + RELAY_MESSAGE;
+const _: () = assert!(RELAY_MESSAGE + HANDSHAKE_HEADER <= MOST);
 
 /// One thing to do on a connection.
 #[derive(Debug)]
 pub enum Order<P> {
     /// Send a control message.
-    Tell(Reply),
+    Tell(FromRelay),
     /// Send a binary frame.
     Send(Vec<u8>),
     /// Forward from here on.
     Pair(P),
     /// Close it; nothing comes after this.
-    Close(Ending),
+    Close(CloseReason),
 }
 
 /// Everything that a connection has not taken, which for one that does not read is all that was
@@ -28,15 +27,15 @@ pub enum Order<P> {
 #[derive(Debug)]
 pub struct Outbox<P> {
     /// `number` or `waiting`.
-    welcome: Option<Reply>,
+    welcome: Option<FromRelay>,
     /// Only the latest attempt's message 1 is wanted.
     next: Option<u32>,
     /// A joiner's message 1, or the message 2 of a host's latest attempt.
     message: Option<Vec<u8>>,
-    refusal: Option<[u8; REFUSAL]>,
+    refusal: Option<[u8; HANDSHAKE_HEADER]>,
     paired: bool,
     pair: Option<P>,
-    close: Option<Ending>,
+    close: Option<CloseReason>,
 }
 
 impl<P> Default for Outbox<P> {
@@ -56,11 +55,13 @@ impl<P> Default for Outbox<P> {
 impl<P> Outbox<P> {
     /// Adds a control message. A `next` takes the place of the one before, and of a message 2 of an
     /// attempt that is over.
-    pub fn tell(&mut self, reply: Reply) {
+    pub fn tell(&mut self, reply: FromRelay) {
         match reply {
-            Reply::Number { .. } | Reply::Waiting => self.welcome = Some(reply),
-            Reply::Next { attempt } => (self.next, self.message) = (Some(attempt), None),
-            Reply::Paired => self.paired = true,
+            FromRelay::Number { .. } | FromRelay::Waiting => self.welcome = Some(reply),
+            FromRelay::Next { attempt } => (self.next, self.message) = (Some(attempt), None),
+            FromRelay::Paired => self.paired = true,
+            // Nothing that this relay says.
+            FromRelay::Unknown => {}
         }
     }
 
@@ -71,7 +72,7 @@ impl<P> Outbox<P> {
     }
 
     /// Adds the host's last word to a joiner.
-    pub fn refuse(&mut self, refusal: [u8; REFUSAL]) {
+    pub fn refuse(&mut self, refusal: [u8; HANDSHAKE_HEADER]) {
         self.refusal = Some(refusal);
     }
 
@@ -81,19 +82,21 @@ impl<P> Outbox<P> {
     }
 
     /// Adds its end.
-    pub fn close(&mut self, ending: Ending) {
-        self.close = Some(ending);
+    pub fn close(&mut self, reason: CloseReason) {
+        self.close = Some(reason);
     }
 
     /// Takes what is to be done first.
     pub fn take(&mut self) -> Option<Order<P>> {
-        let said =
-            self.welcome.take().or_else(|| self.next.take().map(|attempt| Reply::Next { attempt }));
+        let said = self
+            .welcome
+            .take()
+            .or_else(|| self.next.take().map(|attempt| FromRelay::Next { attempt }));
         let sent = |this: &mut Self| {
             this.message.take().or_else(|| this.refusal.take().map(Vec::from)).map(Order::Send)
         };
         let paired = |this: &mut Self| {
-            core::mem::take(&mut this.paired).then_some(Order::Tell(Reply::Paired))
+            core::mem::take(&mut this.paired).then_some(Order::Tell(FromRelay::Paired))
         };
         said.map(Order::Tell)
             .or_else(|| sent(self))
@@ -115,7 +118,6 @@ impl<P> Outbox<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pairing::Why;
 
     fn all(outbox: &mut Outbox<()>) -> Vec<String> {
         core::iter::from_fn(|| outbox.take()).map(|order| format!("{order:?}")).collect()
@@ -124,11 +126,11 @@ mod tests {
     #[test]
     fn what_waits_is_taken_in_the_order_of_an_attempt() {
         let mut outbox = Outbox::default();
-        outbox.tell(Reply::Waiting);
+        outbox.tell(FromRelay::Waiting);
         outbox.send(vec![1]);
         outbox.refuse([4, 0, 0]);
-        outbox.tell(Reply::Paired);
-        outbox.close(Ending::Why(Why::Gone));
+        outbox.tell(FromRelay::Paired);
+        outbox.close(CloseReason::Gone);
         outbox.pair(());
         assert_eq!(outbox.bytes(), 4);
         assert_eq!(
@@ -139,7 +141,7 @@ mod tests {
                 "Send([4, 0, 0])",
                 "Tell(Paired)",
                 "Pair(())",
-                "Close(Why(Gone))"
+                "Close(Gone)"
             ]
         );
         assert!(outbox.bytes() == 0 && outbox.take().is_none());
@@ -149,9 +151,9 @@ mod tests {
     fn what_is_of_an_attempt_that_is_over_waits_no_longer() {
         let mut outbox = Outbox::default();
         outbox.send(vec![1]);
-        outbox.tell(Reply::Next { attempt: 2 });
+        outbox.tell(FromRelay::Next { attempt: 2 });
         outbox.send(vec![2]);
-        outbox.tell(Reply::Next { attempt: 3 });
+        outbox.tell(FromRelay::Next { attempt: 3 });
         outbox.send(vec![3]);
         // The host has gone on unasked.
         outbox.send(vec![4]);

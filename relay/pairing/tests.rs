@@ -10,7 +10,8 @@ mod sequences;
 mod spec;
 mod world;
 
-use super::{Side, Why};
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::rendezvous::CloseReason;
 use world::{Heard, World};
 
 /// The message 1 of a host, by a number of the test's.
@@ -38,5 +39,5 @@ fn answered(world: &mut World, host: u64, joiner: u64) -> pinhole_protocol::code
 /// What it looks like from a number that is no longer, or not, to be had.
 fn is_unavailable(world: &mut World, nameplate: pinhole_protocol::code::Nameplate, stranger: u64) {
     world.join(stranger, stranger, nameplate);
-    assert_eq!(world.heard(stranger), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(stranger), [Heard::Closed(CloseReason::Unavailable)]);
 }

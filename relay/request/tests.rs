@@ -1,5 +1,6 @@
 use super::*;
 use axum::http::{HeaderValue, Request};
+use pinhole_protocol::rendezvous::Verb;
 use proptest::prelude::*;
 
 const OWNER: &str = "0000019a7c3f21c45e0c41d20b9f4f7d8a6b3c2d1e0f9a8b7766554433221100";
@@ -35,10 +36,10 @@ fn request(changes: &[(&str, Option<&str>)]) -> Parts {
 /// What a request asks for, in words.
 fn asks(changes: &[(&str, Option<&str>)]) -> Result<String, Refusal> {
     parse(&request(changes)).map(|asked| {
-        let shown = if asked.token.is_some() { ", with a token" } else { "" };
-        match asked.verb {
+        let shown = if asked.request.host_token.is_some() { ", with a token" } else { "" };
+        match asked.request.verb {
             Verb::Host => format!("host{shown}"),
-            Verb::Back(number, owner) => {
+            Verb::HostAgain(number, owner) => {
                 format!("back {} {:x?}{shown}", number.number(), owner.bytes()[7])
             }
             Verb::Join(number) => format!("join {}{shown}", number.number()),

@@ -4,15 +4,15 @@
 use super::Relay;
 use super::hall::{Admission, Meeting, Order, Ticket};
 use super::socket::Socket;
-use super::words::{self, Heard};
-use crate::forward::{FRAME, forward};
+use crate::forward::forward;
 use crate::frames::{Frames, Kind, frame};
-use crate::pairing::{ATTEMPT, Ending, Input, MESSAGE};
+use crate::pairing::Input;
 use crate::pool::{LARGE, SMALL};
 use crate::quotas::Bucket;
-use crate::request::Verb;
 use core::net::IpAddr;
 use core::time::Duration;
+use pinhole_protocol::limits::{ATTEMPT, RELAY_FRAME, RELAY_MESSAGE};
+use pinhole_protocol::rendezvous::{Addressed, CloseReason, FromHost, Verb};
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -62,8 +62,11 @@ impl Side {
         seen: IpAddr,
         open: Arc<()>,
     ) -> Self {
-        let longest =
-            if matches!(verb, Verb::Host | Verb::Back(..)) { MESSAGE + ATTEMPT } else { MESSAGE };
+        let longest = if matches!(verb, Verb::Host | Verb::HostAgain(..)) {
+            RELAY_MESSAGE + ATTEMPT
+        } else {
+            RELAY_MESSAGE
+        };
         let frames = Frames::new(Arc::clone(&relay.pool), longest);
         let ticket = relay.hall.enter(verb, admission.source());
         let control = Bucket::new(relay.hall.now(), relay.control);
@@ -94,7 +97,7 @@ impl Side {
             Then::Await(from) => match from.await {
                 Ok(mut other) => {
                     for side in [&mut other, &mut self] {
-                        side.frames.allow(FRAME);
+                        side.frames.allow(RELAY_FRAME);
                     }
                     Box::pin(forward(other, self)).await;
                 }
@@ -150,11 +153,11 @@ impl Side {
         let connection = self.ticket.connection();
         match kind {
             Kind::Binary => self.relay.hall.tell(Input::Message(connection, payload)),
-            Kind::Text => match words::hear(payload) {
-                Some(Heard::Confirmed { attempt }) => {
+            Kind::Text => match serde_json::from_slice(payload).ok() {
+                Some(FromHost::Confirmed { attempt }) => {
                     self.relay.hall.tell(Input::Confirmed(connection, attempt))
                 }
-                Some(Heard::Burn) => self.relay.hall.tell(Input::Burn(connection)),
+                Some(FromHost::Burn) => self.relay.hall.tell(Input::Burn(connection)),
                 None => self.ticket.broke(),
             },
             Kind::Ping | Kind::Pong => {
@@ -179,12 +182,15 @@ impl Side {
 
     async fn obey(&mut self, order: Order) -> Option<Then> {
         let bytes = match order {
-            Order::Tell(reply) => frame(Kind::Text, words::say(reply, self.seen).as_bytes()),
+            Order::Tell(message) => {
+                let text = serde_json::to_vec(&Addressed::new(message, self.seen));
+                frame(Kind::Text, &text.unwrap_or_default())
+            }
             Order::Send(message) => frame(Kind::Binary, &message),
             Order::Pair(Meeting::Bring(to)) => return Some(Then::Bring(to)),
             Order::Pair(Meeting::Await(from)) => return Some(Then::Await(from)),
-            Order::Close(ending) => {
-                farewell(&mut self.socket, &close_payload(ending)).await;
+            Order::Close(reason) => {
+                farewell(&mut self.socket, &close_payload(reason)).await;
                 return Some(Then::Over);
             }
         };
@@ -241,9 +247,8 @@ pub async fn farewell(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), payloa
 }
 
 /// What a close frame says.
-pub fn close_payload(ending: Ending) -> Vec<u8> {
-    let (code, reason) = ending.close();
-    [&code.to_be_bytes(), reason.as_bytes()].concat()
+pub fn close_payload(reason: CloseReason) -> Vec<u8> {
+    [&reason.code().to_be_bytes(), reason.as_str().as_bytes()].concat()
 }
 
 /// The answer to a close frame: its code; nothing if it may not have that (RFC 6455, 7.4).

@@ -5,9 +5,9 @@ use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::owner::{OwnerKey, UnixTime};
 use crate::pairing::outbox::{self, Outbox};
-use crate::pairing::{Action, Actions, Connection, Ending, Input, Pairing, Population, Reply};
+use crate::pairing::{Action, Actions, Connection, Input, Pairing, Population};
 use crate::quotas::{OverLimit, Source};
-use crate::request::Verb;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, Verb};
 use pinhole_protocol::time::Instant;
 use rand_core::OsRng;
 use std::collections::BTreeMap;
@@ -108,11 +108,11 @@ impl Hall {
             Seat { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false },
         );
         if state.draining {
-            state.order(connection, |outbox| outbox.close(Ending::Away));
+            state.order(connection, |outbox| outbox.close(CloseReason::Away));
         } else {
             let input = match verb {
                 Verb::Host => Input::Host { connection, source, back: None, wall: wall() },
-                Verb::Back(nameplate, owner) => {
+                Verb::HostAgain(nameplate, owner) => {
                     Input::Host { connection, source, back: Some((nameplate, owner)), wall: wall() }
                 }
                 Verb::Join(nameplate) => {
@@ -120,7 +120,7 @@ impl Hall {
                     tracing::debug!(target: "pinhole_relay", event = "join");
                     Input::Join { connection, source, nameplate }
                 }
-                Verb::Link(token, side) => Input::Link { connection, token, side },
+                Verb::Link(token, role) => Input::Link { connection, token, role },
             };
             self.handle(&mut state, input);
         }
@@ -149,7 +149,7 @@ impl Hall {
                     state.order(connection, |outbox| outbox.refuse(refusal))
                 }
                 Action::Close(connection, why) => {
-                    state.order(connection, |outbox| outbox.close(Ending::Why(why)))
+                    state.order(connection, |outbox| outbox.close(why))
                 }
                 Action::Pair(one, other) => {
                     let (bring, receive) = oneshot::channel();
@@ -174,7 +174,7 @@ impl Hall {
     /// logs that it happened: to whom is in no log.
     fn count(&self, action: &Action, confirmed: bool) {
         match action {
-            Action::Tell(_, Reply::Number { .. }) => {
+            Action::Tell(_, FromRelay::Number { .. }) => {
                 self.counters.hosts.inc();
                 tracing::debug!(target: "pinhole_relay", event = "host");
             }
@@ -189,7 +189,7 @@ impl Hall {
             }
             Action::Close(_, why) => {
                 self.counters.closed(*why);
-                tracing::debug!(target: "pinhole_relay", event = "closed", reason = why.word());
+                tracing::debug!(target: "pinhole_relay", event = "closed", reason = why.as_str());
             }
             Action::Tell(..) | Action::Send(..) | Action::Refuse(..) => {}
         }
@@ -244,7 +244,7 @@ impl State {
 
     fn send_away(&mut self, who: impl Fn(&Seat) -> bool) {
         for seat in self.seats.values_mut().filter(|seat| who(seat)) {
-            seat.outbox.close(Ending::Away);
+            seat.outbox.close(CloseReason::Away);
             seat.wake.notify_one();
         }
     }

@@ -5,7 +5,7 @@ use super::hall::Admission;
 use super::socket::{Socket, Stream};
 use crate::counters::CONTENT_TYPE;
 use crate::page;
-use crate::request::{self, Refusal, Verb};
+use crate::request;
 use crate::source::is_forwarded;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -17,6 +17,7 @@ use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use pinhole_protocol::rendezvous::{Refusal, VERSION, Verb, WEBSOCKET_VERSION};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest head of a request, in bytes: what hyper allows at least. One of ours has some
@@ -129,19 +130,20 @@ async fn meet(
         Ok(response) => response,
         Err(refusal) => {
             relay.counters.refused(refusal);
-            let status = refusal.status().as_u16();
+            let status = refusal.status();
             tracing::debug!(target: "pinhole_relay", event = "refused", status);
             // What was not cut on its way is of another version: the answer says which there are.
             let versions = [
-                (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-                (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(request::VERSION)),
+                (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION)),
+                (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(VERSION)),
             ];
             let said = match refusal {
                 Refusal::Upgrade if whole => versions.as_slice(),
                 Refusal::Upgrade => versions.get(..1).unwrap_or_default(),
                 _ => &[],
             };
-            answer(refusal.status(), said, "")
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            answer(status, said, "")
         }
     }
 }
@@ -164,16 +166,16 @@ fn upgrade(
     };
     let (mut parts, _) = request.into_parts();
     let asked = request::parse(&parts)?;
-    relay.admits(&asked)?;
+    relay.admits(&asked.request)?;
     let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refusal::Upgrade)?;
     let accept = HeaderValue::from_str(&asked.accept).map_err(|_| Refusal::Malformed)?;
     *arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner) =
-        Some(Upgraded { upgrade, verb: asked.verb, admission, seen });
+        Some(Upgraded { upgrade, verb: asked.request.verb, admission, seen });
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("Upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
-        (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(request::VERSION)),
+        (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(VERSION)),
     ];
     Ok(answer(StatusCode::SWITCHING_PROTOCOLS, &headers, ""))
 }

@@ -11,6 +11,8 @@ pub const CAPABILITIES: u64 = FAITHFUL;
 /// 7.8).
 pub const FAITHFUL: u64 = 1;
 
+/// Bytes before the body of a handshake message: `u8` kind, `u16` length (SPEC 3.1).
+pub const HANDSHAKE_HEADER: usize = 3;
 /// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200
 /// bytes.
 pub const HANDSHAKE_BODY: usize = 1024;
@@ -135,3 +137,19 @@ pub const TTL_MIN: Duration = Duration::from_secs(60);
 pub const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long before its end `expiring` is said.
 pub const EXPIRING: Duration = Duration::from_secs(5 * 60);
+
+/// Largest text frame between a side and a relay (SPEC 10.3).
+pub const RELAY_TEXT: usize = 512;
+/// Bytes of an attempt's number, before each message on a host's connection (SPEC 10.4).
+pub const ATTEMPT: usize = 4;
+/// Largest binary frame before two sides are paired, the attempt not counted: a handshake message.
+pub const RELAY_MESSAGE: usize = HANDSHAKE_HEADER + HANDSHAKE_BODY;
+/// Largest binary frame between paired sides (SPEC 10.7): a record, with room to grow.
+pub const RELAY_FRAME: usize = 66_048;
+/// Time for which a relay keeps a number whose host's connection dropped (SPEC 10.7).
+pub const NUMBER_KEPT: Duration = Duration::from_secs(120);
+/// Silence of a waiting side before it sends a ping, so that nothing in between forgets the
+/// connection (SPEC 10.7).
+pub const PING_AFTER: Duration = Duration::from_secs(25);
+/// Time for the answer to a ping before the connection counts as dead (SPEC 10.7).
+pub const PONG_TIME: Duration = Duration::from_secs(15);

@@ -1,141 +1,20 @@
-//! Message 0 of a direct connection: who comes through this door (SPEC 3.8).
+//! The words with which two sides find each other, before any handshake: message 0 of a direct
+//! connection (SPEC 3.8), and all that a side and a relay say to each other (SPEC 10).
 //!
-//! The dialler sends it at once; before it is whole a listener sends and computes nothing, and
-//! closes at the first byte that is not of it, so that a port scanner learns nothing but that a
-//! port is open.
+//! Here they stand once, for both who say them and who read them.
 
-use core::fmt;
-
-/// What every direct connection begins with: the name and the version of this opening, not of the
-/// handshake.
-pub const MAGIC: [u8; 8] = *b"pinhole\x01";
-
-/// Bytes of message 0: the magic, a kind and a slot token.
-pub const OPENING: usize = 25;
-
-/// Kinds of opening; the numbers are those of a hello's purpose (SPEC 3.2).
-const CODE: u8 = 1;
-const LINK: u8 = 2;
-
-/// Where the two sides of a link meet: at a listener or a relay, both name it. It gives nothing but
-/// the place at the door; the link handshake decides.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SlotToken([u8; 16]);
-
-impl SlotToken {
-    /// The token of these bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, for the wire.
-    #[must_use]
-    pub const fn bytes(self) -> [u8; 16] {
-        self.0
-    }
-}
-
-impl fmt::Debug for SlotToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it can keep a slot busy, so it is in no log.
-        f.write_str("SlotToken")
-    }
-}
-
-/// What the dialler comes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
-    /// A handshake with the code.
-    Code,
-    /// A handshake for a further link of a conversation.
-    Link(SlotToken),
-}
-
-/// The other side does not speak this protocol: close without a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotPinhole;
-
-impl Opening {
-    /// The bytes of message 0.
-    #[must_use]
-    pub fn encode(self) -> [u8; OPENING] {
-        let (kind, token) = match self {
-            Self::Code => (CODE, [0; 16]),
-            Self::Link(token) => (LINK, token.bytes()),
-        };
-        let mut bytes = [0; OPENING];
-        for (byte, value) in bytes.iter_mut().zip(MAGIC.into_iter().chain([kind]).chain(token)) {
-            *byte = value;
-        }
-        bytes
-    }
-
-    /// Reads what has arrived of message 0, which is its first [`OPENING`] bytes; nothing while it
-    /// is still incomplete.
-    ///
-    /// # Errors
-    /// [`NotPinhole`] as soon as a byte cannot belong to a message 0.
-    pub fn parse(arrived: &[u8]) -> Result<Option<Self>, NotPinhole> {
-        if !arrived.iter().zip(MAGIC).all(|(byte, expected)| *byte == expected) {
-            return Err(NotPinhole);
-        }
-        let Some((kind, token)) = arrived.get(MAGIC.len()..).and_then(<[u8]>::split_first) else {
-            return Ok(None);
-        };
-        let whole = token.first_chunk::<16>();
-        match *kind {
-            CODE if token.iter().take(16).any(|byte| *byte != 0) => Err(NotPinhole),
-            CODE => Ok(whole.map(|_| Self::Code)),
-            LINK => Ok(whole.map(|token| Self::Link(SlotToken::new(*token)))),
-            _ => Err(NotPinhole),
-        }
-    }
-}
-
+mod attempt;
+mod close;
+mod control;
+mod opening;
+mod request;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::vec::Vec;
+mod spec_tests;
+mod tokens;
 
-    #[test]
-    fn the_bytes_are_fixed() {
-        let code = [
-            0x70, 0x69, 0x6e, 0x68, 0x6f, 0x6c, 0x65, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 0,
-        ];
-        assert_eq!(Opening::Code.encode(), code);
-        let mut link = code;
-        link[8] = 2;
-        link[9..].fill(7);
-        assert_eq!(Opening::Link(SlotToken::new([7; 16])).encode(), link);
-    }
-
-    #[test]
-    fn it_is_read_as_it_arrives_and_refused_at_the_first_wrong_byte() {
-        for opening in [Opening::Code, Opening::Link(SlotToken::new([9; 16]))] {
-            let bytes = opening.encode();
-            for end in 0..OPENING {
-                assert_eq!(Opening::parse(&bytes[..end]), Ok(None), "{end}");
-            }
-            assert_eq!(Opening::parse(&bytes), Ok(Some(opening)));
-            assert_eq!(Opening::parse(&[bytes.as_slice(), b"more"].concat()), Ok(Some(opening)));
-        }
-        for (position, expected) in Opening::Code.encode().into_iter().enumerate() {
-            let mut wrong: Vec<u8> = Opening::Code.encode()[..=position].to_vec();
-            wrong[position] = expected.wrapping_add(2);
-            assert_eq!(Opening::parse(&wrong), Err(NotPinhole), "{position}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn anything_may_knock(tail: Vec<u8>, keep in 0..=OPENING) {
-            let bytes = [&Opening::Code.encode()[..keep], tail.as_slice()].concat();
-            if let Ok(Some(opening)) = Opening::parse(&bytes) {
-                prop_assert_eq!(&opening.encode()[..], &bytes[..OPENING]);
-            }
-        }
-    }
-}
+pub use attempt::{last_word, of_attempt, split_attempt};
+pub use close::CloseReason;
+pub use control::{Addressed, FromHost, FromRelay};
+pub use opening::{MAGIC, NotPinhole, OPENING, Opening};
+pub use request::{Refusal, Request, VERSION, Verb, WEBSOCKET_VERSION};
+pub use tokens::{HostToken, OWNER_TOKEN, OwnerToken, SlotToken};

@@ -15,13 +15,12 @@ mod public;
 mod replies;
 mod socket;
 mod upgrade;
-mod verb;
 
 pub use health::{health, health_as_used};
 pub use host::{Host, Meanwhile};
 pub use join::join;
 pub use own::{Own, Serving};
-pub use pinhole_relay::settings::HostToken;
+pub use pinhole_protocol::rendezvous::HostToken;
 pub use public::{Known, Public};
 
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! A host whose connection drops, and a relay that starts again.
 
-use super::super::OwnerToken;
 use super::*;
+use pinhole_protocol::rendezvous::OwnerToken;
 
 #[test]
 fn a_number_is_kept_two_minutes_for_its_owner() {
@@ -13,8 +13,11 @@ fn a_number_is_kept_two_minutes_for_its_owner() {
         world.wait_seconds(seconds);
         // From wherever it is now.
         world.back(2, 99, nameplate, owner);
-        let expected =
-            if back { Heard::Number(nameplate, 2) } else { Heard::Closed(Why::Unavailable) };
+        let expected = if back {
+            Heard::Number(nameplate, 2)
+        } else {
+            Heard::Closed(CloseReason::Unavailable)
+        };
         assert_eq!(world.heard(2), [expected], "{seconds}");
     }
 }
@@ -28,8 +31,8 @@ fn what_was_due_while_nothing_was_handled_has_happened_first() {
     world.join(2, 2, nameplate);
     world.now = world.now.after(core::time::Duration::from_secs(120));
     world.back(3, 1, nameplate, owner);
-    assert_eq!(world.heard(3), [Heard::Closed(Why::Unavailable)]);
-    assert_eq!(world.heard(2), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Unavailable)]);
+    assert_eq!(world.heard(2), [Heard::Waiting, Heard::Closed(CloseReason::Unavailable)]);
 }
 
 #[test]
@@ -39,10 +42,13 @@ fn nobody_else_gets_it() {
     let mut wrong = world.owner(nameplate).bytes();
     wrong[31] ^= 1;
     world.back(2, 1, nameplate, OwnerToken::new(wrong));
-    assert_eq!((world.heard(2), world.heard(1)), (vec![Heard::Closed(Why::Unavailable)], vec![]));
+    assert_eq!(
+        (world.heard(2), world.heard(1)),
+        (vec![Heard::Closed(CloseReason::Unavailable)], vec![])
+    );
     world.gone(1);
     world.back(3, 1, nameplate, OwnerToken::new(wrong));
-    assert_eq!(world.heard(3), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Unavailable)]);
 }
 
 #[test]
@@ -67,7 +73,7 @@ fn a_joiner_is_told_when_the_host_it_talks_to_drops() {
     let mut world = World::new();
     answered(&mut world, 1, 2);
     world.gone(1);
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Gone)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Gone)]);
 }
 
 #[test]
@@ -76,8 +82,8 @@ fn a_host_that_comes_back_before_its_old_connection_is_missed_replaces_it() {
     let nameplate = answered(&mut world, 1, 2);
     let owner = world.owner(nameplate);
     world.back(3, 1, nameplate, owner);
-    assert_eq!(world.heard(1), [Heard::Closed(Why::Replaced)]);
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Gone)]);
+    assert_eq!(world.heard(1), [Heard::Closed(CloseReason::Replaced)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Gone)]);
     assert_eq!(world.heard(3), [Heard::Number(nameplate, 2)]);
     // Nothing that the old one still says is heard.
     world.burn(1);

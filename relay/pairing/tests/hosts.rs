@@ -3,6 +3,7 @@
 use super::super::{Connection, Input};
 use super::*;
 use crate::limits::Limits;
+use pinhole_protocol::limits::RELAY_MESSAGE;
 
 /// A host's kinds 4 and 5 (SPEC 3.1).
 const REFUSED: &[u8] = &[4, 0, 0];
@@ -18,7 +19,7 @@ fn a_host_gets_a_number_a_joiner_its_message_1_and_the_confirmed_pair_its_frames
     assert_eq!(world.heard(2), [Heard::With(1)]);
     // One ends, the other with it.
     world.gone(1);
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Gone)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Gone)]);
     assert_eq!(world.pairing.population().connections, 0);
 }
 
@@ -29,8 +30,8 @@ fn who_speaks_before_it_can_know_of_its_pair_breaks_the_rules() {
     answered(&mut world, 1, 2);
     world.confirmed(1, 1);
     world.message(2, b"a record before message 3");
-    assert_eq!(world.heard(2), [Heard::With(1), Heard::Closed(Why::Protocol)]);
-    assert_eq!(world.heard(1), [Heard::With(2), Heard::Closed(Why::Gone)]);
+    assert_eq!(world.heard(2), [Heard::With(1), Heard::Closed(CloseReason::Protocol)]);
+    assert_eq!(world.heard(1), [Heard::With(2), Heard::Closed(CloseReason::Gone)]);
 }
 
 #[test]
@@ -43,7 +44,7 @@ fn only_a_waiting_host_confirms_or_burns() {
         let mut world = World::new();
         answered(&mut world, 1, 2);
         world.tell(what);
-        assert_eq!(world.heard(2), [Heard::Closed(Why::Protocol)]);
+        assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Protocol)]);
         assert_eq!(world.heard(1), [Heard::Next(2)]);
     }
 }
@@ -57,10 +58,14 @@ fn a_host_confirms_an_answer_and_nothing_else() {
     let mut world = World::new();
     let nameplate = waiting(&mut world, 1);
     world.join(2, 2, nameplate);
-    assert_eq!(confirms(&mut world, 1), [Heard::Closed(Why::Protocol)], "before message 2");
+    assert_eq!(confirms(&mut world, 1), [Heard::Closed(CloseReason::Protocol)], "before message 2");
     let mut world = World::new();
     answered(&mut world, 1, 2);
-    assert_eq!(confirms(&mut world, 2), [Heard::Closed(Why::Protocol)], "an attempt to come");
+    assert_eq!(
+        confirms(&mut world, 2),
+        [Heard::Closed(CloseReason::Protocol)],
+        "an attempt to come"
+    );
 }
 
 #[test]
@@ -70,9 +75,9 @@ fn a_burned_number_is_unavailable_to_all_and_rests_an_hour() {
     world.join(3, 3, nameplate);
     world.say(1, 1, REFUSED);
     world.burn(1);
-    assert_eq!(world.heard(1), [Heard::Next(2), Heard::Closed(Why::Done)]);
-    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(Why::Done)]);
-    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(1), [Heard::Next(2), Heard::Closed(CloseReason::Done)]);
+    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(CloseReason::Done)]);
+    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(CloseReason::Unavailable)]);
     is_unavailable(&mut world, nameplate, 4);
     // The only number that this generator draws of the shortest space rests, so a longer one is
     // drawn until it is over.
@@ -89,7 +94,7 @@ fn a_used_number_is_unavailable_and_rests_too() {
     let nameplate = answered(&mut world, 1, 2);
     world.join(3, 3, nameplate);
     world.confirmed(1, 1);
-    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(CloseReason::Unavailable)]);
     is_unavailable(&mut world, nameplate, 4);
     assert_ne!(world.host(5, 5), nameplate);
 }
@@ -126,7 +131,7 @@ fn a_host_that_is_through_with_a_joiner_sends_the_next_message_1_unasked() {
         let heard = last_word.map(|word| Heard::Frame(word.to_vec()));
         assert_eq!(
             world.heard(2),
-            heard.into_iter().chain([Heard::Closed(Why::Done)]).collect::<Vec<_>>()
+            heard.into_iter().chain([Heard::Closed(CloseReason::Done)]).collect::<Vec<_>>()
         );
         assert_eq!(world.heard(3), [Heard::Waiting, Heard::Frame(one(2))]);
     }
@@ -138,9 +143,9 @@ fn a_joiner_gets_one_frame_more_and_then_the_attempt_is_over() {
     answered(&mut world, 1, 2);
     for _ in 0..100 {
         world.say(1, 1, REFUSED);
-        world.say(1, 1, &[7; super::super::MESSAGE]);
+        world.say(1, 1, &[7; RELAY_MESSAGE]);
     }
-    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(Why::Done)]);
+    assert_eq!(world.heard(2), [Heard::Frame(REFUSED.to_vec()), Heard::Closed(CloseReason::Done)]);
     // All but the first were of an attempt that is over: dropped, and the host may go on.
     assert_eq!(world.heard(1), [Heard::Next(2)]);
     world.first(1, 2, 2);
@@ -149,7 +154,7 @@ fn a_joiner_gets_one_frame_more_and_then_the_attempt_is_over() {
 
 #[test]
 fn a_host_that_says_anything_else_to_a_joiner_breaks_the_rules() {
-    let long = [4; super::super::MESSAGE];
+    let long = [4; RELAY_MESSAGE];
     for more in [
         &[][..],
         &[4],
@@ -168,7 +173,7 @@ fn a_host_that_says_anything_else_to_a_joiner_breaks_the_rules() {
         world.say(1, 1, more);
         assert_eq!(
             (world.heard(1), world.heard(2)),
-            (vec![Heard::Closed(Why::Protocol)], vec![Heard::Closed(Why::Gone)]),
+            (vec![Heard::Closed(CloseReason::Protocol)], vec![Heard::Closed(CloseReason::Gone)]),
             "{more:?}"
         );
     }
@@ -176,7 +181,7 @@ fn a_host_that_says_anything_else_to_a_joiner_breaks_the_rules() {
 
 #[test]
 fn who_does_not_read_has_no_more_than_one_attempts_frames_waiting() {
-    let full = [7; super::super::MESSAGE];
+    let full = [7; RELAY_MESSAGE];
     let mut world = World::new();
     let nameplate = world.host(1, 1);
     for attempt in 1..=500 {
@@ -202,14 +207,14 @@ fn a_confirmation_that_crossed_with_the_end_of_its_attempt_ends_the_number() {
     world.gone(2);
     world.join(3, 3, nameplate);
     world.confirmed(1, 1);
-    assert_eq!(world.heard(1), [Heard::Next(2), Heard::Closed(Why::Gone)]);
-    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(1), [Heard::Next(2), Heard::Closed(CloseReason::Gone)]);
+    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(CloseReason::Unavailable)]);
     is_unavailable(&mut world, nameplate, 4);
 }
 
 #[test]
 fn a_host_that_breaks_the_rules_is_closed_and_others_are_not() {
-    let long = [0; 4 + super::super::MESSAGE + 1];
+    let long = [0; 4 + RELAY_MESSAGE + 1];
     let early = [&3_u32.to_be_bytes(), one(3).as_slice()].concat();
     let again = [&1_u32.to_be_bytes(), one(3).as_slice()].concat();
     for message in [b"\0\0\0".as_slice(), &long, &early, &again] {
@@ -217,7 +222,7 @@ fn a_host_that_breaks_the_rules_is_closed_and_others_are_not() {
         let nameplate = waiting(&mut world, 1);
         waiting(&mut world, 2);
         world.message(1, message);
-        assert_eq!(world.heard(1), [Heard::Closed(Why::Protocol)]);
+        assert_eq!(world.heard(1), [Heard::Closed(CloseReason::Protocol)]);
         // Its number waits for it like that of any host that is gone.
         world.join(3, 3, nameplate);
         assert_eq!(world.heard(3), [Heard::Waiting]);
@@ -231,7 +236,7 @@ fn a_host_that_does_not_give_message_1_in_time_is_away() {
     world.wait_millis(4999);
     assert_eq!(world.heard(1), []);
     world.wait_millis(1);
-    assert_eq!(world.heard(1), [Heard::Closed(Why::Late)]);
+    assert_eq!(world.heard(1), [Heard::Closed(CloseReason::Late)]);
     assert_eq!(world.pairing.population().hosts, 1);
 }
 
@@ -245,13 +250,13 @@ fn a_host_waits_an_hour_without_a_frame_and_a_day_with_them() {
     world.wait_seconds(599);
     assert_eq!(world.heard(1), []);
     world.wait_seconds(1);
-    assert_eq!(world.heard(1), [Heard::Closed(Why::Expired)]);
+    assert_eq!(world.heard(1), [Heard::Closed(CloseReason::Expired)]);
     is_unavailable(&mut world, quiet, 3);
     while world.open.contains_key(&Connection(2)) {
         world.tell(Input::Frame(Connection(2)));
         world.wait_seconds(1800);
     }
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Expired)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Expired)]);
     assert_eq!(world.now.as_millis() - 1_000_000, 24 * 3_600_000);
     is_unavailable(&mut world, lively, 4);
 }
@@ -262,7 +267,7 @@ fn a_source_has_its_quota_of_hosts_until_their_numbers_are_given_back() {
     let numbers: Vec<_> = (0..20).map(|index| world.host(index, 1)).collect();
     let refused = |world: &mut World, connection| {
         world.ask(connection, world::source(1));
-        world.heard(connection) == [Heard::Closed(Why::Limit)]
+        world.heard(connection) == [Heard::Closed(CloseReason::Limit)]
     };
     assert!(refused(&mut world, 20));
     world.host(21, 2);
@@ -283,7 +288,7 @@ fn waiting_and_resting_numbers_are_bounded() {
     }
     world.burn(0);
     world.ask(9, world::source(1));
-    assert_eq!(world.heard(9), [Heard::Closed(Why::Full)]);
+    assert_eq!(world.heard(9), [Heard::Closed(CloseReason::Full)]);
     world.wait_seconds(3600);
     world.host(10, 1);
 }

@@ -1,6 +1,7 @@
 //! Who holds a number, who waits for it, and for how long.
 
 use super::*;
+use pinhole_protocol::limits::RELAY_MESSAGE;
 
 #[test]
 fn absent_used_burned_and_expired_are_one_answer() {
@@ -26,7 +27,7 @@ fn a_joiner_holds_a_number_10_seconds_and_3_while_others_wait() {
     world.wait_millis(1);
     assert_eq!(
         (world.heard(2), world.heard(1)),
-        (vec![Heard::Closed(Why::Late)], vec![Heard::Next(2)])
+        (vec![Heard::Closed(CloseReason::Late)], vec![Heard::Next(2)])
     );
     world.first(1, 2, 2);
     world.join(3, 3, nameplate);
@@ -35,14 +36,14 @@ fn a_joiner_holds_a_number_10_seconds_and_3_while_others_wait() {
     world.wait_millis(1999);
     assert_eq!(world.heard(3).len(), 2);
     world.wait_millis(1);
-    assert_eq!(world.heard(3), [Heard::Closed(Why::Late)]);
+    assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Late)]);
     world.first(1, 3, 3);
     assert_eq!(world.heard(4), [Heard::Waiting, Heard::Frame(one(3))]);
     // A newcomer ends the time of who has had more than that at once.
     world.wait_millis(5000);
     assert_eq!(world.heard(4), []);
     world.join(5, 5, nameplate);
-    assert_eq!(world.heard(4), [Heard::Closed(Why::Late)]);
+    assert_eq!(world.heard(4), [Heard::Closed(CloseReason::Late)]);
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn a_joiner_waits_30_seconds_in_line() {
     world.wait_millis(29_999);
     assert_eq!(world.heard(2), [Heard::Waiting]);
     world.wait_millis(1);
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Unavailable)]);
 }
 
 #[test]
@@ -74,10 +75,10 @@ fn a_source_has_one_place_holding_included() {
     let nameplate = waiting(&mut world, 1);
     world.join(2, 7, nameplate);
     world.join(3, 7, nameplate);
-    assert_eq!(world.heard(3), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Unavailable)]);
     world.join(4, 8, nameplate);
     world.join(5, 8, nameplate);
-    assert_eq!(world.heard(5), [Heard::Closed(Why::Unavailable)]);
+    assert_eq!(world.heard(5), [Heard::Closed(CloseReason::Unavailable)]);
 }
 
 #[test]
@@ -100,15 +101,15 @@ fn a_joiner_says_one_thing_and_only_when_it_has_message_1() {
     let nameplate = answered(&mut world, 1, 2);
     world.join(3, 3, nameplate);
     world.message(3, b"two");
-    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(Why::Protocol)]);
+    assert_eq!(world.heard(3), [Heard::Waiting, Heard::Closed(CloseReason::Protocol)]);
     assert_eq!(world.heard(1), []);
     world.message(2, b"two");
-    assert_eq!(world.heard(2), [Heard::Closed(Why::Protocol)]);
+    assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Protocol)]);
     assert_eq!(world.heard(1), [Heard::Next(2)]);
     world.first(1, 2, 2);
     world.join(4, 4, nameplate);
-    world.message(4, &[0; super::super::MESSAGE + 1]);
-    assert_eq!(world.heard(4).last(), Some(&Heard::Closed(Why::Protocol)));
+    world.message(4, &[0; RELAY_MESSAGE + 1]);
+    assert_eq!(world.heard(4).last(), Some(&Heard::Closed(CloseReason::Protocol)));
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn hang_ups_cost_a_stranger_its_joins_and_the_host_nothing() {
         world.first(1, attempt + 1, attempt + 1);
     }
     world.join(50, 2, nameplate);
-    assert_eq!(world.heard(50), [Heard::Closed(Why::Limit)]);
+    assert_eq!(world.heard(50), [Heard::Closed(CloseReason::Limit)]);
     world.join(51, 3, nameplate);
     assert_eq!(world.heard(51), [Heard::Waiting, Heard::Frame(one(11))]);
 }
@@ -163,7 +164,7 @@ fn who_leaves_the_line_has_missed_too() {
         assert_eq!(world.heard(index), [Heard::Waiting]);
     }
     world.join(12, 2, nameplate);
-    assert_eq!(world.heard(12), [Heard::Closed(Why::Limit)]);
+    assert_eq!(world.heard(12), [Heard::Closed(CloseReason::Limit)]);
 }
 
 #[test]
@@ -180,8 +181,10 @@ fn a_scan_is_refused_after_ten_misses_for_ten_minutes_and_a_confirmed_join_is_no
     world.confirmed(20, 1);
     assert_eq!(world.heard(21).last(), Some(&Heard::With(20)));
     world.join(22, 2, absent);
-    assert_eq!(world.heard(22), [Heard::Closed(Why::Unavailable)]);
-    for (wait, why) in [(0, Why::Limit), (599, Why::Limit), (1, Why::Unavailable)] {
+    assert_eq!(world.heard(22), [Heard::Closed(CloseReason::Unavailable)]);
+    for (wait, why) in
+        [(0, CloseReason::Limit), (599, CloseReason::Limit), (1, CloseReason::Unavailable)]
+    {
         world.wait_seconds(wait);
         world.join(23, 2, absent);
         assert_eq!(world.heard(23), [Heard::Closed(why)]);

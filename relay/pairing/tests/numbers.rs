@@ -12,11 +12,11 @@ fn crowd(subnet: u16) -> Source {
 
 /// Counts the numbers that all 64s of the crowd get, each in its turn, until none gets any, and
 /// says why not. Each gives its number back at once, so that it rests.
-fn exhaust(world: &mut World, connections: &mut u64) -> (usize, Why) {
+fn exhaust(world: &mut World, connections: &mut u64) -> (usize, CloseReason) {
     let mut taken = 0;
     loop {
         let before = taken;
-        let mut refused = Why::Done;
+        let mut refused = CloseReason::Done;
         for subnet in 1..=300 {
             *connections += 1;
             world.ask(*connections, crowd(subnet));
@@ -40,7 +40,7 @@ fn three_hundred_64s_of_one_48_do_not_use_up_the_numbers_and_have_them_again_aft
     for (numbers, first, second) in [(1_000, 900, 880), (1_000_000, 2_000, 2_000)] {
         let mut world = World::with(Limits { numbers, ..Limits::default() }, u64::MAX);
         let mut connections = 0;
-        assert_eq!(exhaust(&mut world, &mut connections), (first, Why::Limit));
+        assert_eq!(exhaust(&mut world, &mut connections), (first, CloseReason::Limit));
         // Honest hosts are elsewhere.
         for host in 1..=20 {
             connections += 1;
@@ -66,7 +66,7 @@ fn two_hundred_numbers_are_one_64s_share_and_its_neighbours_have_theirs() {
     }
     connections += 1;
     world.ask(connections, crowd(7));
-    assert_eq!(world.heard(connections), [Heard::Closed(Why::Limit)]);
+    assert_eq!(world.heard(connections), [Heard::Closed(CloseReason::Limit)]);
     connections += 1;
     world.ask(connections, crowd(8));
     assert!(matches!(world.heard(connections)[..], [Heard::Number(..)]));

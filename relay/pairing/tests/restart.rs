@@ -1,15 +1,16 @@
 //! A relay that starts again, and the hosts of its earlier life.
 
-use super::super::{Connection, Input, OwnerToken};
+use super::super::{Connection, Input};
 use super::*;
 use crate::limits::Limits;
 use crate::owner::{KEY, OwnerKey, Owners, UnixTime};
 use core::time::Duration;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::rendezvous::OwnerToken;
 use rand_core::OsRng;
 
 const KEPT: [u8; KEY] = [9; KEY];
-const UNAVAILABLE: [Heard; 1] = [Heard::Closed(Why::Unavailable)];
+const UNAVAILABLE: [Heard; 1] = [Heard::Closed(CloseReason::Unavailable)];
 
 /// A relay that was here before.
 fn again() -> World {
@@ -31,7 +32,7 @@ fn in_its_first_two_minutes_it_gives_numbers_back_that_are_free_and_then_no_more
     for (seconds, heard) in [
         (0, Heard::Number(number(417), 1)),
         (119, Heard::Number(number(417), 1)),
-        (120, Heard::Closed(Why::Unavailable)),
+        (120, Heard::Closed(CloseReason::Unavailable)),
     ] {
         let mut world = again();
         let owner = issued(&world, &KEPT, number(417), 3600);
@@ -108,7 +109,7 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     world.back(4, 4, number(417), late);
     assert_eq!(
         (world.heard(1), world.heard(2)),
-        (UNAVAILABLE.into(), vec![Heard::Closed(Why::Gone)])
+        (UNAVAILABLE.into(), vec![Heard::Closed(CloseReason::Gone)])
     );
     assert_eq!(world.heard(4), [Heard::Number(number(417), 2)]);
     // The line is the number's.
@@ -166,7 +167,7 @@ fn what_is_given_back_is_nobody_elses_and_counts_as_any_other() {
     }
     let owner = issued(&world, &KEPT, number(419), 0);
     world.back(419, 419, number(419), owner);
-    assert_eq!(world.heard(419), [Heard::Closed(Why::Full)]);
+    assert_eq!(world.heard(419), [Heard::Closed(CloseReason::Full)]);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Random sequences of everything that may happen to a relay. What must hold is checked by the
 //! world after each step.
 
-use super::super::{Connection, Input, MESSAGE, OwnerToken, Population};
-use super::world::{Heard, Role, World};
-use super::{Side, one};
+use super::super::{Connection, Input, Population};
+use super::one;
+use super::world::{Heard, Seat, World};
 use crate::limits::{Limits, Shares};
-use crate::owner::TOKEN;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::limits::RELAY_MESSAGE;
+use pinhole_protocol::rendezvous::{OWNER_TOKEN, OwnerToken};
 use proptest::prelude::*;
 
 /// Something that happens. Indices are taken modulo what there is.
@@ -83,12 +85,12 @@ impl Run {
         self.messages += 1;
         let mut message = one(self.messages);
         if self.messages.is_multiple_of(2) {
-            message.resize(MESSAGE, 0);
+            message.resize(RELAY_MESSAGE, 0);
         }
         message
     }
 
-    fn any(&self, index: usize, wanted: impl Fn(&Role) -> bool) -> Option<(u64, Role)> {
+    fn any(&self, index: usize, wanted: impl Fn(&Seat) -> bool) -> Option<(u64, Seat)> {
         let open: Vec<_> = self.world.open.iter().filter(|(_, role)| wanted(role)).collect();
         (!open.is_empty())
             .then(|| open[index % open.len()])
@@ -101,8 +103,8 @@ impl Run {
     }
 
     fn host(&self, index: usize) -> Option<(u64, u32)> {
-        match self.any(index, |role| matches!(role, Role::Host(_)))? {
-            (connection, Role::Host(Some((_, attempt)))) => Some((connection, attempt)),
+        match self.any(index, |role| matches!(role, Seat::Host(_)))? {
+            (connection, Seat::Host(Some((_, attempt)))) => Some((connection, attempt)),
             other => panic!("a host that was told nothing: {other:?}"),
         }
     }
@@ -116,8 +118,11 @@ impl Run {
             Step::Back(source, number, how) => {
                 let (connection, nameplate) = (self.next(), self.number(number));
                 let known = self.world.seen().contains(&nameplate) && how > 0;
-                let owner =
-                    if known { self.world.owner(nameplate) } else { OwnerToken::new([how; TOKEN]) };
+                let owner = if known {
+                    self.world.owner(nameplate)
+                } else {
+                    OwnerToken::new([how; OWNER_TOKEN])
+                };
                 self.world.back(connection, source, nameplate, owner);
             }
             Step::Join(source, number) => {
@@ -126,7 +131,7 @@ impl Run {
             }
             Step::Link(token, host) => {
                 let connection = self.next();
-                self.world.link(connection, token, if host { Side::Host } else { Side::Joiner });
+                self.world.link(connection, token, if host { Role::Host } else { Role::Joiner });
             }
             Step::First(index) => {
                 if let Some((host, attempt)) = self.host(index) {
@@ -137,13 +142,13 @@ impl Run {
             Step::Message(index, off) => {
                 if let Some((connection, role)) = self.any(index, |_| true) {
                     let attempt =
-                        if let Role::Host(Some((_, attempt))) = role { attempt } else { 0 };
+                        if let Seat::Host(Some((_, attempt))) = role { attempt } else { 0 };
                     let message = self.message();
                     self.world.say(connection, (attempt + off).saturating_sub(1), &message);
                 }
             }
             Step::Answer(index) => {
-                if let Some((joiner, _)) = self.any(index, |role| matches!(role, Role::Joiner(_)))
+                if let Some((joiner, _)) = self.any(index, |role| matches!(role, Seat::Joiner(_)))
                     && self.world.heard(joiner).iter().any(|heard| matches!(heard, Heard::Frame(_)))
                 {
                     let message = self.message();

@@ -1,17 +1,17 @@
 //! A relay with pretend connections, and what must hold of everything it does, checked after each
 //! step of every test.
 
-use super::super::outbox::{Outbox, REFUSAL};
-use super::super::{
-    ATTEMPT, Action, Connection, Ending, Input, MESSAGE, OwnerToken, Pairing, Reply, Side, Why,
-};
+use super::super::outbox::Outbox;
+use super::super::{Action, Connection, Input, Pairing};
 use crate::limits::Limits;
-use crate::owner::{KEY, OwnerKey, TOKEN, UnixTime};
+use crate::owner::{KEY, OwnerKey, UnixTime, is_later};
 use crate::quotas::Source;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use pinhole_protocol::code::Nameplate;
-use pinhole_protocol::rendezvous::SlotToken;
+use pinhole_protocol::handshake::Role;
+use pinhole_protocol::limits::{ATTEMPT, HANDSHAKE_HEADER, RELAY_MESSAGE};
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, OWNER_TOKEN, OwnerToken, SlotToken};
 use pinhole_protocol::time::Instant;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{CryptoRng, RngCore, SeedableRng};
@@ -30,22 +30,22 @@ pub(super) enum Heard {
     Attempt(u32, Vec<u8>),
     /// Frames pass to and from that connection.
     With(u64),
-    Closed(Why),
+    Closed(CloseReason),
 }
 
-/// What a connection is, as far as can be seen from outside.
+/// A connection as far as can be seen from outside.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Role {
+pub(super) enum Seat {
     /// A host, with its number and the attempt it was last asked for.
     Host(Option<(Nameplate, u32)>),
     Joiner(Nameplate),
-    Link([u8; 16], Side),
+    Link([u8; 16], Role),
     Paired(Connection),
 }
 
-/// What is known of a number from outside.
+/// A number as far as can be seen from outside.
 struct Known {
-    owner: [u8; TOKEN],
+    owner: [u8; OWNER_TOKEN],
     /// Its host was last seen to have it then.
     seen: Instant,
     /// The joiner that has had its message 1 and is still there, and whether it has answered.
@@ -82,7 +82,7 @@ pub(super) struct World {
     pub(super) limits: Limits,
     pub(super) now: Instant,
     pub(super) wake_at: Option<Instant>,
-    pub(super) open: BTreeMap<Connection, Role>,
+    pub(super) open: BTreeMap<Connection, Seat>,
     heard: BTreeMap<u64, Vec<Heard>>,
     /// What waits for each connection if it has never read.
     unread: BTreeMap<Connection, Outbox<()>>,
@@ -192,11 +192,11 @@ impl World {
         });
     }
 
-    pub(super) fn link(&mut self, connection: u64, token: u8, side: Side) {
+    pub(super) fn link(&mut self, connection: u64, token: u8, role: Role) {
         self.tell(Input::Link {
             connection: Connection(connection),
             token: SlotToken::new([token; 16]),
-            side,
+            role,
         });
     }
 
@@ -246,12 +246,12 @@ impl World {
 
     pub(super) fn tell(&mut self, input: Input<'_>) {
         match input {
-            Input::Host { connection, .. } => self.enters(connection, Role::Host(None)),
+            Input::Host { connection, .. } => self.enters(connection, Seat::Host(None)),
             Input::Join { connection, nameplate, .. } => {
-                self.enters(connection, Role::Joiner(nameplate))
+                self.enters(connection, Seat::Joiner(nameplate))
             }
-            Input::Link { connection, token, side } => {
-                self.enters(connection, Role::Link(token.bytes(), side))
+            Input::Link { connection, token, role } => {
+                self.enters(connection, Seat::Link(token.bytes(), role))
             }
             Input::Gone(connection) => self.leaves(connection),
             Input::Message(connection, bytes) => self.says(connection, bytes),
@@ -289,13 +289,11 @@ impl World {
             Action::Pair(one, other) => {
                 [one, other].into_iter().for_each(|end| outbox(end, &|outbox| outbox.pair(())))
             }
-            Action::Close(connection, why) => {
-                outbox(connection, &|outbox| outbox.close(Ending::Why(*why)))
-            }
+            Action::Close(connection, why) => outbox(connection, &|outbox| outbox.close(*why)),
         }
     }
 
-    fn enters(&mut self, connection: Connection, role: Role) {
+    fn enters(&mut self, connection: Connection, role: Seat) {
         self.open.entry(connection).or_insert(role);
     }
 
@@ -309,7 +307,7 @@ impl World {
     /// A host that sends the next message 1 while a joiner has this one goes on to that attempt
     /// unasked.
     fn says(&mut self, connection: Connection, bytes: &[u8]) {
-        if let (Some(Role::Host(Some((nameplate, attempt)))), Some(of)) =
+        if let (Some(Seat::Host(Some((nameplate, attempt)))), Some(of)) =
             (self.open.get_mut(&connection), bytes.first_chunk())
             && u32::from_be_bytes(*of) == *attempt + 1
             && self.numbers[nameplate].holder.is_some()
@@ -318,42 +316,43 @@ impl World {
         }
     }
 
-    fn hears(&mut self, connection: Connection, what: Heard) -> Role {
+    fn hears(&mut self, connection: Connection, what: Heard) -> Seat {
         self.heard.entry(connection.0).or_default().push(what);
         *self.open.get(&connection).expect("a closed connection is left alone")
     }
 
     fn act(&mut self, action: Action, input: &Input<'_>) {
         match action {
-            Action::Tell(connection, Reply::Number { nameplate, owner, attempt }) => {
-                let role = self.hears(connection, Heard::Number(nameplate, attempt));
-                assert_eq!(role, Role::Host(None));
+            Action::Tell(connection, FromRelay::Number { nameplate, owner, attempt }) => {
+                let seat = self.hears(connection, Heard::Number(nameplate, attempt));
+                assert_eq!(seat, Seat::Host(None));
                 self.takes(
                     nameplate,
                     owner.bytes(),
                     matches!(input, Input::Host { back: None, .. }),
                 );
-                self.open.insert(connection, Role::Host(Some((nameplate, attempt))));
+                self.open.insert(connection, Seat::Host(Some((nameplate, attempt))));
             }
-            Action::Tell(connection, Reply::Next { attempt }) => {
-                let role = self.hears(connection, Heard::Next(attempt));
-                let Role::Host(Some((nameplate, before))) = role else { panic!("{role:?}") };
+            Action::Tell(connection, FromRelay::Next { attempt }) => {
+                let seat = self.hears(connection, Heard::Next(attempt));
+                let Seat::Host(Some((nameplate, before))) = seat else { panic!("{seat:?}") };
                 assert!(attempt > before);
-                self.open.insert(connection, Role::Host(Some((nameplate, attempt))));
+                self.open.insert(connection, Seat::Host(Some((nameplate, attempt))));
                 self.numbers.get_mut(&nameplate).unwrap().holder = None;
             }
-            Action::Tell(connection, Reply::Waiting) => {
-                let role = self.hears(connection, Heard::Waiting);
-                assert!(matches!(role, Role::Joiner(_) | Role::Link(..)));
+            Action::Tell(connection, FromRelay::Waiting) => {
+                let seat = self.hears(connection, Heard::Waiting);
+                assert!(matches!(seat, Seat::Joiner(_) | Seat::Link(..)));
             }
-            Action::Tell(connection, Reply::Paired) => {
-                let role = self.hears(connection, Heard::Paired);
-                assert!(matches!(role, Role::Link(..)));
+            Action::Tell(connection, FromRelay::Paired) => {
+                let seat = self.hears(connection, Heard::Paired);
+                assert!(matches!(seat, Seat::Link(..)));
             }
+            Action::Tell(_, FromRelay::Unknown) => panic!("nothing that a relay says"),
             Action::Send(connection, bytes) => self.sent(connection, bytes, input),
             Action::Refuse(connection, refusal) => {
-                let role = self.hears(connection, Heard::Frame(refusal.to_vec()));
-                let Role::Joiner(nameplate) = role else { panic!("{role:?}") };
+                let seat = self.hears(connection, Heard::Frame(refusal.to_vec()));
+                let Seat::Joiner(nameplate) = seat else { panic!("{seat:?}") };
                 assert!(
                     self.numbers[&nameplate].holder.is_some_and(|(holder, _)| holder == connection),
                     "refused who holds nothing"
@@ -370,13 +369,13 @@ impl World {
 
     /// A host has a number: one that nobody else has, and that nobody had within the time of its
     /// rest.
-    fn takes(&mut self, nameplate: Nameplate, owner: [u8; TOKEN], fresh: bool) {
+    fn takes(&mut self, nameplate: Nameplate, owner: [u8; OWNER_TOKEN], fresh: bool) {
         assert!(nameplate.is_relay());
-        let had = |role: &Role| matches!(role, Role::Host(Some((other, _))) if *other == nameplate);
+        let had = |seat: &Seat| matches!(seat, Seat::Host(Some((other, _))) if *other == nameplate);
         assert!(!self.open.values().any(had), "two hosts with one number");
         if let Some(known) = self.numbers.get(&nameplate).filter(|known| known.owner != owner) {
             let young = self.now.since(Instant::from_millis(BEGAN)) < self.limits.absence;
-            let wins = young && OwnerToken::new(owner).is_later_than(&OwnerToken::new(known.owner));
+            let wins = young && is_later(&OwnerToken::new(owner), &OwnerToken::new(known.owner));
             assert!(
                 wins || self.now.since(known.seen) >= self.limits.rest,
                 "handed out again too soon"
@@ -391,19 +390,19 @@ impl World {
 
     fn sent(&mut self, connection: Connection, bytes: Vec<u8>, input: &Input<'_>) {
         match self.open.get(&connection) {
-            Some(Role::Joiner(nameplate)) => {
+            Some(Seat::Joiner(nameplate)) => {
                 let known = self.numbers.get_mut(nameplate).unwrap();
                 assert!(known.holder.is_none(), "two joiners with one number, or two messages 1");
                 // A host may offer its last word as message 1 too, which is like others of its
                 // kind.
                 assert!(
-                    bytes.len() == REFUSAL || self.handed.insert(bytes.clone()),
+                    bytes.len() == HANDSHAKE_HEADER || self.handed.insert(bytes.clone()),
                     "a message 1 was handed out twice"
                 );
                 known.holder = Some((connection, false));
                 self.hears(connection, Heard::Frame(bytes));
             }
-            Some(Role::Host(Some((nameplate, attempt)))) => {
+            Some(Seat::Host(Some((nameplate, attempt)))) => {
                 let (from, message) = bytes.split_first_chunk().unwrap();
                 assert_eq!(u32::from_be_bytes(*from), *attempt, "an answer of another attempt");
                 let holder = &mut self.numbers.get_mut(nameplate).unwrap().holder;
@@ -419,7 +418,7 @@ impl World {
 
     fn paired(&mut self, a: Connection, b: Connection, input: &Input<'_>) {
         match (self.open[&a], self.open[&b]) {
-            (Role::Host(Some((nameplate, attempt))), Role::Joiner(joined)) => {
+            (Seat::Host(Some((nameplate, attempt))), Seat::Joiner(joined)) => {
                 assert_eq!(nameplate, joined);
                 assert!(
                     matches!(input, Input::Confirmed(by, of) if *by == a && *of == attempt),
@@ -432,15 +431,15 @@ impl World {
                 );
                 self.numbers.get_mut(&nameplate).unwrap().seen = self.now;
             }
-            (Role::Link(first, one_side), Role::Link(second, other_side)) => {
+            (Seat::Link(first, one_role), Seat::Link(second, other_role)) => {
                 assert_eq!(first, second);
-                assert_ne!(one_side, other_side, "alike sides");
+                assert_ne!(one_role, other_role, "alike ends");
             }
             (one_role, other_role) => panic!("{one_role:?} with {other_role:?}"),
         }
         for (end, other) in [(a, b), (b, a)] {
             self.hears(end, Heard::With(other.0));
-            self.open.insert(end, Role::Paired(other));
+            self.open.insert(end, Seat::Paired(other));
         }
     }
 
@@ -461,20 +460,20 @@ impl World {
         assert!(population.slots + 2 * population.pairs <= population.connections);
         for (connection, outbox) in &self.unread {
             let most = match self.open.get(connection) {
-                Some(Role::Link(..)) => 0,
-                Some(Role::Joiner(_)) => MESSAGE + REFUSAL,
-                _ => ATTEMPT + MESSAGE,
+                Some(Seat::Link(..)) => 0,
+                Some(Seat::Joiner(_)) => RELAY_MESSAGE + HANDSHAKE_HEADER,
+                _ => ATTEMPT + RELAY_MESSAGE,
             };
             assert!(outbox.bytes() <= most, "{} bytes wait for one connection", outbox.bytes());
         }
         for host in self.pairing.hosts.values() {
-            assert!(host.offered() <= MESSAGE);
+            assert!(host.offered() <= RELAY_MESSAGE);
             let sources: BTreeSet<Source> = host.line.places().map(|place| place.source).collect();
             assert_eq!(sources.len(), host.line.places().count(), "one place a source");
             assert!(sources.len() <= self.limits.queue);
         }
-        for role in self.open.values() {
-            if let Role::Host(Some((nameplate, _))) = role {
+        for seat in self.open.values() {
+            if let Seat::Host(Some((nameplate, _))) = seat {
                 self.numbers.get_mut(nameplate).unwrap().seen = self.now;
             }
         }

@@ -3,8 +3,9 @@
 use super::Running;
 use super::client::{Client, SOON, dial, head, request};
 use crate::limits::Limits;
-use crate::settings::{HostToken, Settings, TlsFiles};
+use crate::settings::{Settings, TlsFiles};
 use core::time::Duration;
+use pinhole_protocol::rendezvous::HostToken;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};

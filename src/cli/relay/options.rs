@@ -8,9 +8,10 @@ use crate::failure::{Detail, Failure, Kind, Run};
 use crate::settings::Network;
 use clap::Args;
 use ipnet::IpNet;
+use pinhole_protocol::rendezvous::HostToken;
 use pinhole_relay::limits::{Limits, QuotaLimits, RateLimits, Shares};
 use pinhole_relay::owner::OwnerKey;
-use pinhole_relay::settings::{HostToken, Settings, TlsFiles};
+use pinhole_relay::settings::{Settings, TlsFiles};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,7 @@
 //! How handshake messages lie in a stream of bytes: kind, length, body (SPEC 3.1).
 
-use crate::limits::HANDSHAKE_BODY;
+use crate::limits::{HANDSHAKE_BODY, HANDSHAKE_HEADER};
 use alloc::vec::Vec;
-
-/// Bytes before a body: `u8` kind, `u16` length.
-const HEADER: usize = 3;
 
 /// What a message is; the numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +55,9 @@ impl Frame {
         if length > HANDSHAKE_BODY {
             return Err(FrameError::TooLong);
         }
-        Ok(rest
-            .get(..length)
-            .map(|body| (Self { kind, body: body.to_vec() }, HEADER.saturating_add(length))))
+        Ok(rest.get(..length).map(|body| {
+            (Self { kind, body: body.to_vec() }, HANDSHAKE_HEADER.saturating_add(length))
+        }))
     }
 
     /// The bytes of the message.
@@ -86,7 +83,7 @@ impl Kind {
 /// The bytes of a message; `body` is one of ours or was parsed, so it is at most [`HANDSHAKE_BODY`]
 /// bytes.
 pub(super) fn encode(kind: Kind, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER.saturating_add(body.len()));
+    let mut bytes = Vec::with_capacity(HANDSHAKE_HEADER.saturating_add(body.len()));
     bytes.push(kind as u8);
     bytes.extend_from_slice(&(body.len() as u16).to_be_bytes());
     bytes.extend_from_slice(body);

@@ -1,23 +1,24 @@
 //! A host at a relay: it has a number, waits there for a joiner, and comes back for the number if
 //! its connection drops (SPEC 10.2, 10.4).
 
-use super::replies::{Ending, Reply};
+use super::replies::Ending;
 use super::socket::{Heard, Socket, ended};
-use super::verb::{Owner, Verb};
 use super::{Way, link};
 use crate::failure::{Failure, Kind};
 use crate::transport::Met;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Established, Frame, Judge, Verdict};
+use pinhole_protocol::limits::NUMBER_KEPT;
+use pinhole_protocol::rendezvous::{
+    FromHost, FromRelay, OwnerToken, Verb, of_attempt, split_attempt,
+};
 use rand_core::OsRng;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
 
-/// How long a relay keeps a number for a host whose connection dropped (SPEC 10.7). No longer is
-/// tried.
-const KEPT: Duration = Duration::from_secs(120);
 /// Before the second try to come back; each further pause is twice as long, up to
 /// [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(250);
@@ -29,15 +30,12 @@ const NUMBER_TIME: Duration = Duration::from_secs(15);
 /// How long it may take to hear that the number is given up.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 
-/// The number is given back (SPEC 10.3).
-const BURN: &str = r#"{"type":"burn"}"#;
-
 /// A host that has a number at a relay.
 pub struct Host {
     way: Way,
     socket: Socket,
     nameplate: Nameplate,
-    owner: Owner,
+    owner: Zeroizing<OwnerToken>,
     /// The attempt whose message 1 is sent next, or was sent last.
     attempt: u32,
 }
@@ -73,7 +71,7 @@ impl Host {
     /// # Errors
     /// Unreachable, or what the relay refuses.
     pub async fn open(way: &Way) -> Result<Self, Failure> {
-        let mut socket = Socket::open(way, &Verb::Host).await?;
+        let mut socket = Socket::open(way, Verb::Host).await?;
         let (nameplate, owner, attempt) =
             number(&mut socket).await.map_err(|ending| ended(way, ending))?;
         Ok(Self { way: way.clone(), socket, nameplate, owner, attempt })
@@ -180,13 +178,13 @@ impl Host {
 
     /// Says something to the joiner of the current attempt, or message 1 for the next.
     async fn say(&mut self, message: &[u8]) -> Result<(), Ending> {
-        self.socket.send([&self.attempt.to_be_bytes(), message].concat()).await
+        self.socket.send(of_attempt(self.attempt, message)).await
     }
 
     /// Says that the tag of the current attempt is right, then message 3: from there on frames pass
     /// as they are.
     async fn confirm(&mut self, message3: Vec<u8>) -> Result<(), Ending> {
-        self.socket.say(format!(r#"{{"type":"confirmed","attempt":{}}}"#, self.attempt)).await?;
+        self.socket.say(FromHost::Confirmed { attempt: self.attempt }).await?;
         self.socket.send(message3).await
     }
 
@@ -194,13 +192,13 @@ impl Host {
     async fn answer(&mut self) -> Result<Answer, Ending> {
         loop {
             match self.socket.hear().await {
-                Heard::Reply(Reply::Next(attempt)) if attempt > self.attempt => {
+                Heard::Control(FromRelay::Next { attempt }) if attempt > self.attempt => {
                     return Ok(Answer::Next(attempt));
                 }
                 // It crossed with this host's going on by itself, or says nothing to a host.
-                Heard::Reply(_) => {}
-                Heard::Frame(bytes) => match bytes.split_first_chunk() {
-                    Some((attempt, message)) if u32::from_be_bytes(*attempt) == self.attempt => {
+                Heard::Control(_) => {}
+                Heard::Frame(bytes) => match split_attempt(&bytes) {
+                    Some((attempt, message)) if attempt == self.attempt => {
                         return Ok(Answer::Message(whole(message)));
                     }
                     // Of an attempt that is over.
@@ -218,10 +216,10 @@ impl Host {
         let Self { way, socket: old, nameplate, owner, .. } = self;
         // A relay that ends waits for its sides to go, and the next one for its port.
         drop(old);
-        let until = Instant::now() + KEPT;
+        let until = Instant::now() + NUMBER_KEPT;
         let mut pause = PAUSE;
         loop {
-            let came = match Socket::open(&way, &Verb::HostAgain(nameplate, &owner)).await {
+            let came = match Socket::open(&way, Verb::HostAgain(nameplate, *owner)).await {
                 Ok(mut socket) => match number(&mut socket).await {
                     Ok(number) => Ok((socket, number)),
                     Err(Ending::Unavailable) => return Ok(None),
@@ -246,7 +244,7 @@ impl Host {
     /// Gives the number up, so that nobody waits under it in vain.
     async fn give_up(mut self) {
         let goodbye = async {
-            if self.socket.say(BURN.into()).await.is_ok() {
+            if self.socket.say(FromHost::Burn).await.is_ok() {
                 self.socket.finish().await;
             }
         };
@@ -266,14 +264,14 @@ fn passes(failure: &Failure) -> bool {
 }
 
 /// The number that a relay says first.
-async fn number(socket: &mut Socket) -> Result<(Nameplate, Owner, u32), Ending> {
+async fn number(socket: &mut Socket) -> Result<(Nameplate, Zeroizing<OwnerToken>, u32), Ending> {
     let first = async {
         loop {
             match socket.hear().await {
-                Heard::Reply(Reply::Number(nameplate, owner, attempt)) => {
-                    return Ok((nameplate, owner, attempt));
+                Heard::Control(FromRelay::Number { nameplate, owner, attempt }) => {
+                    return Ok((nameplate, Zeroizing::new(owner), attempt));
                 }
-                Heard::Reply(_) => {}
+                Heard::Control(_) => {}
                 Heard::Frame(_) => return Err(Ending::Foreign),
                 Heard::Ended(ending) => return Err(ending),
             }

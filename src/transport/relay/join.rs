@@ -4,13 +4,13 @@
 use super::host::whole;
 use super::replies::Ending;
 use super::socket::{Heard, Socket, ended};
-use super::verb::Verb;
 use super::{Way, link};
 use crate::failure::{Failure, Kind};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES};
+use pinhole_protocol::rendezvous::Verb;
 use rand_core::OsRng;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -57,7 +57,7 @@ pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result
                 socket.send(message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
                 let answer = loop {
                     match timeout_at(sent + HANDSHAKE_TIME, socket.hear()).await {
-                        Ok(Heard::Reply(_)) => {}
+                        Ok(Heard::Control(_)) => {}
                         Ok(Heard::Frame(bytes)) => break whole(&bytes).ok_or(JoinEnd::Impostor)?,
                         Ok(Heard::Ended(_)) | Err(_) => return Err(JoinEnd::CutAfterTag),
                     }
@@ -91,11 +91,11 @@ struct Miss {
 /// Connects, waits for its turn, and gets message 1.
 async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
     let free = |failure| Miss { failure, held: false };
-    let mut socket = Socket::open(way, &Verb::Join(nameplate)).await.map_err(free)?;
+    let mut socket = Socket::open(way, Verb::Join(nameplate)).await.map_err(free)?;
     let first = async {
         loop {
             match socket.hear().await {
-                Heard::Reply(_) => {}
+                Heard::Control(_) => {}
                 Heard::Frame(bytes) => return Ok(bytes),
                 Heard::Ended(ending) => return Err(ending),
             }

@@ -1,54 +1,11 @@
-//! What a relay says in text, and why it closes (SPEC 10.3, 10.5).
+//! A relay's words as a side takes them: control messages, and why it closes (SPEC 10.3, 10.5).
 
-use super::verb::Owner;
-use pinhole_protocol::code::Nameplate;
-use serde::Deserialize;
+use pinhole_protocol::limits::RELAY_TEXT;
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay};
 
-/// A control message of a relay's. What a host or a joiner has no use for is `Other`.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Text {
-    Number {
-        number: u32,
-        owner: String,
-        attempt: u32,
-    },
-    Next {
-        attempt: u32,
-    },
-    #[serde(other)]
-    Other,
-}
-
-/// Longest control message (SPEC 10.3).
-const LONGEST: usize = 512;
-
-/// What a relay said.
-pub(super) enum Reply {
-    /// This host's number, its proof, and the attempt whose message 1 is wanted.
-    Number(Nameplate, Owner, u32),
-    /// Message 1 of this attempt is wanted.
-    Next(u32),
-    /// Nothing that matters here.
-    Other,
-}
-
-impl Reply {
-    /// Reads a text frame; nothing if no relay of this protocol says that.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        if text.len() > LONGEST {
-            return None;
-        }
-        Some(match serde_json::from_str(text).ok()? {
-            Text::Number { number, owner, attempt } => {
-                let nameplate =
-                    Nameplate::new(number).ok().filter(|nameplate| nameplate.is_relay())?;
-                Self::Number(nameplate, Owner::parse(owner)?, attempt)
-            }
-            Text::Next { attempt } => Self::Next(attempt),
-            Text::Other => Self::Other,
-        })
-    }
+/// Reads a text frame; `None` if no relay of this protocol says that.
+pub(super) fn read(text: &str) -> Option<FromRelay> {
+    (text.len() <= RELAY_TEXT).then(|| serde_json::from_str(text).ok())?
 }
 
 /// Why a connection to a relay has ended.
@@ -76,17 +33,19 @@ pub(super) enum Ending {
 
 impl Ending {
     /// The meaning of a WebSocket close code.
-    pub(super) const fn of(code: u16) -> Self {
-        match code {
-            1000 => Self::Done,
-            1001 => Self::Restart,
-            4001 => Self::Unavailable,
-            4002 => Self::Limit,
-            4003 => Self::Full,
-            4004..=4006 => Self::Again,
-            4007 => Self::Expired,
-            4000.. => Self::Foreign,
-            _ => Self::Lost,
+    pub(super) fn of(code: u16) -> Self {
+        let Some(reason) = CloseReason::of(code) else {
+            return if code >= CloseReason::OWN { Self::Foreign } else { Self::Lost };
+        };
+        match reason {
+            CloseReason::Done => Self::Done,
+            CloseReason::Away => Self::Restart,
+            CloseReason::Unavailable => Self::Unavailable,
+            CloseReason::Limit => Self::Limit,
+            CloseReason::Full => Self::Full,
+            CloseReason::Late | CloseReason::Replaced | CloseReason::Gone => Self::Again,
+            CloseReason::Expired => Self::Expired,
+            CloseReason::Protocol => Self::Foreign,
         }
     }
 }
@@ -100,17 +59,16 @@ mod tests {
     fn what_the_specification_shows_is_read() {
         let text = r#"{"type":"number","number":417,"owner":"0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586","attempt":1,"seen":"203.0.113.7"}"#;
         assert!(matches!(
-            Reply::parse(text),
-            Some(Reply::Number(nameplate, _, 1)) if nameplate.number() == 417
+            read(text),
+            Some(FromRelay::Number { nameplate, attempt: 1, .. }) if nameplate.number() == 417
         ));
-        assert!(matches!(Reply::parse(r#"{"type":"next","attempt":2}"#), Some(Reply::Next(2))));
-        for other in [
-            r#"{"type":"waiting","seen":"203.0.113.7"}"#,
-            r#"{"type":"paired"}"#,
-            r#"{"type":"tomorrow","x":[1]}"#,
-        ] {
-            assert!(matches!(Reply::parse(other), Some(Reply::Other)), "{other}");
-        }
+        let next = r#"{"type":"next","attempt":2}"#;
+        assert!(matches!(read(next), Some(FromRelay::Next { attempt: 2 })));
+        let waiting = r#"{"type":"waiting","seen":"203.0.113.7"}"#;
+        assert!(matches!(read(waiting), Some(FromRelay::Waiting)));
+        assert!(matches!(read(r#"{"type":"paired"}"#), Some(FromRelay::Paired)));
+        let later = r#"{"type":"tomorrow","x":[1]}"#;
+        assert!(matches!(read(later), Some(FromRelay::Unknown)));
     }
 
     #[test]
@@ -127,14 +85,14 @@ mod tests {
             String::new(),
             format!(r#"{{"type":"next","attempt":2,"pad":"{}"}}"#, "x".repeat(512)),
         ] {
-            assert!(Reply::parse(&bad).is_none(), "{bad}");
+            assert!(read(&bad).is_none(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn any_text_and_any_code_is_survived(text in ".{0,600}", code: u16) {
-            let _ = Reply::parse(&text);
+            let _ = read(&text);
             let _ = Ending::of(code);
         }
     }

@@ -2,23 +2,16 @@
 
 use super::Way;
 use super::dial::Stream;
-use super::replies::{Ending, Reply};
+use super::replies::{Ending, read};
 use super::upgrade::upgraded;
-use super::verb::Verb;
 use crate::failure::{Failure, Kind};
 use futures_util::{SinkExt, StreamExt};
-use pinhole_protocol::limits::RECORD_CIPHERTEXT;
-use std::time::Duration;
+use pinhole_protocol::limits::{PING_AFTER, PONG_TIME, RECORD_CIPHERTEXT};
+use pinhole_protocol::rendezvous::{FromHost, FromRelay, Verb};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-
-/// A side that has sent nothing for this long sends a ping (SPEC 10.7).
-const PING_AFTER: Duration = Duration::from_secs(25);
-/// How long anything sent, and the answer to a ping, may take before the connection counts as dead
-/// (SPEC 10.7).
-const ANSWER_TIME: Duration = Duration::from_secs(15);
 
 /// A connection to a relay. Dropped, it is cut.
 pub(super) struct Socket {
@@ -31,7 +24,7 @@ pub(super) struct Socket {
 /// What comes from a relay.
 pub(super) enum Heard {
     /// A control message.
-    Reply(Reply),
+    Control(FromRelay),
     /// A binary frame.
     Frame(Bytes),
     /// The end.
@@ -43,7 +36,7 @@ impl Socket {
     ///
     /// # Errors
     /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-    pub(super) async fn open(way: &Way, verb: &Verb<'_>) -> Result<Self, Failure> {
+    pub(super) async fn open(way: &Way, verb: Verb) -> Result<Self, Failure> {
         let stream = upgraded(way, verb).await?;
         Ok(Self::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await))
     }
@@ -56,7 +49,7 @@ impl Socket {
     /// wait is given up.
     pub(super) async fn hear(&mut self) -> Heard {
         loop {
-            let due = self.asked.map_or(self.said + PING_AFTER, |asked| asked + ANSWER_TIME);
+            let due = self.asked.map_or(self.said + PING_AFTER, |asked| asked + PONG_TIME);
             let message = tokio::select! {
                 message = self.web.next() => message,
                 () = sleep_until(due) => {
@@ -73,7 +66,7 @@ impl Socket {
             match message {
                 Some(Ok(Message::Binary(bytes))) => return Heard::Frame(bytes),
                 Some(Ok(Message::Text(text))) => {
-                    return Reply::parse(&text).map_or(Heard::Ended(Ending::Foreign), Heard::Reply);
+                    return read(&text).map_or(Heard::Ended(Ending::Foreign), Heard::Control);
                 }
                 Some(Ok(Message::Close(frame))) => {
                     return Heard::Ended(
@@ -87,8 +80,8 @@ impl Socket {
     }
 
     /// Sends a control message.
-    pub(super) async fn say(&mut self, text: String) -> Result<(), Ending> {
-        self.put(Message::text(text)).await
+    pub(super) async fn say(&mut self, message: FromHost) -> Result<(), Ending> {
+        self.put(Message::text(serde_json::to_string(&message).unwrap_or_default())).await
     }
 
     /// Sends a binary frame.
@@ -97,7 +90,7 @@ impl Socket {
     }
 
     async fn put(&mut self, message: Message) -> Result<(), Ending> {
-        match timeout(ANSWER_TIME, self.web.send(message)).await {
+        match timeout(PONG_TIME, self.web.send(message)).await {
             Ok(Ok(())) => {
                 self.said = Instant::now();
                 Ok(())
@@ -114,7 +107,7 @@ impl Socket {
             }
         };
         // Who does not take it in this time would not have passed it on either.
-        let _ = timeout(ANSWER_TIME, all).await;
+        let _ = timeout(PONG_TIME, all).await;
     }
 
     /// The WebSocket itself, for a link's records.

@@ -3,9 +3,9 @@
 
 use super::Way;
 use super::dial::{Fault, Head, Stream};
-use super::verb::{PROTOCOL, Verb};
 use crate::failure::{Failure, Kind};
 use crate::settings::RelayChoice;
+use pinhole_protocol::rendezvous::{Refusal, Request, VERSION, Verb};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub(super) const REDIRECTS: usize = 3;
 ///
 /// # Errors
 /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failure> {
+pub(super) async fn upgraded(way: &Way, verb: Verb) -> Result<Stream, Failure> {
     let mut way = way.clone();
     for _ in 0..=REDIRECTS {
         let (mut stream, key, request) = {
@@ -60,7 +60,7 @@ pub(super) async fn upgraded(way: &Way, verb: &Verb<'_>) -> Result<Stream, Failu
 }
 
 /// The request, and its `Sec-WebSocket-Key`.
-fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
+fn request(way: &Way, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
     let cannot = || {
         Failure::new(
             Kind::Usage,
@@ -70,9 +70,10 @@ fn request(way: &Way, verb: &Verb<'_>) -> Result<(Zeroizing<Vec<u8>>, String), F
     let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
     let headers = request.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&verb.protocols())?);
+    let asked = Request::new(verb, way.host_token.as_ref());
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&asked.protocols())?);
     headers.insert(USER_AGENT, HeaderValue::from_static("pinhole"));
-    if let Some(proof) = verb.authorization(way.host_token.as_ref()) {
+    if let Some(proof) = asked.authorization() {
         let mut proof = value(&proof)?;
         proof.set_sensitive(true);
         headers.insert(AUTHORIZATION, proof);
@@ -93,7 +94,7 @@ fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure>
     if !accepts || head.values("sec-websocket-extensions").next().is_some() {
         return Err(no_relay(choice, "answers the upgrade, but not as a WebSocket server does"));
     }
-    if head.values("sec-websocket-protocol").eq([PROTOCOL]) {
+    if head.values("sec-websocket-protocol").eq([VERSION]) {
         return Ok(());
     }
     Err(no_relay(
@@ -129,8 +130,8 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     }
     // A relay's own says nothing of a password: its hosts show a token.
     let password = head.values("www-authenticate").next().is_some();
-    match (head.status, token) {
-        (401, Some(shown)) if !password => refused(format!(
+    match (Refusal::of(head.status), head.status, token) {
+        (Some(Refusal::Token), _, Some(shown)) if !password => refused(format!(
             "{relay} wants a token from hosts, and \
                                                            {}",
             if shown {
@@ -144,7 +145,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             "ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; \
                   joining needs none, so the other side could host elsewhere",
         ),
-        (401, _) => refused(format!(
+        (Some(Refusal::Token), ..) => refused(format!(
             "what stands before {relay} wants a user name and a password \
                                     (HTTP status 401), and pinhole has none for it"
         ))
@@ -152,7 +153,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             "ask whoever runs it to let the relay's address through without; a relay that is \
                   not for everybody has tokens for hosts: --host-token-file",
         ),
-        (407, _) => Failure::new(
+        (_, 407, _) => Failure::new(
             Kind::ProxyRefused,
             format!(
                 "a proxy on the way to {relay} wants \
@@ -160,20 +161,22 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             ),
         )
         .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
-        (426, _) if head.values("sec-websocket-protocol").next().is_some() => Failure::new(
-            Kind::NoCommonVersion,
-            format!(
-                "{relay} speaks no version of the protocol \
-                                                        that this pinhole speaks ({PROTOCOL})"
-            ),
-        )
-        .next("update pinhole here, or the relay"),
-        (426, _) => stripped(
+        (Some(Refusal::Upgrade), ..) if head.values("sec-websocket-protocol").next().is_some() => {
+            Failure::new(
+                Kind::NoCommonVersion,
+                format!(
+                    "{relay} speaks no version of the protocol \
+                                                        that this pinhole speaks ({VERSION})"
+                ),
+            )
+            .next("update pinhole here, or the relay")
+        }
+        (Some(Refusal::Upgrade), ..) => stripped(
             choice,
             "gets the request without the headers Upgrade and Connection \
                                      (HTTP status 426)",
         ),
-        (200..=299, Some(_)) => stripped(
+        (_, 200..=299, Some(_)) => stripped(
             choice,
             &format!(
                 "answers with a page and not with a \
@@ -181,23 +184,26 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
                 head.status
             ),
         ),
-        (429, _) => busy(format!("{relay} takes no more from this address for now")).next(
-            "wait \
+        (Some(Refusal::Limit), ..) => {
+            busy(format!("{relay} takes no more from this address for now")).next(
+                "wait \
             some minutes and try again, or use another relay",
-        ),
-        (503, _) => busy(format!("{relay} is about to end, or has no room")).next(
-            "try again in a \
+            )
+        }
+        (Some(Refusal::Ending), ..) => busy(format!("{relay} is about to end, or has no room"))
+            .next(
+                "try again in a \
             minute",
-        ),
-        (505, _) => faulty(choice, Fault::Http2),
-        (status, Some(_)) if head.old => no_relay(
+            ),
+        (_, 505, _) => faulty(choice, Fault::Http2),
+        (_, status, Some(_)) if head.old => no_relay(
             choice,
             &format!(
                 "answers in HTTP/1.0 (status \
             {status}), which knows no WebSocket, and not as a pinhole relay does"
             ),
         ),
-        (status, _) => no_relay(
+        (_, status, _) => no_relay(
             choice,
             &format!(
                 "answers with HTTP status {status} and not as a \

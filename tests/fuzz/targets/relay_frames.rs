@@ -3,14 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use pinhole_protocol::limits::{ATTEMPT, RELAY_FRAME, RELAY_MESSAGE, RELAY_TEXT};
 use pinhole_relay::frames::{Frames, HEAD, Kind, Stop};
 use pinhole_relay::pool::{LARGE, Pool, SMALL};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// The longest frames before two sides are paired, and after (SPEC 10.7).
-const MESSAGE: usize = 1_031;
-const FRAME: usize = 66_048;
+/// The longest binary frame before two sides are paired.
+const MESSAGE: usize = ATTEMPT + RELAY_MESSAGE;
 
 /// Reads from bytes that are all there.
 fn fill(frames: &mut Frames, from: &mut &[u8]) -> usize {
@@ -23,9 +23,9 @@ fn fill(frames: &mut Frames, from: &mut &[u8]) -> usize {
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((how, bytes)) = bytes.split_first() else { return };
-    let pool = Pool::new(FRAME + HEAD);
+    let pool = Pool::new(RELAY_FRAME + HEAD);
     let (paired, piece) = (how & 1 == 1, usize::from(how >> 1).max(1) * 11);
-    let mut frames = Frames::new(pool.clone(), if paired { FRAME } else { MESSAGE });
+    let mut frames = Frames::new(pool.clone(), if paired { RELAY_FRAME } else { MESSAGE });
     for mut come in bytes.chunks(piece) {
         while !come.is_empty() {
             assert!(fill(&mut frames, &mut come) > 0);
@@ -63,7 +63,8 @@ fuzz_target!(|bytes: &[u8]| {
                 loop {
                     match frames.next() {
                         Ok(Some((kind, payload))) => assert!(
-                            payload.len() <= if kind == Kind::Binary { MESSAGE } else { 512 }
+                            payload.len()
+                                <= if kind == Kind::Binary { MESSAGE } else { RELAY_TEXT }
                         ),
                         Ok(None) => break,
                         Err(_) => return,

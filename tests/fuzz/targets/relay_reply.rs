@@ -3,16 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use replies::{Ending, Reply};
+use pinhole_protocol::rendezvous::FromRelay;
+use replies::{Ending, read};
 
-// The files themselves, because the whole program around them would take minutes to build for
+// The file itself, because the whole program around them would take minutes to build for
 // libFuzzer.
 #[allow(dead_code, reason = "the program uses more of it")]
 #[path = "../../../src/transport/relay/replies.rs"]
 mod replies;
-#[allow(dead_code, reason = "the program uses more of it")]
-#[path = "../../../src/transport/relay/verb.rs"]
-mod verb;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Some(code) = bytes.first_chunk() {
@@ -23,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // Text frames are UTF-8 before anybody reads them.
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Some(Reply::Number(nameplate, ..)) = Reply::parse(text) {
+    if let Some(FromRelay::Number { nameplate, .. }) = read(text) {
         assert!(text.len() <= 512 && nameplate.is_relay());
     }
 });

@@ -4,7 +4,8 @@
 
 use http::{HeaderName, HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
-use pinhole_relay::request::{Refusal, Verb, parse, wants_upgrade};
+use pinhole_protocol::rendezvous::{Refusal, Verb};
+use pinhole_relay::request::{parse, wants_upgrade};
 
 fuzz_target!(|bytes: &[u8]| {
     let (mut parts, ()) = Request::new(()).into_parts();
@@ -22,11 +23,13 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(wants_upgrade(&parts.headers));
             // 20 bytes in base64.
             assert_eq!(asked.accept.len(), 28);
-            if let Verb::Join(nameplate) | Verb::Back(nameplate, _) = asked.verb {
+            if let Verb::Join(nameplate) | Verb::HostAgain(nameplate, _) = asked.request.verb {
                 assert!(nameplate.is_relay());
             }
             // Who has nothing to prove shows nothing.
-            assert!(!matches!(asked.verb, Verb::Join(_)) || asked.token.is_none());
+            assert!(
+                !matches!(asked.request.verb, Verb::Join(_)) || asked.request.host_token.is_none()
+            );
         }
         Err(refusal) => assert!(matches!(refusal, Refusal::Upgrade | Refusal::Malformed)),
     }
