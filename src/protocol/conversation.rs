@@ -23,6 +23,7 @@ use crate::links::{LinkId, Links};
 use crate::messages::{Body, Messages};
 use crate::time::Instant;
 use crate::transfers::{Incoming, Outgoing, Paths, Whole};
+use crate::violation::Violation;
 use crate::wire::{Differences, Entry, ItemId, Message, Offer, Part, PeerText, Reason, Want};
 use alloc::{
     boxed::Box,
@@ -214,9 +215,8 @@ pub enum Event {
     },
     /// So much of the peer's transfer is written here.
     Progress(ItemId, u64),
-    /// The peer's transfer is refused for what is in it, and the peer has been told: the reason,
-    /// and what it did.
-    Unfit(ItemId, Reason, &'static str),
+    /// The peer's transfer is refused for its content, and the peer has been told the reason.
+    Unfit(ItemId, Reason, Violation),
     /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or
     /// [`Input::Refuse`].
     Whole(ItemId, Whole),
@@ -269,7 +269,7 @@ pub enum Outcome {
     /// Records were tampered with, or the host's part of the verification words was.
     Tampered,
     /// The peer broke the protocol.
-    Violated(&'static str),
+    Violated(Violation),
 }
 
 /// Something of ours that has no result yet.

@@ -34,5 +34,6 @@ pub mod secret;
 pub mod source;
 pub mod time;
 pub mod transfers;
+pub mod violation;
 pub mod wire;
 pub mod wordlist;

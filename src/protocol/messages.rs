@@ -1,6 +1,7 @@
 //! Numbered messages: each received exactly once and in order, kept until acknowledged (SPEC 5).
 
 use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW, WINDOW_SHARE};
+use crate::violation::Violation;
 use crate::wire::{Control, ItemId, Message, encoded, read};
 use alloc::{
     collections::{BTreeSet, VecDeque},
@@ -53,13 +54,6 @@ impl Body {
         self.0
     }
 }
-
-/// The peer broke the protocol: nothing more is taken from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Violation(
-    /// What it did, for a log of this side's own making.
-    pub &'static str,
-);
 
 /// A message out that has its number.
 struct Numbered {
@@ -230,7 +224,7 @@ impl Messages {
     /// The peer's state: forgets what it has, and knows what its window admits.
     pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<(), Violation> {
         if next > self.said {
-            return Err(Violation("acknowledged a message that was never sent"));
+            return Err(Violation::AcknowledgedUnsent);
         }
         while self.first() < next {
             self.unacknowledged.pop_front();
@@ -255,11 +249,11 @@ impl Messages {
             return Ok(None); // A repetition after a change of links.
         }
         if number > self.expected {
-            return Err(Violation("left out a message"));
+            return Err(Violation::MissingMessage);
         }
         let length = self.assembling.len().saturating_add(bytes.len());
         if length > MESSAGE {
-            return Err(Violation("sent a message over its limit"));
+            return Err(Violation::LongMessage);
         }
         if self.assembling.capacity() < length {
             // Grown by hand so that no plaintext stays behind in a freed block.
@@ -274,16 +268,15 @@ impl Messages {
         }
         let encoded = core::mem::take(&mut self.assembling);
         if is_part(&encoded) && encoded.len() > PART_BYTES {
-            return Err(Violation("sent a part over its limit"));
+            return Err(Violation::LongPart);
         }
-        let message: Message =
-            read(&encoded).ok_or(Violation("sent a message that cannot be read"))?;
+        let message: Message = read(&encoded).ok_or(Violation::UnreadableMessage)?;
         if !fits(&message) {
-            return Err(Violation("sent a text or secret over its limit"));
+            return Err(Violation::LongBody);
         }
         self.received = self.received.saturating_add(window_bytes(&message));
         if self.received > self.collected.saturating_add(WINDOW) {
-            return Err(Violation("sent more than the window allows"));
+            return Err(Violation::OverWindow);
         }
         self.expected = self.expected.saturating_add(1);
         Ok(Some(message))
@@ -559,7 +552,7 @@ mod tests {
             Ok(Some(Message::Entries(_)))
         ));
         let refused = Messages::new().fragment(0, true, &part(PART_BYTES - around + 1)).err();
-        assert_eq!(refused, Some(Violation("sent a part over its limit")));
+        assert_eq!(refused, Some(Violation::LongPart));
     }
 
     #[test]
@@ -579,7 +572,7 @@ mod tests {
             Ok(Some(Message::Secret { .. }))
         ));
         let refused = Messages::new().fragment(0, true, &secret(LABEL + 1)).err();
-        assert_eq!(refused, Some(Violation("sent a text or secret over its limit")));
+        assert_eq!(refused, Some(Violation::LongBody));
     }
 
     #[test]
@@ -595,7 +588,7 @@ mod tests {
                     .map(|message| message.is_some())
             };
             assert_eq!(taken(1_048_257), Ok(true));
-            assert_eq!(taken(1_048_258), Err(Violation("sent a text or secret over its limit")));
+            assert_eq!(taken(1_048_258), Err(Violation::LongBody));
         }
     }
 
@@ -606,7 +599,7 @@ mod tests {
             over.fragment(over.expected, true, &encoded).is_err()
         };
         let mut b = Messages::new();
-        assert_eq!(b.fragment(1, true, &[]).err(), Some(Violation("left out a message")));
+        assert_eq!(b.fragment(1, true, &[]).err(), Some(Violation::MissingMessage));
         assert!(b.fragment(0, true, b"not cbor").is_err());
         let mut b = Messages::new();
         for _ in 0..MESSAGE / FRAGMENT {

@@ -21,6 +21,7 @@ use crate::transport::Joined;
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
 use pinhole_protocol::links::LinkId;
+use pinhole_protocol::violation::Violation;
 use pinhole_protocol::wire::{ItemId, Reason, Want};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -331,7 +332,7 @@ impl<'a> Driver<'a> {
             Told::Register(part) => self.register(part),
             Told::Gap { transfer, range, why } => self.gap(transfer, range, why),
             Told::Progress(item, done) => self.progress_in(item, done),
-            Told::Unfit(item, reason, what) => self.unfit(item, reason, what),
+            Told::Unfit(item, reason, what) => self.unfit(item, reason, what.as_str()),
             Told::Whole(item, whole) => self.commit(item, whole),
             Told::Cancelled(item, reason) => self.cancelled(item, reason),
             Told::Accepted(item) => self.accepted(item),
@@ -540,7 +541,8 @@ impl<'a> Driver<'a> {
     }
 }
 
-fn violated(what: &str) -> Failure {
+fn violated(what: Violation) -> Failure {
+    let what = what.as_str();
     Failure::new(Kind::Protocol, format!("the other side broke the protocol: it {what}"))
         .next("update pinhole on both sides")
 }

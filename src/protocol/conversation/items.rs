@@ -3,9 +3,10 @@
 
 use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
 use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
-use crate::messages::{Violation, window_bytes};
+use crate::messages::window_bytes;
 use crate::secret::SecretVec;
 use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths};
+use crate::violation::Violation;
 use crate::wire::{
     Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason,
 };
@@ -41,7 +42,7 @@ impl Conversation {
                     .count();
                 let most = if self.setup.faithful { ITEMS } else { PATH_ITEMS };
                 if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > most {
-                    return Err(Violation("made an offer over the limits"));
+                    return Err(Violation::OfferOverLimits);
                 }
                 self.new_theirs(
                     offer.item,
@@ -75,13 +76,13 @@ impl Conversation {
                 self.their_transfer(*item, actions);
             }
             Message::Accept { item } if self.unsaid(*item) => {
-                return Err(Violation("accepted what it was not offered"));
+                return Err(Violation::AcceptedUnoffered);
             }
             Message::Accept { item } => {
                 // One that is not there was withdrawn meanwhile.
                 if let Some(ours) = self.ours.get_mut(item) {
                     let Ours::Offered(paths) = ours else {
-                        return Err(Violation("accepted what it cannot accept"));
+                        return Err(Violation::AcceptedTwice);
                     };
                     *ours = Ours::Running(Box::new(Outgoing::new(paths.take())));
                     actions.events.push(Event::Accepted(*item));
@@ -103,7 +104,7 @@ impl Conversation {
             }
             Message::Verified => actions.events.push(Event::PeerVerified),
             Message::Leave { reason: Reason::Done } if self.peer_left => {
-                return Err(Violation("said goodbye twice"));
+                return Err(Violation::SecondGoodbye);
             }
             Message::Leave { reason } => self.peer_leaves(*reason, actions),
         }
@@ -112,10 +113,10 @@ impl Conversation {
 
     fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
         if self.peer_left {
-            return Err(Violation("began something after its goodbye"));
+            return Err(Violation::AfterGoodbye);
         }
         if self.theirs.insert(item, theirs).is_some() {
-            Err(Violation("used a number twice"))
+            Err(Violation::NumberTwice)
         } else {
             Ok(())
         }
@@ -155,10 +156,10 @@ impl Conversation {
             .as_ref()
             .is_some_and(|differences| !self.setup.faithful || !differences.is_lawful())
         {
-            return Err(Violation("named more differences than allowed"));
+            return Err(Violation::ManyDifferences);
         }
         if self.unsaid(item) {
-            return Err(Violation("answered what it was not sent"));
+            return Err(Violation::AnsweredUnsent);
         }
         let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
         let possible = match &ours {
@@ -169,7 +170,7 @@ impl Conversation {
         actions.events.push(match failed {
             Some(reason) => Event::Failed(item, reason),
             None if possible => Event::Delivered(item, differences.unwrap_or_default()),
-            None => return Err(Violation("said that it has what was not sent")),
+            None => return Err(Violation::DeliveredUnsent),
         });
         if let Ours::Running(_) = ours {
             // Entries that wait are of no use any more.

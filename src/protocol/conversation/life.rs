@@ -3,6 +3,7 @@
 use super::{Actions, Conversation, Event, Held, Outcome, Theirs};
 use crate::limits::{EXPIRING, LEAVE_PATIENCE};
 use crate::time::Instant;
+use crate::violation::Violation;
 use crate::wire::{Message, Reason};
 
 /// On the way out.
@@ -21,7 +22,7 @@ impl Conversation {
         if self.messages.ignored() {
             return self.end_now(
                 Reason::Protocol,
-                Outcome::Violated("acknowledges nothing"),
+                Outcome::Violated(Violation::NeverAcknowledges),
                 actions,
             );
         }

@@ -3,8 +3,8 @@
 use super::{Actions, Conversation, Event, Input, LinkEnd, Ours, Outcome, Role, Theirs, Words};
 use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
-use crate::messages::Violation;
 use crate::time::Instant;
+use crate::violation::Violation;
 use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, read};
 
 impl Conversation {
@@ -21,8 +21,8 @@ impl Conversation {
             return actions;
         }
         self.now = now;
-        if let Err(Violation(what)) = self.route(input, &mut actions) {
-            self.end_now(Reason::Protocol, Outcome::Violated(what), &mut actions);
+        if let Err(violation) = self.route(input, &mut actions) {
+            self.end_now(Reason::Protocol, Outcome::Violated(violation), &mut actions);
         }
         if !self.over {
             self.live(&mut actions);
@@ -38,7 +38,7 @@ impl Conversation {
         match input {
             Input::LinkUp(link) => self.link_up(link, actions),
             Input::LinkDown(_, LinkEnd::Malformed) => {
-                return Err(Violation("sent a record that is none"));
+                return Err(Violation::UnreadableRecord);
             }
             Input::LinkDown(link, end) => self.link_down(link, end, actions),
             Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
@@ -50,7 +50,7 @@ impl Conversation {
                 if self.links.heard(link) {
                     actions.events.push(Event::Flowing);
                 }
-                let control = read(body).ok_or(Violation("sent control that cannot be read"))?;
+                let control = read(body).ok_or(Violation::UnreadableControl)?;
                 self.control(link, control, actions)?;
             }
             // Whoever has said goodbye is not listened to any more, and would be told that all is
@@ -234,7 +234,7 @@ impl Conversation {
     ) -> Result<(), Violation> {
         match control {
             Control::Use(_) | Control::Using(_) if self.links.in_use() == Some(link) => {
-                return Err(Violation("put a link into use twice"));
+                return Err(Violation::SecondGreeting);
             }
             Control::Use(greeting) if self.role == Role::Joiner => {
                 if !self.open_commitment(&greeting, actions) {
@@ -253,9 +253,9 @@ impl Conversation {
                 self.greeted(&greeting, actions)?;
             }
             Control::Use(_) | Control::Using(_) => {
-                return Err(Violation("put a link into use that is not its to use"));
+                return Err(Violation::NotItsGreeting);
             }
-            _ if self.peer.is_none() => return Err(Violation("spoke before the link was in use")),
+            _ if self.peer.is_none() => return Err(Violation::EarlyControl),
             Control::Fragment { number, last, bytes } => {
                 let message = self.messages.fragment(number, last, &bytes)?;
                 if let Some(message) = message {
@@ -312,7 +312,7 @@ impl Conversation {
     /// The other side's greeting: its state, and on the code's link what it came for.
     fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
         if greeting.want.is_none() && self.peer.is_none() {
-            return Err(Violation("did not say what it came for"));
+            return Err(Violation::NoWant);
         }
         self.messages.acknowledged(greeting.next, greeting.window)?;
         if let (Some(want), None) = (greeting.want, self.peer) {

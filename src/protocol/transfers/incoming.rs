@@ -3,8 +3,8 @@
 use super::Whole;
 use super::paths::Numbered;
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
-use crate::messages::Violation;
 use crate::ranges::Ranges;
+use crate::violation::Violation;
 use crate::wire::{Control, Differences, Entry, EntryKind, ItemId, Offer, Part, PathPart, Reason};
 use alloc::collections::VecDeque;
 use core::ops::Range;
@@ -22,14 +22,13 @@ pub(crate) enum News {
     Whole(Whole),
 }
 
-/// Why a part is not taken (SPEC 7.7).
+/// The reason to refuse a part (SPEC 7.7).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Numbers that both sides count do not agree: the conversation ends.
     Count(Violation),
-    /// An entry is no lawful one: this transfer alone is refused, for this reason and because of
-    /// what the peer did.
-    Entry(Reason, &'static str),
+    /// An entry is not lawful: this transfer alone is refused, with this reason.
+    Entry(Reason, Violation),
 }
 
 impl From<Violation> for Fault {
@@ -96,12 +95,12 @@ impl Incoming {
     /// The next part of a sender that is not faithful.
     pub(crate) fn paths(&mut self, part: PathPart) -> Result<(), Fault> {
         let Some(numbered) = &mut self.numbered else {
-            return Err(Violation("sent entries in another form than agreed").into());
+            return Err(Violation::OtherForm.into());
         };
         // Told from an entry that is none before its paths are looked at: what is out of turn ends
         // the conversation.
         if !self.accepted || part.first != self.entries || part.entries.len() > PART_ENTRIES {
-            return Err(Violation("sent a part that does not follow").into());
+            return Err(Violation::PartOutOfTurn.into());
         }
         let part = numbered.part(part)?;
         self.take(part)
@@ -111,7 +110,7 @@ impl Incoming {
     /// so that what waits is bounded.
     pub(crate) fn part(&mut self, part: Part) -> Result<(), Fault> {
         if self.numbered.is_some() {
-            return Err(Violation("sent entries in another form than agreed").into());
+            return Err(Violation::OtherForm.into());
         }
         self.take(part)
     }
@@ -119,25 +118,25 @@ impl Incoming {
     fn take(&mut self, part: Part) -> Result<(), Fault> {
         let count = u32::try_from(part.entries.len()).unwrap_or(u32::MAX);
         if !self.accepted || self.total.is_some() {
-            return Err(Violation("sent entries outside a transfer").into());
+            return Err(Violation::OutsideTransfer.into());
         }
         if part.entries.is_empty()
             || part.entries.len() > PART_ENTRIES
             || part.first != self.entries
         {
-            return Err(Violation("sent a part that does not follow").into());
+            return Err(Violation::PartOutOfTurn.into());
         }
         if self.waiting.len() >= PARTS_AHEAD as usize {
-            return Err(Violation("sent parts further ahead than allowed").into());
+            return Err(Violation::PartsAhead.into());
         }
         if !part.entries.iter().all(Entry::is_lawful) {
-            return Err(Fault::Entry(Reason::Protocol, "sent an entry that contradicts itself"));
+            return Err(Fault::Entry(Reason::Protocol, Violation::EntryContradicts));
         }
         self.entries = self.entries.saturating_add(count);
         if self.entries > if self.stream { 1 } else { ENTRIES } {
-            return Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed"));
+            return Err(Fault::Entry(Reason::Protocol, Violation::ManyEntries));
         }
-        let impossible = Fault::Entry(Reason::Protocol, "sent an entry of an impossible size");
+        let impossible = Fault::Entry(Reason::Protocol, Violation::EntrySize);
         if !part.entries.iter().all(|entry| self.size_fits(entry)) {
             return Err(impossible);
         }
@@ -171,10 +170,10 @@ impl Incoming {
             || range.is_empty()
             || range.end > self.ready
         {
-            return Err(Violation("left out bytes that it has not named").into());
+            return Err(Violation::GapUnnamed.into());
         }
         if self.stream {
-            return Err(Fault::Entry(Reason::Protocol, "left out a part of a stream"));
+            return Err(Fault::Entry(Reason::Protocol, Violation::StreamGap));
         }
         Ok(())
     }
@@ -187,7 +186,7 @@ impl Incoming {
     /// A range is written.
     pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<(), Violation> {
         if range.end > self.said.map_or(0, |(limit, _)| limit) || range.end > self.end {
-            return Err(Violation("sent bytes that were not asked for"));
+            return Err(Violation::BytesUnasked);
         }
         self.insert(range);
         Ok(())
@@ -215,13 +214,13 @@ impl Incoming {
             || !sized
             || self.written.count() > bytes
         {
-            return Err(Violation("said totals that its entries do not add up to"));
+            return Err(Violation::WrongTotals);
         }
         if differences
             .as_ref()
             .is_some_and(|differences| self.numbered.is_some() || !differences.is_lawful())
         {
-            return Err(Violation("named more differences than allowed"));
+            return Err(Violation::ManyDifferences);
         }
         self.total = Some((entries, bytes, differences.unwrap_or_default()));
         Ok(())
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!(transfer.part(file(ENTRIES - 1, 0)), Ok(()));
         assert_eq!(
             transfer.part(file(ENTRIES, 0)),
-            Err(Fault::Entry(Reason::Protocol, "sent more entries than allowed"))
+            Err(Fault::Entry(Reason::Protocol, Violation::ManyEntries))
         );
     }
 
@@ -347,7 +346,7 @@ mod tests {
         assert_eq!(transfer.part(file(0, u64::MAX)), Ok(()));
         assert_eq!(
             transfer.part(file(1, 1)),
-            Err(Fault::Entry(Reason::Protocol, "sent an entry of an impossible size"))
+            Err(Fault::Entry(Reason::Protocol, Violation::EntrySize))
         );
     }
 

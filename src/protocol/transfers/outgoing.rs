@@ -3,8 +3,8 @@
 use super::paths::Paths;
 use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, TRANSFER_GRANTS};
 use crate::links::LinkId;
-use crate::messages::Violation;
 use crate::ranges::Ranges;
+use crate::violation::Violation;
 use crate::wire::{Entry, ItemId, Message, Part, PathPart, Span};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Range;
@@ -123,16 +123,13 @@ impl Outgoing {
         written: &[Span],
     ) -> Result<(), Violation> {
         while self.registered < parts {
-            self.sendable = self
-                .unregistered
-                .pop_front()
-                .ok_or(Violation("registered a part that was never sent"))?;
+            self.sendable = self.unregistered.pop_front().ok_or(Violation::RegisteredUnsent)?;
             self.registered = self.registered.saturating_add(1);
         }
         self.limit = self.limit.max(limit);
         for span in written {
             if span.end > self.cursor {
-                return Err(Violation("wrote what was never sent"));
+                return Err(Violation::WroteUnsent);
             }
             self.written.insert(span.start..span.end);
             for out in &mut self.out {
@@ -140,7 +137,7 @@ impl Outgoing {
             }
             self.again.remove(span.start..span.end);
             if self.written.pieces() > PIECES {
-                return Err(Violation("wrote a transfer in too many pieces"));
+                return Err(Violation::ManyPieces);
             }
         }
         let frontier = self.written.frontier();

@@ -3,6 +3,7 @@
 
 use super::Fault;
 use crate::limits::{FOLDER_NAMES, PATH_BYTES, PATH_LEVELS};
+use crate::violation::Violation;
 use crate::wire::{
     Entry, EntryKind, Offer, Part, PathEntry, PathKind, PathPart, PeerName, PeerText, Place, Reason,
 };
@@ -61,28 +62,27 @@ impl Numbered {
 
     fn entry(&mut self, number: u32, entry: PathEntry) -> Result<Entry, Fault> {
         let Some((name, above)) = entry.path.split_last() else {
-            return Err(Fault::Entry(Reason::Protocol, "sent an entry without a name"));
+            return Err(Fault::Entry(Reason::Protocol, Violation::NoName));
         };
         let length =
             entry.path.iter().fold(above.len(), |sum, name| sum.saturating_add(name.raw().len()));
         if entry.path.len() > PATH_LEVELS || length > PATH_BYTES {
-            return Err(Fault::Entry(Reason::BadName, "sent a path deeper or longer than allowed"));
+            return Err(Fault::Entry(Reason::BadName, Violation::LongPath));
         }
         if entry.path.iter().any(|name| name.raw().contains('/')) {
-            return Err(Fault::Entry(Reason::BadName, "sent a name with a separator in it"));
+            return Err(Fault::Entry(Reason::BadName, Violation::NameWithSeparator));
         }
         let kind = match entry.kind {
             PathKind::File => EntryKind::File,
             PathKind::Folder => EntryKind::Folder,
         };
-        let foreign = Fault::Entry(Reason::Protocol, "sent an entry that it has not offered");
+        let foreign = Fault::Entry(Reason::Protocol, Violation::EntryUnoffered);
         let placed = match above.split_first() {
             None => Entry::of_item(*self.items.get(name.raw()).ok_or(foreign)?, kind),
             Some((top, _)) if !self.items.contains_key(top.raw()) => return Err(foreign),
             Some(_) => {
                 let folder = self.folder(above);
-                let missing =
-                    Fault::Entry(Reason::BadName, "sent an entry whose folder it has not sent");
+                let missing = Fault::Entry(Reason::BadName, Violation::FolderMissing);
                 Entry::inside(
                     folder.ok_or(missing)?,
                     PeerName::new(name.raw().as_bytes().to_vec()),
@@ -93,10 +93,7 @@ impl Numbered {
         if kind == EntryKind::Folder {
             self.kept = self.kept.saturating_add(name.raw().len());
             if self.kept > FOLDER_NAMES {
-                return Err(Fault::Entry(
-                    Reason::Protocol,
-                    "sent more names of folders than allowed",
-                ));
+                return Err(Fault::Entry(Reason::Protocol, Violation::ManyFolderNames));
             }
             let above = placed.folder.map_or(Above::Offer, Above::Folder);
             self.folders.insert((above, name.raw().to_owned()), number);
