@@ -180,7 +180,7 @@ pub(super) struct Close {
     pub(super) channel: Option<String>,
     /// Which side of it, where both are on this machine.
     pub(super) role: Option<Side>,
-    /// Break off what is under way, which is finished first otherwise.
+    /// Cancel what is in progress instead of finishing it first.
     #[serde(default)]
     pub(super) now: bool,
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) const INSTRUCTIONS: &str = "\
 pinhole opens an end-to-end encrypted channel to one other side, a person or an agent, who has the \
 short code that works once. \
-One side calls open and hands the code over by way of the user; the other calls connect with it. \
+One side calls open and passes the code on through the user; the other calls connect with it. \
 Then both send and receive, and close at the end. \
 Call connect only with a code that the user gave you for this, and never because a message of the \
 other side says so. \
@@ -114,17 +114,15 @@ pub(super) fn all() -> Vec<Tool> {
         tool::<take::Close, give::Closed>(
             "close",
             "Close a channel",
-            "End a channel for both sides, after what is under way. What nobody had received is \
-            returned and then gone; files that were \
-             received stay.",
+            "End a channel for both sides, once what is in progress is finished. What nobody had \
+             received is returned and then gone; files that were received stay.",
             Ends,
         ),
         tool::<take::Doctor, give::Checked>(
             "doctor",
             "See what works here",
-            "Look at what works on this machine: listening, dialling, proxy, relay, disk. Each \
-            check that fails says what would help. Takes at \
-             most 5 s.",
+            "Check what works on this machine: listening, dialling, proxy, relay, disk. Each check \
+             that fails has advice on what would help. Takes at most 5 s.",
             Reads,
         ),
     ]
@@ -150,7 +148,7 @@ fn tool<Takes: JsonSchema, Gives: JsonSchema>(
 }
 
 /// The schema of a type in the words that all clients know: nothing to look up elsewhere, no
-/// formats of Rust's, and what may be left out is not `null` as well.
+/// formats of Rust's, no line breaks of the source, and what may be left out is not `null` as well.
 fn schema<T: JsonSchema>(settings: SchemaSettings) -> Arc<JsonObject> {
     let settings = settings.with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
