@@ -269,7 +269,7 @@ impl<'a> Driver<'a> {
         // The other side's breach is told before what fails by it, or it would seem that the other
         // side complained of this one.
         if let Some(conversation::Event::Over(Outcome::Violated(what))) = actions.events.last() {
-            self.fail(violated(what));
+            self.fail(violated(*what));
         }
         let ends_here = |event: &conversation::Event| {
             use Outcome::{Aborted, Expired, Violated};
