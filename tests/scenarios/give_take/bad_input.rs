@@ -1,9 +1,10 @@
 //! What cannot be is said at once, with the next step, and nothing is dialled or shown for it.
 
-use crate::harness::Machine;
 use crate::harness::content::names;
-use std::io::ErrorKind;
+use crate::harness::{Machine, Running};
+use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 #[test]
 fn a_code_that_cannot_be_one_is_never_dialled() {
@@ -135,4 +136,23 @@ fn more_than_allowed_is_not_begun() {
     assert!(taker.failure()["next"].as_str().unwrap().contains("--max-size"));
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-too-large");
     assert!(names(there.dir()).is_empty());
+}
+
+#[test]
+fn too_much_for_one_message_is_said_before_the_code() {
+    let here = Machine::new();
+    let mut command = here.command(["give", "--text", "-"]);
+    command.stdin(Stdio::piped());
+    let mut giver = Running::start(command);
+    // Of a letter of two bytes, one may be cut at the limit.
+    // It stops reading at the limit and ends.
+    let _ = giver.child.stdin.as_mut().unwrap().write_all("é".repeat(600_000).as_bytes());
+    giver.hang_up();
+    let giver = giver.end().expect(2);
+    assert_eq!(giver.failure()["error"], "too-long");
+    assert!(giver.all("status").is_empty());
+    let label = "l".repeat(256);
+    let giver = here.run(["give", "--secret-env", "HOME", "--secret-name", &label]).expect(2);
+    assert_eq!(giver.failure()["error"], "too-long");
+    assert!(giver.all("status").is_empty());
 }

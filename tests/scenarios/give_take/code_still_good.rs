@@ -2,7 +2,6 @@
 //! asked about before it is declined.
 
 use crate::harness::content::names;
-use crate::harness::terminal::Terminal;
 use crate::harness::{Machine, Running, disk};
 use rustix::process::Signal;
 use std::fs::File;
@@ -70,73 +69,6 @@ fn a_full_disk_is_refused_with_the_code_still_good() {
     assert_eq!(error["error"], "no-space");
     assert!(error["next"].as_str().unwrap().contains("no code was used"), "{error}");
     still_good(giver, &there, &code);
-}
-
-#[test]
-fn a_text_is_written_where_dash_o_says() {
-    for (conflict, stored) in [(None, "note (1).txt"), (Some("overwrite"), "note.txt")] {
-        let (here, there) = (Machine::new(), Machine::new());
-        for (taken, args) in [(false, vec!["-o", "note.txt"]), (true, vec!["-o", "note.txt"])] {
-            let mut giver = here.start(["give", "--text", if taken { "second" } else { "first" }]);
-            let code = giver.code();
-            let how = conflict.map(|how| ["--conflict", how]).into_iter().flatten();
-            let text =
-                there.run(["take", &code].into_iter().chain(args).chain(how)).expect(0).one("text");
-            let name = if taken { stored } else { "note.txt" };
-            assert_eq!(
-                text["saved_to"].as_str().unwrap(),
-                there.dir().canonicalize().unwrap().join(name).to_str().unwrap()
-            );
-            assert!(text["body"].is_null() && text["size"] == if taken { 6 } else { 5 }, "{text}");
-            assert_eq!(
-                std::fs::read_to_string(there.path(name)).unwrap(),
-                if taken { "second" } else { "first" }
-            );
-            giver.end().expect(0);
-        }
-    }
-    // What is there stays, and its giver does not hear that it was delivered.
-    let (here, there) = (Machine::new(), Machine::new());
-    there.write("note.txt", "mine");
-    let mut giver = here.start(["give", "--text", "theirs"]);
-    let code = giver.code();
-    there.run(["take", &code, "-o", "note.txt", "--conflict", "skip"]).expect(0);
-    assert_eq!(giver.end().expect(6).failure()["error"], "peer-exists");
-    assert_eq!(std::fs::read_to_string(there.path("note.txt")).unwrap(), "mine");
-    // A file that comes with a text does not take the text's place.
-    here.write("a", b"a");
-    let mut giver = here.start(["give", "--text", "a text", "a"]);
-    let code = giver.code();
-    there.run(["take", &code, "-o", "both", "--conflict", "overwrite"]).expect(0);
-    giver.end().expect(0);
-    assert_eq!(std::fs::read_to_string(there.path("both")).unwrap(), "a text");
-    assert_eq!(std::fs::read_to_string(there.path("a")).unwrap(), "a");
-}
-
-#[test]
-fn a_folder_for_standard_output_may_go_elsewhere() {
-    let (here, there) = (Machine::new(), Machine::new());
-    here.write("folder/a", b"a");
-    std::fs::create_dir(there.path("in")).unwrap();
-    let mut giver = here.start(["give", "folder"]);
-    let mut taker = Terminal::start(&there, 100, ["take", &giver.code(), "-o", "-"]);
-    taker.see("another folder (Enter alone declines)");
-    taker.keys("nowhere/\r");
-    taker.see("nowhere/ cannot be opened");
-    taker.keys("in\r");
-    taker.see("Receive into");
-    taker.keys("\r");
-    taker.end(0);
-    giver.end().expect(0);
-    assert_eq!(std::fs::read(there.path("in/folder/a")).unwrap(), b"a");
-    // Enter alone is what it was without a question.
-    let mut giver = here.start(["give", "folder"]);
-    let mut taker = Terminal::start(&there, 100, ["take", &giver.code(), "-o", "-"]);
-    taker.see("another folder (Enter alone declines)");
-    taker.keys("\r");
-    let screen = taker.end(1);
-    assert!(screen.contains("standard output takes a single file"), "{screen}");
-    assert_eq!(giver.end().expect(6).failure()["error"], "peer-not-wanted");
 }
 
 #[test]

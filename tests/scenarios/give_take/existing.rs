@@ -102,3 +102,17 @@ fn a_disk_that_fills_up_meanwhile_ends_both_with_nothing_under_a_name() {
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-no-space");
     assert_eq!(left, "");
 }
+
+#[test]
+fn what_was_left_out_for_a_taken_name_is_not_delivered() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("a.txt", b"new");
+    there.write("a.txt", b"old");
+    let mut giver = here.start(["give", "a.txt"]);
+    let code = giver.code();
+    let taker = there.run(["take", &code, "-o", ".", "--conflict", "skip"]).expect(0);
+    assert_eq!(taker.one("error")["error"], "skipped");
+    let giver = giver.end().expect(6);
+    assert!(giver.all("delivered").is_empty());
+    assert_eq!(giver.failure()["error"], "peer-exists");
+}

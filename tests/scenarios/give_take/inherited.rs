@@ -1,5 +1,5 @@
-//! Standard output that is closed or full, a limit on the size of files, and a signal that was
-//! ignored from the start.
+//! States that a process is started with: output that is closed or full, a limit on the size of files,
+//! and signals that are ignored.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};
@@ -72,4 +72,16 @@ fn an_interrupt_that_was_ignored_from_the_start_stays_ignored() {
     kill_process(Pid::from_child(&giver.child), Signal::INT).unwrap();
     there.run(["take", &code, "-o", "."]).expect(0);
     assert_eq!(giver.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let here = Machine::new();
+    let mut giver =
+        Running::start(here.shell(r#"trap '' HUP; exec "$0" "$@""#, ["give", "--text", "x"]));
+    let code = giver.code();
+    giver.until("status", "waiting");
+    giver.signal(Signal::HUP);
+    here.run(["take", &code]).expect(0);
+    giver.end().expect(0);
 }

@@ -182,3 +182,21 @@ fn a_killed_taker_is_not_a_delivery() {
         names(there.dir())
     );
 }
+
+#[test]
+fn what_fails_by_an_interrupt_here_is_not_blamed_on_the_other_side() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut command = here.command(["give", "-"]);
+    command.stdin(Stdio::piped());
+    let mut giver = Running::start(command);
+    let code = giver.code();
+    let mut open = there.start(["connect", &code]);
+    open.until("offer", "");
+    pour(giver.child.stdin.as_mut().unwrap(), 1 << 20);
+    open.signal(Signal::INT);
+    let open = open.end().expect(130);
+    let words: Vec<_> =
+        open.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect();
+    assert!(words.iter().all(|word| word == "interrupted"), "{words:?}");
+    giver.end().expect(6);
+}

@@ -1,6 +1,9 @@
-//! What of a folder is sent, and under which name it arrives.
+//! Links, patterns and `.gitignore`: the parts of a folder that are not sent.
 
 use crate::harness::Machine;
+use crate::harness::content::names;
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 
 /// A folder with a link, build products and a `.gitignore`.
@@ -73,39 +76,20 @@ fn what_was_left_out_fails_under_strict() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_made() {
-    let here = Machine::new();
-    here.write("a.txt", b"a");
-    here.write("b.txt", b"b");
-    let taken = |given: &[&str], output: &str, at: &[&str]| {
-        let there = Machine::new();
-        let mut giver = here.start(["give"].iter().chain(given));
-        let code = giver.code();
-        let taker = there.run(["take", &code, "-o", output]).expect(0);
-        giver.end().expect(0);
-        assert_eq!(taker.one("offer")["names"].as_array().unwrap().len(), at.len());
-        for path in at {
-            assert!(there.path(path).is_file(), "{path}: {:?}", taker.lines);
-        }
-    };
-    taken(&["a.txt"], "received/", &["received/a.txt"]);
-    taken(&["a.txt", "b.txt"], "received/", &["received/a.txt", "received/b.txt"]);
-    taken(&["a.txt", "b.txt"], "./received", &["received/a.txt", "received/b.txt"]);
-    taken(&["a.txt"], "./received", &["received"]);
-}
-
-#[test]
-fn a_single_file_arrives_under_the_name_that_was_asked_for() {
+fn what_is_left_out_of_a_folder_is_listed() {
     let (here, there) = (Machine::new(), Machine::new());
-    here.write("report.pdf", b"r");
-    let mut giver = here.start(["give", "report.pdf"]);
+    here.write("folder/kept", b"kept");
+    std::os::unix::fs::symlink("/kept", here.path("folder/link")).unwrap();
+    File::create(here.path("folder/big.log")).unwrap().write_all(b"log").unwrap();
+    let mut giver = here.start(["give", "--strict", "--exclude", "*.log", "folder"]);
     let code = giver.code();
-    let taker = there.run(["take", &code, "-o", "renamed.pdf"]).expect(0);
-    giver.end().expect(0);
-    assert_eq!(std::fs::read(there.path("renamed.pdf")).unwrap(), b"r");
-    let file = taker.one("file");
-    assert_eq!(
-        (&file["name"], &file["original_name"]),
-        (&"renamed.pdf".into(), &"report.pdf".into())
+    there.run(["take", &code, "-o", "."]).expect(0);
+    let giver = giver.end().expect(1);
+    assert_eq!(names(there.path("folder")), ["kept"]);
+    let said = giver.all("error");
+    assert!(
+        said.iter().any(|error| error["detail"].as_str().unwrap().contains("link")),
+        "{said:?}"
     );
+    assert_eq!(giver.one("end")["reason"], "skipped");
 }

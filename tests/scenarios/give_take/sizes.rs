@@ -4,7 +4,7 @@ use crate::harness::content::{Entry, bytes, digest_at, in_full, names, pour, tre
 use crate::harness::process::Watch;
 use crate::harness::{Ended, Machine};
 use std::fs::{File, Permissions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
@@ -109,50 +109,4 @@ fn several_paths_at_once_hidden_and_empty_ones_too() {
     assert_eq!(files.len(), 5);
     let dotted = files.iter().find(|file| file["name"] == "_.profile").unwrap();
     assert_eq!(dotted["original_name"], ".profile");
-}
-
-#[test]
-fn one_file_under_another_name() {
-    let (here, there) = (Machine::new(), Machine::new());
-    here.write("a.txt", b"a");
-    let mut giver = here.start(["give", "a.txt"]);
-    let code = giver.code();
-    let taker = there.run(["take", &code, "-o", "b.txt"]).expect(0);
-    giver.end().expect(0);
-    assert_eq!(names(there.dir()), ["b.txt"]);
-    assert_eq!(taker.one("file")["name"], "b.txt");
-}
-
-#[test]
-fn without_a_place_it_goes_to_a_private_directory_that_the_event_names() {
-    let (here, there) = (Machine::new(), Machine::new());
-    here.write("a.txt", b"a");
-    let mut giver = here.start(["give", "a.txt"]);
-    let code = giver.code();
-    let taker = there.run(["take", &code]).expect(0);
-    giver.end().expect(0);
-    let path = taker.one("file")["saved_to"].as_str().map(std::path::PathBuf::from).unwrap();
-    assert!(path.starts_with(there.home()) && names(there.dir()).is_empty(), "{path:?}");
-    assert_eq!(std::fs::read(&path).unwrap(), b"a");
-    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(path.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
-}
-
-#[test]
-fn what_is_left_out_of_a_folder_is_listed() {
-    let (here, there) = (Machine::new(), Machine::new());
-    here.write("folder/kept", b"kept");
-    std::os::unix::fs::symlink("/kept", here.path("folder/link")).unwrap();
-    File::create(here.path("folder/big.log")).unwrap().write_all(b"log").unwrap();
-    let mut giver = here.start(["give", "--strict", "--exclude", "*.log", "folder"]);
-    let code = giver.code();
-    there.run(["take", &code, "-o", "."]).expect(0);
-    let giver = giver.end().expect(1);
-    assert_eq!(names(there.path("folder")), ["kept"]);
-    let said = giver.all("error");
-    assert!(
-        said.iter().any(|error| error["detail"].as_str().unwrap().contains("link")),
-        "{said:?}"
-    );
-    assert_eq!(giver.one("end")["reason"], "skipped");
 }

@@ -185,3 +185,14 @@ fn at_a_terminal_a_text_is_escaped_however_it_was_asked_for() {
     assert!(screen.contains("| one\n| \\u{1b}[31mtwo"), "{screen}");
     assert_eq!(screen.matches("two").count(), 1, "{screen}");
 }
+
+#[test]
+fn a_channel_that_stays_open_keeps_its_events_off_received_bytes() {
+    let here = Machine::new();
+    for args in
+        [&["host", "--output=-"][..], &["connect", "9000-walrus-clipboard-mango", "--output=-"]]
+    {
+        let ended = here.run(args).expect(2);
+        assert!(ended.failure()["detail"].as_str().unwrap().contains("-o -"));
+    }
+}
