@@ -1,12 +1,11 @@
 //! The lines of `doctor`, and the probes that it leaves.
 
 use super::process::with_home;
-use super::{Ended, PATIENCE};
+use super::{Ended, wait};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Pid;
 use serde_json::Value;
 use std::path::Path;
-use std::time::Instant;
 
 /// The line about this check.
 #[track_caller]
@@ -30,11 +29,7 @@ pub fn said(ended: &Ended, name: &str) -> (bool, String, String) {
 pub fn probes_are_gone(run: &Path) {
     for entry in std::fs::read_dir(run).unwrap() {
         let file = std::fs::File::open(entry.unwrap().path()).unwrap();
-        let until = Instant::now() + PATIENCE;
-        while flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
-            assert!(Instant::now() < until, "the probe lives on");
-            std::thread::yield_now();
-        }
+        wait("the end of the probe", || flock(&file, FlockOperation::NonBlockingLockShared).ok());
     }
 }
 

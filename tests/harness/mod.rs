@@ -31,6 +31,22 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pinhole");
 /// small and busy, and a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Between two looks at something that nobody announces: short, and no burden to the machine.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Waits until there is what `look` looks for; `what` names it if it does not come.
+#[track_caller]
+pub fn wait<T>(what: impl std::fmt::Display, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "within {PATIENCE:?} not {what}");
+        std::thread::park_timeout(LOOK);
+    }
+}
+
 /// Says on standard error, past what the test runner keeps to itself, that the test of this thread
 /// does not run here, and why.
 pub fn not_run(why: impl std::fmt::Display) {
@@ -259,14 +275,7 @@ impl Running {
             })
         });
         while self.line().is_some() {}
-        let until = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < until, "still running although its output has ended");
-            std::thread::yield_now();
-        };
+        let status = wait("ended, as its output has", || self.child.try_wait().unwrap());
         let errors = std::iter::from_fn(|| self.error_line()).collect();
         let output = output.map_or_else(Vec::new, |output| output.join().unwrap());
         Ended {

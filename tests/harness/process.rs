@@ -1,5 +1,6 @@
 //! What the system says of a running process.
 
+use super::wait;
 use rustix::process::Pid;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -39,6 +40,15 @@ pub fn with_home(home: &Path, words: &str) -> Vec<Pid> {
         (of("cmdline").ok()?.contains(words) && of("environ").ok()?.contains(&home)).then_some(pid)
     };
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(process).collect()
+}
+
+/// Waits until this process has ended. One that nobody has waited for yet has no command line.
+#[track_caller]
+pub fn gone(pid: &str) {
+    let line = format!("/proc/{pid}/cmdline");
+    wait(format_args!("the end of {pid}"), || {
+        std::fs::read(&line).map_or(true, |line| line.is_empty()).then_some(())
+    });
 }
 
 /// Watches how much memory a process has held at most. The system keeps the maximum itself, so

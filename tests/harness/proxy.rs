@@ -1,9 +1,8 @@
 //! Proxies that people use, from Debian's packages: tinyproxy and microsocks.
 
-use super::PATIENCE;
+use super::wait;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 /// A proxy at work, which wants the user `me` and the password `hunter2`. Killed when dropped.
 pub struct Proxy {
@@ -45,7 +44,6 @@ impl Proxy {
     /// Starts it on a port that the kernel chose. Somebody else may take that first; then another
     /// is tried.
     fn start(command: impl Fn(u16, &std::path::Path) -> Command) -> Self {
-        let until = Instant::now() + PATIENCE;
         loop {
             let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
             let mut command = command(port, dir.path());
@@ -56,12 +54,13 @@ impl Proxy {
                 port,
                 _dir: dir,
             };
-            while proxy.child.try_wait().unwrap().is_none() {
-                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return proxy;
-                }
-                assert!(Instant::now() < until, "it does not listen");
-                std::thread::yield_now();
+            let listens = wait("listening", || {
+                let ended = proxy.child.try_wait().unwrap().is_some();
+                let listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
+                (ended || listens).then_some(listens && !ended)
+            });
+            if listens {
+                return proxy;
             }
         }
     }

@@ -2,7 +2,7 @@
 //! other end.
 
 use crate::harness::proxy::free_port;
-use crate::harness::{Machine, PATIENCE, Running};
+use crate::harness::{Machine, Running, wait};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,7 +10,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -183,11 +182,7 @@ fn the_line_beside_the_link_works_too_and_megabytes_of_talk_do_no_harm() {
         Tunnelled::new("head -c 5000000 /dev/zero; echo said >&2; echo > said; exec sleep 600");
     let mut giver = tunnelled.giver();
     let line = giver.join_line();
-    let until = Instant::now() + PATIENCE;
-    while !tunnelled.here.path("said").exists() {
-        assert!(Instant::now() < until, "it is held up");
-        std::thread::yield_now();
-    }
+    wait("all said", || tunnelled.here.path("said").exists().then_some(()));
     arrives(&tunnelled, &line[1]);
     giver.end().expect(0);
     tunnelled.ended();
@@ -234,11 +229,7 @@ fn a_program_that_follows_its_input_does_not_outlive_a_killed_giver() {
     let mut giver = tunnelled.giver();
     giver.until("status", "waiting");
     giver.child.kill().unwrap();
-    let until = Instant::now() + PATIENCE;
-    while runs(tunnelled.pid()) {
-        assert!(Instant::now() < until, "it still runs");
-        std::thread::yield_now();
-    }
+    wait("the end of the program", || (!runs(tunnelled.pid())).then_some(()));
 }
 
 #[test]

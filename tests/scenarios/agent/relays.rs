@@ -2,7 +2,7 @@
 //! (TESTPLAN F3).
 
 use crate::harness::relay::Relay;
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, Running, wait};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -92,9 +92,7 @@ fn a_relay_that_only_the_agent_or_a_code_names_is_not_even_dialled() {
     // A person goes where the code says.
     let mut taker = start(&here, false, &["take", &victim.codes()[0]]);
     taker.until("status", "waiting");
-    while victim.listener.accept().is_err() {
-        std::thread::yield_now();
-    }
+    wait("dialled", || victim.listener.accept().ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::harness::content::{bytes as random, in_full};
 use crate::harness::process::{in_background, resident};
 use crate::harness::sandbox::{Refused, Sandbox};
 use crate::harness::socket::{send, socket};
-use crate::harness::{Ended, Machine, PATIENCE, PROGRAM, Running};
+use crate::harness::{Ended, Machine, PATIENCE, PROGRAM, Running, wait};
 use pinhole_protocol::limits::WINDOW;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -67,14 +67,11 @@ impl Agent {
         }
     }
 
-    /// Whether anything of a session is left, waiting until it is not.
+    /// Waits until nothing of a session is left.
     #[track_caller]
     fn is_left_alone(&self) {
-        let until = Instant::now() + PATIENCE;
-        while !in_background(&self.0.home()).is_empty() || self.runtime().exists() {
-            assert!(Instant::now() < until, "still there: {:?}", in_background(&self.0.home()));
-            std::thread::yield_now();
-        }
+        let gone = || in_background(&self.0.home()).is_empty() && !self.runtime().exists();
+        wait("left alone", || gone().then_some(()));
     }
 
     fn runtime(&self) -> PathBuf {

@@ -2,10 +2,9 @@
 
 use crate::harness::content::{digest, digest_of, in_full, names, pour};
 use crate::harness::process::Watch;
-use crate::harness::{Ended, Machine, PATIENCE, Running};
+use crate::harness::{Ended, Machine, Running, wait};
 use rustix::process::Signal;
 use std::process::Stdio;
-use std::time::Instant;
 
 /// A channel: the side here sends, the other receives into its working directory.
 struct Channel {
@@ -98,11 +97,7 @@ fn who_feeds_and_is_killed_cancels_it() {
                 .unwrap()
                 .any(|entry| entry.unwrap().metadata().is_ok_and(|it| it.len() >= 4 << 20))
         };
-        let until = Instant::now() + PATIENCE;
-        while !partial() {
-            assert!(Instant::now() < until, "{:?}", names(it.there.dir()));
-            std::thread::yield_now();
-        }
+        wait("under way", || partial().then_some(()));
         sender.signal(signal);
         match signal {
             Signal::INT => assert!(

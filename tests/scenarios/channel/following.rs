@@ -2,7 +2,7 @@
 
 use crate::channel::control::channel;
 use crate::harness::socket::{send, socket};
-use crate::harness::{Ended, Machine, PATIENCE, Running};
+use crate::harness::{Ended, Machine, PATIENCE, Running, wait};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -132,9 +132,10 @@ fn beside_a_receive_and_questions_nothing_is_lost_and_nothing_doubled() {
         printed.extend(answer);
         printed.extend(bodies(&receiving.end().expect(0)));
         // One of the two has come after the other, and a third one after both.
-        while followers.iter_mut().all(|follower| follower.child.try_wait().unwrap().is_none()) {
-            std::thread::yield_now();
-        }
+        wait("the end of one", || {
+            let mut ended = followers.iter_mut().map(|it| it.child.try_wait().unwrap());
+            ended.any(|ended| ended.is_some()).then_some(())
+        });
         let third = here.start(["receive", number, "--follow", "--for", "file"]);
         for follower in followers {
             let ended = follower.end().expect(1);

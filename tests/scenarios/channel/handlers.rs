@@ -1,9 +1,9 @@
 //! A program that answers the other side's texts (`--on-message`), and the first text (`--first`).
 
-use crate::harness::{Ended, Machine, PATIENCE, PROGRAM, Running};
+use crate::harness::process::gone;
+use crate::harness::{Ended, Machine, PROGRAM, Running};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::time::Instant;
 
 /// A host whose texts this script answers, and its peer; what was between them.
 struct Pair {
@@ -60,16 +60,6 @@ fn bodies(ended: &Ended) -> Vec<Value> {
 
 fn errors(ended: &Ended) -> Vec<String> {
     ended.all("error").iter().map(|error| error["error"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Waits until there is no such process any more; one that nobody has waited for has no command
-/// line.
-fn gone(pid: &str) {
-    let until = Instant::now() + PATIENCE;
-    while std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty()) {
-        assert!(Instant::now() < until, "{pid} still runs");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `doctor`: what it says where nothing is in the way, and of the probe that it leaves.
 
 use crate::harness::doctor::{probes, probes_are_gone, said};
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, Running, wait};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -94,10 +94,8 @@ fn the_probe_is_no_part_of_its_command_and_ends_with_its_place() {
     drop(here);
     // Half of the time for which it would live on by itself.
     let until = Instant::now() + Duration::from_secs(27);
-    while !probes(&home).is_empty() {
-        assert!(Instant::now() < until, "it outlives its place");
-        std::thread::yield_now();
-    }
+    wait("the end of the probe", || probes(&home).is_empty().then_some(()));
+    assert!(Instant::now() < until, "it outlives its place");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A folder arrives as it was: what differs is what both sides list, and nothing else.
 
 use crate::harness::corpus::{self, COLLIDING};
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, wait};
 use data_encoding::BASE64;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -346,9 +346,7 @@ fn a_file_that_cannot_be_had_costs_itself_alone_and_both_sides_say_so() {
         let hidden = fs::read_dir(there.dir()).unwrap().next()?.ok()?.path();
         hidden.join("a").metadata().ok().filter(|a| a.len() > 0)
     };
-    while arriving().is_none() {
-        std::thread::yield_now();
-    }
+    wait("arriving", arriving);
     fs::remove_file(here.path("d/b")).unwrap();
     let (taker, giver) = (taker.end().expect(1), giver.end().expect(1));
     for (ended, line) in [(&taker, taker.one("incomplete")), (&giver, giver.one("partly"))] {

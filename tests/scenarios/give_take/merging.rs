@@ -2,12 +2,11 @@
 
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
-use crate::harness::{Ended, Machine, PATIENCE, not_run};
+use crate::harness::{Ended, Machine, not_run, wait};
 use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::time::Instant;
 
 /// Gives `what` and takes it with `--conflict merge`; what each side says, and how it ends.
 fn merged(here: &Machine, there: &Machine, what: &str, exits: [i32; 2]) -> [Ended; 2] {
@@ -214,11 +213,9 @@ fn killed_at_any_point_each_file_is_the_old_one_or_the_new_one_and_it_goes_on() 
     };
     let mut giver = here.start(["give", "t"]);
     let mut taker = there.start(["take", &giver.code(), "-o", ".", "--conflict", "merge"]);
-    let begun = Instant::now();
-    while (0..FILES).step_by(FILES / 20).all(|number| state(number) == "old") {
-        assert!(begun.elapsed() < PATIENCE, "nothing was moved");
-        std::thread::yield_now();
-    }
+    wait("one that was moved", || {
+        (0..FILES).step_by(FILES / 20).any(|number| state(number) != "old").then_some(())
+    });
     taker.child.kill().unwrap();
     drop(taker);
     let new = (0..FILES).filter(|number| matches!(state(*number).as_str(), "new")).count();

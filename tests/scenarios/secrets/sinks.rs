@@ -1,12 +1,12 @@
 //! Received secrets go into dotenv files and to programs, and nobody in between reads them.
 
 use crate::harness::content::names;
-use crate::harness::{Ended, Machine, PATIENCE, Running, contract};
+use crate::harness::process::gone;
+use crate::harness::{Ended, Machine, Running, contract};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Instant;
 
 const VALUE: &str = "correct horse #7 $battery";
 
@@ -315,17 +315,12 @@ fn an_interrupted_session_ends_the_program_too() {
     let code = giver.code();
     let mut taker =
         there.start(["take", &code, "--secret-exec", "--", "sh", "-c", "echo $$; kill -STOP $$"]);
-    let program = format!("/proc/{}/cmdline", taker.error_line().unwrap());
-    assert!(!std::fs::read(&program).unwrap().is_empty());
+    let program = taker.error_line().unwrap();
+    assert!(!std::fs::read(format!("/proc/{program}/cmdline")).unwrap().is_empty());
     taker.signal(Signal::INT);
     assert_eq!(taker.end().status.code(), Some(130));
     assert_eq!(giver.end().expect(6).failure()["error"], "peer-interrupted");
-    let until = Instant::now() + PATIENCE;
-    // One that nobody has waited for yet has no command line any more.
-    while std::fs::read(&program).is_ok_and(|line| !line.is_empty()) {
-        assert!(Instant::now() < until, "the program still runs");
-        std::thread::yield_now();
-    }
+    gone(&program);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Lines that are no messages, and a client that does not read.
 
 use super::*;
-use crate::harness::PATIENCE;
+use crate::harness::wait;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command};
-use std::time::Instant;
 
 impl Client {
     /// The next line, which answers what was no message: its code.
@@ -76,14 +75,7 @@ fn piped(mut command: Command) -> Child {
 /// Waits for its end: what it said on standard error.
 #[track_caller]
 fn ended(mut server: Child) -> String {
-    let until = Instant::now() + PATIENCE;
-    while server.try_wait().unwrap().is_none() {
-        if Instant::now() >= until {
-            server.kill().unwrap();
-            panic!("it does not end");
-        }
-        std::thread::yield_now();
-    }
+    wait("ended", || server.try_wait().unwrap());
     let mut said = String::new();
     server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(server.wait().unwrap().success(), "{said}");
