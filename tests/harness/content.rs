@@ -11,8 +11,8 @@ use std::time::SystemTime;
 /// Bytes made at once: no part of what is made is like another, because each has its number in it.
 const PIECE: usize = 64 << 10;
 
-/// Whether this run counts in full (`PINHOLE_FULL=1`): the sizes of the issue, which take minutes,
-/// in place of CI's.
+/// True if this run counts in full (`PINHOLE_FULL=1`): minutes for the sizes of the issue, in place
+/// of CI's.
 pub fn in_full() -> bool {
     std::env::var_os("PINHOLE_FULL").is_some_and(|value| value == "1")
 }
@@ -41,7 +41,6 @@ pub fn pour(mut into: impl Write, bytes: u64) -> u64 {
     done
 }
 
-/// That many bytes.
 pub fn bytes(count: usize) -> Vec<u8> {
     let mut made = Vec::with_capacity(count);
     pour(&mut made, count as u64);
@@ -72,7 +71,7 @@ pub fn digest_at(path: impl AsRef<Path>) -> String {
     digest(File::open(path).unwrap())
 }
 
-/// What is kept of an entry of a folder.
+/// An entry of a folder, as far as it must arrive.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Entry {
     Folder,

@@ -1,6 +1,6 @@
-//! What EVENTS.md promises about the lines of a whole run, in types of the tests' own that refuse
-//! unknown fields. Every run that a scenario ends is held against it, and against the schema that
-//! the program itself prints.
+//! The promise of EVENTS.md about the lines of a whole run, in types that refuse unknown fields.
+//! Every run that a scenario ends is held against it, and against the schema that the program
+//! prints.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -448,8 +448,8 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
     }
 }
 
-/// What may be run unread is one of few commands, and what loosens, drops or uses up is for the
-/// user ("What to run").
+/// Checks advice against the closed list ("What to run"): few commands may be run unread, and what
+/// loosens, drops or uses up is for the user.
 fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, line: &str) {
     assert!(next.is_some() || run.is_none() && ask.is_none(), "{line}");
     if let Some(run) = run {

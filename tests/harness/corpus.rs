@@ -54,7 +54,7 @@ pub fn kept() -> Vec<OsString> {
     names.into_iter().map(OsString::from_vec).collect()
 }
 
-/// Whether a name has none of the characters that are kept nowhere.
+/// True if a name has none of the characters that no receiver keeps.
 pub fn is_safe(name: &str) -> bool {
     !name.contains(|c: char| {
         c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -394,7 +394,8 @@ pub fn make_kept(root: &Path) {
     File::open(root).unwrap().set_modified(time(4)).unwrap();
 }
 
-/// What has no place at a receiver, or another name there: what is left out, by its name in `root`.
+/// Makes entries that have no place at a receiver, or another name there. Returns those that are
+/// left out, by their names in `root`.
 pub fn make_changed(root: &Path) -> Vec<&'static str> {
     fs::create_dir_all(root).unwrap();
     for (number, (name, _)) in changed().iter().enumerate() {

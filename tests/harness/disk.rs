@@ -5,7 +5,7 @@ use super::{Machine, PROGRAM, not_run};
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// What makes a file system, and what mounts it at `disk`; the file that it is in is the device
+/// Commands that make a file system and mount it at `disk`. The file that it is in is the device
 /// `$loop`.
 pub struct Disk {
     /// As a test names it.

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pinhole");
 
-/// How long anything may take before a test gives up. Generous: the machines that run this are
-/// small and busy, and a test that passes never waits for it.
+/// The longest that anything may take. Generous: the machines that run this are small and busy, and
+/// a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that nobody announces: short, and no burden to the machine.
@@ -148,7 +148,7 @@ impl Machine {
 }
 
 impl Drop for Machine {
-    /// What a test that failed has left in the background.
+    /// Ends what a test that failed has left in the background.
     fn drop(&mut self) {
         if self.home().join(".local/state/pinhole/run").exists() {
             for session in process::in_background(&self.home()) {
@@ -165,9 +165,9 @@ pub struct Running {
     errors: Receiver<String>,
     /// The lines so far.
     pub seen: Vec<String>,
-    /// Whether they are the JSON lines of EVENTS.md.
+    /// True if they are the JSON lines of EVENTS.md.
     json: bool,
-    /// Whether it may print the lines of another session.
+    /// True if it may print the lines of another session.
     reads: bool,
 }
 
@@ -300,12 +300,12 @@ impl Drop for Running {
     }
 }
 
-/// What is left of a program that has ended.
+/// A program that has ended.
 pub struct Ended {
     pub status: ExitStatus,
     pub lines: Vec<String>,
     pub errors: Vec<String>,
-    /// What `-o -` received.
+    /// Bytes that `-o -` received.
     pub output: Vec<u8>,
     json: bool,
     reads: bool,

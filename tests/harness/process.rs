@@ -1,4 +1,4 @@
-//! What the system says of a running process.
+//! The system's view of running processes.
 
 use super::wait;
 use rustix::process::Pid;
@@ -18,7 +18,7 @@ pub fn bytes_read(pid: u32) -> u64 {
     io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
 }
 
-/// What a process holds in memory now, in kB.
+/// Memory that a process holds now, in kB.
 pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:").unwrap()
 }

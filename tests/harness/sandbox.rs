@@ -5,7 +5,7 @@ use super::{Machine, PROGRAM};
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// What a sandbox forbids.
+/// A sandbox, by what it forbids.
 #[derive(Clone, Copy, Default)]
 pub struct Sandbox {
     /// A PID namespace of the command's own, which ends with it.
@@ -73,7 +73,7 @@ fn filter(refused: &[Refused]) -> Vec<u8> {
     const LOAD: u16 = 0x20;
     const IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
-    /// Where a call's number, architecture and first argument are.
+    /// Offsets of a call's number, architecture and first argument.
     const NUMBER: u32 = 0;
     const ARCHITECTURE: u32 = 4;
     const FIRST: u32 = 16;

@@ -27,7 +27,7 @@ impl Schema {
     }
 }
 
-/// What `pinhole schema` prints.
+/// The output of `pinhole schema`.
 pub fn printed() -> String {
     let output = Command::new(PROGRAM).arg("schema").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty());

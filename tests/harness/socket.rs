@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-/// Where the sockets of a machine are.
+/// The directory of a machine's sockets.
 pub fn runtime(machine: &Machine) -> PathBuf {
     machine.home().join(".local/state/pinhole/run")
 }

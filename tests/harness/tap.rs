@@ -14,7 +14,7 @@ pub struct Tap {
     seen: Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>,
 }
 
-/// What went over one connection.
+/// The bytes of one connection, both ways.
 #[derive(Default)]
 pub struct Conversation {
     /// All that the relay got.
@@ -26,8 +26,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// How often the client had waited for the relay when it sent its frame number `index`, counted
-    /// from 0: what makes a meeting slow on a long way.
+    /// Round trips before the client sent its frame number `index`, counted from 0: they make a
+    /// meeting slow on a long way.
     pub fn waits_before(&self, index: usize) -> usize {
         let mut rest = &self.to_relay[head_end(&self.to_relay)..];
         for _ in 0..=index {
@@ -87,7 +87,7 @@ impl Tap {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
-    /// What went over each connection so far, in the order in which they came.
+    /// Connections so far, in the order in which they came.
     pub fn conversations(&self) -> Vec<Arc<Mutex<Conversation>>> {
         self.seen.lock().unwrap().clone()
     }
@@ -110,7 +110,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, kept: &Mutex<Conversation>, to_r
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Where the head of a request or an answer ends.
+/// The length of a request's or answer's head.
 pub fn head_end(bytes: &[u8]) -> usize {
     bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
 }

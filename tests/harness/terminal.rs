@@ -100,7 +100,7 @@ impl Terminal {
         }
     }
 
-    /// What stands on the screen.
+    /// The text on the screen.
     pub fn screen(&self) -> String {
         self.screen.screen().contents()
     }
@@ -129,7 +129,7 @@ impl Terminal {
         self.code_after("")
     }
 
-    /// Whether anything was shown in a colour or another look.
+    /// True if anything was shown in a colour or another look.
     pub fn painted(&self) -> bool {
         let said = String::from_utf8_lossy(&self.bytes);
         let mut functions = said.split("\u{1b}[").skip(1);

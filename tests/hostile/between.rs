@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Who is at the client's end of a connection.
+/// The client of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
     Host,
@@ -36,7 +36,7 @@ impl Passing {
         vec![(self.way, self.payload)]
     }
 
-    /// Whether it is this one.
+    /// True if it is this client's, goes this way, and is the `nth` such.
     pub fn is(&self, client: Client, way: Way, nth: usize) -> bool {
         (self.client, self.way, self.nth) == (client, way, nth)
     }
@@ -45,7 +45,7 @@ impl Passing {
 /// The frames that are sent in place of one, on the same connection, either way.
 pub type Instead = Vec<(Way, Vec<u8>)>;
 
-/// What becomes of a frame.
+/// Decides what becomes of a frame.
 pub trait Change: FnMut(Passing) -> Instead + Send + 'static {}
 impl<F: FnMut(Passing) -> Instead + Send + 'static> Change for F {}
 
@@ -158,7 +158,7 @@ impl Ends {
             bytes.extend([0; 4]);
         }
         bytes.extend_from_slice(payload);
-        // Who has left hears nothing.
+        // The side that has left reads nothing.
         let _ = to.write_all(&bytes);
     }
 }

@@ -321,8 +321,7 @@ fn empty_files_are_not_free() {
                 .collect();
             sender.entries(1 + part * 1000, files) && sender.registered_or_refused(2 + part)
         });
-        // What is refused is refused before its name is made; only a taker that has all is told of
-        // an end.
+        // An entry is refused before its name is made; only a taker that has all is told of an end.
         if all {
             sender.entries(30_001, vec![entry(&["gift", "last"], Some(0))]);
             sender.peer.say(&Message::End {

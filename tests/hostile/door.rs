@@ -59,7 +59,7 @@ fn whoever_does_not_say_message_0_is_closed_without_a_byte() {
     {
         let mut socket = dial_from(number, port(&code)).unwrap();
         socket.write_all(&bytes).unwrap();
-        // What is only cut off is waited for; its end shows that nothing comes.
+        // A connection that is only cut off is waited for; its end shows that nothing comes.
         socket.shutdown(Shutdown::Write).unwrap();
         assert_eq!(rest(&mut socket), b"", "{bytes:?}");
     }

@@ -22,7 +22,7 @@ fn tagged(
     (taker, socket, message2, pending)
 }
 
-/// Whether anybody else is at the door by now.
+/// True if anybody else is at the door by now.
 fn visited(host: &FakeHost) -> bool {
     host.listener.set_nonblocking(true).unwrap();
     host.listener.accept().is_ok()

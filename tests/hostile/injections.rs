@@ -1,5 +1,5 @@
-//! What the peer writes stays in its line: it is not another event, not an answer, and nothing is
-//! done because of it (C12).
+//! The peer's words stay in their line: they are no event and no answer, and nothing is done
+//! because of them (C12).
 
 use crate::harness::socket::{send, socket};
 use crate::harness::terminal::Terminal;
@@ -102,7 +102,7 @@ fn no_text_leaves_its_line() {
     send_all(&here, &["over".to_owned()]);
     assert_eq!(peer.until("text", "")["body"], "over");
     while host.until("delivered", "")["id"] != 1 {}
-    // What another process is given are the very lines; people see letters and line ends.
+    // Another process gets the very lines; people see letters and line ends.
     let received = here.run(["receive", "--max-bytes", "100000000"]).expect(0);
     check(&received.lines, &texts);
     let human =

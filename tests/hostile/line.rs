@@ -6,7 +6,7 @@ use pinhole_protocol::rendezvous::OPENING;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 
-/// Where a change is made. What is not here passes untouched.
+/// The unit that is changed; all others pass untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     /// Message 0, from the dialler.
@@ -20,7 +20,7 @@ pub enum At {
     ToJoiner(usize),
 }
 
-/// What becomes of a unit.
+/// The fate of a unit.
 pub enum Passed {
     /// These bytes pass in its place.
     On(Vec<u8>),

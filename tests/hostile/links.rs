@@ -1,8 +1,8 @@
 //! A giver that sends links, to have something read, written, removed or changed outside of the
 //! folder that it gives (C3, C4, C8, C9, C14, C16).
 //!
-//! What all of them want is a folder outside, the canary. It stays as it is, and no link that was
-//! kept leads to it.
+//! All of them aim at a folder outside, the canary. It stays as it is, and no link that was kept
+//! leads to it.
 
 use crate::harness::{Ended, Machine};
 use crate::sender::{ITEM, Sender, entry, item, tree, within_memory};
@@ -149,7 +149,7 @@ fn links(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// How many links were left out, as the taker says.
+/// Links that were left out, by the taker's count.
 fn left_out(taker: &Ended) -> u64 {
     taker.one("file")["left_out"].as_u64().unwrap_or(0)
 }
@@ -372,7 +372,7 @@ fn links_cost_what_they_take() {
     );
     let (taker, ..) = attack.ends(1, None);
     assert_eq!(taker.failure()["error"], "too-large");
-    // What they say is kept until the end: 64 MiB of it in all.
+    // Texts are kept until the end: 64 MiB of them in all.
     let mut attack = Attack::new(&["-y"]);
     let target = "x/".repeat(2_047);
     assert!(

@@ -30,7 +30,7 @@ mod turns;
 mod verify;
 mod withdrawn;
 
-/// How often something is done: `full` times if all is asked for, else `reduced` times.
+/// The number of repetitions: `full` if all is asked for, else `reduced`.
 fn count(full: usize, reduced: usize) -> usize {
     if std::env::var_os("PINHOLE_FULL").is_some() { full } else { reduced }
 }

@@ -74,7 +74,7 @@ fn flip(bit: usize) -> impl Fn(&mut Vec<u8>) + Clone + Send {
     move |bytes| bytes[bit / 8] ^= 1 << (bit % 8)
 }
 
-/// Where message 1 and 2 hold what (SPEC 3.4), their headers counted. The host's hello has its
+/// Offsets in messages 1 and 2 (SPEC 3.4), their headers counted. The host's hello has its
 /// commitment and its number of words besides.
 const HELLO_HOST: usize = HELLO_JOINER + 33;
 const HELLO_JOINER: usize = 31;

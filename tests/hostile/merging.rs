@@ -1,5 +1,5 @@
-//! What wants out of a folder by way of what is in it already (C1, C3, C4, C8, C9, C16 with
-//! `--conflict merge`): links there that lead out, links that come, and both in turn.
+//! Ways out of a folder through what is in it already (C1, C3, C4, C8, C9, C16 with `--conflict
+//! merge`): links there that lead out, links that come, and both in turn.
 
 use crate::harness::content::tree;
 use crate::harness::{Ended, Machine};

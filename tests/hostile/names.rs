@@ -39,8 +39,8 @@ fn send(items: Vec<Item>, entries: Vec<Entry>) -> (crate::harness::Ended, Machin
     (taker.end(), there)
 }
 
-/// Whether what is waited for comes before the taker refuses: a refusal is a message, which credit
-/// is not.
+/// True if this message comes before the taker refuses: a refusal is a message, which credit is
+/// not.
 fn wanted(peer: &mut Peer, mut is_it: impl FnMut(&Said) -> bool) -> bool {
     loop {
         match peer.hear() {

@@ -151,7 +151,7 @@ impl FakeHost {
     }
 }
 
-/// What came in one record.
+/// The content of one record.
 #[derive(Debug)]
 pub enum Said {
     Control(Control),
@@ -230,13 +230,13 @@ impl Peer {
         self.socket.write_all(self.buffer.wire()).is_ok()
     }
 
-    /// What a host says first.
+    /// Sends a host's first control record.
     pub fn put_in_use(&mut self, want: Want) {
         let greeting = self.greeting(want);
         assert!(self.tell(&Control::Use(greeting)));
     }
 
-    /// What a joiner answers.
+    /// Sends a joiner's answer to it.
     pub fn answer_use(&mut self, want: Want) {
         loop {
             if let Some(Said::Control(Control::Use(_))) = self.hear() {

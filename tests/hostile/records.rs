@@ -53,7 +53,7 @@ impl Transfer {
         self.giver.expect(giver);
     }
 
-    /// Who says that it went well is right.
+    /// Checks that no side reports a success unless all has arrived.
     #[track_caller]
     fn told_the_truth(self) {
         let (giver, taker) = (self.giver.status.code(), self.taker.status.code());
@@ -74,7 +74,7 @@ impl Transfer {
     }
 }
 
-/// What can be done to a record and the next.
+/// Changes to a record and the next.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     Drop,

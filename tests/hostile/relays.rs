@@ -224,8 +224,8 @@ fn the_three_messages_in_another_order_are_an_impostors() {
 
 #[test]
 fn a_downgrade_in_either_hello_is_found_out() {
-    /// Where a hello begins, after kind and length, in message 2 also after the digest; and its
-    /// length, a host's with its commitment and its number of words.
+    /// Offset and length of the hello in messages 1 and 2: after kind and length, in message 2 also
+    /// after the digest. A host's has its commitment and its number of words.
     const HELLO: [(usize, usize); 2] = [(3, 64), (35, 31)];
     let edits: [fn(&mut Vec<u8>); 4] = [
         // A capability struck or added, a version added before or behind ours, a field of tomorrow.

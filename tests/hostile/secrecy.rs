@@ -11,7 +11,7 @@ use std::sync::{Arc, Barrier};
 
 const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
 
-/// What `ps` and the like can see of a process.
+/// Command line and environment of a process, as `ps` shows them.
 fn seen_from_outside(process: &Running) -> (String, String) {
     // A process that has just ended shows nothing any more.
     let shown = |name: &str| {
@@ -28,7 +28,7 @@ fn words<'a>(code: &'a str, ordinary: &str) -> impl Iterator<Item = &'a str> {
     code.split('-').skip(1).filter(move |word| word.len() >= 5 && !ordinary.contains(word))
 }
 
-/// What is said in sessions with other codes.
+/// The output of sessions with other codes.
 fn ordinary() -> String {
     let mut all = String::new();
     for format in ["--json", "--human"] {

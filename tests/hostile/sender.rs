@@ -175,7 +175,7 @@ pub fn file(name: &str, size: u64) -> Item {
     item(name, ItemKind::File, Some(size))
 }
 
-/// What stands between two names of an entry that has no place yet: no text has it.
+/// The separator between two names of an entry that has no place yet: no text has it.
 const BETWEEN: u8 = 0xff;
 
 /// An entry by its path, whose place [`Places::placed`] finds.
@@ -185,7 +185,7 @@ pub fn entry(path: &[&str], size: Option<u64>) -> Entry {
     Entry { size, ..Entry::inside(u32::MAX, PeerName::new(path), kind) }
 }
 
-/// Where the entries of a transfer lie: its items, and the folders that were said.
+/// The places of a transfer's entries: its items, and the folders that were sent.
 #[derive(Default)]
 pub struct Places {
     items: Vec<Vec<u8>>,

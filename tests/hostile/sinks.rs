@@ -1,5 +1,5 @@
-//! Where a secret can be read while it is handed over: for each source and each place, every
-//! output, every file, and what the system shows of both processes (C10).
+//! Places in which a secret can be read while it is handed over: for each source and each
+//! destination every output, every file, and what the system shows of both processes (C10).
 
 use crate::count;
 use crate::harness::{Machine, Running};
@@ -27,8 +27,8 @@ fn holding(machine: &Machine, value: &str) -> BTreeSet<String> {
     tree(machine).into_iter().filter(holds).collect()
 }
 
-/// What everybody, or the same user, can read of a process: its command line, its environment, and
-/// the files that it has open.
+/// Everything that the same user, or everybody, can read of a process: command line, environment
+/// and open files.
 fn shown(pid: u32) -> Vec<(String, Vec<u8>)> {
     let process = PathBuf::from(format!("/proc/{pid}"));
     let mut all: Vec<_> = ["cmdline", "environ"]
@@ -91,8 +91,8 @@ fn giver(here: &Machine, source: &str) -> (Running, &'static str) {
 
 #[test]
 fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
-    // What the program does beside storing it: it waits until the test has looked at the taker, and
-    // shows what it has open itself.
+    // Beside storing it, the program waits until the test has looked at the taker, and shows what
+    // it has open itself.
     let exec = "read -r go < gate; ls -l /proc/$$/fd >&2; cat > exec; printf %s \"$TOKEN\" >> exec";
     for source in ["file", "variable", "input"] {
         for (args, place) in [
@@ -164,8 +164,7 @@ fn from_each_source_to_each_place_a_secret_is_in_its_place_alone() {
     }
 }
 
-/// What everybody, or the same user, can read of every process of this machine, as far as this
-/// value is in it: its command line or its environment.
+/// The processes of this machine with this value in the command line or environment.
 fn processes_with(value: &str) -> Vec<(u32, &'static str)> {
     let all = std::fs::read_dir("/proc")
         .unwrap()

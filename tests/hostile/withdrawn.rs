@@ -1,5 +1,5 @@
-//! What a peer offers and withdraws, again and again: it is gone here too, nobody is asked about
-//! it, and memory is bounded (C13).
+//! Things that a peer offers and withdraws, again and again: they are gone here too, nobody is
+//! asked about them, and memory is bounded (C13).
 //!
 //! At a terminal, with a handler, in an MCP server, and in the background.
 
@@ -14,7 +14,7 @@ use pinhole_protocol::wire::{Control, ItemId, Message, Offer, Reason, Want};
 use serde_json::{Value, json};
 use std::process::Stdio;
 
-/// How many are said before the answer is read.
+/// Things that are sent before the answer is read.
 const TOGETHER: usize = 50;
 
 /// Bytes of each secret and text: all of them are over what a process may hold.
@@ -129,7 +129,7 @@ fn nobody_is_asked_about_a_secret_that_is_gone() {
     peer.say(&Message::Leave { reason: Reason::Done });
     while peer.hear().is_some() {}
     drop(peer);
-    // What was withdrawn is missing.
+    // The withdrawn one is missing.
     terminal.end(6);
 }
 
@@ -250,8 +250,8 @@ fn what_is_gone_fills_no_server_of_an_agents() {
         let here = Machine::new();
         let (server, mut peer) = in_a_server(&here);
         let memory = Watch::start(server.child.id());
-        // What is held for a command is delivered before it is withdrawn, so it takes its part of
-        // the window and too much ends the channel.
+        // Things held for a command are delivered before they are withdrawn, so they take their
+        // part of the window, and too many end the channel.
         let taken = flood(&mut peer, times() / 2, make);
         memory.check();
         assert!(taken || !matches!(make(1), Message::Offer(_)), "cut");

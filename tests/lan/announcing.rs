@@ -1,4 +1,4 @@
-//! What a host says to its network: as little as is needed, for as long as the code is good, and
+//! A host's messages to its network: as few as are needed, for as long as the code is good, and
 //! never at its own cost.
 
 use crate::world::{TELLTALE, World, apart, is_goodbye, is_response, number};
@@ -149,7 +149,7 @@ fn only_where_it_listens_and_never_on_a_bridge_of_containers() {
     });
 }
 
-/// What the text above the code says, once it is there.
+/// Waits for the code; returns the text above it.
 fn above_the_code(host: &mut crate::harness::Running) -> (String, String) {
     let mut above = String::new();
     loop {

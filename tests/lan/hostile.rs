@@ -43,8 +43,8 @@ fn response(label: &[u8], addresses: &[IpAddr]) -> Vec<u8> {
     message
 }
 
-/// Whether `take` knocks where it should not or might, while `liar` answers every question with
-/// these addresses; and how `take` ends.
+/// True if `take` knocks at a listener here, while `liar` answers every question with these
+/// addresses; and the status of `take`.
 fn knocks(guest: &Neighbour, liar: &Neighbour, addresses: &[&str]) -> (bool, i32) {
     let answer =
         response(b"liar", &addresses.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>());

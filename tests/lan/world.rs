@@ -159,7 +159,7 @@ impl Neighbour {
         self.holder.ip(args);
     }
 
-    /// What `work` makes there, such as a socket, which stays there.
+    /// Does `work` there. A socket that it makes stays there.
     pub fn there<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(self.holder.path()).unwrap();
         std::thread::scope(|scope| {
@@ -228,13 +228,12 @@ impl Ear {
     }
 }
 
-/// Whether it is a response.
 pub fn is_response(message: &[u8]) -> bool {
     message[2] & 0x80 != 0
 }
 
-/// Whether a response says that its records are gone: the TTL of the first, after its name of 21
-/// bytes, type and class.
+/// True for a response whose records are gone: the TTL of the first, after its name of 21 bytes,
+/// type and class, is 0.
 pub fn is_goodbye(message: &[u8]) -> bool {
     is_response(message) && message[12 + 21 + 4..][..4] == [0; 4]
 }

@@ -7,7 +7,7 @@ use crate::harness::{Ended, Machine, Running};
 use crate::tls::TlsRelay;
 use std::net::TcpListener;
 
-/// What it says with these variables set.
+/// Runs it with these variables set.
 fn doctor(here: &Machine, variables: &[(&str, &str)], status: i32) -> Ended {
     let mut command = here.command(["doctor"]);
     command.envs(variables.iter().copied());

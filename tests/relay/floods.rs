@@ -9,8 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What a relay may take beside what it had before a flood, in kB: buffers of its own, and what its
-/// allocator keeps.
+/// Memory that a flood may cost a relay, in kB: its buffers, and what its allocator keeps.
 const ROOM: u64 = 8 << 10;
 /// Bytes that each flooder tries to be rid of.
 const FLOOD: usize = 16 << 20;
@@ -43,7 +42,7 @@ fn flood(socket: &mut Socket, frame: &[u8]) -> usize {
     sent
 }
 
-/// How the connection ended, whatever it heard before.
+/// The close code of a connection, whatever it received before.
 fn closed(socket: &mut Socket) -> Option<u16> {
     loop {
         if let Heard::Closed(code) = socket.hear() {

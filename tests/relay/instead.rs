@@ -1,5 +1,4 @@
-//! What stands in a relay's place, or before it, and answers its upgrade: each is said to be what
-//! it is.
+//! Servers in a relay's place, or before it, that answer its upgrade: each is named for what it is.
 
 use crate::harness::relay::Relay;
 use crate::harness::tap::head_end;
@@ -49,7 +48,7 @@ fn head(mut socket: &TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap())
 }
 
-/// What `give` at this front says.
+/// Checks what `give` prints at this front.
 fn given(front: &Front, word: &str, says: &[&str]) {
     let here = Machine::new();
     let ended = here.run(["give", "--text", "x", "--relay", &front.url()]).expect(5);

@@ -13,7 +13,7 @@ use tungstenite::{Message, WebSocket};
 /// A connection to a relay, from 127.0.0.0/8 address number `source`.
 pub struct Socket(WebSocket<TcpStream>);
 
-/// How a connection ended, or what came before that.
+/// The end of a connection, or the message before that.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
     Text(String),

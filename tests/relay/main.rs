@@ -25,7 +25,7 @@ mod silence;
 mod tls;
 mod tunnel;
 
-/// How often something is done: `full` times if all is asked for, else `reduced` times.
+/// The number of repetitions: `full` if all is asked for, else `reduced`.
 fn count(full: usize, reduced: usize) -> usize {
     if std::env::var_os("PINHOLE_FULL").is_some() { full } else { reduced }
 }

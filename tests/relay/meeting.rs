@@ -115,7 +115,7 @@ fn hanging_up_costs_nothing_however_often() {
         let mut stranger = Socket::join(9 + visit, relay.port, &code);
         let message1 = stranger.message().unwrap();
         match visit % 3 {
-            // What is no message 2 at all, and one that answers another message 1.
+            // No message 2 at all, and one that answers another message 1.
             0 => stranger.send(b"nonsense"),
             1 => stranger.send(&message1),
             _ => {}

@@ -74,7 +74,7 @@ impl Nginx {
             path("relay.conf")
         );
         std::fs::write(path("nginx.conf"), main).unwrap();
-        // Where Debian has it is not in everybody's PATH.
+        // Debian's place for it is not in everybody's PATH.
         let mut nginx = Command::new("/usr/sbin/nginx");
         nginx.args(["-c", &path("nginx.conf"), "-p", &path(""), "-e", "stderr"]).env("NGINX", "0;");
         let child = nginx.stdin(Stdio::from(std::os::fd::OwnedFd::from(listener))).spawn();

@@ -49,7 +49,7 @@ fn refused(ended: Ended, status: i32, event: &str) -> String {
     last["detail"].as_str().unwrap().to_owned()
 }
 
-/// How many of ten connections of one source a relay takes.
+/// The number of ten connections of one source that a relay takes.
 fn taken(port: u16) -> usize {
     let all: Vec<_> = (0..10).map(|_| Socket::open(9, port, "host")).collect();
     assert!(all.iter().all(|one| one.is_ok() || matches!(one, Err(429))));

@@ -80,7 +80,7 @@ fn it_is_for_no_other_host() {
     stranger.env("PINHOLE_HOST_TOKEN", token);
     let refused = Running::start(stranger).end().expect(5);
     assert_eq!(refused.failure()["error"], "relay-refused");
-    // What it counts is about this one channel.
+    // Its counters are about this one channel.
     assert!(get(port, "/health").2.contains("\"ok\""));
     let (_, head, page) = get(port, "/metrics");
     assert!(head.contains("text/html") && !page.contains("# TYPE"), "{page}");

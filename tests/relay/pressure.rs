@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// What a pair holds in each direction (SPEC 10.7).
+/// Bytes that a pair holds in each direction (SPEC 10.7).
 const BUFFERED: u64 = 256 << 10;
 /// Bytes of a record.
 const RECORD: usize = 64 << 10;

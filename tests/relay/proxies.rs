@@ -13,7 +13,7 @@ fn give(here: &Machine, relay: &TlsRelay, variable: &str, value: &str) -> Comman
     command
 }
 
-/// What it ends with: a failure that never says the password.
+/// Checks its end: a failure that never repeats the password.
 fn refused(command: Command, word: &str, says: &[&str]) {
     let ended = Running::start(command).end().expect(5);
     let (error, all) = (ended.failure(), ended.everything());

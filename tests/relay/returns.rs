@@ -122,7 +122,7 @@ fn a_relay_that_ends_is_not_held_up_by_who_waits() {
     relay.running.signal(Signal::TERM);
     let ended = relay.running.end();
     assert!(ended.status.success());
-    // That long it would wait for a side that does not go.
+    // It would wait so long for a side that does not go.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     for event in ["draining", "stopped"] {
         let said = ended

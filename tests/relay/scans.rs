@@ -89,8 +89,8 @@ fn absent_busy_used_burned_and_given_back_are_one_answer() {
     let numbers = [used.number, burned.number, away.number, busy.number];
     let pair = used.pair(5, relay.port);
     burned.burn();
-    // Who breaks a rule loses its connection, and the number waits for it, with a line that is
-    // full.
+    // A host that breaks a rule loses its connection, and the number waits for it, with a line that
+    // is full.
     let mut away = away;
     away.socket.say("what?");
     assert_eq!(away.socket.hear(), Heard::Closed(Some(4008)));

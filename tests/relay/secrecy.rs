@@ -76,7 +76,7 @@ fn digests(text: &[u8]) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Whether `needle` is in `haystack`, letters in either case.
+/// True if `needle` is in `haystack`, letters in either case.
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
@@ -110,7 +110,7 @@ fn check(code: &str, got: &Conversation) {
             }
         }
     }
-    // What the relay reads has none of the list's words at all. Left out is what is random by its
+    // None of the list's words is in what the relay reads, but for fields that are random by
     // nature.
     let random = |line: &&str| !line.starts_with("sec-websocket-key:");
     let mut read: String = head.lines().filter(random).collect::<Vec<_>>().join("\n");

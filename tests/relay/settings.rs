@@ -1,4 +1,4 @@
-//! Where the relay is: who says so, and what is said when it is not there.
+//! The relay's address: who names it, and what is printed where no relay is.
 
 use crate::harness::proxy::free_port;
 use crate::harness::relay::Relay;
@@ -60,7 +60,7 @@ fn the_first_who_names_a_relay_decides_and_is_named() {
         "relay-unreachable",
         &[&named[0]],
     );
-    // What is not used is in nobody's way, though it could not be.
+    // A setting that is not used is in nobody's way, however wrong.
     let mut command = here.command(["take", &address]);
     command.env("PINHOLE_RELAY", "ws://192.0.2.1");
     failure(command, 5, "relay-unreachable", &[&named[0]]);

@@ -1,5 +1,5 @@
-//! What a relay keeps to itself (TESTPLAN D13): after all kinds of meetings, its log at its most
-//! talkative and its metrics hold no address, number, token, word or size of a channel.
+//! A relay's discretion (TESTPLAN D13): after all kinds of meetings, its log at its most talkative
+//! and its metrics hold no address, number, token, word or size of a channel.
 
 use crate::harness::relay::Relay;
 use crate::harness::{Machine, Running, content};
@@ -34,7 +34,7 @@ impl Secrets {
         number
     }
 
-    /// What of them, or what address, is told in a text: any run of characters that one could be
+    /// Those of them, and addresses, that are in a text: any run of characters that one could be
     /// made of.
     fn told(&self, text: &str) -> Vec<String> {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || ".:-".contains(c)));
@@ -52,7 +52,7 @@ impl Secrets {
     }
 }
 
-/// What a log line says besides when, and on which port.
+/// A log line without its time and port.
 fn said(line: &str) -> String {
     let mut value: Value = serde_json::from_str(line).unwrap();
     let line = value.as_object_mut().unwrap();

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 struct Front {
     port: u16,
     certificate: PathBuf,
-    /// How many that come next are cut off.
+    /// The number of next connections that are cut off.
     unready: Arc<AtomicUsize>,
     _runtime: tokio::runtime::Runtime,
 }
@@ -134,7 +134,7 @@ fn read_pid(file: &Path) -> Pid {
     Pid::from_raw(std::fs::read_to_string(file).unwrap().trim().parse().unwrap()).unwrap()
 }
 
-/// Whether a process runs: one that has ended, and that nobody has waited for, does not.
+/// True if a process runs: one that has ended, and that nobody has waited for, does not.
 fn runs(pid: Pid) -> bool {
     let stat =
         std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
@@ -160,7 +160,7 @@ fn a_gift_goes_through_a_tunnel_by_its_link_and_the_program_ends_with_it() {
     assert!(runs(tunnelled.pid()));
     arrives(&tunnelled, channel["link"].as_str().unwrap());
     let said = giver.end().expect(0);
-    // What the program says can name accounts.
+    // The program's output can name accounts.
     assert!(!said.everything().contains("[burrow]"), "{}", said.everything());
     tunnelled.ended();
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-/// What must never get out.
+/// A value that must never get out.
 const CANARY: &str = "canary-3141592653";
 
 /// A machine with something to send in its working directory, and something to keep in its home.
@@ -41,7 +41,7 @@ fn refused(running: Running) -> Value {
     failure
 }
 
-/// What a take gets of what `giver` gives: the names of the files below the private directory.
+/// Takes from `giver`: the names of the files below the private directory.
 fn taken(mut giver: Running) -> Vec<String> {
     let there = Machine::new();
     let code = giver.code();
@@ -106,7 +106,7 @@ fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
     refused(start(&here, &["give", "--secret-file", ".env"]));
 }
 
-/// Where programs keep what logs their owner in, as in a copy of a home.
+/// Files in which programs keep their owner's logins, as in a copy of a home.
 const KEPT: [&str; 48] = [
     ".gemini/oauth_creds.json",
     ".config/gh/hosts.yml",
@@ -169,7 +169,7 @@ fn the_places_of_logins_keys_and_histories_are_known() {
             "{path}: {failure}"
         );
     }
-    // What programs of the same kind share.
+    // Files of such programs without a login in them.
     for path in [".cargo/config.toml", ".docker/daemon.json", "main.tf", "history.md", "cookies.rs"]
     {
         here.write(path, "plain");
@@ -295,7 +295,7 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
         .env("AI_AGENT", "0");
     command.env("AGENT", "False").env("GEMINI_CLI", "").env("CODEX_SESSION_ID", "");
     assert_eq!(taken(Running::start(command)), [CANARY]);
-    // Where everything lies below the working directory, it is no fence.
+    // A working directory that holds everything is no fence.
     let mut command = here.command(["give", here.path("report").to_str().unwrap()]);
     command.env("CLAUDECODE", "1").current_dir("/");
     let failure = refused(Running::start(command));
@@ -341,7 +341,7 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
             "{failure}"
         );
     }
-    // Where both keep it in, what opens one of them alone is not said.
+    // If both keep it in, what opens one of them alone is not named.
     let failure = refused(start(&here, &["send", number, "--file", "link"]));
     assert!(
         failure["next"]
@@ -351,7 +351,7 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
         "{failure}"
     );
     assert_eq!(taken(start(&here, &["--allow", notes, "give", notes])), [CANARY]);
-    // That of the sender, whose working directory it is, into a channel without one.
+    // The sender's own fence, into a channel without one.
     for path in ["link", "../home/notes", ".env"] {
         let failure = refused(there.start(["send", number, "--file", path, "--fence"]));
         assert!(failure["next"].as_str().unwrap().contains(": pinhole --allow"), "{failure}");
@@ -361,7 +361,7 @@ fn a_channel_keeps_the_fence_of_its_sender_and_its_own() {
     let notes = there.home().join("notes");
     there.run(["send", number, "--file", "link", "--allow", notes.to_str().unwrap()]).expect(0);
     there.run(["send", number, "--file", "report", "--fence"]).expect(0);
-    // What is left out of a folder is said to its sender, for whom it may be a failure.
+    // Entries left out of a folder are listed to the sender, for whom that may be a failure.
     for (strict, exit) in [(None, 0), (Some("--strict"), 1)] {
         let args =
             ["send", number, "--file", "folder"].into_iter().chain(strict).collect::<Vec<_>>();
@@ -416,7 +416,7 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         next(&["--allow-env", "API", "send", "--secret-env", "API_KEY"])
             .contains(": pinhole --allow-env API_KEY --allow-env API send")
     );
-    // Whether it is set is nobody's business.
+    // Nobody learns if it is set.
     refused(started(&["give", "--secret-env", "NOT_SET"], true));
     let there_is = |args: &[&str], agent| {
         let mut giver = started(args, agent);
@@ -448,7 +448,7 @@ fn a_variable_is_sent_only_if_it_was_named_beforehand() {
         .end()
         .expect(0);
     assert_eq!(peer.until("secret", "")["name"], "API_KEY");
-    // What is no name may be the value.
+    // A word that is no name may be the value.
     let mistaken =
         started(&["--allow-env", "sk-live-1234", "give", "--secret-env", "API_KEY"], true)
             .end()

@@ -24,11 +24,11 @@ struct Client {
     returns: BTreeMap<String, Value>,
     /// Notifications so far.
     notes: Vec<Value>,
-    /// What goes with each request of the lifecycle without `initialize`.
+    /// Sent with each request of the lifecycle without `initialize`.
     meta: Option<Value>,
 }
 
-/// What a call came to: what the tool returned, or its refusal.
+/// The result of a call, or its refusal.
 type Called = Result<Value, Value>;
 
 impl Client {
@@ -180,8 +180,8 @@ impl Client {
         Ok(returned.clone())
     }
 
-    /// What may be called unread is one of few tools, and has no more arguments than those that say
-    /// which channel.
+    /// Checks advice: few tools may be called unread, with no more arguments than those that name
+    /// the channel.
     #[track_caller]
     fn callable(&self, call: Option<&Value>) {
         let Some(call) = call else { return };
@@ -308,8 +308,7 @@ fn the_tools_are_those_of_the_file() {
             "doctor"
         ]
     );
-    // What an agent reads at its start is paid for each time; and no client has to follow a
-    // reference.
+    // An agent pays for these texts at each start; and no client has to follow a reference.
     assert!(
         all.is_ascii() && !all.contains("$ref") && listed.to_string().len() < 20_000,
         "{}",
@@ -418,7 +417,7 @@ fn a_secret_goes_from_a_variable_to_a_dotenv_file_and_is_seen_by_nobody() {
     );
     assert!(std::fs::read_to_string(&env).unwrap().contains("hush-from-a-variable"));
     refused(peer.call("receive", json!({"secret_to_file": "more"})), "no-secret");
-    // What cannot be written stays there, for another call.
+    // A secret that cannot be written stays there, for another call.
     host.call("send_secret", json!({"variable": "GREETING"})).unwrap();
     peer.until("secret");
     let there_already = refused(peer.call("receive", json!({"secret_to_file": ".env"})), "disk");
@@ -510,7 +509,7 @@ fn wrong_calls_are_answered_and_harm_no_channel() {
     refused(host.call("connect", json!({"code": "417-walrus-clipboard-mango"})), "no-relay");
     refused(host.call("send", json!({"text": "x", "channel": "1042"})), "code-not-open");
     refused(host.call("close", json!({"channel": "no such label"})), "code-not-open");
-    // What the schema says is the longest is that.
+    // The longest by the schema is the longest.
     let most = 1_048_257;
     let long = refused(host.call("send", json!({"text": "x".repeat(most + 1)})), "too-long");
     assert!(long["detail"].as_str().unwrap().contains(&most.to_string()), "{long}");

@@ -37,7 +37,7 @@ fn typed(here: &Machine, line: &str) -> Command {
     with_variables(shell)
 }
 
-/// What is refused, and the line that would not be.
+/// Checks that it is refused; returns the refusal and the line that would not be.
 #[track_caller]
 fn refused(command: Command) -> (String, String) {
     let ended = Running::start(command).end().expect(5);
@@ -105,7 +105,7 @@ fn behind_the_commands_name_they_are_refused_with_the_line_that_has_them_in_fron
             "--allow-exec give --tunnel='sh -c \"touch canary\"' report",
         ),
         ("take --tunnel=./canary", "--allow-exec take --tunnel=./canary"),
-        // What is in front already stays there, and what else is needed joins it.
+        // Options in front already stay there, and others that are needed join them.
         (
             "--allow-exec give --allow ../home --tunnel=./x report",
             "--allow-exec --allow ../home give --tunnel=./x report",

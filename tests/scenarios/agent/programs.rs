@@ -1,5 +1,5 @@
-//! What programs get that this one starts: nothing of the agent's own, and behind a fence an id of
-//! their own, so that a pinhole that they run is fenced too.
+//! The environment of programs that this one starts: nothing of the agent's own, and behind a fence
+//! an id of their own, so that a pinhole that they run is fenced too.
 
 use crate::harness::process::in_background;
 use crate::harness::{Machine, PROGRAM, Running};
@@ -33,8 +33,8 @@ fn look<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [&["--allow-exec"], args, &["--", "sh", "-c", LOOK, PROGRAM]].concat()
 }
 
-/// What the program has written down in this folder; `person` says if what is a person's was to
-/// come to it.
+/// Checks what the program has written down in this folder. `person` is true if the person's
+/// variables were to reach it.
 #[track_caller]
 fn judge(folder: &Path, person: bool) {
     let env = std::fs::read_to_string(folder.join("env")).unwrap();
@@ -102,7 +102,7 @@ fn the_program_of_a_secret_gets_nothing_of_the_agents() {
 #[test]
 fn a_program_that_answers_gets_nothing_of_the_agents() {
     let (here, there) = (Machine::new(), Machine::new());
-    // What a client logs in with is handed on by its name, because the handler may be that client.
+    // A client's credentials are handed on by name, because the handler may be that client.
     let args = [
         "host",
         "--label",
@@ -185,7 +185,7 @@ fn a_session_in_the_background_is_the_same_agents_and_has_no_key_of_its() {
         std::fs::read_to_string(format!("/proc/{}/environ", session.as_raw_nonzero())).unwrap();
     let has =
         |name: &str| environ.split('\0').any(|variable| variable.starts_with(&format!("{name}=")));
-    // What says whose it is stays.
+    // Variables that name the owner stay.
     assert!(has("CLAUDE_CODE_SESSION_ID") && has("CLAUDE_CODE_MESSAGING_TOKEN") && has("MINE"));
     for key in ["CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_ENV_FILE", "OPENCODE_SERVER_PASSWORD"] {
         assert!(!has(key), "{key}");

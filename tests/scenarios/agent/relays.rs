@@ -20,7 +20,7 @@ impl Victim {
         Self { listener, port }
     }
 
-    /// Where it is, with the path that is to be asked for.
+    /// Its address, with the path that is to be asked for.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}/admin/delete", self.port)
     }

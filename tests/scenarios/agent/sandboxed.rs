@@ -184,7 +184,7 @@ fn where_the_network_is_off_the_setting_that_allows_it_is_named() {
         let (word, next) = run(sandbox, args, offline, 5);
         assert!(word == "network-forbidden" && next.contains(SETTING), "{args:?}: {word}, {next}");
     }
-    // What fails for another reason perhaps, with the network off.
+    // With the network off these may fail for another reason.
     let (word, next) = run(alone, &["take", CODE, "--no-lan"], offline, 3);
     assert!(
         word == "code-unavailable" && next.contains(SETTING) && next.contains("a new code"),
@@ -192,7 +192,7 @@ fn where_the_network_is_off_the_setting_that_allows_it_is_named() {
     );
     let (word, next) = run(alone, &["take", &format!("{CODE}@nowhere.invalid")], offline, 5);
     assert!(word == "host-unreachable" && next.contains(SETTING), "{word}, {next}");
-    // Where no agent says that it runs this, it is known only of what is refused.
+    // Unless an agent says that it runs this, only the refused call shows it.
     let (word, next) = run(dumb, &["take", CODE, "--no-lan"], None, 5);
     assert!(word == "network-forbidden" && next.contains("outside the sandbox"), "{word}, {next}");
     let (word, next) = run(alone, &["take", &elsewhere], None, 5);
@@ -248,7 +248,7 @@ fn a_channel_that_no_other_command_can_reach_says_so_and_goes_on() {
         host.end();
         let mut named = start(&here, &["give", "--text", "x", "--label", "it"]);
         said(&mut named);
-        // What was given no name goes without.
+        // A session without a name goes without.
         hand_over(start(&here, &["give", "--text", "x"]), |code| start(&there, &["take", code]));
         let mut shown = start(&here, &["host", "--human"]);
         assert!(

@@ -91,7 +91,7 @@ fn every_agent_is_set_up_once_and_left_as_it_was() {
                 && tree(&here.home()) == after,
             "{again}"
         );
-        // What it said that it would write is what it wrote.
+        // It wrote what it had announced.
         let written: Vec<_> = after
             .keys()
             .filter(|path| path.is_file() && after[*path] != *before.get(*path).unwrap_or(&None))
@@ -173,7 +173,7 @@ fn codex_gets_the_variables_and_only_the_approvals_of_what_sends_nothing() {
         .collect();
     approved.sort();
     assert_eq!(approved, ["close", "connect", "doctor", "open", "receive", "status"]);
-    // What its user answers there is no change of the entry, and goes with it.
+    // The user's answers there are no change of the entry, and go with it.
     let answered = config()
         + "\n\n[mcp_servers.pinhole.tools.send]\napproval_mode = \"approve\"\n\n[tui]\nx = 1\n";
     std::fs::write(&path, &answered).unwrap();
@@ -279,7 +279,7 @@ fn copies_of_an_earlier_version_go() {
     }
 }
 
-/// What undoes offers nothing to do, and finds what was done for an agent that is gone.
+/// Removing offers nothing to do, and finds what was done for an agent that is gone.
 #[test]
 fn removing_offers_nothing_to_apply() {
     let here = Machine::new();

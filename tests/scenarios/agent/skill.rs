@@ -1,5 +1,5 @@
-//! What the skill tells an agent to run, run as it says: in the detached way and, where that is
-//! refused, in the streaming one, with no command that an agent's tool would end.
+//! The skill's own commands, run as it gives them: detached and, where that is refused, streaming,
+//! with no command that an agent's tool would end.
 
 use crate::harness::content::{bytes, in_full};
 use crate::harness::{Ended, Machine, Running};

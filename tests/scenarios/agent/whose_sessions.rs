@@ -1,11 +1,11 @@
-//! Whose sessions a command sees: an agent's those that this agent began, a person's all of them
+//! Sessions that a command sees: an agent's those that this agent began, a person's all of them
 //! (EVENTS, "Whose sessions").
 
 use crate::harness::terminal::Terminal;
 use crate::harness::{Ended, Machine, PROGRAM, Running};
 use serde_json::Value;
 
-/// Who runs a command, by the variables that say so.
+/// The one who runs a command, by the variables that name them.
 type Who = &'static [(&'static str, &'static str)];
 
 const PERSON: Who = &[];
@@ -145,7 +145,7 @@ fn no_command_hears_the_code_of_a_session_that_waits() {
     let code = own.code();
     assert_eq!(run(&here, ONE, &["status"]).expect(0).one("session")["code"], code);
     assert!(!run(&here, OTHER, &["status"]).expect(0).everything().contains(words(&code)));
-    // Who it is cannot be told of agents without an id.
+    // Agents without an id cannot be told apart.
     let mut nameless = start(&here, NAMELESS, &["host", "--label", "nameless"]);
     let code = nameless.code();
     let heard = run(&here, NAMELESS, &["status"]).expect(0);
@@ -280,7 +280,8 @@ fn the_agent_of_the_other_side_never_gets_this_side_by_the_code() {
             );
         }
     }
-    // Who has come back, with either side here, says which; and has that one, and never the other.
+    // An agent that has come back, with either side here, names one; and has that one, and never
+    // the other.
     assert_eq!(run(&here, THIRD, &["receive", &code]).expect(2).failure()["error"], "several-open");
     assert_eq!(
         run(&here, THIRD, &["status", number]).expect(3).failure()["error"],
@@ -340,7 +341,7 @@ fn a_label_selects_an_open_channel_to_send_into_and_to_ask_in() {
     assert_eq!(peer.until("text", "")["body"], "well?");
     there.run(["send", &code, "fine"]).expect(0);
     assert_eq!(asking.end().expect(0).one("text")["body"], "fine");
-    // What could be a path is not guessed about, and what is said instead works.
+    // A word that could be a path is not guessed about, and the advice works.
     let failure = here.run(["send", "--label", "build", "report"]).expect(2).failure();
     assert_eq!(failure["error"], "ambiguous-argument");
     assert!(

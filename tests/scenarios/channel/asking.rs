@@ -136,7 +136,7 @@ fn whoever_leaves_without_an_answer_is_said() {
     host.until("delivered", "");
     there.run(["close"]).expect(0);
     assert_eq!(asked.end().expect(6).failure()["error"], "peer-left");
-    // What takes one thing has no answer.
+    // A command that takes one thing has no answer.
     let mut taker = here.start(["take"]);
     let code = taker.code();
     assert_eq!(there.run(["ask", &code, "q"]).expect(6).failure()["error"], "peer-left");
@@ -173,7 +173,7 @@ fn the_answer_goes_to_standard_output_byte_for_byte_and_the_lines_elsewhere() {
         let told = asked.one("text");
         assert_eq!((told.get("body"), &told["size"]), (None, &question.len().into()), "{told}");
     }
-    // What is said before the question has arrived is not the answer.
+    // A text from before the question's arrival is not the answer.
     for format in ["--json", "--human"] {
         let (host, code) = self::host(&here, &["--first", "welcome"], "printf 'the answer'");
         let asked = there.run(["ask", &code, "q", "-o", "-", format]).expect(0);

@@ -10,7 +10,7 @@ use rustix::process::{Signal, kill_process};
 use std::process::Stdio;
 use std::time::Instant;
 
-/// How many lines wait by a line of a bell, which is that and nothing else.
+/// The count in a line of a bell, which is nothing but that.
 #[track_caller]
 fn waits(line: &str, named: &str) -> u64 {
     let (lines, rest) =
@@ -56,7 +56,7 @@ fn it_rings_once_for_what_is_new_and_takes_nothing() {
     let (here, there) = (Machine::new(), Machine::new());
     let (host, peer, number) = channel(&here, &there);
     let mut bell = here.start(["receive", &number, "--bell"]);
-    // What waits at its start.
+    // Lines that wait at its start.
     assert!(
         rung(&mut bell, &number, &here)
             .all("status")
@@ -147,8 +147,7 @@ fn every_end_is_said() {
             }
             ends(bell, number);
             if (how, detached) == ("peer", true) {
-                // What is left of it is received by that command, and one more bell says no more
-                // than that.
+                // The command receives the rest, and one more bell says no more than that.
                 let mut late = here.start(["receive", number, "--bell"]);
                 assert_eq!(late.line(), Some(over(number)));
                 here.run(["receive", number]).expect(0);
@@ -272,7 +271,7 @@ fn nothing_of_the_other_sides_is_in_its_errors_and_it_ends_when_nobody_reads_it(
     bell.signal(Signal::TERM);
     let ended = bell.end().expect(130);
     assert!(!ended.everything().contains("canary"), "{}", ended.everything());
-    // Where nobody reads it there is nobody to wake, and nothing comes that would show it.
+    // Without a reader there is nobody to wake, and nothing comes that would show it.
     for option in ["--bell", "--follow"] {
         let (reader, writer) = std::io::pipe().unwrap();
         let mut child = here

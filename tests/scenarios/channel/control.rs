@@ -183,7 +183,7 @@ fn what_is_not_delivered_in_time_is_pending_and_goes_on() {
     let early = here.run(["send", &code, "early", "--wait", "0"]).expect(11);
     assert_eq!(early.failure()["error"], "unfinished");
     assert_eq!(early.one("pending")["id"], Value::Null);
-    // What nobody has come for is not dropped by a close in peace.
+    // A close in peace does not drop a text that nobody has come for.
     let refused = here.run(["close"]).expect(11).failure();
     assert_eq!(refused["error"], "undelivered");
     assert!(refused["next"].as_str().unwrap().contains("--now"));
@@ -223,7 +223,7 @@ fn close_ends_both_sides_in_peace() {
     host.until("status", "waiting");
     here.run(["close"]).expect(0);
     assert!(host.end().expect(0).everything().contains("\"closed\""));
-    // What gives has promised something, so it does not end well.
+    // A giver has promised something, so it does not end well.
     let mut giver = here.start(["give", "--text", "x"]);
     giver.until("status", "waiting");
     here.run(["close"]).expect(0);

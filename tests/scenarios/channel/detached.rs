@@ -135,7 +135,7 @@ fn a_program_answers_in_the_background() {
     assert_eq!(ask("one\nand more"), "host heard one\nand more");
     there.run(&["send", &code, "fail"]).expect(0);
     assert_eq!(ask("two"), "host heard two");
-    // What it says on standard error may repeat a message, and is nowhere.
+    // Its standard error may repeat a message, and is kept nowhere.
     let diagnostics = here.diagnostics();
     assert!(
         diagnostics.contains(" error handler-failed: ") && !diagnostics.contains("loud"),
@@ -156,7 +156,7 @@ fn two_agents_with_nothing_but_single_commands() {
     let joined = there.run(&["connect", &code, "--detach"]).expect(0);
     assert_eq!(joined.all("status").last().unwrap()["event"], "connected");
     assert_eq!(joined.one("session")["state"], "connected");
-    // What the command has printed is not said again; what came since is.
+    // Lines that the command has printed are not repeated; those since then are.
     let first = here.run(&["receive", "--label", "build", "--wait", "40"]).expect(0);
     assert!(
         first.all("status").iter().all(|status| status["event"] != "channel"),
@@ -192,7 +192,7 @@ fn two_agents_with_nothing_but_single_commands() {
         last.all("status").into_iter().map(|status| status["event"].clone()).collect();
     assert_eq!(events, ["peer_left", "closed"]);
     there.is_left_alone();
-    // What was delivered stays.
+    // The delivered file stays.
     assert!(std::fs::read(saved).unwrap() == content);
 }
 
@@ -597,7 +597,7 @@ fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
         (vec!["to the host".into(), "to the peer".into()], vec!["host".into(), "peer".into()])
     );
     here.is_left_alone();
-    // What is broken off has said things too.
+    // A session that is broken off has lines too.
     let code = here.host(&[]);
     let mut peer = there.0.start(["connect", &code]);
     peer.until("status", "connected");

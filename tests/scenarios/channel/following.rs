@@ -25,7 +25,7 @@ fn send_all(there: &Machine, texts: &[String]) {
     }
 }
 
-/// How often each was printed.
+/// The number of times that each was printed.
 fn counted(texts: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
     let mut counted = BTreeMap::new();
     texts.into_iter().for_each(|text| *counted.entry(text).or_default() += 1);
@@ -126,7 +126,7 @@ fn beside_a_receive_and_questions_nothing_is_lost_and_nothing_doubled() {
         send_all(&there, &sent);
         texts.extend(sent);
         texts.push(format!("answer question {round}"));
-        // What comes first after the question is its answer, whatever it is.
+        // The first text after the question is its answer, whatever it is.
         let answer = bodies(&asking.end().expect(0));
         assert_eq!(answer.len(), 1);
         printed.extend(answer);

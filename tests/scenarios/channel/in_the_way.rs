@@ -143,8 +143,7 @@ fn one_that_is_busy_is_waited_for_if_it_is_meant() {
     let between = UnixListener::bind(&path).unwrap();
     assert_eq!(here.run(["status"]).expect(0).one("session")["state"], "not-answering");
     let named = here.start(["receive", &code[..4]]);
-    // What `status` asked, and `receive` in vain; then what is answered, to its question and its
-    // request.
+    // The questions of `status`, and of `receive` in vain; then those that are answered.
     let unanswered: [_; 2] = std::array::from_fn(|_| between.accept().unwrap());
     for _ in 0..2 {
         let (asking, _) = between.accept().unwrap();

@@ -35,7 +35,7 @@ fn text(from: u64, number: u64) -> String {
         1 => LONGEST,
         _ => (usize::try_from(any >> 20).unwrap() & ((1 << (any % 21)) - 1)).min(LONGEST),
     };
-    // What is short enough for a line has letters that a line spells in another way.
+    // A text that is short enough for a line has letters that a line spells in another way.
     let mut text = format!("{number} from {from}\n\"\\\u{e9}\u{1f512}\u{0}");
     while text.len() < size {
         text.extend(char::from_u32(32 + u32::try_from((any >> (text.len() % 50)) % 90).unwrap()));

@@ -86,7 +86,7 @@ fn defect_02_a_large_file_through_an_open_channel() {
     let mut saved = Vec::new();
     for name in ["small", "large"] {
         here.run(["send", number(&code), "--file", name]).expect(0).one("delivered");
-        // What `send` says is true at that moment.
+        // The file is there by the time that `send` names it.
         saved.push(PathBuf::from(peer.until("file", "")["saved_to"].as_str().unwrap()));
     }
     assert_eq!(
@@ -191,7 +191,7 @@ fn defect_06_send_ends_well_only_after_delivery() {
             (Some(11), true) => {
                 early += 1;
                 peer.signal(Signal::CONT);
-                // What it names tells when it is done.
+                // The command that it names tells when it is done.
                 let next = sent.one("pending")["next"]
                     .as_str()
                     .unwrap()

@@ -1,4 +1,4 @@
-//! What both sides said, in a file (`--transcript`).
+//! The words of both sides, in a file (`--transcript`).
 
 use crate::harness::{Machine, Running, schema};
 use serde_json::Value;
@@ -143,7 +143,7 @@ fn a_file_that_is_there_or_cannot_be_is_said_before_there_is_a_code() {
         }
     }
     assert_eq!(std::fs::read_to_string(here.path("talk.md")).unwrap(), "mine");
-    // What cannot be for another reason begins no transcript.
+    // A command that fails for another reason begins no transcript.
     here.run(["host", "--transcript", "new.md", "--on-message"]).expect(2);
     here.run(["connect", "9471-walrus-clipboard-mangoo", "--transcript", "new.md"]).expect(2);
     assert!(!here.path("new.md").exists());

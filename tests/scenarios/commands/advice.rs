@@ -1,12 +1,12 @@
-//! What errors advise (EVENTS, "What to run"). That each line keeps to the closed list is checked
-//! wherever a line is read (`contract.rs`).
+//! The advice of errors (EVENTS, "What to run"). `contract.rs` checks, for each line that is read,
+//! that it keeps to the closed list.
 
 use crate::harness::contract::statuses;
 use crate::harness::{Ended, Machine, PROGRAM, Running};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// What a line says may be run.
+/// The command that a line allows to be run.
 fn run_of(line: &Value) -> Vec<String> {
     let run = line["run"].as_array().unwrap_or_else(|| panic!("nothing to run: {line}"));
     run.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
@@ -33,7 +33,7 @@ fn what_is_not_known_here_is_answered_by_what_is() {
         let listed = follow(&here, &here.run(args).expect(3).failure()).expect(0);
         assert_eq!(listed.all("session").len(), 1, "{args:?}");
     }
-    // What shows nothing says nothing is there, and no more.
+    // A command that shows nothing tells that nothing is there, and no more.
     assert!(
         follow(&there, &there.run(["receive", "9471"]).expect(3).failure())
             .expect(0)

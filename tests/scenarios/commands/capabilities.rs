@@ -1,4 +1,4 @@
-//! What `pinhole capabilities` says is what the document, the help and the program say.
+//! `pinhole capabilities` agrees with the document, the help and the program.
 
 use crate::harness::Machine;
 use crate::harness::contract::{fields, lines, statuses};

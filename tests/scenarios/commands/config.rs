@@ -88,7 +88,7 @@ fn what_cannot_be_set_is_refused_and_nothing_is_written() {
     );
 }
 
-/// What a command with that setting says of it is said when it is set.
+/// A command's complaint about a setting comes when it is set.
 #[test]
 fn a_relay_that_no_command_would_use_is_not_set() {
     let here = Machine::new();
@@ -114,7 +114,7 @@ fn a_relay_that_no_command_would_use_is_not_set() {
         assert!(!said.contains("--insecure-relay"), "config has no such option: {said}");
     }
     assert!(!here.home().join(".config").exists());
-    // Where it would be used it can be set, too.
+    // A setting that would be used can be made, too.
     let mut command = here.command(["config", "set", "relay", "http://relay.example"]);
     assert!(command.env("PINHOLE_INSECURE_RELAY", "1").status().unwrap().success());
     assert_eq!(here.run_plain(["config", "get", "relay"]), "ws://relay.example/\n");
@@ -158,7 +158,7 @@ fn a_file_that_cannot_be_followed_stops_every_command_and_is_not_touched() {
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
-    // What is set anew may have been what was wrong.
+    // The value that is replaced may have been what was wrong.
     std::fs::write(&path, "relay = 7\n").unwrap();
     here.run_plain(["config", "set", "relay", "none"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "relay = \"none\"\n");

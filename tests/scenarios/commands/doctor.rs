@@ -146,7 +146,7 @@ fn a_runtime_directory_that_is_open_to_others_is_not_used() {
         );
     }
     assert_eq!(std::fs::read_dir(runtime.join("pinhole")).unwrap().count(), 0);
-    // What helps: another one.
+    // Another one helps.
     let mut command = here.command(["doctor"]);
     command.env_remove("XDG_RUNTIME_DIR");
     assert!(said(&Running::start(command).end().expect(0), "unix-sockets").0);

@@ -106,7 +106,7 @@ fn words_of_a_code_are_never_sent_as_a_text() {
         );
     }
     there.run(["ask", number, "what", "now"]).expect(2);
-    // What was pasted around a code does not make a path of it.
+    // Characters around a code do not make a path of it.
     let marked = format!("\u{201c}{code}\u{201d}");
     there.run(["send", &marked, "marked"]).expect(0);
     // One word is a text, and what was refused can be said.

@@ -75,7 +75,7 @@ fn it_names_its_dialect_and_describes_every_field() {
 /// The fields without a description, wherever they are.
 fn undescribed(schema: &Value, bare: &mut Vec<String>) {
     if let Some(fields) = schema["properties"].as_object() {
-        // What tells the kinds apart is described with each kind.
+        // The field that tells the kinds apart is described with each kind.
         let plain = fields.iter().filter(|(name, field)| {
             !["type", "event"].contains(&name.as_str()) && field["description"].is_null()
         });

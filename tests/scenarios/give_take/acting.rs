@@ -245,8 +245,8 @@ fn lines_say_what_programs_would_act_on() {
     );
 }
 
-/// What an agent's command made of a folder in which something acts, of one in which nothing does,
-/// and of a file that acts.
+/// Checks what an agent's command made of a folder in which something acts, of one in which nothing
+/// does, and of a file that acts.
 #[track_caller]
 fn is_set_aside(there: &Machine, folder: &Path, lines: &[serde_json::Value]) {
     let line = |name: &str| {
@@ -314,7 +314,7 @@ fn behind_a_fence_a_folder_in_which_something_acts_never_comes_where_an_agent_wo
     Terminal::start_with(&there, 100, ["take", &giver.code()], agent).end(0);
     giver.end().expect(0);
     assert!(names(there.dir()).is_empty() && kept(&there) == 2);
-    // Where nothing acts no private directory is left.
+    // If nothing acts, no private directory is left.
     let (here, there) = (Machine::new(), Machine::new());
     project(&here);
     taken(&here, &["plain"], &there, &["-o", "."], agent);
@@ -452,7 +452,7 @@ fn no_name_that_an_agent_types_is_a_persons_word() {
         agent,
     );
     assert!(saved(&ended, "text").starts_with(private(&there)) && names(&folder).is_empty());
-    // Where it works is its user's choice.
+    // The place in which it works is its user's choice.
     let ended = taken(&here, &["report"], &there, &["-o", "."], |command| {
         agent(command.current_dir(there.path(".claude")))
     });
@@ -520,7 +520,7 @@ fn without_a_private_directory_what_acts_alone_is_refused_behind_a_fence() {
         taker.failure()
     );
     assert_eq!(names(there.dir()), all);
-    // Where nothing would go but there, it is said while the code is good.
+    // If nothing would go elsewhere, that is an error while the code is good.
     let folder = settings(&there);
     let mut giver = here.start(["give", "plain/a"]);
     let code = giver.code();

@@ -1,4 +1,5 @@
-//! What cannot be is said at once, with the next step, and nothing is dialled or shown for it.
+//! Impossible requests are refused at once, with the next step, and nothing is dialled or shown for
+//! them.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};

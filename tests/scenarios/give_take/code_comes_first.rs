@@ -5,7 +5,7 @@ use crate::harness::content::in_full;
 use crate::harness::process::bytes_read;
 use std::fs::File;
 
-/// What a giver may have read of anything when its code appears.
+/// Bytes that a giver may have read when its code appears.
 const LITTLE: u64 = 1 << 20;
 
 #[test]

@@ -1,5 +1,5 @@
-//! What can be known before a code is used is said while it is good; what shows with the offer is
-//! asked about before it is declined.
+//! Obstacles that can be known before a code is used are named while it is good; those that come
+//! with the offer are asked about before it is declined.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running, disk};

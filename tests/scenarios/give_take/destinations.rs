@@ -93,7 +93,7 @@ fn a_text_is_written_where_dash_o_says() {
             giver.end().expect(0);
         }
     }
-    // What is there stays, and its giver does not hear that it was delivered.
+    // The file that is there stays, and the giver is not told that its own was delivered.
     let (here, there) = (Machine::new(), Machine::new());
     there.write("note.txt", "mine");
     let mut giver = here.start(["give", "--text", "theirs"]);

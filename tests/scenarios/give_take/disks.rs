@@ -51,8 +51,8 @@ fn by_content(root: &Path) -> BTreeMap<String, PathBuf> {
     found
 }
 
-/// What is stored is all that was sent, each under its name or one that is counted; and the names
-/// that were listed are those it has.
+/// Checks that all that was sent is stored, each under its name or one that is counted, and that
+/// the names listed are those on the disk.
 #[track_caller]
 fn arrives(disk: &Disk, holds: impl Fn(&OsStr) -> bool, links: bool) {
     if !disk.is_there() {
@@ -102,7 +102,7 @@ fn arrives(disk: &Disk, holds: impl Fn(&OsStr) -> bool, links: bool) {
     );
 }
 
-/// What a name may not hold on Windows.
+/// True if Windows allows this name.
 fn of_windows(name: &OsStr) -> bool {
     let text = name.to_str();
     text.is_some_and(|text| {

@@ -1,5 +1,5 @@
-//! What is there already stays, unless it was said that it shall not; a full disk leaves nothing
-//! under a final name.
+//! Existing files stay, unless an option says otherwise; a full disk leaves nothing under a final
+//! name.
 
 use crate::harness::content::{names, pour};
 use crate::harness::{Ended, Machine, Running, disk};

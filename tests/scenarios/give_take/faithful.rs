@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a side lists of a folder, by the path below it.
+/// A side's list of what differs in a folder, by the path below it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listed {
     /// The name that each has now.
@@ -48,7 +48,7 @@ impl Listed {
         }
     }
 
-    /// Where something is at its receiver.
+    /// The path of something at its receiver.
     fn arrived(&self, path: &Path) -> PathBuf {
         let named = |above: &Path| {
             self.renamed
@@ -85,8 +85,7 @@ fn diff(one: &Path, other: &Path) -> Vec<Vec<u8>> {
     }
 }
 
-/// What diff(1) says of two folders is what is listed, and nothing else; and so below what has
-/// another name.
+/// Checks that diff(1) finds what is listed and nothing else, also below what has another name.
 #[track_caller]
 fn differ_as_listed(sent: &Path, arrived: &Path, listed: &Listed) {
     let only = |root: &Path, path: &Path| {
@@ -273,8 +272,8 @@ fn beyond_the_lists_the_counts_are_exact() {
     corpus::make_kept(&here.path("big/kept"));
     (0..4)
         .for_each(|number| drop(corpus::make_changed(&here.path(format!("big/changed {number}")))));
-    // What leads out of one of these folders is still in the large one, unless it is absolute, or
-    // goes up behind what is not there.
+    // Links out of one of these folders still lead into the large one, unless they are absolute or
+    // climb behind what is not there.
     let lost = ["absolute", "climbs", "to renamed", "pipe", "socket"].len() as u64;
     let (renamed, left_out) = (4 * corpus::changed().len() as u64, 4 * lost);
     let (giver, taker) = carry(&here, "big", &there, &there.dir(), "022", &[]);

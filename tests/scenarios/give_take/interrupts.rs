@@ -23,7 +23,7 @@ fn heard(other: &Ended) {
     }
 }
 
-/// What must hold whoever was interrupted, and whenever.
+/// Checks what must hold whoever was interrupted, and whenever.
 #[track_caller]
 fn nothing_half_done(there: &Machine, source: &str, giver: &Ended, taker: &Ended) {
     let left = names(there.dir());

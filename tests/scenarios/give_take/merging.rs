@@ -53,7 +53,7 @@ fn a_project_arrives_twice_and_what_was_made_there_stays() {
     here.write("project/src/deep/new.c", b"two");
     let [giver, taker] = merged(&here, &there, "project", [0, 0]);
     let file = taker.one("file");
-    // What git acts on is set aside where nobody is asked.
+    // Files that git acts on are set aside where nobody is asked.
     assert_eq!(
         (&file["merged"], &file["replaced"], &file["files"]),
         (&json!(true), &json!(2), &json!(5)),

@@ -1,5 +1,5 @@
-//! Where nobody can be asked, nothing waits for an answer: what would need one ends at once and
-//! says what to do instead.
+//! Without anybody to ask nothing waits for an answer: it ends at once and names what to do
+//! instead.
 
 use crate::harness::{Machine, PROGRAM, Running, terminal};
 use serde_json::Value;

@@ -94,7 +94,7 @@ fn a_secret_and_names_that_act_are_not_what_was_said_yes_to() {
     there.run(["take", &giver.code(), "-y"]).expect(0);
     giver.end().expect(0);
     assert_eq!(names(there.dir()), ["_Makefile"]);
-    // Where a person is, that is for the person to say.
+    // A person who is there decides that.
     let mut giver = here.start(["give", "Makefile"]);
     let mut taker = Terminal::start(&there, 100, ["take", &giver.code(), "-y"]);
     taker.see("Receive into");

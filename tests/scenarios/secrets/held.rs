@@ -56,7 +56,7 @@ impl Channel {
     }
 }
 
-/// Where a line says that a secret is.
+/// The place of a secret, by its line.
 fn place(line: &Value) -> (&str, Option<&str>, Option<&str>) {
     (line["stored"].as_str().unwrap(), line["saved_to"].as_str(), line["variable"].as_str())
 }

@@ -220,7 +220,7 @@ fn neither_the_secret_nor_the_words_are_where_others_look() {
     assert!(rest.count() + 1 == giver.lines.len(), "only one line tells the code");
 }
 
-/// Whether two neighbouring words of a code stand somewhere together; one alone may be an ordinary
+/// True if two neighbouring words of a code stand somewhere together; one alone may be an ordinary
 /// word.
 fn knows(text: &str, words: &str) -> bool {
     let words: Vec<&str> = words.split('-').collect();

@@ -27,7 +27,7 @@ fn hand_over(secrets: &[(&str, &str)], there: &Machine, args: &[&str]) -> (Ended
     (giver.end(), taker)
 }
 
-/// What sh has in these variables after it has read a dotenv file.
+/// The values that sh has in these variables after reading a dotenv file.
 fn sh(there: &Machine, variables: &str) -> String {
     let script = format!(". ./.env; printf '%s' \"{variables}\"");
     String::from_utf8(
@@ -149,7 +149,7 @@ fn a_secret_of_several_lines_is_a_variable() {
     assert_eq!(sh(&there, "$OLD|$MY_KEY|$API_KEY"), format!("1|{value}|yes"));
 }
 
-/// What a peer may call a variable: by an allow-list, because nobody knows all the names that
+/// Names that a peer may give a variable: an allow-list, because nobody knows all the names that
 /// programs run by.
 #[test]
 fn the_other_side_names_credentials_alone_and_no_key_of_an_agent() {
@@ -202,8 +202,7 @@ fn the_other_side_names_credentials_alone_and_no_key_of_an_agent() {
         .expect(2);
 }
 
-/// Where nobody looks, no name of the other side's is one that somebody who works in the folder
-/// runs or obeys.
+/// Unseen, no name of the peer's choice is one that somebody who works in the folder runs or obeys.
 #[test]
 fn a_file_or_secret_is_not_called_as_what_programs_run_by() {
     let (here, there) = (Machine::new(), Machine::new());
@@ -242,7 +241,7 @@ fn a_program_gets_the_secret_on_its_standard_input_or_in_a_variable() {
     let (giver, taker) =
         hand_over(&[("API_KEY", VALUE)], &there, &["--secret-exec", "--", "tee", "-a", "got"]);
     giver.expect(0);
-    // What it prints is its own, and not among the lines.
+    // Its output is its own, and not among the lines.
     contract::check(&taker.lines, 0, false);
     assert_eq!((taker.status.code(), taker.errors.as_slice()), (Some(0), &[VALUE.to_owned()][..]));
     assert_eq!(places(&taker), [("exec".into(), Value::Null, Value::Null)]);

@@ -16,7 +16,7 @@ fn an_error_quotes_and_marks_a_name_of_the_peers() {
         "{error}"
     );
     assert_eq!(error["trust"], "untrusted");
-    // What is said of our own accord, or for a reason of the wire, has no words of the peer's.
+    // Our own sentences, and those about reasons of the wire, have no words of the peer's.
     assert!(giver.end().expect(6).failure().get("trust").is_none());
 }
 

@@ -109,7 +109,7 @@ fn a_file_is_asked_about_in_the_same_place_and_a_secret_is_not_shown() {
     let (mut host, mut guest) = channel(&here, &there);
     line(&mut host, "/file a b.txt");
     guest.see("Answer /yes or /no.");
-    // What is no answer is a text, and Enter alone is nothing.
+    // A line that is no answer is a text, and Enter alone is nothing.
     guest.keys(ENTER);
     line(&mut guest, "y");
     host.see("> y");

@@ -1,11 +1,11 @@
-//! Where the agent works: the fence is around the folders that its client names, whatever directory
-//! the server was started in.
+//! Folders that the agent works in: the fence is around those that its client names, whatever
+//! directory the server was started in.
 
 use super::*;
 use std::os::unix::fs::symlink;
 use std::time::Instant;
 
-/// What a client can be asked.
+/// A client that can be asked for its roots.
 const ROOTS: &str = r#"{"roots": {"listChanged": true}}"#;
 const FORMS: &str = r#"{"elicitation": {"form": {}}}"#;
 const BOTH: &str = r#"{"roots": {}, "elicitation": {}}"#;
@@ -55,13 +55,13 @@ struct Asked {
     client: Client,
     /// Its roots; if it has none it answers nothing.
     roots: Option<Vec<String>>,
-    /// What its person says to a question; if nothing it is left open.
+    /// Its person's answer to a question, which stays open without one.
     says: Option<Value>,
     /// The numbers of questions that are open.
     open: Vec<Value>,
-    /// What the person was asked.
+    /// Questions to the person.
     questions: Vec<String>,
-    /// How often its roots were asked for.
+    /// Requests for its roots.
     listed: usize,
 }
 
@@ -176,8 +176,7 @@ impl Asked {
         (self, peer)
     }
 
-    /// What of these paths is sent: true for each that is delivered, false for each that is fenced
-    /// in.
+    /// Sends each of these paths: true if it is delivered, false if it is fenced in.
     #[track_caller]
     fn sends(&mut self, paths: &[&Path]) -> Vec<bool> {
         let sent = |path: &&Path| match self.call("send_file", json!({"paths": [path]})) {
@@ -326,7 +325,8 @@ fn what_the_command_line_says_holds_whatever_the_client_says() {
     let place = Place::new();
     let (one, two, cache) =
         (place.project.join("report"), place.other.join("report"), place.cache.join("report"));
-    // What is allowed is so besides, and is where relative paths begin if nothing else is.
+    // An allowed folder is allowed besides, and relative paths begin in it if nothing else is
+    // named.
     let allowed = ["--allow", place.other.to_str().unwrap()];
     let (mut host, _peer) = place.channel_of(place.server(&place.cache, &allowed, &[]), FORMS);
     assert_eq!(host.sends(&[&two, Path::new("report"), &one, &cache]), [true, true, false, false]);
@@ -376,7 +376,8 @@ fn the_user_is_asked_once_and_a_yes_lets_files_leave_that_folder() {
     let (host, mut peer) = place.channel(FORMS);
     let mut host = host.whose_person_says(json!({"action": "accept", "content": {"allow": true}}));
     let (one, two) = (place.project.join("report"), place.other.join("report"));
-    // What is kept in wherever it lies is not asked about, and neither is what is not there.
+    // Nobody is asked about a path that is kept in wherever it lies, nor about one that is not
+    // there.
     refused(host.call("send_file", json!({"paths": [place.project.join(".env")]})), "fenced");
     refused(host.call("send_file", json!({"paths": [place.project.join("none")]})), "fenced");
     assert!(host.questions.is_empty());
@@ -612,7 +613,7 @@ fn in_the_lifecycle_without_initialize_a_call_is_repeated_with_what_it_wants_to_
         call(&mut host, &one, json!({"roots": {"roots": []}})).unwrap_err().unwrap()["state"],
         "delivered"
     );
-    // Who has answered is not heard again.
+    // A second answer counts for nothing.
     let no = json!({"roots": {"roots": []}, "folder": {"action": "decline"}});
     assert_eq!(call(&mut host, &one, no).unwrap_err().unwrap()["state"], "delivered");
     refused(call(&mut host, &two, json!({"roots": {"roots": []}})).unwrap_err(), "fenced");

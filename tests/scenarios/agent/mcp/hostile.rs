@@ -1,4 +1,4 @@
-//! What the other side writes, and how much of it, as an agent without a shell meets it (C12).
+//! The peer's texts, and their amount, at an agent without a shell (C12).
 
 use super::*;
 use crate::harness::content::names;

@@ -1,4 +1,4 @@
-//! How a server and its calls end, and how much it holds.
+//! The end of a server and of its calls, and how much it holds.
 
 use super::*;
 use rustix::process::Signal;
@@ -64,7 +64,7 @@ fn a_call_that_is_cancelled_stops_waiting_and_nothing_else() {
 fn it_ends_without_a_word_of_a_client() {
     let here = Machine::new();
     assert_eq!(Client::started(&here, &[]).hang_up(), "");
-    // What no channel could be opened with is said before anybody waits.
+    // Flags with which no channel could be opened are refused before anybody waits.
     for (flag, exit) in [("--verify", 10), ("--detach", 2), ("--transcript=talk.md", 2)] {
         let ended = Client::started(&here, &[flag]).server.end();
         assert_eq!((ended.status.code(), ended.lines.len()), (Some(exit), 0));

@@ -12,7 +12,7 @@ fn said(client: &Client) -> String {
     client.server.seen.join("\n")
 }
 
-/// What a user has open beside an agent: a channel with a text and a secret in it, and a file from
+/// A user's sessions beside an agent: a channel with a text and a secret in it, and a file from
 /// outside of the fence that waits for its taker.
 struct Users {
     host: Running,
@@ -212,7 +212,7 @@ fn a_server_reaches_an_agents_channel_by_its_whole_used_code_and_then_by_its_num
     assert_eq!(peer.until("text", "")["body"], "I am back");
     let listed = server.call("status", json!({})).unwrap()["sessions"].clone();
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["label"]), (1, &"build".into()));
-    // What nobody has received comes with the end of it.
+    // Lines that nobody has received come with the end.
     let closed = server.call("close", json!({"channel": &code[..4]})).unwrap();
     assert!(
         closed["events"].as_array().unwrap().iter().any(|event| event["body"] == "hello"),
