@@ -1,21 +1,29 @@
 //! A running host or connect: the meeting, then one loop that owns the conversation.
 
-mod answers;
-mod asking;
+mod ask;
+mod core;
 mod door;
 mod driver;
+mod effects;
+mod ending;
 mod errands;
 mod handling;
+mod happened;
 mod hosting;
+mod incoming;
 pub(crate) mod interrupt;
 mod joining;
+mod keyboard;
 mod lingering;
+mod links;
+mod outgoing;
+mod person;
 pub mod plan;
-mod receiving;
+mod question;
 mod removal;
-mod secrets;
-mod sending;
-mod typing;
+mod terms;
+mod voice;
+mod work;
 
 use crate::control::owner::Visitor;
 use crate::control::unreachable::{instead, not_detachable};
@@ -30,7 +38,7 @@ use crate::report::look::Look;
 use crate::role::Role;
 use crate::settings::agent::Agent;
 use crate::transport::Joined;
-use asking::asked;
+use ask::asked;
 use driver::Driver;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted, outlive_limits};
@@ -39,7 +47,6 @@ use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Destination, Meet, Plan};
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where a session tells what happens.
@@ -83,7 +90,7 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
     };
     let end = match begun {
         Ok(interrupt) => {
-            known(plan, meet, report, Ending { interrupt, control, closed: false }).await
+            known(plan, meet, report, Halt { interrupt, control, closed: false }).await
         }
         Err(failure) => Err(failure),
     };
@@ -172,27 +179,22 @@ async fn heard(
     if let (None, Some(taking)) = (&reached, &mut plan.taking) {
         taking.secret = taking.secret.unreachable();
     }
-    known(plan, meet, report, Ending { interrupt, control, closed: false }).await
+    known(plan, meet, report, Halt { interrupt, control, closed: false }).await
 }
 
-async fn known(
-    plan: Plan,
-    meet: Meet,
-    report: &mut Report,
-    mut ending: Ending,
-) -> Result<(), Failure> {
+async fn known(plan: Plan, meet: Meet, report: &mut Report, mut halt: Halt) -> Result<(), Failure> {
     let (promises, ttl) = (plan.want != Want::Both, plan.ttl);
     if let Some(aside) = &plan.aside {
         tell(report, &Event::Trouble(aside.clone()));
     }
-    let (plan, control) = (Arc::new(plan), ending.control.clone());
-    let session = session(Arc::clone(&plan), meet, report, &mut ending);
+    let control = halt.control.clone();
+    let session = session(&plan, meet, report, &mut halt);
     let end = match &plan.question {
         Some(question) => asked(session, &control, question).await,
         None => session.await,
     };
-    match linger(end, ttl, report, &mut ending).await {
-        Err(_) if ending.closed && control.closing() == Some(Closing::Peace) && !promises => {
+    match linger(end, ttl, report, &mut halt).await {
+        Err(_) if halt.closed && control.closing() == Some(Closing::Peace) && !promises => {
             tell(report, &Event::Closed);
             Ok(())
         }
@@ -276,15 +278,15 @@ fn hand_over(control: &Control) {
     }
 }
 
-/// What can end a session from outside the conversation, before there is one.
-struct Ending {
+/// Everything that can end a session from outside, before there is a conversation.
+struct Halt {
     interrupt: Interrupt,
     control: Control,
     /// True once another command has closed the session before there was a conversation.
     closed: bool,
 }
 
-impl Ending {
+impl Halt {
     /// Waits for Ctrl-C or for another command that closes this session. `when` says what it
     /// interrupted.
     async fn wait(&mut self, when: &str) -> Failure {
@@ -299,21 +301,21 @@ impl Ending {
 }
 
 async fn session(
-    plan: Arc<Plan>,
+    plan: &Plan,
     meet: Meet,
     report: &mut Report,
-    ending: &mut Ending,
+    halt: &mut Halt,
 ) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
-            let joined = joining::join(&plan, *address, report, ending).await?;
-            converse(&plan, joined, report, ending).await.1.map_or(Ok(()), Err)
+            let joined = joining::join(plan, *address, report, halt).await?;
+            converse(plan, joined, report, halt).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
             // A code that nobody sees is of no use.
             report.probe().map_err(|error| unsaid(&error))?;
             let mut host = Host::new(hosting);
-            let end = hosted(&plan, &mut host, report, ending).await;
+            let end = hosted(plan, &mut host, report, halt).await;
             host.close().await;
             end
         }
@@ -321,33 +323,33 @@ async fn session(
 }
 
 async fn hosted(
-    plan: &Arc<Plan>,
+    plan: &Plan,
     host: &mut Host,
     report: &mut Report,
-    ending: &mut Ending,
+    halt: &mut Halt,
 ) -> Result<(), Failure> {
     loop {
-        let joined = host.meet(plan, report, ending).await?;
-        match converse(plan, joined, report, ending).await {
+        let joined = host.meet(plan, report, halt).await?;
+        match converse(plan, joined, report, halt).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person
             // says whether there is to be a new code.
-            (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, ending).await? => {}
+            (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, halt).await? => {}
             (_, failure) => return failure.map_or(Ok(()), Err),
         }
     }
 }
 
 async fn converse(
-    plan: &Arc<Plan>,
+    plan: &Plan,
     joined: Joined,
     report: &mut Report,
-    ending: &mut Ending,
+    halt: &mut Halt,
 ) -> (Option<Outcome>, Option<Failure>) {
     tell(report, &Event::Paired);
-    match Driver::start(Arc::clone(plan), joined, report, &ending.control) {
+    match Driver::start(plan, joined, report, &halt.control) {
         Ok(driver) => {
-            let (outcome, failure) = driver.run(&mut ending.interrupt).await;
-            ending.control.detach();
+            let (outcome, failure) = driver.run(&mut halt.interrupt).await;
+            halt.control.detach();
             (Some(outcome), failure)
         }
         Err(failure) => (None, Some(failure)),

@@ -1,548 +1,300 @@
-//! The one loop that owns the conversation: news of the link, finished work, answers and time go
-//! in; what it says is done.
+//! The one loop of a session with a conversation: a happening goes to the part that it concerns, and
+//! what that part decides is said, fed to the conversation, or started on other threads.
 
-use super::answers::Questions;
-use super::errands::next_errand;
+use super::Report;
+use super::core::Core;
+use super::effects::Effects;
+use super::ending::Ending;
+use super::errands::Errands;
 use super::handling::Handling;
+use super::happened::Happened;
+use super::incoming::Incoming;
 use super::interrupt::Interrupt;
-use super::plan::{Destination, Plan};
-use super::receiving::{PutOff, Theirs};
-use super::removal::{Removals, left_behind};
-use super::sending::Ours;
-use super::typing::Typing;
-use super::{Report, hand_over, tell};
+use super::links::Links;
+use super::outgoing::Outgoing;
+use super::person::{Person, Standing};
+use super::plan::Plan;
+use super::terms::Terms;
+use super::voice::Voice;
+use super::work::Workers;
 use crate::clock;
-use crate::control::{Control, Errand};
-use crate::events::{Event, Path};
-use crate::failure::sentences::{Side, failure_from};
-use crate::failure::{Failure, Kind};
-use crate::files::inbox::{Inbox, Receiving};
+use crate::control::Control;
+use crate::events::Event;
+use crate::failure::Failure;
 use crate::transport::Joined;
-use crate::transport::bulk::{Link, News, Tables};
-use pinhole_protocol::conversation::{self, Actions, Conversation, Input, LinkEnd, Outcome, Setup};
-use pinhole_protocol::links::LinkId;
-use pinhole_protocol::violation::Violation;
-use pinhole_protocol::wire::{ItemId, Reason, Want};
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use pinhole_protocol::conversation::{self, Actions, Input, Outcome};
+use pinhole_protocol::wire::{Reason, Want};
+use std::collections::VecDeque;
 
-/// News of links that may wait for the driver: enough that a reader rarely waits, few enough to
-/// bound memory.
-const NEWS: usize = 64;
-/// Finished work that may wait for the driver; beyond that, whoever brings more waits.
-const DESK: usize = 256;
-/// Pieces of work on other threads while which no more is heard of links, so that a peer which
-/// begins and withdraws one thing after another waits for the disk. What it may have under way at a
-/// time makes fewer.
-const WORK: usize = 32;
-/// How long the last words may take to leave, and the other side's last words to come.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Something that was done on another thread, and what the driver does about it.
-pub(super) type Done = Box<dyn FnOnce(&mut Driver<'_>) + Send>;
-
-/// A way for other threads to have something done in the driver's loop.
-#[derive(Clone)]
-pub(super) struct Desk(mpsc::Sender<Done>);
-
-impl Desk {
-    /// Hands `done` to the driver from a thread, which waits while the desk is full; nothing
-    /// happens if the driver has ended.
-    pub(super) fn put(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
-        let _ = self.0.blocking_send(Box::new(done));
-    }
-
-    /// The same from a task.
-    pub(super) async fn bring(&self, done: impl FnOnce(&mut Driver<'_>) + Send + 'static) {
-        let _ = self.0.send(Box::new(done)).await;
-    }
-}
-
+/// A session with a conversation.
 pub(super) struct Driver<'a> {
-    pub(super) plan: Arc<Plan>,
-    pub(super) report: &'a mut Report,
-    /// How other commands reach this session.
-    pub(super) control: Control,
-    pub(super) conversation: Conversation,
-    pub(super) tables: Tables,
-    pub(super) desk: Desk,
-    pub(super) ours: BTreeMap<ItemId, Ours>,
-    pub(super) theirs: BTreeMap<ItemId, Theirs>,
-    /// Texts of the peer's that no command has received yet, with the numbers of their lines.
-    pub(super) uncollected: VecDeque<(u64, ItemId)>,
-    /// Things of the peer's that wait until something was received.
-    pub(super) put_off: VecDeque<PutOff>,
-    /// Pieces of work that are not done.
-    working: usize,
-    /// Offers that are being made, and whether this side leaves after them.
-    pub(super) offering: usize,
-    pub(super) goodbye: bool,
-    /// Parts of files being removed, or made.
-    pub(super) removals: Removals,
-    /// Where things are received, once something was.
-    pub(super) inbox: Option<Inbox>,
-    /// Where things are received that go to a private place, wherever everything else goes.
-    pub(super) apart: Option<Inbox>,
-    /// The place that the person here has named, because there was no room where things go else.
-    pub(super) elsewhere: Option<Destination>,
-    /// Whether a secret has gone where the command line says.
-    pub(super) sink_used: bool,
-    /// Whether a text has the name that the command line has for what comes.
-    pub(super) name_used: bool,
-    /// The program that a secret is handed to.
-    pub(super) program: Option<JoinHandle<()>>,
-    /// Texts on their way to the program that answers them.
-    pub(super) handling: Handling,
-    /// Inputs that follow from what is being handled.
-    pub(super) next: VecDeque<Input<'static>>,
-    pub(super) questions: Questions,
-    /// Lines that the person here types into the channel.
-    pub(super) typing: Option<Typing>,
-    /// What the peer came for.
-    pub(super) peer: Option<Want>,
-    /// Things of ours that arrived there, and things of the peer's that arrived here.
-    pub(super) delivered: usize,
-    pub(super) received: usize,
-    /// True once the question that this session is for has its answer.
-    pub(super) answered: bool,
-    pub(super) failure: Option<Failure>,
-    /// Whose reason it is if something fails or is withdrawn now.
-    pub(super) side: Side,
-    path: Path,
-    link: Link,
-    news: mpsc::Receiver<(LinkId, News)>,
-    pub(super) done: mpsc::Receiver<Done>,
-    /// Errands of other commands: those from before there was a conversation, and where later ones
-    /// come from.
-    pub(super) errands: (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
-    wake_at: Option<pinhole_protocol::time::Instant>,
-    outcome: Option<Outcome>,
+    voice: Voice<'a>,
+    core: Core,
+    links: Links,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    person: Person,
+    handling: Handling,
+    ending: Ending,
+    workers: Workers,
+    errands: Errands,
 }
 
 impl<'a> Driver<'a> {
     /// Starts the link's threads and the conversation.
+    ///
+    /// # Errors
+    /// If the connection or a thread cannot be had.
     pub(super) fn start(
-        plan: Arc<Plan>,
+        plan: &Plan,
         joined: Joined,
         report: &'a mut Report,
         control: &Control,
     ) -> Result<Self, Failure> {
-        let Joined { socket, path, established } = joined;
-        let (tables, (told, news), (desk, done)) =
-            (Tables::default(), mpsc::channel(NEWS), mpsc::channel(DESK));
-        let cannot =
-            |error| Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"));
-        let link = Link::start(
-            LinkId::CODE,
-            socket,
-            (established.sealer, established.opener),
-            &tables,
-            told,
-        )
-        .map_err(cannot)?;
-        let setup = Setup {
-            want: plan.want,
-            ttl: plan.ttl,
-            verify: plan.verify,
-            faithful: established.peer.is_faithful(),
-        };
+        let (links, commitment, faithful) = Links::start(joined)?;
+        let tables = links.tables();
+        let voice = Voice::new(report, control, plan.screen.clone());
+        let terms = Terms::new(plan, faithful, voice.is_unread());
         Ok(Self {
-            conversation: Conversation::new(clock::now(), established.commitment, setup),
-            plan,
-            report,
-            control: control.clone(),
-            tables,
-            desk: Desk(desk),
-            ours: BTreeMap::new(),
-            theirs: BTreeMap::new(),
-            uncollected: VecDeque::new(),
-            put_off: VecDeque::new(),
-            working: 0,
-            offering: 0,
-            goodbye: false,
-            removals: Removals::default(),
-            inbox: None,
-            apart: None,
-            elsewhere: None,
-            sink_used: false,
-            name_used: false,
-            program: None,
-            handling: Handling::default(),
-            next: VecDeque::new(),
-            questions: Questions::default(),
-            typing: None,
-            peer: None,
-            delivered: 0,
-            received: 0,
-            answered: false,
-            failure: None,
-            side: Side::There,
-            path,
-            link,
-            news,
-            done,
-            errands: (VecDeque::new(), None),
-            wake_at: None,
-            outcome: None,
+            core: Core::new(commitment, plan, faithful),
+            links,
+            outgoing: Outgoing::new(terms, plan.wares.clone(), tables.clone()),
+            incoming: Incoming::new(terms, plan.taking.clone(), voice.bare(), tables),
+            person: Person::new(plan.screen.clone(), plan.fence.clone()),
+            handling: Handling::new(plan.handler.clone(), voice.facts()),
+            ending: Ending::new(terms, plan.wares.len()),
+            workers: Workers::new(),
+            errands: Errands::new(plan.want),
+            voice,
         })
     }
 
-    /// Runs the conversation to its end: how it ended, and what is to be said of it if it did not
-    /// go well.
+    /// Runs the conversation to its end. Returns its outcome, and the failure of the session if it
+    /// did not go well.
     pub(super) async fn run(mut self, interrupt: &mut Interrupt) -> (Outcome, Option<Failure>) {
-        self.input(Input::LinkUp(LinkId::CODE));
+        self.perform(self.links.up());
+        self.converse();
         let outcome = loop {
-            if let Some(outcome) = self.outcome {
+            if let Some(outcome) = self.ending.outcome() {
                 break outcome;
             }
-            tokio::select! {
-                Some((link, news)) = self.news.recv(), if self.working < WORK => {
-                    self.news(link, news);
-                }
-                Some(done) = self.done.recv() => done(&mut self),
-                errand = next_errand(&mut self.errands) => self.errand(errand),
-                taken = self.control.taken() => self.secret_taken(taken),
-                () = interrupt.wait() => self.abort(Reason::Interrupted),
-                () = clock::sleep_until(self.wake_at) => self.input(Input::Tick),
-            }
-            self.follow();
+            let happened = tokio::select! {
+                Some(happened) = self.links.next(), if self.workers.has_room() => happened,
+                Some(happened) = self.workers.next() => happened,
+                happened = self.errands.next() => happened,
+                taken = self.voice.control().taken() => Happened::Taken(taken),
+                () = interrupt.wait() => Happened::Interrupted,
+                () = clock::sleep_until(self.core.wake_at()) => Happened::Tick,
+            };
+            self.happened(happened);
         };
-        if let Some(typing) = &self.typing {
-            typing.settle();
-        }
-        self.last_words(interrupt).await;
-        if let Some(typing) = &self.typing {
-            typing.end();
-        }
-        if let Outcome::Done = outcome {
+        self.person.settle();
+        self.links.end(&mut self.core, interrupt).await;
+        self.person.end();
+        if outcome == Outcome::Done && !self.handling.is_cut() {
             self.finish_handler(interrupt).await;
         }
-        let failure = self.judge(outcome);
+        let (said, failure) = self.ending.judge(self.incoming.received());
+        said.iter().for_each(|event| self.voice.event(event));
         self.let_go(interrupt).await;
         (outcome, failure)
     }
 
-    /// Ends the conversation at once, for a reason of this side's: what fails by that is told
-    /// before, or it would seem the other side's.
-    pub(super) fn abort(&mut self, reason: Reason) {
-        self.fail(failure_from(reason, Side::Here));
-        self.input(Input::Abort(reason));
+    /// Something happened: does everything that follows from it.
+    fn happened(&mut self, happened: Happened) {
+        self.perform(Effects::none().then(happened));
+        self.converse();
     }
 
-    /// Finishes what is under way and says goodbye.
-    pub(super) fn leave(&mut self) {
-        self.cut_answers();
-        self.say_goodbye();
-    }
-
-    /// Tells the conversation and does what it says, and what follows from that.
-    pub(super) fn input(&mut self, input: Input<'_>) {
-        let actions = self.conversation.handle(clock::now(), input);
-        self.act(actions);
-        self.follow();
-    }
-
-    pub(super) fn follow(&mut self) {
-        while let Some(input) = self.next.pop_front() {
-            let actions = self.conversation.handle(clock::now(), input);
-            self.act(actions);
-        }
-    }
-
-    fn act(&mut self, actions: Actions) {
-        let mut told = true;
-        for (_, body) in actions.control {
-            told &= self.link.control(body);
-        }
-        for grant in actions.grants {
-            told &= self.link.grant(grant.transfer, grant.range);
-        }
-        if !told {
-            self.next.push_back(Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
-        }
-        self.wake_at = actions.wake_at;
-        // The other side's breach is told before what fails by it, or it would seem that the other
-        // side complained of this one.
-        if let Some(conversation::Event::Over(Outcome::Violated(what))) = actions.events.last() {
-            self.fail(violated(*what));
-        }
-        let ends_here = |event: &conversation::Event| {
-            use Outcome::{Aborted, Expired, Violated};
-            matches!(event, conversation::Event::Over(Aborted(_) | Expired | Violated(_)))
-        };
-        // What is under way when this side ends the conversation fails by that, not by the other
-        // side's doing.
-        if actions.events.iter().any(ends_here) {
-            self.side = Side::Here;
-        }
-        for event in actions.events {
-            self.event(event);
-        }
-        if self.outcome.is_none() {
-            self.next_answer();
-        }
-    }
-
-    fn news(&mut self, link: LinkId, news: News) {
-        match news {
-            News::Control(body) => self.input(Input::Control(link, &body)),
-            News::Quiet(waited) => self.input(Input::Quiet(link, waited)),
-            News::Wrote(item, range) => self.input(Input::Wrote(item, range)),
-            News::Taken => self.input(Input::Taken(link)),
-            News::Sent(item, range) => self.input(Input::Sent(link, item, range)),
-            News::Unserved => self.input(Input::Unserved(link)),
-            News::Refused(item, refusal) => {
-                self.refuse(item, refusal.reason, Some(refusal.failure))
+    /// Lets the conversation take up all that it was fed.
+    fn converse(&mut self) {
+        loop {
+            while let Some(Actions { control, grants, events, .. }) = self.core.next() {
+                self.perform(self.links.tell(control, grants));
+                self.ending.ahead(&events);
+                for event in events {
+                    let effects = self.reported(event);
+                    self.perform(effects);
+                }
             }
-            News::Gap(item, range, why) => self.input(Input::Gap(item, range, why)),
-            News::Unread(item, failure) => {
-                self.withdraw(item, failure.reason(), Some(failure.failure()))
+            if self.ending.outcome().is_some() {
+                return;
             }
-            News::Down(end) => self.input(Input::LinkDown(link, end)),
-            // The reader hears of a broken connection too, and says how it broke.
-            News::Flushed => {}
+            let effects = self.handling.next(clock::now(), self.core.has_backlog());
+            if effects.is_none() {
+                return;
+            }
+            self.perform(effects);
         }
     }
 
-    fn event(&mut self, event: conversation::Event) {
+    /// Does what a part has decided, and all that follows from it in other parts, depth first.
+    fn perform(&mut self, effects: Effects) {
+        let mut next = self.take(effects);
+        while let Some(happened) = next.pop_front() {
+            let effects = self.route(happened);
+            let mut first = self.take(effects);
+            first.append(&mut next);
+            next = first;
+        }
+    }
+
+    fn take(&mut self, effects: Effects) -> VecDeque<Happened> {
+        let Effects { said, inputs, work, then } = effects;
+        let mut next: VecDeque<_> =
+            said.into_iter().filter_map(|say| self.voice.say(say)).collect();
+        self.core.feed(inputs);
+        next.extend(work.into_iter().filter_map(|work| self.workers.start(work)));
+        next.extend(then);
+        next
+    }
+
+    /// Hands a happening to the part that it concerns.
+    fn route(&mut self, happened: Happened) -> Effects {
+        let Self { outgoing, incoming, person, handling, ending, core, .. } = self;
+        match happened {
+            Happened::News(link, news) => self.links.news(link, news),
+            Happened::Tick => Effects::none().input(Input::Tick),
+            Happened::Rests(answer) => core.answer(answer),
+            Happened::Send(ware, follower) => outgoing.send(core.next_item(), ware, follower),
+            Happened::SendPaths(paths, options) => outgoing.send_paths(paths, options),
+            Happened::Looked(files) => outgoing.looked(files),
+            Happened::OfferMade(id, offer) => outgoing.offer_made(id, offer),
+            Happened::Counted(id, count, totals) => outgoing.counted(id, &count, totals),
+            Happened::Opened(id, source) => outgoing.opened(id, source),
+            Happened::Available(id, bytes) => Effects::none().input(Input::Available(id, bytes)),
+            Happened::Part(id, next) => outgoing.part(id, next),
+            Happened::Unread(id, failure) => outgoing.unread(id, &failure),
+            Happened::Checked(id, checked) => outgoing.checked(id, checked),
+            Happened::Goodbye => outgoing.say_goodbye(),
+            Happened::Begun(id, begun) => incoming.begun(id, begun),
+            Happened::Registered(id, registered) => incoming.registered(id, registered),
+            Happened::Wrote(id, wrote) => incoming.wrote(id, wrote),
+            Happened::Refused(id, refusal) => incoming.refused(id, refusal),
+            Happened::Committed(id, committed) => incoming.committed(id, committed),
+            Happened::Removed => Effects::none(),
+            Happened::Printed(text, printed) => incoming.printed(text, printed),
+            Happened::Said(text, line, seq) => incoming.said(text, line, seq),
+            Happened::Ran(label, secret, stored) => incoming.sunk(label, &secret, stored),
+            Happened::Taken(taken) => incoming.taken(taken),
+            Happened::Returned(lines) => incoming.collected(&lines, self.voice.oldest_seq()),
+            Happened::Decided(id, answer) => incoming.decided(id, answer),
+            Happened::Unhandled(id, seq) => incoming.unhandled(id, seq),
+            Happened::Kept(id) => incoming.kept(id),
+            Happened::Room => incoming.room(self.voice.is_full()),
+            Happened::Typing(begun) => person.typing(begun),
+            Happened::Typed => person.typed(),
+            Happened::TypedAlone => {
+                let under_way = outgoing.under_way().chain(incoming.under_way()).collect();
+                person.typed_alone(&Standing { under_way, rests: core.rests() })
+            }
+            Happened::TypedSecret(label, secret) => person.typed_secret(label, secret),
+            Happened::Reply(text) => person.reply(text),
+            Happened::Verify(words) => person.verify(words),
+            Happened::Ask(id, question) => person.ask(Some(id), question),
+            Happened::Answered(answer) => person.answered(answer),
+            Happened::NextQuestion => person.next_question(),
+            Happened::Turn => handling.turn(),
+            Happened::ForHandler(text, line, seq) => handling.take(text, line, seq),
+            Happened::Paced => handling.paced(),
+            Happened::Handled(came) => handling.handled(came),
+            Happened::Leave => handling.leave().then(Happened::Goodbye),
+            Happened::Delivered => ending.delivered().and(incoming.ours_arrived()),
+            Happened::Trouble(failure) => ending.trouble(failure),
+            Happened::Fail(failure) => ending.fail(failure),
+            Happened::Abort(reason) => ending.abort(reason),
+            Happened::Interrupted => ending.abort(Reason::Interrupted),
+            Happened::LeftBehind(left) => Ending::left_behind(&left),
+        }
+    }
+
+    /// Hands a report of the conversation to the part that it concerns.
+    fn reported(&mut self, event: conversation::Event) -> Effects {
         use conversation::Event as Told;
+        let Self { outgoing, incoming, person, handling, ending, voice, .. } = self;
         match event {
-            Told::Connected(want) => {
-                self.peer = Some(want);
-                self.say(&Event::Connected(self.path));
-                hand_over(&self.control);
-                self.start_typing();
-                if let (true, Some(verifier)) = (self.plan.verify, self.conversation.verifier()) {
-                    self.verify(verifier.words().join(" "));
-                }
-                self.send_wares();
-                self.take_errands();
-            }
-            Told::Text(item, body) => self.text(item, body),
-            Told::Secret(item, label, secret) => self.secret(item, label, secret.0),
-            Told::Offered(offer) => self.offered(offer),
+            Told::Connected(peer) => self.connected(peer),
+            Told::Text(id, body) => incoming.text(id, body, voice.is_full()),
+            Told::Secret(id, name, value) => incoming.secret(id, name, value.0, voice.is_full()),
+            Told::Offered(offer) => incoming.offered(offer, voice.is_full()),
             Told::Counted { transfer, bytes, entries, counted } => {
-                self.counted(transfer, bytes, entries, counted)
+                incoming.counted(transfer, bytes, entries, counted)
             }
-            Told::Register(part) => self.register(part),
-            Told::Gap { transfer, range, why } => self.gap(transfer, range, why),
-            Told::Progress(item, done) => self.progress_in(item, done),
-            Told::Unfit(item, reason, what) => self.unfit(item, reason, what.as_str()),
-            Told::Whole(item, whole) => self.commit(item, whole),
-            Told::Cancelled(item, reason) => self.cancelled(item, reason),
-            Told::Accepted(item) => self.accepted(item),
-            Told::PartWanted(item) => self.next_part(item),
-            Told::AllRead(item) => self.check_sources(item),
+            Told::Register(part) => incoming.register(part),
+            Told::Gap { transfer, range, why } => incoming.gap(transfer, range, why),
+            Told::Progress(id, done) => incoming.progress(id, done),
+            Told::Unfit(id, reason, what) => incoming.unfit(id, reason, what.as_str()),
+            Told::Whole(id, whole) => incoming.whole(id, whole),
+            Told::Cancelled(id, reason) => {
+                person.withdraw(id);
+                handling.withdraw(id);
+                incoming.cancelled(id, reason, ending.side())
+            }
+            Told::Accepted(id) => outgoing.accepted(id),
+            Told::PartWanted(id) => outgoing.next_part(id),
+            Told::AllRead(id) => outgoing.all_read(id),
             Told::Written { transfer, done, frontier } => {
-                self.progress_out(transfer, done, frontier)
+                outgoing.written(transfer, done, frontier)
             }
-            Told::Delivered(item, differences) => self.delivered(item, &differences),
-            Told::Failed(item, reason) => self.failed(item, reason),
-            // Only the side that asked is protected by the words; that the other has compared them
+            Told::Delivered(id, differences) => outgoing.delivered(id, &differences),
+            Told::Failed(id, reason) => outgoing.failed(id, reason, ending.side()),
+            // Only the side that asked is protected by the words; that the peer has compared them
             // changes nothing here.
-            Told::PeerVerified => {}
-            Told::Stalled => self.say(&Event::Stalled),
-            Told::Flowing => self.say(&Event::Reconnected),
-            Told::Expiring(left) => self.say(&Event::Expiring { left }),
-            Told::PeerLeft(reason) => {
-                self.say(&Event::PeerLeft(reason));
-                // Nobody is there to hear.
-                self.answer_no_more();
-            }
-            Told::Over(outcome) => self.outcome = Some(outcome),
+            Told::PeerVerified => Effects::none(),
+            Told::Stalled => Effects::none().event(Event::Stalled),
+            Told::Flowing => Effects::none().event(Event::Reconnected),
+            Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
+            Told::PeerLeft(reason) => handling.peer_left(reason),
+            Told::Over(outcome) => ending.over(outcome),
         }
     }
 
-    fn start_typing(&mut self) {
-        let Some(screen) = &self.plan.screen else { return };
-        match Typing::start(screen, self.desk.clone()) {
-            Ok(typing) => self.typing = Some(typing),
-            Err(failure) => self.say(&Event::Trouble(failure)),
-        }
+    /// There is a channel with a peer of this purpose.
+    fn connected(&mut self, peer: Want) -> Effects {
+        self.incoming.connected(peer);
+        self.errands.attach(&self.voice);
+        Effects::none()
+            .event(Event::Connected(self.links.path()))
+            .and(self.person.connected(self.core.words()))
+            .and(self.outgoing.connected())
     }
 
-    pub(super) fn say(&mut self, event: &Event) {
-        tell(self.report, event);
-    }
-
-    /// The failure that the session ends with, if it is the first: later ones follow from it.
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
-    }
-
-    /// Something of this session went wrong: in a channel that stays open it is told and the
-    /// channel goes on, else the session ends with it.
-    pub(super) fn trouble(&mut self, failure: Failure) {
-        if self.plan.want == Want::Both {
-            self.say(&Event::Trouble(failure));
-        } else {
-            self.fail(failure);
-        }
-    }
-
-    /// Removes what was not delivered of a transfer, while the session goes on.
-    pub(super) fn discard(&mut self, receiving: Arc<Receiving>) {
-        self.working += 1;
-        let desk = self.desk.clone();
-        let left = self.removals.remove(receiving, move || desk.put(|driver| driver.working -= 1));
-        self.say_left(&left);
-    }
-
-    fn say_left(&mut self, left: &[PathBuf]) {
-        if !left.is_empty() {
-            self.say(&Event::Trouble(left_behind(left)));
-        }
-    }
-
-    /// Does work that may block on another thread, then `then` with what came of it here.
-    pub(super) fn work<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce() -> T + Send + 'static,
-        then: impl FnOnce(&mut Driver<'_>, T) + Send + 'static,
-    ) -> JoinHandle<()> {
-        let desk = self.desk.clone();
-        self.working += 1;
-        tokio::task::spawn_blocking(move || {
-            let came = work();
-            desk.put(move |driver| {
-                driver.working -= 1;
-                then(driver, came);
-            });
-        })
-    }
-
-    /// Lets the last control leave and waits until the other side has closed too: a connection
-    /// closed over unread bytes could take our last words with it.
-    async fn last_words(&mut self, interrupt: &mut Interrupt) {
-        let gone = async {
-            let (mut flushed, mut down) = (false, false);
-            while !(flushed && down) {
-                if self.conversation.has_said_all() {
-                    self.link.close();
-                }
-                match self.news.recv().await {
-                    Some((link, News::Taken)) => self.input(Input::Taken(link)),
-                    Some((_, News::Flushed)) => flushed = true,
-                    Some((_, News::Down(_))) => down = true,
-                    Some(_) => {}
-                    None => break,
-                }
-            }
-        };
-        tokio::select! {
-            _ = timeout(LAST_WORDS, gone) => {}
-            () = interrupt.wait() => {}
-        }
-        self.link.cut();
-    }
-
-    /// What did not go well, in the order of what explains most.
-    fn judge(&mut self, outcome: Outcome) -> Option<Failure> {
-        let lost = || {
-            Failure::new(
-                Kind::PeerLost,
-                "the connection to the other side broke and what was under way is lost",
-            )
-            .next("start again with a new code")
-        };
-        let ended = match outcome {
-            Outcome::Done => None,
-            Outcome::Aborted(reason) => Some(failure_from(reason, Side::Here)),
-            // Whatever became of the other side after that, what this one came to give is where it
-            // belongs.
-            Outcome::PeerLeft(_)
-                if self.plan.want == Want::Give && self.delivered == self.plan.wares.len() =>
-            {
-                None
-            }
-            Outcome::PeerLeft(reason) => Some(failure_from(reason, Side::There)),
-            Outcome::LinkLost => {
-                self.say(&Event::Disconnected);
-                Some(lost())
-            }
-            Outcome::NeverHeard => {
-                self.say(&Event::Disconnected);
-                let detail =
-                    "the other side knew the code but was never heard of again; the code is dead";
-                Some(Failure::new(Kind::PeerLost, detail).next("start again with a new code"))
-            }
-            Outcome::Expired => Some(failure_from(Reason::Expired, Side::Here)),
-            Outcome::SameRole => Some(super::answers::same_role(self.plan.want)),
-            Outcome::Tampered => Some(
-                Failure::new(
-                    Kind::Tampered,
-                    "what arrived was changed on its way, so the channel was closed",
-                )
-                .next("start again with a new code, over another network if this happens again"),
-            ),
-            Outcome::Violated(what) => Some(violated(what)),
-        };
-        if let Some(failure) = self.failure.take() {
-            return Some(failure);
-        }
-        if ended.is_some() {
-            return ended;
-        }
-        if self.plan.want == Want::Take && self.received == 0 {
-            return Some(Failure::new(
-                Kind::PeerLeft,
-                "the other side left without sending anything",
-            ));
-        }
-        self.say(&Event::Closed);
-        None
-    }
-
-    /// Ends what other threads still do for this session, and waits until nothing is left of what
-    /// was not delivered; an interrupt ends the waiting. What is left then, or cannot be removed,
-    /// is said.
-    async fn let_go(&mut self, interrupt: &mut Interrupt) {
-        // Nobody waits for room on it any more. What was begun meanwhile is among what is removed.
-        self.done.close();
-        while let Ok(done) = self.done.try_recv() {
-            done(self);
-        }
-        for ours in self.ours.values() {
-            ours.stop();
-        }
-        for receiving in
-            std::mem::take(&mut self.theirs).into_values().filter_map(Theirs::receiving)
-        {
-            self.discard(receiving);
-        }
-        for program in [self.program.take(), self.handling.end()].into_iter().flatten() {
-            // Killed by that, if it still runs.
-            program.abort();
-            let _ = program.await;
-        }
-        let control = self.control.clone();
-        let enough = async {
+    /// Lets the handler at work finish when the peer has left: what it does with a text that it has
+    /// taken is done, though nobody gets its answer. Ctrl-C and `close --now` end it.
+    async fn finish_handler(&mut self, interrupt: &mut Interrupt) {
+        let Some(mut handler) = self.workers.handler() else { return };
+        let cut = loop {
             tokio::select! {
-                () = interrupt.wait() => {}
-                // It may have been what ended the session.
-                () = control.closed_now() => tokio::time::sleep(LAST_WORDS).await,
+                _ = &mut handler => break false,
+                // What it brings has its place only when what came before it has gone.
+                Some(happened) = self.workers.next() => self.happened(happened),
+                () = interrupt.wait() => break true,
+                () = self.voice.control().closed_now() => break true,
             }
         };
-        let left = self.removals.finish(enough).await;
-        self.say_left(&left);
-        if let (Some(inbox), Some(Destination::Private)) =
-            (&self.inbox, self.plan.taking.as_ref().map(|taking| &taking.to))
-        {
-            inbox.remove_if_empty();
+        if cut {
+            self.workers.give_up(handler);
+            return self.ending.interrupted();
         }
-        if let Some(apart) = &self.apart {
-            apart.remove_if_empty();
+        while let Some(happened) = self.workers.try_next() {
+            self.happened(happened);
         }
     }
-}
 
-fn violated(what: Violation) -> Failure {
-    let what = what.as_str();
-    Failure::new(Kind::Protocol, format!("the other side broke the protocol: it {what}"))
-        .next("update pinhole on both sides")
+    /// Ends what other threads still do, and waits until nothing is left of what was not delivered;
+    /// an interrupt ends the waiting. Things that are left then are said.
+    async fn let_go(&mut self, interrupt: &mut Interrupt) {
+        // Whatever was begun meanwhile is among what is removed.
+        self.workers.close();
+        while let Some(happened) = self.workers.try_next() {
+            self.happened(happened);
+        }
+        self.outgoing.end();
+        let effects = self.incoming.end();
+        self.perform(effects);
+        let enough = Ending::enough(self.voice.control(), interrupt);
+        let left = self.workers.end(enough).await;
+        self.perform(Ending::left_behind(&left));
+        self.incoming.remove_empty();
+    }
 }

@@ -1,9 +1,8 @@
-//! What other commands want of the conversation.
+//! Errands of other commands, on their way to the conversation.
 
-use super::driver::Driver;
-use crate::clock;
+use super::happened::Happened;
+use super::voice::Voice;
 use crate::control::{Errand, Sending};
-use pinhole_protocol::conversation::Input;
 use pinhole_protocol::wire::{Reason, Want};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -12,60 +11,48 @@ use tokio::sync::mpsc;
 /// Errands that may wait; beyond that a command waits with its own, or is told that it is too much.
 const ERRANDS: usize = 1024;
 
-/// The next errand: those that came before there was a conversation first.
-pub(super) async fn next_errand(
-    (early, errands): &mut (VecDeque<Errand>, Option<mpsc::Receiver<Errand>>),
-) -> Errand {
-    if let Some(errand) = early.pop_front() {
-        return errand;
-    }
-    match errands {
-        Some(errands) => match errands.recv().await {
-            Some(errand) => errand,
-            None => pending().await,
-        },
-        None => pending().await,
-    }
+/// Errands of other commands.
+pub(super) struct Errands {
+    want: Want,
+    /// Those from before there was a conversation.
+    early: VecDeque<Errand>,
+    /// The way of later ones.
+    later: Option<mpsc::Receiver<Errand>>,
 }
 
-impl Driver<'_> {
+impl Errands {
+    /// None are heard yet by a session of this purpose.
+    pub(super) const fn new(want: Want) -> Self {
+        Self { want, early: VecDeque::new(), later: None }
+    }
+
     /// From now on other commands are heard; what they wanted before is done first.
-    pub(super) fn take_errands(&mut self) {
+    pub(super) fn attach(&mut self, voice: &Voice<'_>) {
         let (desk, errands) = mpsc::channel(ERRANDS);
-        self.errands = (self.control.attach(desk), Some(errands));
+        (self.early, self.later) = (voice.attach(desk), Some(errands));
     }
 
-    pub(super) fn errand(&mut self, errand: Errand) {
+    /// Waits for the next errand, for ever if none can come.
+    pub(super) async fn next(&mut self) -> Happened {
+        let errand = match (self.early.pop_front(), &mut self.later) {
+            (Some(errand), _) => Some(errand),
+            (None, Some(errands)) => errands.recv().await,
+            (None, None) => None,
+        };
         match errand {
-            Errand::Send(Sending { ware, follower }) => self.send_for(&ware, Some(follower)),
-            Errand::Leave if self.plan.want == Want::Both => self.leave(),
-            // What gives or takes once leaves by itself when that is done; before, it is broken
-            // off.
-            Errand::Leave | Errand::Abort => self.abort(Reason::Interrupted),
-            Errand::Rests(answer) => {
-                // Whoever asked may not wait any longer.
-                let _ = answer.send(self.conversation.rests(clock::now()));
-            }
-            Errand::Returned(lines) => self.collected(&lines),
+            Some(errand) => self.happened(errand),
+            None => pending().await,
         }
     }
 
-    /// The lines of these numbers were received: the other side may send as much more.
-    fn collected(&mut self, lines: &[u64]) {
-        for seq in lines {
-            let at = self.uncollected.binary_search_by_key(seq, |(line, _)| *line);
-            if let Some((_, id)) = at.ok().and_then(|at| self.uncollected.remove(at)) {
-                self.next.push_back(Input::Collected(id));
-            }
+    fn happened(&self, errand: Errand) -> Happened {
+        match errand {
+            Errand::Send(Sending { ware, follower }) => Happened::Send(ware, Some(follower)),
+            Errand::Leave if self.want == Want::Both => Happened::Leave,
+            // A give or take leaves by itself when it is done; before, it is broken off.
+            Errand::Leave | Errand::Abort => Happened::Abort(Reason::Interrupted),
+            Errand::Rests(answer) => Happened::Rests(answer),
+            Errand::Returned(lines) => Happened::Returned(lines),
         }
-        // What went before anybody had it is waited for by nobody.
-        let oldest = self.control.oldest_seq();
-        while let Some((line, id)) = self.uncollected.front()
-            && *line < oldest
-        {
-            self.next.push_back(Input::Collected(*id));
-            self.uncollected.pop_front();
-        }
-        self.take_put_off();
     }
 }

@@ -3,7 +3,7 @@
 
 use super::door::Door;
 use super::plan::{Hosting, Plan};
-use super::{Ending, Report, hand_over, tell, unsaid};
+use super::{Halt, Report, hand_over, tell, unsaid};
 use crate::clock;
 use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
@@ -37,16 +37,16 @@ impl Host {
         &mut self,
         plan: &Plan,
         report: &mut Report,
-        ending: &mut Ending,
+        halt: &mut Halt,
     ) -> Result<Joined, Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
-                failure = ending.wait("before there was a code") => return Err(failure),
+                failure = halt.wait("before there was a code") => return Err(failure),
             };
             let judge = self.show(&door, plan, report)?;
             tell(report, &Event::Waiting);
-            hand_over(&ending.control);
+            hand_over(&halt.control);
             let until = clock::now().after(plan.ttl);
             let own = &mut self.own;
             let stop = async {
@@ -61,7 +61,7 @@ impl Host {
                     () = clock::sleep_until(Some(until)) => Failure::new(Kind::NobodyCame, "nobody \
                         came in time, and the code is dead")
                         .next("run the command again for a new code; --ttl makes it wait longer"),
-                    failure = ending.wait("before anybody came; the code is dead") => failure,
+                    failure = halt.wait("before anybody came; the code is dead") => failure,
                 }
             };
             match door.meet(judge, report, stop).await? {
@@ -70,7 +70,7 @@ impl Host {
                 Met::Burned => {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
-                    if !self.again(plan, report, ending).await? {
+                    if !self.again(plan, report, halt).await? {
                         return Err(Failure::new(
                             Kind::CodeGuessed,
                             "somebody used a wrong code, so this one is dead",
@@ -83,7 +83,7 @@ impl Host {
                         return Err(failure);
                     }
                     tell(report, &Event::Trouble(failure));
-                    if !self.ask(report, ending).await? {
+                    if !self.ask(report, halt).await? {
                         return Err(Failure::new(
                             Kind::CodeLost,
                             "the code is dead, and no new one was wanted",
@@ -156,12 +156,12 @@ impl Host {
         &self,
         plan: &Plan,
         report: &mut Report,
-        ending: &mut Ending,
+        halt: &mut Halt,
     ) -> Result<bool, Failure> {
         if self.guesses < self.hosting.tries {
             return Ok(plan.wares.iter().all(Ware::reusable));
         }
-        self.asked_again(plan, report, ending).await
+        self.asked_again(plan, report, halt).await
     }
 
     /// Whether the person here wants another code; nobody is asked who has said how many there may
@@ -170,12 +170,12 @@ impl Host {
         &self,
         plan: &Plan,
         report: &mut Report,
-        ending: &mut Ending,
+        halt: &mut Halt,
     ) -> Result<bool, Failure> {
         if !self.may_ask(plan) || self.hosting.tries > 1 {
             return Ok(false);
         }
-        self.ask(report, ending).await
+        self.ask(report, halt).await
     }
 
     /// True if there is a person here, and what is to be given can be given under another code.
@@ -184,14 +184,14 @@ impl Host {
     }
 
     /// Asks the person here for a new code.
-    async fn ask(&self, report: &mut Report, ending: &mut Ending) -> Result<bool, Failure> {
+    async fn ask(&self, report: &mut Report, halt: &mut Halt) -> Result<bool, Failure> {
         report.suspend();
         let asked = tokio::task::spawn_blocking(|| {
             OwnTerminal::open("a new code", "use --tries N")?.new_code()
         });
         let answer = tokio::select! {
             answer = asked => answer,
-            failure = ending.wait("and the code is dead") => return Err(failure),
+            failure = halt.wait("and the code is dead") => return Err(failure),
         };
         report.resume();
         answer

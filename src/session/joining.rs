@@ -1,7 +1,7 @@
 //! A joiner before its conversation: the host of its code is found and dialled.
 
 use super::plan::Plan;
-use super::{Ending, Report, tell};
+use super::{Halt, Report, tell};
 use crate::control::found::{self, Which};
 use crate::control::owner::Visitor;
 use crate::events::{Event, State};
@@ -20,7 +20,7 @@ pub(super) async fn join(
     plan: &Plan,
     address: CodeAddress,
     report: &mut Report,
-    ending: &mut Ending,
+    halt: &mut Halt,
 ) -> Result<Joined, Failure> {
     tell(report, &Event::Waiting);
     let met = async {
@@ -39,7 +39,7 @@ pub(super) async fn join(
     };
     tokio::select! {
         joined = met => joined,
-        failure = ending.wait("before there was a channel") => Err(failure),
+        failure = halt.wait("before there was a channel") => Err(failure),
     }
 }
 

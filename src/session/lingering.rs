@@ -2,7 +2,7 @@
 //! has yet to take.
 
 use super::interrupt::Interrupt;
-use super::{Ending, Report, tell};
+use super::{Halt, Report, tell};
 use crate::clock;
 use crate::control::{Control, Taken};
 use crate::events::Event;
@@ -16,44 +16,44 @@ pub(super) async fn linger(
     end: Result<(), Failure>,
     ttl: Duration,
     report: &mut Report,
-    ending: &mut Ending,
+    halt: &mut Halt,
 ) -> Result<(), Failure> {
     let ended_here =
         |failure: &Failure| matches!(failure.exit(), Exit::Interrupted | Exit::Expired);
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
-        end if ending.control.is_awaited() => {
+        end if halt.control.is_awaited() => {
             tell(
                 report,
                 &Event::Holding {
-                    secrets: ending.control.held(),
+                    secrets: halt.control.held(),
                     left: ttl,
-                    take: ending.control.take_secret(),
+                    take: halt.control.take_secret(),
                 },
             );
             let over = clock::now().after(ttl);
             loop {
                 let cut = tokio::select! {
-                    taken = ending.control.taken() => {
-                        say_taken(report, &ending.control, taken);
+                    taken = halt.control.taken() => {
+                        say_taken(report, &halt.control, taken);
                         None
                     }
-                    () = ending.interrupt.wait() => Some((Kind::Interrupted, "interrupted")),
-                    () = ending.control.closed_now() => Some((Kind::Interrupted, "closed by \
+                    () = halt.interrupt.wait() => Some((Kind::Interrupted, "interrupted")),
+                    () = halt.control.closed_now() => Some((Kind::Interrupted, "closed by \
                         another command")),
                     () = clock::sleep_until(Some(over)) => Some((Kind::Expired, "the channel's \
                         time is over")),
                 };
                 match cut {
                     Some((kind, detail)) => break end.and(Err(Failure::new(kind, detail))),
-                    None if ending.control.is_awaited() => {}
+                    None if halt.control.is_awaited() => {}
                     None => break end,
                 }
             }
         }
         end => end,
     };
-    match (end, ending.control.held()) {
+    match (end, halt.control.held()) {
         (Err(failure), secrets @ 1..) => Err(Failure {
             detail: format!("{}; gone with it: {}", failure.detail, untaken(secrets)),
             ..failure
@@ -102,8 +102,8 @@ mod tests {
         let settings =
             Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
-        let mut ending = Ending { interrupt: Interrupt::new().unwrap(), control, closed: false };
-        linger(end, ttl, &mut report, &mut ending).await
+        let mut halt = Halt { interrupt: Interrupt::new().unwrap(), control, closed: false };
+        linger(end, ttl, &mut report, &mut halt).await
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a process came to do, decided from its command line before anything is opened.
 
-pub use super::asking::Question;
+pub use super::ask::Question;
 use crate::control::owner::Owner;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{EnvFile, Inbox, Policy};

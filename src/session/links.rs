@@ -1,0 +1,322 @@
+//! The links of a conversation: threads that seal, send, read and open. Today there is one, made
+//! by the code.
+
+use super::core::Core;
+use super::effects::Effects;
+use super::happened::Happened;
+use super::interrupt::Interrupt;
+use crate::events::Path;
+use crate::failure::{Failure, Kind};
+use crate::transport::Joined;
+use crate::transport::bulk::{Link, News, Tables};
+use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd};
+use pinhole_protocol::keys::Commitment;
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::wire::ItemId;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// News of links that may wait for the driver: enough that a reader rarely waits, few enough to
+/// bound memory.
+const NEWS: usize = 64;
+
+/// The time that the last words may take to leave, and those of the peer to come.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The threads of one link, as they are told.
+pub(super) trait Threads {
+    /// Hands over a control record's body; false if the writer has ended.
+    fn control(&self, body: Zeroizing<Vec<u8>>) -> bool;
+    /// Lets positions of our transfer be sent; false if the writer has ended.
+    fn grant(&self, item: ItemId, range: Range<u64>) -> bool;
+    /// Nothing more will be sent.
+    fn close(&mut self);
+    /// Cuts the connection.
+    fn cut(&self);
+}
+
+impl Threads for Link {
+    fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
+        Self::control(self, body)
+    }
+    fn grant(&self, item: ItemId, range: Range<u64>) -> bool {
+        Self::grant(self, item, range)
+    }
+    fn close(&mut self) {
+        Self::close(self);
+    }
+    fn cut(&self) {
+        Self::cut(self);
+    }
+}
+
+/// All links of a conversation.
+pub(super) struct Links<T = Link> {
+    links: BTreeMap<LinkId, One<T>>,
+    tables: Tables,
+    news: mpsc::Receiver<(LinkId, News)>,
+    /// The kind of the link in use.
+    path: Path,
+}
+
+/// One link.
+struct One<T> {
+    threads: T,
+    /// True once its writer has ended.
+    flushed: bool,
+    /// True once its reader has ended.
+    down: bool,
+}
+
+impl Links {
+    /// Starts the threads of the first link. Returns the commitment of its handshake, and whether
+    /// both sides are faithful.
+    ///
+    /// # Errors
+    /// If the connection or a thread cannot be had.
+    pub(super) fn start(joined: Joined) -> Result<(Self, Commitment, bool), Failure> {
+        let Joined { socket, path, established } = joined;
+        let faithful = established.peer.is_faithful();
+        let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
+        let keys = (established.sealer, established.opener);
+        let threads = Link::start(LinkId::CODE, socket, keys, &tables, told).map_err(|error| {
+            Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
+        })?;
+        let links = Self::new([(LinkId::CODE, threads)], tables, news, path);
+        Ok((links, established.commitment, faithful))
+    }
+}
+
+impl<T: Threads> Links<T> {
+    fn new(
+        links: impl IntoIterator<Item = (LinkId, T)>,
+        tables: Tables,
+        news: mpsc::Receiver<(LinkId, News)>,
+        path: Path,
+    ) -> Self {
+        let one = |(id, threads)| (id, One { threads, flushed: false, down: false });
+        Self { links: links.into_iter().map(one).collect(), tables, news, path }
+    }
+
+    /// The transfers that all links read from and write to.
+    pub(super) fn tables(&self) -> Tables {
+        self.tables.clone()
+    }
+
+    /// The kind of the link in use.
+    pub(super) const fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The links that are there from the start are up.
+    pub(super) fn up(&self) -> Effects {
+        let up = |effects: Effects, id: &LinkId| effects.input(Input::LinkUp(*id));
+        self.links.keys().fold(Effects::none(), up)
+    }
+
+    /// Waits for news of any link; `None` once the threads of all have ended.
+    pub(super) async fn next(&mut self) -> Option<Happened> {
+        self.news.recv().await.map(|(id, news)| Happened::News(id, news))
+    }
+
+    /// Hands control and grants to their links. One whose writer has ended is down.
+    pub(super) fn tell(
+        &self,
+        control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
+        grants: Vec<Grant>,
+    ) -> Effects {
+        let mut lost = Vec::new();
+        let mut told = |id: LinkId, tell: &mut dyn FnMut(&T) -> bool| {
+            if !self.links.get(&id).is_some_and(|one| tell(&one.threads)) && !lost.contains(&id) {
+                lost.push(id);
+            }
+        };
+        for (id, body) in control {
+            let mut body = Some(body);
+            told(id, &mut |threads| body.take().is_none_or(|body| threads.control(body)));
+        }
+        for Grant { link, transfer, range } in grants {
+            told(link, &mut |threads| threads.grant(transfer, range.clone()));
+        }
+        let down = |effects: Effects, id| effects.input(Input::LinkDown(id, LinkEnd::Closed));
+        lost.into_iter().fold(Effects::none(), down)
+    }
+
+    /// A link has news that no other part has to know more of.
+    pub(super) fn news(&mut self, id: LinkId, news: News) -> Effects {
+        let effects = Effects::none();
+        match news {
+            News::Control(body) => effects.record(id, body),
+            News::Quiet(waited) => effects.input(Input::Quiet(id, waited)),
+            News::Wrote(item, range) => effects.input(Input::Wrote(item, range)),
+            News::Taken => effects.input(Input::Taken(id)),
+            News::Sent(item, range) => effects.input(Input::Sent(id, item, range)),
+            News::Unserved => effects.input(Input::Unserved(id)),
+            News::Refused(item, refusal) => effects.then(Happened::Refused(item, refusal)),
+            News::Gap(item, range, why) => effects.input(Input::Gap(item, range, why)),
+            News::Unread(item, failure) => effects.then(Happened::Unread(item, failure)),
+            News::Down(end) => {
+                if let Some(one) = self.links.get_mut(&id) {
+                    one.down = true;
+                }
+                effects.input(Input::LinkDown(id, end))
+            }
+            // The reader notices a broken connection too, and says how it broke.
+            News::Flushed => {
+                if let Some(one) = self.links.get_mut(&id) {
+                    one.flushed = true;
+                }
+                effects
+            }
+        }
+    }
+
+    /// As [`Links::news`], after the conversation is over: room for its last words, and the end.
+    fn last_news(&mut self, id: LinkId, news: News) -> Effects {
+        match news {
+            News::Taken => self.news(id, news),
+            News::Flushed | News::Down(_) => {
+                let _ = self.news(id, news);
+                Effects::none()
+            }
+            _ => Effects::none(),
+        }
+    }
+
+    /// Lets the last words leave and those of the peer come, for as long as that may take and
+    /// nobody interrupts, and cuts all connections.
+    pub(super) async fn end(&mut self, core: &mut Core, interrupt: &mut Interrupt) {
+        tokio::select! {
+            _ = timeout(LAST_WORDS, self.last_words(core)) => {}
+            () = interrupt.wait() => {}
+        }
+        self.links.values().for_each(|one| one.threads.cut());
+    }
+
+    /// Lets the last control leave and waits until the peer has closed too: a connection closed
+    /// over unread bytes could take our last words with it.
+    async fn last_words(&mut self, core: &mut Core) {
+        while !self.are_gone() {
+            if core.has_said_all() {
+                self.close();
+            }
+            let Some((id, news)) = self.news.recv().await else { break };
+            core.feed(self.last_news(id, news).inputs);
+            while let Some(Actions { control, grants, .. }) = core.next() {
+                core.feed(self.tell(control, grants).inputs);
+            }
+        }
+    }
+
+    /// Nothing more will be sent on any link.
+    fn close(&mut self) {
+        self.links.values_mut().for_each(|one| one.threads.close());
+    }
+
+    /// True once each link has sent its last words and the peer has closed it.
+    fn are_gone(&self) -> bool {
+        self.links.values().all(|one| one.flushed && one.down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::effects::Fed;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// A link without threads, which writes down what it is told.
+    #[derive(Clone, Default)]
+    struct Pretend {
+        told: Rc<RefCell<Vec<String>>>,
+        ended: bool,
+    }
+
+    impl Pretend {
+        fn note(&self, what: &str) -> bool {
+            self.told.borrow_mut().push(what.to_owned());
+            !self.ended
+        }
+    }
+
+    impl Threads for Pretend {
+        fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
+            self.note(&format!("control {}", body.len()))
+        }
+        fn grant(&self, _: ItemId, range: Range<u64>) -> bool {
+            self.note(&format!("grant {range:?}"))
+        }
+        fn close(&mut self) {
+            self.note("close");
+        }
+        fn cut(&self) {
+            self.note("cut");
+        }
+    }
+
+    fn links(ended: [bool; 2]) -> (Links<Pretend>, [Rc<RefCell<Vec<String>>>; 2]) {
+        let pretend = ended.map(|ended| Pretend { ended, ..Pretend::default() });
+        let told = pretend.each_ref().map(|one| Rc::clone(&one.told));
+        let (_, news) = mpsc::channel(1);
+        let both = [LinkId(0), LinkId(1)].into_iter().zip(pretend);
+        (Links::new(both, Tables::default(), news, Path::Loopback), told)
+    }
+
+    fn grant(link: u8) -> Grant {
+        Grant { link: LinkId(link), transfer: ItemId(1), range: 0..9 }
+    }
+
+    #[test]
+    fn each_link_is_told_its_own() {
+        let (links, told) = links([false, false]);
+        let control = vec![(LinkId(1), Zeroizing::new(vec![0; 3]))];
+        assert!(links.tell(control, vec![grant(0)]).is_none());
+        assert_eq!(*told[0].borrow(), ["grant 0..9"]);
+        assert_eq!(*told[1].borrow(), ["control 3"]);
+    }
+
+    #[test]
+    fn a_link_whose_writer_has_ended_is_down_once_and_the_other_goes_on() {
+        let (links, told) = links([true, false]);
+        let effects = links.tell(Vec::new(), vec![grant(0), grant(0), grant(1)]);
+        let down = effects.inputs.as_slice();
+        assert!(matches!(down, [Fed::Input(Input::LinkDown(LinkId(0), LinkEnd::Closed))]));
+        assert_eq!(*told[1].borrow(), ["grant 0..9"]);
+        // So is one that is not there.
+        assert_eq!(links.tell(Vec::new(), vec![grant(7)]).inputs.len(), 1);
+    }
+
+    #[test]
+    fn a_lost_link_is_told_to_the_conversation_with_how_it_broke() {
+        let (mut links, _) = links([false, false]);
+        let effects = links.news(LinkId(1), News::Down(LinkEnd::Tampered));
+        let down = effects.inputs.as_slice();
+        assert!(matches!(down, [Fed::Input(Input::LinkDown(LinkId(1), LinkEnd::Tampered))]));
+        assert!(links.news(LinkId(1), News::Flushed).is_none());
+    }
+
+    #[test]
+    fn links_are_gone_when_each_has_sent_its_last_words_and_was_closed() {
+        let (mut links, _) = links([false, false]);
+        for id in [LinkId(0), LinkId(1)] {
+            assert!(!links.are_gone());
+            assert!(links.last_news(id, News::Flushed).is_none());
+            assert!(!links.are_gone());
+            assert!(links.last_news(id, News::Down(LinkEnd::Closed)).is_none());
+        }
+        assert!(links.are_gone());
+    }
+
+    #[test]
+    fn after_the_end_only_room_is_told_to_the_conversation() {
+        let (mut links, _) = links([false, false]);
+        let record = News::Control(Zeroizing::new(vec![1]));
+        assert!(links.last_news(LinkId(0), record).is_none());
+        assert_eq!(links.last_news(LinkId(0), News::Taken).inputs.len(), 1);
+    }
+}

@@ -1,0 +1,162 @@
+//! Questions to the person here and their answers. Each is asked on a thread of its own, while the
+//! session goes on.
+
+use crate::events::Offered;
+use crate::failure::Failure;
+use crate::files::inbox::{Inbox, Policy};
+use crate::files::name::FileName;
+use crate::report::prompt::{Conflict, OwnTerminal, SecretTo, WITHOUT_VERIFY};
+use pinhole_protocol::secret::SecretVec;
+use pinhole_protocol::wire::PeerText;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set once the peer has withdrawn the subject of a question, so that nothing follows from its
+/// answer.
+#[derive(Clone, Default)]
+pub(super) struct Gone(Arc<AtomicBool>);
+
+impl Gone {
+    /// The subject is withdrawn.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// True once it is.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A question to the person here.
+pub(super) enum Question {
+    /// Does the peer show the same verification words (`--verify`)?
+    SameWords(String),
+    /// What becomes of a text whose name is taken?
+    TextName(String),
+    /// Is an offer wanted, and what becomes of its items whose names are taken?
+    Offer(Offering),
+    /// In which other folder is an offer received? With the reason why one is needed.
+    Place(String, Policy),
+    /// Where does a secret go? With the peer's name for it.
+    Secret(Option<PeerText>, SecretVec),
+}
+
+/// An offer as the person is asked about it.
+pub(super) struct Offering {
+    pub(super) offered: Offered,
+    /// The folder or output that it would go to.
+    pub(super) into: String,
+    /// What of the machine that folder is, if programs act there.
+    pub(super) place: Option<&'static str>,
+    /// Items whose names are taken, and whether each is a folder that could join the other.
+    pub(super) taken: Vec<(FileName, bool)>,
+}
+
+/// The answer to a [`Question`] of the same name.
+pub(super) enum Answer {
+    SameWords(bool),
+    TextName(Conflict),
+    /// `None` if it is declined.
+    Offer(Option<Vec<(FileName, Conflict)>>),
+    /// `None` if there is no other folder.
+    Place(Option<Inbox>),
+    Secret(SecretAnswer),
+}
+
+/// The person's choice for a secret.
+pub(super) enum SecretAnswer {
+    /// It was shown.
+    Shown,
+    /// It was to be shown and is not text.
+    NotText,
+    /// It goes to a file.
+    File(SecretVec),
+    /// It is declined.
+    Declined,
+}
+
+impl Question {
+    /// The subject in a few words, and what answers the question without a terminal.
+    const fn without_terminal(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::SameWords(_) => ("--verify", WITHOUT_VERIFY),
+            Self::TextName(_) => (
+                "the name that is taken",
+                "say it with --conflict rename, skip, overwrite or merge",
+            ),
+            Self::Offer(_) => {
+                ("the offer", "run it again with --yes, and --conflict for names that are taken")
+            }
+            Self::Place(..) => ("the place of what is offered", "name a folder with -o DIR"),
+            Self::Secret(..) => ("the secret", "use --secret-to-file PATH"),
+        }
+    }
+
+    /// Asks at `terminal`, or at the one of this process.
+    ///
+    /// # Errors
+    /// Exit 10 if there is no terminal, or it ends before there is an answer.
+    pub(super) fn ask(self, terminal: Option<OwnTerminal>, gone: &Gone) -> Result<Answer, Failure> {
+        let (subject, instead) = self.without_terminal();
+        let mut terminal = terminal.map_or_else(|| OwnTerminal::open(subject, instead), Ok)?;
+        match self {
+            Self::SameWords(words) => terminal.same_words(&words).map(Answer::SameWords),
+            Self::TextName(taken) => terminal.conflict(&taken, false).map(Answer::TextName),
+            Self::Offer(offering) => offering.ask(&mut terminal, gone).map(Answer::Offer),
+            Self::Place(why, policy) => place(&mut terminal, why, policy).map(Answer::Place),
+            Self::Secret(name, secret) => {
+                secret_to(&mut terminal, name.as_ref(), secret, gone).map(Answer::Secret)
+            }
+        }
+    }
+}
+
+impl Offering {
+    fn ask(
+        self,
+        terminal: &mut OwnTerminal,
+        gone: &Gone,
+    ) -> Result<Option<Vec<(FileName, Conflict)>>, Failure> {
+        let Self { offered, into, place, taken } = self;
+        if offered.asked && !terminal.accept(&offered, &into, place)? || gone.is_set() {
+            return Ok(None);
+        }
+        let ask = |(name, joins): (FileName, bool)| {
+            terminal.conflict(&name.text(), joins).map(|answer| (name, answer))
+        };
+        taken.into_iter().map(ask).collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// Asks for a folder until one can be used, or there is none.
+fn place(
+    terminal: &mut OwnTerminal,
+    mut why: String,
+    policy: Policy,
+) -> Result<Option<Inbox>, Failure> {
+    while let Some(path) = terminal.elsewhere(&why)? {
+        match Inbox::open(&path, policy).and_then(|inbox| inbox.try_out().map(|()| inbox)) {
+            Ok(inbox) => return Ok(Some(inbox)),
+            Err(failure) => why = failure.detail,
+        }
+    }
+    Ok(None)
+}
+
+fn secret_to(
+    terminal: &mut OwnTerminal,
+    name: Option<&PeerText>,
+    secret: SecretVec,
+    gone: &Gone,
+) -> Result<SecretAnswer, Failure> {
+    Ok(match terminal.secret(name, secret.len() as u64)? {
+        SecretTo::Terminal if gone.is_set() => SecretAnswer::Declined,
+        SecretTo::Terminal => match terminal.show_secret(secret)? {
+            true => SecretAnswer::Shown,
+            false => SecretAnswer::NotText,
+        },
+        SecretTo::File => SecretAnswer::File(secret),
+        SecretTo::Nowhere => SecretAnswer::Declined,
+    })
+}

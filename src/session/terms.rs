@@ -1,0 +1,58 @@
+//! The terms of a session that do not change once there is a conversation.
+
+use super::plan::Plan;
+use pinhole_protocol::wire::Want;
+
+/// Terms that several parts of the driver go by.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// The purpose of this side.
+    pub(super) want: Want,
+    /// True if the person here compares words before anything of this side's is sent.
+    pub(super) verify: bool,
+    /// True if something left out or renamed is a failure (`--strict`).
+    pub(super) strict: bool,
+    /// True if both sides take entries as they are (SPEC 3.2).
+    pub(super) faithful: bool,
+    /// True if nobody reads what the session prints: its lines wait for other commands.
+    pub(super) unread: bool,
+    /// True if a program answers the peer's texts.
+    pub(super) handled: bool,
+    /// True if the session is for one question.
+    pub(super) asking: bool,
+    /// True if lines are typed into the channel.
+    pub(super) typed: bool,
+}
+
+impl Terms {
+    /// Those of a plan.
+    pub(super) const fn new(plan: &Plan, faithful: bool, unread: bool) -> Self {
+        Self {
+            want: plan.want,
+            verify: plan.verify,
+            strict: plan.strict,
+            faithful,
+            unread,
+            handled: plan.handler.is_some(),
+            asking: plan.question.is_some(),
+            typed: plan.screen.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Terms {
+    /// Those of a session for this, with nothing else said.
+    pub(super) const fn of(want: Want) -> Self {
+        Self {
+            want,
+            verify: false,
+            strict: false,
+            faithful: true,
+            unread: false,
+            handled: false,
+            asking: false,
+            typed: false,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The voice of a session: everything that is said goes through it, in the order in which it
+//! happened.
+
+use super::effects::Say;
+use super::happened::{Happened, Text};
+use super::outgoing::sent;
+use super::{Report, hand_over, tell};
+use crate::control::{Control, Errand};
+use crate::events::{Event, Stored};
+use crate::handler::Facts;
+use crate::report::bare::Bare;
+use crate::report::screen::Screen;
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// A session's readers: whoever sees what it prints, and other commands.
+pub(super) struct Voice<'a> {
+    report: &'a mut Report,
+    control: Control,
+    screen: Option<Screen>,
+}
+
+impl<'a> Voice<'a> {
+    /// Speaks through `report`, to `control`, and to the person at `screen`.
+    pub(super) fn new(report: &'a mut Report, control: &Control, screen: Option<Screen>) -> Self {
+        Self { report, control: control.clone(), screen }
+    }
+
+    /// Says an event.
+    pub(super) fn event(&mut self, event: &Event) {
+        tell(self.report, event);
+        if let Event::Connected(_) = event {
+            hand_over(&self.control);
+        }
+    }
+
+    /// Says something. Returns what came of it where a part has to know.
+    pub(super) fn say(&mut self, say: Say) -> Option<Happened> {
+        match say {
+            Say::Event(event) => self.event(&event),
+            Say::Queued(event, follower) => {
+                self.event(&event);
+                follower.as_ref().inspect(|follower| follower.queued());
+            }
+            Say::Delivered(event, follower) => {
+                self.event(&event);
+                follower.as_ref().inspect(|follower| follower.delivered());
+            }
+            Say::Sent(id, ware) => self.report.sent(&sent(id, &ware), Instant::now()),
+            Say::Text(text) => return self.text(text),
+            Say::Held(id, name, secret) => {
+                let size = secret.len() as u64;
+                self.control.hold(id, name.clone(), secret);
+                let stored = Stored::Held(self.control.take_secret());
+                self.event(&Event::Secret { id, name, size, stored });
+            }
+            Say::Taken(taken) => super::lingering::say_taken(self.report, &self.control, taken),
+            Say::Reply(text) => self.reply(&text),
+            Say::Suspend => self.report.suspend(),
+            Say::Resume => self.report.resume(),
+        }
+        None
+    }
+
+    fn text(&mut self, text: Text) -> Option<Happened> {
+        let Text { id, body, saved: saved_to, answers } = text;
+        let (event, now) = (Event::Text { id, body, saved_to }, Instant::now());
+        let line = if answers {
+            self.report.event(&event, now)
+        } else {
+            self.report.event_among_lines(&event, now)
+        };
+        let Event::Text { id, body, saved_to: saved } = event else { return None };
+        let text = Text { id, body, saved, answers };
+        Some(Happened::Said(text, line, self.control.last_seq()))
+    }
+
+    fn reply(&mut self, text: &str) {
+        if let Some(screen) = &mut self.screen {
+            // The screen is where the person looks; if it cannot be written there is nobody to
+            // tell.
+            let _: io::Result<()> = screen.write_all(text.as_bytes()).and_then(|()| screen.flush());
+        }
+    }
+
+    /// The place of texts that do not go among the lines.
+    pub(super) fn bare(&self) -> Option<Bare> {
+        self.report.bare().cloned()
+    }
+
+    /// True while the backlog of lines is full: nothing is begun that adds to it.
+    pub(super) fn is_full(&self) -> bool {
+        self.control.is_full()
+    }
+
+    /// True if nobody reads what the session prints: its lines wait for other commands.
+    pub(super) fn is_unread(&self) -> bool {
+        self.control.is_unread()
+    }
+
+    /// The number of the oldest line that is kept.
+    pub(super) fn oldest_seq(&self) -> u64 {
+        self.control.oldest_seq()
+    }
+
+    /// Facts that a handler may know of the session.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            number: self.control.number(),
+            role: self.control.role(),
+            turn: 0,
+            agent: self.control.handler_id().into(),
+        }
+    }
+
+    /// From now on errands of other commands go to `desk`. Returns those from before.
+    pub(super) fn attach(&self, desk: mpsc::Sender<Errand>) -> VecDeque<Errand> {
+        self.control.attach(desk)
+    }
+
+    /// The way of other commands to the session, for whoever waits for them.
+    pub(super) const fn control(&self) -> &Control {
+        &self.control
+    }
+}
