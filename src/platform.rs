@@ -16,6 +16,6 @@ mod unix;
 
 #[cfg(unix)]
 pub use unix::{
-    clock, disk, endpoint, file, folder, lifetime, name, network, output, private, process, reason,
-    signal, terminal,
+    cause, clock, disk, endpoint, file, folder, identity, lifetime, name, network, output, places,
+    private, process, signal, terminal,
 };

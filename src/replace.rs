@@ -1,11 +1,9 @@
 //! A small text file of this user's, replaced as a whole, and only as it was when it was read.
 
+use crate::platform::file::{exchange, name_new, set_permissions};
 use crate::platform::private;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Changes the file from `before` to `after`; without a text it is not there. Whoever reads
@@ -44,7 +42,7 @@ fn replace_after(
     let prepared = after.map_or(Ok(()), |text| {
         let mut file = private::create_file(&beside)?;
         file.write_all(text.as_bytes())?;
-        file.set_permissions(Permissions::from_mode(mode))?;
+        set_permissions(&file, mode)?;
         file.sync_all()
     });
     let changed = prepared.and_then(|()| {
@@ -80,29 +78,19 @@ enum Change {
 fn change(path: &Path, beside: &Path, before: Option<&str>, prepared: bool) -> io::Result<Change> {
     match (before, prepared) {
         (None, false) => Ok(Change::Done),
-        (None, true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(Change::Done),
-            Err(Errno::EXIST) => Ok(Change::Not),
-            // A link gives a name without replacing where a rename cannot.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                match std::fs::hard_link(beside, path) {
-                    Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Not),
-                    linked => linked.map(|()| Change::Done),
-                }
-            }
-            Err(error) => Err(error.into()),
+        (None, true) => match name_new(beside, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Not),
+            named => named.map(|()| Change::Done),
         },
-        (Some(_), true) => match renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE) {
+        (Some(_), true) => match exchange(beside, path) {
             // From here on it is another's text that is beside, unless it is seen to be the old
             // one.
-            Ok(()) => Ok(exchanged(path, beside, before).unwrap_or(Change::Kept)),
-            Err(Errno::NOENT) => Ok(Change::Not),
+            Ok(Some(())) => Ok(exchanged(path, beside, before).unwrap_or(Change::Kept)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Change::Not),
             // Some file systems exchange none: there is the moment between the look and the rename.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if is(path, before)? => {
-                std::fs::rename(beside, path).map(|()| Change::Done)
-            }
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(Change::Not),
-            Err(error) => Err(error.into()),
+            Ok(None) if is(path, before)? => std::fs::rename(beside, path).map(|()| Change::Done),
+            Ok(None) => Ok(Change::Not),
+            Err(error) => Err(error),
         },
         (Some(_), false) => {
             match std::fs::rename(path, beside) {
@@ -124,7 +112,7 @@ fn exchanged(path: &Path, beside: &Path, before: Option<&str>) -> io::Result<Cha
         return Ok(Change::Done);
     }
     let ours = std::fs::read(path)?;
-    renameat_with(CWD, beside, CWD, path, RenameFlags::EXCHANGE)?;
+    exchange(beside, path)?;
     // A third that has written in between has its text here.
     if std::fs::read(beside)? == ours { Ok(Change::Not) } else { Ok(Change::Kept) }
 }
@@ -141,7 +129,7 @@ fn is(path: &Path, text: Option<&str>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn the_new_file_takes_the_place_of_the_old_one_whole() {

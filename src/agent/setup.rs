@@ -11,13 +11,13 @@ mod skill;
 mod toml;
 
 use crate::failure::{Failure, Kind};
+use crate::platform::file::Facts;
 use client::{Client, Home};
 use disk::Change;
 pub use entry::command as program;
 use entry::{NAME, is_current, is_ours, started};
 use serde_json::Value;
 use skill::Skill;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Why a configuration is not touched; goes on after the name of the file.
@@ -87,13 +87,13 @@ pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
                 .map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
             None => return Err(wrong("this user has no home directory".to_owned())),
         };
-    let metadata = path.metadata().map_err(|error| {
+    let facts = Facts::at(&path).map_err(|error| {
         wrong(format!("the home directory {} cannot be used: {error}", path.display()))
     })?;
-    if !metadata.is_dir() {
+    if !facts.kind().is_dir() {
         return Err(wrong(format!("{} is no directory", path.display())));
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if !facts.is_own() {
         // What is written would be of the wrong user, as with sudo.
         return Err(wrong(format!("{} belongs to another user", path.display()))
             .next("run it as that user"));

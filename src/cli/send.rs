@@ -16,8 +16,9 @@ use crate::control::wares::Parcel;
 use crate::events::{Event, State};
 use crate::failure::sentences::left_out_strictly;
 use crate::failure::{Advice, Failure, Kind, Run};
-use crate::files::outbox::is_own;
 use crate::files::ware::Ware;
+use crate::platform::file::{Facts, Kind as What};
+use crate::platform::places::is_of_process;
 use crate::session::Report;
 use crate::session::plan::{Meet, Plan};
 use pinhole_protocol::code::{Shape, shape};
@@ -25,7 +26,6 @@ use pinhole_protocol::wire::Want;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::IsTerminal;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -90,7 +90,7 @@ impl Args {
 
     /// What an interrupt does to it: only what this process reads goes with it.
     pub(super) fn cut(&self) -> &'static str {
-        match self.reads_stdin() || self.file.iter().any(|path| is_own(path)) {
+        match self.reads_stdin() || self.file.iter().any(|path| is_of_process(path)) {
             true => {
                 "interrupted; what was still being read here is cancelled, and the channel goes on"
             }
@@ -218,7 +218,7 @@ impl Args {
         }
         for path in &mut paths {
             let absolute =
-                if is_own(path) { path.canonicalize() } else { std::path::absolute(&*path) };
+                if is_of_process(path) { path.canonicalize() } else { std::path::absolute(&*path) };
             *path = absolute.map_err(|error| usage(&format!("{}: {error}", path.display())))?;
         }
         let mut parcels: Vec<Parcel> = Vec::new();
@@ -290,7 +290,7 @@ fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Some(Box::new(std::io::stdin())));
     }
-    if !is_own(path) || !path.metadata().is_ok_and(|it| it.file_type().is_fifo()) {
+    if !is_of_process(path) || !Facts::at(path).is_ok_and(|it| it.kind() == What::Pipe) {
         return Ok(None);
     }
     let cannot = |error| {

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Kind};
 use crate::files::private::private_base;
 use crate::platform::endpoint::{self, Bound};
-use crate::platform::folder::Held;
+use crate::platform::folder::Folder;
 use crate::platform::private::{self, ELSEWHERE, Unfit};
 use rand_core::{OsRng, RngCore};
 use std::fs::File;
@@ -36,7 +36,7 @@ pub fn new_id() -> String {
 #[derive(Debug)]
 pub struct Runtime {
     path: PathBuf,
-    held: Held,
+    held: Folder,
 }
 
 impl Runtime {

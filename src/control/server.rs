@@ -14,9 +14,9 @@ use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled,
 use super::{Closing, Control, Fate, bell, tail};
 use crate::failure::{Failure, Kind, Run};
 use crate::files::ware::Ware;
+use crate::platform::cause::Cause;
 use crate::platform::endpoint::{self, Bound, Listener};
 use crate::platform::private::ELSEWHERE;
-use crate::platform::reason::Reason;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -147,10 +147,8 @@ fn listen(id: &str) -> Result<(Runtime, Listener), Failure> {
                     format!("no other command can reach this session: {error}"),
                 );
                 // Of Unix sockets themselves no other place has more.
-                return Err(match Reason::of(&error) {
-                    Some(Reason::ReadOnly | Reason::Denied | Reason::Full) => {
-                        failure.next(ELSEWHERE)
-                    }
+                return Err(match Cause::of(&error) {
+                    Some(Cause::ReadOnly | Cause::Denied | Cause::Full) => failure.next(ELSEWHERE),
                     _ => failure,
                 });
             }

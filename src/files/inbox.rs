@@ -346,7 +346,7 @@ impl Inbox {
     /// A [`Failure`] with exit 8 if the directory cannot be opened once more.
     pub fn spot(&self, name: &Path) -> Result<Spot, Failure> {
         let place = self.0.path.join(name);
-        let held = self.0.folder.handle();
+        let held = self.0.folder.reopen();
         held.map(|folder| Spot::held(folder, place)).map_err(|error| {
             Failure::new(
                 Kind::Disk,

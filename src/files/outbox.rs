@@ -49,7 +49,7 @@ mod tests;
 
 pub use count::Counted;
 pub use failure::SourceFailure;
-pub use fence::{Barred, Fence, Keeper, allowing, is_own};
+pub use fence::{Barred, Fence, Keeper, allowing};
 pub use outgoing::{Next, Outgoing, Read};
 pub use selection::{Selection, Totals};
 pub use skipped::{Skipped, Skips, Why};

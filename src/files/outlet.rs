@@ -2,12 +2,12 @@
 //! `-o` names. It is opened once, before a code is used, and nothing is made beside it.
 
 use crate::failure::{Failure, Kind};
+use crate::platform::file::{Facts, Kind as What, open_output};
 use crate::platform::output::duplicate;
+use crate::platform::places::is_open_file;
 use crate::stdio::Sink;
-use rustix::fs::OFlags;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,11 +23,9 @@ impl Outlet {
     /// True if that is this program's own standard output, by whatever name.
     #[must_use]
     pub fn is_stdout(path: &Path) -> bool {
-        let own = || duplicate(io::stdout()).and_then(|own| own.metadata());
-        let is_same = |named: Metadata| {
-            own().is_ok_and(|own| (own.dev(), own.ino()) == (named.dev(), named.ino()))
-        };
-        path == Path::new("-") || path.metadata().is_ok_and(is_same)
+        let is_same =
+            |named: Facts| Facts::of(io::stdout()).is_ok_and(|own| own.id() == named.id());
+        path == Path::new("-") || Facts::at(path).is_ok_and(is_same)
     }
 
     /// True if that names an output, and no folder or file to be stored.
@@ -43,12 +41,10 @@ impl Outlet {
             Err(Failure::new(Kind::Usage, format!("-o {} is {what}", path.display()))
                 .next("name a folder, a file, a pipe, or - for standard output"))
         };
-        match path.metadata() {
-            Ok(it) if it.file_type().is_block_device() => {
-                unfit("a disk, which would lose what is on it")
-            }
-            Ok(it) if it.file_type().is_socket() => unfit("a socket, which is no file"),
-            Ok(it) if it.file_type().is_fifo() || it.file_type().is_char_device() => Ok(true),
+        match Facts::at(path).map(|facts| facts.kind()) {
+            Ok(What::Disk) => unfit("a disk, which would lose what is on it"),
+            Ok(What::Socket) => unfit("a socket, which is no file"),
+            Ok(What::Pipe | What::Device) => Ok(true),
             Ok(it) => Ok(is_open_file(path) && !it.is_dir()),
             Err(_) if is_open_file(path) => unfit("the number of nothing that is open here"),
             Err(_) => Ok(false),
@@ -73,10 +69,7 @@ impl Outlet {
             duplicate(io::stdout())
         } else {
             // At its end, if it is a file that whoever started this has open.
-            OpenOptions::new()
-                .append(true)
-                .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-                .open(path)
+            open_output(path)
         };
         opened.map(|file| Self { file: Arc::new(file), own }).map_err(|error| {
             Failure::new(Kind::Disk, format!("-o {} cannot be written to: {error}", path.display()))
@@ -105,17 +98,6 @@ impl Write for Outlet {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// True for the names under which a process finds what it has open.
-fn is_open_file(path: &Path) -> bool {
-    let numbered = path.parent().is_some_and(|folder| {
-        folder == Path::new("/dev/fd") || folder == Path::new("/proc/self/fd")
-    });
-    numbered
-        || path == Path::new("/dev/stdin")
-        || path == Path::new("/dev/stdout")
-        || path == Path::new("/dev/stderr")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where a small file is to be written: at a path, or in a folder that was judged and has been held
 //! since.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::platform::folder::Folder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Spot {
     path: PathBuf,
-    folder: Option<Arc<OwnedFd>>,
+    folder: Option<Arc<Folder>>,
 }
 
 impl Spot {
     /// The file at `path`, which lies in the folder that is open as `folder`: whatever becomes of
     /// the path, it is written there.
-    pub(super) fn held(folder: OwnedFd, path: PathBuf) -> Self {
+    pub(super) fn held(folder: Folder, path: PathBuf) -> Self {
         Self { path, folder: Some(Arc::new(folder)) }
     }
 
@@ -26,8 +26,8 @@ impl Spot {
     }
 
     /// The folder that is held, if one is.
-    pub(super) fn folder(&self) -> Option<BorrowedFd<'_>> {
-        self.folder.as_ref().map(|folder| folder.as_fd())
+    pub(super) fn folder(&self) -> Option<&Folder> {
+        self.folder.as_deref()
     }
 }
 

@@ -1,10 +1,9 @@
 //! Working directories that say nothing: clients start servers in a home, in `/`, or where they
 //! keep their plugins, and nobody works there.
 
+use crate::platform::places::TEMPORARY;
 use std::path::{Path, PathBuf};
 
-/// Where people keep for a while what belongs to no project, beside what `TMPDIR` says.
-const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 /// The end of the path at which Codex and Claude Code keep plugins, wherever `CODEX_HOME` and
 /// `CLAUDE_CONFIG_DIR` are, which servers are not told.
 const PLUGINS: [&str; 2] = ["plugins", "cache"];

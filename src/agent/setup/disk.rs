@@ -2,10 +2,10 @@
 //! said what would be done.
 
 use crate::failure::{Failure, Kind};
+use crate::platform::file::Facts;
 use crate::replace::replace;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The longest file that is read, in bytes: Claude Code keeps its projects' state beside its
@@ -77,11 +77,9 @@ impl Change {
 
 /// The mode of a file, which it keeps.
 fn mode(path: &Path) -> io::Result<u32> {
-    match path.metadata() {
-        Ok(metadata) if metadata.permissions().mode() & 0o200 == 0 => {
-            Err(io::Error::other("it is read-only"))
-        }
-        Ok(metadata) => Ok(metadata.permissions().mode() & 0o7777),
+    match Facts::at(path).map(|facts| facts.permissions()) {
+        Ok(mode) if mode & 0o200 == 0 => Err(io::Error::other("it is read-only")),
+        Ok(mode) => Ok(mode),
         // What an agent is told to run, nobody else is to change.
         Err(_) => Ok(0o600),
     }

@@ -3,22 +3,14 @@
 //! no other way to one of them hides it.
 
 use super::folded;
-use rustix::fs::{Mode, OFlags, fstat, open, openat};
+use crate::platform::file::{AsHandle, Facts, FileId, How, open_at};
+use crate::platform::folder::ancestry;
+use crate::platform::name::bytes;
+use crate::platform::places::{HOMES, SYSTEM, accounts, homes};
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::DirEntry;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-
-/// Accounts, a line each (passwd(5)). What only a directory service knows is not in it; `$HOME` and
-/// sudo's variables then name the homes that matter most.
-const ACCOUNTS: &str = "/etc/passwd";
-/// The configuration of the machine.
-const SYSTEM: &str = "/etc";
-/// Where homes commonly are, for an account that is known by its name alone.
-const HOMES: &str = "/home";
 
 /// What of the machine a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +62,12 @@ struct Account {
     own: bool,
 }
 
-/// Device and inode.
-type Identity = (u64, u64);
-
 impl Places {
     /// Those of this machine and this process.
     #[must_use]
     pub fn here() -> Self {
         // Without the file, the variables say what can be known.
-        Self::of(|name| std::env::var_os(name), &std::fs::read(ACCOUNTS).unwrap_or_default())
+        Self::of(|name| std::env::var_os(name), &accounts())
     }
 
     /// Those that variables and the text of passwd(5) name.
@@ -90,10 +79,10 @@ impl Places {
         let called = ["SUDO_USER", "DOAS_USER"].into_iter().filter_map(&variable);
         // A name that is a path of its own would lead elsewhere.
         let guessed = called
-            .filter(|name| !name.is_empty() && !name.as_bytes().contains(&b'/'))
+            .filter(|name| !name.is_empty() && !bytes(name).contains(&b'/'))
             .map(|name| Path::new(HOMES).join(name));
         let own = named.chain(guessed).map(|home| Account { home, own: true });
-        let listed = accounts.split(|byte| *byte == b'\n').filter_map(account);
+        let listed = homes(accounts).into_iter().map(|(home, own)| Account { home, own });
         let mut homes: Vec<Account> =
             own.chain(listed).filter(|account| account.home.is_absolute()).collect();
         // Of two that are one, that with the links.
@@ -114,9 +103,9 @@ impl Places {
     /// there. The folder is held open, and found by itself and not by its path. It reads the homes,
     /// and no more than the names in them.
     #[must_use]
-    pub fn place(&self, folder: impl AsFd) -> Option<Place> {
+    pub fn place(&self, folder: impl AsHandle) -> Option<Place> {
         let marked = self.marked();
-        chain(&folder).into_iter().rev().fold(None, |above, own| marked.step(above, own))
+        ancestry(folder).into_iter().rev().fold(None, |above, own| marked.step(above, own))
     }
 
     /// The names, folded, of folders in this one, whether they are there or not, that are a home,
@@ -149,23 +138,22 @@ impl Places {
 /// that he has come through.
 #[derive(Debug)]
 pub struct Marked {
-    homes: HashSet<Identity>,
-    settings: HashSet<Identity>,
-    system: Option<Identity>,
-    programs: HashSet<Identity>,
+    homes: HashSet<FileId>,
+    settings: HashSet<FileId>,
+    system: Option<FileId>,
+    programs: HashSet<FileId>,
 }
 
 impl Marked {
     /// What of the machine a folder is that lies in one that is `above`.
     #[must_use]
-    pub fn below(&self, above: Option<Place>, folder: impl AsFd) -> Option<Place> {
-        let about = fstat(folder).ok()?;
-        self.step(above, (about.st_dev, about.st_ino))
+    pub fn below(&self, above: Option<Place>, folder: impl AsHandle) -> Option<Place> {
+        self.step(above, Facts::of(folder).ok()?.id())
     }
 
     /// The same of the folder itself. What is below the configuration or a dot folder is one too,
     /// and what is below a home or a folder of PATH is not.
-    fn step(&self, above: Option<Place>, own: Identity) -> Option<Place> {
+    fn step(&self, above: Option<Place>, own: FileId) -> Option<Place> {
         // A home is the last of them: accounts of the system have `/usr/bin` and its like for one.
         if above == Some(Place::System) || self.system == Some(own) {
             return Some(Place::System);
@@ -187,55 +175,24 @@ fn settled(path: &Path) -> Option<PathBuf> {
     there.and_then(|(above, real)| Some(real.join(whole.strip_prefix(above).ok()?)))
 }
 
-/// The account in a line of passwd(5): its third field is a number, its sixth the home.
-fn account(line: &[u8]) -> Option<Account> {
-    let mut fields = line.split(|byte| *byte == b':');
-    let number =
-        fields.nth(2).and_then(|field| std::str::from_utf8(field).ok()?.parse::<u32>().ok());
-    let home = PathBuf::from(OsStr::from_bytes(fields.nth(2)?));
-    Some(Account { home, own: number == Some(rustix::process::getuid().as_raw()) })
-}
-
 /// Device and inode of what is at a path, behind links too.
-fn identity(path: &Path) -> Option<Identity> {
-    path.metadata().ok().map(|about| (about.dev(), about.ino()))
+fn identity(path: &Path) -> Option<FileId> {
+    Facts::at(path).ok().map(|facts| facts.id())
 }
-
-/// A folder and those above it, up to the root, or as far as this user may go.
-fn chain(folder: impl AsFd) -> Vec<Identity> {
-    let mut above: Vec<Identity> = Vec::new();
-    let up = |from: &dyn AsFd, to: &str| openat(from.as_fd(), to, STEP, Mode::empty());
-    let mut at: Option<OwnedFd> = up(&folder, ".").ok();
-    while let Some(folder) = at {
-        let Ok(about) = fstat(&folder) else { break };
-        let own = (about.st_dev, about.st_ino);
-        // Above the root is the root.
-        if above.last() == Some(&own) {
-            break;
-        }
-        above.push(own);
-        at = up(&folder, "..").ok();
-    }
-    above
-}
-
-const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// The dot folders of a home, also those that lie elsewhere and are linked from there, if it is
 /// one's own; not what the home itself is in.
-fn dot_folders(Account { home, own }: &Account) -> HashSet<Identity> {
-    let (Ok(entries), Ok(held)) = (home.read_dir(), open(home, STEP, Mode::empty())) else {
+fn dot_folders(Account { home, own }: &Account) -> HashSet<FileId> {
+    let (Ok(entries), Ok(held)) = (home.read_dir(), open_at(home, How::Look)) else {
         return HashSet::new();
     };
-    let dotted = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().as_bytes().starts_with(b"."));
-    let held_there =
-        |path: PathBuf| path.symlink_metadata().ok().map(|about| (about.dev(), about.ino()));
+    let dotted =
+        entries.filter_map(Result::ok).filter(|entry| bytes(&entry.file_name()).starts_with(b"."));
+    let held_there = |path: PathBuf| Facts::at_itself(&path).ok().map(|facts| facts.id());
     let which =
         |entry: DirEntry| if *own { identity(&entry.path()) } else { held_there(entry.path()) };
-    let mut found: HashSet<Identity> = dotted.filter_map(which).collect();
-    for above in chain(held) {
+    let mut found: HashSet<FileId> = dotted.filter_map(which).collect();
+    for above in ancestry(held) {
         found.remove(&above);
     }
     found
@@ -244,6 +201,7 @@ fn dot_folders(Account { home, own }: &Account) -> HashSet<Identity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::name::from_bytes;
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
@@ -378,7 +336,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let paths = |paths: &[&[u8]]| {
-            paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect::<Vec<_>>()
+            paths.iter().map(|path| PathBuf::from(from_bytes(path))).collect::<Vec<_>>()
         };
         assert_eq!(homes(&[], b""), paths(&[]));
         assert_eq!(

@@ -7,9 +7,9 @@ use super::making::{Unmade, cannot_hold};
 use super::tree::{FolderId, Reach};
 use super::{Incoming, Refusal};
 use crate::files::name::FileName;
+use crate::platform::cause::Cause;
 use crate::platform::name::from_bytes;
 use pinhole_protocol::wire::{Difference, Differences, Fate, ItemKind, Reason};
-use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
@@ -130,9 +130,9 @@ impl Incoming {
         match self.make_at(folder, &link.at, &mut tree, &mut underway, create) {
             Ok(((), name)) => Ok(Some(name)),
             Err(Unmade::Itself(_)) => Ok(None),
-            // A file system without links says so in one of these ways.
-            Err(Unmade::Disk(error)) => match Errno::from_io_error(&error) {
-                Some(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+            // A file system without links says so.
+            Err(Unmade::Disk(error)) => match Cause::of(&error) {
+                Some(Cause::Forbidden) => Ok(None),
                 _ => Err(error),
             },
         }

@@ -10,13 +10,13 @@ use crate::files::dotenv;
 use crate::files::secret_source::is_variable;
 use crate::files::spot::Spot;
 use crate::files::variable::{Accepted, Unaccepted};
+use crate::platform::file::Facts;
 use crate::platform::name::{from_vec, into_vec};
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{PeerText, Reason};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -261,14 +261,14 @@ fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
         Some(_) => {}
     }
     let file = folder.read_file(name)?;
-    let metadata = file.metadata()?;
-    if metadata.permissions().mode() & 0o200 == 0 {
+    let facts = Facts::of(&file)?;
+    if facts.permissions() & 0o200 == 0 {
         return other("it is read-only");
     }
-    if metadata.len() > LONGEST {
+    if facts.size() > LONGEST {
         return other("it is longer than a mebibyte, so it is no dotenv file");
     }
-    let bytes = read(file, metadata.len())?;
+    let bytes = read(file, facts.size())?;
     if !dotenv::is_closed(&bytes) {
         return other("a quote in it is never closed");
     }

@@ -10,11 +10,11 @@ use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
 use crate::files::acting::leads;
 use crate::files::name::FileName;
+use crate::platform::cause::Cause;
 use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
 use pinhole_protocol::wire::{
     Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason,
 };
-use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::ops::Add;
@@ -470,7 +470,7 @@ impl Incoming {
 
     /// Ends what is still wanted alone.
     pub(super) fn check_wanted(&self) -> io::Result<()> {
-        if self.unwanted.load(Ordering::Relaxed) { Err(Errno::CANCELED.into()) } else { Ok(()) }
+        if self.unwanted.load(Ordering::Relaxed) { Err(Cause::Cancelled.into()) } else { Ok(()) }
     }
 
     pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {

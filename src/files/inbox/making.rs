@@ -7,8 +7,8 @@ use super::tree::{FolderId, Manner, OverLimits, Tree};
 use super::{Incoming, Probe};
 use crate::files::acting::{acting_below, acts, leads};
 use crate::files::name::FileName;
+use crate::platform::cause::Cause;
 use pinhole_protocol::wire::{Fate, PeerName, Reason};
-use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -40,10 +40,7 @@ impl Probe {
 /// Whether a file system says so that it cannot hold a name. exFAT in FUSE takes a reserved
 /// character for a file that is not there.
 pub(super) fn cannot_hold(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG | Errno::NOENT)
-    )
+    matches!(Cause::of(error), Some(Cause::BadName | Cause::Missing))
 }
 
 impl Incoming {

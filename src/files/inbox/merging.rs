@@ -15,10 +15,10 @@ use super::{Conflict, Incoming, Links, Place, Refusal};
 use crate::events::Acting;
 use crate::files::acting::{Marked, Place as Machine};
 use crate::files::name::FileName;
+use crate::platform::cause::Cause;
+use crate::platform::folder::Group;
 use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
-use rustix::fs::Gid;
-use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
@@ -110,7 +110,7 @@ struct Joining<'a> {
     /// Those that nothing tells from each other: what each is in, and its folded name.
     entered_by_name: HashSet<(FolderId, Vec<u8>)>,
     /// The groups that folders of this transfer's own get from those that they went into.
-    groups: HashMap<FolderId, Gid>,
+    groups: HashMap<FolderId, Group>,
     /// Folders where they come from.
     hidden: Reach,
     /// Folders where they go.
@@ -739,9 +739,9 @@ fn differ(
 /// Moves something unless something has its name there, or only looks if it could be.
 fn go(from: &Folder, name: &OsStr, there: &Folder, to: &OsStr, only_look: bool) -> io::Result<()> {
     match only_look {
-        false => from.move_new(name, there, to),
+        false => from.move_as_new(name, there, to),
         true if there.kind(to)?.is_none() => there.takes_from(from),
-        true => there.takes_from(from).and(Err(Errno::EXIST.into())),
+        true => there.takes_from(from).and(Err(Cause::Taken.into())),
     }
 }
 
@@ -802,15 +802,10 @@ fn place_one(
 fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
     match done {
         Ok(done) => Ok(Ok(done)),
-        Err(error) => match Errno::from_io_error(&error) {
-            Some(
-                Errno::NOSPC
-                | Errno::DQUOT
-                | Errno::MFILE
-                | Errno::NFILE
-                | Errno::NOMEM
-                | Errno::CANCELED,
-            ) => Err(error),
+        Err(error) => match Cause::of(&error) {
+            Some(Cause::Full | Cause::TooManyOpen | Cause::NoMemory | Cause::Cancelled) => {
+                Err(error)
+            }
             _ => Ok(Err(reason(&error))),
         },
     }
@@ -818,13 +813,13 @@ fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
 
 /// Why something cannot go where it belongs.
 fn reason(error: &io::Error) -> Reason {
-    match Errno::from_io_error(error) {
-        Some(Errno::EXIST | Errno::NOTEMPTY | Errno::ISDIR | Errno::NOTDIR | Errno::LOOP) => {
+    match Cause::of(error) {
+        Some(Cause::Taken | Cause::NotEmpty | Cause::IsFolder | Cause::NoFolder | Cause::Links) => {
             Reason::Exists
         }
-        Some(Errno::ILSEQ | Errno::INVAL | Errno::NAMETOOLONG) => Reason::BadName,
-        Some(Errno::NOSPC | Errno::DQUOT) => Reason::NoSpace,
-        Some(Errno::CANCELED) => Reason::Interrupted,
+        Some(Cause::BadName) => Reason::BadName,
+        Some(Cause::Full) => Reason::NoSpace,
+        Some(Cause::Cancelled) => Reason::Interrupted,
         // Also a folder that may not be written or is another file system's.
         _ => Reason::Disk,
     }
@@ -847,6 +842,7 @@ fn lose(joined: &mut Joined, bytes: u64) {
 mod tests {
     use super::super::folder::PRETENDED;
     use super::*;
+    use rustix::io::Errno;
     use std::fs;
 
     #[test]

@@ -10,9 +10,9 @@ use crate::events::Acting;
 use crate::failure::{Failure, Kind};
 use crate::files::acting::{Place as Machine, acts, is_among};
 use crate::files::name::FileName;
+use crate::platform::cause::Cause;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
-use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
@@ -354,7 +354,7 @@ impl Incoming {
             .or_else(|| reason(theirs))
             .unwrap_or(Reason::SourceChanged);
         Err(match reason {
-            Reason::Exists => Refusal::disk(&self.what, &Errno::EXIST.into()),
+            Reason::Exists => Refusal::disk(&self.what, &Cause::Taken.into()),
             Reason::BadName => Refusal::blocked(&self.what, reason),
             Reason::TooLarge => {
                 Refusal { reason, ..Refusal::disk(&self.what, &io::ErrorKind::FileTooLarge.into()) }

@@ -2,8 +2,8 @@
 //! fault it is and what to do.
 
 use crate::failure::{Detail, Failure, Kind, Subject};
+use crate::platform::cause::Cause;
 use pinhole_protocol::wire::Reason;
-use rustix::io::Errno;
 use std::fmt;
 use std::io;
 
@@ -141,8 +141,8 @@ impl Refusal {
     pub(super) fn disk(what: impl Into<Subject>, error: &io::Error) -> Self {
         let what = what.into();
         let detail = what.was_not(format_args!("saved: {error}"));
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NOSPC | Errno::DQUOT) => Self::no_space(detail),
+        match Cause::of(error) {
+            Some(Cause::Full) => Self::no_space(detail),
             _ if error.kind() == io::ErrorKind::AlreadyExists => Self {
                 reason: Reason::Exists,
                 failure: Failure::new(

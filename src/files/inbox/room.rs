@@ -1,9 +1,10 @@
 //! How much may be received: `--max-size` and `--max-entries` for all of a channel, and the free
 //! space and inodes of the disk that are never used up (DESIGN 5).
 
-use super::folder::{Folder, Space};
+use super::folder::Folder;
 use super::refusal::Refusal;
 use crate::failure::Subject;
+use crate::platform::disk::Space;
 use std::ops::Add;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -6,15 +6,14 @@ use super::pending::{Pending, Underway};
 use super::room::Cost;
 use super::{Incoming, Refusal};
 use crate::failure::Subject;
+use crate::platform::cause::Cause;
+use crate::platform::file::{allocate, punch, write_all_at};
 use pinhole_protocol::limits::{self, PIECES};
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::{ItemKind, Reason};
-use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// How far the disk is asked for space ahead of what is written (DESIGN 3.5).
@@ -279,18 +278,13 @@ impl Incoming {
             &self.place.path,
         )?;
         if let Some((range, sure)) = &turn.allocate {
-            let asked = rustix::fs::fallocate(
-                &turn.file,
-                FallocateFlags::empty(),
-                range.start,
-                range.end.saturating_sub(range.start),
-            );
             // Where a file system cannot be asked, or asked for more than there may be, the write
             // itself will tell.
-            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked
+            if let Err(error) = allocate(&turn.file, range)
+                && Cause::of(&error) == Some(Cause::Full)
                 && *sure
             {
-                return Err(Refusal::disk(what, &error.into()));
+                return Err(Refusal::disk(what, &error));
             }
         }
         for new in turn.new.iter(usize::MAX) {
@@ -298,7 +292,7 @@ impl Incoming {
                 usize::try_from(at.saturating_sub(turn.range.start)).unwrap_or(usize::MAX)
             });
             let at = offset.saturating_add(new.start.saturating_sub(turn.range.start));
-            match turn.file.write_all_at(data.get(from..to).unwrap_or_default(), at) {
+            match write_all_at(&turn.file, data.get(from..to).unwrap_or_default(), at) {
                 Err(error) if error.kind() == io::ErrorKind::FileTooLarge && turn.may_miss => {
                     return Ok(Stored::TooLarge);
                 }
@@ -325,12 +319,7 @@ impl Pending {
             && let Some(file) = &self.file
         {
             // A file system that cannot give it back has zeros there all the same.
-            let _ = rustix::fs::fallocate(
-                file,
-                FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-                offset,
-                length,
-            );
+            punch(file, offset, length);
         }
     }
 

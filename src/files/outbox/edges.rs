@@ -1,9 +1,7 @@
 //! What a named file was when it was offered, as far as that tells later whether it has only grown.
 
 use super::source::{Seen, Stamp};
-use rustix::fs::Stat;
-use rustix::io::{Errno, pread};
-use std::os::fd::AsFd;
+use crate::platform::file::{AsHandle, Facts, fill_at};
 use twox_hash::XxHash3_128;
 
 /// Bytes at its beginning and at its end that are looked at, so all of one of 128 KiB. What is
@@ -20,10 +18,10 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    /// Looks at an open file, of which `stat` was asked.
-    pub fn of(file: impl AsFd, stat: &Stat) -> Option<Self> {
-        let stamp = Stamp::of(stat);
-        Some(Self { stamp, digest: digest(file, stamp.size).ok()? })
+    /// Looks at an open file, of which `facts` were asked.
+    pub fn of(file: impl AsHandle, facts: &Facts) -> Option<Self> {
+        let stamp = Stamp::of(facts);
+        Some(Self { stamp, digest: digest(file, stamp.size)? })
     }
 
     /// Bytes of the file.
@@ -31,31 +29,25 @@ impl Edges {
         self.stamp.size
     }
 
-    /// True if the open file, of which `stat` was asked, is that one with something behind its end.
+    /// True if the open file, of which `facts` were asked, is that one with something behind its end.
     /// It is no proof: whoever can write the file chooses what is sent.
-    pub fn have_grown(&self, file: impl AsFd, stat: &Stat) -> bool {
-        self.stamp.seen(stat) == Seen::Grown && digest(file, self.stamp.size) == Ok(self.digest)
+    pub fn have_grown(&self, file: impl AsHandle, facts: &Facts) -> bool {
+        self.stamp.seen(facts) == Seen::Grown && digest(file, self.stamp.size) == Some(self.digest)
     }
 }
 
-/// Of the first and the last bytes of so many.
-fn digest(file: impl AsFd, size: u64) -> Result<u128, Errno> {
+/// Of the first and the last bytes of so many, if they can be read.
+fn digest(file: impl AsHandle, size: u64) -> Option<u128> {
     let (mut hasher, mut edge) = (XxHash3_128::new(), vec![0; EDGE]);
     for start in [0, size.saturating_sub(EDGE as u64)] {
         let len = usize::try_from(size.saturating_sub(start)).unwrap_or(EDGE).min(EDGE);
         let edge = edge.get_mut(..len).unwrap_or_default();
-        let mut read = 0;
-        while let Some(room) = edge.get_mut(read..).filter(|room| !room.is_empty()) {
-            match pread(&file, room, start.saturating_add(read as u64)) {
-                Ok(0) => return Err(Errno::IO),
-                Ok(more) => read = read.saturating_add(more),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
+        if fill_at(&file, edge, start).ok()? < len {
+            return None;
         }
         hasher.write(edge);
     }
-    Ok(hasher.finish_128())
+    Some(hasher.finish_128())
 }
 
 #[cfg(test)]
@@ -92,19 +84,15 @@ mod tests {
             let path = dir.path().join("file");
             std::fs::write(&path, [0; 10_000]).unwrap();
             let file = File::options().read(true).write(true).open(&path).unwrap();
-            let edges = Edges::of(&file, &rustix::fs::fstat(&file).unwrap()).unwrap();
+            let edges = Edges::of(&file, &Facts::of(&file).unwrap()).unwrap();
             assert!(
-                !edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()),
+                !edges.have_grown(&file, &Facts::of(&file).unwrap()),
                 "nothing has happened yet"
             );
             change(&file);
-            assert_eq!(
-                edges.have_grown(&file, &rustix::fs::fstat(&file).unwrap()),
-                grown,
-                "{which}"
-            );
+            assert_eq!(edges.have_grown(&file, &Facts::of(&file).unwrap()), grown, "{which}");
         }
-        assert_eq!(digest(File::open("/dev/null").unwrap(), 0), Ok(XxHash3_128::oneshot(b"")));
-        assert!(digest(File::open("/dev/null").unwrap(), 1).is_err());
+        assert_eq!(digest(File::open("/dev/null").unwrap(), 0), Some(XxHash3_128::oneshot(b"")));
+        assert!(digest(File::open("/dev/null").unwrap(), 1).is_none());
     }
 }

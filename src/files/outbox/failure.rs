@@ -2,6 +2,7 @@
 
 use super::fence::Barred;
 use crate::failure::{Failure, Kind};
+use crate::platform::cause::Cause;
 use pinhole_protocol::wire::Reason;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,9 +45,7 @@ impl SourceFailure {
             io::ErrorKind::NotFound => Self::Vanished { path },
             // A folder has become a file, or a file a link.
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Self::Changed { path },
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-                Self::Changed { path }
-            }
+            _ if Cause::of(error) == Some(Cause::Links) => Self::Changed { path },
             _ => Self::Unreadable { path, error: error.to_string() },
         }
     }

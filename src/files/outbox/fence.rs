@@ -1,8 +1,8 @@
 //! The sending fence: what an agent's commands may send (DESIGN 5).
 //!
 //! What is to be sent is opened first; then the system is asked where the open handle really is,
-//! and only through that handle is it read. So it does not matter what links, `..` and `/proc` a
-//! path goes through, or what is put in its place meanwhile.
+//! and only through that handle is it read. So it does not matter what links and `..` a path
+//! goes through, or what is put in its place meanwhile.
 
 use super::sensitive;
 use super::skipped::Why;
@@ -10,11 +10,12 @@ use crate::failure::{Failure, Kind};
 use crate::files::acting::acting;
 use crate::files::spot::Spot;
 use crate::files::variable::is_agents;
+use crate::platform::file::{AsHandle, Facts, Kind as What, WHEREABOUTS, whereabouts};
+use crate::platform::folder::Folder;
+use crate::platform::places::{advice_on_made_up, is_of_process};
 use crate::typed::Typed;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, statat};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// Who can open the fence of an MCP server, and how.
@@ -52,15 +53,6 @@ pub enum Keeper {
     Channel,
     /// The MCP server.
     Server,
-}
-
-/// True for a path that leads to something of whatever process follows it, such as the pipe of a
-/// shell's `<(command)`.
-#[must_use]
-pub fn is_own(path: &Path) -> bool {
-    ["/dev/fd", "/dev/stdin", "/proc/self", "/proc/thread-self"]
-        .iter()
-        .any(|own| path.starts_with(own))
 }
 
 impl Fence {
@@ -165,17 +157,9 @@ impl Fence {
     /// # Errors
     /// `fenced` if it is not; exit 2 if it is no folder.
     pub fn admit_folder(&self, path: &Path) -> Result<(), Failure> {
-        let opened = rustix::fs::open(
-            path,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        );
-        let folder = opened.map_err(|error| {
-            Failure::new(
-                Kind::NoSuchFile,
-                format!("the folder {path:?} cannot be opened: {}", io::Error::from(error)),
-            )
-            .next("name a folder that is there")
+        let folder = Folder::open(path).map_err(|error| {
+            Failure::new(Kind::NoSuchFile, format!("the folder {path:?} cannot be opened: {error}"))
+                .next("name a folder that is there")
         })?;
         self.admit(folder, path).map_err(|barred| barred.failure())
     }
@@ -239,8 +223,8 @@ impl Fence {
     ///
     /// # Errors
     /// [`Barred`].
-    pub fn admit(&self, handle: impl AsFd, named: &Path) -> Result<(), Barred> {
-        self.judge(handle.as_fd(), named, None)
+    pub fn admit(&self, handle: impl AsHandle, named: &Path) -> Result<(), Barred> {
+        self.judge(&handle, named, None)
     }
 
     /// The same of a file that is read once: `content` is what was read of it, or nothing before
@@ -250,11 +234,11 @@ impl Fence {
     /// [`Barred`].
     pub fn admit_read(
         &self,
-        handle: impl AsFd,
+        handle: impl AsHandle,
         named: &Path,
         content: &[u8],
     ) -> Result<(), Barred> {
-        self.judge(handle.as_fd(), named, Some(content))
+        self.judge(&handle, named, Some(content))
     }
 
     /// Whether something at this path is kept in, whatever is in it.
@@ -265,30 +249,28 @@ impl Fence {
 
     fn judge(
         &self,
-        handle: BorrowedFd<'_>,
+        handle: &impl AsHandle,
         named: &Path,
         content: Option<&[u8]>,
     ) -> Result<(), Barred> {
-        let place = fstat(handle)
-            .map_err(io::Error::from)
-            .and_then(|stat| Ok((stat, whereabouts(handle)?)));
-        let (stat, path) = place.map_err(|error| self.unknown(named, &error))?;
-        let kind = FileType::from_raw_mode(stat.st_mode);
+        let place = Facts::of(handle).and_then(|facts| Ok((facts, whereabouts(handle)?)));
+        let (facts, path) = place.map_err(|error| self.unknown(named, &error))?;
+        let kind = facts.kind();
         // A pipe that the command itself was given, as by a shell. Others are other programs', and
         // a server's is its client.
-        if kind == FileType::Fifo
+        if kind == What::Pipe
             && !path.is_absolute()
-            && is_own(named)
+            && is_of_process(named)
             && self.keeper != Keeper::Server
         {
             return Ok(());
         }
         // Which of its names is asked for says nothing about the others.
-        let linked = kind == FileType::RegularFile && stat.st_nlink > 1;
+        let linked = kind.is_file() && facts.names() > 1;
         let key = || match content {
             Some(content) => sensitive::is_in(content),
             // What cannot be read is sent by nobody.
-            None => kind == FileType::RegularFile && sensitive::by_content(handle).unwrap_or(false),
+            None => kind.is_file() && sensitive::by_content(handle).unwrap_or(false),
         };
         let slip = |fence: &Self| fence.slip(&path, named, key, linked);
         let own = slip(self);
@@ -337,21 +319,14 @@ impl Fence {
         };
         let parent =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let opened = rustix::fs::open(
-            parent,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        );
-        let opened = opened
-            .map_err(io::Error::from)
+        let opened = Folder::open(parent)
             .and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
         let (folder, place) = opened.map_err(|error| {
             Failure::new(Kind::Disk, format!("the folder of {path:?} cannot be found: {error}"))
                 .next("name a file in a folder that is there")
         })?;
         let place = place.join(name);
-        let is_link = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        let is_link = folder.facts(name, false).is_ok_and(|facts| facts.kind().is_symlink());
         if let Some((why, next)) = self.bars_landing(&place, is_link) {
             let detail = format!(
                 "{place:?} {why}: {} lets nothing be written there ({})",
@@ -429,11 +404,9 @@ impl Fence {
             Keeper::Server => format!("{STARTED} {flags}"),
         };
         // What the system makes up there is opened by nobody for one thing to send.
-        let next = if ["/proc", "/sys", "/dev"].iter().any(|system| path.starts_with(system)) {
-            "leave it out: what is in /proc, /sys and /dev is the system's".to_owned()
-        } else {
+        let next = advice_on_made_up(path).map(str::to_owned).unwrap_or_else(|| {
             format!("if it is meant to be sent, and not only asked for by the other side: {opens}")
-        };
+        });
         let why = match slip {
             Slip { outside: true, .. } => Why::Outside,
             Slip { telling: Some(_), .. } => Why::Sensitive,
@@ -444,17 +417,14 @@ impl Fence {
 
     /// That the system does not say where something is.
     fn unknown(&self, named: &Path, error: &io::Error) -> Barred {
+        let (from, next) = WHEREABOUTS;
         let detail = format!(
             "where {named:?} really is cannot be found out, and {} lets nothing else out ({}): \
-            /proc/self/fd: {error}",
+            {from}: {error}",
             self.keeper.fence(),
             self.why
         );
-        Barred {
-            why: Why::Outside,
-            detail,
-            next: "mount /proc here, or give it where that is mounted".into(),
-        }
+        Barred { why: Why::Outside, detail, next: next.into() }
     }
 }
 
@@ -519,10 +489,4 @@ fn typed(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     shlex::try_quote(&text).ok().filter(|_| plain).map_or_else(|| format!("{path:?}"), Into::into)
-}
-
-/// Where an open file is now (proc(5), `/proc/pid/fd`); a pipe without a name is not at an absolute
-/// path.
-fn whereabouts(handle: impl AsFd) -> io::Result<PathBuf> {
-    std::fs::read_link(format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd()))
 }

@@ -7,11 +7,11 @@ use super::rules::Rules;
 use super::skipped::Why;
 use super::{SourceFailure, held};
 use crate::failure::{Failure, Kind};
-use rustix::fs::{FileType, Stat, fstat, fstatfs};
-use rustix::io::Errno;
+use crate::platform::disk::Lengths;
+use crate::platform::file::{AsHandle, Facts};
 use std::collections::HashMap;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -27,7 +27,7 @@ const NOTHING: Duration = Duration::from_millis(500);
 /// How long such a one is left alone before it is asked again, and how long a read is waited for
 /// before it is asked whether to stop.
 const STEP: Duration = Duration::from_millis(20);
-/// Bytes read at once: some files of `/proc/sys` have their end after the first read, whether that
+/// Bytes read at once: some made-up files have their end after the first read, whether that
 /// took all or not.
 const PIECE: usize = 256 << 10;
 /// Threads of this process that may be in reads which never return, of one file system and of all.
@@ -36,57 +36,6 @@ const STUCK_IN_ALL: usize = 64;
 /// File systems that are remembered.
 const KNOWN: usize = 256;
 
-/// File systems whose lengths mean nothing (statfs(2), `linux/magic.h`).
-const MADE_UP: [u64; 21] = [
-    0x0000_9fa0, // procfs
-    0x6265_6572, // sysfs
-    0x0027_e0eb, // cgroup
-    0x6367_7270, // cgroup2
-    0x7472_6163, // tracefs
-    0x6462_6720, // debugfs
-    0x6265_6570, // configfs
-    0x7363_6673, // securityfs
-    0xf97c_ff8c, // selinuxfs
-    0x4341_5d53, // smackfs
-    0x5a3c_69f0, // apparmorfs
-    0xcafe_4a11, // bpf
-    0x6165_676c, // pstore
-    0xde5e_81e4, // efivarfs
-    0x4249_4e4d, // binfmt_misc
-    0x0765_5821, // resctrl
-    0xabba_1974, // xenfs
-    0x6e66_7364, // nfsd
-    0x6573_5543, // fusectl
-    0x6759_6969, // rpc_pipefs
-    0x1980_0202, // mqueue
-];
-/// File systems on which a file that is said to be empty is: those that keep the length themselves.
-const TRUE: [u64; 9] = [
-    0x0000_ef53, // ext2, ext3, ext4
-    0x5846_5342, // XFS
-    0x9123_683e, // Btrfs
-    0xf2f5_2010, // F2FS
-    0x2fc1_2fc1, // ZFS
-    0x0102_1994, // tmpfs
-    0x8584_58f6, // ramfs
-    0x0000_4d44, // FAT
-    0x2011_bab0, // exFAT
-];
-/// Overlayfs, which says of a file what the file system beneath says; sysfs can be that, and FUSE.
-const OVERLAY: u64 = 0x794c_7630;
-
-/// What the lengths on a file system are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lengths {
-    True,
-    /// Those of the file systems beneath it, which are commonly true ones: overlayfs, as in a
-    /// container.
-    Beneath,
-    /// All but that of an empty file: the network's and a program's (FUSE).
-    TrueButForZero,
-    MadeUp,
-}
-
 /// The file systems that a walk has met, by their devices.
 #[derive(Default)]
 pub(super) struct FileSystems(HashMap<u64, Lengths>);
@@ -94,31 +43,35 @@ pub(super) struct FileSystems(HashMap<u64, Lengths>);
 impl FileSystems {
     /// True if a regular file has to be read for its length. `open` opens it, or what is on the
     /// same file system, if that is not known yet.
-    pub fn lie<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
-        match self.lengths(stat, open) {
+    pub fn lie<T: AsHandle>(&mut self, facts: &Facts, open: impl FnOnce() -> Option<T>) -> bool {
+        match self.lengths(facts, open) {
             Some(Lengths::MadeUp) => true,
             Some(Lengths::True) => false,
-            Some(Lengths::Beneath | Lengths::TrueButForZero) | None => stat.st_size == 0,
+            Some(Lengths::Beneath | Lengths::TrueButForZero) | None => facts.size() == 0,
         }
     }
 
     /// True if a file is on a disk of this machine, or in its memory, so that a look into it is
     /// quick and fetches nothing. `open` is that of [`FileSystems::lie`].
-    pub fn are_near<T: AsFd>(&mut self, stat: &Stat, open: impl FnOnce() -> Option<T>) -> bool {
-        matches!(self.lengths(stat, open), Some(Lengths::True | Lengths::Beneath))
+    pub fn are_near<T: AsHandle>(
+        &mut self,
+        facts: &Facts,
+        open: impl FnOnce() -> Option<T>,
+    ) -> bool {
+        matches!(self.lengths(facts, open), Some(Lengths::True | Lengths::Beneath))
     }
 
-    fn lengths<T: AsFd>(
+    fn lengths<T: AsHandle>(
         &mut self,
-        stat: &Stat,
+        facts: &Facts,
         open: impl FnOnce() -> Option<T>,
     ) -> Option<Lengths> {
-        self.0.get(&stat.st_dev).copied().or_else(|| {
-            let found = lengths(u64::try_from(fstatfs(open()?).ok()?.f_type).unwrap_or(0));
+        self.0.get(&facts.disk()).copied().or_else(|| {
+            let found = Lengths::of(open()?).ok()?;
             if self.0.len() >= KNOWN {
                 self.0.clear();
             }
-            self.0.insert(stat.st_dev, found);
+            self.0.insert(facts.disk(), found);
             Some(found)
         })
     }
@@ -131,33 +84,21 @@ impl FileSystems {
 
     /// True if an ordinary file is taken for as empty as it is said to be, where it cannot be read
     /// for others that have no end.
-    pub fn vouch_for_empty(&self, stat: &Stat) -> bool {
-        stat.st_size == 0 && self.keep_files(stat)
+    pub fn vouch_for_empty(&self, facts: &Facts) -> bool {
+        facts.size() == 0 && self.keep_files(facts)
     }
 
     /// True if a file on this device that was read and is empty is an ordinary one, and its times
     /// those of its content.
-    pub fn keep_files(&self, stat: &Stat) -> bool {
-        self.0.get(&stat.st_dev).is_some_and(|lengths| *lengths != Lengths::MadeUp)
-    }
-}
-
-fn lengths(magic: u64) -> Lengths {
-    if MADE_UP.contains(&magic) {
-        Lengths::MadeUp
-    } else if TRUE.contains(&magic) {
-        Lengths::True
-    } else if magic == OVERLAY {
-        Lengths::Beneath
-    } else {
-        Lengths::TrueButForZero
+    pub fn keep_files(&self, facts: &Facts) -> bool {
+        self.0.get(&facts.disk()).is_some_and(|lengths| *lengths != Lengths::MadeUp)
     }
 }
 
 /// What a file was when it was read, and all that is in it.
 #[derive(Clone)]
 pub(super) struct Content {
-    pub stat: Stat,
+    pub facts: Facts,
     pub bytes: Arc<[u8]>,
 }
 
@@ -167,7 +108,7 @@ pub(super) enum Unread {
     Other,
     Barred(Barred),
     /// So many reads of its file system have no end that no other is begun.
-    Busy(Box<Stat>),
+    Busy(Box<Facts>),
     Failed(io::Error),
 }
 
@@ -222,7 +163,7 @@ type Left = Mutex<Vec<(u64, Weak<()>)>>;
 static LEFT: Left = Mutex::new(Vec::new());
 
 struct Worker {
-    files: Sender<Arc<OwnedFd>>,
+    files: Sender<Arc<File>>,
     read: Receiver<io::Result<Vec<u8>>>,
     /// Of what its thread holds until it ends.
     thread: Weak<()>,
@@ -246,23 +187,23 @@ impl Reader {
     /// it is before, and by what is in it after.
     pub fn content(
         &mut self,
-        file: OwnedFd,
+        file: File,
         path: &Path,
         rules: &Rules,
         stop: &AtomicBool,
     ) -> Result<Content, Unread> {
-        let stat = fstat(&file).map_err(|error| Unread::Failed(error.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let facts = Facts::of(&file).map_err(Unread::Failed)?;
+        if !facts.kind().is_file() {
             return Err(Unread::Other);
         }
         rules.admit_read(&file, path, b"").map_err(Unread::Barred)?;
         let file = Arc::new(file);
-        let bytes = match self.read(&file, stat.st_dev, stop) {
+        let bytes = match self.read(&file, facts.disk(), stop) {
             Some(read) => read.map_err(Unread::Failed)?,
-            None => return Err(Unread::Busy(Box::new(stat))),
+            None => return Err(Unread::Busy(Box::new(facts))),
         };
         rules.admit_read(&file, path, &bytes).map_err(Unread::Barred)?;
-        Ok(Content { stat, bytes: bytes.into() })
+        Ok(Content { facts, bytes: bytes.into() })
     }
 
     /// Reads from where `file`, on `device`, stands to its first end. A read that does not return
@@ -273,7 +214,7 @@ impl Reader {
     /// has no end within 5 s and 16 MiB.
     fn read(
         &mut self,
-        file: &Arc<OwnedFd>,
+        file: &Arc<File>,
         device: u64,
         stop: &AtomicBool,
     ) -> Option<io::Result<Vec<u8>>> {
@@ -289,7 +230,7 @@ impl Reader {
 
     fn read_begun(
         &mut self,
-        file: &Arc<OwnedFd>,
+        file: &Arc<File>,
         device: u64,
         stop: &AtomicBool,
     ) -> io::Result<Vec<u8>> {
@@ -323,7 +264,7 @@ impl Reader {
 
 impl Worker {
     fn start(patience: Duration) -> io::Result<Self> {
-        let (files, to_read) = channel::<Arc<OwnedFd>>();
+        let (files, to_read) = channel::<Arc<File>>();
         let (read, answers) = channel();
         let here = Arc::new(());
         let thread = Arc::downgrade(&here);
@@ -342,23 +283,26 @@ impl Worker {
     }
 }
 
-fn to_first_end(file: &OwnedFd, piece: &mut [u8], patience: Duration) -> io::Result<Vec<u8>> {
+fn to_first_end(mut file: &File, piece: &mut [u8], patience: Duration) -> io::Result<Vec<u8>> {
     let (begun, mut content) = (Instant::now(), Vec::new());
     let mut last = begun;
     loop {
-        match rustix::io::read(file, &mut *piece) {
+        match file.read(piece) {
             Ok(0) => return Ok(content),
             Ok(read) => {
                 content.extend_from_slice(piece.get(..read).unwrap_or_default());
                 last = Instant::now();
             }
-            Err(Errno::INTR) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // A sensor that is not ready, or a stream.
-            Err(Errno::AGAIN) if last.elapsed() < NOTHING.min(patience) => {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock
+                    && last.elapsed() < NOTHING.min(patience) =>
+            {
                 std::thread::sleep(STEP.min(patience))
             }
-            Err(Errno::AGAIN) => return Err(endless()),
-            Err(error) => return Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(endless()),
+            Err(error) => return Err(error),
         }
         if content.len() > MOST {
             return Err(io::Error::new(
@@ -383,18 +327,16 @@ fn endless() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{Mode, OFlags};
+
+    use std::os::fd::OwnedFd;
 
     static LEFT_HERE: Left = Mutex::new(Vec::new());
 
-    fn open(path: impl AsRef<Path>) -> Arc<OwnedFd> {
-        Arc::new(
-            rustix::fs::open(path.as_ref(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .unwrap(),
-        )
+    fn open(path: impl AsRef<Path>) -> Arc<File> {
+        Arc::new(File::open(path).unwrap())
     }
 
-    fn read(file: &Arc<OwnedFd>, patience: u64) -> io::Result<Vec<u8>> {
+    fn read(file: &Arc<File>, patience: u64) -> io::Result<Vec<u8>> {
         Reader { patience: Duration::from_millis(patience), ..Reader::default() }
             .read(file, 0, &AtomicBool::new(false))
             .unwrap()
@@ -405,33 +347,29 @@ mod tests {
         let mut met = FileSystems::default();
         let mut lie = |path: &Path| {
             let file = open(path);
-            met.lie(&rustix::fs::fstat(&file).unwrap(), || Some(file))
+            met.lie(&Facts::of(&file).unwrap(), || Some(file))
         };
         assert!(lie("/proc/version".as_ref()) && lie("/sys/devices/system/cpu/online".as_ref()));
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "x").unwrap();
         assert!(!lie(&dir.path().join("file")));
         let kinds = [Lengths::True, Lengths::MadeUp, Lengths::TrueButForZero, Lengths::Beneath];
-        assert_eq!([0xef53, 0x9fa0, 0x6573_5546, OVERLAY].map(lengths), kinds);
         // What is on another machine, or made by a program, is not looked into; nor is what a
         // kernel makes up.
         let near = |lengths: Lengths| {
-            let stat = rustix::fs::stat(dir.path()).unwrap();
-            FileSystems([(stat.st_dev, lengths)].into()).are_near(&stat, || None::<OwnedFd>)
+            let facts = Facts::at(dir.path()).unwrap();
+            FileSystems([(facts.disk(), lengths)].into()).are_near(&facts, || None::<File>)
         };
         assert_eq!(kinds.map(near), [true, false, false, true]);
-        assert!(
-            !FileSystems::default()
-                .are_near(&rustix::fs::stat(dir.path()).unwrap(), || None::<OwnedFd>)
-        );
+        assert!(!FileSystems::default().are_near(&Facts::at(dir.path()).unwrap(), || None::<File>));
         // Where nothing is known of the file system, an empty file is read and another is not.
-        let stat = |path: &Path| rustix::fs::stat(path).unwrap();
-        let unknown = || None::<OwnedFd>;
+        let facts = |path: &Path| Facts::at(path).unwrap();
+        let unknown = || None::<File>;
         std::fs::write(dir.path().join("empty"), "").unwrap();
         let mut met = FileSystems::default();
         assert!(
-            met.lie(&stat(&dir.path().join("empty")), unknown)
-                && !met.lie(&stat(&dir.path().join("file")), unknown)
+            met.lie(&facts(&dir.path().join("empty")), unknown)
+                && !met.lie(&facts(&dir.path().join("file")), unknown)
         );
     }
 
@@ -460,7 +398,10 @@ mod tests {
         // A reader that is told that there is nothing yet.
         let (waiting, _writer) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&waiting, true).unwrap();
-        assert_eq!(read(&Arc::new(waiting.into()), 1).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(
+            read(&Arc::new(OwnedFd::from(waiting).into()), 1).unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
         let directory = open("/proc");
         assert_eq!(read(&directory, 60_000).unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
@@ -468,7 +409,7 @@ mod tests {
     #[test]
     fn a_read_that_never_returns_holds_nothing_up_and_few_are_begun() {
         let (stuck, writer) = std::io::pipe().unwrap();
-        let stuck = Arc::new(OwnedFd::from(stuck));
+        let stuck = Arc::new(File::from(OwnedFd::from(stuck)));
         let mut reader =
             Reader { patience: Duration::from_millis(1), worker: None, left: &LEFT_HERE };
         let stop = AtomicBool::new(false);
@@ -497,6 +438,11 @@ mod tests {
         // One that is to stop does not wait.
         let (stuck, _writer) = std::io::pipe().unwrap();
         let mut reader = Reader { left: &LEFT_HERE, ..Reader::default() };
-        assert!(reader.read(&Arc::new(stuck.into()), 1, &AtomicBool::new(true)).unwrap().is_err());
+        assert!(
+            reader
+                .read(&Arc::new(OwnedFd::from(stuck).into()), 1, &AtomicBool::new(true))
+                .unwrap()
+                .is_err()
+        );
     }
 }

@@ -1,11 +1,7 @@
 //! Where a link inside a named folder leads: kept are those that do not lead out of it, neither by
 //! their text nor by what is there.
 
-use cap_std::fs::Dir;
-use rustix::io::Errno;
-use std::fs::File;
-use std::io;
-use std::os::fd::BorrowedFd;
+use crate::platform::folder::{Folder, Led};
 use std::path::{Component, Path};
 
 /// True if this text of a link, which lies so many folders below the named one, is at no point
@@ -25,16 +21,8 @@ pub(super) fn stays_by_its_text(target: &Path, mut below: usize) -> bool {
 
 /// True if the link at a path below the held `folder` does not lead out of that through other
 /// links. One that leads nowhere stays.
-pub(super) fn stays_by_what_is_there(folder: BorrowedFd<'_>, link: &Path) -> bool {
-    let Ok(folder) = folder.try_clone_to_owned() else { return false };
-    match Dir::from_std_file(File::from(folder)).metadata(link) {
-        Ok(_) => true,
-        Err(error) => {
-            let nowhere =
-                matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-            nowhere || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
-        }
-    }
+pub(super) fn stays_by_what_is_there(folder: &Folder, link: &Path) -> bool {
+    folder.lead(link) != Led::Out
 }
 
 #[cfg(test)]

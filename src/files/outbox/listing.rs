@@ -1,10 +1,9 @@
 //! The names in one directory, sorted, in little memory: a directory may hold millions.
 
-use rustix::fs::Dir;
+use crate::platform::folder::Folder;
+use crate::platform::name;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 
 /// Bytes of names that are kept at once, and twice that while they are read; those that come later
 /// are read when these were visited.
@@ -32,7 +31,7 @@ impl Listing {
     ///
     /// # Errors
     /// Those of reading the directory.
-    pub fn read(dir: impl AsFd) -> io::Result<Self> {
+    pub fn read(dir: &Folder) -> io::Result<Self> {
         let mut listing = Self::default();
         listing.fill(dir)?;
         Ok(listing)
@@ -43,7 +42,7 @@ impl Listing {
     ///
     /// # Errors
     /// Those of reading the directory; there are then no more.
-    pub fn read_on(&mut self, dir: impl AsFd) -> io::Result<()> {
+    pub fn read_on(&mut self, dir: &Folder) -> io::Result<()> {
         if !self.spans.is_empty() || !std::mem::take(&mut self.more) {
             return Ok(());
         }
@@ -55,18 +54,17 @@ impl Listing {
     }
 
     /// Reads the names after `last`.
-    fn fill(&mut self, dir: impl AsFd) -> io::Result<()> {
+    fn fill(&mut self, dir: &Folder) -> io::Result<()> {
         let (mut end, last) = (None::<Vec<u8>>, std::mem::take(&mut self.last));
         self.bytes.clear();
-        for entry in Dir::read_from(dir)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." || name <= last.as_slice() {
-                continue;
+        dir.each_name(|name| {
+            let name = name::bytes(name);
+            if name <= last.as_slice() {
+                return Ok(());
             }
             if end.as_ref().is_some_and(|end| name > end.as_slice()) {
                 self.more = true;
-                continue;
+                return Ok(());
             }
             let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
             let start = u32::try_from(self.bytes.len()).map_err(too_large)?;
@@ -75,7 +73,8 @@ impl Listing {
             if self.kept() > MOST.saturating_mul(2) {
                 end = self.cut();
             }
-        }
+            Ok(())
+        })?;
         self.last = last;
         self.sort();
         Ok(())
@@ -137,7 +136,7 @@ impl Listing {
         let name = name_at(&self.bytes, self.spans.pop()?);
         self.last.clear();
         self.last.extend_from_slice(name);
-        Some(OsStr::from_bytes(name))
+        Some(name::from_bytes(name))
     }
 }
 
@@ -160,7 +159,7 @@ mod tests {
         for n in (0..count).map(|n| (n * 7_919) % count) {
             File::create(dir.path().join(name(n))).unwrap();
         }
-        let handle = File::open(dir.path()).unwrap();
+        let handle = Folder::open(dir.path()).unwrap();
         let mut listing = Listing::read(&handle).unwrap();
         for n in 0..count {
             if n % 1_000 == 500 {
@@ -174,7 +173,7 @@ mod tests {
         // What is short stays as it is.
         let short = tempfile::tempdir().unwrap();
         File::create(short.path().join("a")).unwrap();
-        let mut listing = Listing::read(File::open(short.path()).unwrap()).unwrap();
+        let mut listing = Listing::read(&Folder::open(short.path()).unwrap()).unwrap();
         listing.let_go();
         assert!(!listing.has_more());
         assert_eq!(listing.next(), Some(OsStr::new("a")));

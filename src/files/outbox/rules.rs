@@ -1,14 +1,13 @@
 //! What is left out of folders because the user said so: `--exclude` and `--gitignore`, and what
 //! the fence keeps in.
 
-use super::source::READ;
 use super::{Barred, Fence, Links, Options};
 use crate::failure::{Failure, Kind};
+use crate::platform::file::{AsHandle, How, open_itself};
+use crate::platform::folder::Folder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use rustix::fs::{CWD, Mode, OFlags};
 use std::fs::File;
 use std::io::Read as _;
-use std::os::fd::AsFd;
 use std::path::Path;
 
 /// Bytes read of one `.gitignore`: far more than any real one, and a bound for what is no real one.
@@ -66,7 +65,7 @@ impl Rules {
     }
 
     /// Whether the fence lets out what is open at `handle`; `named` is the path that led there.
-    pub fn admit(&self, handle: impl AsFd, named: &Path) -> Result<(), Barred> {
+    pub fn admit(&self, handle: impl AsHandle, named: &Path) -> Result<(), Barred> {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit(handle, named))
     }
 
@@ -74,7 +73,7 @@ impl Rules {
     /// that.
     pub fn admit_read(
         &self,
-        handle: impl AsFd,
+        handle: impl AsHandle,
         named: &Path,
         content: &[u8],
     ) -> Result<(), Barred> {
@@ -130,14 +129,15 @@ impl Rules {
             .iter()
             .take(root.saturating_add(1))
             .rev()
-            .filter_map(|parent| parse(CWD, &parent.join(".gitignore"), parent))
+            .filter_map(|parent| parse(open_itself(&parent.join(".gitignore")).ok()?, parent))
             .collect()
     }
 
     /// The rules of the `.gitignore` in the directory `dir` at `path`, if there is one and it
     /// holds.
-    pub fn inside(&self, dir: impl AsFd, path: &Path) -> Option<Gitignore> {
-        if self.gitignore { parse(dir, Path::new(".gitignore"), path) } else { None }
+    pub fn inside(&self, dir: &Folder, path: &Path) -> Option<Gitignore> {
+        let file = || dir.open_any(".gitignore".as_ref(), How::Read, false).ok();
+        if self.gitignore { parse(file()?, path) } else { None }
     }
 }
 
@@ -145,11 +145,9 @@ fn is_repository(path: &Path) -> bool {
     path.join(".git").symlink_metadata().is_ok()
 }
 
-/// Reads the ignore file `file`, relative to `dir`, whose rules hold in the folder `root`. What
-/// cannot be read or parsed is no rule, as with git.
-fn parse(dir: impl AsFd, file: &Path, root: &Path) -> Option<Gitignore> {
-    let file =
-        File::from(rustix::fs::openat(dir, file, READ | OFlags::NOFOLLOW, Mode::empty()).ok()?);
+/// Reads an ignore file, whose rules hold in the folder `root`. What cannot be read or parsed is no
+/// rule, as with git.
+fn parse(file: File, root: &Path) -> Option<Gitignore> {
     let mut text = Vec::new();
     file.take(IGNORE_FILE).read_to_end(&mut text).ok()?;
     let mut builder = GitignoreBuilder::new(root);

@@ -5,20 +5,20 @@ use super::edges::Edges;
 use super::first_end::{Content, FileSystems, Reader, Unread};
 use super::outgoing::Outgoing;
 use super::rules::Rules;
-use super::source::{READ, kept, open_resolved};
+use super::source::open_resolved;
 use super::stream::{self, Available, Stream};
 use super::tree::Tree;
 use super::{Options, SourceFailure, held};
 use crate::failure::{Detail, Failure, Kind};
+use crate::platform::file::{Facts, How, Kind as Found, open_at, try_reading};
+use crate::platform::name;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerName, PeerText};
-use rustix::fs::{FileType, Mode, OFlags};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -390,18 +390,16 @@ impl Chosen {
     /// What it is now, if the fence of `rules` lets it out.
     fn edges(&self, rules: &Rules) -> Option<Edges> {
         let file = readable(&self.path, false).ok()?;
-        let stat = rustix::fs::fstat(&file)
-            .ok()
-            .filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)?;
+        let facts = Facts::of(&file).ok().filter(|facts| facts.kind().is_file())?;
         rules.admit(&file, &self.path).ok()?;
-        Edges::of(file, &stat)
+        Edges::of(file, &facts)
     }
 
     /// Its name as people read it, and as it is where that is not the same.
     fn said(&self) -> (String, Option<PeerName>) {
         match self.name.to_string_lossy() {
             Cow::Borrowed(name) => (name.to_owned(), None),
-            Cow::Owned(lossy) => (lossy, Some(PeerName::new(self.name.as_bytes().to_vec()))),
+            Cow::Owned(lossy) => (lossy, Some(PeerName::new(name::bytes(&self.name).to_vec()))),
         }
     }
 
@@ -450,7 +448,7 @@ impl<'a> Looking<'a> {
         self.in_memory < IN_MEMORY && self.begun.elapsed() < READING
     }
 
-    fn read(&mut self, file: OwnedFd, path: &Path) -> Result<Content, Unread> {
+    fn read(&mut self, file: File, path: &Path) -> Result<Content, Unread> {
         let content = self.reader.content(file, path, self.rules, &AtomicBool::new(false))?;
         self.in_memory = self.in_memory.saturating_add(content.bytes.len());
         Ok(content)
@@ -462,19 +460,17 @@ impl<'a> Looking<'a> {
             return Ok(Look::Stream(stream::STDIN.into(), None));
         }
         let refuse = |error: io::Error| refused(path, &error);
-        let stat = rustix::fs::stat(path).map_err(|error| refuse(error.into()))?;
+        let facts = Facts::at(path).map_err(refuse)?;
         let given_name = path.file_name().map(OsStr::to_os_string);
-        let folder = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => true,
-            FileType::RegularFile => false,
-            FileType::Fifo => {
+        let folder = match facts.kind() {
+            Found::Folder => true,
+            Found::File => false,
+            Found::Pipe => {
                 // Opening it here would wait for a writer, or take the reader from one.
-                rustix::fs::access(path, rustix::fs::Access::READ_OK)
-                    .map_err(|error| refuse(error.into()))?;
-                let seen = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-                    .map_err(|error| refuse(error.into()))?;
+                try_reading(path).map_err(refuse)?;
+                let seen = open_at(path, How::Look).map_err(refuse)?;
                 self.rules.admit(seen, path).map_err(|barred| barred.failure())?;
-                // Absolute by hand: what a shell hands over as /dev/fd/63 is a pipe that has no
+                // Absolute by hand: what a shell hands over is a pipe that has no
                 // path to be resolved to.
                 let path = std::path::absolute(path).map_err(refuse)?;
                 return Ok(Look::Stream(
@@ -500,16 +496,16 @@ impl<'a> Looking<'a> {
         };
         let name = given_name.unwrap_or_else(|| own_name.to_os_string());
         let opened = readable(&resolved, folder).map_err(refuse)?;
-        let stat = rustix::fs::fstat(&opened).map_err(|error| refuse(error.into()))?;
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let content = if !folder && self.systems.lie(&stat, || Some(&opened)) {
+        let facts = Facts::of(&opened).map_err(refuse)?;
+        let size = facts.size();
+        let content = if !folder && self.systems.lie(&facts, || Some(&opened)) {
             if !self.has_room() {
                 return Err(usage(Kind::TooManyItems, format!("{path:?} and {TOO_MUCH}"))
                     .next("name fewer of them, or the folder that they are in"));
             }
             match self.read(opened, path) {
                 Ok(content) => Some(content),
-                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => None,
+                Err(Unread::Busy(facts)) if self.systems.vouch_for_empty(&facts) => None,
                 Err(unread) => return Err(unread.refusal(path)),
             }
         } else {
@@ -524,27 +520,27 @@ impl<'a> Looking<'a> {
     fn as_it_is(&mut self, thing: &Chosen, before: Option<Content>) -> Offered {
         let path = &thing.path;
         // Without opening it: that alone may fetch it from another machine.
-        let Ok(stat) = rustix::fs::lstat(path) else {
+        let Ok(facts) = Facts::at_itself(path) else {
             return Offered { size: thing.size, ..Offered::default() };
         };
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let size = facts.size();
+        if !facts.kind().is_file() {
             return Offered { size, ..Offered::default() };
         }
-        let place = || open_resolved(path, OFlags::PATH | OFlags::CLOEXEC).ok();
+        let place = || open_resolved(path, How::Look).ok();
         // Asked anew each time: a log that was empty may be long by now, and one that was long
         // empty.
-        if self.systems.lie(&stat, place) {
+        if self.systems.lie(&facts, place) {
             // An ordinary file may have been filled meanwhile, or replaced.
-            let before =
-                before.filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&stat));
+            let before = before
+                .filter(|before| !before.bytes.is_empty() && !self.systems.keep_files(&facts));
             return match before.map_or_else(|| self.read_again(path), Ok) {
                 Ok(read) => Offered {
                     size: read.bytes.len() as u64,
                     read: Some(read),
                     ..Offered::default()
                 },
-                Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => {
+                Err(Unread::Busy(facts)) if self.systems.vouch_for_empty(&facts) => {
                     Offered::default()
                 }
                 Err(unread) => Offered { lost: Some(unread.failure(path)), ..Offered::default() },
@@ -552,10 +548,10 @@ impl<'a> Looking<'a> {
         }
         let looks = self.may_grow > 0
             && self.begun.elapsed() < LOOKING
-            && self.systems.are_near(&stat, place);
+            && self.systems.are_near(&facts, place);
         self.may_grow = self.may_grow.saturating_sub(usize::from(looks));
         let edges = if looks { thing.edges(self.rules) } else { None };
-        let holes = size.saturating_sub(kept(&stat));
+        let holes = size.saturating_sub(facts.kept());
         Offered {
             size: edges.map_or(size, |edges| edges.size()),
             holes,
@@ -590,9 +586,8 @@ fn as_they_are(chosen: &[Chosen], read: Vec<Option<Content>>, rules: &Rules) -> 
 }
 
 /// Opens a file or folder, at its path without links, to see that it can be read.
-fn readable(path: &Path, folder: bool) -> io::Result<OwnedFd> {
-    let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-    open_resolved(path, READ | kind)
+fn readable(path: &Path, folder: bool) -> io::Result<File> {
+    open_resolved(path, if folder { How::Folder } else { How::Read })
 }
 
 /// `name`, or if that is taken already, the first free one of "name (1).txt", "name (2).txt", …
@@ -603,7 +598,7 @@ fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) ->
         taken.insert(name.clone(), 1);
         return name;
     };
-    let bytes = name.as_bytes();
+    let bytes = name::bytes(&name);
     let dot = if folder {
         None
     } else {
@@ -611,8 +606,7 @@ fn distinct(name: OsString, folder: bool, taken: &mut HashMap<OsString, u32>) ->
     };
     let (stem, extension) = bytes.split_at(dot.unwrap_or(bytes.len()));
     let free = loop {
-        let free =
-            OsString::from_vec([stem, format!(" ({number})").as_bytes(), extension].concat());
+        let free = name::from_vec([stem, format!(" ({number})").as_bytes(), extension].concat());
         number = number.saturating_add(1);
         if !taken.contains_key(&free) {
             break free;

@@ -2,8 +2,9 @@
 //! bytes.
 
 use crate::files::acting::{among, names};
-use rustix::io::{Errno, pread};
-use std::os::fd::AsFd;
+use crate::platform::file::{AsHandle, fill_at};
+use crate::platform::places::SECRETS;
+use std::io;
 use std::path::Path;
 
 /// Names that hold secrets wherever they are, alone or below others; with a slash in front, from
@@ -241,23 +242,6 @@ const PLACES: &[&str] = &[
     ".local/share/atuin",
     ".local/share/mcfly",
     ".local/share/zoxide",
-    // The system: hashes of passwords, networks, environments and memory of processes, secrets
-    // mounted into containers.
-    "/etc/shadow",
-    "/etc/shadow-",
-    "/etc/gshadow",
-    "/etc/gshadow-",
-    "/etc/sudoers",
-    "/etc/sudoers.d",
-    "/etc/ssl/private",
-    "/etc/wireguard",
-    "/etc/openvpn",
-    "/etc/ppp",
-    "/etc/networkmanager/system-connections",
-    "/proc",
-    "/run/secrets",
-    "/run/credentials",
-    "/run/keys",
     // Our own: the configuration; received secrets, and the sockets of sessions.
     ".config/pinhole",
     ".local/state/pinhole",
@@ -343,7 +327,7 @@ pub(super) fn by_path(path: &Path) -> Option<String> {
 /// The place that holds secrets wherever it is, if this path is in one. A key's or dotenv file's
 /// own name is none.
 pub(super) fn place(path: &Path) -> Option<String> {
-    among(PLACES, path)
+    among(PLACES, path).or_else(|| among(SECRETS, path))
 }
 
 /// Whether a name alone says that secrets are in it.
@@ -362,17 +346,9 @@ fn is_telling(name: &str) -> bool {
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn by_content(file: impl AsFd) -> Result<bool, Errno> {
+pub(super) fn by_content(file: &impl AsHandle) -> io::Result<bool> {
     let mut bytes = vec![0; FIRST];
-    let mut read = 0;
-    while let Some(room) = bytes.get_mut(read..).filter(|room| !room.is_empty()) {
-        match pread(&file, room, read as u64) {
-            Ok(0) => break,
-            Ok(more) => read = read.saturating_add(more),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let read = fill_at(file, &mut bytes, 0)?;
     Ok(holds_key(bytes.get(..read).unwrap_or_default()))
 }
 
@@ -545,10 +521,10 @@ mod tests {
             let path = dir.path().join("file");
             std::fs::write(&path, format!("{}{}", " ".repeat(before), pem("PRIVATE KEY", "\n")))
                 .unwrap();
-            by_content(std::fs::File::open(path).unwrap()).unwrap()
+            by_content(&std::fs::File::open(path).unwrap()).unwrap()
         };
         assert_eq!((holds(0), holds(FIRST - 40), holds(FIRST)), (true, true, false));
-        assert!(by_content(std::fs::File::open(dir.path()).unwrap()).is_err());
+        assert!(by_content(&std::fs::File::open(dir.path()).unwrap()).is_err());
     }
 
     proptest! {

@@ -5,11 +5,10 @@ use super::failure::SourceFailure;
 use super::fence::Fence;
 use super::held;
 use super::outgoing::{Next, Read};
-use super::source::READ;
 use crate::failure::{Failure, Kind};
+use crate::platform::file::{How, open_at};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Entry, EntryKind};
-use rustix::fs::{Mode, OFlags};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -200,11 +199,7 @@ impl Pipe {
     }
 
     fn open(&self) -> io::Result<File> {
-        let file = File::from(rustix::fs::open(
-            &self.path,
-            READ.difference(OFlags::NONBLOCK),
-            Mode::empty(),
-        )?);
+        let file = open_at(&self.path, How::Wait)?;
         if let Some(fence) = &self.fence {
             // Something else may have come in the pipe's place.
             fence.admit(&file, &self.path).map_err(|barred| io::Error::other(barred.failure()))?;

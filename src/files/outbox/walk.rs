@@ -14,19 +14,19 @@ use super::listing::Listing;
 use super::rules::Rules;
 use super::selection::{Chosen, Offered};
 use super::skipped::{SkipList, Why};
-use super::source::{PATH_MAX, READ, Source, Stamp, kept, open, open_resolved};
+use super::source::{Source, Stamp, open_resolved};
 use super::trail::Trail;
 use super::tree::{PATH_ENTRY_BYTES, TEXT_HEADER};
-use crate::platform::name::past;
+use crate::platform::cause::Cause;
+use crate::platform::file::{Facts, FileId, How, Kind, PATH_MAX, open};
+use crate::platform::folder::Folder;
+use crate::platform::name::{bytes as raw, from_bytes, past};
 use ignore::gitignore::Gitignore;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Entry, EntryKind, PERMISSIONS, PeerName};
-use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,7 +63,7 @@ pub(super) struct Walk {
 
 struct Level {
     /// Nothing while it is let go.
-    dir: Option<OwnedFd>,
+    dir: Option<Folder>,
     /// Bytes of its absolute path.
     path: usize,
     trail: Arc<Trail>,
@@ -71,7 +71,7 @@ struct Level {
     entry: u32,
     names: Listing,
     /// Device and inode, to know it again.
-    identity: (u64, u64),
+    identity: FileId,
     /// Bytes of the path up to here, as a peer is told it that is not faithful.
     bytes: usize,
     /// How many rules held before this directory added its own.
@@ -185,11 +185,11 @@ impl Walk {
             return Ok(Found::read(read, None));
         }
         let failed = |error: io::Error| SourceFailure::of(&self.path, &error);
-        let kind = if thing.folder { OFlags::DIRECTORY } else { OFlags::empty() };
-        let opened = open_resolved(&self.path, READ | kind).map_err(failed)?;
-        let stat = rustix::fs::fstat(&opened).map_err(|error| failed(error.into()))?;
-        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        if !thing.folder && regular && self.systems.lie(&stat, || Some(&opened)) {
+        let how = if thing.folder { How::Folder } else { How::Read };
+        let opened = open_resolved(&self.path, how).map_err(failed)?;
+        let facts = Facts::of(&opened).map_err(failed)?;
+        let regular = facts.kind().is_file();
+        if !thing.folder && regular && self.systems.lie(&facts, || Some(&opened)) {
             let found =
                 self.read(opened, None, stop).map_err(|unread| unread.failure(&self.path))?;
             return match offered {
@@ -201,16 +201,17 @@ impl Walk {
         }
         self.rules.admit(&opened, &self.path).map_err(SourceFailure::Fenced)?;
         if thing.folder {
+            let opened = Folder::from(opened);
             let names = Listing::read(&opened).map_err(failed)?;
             self.ignores = self.rules.above(&self.path);
             let bytes = thing.name.to_string_lossy().len();
-            self.enter(opened, names, &stat, Trail::named(&self.path, &thing.name), bytes, 0);
+            self.enter(opened, names, &facts, Trail::named(&self.path, &thing.name), bytes, 0);
         } else if !regular {
             return Err(SourceFailure::Changed { path: self.path.clone() });
-        } else if let Some(edges) = edges.filter(|edges| edges.have_grown(&opened, &stat)) {
-            return Ok(Found::new(false, &stat, None).cut(edges.size()));
+        } else if let Some(edges) = edges.filter(|edges| edges.have_grown(&opened, &facts)) {
+            return Ok(Found::new(false, &facts, None).cut(edges.size()));
         }
-        let found = Found::new(thing.folder, &stat, None);
+        let found = Found::new(thing.folder, &facts, None);
         if self.faithful && !thing.folder && offered.is_some_and(|offered| offered != found.size) {
             return Err(SourceFailure::Changed { path: self.path.clone() });
         }
@@ -253,10 +254,9 @@ impl Walk {
         else {
             return;
         };
-        let opened = open(&self.path, READ | OFlags::DIRECTORY, self.rules.links);
-        let same = opened.ok().filter(|dir| {
-            let stat = rustix::fs::fstat(dir);
-            stat.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == level.identity)
+        let opened = open(&self.path, How::Folder, self.rules.links == Links::Follow);
+        let same = opened.ok().map(Folder::from).filter(|dir| {
+            Facts::of(dir).is_ok_and(|facts| facts.id() == level.identity)
                 && self.rules.admit(dir, &self.path).is_ok()
         });
         level.dir = same;
@@ -276,7 +276,7 @@ impl Walk {
                 } else {
                     skips.add(
                         &path,
-                        &[&level.trail.said(), &b"/"[..], name.as_bytes()].concat(),
+                        &[&level.trail.said(), &b"/"[..], raw(name)].concat(),
                         Why::Replaced,
                     );
                 }
@@ -293,34 +293,32 @@ impl Walk {
         let Some(dir) = &level.dir else { return Ok(None) };
         let within = Some(level.entry);
         let follow = self.rules.links == Links::Follow;
-        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(unseen);
-        let stat = match stat {
-            Ok(own) if follow && FileType::from_raw_mode(own.st_mode) == FileType::Symlink => {
-                rustix::fs::statat(dir, name, AtFlags::empty()).map_err(|_| Why::Unreadable)
+        let facts = match dir.facts(name, false).map_err(|error| unseen(&error)) {
+            Ok(own) if follow && own.kind().is_symlink() => {
+                dir.facts(name, true).map_err(|_| Why::Unreadable)
             }
             own => own,
         };
-        let kind =
-            stat.as_ref().map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode));
-        let folder = kind == FileType::Directory;
+        let kind = facts.as_ref().map_or(Kind::Unknown, Facts::kind);
+        let folder = kind.is_dir();
         if self.rules.leave_out(
             &self.ignores,
             &self.path,
             self.below(),
-            stat.is_ok().then_some(folder),
+            facts.is_ok().then_some(folder),
         ) {
             skips.keep_back();
             return Ok(None);
         }
-        let stat = stat?;
+        let facts = facts?;
         // What a peer is told that is not faithful.
         let told = name.to_string_lossy().len();
         let bytes = level.bytes.saturating_add(1).saturating_add(told);
         match kind {
-            FileType::Directory | FileType::RegularFile => {}
-            FileType::Symlink
-                if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {}
-            FileType::Symlink => return Err(Why::Link),
+            Kind::Folder | Kind::File => {}
+            Kind::Link if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {
+            }
+            Kind::Link => return Err(Why::Link),
             _ => return Err(Why::Special),
         }
         let (length, deepest) = if self.faithful {
@@ -341,7 +339,7 @@ impl Walk {
         if self.entries.saturating_add(named) >= limits::ENTRIES || names > limits::FOLDER_NAMES {
             return Err(Why::TooMany);
         }
-        if kind == FileType::Symlink {
+        if kind.is_symlink() {
             let target = self.link(dir, name)?;
             let names =
                 self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
@@ -349,69 +347,66 @@ impl Walk {
                 return Err(Why::TooMany);
             }
             self.folder_names = names;
-            return Ok(Some(Found::link(&stat, within, target)));
+            return Ok(Some(Found::link(&facts, within, target)));
         }
-        let links = if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let look = || {
-            rustix::fs::openat(dir, name, OFlags::PATH | OFlags::CLOEXEC | links, Mode::empty())
-                .ok()
-        };
-        let lies = !folder && self.systems.lie(&stat, look);
+        let look = || dir.open_any(name, How::Look, follow).ok();
+        let lies = !folder && self.systems.lie(&facts, look);
         if lies && self.reader.is_none() {
-            return Ok(Some(Found::new(false, &stat, within).cut(0)));
+            return Ok(Some(Found::new(false, &facts, within).cut(0)));
         }
         if !folder && !lies && self.rules.fence.is_none() {
             // Asked now, because once its entry is sent an unreadable file ends the transfer. Other
             // errors are left to the opening.
-            return match rustix::fs::accessat(dir, name, Access::READ_OK, AtFlags::EACCESS) {
-                Err(Errno::ACCESS | Errno::PERM) => Err(Why::Unreadable),
-                _ => Ok(Some(Found::new(false, &stat, within))),
+            return match dir.try_reading(name) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    Err(Why::Unreadable)
+                }
+                _ => Ok(Some(Found::new(false, &facts, within))),
             };
         }
-        let kind = if folder { OFlags::DIRECTORY } else { OFlags::empty() };
-        let opened =
-            rustix::fs::openat(dir, name, READ | kind | links, Mode::empty()).map_err(unseen)?;
+        let how = if folder { How::Folder } else { How::Read };
+        let opened = dir.open_any(name, how, follow).map_err(|error| unseen(&error))?;
         if lies {
             return self.read(opened, within, stop).map(Some).map_err(|unread| unread.why());
         }
         // Before the fence looks at what is in it: what is written after that look changes the
         // stamp.
-        let stat = rustix::fs::fstat(&opened).map_err(|_| Why::Unreadable)?;
+        let facts = Facts::of(&opened).map_err(|_| Why::Unreadable)?;
         self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
         if !folder {
-            let file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-            return if file {
-                Ok(Some(Found::new(false, &stat, within)))
+            return if facts.kind().is_file() {
+                Ok(Some(Found::new(false, &facts, within)))
             } else {
                 Err(Why::Special)
             };
         }
-        if self.levels.iter().any(|level| level.identity == (stat.st_dev, stat.st_ino)) {
+        if self.levels.iter().any(|level| level.identity == facts.id()) {
             return Err(Why::Loop);
         }
+        let opened = Folder::from(opened);
         let names = Listing::read(&opened).map_err(|_| Why::Unreadable)?;
         self.visiting = false;
         let trail = Trail::inside(Arc::clone(&level.trail), name);
-        self.enter(opened, names, &stat, trail, bytes, self.ignores.len());
-        Ok(Some(Found::new(true, &stat, within)))
+        self.enter(opened, names, &facts, trail, bytes, self.ignores.len());
+        Ok(Some(Found::new(true, &facts, within)))
     }
 
     /// Reads the file at `path`, whose length nobody knew before.
     fn read(
         &mut self,
-        opened: OwnedFd,
+        opened: File,
         within: Option<u32>,
         stop: &AtomicBool,
     ) -> Result<Found, Unread> {
         let reader = self.reader.get_or_insert_default();
         match reader.content(opened, &self.path, &self.rules, stop) {
-            Err(Unread::Busy(stat)) if self.systems.vouch_for_empty(&stat) => {
-                Ok(Found::new(false, &stat, within))
+            Err(Unread::Busy(facts)) if self.systems.vouch_for_empty(&facts) => {
+                Ok(Found::new(false, &facts, within))
             }
             read => read.map(|read| {
-                let empty = read.bytes.is_empty() && self.systems.keep_files(&read.stat);
+                let empty = read.bytes.is_empty() && self.systems.keep_files(&read.facts);
                 if empty {
-                    Found::new(false, &read.stat, within)
+                    Found::new(false, &read.facts, within)
                 } else {
                     Found::read(read, within)
                 }
@@ -421,18 +416,18 @@ impl Walk {
 
     /// What the link of this name in the current directory says, if it is to be sent. It is not
     /// followed, so a fence has nothing to ask.
-    fn link(&self, dir: &OwnedFd, name: &OsStr) -> Result<PeerName, Why> {
-        let target = match rustix::fs::readlinkat(dir, name, Vec::new()) {
+    fn link(&self, dir: &Folder, name: &OsStr) -> Result<PeerName, Why> {
+        let target = dir.link_text(name).map_err(|error| match Cause::of(&error) {
             // No link any more.
-            Err(Errno::INVAL) => return Err(Why::Changed),
-            target => target.map_err(unseen)?.into_bytes(),
-        };
+            Some(Cause::BadName) => Why::Changed,
+            _ => unseen(&error),
+        })?;
         if target.is_empty() || target.len() > limits::TARGET_BYTES {
             return Err(Why::TooLong);
         }
         let stays = self.rules.links == Links::All
             || (stays_by_its_text(
-                Path::new(OsStr::from_bytes(&target)),
+                Path::new(from_bytes(&target)),
                 self.levels.len().saturating_sub(1),
             ) && self.stays_beneath());
         if stays { Ok(PeerName::new(target)) } else { Err(Why::Outward) }
@@ -442,22 +437,20 @@ impl Walk {
     /// handle on or, where a path from there would be longer than the system takes, from that of a
     /// folder further down.
     fn stays_beneath(&self) -> bool {
-        let path = self.path.as_os_str().as_bytes();
+        let path = raw(&self.path);
         let from = |level: &Level| {
             path.get(level.path.saturating_add(1)..).filter(|below| below.len() < PATH_MAX)
         };
         let held = self.levels.iter().find_map(|level| Some((level.dir.as_ref()?, from(level)?)));
-        held.is_some_and(|(dir, below)| {
-            stays_by_what_is_there(dir.as_fd(), Path::new(OsStr::from_bytes(below)))
-        })
+        held.is_some_and(|(dir, below)| stays_by_what_is_there(dir, Path::new(from_bytes(below))))
     }
 
     /// Makes the directory `dir` at `path` the current one.
     fn enter(
         &mut self,
-        dir: OwnedFd,
+        dir: Folder,
         names: Listing,
-        stat: &Stat,
+        facts: &Facts,
         trail: Trail,
         bytes: usize,
         ignores_before: usize,
@@ -465,12 +458,8 @@ impl Walk {
         self.ignores.extend(self.rules.inside(&dir, &self.path));
         self.folder_names =
             self.folder_names.saturating_add(self.path.file_name().map_or(0, OsStr::len));
-        let (path, trail, entry, identity) = (
-            self.path.as_os_str().len(),
-            Arc::new(trail),
-            self.entries,
-            (stat.st_dev, stat.st_ino),
-        );
+        let (path, trail, entry, identity) =
+            (self.path.as_os_str().len(), Arc::new(trail), self.entries, facts.id());
         self.levels.push(Level {
             dir: Some(dir),
             path,
@@ -502,8 +491,8 @@ impl Walk {
 
     /// The names that `path` has for the peer, from the item's on.
     pub fn said(&self) -> Vec<u8> {
-        let name = self.thing().map_or(&b""[..], |thing| thing.name.as_bytes());
-        let below = self.below().as_os_str().as_bytes();
+        let name = self.thing().map_or(&b""[..], |thing| raw(&thing.name));
+        let below = raw(self.below());
         if below.is_empty() { name.to_vec() } else { [name, below].join(&b'/') }
     }
 
@@ -519,7 +508,7 @@ impl Walk {
 
     /// What the peer is told of what was found last.
     pub fn entry(&self, found: &Found) -> Entry {
-        let name = || PeerName::new(self.path.file_name().unwrap_or_default().as_bytes().to_vec());
+        let name = || PeerName::new(raw(self.path.file_name().unwrap_or_default()).to_vec());
         let placed = match found.folder {
             Some(folder) => Entry::inside(folder, name(), found.kind),
             None => Entry::of_item(
@@ -578,17 +567,17 @@ impl Walk {
 }
 
 /// Why something is not to be had whose name was read.
-fn unseen(error: Errno) -> Why {
-    if error == Errno::NOENT { Why::Changed } else { Why::Unreadable }
+fn unseen(error: &io::Error) -> Why {
+    if error.kind() == io::ErrorKind::NotFound { Why::Changed } else { Why::Unreadable }
 }
 
 impl Found {
-    fn new(folder: bool, stat: &Stat, within: Option<u32>) -> Self {
+    fn new(folder: bool, facts: &Facts, within: Option<u32>) -> Self {
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        let mode = u16::try_from(stat.st_mode & u32::from(PERMISSIONS)).ok();
-        let stamp = Stamp::of(stat);
+        let mode = u16::try_from(facts.permissions() & u32::from(PERMISSIONS)).ok();
+        let stamp = Stamp::of(facts);
         let allocated =
-            Some(kept(stat)).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
+            Some(facts.kept()).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
         Self {
             kind,
             stamp,
@@ -602,12 +591,12 @@ impl Found {
         }
     }
 
-    fn read(Content { stat, bytes }: Content, within: Option<u32>) -> Self {
+    fn read(Content { facts, bytes }: Content, within: Option<u32>) -> Self {
         Self {
             size: bytes.len() as u64,
             content: Some(bytes),
             allocated: None,
-            ..Self::new(false, &stat, within)
+            ..Self::new(false, &facts, within)
         }
     }
 
@@ -616,13 +605,13 @@ impl Found {
         Self { size, allocated: self.allocated.filter(|kept| *kept < size), ..self }
     }
 
-    fn link(stat: &Stat, within: Option<u32>, target: PeerName) -> Self {
+    fn link(facts: &Facts, within: Option<u32>, target: PeerName) -> Self {
         Self {
             kind: EntryKind::Link,
             mode: None,
             target: Some(target),
             allocated: None,
-            ..Self::new(false, stat, within)
+            ..Self::new(false, facts, within)
         }
     }
 

@@ -1,6 +1,6 @@
 //! An endpoint at which one process of a user reaches another: a socket in a private folder.
 
-use super::folder::Held;
+use super::folder::Folder;
 use rustix::fs::{AtFlags, FileType, statat};
 use rustix::process::geteuid;
 use socket2::Socket;
@@ -44,7 +44,7 @@ impl Bound {
     ///
     /// # Errors
     /// Of the system, also if there are no endpoints here.
-    pub fn make(folder: &Held, path: &Path, name: &str) -> io::Result<Self> {
+    pub fn make(folder: &Folder, path: &Path, name: &str) -> io::Result<Self> {
         net::UnixListener::bind(address(folder, path, name)).map(Self)
     }
 
@@ -71,7 +71,7 @@ impl Listener {
 /// The address of the endpoint `name` in a private folder, which is held and is at `path`. It is
 /// good in this process, while the folder is held.
 #[must_use]
-pub fn address(folder: &Held, path: &Path, name: &str) -> PathBuf {
+pub fn address(folder: &Folder, path: &Path, name: &str) -> PathBuf {
     let path = path.join(name);
     if path.as_os_str().len() < LONGEST {
         return path;
@@ -106,7 +106,7 @@ pub fn peer(stream: &Stream) -> io::Result<Peer> {
 
 /// True if the endpoint `name` was made longer ago than `age`.
 #[must_use]
-pub fn is_older(folder: &Held, name: &str, age: Duration) -> bool {
+pub fn is_older(folder: &Folder, name: &str, age: Duration) -> bool {
     let Ok(stat) = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
     let made = SystemTime::UNIX_EPOCH
         + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(u64::MAX >> 1));

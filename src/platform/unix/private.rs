@@ -1,6 +1,6 @@
 //! Folders and files that are this user's alone, and where the system has them.
 
-use super::folder::{ENTERED, Held};
+use super::folder::{ENTERED, Folder};
 use etcetera::BaseStrategy;
 use rustix::fs::{Mode, OFlags, fstat, mkdirat, openat};
 use rustix::io::Errno;
@@ -104,7 +104,7 @@ pub fn is_shared(file: &File) -> io::Result<bool> {
 ///
 /// # Errors
 /// [`Unfit`].
-pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Held>, Unfit> {
+pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Folder>, Unfit> {
     let path = base.join(name);
     let failed = |path: &Path, error: io::Error| Unfit::Failed(path.to_owned(), error);
     let parent = match File::open(base) {

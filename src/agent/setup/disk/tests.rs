@@ -1,5 +1,6 @@
 use super::*;
 use crate::failure::Exit;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 
 fn change(path: &Path, before: Option<&str>, after: Option<&str>) -> Change {

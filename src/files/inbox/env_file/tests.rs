@@ -1,6 +1,7 @@
 use super::*;
 use crate::failure::Kind;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 
 const OLD: &str = "# mine\nexport A='one\ntwo'\nAPI_KEY=old\n";
