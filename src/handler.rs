@@ -9,6 +9,7 @@ mod run;
 
 use crate::failure::{Failure, Kind};
 use crate::files::secret_source::is_variable;
+use crate::platform::process::is_basic_variable;
 use crate::program::{Program, is_withheld};
 pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
@@ -20,12 +21,6 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their
 /// answers. Two agents that thank each other end soon.
 pub const TURNS: u32 = 20;
-
-/// Variables of the caller's environment that a handler gets: where it finds programs and its own
-/// settings, and how it shows text. Beside these, those that begin with `LC_` or `XDG_`, and
-/// `PINHOLE_NETWORK`, so that its network is no larger than ours.
-const PASSED: [&str; 10] =
-    ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL", "PINHOLE_NETWORK"];
 
 /// What a handler reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +96,10 @@ impl Handler {
     }
 }
 
+/// True for a variable of the caller's environment that a handler gets: what every program needs,
+/// and `PINHOLE_NETWORK`, so that its network is no larger than ours.
 fn passed(name: &OsString) -> bool {
-    let Some(name) = name.to_str() else { return false };
-    PASSED.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")
+    name.to_str().is_some_and(|name| name == "PINHOLE_NETWORK" || is_basic_variable(name))
 }
 
 /// A variable of `--handler-env`.

@@ -19,3 +19,6 @@ pub use unix::{
     cause, clock, disk, endpoint, file, folder, identity, lifetime, name, network, output, places,
     private, process, signal, terminal,
 };
+
+#[cfg(test)]
+mod tests;

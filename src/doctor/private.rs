@@ -8,7 +8,7 @@ use crate::control::unreachable::instead;
 use crate::files::inbox::Policy;
 use crate::files::private::private_base;
 use crate::platform::disk::Space;
-use crate::platform::private::{create_file, create_folders};
+use crate::platform::private::{STATE_VARIABLE, create_file, create_folders};
 use crate::settings::agent::Agent;
 use rand_core::{OsRng, RngCore};
 use std::io;
@@ -52,7 +52,9 @@ pub(super) fn files(_: &Setup) -> Finding {
                 "nothing can be written to {}, where received things go: {error}",
                 base.display()
             ),
-            "receive into a folder that can be written, -o DIR, or set XDG_STATE_HOME to one",
+            format!(
+                "receive into a folder that can be written, -o DIR, or set {STATE_VARIABLE} to one"
+            ),
         ),
     }
 }

@@ -14,6 +14,5 @@ pub mod output;
 pub mod places;
 pub mod private;
 pub mod process;
-
 pub mod signal;
 pub mod terminal;

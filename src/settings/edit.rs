@@ -4,6 +4,7 @@ use super::file::{path, text};
 use super::relay::relay_or_none;
 use super::{Config, Key};
 use crate::failure::{Failure, Kind};
+use crate::platform::private;
 use crate::replace::replace;
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
@@ -51,7 +52,7 @@ pub fn unset(key: Key) -> Result<(), Failure> {
 fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
     let path = path().ok_or_else(|| {
         Failure::new(Kind::Disk, "this user has no home directory to keep a configuration in")
-            .next("set HOME, or XDG_CONFIG_HOME")
+            .next(private::FOR_CONFIGURATION)
     })?;
     let failed = |error: std::io::Error| {
         Failure::new(Kind::Disk, format!("{} cannot be written: {error}", path.display()))

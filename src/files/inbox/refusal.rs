@@ -3,6 +3,7 @@
 
 use crate::failure::{Detail, Failure, Kind, Subject};
 use crate::platform::cause::Cause;
+use crate::platform::private::STATE_VARIABLE;
 use pinhole_protocol::wire::Reason;
 use std::fmt;
 use std::io;
@@ -124,8 +125,10 @@ impl Refusal {
             "saved: programs act unasked on what is in it, and there \
                                          is no private directory for that here",
         );
-        let next = "have XDG_STATE_HOME name a folder that can be written to, and ask for it \
-                   again; or ask for it in an archive";
+        let next = format!(
+            "have {STATE_VARIABLE} name a folder that can be written to, and ask for it again; or \
+            ask for it in an archive"
+        );
         Self { reason: Reason::Declined, failure: Failure::new(Kind::Disk, detail).next(next) }
     }
 

@@ -52,8 +52,14 @@ pub fn runtime() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// Variables by which those folders are found.
-pub const VARIABLES: [&str; 3] = ["HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+/// The variable that names another folder than the usual one for [`state`].
+pub const STATE_VARIABLE: &str = "XDG_STATE_HOME";
+
+/// What helps where there is no [`configuration`].
+pub const FOR_CONFIGURATION: &str = "set HOME, or XDG_CONFIG_HOME";
+
+/// Variables by which [`state`] and [`runtime`] are found.
+pub const VARIABLES: [&str; 3] = ["HOME", "XDG_RUNTIME_DIR", STATE_VARIABLE];
 
 /// Makes a folder that only this user may enter.
 ///

@@ -35,6 +35,15 @@ pub fn own_program() -> io::Result<std::path::PathBuf> {
     Ok(path.map(Into::into).unwrap_or(own))
 }
 
+/// True for a variable of the environment that every program needs: where it finds programs and its
+/// own settings, and how it shows text.
+#[must_use]
+pub fn is_basic_variable(name: &str) -> bool {
+    const BASIC: [&str; 9] =
+        ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL"];
+    BASIC.contains(&name) || name.starts_with("LC_") || name.starts_with("XDG_")
+}
+
 /// Has a command start its program as the leader of a [`Group`].
 pub fn lead_group(command: &mut Command) -> &mut Command {
     command.process_group(0)

@@ -1,6 +1,6 @@
 //! The group of multicast DNS on one network of this machine (RFC 6762, 3).
 
-use crate::platform::network::share_port;
+use crate::platform::network::{hear_own_groups, share_port};
 use if_addrs::Interface;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -70,13 +70,10 @@ pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr
     // The port is shared with the system's own responder, and with other hosts and joiners here
     // (RFC 6762, 15.1).
     share_port(&socket)?;
+    hear_own_groups(&socket, domain)?;
     socket.set_nonblocking(true)?;
     match interface.ip() {
         IpAddr::V4(ip) => {
-            // Linux else hands over what arrives on other interfaces, where other programs have
-            // joined.
-            #[cfg(target_os = "linux")]
-            socket.set_multicast_all_v4(false)?;
             socket.bind(&to.into())?;
             socket.join_multicast_v4(&IPV4, &ip)?;
             socket.set_multicast_if_v4(&ip)?;
@@ -85,8 +82,6 @@ pub(super) fn member(interface: &Interface) -> io::Result<(UdpSocket, SocketAddr
         IpAddr::V6(_) => {
             let index = index(interface)?;
             socket.set_only_v6(true)?;
-            #[cfg(target_os = "linux")]
-            socket.set_multicast_all_v6(false)?;
             socket.bind(&to.into())?;
             socket.join_multicast_v6(&IPV6, index)?;
             socket.set_multicast_if_v6(index)?;
