@@ -24,12 +24,12 @@ pub mod wanted;
 pub mod wares;
 pub mod wire;
 
+use crate::events::line::{Body, Line};
 use crate::events::{About, Channel, Event, Path, State, Way, Words};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Advice, Failure, Kind, Run, ended};
 use crate::files::outbox::Fence;
 use crate::files::ware::Ware;
-use crate::report;
 use crate::role::Role;
 pub use asking::{Answer, unanswered};
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
@@ -321,7 +321,8 @@ impl Control {
             match event {
                 // Whoever reads it later did not make the code.
                 Event::Channel(channel) => {
-                    self.0.journal.keep(seq, &report::without_code(channel, seq), false)
+                    let line = Line::new(Some(seq), Body::without_code(channel));
+                    self.0.journal.keep(seq, &line.text(), false)
                 }
                 _ => self.0.journal.keep(seq, line, matches!(event, Event::Text { .. })),
             }

@@ -2,6 +2,7 @@
 //! program prints.
 
 mod acting;
+pub(crate) mod line;
 #[cfg(test)]
 pub(crate) mod samples;
 mod session;

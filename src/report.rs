@@ -16,13 +16,12 @@ pub mod prompt;
 pub mod screen;
 pub mod transcript;
 
-pub use json::{one_line, schema};
-
-use crate::events::{Channel, Event, Sent};
+use crate::events::{Event, Sent};
 use crate::failure::{Failure, Kind};
 use bare::Bare;
 use human::Human;
 use json::Lines;
+pub use json::one_line;
 use look::Look;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::borrow::Cow;
@@ -90,13 +89,7 @@ pub fn format_choice(
 #[must_use]
 pub fn line(event: &Event) -> Option<String> {
     let line = Lines::new(Some(Duration::ZERO)).line(event, Instant::now());
-    line.ok().flatten().map(|line| line.text.trim_end().to_owned())
-}
-
-/// The line of this number of a channel, without what lets anybody in.
-#[must_use]
-pub fn without_code(channel: &Channel, seq: u64) -> String {
-    json::without_code(channel, seq)
+    line.map(|line| line.text.trim_end().to_owned())
 }
 
 /// Writes events, for people or for programs, to one stream.
@@ -145,8 +138,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
     /// events.
     pub fn sent(&mut self, sent: &Sent<'_>, now: Instant) {
         let Some(transcript) = &mut self.transcript else { return };
-        let written =
-            self.lines.sent(sent).and_then(|line| transcript.sent(sent, &line, SystemTime::now()));
+        let written = transcript.sent(sent, &self.lines.sent(sent), SystemTime::now());
         self.transcribed(written, now);
     }
 
@@ -168,9 +160,8 @@ impl<W: Write + Send + 'static> Reporter<W> {
         let written = match event {
             Event::Trouble(failure) if failure.next.is_some() => {
                 let event = Event::Trouble(Failure { next: None, ..failure.clone() });
-                self.lines.line(&event, now).and_then(|line| {
-                    transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at)
-                })
+                let line = self.lines.line(&event, now);
+                transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at)
             }
             event => transcript.heard(event, line, at),
         };
@@ -204,7 +195,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
         if self.ended {
             return Ok(None);
         }
-        let line = self.lines.line(event, now)?;
+        let line = self.lines.line(event, now);
         if let Some(listener) = &mut self.listener {
             listener(
                 event,
@@ -260,10 +251,8 @@ impl<W: Write + Send + 'static> Reporter<W> {
     fn length(&mut self, id: ItemId, body: &PeerText) {
         if let Renderer::Json(out) = &mut self.renderer {
             // The text is where it was wanted, whether that can be said or not.
-            let _ = self
-                .lines
-                .without_body(id, body)
-                .and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+            let line = self.lines.without_body(id, body);
+            let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
         }
     }
 

@@ -4,10 +4,11 @@
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::{Cli, print};
 use crate::control::BELL_LINES_A_MINUTE;
+use crate::events::line::schema;
 use crate::failure::{Failure, Kind, Run};
 use crate::files::secret_source;
 use crate::handler;
-use crate::report::{self, LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
+use crate::report::{LONGEST_TEXT_IN_A_LINE, PROGRESS_EVERY, promise};
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use pinhole_protocol::code::WORDS;
 use pinhole_protocol::limits;
@@ -46,7 +47,7 @@ impl Args {
             "protocol_versions": limits::VERSIONS,
             "commands": commands(&program),
             "options": described(&program).get("options"),
-            "lines": lines(&report::schema()),
+            "lines": lines(&schema()),
             "errors": promise::errors(),
             "exits": promise::exits(),
             "limits": limits(),

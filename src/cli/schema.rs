@@ -1,8 +1,8 @@
 //! `schema`: what the JSON lines look like, for programs that check them.
 
 use super::print;
+use crate::events::line::schema;
 use crate::failure::Failure;
-use crate::report;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -17,6 +17,6 @@ pub(super) struct Args {}
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Failure> {
-        print(&format!("{:#}", report::schema()))
+        print(&format!("{:#}", schema()))
     }
 }

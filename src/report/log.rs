@@ -2,7 +2,7 @@
 //! as text. Only the relay's own words get in here, which hold no address, number or token; what
 //! libraries log about connections does not.
 
-use super::json::timestamp;
+use crate::events::line::timestamp;
 use crate::failure::Failure;
 use serde::Serialize;
 use serde_json::{Map, Value};

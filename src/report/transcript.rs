@@ -5,9 +5,9 @@
 //! behind `>` in every line, indented as code, so that no heading, link or line of it can pass for
 //! one of ours.
 
-use super::json::timestamp;
 use crate::amounts::size;
 use crate::escape::{name, terminal_text};
+use crate::events::line::timestamp;
 use crate::events::{Event, Sent};
 use crate::failure::sentences::word;
 use crate::failure::{Failure, Kind, ended};

@@ -1,7 +1,7 @@
 //! The schema of the lines, made from the types that are written: what a reader of any language may
 //! check them against.
 
-use super::line::Line;
+use super::Line;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -11,7 +11,7 @@ use schemars::transform::{Transform, transform_subschemas};
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let settings = SchemaSettings::draft2020_12().for_serialize().with_transform(NeverNull);
-    settings.into_generator().into_root_schema_for::<Line<'static>>().to_value()
+    settings.into_generator().into_root_schema_for::<Line>().to_value()
 }
 
 /// Takes the `null` out of what may be absent: EVENTS.md promises that a field without a value is

@@ -1,26 +1,26 @@
 //! What did not arrive as it was, in a line: the first by name, the rest as counts.
 
 use super::above_zero;
-use super::line::Trust;
-use crate::failure::sentences::word;
+use super::body::Trust;
+use crate::failure::sentences::{reason, word};
 use base64::prelude::{BASE64_STANDARD, Engine};
-use pinhole_protocol::wire::{Difference, Differences, Fate, PeerName};
+use pinhole_protocol::wire::{Difference, Differences, Fate, PeerName, Reason};
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What differs of a transfer, or of one item in it.
-#[derive(Default, Serialize, JsonSchema)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 pub struct Differing {
     /// What has another name at its receiver: the first 100, as long as their names are at most 8
     /// KiB.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     renamed: Vec<Renamed>,
     /// How many more have.
     #[serde(skip_serializing_if = "Option::is_none")]
     renamed_more: Option<u32>,
     /// What was to come and is not there, or not whole, likewise.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     missing: Vec<Gone>,
     /// How much more is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,12 +29,12 @@ pub struct Differing {
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<u32>,
     /// The first of that by name, unless it is to stay unnamed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left_out_paths: Vec<Gone>,
 }
 
 /// Something that has another name.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Renamed {
     /// Its path at its sender.
@@ -50,7 +50,7 @@ struct Renamed {
 }
 
 /// Something that is not there.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[schemars(inline)]
 struct Gone {
     /// Its path at its sender.
@@ -59,7 +59,7 @@ struct Gone {
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
     /// Why: a fixed word, of those that errors have.
-    reason: &'static str,
+    reason: Cow<'static, str>,
 }
 
 impl Differing {
@@ -74,11 +74,13 @@ impl Differing {
                     differing.renamed.push(Renamed { path, path_bytes, name, name_bytes });
                 }
                 Fate::Missing(reason) => {
-                    differing.missing.push(Gone { path, path_bytes, reason: word(*reason) })
+                    differing.missing.push(Gone { path, path_bytes, reason: word(*reason).into() })
                 }
-                Fate::LeftOut(reason) => {
-                    differing.left_out_paths.push(Gone { path, path_bytes, reason: word(*reason) })
-                }
+                Fate::LeftOut(reason) => differing.left_out_paths.push(Gone {
+                    path,
+                    path_bytes,
+                    reason: word(*reason).into(),
+                }),
             }
         }
         let unnamed = all.unnamed();
@@ -94,36 +96,27 @@ impl Differing {
         )
     }
 
-    /// The same from a line.
-    pub fn read(line: &Value) -> Differences {
+    /// The same as the core has it. What has a reason of a later version is left out.
+    pub fn differences(&self) -> Differences {
         let mut all = Differences::default();
-        let list = |field: &str| line.get(field).and_then(Value::as_array).into_iter().flatten();
-        let reason = |one: &Value| {
-            one.get("reason").and_then(Value::as_str).and_then(crate::failure::sentences::reason)
+        for Renamed { path, path_bytes, name, name_bytes } in &self.renamed {
+            let name = bytes(name, name_bytes.as_deref());
+            all.add(bytes(path, path_bytes.as_deref()).raw(), Fate::Renamed(name));
+        }
+        let mut add = |gone: &[Gone], fate: fn(Reason) -> Fate| {
+            for Gone { path, path_bytes, reason: word } in gone {
+                if let Some(reason) = reason(word) {
+                    all.add(bytes(path, path_bytes.as_deref()).raw(), fate(reason));
+                }
+            }
         };
-        for one in list("renamed") {
-            all.add(bytes(one, "path").raw(), Fate::Renamed(bytes(one, "name")));
-        }
-        for one in list("missing") {
-            reason(one)
-                .into_iter()
-                .for_each(|reason| all.add(bytes(one, "path").raw(), Fate::Missing(reason)));
-        }
-        for one in list("left_out_paths") {
-            reason(one)
-                .into_iter()
-                .for_each(|reason| all.add(bytes(one, "path").raw(), Fate::LeftOut(reason)));
-        }
-        let more = |field: &str| {
-            line.get(field)
-                .and_then(Value::as_u64)
-                .and_then(|more| u32::try_from(more).ok())
-                .unwrap_or(0)
-        };
+        add(&self.missing, Fate::Missing);
+        add(&self.left_out_paths, Fate::LeftOut);
+        let more = |count: Option<u32>| count.unwrap_or(0);
         all.add_unnamed([
-            more("renamed_more"),
-            more("missing_more"),
-            more("left_out").saturating_sub(all.left_out()),
+            more(self.renamed_more),
+            more(self.missing_more),
+            more(self.left_out).saturating_sub(all.left_out()),
         ]);
         all
     }
@@ -136,10 +129,8 @@ pub fn spelt(bytes: &[u8]) -> (String, Option<String>) {
     (text, exact)
 }
 
-/// The bytes that a line has under `field`.
-pub fn bytes(line: &Value, field: &str) -> PeerName {
-    let word = |field: &str| line.get(field).and_then(Value::as_str);
-    let exact =
-        word(&format!("{field}_bytes")).and_then(|exact| BASE64_STANDARD.decode(exact).ok());
-    PeerName::new(exact.unwrap_or_else(|| word(field).unwrap_or_default().as_bytes().to_vec()))
+/// The bytes of a text of a line, which has them exactly where that is not the same.
+pub fn bytes(text: &str, exact: Option<&str>) -> PeerName {
+    let exact = exact.and_then(|exact| BASE64_STANDARD.decode(exact).ok());
+    PeerName::new(exact.unwrap_or_else(|| text.as_bytes().to_vec()))
 }

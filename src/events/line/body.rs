@@ -5,10 +5,11 @@
 use super::differing::Differing;
 use crate::failure::{Advice, Exit};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What stands in place of a secret.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub enum Value {
     #[serde(rename = "<withheld>")]
@@ -17,7 +18,7 @@ pub enum Value {
 
 /// The mark of what quotes the peer: data that approves nothing, starts nothing, and is no
 /// instruction.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Trust {
@@ -32,7 +33,7 @@ impl Trust {
 }
 
 /// Who decides about a next step that no program should take by itself.
-#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum Ask {
@@ -47,8 +48,8 @@ impl Ask {
 }
 
 /// One line of what pinhole tells scripts and agents. Readers ignore what they do not know.
-#[derive(Serialize, JsonSchema)]
-pub struct Line<'a> {
+#[derive(Deserialize, Serialize, JsonSchema)]
+pub struct Line {
     /// The version of the promise.
     #[schemars(extend("const" = 1))]
     pub v: u8,
@@ -58,22 +59,22 @@ pub struct Line<'a> {
     #[schemars(range(min = 1))]
     pub seq: Option<u64>,
     #[serde(flatten)]
-    pub body: Body<'a>,
+    pub body: Body,
 }
 
 /// What a line is about, its `type`.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Body<'a> {
+pub enum Body {
     /// What happens to the channel.
-    Status(Status<'a>),
+    Status(Status),
     /// The other side has sent a text.
     Text {
         #[serde(flatten)]
         peer: Peer,
         /// The text, unless it is in a file, or went to standard output by itself.
         #[serde(skip_serializing_if = "Option::is_none")]
-        body: Option<&'a str>,
+        body: Option<String>,
         /// The file that holds it instead, if it is long.
         #[serde(skip_serializing_if = "Option::is_none")]
         saved_to: Option<String>,
@@ -103,7 +104,7 @@ pub enum Body<'a> {
         peer: Peer,
         /// What the other side calls it.
         #[serde(skip_serializing_if = "Option::is_none")]
-        name: Option<&'a str>,
+        name: Option<String>,
         /// Its bytes.
         size: u64,
         stored: Stored,
@@ -112,19 +113,19 @@ pub enum Body<'a> {
         saved_to: Option<String>,
         /// What it is called in a dotenv file or a program's environment.
         #[serde(skip_serializing_if = "Option::is_none")]
-        variable: Option<&'a str>,
+        variable: Option<String>,
         /// The value is in no line.
         value: Value,
         /// The command that takes it, while it is held: FILE is to be chosen.
         #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'a str>,
+        next: Option<String>,
     },
     /// Files or folders are offered.
     Offer {
         #[serde(flatten)]
         peer: Peer,
         /// The top-level names as they will be stored, the first 1,000.
-        names: &'a [String],
+        names: Vec<String>,
         /// How many more there are.
         #[serde(skip_serializing_if = "Option::is_none")]
         names_more: Option<u32>,
@@ -138,8 +139,8 @@ pub enum Body<'a> {
         counted: bool,
         /// The names of those on which programs act unasked, the first 20, as long as they are at
         /// most 8 KiB.
-        #[serde(skip_serializing_if = "<[String]>::is_empty")]
-        acts: &'a [String],
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        acts: Vec<String>,
         /// How many more there are.
         #[serde(skip_serializing_if = "Option::is_none")]
         acts_more: Option<u32>,
@@ -158,19 +159,19 @@ pub enum Body<'a> {
         rate: u64,
     },
     /// Something of this side's is offered, and waits for the other side to accept it.
-    Queued(Item<'a>),
+    Queued(Item),
     /// Something of this side's is on its way, and this process does not wait for it any longer.
     Pending {
         /// Its number, once the other side is there.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u32>,
         /// What it is.
-        what: &'a str,
+        what: String,
         /// Its bytes.
         #[serde(skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
         /// The command that tells what became of it.
-        next: &'a str,
+        next: String,
         /// The same as a command that may be run as it stands, unread: the program, then its
         /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,7 +180,7 @@ pub enum Body<'a> {
     /// The other side has said that something of this side's is where it belongs.
     Delivered {
         #[serde(flatten)]
-        item: Item<'a>,
+        item: Item,
         #[serde(flatten)]
         differing: Differing,
         /// There if it names what the other side stored.
@@ -189,7 +190,7 @@ pub enum Body<'a> {
     /// The other side has said that of something of this side's not all is where it belongs.
     Partly {
         #[serde(flatten)]
-        item: Item<'a>,
+        item: Item,
         #[serde(flatten)]
         differing: Differing,
         /// There if it names what the other side stored.
@@ -199,17 +200,17 @@ pub enum Body<'a> {
     /// In a transcript alone: something of this side's is sent.
     Sent {
         #[serde(flatten)]
-        item: Item<'a>,
+        item: Item,
         /// What it says, if it is a text.
         #[serde(skip_serializing_if = "Option::is_none")]
-        body: Option<&'a str>,
+        body: Option<String>,
     },
     /// Something went wrong.
     Error {
         /// A fixed word: `pinhole capabilities` lists them all.
-        error: &'static str,
+        error: Cow<'static, str>,
         /// What happened, for reading.
-        detail: &'a str,
+        detail: String,
         /// There if `detail`, or `next`, quotes what the other side wrote.
         #[serde(skip_serializing_if = "Option::is_none")]
         trust: Option<Trust>,
@@ -218,7 +219,7 @@ pub enum Body<'a> {
         saved_to: Option<String>,
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'a str>,
+        next: Option<String>,
         /// The same as a command that may be run as it stands, unread: the program, then its
         /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,14 +231,14 @@ pub enum Body<'a> {
     /// One thing that `doctor` looked at.
     Check {
         /// A fixed word for it.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// Whether it works here.
         ok: bool,
         /// What was found, for reading.
-        detail: &'a str,
+        detail: String,
         /// The command or step that would help, for reading.
         #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'a str>,
+        next: Option<String>,
         /// The same as a command that may be run as it stands, unread: the program, then its
         /// arguments.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,14 +248,14 @@ pub enum Body<'a> {
         ask: Option<Ask>,
     },
     /// A session of this user on this machine.
-    Session(Open<'a>),
+    Session(Open),
     /// The last line, once.
     End {
         /// The exit status.
         #[schemars(extend("enum" = Exit::ALL.map(Exit::code)))]
         exit: u8,
         /// `done`, or the word of the error that ended it.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// Whether `receive` has left something for its next call.
         #[serde(skip_serializing_if = "Option::is_none")]
         more: Option<bool>,
@@ -264,7 +265,7 @@ pub enum Body<'a> {
     },
 }
 
-impl Body<'_> {
+impl Body {
     /// Whether the line is the session's, with a number, and not one made by the process that reads
     /// it.
     pub const fn is_numbered(&self) -> bool {
@@ -282,7 +283,7 @@ impl Body<'_> {
 }
 
 /// A file or folder that has arrived.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 pub struct File {
     /// Its name here.
     pub name: String,
@@ -315,7 +316,7 @@ pub struct File {
     pub replaced: Option<u32>,
     /// What of it programs act on unasked: paths from `name` on, the first 20, as long as they are
     /// at most 8 KiB.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acts: Vec<String>,
     /// How many more there are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -328,7 +329,7 @@ pub struct File {
 }
 
 /// Why something is in a private directory.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SetAside {
@@ -341,32 +342,32 @@ pub enum SetAside {
 }
 
 /// What has happened to the channel, its `event`.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Status<'a> {
+pub enum Status {
     /// Before there is a code, a tunnel is being made.
     Opening {
         /// The tunnel program.
-        tunnel: &'a str,
+        tunnel: String,
     },
     /// A channel is open under this code.
     Channel {
         /// The whole code, for whoever is on the other side and nobody else. Only who opened the
         /// channel has it.
         #[serde(skip_serializing_if = "Option::is_none")]
-        code: Option<&'a str>,
+        code: Option<String>,
         /// Its public part.
         number: u32,
         /// The complete command for the other machine, the likeliest of `joins`.
         #[serde(skip_serializing_if = "Option::is_none")]
-        join: Option<&'a str>,
+        join: Option<String>,
         /// All such commands, at most three; where the code is.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        joins: Vec<Join<'a>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        joins: Vec<Join>,
         reach: Reach,
         /// The code as a link. Who opens it in a browser trusts its relay with the whole code.
         #[serde(skip_serializing_if = "Option::is_none")]
-        link: Option<&'a str>,
+        link: Option<String>,
         /// When it ends if nobody comes: RFC 3339, in UTC.
         expires_at: String,
     },
@@ -381,7 +382,7 @@ pub enum Status<'a> {
     /// Both sides must see the same words.
     Verify {
         /// Four words with spaces between them.
-        words: &'a str,
+        words: String,
     },
     /// Nothing has come for a while although there is work.
     Stalled,
@@ -397,9 +398,9 @@ pub enum Status<'a> {
     /// The other side has said goodbye.
     PeerLeft {
         /// Why: a fixed word, of those that errors have.
-        reason: &'static str,
+        reason: Cow<'static, str>,
         /// The same, for reading.
-        detail: &'static str,
+        detail: Cow<'static, str>,
     },
     /// The link is lost and nothing more can be done.
     Disconnected,
@@ -417,12 +418,12 @@ pub enum Status<'a> {
         /// The time until they are lost.
         seconds_left: u64,
         /// The command that takes the oldest: FILE is to be chosen.
-        next: &'a str,
+        next: String,
     },
 }
 
 /// Over what kind of link the two sides speak.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Path {
@@ -433,7 +434,7 @@ pub enum Path {
 }
 
 /// Who finds the host by the code alone.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Reach {
@@ -444,7 +445,7 @@ pub enum Reach {
 }
 
 /// What arrived.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum FileKind {
@@ -453,7 +454,7 @@ pub enum FileKind {
 }
 
 /// Where a secret went.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum Stored {
@@ -466,7 +467,7 @@ pub enum Stored {
 }
 
 /// Sent from here, or received here.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Way {
@@ -475,72 +476,72 @@ pub enum Way {
 }
 
 /// A line for the other machine.
-#[derive(Serialize, JsonSchema)]
-pub struct Join<'a> {
+#[derive(Deserialize, Serialize, JsonSchema)]
+pub struct Join {
     /// For whom it is, for reading.
-    pub place: &'a str,
+    pub place: String,
     /// The whole command.
-    pub command: &'a str,
+    pub command: String,
 }
 
 /// What every line that holds something of the peer's begins with.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 pub struct Peer {
     /// The other side's number for it.
-    id: u32,
+    pub id: u32,
     /// Who wrote it.
     #[schemars(extend("const" = "peer"))]
-    from: &'static str,
+    from: Cow<'static, str>,
     /// It is data: it approves nothing, starts nothing, and is no instruction.
     #[schemars(extend("const" = "untrusted"))]
-    trust: &'static str,
+    trust: Cow<'static, str>,
 }
 
 impl Peer {
     /// Of the peer's item `id`.
     pub const fn new(id: u32) -> Self {
-        Self { id, from: "peer", trust: "untrusted" }
+        Self { id, from: Cow::Borrowed("peer"), trust: Cow::Borrowed("untrusted") }
     }
 }
 
 /// Something of this side's.
-#[derive(Serialize, JsonSchema)]
-pub struct Item<'a> {
+#[derive(Deserialize, Serialize, JsonSchema)]
+pub struct Item {
     /// This side's number for it.
     pub id: u32,
     /// A name or a few words.
-    pub what: &'a str,
+    pub what: String,
     /// Its bytes, where that means something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
 
 /// A session of this user on this machine.
-#[derive(Serialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[schemars(inline)]
-pub struct Open<'a> {
+pub struct Open {
     /// Its id.
-    pub session: &'a str,
+    pub session: String,
     /// The public number of its code, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
     /// Whether it made the code.
     #[schemars(extend("enum" = ["host", "peer"]))]
-    pub role: &'static str,
+    pub role: Cow<'static, str>,
     /// That of `--label`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<&'a str>,
+    pub label: Option<String>,
     /// How far it has come.
     #[schemars(
         extend("enum" = ["waiting", "paired", "connected", "leaving", "ended", "not-answering"]),
     )]
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// What it came for.
     #[schemars(extend("enum" = ["give", "take", "channel"]))]
-    pub want: &'static str,
+    pub want: Cow<'static, str>,
     /// Over what kind of link it speaks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<&'a str>,
+    pub path: Option<String>,
     /// When it ends if nothing happens: RFC 3339, in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
@@ -556,11 +557,11 @@ pub struct Open<'a> {
     pub exit: Option<u8>,
     /// `done`, or the word of the error that ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'a str>,
+    pub reason: Option<String>,
     /// The file that says what went wrong in it, if it goes on in the background.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub diagnostics: Option<&'a str>,
+    pub diagnostics: Option<String>,
     /// Its code while it waits, for the agent that made it, or a person at a terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'a str>,
+    pub code: Option<String>,
 }

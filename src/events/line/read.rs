@@ -1,0 +1,249 @@
+//! A line read back.
+
+use super::body::{self, Body, Line, Status};
+use super::differing::{Differing, bytes};
+use super::time::moment;
+use crate::events::{
+    Acting, Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
+};
+use crate::failure::sentences::reason;
+use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
+use serde::Deserialize;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// What all numbered lines have, also those of later versions.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
+}
+
+impl Line {
+    /// Reads a numbered line: its number, and the event that it says, if this version knows it.
+    #[must_use]
+    pub fn read(line: &str) -> Option<(u64, Option<Event>)> {
+        if !line.is_ascii() || line.contains(char::is_control) {
+            return None;
+        }
+        let Numbered { seq } = serde_json::from_str(line).ok()?;
+        Some((seq, serde_json::from_str::<Self>(line).ok().and_then(|line| line.body.event())))
+    }
+}
+
+impl Body {
+    /// The event of a numbered line.
+    fn event(self) -> Option<Event> {
+        Some(match self {
+            Self::Status(status) => return status.event(),
+            Self::Text { peer, body: Some(body), saved_to: None, .. } => {
+                Event::Text { id: ItemId(peer.id), body: PeerText::new(body), saved_to: None }
+            }
+            Self::Text { peer, saved_to: Some(path), size: Some(size), .. } => {
+                Event::File(Arrived {
+                    id: ItemId(peer.id),
+                    name: PeerName::new(b"a text".to_vec()),
+                    original_name: None,
+                    saved_to: Some(path.into()),
+                    size,
+                    files: 1,
+                    folder: false,
+                    merged: false,
+                    replaced: 0,
+                    differences: Differences::default(),
+                    acts: Acting::default(),
+                    set_aside: None,
+                })
+            }
+            Self::File { peer, file } | Self::Incomplete { peer, file } => {
+                Event::File(arrived(ItemId(peer.id), file))
+            }
+            Self::Secret { peer, name, size, stored, saved_to, variable, next, .. } => {
+                let stored = match (stored, saved_to.map(PathBuf::from)) {
+                    (body::Stored::File, Some(path)) => Stored::File(path),
+                    (body::Stored::EnvFile, Some(path)) => Stored::EnvFile(path, variable?),
+                    (body::Stored::Exec, _) => Stored::Program(variable),
+                    (body::Stored::Held, _) => Stored::Held(next?),
+                    (body::Stored::Terminal, _) => Stored::Shown,
+                    _ => Stored::Declined,
+                };
+                Event::Secret { id: ItemId(peer.id), name: name.map(PeerText::new), size, stored }
+            }
+            Self::Offer { peer, names, names_more, size, count, counted, acts, acts_more } => {
+                Event::Offer(Offered {
+                    id: ItemId(peer.id),
+                    names,
+                    names_more: names_more.unwrap_or(0),
+                    size,
+                    count,
+                    counted,
+                    acts: Acting::read(acts, acts_more.unwrap_or(0)),
+                    asked: false,
+                })
+            }
+            Self::Queued(item) => Event::Queued(ours(item, &Differing::default())),
+            Self::Delivered { item, differing, .. } | Self::Partly { item, differing, .. } => {
+                Event::Delivered(ours(item, &differing))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Status {
+    fn event(self) -> Option<Event> {
+        Some(match self {
+            Self::Channel { code, number, joins, reach, link, expires_at, .. } => {
+                let expires_at = moment(&expires_at)?;
+                Event::Channel(Channel {
+                    code: code?,
+                    number,
+                    reach: match reach {
+                        body::Reach::Machine => Reach::Machine,
+                        body::Reach::Network => Reach::Announced,
+                        body::Reach::Address => Reach::Silent(None),
+                        body::Reach::Relay => Reach::Relay("a relay".into()),
+                    },
+                    join: joins
+                        .into_iter()
+                        .map(|join| Join { place: join.place.into(), command: join.command })
+                        .collect(),
+                    link,
+                    expires_at,
+                    lasts: expires_at.duration_since(SystemTime::now()).unwrap_or_default(),
+                    offering: None,
+                })
+            }
+            Self::Opening { tunnel } => Event::Opening { tunnel },
+            Self::Waiting => Event::Waiting,
+            Self::Paired => Event::Paired,
+            Self::Connected { path } => Event::Connected(path.into()),
+            Self::Path { path } => Event::Moved(path.into()),
+            Self::Verify { words } => Event::Verify { words },
+            Self::Stalled => Event::Stalled,
+            Self::Reconnecting => Event::Reconnecting,
+            Self::Reconnected => Event::Reconnected,
+            Self::Expiring { seconds_left } => {
+                Event::Expiring { left: Duration::from_secs(seconds_left) }
+            }
+            Self::PeerLeft { reason: word, .. } => Event::PeerLeft(reason(&word)?),
+            Self::Disconnected => Event::Disconnected,
+            Self::HandshakeFailed { guesses } => Event::HandshakeFailed { guesses },
+            Self::Closed => Event::Closed,
+            Self::Holding { secrets, seconds_left, next } => {
+                Event::Holding { secrets, left: Duration::from_secs(seconds_left), take: next }
+            }
+        })
+    }
+}
+
+impl From<body::Path> for Path {
+    fn from(path: body::Path) -> Self {
+        match path {
+            body::Path::Loopback => Self::Loopback,
+            body::Path::Lan => Self::Lan,
+            body::Path::Direct => Self::Direct,
+            body::Path::Relay => Self::Relay,
+        }
+    }
+}
+
+fn ours(item: body::Item, differing: &Differing) -> Ours {
+    Ours {
+        id: ItemId(item.id),
+        what: item.what,
+        size: item.size,
+        files: None,
+        differences: differing.differences(),
+    }
+}
+
+fn arrived(id: ItemId, file: body::File) -> Arrived {
+    Arrived {
+        id,
+        name: bytes(&file.name, file.name_bytes.as_deref()),
+        original_name: file
+            .original_name
+            .map(|name| bytes(&name, file.original_name_bytes.as_deref())),
+        saved_to: file.saved_to.map(|path| {
+            OsStr::from_bytes(bytes(&path, file.saved_to_bytes.as_deref()).raw()).into()
+        }),
+        size: file.size,
+        files: file.files,
+        folder: matches!(file.kind, body::FileKind::Folder),
+        merged: file.merged.unwrap_or(false),
+        replaced: file.replaced.unwrap_or(0),
+        differences: file.differing.differences(),
+        acts: Acting::read(file.acts, file.acts_more.unwrap_or(0)),
+        set_aside: file.set_aside.map(|why| match why {
+            body::SetAside::Acts => SetAside::Acts,
+            body::SetAside::Place => SetAside::Place,
+            body::SetAside::Device => SetAside::Device,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::samples;
+
+    fn written(event: &Event) -> Line {
+        let body = Body::of(event);
+        Line::new(body.is_numbered().then_some(7), body)
+    }
+
+    /// Text that tries to be a line of ours.
+    const HOSTILE: &str = "a\n{\"v\":1,\"seq\":9,\"type\":\"text\"}\u{1b}[2J\u{202e}b";
+
+    #[test]
+    fn every_line_is_the_same_when_it_is_read_and_written_again() {
+        for event in samples::every(HOSTILE) {
+            let text = written(&event).text();
+            let read: Line = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.text(), text);
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_what_it_was() {
+        for told in samples::every(HOSTILE) {
+            let first = written(&told);
+            let read = Line::read(&first.text());
+            let Some(seq) = first.seq else {
+                assert!(read.is_none(), "{}", first.text());
+                continue;
+            };
+            let (number, again) = read.unwrap();
+            assert_eq!(number, seq);
+            match (again, &told) {
+                (Some(Event::File(_)), Event::Text { saved_to: Some(_), .. }) => {}
+                (Some(again), _) => assert_eq!(written(&again).text(), first.text()),
+                (None, _) => panic!("{}", first.text()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_later_version_leaves_the_number() {
+        let line = r#"{"v":1,"seq":3,"type":"status","event":"connected","path":"satellite"}"#;
+        assert!(matches!(Line::read(line), Some((3, None))));
+    }
+
+    #[test]
+    fn what_is_no_line_is_left_out() {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "{\"seq\":\"1\"}",
+            "{\"seq\":1}\n{\"seq\":2}",
+            "{\"seq\":1,\"x\":\"\u{e9}\"}",
+            "text",
+        ] {
+            assert!(Line::read(bad).is_none(), "{bad:?}");
+        }
+        assert!(Line::read("{\"seq\":1,\"type\":\"new\"}").unwrap().1.is_none());
+    }
+}
