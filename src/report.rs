@@ -21,7 +21,6 @@ use crate::failure::{Failure, Kind};
 use bare::Bare;
 use human::Human;
 use json::Lines;
-pub use json::one_line;
 use look::Look;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::borrow::Cow;

@@ -8,7 +8,7 @@ mod time;
 mod written;
 
 pub use body::{Body, Item, Line, Peer};
-pub use schema::schema;
+pub use schema::{one_line, schema};
 pub use time::timestamp;
 
 use crate::escape::Ascii;

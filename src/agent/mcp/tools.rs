@@ -3,7 +3,7 @@
 
 use super::arguments as take;
 use super::results as give;
-use crate::report::one_line;
+use crate::events::line::one_line;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;

@@ -7,10 +7,9 @@ use crate::events::{
     Acting, Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
 };
 use crate::failure::sentences::reason;
+use crate::platform::name;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde::Deserialize;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -167,7 +166,7 @@ fn arrived(id: ItemId, file: body::File) -> Arrived {
             .original_name
             .map(|name| bytes(&name, file.original_name_bytes.as_deref())),
         saved_to: file.saved_to.map(|path| {
-            OsStr::from_bytes(bytes(&path, file.saved_to_bytes.as_deref()).raw()).into()
+            name::from_bytes(bytes(&path, file.saved_to_bytes.as_deref()).raw()).into()
         }),
         size: file.size,
         files: file.files,

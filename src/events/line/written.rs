@@ -10,7 +10,7 @@ use crate::events::{
 };
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Run, ended};
-use std::os::unix::ffi::OsStrExt;
+use crate::platform::name;
 use std::time::{Duration, UNIX_EPOCH};
 
 impl Body {
@@ -157,7 +157,7 @@ fn arrived(file: &Arrived) -> body::File {
     let (original_name, original_name_bytes) =
         file.original_name.as_ref().map(|name| differing::spelt(name.raw())).unzip();
     let (saved_to, saved_to_bytes) =
-        file.saved_to.as_ref().map(|path| differing::spelt(path.as_os_str().as_bytes())).unzip();
+        file.saved_to.as_ref().map(|path| differing::spelt(name::bytes(path))).unzip();
     body::File {
         name,
         name_bytes,
