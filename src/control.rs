@@ -6,48 +6,45 @@ mod bell;
 mod buffered;
 mod card;
 pub mod client;
-mod diagnostics;
 mod ending;
 pub mod feed;
 mod follower;
 pub mod found;
 mod held;
-mod journal;
 mod lent;
 pub mod owner;
+mod phase;
 mod room;
 pub mod runtime;
 mod server;
 mod tail;
 pub mod unreachable;
-pub mod wanted;
 pub mod wares;
 pub mod wire;
 
-use crate::events::line::{Body, Line};
-use crate::events::{About, Channel, Event, Path, State, Way, Words};
+use crate::events::{About, Channel, Path, State};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Advice, Failure, Kind, Run, ended};
 use crate::files::outbox::Fence;
 use crate::files::ware::Ware;
+use crate::log::{Log, Numbered};
 use crate::role::Role;
+use crate::watched::Watched;
 pub use asking::{Answer, unanswered};
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
-use diagnostics::Diagnostics;
-use ending::End;
 pub use ending::{Closing, Outcome};
 use follower::Fate;
 pub use follower::Follower;
 pub use held::Taken;
 use held::{Held, Loan};
-use journal::{Journal, Numbered};
 use owner::{Owner, Visitor};
+use phase::Phase;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
 use room::Unsettled;
 pub use server::Server;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
@@ -95,19 +92,15 @@ struct Shared {
     /// What keeps in what other commands bring.
     fence: Option<Fence>,
     reading: Reading,
-    diagnostics: OnceLock<Arc<Diagnostics>>,
-    journal: Journal,
+    log: Arc<Log>,
     held: Arc<Held>,
     unsettled: Unsettled,
-    seen: Mutex<Seen>,
-    /// What others may know of it has changed.
+    standing: Watched<Standing>,
+    /// Wakes the keeper of its card: others may know more of it.
     noted: Notify,
-    /// It is closed by another command, or nothing is left of it to be collected.
-    closing: Notify,
     /// Which of those that came is the command that follows, and what it holds while it does.
     following: (watch::Sender<u64>, tokio::sync::Mutex<()>),
-    moved: watch::Sender<Option<Moved>>,
-    /// Whether nothing of it runs any more.
+    /// True once nothing of it runs any more.
     over: watch::Sender<bool>,
 }
 
@@ -122,51 +115,28 @@ pub enum Reading {
     Within,
 }
 
-/// How far a transfer has come, as [`Event::Progress`] says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// Its number.
-    pub id: ItemId,
-    /// Which way it goes.
-    pub way: Way,
-    /// Bytes that have arrived.
-    pub done: u64,
-    /// Bytes in all, once known.
-    pub total: Option<u64>,
-}
-
 /// Takes errands to the conversation: bounded, so that whoever brings too many waits.
 type Desk = mpsc::Sender<Errand>;
 
 /// The fates of things that are sent, each with its index.
 type Fates = mpsc::UnboundedReceiver<(usize, Fate)>;
 
-/// How far the session has come, from what it has said.
-struct Seen {
-    number: Option<u32>,
-    /// The code, to tell it from another with the same number. It is used up or on the screen.
-    code: Option<Zeroizing<String>>,
+/// A session as its server knows it.
+struct Standing {
+    phase: Phase,
     /// Agents that have named its whole code since another began it.
     adopted: Vec<Owner>,
-    /// Those of the other side, if that is on this machine.
+    /// Those of the peer, if that is on this machine.
     opposite: Vec<Owner>,
-    /// What was said of it, for the process that it is in.
-    channel: Option<Channel>,
-    state: State,
-    path: Option<Path>,
-    expires_at: Option<SystemTime>,
     desk: Option<Desk>,
-    /// What came before the other side did.
+    /// Things that were brought before the peer came.
     waiting: Vec<Sending>,
-    /// Whether another command has closed it, and how.
+    /// Set once another command has closed it.
     closed: Option<Closing>,
     /// Commands that close it and have yet to get its last lines.
     kept: u32,
-    /// Whether the process that started this one knows that it goes on, and prints nothing more.
+    /// True once the process that started this one knows that it goes on, and prints nothing more.
     handed_over: bool,
-    /// What went wrong last.
-    trouble: Option<Failure>,
-    end: Option<End>,
 }
 
 impl Control {
@@ -182,23 +152,15 @@ impl Control {
         reading: Reading,
         owner: Owner,
     ) -> Self {
-        let (number, code) = code.map_or((None, None), |(number, code)| (Some(number), Some(code)));
-        let seen = Seen {
-            number,
-            code,
+        let standing = Standing {
+            phase: Phase::new(code),
             adopted: Vec::new(),
             opposite: Vec::new(),
-            channel: None,
-            state: State::Waiting,
-            path: None,
-            expires_at: None,
             desk: None,
             waiting: Vec::new(),
             closed: None,
             kept: 0,
             handed_over: false,
-            trouble: None,
-            end: None,
         };
         Self(Arc::new(Shared {
             id: runtime::new_id(),
@@ -209,15 +171,12 @@ impl Control {
             handler: owner::new_id(),
             fence,
             reading,
-            diagnostics: OnceLock::new(),
-            journal: Journal::new(reading != Reading::Printed),
+            log: Arc::new(Log::new(reading != Reading::Printed)),
             held: Arc::default(),
             unsettled: Unsettled::default(),
-            seen: Mutex::new(seen),
+            standing: Watched::new(standing),
             noted: Notify::new(),
-            closing: Notify::new(),
             following: Default::default(),
-            moved: watch::Sender::default(),
             over: watch::Sender::default(),
         }))
     }
@@ -237,31 +196,26 @@ impl Control {
     /// Whether so much waits to be received that nothing should be begun which would add to it.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.0.journal.is_full()
+        self.0.log.is_full()
     }
 
-    /// The number of the last line, 0 if there is none.
+    /// The log of the session.
     #[must_use]
-    pub fn last_seq(&self) -> u64 {
-        self.0.journal.last().map_or(0, |last| last.seq)
+    pub fn log(&self) -> Arc<Log> {
+        Arc::clone(&self.0.log)
     }
 
     /// The number of the oldest line that is kept, 0 if there is none.
     #[must_use]
     pub fn oldest_seq(&self) -> u64 {
-        self.0.journal.first_seq()
-    }
-
-    /// What goes wrong is noted there from now on, once for a session.
-    fn diagnose(&self, diagnostics: Diagnostics) {
-        self.0.diagnostics.get_or_init(|| Arc::new(diagnostics)).watch();
+        self.0.log.first_seq()
     }
 
     /// The process that started this one has been told everything so far, and goes.
     pub fn hand_over(&self) {
         // Only once: nobody has read a second code.
-        if !std::mem::replace(&mut self.seen().handed_over, true) {
-            self.0.journal.all_received();
+        if !std::mem::replace(&mut self.standing().handed_over, true) {
+            self.0.log.all_received();
         }
     }
 
@@ -271,77 +225,16 @@ impl Control {
         &self.0.id
     }
 
-    /// The session says something: a numbered line is kept.
-    pub fn heard(&self, event: &Event, line: Option<(u64, &str)>) {
-        let mut seen = self.seen();
-        match event {
-            Event::Channel(channel) => {
-                (seen.number, seen.code) =
-                    (Some(channel.number), Some(Zeroizing::new(channel.code.clone())));
-                (seen.state, seen.expires_at) = (State::Waiting, Some(channel.expires_at));
-                seen.channel = Some(channel.clone());
-            }
-            Event::Waiting => seen.state = State::Waiting,
-            Event::Paired => seen.state = State::Paired,
-            Event::Connected(path) => {
-                (seen.state, seen.path, seen.expires_at) = (State::Connected, Some(*path), None);
-                // Its code is used up, and nobody asks for it any more.
-                seen.channel = None;
-            }
-            Event::Moved(path) => seen.path = Some(*path),
-            Event::PeerLeft(_) | Event::Disconnected | Event::Closed => seen.state = State::Leaving,
-            // The conversation is over, however it ended.
-            Event::Holding { left, .. } => {
-                (seen.state, seen.expires_at) =
-                    (State::Leaving, SystemTime::now().checked_add(*left))
-            }
-            Event::Progress { id, way, done, total } => {
-                self.0.moved.send_replace(Some(Moved {
-                    id: *id,
-                    way: *way,
-                    done: *done,
-                    total: *total,
-                }));
-            }
-            Event::Trouble(failure) => seen.trouble = Some(failure.clone()),
-            Event::End { failed, .. } => {
-                (seen.state, seen.end) =
-                    (State::Ended, Some(End { failed: *failed, returned: false }));
-            }
-            _ => {}
-        }
-        drop(seen);
-        if let Some(diagnostics) = self.0.diagnostics.get() {
-            diagnostics.heard(event);
-        }
-        if matches!(event, Event::Channel(_) | Event::Connected(_)) {
-            self.0.noted.notify_one();
-        }
-        if let Some((seq, line)) = line {
-            match event {
-                // Whoever reads it later did not make the code.
-                Event::Channel(channel) => {
-                    let line = Line::new(Some(seq), Body::without_code(channel));
-                    self.0.journal.keep(seq, &line.text(), false)
-                }
-                _ => self.0.journal.keep(seq, line, matches!(event, Event::Text { .. })),
-            }
-        }
-        if matches!(event, Event::End { .. }) {
-            self.0.journal.end();
-        }
-    }
-
     /// The number of its channel, once it is known.
     #[must_use]
     pub fn number(&self) -> Option<u32> {
-        self.seen().number
+        self.standing().phase.number
     }
 
     /// The channel as it was said to be open, code and all, for the process that it is in.
     #[must_use]
     pub fn channel(&self) -> Option<Channel> {
-        self.seen().channel.clone()
+        self.standing().phase.channel.clone()
     }
 
     /// Whether it made the code: `host` or `peer`.
@@ -352,38 +245,32 @@ impl Control {
 
     /// There is a conversation: errands go to `desk` from now on. Returns those that came before.
     pub fn attach(&self, desk: mpsc::Sender<Errand>) -> VecDeque<Errand> {
-        let mut seen = self.seen();
-        let sendings = std::mem::take(&mut seen.waiting).into_iter().map(Errand::Send);
-        let early = sendings.chain(seen.closed.map(Closing::errand)).collect();
-        seen.desk = Some(desk);
+        let mut standing = self.standing();
+        let sendings = std::mem::take(&mut standing.waiting).into_iter().map(Errand::Send);
+        let early = sendings.chain(standing.closed.map(Closing::errand)).collect();
+        standing.desk = Some(desk);
         early
     }
 
     /// The conversation is over: what was to be sent and is not delivered never will be.
     pub fn detach(&self) {
-        let mut seen = self.seen();
-        seen.desk = None;
-        seen.waiting.clear();
+        let mut standing = self.standing();
+        standing.desk = None;
+        standing.waiting.clear();
     }
 
     /// The session in a few words, for people.
     #[must_use]
     pub fn name(&self) -> String {
-        let number = self.seen().number;
+        let number = self.standing().phase.number;
         number
             .map_or_else(|| format!("session {}", self.0.id), |number| format!("channel {number}"))
-    }
-
-    /// How far each transfer has come, one after another.
-    #[must_use]
-    pub fn moved(&self) -> watch::Receiver<Option<Moved>> {
-        self.0.moved.subscribe()
     }
 
     /// Lines that no `receive` has returned.
     #[must_use]
     pub fn unreceived(&self) -> u64 {
-        self.0.journal.unreceived()
+        self.0.log.unreceived()
     }
 
     /// Holds a secret until a `receive` takes it.
@@ -407,10 +294,10 @@ impl Control {
     /// The command that takes the oldest secret, with a place to choose.
     #[must_use]
     pub fn take_secret(&self) -> String {
-        let seen = self.seen();
-        let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+        let standing = self.standing();
+        let number = standing.phase.number.map(|number| format!(" {number}")).unwrap_or_default();
         // Both sides may be on this machine then.
-        let role = if seen.path == Some(Path::Loopback) {
+        let role = if standing.phase.path == Some(Path::Loopback) {
             format!(" --role {}", self.0.role.word())
         } else {
             String::new()
@@ -464,20 +351,22 @@ impl Control {
         wares: Vec<Ware>,
         asked: Option<oneshot::Sender<Numbered>>,
     ) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
-        let mut seen = self.seen();
+        let mut standing = self.standing();
         if self.0.want != Want::Both {
             let detail =
                 "that is a give or take, which moves what it was started for and nothing else";
             return Err(Failure::new(Kind::NotWantedHere, detail)
                 .next("open a channel that stays open: pinhole host"));
         }
-        if matches!(seen.state, State::Leaving | State::Ended) || seen.closed.is_some() {
+        if matches!(standing.phase.state, State::Leaving | State::Ended)
+            || standing.closed.is_some()
+        {
             return Err(failure_from(Reason::Done, Side::There));
         }
         let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
             let detail = "as much as a channel keeps waits already for the other side to take it, \
                          so nothing of this was sent";
-            let step = Advice::from(Run::receive(seen.number, self.0.role));
+            let step = Advice::from(Run::receive(standing.phase.number, self.0.role));
             let step = step.clone().reworded(format!("{step}, then the same again"));
             Failure::new(Kind::Backlog, detail).next(step)
         })?;
@@ -493,10 +382,10 @@ impl Control {
             };
             Sending { ware, follower }
         });
-        match seen.desk.clone() {
+        match standing.desk.clone() {
             Some(desk) => Ok((fates, sendings.collect(), Some(desk))),
             None => {
-                seen.waiting.extend(sendings);
+                standing.waiting.extend(sendings);
                 Ok((fates, Vec::new(), None))
             }
         }
@@ -506,7 +395,7 @@ impl Control {
     /// alone.
     pub(crate) async fn about(&self, visitor: &Visitor, code: Option<&str>) -> About {
         let (rests, answer) = oneshot::channel();
-        if let Some(desk) = &self.seen().desk {
+        if let Some(desk) = &self.standing().desk {
             // Not taken, it is answered by nothing.
             let _ = desk.try_send(Errand::Rests(rests));
         } else {
@@ -514,51 +403,34 @@ impl Control {
         }
         // Nothing if there is no conversation, or it is busy with a slow disk.
         let rests = tokio::time::timeout(RESTS, answer).await.ok().and_then(Result::ok);
-        let seen = self.seen();
-        let expires_at = rests.map(|rests| SystemTime::now() + rests).or(seen.expires_at);
+        let standing = self.standing();
+        let expires_at = rests.map(|rests| SystemTime::now() + rests).or(standing.phase.expires_at);
         About {
             session: self.0.id.clone(),
-            number: seen.number,
+            number: standing.phase.number,
             role: self.0.role,
             label: self.0.label.clone(),
-            state: seen.state,
+            state: standing.phase.state,
             want: self.0.want,
-            path: seen.path.map(|path| path.word().to_owned()),
+            path: standing.phase.path.map(|path| path.word().to_owned()),
             expires_at: expires_at
                 .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
                 .map(|since| since.as_secs()),
-            unreceived: Some(self.0.journal.unreceived()),
+            unreceived: Some(self.0.log.unreceived()),
             secrets_held: Some(self.held() as u64),
-            end: seen
+            end: standing
+                .phase
                 .end
                 .as_ref()
-                .map(|end| ended(end.failed))
+                .map(|end| ended(end.failure.as_ref().map(|failure| failure.kind)))
                 .map(|(exit, reason)| (exit.code(), reason.to_owned())),
-            diagnostics: self
-                .0
-                .diagnostics
-                .get()
-                .map(|diagnostics| diagnostics.path().to_string_lossy().into_owned()),
-            matches: code.is_none_or(|code| seen.is_of(code)),
-            code: seen.waiting_code().filter(|_| self.tells_its_code(visitor)),
+            diagnostics: self.0.log.diagnostics().map(|path| path.to_string_lossy().into_owned()),
+            matches: code.is_none_or(|code| standing.phase.is_of(code)),
+            code: standing.phase.waiting_code().filter(|_| self.tells_its_code(visitor)),
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Seen {
-    fn is_of(&self, code: &str) -> bool {
-        self.has_whole(code) || self.number.is_some_and(|own| code.parse() == Ok(own))
-    }
-
-    /// The code that it has made, while it waits under it.
-    fn waiting_code(&self) -> Option<Words> {
-        self.channel
-            .as_ref()
-            .filter(|_| self.state == State::Waiting)
-            .map(|channel| Words(channel.code.clone()))
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.0.standing.look()
     }
 }

@@ -13,6 +13,7 @@ pub mod files;
 #[cfg(test)]
 mod floors;
 pub mod handler;
+mod log;
 mod platform;
 pub mod program;
 mod replace;
@@ -23,3 +24,4 @@ mod settings;
 pub mod stdio;
 mod transport;
 pub mod typed;
+mod watched;

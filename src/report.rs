@@ -18,6 +18,7 @@ pub mod transcript;
 
 use crate::events::{Event, Sent};
 use crate::failure::{Failure, Kind};
+use crate::log::{Log, Said};
 use bare::Bare;
 use human::Human;
 use json::Lines;
@@ -26,6 +27,7 @@ use pinhole_protocol::wire::{ItemId, PeerText};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use transcript::Transcript;
 
@@ -87,8 +89,8 @@ pub fn format_choice(
 /// a stream.
 #[must_use]
 pub fn line(event: &Event) -> Option<String> {
-    let line = Lines::new(Some(Duration::ZERO)).line(event, Instant::now());
-    line.map(|line| line.text.trim_end().to_owned())
+    let line = Lines::new(Some(Duration::ZERO)).line(event, None, Instant::now());
+    line.map(|line| line.trim_end().to_owned())
 }
 
 /// Writes events, for people or for programs, to one stream.
@@ -96,7 +98,8 @@ pub struct Reporter<W> {
     renderer: Renderer<W>,
     /// Every line for programs, also where people read.
     lines: Lines,
-    listener: Option<Listener>,
+    /// Where everything is said.
+    log: Arc<Log>,
     /// Where the other side's texts go, if not among the lines.
     bare: Option<Bare>,
     transcript: Option<Transcript>,
@@ -108,9 +111,6 @@ enum Renderer<W> {
     Json(W),
 }
 
-/// Hears each event, with its line and that one's number if it has one.
-pub type Listener = Box<dyn FnMut(&Event, Option<(u64, &str)>) + Send>;
-
 impl<W: Write + Send + 'static> Reporter<W> {
     /// Reports to `out`.
     pub fn new(out: W, settings: Settings) -> Self {
@@ -121,7 +121,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
         Self {
             renderer,
             lines: Lines::new(progress_every),
-            listener: None,
+            log: Arc::default(),
             bare: None,
             transcript: None,
             ended: false,
@@ -159,8 +159,8 @@ impl<W: Write + Send + 'static> Reporter<W> {
         let written = match event {
             Event::Trouble(failure) if failure.next.is_some() => {
                 let event = Event::Trouble(Failure { next: None, ..failure.clone() });
-                let line = self.lines.line(&event, now);
-                transcript.heard(&event, line.as_ref().map(|line| line.text.as_str()), at)
+                let line = self.lines.line(&event, None, now);
+                transcript.heard(&event, line.as_deref(), at)
             }
             event => transcript.heard(event, line, at),
         };
@@ -179,41 +179,47 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.bare.as_ref()
     }
 
-    /// From now on `listener` hears everything, just before it is written.
-    pub fn listen(&mut self, listener: Listener) {
-        self.listener = Some(listener);
+    /// Says everything in the log of a session from now on.
+    pub fn log_to(&mut self, log: Arc<Log>) {
+        self.log = log;
     }
 
-    /// Writes what there is to say of `event`, flushed, and returns its line for programs, with its
-    /// end, if it has one now. After [`Event::End`] there is nothing more to say.
+    /// As [`Reporter::say`], for whoever needs no number.
     ///
     /// # Errors
-    /// If it cannot be written. Whoever promised the peer that a text was printed must not say so
-    /// then; a session that only tells its progress goes on.
-    pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<Option<String>> {
+    /// If it cannot be written.
+    pub fn event(&mut self, event: &Event, now: Instant) -> io::Result<()> {
+        self.say(event, now).1
+    }
+
+    /// Says an event in the log and writes it, flushed. After [`Event::End`] there is nothing more
+    /// to say.
+    ///
+    /// Also returns if it could not be written. Whoever promised the peer that a text was printed
+    /// must not say so then; a session that only tells its progress goes on.
+    pub fn say(&mut self, event: &Event, now: Instant) -> (Option<Said>, io::Result<()>) {
         if self.ended {
-            return Ok(None);
+            return (None, Ok(()));
         }
-        let line = self.lines.line(event, now);
-        if let Some(listener) = &mut self.listener {
-            listener(
-                event,
-                line.as_ref().and_then(|line| line.seq.map(|seq| (seq, line.text.trim_end()))),
-            );
-        }
-        self.keep(event, line.as_ref().map(|line| line.text.as_str()), now);
-        match (&mut self.renderer, &line, event) {
-            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => {
-                self.length(*id, body)
-            }
-            (Renderer::Human(human), _, _) => human.event(event, now)?,
-            (Renderer::Json(out), Some(line), _) => {
-                out.write_all(line.text.as_bytes()).and_then(|()| out.flush())?
-            }
-            (Renderer::Json(_), None, _) => {}
-        }
+        let said = self.log.say(event);
+        let line = self.lines.line(event, said.as_ref(), now);
+        self.keep(event, line.as_deref(), now);
         self.ended = matches!(event, Event::End { .. });
-        Ok(line.map(|line| line.text))
+        (said, self.write(event, line.as_deref(), now))
+    }
+
+    fn write(&mut self, event: &Event, line: Option<&str>, now: Instant) -> io::Result<()> {
+        match (&mut self.renderer, line, event) {
+            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => {
+                self.length(*id, body);
+                Ok(())
+            }
+            (Renderer::Human(human), _, _) => human.event(event, now),
+            (Renderer::Json(out), Some(line), _) => {
+                out.write_all(line.as_bytes()).and_then(|()| out.flush())
+            }
+            (Renderer::Json(_), None, _) => Ok(()),
+        }
     }
 
     /// Finds out if the stream is closed, without writing to it.
@@ -227,13 +233,14 @@ impl<W: Write + Send + 'static> Reporter<W> {
         }
     }
 
-    /// As [`Reporter::event`], for a text that stays among the lines, wherever the others go.
-    ///
-    /// # Errors
-    /// As [`Reporter::event`].
-    pub fn event_among_lines(&mut self, event: &Event, now: Instant) -> io::Result<Option<String>> {
+    /// As [`Reporter::say`], for a text that stays among the lines, wherever the others go.
+    pub fn say_among_lines(
+        &mut self,
+        event: &Event,
+        now: Instant,
+    ) -> (Option<Said>, io::Result<()>) {
         let bare = self.bare.take();
-        let said = self.event(event, now);
+        let said = self.say(event, now);
         self.bare = bare;
         said
     }
@@ -363,31 +370,22 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_hears_the_same_line_whoever_reads() {
+    fn the_log_has_the_same_lines_whoever_reads() {
         for format in [Format::Human, Format::Json] {
-            let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            let log = Arc::<Log>::default();
             let mut reporter = Reporter::new(Shared::default(), Settings { format, ..JSON });
-            let told = std::sync::Arc::clone(&heard);
-            reporter.listen(Box::new(move |_, line| {
-                told.lock().unwrap().push(line.map(|(seq, line)| (seq, line.to_owned())))
-            }));
-            for event in [
+            reporter.log_to(Arc::clone(&log));
+            let said = [
                 Event::Waiting,
                 Event::Trouble(Failure::new(Kind::Failed, "x")),
                 samples::text("hello"),
-            ] {
-                reporter.event(&event, Instant::now()).unwrap();
-            }
-            let heard = heard.lock().unwrap();
+            ]
+            .map(|event| reporter.say(&event, Instant::now()).0.map(|said| said.seq));
+            assert_eq!(said, [Some(1), None, Some(2)]);
+            let (piece, _) = log.piece(&None.into(), usize::MAX);
             let text = r#"{"v":1,"seq":2,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"hello"}"#;
-            assert_eq!(
-                heard.as_slice(),
-                [
-                    Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#.into())),
-                    None,
-                    Some((2, text.into()))
-                ]
-            );
+            let lines: Vec<&str> = piece.lines.iter().map(|line| &*line.line).collect();
+            assert_eq!(lines, [r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#, text]);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::control::unreachable::{instead, not_detachable};
 use crate::control::{Closing, Control, Reading, Server};
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run, ended};
+use crate::log::Said;
 use crate::platform::endpoint::try_runtime;
 use crate::platform::output::let_go_of_stdout;
 use crate::report::Reporter;
@@ -77,12 +78,14 @@ pub async fn run(
 ) -> Exit {
     let mut reached = None;
     let end = heard(purpose, report, &mut reached).await;
-    over(end, report, reached).await
+    let control = reached.as_ref().map(|reached| reached.control.clone());
+    over(end, report, control.as_ref(), reached).await
 }
 
 /// As [`run`], for a purpose that is known, and reached by `control` from the process that it runs
 /// in, whatever is possible here otherwise.
 pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &mut Report) -> Exit {
+    let own = control.clone();
     let mut reached = None;
     let begun = match reachable(&mut plan, &control, report, &mut reached).await {
         Ok(()) => Interrupt::new(),
@@ -94,7 +97,7 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
         }
         Err(failure) => Err(failure),
     };
-    over(end, report, reached).await
+    over(end, report, Some(&own), reached).await
 }
 
 /// What other commands may see and do of a session with this purpose, and who reads it besides.
@@ -118,7 +121,12 @@ pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
 }
 
 /// Says how a session ended.
-async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Reached>) -> Exit {
+async fn over(
+    end: Result<(), Failure>,
+    report: &mut Report,
+    control: Option<&Control>,
+    reached: Option<Reached>,
+) -> Exit {
     let failed = match &end {
         Ok(()) => None,
         Err(failure) => {
@@ -129,6 +137,9 @@ async fn over(end: Result<(), Failure>, report: &mut Report, reached: Option<Rea
             Some(failure.kind)
         }
     };
+    if let Some(control) = control {
+        control.ended(end.err());
+    }
     tell(report, &Event::End { failed, more: false });
     if let Some(Reached { server, control, ttl }) = reached {
         stay(&control, ttl).await;
@@ -148,7 +159,12 @@ struct Reached {
 /// Says something. A stream that cannot be written ends nothing here: what matters is whether the
 /// peer got what it should.
 fn tell(report: &mut Report, event: &Event) {
-    let _ = report.event(event, Instant::now());
+    said(report, event);
+}
+
+/// The same for whoever needs its line, if that has a number.
+fn said(report: &mut Report, event: &Event) -> Option<Said> {
+    report.say(event, Instant::now()).0
 }
 
 /// What there is to say reaches nobody.
@@ -195,6 +211,7 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut halt: Halt) -> R
     };
     match linger(end, ttl, report, &mut halt).await {
         Err(_) if halt.closed && control.closing() == Some(Closing::Peace) && !promises => {
+            control.leaving();
             tell(report, &Event::Closed);
             Ok(())
         }
@@ -223,8 +240,7 @@ async fn reachable(
         let look = outlet.is_terminal().then_some(Look::PLAIN);
         report.texts_to(Bare::exact(Box::new(outlet.clone()), look));
     }
-    let listener = control.clone();
-    report.listen(Box::new(move |event, line| listener.heard(event, line)));
+    report.log_to(control.log());
     match Server::start(control) {
         Ok(server) => {
             if plan.detached {
@@ -345,6 +361,7 @@ async fn converse(
     report: &mut Report,
     halt: &mut Halt,
 ) -> (Option<Outcome>, Option<Failure>) {
+    halt.control.paired();
     tell(report, &Event::Paired);
     match Driver::start(plan, joined, report, &halt.control) {
         Ok(driver) => {

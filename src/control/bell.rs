@@ -3,12 +3,12 @@
 
 use super::Control;
 use super::buffered::Buffered;
-use super::journal::{Journal, Rung};
 use super::server::say;
 use super::tail::TOGETHER;
 use super::wire::Reply;
 use crate::clock;
 use crate::handler::Pace;
+use crate::log::{Log, Rung};
 use pinhole_protocol::time::Instant;
 use std::io;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
@@ -28,8 +28,8 @@ struct Bell {
 }
 
 impl Bell {
-    fn new(journal: &Journal) -> Self {
-        Self { rung: None, pace: Pace::of(RINGS), at_once: journal.news(None).is_some() }
+    fn new(log: &Log) -> Self {
+        Self { rung: None, pace: Pace::of(RINGS), at_once: log.news(None).is_some() }
     }
 
     /// When it may ring for what is new at this moment, and what belongs to it.
@@ -39,8 +39,8 @@ impl Bell {
     }
 
     /// It rings now, if there is something to ring for: with that, so many lines wait.
-    fn ring(&mut self, journal: &Journal, now: Instant) -> Option<u64> {
-        let rung = journal.news(self.rung)?;
+    fn ring(&mut self, log: &Log, now: Instant) -> Option<u64> {
+        let rung = log.news(self.rung)?;
         (self.rung, self.at_once) = (Some(rung), false);
         self.pace.begun(now);
         Some(rung.lines)
@@ -53,23 +53,23 @@ pub(super) async fn ring(
     write: &mut (impl AsyncWrite + Unpin),
     control: &Control,
 ) -> io::Result<()> {
-    let journal = &control.0.journal;
-    let mut bell = Bell::new(journal);
+    let log = &control.0.log;
+    let mut bell = Bell::new(log);
     loop {
         tokio::select! {
             biased;
-            () = journal.ended() => {
+            () = log.ended() => {
                 return say(write, &Reply::Done { more: false, over: None }).await;
             }
             () = async {
-                journal.wait_for_news(bell.rung).await;
+                log.wait_for_news(bell.rung).await;
                 clock::sleep_until(Some(bell.next(clock::now()))).await;
             } => {}
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
         // It may have been received meanwhile.
-        if let Some(lines) = bell.ring(journal, clock::now()) {
+        if let Some(lines) = bell.ring(log, clock::now()) {
             say(write, &Reply::Rings { number: control.number(), lines }).await?;
         }
     }
@@ -77,10 +77,11 @@ pub(super) async fn ring(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reading;
     use super::super::found::Found;
     use super::super::owner::Owner;
-    use super::super::{Event, Reading};
     use super::*;
+    use crate::events::Event;
     use crate::failure::Kind;
     use crate::role::Role;
     use pinhole_protocol::wire::Want;
@@ -103,11 +104,11 @@ mod tests {
                 Reading::Detached,
                 Owner::Person,
             );
-            control.heard(&Event::Waiting, Some((1, "a line")));
+            control.log().say(&Event::Waiting);
             let mut bell = Found::within(control.clone()).await.bell().await.unwrap();
             assert_eq!(bell.rings().await.unwrap(), Some((None, 1)));
             match event {
-                Some(event) => control.heard(&event, None),
+                Some(event) => assert!(control.log().say(&event).is_none()),
                 None => control.over(),
             }
             assert_eq!(bell.rings().await.unwrap(), None);
@@ -116,12 +117,12 @@ mod tests {
 
     #[test]
     fn what_waits_is_rung_for_at_once_and_what_comes_when_it_is_whole() {
-        let (journal, now) = (Journal::new(true), Instant::from_millis(5_000));
-        assert_eq!(Bell::new(&journal).next(now), now.after(TOGETHER));
-        journal.keep(1, "line", false);
-        let mut bell = Bell::new(&journal);
+        let (log, now) = (Log::new(true), Instant::from_millis(5_000));
+        assert_eq!(Bell::new(&log).next(now), now.after(TOGETHER));
+        log.keep(1, "line", false);
+        let mut bell = Bell::new(&log);
         assert_eq!(
-            (bell.next(now), bell.ring(&journal, now), bell.ring(&journal, now)),
+            (bell.next(now), bell.ring(&log, now), bell.ring(&log, now)),
             (now, Some(1), None)
         );
         assert_eq!(bell.next(now), now.after(TOGETHER));
@@ -133,24 +134,24 @@ mod tests {
         fn it_rings_at_most_six_times_a_minute_and_once_for_what_is_received(
             steps in proptest::collection::vec((0u64..20_000, any::<bool>()), 1..200),
         ) {
-            let journal = Journal::new(true);
+            let log = Log::new(true);
             let (mut bell, mut now, mut rung, mut seq) =
-                (Bell::new(&journal), Instant::from_millis(0), Vec::new(), 0);
+                (Bell::new(&log), Instant::from_millis(0), Vec::new(), 0);
             let mut silent = false;
             for (gap, receives) in steps {
                 now = now.after(Duration::from_millis(gap));
                 seq += 1;
-                journal.keep(seq, "line", true);
+                log.keep(seq, "line", true);
                 if receives {
-                    journal.received(&journal.piece(&None.into(), usize::MAX).0.lent);
+                    log.received(&log.piece(&None.into(), usize::MAX).0.lent);
                     silent = false;
                     seq += 1;
-                    journal.keep(seq, "line", true);
+                    log.keep(seq, "line", true);
                 }
-                if journal.news(bell.rung).is_some() {
+                if log.news(bell.rung).is_some() {
                     prop_assert!(!silent, "a second time before anything was received");
                     now = bell.next(now).max(now);
-                    prop_assert!(bell.ring(&journal, now).is_some_and(|lines| lines > 0));
+                    prop_assert!(bell.ring(&log, now).is_some_and(|lines| lines > 0));
                     rung.push(now);
                     silent = true;
                 }

@@ -93,8 +93,8 @@ pub(super) fn put(runtime: &Runtime, control: &Control) {
 /// is: it stays closed to them.
 async fn oppose(runtime: &Arc<Runtime>, control: &Control) {
     let code = {
-        let seen = control.seen();
-        seen.code.clone().filter(|_| seen.is_used())
+        let phase = &control.standing().phase;
+        phase.code.clone().filter(|_| phase.is_used())
     };
     let owners = control.owners();
     if code.is_none() || owners.iter().all(|owner| *owner == Owner::Person) {

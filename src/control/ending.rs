@@ -1,10 +1,10 @@
 //! How a session ends: closed by other commands, or by itself, and what of it is still to be
 //! collected then.
 
+use super::phase::End;
 use super::wire::{Fault, Over};
-use super::{Control, Desk, Errand};
+use super::{Control, Desk, Errand, Standing};
 use crate::clock;
-use crate::events::State;
 use crate::failure::sentences::untaken;
 use crate::failure::{Exit, Failure, Kind};
 use std::time::{Duration, SystemTime};
@@ -21,80 +21,50 @@ pub enum Closing {
 /// How a session ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What went wrong, if it did not end well.
-    pub failed: Option<Kind>,
-    /// The same in words, if they were said.
+    /// The reason, if it did not end well.
     pub failure: Option<Failure>,
 }
 
-/// How a session has ended.
-pub(super) struct End {
-    /// What went wrong, if it did not end well.
-    pub(super) failed: Option<Kind>,
-    /// Whether a command has received that, and so everything.
-    pub(super) returned: bool,
-}
-
 impl Control {
-    /// Whether the session has ended and something of it is still to be collected by other
-    /// commands: its last lines and its end, where nobody read what it printed. The hour of one
-    /// that expired is over.
+    /// True if the session has ended and something of it is still to be collected by other
+    /// commands: its last lines and its end, where nobody read what it printed.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        let seen = self.seen();
-        let unread = |end: &End| {
-            !end.returned
-                && !matches!(end.failed.map(Kind::exit), Some(Exit::Interrupted | Exit::Expired))
-        };
-        seen.kept > 0 || seen.handed_over && seen.end.as_ref().is_some_and(unread)
+        self.standing().is_wanted()
     }
 
     /// Keeps a session whose lines wait for other commands, for one that closes it and has yet to
     /// get them.
     pub(super) fn keep(&self) -> Option<Kept> {
-        let mut seen = self.seen();
+        let mut standing = self.standing();
         // Before that its lines are read by the process that started it.
-        let waits = self.is_detached() && seen.handed_over;
+        let waits = self.is_detached() && standing.handed_over;
         waits.then(|| {
-            seen.kept = seen.kept.saturating_add(1);
+            standing.kept = standing.kept.saturating_add(1);
             Kept(self.clone())
         })
     }
 
     /// Waits until nothing of the session is wanted any more, at the latest for `time`.
     pub async fn collected(&self, time: Duration) {
-        self.seen().expires_at = Some(SystemTime::now() + time);
-        let unwanted = async {
-            loop {
-                let closing = self.0.closing.notified();
-                tokio::pin!(closing);
-                closing.as_mut().enable();
-                if !self.is_wanted() {
-                    return;
-                }
-                closing.await;
-            }
-        };
+        self.standing().phase.expires_at = Some(SystemTime::now() + time);
+        let unwanted = self.0.standing.wait(|standing| !standing.is_wanted());
         tokio::select! {
             () = unwanted => {}
             () = clock::sleep_until(Some(clock::now().after(time))) => {}
         }
     }
 
-    /// How the session has ended, for a command that receives.
-    pub(super) fn ended(&self) -> Option<Over> {
-        let seen = self.seen();
-        let end = seen.end.as_ref()?;
-        let failed = end.failed.map(|kind| match &seen.trouble {
-            Some(failure) => Fault::from(failure),
-            None => Fault::from(&Failure::new(kind, "the session has ended")),
-        });
-        Some(Over { failed })
+    /// The end of the session, for a command that receives.
+    pub(super) fn last_word(&self) -> Option<Over> {
+        let standing = self.standing();
+        let end = standing.phase.end.as_ref()?;
+        Some(Over { failed: end.failure.as_ref().map(Fault::from) })
     }
 
     /// Brings an errand to the conversation, if there is one, and waits while it takes no more.
     pub(super) async fn bring(&self, errand: Errand) {
-        let desk = self.seen().desk.clone();
+        let desk = self.standing().desk.clone();
         if let Some(desk) = desk {
             // A conversation that has ended wants nothing more.
             let _ = desk.send(errand).await;
@@ -103,7 +73,7 @@ impl Control {
 
     /// The end has reached who asked for it, and with all lines that was everything.
     pub(super) fn end_returned(&self) {
-        if self.0.journal.is_done() {
+        if self.0.log.is_done() {
             self.close_returned();
         }
     }
@@ -111,21 +81,16 @@ impl Control {
     /// Whoever closed it has all that nobody had. Lines that another command is still printing are
     /// that one's.
     pub(super) fn close_returned(&self) {
-        if let Some(end) = &mut self.seen().end {
+        if let Some(end) = &mut self.0.standing.change().phase.end {
             end.returned = true;
         }
-        self.0.closing.notify_waiters();
     }
 
     /// The session is over: nothing more will be said, and nothing more is taken to be sent.
     pub fn over(&self) {
         self.detach();
-        let mut seen = self.seen();
-        if seen.state != State::Ended {
-            seen.state = State::Leaving;
-        }
-        drop(seen);
-        self.0.journal.end();
+        self.leaving();
+        self.0.log.end();
         self.0.held.end();
     }
 
@@ -140,24 +105,13 @@ impl Control {
     }
 
     async fn closes(&self, enough: impl Fn(Option<Closing>) -> bool) {
-        loop {
-            let closing = self.0.closing.notified();
-            tokio::pin!(closing);
-            closing.as_mut().enable();
-            if enough(self.closing()) {
-                return;
-            }
-            closing.await;
-        }
+        self.0.standing.wait(|standing| enough(standing.closed)).await;
     }
 
     /// How the session ended, once it has.
     #[must_use]
     pub fn end(&self) -> Option<Outcome> {
-        let seen = self.seen();
-        let failed = seen.end.as_ref()?.failed;
-        let failure = seen.trouble.clone().filter(|trouble| failed == Some(trouble.kind));
-        Some(Outcome { failed, failure })
+        self.standing().phase.end.as_ref().map(|end| Outcome { failure: end.failure.clone() })
     }
 
     /// Nothing of the session runs any more, in a process that goes on.
@@ -175,7 +129,7 @@ impl Control {
     /// Whether another command has closed this session, and how.
     #[must_use]
     pub fn closing(&self) -> Option<Closing> {
-        self.seen().closed
+        self.standing().closed
     }
 
     /// Another command closes it, or whoever has the answer that it was for; in peace only if
@@ -186,7 +140,6 @@ impl Control {
     /// side has not come for it.
     pub async fn close(&self, closing: Closing) -> Result<(), Failure> {
         let desk = self.begin_to_close(closing)?;
-        self.0.closing.notify_waiters();
         if let Some(desk) = desk {
             // A conversation that has ended takes nothing more.
             let _ = desk.send(closing.errand()).await;
@@ -197,19 +150,21 @@ impl Control {
     /// Says that it is being closed, unless something would be lost. Returns where the
     /// conversation, if there is one, is told.
     fn begin_to_close(&self, closing: Closing) -> Result<Option<Desk>, Failure> {
-        let mut seen = self.seen();
+        let mut standing = self.0.standing.change();
         let held = self.held();
         if closing == Closing::Peace && held > 0 {
-            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let number =
+                standing.phase.number.map(|number| format!(" {number}")).unwrap_or_default();
             let detail = format!("{} would be lost, so the channel stays open", untaken(held));
-            drop(seen);
+            drop(standing);
             let take = self.take_secret();
             return Err(Failure::new(Kind::SecretsHeld, detail)
                 .next(format!("take each: {take}; or drop them: pinhole close{number} --now")));
         }
-        if closing == Closing::Peace && !seen.waiting.is_empty() {
-            let number = seen.number.map(|number| format!(" {number}")).unwrap_or_default();
-            let (what, waits) = match seen.waiting.len() {
+        if closing == Closing::Peace && !standing.waiting.is_empty() {
+            let number =
+                standing.phase.number.map(|number| format!(" {number}")).unwrap_or_default();
+            let (what, waits) = match standing.waiting.len() {
                 1 => ("something".to_owned(), "waits"),
                 many => (format!("{many} things"), "wait"),
             };
@@ -220,13 +175,11 @@ impl Control {
                 "wait for the other side; or drop it: pinhole close{number} --now"
             )));
         }
-        if seen.closed != Some(Closing::Now) {
-            seen.closed = Some(closing);
+        if standing.closed != Some(Closing::Now) {
+            standing.closed = Some(closing);
         }
-        if seen.end.is_none() {
-            seen.state = State::Leaving;
-        }
-        Ok(seen.desk.clone())
+        standing.phase.leave();
+        Ok(standing.desk.clone())
     }
 }
 
@@ -235,10 +188,19 @@ pub(super) struct Kept(Control);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let mut seen = self.0.seen();
-        seen.kept = seen.kept.saturating_sub(1);
-        drop(seen);
-        self.0.0.closing.notify_waiters();
+        let mut standing = self.0.0.standing.change();
+        standing.kept = standing.kept.saturating_sub(1);
+    }
+}
+
+impl Standing {
+    fn is_wanted(&self) -> bool {
+        let unread = |end: &End| {
+            let exit = end.failure.as_ref().map(Failure::exit);
+            // The hour of one that expired is over.
+            !end.returned && !matches!(exit, Some(Exit::Interrupted | Exit::Expired))
+        };
+        self.kept > 0 || self.handed_over && self.phase.end.as_ref().is_some_and(unread)
     }
 }
 
@@ -253,10 +215,11 @@ impl Closing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reading;
     use super::super::owner::Owner;
-    use super::super::wanted::Wanted;
-    use super::super::{Event, Reading};
     use super::*;
+    use crate::events::Event;
+    use crate::log::wanted::Wanted;
     use crate::role::Role;
     use pinhole_protocol::wire::Want;
 
@@ -272,13 +235,11 @@ mod tests {
             Owner::Person,
         );
         control.hand_over();
-        control.heard(
-            &Event::Waiting,
-            Some((1, r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#)),
-        );
-        let (lent, _) = control.0.journal.piece(&Wanted::default(), 1_000);
+        control.log().say(&Event::Waiting);
+        let (lent, _) = control.0.log.piece(&Wanted::default(), 1_000);
         assert_eq!(lent.lines.len(), 1);
-        control.heard(&Event::End { failed: None, more: false }, None);
+        control.ended(None);
+        control.log().say(&Event::End { failed: None, more: false });
         // One that receives all the rest does not have everything.
         control.end_returned();
         assert!(control.is_wanted());

@@ -1,10 +1,10 @@
 //! Who wants to know what becomes of something that is sent.
 
 use super::Control;
-use super::journal::Numbered;
 use super::lent::Result;
 use super::room::Room;
 use crate::failure::Failure;
+use crate::log::{Numbered, Said};
 use pinhole_protocol::wire::ItemId;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -43,13 +43,13 @@ impl Follower {
         self.tell(Fate::Sent(id));
     }
 
-    /// It is offered, and the session has just said so.
-    pub fn queued(&self) {
-        self.said(false);
+    /// It is offered, as the session has said.
+    pub fn queued(&self, said: Option<Said>) {
+        self.said(said, false);
     }
 
-    /// It is where it belongs, and the session has just said so.
-    pub fn delivered(&self) {
+    /// It is where it belongs, as the session has said.
+    pub fn delivered(&self, said: Option<Said>) {
         let asked = self
             .asked
             .as_ref()
@@ -57,9 +57,9 @@ impl Follower {
         if let Some(asked) = asked {
             // Before the session says anything else, so that the answer is nobody's but whoever
             // asked.
-            self.control.0.journal.expect(asked);
+            self.control.0.log.expect(asked);
         }
-        self.said(true);
+        self.said(said, true);
     }
 
     /// Something is left out of a folder, which `detail` says.
@@ -72,9 +72,9 @@ impl Follower {
         self.tell(Fate::Failed(failure));
     }
 
-    fn said(&self, delivered: bool) {
-        if let Some(said) = Result::last(&self.control) {
-            self.tell(Fate::Said { said, delivered });
+    fn said(&self, said: Option<Said>, delivered: bool) {
+        if let Some(said) = said {
+            self.tell(Fate::Said { said: Result::new(&self.control, said), delivered });
         }
     }
 

@@ -4,18 +4,17 @@
 use super::Control;
 use super::lent::Result;
 use crate::events::{Event, Stored};
+use crate::log::Said;
+use crate::watched::Watched;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, oneshot};
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// The secrets of a session.
 #[derive(Default)]
-pub(super) struct Held {
-    state: Mutex<State>,
-    changed: Notify,
-}
+pub(super) struct Held(Watched<State>);
 
 #[derive(Default)]
 struct State {
@@ -57,12 +56,13 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// The session has just said it: whoever took it hears the line.
-    pub fn said(self, control: &Control) {
-        if let Some(said) = Result::last(control) {
+    /// Gives the line in which the session has said it to whoever took it.
+    pub fn said(self, control: &Control, said: Option<Said>) {
+        if let Some(said) = said {
+            let result = Result::new(control, said);
             // Who took it may have gone; it is stored all the same.
-            if self.told.send(Arc::clone(&said.line.line)).is_ok() {
-                said.printed();
+            if self.told.send(Arc::clone(&result.said.line)).is_ok() {
+                result.printed();
             }
         }
     }
@@ -72,75 +72,55 @@ impl Held {
     /// Holds one more. How much that can come to is bounded by the window of those that are not
     /// collected (SPEC 5.3).
     pub(super) fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
-        let mut state = self.state();
+        let mut state = self.0.change();
         let (key, about) = (state.count, About { id, name, size: secret.len() as u64 });
         state.count = key.saturating_add(1);
         state.secrets.push_back(Waiting { key, about, secret: Arc::new(secret), lent: false });
-        drop(state);
-        self.changed.notify_waiters();
     }
 
     /// How many there are, those included that a command is just taking.
     pub(super) fn count(&self) -> usize {
-        self.state().secrets.len()
+        self.0.look().secrets.len()
     }
 
     /// Whether there is nothing that somebody has to come for, or that the session has to say.
     pub(super) fn is_empty(&self) -> bool {
-        let state = self.state();
+        let state = self.0.look();
         state.secrets.is_empty() && state.taken.is_empty()
     }
 
     /// Waits for one that no command has, and lends the oldest; nothing when the session is over.
     pub(super) async fn lend(self: &Arc<Self>) -> Option<Loan> {
-        self.when(|state| {
-            if state.ended {
-                return Some(None);
-            }
-            let waiting = state.secrets.iter_mut().find(|waiting| !waiting.lent)?;
-            waiting.lent = true;
-            let (key, about, secret) =
-                (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
-            Some(Some(Loan { held: Arc::clone(self), key, about, secret }))
-        })
-        .await
+        self.0
+            .until(|state| {
+                if state.ended {
+                    return Some(None);
+                }
+                let waiting = state.secrets.iter_mut().find(|waiting| !waiting.lent)?;
+                waiting.lent = true;
+                let (key, about, secret) =
+                    (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
+                Some(Some(Loan { held: Arc::clone(self), key, about, secret }))
+            })
+            .await
     }
 
     /// Waits for one that has gone, for the session to say so.
     pub(super) async fn taken(&self) -> Taken {
-        self.when(|state| state.taken.pop_front()).await
+        self.0.until(|state| state.taken.pop_front()).await
     }
 
     /// Waits for the end of the session.
     pub(super) async fn ended(&self) {
-        self.when(|state| state.ended.then_some(())).await;
+        self.0.until(|state| state.ended.then_some(())).await;
     }
 
     /// The session is over: what is here is lost.
     pub(super) fn end(&self) {
-        let mut state = self.state();
+        let mut state = self.0.change();
         state.ended = true;
         state.secrets.clear();
         state.taken.clear();
-        drop(state);
-        self.changed.notify_waiters();
-    }
-
-    async fn when<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // From now on no change is missed.
-            changed.as_mut().enable();
-            if let Some(found) = look(&mut self.state()) {
-                return found;
-            }
-            changed.await;
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,23 +138,19 @@ impl Loan {
     pub(super) fn stored(self, stored: Stored) -> oneshot::Receiver<Arc<str>> {
         let (told, line) = oneshot::channel();
         let About { id, name, size } = self.about.clone();
-        let mut state = self.held.state();
+        let mut state = self.held.0.change();
         state.secrets.retain(|waiting| waiting.key != self.key);
         state.taken.push_back(Taken { id, event: Event::Secret { id, name, size, stored }, told });
-        drop(state);
-        self.held.changed.notify_waiters();
         line
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        let mut state = self.held.state();
+        let mut state = self.held.0.change();
         if let Some(waiting) = state.secrets.iter_mut().find(|waiting| waiting.key == self.key) {
             waiting.lent = false;
         }
-        drop(state);
-        self.held.changed.notify_waiters();
     }
 }
 

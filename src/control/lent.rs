@@ -1,9 +1,9 @@
 //! What a command has and has not answered for yet: without a word it is received by others, or
 //! told to them.
 
-use super::journal::{Numbered, Printed};
 use super::server::PATIENCE;
 use super::{Control, Errand};
+use crate::log::{Numbered, Printed, Said};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    /// Those of these numbers, which the journal has lent.
+    /// Those of these numbers, which the log has lent.
     pub(super) fn new(control: &Control, lines: Vec<u64>) -> Self {
         Self { control: control.clone(), lines, shared: false }
     }
@@ -30,7 +30,7 @@ impl Lent {
             return came;
         }
         self.shared = true;
-        self.control.0.journal.give_back(&self.lines);
+        self.control.0.log.give_back(&self.lines);
         answer.await
     }
 
@@ -40,7 +40,7 @@ impl Lent {
         if lines.is_empty() {
             return;
         }
-        self.control.0.journal.received(&lines);
+        self.control.0.log.received(&lines);
         self.control.bring(Errand::Returned(lines)).await;
     }
 }
@@ -48,7 +48,7 @@ impl Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if !self.shared && !self.lines.is_empty() {
-            self.control.0.journal.give_back(&self.lines);
+            self.control.0.log.give_back(&self.lines);
         }
     }
 }
@@ -57,16 +57,15 @@ impl Drop for Lent {
 /// like others.
 pub(super) struct Result {
     control: Control,
-    pub(super) line: Numbered,
+    pub(super) said: Said,
     printed: Printed,
 }
 
 impl Result {
-    /// The last line of a session, which has just said it.
-    pub(super) fn last(control: &Control) -> Option<Self> {
-        let line = control.0.journal.last()?;
-        control.0.journal.print(line.seq, Printed::Soon);
-        Some(Self { control: control.clone(), line, printed: Printed::No })
+    /// A line that the session has said.
+    pub(super) fn new(control: &Control, said: Said) -> Self {
+        control.0.log.print(said.seq, Printed::Soon);
+        Self { control: control.clone(), said, printed: Printed::No }
     }
 
     /// The command has printed it.
@@ -77,7 +76,7 @@ impl Result {
 
 impl Drop for Result {
     fn drop(&mut self) {
-        self.control.0.journal.print(self.line.seq, self.printed);
+        self.control.0.log.print(self.said.seq, self.printed);
     }
 }
 
@@ -90,7 +89,7 @@ pub(super) struct Alone {
 }
 
 impl Alone {
-    /// This text, which the journal has lent.
+    /// This text, which the log has lent.
     pub(super) fn new(control: &Control, line: Numbered, of: Option<Result>) -> Self {
         let lent = Lent::new(control, vec![line.seq]);
         Self { line, lent, of }
@@ -133,17 +132,18 @@ impl Drop for Expected {
         // One that came when nobody waited any more is received by others.
         self.line.close();
         if let Ok(line) = self.line.try_recv() {
-            self.control.0.journal.give_back(&[line.seq]);
+            self.control.0.log.give_back(&[line.seq]);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reading;
     use super::super::owner::Owner;
-    use super::super::wanted::Wanted;
-    use super::super::{Event, Reading};
     use super::*;
+    use crate::events::Event;
+    use crate::log::wanted::Wanted;
     use crate::role::Role;
     use pinhole_protocol::wire::Want;
     use std::time::Duration;
@@ -159,13 +159,13 @@ mod tests {
             Reading::Detached,
             Owner::Person,
         );
-        control.heard(&Event::Waiting, Some((1, "a line")));
-        let lent = Lent::new(&control, control.0.journal.piece(&Wanted::default(), 1_000).0.lent);
+        control.log().say(&Event::Waiting);
+        let lent = Lent::new(&control, control.0.log.piece(&Wanted::default(), 1_000).0.lent);
         (control, lent)
     }
 
     fn received_by_another(control: &Control) -> Lent {
-        Lent::new(control, control.0.journal.piece(&Wanted::default(), 1_000).0.lent)
+        Lent::new(control, control.0.log.piece(&Wanted::default(), 1_000).0.lent)
     }
 
     #[tokio::test]

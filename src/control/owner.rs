@@ -1,8 +1,7 @@
 //! Whose a session is, and whom it answers: every request says who asks, and the session judges it
 //! (EVENTS, "Whose sessions").
 
-use super::{Control, Seen};
-use crate::events::State;
+use super::Control;
 use crate::role::Role;
 pub(super) use crate::settings::agent::new_id;
 use crate::settings::agent::{self, Agent};
@@ -147,11 +146,12 @@ impl Control {
     /// of the other side, which knows that code too, has its own.
     pub(super) fn admits(&self, visitor: &Visitor, code: Option<&str>) -> bool {
         let returns = || {
-            let seen = self.seen();
-            let whole = seen.is_used() && code.is_some_and(|code| seen.has_whole(code));
+            let standing = self.standing();
+            let whole =
+                standing.phase.is_used() && code.is_some_and(|code| standing.phase.has_whole(code));
             self.0.owner != Owner::Person
                 && whole
-                && !seen.opposite.iter().any(|other| other.is(&visitor.owner))
+                && !standing.opposite.iter().any(|other| other.is(&visitor.owner))
         };
         visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) || returns()
     }
@@ -163,7 +163,7 @@ impl Control {
             return false;
         }
         // The other side is here, or was.
-        !self.seen().opposite.is_empty() && visitor.role != Some(self.0.role)
+        !self.standing().opposite.is_empty() && visitor.role != Some(self.0.role)
     }
 
     /// From now on the visitor, which has named the whole code, needs its number alone.
@@ -171,36 +171,36 @@ impl Control {
         if visitor.owner == Owner::Person || visitor.all || self.is_of(visitor) {
             return;
         }
-        let mut seen = self.seen();
-        if seen.adopted.len() < OTHERS {
-            seen.adopted.push(visitor.owner.clone());
+        let mut standing = self.standing();
+        if standing.adopted.len() < OTHERS {
+            standing.adopted.push(visitor.owner.clone());
         }
-        drop(seen);
+        drop(standing);
         self.0.noted.notify_one();
     }
 
     /// Those whose session this is, for the other side of its code.
     pub(super) fn owners(&self) -> Vec<Owner> {
-        std::iter::once(&self.0.owner).chain(&self.seen().adopted).cloned().collect()
+        std::iter::once(&self.0.owner).chain(&self.standing().adopted).cloned().collect()
     }
 
     /// The session of this role and code is these agents', who have nothing to do with this one
     /// unless it is theirs too.
     pub(super) fn oppose(&self, code: &str, role: Role, owners: Vec<Owner>) {
         let own = self.owners();
-        let mut seen = self.seen();
+        let mut standing = self.standing();
         if role == self.0.role
-            || !seen.has_whole(code)
+            || !standing.phase.has_whole(code)
             || owners.iter().any(|one| own.iter().any(|other| other.is(one)))
         {
             return;
         }
         for owner in owners {
             if owner != Owner::Person
-                && seen.opposite.len() < OTHERS
-                && !seen.opposite.contains(&owner)
+                && standing.opposite.len() < OTHERS
+                && !standing.opposite.contains(&owner)
             {
-                seen.opposite.push(owner);
+                standing.opposite.push(owner);
             }
         }
     }
@@ -222,20 +222,9 @@ impl Control {
     }
 }
 
-impl Seen {
-    /// True once nobody else can join with its code.
-    pub(super) const fn is_used(&self) -> bool {
-        matches!(self.state, State::Connected | State::Leaving | State::Ended)
-    }
-
-    pub(super) fn has_whole(&self, code: &str) -> bool {
-        self.code.as_deref().is_some_and(|own| own == code)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Event, Reading};
+    use super::super::Reading;
     use super::*;
     use crate::events::Path;
     use pinhole_protocol::wire::Want;
@@ -262,7 +251,7 @@ mod tests {
                 assert!(session.admits(&Visitor::of(agent("b")).seeing_all(), code));
                 assert!(!admits(agent("b"), code), "{owner:?} {code:?}");
             }
-            session.heard(&Event::Connected(Path::Lan), None);
+            session.connected(Path::Lan);
             assert_eq!(admits(agent("b"), Some(CODE)), owner != Owner::Person);
             assert!(
                 !admits(agent("b"), Some("9471"))
@@ -275,7 +264,7 @@ mod tests {
     #[test]
     fn who_has_named_the_code_needs_the_number_and_the_other_side_never_gets_in() {
         let session = session(agent("a"));
-        session.heard(&Event::Connected(Path::Lan), None);
+        session.connected(Path::Lan);
         let admits = |id: &str, code| session.admits(&Visitor::of(agent(id)), code);
         session.adopt(&Visitor::of(agent("b")));
         assert!(

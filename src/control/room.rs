@@ -57,7 +57,6 @@ mod tests {
     use super::*;
     use crate::control::owner::Owner;
     use crate::control::{Control, Reading};
-    use crate::events::Event;
     use crate::failure::Kind;
     use crate::role::Role;
     use pinhole_protocol::wire::Want;
@@ -97,14 +96,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
         let control = channel();
-        control.heard(
-            &Event::Holding {
-                secrets: 1,
-                left: Duration::from_secs(9),
-                take: control.take_secret(),
-            },
-            None,
-        );
+        control.holding(Duration::from_secs(9));
         assert_eq!(
             control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind,
             Kind::PeerLeft

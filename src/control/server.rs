@@ -4,16 +4,16 @@
 use super::asking::{Answer, Reply as Text, unanswered};
 use super::buffered::Buffered;
 use super::card;
-use super::diagnostics::Diagnostics;
 use super::feed::Feed;
 use super::lent::{Alone, Lent};
 use super::runtime::Runtime;
-use super::wanted::Wanted;
 use super::wares::{self, Brought};
 use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
 use super::{Closing, Control, Fate, bell, tail};
 use crate::failure::{Failure, Kind, Run};
 use crate::files::ware::Ware;
+use crate::log::Diagnostics;
+use crate::log::wanted::Wanted;
 use crate::platform::cause::Cause;
 use crate::platform::endpoint::{self, Bound, Listener};
 use crate::platform::private::ELSEWHERE;
@@ -65,7 +65,7 @@ impl Server {
         let (runtime, listener) = listen(control.id())?;
         if control.is_detached() {
             match runtime.diagnostics(control.id()) {
-                Ok((file, path)) => control.diagnose(Diagnostics::new(file, path)),
+                Ok((file, path)) => control.0.log.diagnose(Diagnostics::new(file, path)),
                 Err(error) => {
                     runtime.remove(control.id());
                     let detail =
@@ -295,19 +295,19 @@ async fn receive(
     (wanted, max_bytes): (&Wanted, usize),
     deadline: Instant,
 ) -> io::Result<()> {
-    let journal = &control.0.journal;
+    let log = &control.0.log;
     loop {
         tokio::select! {
-            waited = timeout_at(deadline, journal.wait(wanted)) => { let _ = waited; }
+            waited = timeout_at(deadline, log.wait(wanted)) => { let _ = waited; }
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
-        let (piece, ended) = journal.piece(wanted, max_bytes);
+        let (piece, ended) = log.piece(wanted, max_bytes);
         let mut lent = Lent::new(control, piece.lent);
         if piece.lines.is_empty() && !ended && Instant::now() < deadline {
             continue;
         }
-        let over = if ended && !piece.more { control.ended() } else { None };
+        let over = if ended && !piece.more { control.last_word() } else { None };
         let all = over.is_some();
         let answer = async {
             for numbered in &piece.lines {
@@ -333,19 +333,19 @@ async fn last_lines(
     write: &mut (impl AsyncWrite + Unpin),
     control: &Control,
 ) -> io::Result<()> {
-    let journal = &control.0.journal;
+    let log = &control.0.log;
     tokio::select! {
-        () = journal.ended() => {}
+        () = log.ended() => {}
         // The command waits no longer, and what is left is received by another.
         _ = read.fill_buf() => return Err(io::ErrorKind::BrokenPipe.into()),
     }
     loop {
-        let (piece, _) = journal.piece(&Wanted::default(), LAST_PIECE);
+        let (piece, _) = log.piece(&Wanted::default(), LAST_PIECE);
         let lent = Lent::new(control, piece.lent);
         for numbered in &piece.lines {
             write.write_all(&wire::spelt(&Reply::Line(numbered.line.to_string()))?).await?;
         }
-        let over = if piece.more { None } else { control.ended() };
+        let over = if piece.more { None } else { control.last_word() };
         write.write_all(&wire::spelt(&Reply::Done { more: piece.more, over })?).await?;
         wire::line(read).await?.ok_or(io::ErrorKind::BrokenPipe)?;
         lent.received().await;
@@ -421,14 +421,14 @@ async fn text(
     control: &Control,
     deadline: Instant,
 ) -> io::Result<()> {
-    let journal = &control.0.journal;
+    let log = &control.0.log;
     loop {
         tokio::select! {
-            waited = timeout_at(deadline, journal.wait_for_text()) => { let _ = waited; }
+            waited = timeout_at(deadline, log.wait_for_text()) => { let _ = waited; }
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
-        match journal.take_text() {
+        match log.take_text() {
             Some(Some(said)) => {
                 return hand_over(read, write, Alone::new(control, said, None)).await;
             }
@@ -532,7 +532,7 @@ async fn follow(
                 if delivered {
                     *about = None;
                 }
-                say(write, &Reply::Line(said.line.line.to_string())).await?;
+                say(write, &Reply::Line(said.said.line.to_string())).await?;
                 said.printed();
             }
             Fate::LeftOut(detail) => say(write, &Reply::LeftOut(detail)).await?,

@@ -5,9 +5,9 @@ use super::Control;
 use super::buffered::Buffered;
 use super::lent::Lent;
 use super::server::{PATIENCE, say};
-use super::wanted::Wanted;
 use super::wire::{self, Fault, Reply};
 use crate::failure::{Failure, Kind, Run};
+use crate::log::wanted::Wanted;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
@@ -49,15 +49,15 @@ pub(super) async fn follow(
         turn = turn.lock() => turn,
         _ = read.fill_buf() => return Ok(()),
     };
-    let journal = &control.0.journal;
-    journal.follow(wanted);
+    let log = &control.0.log;
+    log.follow(wanted);
     let _followed = Followed(control);
-    let mut at_once = journal.has_next();
+    let mut at_once = log.has_next();
     loop {
         tokio::select! {
             biased;
             () = newer.came() => return taken_over(write).await,
-            () = journal.wait_for_next() => {}
+            () = log.wait_for_next() => {}
             // It has gone.
             _ = read.fill_buf() => return Ok(()),
         }
@@ -65,12 +65,12 @@ pub(super) async fn follow(
             tokio::select! {
                 biased;
                 () = newer.came() => return taken_over(write).await,
-                () = journal.ended() => {}
+                () = log.ended() => {}
                 () = sleep(TOGETHER) => {}
                 _ = read.fill_buf() => return Ok(()),
             }
         }
-        while let Some((line, lent)) = journal.next() {
+        while let Some((line, lent)) = log.next() {
             let lent = Lent::new(control, lent);
             say(write, &Reply::Line(line.line.to_string())).await?;
             // Whoever reads what it prints may take long.
@@ -88,8 +88,8 @@ pub(super) async fn follow(
                 return taken_over(write).await;
             }
         }
-        if journal.is_over() {
-            say(write, &Reply::Done { more: false, over: control.ended() }).await?;
+        if log.is_over() {
+            say(write, &Reply::Done { more: false, over: control.last_word() }).await?;
             if let Ok(Ok(Some(_))) = timeout(PATIENCE, wire::line(read)).await {
                 control.end_returned();
             }
@@ -112,6 +112,6 @@ struct Followed<'a>(&'a Control);
 
 impl Drop for Followed<'_> {
     fn drop(&mut self) {
-        self.0.0.journal.unfollow();
+        self.0.0.log.unfollow();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Bytes that wait for a reader: as many as a session keeps for other commands
-/// (`control/journal.rs`).
+/// (`log/kept.rs`).
 const MOST: usize = 16 << 20;
 /// How long one piece is waited for, so that an output that is closed is known at once. A pipe that
 /// is read takes it in microseconds.

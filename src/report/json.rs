@@ -8,6 +8,7 @@ use super::meter::Meters;
 use crate::events::line::{Body, Item, Line, Peer};
 use crate::events::{Event, Sent, Way};
 use crate::failure::Failure;
+use crate::log::Said;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,23 +21,26 @@ pub(super) struct Lines {
     meters: Meters,
 }
 
-/// A line with its end.
-pub(super) struct Made {
-    /// Its number, if it is the session's.
-    pub(super) seq: Option<u64>,
-    pub(super) text: String,
-}
-
 impl Lines {
     /// Progress at most once in `progress_every` a transfer, or never.
     pub(super) fn new(progress_every: Option<Duration>) -> Self {
         Self { seq: 0, progress_every, meters: Meters::default() }
     }
 
-    /// The event's line, if it has one now.
-    pub(super) fn line(&mut self, event: &Event, now: Instant) -> Option<Made> {
+    /// The line of an event with its end, if it has one now: what the log has said, or a line that
+    /// this process makes itself.
+    pub(super) fn line(
+        &mut self,
+        event: &Event,
+        said: Option<&Said>,
+        now: Instant,
+    ) -> Option<String> {
         if !self.is_due(event, now) {
             return None;
+        }
+        if let Some(said) = said {
+            self.seq = said.seq;
+            return Some(format!("{}\n", said.line));
         }
         let mut body = Body::of(event);
         match (&mut body, event) {
@@ -46,9 +50,7 @@ impl Lines {
             (Body::End { last_seq, .. }, _) => *last_seq = Some(self.seq).filter(|seq| *seq > 0),
             _ => {}
         }
-        let seq = body.is_numbered().then(|| self.seq.saturating_add(1));
-        self.seq = seq.unwrap_or(self.seq);
-        Some(Made { seq, text: spelt(seq, body) })
+        Some(spelt(None, body))
     }
 
     /// The line of a transcript about something that is sent.

@@ -95,6 +95,7 @@ impl<'a> Driver<'a> {
             self.finish_handler(interrupt).await;
         }
         let (said, failure) = self.ending.judge(self.incoming.received());
+        self.voice.control().leaving();
         said.iter().for_each(|event| self.voice.event(event));
         self.let_go(interrupt).await;
         (outcome, failure)
@@ -174,12 +175,12 @@ impl<'a> Driver<'a> {
             Happened::Committed(id, committed) => incoming.committed(id, committed),
             Happened::Removed => Effects::none(),
             Happened::Printed(text, printed) => incoming.printed(text, printed),
-            Happened::Said(text, line, seq) => incoming.said(text, line, seq),
+            Happened::Said(text, said) => incoming.said(text, said),
             Happened::Ran(label, secret, stored) => incoming.sunk(label, &secret, stored),
             Happened::Taken(taken) => incoming.taken(taken),
             Happened::Returned(lines) => incoming.collected(&lines, self.voice.oldest_seq()),
             Happened::Decided(id, answer) => incoming.decided(id, answer),
-            Happened::Unhandled(id, seq) => incoming.unhandled(id, seq),
+            Happened::Unhandled(id, said) => incoming.unhandled(id, said),
             Happened::Kept(id) => incoming.kept(id),
             Happened::Room => incoming.room(self.voice.is_full()),
             Happened::Typing(begun) => person.typing(begun),
@@ -195,7 +196,7 @@ impl<'a> Driver<'a> {
             Happened::Answered(answer) => person.answered(answer),
             Happened::NextQuestion => person.next_question(),
             Happened::Turn => handling.turn(),
-            Happened::ForHandler(text, line, seq) => handling.take(text, line, seq),
+            Happened::ForHandler(text, said) => handling.take(text, said),
             Happened::Paced => handling.paced(),
             Happened::Handled(came) => handling.handled(came),
             Happened::Leave => handling.leave().then(Happened::Goodbye),
@@ -244,7 +245,10 @@ impl<'a> Driver<'a> {
             Told::Stalled => Effects::none().event(Event::Stalled),
             Told::Flowing => Effects::none().event(Event::Reconnected),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
-            Told::PeerLeft(reason) => handling.peer_left(reason),
+            Told::PeerLeft(reason) => {
+                voice.control().leaving();
+                handling.peer_left(reason)
+            }
             Told::Over(outcome) => ending.over(outcome),
         }
     }
@@ -253,6 +257,7 @@ impl<'a> Driver<'a> {
     fn connected(&mut self, peer: Want) -> Effects {
         self.incoming.connected(peer);
         self.errands.attach(&self.voice);
+        self.voice.control().connected(self.links.path());
         Effects::none()
             .event(Event::Connected(self.links.path()))
             .and(self.person.connected(self.core.words()))

@@ -8,6 +8,7 @@ use crate::events::Event;
 use crate::failure::{Failure, Kind};
 use crate::files::ware::Ware;
 use crate::handler::{Facts, Form, Handler, Pace};
+use crate::log::Said;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{ItemId, Reason};
 use std::collections::VecDeque;
@@ -66,14 +67,13 @@ impl Handling {
         Effects::none().event(Event::Trouble(notice)).then(Happened::Leave)
     }
 
-    /// A text is printed, in `line` for programs, of the number `seq`: it waits for the handler, if
-    /// there is one.
-    pub(super) fn take(&mut self, text: Text, line: Option<String>, seq: u64) -> Effects {
+    /// A text is said, in this line if it has one: it waits for the handler, if there is one.
+    pub(super) fn take(&mut self, text: Text, said: Option<Said>) -> Effects {
         let Some(handler) = self.handler.as_ref().filter(|_| !self.over) else {
-            return Effects::none().then(Happened::Unhandled(text.id, seq));
+            return Effects::none().then(Happened::Unhandled(text.id, said));
         };
-        let message = match (handler.form, line) {
-            (Form::Json, Some(line)) => line.into_bytes(),
+        let message = match (handler.form, said) {
+            (Form::Json, Some(said)) => format!("{}\n", said.line).into_bytes(),
             _ => text.body.raw().as_bytes().to_vec(),
         };
         self.waiting.push_back((text.id, message));
@@ -177,7 +177,7 @@ mod tests {
     fn one_text_is_with_it_at_a_time_and_counts_as_received_then() {
         let mut handling = handling(100, false);
         for id in [1, 2] {
-            assert!(handling.take(text(id), None, 0).is_none());
+            assert!(handling.take(text(id), None).is_none());
         }
         assert_eq!(begun(&handling.next(NOW, false)), Some(ItemId(1)));
         assert!(handling.next(NOW, false).is_none());
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn without_a_handler_a_text_is_nobodys() {
         let mut handling = Handling::new(None, facts());
-        let effects = handling.take(text(1), None, 7);
-        assert!(matches!(effects.then.as_slice(), [Happened::Unhandled(ItemId(1), 7)]));
+        let effects = handling.take(text(1), None);
+        assert!(matches!(effects.then.as_slice(), [Happened::Unhandled(ItemId(1), None)]));
         assert!(handling.turn().is_none());
     }
 
@@ -202,7 +202,7 @@ mod tests {
     fn its_pace_is_waited_for() {
         let mut handling = handling(100, false);
         for id in 0..=6 {
-            let _ = handling.take(text(id), None, 0);
+            let _ = handling.take(text(id), None);
         }
         for _ in 0..6 {
             assert!(begun(&handling.next(NOW, false)).is_some());
@@ -219,7 +219,7 @@ mod tests {
     fn a_late_answer_is_not_sent_once_the_peer_has_left_and_what_waits_is_kept() {
         let mut handling = handling(100, false);
         for id in [1, 2] {
-            let _ = handling.take(text(id), None, 0);
+            let _ = handling.take(text(id), None);
         }
         let _ = handling.next(NOW, false);
         let left = handling.peer_left(Reason::Done);
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_withdrawn_text_is_nobodys_and_after_this_side_has_left_nothing_is_waited_for() {
         let mut handling = handling(100, false);
-        let _ = handling.take(text(1), None, 0);
+        let _ = handling.take(text(1), None);
         handling.withdraw(ItemId(1));
         assert!(handling.next(NOW, false).is_none());
         assert!(handling.leave().is_none());

@@ -10,6 +10,7 @@ use crate::files::outbox::{
     Counted, Next, Options, Outgoing as Source, Selection, SourceFailure, Totals,
 };
 use crate::files::ware::Ware;
+use crate::log::Said;
 use crate::transport::bulk::News;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::secret::SecretVec;
@@ -88,8 +89,8 @@ pub(super) enum Happened {
     LeftBehind(Vec<PathBuf>),
     /// A text is where texts go instead of among the lines.
     Printed(Text, io::Result<()>),
-    /// A text is said: its line for programs, if it has one, and that one's number.
-    Said(Text, io::Result<Option<String>>, u64),
+    /// A text is said, in this line if it has one.
+    Said(Text, io::Result<Option<Said>>),
     /// The program that gets a secret has ended.
     Ran(Label, SecretVec, Result<Stored, Refusal>),
 
@@ -114,10 +115,10 @@ pub(super) enum Happened {
     Decided(ItemId, Result<Answer, Failure>),
     /// A text was said by one of the two sides.
     Turn,
-    /// A text of the peer's is for the handler, with its line and that one's number.
-    ForHandler(Text, Option<String>, u64),
-    /// A text of the peer's was printed under this line's number, and no handler takes it.
-    Unhandled(ItemId, u64),
+    /// A text of the peer's is for the handler, with its line.
+    ForHandler(Text, Option<Said>),
+    /// A text of the peer's was said in this line, and no handler takes it.
+    Unhandled(ItemId, Option<Said>),
     /// A text of the peer's is where it belongs.
     Kept(ItemId),
     /// There may be room for what was put off.

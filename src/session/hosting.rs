@@ -5,6 +5,7 @@ use super::door::Door;
 use super::plan::{Hosting, Plan};
 use super::{Halt, Report, hand_over, tell, unsaid};
 use crate::clock;
+use crate::control::Control;
 use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
 use crate::files::ware::Ware;
@@ -44,7 +45,7 @@ impl Host {
                 door = self.open(plan, report) => door?,
                 failure = halt.wait("before there was a code") => return Err(failure),
             };
-            let judge = self.show(&door, plan, report)?;
+            let judge = self.show(&door, plan, report, &halt.control)?;
             tell(report, &Event::Waiting);
             hand_over(&halt.control);
             let until = clock::now().after(plan.ttl);
@@ -114,7 +115,13 @@ impl Host {
     }
 
     /// Makes a code and shows it.
-    fn show(&self, door: &Door, plan: &Plan, report: &mut Report) -> Result<Judge, Failure> {
+    fn show(
+        &self,
+        door: &Door,
+        plan: &Plan,
+        report: &mut Report,
+        control: &Control,
+    ) -> Result<Judge, Failure> {
         let made = door
             .nameplate()
             .and_then(|nameplate| Code::generate(nameplate, self.hosting.words, &mut OsRng));
@@ -136,7 +143,7 @@ impl Host {
             [one] => Some(one.describe()),
             several => Some(format!("{} things", several.len())),
         };
-        let channel = Event::Channel(Channel {
+        let channel = Channel {
             code: words.to_string(),
             number: code.nameplate().number(),
             reach: door.reach(),
@@ -145,8 +152,9 @@ impl Host {
             expires_at: SystemTime::now() + plan.ttl,
             lasts: plan.ttl,
             offering,
-        });
-        report.event(&channel, Instant::now()).map_err(|error| unsaid(&error))?;
+        };
+        control.opened(&channel);
+        report.event(&Event::Channel(channel), Instant::now()).map_err(|error| unsaid(&error))?;
         let (nameplate, password) = code.split();
         Ok(Judge::new(password, nameplate))
     }

@@ -2,7 +2,7 @@
 //! has yet to take.
 
 use super::interrupt::Interrupt;
-use super::{Halt, Report, tell};
+use super::{Halt, Report, said, tell};
 use crate::clock;
 use crate::control::{Control, Taken};
 use crate::events::Event;
@@ -23,6 +23,7 @@ pub(super) async fn linger(
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
         end if halt.control.is_awaited() => {
+            halt.control.holding(ttl);
             tell(
                 report,
                 &Event::Holding {
@@ -78,8 +79,8 @@ pub(super) async fn stay(control: &Control, ttl: Duration) {
 
 /// Says where a secret went that another command has taken.
 pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
-    tell(report, &taken.event);
-    taken.said(control);
+    let said = said(report, &taken.event);
+    taken.said(control, said);
 }
 
 #[cfg(test)]
@@ -138,7 +139,7 @@ mod tests {
         if told {
             control.hand_over();
         }
-        control.heard(&Event::End { failed, more: false }, None);
+        control.ended(failed.map(|kind| Failure::new(kind, "x")));
         control
     }
 

@@ -4,10 +4,11 @@
 use super::effects::Say;
 use super::happened::{Happened, Text};
 use super::outgoing::sent;
-use super::{Report, hand_over, tell};
+use super::{Report, hand_over, said};
 use crate::control::{Control, Errand};
 use crate::events::{Event, Stored};
 use crate::handler::Facts;
+use crate::log::Said;
 use crate::report::bare::Bare;
 use crate::report::screen::Screen;
 use std::collections::VecDeque;
@@ -30,10 +31,16 @@ impl<'a> Voice<'a> {
 
     /// Says an event.
     pub(super) fn event(&mut self, event: &Event) {
-        tell(self.report, event);
+        self.said(event);
+    }
+
+    /// Says an event and returns its line, if it has a number.
+    fn said(&mut self, event: &Event) -> Option<Said> {
+        let said = said(self.report, event);
         if let Event::Connected(_) = event {
             hand_over(&self.control);
         }
+        said
     }
 
     /// Says something. Returns what came of it where a part has to know.
@@ -41,12 +48,16 @@ impl<'a> Voice<'a> {
         match say {
             Say::Event(event) => self.event(&event),
             Say::Queued(event, follower) => {
-                self.event(&event);
-                follower.as_ref().inspect(|follower| follower.queued());
+                let said = self.said(&event);
+                if let Some(follower) = follower {
+                    follower.queued(said);
+                }
             }
             Say::Delivered(event, follower) => {
-                self.event(&event);
-                follower.as_ref().inspect(|follower| follower.delivered());
+                let said = self.said(&event);
+                if let Some(follower) = follower {
+                    follower.delivered(said);
+                }
             }
             Say::Sent(id, ware) => self.report.sent(&sent(id, &ware), Instant::now()),
             Say::Text(text) => return self.text(text),
@@ -67,14 +78,14 @@ impl<'a> Voice<'a> {
     fn text(&mut self, text: Text) -> Option<Happened> {
         let Text { id, body, saved: saved_to, answers } = text;
         let (event, now) = (Event::Text { id, body, saved_to }, Instant::now());
-        let line = if answers {
-            self.report.event(&event, now)
+        let (said, written) = if answers {
+            self.report.say(&event, now)
         } else {
-            self.report.event_among_lines(&event, now)
+            self.report.say_among_lines(&event, now)
         };
         let Event::Text { id, body, saved_to: saved } = event else { return None };
         let text = Text { id, body, saved, answers };
-        Some(Happened::Said(text, line, self.control.last_seq()))
+        Some(Happened::Said(text, written.map(|()| said)))
     }
 
     fn reply(&mut self, text: &str) {

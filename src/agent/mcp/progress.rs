@@ -1,7 +1,8 @@
 //! Progress notifications for a call that asked for them: how many bytes of its transfers have
 //! arrived, which only grows.
 
-use crate::control::{Control, Moved};
+use crate::control::Control;
+use crate::log::Moved;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::{Peer, RoleServer};
 use std::collections::BTreeMap;
@@ -70,7 +71,7 @@ impl Progress {
         belongs: impl Fn(&Moved) -> bool,
     ) -> T {
         tokio::pin!(doing);
-        let mut moved = session.filter(|_| self.to.is_some()).map(Control::moved);
+        let mut moved = session.filter(|_| self.to.is_some()).map(|session| session.log().moved());
         loop {
             let next = async {
                 let Some(moved) = &mut moved else { return pending().await };

@@ -186,8 +186,8 @@ pub(super) struct Ending {
 }
 
 impl From<Outcome> for Ending {
-    fn from(Outcome { failed, failure }: Outcome) -> Self {
-        let (exit, reason) = crate::failure::ended(failed);
+    fn from(Outcome { failure }: Outcome) -> Self {
+        let (exit, reason) = crate::failure::ended(failure.as_ref().map(|failure| failure.kind));
         let next = failure.as_ref().and_then(next);
         let trust = failure.as_ref().and_then(trust);
         let call = next.as_ref().and_then(Advice::run).into();

@@ -32,7 +32,7 @@ const MOST: usize = 16;
 /// How long the end of the server waits for channels to end in peace. Clients end it after some
 /// seconds (Python SDK: 2).
 const PEACE: Duration = Duration::from_secs(5);
-/// A session whose lines go into its journal and nowhere else.
+/// A session whose lines go into its log and nowhere else.
 const SILENT: Settings =
     Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
 
@@ -308,18 +308,17 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
             runtime.shutdown_background();
         }
         Err(failure) => {
-            let end = Event::End { failed: Some(failure.kind), more: false };
-            control.heard(&Event::Trouble(failure), None);
-            control.heard(&end, None);
+            let (log, failed) = (control.log(), Some(failure.kind));
+            control.ended(Some(failure.clone()));
+            log.say(&Event::Trouble(failure));
+            log.say(&Event::End { failed, more: false });
         }
     }
 }
 
 /// What the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
-    let failed = control.end().and_then(|end| {
-        Some(end.failure.map_or(end.failed?.to_string(), |failure| failure.detail))
-    });
+    let failed = control.end().and_then(|end| end.failure).map(|failure| failure.detail);
     let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));
     let what: Vec<String> = failed.into_iter().chain(unread).collect();
     (!what.is_empty()).then(|| {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::events::{Path, Stored, samples};
 use crate::failure::{Failure, Kind, Subject};
+use crate::log::Log;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -375,12 +376,11 @@ enum PromisedStored {
 
 /// What is written when the events come one second after another.
 fn lines(events: &[Event], progress_every: Option<Duration>) -> Vec<String> {
-    let (mut lines, start) = (Lines::new(progress_every), Instant::now());
+    let (log, mut lines, start) = (Log::default(), Lines::new(progress_every), Instant::now());
     let mut written = String::new();
     for (second, event) in events.iter().enumerate() {
         written += &lines
-            .line(event, start + Duration::from_secs(second as u64))
-            .map(|made| made.text)
+            .line(event, log.say(event).as_ref(), start + Duration::from_secs(second as u64))
             .unwrap_or_default();
     }
     written.lines().map(str::to_owned).collect()

@@ -1,5 +1,6 @@
 use super::*;
 use crate::files::inbox::{Conflict, Policy};
+use crate::log::Said;
 use crate::report::prompt;
 use crate::session::effects::Fed;
 use crate::session::happened::Text;
@@ -162,12 +163,13 @@ fn a_text_is_said_then_for_the_handler_and_kept_if_there_is_none() {
     let Received { mut incoming, dir: _dir } = Received::channel();
     let mut said = incoming.text(ItemId(1), text("hi"), false).said;
     let Some(Say::Text(text)) = said.pop() else { panic!("it is not said") };
-    let effects = incoming.said(text, Ok(None), 7);
+    let effects = incoming.said(text, Ok(None));
     assert!(matches!(
         effects.then.as_slice(),
-        [Happened::Turn, Happened::ForHandler(Text { id: ItemId(1), .. }, None, 7)]
+        [Happened::Turn, Happened::ForHandler(Text { id: ItemId(1), .. }, None)]
     ));
-    let kept = incoming.unhandled(ItemId(1), 7);
+    let line = Said { seq: 7, line: "{}".into() };
+    let kept = incoming.unhandled(ItemId(1), Some(line));
     assert!(matches!(input(&kept), Input::Kept(ItemId(1))));
 }
 
@@ -176,7 +178,7 @@ fn where_nobody_reads_a_text_is_held_until_its_line_is_received_or_gone() {
     let terms = Terms { unread: true, ..Terms::of(Want::Both) };
     let Received { mut incoming, dir: _dir } = Received::new(terms, |_| {});
     for (id, seq) in [(1, 10), (2, 11), (3, 12)] {
-        let held = incoming.unhandled(ItemId(id), seq);
+        let held = incoming.unhandled(ItemId(id), Some(Said { seq, line: "{}".into() }));
         assert!(matches!(input(&held), Input::Held(ItemId(held)) if *held == id));
     }
     let received = incoming.collected(&[11, 99], 0);
@@ -191,7 +193,7 @@ fn a_text_that_nobody_can_see_is_refused() {
     let Received { mut incoming, dir: _dir } = Received::channel();
     let mut said = incoming.text(ItemId(1), text("hi"), false).said;
     let Some(Say::Text(text)) = said.pop() else { panic!("it is not said") };
-    let refused = incoming.said(text, Err(std::io::ErrorKind::BrokenPipe.into()), 0);
+    let refused = incoming.said(text, Err(std::io::ErrorKind::BrokenPipe.into()));
     assert!(matches!(input(&refused), Input::Refuse(ItemId(1), Reason::OutputClosed)));
 }
 

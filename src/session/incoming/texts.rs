@@ -7,6 +7,7 @@ use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Conflict, Inbox, Refusal};
 use crate::files::name::FileName;
+use crate::log::Said;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
 use crate::report::bare::Bare;
 use crate::report::prompt;
@@ -162,19 +163,18 @@ impl Incoming {
     pub(in crate::session) fn printed(&mut self, text: Text, printed: io::Result<()>) -> Effects {
         match printed {
             Ok(()) => Effects::none().say(Say::Text(text)),
-            Err(error) => self.said(text, Err(error), 0),
+            Err(error) => self.said(text, Err(error)),
         }
     }
 
-    /// A text is said, or cannot be; `line` is its line for programs, of the number `seq`.
+    /// A text is said, in this line if it has one, or cannot be.
     pub(in crate::session) fn said(
         &mut self,
         text: Text,
-        line: io::Result<Option<String>>,
-        seq: u64,
+        said: io::Result<Option<Said>>,
     ) -> Effects {
         let id = text.id;
-        let Ok(line) = line else {
+        let Ok(said) = said else {
             let failure = failure_from(Reason::OutputClosed, Side::Here);
             let effects = if self.terms.asking {
                 // An answer that nobody sees is none.
@@ -189,16 +189,16 @@ impl Incoming {
                 self.refuse(id, Reason::OutputClosed, Some(failure))
             });
         };
-        Effects::none().then(Happened::Turn).then(Happened::ForHandler(text, line, seq))
+        Effects::none().then(Happened::Turn).then(Happened::ForHandler(text, said))
     }
 
-    /// A text is in a line of this session's, of the number `seq`. Where nobody reads what it
-    /// prints, other commands find it there, and until then it holds back more.
-    pub(in crate::session) fn unhandled(&mut self, id: ItemId, seq: u64) -> Effects {
-        if !self.terms.unread {
+    /// A text is in a line of this session's. Where nobody reads what it prints, other commands
+    /// find it there, and until then it holds back more.
+    pub(in crate::session) fn unhandled(&mut self, id: ItemId, said: Option<Said>) -> Effects {
+        let Some(said) = said.filter(|_| self.terms.unread) else {
             return self.kept(id);
-        }
-        self.texts.uncollected.push_back((seq, id));
+        };
+        self.texts.uncollected.push_back((said.seq, id));
         self.arrived(Input::Held(id))
     }
 

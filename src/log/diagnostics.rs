@@ -14,26 +14,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes that it may become: thousands of errors. The first tell most of what went wrong.
 const MOST: usize = 1 << 20;
 
-/// Where a session says what goes wrong.
-pub(super) struct Diagnostics {
+/// The file where a session notes what goes wrong.
+pub struct Diagnostics {
     path: PathBuf,
     since: Instant,
     file: Mutex<(File, usize)>,
 }
 
 impl Diagnostics {
-    /// In this file.
-    pub(super) fn new(file: File, path: PathBuf) -> Self {
+    /// Notes in this file.
+    #[must_use]
+    pub fn new(file: File, path: PathBuf) -> Self {
         Self { path, since: clock::now(), file: Mutex::new((file, 0)) }
     }
 
-    /// Where the file is.
-    pub(super) fn path(&self) -> &Path {
+    /// The path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The session says something: what went wrong is noted, and the end.
-    pub(super) fn heard(&self, event: &Event) {
+    /// Notes what went wrong, and the end.
+    pub fn note_event(&self, event: &Event) {
         match event {
             // What would help may be a line with the code.
             Event::Trouble(failure) => self.note(&format!("error {}: {failure}", failure.kind)),
@@ -47,7 +49,7 @@ impl Diagnostics {
 
     /// From now on the panics of this process are noted too: where they were, but not what they
     /// say, which could be anything.
-    pub(super) fn watch(self: &Arc<Self>) {
+    pub fn watch(self: &Arc<Self>) {
         let own = Arc::clone(self);
         std::panic::set_hook(Box::new(move |panic| {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -86,10 +88,10 @@ mod tests {
         samples::every("SAID")
             .iter()
             .filter(|event| !matches!(event, Event::Trouble(_)))
-            .for_each(|event| diagnostics.heard(event));
+            .for_each(|event| diagnostics.note_event(event));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
-        diagnostics.heard(&Event::Trouble(Failure::new(Kind::PeerLost, "a\nb").next("again")));
-        diagnostics.heard(&Event::End { failed: Some(Kind::PeerLost), more: false });
+        diagnostics.note_event(&Event::Trouble(Failure::new(Kind::PeerLost, "a\nb").next("again")));
+        diagnostics.note_event(&Event::End { failed: Some(Kind::PeerLost), more: false });
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             "0 error peer-lost: a b\n0 end 6 peer-lost\n"
