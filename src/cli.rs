@@ -9,12 +9,12 @@ mod code;
 mod completions;
 mod config;
 mod connect;
-mod detach;
 mod doctor;
+mod ended;
 #[cfg(test)]
 mod examples;
-mod gates;
 mod give;
+mod here;
 mod host;
 mod long_texts;
 mod man;
@@ -26,6 +26,7 @@ mod receive;
 mod relay;
 mod schema;
 mod send;
+mod session;
 mod setup;
 mod split;
 mod status;
@@ -34,27 +35,14 @@ mod take;
 mod text;
 mod which;
 
-use crate::events::Event;
-use crate::failure::{Exit, Failure, Kind, ended};
 use crate::platform::process::forbid_core_dumps;
-use crate::report::bare::Bare;
-use crate::report::behind::Behind;
-use crate::report::look::Look;
-use crate::report::screen::{Modes, Screen};
-use crate::report::{Format, Reporter, Settings, format_choice};
-use crate::session::interrupt::{Interrupt, interrupted};
-use crate::session::plan::{Meet, Plan};
-use crate::session::{self, Report, runtime};
-use crate::settings::agent::Agent;
-use crate::stdio::Sink;
+pub use ended::Ended;
+
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use gates::Gates;
+use ended::misunderstood;
 use misuse::misused;
-use options::{Output, Permissions};
-use std::future::Future;
-use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
-use std::time::Instant;
+use options::Permissions;
+use session::SessionCommand;
 use step::Step;
 
 /// Hand over a secret, a file or a few messages, once, with a short spoken code.
@@ -99,8 +87,10 @@ Exit status:
 enum Command {
     #[command(flatten)]
     Session(Session),
-    #[command(flatten)]
-    Here(Here),
+    /// Show the channels that are open on this machine.
+    Status(status::Args),
+    /// End a channel that is open on this machine.
+    Close(close::Args),
     /// Run a relay, where two machines meet that cannot reach each other.
     Relay(Box<relay::Args>),
     /// Show the settings and where they come from, or change them.
@@ -142,185 +132,16 @@ enum Session {
     Receive(Box<receive::Args>),
 }
 
-/// What a command comes to: a purpose and a way to meet.
-type Purpose = Result<(Plan, Meet), Failure>;
-
-/// What a command about a channel that is open here comes to: whether there is more to receive.
-type Done = Result<bool, Failure>;
-
-/// The commands about channels that are open on this machine.
-#[derive(Subcommand)]
-enum Here {
-    /// Show the channels that are open on this machine.
-    Status(status::Args),
-    /// End a channel that is open on this machine.
-    Close(close::Args),
-}
-
-impl Here {
-    const fn output(&self) -> &Output {
-        match self {
-            Self::Status(args) => args.output(),
-            Self::Close(args) => args.output(),
-        }
-    }
-
-    async fn run(self, report: &mut Report) -> Result<(), Failure> {
-        match self {
-            Self::Status(args) => args.run(report).await,
-            Self::Close(args) => args.run(report).await,
-        }
-    }
-
-    /// The command to its end.
-    fn main(self) -> Ended {
-        let mut report = match settings(self.output(), Sink::Stdout, true) {
-            Ok((settings, _)) => Reporter::new(Sink::Stdout.open(), settings),
-            Err(failure) => return misunderstood(&failure),
-        };
-        match runtime() {
-            Ok(runtime) => {
-                let done = runtime.block_on(async { heard(self.run(&mut report)).await });
-                runtime.shutdown_background();
-                Ended(end(&mut report, done.map(|()| false)))
-            }
-            Err(failure) => Ended(end(&mut report, Err(failure))),
-        }
-    }
-}
-
-/// Does something during which Ctrl-C is heard. It ends this command and no session.
-async fn heard<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    heard_or("interrupted; the channel goes on", doing).await
-}
-
-/// The same; `cut` says what an interrupt does.
-async fn heard_or<T>(
-    cut: &str,
-    doing: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let mut interrupt = Interrupt::new()?;
-    tokio::select! {
-        done = doing => done,
-        () = interrupt.wait() => Err(interrupted(cut)),
-    }
-}
-
 impl Session {
-    fn output(&self) -> &Output {
+    fn command(self) -> Box<dyn SessionCommand> {
         match self {
-            Self::Give(args) => args.output(),
-            Self::Take(args) => args.output(),
-            Self::Host(args) => args.output(),
-            Self::Connect(args) => args.output(),
-            Self::Send(args) => args.output(),
-            Self::Ask(args) => args.output(),
-            Self::Receive(args) => args.output(),
-        }
-    }
-
-    const fn channel(&self) -> &options::Channel {
-        match self {
-            Self::Give(args) => args.channel(),
-            Self::Take(args) => args.channel(),
-            Self::Host(args) => args.channel(),
-            Self::Connect(args) => args.channel(),
-            Self::Send(args) => args.channel(),
-            Self::Receive(args) => args.channel(),
-            Self::Ask(args) => args.channel(),
-        }
-    }
-
-    /// Where its permissions stand.
-    fn gates(&mut self) -> Gates<'_> {
-        match self {
-            Self::Give(args) => args.gates(),
-            Self::Take(args) => args.gates(),
-            Self::Host(args) => args.gates(),
-            Self::Connect(args) => args.gates(),
-            Self::Send(args) => args.gates(),
-            Self::Receive(args) => args.gates(),
-            Self::Ask(args) => args.gates(),
-        }
-    }
-
-    /// Whether received bytes go to standard output, so that events cannot.
-    fn bytes_to_stdout(&self) -> bool {
-        match self {
-            Self::Take(args) => args.bytes_to_stdout(),
-            Self::Receive(args) => args.take.bytes_to_stdout(),
-            Self::Ask(args) => args.bytes_to_stdout(),
-            _ => false,
-        }
-    }
-
-    /// Whether something is read from standard input.
-    fn reads_stdin(&self) -> bool {
-        match self {
-            Self::Give(args) => args.reads_stdin(),
-            Self::Take(args) => args.reads_stdin(),
-            Self::Host(args) => args.reads_stdin(),
-            Self::Connect(args) => args.reads_stdin(),
-            Self::Send(args) => args.reads_stdin(),
-            Self::Receive(args) => args.take.reads_stdin(),
-            // Never in the background.
-            Self::Ask(_) => false,
-        }
-    }
-
-    /// Whether a secret is asked for where a person types.
-    const fn asks_for_secret(&self) -> bool {
-        match self {
-            Self::Give(args) => args.asks_for_secret(),
-            Self::Send(args) => args.asks_for_secret(),
-            _ => false,
-        }
-    }
-
-    /// Whether its output is the lines of a bell alone.
-    const fn is_bell(&self) -> bool {
-        matches!(self, Self::Receive(args) if args.is_bell())
-    }
-
-    /// Whether one thing is moved and the process ends.
-    const fn once(&self) -> bool {
-        !matches!(self, Self::Host(_) | Self::Connect(_))
-    }
-
-    /// Does what is meant for a channel that is open here; else it is a session itself.
-    async fn reach(self, report: &mut Report) -> Result<Done, Self> {
-        match self {
-            Self::Send(mut args) => match args.found().await {
-                Ok(Some(found)) => {
-                    Ok(heard_or(args.cut(), args.send_into(found, report)).await.map(|()| false))
-                }
-                Ok(None) => Err(Self::Send(args)),
-                Err(failure) => Ok(Err(failure)),
-            },
-            Self::Ask(mut args) => match args.found().await {
-                Ok(Some(found)) => Ok(heard(args.ask_in(found, report)).await.map(|()| false)),
-                Ok(None) => Err(Self::Ask(args)),
-                Err(failure) => Ok(Err(failure)),
-            },
-            Self::Receive(args) => match args.found().await {
-                Ok(Some(found)) => Ok(heard(args.receive_from(found, report)).await),
-                Ok(None) => Err(Self::Receive(args)),
-                Err(failure) => Ok(Err(failure)),
-            },
-            session => Err(session),
-        }
-    }
-
-    /// `for_people`: whether the events are.
-    fn purpose(self, person: bool, for_people: bool) -> Purpose {
-        match self {
-            Self::Give(args) => args.purpose(person),
-            Self::Take(args) => args.purpose(person),
-            Self::Host(args) => args.purpose(person),
-            Self::Connect(args) => args.purpose(person),
-            Self::Send(args) => args.purpose(person),
-            Self::Ask(args) => args.purpose(person, for_people),
-            Self::Receive(args) => args.purpose(person),
+            Self::Give(args) => args,
+            Self::Take(args) => args,
+            Self::Host(args) => args,
+            Self::Connect(args) => args,
+            Self::Send(args) => args,
+            Self::Ask(args) => args,
+            Self::Receive(args) => args,
         }
     }
 }
@@ -342,196 +163,20 @@ pub fn main() -> Ended {
     {
         return misunderstood(&failure);
     }
-    let mut session = match command {
-        Command::Session(session) => session,
-        Command::Here(here) => return here.main(),
-        Command::Relay(args) => return args.main(),
-        Command::Config(args) => return plainly(args.json, args.run()),
-        Command::Schema(args) => return plainly(false, args.run()),
-        Command::Capabilities(args) => return plainly(args.json, args.run()),
-        Command::Completions(args) => return plainly(false, args.run()),
-        Command::Man(args) => return plainly(false, args.run()),
-        Command::Mcp(args) => {
-            return args
-                .allowing(permissions)
-                .map_or_else(|failure| misunderstood(&failure), mcp::Args::main);
-        }
-        Command::Doctor(args) => return args.main(),
-        Command::Setup(args) => return plainly(false, args.run()),
-    };
-    session.gates().channel.detached = detached;
-    if session.channel().detached == Some(Step::Start) {
-        return detach::start();
+    match command {
+        Command::Session(session) => session::main(session.command(), permissions, detached),
+        Command::Status(args) => args.main(),
+        Command::Close(args) => args.main(),
+        Command::Relay(args) => args.main(),
+        Command::Config(args) => args.main(),
+        Command::Schema(args) => args.main(),
+        Command::Capabilities(args) => args.main(),
+        Command::Completions(args) => args.main(),
+        Command::Man(args) => args.main(),
+        Command::Mcp(args) => args.main(permissions),
+        Command::Doctor(args) => args.main(),
+        Command::Setup(args) => args.main(),
     }
-    let modes = Modes::now();
-    let (mut report, person, screen) = match reporter(&session) {
-        Ok(made) => made,
-        Err(failure) => return misunderstood(&failure),
-    };
-    if let Err(failure) = permissions.settle(session.gates()) {
-        return Ended(end(&mut report, Err(failure)));
-    }
-    if session.channel().detached == Some(Step::Session)
-        && let Err(failure) = detach::settle()
-    {
-        return Ended(end(&mut report, Err(failure)));
-    }
-    let is_bell = session.is_bell();
-    let exit = match runtime() {
-        Ok(runtime) => {
-            let exit = runtime.block_on(async {
-                match session.reach(&mut report).await {
-                    Ok(Ok(_)) if is_bell => Exit::Done,
-                    Ok(done) => end(&mut report, done),
-                    Err(session)
-                        if session.channel().detach && session.channel().detached.is_none() =>
-                    {
-                        let done = detach::detach(&session, &mut report).await;
-                        end(&mut report, done)
-                    }
-                    Err(session) => {
-                        let for_people = report.bare().is_some();
-                        let purpose = move || {
-                            session
-                                .purpose(person, for_people)
-                                .map(|(plan, meet)| (Plan { screen, ..plan }, meet))
-                        };
-                        session::run(purpose, &mut report).await
-                    }
-                }
-            });
-            // A thread may be waiting for a disk, a terminal or standard input; the process ends
-            // without it.
-            runtime.shutdown_background();
-            exit
-        }
-        Err(failure) => end(&mut report, Err(failure)),
-    };
-    modes.restore();
-    Ended(exit)
-}
-
-/// How the process ends. Threads that still wait for a disk or a terminal do not hold it up.
-pub struct Ended(Exit);
-
-impl From<Ended> for ExitCode {
-    fn from(ended: Ended) -> Self {
-        std::process::exit(i32::from(ended.0.code()))
-    }
-}
-
-/// The end of a command that prints what it prints, and says only failures as the others do: for
-/// people, on standard error.
-fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
-    let Err(failure) = done else { return Ended(Exit::Done) };
-    let (sink, format) =
-        if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
-    let look = Look::here(sink);
-    let mut report =
-        Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
-    Ended(end(&mut report, Err(failure)))
-}
-
-/// Prints what a command was asked for.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
-        Failure::new(
-            Kind::OutputClosed,
-            format!("what there is to say cannot be written to standard output: {error}"),
-        )
-    })
-}
-
-/// Says how it ended as the last thing.
-fn end(report: &mut Report, done: Done) -> Exit {
-    let (failed, more) = match &done {
-        Ok(more) => (None, *more),
-        Err(failure) => (Some(failure.kind), false),
-    };
-    if let Err(failure) = done
-        && report.event(&Event::Trouble(failure.clone()), Instant::now()).is_err()
-    {
-        // There may be somebody who reads this; if not, the exit status still says it.
-        let _ = writeln!(std::io::stderr(), "{failure}");
-    }
-    let _ = report.event(&Event::End { failed, more }, Instant::now());
-    ended(failed).0
-}
-
-/// It is not even clear for whom the output is.
-fn misunderstood(failure: &Failure) -> Ended {
-    eprintln!("{failure}");
-    Ended(failure.exit())
-}
-
-/// How a command reports, and whether to a terminal.
-fn settings(output: &Output, sink: Sink, once: bool) -> Result<(Settings, bool), Failure> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let to_terminal = sink.is_terminal();
-    let format = format_choice(
-        output.json,
-        output.human,
-        variable("PINHOLE_OUTPUT").as_deref(),
-        to_terminal,
-    )?;
-    let look = Look::here(sink);
-    Ok((Settings { format, look, once, progress_every: output.progress() }, to_terminal))
-}
-
-/// The reporter that the command line asks for, whether there is a person who can be asked, and the
-/// screen if that person types.
-fn reporter(command: &Session) -> Result<(Report, bool, Option<Screen>), Failure> {
-    let sink = if command.bytes_to_stdout() { Sink::Stderr } else { Sink::Stdout };
-    let (settings, to_terminal) = settings(command.output(), sink, command.once())?;
-    if command.channel().detached.is_some() {
-        // The process that started it reads this, and nobody is asked.
-        let settings = Settings {
-            format: Format::Json,
-            look: Look::PLAIN,
-            once: command.once(),
-            progress_every: None,
-        };
-        return Ok((Reporter::new(Sink::Stdout.open(), settings), false, None));
-    }
-    let Settings { format, look, .. } = settings;
-    if command.bytes_to_stdout() {
-        let out = Sink::Stdout;
-        let mut report = Reporter::new(sink.open(), settings);
-        report.texts_to(Bare::exact(out.open(), out.is_terminal().then(|| Look::here(out))));
-        return Ok((
-            report,
-            format == Format::Human && crate::report::prompt::somebody_is_there(),
-            None,
-        ));
-    }
-    if let (Session::Ask(_), Format::Human) = (command, format) {
-        // The answer alone goes to standard output, as it would in a pipe.
-        let sink = Sink::Stderr;
-        let mut report =
-            Reporter::new(sink.open(), Settings { look: Look::here(sink), ..settings });
-        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
-        return Ok((report, crate::report::prompt::somebody_is_there(), None));
-    }
-    let person = format == Format::Human && crate::report::prompt::somebody_is_there();
-    // An agent can have a terminal; what it sends goes by commands, which its user's rules tell
-    // apart.
-    let types = to_terminal && std::io::stdin().is_terminal() && Agent::here().is_none();
-    if format == Format::Human && !command.once() && types {
-        // Lines are typed while events are printed, so nothing may draw over the line being typed.
-        let screen = Screen::default();
-        let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
-        return Ok((Reporter::new(Box::new(screen.clone()), settings), person, Some(screen)));
-    }
-    // A channel goes on whether its lines are read or not, and so does what a program gives. What
-    // is taken counts as printed by its line.
-    let waits = !command.once() || matches!((command, format), (Session::Give(_), Format::Json));
-    let out = if waits {
-        Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out))
-    } else {
-        sink.open()
-    };
-    Ok((Reporter::new(out, settings), person, None))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `ask`: one text to the other side, and what it says to it.
 
-use super::Purpose;
 use super::amounts::duration;
 use super::code::{self, from_stdin};
-use super::gates::Gates;
+use super::here::heard;
 use super::long_texts::LongTexts;
-use super::options::{Channel, Output, UNWATCHED, UNWATCHED_ENTRIES};
+use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
 use super::send::no_channel_of;
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdout};
 use super::split::Split;
 use super::text::text_from_stdin;
 use super::which::{RoleArg, which};
@@ -57,36 +57,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "ROLE")]
     role: Option<RoleArg>,
     #[command(flatten)]
-    channel: Channel,
-    #[command(flatten)]
-    output: Output,
+    common: Common,
 }
 
 /// How long a command of an agent waits unless it is said (DESIGN 4: none needs more than 50 s).
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
-    }
-
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates { fencing: None, starts: None, channel: &mut self.channel }
-    }
-
-    pub(super) const fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
-    /// Whether the answer goes to standard output by itself, so that lines cannot.
-    pub(super) const fn bytes_to_stdout(&self) -> bool {
-        self.to.is_some()
-    }
-
     /// The channel that is meant, if it is open here.
-    pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
-        if self.channel.detach {
+    async fn found(&mut self) -> Result<Option<Found>, Failure> {
+        if self.common.channel.detach {
             return Err(Failure::new(
                 Kind::Usage,
                 "ask waits for an answer and then ends, so there is nothing to detach",
@@ -95,7 +75,7 @@ impl Args {
         }
         if self.question.is_none() {
             // The channel is that of a label, which is no code's.
-            let which = which(None, self.channel.label.clone(), self.role)?;
+            let which = which(None, self.common.channel.label.clone(), self.role)?;
             self.question = Some(std::mem::take(&mut self.code));
             let by = Visitor::here();
             return match one(find(&which, &by).await?, "ask")? {
@@ -123,7 +103,7 @@ impl Args {
                 .next("put it in quotes: pinhole ask CODE \"QUESTION\""));
         }
         let mut found = find(
-            &which(Some(&self.code), self.channel.label.clone(), self.role)?,
+            &which(Some(&self.code), self.common.channel.label.clone(), self.role)?,
             &Visitor::here(),
         )
         .await?;
@@ -137,8 +117,8 @@ impl Args {
     }
 
     /// Asks in a channel that is open here.
-    pub(super) async fn ask_in(self, found: Found, report: &mut Report) -> Result<(), Failure> {
-        self.channel.is_another()?;
+    async fn ask_in(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        self.common.channel.is_another()?;
         let (question, timeout) = (self.question()?, self.timeout.unwrap_or(PATIENCE));
         let mut printed = Ok(());
         let asked = found.ask(question, timeout, |line| {
@@ -168,8 +148,32 @@ impl Args {
             }),
         }
     }
+}
 
-    pub(super) fn purpose(self, person: bool, for_people: bool) -> Purpose {
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn gates(&mut self) -> Gates<'_> {
+        Gates { fencing: None, starts: None, channel: &mut self.common.channel }
+    }
+
+    fn stdout(&self) -> Stdout {
+        if self.to.is_some() { Stdout::Bytes } else { Stdout::Answer }
+    }
+
+    fn reach(mut self: Box<Self>, report: &mut Report) -> Reached<'_> {
+        Box::pin(async move {
+            match self.found().await {
+                Ok(Some(found)) => Ok(heard(self.ask_in(found, report)).await.map(|()| false)),
+                Ok(None) => Err(self as Box<dyn SessionCommand>),
+                Err(failure) => Ok(Err(failure)),
+            }
+        })
+    }
+
+    fn purpose(self: Box<Self>, person: bool, for_people: bool) -> Purpose {
         if shape(&self.code) == Shape::Number {
             return Err(no_channel_of(&self.code));
         }
@@ -195,7 +199,7 @@ impl Args {
             taking: Some(taking),
             question: Some(question),
             aside: given.aside,
-            ..self.channel.plan(Want::Both, person)?
+            ..self.common.channel.plan(Want::Both, person)?
         };
         Ok((plan, Meet::Join(Box::new(given.address))))
     }

@@ -1,8 +1,9 @@
 //! `capabilities`: what this program can do, for a program to read. Everything is taken from where
 //! it is decided.
 
+use super::Cli;
+use super::ended::{Ended, plainly, print};
 use super::options::{UNWATCHED, UNWATCHED_ENTRIES};
-use super::{Cli, print};
 use crate::control::BELL_LINES_A_MINUTE;
 use crate::events::line::schema;
 use crate::failure::{Failure, Kind, Run};
@@ -35,11 +36,16 @@ pub(super) struct Args {
     part: Option<String>,
     /// Print JSON, as it always does
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(self.json, self.run())
+    }
+
+    fn run(self) -> Result<(), Failure> {
         let mut program = Cli::command();
         program.build();
         let mut all = json!({

@@ -1,8 +1,9 @@
 //! `close`: ends a channel that is open on this machine.
 
+use super::ended::Ended;
 use super::long_texts::LongTexts;
 use super::options::Output;
-use super::which;
+use super::{here, which};
 use crate::control::found::{find, nothing_open, sides};
 use crate::control::owner::Visitor;
 use crate::events::{About, Event};
@@ -38,11 +39,13 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        let output = self.output.clone();
+        here::main(&output, async |report| self.run(report).await)
     }
 
-    pub(super) async fn run(self, report: &mut Report) -> Result<(), Failure> {
+    async fn run(self, report: &mut Report) -> Result<(), Failure> {
         let which = self.which.which()?;
         let whole = which.code.as_ref().is_some_and(|code| shape(code) != Shape::Number);
         let by = Visitor::here();

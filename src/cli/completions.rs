@@ -1,6 +1,7 @@
 //! `completions`: what a shell needs to complete a command line.
 
-use super::{Cli, print};
+use super::Cli;
+use super::ended::{Ended, plainly, print};
 use crate::failure::Failure;
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -18,7 +19,12 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(false, self.run())
+    }
+
+    fn run(self) -> Result<(), Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "pinhole", &mut script);
         print(String::from_utf8_lossy(&script).trim_end())

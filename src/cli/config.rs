@@ -1,5 +1,6 @@
 //! `config`: what is set, who set it, and changing it.
 
+use super::ended::{Ended, plainly, print};
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::says_that;
 use crate::settings::{self, Config, Key, Origin, RelayChoice, Setting, insecure_relay};
@@ -29,7 +30,7 @@ pub(super) struct Args {
     verb: Option<Verb>,
     /// Print one JSON object
     #[arg(long, global = true)]
-    pub json: bool,
+    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -59,8 +60,13 @@ fn key() -> impl TypedValueParser<Value = Key> {
 }
 
 impl Args {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(self.json, self.run())
+    }
+
     /// Does it, and prints what there is to print.
-    pub(super) fn run(self) -> Result<(), Failure> {
+    fn run(self) -> Result<(), Failure> {
         if let (Some(Verb::Set { .. } | Verb::Unset { .. }), Some(why)) =
             (&self.verb, says_that("runs this command"))
         {
@@ -83,7 +89,7 @@ impl Args {
                 one(key, self.json, Shown::line)?
             }
         };
-        super::print(&text)
+        print(&text)
     }
 }
 

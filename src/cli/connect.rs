@@ -1,9 +1,10 @@
 //! `connect`: the other side of a channel that stays open.
 
-use super::gates::Gates;
-use super::options::{Answering, Channel, Fencing, Output, Receive};
-use super::{Purpose, code, host};
+use super::options::{Answering, Fencing, Receive};
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, unreached};
+use super::{code, host};
 use crate::failure::{Failure, Kind};
+use crate::session::Report;
 use crate::session::plan::{Meet, Plan};
 
 #[derive(clap::Args)]
@@ -30,35 +31,35 @@ pub(super) struct Args {
     #[command(flatten)]
     handler: Answering,
     #[command(flatten)]
-    channel: Channel,
-    #[command(flatten)]
-    output: Output,
+    common: Common,
 }
 
-impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
+    fn gates(&mut self) -> Gates<'_> {
         Gates {
             fencing: Some(&mut self.fencing),
             starts: self.receive.starts().or(self.handler.starts()),
-            channel: &mut self.channel,
+            channel: &mut self.common.channel,
         }
     }
 
-    pub(super) const fn channel(&self) -> &Channel {
-        &self.channel
+    fn stdin(&self) -> Stdin {
+        if self.code == ["-"] || self.handler.reads_stdin() { Stdin::Read } else { Stdin::Unread }
     }
 
-    /// Whether something is read from standard input.
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.code == ["-"] || self.handler.reads_stdin()
+    fn once(&self) -> bool {
+        false
     }
 
-    pub(super) fn purpose(self, person: bool) -> Purpose {
+    fn reach(self: Box<Self>, _: &mut Report) -> Reached<'_> {
+        unreached(self)
+    }
+
+    fn purpose(self: Box<Self>, person: bool, _: bool) -> Purpose {
         if self.code == ["-"] && self.handler.reads_stdin() {
             return Err(Failure::new(
                 Kind::Usage,
@@ -67,7 +68,8 @@ impl Args {
             .next("write the text on the command line: --first TEXT"));
         }
         let given = code::given(&self.code.join(" "))?;
-        let plan = host::open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?;
+        let plan =
+            host::open(&self.receive, &self.handler, &self.fencing, &self.common.channel, person)?;
         Ok((Plan { aside: given.aside, ..plan }, Meet::Join(Box::new(given.address))))
     }
 }

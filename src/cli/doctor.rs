@@ -1,11 +1,12 @@
 //! `doctor`: what works here.
 
-use super::{Ended, end, plainly};
+use super::ended::{Ended, end, plainly};
+use super::options::format;
 use crate::doctor::{self, Setup};
 use crate::events::{Check, Event};
 use crate::failure::{Exit, Failure};
 use crate::report::look::Look;
-use crate::report::{Reporter, Settings, format_choice};
+use crate::report::{Reporter, Settings};
 use crate::session::Report;
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
 use crate::stdio::Sink;
@@ -40,15 +41,8 @@ impl Args {
         if let Some(name) = &self.probe {
             return plainly(false, doctor::probe::probe(name));
         }
-        let variable = |name: &str| std::env::var(name).ok();
         let sink = Sink::Stdout;
-        let to_terminal = sink.is_terminal();
-        match format_choice(
-            self.json,
-            self.human,
-            variable("PINHOLE_OUTPUT").as_deref(),
-            to_terminal,
-        ) {
+        match format(self.json, self.human, sink) {
             Ok(format) => {
                 let look = Look::here(sink);
                 Ended(run(&mut Reporter::new(

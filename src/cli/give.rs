@@ -1,14 +1,16 @@
 //! `give`: files, folders, a text or a secret, once.
 
-use super::gates::Gates;
-use super::options::{Channel, Fencing, Host, Output};
+use super::code;
+use super::options::{Fencing, Host};
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, unreached};
 use super::split::Split;
 use super::text::{text_from_stdin, too_long};
-use super::{Purpose, code};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper, Links, Options, Selection};
 use crate::files::secret_source::SecretSource;
 use crate::files::ware::Ware;
+use crate::report::Format;
+use crate::session::Report;
 use crate::session::plan::{Meet, Plan};
 use clap::ValueEnum;
 use pinhole_protocol::limits::NAME_BYTES;
@@ -40,9 +42,7 @@ pub(super) struct Args {
     #[command(flatten)]
     host: Host,
     #[command(flatten)]
-    channel: Channel,
-    #[command(flatten)]
-    output: Output,
+    common: Common,
 }
 
 /// What is given besides paths, and how folders are read.
@@ -97,48 +97,7 @@ enum LinksArg {
 }
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
-    }
-
-    /// Refuses what only the process of a channel can do, where the channel is another's.
-    pub(super) fn is_another(&self) -> Result<(), Failure> {
-        self.channel.is_another()
-    }
-
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates {
-            fencing: Some(&mut self.ware.fencing),
-            starts: self.host.starts(),
-            channel: &mut self.channel,
-        }
-    }
-
-    pub(super) const fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
-    /// Whether something is read from standard input.
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.code.as_deref() == Some("-") || self.ware.reads_stdin(&self.paths)
-    }
-
-    /// Whether a secret is asked for where a person types.
-    pub(super) const fn asks_for_secret(&self) -> bool {
-        self.ware.secret
-    }
-
-    pub(super) fn purpose(self, person: bool) -> Purpose {
-        let code = self.code.as_deref().unwrap_or_default();
-        if let Some(split) = Split::of(code, self.paths.iter().filter_map(|path| path.to_str())) {
-            return Err(split.given());
-        }
-        let wares = self.ware.wares(&self.paths)?;
-        self.purpose_with(wares, person)
-    }
-
-    /// The same, of wares that are read already.
+    /// What it comes to with wares that are read already.
     pub(super) fn purpose_with(self, wares: Vec<Ware>, person: bool) -> Purpose {
         if wares.is_empty() {
             return Err(nothing());
@@ -148,8 +107,49 @@ impl Args {
             Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
             None => (Meet::Host(self.host.hosting(self.ware.fencing.is_on())?), None),
         };
-        let plan = self.ware.fencing.around(self.channel.plan(Want::Give, person)?)?;
+        let plan = self.ware.fencing.around(self.common.channel.plan(Want::Give, person)?)?;
         Ok((Plan { wares, aside, strict: self.ware.strict, ..plan }, meet))
+    }
+}
+
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn gates(&mut self) -> Gates<'_> {
+        Gates {
+            fencing: Some(&mut self.ware.fencing),
+            starts: self.host.starts(),
+            channel: &mut self.common.channel,
+        }
+    }
+
+    fn stdin(&self) -> Stdin {
+        if self.ware.secret {
+            Stdin::Secret
+        } else if self.code.as_deref() == Some("-") || self.ware.reads_stdin(&self.paths) {
+            Stdin::Read
+        } else {
+            Stdin::Unread
+        }
+    }
+
+    fn outlives_reader(&self, format: Format) -> bool {
+        format == Format::Json
+    }
+
+    fn reach(self: Box<Self>, _: &mut Report) -> Reached<'_> {
+        unreached(self)
+    }
+
+    fn purpose(self: Box<Self>, person: bool, _: bool) -> Purpose {
+        let code = self.code.as_deref().unwrap_or_default();
+        if let Some(split) = Split::of(code, self.paths.iter().filter_map(|path| path.to_str())) {
+            return Err(split.given());
+        }
+        let wares = self.ware.wares(&self.paths)?;
+        self.purpose_with(wares, person)
     }
 }
 
@@ -160,11 +160,9 @@ pub(super) fn nothing() -> Failure {
 }
 
 impl Wares {
-    /// Whether one of them is standard input, if that is no terminal.
+    /// True if one of them is standard input, besides the secret.
     fn reads_stdin(&self, paths: &[PathBuf]) -> bool {
-        self.secret
-            || self.text.as_deref() == Some("-")
-            || paths.iter().any(|path| path.as_os_str() == "-")
+        self.text.as_deref() == Some("-") || paths.iter().any(|path| path.as_os_str() == "-")
     }
 
     /// How folders are read, and what is kept in.

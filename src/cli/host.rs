@@ -1,10 +1,10 @@
 //! `host`: a channel that stays open, and its code.
 
-use super::Purpose;
-use super::gates::Gates;
-use super::options::{Answering, Channel, Fencing, Host, Output, Receive};
+use super::options::{Answering, Channel, Fencing, Host, Receive};
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, unreached};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Keeper;
+use crate::session::Report;
 use crate::session::plan::{Meet, Plan, SecretPlace};
 use pinhole_protocol::wire::Want;
 
@@ -31,38 +31,38 @@ pub(super) struct Args {
     #[command(flatten)]
     host: Host,
     #[command(flatten)]
-    channel: Channel,
-    #[command(flatten)]
-    output: Output,
+    common: Common,
 }
 
-impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
+    fn gates(&mut self) -> Gates<'_> {
         Gates {
             fencing: Some(&mut self.fencing),
             starts: self.receive.starts().or(self.handler.starts()).or(self.host.starts()),
-            channel: &mut self.channel,
+            channel: &mut self.common.channel,
         }
     }
 
-    pub(super) const fn channel(&self) -> &Channel {
-        &self.channel
+    fn stdin(&self) -> Stdin {
+        if self.handler.reads_stdin() { Stdin::Read } else { Stdin::Unread }
     }
 
-    /// Whether something is read from standard input.
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.handler.reads_stdin()
+    fn once(&self) -> bool {
+        false
     }
 
-    pub(super) fn purpose(self, person: bool) -> Purpose {
+    fn reach(self: Box<Self>, _: &mut Report) -> Reached<'_> {
+        unreached(self)
+    }
+
+    fn purpose(self: Box<Self>, person: bool, _: bool) -> Purpose {
         let hosting = self.host.hosting(self.fencing.is_on())?;
         Ok((
-            open(&self.receive, &self.handler, &self.fencing, &self.channel, person)?,
+            open(&self.receive, &self.handler, &self.fencing, &self.common.channel, person)?,
             Meet::Host(hosting),
         ))
     }

@@ -1,6 +1,7 @@
 //! `man`: the manual page of the program or of one of its commands.
 
-use super::{Cli, print};
+use super::Cli;
+use super::ended::{Ended, plainly, print};
 use crate::failure::{Failure, Kind, Run};
 use clap::CommandFactory;
 use clap_mangen::Man;
@@ -18,7 +19,12 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(false, self.run())
+    }
+
+    fn run(self) -> Result<(), Failure> {
         // Building gives each command its full name, "pinhole give".
         let mut program = Cli::command();
         program.build();

@@ -1,7 +1,8 @@
 //! `mcp`: the MCP server, on standard input and output.
 
+use super::ended::{Ended, end, misunderstood, plainly};
 use super::options::{Channel, Fencing, Host, Permissions, Receive};
-use super::{Ended, code, doctor, end, host, plainly};
+use super::{code, doctor, host};
 use crate::agent::mcp::{self, Secrets, Terms, Wish};
 use crate::doctor::Setup;
 use crate::events::Event;
@@ -50,15 +51,19 @@ pub(super) struct Args {
 impl Args {
     /// The same with what stands before the command's name. Who starts a server is a person, so it
     /// may stand on either side.
-    pub(super) fn allowing(mut self, mut permissions: Permissions) -> Result<Self, Failure> {
+    fn allowing(mut self, mut permissions: Permissions) -> Result<Self, Failure> {
         self.fencing.allow(&mut permissions);
         self.channel.allow(&mut permissions);
         permissions.allow_exec = false;
         permissions.are_for_nothing().map(|()| self)
     }
 
-    pub(super) fn main(self) -> Ended {
-        let terms = Arc::new(self);
+    /// Serves until the client leaves.
+    pub(super) fn main(self, permissions: Permissions) -> Ended {
+        let terms = match self.allowing(permissions) {
+            Ok(args) => Arc::new(args),
+            Err(failure) => return misunderstood(&failure),
+        };
         // What cannot be said of any channel is said before a client waits for an answer.
         let served = terms.purpose(Wish::default()).and_then(|_| runtime()).and_then(|runtime| {
             let served = runtime.block_on(mcp::serve(terms));

@@ -1,9 +1,10 @@
 //! A command line that cannot be understood: what is said of it, and help, which clap prints.
 
-use super::{Ended, end};
+use super::ended::{Ended, end};
+use super::options::format;
 use crate::failure::{Advice, Exit, Failure, Kind, Run};
 use crate::report::look::Look;
-use crate::report::{Format, Reporter, Settings, format_choice};
+use crate::report::{Format, Reporter, Settings};
 use crate::stdio::Sink;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
@@ -15,10 +16,8 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
         // As in --secret=VALUE, which has been said to too many already.
         error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
     }
-    let to_terminal = Sink::Stdout.is_terminal();
-    let variable = std::env::var("PINHOLE_OUTPUT").ok();
     let typed = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let format = format_choice(typed("--json"), typed("--human"), variable.as_deref(), to_terminal);
+    let format = format(typed("--json"), typed("--human"), Sink::Stdout);
     if !error.use_stderr() || !matches!(format, Ok(Format::Json)) {
         // Where the terminal is gone there is nobody to tell.
         let _ = error.print();

@@ -15,6 +15,6 @@ pub(super) use answering::Answering;
 pub(super) use channel::Channel;
 pub(super) use fencing::Fencing;
 pub(super) use hosting::Host;
-pub(super) use output::Output;
+pub(super) use output::{Output, format};
 pub(super) use permissions::Permissions;
 pub(super) use receiving::{Receive, UNWATCHED, UNWATCHED_ENTRIES};

@@ -1,12 +1,12 @@
 //! `receive`: from an open channel, else `take` where a person is.
 
 use super::amounts::duration;
-use super::gates::Gates;
+use super::here::heard;
 use super::long_texts::LongTexts;
-use super::options::{Channel, Output};
 use super::send::{no_channel_of, not_open};
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, Stdout};
 use super::which::{RoleArg, which};
-use super::{Purpose, code, take};
+use super::{code, take};
 use crate::control::found::{Found, find, one};
 use crate::control::owner::Visitor;
 use crate::events::{ChannelName, Stored};
@@ -99,43 +99,26 @@ fn wanted_type(text: &str) -> Result<WantedType, String> {
 }
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        self.take.output()
-    }
-
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
-        self.take.gates()
-    }
-
-    pub(super) const fn channel(&self) -> &Channel {
-        self.take.channel()
-    }
-
     /// The channel that is named, or the only one that is open here.
-    pub(super) async fn found(&self) -> Result<Option<Found>, Failure> {
+    async fn found(&self) -> Result<Option<Found>, Failure> {
         let which = which(self.take.code().as_deref(), self.channel().label.clone(), self.role)?;
         one(find(&which, &Visitor::here()).await?, "receive")
     }
 
     /// Prints what the channel has to tell; whether there is more.
-    pub(super) async fn receive_from(
-        self,
-        found: Found,
-        report: &mut Report,
-    ) -> Result<bool, Failure> {
-        self.take.is_another()?;
+    async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
+        self.channel().is_another()?;
         if self.bell || self.follow {
             return self.stay(found, report).await.map(|()| false);
         }
-        if self.take.bytes_to_stdout()
+        if self.take.receive().bytes_to_stdout()
             && self.after.is_none()
             && self.only.is_empty()
             && self.take.receive().sink()?.is_none()
         {
             return text(&found, self.wait, report).await.map(|()| false);
         }
-        if self.take.bytes_to_stdout() {
+        if self.take.receive().bytes_to_stdout() {
             let detail = "-o - takes the oldest text that nobody has received, and neither a \
                          secret nor what was received before";
             return Err(Failure::new(Kind::Usage, detail)
@@ -169,11 +152,6 @@ impl Args {
         Wanted { after: self.after, only }
     }
 
-    /// Whether all that is printed are lines of a bell, so that there is no `end`.
-    pub(super) const fn is_bell(&self) -> bool {
-        self.bell
-    }
-
     /// Prints what the channel has to tell until its end, or when it has.
     async fn stay(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         if self.take.receive().output.is_some() {
@@ -202,14 +180,45 @@ impl Args {
             () = unread() => Err(failure_from(Reason::OutputClosed, Side::Here)),
         }
     }
+}
 
-    pub(super) fn purpose(self, person: bool) -> Purpose {
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        self.take.common()
+    }
+
+    fn gates(&mut self) -> Gates<'_> {
+        self.take.gates()
+    }
+
+    fn stdin(&self) -> Stdin {
+        self.take.stdin()
+    }
+
+    fn stdout(&self) -> Stdout {
+        match self.take.stdout() {
+            Stdout::Lines if self.bell => Stdout::Bell,
+            stdout => stdout,
+        }
+    }
+
+    fn reach(self: Box<Self>, report: &mut Report) -> Reached<'_> {
+        Box::pin(async move {
+            match self.found().await {
+                Ok(Some(found)) => Ok(heard(self.receive_from(found, report)).await),
+                Ok(None) => Err(self as Box<dyn SessionCommand>),
+                Err(failure) => Ok(Err(failure)),
+            }
+        })
+    }
+
+    fn purpose(self: Box<Self>, person: bool, for_people: bool) -> Purpose {
         // What is not open has nothing to follow, and is not joined for that.
         let person = person && !self.bell && !self.follow;
         let Some(first) = self.take.code() else {
             if person {
                 // Nothing is open here, so it is what `take` is.
-                return self.take.purpose(person);
+                return Box::new(self.take).purpose(person, for_people);
             }
             return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
                 .next(
@@ -225,7 +234,7 @@ impl Args {
                 Ok(given) if !person => {
                     Err(not_open(&given.typed, &format!("pinhole take {}", given.typed.as_str())))
                 }
-                Ok(_) => self.take.purpose(person),
+                Ok(_) => Box::new(self.take).purpose(person, for_people),
             },
         }
     }

@@ -10,7 +10,8 @@ mod values;
 
 pub(super) use values::Place;
 
-use super::{Cli, Command, Ended, plainly};
+use super::ended::{Ended, plainly};
+use super::{Cli, Command};
 use crate::failure::{Exit, Failure, Kind};
 use crate::report::log::Log;
 use crate::settings::Network;

@@ -1,6 +1,6 @@
 //! `schema`: what the JSON lines look like, for programs that check them.
 
-use super::print;
+use super::ended::{Ended, plainly, print};
 use crate::events::line::schema;
 use crate::failure::Failure;
 
@@ -16,7 +16,12 @@ Examples:
 pub(super) struct Args {}
 
 impl Args {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(false, self.run())
+    }
+
+    fn run(self) -> Result<(), Failure> {
         print(&format!("{:#}", schema()))
     }
 }

@@ -2,12 +2,12 @@
 //! other tools work").
 
 use super::amounts::duration;
-use super::gates::Gates;
-use super::options::{Channel, Output};
+use super::here::heard_or;
 use super::pasted::bare;
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin};
 use super::split::{Split, quoted};
 use super::which::{RoleArg, which};
-use super::{Purpose, code, give};
+use super::{code, give};
 use crate::control::client::Told;
 use crate::control::feed::Input;
 use crate::control::found::{Found, Which, find, nothing_open, one};
@@ -65,32 +65,9 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        self.give.output()
-    }
-
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
-        self.give.gates()
-    }
-
-    pub(super) const fn channel(&self) -> &Channel {
-        self.give.channel()
-    }
-
-    /// Whether something is read from standard input.
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.give.reads_stdin() || self.file.iter().any(|path| path.as_os_str() == "-")
-    }
-
-    /// Whether a secret is asked for where a person types.
-    pub(super) const fn asks_for_secret(&self) -> bool {
-        self.give.asks_for_secret()
-    }
-
     /// What an interrupt does to it: only what this process reads goes with it.
-    pub(super) fn cut(&self) -> &'static str {
-        match self.reads_stdin() || self.file.iter().any(|path| is_of_process(path)) {
+    fn cut(&self) -> &'static str {
+        match self.stdin() != Stdin::Unread || self.file.iter().any(|path| is_of_process(path)) {
             true => {
                 "interrupted; what was still being read here is cancelled, and the channel goes on"
             }
@@ -106,7 +83,7 @@ impl Args {
     }
 
     /// The channel that the first word names, if it is open here.
-    pub(super) async fn found(&mut self) -> Result<Option<Found>, Failure> {
+    async fn found(&mut self) -> Result<Option<Found>, Failure> {
         let first = self.first();
         if let Some(split) =
             Split::of(&first, self.give.paths.iter().skip(1).filter_map(|path| path.to_str()))
@@ -174,8 +151,8 @@ impl Args {
     }
 
     /// Sends into a channel that is open here.
-    pub(super) async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
-        self.give.is_another()?;
+    async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
+        self.channel().is_another()?;
         let wait = self.wait.or(self.channel().detach.then_some(Duration::ZERO));
         let wait = wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
         let (strict, mut whole) = (self.give.ware.strict, true);
@@ -256,13 +233,43 @@ impl Args {
         }
         Ok((text, paths))
     }
+}
 
-    pub(super) fn purpose(mut self, person: bool) -> Purpose {
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        self.give.common()
+    }
+
+    fn gates(&mut self) -> Gates<'_> {
+        self.give.gates()
+    }
+
+    fn stdin(&self) -> Stdin {
+        match self.give.stdin() {
+            Stdin::Unread if self.file.iter().any(|path| path.as_os_str() == "-") => Stdin::Read,
+            stdin => stdin,
+        }
+    }
+
+    fn reach(mut self: Box<Self>, report: &mut Report) -> Reached<'_> {
+        Box::pin(async move {
+            match self.found().await {
+                Ok(Some(found)) => {
+                    let sent = heard_or(self.cut(), self.send_into(found, report)).await;
+                    Ok(sent.map(|()| false))
+                }
+                Ok(None) => Err(self as Box<dyn SessionCommand>),
+                Err(failure) => Ok(Err(failure)),
+            }
+        })
+    }
+
+    fn purpose(mut self: Box<Self>, person: bool, for_people: bool) -> Purpose {
         let first = self.first();
         match shape(&first) {
             Shape::Other => {
                 self.give.paths.append(&mut self.file);
-                self.give.purpose(person)
+                Box::new(self.give).purpose(person, for_people)
             }
             Shape::Number => Err(no_channel_of(&first)),
             Shape::Link | Shape::Code => {

@@ -1,6 +1,6 @@
 //! `setup`: the agents on this machine learn to use pinhole.
 
-use super::print;
+use super::ended::{Ended, plainly, print};
 use crate::agent::setup::client::{Client, Home};
 use crate::agent::setup::rules::rules;
 use crate::agent::setup::{self, Part};
@@ -76,8 +76,13 @@ impl Agent {
 }
 
 impl Args {
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        plainly(false, self.run())
+    }
+
     /// Does it, or says what would be done.
-    pub(super) fn run(self) -> Result<(), Failure> {
+    fn run(self) -> Result<(), Failure> {
         if let Some(directory) = &self.unpack {
             setup::unpack(directory)?;
             return print(&directory.display().to_string());

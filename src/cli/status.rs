@@ -1,7 +1,8 @@
 //! `status`: the channels that are open on this machine.
 
+use super::ended::Ended;
 use super::options::Output;
-use super::which;
+use super::{here, which};
 use crate::control::found::{Found, look, nothing_open};
 use crate::control::owner::Visitor;
 use crate::events::{About, Event};
@@ -24,11 +25,13 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
+    /// Runs it to its end.
+    pub(super) fn main(self) -> Ended {
+        let output = self.output.clone();
+        here::main(&output, async |report| self.run(report).await)
     }
 
-    pub(super) async fn run(self, report: &mut Report) -> Result<(), Failure> {
+    async fn run(self, report: &mut Report) -> Result<(), Failure> {
         let which = self.which.which()?;
         let by = Visitor::here();
         let found = look(&which, &by).await?;

@@ -1,9 +1,9 @@
 //! `take`: what somebody gives, once.
 
-use super::gates::Gates;
-use super::options::{Channel, Host, Output, Receive};
-use super::{Purpose, code};
-use crate::failure::Failure;
+use super::code;
+use super::options::{Host, Receive};
+use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, Stdout, unreached};
+use crate::session::Report;
 use crate::session::plan::{Meet, Plan};
 use crate::settings::agent::Agent;
 use pinhole_protocol::wire::Want;
@@ -27,54 +27,47 @@ pub(super) struct Args {
     #[command(flatten)]
     host: Host,
     #[command(flatten)]
-    channel: Channel,
-    #[command(flatten)]
-    output: Output,
+    common: Common,
 }
 
 impl Args {
-    pub(super) const fn output(&self) -> &Output {
-        &self.output
-    }
-
-    /// Where its permissions stand.
-    pub(super) fn gates(&mut self) -> Gates<'_> {
-        Gates {
-            fencing: None,
-            starts: self.receive.starts().or(self.host.starts()),
-            channel: &mut self.channel,
-        }
-    }
-
-    pub(super) const fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
-    /// Refuses what only the process of a channel can do, where the channel is another's.
-    pub(super) fn is_another(&self) -> Result<(), Failure> {
-        self.channel.is_another()
-    }
-
-    /// Whether something is read from standard input.
-    pub(super) fn reads_stdin(&self) -> bool {
-        self.code().as_deref() == Some("-")
-    }
-
     /// The code that was typed, in however many arguments.
     pub(super) fn code(&self) -> Option<String> {
         code::spoken(&self.code)
-    }
-
-    pub(super) fn bytes_to_stdout(&self) -> bool {
-        self.receive.bytes_to_stdout()
     }
 
     /// What becomes of what arrives.
     pub(super) const fn receive(&self) -> &Receive {
         &self.receive
     }
+}
 
-    pub(super) fn purpose(self, person: bool) -> Purpose {
+impl SessionCommand for Args {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn gates(&mut self) -> Gates<'_> {
+        Gates {
+            fencing: None,
+            starts: self.receive.starts().or(self.host.starts()),
+            channel: &mut self.common.channel,
+        }
+    }
+
+    fn stdin(&self) -> Stdin {
+        if self.code().as_deref() == Some("-") { Stdin::Read } else { Stdin::Unread }
+    }
+
+    fn stdout(&self) -> Stdout {
+        if self.receive.bytes_to_stdout() { Stdout::Bytes } else { Stdout::Lines }
+    }
+
+    fn reach(self: Box<Self>, _: &mut Report) -> Reached<'_> {
+        unreached(self)
+    }
+
+    fn purpose(self: Box<Self>, person: bool, _: bool) -> Purpose {
         let given = self.code().as_deref().map(code::given).transpose()?;
         // A pipe may wait here for its reader, so what is typed wrong is said before.
         let taking = self.receive.taking_once(person)?;
@@ -90,6 +83,9 @@ impl Args {
             Some(code::Given { address, aside, .. }) => (Meet::Join(Box::new(address)), aside),
             None => (Meet::Host(self.host.hosting(Agent::here().is_some())?), None),
         };
-        Ok((Plan { taking: Some(taking), aside, ..self.channel.plan(Want::Take, person)? }, meet))
+        Ok((
+            Plan { taking: Some(taking), aside, ..self.common.channel.plan(Want::Take, person)? },
+            meet,
+        ))
     }
 }

@@ -1,7 +1,10 @@
 //! How a command reports.
 
 use crate::cli::amounts::duration;
-use crate::report::PROGRESS_EVERY;
+use crate::failure::Failure;
+use crate::report::look::Look;
+use crate::report::{Format, PROGRESS_EVERY, Settings, format_choice};
+use crate::stdio::Sink;
 use clap::Args;
 use std::time::Duration;
 
@@ -22,8 +25,17 @@ pub(in crate::cli) struct Output {
 }
 
 impl Output {
-    pub(in crate::cli) fn progress(&self) -> Option<Duration> {
-        self.progress.map_or(Some(PROGRESS_EVERY), |Progress(every)| every)
+    /// Settings of the reporter that writes to `sink`, and true if that is a terminal. `once`: the
+    /// process moves one thing and ends.
+    pub(in crate::cli) fn settings(
+        &self,
+        sink: Sink,
+        once: bool,
+    ) -> Result<(Settings, bool), Failure> {
+        let to_terminal = sink.is_terminal();
+        let format = format(self.json, self.human, sink)?;
+        let progress_every = self.progress.map_or(Some(PROGRESS_EVERY), |Progress(every)| every);
+        Ok((Settings { format, look: Look::here(sink), once, progress_every }, to_terminal))
     }
 }
 
@@ -37,4 +49,10 @@ fn progress(text: &str) -> Result<Progress, String> {
     } else {
         duration(text).map(|every| Progress(Some(every)))
     }
+}
+
+/// For whom `sink` is: what `--json` and `--human` say, else `PINHOLE_OUTPUT`.
+pub(in crate::cli) fn format(json: bool, human: bool, sink: Sink) -> Result<Format, Failure> {
+    let variable = std::env::var("PINHOLE_OUTPUT").ok();
+    format_choice(json, human, variable.as_deref(), sink.is_terminal())
 }

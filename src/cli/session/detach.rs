@@ -7,8 +7,9 @@
 //! only after it has asked the session whether it is there, when the second and its process group
 //! have gone.
 
-use super::step::{self, Step};
-use super::{Done, Ended, Session, plainly};
+use super::{SessionCommand, Stdin, Stdout};
+use crate::cli::ended::{Done, Ended, plainly};
+use crate::cli::step::{self, Step};
 use crate::control::found::{self, Found};
 use crate::control::unreachable::not_detachable;
 use crate::doctor::lives_on;
@@ -37,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `not-detachable` where nothing lives on, and what the session itself fails with before.
-pub(super) async fn detach(command: &Session, report: &mut Report) -> Done {
-    if command.bytes_to_stdout() {
+pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) -> Done {
+    if command.stdout() == Stdout::Bytes {
         return Err(Failure::new(
             Kind::Usage,
             "-o - is standard output, and a session in the background has none",
@@ -103,14 +104,12 @@ async fn follow(
 }
 
 /// The second process, and a secret that was asked for here and is to be read there.
-fn starter(command: &Session) -> Result<(Child, Option<SecretVec>), Failure> {
-    let (input, secret) = match (command.reads_stdin(), io::stdin().is_terminal()) {
-        (false, _) => (Stdio::null(), None),
-        (true, false) => (Stdio::inherit(), None),
-        (true, true) if command.asks_for_secret() => {
-            (Stdio::piped(), Some(SecretSource::Prompt.read(None)?))
-        }
-        (true, true) => {
+fn starter(command: &dyn SessionCommand) -> Result<(Child, Option<SecretVec>), Failure> {
+    let (input, secret) = match (command.stdin(), io::stdin().is_terminal()) {
+        (Stdin::Unread, _) => (Stdio::null(), None),
+        (Stdin::Read | Stdin::Secret, false) => (Stdio::inherit(), None),
+        (Stdin::Secret, true) => (Stdio::piped(), Some(SecretSource::Prompt.read(None)?)),
+        (Stdin::Read, true) => {
             return Err(nobody_to_ask(
                 "what is typed",
                 "name what is given, or pipe it; a code may be in PINHOLE_CODE",

@@ -4,9 +4,9 @@
 //! The rules of an agent's client go by how a command's text begins. One that allows
 //! `pinhole receive …` is to allow nothing that whoever wrote it has not seen.
 
-use super::options::{Channel, Fencing, Permissions};
-use super::step::typed;
-use super::{Cli, Command};
+use crate::cli::options::{Channel, Fencing, Permissions};
+use crate::cli::step::typed;
+use crate::cli::{Cli, Command};
 use crate::failure::{Failure, Kind};
 use crate::settings::agent::{Agent, fenced_by};
 use crate::typed::Typed;
@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
 /// Where permissions of a command stand, and what needs one.
-pub(super) struct Gates<'a> {
+pub(in crate::cli) struct Gates<'a> {
     /// Nothing for a command that sends nothing of itself.
     pub fencing: Option<&'a mut Fencing>,
     pub channel: &'a mut Channel,
@@ -36,7 +36,7 @@ impl Permissions {
     /// # Errors
     /// `fenced` if one that is needed behind a fence is not here; usage if one of these is for
     /// nothing.
-    pub(super) fn settle(mut self, gates: Gates<'_>) -> Result<(), Failure> {
+    pub(in crate::cli) fn settle(mut self, gates: Gates<'_>) -> Result<(), Failure> {
         let fenced = Agent::here().is_some()
             || gates.fencing.as_ref().is_some_and(|fencing| fencing.is_named());
         if fenced {
@@ -109,9 +109,9 @@ fn in_front(typed: Vec<OsString>, exec: bool) -> Option<String> {
     let program = OsString::from("pinhole");
     let line: Vec<_> = std::iter::once(&program).chain(&front).chain(&rest).cloned().collect();
     let matches = Cli::command().try_get_matches_from(line).ok()?;
-    let Command::Session(mut session) = Cli::from_arg_matches(&matches).ok()?.command else {
+    let Command::Session(session) = Cli::from_arg_matches(&matches).ok()?.command else {
         return None;
     };
-    session.gates().behind().is_empty().then_some(())?;
+    session.command().gates().behind().is_empty().then_some(())?;
     Typed::of(&[front, rest].concat()).whole()
 }

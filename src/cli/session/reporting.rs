@@ -1,0 +1,72 @@
+//! How a session reports here, and to whom.
+
+use super::{SessionCommand, Stdout};
+use crate::failure::Failure;
+use crate::report::bare::Bare;
+use crate::report::behind::Behind;
+use crate::report::look::Look;
+use crate::report::prompt::somebody_is_there;
+use crate::report::screen::Screen;
+use crate::report::{Format, Reporter, Settings};
+use crate::session::Report;
+use crate::settings::agent::Agent;
+use crate::stdio::Sink;
+use std::io::IsTerminal;
+
+/// The reporter that the command line asks for.
+pub(super) struct Reporting {
+    pub report: Report,
+    /// True if there is a person who can be asked.
+    pub person: bool,
+    /// What that person types on.
+    pub screen: Option<Screen>,
+}
+
+pub(super) fn reporting(command: &dyn SessionCommand) -> Result<Reporting, Failure> {
+    let stdout = command.stdout();
+    let sink = if stdout == Stdout::Bytes { Sink::Stderr } else { Sink::Stdout };
+    let (settings, to_terminal) = command.common().output.settings(sink, command.once())?;
+    if command.channel().detached.is_some() {
+        // The process that started it reads this, and nobody is asked.
+        let settings = Settings {
+            format: Format::Json,
+            look: Look::PLAIN,
+            once: command.once(),
+            progress_every: None,
+        };
+        let report = Reporter::new(Sink::Stdout.open(), settings);
+        return Ok(Reporting { report, person: false, screen: None });
+    }
+    let Settings { format, look, .. } = settings;
+    let person = format == Format::Human && somebody_is_there();
+    if stdout == Stdout::Bytes {
+        let out = Sink::Stdout;
+        let mut report = Reporter::new(sink.open(), settings);
+        report.texts_to(Bare::exact(out.open(), out.is_terminal().then(|| Look::here(out))));
+        return Ok(Reporting { report, person, screen: None });
+    }
+    if stdout == Stdout::Answer && format == Format::Human {
+        // The answer alone goes to standard output, as it would in a pipe.
+        let sink = Sink::Stderr;
+        let settings = Settings { look: Look::here(sink), ..settings };
+        let mut report = Reporter::new(sink.open(), settings);
+        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
+        return Ok(Reporting { report, person, screen: None });
+    }
+    // An agent can have a terminal; what it sends goes by commands, which its user's rules tell
+    // apart.
+    let types = to_terminal && std::io::stdin().is_terminal() && Agent::here().is_none();
+    if format == Format::Human && !command.once() && types {
+        // Lines are typed while events are printed, so nothing may draw over the line being typed.
+        let screen = Screen::default();
+        let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
+        let report: Report = Reporter::new(Box::new(screen.clone()), settings);
+        return Ok(Reporting { report, person, screen: Some(screen) });
+    }
+    let out = if command.outlives_reader(format) {
+        Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out))
+    } else {
+        sink.open()
+    };
+    Ok(Reporting { report: Reporter::new(out, settings), person, screen: None })
+}
