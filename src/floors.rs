@@ -41,8 +41,6 @@ const PACKAGES: [Package; 3] = [
             ("files", "report"),
             ("session", "doctor"),
             ("settings", "files"),
-            ("agent/mcp/workspace", "agent/mcp/arguments"),
-            ("agent/setup/toml", "agent/setup/entry"),
             ("control/bell", "control/server"),
             ("control/card", "control/found"),
             ("control/client", "control/found"),
@@ -69,7 +67,6 @@ const PACKAGES: [Package; 3] = [
             ("session/receiving", "session/driver"),
             ("session/sending", "session/driver"),
             ("session/typing", "session/driver"),
-            ("settings/relay", "settings/file"),
         ],
     },
     Package {

@@ -250,3 +250,8 @@ impl ServerHandler for Server {
         .into())
     }
 }
+
+/// Refuses a call that its tool's schema does not allow.
+fn usage(detail: String) -> Failure {
+    Failure::new(Kind::Usage, detail).next("see the tool's input schema")
+}

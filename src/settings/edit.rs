@@ -1,7 +1,6 @@
 //! Changes to the configuration file, which keep what its owner wrote there.
 
-use super::file::{path, text};
-use super::relay::relay_or_none;
+use super::file::{path, relay_or_none, text};
 use super::{Config, Key};
 use crate::failure::{Failure, Kind};
 use crate::platform::private;

@@ -1,6 +1,5 @@
 //! The configuration file: `config.toml` in the platform's configuration directory.
 
-use super::relay::relay_or_none;
 use super::{Key, Origin, Setting};
 use crate::failure::{Failure, Kind};
 use crate::platform::private;
@@ -126,6 +125,16 @@ impl Config {
 
     fn origin(&self) -> Origin {
         self.path.clone().map_or(Origin::Default, Origin::File)
+    }
+}
+
+/// A relay's address; nothing for `none` or an empty text.
+pub(super) fn relay_or_none(
+    text: &str,
+) -> Result<Option<RelayUrl>, pinhole_protocol::code::RelayUrlFault> {
+    match text.trim() {
+        "" | "none" => Ok(None),
+        text => RelayUrl::parse(text).map(Some),
     }
 }
 

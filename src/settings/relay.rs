@@ -1,6 +1,7 @@
 //! Which relay is used: the one that the code names, else `--relay`, `PINHOLE_RELAY`, the
 //! configuration file, what was built in, or none.
 
+use super::file::relay_or_none;
 use super::{Config, Origin, Setting};
 use crate::failure::{Failure, Kind};
 use pinhole_protocol::code::RelayUrl;
@@ -110,16 +111,6 @@ fn read(text: &str, from: Origin) -> Result<Setting<Option<RelayUrl>>, Failure> 
             Err(usage(format!("what is set as the relay ({from}) is no relay's address: {why}"))
                 .next("write it as wss://relay.example, or none"))
         }
-    }
-}
-
-/// A relay's address; nothing for `none` or an empty text.
-pub(super) fn relay_or_none(
-    text: &str,
-) -> Result<Option<RelayUrl>, pinhole_protocol::code::RelayUrlFault> {
-    match text.trim() {
-        "" | "none" => Ok(None),
-        text => RelayUrl::parse(text).map(Some),
     }
 }
 

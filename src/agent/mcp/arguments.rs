@@ -1,8 +1,8 @@
 //! What the tools take. What is written about a field here is its description in the tool's schema.
 
-use super::LONGEST_WAIT;
 use super::landings::Landings;
-use crate::failure::{Failure, Kind};
+use super::{LONGEST_WAIT, usage};
+use crate::failure::Failure;
 use crate::files::inbox::EnvFile;
 use crate::role::Role;
 use crate::session::plan::SecretFile;
@@ -247,8 +247,4 @@ impl Receive {
             _ => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
         }
     }
-}
-
-pub(super) fn usage(detail: String) -> Failure {
-    Failure::new(Kind::Usage, detail).next("see the tool's input schema")
 }

@@ -1,6 +1,6 @@
 //! What each tool does.
 
-use super::arguments::{self, read, usage, wait};
+use super::arguments::{self, read, wait};
 use super::client::{Client, Stop};
 use super::progress::Progress;
 use super::results::{
@@ -8,7 +8,7 @@ use super::results::{
 };
 use super::sessions::{Sessions, blocking, ended};
 use super::workspace::{begun_at, led_from};
-use super::{LONGEST_WAIT, Wish};
+use super::{LONGEST_WAIT, Wish, usage};
 use crate::control::Control;
 use crate::control::client::Told;
 use crate::control::found::Found;

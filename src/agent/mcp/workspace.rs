@@ -3,9 +3,9 @@
 //! Each source is the word of the person or of the client, and never of the model. The first that
 //! names a folder wins (EVENTS.md, "MCP").
 
-use super::arguments::usage;
 use super::client::{Client, Form, Stop, roots_of};
 use super::project::Surroundings;
+use super::usage;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::allowing;
 use rmcp::{Peer, RoleServer};

@@ -2,13 +2,20 @@
 
 use super::client::Client;
 use super::rules::TOOLS;
-use super::toml;
 use crate::failure::{Failure, Kind};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// What the server is called in every configuration, and what the program's file is called.
 pub const NAME: &str = "pinhole";
+
+/// Variables with which Codex starts the server, if its user has set them: it passes on no others.
+pub(super) const VARIABLES: [&str; 2] = ["PINHOLE_NETWORK", "PINHOLE_RELAY"];
+
+/// The setting of a tool that Codex calls without a question.
+pub(super) fn approved() -> Value {
+    json!({ "approval_mode": "approve" })
+}
 
 /// The entry that starts `command`, as this agent wants it: JSON on one line.
 pub fn entry(client: Client, command: &str) -> String {
@@ -18,9 +25,9 @@ pub fn entry(client: Client, command: &str) -> String {
         Client::Codex => json!({
             "command": command,
             "args": ["mcp"],
-            "env_vars": toml::VARIABLES,
+            "env_vars": VARIABLES,
             "tools": TOOLS
-                .map(|tool| (tool.to_owned(), toml::approved()))
+                .map(|tool| (tool.to_owned(), approved()))
                 .into_iter()
                 .collect::<Map<_, _>>(),
         })
@@ -69,7 +76,7 @@ pub fn is_current(client: Client, value: &Value, command: &str) -> bool {
 fn without_answers(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(tools) = value.get_mut("tools").and_then(Value::as_object_mut) {
-        tools.retain(|tool, said| TOOLS.contains(&tool.as_str()) || *said != toml::approved());
+        tools.retain(|tool, said| TOOLS.contains(&tool.as_str()) || *said != approved());
         if tools.is_empty() {
             value.as_object_mut().map(|entry| entry.remove("tools"));
         }

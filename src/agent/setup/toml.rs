@@ -3,21 +3,13 @@
 
 use super::Fault;
 use super::client::Client;
-use super::entry::is_current;
+use super::entry::{VARIABLES, is_current};
 use super::rules::TOOLS;
 use serde_json::{Value, json};
 use toml_edit::{Document, Item};
 
 /// The table of its MCP servers.
 const SERVERS: &str = "mcp_servers";
-/// The variables that the server is started with, if its user has set them: Codex passes on none
-/// that is not named.
-pub const VARIABLES: [&str; 2] = ["PINHOLE_NETWORK", "PINHOLE_RELAY"];
-
-/// What is said of a tool that is called without a question.
-pub fn approved() -> Value {
-    json!({ "approval_mode": "approve" })
-}
 
 /// The entry `name`, if it is there, as JSON.
 ///
