@@ -1,4 +1,4 @@
-//! What agents are given besides commands: the plugin, its way into their configuration, and the
+//! Everything for agents besides commands: the plugin, its way into their configuration, and the
 //! MCP server.
 
 pub mod mcp;

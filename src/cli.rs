@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn no_option_takes_the_value_of_a_secret() {
-        // What is typed is in the shell's history, and in a list of processes that others read.
+        // A typed value is in the shell's history, and in a list of processes that others read.
         let places = ["FILE", "PATH", "NAME", "LABEL", "FILE[:NAME]"];
         let secret = |text: &str| {
             ["secret", "token", "password", "passphrase"]

@@ -19,21 +19,21 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// How long all of it may take: an agent is promised an answer within 5 s (DESIGN 4), starting and
-/// printing included.
+/// Time for all checks: an agent is promised an answer within 5 s (DESIGN 4), starting and printing
+/// included.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// What is set here, by which the checks go.
+/// Settings by which the checks go.
 pub struct Setup {
     /// Which addresses may be used.
     pub network: Network,
-    /// Whether hosts of the local network are looked for and announced.
+    /// True if hosts of the local network are looked for and announced.
     pub lan: Setting<bool>,
     /// The relay, and whom it is believed to be; or why what is set cannot be used.
     pub relay: Result<Option<(RelayChoice, Trust)>, Failure>,
 }
 
-/// What one check has found.
+/// Result of one check.
 struct Finding {
     ok: bool,
     detail: String,

@@ -1,5 +1,4 @@
-//! What is decided outside the command line: by the environment, the configuration file, and what
-//! was built in.
+//! Decisions outside the command line: by the environment, the configuration file, and the build.
 
 pub mod agent;
 mod edit;

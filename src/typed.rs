@@ -7,14 +7,14 @@ use std::ffi::{OsStr, OsString};
 /// Bytes of the longest line that is repeated.
 const LONGEST: usize = 2_000;
 
-/// What was typed behind the program's name.
+/// The words behind the program's name.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Typed {
     /// This, quoted for a shell.
     Line(String),
-    /// What started a server, which whoever uses it has not typed.
+    /// The command that started a server. Its user has not typed it.
     Server,
-    /// What is too long to repeat, or no text that a terminal and a shell would take as it is.
+    /// A line too long to repeat, or no text that a terminal and a shell take as it is.
     #[default]
     Unrepeatable,
 }

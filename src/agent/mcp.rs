@@ -2,9 +2,9 @@
 //! where nothing may run in the background and where Unix sockets are refused. Its protocol is
 //! rmcp's; standard output carries that and nothing else.
 //!
-//! What a tool does is what the command of its name does: the same purpose, the same control
-//! protocol, over a stream inside the process where the channel is one of its own. Its results are
-//! the lines of EVENTS.md.
+//! Each tool does the same as the command of its name: the same purpose, the same control protocol,
+//! over a stream inside the process where the channel is one of its own. Its results are the lines
+//! of EVENTS.md.
 
 mod arguments;
 mod calls;
@@ -48,20 +48,20 @@ use tokio::time::timeout;
 /// The longest that a call waits, in seconds: clients give up after 60 (Codex, `tool_timeout_sec`),
 /// and an agent's call has 50 (DESIGN 4).
 const LONGEST_WAIT: u64 = 45;
-/// How long answers may take to be read once the client has said all that it will. A client that
-/// reads nothing holds no server.
+/// Time for answers to be read once the client has said all that it will. A client that reads
+/// nothing holds no server.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// What whoever set the server up has decided.
+/// Decisions of the person who set the server up.
 pub trait Terms: Send + Sync + 'static {
-    /// What a session is for that an agent wants.
+    /// The purpose of a session that an agent wants.
     ///
     /// # Errors
     /// If it wants what cannot be.
     fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure>;
 
-    /// What may be sent. There is always a fence: who asks for a file may be the other side,
-    /// through what the agent reads.
+    /// The sending fence, which is always there: the peer may ask for a file, through what the
+    /// agent reads.
     ///
     /// # Errors
     /// If something that is allowed is not there.
@@ -86,16 +86,16 @@ pub trait Terms: Send + Sync + 'static {
     /// If it is none.
     fn address(&self, text: &str) -> Result<CodeAddress, Failure>;
 
-    /// What `doctor` looks at.
+    /// Settings that `doctor` looks at.
     ///
     /// # Errors
     /// If the configuration cannot be followed.
     fn setup(&self) -> Result<Setup, Failure>;
 }
 
-/// What was said of received secrets when the server was started.
+/// Options for received secrets that the server was started with.
 pub struct Secrets {
-    /// What is allowed by name.
+    /// The fence, with what is allowed by name.
     pub fence: Fence,
     /// Names of variables besides those of credentials.
     pub accepted: Accepted,
@@ -110,9 +110,9 @@ pub struct Wish {
     pub code: Option<String>,
     /// To listen for a direct connection, also where a relay is set.
     pub direct: bool,
-    /// What to call it.
+    /// Its label.
     pub label: Option<String>,
-    /// How long it waits and rests, as on a command line.
+    /// Time that it waits and rests, as on a command line.
     pub ttl: Option<String>,
     /// The relay to meet at, as on a command line.
     pub relay: Option<String>,
@@ -130,8 +130,7 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
     let server = Server { sessions: Arc::clone(&sessions) };
     let serving = async {
         match server.serve(Lines::new(input, tokio::io::stdout())).await {
-            // What it ends with is the end of its input, or of its output, for whose reader nothing
-            // can be done.
+            // It ends with its input, or with its output, for whose reader nothing can be done.
             Ok(running) => drop(running.waiting().await),
             Err(
                 ServerInitializeError::ConnectionClosed(_)
@@ -167,7 +166,7 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
     served.map(|()| lost)
 }
 
-/// What is said to the client.
+/// The protocol's side of the server.
 struct Server {
     sessions: Arc<Sessions>,
 }
@@ -234,7 +233,7 @@ impl ServerHandler for Server {
         Ok(match done {
             Ok(value) => {
                 let mut result = CallToolResult::structured(value.clone());
-                // Where a model reads the text, what is invisible in it is spelt.
+                // A model reads this text, so invisible characters are spelt.
                 result.content = vec![ContentBlock::text(results::ascii(&value))];
                 result
             }

@@ -28,7 +28,7 @@ pub const FILES: &[File] = files![
     "skills/pinhole/references/trouble.md",
 ];
 
-/// Where the skill is among them.
+/// Folder of the skill among them.
 const SKILL: &str = "skills/pinhole/";
 
 /// The files of the skill, with their paths below its directory.

@@ -24,13 +24,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, PartialEq, Eq)]
 struct Fault(String);
 
-/// What is to be done with an agent, and what is left as it is.
+/// Changes for an agent, and what is left as it is.
 pub struct Part {
     /// The agent.
     pub client: Client,
-    /// What is changed, in this order.
+    /// Changes, in this order.
     pub changes: Vec<Change>,
-    /// What somebody has to know besides.
+    /// Notes for whoever reads the changes.
     pub notes: Vec<String>,
     /// Skills that go, with the directories that were made for them.
     gone: Vec<Skill>,
@@ -94,7 +94,7 @@ pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
         return Err(wrong(format!("{} is no directory", path.display())));
     }
     if !facts.is_own() {
-        // What is written would be of the wrong user, as with sudo.
+        // Files would be of the wrong user, as with sudo.
         return Err(wrong(format!("{} belongs to another user", path.display()))
             .next("run it as that user"));
     }
@@ -106,7 +106,7 @@ pub fn found(home: &Home) -> Vec<Client> {
     Client::ALL.into_iter().filter(|client| client.directory(home).is_dir()).collect()
 }
 
-/// What would set up these agents. Those that share a folder of skills have one copy there, which
+/// Changes that set up these agents. Those that share a folder of skills have one copy there, which
 /// comes with the first.
 ///
 /// # Errors
@@ -145,7 +145,7 @@ pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
     Ok(parts)
 }
 
-/// What would undo that. A skill that another agent shares stays as long as that one has the
+/// Changes that undo that. A skill that another agent shares stays as long as that one has the
 /// server.
 ///
 /// # Errors
@@ -187,7 +187,7 @@ pub fn remove(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
     Ok(parts)
 }
 
-/// Whether an agent has a server that is called so, or a configuration that does not tell.
+/// True if an agent has a server of that name, or a configuration that does not tell.
 fn has_server(client: Client, home: &Home) -> bool {
     Config::read(client, home)
         .and_then(|config| config.entry())

@@ -60,7 +60,7 @@ pub(super) struct Args {
     common: Common,
 }
 
-/// How long a command of an agent waits unless it is said (DESIGN 4: none needs more than 50 s).
+/// Longest wait of an agent's command without --timeout (DESIGN 4: none needs more than 50 s).
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
@@ -108,7 +108,7 @@ impl Args {
         )
         .await?;
         if shape(&self.code) != Shape::Number && self.role.is_none() {
-            // Who has the whole code of a host that waits here is the one whom it waits for.
+            // A host that waits here is not asked under its whole code: it waits for this command.
             found.retain(|found| {
                 found.about.role != Role::Host || found.about.state != State::Waiting
             });
@@ -180,7 +180,7 @@ impl SessionCommand for Args {
         let given = code::parse(&self.code)?;
         let question =
             Question { text: self.question()?, patience: self.timeout.unwrap_or(PATIENCE) };
-        // What comes besides the answer is kept, and asks nobody anything.
+        // Files and secrets that come besides the answer are kept, and ask nobody anything.
         let taking = Taking {
             to: Destination::Private,
             policy: Policy {

@@ -111,7 +111,7 @@ fn described(command: &Command) -> Value {
         visible.into_iter().partition(|arg| arg.is_positional());
     let mut fields = Map::new();
     let mut field = |name: &str, value: Value| {
-        // What there is none of is left out.
+        // Empty lists are left out.
         if !matches!(&value, Value::Array(items) if items.is_empty()) {
             fields.insert(name.to_owned(), value);
         }
@@ -144,7 +144,7 @@ fn option(arg: &Arg) -> Value {
     fields.into()
 }
 
-/// What an argument and an option have in common: what it is for, and which values it takes.
+/// Fields that arguments and options share: the purpose, and which values they take.
 fn values(arg: &Arg) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(help) = arg.get_help() {
@@ -176,7 +176,7 @@ fn lines(schema: &Value) -> Vec<Value> {
     variants(schema)
         .into_iter()
         .flat_map(|body| {
-            // What a type consists of may be written once for several, or for all events together.
+            // Fields of a type may be written once for several, or for all events together.
             let named = body["$ref"]
                 .as_str()
                 .and_then(|place| place.strip_prefix('#'))

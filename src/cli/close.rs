@@ -12,7 +12,7 @@ use crate::session::Report;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};
 
-/// How long a channel may take to finish what is under way: an agent's command has 50 s (DESIGN 4).
+/// Time for a channel to finish what is under way: an agent's command has 50 s (DESIGN 4).
 const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
@@ -68,7 +68,7 @@ impl Args {
                 });
             let failed = closed.await?;
             last.printed?;
-            // That it was closed is no news.
+            // The end that was asked for is no news.
             if let Some(failure) = failed.filter(|failure| failure.exit() != Exit::Interrupted) {
                 let _ = report.event(&Event::Trouble(failure), Instant::now());
             }
@@ -79,14 +79,14 @@ impl Args {
 
 /// The last lines of one session.
 struct Last<'a> {
-    /// What is said before the first of them, where there are two sessions.
+    /// Session that is named before the first of them, where there are two.
     of: Option<&'a About>,
     long_texts: LongTexts,
     printed: Result<(), Failure>,
 }
 
 impl Last<'_> {
-    /// Whether this line, and all before it, could be printed.
+    /// True if this line, and all before it, could be printed.
     fn print(&mut self, line: &str, report: &mut Report) -> bool {
         if let Some(about) = self.of.take() {
             // The lines matter, and are tried.

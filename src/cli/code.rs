@@ -1,4 +1,4 @@
-//! Where a code comes from: the command line, standard input, the environment, or a question.
+//! Sources of a code: the command line, standard input, the environment, or a question.
 
 use super::pasted::pasted;
 use crate::failure::{Failure, Kind};
@@ -13,11 +13,11 @@ const LONGEST: u64 = 4096;
 
 /// A code that was typed or pasted.
 pub(super) struct Given {
-    /// What it says.
+    /// The code with its place.
     pub address: CodeAddress,
     /// The code with its place, without what was pasted around it.
     pub typed: Zeroizing<String>,
-    /// That options were pasted with it, if there were any.
+    /// Notice about options that were pasted with it.
     pub aside: Option<Failure>,
 }
 

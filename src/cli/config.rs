@@ -133,7 +133,7 @@ struct Shown {
     name: &'static str,
     value: String,
     from: String,
-    /// What stands in the way of using it.
+    /// Reason why it cannot be used.
     but: Option<String>,
 }
 

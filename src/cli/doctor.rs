@@ -69,7 +69,8 @@ fn run(report: &mut Report) -> Exit {
     }
 }
 
-/// What is set. A relay that cannot be used is a finding, and no reason not to look at the rest.
+/// Settings of this user. A relay that cannot be used is a finding, and no reason not to look at
+/// the rest.
 pub(super) fn setup() -> Result<Setup, Failure> {
     let config = Config::read()?;
     Ok(Setup { network: Network::from_env()?, lan: config.lan(), relay: relay(&config) })

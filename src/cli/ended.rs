@@ -1,4 +1,4 @@
-//! How a command ends: its last line, and the status of its process.
+//! The end of a command: its last line, and the status of its process.
 
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, ended};

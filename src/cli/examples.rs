@@ -1,4 +1,4 @@
-//! What the help pages show can be typed.
+//! Examples of the help pages can be typed.
 
 use super::*;
 use clap::error::ErrorKind;
@@ -76,8 +76,8 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
             for word in command.iter().filter(|word| shape(word) == Shape::Code) {
                 assert!(CodeAddress::parse(word).is_ok(), "{file}: {command:?}");
             }
-            // What a tool runs in the background, and wakes its agent at the end of, may wait as
-            // long as a channel rests.
+            // A command that a tool runs in the background, to wake its agent at the end, may wait
+            // as long as a channel rests.
             if command.starts_with(&["pinhole".into(), "receive".into(), "9471".into()])
                 && command.ends_with(&["--wait".into(), "55m".into()])
             {

@@ -45,7 +45,7 @@ pub(super) struct Args {
     common: Common,
 }
 
-/// What is given besides paths, and how folders are read.
+/// Wares besides paths, and options for reading folders.
 #[derive(clap::Args, Clone)]
 #[command(next_help_heading = "What to give")]
 pub(super) struct Wares {
@@ -97,7 +97,7 @@ enum LinksArg {
 }
 
 impl Args {
-    /// What it comes to with wares that are read already.
+    /// The purpose, with wares that are read already.
     pub(super) fn purpose_with(self, wares: Vec<Ware>, person: bool) -> Purpose {
         if wares.is_empty() {
             return Err(nothing());
@@ -153,7 +153,7 @@ impl SessionCommand for Args {
     }
 }
 
-/// That nothing was named.
+/// Refusal of a command that names nothing.
 pub(super) fn nothing() -> Failure {
     Failure::new(Kind::NothingToGive, "there is nothing to give")
         .next("name a file or folder, or use --text, --secret or - for standard input")
@@ -165,7 +165,7 @@ impl Wares {
         self.text.as_deref() == Some("-") || paths.iter().any(|path| path.as_os_str() == "-")
     }
 
-    /// How folders are read, and what is kept in.
+    /// Options for reading folders, with the fence.
     pub(super) fn options(&self) -> Result<Options, Failure> {
         let links = match self.links {
             LinksArg::Keep => Links::Keep,
@@ -244,8 +244,7 @@ impl Wares {
         sources.iter().map(ware).collect()
     }
 
-    /// Who types a secret after `--secret` has named a path with it: what is not there is then not
-    /// repeated.
+    /// Hides the name of a missing path behind `--secret`: it may be a secret that was typed there.
     fn slip(&self, failure: Failure) -> Failure {
         if self.secret && failure.kind == Kind::NoSuchFile {
             return Failure::new(

@@ -64,7 +64,7 @@ impl Args {
             Ok(args) => Arc::new(args),
             Err(failure) => return misunderstood(&failure),
         };
-        // What cannot be said of any channel is said before a client waits for an answer.
+        // A fault of every channel is reported before a client waits for an answer.
         let served = terms.purpose(Wish::default()).and_then(|_| runtime()).and_then(|runtime| {
             let served = runtime.block_on(mcp::serve(terms));
             // Standard input may be waited for still.

@@ -19,7 +19,7 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
     let typed = |flag: &str| std::env::args().any(|argument| argument == flag);
     let format = format(typed("--json"), typed("--human"), Sink::Stdout);
     if !error.use_stderr() || !matches!(format, Ok(Format::Json)) {
-        // Where the terminal is gone there is nobody to tell.
+        // Nobody is left to tell if the terminal is gone.
         let _ = error.print();
         return Ended(if error.use_stderr() { Exit::Usage } else { Exit::Done });
     }
@@ -33,7 +33,7 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
     Ended(end(&mut report, Err(misuse(&error.render().to_string(), std::env::args_os()))))
 }
 
-/// What clap says for people, as a failure.
+/// The failure for clap's message to people.
 fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
     // Its first sentence, with the arguments that it lists below.
     let mut lines = rendered.lines();

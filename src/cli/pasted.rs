@@ -11,7 +11,7 @@ const VERBS: [&str; 10] =
 const NAMED: usize = 8;
 const LONGEST: usize = 24;
 
-/// What of a pasted text counts.
+/// Parts of a pasted text that count.
 pub(super) struct Pasted {
     /// The code alone, with its place if one was named. Nothing says yet that it is one.
     pub code: Zeroizing<String>,
@@ -30,7 +30,7 @@ pub(super) fn pasted(text: &str) -> Pasted {
         return Pasted { code: joined(words), unheeded: Vec::new() };
     }
     let begin = (0..words.len()).find(|at| begins_at(words, *at)).unwrap_or(0);
-    // What is before a code is an option or what one is set to; anything else is no line that was
+    // Words before a code are options and their values; with anything else this is no line that was
     // passed on with a code.
     let (before, rest) = words.split_at(begin);
     if !are_options(before) {
@@ -142,7 +142,7 @@ fn skip<'a>(words: &'a [&'a str], passed: impl Fn(&str) -> bool) -> &'a [&'a str
     words.get(kept..).unwrap_or_default()
 }
 
-/// Whether a code begins at this word of a command line.
+/// True if a code begins at this word of a command line.
 fn begins_at(words: &[&str], at: usize) -> bool {
     let Some(word) = words.get(at) else { return false };
     if word.starts_with("--code=") || is_link(word) {
@@ -166,7 +166,7 @@ fn begins_at(words: &[&str], at: usize) -> bool {
     }
 }
 
-/// Whether nothing of the code follows this word.
+/// True if nothing of the code follows this word.
 fn is_whole(word: &str) -> bool {
     let code = word.split_once('#').map_or(word, |(_, code)| code);
     word.contains('@') || code.split(separates).filter(|part| !part.is_empty()).count() > 3

@@ -213,7 +213,7 @@ impl SessionCommand for Args {
     }
 
     fn purpose(self: Box<Self>, person: bool, for_people: bool) -> Purpose {
-        // What is not open has nothing to follow, and is not joined for that.
+        // A channel that is not open has nothing to follow, and is not joined for that.
         let person = person && !self.bell && !self.follow;
         let Some(first) = self.take.code() else {
             if person {
@@ -248,7 +248,7 @@ async fn ring(found: &Found, role: Option<RoleArg>) -> Result<(), Failure> {
             .and_then(|()| out.flush())
             .map_err(|_| failure_from(Reason::OutputClosed, Side::Here))
     };
-    // What was said of the side stays said.
+    // A side named on the command line stays named.
     let name = async |number| {
         let name = found.name(number).await;
         ChannelName { role: name.role.or(role.map(Into::into)), ..name }

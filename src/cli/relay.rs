@@ -50,7 +50,7 @@ struct Service {
 }
 
 impl Service {
-    /// Whether a person reads what is said.
+    /// True if a person reads the log.
     fn plain(&self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }

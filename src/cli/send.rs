@@ -61,11 +61,11 @@ pub(super) struct Args {
     labelled: bool,
 }
 
-/// How long a command of an agent waits (DESIGN 4: none needs more than 50 s).
+/// Longest wait of an agent's command (DESIGN 4: none needs more than 50 s).
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
-    /// What an interrupt does to it: only what this process reads goes with it.
+    /// Consequence of an interrupt: only what this process reads goes with it.
     fn cut(&self) -> &'static str {
         match self.stdin() != Stdin::Unread || self.file.iter().any(|path| is_of_process(path)) {
             true => {
@@ -165,7 +165,7 @@ impl Args {
                 &told,
                 Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped
             );
-            // What cannot be printed is sent all the same; the exit status says what became of it.
+            // A line that cannot be printed stops nothing; the exit status tells the result.
             let _ = match told {
                 Told::Line(line) => report.relay(line, Instant::now()),
                 Told::Event(event) => report.event(event, Instant::now()).map(drop),
@@ -175,7 +175,7 @@ impl Args {
         if strict && !whole { Err(left_out_strictly()) } else { Ok(()) }
     }
 
-    /// What was named, read as far as the channel's process cannot.
+    /// Everything that was named, read as far as the channel's process cannot.
     fn parcels(self) -> Result<Vec<Parcel>, Failure> {
         let (text, mut paths) = match &self.channel().label {
             Some(label) if self.labelled => self.named(&format!("--label {}", quoted(label)), 0)?,
@@ -291,8 +291,8 @@ impl SessionCommand for Args {
     }
 }
 
-/// What only this process can read: standard input, or a pipe that its shell has opened, as by
-/// `<(command)`.
+/// Input that only this process can read: standard input, or a pipe that its shell has opened, as
+/// by `<(command)`.
 fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Some(Box::new(std::io::stdin())));
@@ -347,8 +347,8 @@ pub(super) fn no_channel_of(number: &str) -> Failure {
     Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next))
 }
 
-/// That the channel of a whole code is not open here. `once` is what does it without one that stays
-/// open.
+/// Refusal of a whole code whose channel is not open here. `once` is the command that does it
+/// without a channel that stays open.
 pub(super) fn not_open(code: &str, once: &str) -> Failure {
     let next = format!(
         "join it: pinhole connect {code} --detach, then the same again; or, if that is all: {once}"

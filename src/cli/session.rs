@@ -29,10 +29,10 @@ pub(super) struct Common {
     pub output: Output,
 }
 
-/// What a command comes to as a session: a purpose and a way to meet.
+/// Purpose of a session, and a way to meet.
 pub(super) type Purpose = Result<(Plan, Meet), Failure>;
 
-/// What a command has done in a channel that is open here; the command itself if none was meant.
+/// Result of work in a channel that is open here, or the command itself if none was meant.
 pub(super) type Reached<'a> =
     Pin<Box<dyn Future<Output = Result<Done, Box<dyn SessionCommand>>> + 'a>>;
 

@@ -43,7 +43,7 @@ pub(super) struct Args {
     unpack: Option<PathBuf>,
 }
 
-/// Whom to set up.
+/// The agent to set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Agent {
     /// Claude Code
@@ -170,7 +170,7 @@ impl Args {
         ))
     }
 
-    /// What is read by an agent when it is piped into one, as in `pinhole setup | claude`.
+    /// Text for an agent that reads it from a pipe, as in `pinhole setup | claude`.
     fn prompt(&self, listed: &str, parts: &[Part]) -> Result<String, Failure> {
         let line = |part: &Part| Ok(format!("  {} --apply", self.command(part.client.word())?));
         let lines = parts.iter().map(line).collect::<Result<Vec<_>, Failure>>()?;
@@ -189,8 +189,7 @@ impl Args {
     }
 }
 
-/// What is done with an agent, a line for each file, and the lines of a configuration that come and
-/// go.
+/// Changes for an agent: a line for each file, and the lines of a configuration that come and go.
 fn listed(part: &Part, done: bool) -> String {
     let mut lines = vec![part.client.name().to_owned()];
     for change in &part.changes {

@@ -9,11 +9,11 @@ use pinhole_protocol::wordlist;
 pub(super) struct Split {
     /// All of them as one code.
     code: String,
-    /// What was typed first.
+    /// The first argument.
     first: String,
     /// The words behind it, as they would be a text.
     text: String,
-    /// What follows those.
+    /// Arguments behind those words.
     rest: Vec<String>,
 }
 

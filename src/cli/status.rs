@@ -42,7 +42,7 @@ impl Args {
         let shown = by.is_agent() || std::io::stdout().is_terminal();
         for Found { about, .. } in found {
             let about = About { code: about.code.filter(|_| shown), ..about };
-            // What cannot be written is seen by nobody; that changes nothing.
+            // A failed write changes nothing: nobody sees it.
             let _ = report.event(&Event::Session(about), Instant::now());
         }
         Ok(())

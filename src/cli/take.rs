@@ -36,7 +36,7 @@ impl Args {
         code::spoken(&self.code)
     }
 
-    /// What becomes of what arrives.
+    /// Options for receiving.
     pub(super) const fn receive(&self) -> &Receive {
         &self.receive
     }

@@ -1,4 +1,4 @@
-//! Whether a process lives on after the command that started it.
+//! Checks if a process lives on after the command that started it.
 
 use super::probe::{Fate, fate, leave};
 use super::{Finding, Setup};
@@ -9,8 +9,7 @@ use crate::platform::lifetime;
 use crate::platform::name::bytes;
 use crate::settings::agent::{self, Agent};
 
-/// Whether a session that is left in the background lives on: what is known at once, and what
-/// became of the last probe.
+/// Checks if a session in the background lives on: by what is known at once, and by the last probe.
 pub(super) fn background(_: &Setup) -> Finding {
     let runtime = match Runtime::make() {
         Ok(runtime) => runtime,
@@ -83,8 +82,8 @@ pub fn lives_on() -> Result<(), Failure> {
     })
 }
 
-/// What a probe is called: one that lives on somewhere says nothing about elsewhere, such as
-/// another agent's commands.
+/// Name of a probe: one that lives on somewhere says nothing about elsewhere, such as another
+/// agent's commands.
 fn name(agent: Option<Agent>, brief: bool) -> String {
     let runner = agent.map_or("nobody", Agent::word);
     // A namespace of one command is never seen again; the next command has one like it.

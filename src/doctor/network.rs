@@ -8,11 +8,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How long a connection inside this machine may take; it takes microseconds, unless something
-/// swallows it.
+/// Time for a connection inside this machine: microseconds, unless something swallows it.
 const INSIDE: Duration = Duration::from_secs(2);
 
-/// Whether others can come: a free port on loopback and, if that is allowed, on all addresses.
+/// Checks if others can connect: a free port on loopback and, if that is allowed, on all addresses.
 pub(super) fn listen(setup: &Setup) -> Finding {
     let refused = |error| {
         Finding::wrong(
@@ -35,7 +34,7 @@ pub(super) fn listen(setup: &Setup) -> Finding {
     }
 }
 
-/// What works where nobody can be waited for: the other side can wait, or the relay does.
+/// Advice where no port can be opened: the peer can wait, or the relay does.
 fn beside(setup: &Setup) -> String {
     let allow = allow(Agent::here());
     match &setup.relay {
@@ -48,11 +47,11 @@ fn beside(setup: &Setup) -> String {
     }
 }
 
-/// Whether others can be gone to.
+/// Checks if this machine can connect to others.
 pub(super) fn dial(setup: &Setup) -> Finding {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    // Where nobody may listen, a port of the system's that hardly ever has a listener: being
-    // refused by it is an answer too.
+    // Without a listener of our own, a port of the system's that hardly ever has one: being refused
+    // by it is an answer too.
     let to = listener
         .as_ref()
         .ok()
@@ -86,7 +85,7 @@ fn reach(to: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Whether the local network can be asked for a number and told of one.
+/// Checks if the local network can be asked for a number and told of one.
 pub(super) fn discovery(setup: &Setup) -> Finding {
     if setup.network == Network::Loopback {
         return Finding::fine("not used: PINHOLE_NETWORK=loopback keeps to this machine");

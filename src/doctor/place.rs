@@ -1,4 +1,4 @@
-//! Where the program runs: by whom it is run, whether somebody can be asked, what time it is.
+//! Surroundings of the program: who runs it, if somebody can be asked, the time.
 
 use super::{Finding, Setup};
 use crate::report::prompt::somebody_is_there;
@@ -24,7 +24,7 @@ pub(super) fn agent(_: &Setup) -> Finding {
     }
 }
 
-/// Whether somebody can be asked.
+/// Checks if somebody can be asked.
 pub(super) fn terminal(_: &Setup) -> Finding {
     if somebody_is_there() {
         return Finding::fine("somebody can be asked");
@@ -37,7 +37,7 @@ pub(super) fn terminal(_: &Setup) -> Finding {
     )
 }
 
-/// Whether certificates and times can be believed.
+/// Checks if certificates and times can be believed.
 pub(super) fn clock(_: &Setup) -> Finding {
     told(SystemTime::now())
 }

@@ -14,7 +14,7 @@ use rand_core::{OsRng, RngCore};
 use std::io;
 use std::path::Path;
 
-/// Whether other commands can reach a running session.
+/// Checks if other commands can reach a running session.
 pub(super) fn unix_sockets(_: &Setup) -> Finding {
     let runtime = match Runtime::make() {
         Ok(runtime) => runtime,
@@ -32,7 +32,7 @@ pub(super) fn unix_sockets(_: &Setup) -> Finding {
     }
 }
 
-/// Whether what is received can be kept.
+/// Checks if received files can be kept.
 pub(super) fn files(_: &Setup) -> Finding {
     let base = match private_base() {
         Ok(base) => base,
@@ -59,13 +59,13 @@ pub(super) fn files(_: &Setup) -> Finding {
     }
 }
 
-/// Whether there is room for what is received.
+/// Checks if there is room for received files.
 pub(super) fn space(_: &Setup) -> Finding {
     let base = match private_base() {
         Ok(base) => base,
         Err(failure) => return failure.into(),
     };
-    // What is not there yet will be on the disk of what is.
+    // A folder that is not there yet will be on the disk of its parent.
     let Some((path, disk)) = base.ancestors().find_map(|path| Some((path, Space::at(path).ok()?)))
     else {
         return Finding::wrong(
@@ -77,7 +77,7 @@ pub(super) fn space(_: &Setup) -> Finding {
 }
 
 fn room(path: &Path, free: u64, total: u64) -> Finding {
-    // What is lost in a float's 53 bits is less than a block.
+    // A float's 53 bits lose less than a block.
     let kept = (total as f64 * Policy::default().keep_free) as u64;
     let (path, said) = (path.display(), size(free));
     // Some network and FUSE file systems do not say their size.

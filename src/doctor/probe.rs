@@ -16,17 +16,16 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// How long it lives: what kills background processes does so at once, or when it looks after them
-/// after some seconds.
+/// Seconds that it lives: background processes are killed at once, or after some seconds.
 const SECONDS: u32 = 55;
-/// How often the directory may be removed by sessions that end just before this begins.
+/// Attempts, as sessions that end just before may remove the directory.
 const TRIES: usize = 10;
 /// Bytes of its file, so that each beat covers the one before.
 const LENGTH: usize = 128;
 /// When files of probes in places that nobody has come back to are removed.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3_600);
 
-/// What it has written last.
+/// The last beat that it has written.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 struct Beat {
     /// During which run of the system.
@@ -35,7 +34,7 @@ struct Beat {
     lived: u32,
 }
 
-/// What became of the last probe.
+/// The fate of the last probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// There was none, or the system was started again since.
@@ -48,7 +47,7 @@ pub(super) enum Fate {
     Ended(u32),
 }
 
-/// What became of the probe of this name.
+/// Returns the fate of the probe of this name.
 pub(super) fn fate(directory: &Path, name: &str) -> Fate {
     let Ok(mut file) = open(directory, name, false) else { return Fate::Unknown };
     match try_lock(&file) {

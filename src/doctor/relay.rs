@@ -12,11 +12,10 @@ use pinhole_protocol::code::RelayUrl;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long each may take: what a person would wait for, and less than [`super::LIMIT`], so that
-/// what hangs is named.
+/// Time for each: a person would wait so long. It is less than [`super::LIMIT`], so that the one
+/// that hangs is named.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long it may take then to see whether a proxy is on the way. One that takes longer is named
-/// by the other check.
+/// Time to see then if a proxy is on the way. One that takes longer is named by the other check.
 const GLANCE: Duration = Duration::from_millis(500);
 /// For whom a proxy is looked up where no relay is set: any address of the kind that relays have.
 /// It is never dialled.
@@ -66,7 +65,7 @@ pub(super) fn relay(setup: &Setup) -> Finding {
     }
 }
 
-/// How long it took to reach the relay and hear that it is well.
+/// Returns the time until the relay has answered that it is well.
 async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<Duration, Failure> {
     let since = Instant::now();
     let Err(failure) = health_as_used(choice, trust, network, PATIENCE).await else {
@@ -75,7 +74,7 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<
     if failure.kind != Kind::RelayUnreachable {
         return Err(failure);
     }
-    // What the relay does not answer may be what the proxy has swallowed.
+    // A request that the relay does not answer may have been swallowed by the proxy.
     match timeout(GLANCE, dial::proxy(&choice.url, network)).await {
         Ok(Ok(Some(proxy))) => Err(Failure {
             detail: format!("{}; the way to it is {proxy}", failure.detail),

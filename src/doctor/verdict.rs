@@ -1,4 +1,4 @@
-//! What the findings come to.
+//! The verdict over all findings.
 
 use super::Setup;
 use crate::events::Check;

@@ -32,7 +32,8 @@ const SAYS: [&str; 13] = [
 const OFFLINE: &str = "CODEX_SANDBOX_NETWORK_DISABLED";
 /// Claude Code sets it to 1 in its sandbox.
 const SANDBOXED: &str = "SANDBOX_RUNTIME";
-/// What Claude Code gives all commands of one process, and no other process: 128 random bits.
+/// Variable that Claude Code gives all commands of one process, and no other process: 128 random
+/// bits.
 pub const CLIENT: &str = "CLAUDE_CODE_MESSAGING_TOKEN";
 
 /// An agent that runs commands.
@@ -40,12 +41,12 @@ pub const CLIENT: &str = "CLAUDE_CODE_MESSAGING_TOKEN";
 pub enum Agent {
     /// Codex sets `CODEX_THREAD_ID` and `CODEX_SESSION_ID`, and on macOS `CODEX_SANDBOX`.
     Codex {
-        /// Whether the network is off.
+        /// True if the network is off.
         offline: bool,
     },
     /// Claude Code sets `CLAUDECODE`, `CLAUDE_CODE_SESSION_ID` and `AI_AGENT`.
     Claude {
-        /// Whether its sandbox is on.
+        /// True if its sandbox is on.
         sandboxed: bool,
     },
     /// Cursor sets `CURSOR_AGENT`.
@@ -147,20 +148,20 @@ pub fn client() -> Option<(&'static str, OsString)> {
     if claudes { Some((CLIENT, said(CLIENT)?)) } else { None }
 }
 
-/// What [`VARIABLE`] says, whatever other id there is.
+/// Value of [`VARIABLE`], whatever other id there is.
 #[must_use]
 pub fn value() -> Option<OsString> {
     said(VARIABLE)
 }
 
-/// What a variable says, if it says anything.
+/// Value of a variable, unless it is empty.
 fn said(name: &str) -> Option<OsString> {
     std::env::var_os(name)
         .filter(|value| !value.is_empty() && value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
-/// What allows network, listening and sockets to commands here: the agent's own setting, where that
-/// is known.
+/// Advice that allows network, listening and sockets to commands here: the agent's own setting,
+/// where that is known.
 #[must_use]
 pub fn allow(agent: Option<Agent>) -> String {
     match agent {
@@ -200,7 +201,7 @@ fn forbidden_to(agent: Option<Agent>, what: &str, error: &io::Error) -> Option<F
     })
 }
 
-/// What to do after a connection that failed, behind the setting that switches the network on if an
+/// Puts the setting that switches the network on before the advice for a failed connection, if an
 /// agent says that it is off.
 #[must_use]
 pub fn online_first(next: String) -> String {

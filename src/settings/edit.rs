@@ -8,7 +8,7 @@ use crate::replace::replace;
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, RawString, Value};
 
-/// How often a change is made anew that another has got in front of.
+/// Attempts at a change that another one gets in front of.
 const TRIES: u32 = 100;
 
 /// Sets `key` to what `text` says, in this user's file, which is made if it is not there.

@@ -17,10 +17,10 @@ const LONGEST: u64 = 256 << 10;
 /// and `LAN` are, `proxy` is not.
 const ALIKE: f64 = 0.75;
 
-/// What the configuration file says.
+/// The configuration file.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Where it is, or would be.
+    /// Its path, or the one that it would have.
     path: Option<PathBuf>,
     relay: Option<Option<RelayUrl>>,
     ca_file: Option<PathBuf>,
@@ -86,7 +86,7 @@ impl Config {
         Ok(())
     }
 
-    /// Where the file is, or would be; nothing for a user without a home.
+    /// Path of the file, also if it is not there; `None` for a user without a home.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -114,7 +114,7 @@ impl Config {
         }
     }
 
-    /// Whether hosts of the local network are looked for and announced.
+    /// True if hosts of the local network are looked for and announced.
     #[must_use]
     pub fn lan(&self) -> Setting<bool> {
         self.lan.map_or(Setting { value: true, from: Origin::Default }, |value| Setting {
@@ -151,7 +151,7 @@ fn unknown(name: &str, at: impl FnOnce(String) -> Failure) -> Failure {
     ))
 }
 
-/// Where this user's file is, or would be.
+/// Path of this user's file, also if it is not there.
 pub(super) fn path() -> Option<PathBuf> {
     private::configuration().map(|base| base.join("pinhole").join("config.toml"))
 }

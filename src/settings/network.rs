@@ -30,7 +30,7 @@ impl Network {
         }
     }
 
-    /// Whether `address` may be bound or dialled.
+    /// True if `address` may be bound or dialled.
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {
         match self {

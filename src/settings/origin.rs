@@ -10,7 +10,7 @@ pub enum Key {
     Relay,
     /// Certificates that a relay may have besides those that the platform knows.
     CaFile,
-    /// Whether hosts of the local network are looked for and announced.
+    /// Looking for hosts of the local network, and announcing them.
     Lan,
 }
 
@@ -52,7 +52,7 @@ impl Key {
     }
 }
 
-/// Who said what a setting is.
+/// The source of a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// This option of the command line.
@@ -90,6 +90,6 @@ impl fmt::Display for Origin {
 pub struct Setting<T> {
     /// The value.
     pub value: T,
-    /// Who said so.
+    /// Its source.
     pub from: Origin,
 }

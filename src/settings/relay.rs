@@ -17,9 +17,9 @@ const BUILT_IN: Option<&str> = option_env!("PINHOLE_DEFAULT_RELAY");
 /// A relay that is used, and who said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayChoice {
-    /// Where it is.
+    /// Its address.
     pub url: RelayUrl,
-    /// Who said so.
+    /// The source of that.
     pub from: Origin,
 }
 
@@ -45,7 +45,7 @@ impl RelayChoice {
         ))
     }
 
-    /// What to call it in a sentence: its address, and who named it.
+    /// Name of it in messages: its address, and its source.
     #[must_use]
     pub fn named(&self) -> String {
         format!("the relay {} ({})", self.url, self.from)
@@ -114,7 +114,7 @@ fn read(text: &str, from: Origin) -> Result<Setting<Option<RelayUrl>>, Failure> 
     }
 }
 
-/// Whether the environment lets `ws://` leave this machine (`PINHOLE_INSECURE_RELAY`).
+/// True if the environment lets `ws://` leave this machine (`PINHOLE_INSECURE_RELAY`).
 ///
 /// # Errors
 /// Usage, if it is set to something other than `1`, `0` or nothing: a typo must not decide this.

@@ -1,4 +1,4 @@
-//! What the tools take. What is written about a field here is its description in the tool's schema.
+//! Arguments of the tools. The comment on a field is its description in the tool's schema.
 
 use super::landings::Landings;
 use super::{LONGEST_WAIT, usage};
@@ -209,7 +209,7 @@ pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Re
         .map_err(|error| usage(format!("{tool} was called wrongly: {error}")))
 }
 
-/// How long a call waits.
+/// Time that a call waits.
 pub(super) fn wait(seconds: Option<u64>, usual: u64) -> Result<Duration, Failure> {
     match seconds.unwrap_or(usual) {
         seconds if seconds <= LONGEST_WAIT => Ok(Duration::from_secs(seconds)),
@@ -219,7 +219,7 @@ pub(super) fn wait(seconds: Option<u64>, usual: u64) -> Result<Duration, Failure
 }
 
 impl Receive {
-    /// How many bytes of events are returned.
+    /// Bytes of events that are returned.
     pub(super) fn bytes(&self) -> usize {
         self.max_bytes.unwrap_or(BYTES).min(5 * BYTES)
     }
@@ -231,8 +231,8 @@ impl Receive {
         self.secret_to_file.is_some() || self.secret_to_env_file.is_some()
     }
 
-    /// Where a secret goes. Who chooses place and name may be the other side, through what the
-    /// agent reads, so both are held against what the server was started with.
+    /// Place for a secret. The peer may choose place and name, through what the agent reads, so
+    /// both are held against what the server was started with.
     pub(super) fn secret_to(&self, allowed: &Landings) -> Result<SecretFile, Failure> {
         match (&self.secret_to_file, &self.secret_to_env_file) {
             (Some(file), None) => Ok(SecretFile::New(allowed.spot(file.as_ref())?)),

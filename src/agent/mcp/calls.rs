@@ -1,4 +1,4 @@
-//! What each tool does.
+//! The work of each tool.
 
 use super::arguments::{self, read, wait};
 use super::client::{Client, Stop};
@@ -30,11 +30,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a channel may take to finish what is under way when it is closed (as `pinhole close`).
+/// Time for a closed channel to finish what is under way (as `pinhole close`).
 const CLOSING: Duration = Duration::from_secs(40);
-/// What to do while something is on its way, or nobody is there.
+/// Advice while something is on its way, or nobody is there.
 const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
-/// What to do where a secret cannot be written.
+/// Advice where a secret cannot be written.
 const ELSEWHERE: &str =
     "call receive with another file as secret_to_file, or with secret_to_env_file: FILE:NAME";
 
@@ -176,8 +176,8 @@ impl Call<'_> {
         Ok(self.deliver(&found, Parcel::Files(paths, options), wait).await?)
     }
 
-    /// Where these paths lead, and the fence that what is there has to pass. Where nothing says
-    /// which folder the agent works in the person is asked, until `until`.
+    /// Targets of these paths, and the fence that they have to pass. If nothing says which folder
+    /// the agent works in, asks the person, until `until`.
     async fn leaving(
         &self,
         paths: &[PathBuf],
@@ -192,7 +192,7 @@ impl Call<'_> {
             .map(|path| led_from(start.as_deref(), path))
             .collect::<Result<Vec<PathBuf>, Failure>>()?;
         let fence = match paths.first() {
-            // What is kept in wherever it lies is asked of nobody.
+            // Nobody is asked about a file that is kept in wherever it lies.
             Some(first)
                 if fence.is_closed()
                     && !fence.clone().working_in(&["/".into()]).keeps_in(first) =>
@@ -425,7 +425,7 @@ impl Call<'_> {
         arguments::Close { channel, role, now }: arguments::Close,
     ) -> Result<Closed, Failure> {
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
-        // What nobody has received goes with the channel, so it is returned here.
+        // Lines that nobody has received go with the channel, so they are returned here.
         let mut last = Vec::new();
         let closed = found.close(now, CLOSING, |line| {
             last.extend(Line::read(line));
@@ -472,7 +472,7 @@ async fn lines(
     });
     match received.await {
         Ok(more) => Ok((lines, more)),
-        // How one of this process ended is told beside its last lines.
+        // The end of one of this process is told beside its last lines.
         Err(_) if ended(found).is_some() => Ok((lines, false)),
         Err(failure) => Err(failure),
     }
@@ -483,7 +483,7 @@ fn made(event: &Event) -> Option<Line> {
     report::line(event).and_then(|line| Line::read(&line))
 }
 
-/// What a tool returns.
+/// The result of a tool as JSON.
 fn said(result: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(result).map_err(|error| {
         Failure::new(Kind::Failed, format!("the result cannot be written: {error}"))

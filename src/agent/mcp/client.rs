@@ -93,7 +93,7 @@ impl Client {
     /// The roots that come with a repeated call.
     ///
     /// # Errors
-    /// That it has to be repeated.
+    /// [`Stop`], if it has to be repeated.
     pub(super) fn roots(&self) -> Result<Vec<PathBuf>, Stop> {
         let asks = || {
             Stop::Asks(
@@ -103,7 +103,7 @@ impl Client {
         self.answers.get(ROOTS).map(paths).ok_or_else(asks)
     }
 
-    /// What the person said, if that comes with a repeated call.
+    /// The person's answer, if that comes with a repeated call.
     pub(super) fn answer(&self) -> Option<bool> {
         self.answers.get(FOLDER).map(is_yes)
     }
@@ -191,7 +191,7 @@ fn path(uri: &str) -> Option<PathBuf> {
     Some(from_vec(bytes).into())
 }
 
-/// What this server wants to be told that is in no version of the protocol.
+/// Capabilities that this server asks for and no version of the protocol has.
 pub(super) fn wanted() -> BTreeMap<String, JsonObject> {
     [(SANDBOX.to_owned(), JsonObject::new())].into()
 }

@@ -19,7 +19,7 @@ pub(super) type Line = Result<Box<RxJsonRpcMessage<RoleServer>>, Value>;
 /// A stream of lines whose end can be waited for.
 pub(super) struct Input<R> {
     inner: R,
-    /// What there is of the next line.
+    /// Bytes of the next line.
     line: Vec<u8>,
     /// True while a line that is too long goes on. It is answered already.
     too_long: bool,
@@ -88,7 +88,7 @@ impl Ended {
 const NO_JSON: i32 = -32_700;
 const INVALID: i32 = -32_600;
 
-/// What a line is; nothing if it is empty, or asks for no answer and is none of the protocol.
+/// The kind of a line; `None` if it is empty, or asks for no answer and is none of the protocol.
 fn judged(line: &[u8]) -> Option<Line> {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii();
     if line.is_empty() {

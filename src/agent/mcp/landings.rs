@@ -1,5 +1,5 @@
-//! Where secrets go that an agent takes: the private folder of the server, or what was allowed when
-//! it was started.
+//! Places for secrets that an agent takes: the private folder of the server, or what was allowed
+//! when it was started.
 
 use super::Secrets;
 use super::workspace::begun_at;
@@ -33,11 +33,11 @@ impl Drop for Private {
     }
 }
 
-/// What a call may write to.
+/// Places that a call may write to.
 pub(super) struct Landings<'a> {
     secrets: Secrets,
     private: &'a Private,
-    /// Where relative paths begin; `None` if nothing says where.
+    /// The folder at which relative paths begin; `None` if nothing says where.
     start: Option<PathBuf>,
     /// True if the call has chosen that.
     chosen: bool,

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::time::{Duration, Instant};
 
-/// How often a client hears of a transfer under way.
+/// Time between two notices of a transfer under way.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What a call has said of its progress.
+/// Notices of a call's progress.
 pub(super) struct Progress {
     to: Option<(Peer<RoleServer>, ProgressToken)>,
     gauge: Gauge,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// `CLAUDE_CONFIG_DIR` are, which servers are not told.
 const PLUGINS: [&str; 2] = ["plugins", "cache"];
 
-/// What a process's surroundings say about folders.
+/// Surroundings of a process, by which folders are judged.
 pub(super) struct Surroundings {
     home: Option<PathBuf>,
     temporary: Vec<PathBuf>,

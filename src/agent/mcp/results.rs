@@ -1,4 +1,4 @@
-//! What the tools return, and how they refuse. Events are lines of EVENTS.md.
+//! Results of the tools, and their refusals. Events are lines of EVENTS.md.
 
 use crate::control::Outcome;
 use crate::escape::Ascii;
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 pub(super) struct Line(Value);
 
 impl Line {
-    /// That of a session, or one that this process makes.
+    /// A line of a session, or one that this process makes.
     pub(super) fn read(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok().map(Self)
     }
@@ -262,7 +262,7 @@ pub(super) struct Checked {
     pub(super) next: Option<&'static str>,
 }
 
-/// What to do where nothing better is known.
+/// Advice where nothing better is known.
 const SEE: &str = "call status to see how the channels are";
 
 /// A failure as an agent reads it.
@@ -291,7 +291,7 @@ fn trust(failure: &Failure) -> Option<&'static str> {
     failure.quotes_peer.then_some("untrusted")
 }
 
-/// What to do, in tools where a command line would do it elsewhere.
+/// Advice that names tools where a command line would name commands.
 fn next(failure: &Failure) -> Option<Advice> {
     let text = match failure.kind {
         Kind::NotOpen => {

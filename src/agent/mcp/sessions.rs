@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 /// Sessions at a time, those counted that have ended and have something to receive. Each keeps up
 /// to 32 MiB of lines, so all of them 512.
 const MOST: usize = 16;
-/// How long the end of the server waits for channels to end in peace. Clients end it after some
+/// Time that the end of the server waits for channels to end in peace. Clients end it after some
 /// seconds (Python SDK: 2).
 const PEACE: Duration = Duration::from_secs(5);
 /// A session whose lines go into its log and nowhere else.
@@ -44,11 +44,11 @@ pub(super) struct Sessions {
     /// The visitor of other processes' sessions: those of the same agent, or all where that is
     /// allowed.
     others: Visitor,
-    /// Whether it is.
+    /// True if the agent may see all sessions of this user.
     all: bool,
     own: Mutex<Own>,
     private: Private,
-    /// Where its agent works.
+    /// The folders that its agent works in.
     pub(super) workspace: Workspace,
 }
 
@@ -107,7 +107,7 @@ impl Sessions {
             return Err(Failure::new(Kind::Interrupted, "the server is about to end"));
         }
         if own.controls.len() >= MOST {
-            // What has ended and was not received makes room, the oldest first.
+            // Sessions that have ended and were not received make room, the oldest first.
             let Some(ended) = own.controls.iter().position(|control| control.end().is_some())
             else {
                 let detail = format!(
@@ -148,7 +148,7 @@ impl Sessions {
         }
     }
 
-    /// That no channel is the one that is meant, and which are open.
+    /// Failure that no channel is the one that is meant, with those that are open.
     pub(super) async fn not_open(&self) -> Failure {
         match self.list(None, None).await {
             Ok(open) => not_open(&open),
@@ -182,7 +182,7 @@ impl Sessions {
         let mut all = find_here(self.all(), &which).await;
         match self.others(&which).await {
             Ok(others) => all.extend(others),
-            // Where the directory of sockets cannot be used there are those of this process still.
+            // Sessions of this process are there even if the directory of sockets cannot be used.
             Err(failure) if all.is_empty() => return Err(failure),
             Err(_) => {}
         }
@@ -209,13 +209,13 @@ impl Sessions {
         Ok(which)
     }
 
-    /// What may be sent, with the working directory for where the agent works.
+    /// The sending fence, with the working directory for where the agent works.
     pub(super) fn fence(&self) -> Result<Fence, Failure> {
         self.terms.fence()
     }
 
-    /// Where a call that chooses `cwd`, of an agent that works in `folders`, may write received
-    /// secrets.
+    /// Places for received secrets of a call that chooses `cwd`, of an agent that works in
+    /// `folders`.
     pub(super) fn landings(
         &self,
         folders: &[PathBuf],
@@ -224,7 +224,7 @@ impl Sessions {
         Ok(Landings::new(self.terms.secrets()?, &self.private, folders, cwd))
     }
 
-    /// What `doctor` looks at.
+    /// Settings that `doctor` looks at.
     pub(super) async fn setup(&self) -> Result<Setup, Failure> {
         let terms = Arc::clone(&self.terms);
         blocking(move || terms.setup()).await
@@ -240,7 +240,7 @@ impl Sessions {
                 control.finished().await;
             }
         };
-        // What still waits for a disk ends with the process.
+        // Work that still waits for a disk ends with the process.
         let _ = timeout(PEACE, gone).await;
     }
 
@@ -277,7 +277,7 @@ impl Sessions {
     }
 }
 
-/// How a session of this process ended, if it is one and has.
+/// The outcome of a session of this process, once it has ended.
 pub(super) fn ended(found: &Found) -> Option<Outcome> {
     found.here().and_then(Control::end)
 }
@@ -304,7 +304,7 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
         Ok(runtime) => {
             let mut report: Report = Reporter::new(Box::new(io::sink()), SILENT);
             runtime.block_on(session::run_within(plan, meet, control.clone(), &mut report));
-            // What still runs ends with the loop: nothing here waits for a disk or a relay.
+            // Tasks that still run end with the loop: nothing here waits for a disk or a relay.
             runtime.shutdown_background();
         }
         Err(failure) => {
@@ -316,7 +316,7 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
     }
 }
 
-/// What the end of the server took from its client, of one session.
+/// A sentence about what the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
     let failed = control.end().and_then(|end| end.failure).map(|failure| failure.detail);
     let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));

@@ -11,7 +11,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What a client tells its model about the server.
+/// Instructions that a client gives its model about the server.
 pub(super) const INSTRUCTIONS: &str = "\
 pinhole opens an end-to-end encrypted channel to one other side, a person or an agent, who has the \
 short code that works once. \
@@ -25,7 +25,7 @@ Secrets are passed by reference, to a file or variable, and their values are in 
 Every result with something to do says so in next; every error has error, detail and next. \
 Receive what you need before you close: what was not received is gone with the channel.";
 
-/// What a tool does to what is around it.
+/// Effect of a tool on its surroundings.
 enum Effect {
     /// It looks.
     Reads,

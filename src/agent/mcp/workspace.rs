@@ -17,10 +17,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// The variable in which Claude Code says to its servers where it works.
 const VARIABLE: &str = "CLAUDE_PROJECT_DIR";
-/// How long a client may take to name its roots. No person is asked for them.
+/// Time for a client to name its roots. No person is asked for them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of where an agent works.
+/// Knowledge about where an agent works.
 pub(super) struct Workspace {
     /// True if it is the working directory whatever the client says (`--fence`).
     held: bool,
@@ -33,7 +33,7 @@ pub(super) struct Workspace {
 /// The roots of a client in the lifecycle in which it says that they have changed.
 #[derive(Default)]
 struct Roots {
-    /// How often it was asked.
+    /// Number of times that it was asked.
     turn: u64,
     /// Its last answer; `None` while it is asked.
     named: Option<Vec<PathBuf>>,
@@ -47,7 +47,7 @@ struct Question {
 }
 
 impl Workspace {
-    /// That of a server which is about to serve.
+    /// The workspace of a server which is about to serve.
     pub(super) fn new(held: bool) -> Self {
         let here = std::env::current_dir().ok().and_then(|here| folder(&here));
         let start = if held {
@@ -184,7 +184,7 @@ impl Workspace {
             }
         };
         if !client.repeats() {
-            // What comes is looked at below, in time or not.
+            // The answer is looked at below, in time or not.
             let _ = timeout_at(until, answer.wait_for(Option::is_some)).await;
         }
         let said = *answer.borrow();
@@ -217,8 +217,8 @@ impl Workspace {
     }
 }
 
-/// Where relative paths begin: at `folder`, or what `cwd` chooses from there. `None` if nothing
-/// says where.
+/// The folder at which relative paths begin: `folder`, or the one that `cwd` chooses from there.
+/// `None` if nothing says where.
 pub(super) fn begun_at(folder: Option<&Path>, cwd: Option<&str>) -> Option<PathBuf> {
     let Some(cwd) = cwd.map(Path::new) else { return folder.map(Path::to_owned) };
     folder
@@ -227,13 +227,13 @@ pub(super) fn begun_at(folder: Option<&Path>, cwd: Option<&str>) -> Option<PathB
         .filter(|cwd| cwd.is_absolute())
 }
 
-/// Where a path leads that begins at `start` if it is relative.
+/// Target of a path that begins at `start` if it is relative.
 ///
 /// # Errors
 /// Usage, if it is none; `fenced` if nothing says where it begins.
 pub(super) fn led_from(start: Option<&Path>, path: &Path) -> Result<PathBuf, Failure> {
     let whole = match start {
-        // What is empty would be the folder itself.
+        // An empty path would be the folder itself.
         _ if path.is_absolute() || path.as_os_str().is_empty() => path.to_owned(),
         Some(start) => start.join(path),
         None => return Err(nowhere(path)),
@@ -241,7 +241,7 @@ pub(super) fn led_from(start: Option<&Path>, path: &Path) -> Result<PathBuf, Fai
     std::path::absolute(whole).map_err(|error| usage(format!("{path:?} is no path: {error}")))
 }
 
-/// That nothing says where the agent works.
+/// Refusal of a path while nothing says where the agent works.
 fn nowhere(path: &Path) -> Failure {
     let detail = format!(
         "{path:?} is kept in: nothing says which folder this agent works in. Its client names \
@@ -264,8 +264,8 @@ fn folder(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().filter(|real| real.is_dir() && real.parent().is_some())
 }
 
-/// What the person is asked about: the folder of what is to be sent, or that alone where the folder
-/// is nobody's project.
+/// Folder that the person is asked about: that of what is to be sent, or the file alone where the
+/// folder is nobody's project.
 fn place(real: &Path, around: &Surroundings) -> Option<PathBuf> {
     let folder = if real.is_dir() { Some(real) } else { real.parent() };
     folder

@@ -239,7 +239,7 @@ fn the_skill_says_what_to_do_and_knows_only_errors_and_statuses_that_there_are()
     assert!(placed > 5, "{placed}");
 }
 
-/// What only repeats harmlessly may be repeated: a second `send` or `ask` would say it twice.
+/// Only harmless commands may be repeated: a second `send` or `ask` would say it twice.
 #[test]
 fn the_skill_has_only_receive_repeated_and_names_the_channel_of_what_is_sent() {
     let (_, eleven) =

@@ -24,7 +24,7 @@ pub enum Client {
 pub struct Home {
     /// This user's home, or the one that was named instead.
     pub path: PathBuf,
-    /// Whether it is this user's, so that variables say where an agent keeps its files.
+    /// True if it is this user's, so that variables say where an agent keeps its files.
     pub own: bool,
 }
 
@@ -41,7 +41,7 @@ impl Client {
     pub const ALL: [Self; 5] =
         [Self::Claude, Self::Codex, Self::Cursor, Self::OpenCode, Self::Gemini];
 
-    /// What it is called by people.
+    /// Name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Claude => "Claude Code",
@@ -52,7 +52,7 @@ impl Client {
         }
     }
 
-    /// What it is called on the command line.
+    /// Name on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Claude => "claude",
@@ -63,7 +63,7 @@ impl Client {
         }
     }
 
-    /// How its user calls the skill.
+    /// Words by which its user calls the skill.
     pub const fn call(self) -> &'static str {
         match self {
             Self::Codex => "$pinhole",
@@ -90,9 +90,9 @@ impl Client {
         }
     }
 
-    /// Where its user's skills are put. All but Claude Code read the folder that agents share, so
-    /// that one copy serves them. What they read besides (OpenCode and Cursor the folder of Claude
-    /// Code, each one of its own) holds no third.
+    /// Folder of its user's skills. All but Claude Code read the one that agents share, so one copy
+    /// serves them. Folders that they read besides (OpenCode and Cursor the one of Claude Code,
+    /// each one of its own) get no copy.
     pub fn skills(self, home: &Home) -> PathBuf {
         match self {
             Self::Claude => self.directory(home).join("skills"),
@@ -100,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Where earlier versions put a copy of its own, which it would read beside the shared one.
+    /// Folder of the copy that earlier versions made, which it would read beside the shared one.
     pub fn former_skills(self, home: &Home) -> Option<PathBuf> {
         matches!(self, Self::Cursor | Self::OpenCode).then(|| self.directory(home).join("skills"))
     }
@@ -125,7 +125,7 @@ impl Client {
     }
 }
 
-/// Whether something is there, a broken link included.
+/// True if something is there, a broken link included.
 pub fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

@@ -15,13 +15,13 @@ const LONGEST: u64 = 32 << 20;
 /// A file before and after; without a text it is not there.
 #[derive(Debug)]
 pub struct Change {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its text before.
     pub before: Option<String>,
     /// Its text after.
     pub after: Option<String>,
-    /// What is said of it besides its path: the lines that come or go.
+    /// Lines that come or go, which are shown beside its path.
     pub shown: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ fn mode(path: &Path) -> io::Result<u32> {
     match Facts::at(path).map(|facts| facts.permissions()) {
         Ok(mode) if mode & 0o200 == 0 => Err(io::Error::other("it is read-only")),
         Ok(mode) => Ok(mode),
-        // What an agent is told to run, nobody else is to change.
+        // Nobody else is to change what an agent is told to run.
         Err(_) => Ok(0o600),
     }
 }

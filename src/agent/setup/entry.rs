@@ -6,7 +6,7 @@ use crate::failure::{Failure, Kind};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// What the server is called in every configuration, and what the program's file is called.
+/// Name of the server in every configuration, and of the program's file.
 pub const NAME: &str = "pinhole";
 
 /// Variables with which Codex starts the server, if its user has set them: it passes on no others.
@@ -38,7 +38,7 @@ pub fn entry(client: Client, command: &str) -> String {
     }
 }
 
-/// What is to be known of the entry before it is written.
+/// Sentences about the entry for its reader, before it is written.
 pub const fn explained(client: Client) -> &'static [&'static str] {
     match client {
         Client::Codex => &[
@@ -54,7 +54,7 @@ pub const fn explained(client: Client) -> &'static [&'static str] {
     }
 }
 
-/// Whether `value` is such an entry for a pinhole that is, or was, somewhere, or for `command`.
+/// True if `value` is such an entry for a pinhole that is, or was, somewhere, or for `command`.
 /// With anything else in it, its owner has made it theirs; but Codex keeps there what its user has
 /// answered it.
 pub fn is_ours(client: Client, value: &Value, command: &str) -> bool {
@@ -66,7 +66,7 @@ pub fn is_ours(client: Client, value: &Value, command: &str) -> bool {
     })
 }
 
-/// Whether `value` is the entry that starts `command`, as it is written now.
+/// True if `value` is the entry that starts `command`, as it is written now.
 pub fn is_current(client: Client, value: &Value, command: &str) -> bool {
     serde_json::from_str::<Value>(&entry(client, command))
         .is_ok_and(|ours| ours == without_answers(value))
@@ -90,7 +90,7 @@ pub fn started(client: Client, value: &Value) -> Option<&str> {
     value.pointer(place)?.as_str()
 }
 
-/// What starts this very program: its name where that is found by it, else its path.
+/// Command that starts this very program: its name where that is found by it, else its path.
 ///
 /// # Errors
 /// If its file is gone, or the path to it is not UTF-8, which no configuration could hold.

@@ -1,7 +1,7 @@
 //! An entry in a JSON configuration, put in and taken out as text, so that everything around it
 //! stays byte for byte, comments too.
 //!
-//! How it was put in says what goes with it: where it stands directly behind a brace, the braces
+//! The form in which it was put in decides what goes with it: directly behind a brace, the braces
 //! were there before; with white space between, they came with it.
 
 use super::Fault;
@@ -25,7 +25,7 @@ const DIALECT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// What stands before a member that begins no line.
+/// Text before a member that begins no line.
 const BESIDE: &str = " ";
 
 /// The value at the end of `path`, if it is there.
@@ -176,8 +176,8 @@ fn nested(path: &[&str], value: &str, lead: &str) -> String {
     }
 }
 
-/// What stands before the member that starts at `at`: its line's beginning with the line end before
-/// it, or a blank beside another.
+/// Text before the member that starts at `at`: its line's beginning with the line end before it, or
+/// a blank beside another.
 fn lead(text: &str, at: usize) -> &str {
     let before = part(text, 0..at);
     let line = before
@@ -191,7 +191,7 @@ fn lead(text: &str, at: usize) -> &str {
     }
 }
 
-/// Where the comma is that follows, if only white space and comments are between.
+/// Place of the comma that follows, if only white space and comments are between.
 fn comma(text: &str, from: usize) -> Option<usize> {
     let mut at = from;
     loop {
@@ -205,7 +205,7 @@ fn comma(text: &str, from: usize) -> Option<usize> {
     }
 }
 
-/// Where the comments end that follow on the same line; `from` if there are none.
+/// End of the comments that follow on the same line; `from` if there are none.
 fn comments_of_line(text: &str, from: usize) -> usize {
     let (mut at, mut end) = (from, from);
     loop {

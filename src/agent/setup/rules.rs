@@ -9,7 +9,7 @@ pub const TOOLS: [&str; 6] = ["open", "connect", "receive", "status", "close", "
 /// The commands for which it holds.
 const COMMANDS: [&str; 6] = ["host", "connect", "receive", "status", "close", "doctor"];
 
-/// Where the rules would stand, and what they are.
+/// Place of the rules, and the rules.
 pub fn rules(client: Client) -> (&'static str, Vec<String>) {
     let tools = |rule: fn(&str) -> String| TOOLS.map(rule).join(", ");
     let commands = |rule: fn(&str) -> String| COMMANDS.map(rule).join(", ");

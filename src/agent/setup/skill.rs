@@ -13,11 +13,11 @@ const RECORD: &str = ".pinhole-setup";
 /// The version whose skill this program has.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the record says.
+/// The record of what was written.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Record {
     version: String,
-    /// How many directories were made: the skill's own, and those above it.
+    /// Number of directories that were made: the skill's own, and those above it.
     made: usize,
     /// Paths below the directory, each with the checksum of what was written there.
     files: Vec<(String, String)>,
@@ -49,7 +49,7 @@ impl Skill {
         Ok(Self { directory, record, recorded })
     }
 
-    /// Where it is.
+    /// Its directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -59,7 +59,7 @@ impl Skill {
         self.record.as_ref().map(|record| record.version.as_str())
     }
 
-    /// What puts this program's version there; nothing if it is there.
+    /// Changes that put this program's version there; none if it is there.
     ///
     /// # Errors
     /// Disk, if somebody else's file is in the way, or one that was changed by hand.
@@ -104,8 +104,8 @@ impl Skill {
         Ok(changes)
     }
 
-    /// What takes away everything that was put there, and the files that stay because they were
-    /// changed since.
+    /// Changes that take away everything that was put there, and the files that stay because they
+    /// were changed since.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -217,7 +217,7 @@ fn checksum(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How many directories are not there, this one and those above it.
+/// Number of directories that are not there, this one and those above it.
 fn missing(directory: &Path) -> usize {
     directory.ancestors().take_while(|folder| !folder.exists()).count()
 }

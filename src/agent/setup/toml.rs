@@ -56,8 +56,8 @@ pub fn put(
     let after = match (text, old) {
         (None, _) => format!("{new}\n"),
         (Some(text), Some(old)) => text.replacen(&written(text, name, old), &new, 1),
-        // Where the last line has no end, the new one has none, and is known by that when it is
-        // taken out.
+        // If the last line has no end, the new one has none, and is known by that when it is taken
+        // out.
         (Some(text), None) if text.is_empty() || text.ends_with('\n') => format!("{text}\n{new}\n"),
         (Some(text), None) => format!("{text}\n\n{new}"),
     };

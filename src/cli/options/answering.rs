@@ -1,4 +1,4 @@
-//! What a channel says by itself: a first text, and the answers of a program.
+//! Options by which a channel speaks by itself: a first text, and the answers of a program.
 
 use crate::cli::amounts::duration;
 use crate::cli::text::text_from_stdin;
@@ -68,7 +68,7 @@ impl Answering {
         self.on_message.is_some().then_some("--on-message")
     }
 
-    /// Whether standard input is the first text.
+    /// True if standard input is the first text.
     pub(in crate::cli) fn reads_stdin(&self) -> bool {
         self.first.as_deref() == Some("-")
     }

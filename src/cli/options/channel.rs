@@ -56,7 +56,7 @@ pub(in crate::cli) struct Channel {
 }
 
 impl Channel {
-    /// What is allowed here.
+    /// Options that allow something behind the command's name.
     pub(in crate::cli) fn behind(&self) -> impl Iterator<Item = &'static str> {
         let allowed = [
             ("--allow-relay", !self.relay.allow_relay.is_empty()),

@@ -11,7 +11,7 @@ use crate::typed::Typed;
 use clap::Args;
 use std::path::PathBuf;
 
-/// What may be sent.
+/// Options of the sending fence.
 ///
 /// There is no variable and no setting for it: what is allowed stands on the command line, where
 /// the rules of the program that runs an agent see it.
@@ -56,7 +56,7 @@ impl Fencing {
         self.fence
     }
 
-    /// What is allowed here.
+    /// Options that allow something behind the command's name.
     pub(in crate::cli) fn behind(&self) -> impl Iterator<Item = &'static str> {
         let allowed = [
             ("--allow", !self.allow.is_empty()),

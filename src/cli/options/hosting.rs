@@ -1,4 +1,4 @@
-//! How a host listens, and how it is reached from elsewhere.
+//! Options for hosting: listening, and being reached from elsewhere.
 
 use crate::cli::relay::Place;
 use crate::failure::{Failure, Kind};
@@ -9,7 +9,7 @@ use clap::Args;
 use pinhole_protocol::code::RelayUrl;
 use std::net::IpAddr;
 
-/// How a host listens.
+/// Options for listening.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Hosting")]
 pub(in crate::cli) struct Host {
@@ -65,7 +65,7 @@ impl Host {
     }
 }
 
-/// How somebody elsewhere reaches a host without a relay that is there already.
+/// Ways to reach a host from elsewhere without a relay that is there already.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Being reached from elsewhere")]
 struct Reached {
@@ -99,7 +99,7 @@ struct Reached {
 }
 
 impl Reached {
-    /// How this host serves a relay itself, if it does.
+    /// The relay that this host serves itself, if it does.
     fn serving(&self, fenced: bool) -> Result<Option<Serving>, Failure> {
         if let Some(program) = &self.tunnel {
             return Program::parse(program)

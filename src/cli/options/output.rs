@@ -1,4 +1,4 @@
-//! How a command reports.
+//! Options for reporting.
 
 use crate::cli::amounts::duration;
 use crate::failure::Failure;
@@ -8,7 +8,7 @@ use crate::stdio::Sink;
 use clap::Args;
 use std::time::Duration;
 
-/// How things are said.
+/// Options for reporting.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub(in crate::cli) struct Output {

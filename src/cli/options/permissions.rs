@@ -1,10 +1,10 @@
-//! What is allowed before the command's name.
+//! Permissions before the command's name.
 
 use crate::failure::{Failure, Kind};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What is allowed before the command's name.
+/// Permissions before the command's name.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Before the command, behind the sending fence")]
 pub(in crate::cli) struct Permissions {

@@ -1,4 +1,4 @@
-//! What becomes of what arrives.
+//! Options for receiving.
 
 use super::destination::{fenced, named, not_yet_there};
 use super::secret_to::SecretTo;
@@ -23,7 +23,7 @@ pub(in crate::cli) const UNWATCHED: u64 = 10 << 30;
 /// otherwise.
 pub(in crate::cli) const UNWATCHED_ENTRIES: u64 = 250_000;
 
-/// What becomes of what arrives.
+/// Options for receiving.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(in crate::cli) struct Receive {
@@ -82,7 +82,7 @@ enum OnConflict {
 }
 
 impl Receive {
-    /// Where a secret that a channel holds goes, if the command line says so.
+    /// Place of a secret that a channel holds, if the command line names one.
     pub(in crate::cli) fn sink(&self) -> Result<Option<SecretSink>, Failure> {
         self.secret.sink(self.replaces(), Agent::here().is_some())
     }
@@ -102,23 +102,23 @@ impl Receive {
         matches!(self.conflict, Some(OnConflict::Overwrite))
     }
 
-    /// Whether received bytes go to standard output.
+    /// True if received bytes go to standard output.
     pub(in crate::cli) fn bytes_to_stdout(&self) -> bool {
         self.output.as_deref().is_some_and(Outlet::is_stdout)
     }
 
-    /// Whether received bytes go where no file keeps them: there, or into a pipe or device.
+    /// True if received bytes go where no file keeps them: to standard output, a pipe or a device.
     pub(in crate::cli) fn bytes_to_outlet(&self) -> Result<bool, Failure> {
         self.output.as_deref().map_or(Ok(false), Outlet::is_named_by)
     }
 
-    /// What is behind "--": a program and its arguments.
+    /// The words behind "--": a program and its arguments.
     pub(in crate::cli) fn program(&self) -> &[OsString] {
         &self.secret.program
     }
 
-    /// What becomes of what arrives in a channel. Folders are opened here, so that a wrong one is
-    /// said before a code is shown or used. `keeper` is whose fence is around it, if one is.
+    /// Plan for what arrives in a channel. Opens folders, so that a wrong one is refused before a
+    /// code is shown or used. `keeper` is the owner of a fence around it.
     pub(in crate::cli) fn taking(
         &self,
         person: bool,
@@ -180,7 +180,7 @@ impl Receive {
         };
         let outlet = self.bytes_to_outlet()?;
         let sink = self.secret.sink(self.replaces(), keeper.is_some())?;
-        // Who starts a server is a person.
+        // A server is started by a person.
         let judged = keeper.is_some_and(|keeper| keeper != Keeper::Server);
         if judged
             && let Some(path) = self.output.as_deref().filter(|path| !outlet && !path.exists())
@@ -217,7 +217,7 @@ impl Receive {
             false if self.output.is_none() => SecretPlace::Apart,
             false => SecretPlace::Private,
         };
-        // Who names an output has a pipe waiting, and nothing is stored.
+        // A named output has a pipe waiting, and nothing is stored.
         let ask = person && !yes && !outlet;
         Ok(Taking {
             person,
@@ -241,7 +241,7 @@ enum WhichLinks {
     All,
 }
 
-/// Whether `PINHOLE_YES` says what `take -y` does.
+/// True if `PINHOLE_YES` is set, which means `take -y`.
 fn yes_of_variable() -> Result<bool, Failure> {
     match std::env::var_os("PINHOLE_YES") {
         None => Ok(false),

@@ -14,7 +14,7 @@ use pinhole_protocol::code::RelayUrl;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Where two machines meet that cannot reach each other.
+/// Options for a relay, at which two machines meet that cannot reach each other.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 pub(super) struct Relay {
@@ -42,12 +42,12 @@ pub(super) struct Relay {
     /// learn this machine's addresses
     #[arg(long)]
     relay_only: bool,
-    /// Who names the relay of a channel.
+    /// The author of the relay's address.
     #[arg(skip)]
     pub naming: Naming,
 }
 
-/// Who names the relay of a channel.
+/// The author of the relay's address.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Naming {
     /// Whoever typed this command line.
@@ -104,7 +104,7 @@ impl Relay {
         config: &Config,
     ) -> (Vec<RelayUrl>, Option<Keeper>) {
         let server = matches!(self.naming, Naming::Agent(_));
-        // Who starts a server is a person; who types a command may be the agent.
+        // A server is started by a person; a command may be typed by the agent.
         let typed = users.value.clone().filter(|_| server);
         let keeper =
             if server { Some(Keeper::Server) } else { Agent::here().map(|_| Keeper::Command) };

@@ -1,4 +1,4 @@
-//! Where received secrets go.
+//! Places for received secrets.
 
 use super::destination::not_yet_there;
 use crate::failure::{Failure, Kind};
@@ -10,8 +10,8 @@ use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Where received secrets go, so that no program between reads them. One secret goes there, the
-/// first; the next go where they would without it.
+/// Places for received secrets, so that no program between reads them. The first secret goes there;
+/// the next go where they would without it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Receiving")]
 pub(super) struct SecretTo {
@@ -52,8 +52,8 @@ impl SecretTo {
         Accepted::new(&self.accept_env)
     }
 
-    /// What the command line says, checked before a code is used. `replace` says if a variable that
-    /// is there may be replaced, `fenced` if a program is started behind a fence.
+    /// The place on the command line, checked before a code is used. `replace` lets it replace a
+    /// variable; `fenced` puts the program behind a fence.
     pub fn sink(&self, replace: bool, fenced: bool) -> Result<Option<SecretSink>, Failure> {
         if let Some(path) = &self.secret_to_file {
             if fenced {

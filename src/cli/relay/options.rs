@@ -1,4 +1,4 @@
-//! What an operator can decide about a relay, and what it comes to. Each limit of SPEC 10.7 is
+//! Options of an operator, and the settings of the relay that they make. Each limit of SPEC 10.7 is
 //! declared once, here: as a flag, from which its variable and its key in the file follow
 //! (`sources`).
 
@@ -15,7 +15,7 @@ use pinhole_relay::settings::{Settings, TlsFiles};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Where it listens and who may use it.
+/// Options for listening and for access.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 pub(super) struct Relay {
@@ -55,7 +55,7 @@ pub(super) struct Relay {
     drain: Time,
 }
 
-/// How long anything may take (SPEC 10.7).
+/// Time limits (SPEC 10.7).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Times")]
 pub(super) struct Times {
@@ -110,8 +110,7 @@ pub(super) struct Times {
     longest: Time,
 }
 
-/// How much one source may have and do: an IPv4 address, or the first 64 bits of an IPv6 address
-/// (SPEC 10.7).
+/// Limits for one source: an IPv4 address, or the first 64 bits of an IPv6 address (SPEC 10.7).
 #[derive(Args, Clone, Debug)]
 #[command(
     next_help_heading = "Each source (an IPv4 address, or the first 64 bits of an IPv6 address)"
@@ -174,7 +173,7 @@ pub(super) struct Sources {
     control_a_minute: u64,
 }
 
-/// How much there may be of everything (SPEC 10.7).
+/// Limits for everything together (SPEC 10.7).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "In all")]
 pub(super) struct Totals {
@@ -260,7 +259,7 @@ fn many(count: u32) -> usize {
 }
 
 impl Options {
-    /// Whether somebody could read along: it is to be reached from elsewhere and has no
+    /// True if somebody could read along: it is to be reached from elsewhere and has no
     /// certificate.
     pub(super) fn in_the_clear(&self) -> bool {
         self.relay.tls_cert.is_none()
@@ -345,7 +344,7 @@ impl Options {
         })
     }
 
-    /// How fast a source may send, if nothing is said as fast as at such a relay.
+    /// Rates for one source; without an option, those of a public or private relay.
     fn rates(&self) -> RateLimits {
         let Self { relay, each, totals, .. } = self;
         let usual = if relay.public { RateLimits::PUBLIC } else { RateLimits::OWN };

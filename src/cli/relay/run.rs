@@ -96,7 +96,7 @@ fn unbound(error: BindError) -> Failure {
     }
 }
 
-/// What a person who has just started it needs to know.
+/// Advice for a person who has just started it.
 fn welcome(
     addresses: &[SocketAddr],
     metrics: Option<SocketAddr>,

@@ -1,5 +1,5 @@
-//! Where a setting comes from: a flag, else its variable, else the file, else its default. Variable
-//! and key follow from the flag: `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and
+//! Sources of a setting: a flag, else its variable, else the file, else its default. Variable and
+//! key follow from the flag: `--waiting-hosts` is `PINHOLE_RELAY_WAITING_HOSTS` and
 //! `waiting-hosts`. Both are the defaults of the flag, so that clap alone decides and reads all
 //! three alike.
 
@@ -52,7 +52,7 @@ impl Flag {
         format!("PINHOLE_RELAY_{}", self.name.to_ascii_uppercase().replace('-', "_"))
     }
 
-    /// What a variable says.
+    /// Values of a variable.
     fn of_variable(&self, value: &OsString) -> Result<Values, &'static str> {
         match self.takes {
             Takes::Switch => switch(&value.to_string_lossy()),
@@ -62,7 +62,7 @@ impl Flag {
         }
     }
 
-    /// What a file says.
+    /// Values of a key in the file.
     fn of_file(&self, value: Value) -> Result<Values, &'static str> {
         match (self.takes, value) {
             (Takes::Switch, Value::Boolean(on)) => switch(if on { "true" } else { "false" }),

@@ -62,13 +62,14 @@ pub(in crate::cli) struct Place {
 }
 
 impl Place {
-    /// Where a relay listens that is told nothing.
+    /// Default address of a relay.
     pub(super) const DEFAULT: &str = "127.0.0.1:7667";
     /// The port of it. No number of a code, which are ports too, begins at 7667 by itself: direct
     /// hosts take 9000 to 9999 (SPEC 2.1).
     const PORT: u16 = 7667;
 
-    /// What to bind. A socket of every IPv6 address takes IPv4 too, but not every machine has IPv6.
+    /// Address to bind. A socket of every IPv6 address takes IPv4 too, but not every machine has
+    /// IPv6.
     pub(in crate::cli) fn address(self) -> SocketAddr {
         let every = || {
             let ipv6 =

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long a session that is not wanted any more may take to end.
+/// Time for a session that is not wanted any more to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Starts the session, tells what it says until there is a channel, and makes sure that it goes on.
@@ -74,8 +74,8 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
             "the session was ended as soon as it was left in the background",
         ));
     };
-    // What cannot be written is seen by nobody; the session goes on all the same.
-    // Its code was said with the channel.
+    // A failed write is seen by nobody, and the session goes on. Its code was said with the
+    // channel.
     let _ = report.event(&Event::Detached(About { code: None, ..about }), Instant::now());
     Ok(false)
 }
@@ -123,18 +123,18 @@ fn starter(command: &dyn SessionCommand) -> Result<(Child, Option<SecretVec>), F
     Ok((started.map_err(|error| cannot(&error))?, secret))
 }
 
-/// What the session has said.
+/// Lines of the session, as far as they matter here.
 #[derive(Default)]
 struct Told {
     /// Its id.
     session: Option<String>,
-    /// What went wrong last, not yet told: it may be why the session ends.
+    /// The last failure, not yet printed: it may be why the session ends.
     trouble: Option<Failure>,
-    /// How the session has ended, if it has.
+    /// End of the session, with the failure's kind if it failed.
     end: Option<Option<Kind>>,
-    /// Whether anything of it was told.
+    /// True once a line of it was printed.
     heard: bool,
-    /// Why what has to be told could not be: its code, or anything at all.
+    /// Error of a line that had to be printed: its code, or the first.
     unsaid: Option<io::Error>,
 }
 
@@ -226,7 +226,7 @@ fn again(step: Step) -> io::Result<std::process::Command> {
     Ok(command)
 }
 
-/// That nobody would hear of a session.
+/// Failure of a session that nobody would know of.
 fn unheard(error: &io::Error) -> Failure {
     let detail = format!(
         "standard output takes nothing, so nobody would know what is in the background: {error}"

@@ -13,7 +13,7 @@ use crate::typed::Typed;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
-/// Where permissions of a command stand, and what needs one.
+/// Places of a command's permissions, and the option that needs one.
 pub(in crate::cli) struct Gates<'a> {
     /// Nothing for a command that sends nothing of itself.
     pub fencing: Option<&'a mut Fencing>,

@@ -1,4 +1,4 @@
-//! How a session reports here, and to whom.
+//! The reporter of a session, and the person who reads it.
 
 use super::{SessionCommand, Stdout};
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ pub(super) struct Reporting {
     pub report: Report,
     /// True if there is a person who can be asked.
     pub person: bool,
-    /// What that person types on.
+    /// The screen on which that person types.
     pub screen: Option<Screen>,
 }
 
