@@ -1,23 +1,20 @@
 //! The work of each tool.
 
+mod receiving;
+mod sending;
+
 use super::arguments::{self, read, wait};
 use super::client::{Client, Stop};
 use super::progress::Progress;
-use super::results::{
-    Answered, Calling, Checked, Closed, Connected, Fate, Line, Listed, Met, Opened, Received, Sent,
-};
+use super::results::{Answered, Calling, Checked, Closed, Connected, Line, Listed, Met, Opened};
 use super::sessions::{Sessions, blocking, ended};
-use super::workspace::{begun_at, led_from};
-use super::{LONGEST_WAIT, Wish, usage};
+use super::{LONGEST_WAIT, Wish};
 use crate::control::Control;
-use crate::control::client::Told;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
 use crate::doctor;
-use crate::events::{Event, Way};
+use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, Run};
-use crate::files::outbox::{Fence, Options};
-use crate::files::secret_source::{SecretSource, is_variable};
 use crate::report;
 use crate::role::Role;
 use crate::session::plan::SecretFile;
@@ -25,8 +22,6 @@ use pinhole_protocol::wire::PeerText;
 use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde_json::Value;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,10 +29,6 @@ use tokio::time::Instant;
 const CLOSING: Duration = Duration::from_secs(40);
 /// Advice while something is on its way, or nobody is there.
 const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
-/// Advice where a secret cannot be written.
-const ELSEWHERE: &str =
-    "call receive with another file as secret_to_file, or with secret_to_env_file: FILE:NAME";
-
 /// One call.
 pub(super) struct Call<'a> {
     pub(super) sessions: &'a Sessions,
@@ -303,85 +294,6 @@ impl Call<'_> {
         }
     }
 
-    async fn receive(mut self, arguments: arguments::Receive) -> Result<Received, Stop> {
-        let (wait, bytes) = (wait(arguments.wait_s, 0)?, arguments.bytes());
-        let found = self
-            .sessions
-            .find(arguments.channel.as_deref(), arguments.role.map(Into::into))
-            .await?;
-        if arguments.takes_a_secret() {
-            let folders = self.sessions.workspace.folders(&self.client).await?;
-            let file = arguments
-                .secret_to(&self.sessions.landings(&folders, arguments.cwd.as_deref())?)?;
-            return Ok(self.collect(&found, file, wait).await?);
-        }
-        let lines = lines(&found, arguments.after, wait, bytes);
-        let (events, more) =
-            self.progress.beside(found.here(), lines, |moved| moved.way == Way::In).await?;
-        for line in events.iter().filter(|line| line.is("file")) {
-            self.arrived(line).await;
-        }
-        Ok(self.received(&found, events, more))
-    }
-
-    /// Takes the oldest secret that the channel holds.
-    async fn collect(
-        &self,
-        found: &Found,
-        file: SecretFile,
-        wait: Duration,
-    ) -> Result<Received, Failure> {
-        let mut stored = true;
-        let store = async |name: Option<PeerText>, secret| {
-            let done = blocking(move || {
-                file.store(name.as_ref(), &secret).map_err(|refusal| refusal.failure)
-            })
-            .await;
-            stored = done.is_ok();
-            done
-        };
-        let line = found.collect(wait, store).await;
-        let line =
-            line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
-        // It is numbered like the others, and comes with them too.
-        let events = Line::read(&line).into_iter().collect();
-        Ok(Received {
-            events,
-            more: false,
-            last_seq: None,
-            ended: None,
-            next: None,
-            call: Calling::default(),
-        })
-    }
-
-    /// The answer to who has received these.
-    fn received(&self, found: &Found, events: Vec<Line>, more: bool) -> Received {
-        let over =
-            found.here().filter(|control| control.unreceived() == 0 && control.end().is_some());
-        if let Some(control) = over {
-            self.sessions.forget(control);
-        }
-        let ended = over.and(ended(found)).map(Into::into);
-        let next = match (&ended, more, events.is_empty()) {
-            (Some(_), ..) => {
-                Some("the channel is over; call open for a new code if there is more to say")
-            }
-            (None, true, _) => Some("call receive again for the rest"),
-            (None, false, true) => Some(LISTEN),
-            (None, false, false) => None,
-        };
-        let listen = (ended.is_none() && next.is_some()).then(|| found.listen());
-        Received {
-            last_seq: events.iter().filter_map(Line::seq).max(),
-            events,
-            more,
-            ended,
-            next,
-            call: listen.as_ref().into(),
-        }
-    }
-
     async fn ask(
         self,
         arguments::Ask { text, channel, role, wait_s }: arguments::Ask,
@@ -458,26 +370,6 @@ impl Call<'_> {
     }
 }
 
-/// Receives lines: those after a number, or those that nobody has received. Whether there is more.
-async fn lines(
-    found: &Found,
-    after: Option<u64>,
-    wait: Duration,
-    bytes: usize,
-) -> Result<(Vec<Line>, bool), Failure> {
-    let mut lines = Vec::new();
-    let received = found.receive(after, wait, bytes, |line| {
-        lines.extend(Line::read(line));
-        true
-    });
-    match received.await {
-        Ok(more) => Ok((lines, more)),
-        // The end of one of this process is told beside its last lines.
-        Err(_) if ended(found).is_some() => Ok((lines, false)),
-        Err(failure) => Err(failure),
-    }
-}
-
 /// The line of an event that this process makes itself.
 fn made(event: &Event) -> Option<Line> {
     report::line(event).and_then(|line| Line::read(&line))
@@ -488,8 +380,4 @@ fn said(result: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(result).map_err(|error| {
         Failure::new(Kind::Failed, format!("the result cannot be written: {error}"))
     })
-}
-
-fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
