@@ -111,7 +111,7 @@ enum Command {
     Setup(setup::Args),
 }
 
-/// The commands that meet another side, or reach one that has.
+/// Commands that meet a peer, or reach a session that has.
 #[derive(Subcommand)]
 enum Session {
     /// Give files, folders, a text or a secret, once.

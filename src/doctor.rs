@@ -56,10 +56,10 @@ impl From<Failure> for Finding {
     }
 }
 
-type Look = fn(&Setup) -> Finding;
+type Inspection = fn(&Setup) -> Finding;
 
 /// All checks by their names (EVENTS.md, `check`), in the order in which they are said.
-const CHECKS: [(&str, Look); 12] = [
+const CHECKS: [(&str, Inspection); 12] = [
     ("listen", network::listen),
     ("dial", network::dial),
     ("proxy", relay::proxy),
@@ -82,7 +82,7 @@ const CHECKS: [(&str, Look); 12] = [
 pub fn examine(setup: Setup, mut say: impl FnMut(Check)) -> Result<(), Failure> {
     let until = Instant::now() + LIMIT;
     let setup = Arc::new(setup);
-    let started = CHECKS.map(|(name, look)| (name, start(look, Arc::clone(&setup))));
+    let started = CHECKS.map(|(name, inspection)| (name, start(inspection, Arc::clone(&setup))));
     let checks = started.map(|(name, finding)| {
         let Finding { ok, detail, next } = wait(&finding, until);
         let check = Check { name, ok, detail, next };
@@ -94,9 +94,9 @@ pub fn examine(setup: Setup, mut say: impl FnMut(Check)) -> Result<(), Failure> 
 
 /// A thread that nobody waits for longer than [`LIMIT`]: it may be stuck in a disk or a resolver,
 /// and ends with the process.
-fn start(look: Look, setup: Arc<Setup>) -> Receiver<Finding> {
+fn start(inspection: Inspection, setup: Arc<Setup>) -> Receiver<Finding> {
     let (told, finding) = sync_channel(1);
-    let work = move || drop(told.send(look(&setup)));
+    let work = move || drop(told.send(inspection(&setup)));
     // Without a thread nothing is told, and that is said.
     let _ = std::thread::Builder::new().spawn(work);
     finding

@@ -60,8 +60,8 @@ impl Args {
                 long_texts: LongTexts::default(),
                 printed: Ok(()),
             };
-            // The other side of one that has been closed ends by itself, or has secrets that nobody
-            // has taken.
+            // The peer of a closed session, if it is here, ends by itself, or has secrets that
+            // nobody has taken.
             let closed =
                 side.close(self.now, until.saturating_duration_since(Instant::now()), |line| {
                     last.print(line, report)

@@ -87,8 +87,8 @@ pub(super) fn open(
     Ok(Plan { fence, handler: program, wares: first.into_iter().collect(), ..plan })
 }
 
-/// The same without anything that this command line sends of itself, and so without a fence.
-/// `keeper` is whose fence is around what comes.
+/// The purpose without anything that this command line sends of itself, and so without a fence.
+/// `keeper` is the owner of a fence around what comes.
 pub(super) fn unanswered(
     receive: &Receive,
     channel: &Channel,

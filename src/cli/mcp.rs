@@ -49,8 +49,8 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// The same with what stands before the command's name. Who starts a server is a person, so it
-    /// may stand on either side.
+    /// Adds the permissions before the command's name. A person starts a server, so they may stand
+    /// on either side.
     fn allowing(mut self, mut permissions: Permissions) -> Result<Self, Failure> {
         self.fencing.allow(&mut permissions);
         self.channel.allow(&mut permissions);

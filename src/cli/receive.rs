@@ -105,7 +105,7 @@ impl Args {
         one(find(&which, &Visitor::here()).await?, "receive")
     }
 
-    /// Prints what the channel has to tell; whether there is more.
+    /// Prints the channel's lines. Returns true if there are more.
     async fn receive_from(self, found: Found, report: &mut Report) -> Result<bool, Failure> {
         self.channel().is_another()?;
         if self.bell || self.follow {
@@ -291,7 +291,7 @@ async fn collect(
             store(name, secret).await.map_err(|refusal| refusal.failure)
         })
         .await?;
-    // It is where it belongs, whether that can be printed or not.
+    // It is where it belongs, even if that cannot be printed.
     let _ = report.relay(&line, Instant::now());
     Ok(())
 }

@@ -8,7 +8,7 @@ mod run;
 mod sources;
 mod values;
 
-pub(super) use values::Place;
+pub(super) use values::ListenAddress;
 
 use super::ended::{Ended, plainly};
 use super::{Cli, Command};
@@ -91,7 +91,7 @@ impl Args {
         }
     }
 
-    /// The same with what the environment and the file say.
+    /// Adds what the environment and the file say.
     fn complete(self) -> Result<Self, Failure> {
         let mut alone = Self::augment_args(clap::Command::new("relay"));
         if let Some(path) = &self.service.config {

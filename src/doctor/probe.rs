@@ -134,7 +134,7 @@ fn beat(file: &File, directory: &Path) -> io::Result<()> {
     }
     for lived in 1..=SECONDS {
         std::thread::sleep(Duration::from_secs(1));
-        // Its place is gone, and with it whoever could ask.
+        // Its directory is gone, and nobody can ask any more.
         if is_removed(file)? {
             break;
         }

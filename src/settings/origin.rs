@@ -61,7 +61,7 @@ pub enum Origin {
     Environment(&'static str),
     /// The configuration file.
     File(PathBuf),
-    /// Whoever built the program.
+    /// The build of the program.
     BuiltIn,
     /// The relay that this process serves for its own channel.
     Own,

@@ -11,7 +11,7 @@ use std::env::VarError;
 const VARIABLE: &str = "PINHOLE_RELAY";
 /// The variable that is `1` where `ws://` may leave this machine, as with `--insecure-relay`.
 const INSECURE: &str = "PINHOLE_INSECURE_RELAY";
-/// The relay of whoever built this program; nothing in ours.
+/// The relay that was built in; ours has none.
 const BUILT_IN: Option<&str> = option_env!("PINHOLE_DEFAULT_RELAY");
 
 /// A relay that is used, and who said so.

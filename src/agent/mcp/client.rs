@@ -37,7 +37,7 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Whoever has called a tool.
+/// The caller of a tool.
 pub(super) struct Client {
     peer: Peer<RoleServer>,
     capabilities: ClientCapabilities,

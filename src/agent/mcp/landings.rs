@@ -71,7 +71,7 @@ impl<'a> Landings<'a> {
         }
     }
 
-    /// The same dotenv file, with what was said about variables.
+    /// The dotenv file with the options for variables.
     pub(super) fn variable(&self, file: EnvFile) -> EnvFile {
         file.with(self.secrets.accepted.clone(), self.secrets.replace)
     }

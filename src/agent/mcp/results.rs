@@ -345,8 +345,8 @@ fn next(failure: &Failure) -> Option<Advice> {
     )
 }
 
-/// The same without options of commands that are no business of who calls tools: they are arguments
-/// there, or were decided when the server was started.
+/// Advice without options of commands: in tools they are arguments, or were decided when the server
+/// was started.
 fn in_tools(advice: Advice) -> Advice {
     const ARGUMENTS: [(&str, &str); 5] = [
         ("--secret-to-env-file ", "secret_to_env_file "),

@@ -113,7 +113,7 @@ impl Workspace {
         Ok(self.first(sandbox, &roots))
     }
 
-    /// The same as far as it is known without asking anybody.
+    /// Those folders as far as they are known without asking anybody.
     pub(super) fn known(&self, client: &Client) -> Vec<PathBuf> {
         let sandbox = client.sandbox().filter(|_| !self.held).and_then(|path| folder(path));
         let roots = self.roots.borrow().named.clone().filter(|_| !self.held).unwrap_or_default();
@@ -135,9 +135,9 @@ impl Workspace {
         folders
     }
 
-    /// Asks the person, once for as long as the server lives, whether files may leave the folder of
-    /// what is at `path`, and waits until `until` for the answer. An answer that comes later
-    /// counts, too.
+    /// Asks the person, once for as long as the server lives, if files may leave the folder of the
+    /// file or folder at `path`, and waits until `until` for the answer. A later answer counts,
+    /// too.
     ///
     /// # Errors
     /// `fenced`, unless it is yes.

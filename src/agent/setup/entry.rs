@@ -1,4 +1,4 @@
-//! The MCP server as an agent's configuration names it, and whether an entry is one of ours.
+//! The entry of the MCP server in an agent's configuration, and the test that one is ours.
 
 use super::client::Client;
 use super::rules::TOOLS;

@@ -82,8 +82,8 @@ impl Channel {
         }
     }
 
-    /// The same, with what one channel of a server has of its own, as an agent wants it; a time is
-    /// as it would be typed.
+    /// This channel with the label, time and relay that an agent wants for one of a server's. A
+    /// time is as it would be typed.
     pub(in crate::cli) fn with(
         &self,
         label: Option<String>,
@@ -133,8 +133,8 @@ impl Channel {
     }
 }
 
-/// A file for what is said. Behind a fence it is no place that programs act on: the other side's
-/// words are in it.
+/// Creates the transcript. Behind a fence it is no file that programs act on: the peer's words are
+/// in it.
 fn transcript(path: &Path) -> Result<Transcript, Failure> {
     if Agent::here().is_some() {
         not_yet_there("--transcript", path, Policy::default())?;

@@ -37,8 +37,8 @@ pub(super) fn named(path: &Path, policy: Policy) -> Result<Destination, Failure>
     Inbox::open(parent, policy).map(|inbox| Destination::Folder(inbox, Some(parsed.name)))
 }
 
-/// Refuses what an agent names with `-o` and programs act on: that is no better than a name of the
-/// other side's.
+/// Refuses a place that an agent names and programs act on: that is no better than a name of the
+/// peer's.
 pub(super) fn fenced(option: &str, to: &Destination) -> Result<(), Failure> {
     let Destination::Folder(inbox, name) = to else { return Ok(()) };
     let here = std::env::current_dir().and_then(|here| here.canonicalize());
@@ -60,7 +60,7 @@ pub(super) fn fenced(option: &str, to: &Destination) -> Result<(), Failure> {
         .next(format!("name another place; or leave {option} out, look at what came, and copy it")))
 }
 
-/// The same of what is to be made there.
+/// Refuses such a place for a file that is to be made there.
 pub(super) fn not_yet_there(option: &str, path: &Path, policy: Policy) -> Result<(), Failure> {
     let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };

@@ -43,7 +43,7 @@ pub(in crate::cli) struct Fencing {
 }
 
 impl Fencing {
-    /// The same plan behind the fence, if there is one: it keeps in where relays lead, too.
+    /// Puts a plan behind the fence, if there is one. It keeps in relays, too.
     pub(in crate::cli) fn around(&self, mut plan: Plan) -> Result<Plan, Failure> {
         if self.fence(Keeper::Command)?.is_some() {
             plan.relays.fenced = Some(Keeper::Command);

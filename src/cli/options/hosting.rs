@@ -1,6 +1,6 @@
 //! Options for hosting: listening, and being reached from elsewhere.
 
-use crate::cli::relay::Place;
+use crate::cli::relay::ListenAddress;
 use crate::failure::{Failure, Kind};
 use crate::session::plan::Hosting;
 use crate::transport::relay::Serving;
@@ -92,7 +92,7 @@ struct Reached {
     /// given). Without a proxy in front, the other side needs --insecure-relay: anybody in between
     /// sees the code's number, sizes and times, but neither words nor contents
     #[arg(long, value_name = "ADDR", requires = "serve_relay")]
-    listen: Option<Place>,
+    listen: Option<ListenAddress>,
     /// The address by which others reach that relay, such as the https address of a proxy
     #[arg(long, value_name = "URL", requires = "serve_relay")]
     public_url: Option<String>,
@@ -116,6 +116,6 @@ impl Reached {
             .next("write it as https://relay.example")
         };
         let public = self.public_url.as_deref().map(RelayUrl::parse).transpose().map_err(wrong)?;
-        Ok(Some(Serving::At { listen: self.listen.map(Place::address), public }))
+        Ok(Some(Serving::At { listen: self.listen.map(ListenAddress::address), public }))
     }
 }

@@ -92,7 +92,7 @@ impl Receive {
         self.secret.secret_exec.is_some().then_some("--secret-exec")
     }
 
-    /// The names of variables that the other side may choose besides those of credentials.
+    /// Names of variables that the peer may choose besides those of credentials.
     pub(in crate::cli) fn accepted(&self) -> Result<Accepted, Failure> {
         self.secret.accepted()
     }
@@ -127,16 +127,16 @@ impl Receive {
         self.taking_with(person, self.yes, false, keeper)
     }
 
-    /// The same for what is taken once. Who says yes beforehand means the current directory, as a
-    /// person there would; an agent does not.
+    /// Plan for what is taken once. A person's yes beforehand means the current directory; an
+    /// agent's does not.
     pub(in crate::cli) fn taking_once(&self, person: bool) -> Result<Taking, Failure> {
         let free = Agent::here().is_none();
         let yes = self.yes || free && yes_of_variable()?;
         self.taking_with(person, yes, yes && free, (!free).then_some(Keeper::Command))
     }
 
-    /// `yes` answers whether to receive; `here` if that is into the current directory, with no
-    /// limit but the disk's.
+    /// `yes` answers the question before receiving; `here` receives into the current directory,
+    /// with no limit but the disk's.
     fn taking_with(
         &self,
         person: bool,
@@ -144,7 +144,7 @@ impl Receive {
         here: bool,
         keeper: Option<Keeper>,
     ) -> Result<Taking, Failure> {
-        // An agent can have a terminal, and whoever types --fence at one is a person.
+        // An agent can have a terminal, and a person types --fence.
         let person = person && Agent::here().is_none();
         let conflict = match self.conflict {
             Some(OnConflict::Rename) => Conflict::Rename,

@@ -50,10 +50,10 @@ pub(super) struct Relay {
 /// The author of the relay's address.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Naming {
-    /// Whoever typed this command line.
+    /// The person or agent who typed this command line.
     #[default]
     Typed,
-    /// The agent of a server, if it wants another than whoever started that.
+    /// The agent of a server, if it wants another than the server was started with.
     Agent(Option<String>),
 }
 
@@ -68,8 +68,8 @@ impl Relay {
         };
         let (mut allowed, fenced) = self.set_by_a_person(&users, config);
         let set = wished.unwrap_or(users);
-        // The token is for a relay that a person has set: another, allowed or not, could be one
-        // that the other side has talked the agent into.
+        // The token is for a relay that a person has set: the peer could have talked the agent into
+        // any other, allowed or not.
         let token =
             fenced.is_none() || set.value.as_ref().is_some_and(|relay| allowed.contains(relay));
         allowed.extend(self.named()?);

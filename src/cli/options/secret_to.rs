@@ -47,7 +47,7 @@ pub(super) struct SecretTo {
 }
 
 impl SecretTo {
-    /// The names of variables that the other side may choose besides those of credentials.
+    /// Names of variables that the peer may choose besides those of credentials.
     pub fn accepted(&self) -> Result<Accepted, Failure> {
         Accepted::new(&self.accept_env)
     }

@@ -23,7 +23,7 @@ pub(super) fn ask(text: &str) -> Result<(), Failure> {
 }
 
 async fn asked(text: &str) -> Result<(), Failure> {
-    // Whoever has the address of the answer means the same.
+    // The address of the answer means its relay.
     let text = text.strip_suffix("/health").unwrap_or(text);
     let url = RelayUrl::parse(text).map_err(|why| {
         Failure::new(Kind::Usage, format!("what --health names is no relay's address: {why}"))

@@ -3,7 +3,7 @@
 //! (`sources`).
 
 use super::owner_key::owner_key;
-use super::values::{Place, Size, Time, proxy, some};
+use super::values::{ListenAddress, Size, Time, proxy, some};
 use crate::failure::{Detail, Failure, Kind, Run};
 use crate::settings::Network;
 use clap::Args;
@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Relay {
     /// Listen on this address: IP:PORT, an IP alone, or a port alone for every address of this
     /// machine; may be repeated
-    #[arg(long, value_name = "ADDR", default_value = Place::DEFAULT)]
-    listen: Vec<Place>,
+    #[arg(long, value_name = "ADDR", default_value = ListenAddress::DEFAULT)]
+    listen: Vec<ListenAddress>,
     /// Serve TLS with this certificate chain (PEM), read once at the start; without it, put a proxy
     /// with TLS in front
     #[arg(long, value_name = "FILE")]
@@ -49,7 +49,7 @@ pub(super) struct Relay {
     /// Serve /metrics on this address only; otherwise the relay's own port serves them, or none if
     /// it is --public
     #[arg(long, value_name = "ADDR")]
-    metrics_bind: Option<Place>,
+    metrics_bind: Option<ListenAddress>,
     /// After SIGTERM or Ctrl-C, let channels continue for this long
     #[arg(long, value_name = "TIME", default_value_t = Time(Settings::default().drain))]
     drain: Time,

@@ -27,7 +27,8 @@ pub(super) fn relay(
         Failure::new(Kind::Internal, format!("the program cannot start its threads: {error}"))
     })?;
     let done = runtime.block_on(async {
-        // Before it can be reached, so that whoever starts and stops it finds it listening to both.
+        // Before it can be reached, so that a caller who starts and stops it finds it listening to
+        // both.
         let interrupt = Interrupt::new()?;
         let (tls, drain) = (settings.tls.is_some(), settings.drain);
         let (key, forgets) = (key.as_ref().ok(), key.as_ref().err());

@@ -55,13 +55,13 @@ impl FromStr for Size {
 
 /// An address and a port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Place {
+pub(in crate::cli) struct ListenAddress {
     /// Nothing for every address of this machine.
     ip: Option<IpAddr>,
     port: u16,
 }
 
-impl Place {
+impl ListenAddress {
     /// Default address of a relay.
     pub(super) const DEFAULT: &str = "127.0.0.1:7667";
     /// The port of it. No number of a code, which are ports too, begins at 7667 by itself: direct
@@ -80,7 +80,7 @@ impl Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -128,10 +128,11 @@ mod tests {
     #[test]
     fn addresses_are_read_as_typed() {
         let read = |text: &str| {
-            text.parse::<Place>().map(|place| (place.ip.map(|ip| ip.to_string()), place.port))
+            text.parse::<ListenAddress>()
+                .map(|place| (place.ip.map(|ip| ip.to_string()), place.port))
         };
         for (text, ip, port) in [
-            (Place::DEFAULT, Some("127.0.0.1"), 7667),
+            (ListenAddress::DEFAULT, Some("127.0.0.1"), 7667),
             ("80", None, 80),
             (":80", None, 80),
             ("0", None, 0),
@@ -146,7 +147,7 @@ mod tests {
         for bad in ["", ":", "65536", ":-1", "localhost:80", "10.1.2.3:", "[::1]80", "10.1.2:80"] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        assert!("80".parse::<Place>().unwrap().address().ip().is_unspecified());
+        assert!("80".parse::<ListenAddress>().unwrap().address().ip().is_unspecified());
     }
 
     #[test]
@@ -169,7 +170,7 @@ mod tests {
                 let _ = (
                     text.parse::<Time>(),
                     text.parse::<Size>(),
-                    text.parse::<Place>(),
+                    text.parse::<ListenAddress>(),
                     proxy(&text),
                     some(&text),
                 );

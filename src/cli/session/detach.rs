@@ -49,27 +49,27 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
     lives_on()?;
     Sink::Stdout.try_out().map_err(|error| unheard(&error))?;
     let mut interrupt = Interrupt::new()?;
-    let (mut told, starter) = (Told::default(), starter(command)?);
+    let (mut started, starter) = (Started::default(), starter(command)?);
     let gone = tokio::select! {
-        gone = follow(starter, &mut told, report) => gone,
+        gone = follow(starter, &mut started, report) => gone,
         () = interrupt.wait() => {
-            told.abandon().await;
+            started.abandon().await;
             return Err(interrupted("interrupted before there was a channel"));
         }
     };
-    if let Some(failed) = told.end {
-        return failed.map_or(Ok(false), |kind| Err(told.failure(kind)));
+    if let Some(failed) = started.end {
+        return failed.map_or(Ok(false), |kind| Err(started.failure(kind)));
     }
-    if let Some(error) = &told.unsaid {
-        told.abandon().await;
+    if let Some(error) = &started.unprinted {
+        started.abandon().await;
         return Err(unheard(error));
     }
-    told.trouble(report);
-    let there = if gone { told.found().await } else { None };
+    started.trouble(report);
+    let there = if gone { started.found().await } else { None };
     let Some(Found { about, .. }) = there else {
         // On a machine that is busy it may be there all the same, under a code that nobody should
         // use.
-        told.abandon().await;
+        started.abandon().await;
         return Err(not_detachable(
             "the session was ended as soon as it was left in the background",
         ));
@@ -80,24 +80,24 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
     Ok(false)
 }
 
-/// Tells what the session says until it lets go of its output; whether the second process and its
-/// group have gone then.
+/// Prints the session's lines until it lets go of its output. Returns true if the second process
+/// and its group have gone then.
 async fn follow(
     (mut starter, secret): (Child, Option<SecretVec>),
-    told: &mut Told,
+    started: &mut Started,
     report: &mut Report,
 ) -> bool {
     let group = starter.id();
     if let (Some(mut input), Some(secret)) = (starter.stdin.take(), secret) {
-        // Whoever does not take it says why.
+        // A session that does not take it says why.
         let _ = input.write_all(secret.expose()).await;
     }
     if let Some(output) = starter.stdout.take() {
         let mut lines = BufReader::new(output).lines();
-        while told.unsaid.is_none()
+        while started.unprinted.is_none()
             && let Ok(Some(line)) = lines.next_line().await
         {
-            told.line(&line, report);
+            started.line(&line, report);
         }
     }
     starter.wait().await.is_ok() && group.is_some_and(is_group_gone)
@@ -123,9 +123,9 @@ fn starter(command: &dyn SessionCommand) -> Result<(Child, Option<SecretVec>), F
     Ok((started.map_err(|error| cannot(&error))?, secret))
 }
 
-/// Lines of the session, as far as they matter here.
+/// A session that is being started, as far as its lines tell.
 #[derive(Default)]
-struct Told {
+struct Started {
     /// Its id.
     session: Option<String>,
     /// The last failure, not yet printed: it may be why the session ends.
@@ -133,12 +133,12 @@ struct Told {
     /// End of the session, with the failure's kind if it failed.
     end: Option<Option<Kind>>,
     /// True once a line of it was printed.
-    heard: bool,
+    printed: bool,
     /// Error of a line that had to be printed: its code, or the first.
-    unsaid: Option<io::Error>,
+    unprinted: Option<io::Error>,
 }
 
-impl Told {
+impl Started {
     fn line(&mut self, line: &str, report: &mut Report) {
         let Ok(value) = serde_json::from_str::<Value>(line) else { return };
         let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
@@ -167,11 +167,11 @@ impl Told {
             _ => {
                 self.trouble(report);
                 match report.relay(line, Instant::now()) {
-                    Ok(()) => self.heard = true,
-                    Err(error) if !self.heard || text("code").is_some() => {
-                        self.unsaid = Some(error)
+                    Ok(()) => self.printed = true,
+                    Err(error) if !self.printed || text("code").is_some() => {
+                        self.unprinted = Some(error)
                     }
-                    // Whoever read the first lines wants no more, as `head -1`.
+                    // The reader has left after the first lines, as `head -1`.
                     Err(_) => {}
                 }
             }
